@@ -1,0 +1,118 @@
+"""Counts one column's cells: exactly while they fit in memory, in a summary of bounded size beyond that."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from hashlib import blake2b
+from typing import Any
+
+from csv_profile import kinds
+
+MAX_TEXT = 200
+_HASHES = 4096  # standard error of the estimated distinct count: 1/sqrt(4096) = 1.6 %
+_CENTROIDS = 2000
+_HASH_SPACE = 2.0**64
+
+
+class Tally:
+    """How often each text stands in a column.
+
+    counts: text -> how often, of the cells that are not missing. missing: number of empty cells.
+    spilled: None while `counts` is everything there is.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.missing = 0
+        self.spilled: Spilled | None = None
+
+    def add(self, cells: list[str]) -> None:
+        """Takes one batch of the column; "" is a missing cell."""
+        if max(map(len, cells)) > MAX_TEXT:
+            cells = [_shortened(cell) for cell in cells]
+        self.counts.update(cells)
+        self.missing += self.counts.pop("", 0)
+
+    def distinct(self) -> int:
+        return self.spilled.distinct(self.counts) if self.spilled else len(self.counts)
+
+    def spill(self) -> None:
+        """Keeps the most frequent texts, and the extremes so that these stay exact; sums up the others."""
+        values = {text: kinds.read(text) for text in self.counts}
+        kept = {text: count for text, count in self.counts.most_common(len(self.counts) // 4) if count > 1}
+        kept.update((text, self.counts[text]) for text in _extremes(values))
+        self.spilled = self.spilled or Spilled()
+        self.spilled.absorb({text: self.counts[text] for text in values if text not in kept}, values)
+        self.counts = Counter(kept)
+
+
+def relieve(tallies: list[Tally], limit: int) -> None:
+    """Lets the largest columns spill until all hold at most `limit` texts together (at least 10 each)."""
+    while sum(len(tally.counts) for tally in tallies) > limit:
+        max(tallies, key=lambda tally: len(tally.counts)).spill()
+
+
+class Spilled:
+    """A summary of texts that were counted and then let go.
+
+    kinds: the kinds seen. centroids: (value, weight) of numbers and moments, ascending, neighbours merged.
+    """
+
+    def __init__(self) -> None:
+        self.kinds: set[str] = set()
+        self.centroids: list[tuple[float, int]] = []
+        self._hashes: set[int] = set()
+
+    def absorb(self, counts: dict[str, int], values: dict[str, tuple[str, Any]]) -> None:
+        self._hashes = _smallest(self._hashes.union(map(_hash, counts)))
+        self.kinds.update(values[text][0] for text in counts)
+        ordered = ((values[text], count) for text, count in counts.items())
+        self.centroids += [(float(value), count) for (kind, value), count in ordered if kind in kinds.ORDERED]
+        self.centroids = _merged(self.centroids)
+
+    def distinct(self, others: Counter[str]) -> int:
+        """Distinct texts in here and in `others` together, estimated from the smallest hashes (KMV)."""
+        smallest = _smallest(self._hashes.union(map(_hash, others)))
+        if len(smallest) < _HASHES:
+            return len(smallest)
+        return round((_HASHES - 1) * _HASH_SPACE / max(smallest))
+
+
+def _merged(centroids: list[tuple[float, int]]) -> list[tuple[float, int]]:
+    """Neighbours joined as long as none carries more than its share of the weight; the mean of all stays."""
+    share = sum(weight for _, weight in centroids) / _CENTROIDS
+    merged: list[tuple[float, int]] = []
+    for value, weight in sorted(centroids):
+        before, carried = merged[-1] if merged else (0.0, 0)
+        if merged and carried + weight <= share:
+            merged[-1] = (before + (value - before) * (weight / (carried + weight)), carried + weight)
+        else:
+            merged.append((value, weight))
+    return merged
+
+
+def _extremes(values: dict[str, tuple[str, Any]]) -> set[str]:
+    """The smallest and the largest as text, as number and as moment."""
+    found = {min(values), max(values)}
+    for group in (kinds.NUMERIC, kinds.MOMENTS):
+        ordered = [(value, text) for text, (kind, value) in values.items() if kind in group]
+        if ordered:
+            found |= {min(ordered)[1], max(ordered)[1]}
+    return found
+
+
+def _smallest(hashes: set[int]) -> set[int]:
+    return hashes if len(hashes) <= _HASHES else set(heapq.nsmallest(_HASHES, hashes))
+
+
+def _hash(text: str) -> int:
+    # Not hash(): Python salts it, and the same file must give the same result twice.
+    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+
+
+def _shortened(text: str) -> str:
+    """A long text as its beginning and a digest: still distinct from others, no longer large."""
+    if len(text) <= MAX_TEXT:
+        return text
+    return f"{text[: MAX_TEXT - 20]}…{_hash(text):016x}"

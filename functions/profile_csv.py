@@ -1,0 +1,125 @@
+"""profile_csv: what is in a CSV file. Shows an upload, progress by rows, output files and a validate hook."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Any
+
+from csv_profile import chart, kinds
+from csv_profile.reading import Table, UnreadableError, write_rows
+from csv_profile.summary import Column, summarise
+from csv_profile.tally import Tally, relieve
+from localfn import Context, ValidationError, function
+
+# Distinct texts held for all columns together, some 200 bytes each; beyond it the largest is summed up.
+MAX_DISTINCT = 1_500_000
+
+INPUT = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "csv": {"type": "string", "description": "The CSV itself, in place of an upload named csv"},
+        "delimiter": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 1,
+            "pattern": '[^"\r\n]',
+            "description": "Default: whichever of comma, semicolon, tab and bar fits the first rows",
+        },
+        "encoding": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Default: the byte order mark's, else utf-8, else latin-1",
+        },
+        "na_values": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Texts for a missing value, besides the usual ones (empty, NA, NaN, null, - …)",
+        },
+        "has_header": {
+            "type": "boolean",
+            "default": True,
+            "description": "false: name the columns column_1, column_2 …",
+        },
+    },
+}
+
+
+@function(timeout_s=300, max_attempts=2, memory_mb=768, input=INPUT)
+def profile_csv(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Profiles a CSV file: per column its kind, missing and distinct values, range, quantiles, top values.
+
+    Send the file as the upload `csv`, or its text as {"csv": "a,b\\n1,2"}. Answers {"rows", "columns",
+    "encoding", "delimiter", "ragged_rows": {"short", "long"}}. columns, in the file's order: {NAME: {"kind",
+    "missing", "distinct", "min", "max", "mean", "std", "quantiles": {"p05", "p25", "p50", "p75", "p95"},
+    "top": [{"value", "count"}]}}. Kinds: integer, number, boolean, date, datetime, text, empty; what a kind
+    does not have is null. A column with too many distinct values to count them all says "approximate": true.
+    Writes cleaned.csv and chart.svg.
+    """
+    try:
+        with _open(event, context) as table:
+            tallies = _read(table, context)
+    except UnreadableError as error:
+        raise ValidationError(f"the CSV cannot be read: {error}") from None
+    context.progress(0.9, f"summing up {len(tallies)} columns")
+    columns = [summarise(name, tally) for name, tally in zip(table.names, tallies)]
+    _save_chart(columns, table.rows, context)
+    context.progress(1.0, f"{table.rows:,} rows")
+    context.logger.info("profiled %d rows of %d columns", table.rows, len(columns))
+    return {
+        "rows": table.rows,
+        "columns": {column.name: column.facts for column in columns},
+        "encoding": table.encoding,
+        "delimiter": table.delimiter,
+        "ragged_rows": {"short": table.short_rows, "long": table.long_rows},
+    }
+
+
+@profile_csv.validate
+def check(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Exactly one CSV, and an encoding that exists."""
+    if ("csv" in event) == ("csv" in context.files):
+        sent = ", ".join(sorted(context.files)) or "none"
+        raise ValidationError(
+            f'send one CSV, either as the upload "csv" or as the event\'s "csv" (uploads sent: {sent})'
+        )
+    encoding = event.get("encoding")
+    if encoding is not None:
+        try:
+            "".encode(encoding)  # also refuses codecs that are no text encodings, such as base64
+            event = {**event, "encoding": codecs.lookup(encoding).name}
+        except (LookupError, ValueError):
+            raise ValidationError(f"there is no text encoding {encoding!r}") from None
+    return event
+
+
+def _open(event: dict[str, Any], context: Context) -> Table:
+    source, encoding = context.files.get("csv"), event.get("encoding")
+    if source is None:
+        source, encoding = context.workdir / "inline.csv", "utf-8"
+        source.write_bytes(event["csv"].encode(encoding, "replace"))
+    missing = kinds.MISSING.union(event.get("na_values", ()))
+    return Table(source, encoding, event.get("delimiter"), event.get("has_header", True), missing)
+
+
+def _read(table: Table, context: Context) -> list[Tally]:
+    """One pass over the table: counts every column and writes cleaned.csv as it goes."""
+    tallies = [Tally() for _ in table.names]
+    cleaned = context.workdir / "cleaned.csv"
+    with cleaned.open("w", encoding="utf-8", newline="") as file:
+        if table.names:
+            write_rows(file, [[name] for name in table.names])
+        for columns in table.batches():
+            for tally, cells in zip(tallies, columns):
+                tally.add(cells)
+            relieve(tallies, MAX_DISTINCT)
+            write_rows(file, columns)
+            context.progress(0.9 * table.fraction_read(), f"{table.rows:,} rows")
+    context.save_file(cleaned)
+    return tallies
+
+
+def _save_chart(columns: list[Column], rows: int, context: Context) -> None:
+    path = context.workdir / "chart.svg"
+    path.write_text(chart.draw(columns, rows), encoding="utf-8")
+    context.save_file(path)

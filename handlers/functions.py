@@ -1,0 +1,124 @@
+"""GET and POST of /api/functions: what there is to call, and calling it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from uuid_utils.compat import uuid7
+
+from handlers import query, representation, requests, uploads
+from handlers.problems import unprocessable
+from handlers.services import Services, services
+from workqueue import events, registry
+from workqueue.submit import Order, Receipt, submit
+
+blueprint = Blueprint("functions", __name__, url_prefix="/api/functions")
+
+MAX_BATCH = 10_000
+MAX_KEY = 255
+
+
+@blueprint.get("")
+def show_all() -> Response:
+    query.parameters({})
+    found = registry.read(services().engine)
+    failures = {failure.unit: failure for failure in found.failures}
+    return jsonify(
+        items=[representation.function(function, failures.get(function.unit)) for function in found.functions],
+        errors=[representation.import_failure(failure) for failure in found.failures],
+    )
+
+
+@blueprint.get("/<name>")
+def show(name: str) -> Response:
+    query.parameters({})
+    function = registry.find(services().engine, name)
+    found = registry.read(services().engine)
+    failure = next((failure for failure in found.failures if failure.unit == function.unit), None)
+    return jsonify(representation.function(function, failure))
+
+
+@blueprint.post("/<name>")
+def invoke(name: str) -> Response:
+    here = services()
+    function, wanted = registry.find(here.engine, name), _wanted()
+    _check_queue(here, wanted["queue"] or function.queue)
+    request_id = uuid7()
+    posted = uploads.read(here, request_id)
+    order = Order(
+        function=name,
+        events=[posted.event],
+        id=request_id,
+        files=posted.files,
+        queue=wanted["queue"],
+        available_at=_available_at(here, wanted),
+        idempotency_key=_key(),
+        body=posted.digest,
+    )
+    try:
+        receipt = submit(here.engine, here.doorbell, here.clock, order)
+    except BaseException:
+        here.store.remove(request_id)
+        raise
+    if receipt.replayed:
+        here.store.remove(request_id)
+    return _accepted(here, receipt)
+
+
+@blueprint.post("/<name>/batch")
+def invoke_batch(name: str) -> tuple[Response, int]:
+    here = services()
+    function, wanted = registry.find(here.engine, name), _wanted()
+    _check_queue(here, wanted["queue"] or function.queue)
+    limit = here.limits.max_upload_bytes
+    batch = events.parse(uploads.json_body(limit), limit)
+    if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
+        raise unprocessable("body", f"an array of 1 to {MAX_BATCH} events is needed")
+    order = Order(name, batch, queue=wanted["queue"], available_at=_available_at(here, wanted))
+    receipt = submit(here.engine, here.doorbell, here.clock, order)
+    return jsonify(ids=[str(id) for id in receipt.ids]), 202
+
+
+def _wanted() -> dict[str, Any]:
+    wanted = query.parameters({"delay_s": query.delay, "run_at": query.moment, "queue": query.words})
+    if wanted["delay_s"] is not None and wanted["run_at"] is not None:
+        raise unprocessable("run_at", "give either delay_s or run_at")
+    return wanted
+
+
+def _available_at(here: Services, wanted: dict[str, Any]) -> datetime | None:
+    if wanted["delay_s"] is not None:
+        return here.clock.now() + timedelta(seconds=wanted["delay_s"])
+    run_at: datetime | None = wanted["run_at"]
+    return run_at
+
+
+def _check_queue(here: Services, queue: str) -> None:
+    """Accepted means it will finish: what no worker serves is not accepted."""
+    if queue not in here.limits.queues:
+        served = ", ".join(here.limits.queues)
+        raise unprocessable("queue", f"no worker serves {queue!r}; LOCALFN_QUEUES names {served}")
+
+
+def _key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (1 <= len(key) <= MAX_KEY and key.isprintable()):
+        raise unprocessable("Idempotency-Key", f"1 to {MAX_KEY} printable characters are needed")
+    return key
+
+
+def _accepted(here: Services, receipt: Receipt) -> Response:
+    """202 with the request, or 200 with its result when it ended while the client was willing to wait."""
+    request_id = receipt.ids[0]
+    wait_s = query.preferred_wait_s()
+    ended = wait_s is not None and here.waiting.until(request_id, lambda: requests.has_ended(here, request_id), wait_s)
+    answer = requests.respond(here, request_id, with_result=ended)
+    answer.status_code = 200 if ended else 202
+    answer.headers["Location"] = f"/api/requests/{request_id}"
+    if not ended:
+        answer.headers["Retry-After"] = str(representation.RETRY_AFTER_S)
+    if wait_s is not None:
+        answer.headers["Preference-Applied"] = f"wait={wait_s}"
+    if receipt.replayed:
+        answer.headers["Idempotent-Replayed"] = "true"
+    return answer

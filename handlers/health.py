@@ -1,0 +1,38 @@
+"""/healthz: this process answers. /readyz: requests can be accepted and will be run."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, jsonify
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from handlers.services import services
+from schema import revision
+from workqueue import presence
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    return jsonify(status="ok")
+
+
+@blueprint.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    here = services()
+    checks = {
+        "migrations": lambda: revision.is_current(here.engine),
+        "redis": lambda: bool(here.doorbell.redis.ping()),
+        "workers": lambda: bool(presence.present(here.engine, here.clock)),
+    }
+    found = {name: _ask(check) for name, check in checks.items()}
+    ready = all(answer == "ok" for answer in found.values())
+    return jsonify(status="ok" if ready else "not ready", checks=found), 200 if ready else 503
+
+
+def _ask(check: Callable[[], bool]) -> str:
+    try:
+        return "ok" if check() else "missing"
+    except (SQLAlchemyError, RedisError) as error:
+        return f"away: {type(error).__name__}"

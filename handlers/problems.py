@@ -1,0 +1,85 @@
+"""Every error as application/problem+json (RFC 9457): one table from exceptions to answers."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, json
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from workqueue import errors
+from workqueue.persist import is_outage
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 2
+
+STATUSES: dict[type[errors.WorkqueueError], HTTPStatus] = {
+    errors.UnknownFunctionError: HTTPStatus.NOT_FOUND,
+    errors.UnknownRequestError: HTTPStatus.NOT_FOUND,
+    errors.NotAllowedNowError: HTTPStatus.CONFLICT,
+    errors.KeyReusedError: HTTPStatus.CONFLICT,
+    errors.BadEventError: HTTPStatus.BAD_REQUEST,
+    errors.EventTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+}
+
+
+class BadRequestError(Exception):
+    """The client asks for something that cannot be. errors: one entry per field, {"field", "detail"}."""
+
+    def __init__(self, status: HTTPStatus, detail: str, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.errors = status, detail, errors
+
+
+def unprocessable(field: str, detail: str) -> BadRequestError:
+    """422 for one field, which is named."""
+    entry = [{"field": field, "detail": detail}]
+    return BadRequestError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{field}: {detail}", entry)
+
+
+def problem(status: int, detail: str, **more: Any) -> Response:
+    """A problem document. more: further members, left out when None."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    body |= {name: value for name, value in more.items() if value is not None}
+    return Response(json.dumps(body) + "\n", status=status, content_type="application/problem+json")
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(errors.WorkqueueError, refused)
+    app.register_error_handler(BadRequestError, bad)
+    app.register_error_handler(HTTPException, http)
+    app.register_error_handler(SQLAlchemyError, database)
+    app.register_error_handler(Exception, unexpected)
+
+
+def refused(error: errors.WorkqueueError) -> Response:
+    return problem(STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR), str(error))
+
+
+def bad(error: BadRequestError) -> Response:
+    return problem(error.status, error.detail, errors=error.errors)
+
+
+def http(error: HTTPException) -> Response:
+    answer = problem(error.code or 500, error.description or error.name)
+    # What werkzeug adds stays: Allow for 405, Location for a redirect.
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            answer.headers[name] = value
+    return answer
+
+
+def database(error: SQLAlchemyError) -> Response:
+    if not is_outage(error):
+        return unexpected(error)
+    log.warning("PostgreSQL is away", extra={"error": str(error).split("\n")[0]})
+    answer = problem(503, "The database is away. Nothing was stored; try again.")
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
+
+
+def unexpected(error: Exception) -> Response:
+    log.error("a handler failed", exc_info=error)
+    return problem(500, "The server failed at this; its log says more.")

@@ -1,0 +1,114 @@
+"""Reads query parameters and headers strictly: an unknown name or a bad value is a 422 that names it."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import request
+from werkzeug.exceptions import NotFound
+
+from handlers.problems import unprocessable
+from schema.statuses import Status
+
+Reader = Callable[[str], Any]
+
+MAX_WAIT_S = 60
+MAX_DELAY_S = 366 * 24 * 3600.0
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+MOMENT_EXAMPLE = "2026-01-31T12:00:00Z"
+
+
+def parameters(readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """The query's parameters, each read by its reader; None where absent. Raises 422.
+
+    A reader raises ValueError whose text says what is expected.
+    """
+    for name in request.args:
+        if name not in readers:
+            known = ", ".join(sorted(readers)) or "none"
+            raise unprocessable(name, f"unknown query parameter; known here: {known}")
+    return {name: _read(name, reader) for name, reader in readers.items()}
+
+
+def _read(name: str, reader: Reader) -> Any:
+    values = request.args.getlist(name)
+    if not values:
+        return None
+    if len(values) > 1:
+        raise unprocessable(name, "is given more than once")
+    try:
+        return reader(values[0])
+    except ValueError as error:
+        raise unprocessable(name, str(error)) from None
+
+
+def whole(low: int, high: int) -> Reader:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high} is needed")
+        return int(text)
+
+    return read
+
+
+def delay(text: str) -> float:
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text, re.ASCII) or float(text) > MAX_DELAY_S:
+        raise ValueError(f"seconds from 0 to {MAX_DELAY_S:.0f} are needed")
+    return float(text)
+
+
+def moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is None:
+            raise ValueError
+        return found + timedelta()  # overflows here rather than in the database
+    except (ValueError, OverflowError):
+        raise ValueError(f"a time with its zone is needed, such as {MOMENT_EXAMPLE}") from None
+
+
+def words(text: str) -> str:
+    if not 1 <= len(text) <= 200 or "\0" in text:
+        raise ValueError("1 to 200 characters are needed, U+0000 not among them")
+    return text
+
+
+def one_of(choices: tuple[str, ...]) -> Reader:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"one of {', '.join(choices)} is needed")
+        return text
+
+    return read
+
+
+def status(text: str) -> Status:
+    return Status(one_of(tuple(Status))(text))
+
+
+def cursor(text: str) -> UUID:
+    if not UUID_TEXT.fullmatch(text):
+        raise ValueError("the next_cursor of the page before is needed")
+    return UUID(text)
+
+
+def log_place(text: str) -> tuple[int, int]:
+    if not re.fullmatch(r"\d{1,9}\.\d{1,9}", text, re.ASCII):
+        raise ValueError("the Next-After of the answer before is needed, such as 1.250")
+    attempt, number = text.split(".")
+    return int(attempt), int(number)
+
+
+def request_id(text: str) -> UUID:
+    """The id in a path. Raises 404 for what is no UUID: there is no such request."""
+    if not UUID_TEXT.fullmatch(text):
+        raise NotFound(f"There is no request {text!r}: an id looks like 01890a5d-ac96-774b-bcce-b302099a8057.")
+    return UUID(text)
+
+
+def preferred_wait_s() -> int | None:
+    """N of `Prefer: wait=N` (RFC 7240), between 1 and 60; a preference that makes no sense is ignored, as it says."""
+    match = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\"?", request.headers.get("Prefer", ""), re.ASCII)
+    return min(max(int(match[1]), 1), MAX_WAIT_S) if match else None

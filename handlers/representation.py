@@ -1,0 +1,105 @@
+"""How a request, a function and an attempt look in JSON; the names are the contract's."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import RowMapping
+
+from schema.statuses import LIVE, Status
+from workqueue.reading import FoundFile
+from workqueue.registry import ImportFailure, Registered
+
+RETRY_AFTER_S = 2
+
+
+def moment(time: datetime | None) -> str | None:
+    """RFC 3339 in UTC, with milliseconds."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if time else None
+
+
+def request(row: RowMapping, files: Sequence[FoundFile]) -> dict[str, Any]:
+    return {
+        "id": str(row["id"]),
+        "function": row["function"],
+        "status": row["status"],
+        "phase": row["phase"],
+        "progress": {"fraction": row["progress_fraction"], "message": row["progress_message"]},
+        "event": row["event"],
+        "attempt": row["attempt"],
+        "max_attempts": row["max_attempts"],
+        "job_id": row["job_id"],
+        "queue": row["queue"],
+        "schedule": row["schedule"],
+        "created_at": moment(row["created_at"]),
+        "available_at": moment(row["available_at"]),
+        "started_at": moment(row["started_at"]),
+        "finished_at": moment(row["finished_at"]),
+        "error_type": row["error_type"],
+        "error_message": row["error_message"],
+        "cancel_requested": row["cancel_requested"],
+        "worker": row["worker"],
+        "files": [file(row["id"], found) for found in files],
+        "links": links(row["id"]),
+    }
+
+
+def links(request_id: object) -> dict[str, str]:
+    base = f"/api/requests/{request_id}"
+    return {"self": base} | {name: f"{base}/{name}" for name in ("result", "attempts", "logs", "cancel", "retry")}
+
+
+def file(request_id: object, found: FoundFile) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "kind": found.kind,
+        "filename": found.filename,
+        "size": found.size,
+        "content_type": found.content_type,
+        "sha256": found.sha256,
+        "href": f"/api/requests/{request_id}/files/{quote(found.name, safe='')}",
+    }
+
+
+def result(row: RowMapping, files: Sequence[FoundFile]) -> dict[str, Any]:
+    return {
+        "request_id": str(row["request_id"]),
+        "data": row["data"],
+        "files": [file(row["request_id"], found) for found in files],
+        "created_at": moment(row["created_at"]),
+    }
+
+
+def attempt(row: RowMapping) -> dict[str, Any]:
+    shown = {str(name): value for name, value in row.items() if name != "request_id"}
+    return shown | {"started_at": moment(row["started_at"]), "finished_at": moment(row["finished_at"])}
+
+
+def function(found: Registered, failure: ImportFailure | None) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "description": found.description,
+        "queue": found.queue,
+        "timeout_s": found.timeout_s,
+        "max_attempts": found.max_attempts,
+        "memory_mb": found.memory_mb,
+        "input_schema": found.input_schema,
+        "source_file": found.source_file,
+        "source_line": found.source_line,
+        "module": found.module,
+        "error": import_failure(failure) if failure else None,
+    }
+
+
+def import_failure(failure: ImportFailure) -> dict[str, Any]:
+    return {
+        "source_file": failure.source_file,
+        "error_type": failure.error_type,
+        "error_message": failure.error_message,
+        "traceback": failure.traceback,
+    }
+
+
+def is_live(status: str) -> bool:
+    return Status(status) in LIVE

@@ -1,0 +1,77 @@
+"""`localfn`: the processes, and the names of the modules in which the other commands stand."""
+
+import importlib.metadata
+
+import click
+
+from infra.cli.group import RootGroup
+from infra.settings import Settings, export_dotenv, load
+
+MODULES = ("functions", "requests", "doctor")
+
+
+@click.group(cls=RootGroup, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Run functions on your own machine as a cloud would: accepted means it will finish."""
+
+
+def main() -> None:
+    cli(prog_name="localfn")
+
+
+@cli.command()
+def up() -> None:
+    """Start everything: PostgreSQL and Redis where no URL is given, web, worker, scheduler."""
+    from infra.up import up as run
+
+    run(_settings())
+
+
+@cli.command()
+def init() -> None:
+    """Wait for the database, migrate, load the fixtures once, make the superuser."""
+    from infra.processes.init import run
+
+    run(_connected())
+
+
+@cli.command()
+def web() -> None:
+    """Serve HTTP."""
+    from infra.processes.web import run
+
+    run(_connected())
+
+
+@cli.command()
+def worker() -> None:
+    """Run the worker pool."""
+    from infra.processes.worker import run
+
+    run(_connected())
+
+
+@cli.command()
+def scheduler() -> None:
+    """Fire the schedules, and give back what lost workers had taken."""
+    from infra.processes.scheduler import run
+
+    run(_connected())
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"localfn {importlib.metadata.version('localfn')}")
+
+
+def _settings() -> Settings:
+    export_dotenv()
+    return load()
+
+
+def _connected() -> Settings:
+    from infra.connected import connected
+
+    return connected(_settings())

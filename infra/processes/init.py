@@ -1,0 +1,31 @@
+"""`localfn init`: waits for the servers, migrates, discovers the functions."""
+
+from infra import logs, sandboxing
+from infra.errors import InfraError
+from infra.home import Home
+from infra.patience import wait_for_servers
+from infra.processes.connections import urls
+from infra.settings import Settings
+from schema import migrate
+from schema.session import make_engine
+from workqueue import discovery, registry
+from workqueue.errors import DuplicateFunctionError
+
+
+def run(settings: Settings) -> None:
+    """Any number of times, also at once. Raises InfraError when two functions have one name."""
+    logs.configure(settings.log_level, settings.log_format, "init")
+    Home(settings.home).make()
+    interpreter = sandboxing.interpreter(settings)
+    wait_for_servers(settings)
+    database_url, _ = urls(settings)
+    migrate.upgrade(database_url)
+    engine = make_engine(database_url, pool_size=1)
+    try:
+        found = discovery.discover(interpreter, settings.functions, registry.read(engine))
+        discovery.check_unique(found)
+        registry.publish(engine, found)
+    except DuplicateFunctionError as error:
+        raise InfraError(str(error)) from None
+    finally:
+        engine.dispose()

@@ -1,0 +1,83 @@
+"""`localfn web`: the HTTP edge, served by gunicorn: one process, many threads, most of which wait."""
+
+import gc
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from infra import logs
+from infra.processes.connections import redis_client, urls
+from infra.settings import Settings
+
+THREADS = 64  # a client that waits (`Prefer: wait`) holds one of them
+GRACE_S = 5
+
+# Through the root logger, in our format; gunicorn's own handlers are not wanted.
+QUIET = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {
+        "gunicorn.error": {"level": "WARNING", "handlers": [], "propagate": True},
+        "gunicorn.access": {"level": "WARNING", "handlers": [], "propagate": True},
+    },
+}
+
+
+class Server(BaseApplication):
+    """Gunicorn, told everything by us: it reads no file, no command line and no variable of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        host, port = self._settings.host, self._settings.port
+        config: dict[str, Any] = {
+            "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "worker_class": "gthread",
+            "workers": 1,
+            "threads": THREADS,
+            "control_socket_disable": True,
+            "graceful_timeout": GRACE_S,
+            "keepalive": 30,
+            "logconfig_dict": QUIET,
+        }
+        for name, value in config.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Iterable[bytes]]:
+        """In the process that serves. The one that watches it imports none of this, and stays small."""
+        app = make_app(self._settings)
+        gc.freeze()  # what is loaded now stays: later collections need not walk it
+        return app
+
+
+def run(settings: Settings) -> None:
+    """Serves until SIGTERM."""
+    logs.configure(settings.log_level, settings.log_format, "web")
+    Server(settings).run()
+
+
+def make_app(settings: Settings) -> Flask:
+    """The application with all that it works with."""
+    from handlers.app import create_app
+    from handlers.services import Limits, Services
+    from schema.session import make_engine
+    from workqueue.clock import Clock
+    from workqueue.doorbell import Doorbell
+    from workqueue.store import FolderStore
+    from workqueue.waiting import Waiting
+
+    database_url, redis_url = urls(settings)
+    services = Services(
+        engine=make_engine(database_url, pool_size=10, max_overflow=20),
+        doorbell=Doorbell(redis_client(redis_url)),
+        clock=Clock(),
+        waiting=Waiting(redis_client(redis_url)),
+        store=FolderStore(settings.home / "files"),
+        limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
+    )
+    services.clock.synchronise(services.engine)
+    return create_app(services, redis_url)

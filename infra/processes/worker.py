@@ -1,0 +1,27 @@
+"""`localfn worker`: the worker pool of this machine."""
+
+from infra import logs, sandboxing
+from infra.home import Home
+from infra.processes.connections import urls
+from infra.settings import Settings
+from workqueue.pool import Pool, PoolPlan
+
+
+def run(settings: Settings) -> None:
+    """Works until SIGTERM, and then until every worker has ended."""
+    logs.configure(settings.log_level, settings.log_format, "worker")
+    Home(settings.home).make()
+    database_url, redis_url = urls(settings)
+    plan = PoolPlan(
+        database_url=database_url,
+        redis_url=redis_url,
+        queues=settings.queues,
+        workers=settings.min_workers,
+        lease_s=settings.lease_s,
+        grace_s=settings.grace_s,
+        max_result_bytes=settings.max_result_bytes,
+        work_folder=settings.home / "work",
+        files_folder=settings.home / "files",
+        functions=settings.functions,
+    )
+    Pool(plan, sandboxing.interpreter(settings)).run()

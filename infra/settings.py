@@ -1,0 +1,202 @@
+"""Every setting, read once from the environment and `.env`, checked, and then passed down as plain values.
+
+The names and defaults are those of the table in docs; a name that starts with LOCALFN_ and is not in it
+stops the start, because a misspelt limit that is silently ignored is found out too late.
+"""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from dotenv import dotenv_values, load_dotenv
+
+from infra.database_url import from_parts, mask, normalised
+from infra.environment import Environment
+from infra.errors import SettingsError
+
+NAMES = frozenset(
+    {
+        "LOCALFN_CONCURRENCY",
+        "LOCALFN_ENV",
+        "LOCALFN_FILES",
+        "LOCALFN_FUNCTIONS",
+        "LOCALFN_GRACE_SECONDS",
+        "LOCALFN_HOME",
+        "LOCALFN_LEASE_SECONDS",
+        "LOCALFN_MAX_EVENT_BYTES",
+        "LOCALFN_MAX_RESULT_BYTES",
+        "LOCALFN_MAX_UPLOAD_BYTES",
+        "LOCALFN_MIN_WORKERS",
+        "LOCALFN_PYTHON",
+        "LOCALFN_QUEUES",
+        "LOCALFN_RETENTION_DAYS",
+        "LOCALFN_WAIT_SECONDS",
+    }
+)
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, repr=False)
+class Settings:
+    """The settings of one process; a URL that is None means the embedded service."""
+
+    env: str
+    home: Path
+    functions: tuple[str, ...]
+    python: str
+    host: str
+    port: int
+    database_url: str | None
+    redis_url: str | None
+    concurrency: int
+    min_workers: int
+    queues: tuple[str, ...]
+    lease_s: float
+    max_event_bytes: int
+    max_upload_bytes: int
+    max_result_bytes: int
+    grace_s: float
+    retention_days: float
+    files: str
+    superuser_username: str | None
+    superuser_password: str | None
+    superuser_email: str | None
+    static_root: str
+    api_root: str
+    log_level: str
+    log_format: str
+    wait_s: float
+
+    @property
+    def is_production(self) -> bool:
+        return self.env == "production"
+
+    def __repr__(self) -> str:
+        """Settings end up in logs and bug reports: passwords never do."""
+        shown = (f"{field.name}={self._shown(field.name)!r}" for field in fields(self))
+        return f"Settings({', '.join(shown)})"
+
+    def _shown(self, name: str) -> object:
+        value = getattr(self, name)
+        if name == "superuser_password" and value is not None:
+            return "***"
+        return mask(value) if name.endswith("_url") and value is not None else value
+
+
+def load(environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
+    """Settings from `environ` (default: ours) and the `.env` file in `directory` (default: the current one).
+
+    The environment wins over the file. Raises SettingsError, whose message names the variable.
+    """
+    directory = (directory or Path.cwd()).absolute()
+    # Without interpolation: a password may hold `${`, and what is written should be what is read.
+    from_file = dotenv_values(directory / ".env", interpolate=False)
+    merged = {name: value for name, value in from_file.items() if value is not None}
+    merged.update(os.environ if environ is None else environ)
+    _refuse_unknown_names(merged)
+    return _read(Environment(merged), directory)
+
+
+def export_dotenv(directory: Path | None = None) -> None:
+    """Put the `.env` file into this process's environment, where functions and cloud clients look."""
+    load_dotenv((directory or Path.cwd()) / ".env", override=False, interpolate=False)
+
+
+def _refuse_unknown_names(environ: Mapping[str, str]) -> None:
+    for name in sorted(environ):
+        if name.startswith("LOCALFN_") and name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, n=1)
+            hint = f"did you mean {near[0]}?" if near else "localfn has no such setting."
+            raise SettingsError(f"{name} is unknown; {hint}")
+
+
+def _read(env: Environment, directory: Path) -> Settings:
+    mode = env.choice("LOCALFN_ENV", "local", ("local", "production"))
+    production = mode == "production"
+    concurrency = env.whole("LOCALFN_CONCURRENCY", 20, at_least=1)
+    return Settings(
+        env=mode,
+        home=directory / Path(env.text("LOCALFN_HOME", ".localfn")).expanduser(),
+        functions=env.items("LOCALFN_FUNCTIONS", "./functions", separator=":"),
+        python=env.text("LOCALFN_PYTHON", sys.executable),
+        host=env.text("HOST", "0.0.0.0" if production else "127.0.0.1"),  # noqa: S104 - containers need it
+        port=env.whole("PORT", 5000, at_least=1, at_most=65535),
+        database_url=_database_url(env, required=production),
+        redis_url=_redis_url(env, required=production),
+        concurrency=concurrency,
+        min_workers=env.whole("LOCALFN_MIN_WORKERS", min(_cores(), concurrency), at_least=1, at_most=concurrency),
+        queues=_queues(env),
+        lease_s=env.number("LOCALFN_LEASE_SECONDS", 8, above=0),
+        max_event_bytes=env.size("LOCALFN_MAX_EVENT_BYTES", MIB),
+        max_upload_bytes=env.size("LOCALFN_MAX_UPLOAD_BYTES", 100 * MIB),
+        max_result_bytes=env.size("LOCALFN_MAX_RESULT_BYTES", 6 * MIB),
+        grace_s=env.number("LOCALFN_GRACE_SECONDS", 30),
+        retention_days=env.number("LOCALFN_RETENTION_DAYS", 30),
+        files=_files(env),
+        superuser_username=env.maybe("SUPERUSER_USERNAME"),
+        superuser_password=_superuser_password(env),
+        superuser_email=env.maybe("SUPERUSER_EMAIL"),
+        static_root=env.text("VITE_APP_STATIC_ROOT", "/"),
+        api_root=env.text("VITE_APP_API_ROOT", "/api"),
+        log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
+        log_format=env.choice("LOG_FORMAT", "json" if production else "text", ("text", "json")),
+        wait_s=env.number("LOCALFN_WAIT_SECONDS", 60, above=0),
+    )
+
+
+def _database_url(env: Environment, *, required: bool) -> str | None:
+    url = env.maybe("DATABASE_URL")
+    if url is not None:
+        return normalised(url)
+    joined = from_parts(env)
+    if joined is None and required:
+        raise SettingsError("DATABASE_URL is missing: with LOCALFN_ENV=production there is no embedded one.")
+    return joined
+
+
+def _redis_url(env: Environment, *, required: bool) -> str | None:
+    """RQ's own name wins: everything we keep in Redis is RQ's."""
+    for name in ("RQ_REDIS_URL", "REDIS_URL"):
+        url = env.maybe(name)
+        if url is None:
+            continue
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError(f"{name} must start with redis://, rediss:// or unix://.")
+        return url
+    if required:
+        raise SettingsError("REDIS_URL is missing: with LOCALFN_ENV=production there is no embedded one.")
+    return None
+
+
+def _queues(env: Environment) -> tuple[str, ...]:
+    queues = env.items("LOCALFN_QUEUES", "high,default,low", separator=",")
+    for queue in queues:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", queue):
+            raise SettingsError(f"LOCALFN_QUEUES: {queue!r} is no queue name (letters, digits, - and _).")
+    return tuple(dict.fromkeys(queues))
+
+
+def _files(env: Environment) -> str:
+    files = env.text("LOCALFN_FILES", "file:")
+    if files != "file:" and not re.fullmatch(r"s3://[^/]+(/.*)?", files):
+        raise SettingsError(f"LOCALFN_FILES: {files!r} is neither file: nor s3://bucket/prefix.")
+    return files
+
+
+def _superuser_password(env: Environment) -> str | None:
+    password = env.maybe("SUPERUSER_PASSWORD")
+    if (env.maybe("SUPERUSER_USERNAME") is None) != (password is None):
+        missing = "SUPERUSER_USERNAME" if password else "SUPERUSER_PASSWORD"
+        raise SettingsError(f"{missing} is missing: a superuser needs both name and password.")
+    return password
+
+
+def _cores() -> int:
+    """The cores this process may use: a container's share, where the system can say it."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

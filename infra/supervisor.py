@@ -1,0 +1,195 @@
+"""Runs the children and starts again whichever ends, so that nothing stays down whatever is killed.
+
+One thread and one selector. Children are started in stages, each ready before the next begins, and stopped
+in the opposite order: those that use the database stop before the database does.
+"""
+
+import os
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+import psutil
+
+from infra.child import Child, ChildSpec, describe_exit
+from infra.ending import descendants, kill_all
+from infra.errors import InfraError, ServerFailedError
+from infra.orphans import adopt_orphans, kill_descendants
+from infra.output import Output, say
+from infra.records import Records
+from infra.signals import Signals
+
+TURN_S = 0.05
+# A child that ends this often without once having been ready will not get better by trying.
+MOST_FAILURES = 3
+
+
+class StopRequested(BaseException):
+    """Ctrl-C or SIGTERM arrived: leave the startup, or the wait, and stop."""
+
+
+class Supervisor:
+    """Use as a context manager: leaving it, for whatever reason, stops everything that was started."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._selector = selectors.DefaultSelector()
+        self._output = Output(self._selector)
+        self._signals = Signals(self._selector)
+        self._stages: list[list[Child]] = []
+        self._children: dict[int, Child] = {}
+        self._stopping = False
+
+    def __enter__(self) -> "Supervisor":
+        adopt_orphans()
+        self._signals.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._stop()
+        finally:
+            self._signals.__exit__(kind, error, traceback)
+            self._selector.close()
+
+    def start_stage(self, specs: Sequence[ChildSpec], timeout_s: float) -> None:
+        """Start the children; return when all are ready. Raises ServerFailedError when one never is."""
+        stage = [Child(spec, len(self._stages)) for spec in specs]
+        self._stages.append(stage)
+        for child in stage:
+            self._start(child)
+        waiting = list(stage)
+        deadline = time.monotonic() + timeout_s
+        while waiting:
+            self._turn()
+            waiting = [child for child in waiting if not child.is_ready()]
+            for child in waiting:
+                if child.failures >= MOST_FAILURES:
+                    raise ServerFailedError(f"{child.name} does not start: {child.why_ended()}.")
+            if waiting and time.monotonic() > deadline:
+                names = ", ".join(child.name for child in waiting)
+                raise ServerFailedError(f"not ready within {timeout_s:g} s: {names}.")
+
+    def run_once(self, spec: ChildSpec) -> None:
+        """Run a child to its end. Raises ServerFailedError when that is not exit code 0."""
+        child = Child(spec, len(self._stages))
+        # A stage while it runs: a Ctrl-C in the middle stops it like any other.
+        self._stages.append([child])
+        self._start(child)
+        while child.process is not None:
+            self._turn()
+        self._stages.remove([child])
+        if child.exit_code != 0:
+            raise ServerFailedError(f"{child.name} failed ({child.why_ended()}); its reason stands above.")
+
+    def run(self) -> None:
+        """Keep everything running until a signal asks to stop."""
+        while True:
+            self._turn()
+
+    def _turn(self) -> None:
+        """One round: pass on output, reap, start what is due. Raises StopRequested, once."""
+        for key, _ in self._selector.select(TURN_S):
+            if key.data is self._signals:
+                self._signals.drain()
+            else:
+                self._output.pump(key.data)
+        self._reap()
+        if self._stopping:
+            return
+        if self._signals.stop_requests:
+            raise StopRequested
+        for child in self._due():
+            self._restart(child)
+
+    def _due(self) -> list[Child]:
+        return [child for stage in self._stages for child in stage if child.is_due()]
+
+    def _start(self, child: Child) -> None:
+        process = child.start()
+        self._children[process.pid] = child
+        self._records.add(child.name, process.pid, child.spec.stop_steps[0][0], child.stage)
+        if process.stdout is not None and process.stderr is not None:
+            self._output.add(child.name, process.stdout, sys.stdout.buffer)
+            self._output.add(child.name, process.stderr, sys.stderr.buffer)
+
+    def _restart(self, child: Child) -> None:
+        try:
+            self._start(child)
+        except (InfraError, OSError) as error:
+            # A full disk or a missing program may be put right while we go on trying.
+            say(f"{child.name} could not be started: {error}; trying again in {child.delay_restart():.1f} s")
+
+    def _reap(self) -> None:
+        """Collect every process that has ended: children, and orphans that came to us."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            child = self._children.pop(pid, None)
+            if child is not None:
+                self._ended(child, os.waitstatus_to_exitcode(status))
+
+    def _ended(self, child: Child, exit_code: int) -> None:
+        child.ended(exit_code)
+        self._records.remove(child.name)
+        if not (self._stopping or child.spec.one_shot):
+            pause_s = child.delay_restart()
+            say(f"{child.name} ended ({describe_exit(exit_code)}); starting it again in {pause_s:.1f} s")
+
+    def _stop(self) -> None:
+        self._stopping = True
+        for stage in reversed(self._stages):
+            self._stop_stage([child for child in stage if child.process is not None])
+        kill_descendants()
+        self._reap()
+        self._output.drain()
+
+    def _stop_stage(self, stage: list[Child]) -> None:
+        """Ask all of the stage at once, each by its own steps; then kill what they had started."""
+        pids = [child.process.pid for child in stage if child.process]
+        below = [process for pid in pids for process in descendants(psutil.Process(pid))]
+        stops = [_Stop(child, self._signals) for child in stage]
+        while any(child.process is not None for child in stage):
+            for stop in stops:
+                stop.push()
+            self._turn()
+        kill_all(below)
+
+
+class _Stop:
+    """One child on its way down: its next step, and when. Another Ctrl-C takes that step at once."""
+
+    def __init__(self, child: Child, signals: Signals) -> None:
+        self._child = child
+        self._signals = signals
+        self._seen = signals.stop_requests
+        self._steps = list(child.spec.stop_steps)
+        self._until = 0.0
+
+    def push(self) -> None:
+        process = self._child.process
+        if process is None:
+            return
+        hurried = self._signals.stop_requests > self._seen
+        if time.monotonic() < self._until and not hurried:
+            return
+        self._seen = self._signals.stop_requests
+        if self._steps:
+            number, patience_s = self._steps.pop(0)
+            self._until = time.monotonic() + patience_s
+            os.kill(process.pid, number)
+        else:
+            self._until = time.monotonic() + 1.0
+            below = descendants(psutil.Process(process.pid))
+            # Nobody else reaps it, so the pid is still its own, even if it has just ended.
+            os.kill(process.pid, signal.SIGKILL)
+            kill_all(below)

@@ -1,0 +1,71 @@
+"""The wire between a worker and its sandbox: frames of a JSON head and a raw body on a stream socket.
+
+A frame is two big-endian 32-bit lengths, the head (a JSON object with a "type") and the body (bytes; an
+event or a result as JSON text, so that neither side parses what it only passes on).
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from typing import Any
+
+LENGTHS = struct.Struct("!II")
+MAX_HEAD = 4 * 1024 * 1024  # bytes; a description with a large input schema stays far below it
+
+
+class FrameError(Exception):
+    """What arrived is no frame: somebody else wrote to the socket."""
+
+
+def write(sock: socket.socket, head: dict[str, Any], body: bytes = b"") -> None:
+    """Sends one frame, whole. Raises OSError when the other side is gone."""
+    encoded = json.dumps(head, separators=(",", ":")).encode()
+    sock.sendall(LENGTHS.pack(len(encoded), len(body)) + encoded + body)
+
+
+class Reader:
+    """Puts frames together from whatever pieces arrive."""
+
+    def __init__(self, max_body: int) -> None:
+        self.max_body = max_body
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        self._buffer += data
+
+    def next(self) -> tuple[dict[str, Any], bytes] | None:
+        """The next whole frame as (head, body), or None while it is incomplete. Raises FrameError."""
+        if len(self._buffer) < LENGTHS.size:
+            return None
+        head_size, body_size = LENGTHS.unpack_from(self._buffer)
+        if head_size > MAX_HEAD or body_size > self.max_body:
+            raise FrameError(f"a frame of {head_size} + {body_size} bytes")
+        end = LENGTHS.size + head_size + body_size
+        if len(self._buffer) < end:
+            return None
+        raw = bytes(self._buffer[LENGTHS.size : LENGTHS.size + head_size])
+        body = bytes(self._buffer[LENGTHS.size + head_size : end])
+        del self._buffer[:end]
+        return _head(raw), body
+
+
+def read(sock: socket.socket, reader: Reader) -> tuple[dict[str, Any], bytes] | None:
+    """Blocks until a frame is whole; None when the other side closed the socket."""
+    while (frame := reader.next()) is None:
+        data = sock.recv(262_144)
+        if not data:
+            return None
+        reader.feed(data)
+    return frame
+
+
+def _head(raw: bytes) -> dict[str, Any]:
+    try:
+        head = json.loads(raw)
+    except ValueError as error:
+        raise FrameError("the head is not JSON") from error
+    if not isinstance(head, dict) or not isinstance(head.get("type"), str):
+        raise FrameError("the head has no type")
+    return head

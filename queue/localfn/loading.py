@@ -1,0 +1,102 @@
+"""Imports user code inside a sandbox, as it is on disk now, and says which files it consists of."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import os
+import pkgutil
+import sys
+from types import ModuleType
+from typing import Any
+
+from localfn import declaration
+from localfn.declaration import Function
+from localfn.errors import LocalfnError
+
+
+class AsOnDisk(importlib.machinery.SourceFileLoader):
+    """Compiles user code from its source every time.
+
+    A .pyc is matched by whole seconds and size, so an edit within a second of the last one would go unseen.
+    """
+
+    def path_stats(self, path: str) -> Any:  # noqa: ARG002 - the name is importlib's
+        raise OSError("bytecode is neither read nor written for user code")
+
+
+def load(root: str | None, module: str, name: str) -> Function:
+    """Imports the module and returns the function declared under `name`.
+
+    root: folder to import from, or None for what the interpreter finds by itself.
+    Raises LocalfnError when the module does not declare it, and whatever the import raises.
+    """
+    put_on_path(root)
+    importlib.import_module(module)
+    for made in declaration.declared:
+        if made.name == name:
+            return made
+    raise LocalfnError(f"{module} declares no function named {name!r} any more")
+
+
+def describe(root: str | None, module: str) -> list[dict[str, Any]]:
+    """Imports the module, with all submodules of a package, and describes what they declare."""
+    put_on_path(root)
+    top = importlib.import_module(module)
+    if root and not is_below(getattr(top, "__file__", None) or "", root):
+        raise LocalfnError(
+            f"{module}.py has the name of a module of Python's standard library, which comes first: rename it"
+        )
+    for found in pkgutil.walk_packages(getattr(top, "__path__", []), prefix=module + "."):
+        if not found.name.endswith(".__main__"):
+            importlib.import_module(found.name)
+    return [
+        made.describe()
+        for made in declaration.declared
+        if made.__module__ == module or made.__module__.startswith(module + ".")
+    ]
+
+
+def put_on_path(root: str | None) -> None:
+    """Makes `root` importable: behind the standard library, before installed packages."""
+    if root is None:
+        return
+    details = [
+        (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
+        (AsOnDisk, importlib.machinery.SOURCE_SUFFIXES),
+    ]
+    make_finder = importlib.machinery.FileFinder.path_hook(*details)
+
+    def finder_below_root(path: str) -> Any:
+        if path != root and not is_below(path, root):
+            raise ImportError
+        return make_finder(path)
+
+    sys.path_hooks.insert(0, finder_below_root)
+    installed = (i for i, entry in enumerate(sys.path) if entry.endswith(("site-packages", "dist-packages")))
+    sys.path.insert(next(installed, len(sys.path)), root)
+    sys.path_importer_cache.pop(root, None)
+
+
+def files_of(root: str | None, module: str) -> list[list[Any]]:
+    """The source files that user code was loaded from: [path, mtime in ns, size in bytes] each."""
+    folder = root or _home(sys.modules.get(module.partition(".")[0]))
+    found = []
+    for loaded in list(sys.modules.values()):
+        path = getattr(loaded, "__file__", None) or ""
+        if folder and is_below(path, folder):
+            try:
+                stat = os.stat(path)
+            except OSError:
+                continue
+            found.append([path, stat.st_mtime_ns, stat.st_size])
+    return found
+
+
+def is_below(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _home(module: ModuleType | None) -> str | None:
+    path = getattr(module, "__file__", None)
+    return os.path.dirname(path) if path else None

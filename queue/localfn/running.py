@@ -1,0 +1,202 @@
+"""Runs one request inside a sandbox: validate, process, and later cleanup; outcomes become frames' heads."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import traceback
+import typing
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from localfn.context import Context
+from localfn.declaration import Function
+from localfn.errors import Fail, Retry, ValidationError
+from localfn.results import ResultNotSerializableError, to_json
+
+Answer = tuple[dict[str, Any], bytes]
+Send = Callable[..., None]
+
+MAX_MESSAGE = 8_192  # characters kept of an error message
+MAX_TRACEBACK = 65_536  # characters kept of a traceback
+OUR_FOLDER = os.path.dirname(__file__)
+
+
+class Run:
+    """The function of this sandbox, ready for requests."""
+
+    def __init__(self, function: Function, send: Send, max_result_bytes: int) -> None:
+        self.function = function
+        self.send = send
+        self.max_result_bytes = max_result_bytes
+        self.wants_model = _wants_model(function)
+        self.event: Any = None
+        self.context: Context | None = None
+
+    def invoke(self, head: dict[str, Any], event: Any) -> Answer:
+        """Phases 1 and 2. Gives "done" with the result as JSON, or "failed"."""
+        _restart_peak()
+        self.context = context = self._context(head)
+        os.chdir(context.workdir)
+        try:
+            self.event = event = self._validate(event, context)
+        except Exception as error:
+            return {**failure(error, "validate"), "max_rss_mb": _peak_mb()}, b""
+        self.send({"type": "phase", "phase": "process"}, self._for_later_cleanup())
+        try:
+            result = to_json(self.function.body(event, context))
+            self._check_size(result)
+        except Exception as error:
+            return {**failure(error, "process"), "max_rss_mb": _peak_mb()}, b""
+        return {"type": "done", "files": context.saved, "max_rss_mb": _peak_mb()}, result
+
+    def cleanup(self, head: dict[str, Any], event: Any) -> Answer:
+        """Phase 4, the function's hook. In the sandbox that ran the request it sees the very same objects."""
+        hook = self.function.cleanup_hook
+        if not (self.context and self.context.request_id == head["request_id"]):
+            self.context = self._context(head)
+            self.event = self._as_model(event) if self.wants_model else event
+        os.chdir(self.context.workdir)
+        try:
+            if hook:
+                hook(self.event, self.context)
+        except Exception as error:
+            return failure(error, "cleanup"), b""
+        finally:
+            self.event = self.context = None
+        return {"type": "done"}, b""
+
+    def _validate(self, event: Any, context: Context) -> Any:
+        if not isinstance(self.function.input, Mapping) and self.function.input is not None:
+            event = self._as_model(event)
+            if not self.wants_model:
+                event = event.model_dump()
+        hook = self.function.validate_hook
+        return hook(event, context) if hook else event
+
+    def _as_model(self, event: Any) -> Any:
+        return self.function.input.model_validate(event)
+
+    def _for_later_cleanup(self) -> bytes:
+        """The normalised event, kept by the worker in case this sandbox does not live to clean up."""
+        if self.function.cleanup_hook is None:
+            return b""
+        try:
+            return to_json(self.event)
+        except ResultNotSerializableError:
+            return b""
+
+    def _check_size(self, result: bytes) -> None:
+        if len(result) > self.max_result_bytes:
+            raise ResultTooLargeError(
+                f"the result has {len(result)} bytes, {self.max_result_bytes} are allowed: save_file() takes large data"
+            )
+
+    def _context(self, head: dict[str, Any]) -> Context:
+        def report(fraction: float | None, message: str | None) -> None:
+            self.send({"type": "progress", "fraction": fraction, "message": message})
+
+        return Context(
+            request_id=head["request_id"],
+            function_name=self.function.name,
+            workdir=head["workdir"],
+            attempt=head["attempt"],
+            max_attempts=head["max_attempts"],
+            deadline=datetime.fromtimestamp(head["deadline"], timezone.utc),
+            files=head["files"],
+            report=report,
+        )
+
+
+class ResultTooLargeError(Exception):
+    """The function returned more than LOCALFN_MAX_RESULT_BYTES."""
+
+
+ERROR_TYPES = {ResultNotSerializableError: "ResultNotSerializable", ResultTooLargeError: "ResultTooLarge"}
+
+
+def failure(error: Exception, phase: str) -> dict[str, Any]:
+    """An exception of user code as the head of a "failed" frame."""
+    kind = _kind(error, phase)
+    message = _message(error)
+    if kind == "invalid" and not isinstance(error, (ValidationError, ValueError)):
+        message = f"{type(error).__name__}: {message}"  # str(KeyError("name")) alone would say 'name'
+    return {
+        "type": "failed",
+        "kind": kind,
+        "phase": phase,
+        "error_type": "ValidationError" if kind == "invalid" else _type(error),
+        "error_message": message[:MAX_MESSAGE],
+        "traceback": _traceback(error)[-MAX_TRACEBACK:],
+        "delay_s": getattr(error, "delay_s", None) if kind == "retry" else None,
+    }
+
+
+def _kind(error: Exception, phase: str) -> str:
+    if isinstance(error, Retry):
+        return "retry"
+    if isinstance(error, Fail):
+        return "fail"
+    # A validate hook "raises to refuse" (contract, section 4): whatever it raises.
+    return "invalid" if phase == "validate" or isinstance(error, ValidationError) else "error"
+
+
+def _type(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "OutOfMemory"
+    return ERROR_TYPES.get(type(error)) or type(error).__name__
+
+
+def _message(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception as second:
+        return f"(its own message could not be made: {type(second).__name__})"
+
+
+def _traceback(error: Exception) -> str:
+    """The traceback as Python prints it, without the frames of this package."""
+    trace = error.__traceback__
+    while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    if trace is None and not isinstance(error, SyntaxError):
+        return ""  # raised by us: there is nothing of the user's in it
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def _is_ours(filename: str) -> bool:
+    return os.path.dirname(filename) == OUR_FOLDER or "importlib" in filename
+
+
+def _wants_model(function: Function) -> bool:
+    """Whether the function's first parameter is annotated with its pydantic model."""
+    if function.input is None or isinstance(function.input, Mapping):
+        return False
+    try:
+        hints = typing.get_type_hints(function.body)
+    except Exception:
+        return False  # an annotation that cannot be resolved asks for nothing
+    names = function.body.__code__.co_varnames
+    return bool(names) and hints.get(names[0]) is function.input
+
+
+def _restart_peak() -> None:
+    """Lets the kernel's peak of resident memory start anew, so that it is this request's own."""
+    if sys.platform == "linux":
+        try:
+            with open("/proc/self/clear_refs", "w") as file:
+                file.write("5")
+        except OSError:
+            return  # not permitted here: the peak is then the sandbox's
+
+
+def _peak_mb() -> float:
+    if sys.platform == "linux":
+        with open("/proc/self/status") as file:
+            for line in file:
+                if line.startswith("VmHWM:"):
+                    return round(int(line.split()[1]) / 1024, 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)

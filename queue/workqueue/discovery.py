@@ -1,0 +1,197 @@
+"""Finds functions: which modules there are, and what each declares, asked of a sandbox that imports it."""
+
+import importlib.util
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workqueue.errors import DuplicateFunctionError
+from workqueue.registry import ImportFailure, Registered, Registry
+from workqueue.sandbox import Frame, Gone, Sandbox
+from workqueue.sandbox_host import Interpreter
+
+log = logging.getLogger(__name__)
+
+IMPORT_LIMIT_S = 60.0
+POLL_S = 1.0
+MAX_DESCRIPTION = 16 * 1024 * 1024
+
+Stamp = frozenset[tuple[str, int, int]]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unit:
+    """A module or package that is imported to find functions. root: folder to import from; path: its file or folder."""
+
+    root: str
+    module: str
+    path: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.root}:{self.module}"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What importing a unit gave: functions, or why it failed; and the files that it consists of."""
+
+    functions: tuple[Registered, ...]
+    failure: ImportFailure | None
+    files: tuple[str, ...]
+
+
+def units(sources: Iterable[str]) -> list[Unit]:
+    """Every unit in LOCALFN_FUNCTIONS: per folder each module and package in it, else the module itself."""
+    return [unit for source in sources for unit in _units_of(source)]
+
+
+def _units_of(source: str) -> Iterator[Unit]:
+    folder = Path(source).absolute()
+    if folder.is_dir():
+        # A folder that is a package itself is imported as one, so that relative imports in it work.
+        is_package = (folder / "__init__.py").is_file()
+        root, prefix = (folder.parent, folder.name + ".") if is_package else (folder, "")
+        for path in sorted(folder.iterdir()):
+            if _is_module(path) or _is_package(path):
+                yield Unit(str(root), prefix + path.stem, str(path))
+    elif os.sep not in source:
+        yield Unit("", source, source)
+
+
+def _is_module(path: Path) -> bool:
+    return path.suffix == ".py" and not path.name.startswith(("_", ".")) and path.stem.isidentifier()
+
+
+def _is_package(path: Path) -> bool:
+    return path.name.isidentifier() and not path.name.startswith("_") and (path / "__init__.py").is_file()
+
+
+def missing(sources: Iterable[str]) -> list[str]:
+    """Sources that are neither a folder nor an importable module name: a typing error, most likely."""
+    return [
+        source
+        for source in sources
+        if not Path(source).is_dir()
+        and (os.sep in source or importlib.util.find_spec(source.partition(".")[0]) is None)
+    ]
+
+
+def stamp(unit: Unit, files: Sequence[str]) -> Stamp:
+    """What its files look like now: a change of any is a change of the unit."""
+    path = Path(unit.path)
+    own = path.rglob("*.py") if path.is_dir() else [path]
+    found = set()
+    for file in {str(file) for file in own} | set(files):
+        try:
+            stat = Path(file).stat()
+        except OSError:
+            continue
+        found.add((file, stat.st_mtime_ns, stat.st_size))
+    return frozenset(found)
+
+
+def describe(interpreter: Interpreter, unit: Unit) -> Findings:
+    """Imports the unit in a sandbox of its own and reads what it declares."""
+    child = interpreter.start({"type": "describe", "root": unit.root or None, "module": unit.module}, {})
+    sandbox = Sandbox(child.id, child.process.pid, None, [os.dup(fd) for fd in child.fds], MAX_DESCRIPTION)
+    try:
+        return _listen(sandbox, unit)
+    finally:
+        sandbox.close()
+        child.end()
+
+
+def _listen(sandbox: Sandbox, unit: Unit) -> Findings:
+    for _ in range(int(IMPORT_LIMIT_S / POLL_S)):
+        for news in sandbox.poll(POLL_S):
+            if isinstance(news, Frame):
+                return _findings(unit, news.head)
+            if isinstance(news, Gone):
+                return _failed(unit, "SandboxExited", "Importing it ended the interpreter.", "")
+    return _failed(unit, "TimedOut", f"Importing it took longer than {IMPORT_LIMIT_S:.0f} s.", "")
+
+
+def _findings(unit: Unit, head: dict[str, Any]) -> Findings:
+    if head["type"] != "described":
+        return _failed(unit, head["error_type"], head["error_message"], head["traceback"])
+    functions = tuple(Registered(unit=unit.key, root=unit.root or None, **described) for described in head["functions"])
+    return Findings(functions, None, tuple(path for path, _, _ in head["files"]))
+
+
+def _failed(unit: Unit, error_type: str, message: str, traceback: str) -> Findings:
+    path = Path(unit.path)
+    file = str(path / "__init__.py") if path.is_dir() else unit.path
+    return Findings((), ImportFailure(unit.key, file, error_type, message, traceback), ())
+
+
+def merge(found: dict[Unit, Findings], before: Registry) -> Registry:
+    """One registry of all findings.
+
+    A unit that fails to import keeps the functions that it had: a request for one is accepted, and fails with
+    the import's own error, which tells more than a 404. Of two functions of one name the one that had it stays.
+    """
+    failures, functions = [], dict[str, Registered]()
+    owners = {function.name: function.unit for function in before.functions}
+    for unit, findings in sorted(found.items(), key=lambda entry: entry[0]):
+        kept = [function for function in before.functions if findings.failure and function.unit == unit.key]
+        failures += [findings.failure] if findings.failure else []
+        for function in [*findings.functions, *kept]:
+            rival = functions.get(function.name)
+            if rival is None or owners.get(function.name) == function.unit != rival.unit:
+                functions[function.name] = function
+            if rival is not None:
+                loser = rival if functions[function.name] is function else function
+                failures.append(_duplicate(loser, functions[function.name]))
+    return Registry(tuple(functions.values()), tuple({failure.unit: failure for failure in failures}.values()))
+
+
+def check_unique(registry: Registry) -> None:
+    """Raises DuplicateFunctionError for the first name that two functions have."""
+    for failure in registry.failures:
+        if failure.error_type == "DuplicateFunction":
+            raise DuplicateFunctionError(failure.error_message)
+
+
+def _duplicate(loser: Registered, winner: Registered) -> ImportFailure:
+    def place(function: Registered) -> str:
+        return f"{function.source_file}:{function.source_line}"
+
+    message = f"Two functions are named {loser.name!r}: {place(winner)} and {place(loser)}. Rename one."
+    return ImportFailure(loser.unit, loser.source_file, "DuplicateFunction", message, "")
+
+
+def discover(interpreter: Interpreter, sources: Iterable[str], before: Registry) -> Registry:
+    """Imports everything once. Paths in it are absolute."""
+    return merge({unit: describe(interpreter, unit) for unit in units(sources)}, before)
+
+
+class Watcher:
+    """Discovers what changed since the last look."""
+
+    def __init__(self, interpreter: Interpreter, sources: Sequence[str], registry: Registry) -> None:
+        self.interpreter = interpreter
+        self.sources = sources
+        self.registry = registry
+        self._known: dict[Unit, tuple[Stamp, Findings]] = {}
+
+    def look(self) -> bool:
+        """Imports new and changed units again. True when the registry is another than before."""
+        seen: dict[Unit, tuple[Stamp, Findings]] = {}
+        for unit in units(self.sources):
+            known = self._known.get(unit)
+            now = stamp(unit, known[1].files if known else ())
+            if known is None or known[0] != now:
+                findings = describe(self.interpreter, unit)
+                # Stamped as it was before the import: a change during it is seen at the next look.
+                now = now | {entry for entry in stamp(unit, findings.files) if entry[0] not in {e[0] for e in now}}
+                known = (now, findings)
+                log.info("discovered", extra={"unit": unit.key, "functions": len(findings.functions)})
+            seen[unit] = known
+        self._known = seen
+        registry = merge({unit: findings for unit, (_, findings) in seen.items()}, self.registry)
+        changed, self.registry = registry != self.registry, registry
+        return changed

@@ -1,0 +1,164 @@
+"""Drives a sandbox through one exchange: sends, collects output and progress, and ends it when it must end."""
+
+import logging
+import signal
+import time
+from datetime import timedelta
+
+import psutil
+
+from schema.statuses import Phase
+from workqueue import process_tree
+from workqueue.attempt import Attempt, Runtime
+from workqueue.interruptions import (
+    AttemptEndedError,
+    FunctionFailedError,
+    InvalidError,
+    OutOfMemoryError,
+    SandboxExitedError,
+    TimedOutError,
+)
+from workqueue.registry import Registered
+from workqueue.sandbox import Frame, Gone, News, Output
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.1  # how often interruption and memory are looked at; far below the second that a kill may take
+TREE_LOOKS = 10  # every so many looks the children's memory is counted too: that walks the process table
+START_LIMIT_S = 60.0  # for the interpreter and the user's imports
+LAST_FRAMES = frozenset({"ready", "refused", "done", "failed"})
+
+
+def borrow(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
+    """Gives the attempt a sandbox that has imported the function: a warm one, or a cold start."""
+    started = time.monotonic()
+    load = {"type": "load", "root": function.root, "module": function.module, "function": function.name}
+    attempt.sandbox = sandbox = runtime.sandboxes.lend(load, function.environment)
+    attempt.record.cold_start = sandbox.cold_start
+    if not sandbox.cold_start:
+        sandbox.drain()  # printed between requests: it belongs to none
+        return
+    answer = exchange(runtime, attempt, START_LIMIT_S, "while importing its module")
+    attempt.record.init_ms = round((time.monotonic() - started) * 1000, 1)
+    if answer.type != "ready":
+        dispose(runtime, attempt)
+        raise failed(answer)
+    sandbox.ready = answer.head
+
+
+def exchange(
+    runtime: Runtime,
+    attempt: Attempt,
+    limit_s: float,
+    doing: str,
+    *,
+    send: tuple[dict[str, object], bytes] | None = None,
+    memory_mb: int | None = None,
+) -> Frame:
+    """Sends (if anything), then listens until the sandbox has answered.
+
+    limit_s: seconds after which the sandbox is killed; doing: what it was at then, as a clause.
+    Raises the attempt's interruption, TimedOutError, OutOfMemoryError or SandboxExitedError; the sandbox is then dead.
+    """
+    sandbox = attempt.sandbox
+    assert sandbox is not None
+    ends_at = time.monotonic() + limit_s
+    attempt.deadline = runtime.clock.now() + timedelta(seconds=limit_s)
+    if send is not None:
+        sandbox.send({**send[0], "deadline": attempt.deadline.timestamp()}, send[1])
+    watch = MemoryWatch(sandbox.pid, memory_mb)
+    while True:
+        for item in sandbox.poll(min(LOOK_S, ends_at - time.monotonic())):
+            if isinstance(item, Frame) and item.type in LAST_FRAMES:
+                return item
+            if isinstance(item, Gone):
+                raise SandboxExitedError(_describe_exit(dispose(runtime, attempt), doing))
+            _note(attempt, item)
+        if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing)) is not None:
+            dispose(runtime, attempt)
+            raise reason
+
+
+def _reason_to_kill(
+    attempt: Attempt, watch: "MemoryWatch", ends_at: float, limit_s: float, doing: str
+) -> BaseException | None:
+    if attempt.interruption is not None:
+        return attempt.interruption
+    if time.monotonic() >= ends_at:
+        return TimedOutError(f"It was killed after {limit_s:g} s {doing}.")
+    if (resident_mb := watch.exceeded()) is not None:
+        return OutOfMemoryError(f"It was killed at {resident_mb:.0f} MB of memory; {watch.limit_mb} MB are allowed.")
+    return None
+
+
+def dispose(runtime: Runtime, attempt: Attempt) -> int:
+    """Kills the attempt's sandbox with all it started; what it printed until then is kept. Gives its exit status."""
+    sandbox, attempt.sandbox = attempt.sandbox, None
+    assert sandbox is not None
+    try:
+        status = runtime.sandboxes.end(sandbox)
+        for item in sandbox.drain():
+            _note(attempt, item)
+    finally:
+        sandbox.close()
+    log.info("sandbox ended", extra=attempt.log_fields() | {"exit_status": status})
+    return status
+
+
+def failed(answer: Frame) -> AttemptEndedError:
+    """What a "failed" or "refused" frame says, as an exception."""
+    head = answer.head
+    kind = InvalidError if head["kind"] == "invalid" else FunctionFailedError
+    end = kind(str(head["error_message"]), error_type=str(head["error_type"]), traceback=head["traceback"] or None)
+    end.delay_s = head["delay_s"]
+    end.may_retry = end.may_retry and head["kind"] != "fail"
+    return end
+
+
+class MemoryWatch:
+    """Compares a sandbox's resident memory with its limit, now and then with its children's."""
+
+    def __init__(self, pid: int, limit_mb: int | None) -> None:
+        self.pid = pid
+        self.limit_mb = limit_mb
+        self._looks = 0
+
+    def exceeded(self) -> float | None:
+        """The MiB in use when they are above the limit."""
+        if self.limit_mb is None:
+            return None
+        self._looks += 1
+        used = process_tree.resident_mb(self.pid) if self._looks % TREE_LOOKS == 0 else _own_resident_mb(self.pid)
+        return used if used > self.limit_mb else None
+
+
+def _own_resident_mb(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / (1024 * 1024)
+    except psutil.Error:
+        return 0.0
+
+
+def _note(attempt: Attempt, item: News) -> None:
+    if isinstance(item, Output):
+        attempt.logbook.feed(item.stream, item.data, attempt.clock.now())
+    elif isinstance(item, Frame) and item.type == "phase":
+        attempt.cleanup_event = item.body
+        attempt.begin(Phase.PROCESS)
+    elif isinstance(item, Frame) and item.type == "progress":
+        fraction, message = item.head.get("fraction"), item.head.get("message")
+        attempt.progress = (
+            attempt.progress[0] if fraction is None else fraction,
+            attempt.progress[1] if message is None else message,
+        )
+
+
+def _describe_exit(status: int, doing: str) -> str:
+    if status >= 0:
+        return f"The sandbox exited with status {status} {doing}."
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    hint = " Nothing of localfn sent it; the system does when memory runs out." if name == "SIGKILL" else ""
+    return f"The sandbox was ended by {name} {doing}.{hint}"

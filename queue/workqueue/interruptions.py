@@ -1,0 +1,63 @@
+"""The closed set of ways in which an attempt ends other than by completing."""
+
+from typing import ClassVar
+
+from schema.statuses import Outcome
+
+
+class AttemptEndedError(Exception):
+    """An attempt ended without a result."""
+
+    outcome: ClassVar[Outcome] = Outcome.FAILED
+    is_failure: ClassVar[bool] = True  # counts as one of the function's own failures
+    may_retry: bool = True
+
+    def __init__(self, message: str = "", *, error_type: str | None = None, traceback: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+        self.error_type = error_type or type(self).__name__.removesuffix("Error")
+        self.traceback = traceback
+        self.delay_s: float | None = None
+
+
+class FunctionFailedError(AttemptEndedError):
+    """User code raised; its class gives the error type."""
+
+
+class InvalidError(AttemptEndedError):
+    """The event was refused in phase validate; never retried."""
+
+    outcome = Outcome.INVALID
+    may_retry = False
+
+
+class TimedOutError(AttemptEndedError):
+    """The deadline passed; the sandbox was killed."""
+
+    outcome = Outcome.TIMED_OUT
+
+
+class OutOfMemoryError(AttemptEndedError):
+    """The memory limit was passed; the sandbox was killed."""
+
+    outcome = Outcome.KILLED
+
+
+class SandboxExitedError(AttemptEndedError):
+    """The sandbox ended by itself."""
+
+    outcome = Outcome.KILLED
+
+
+class CancelledError(AttemptEndedError):
+    """The request was cancelled."""
+
+    outcome = Outcome.CANCELLED
+    is_failure = False
+    may_retry = False
+
+
+class StoppingError(AttemptEndedError):
+    """The worker was stopped before the request was done; it was given back."""
+
+    outcome = Outcome.GIVEN_BACK
+    is_failure = False

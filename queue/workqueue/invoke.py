@@ -1,0 +1,111 @@
+"""The hot path: one request, from the claim to its end. Read `invoke` from top to bottom."""
+
+import logging
+import random
+import shutil
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from schema.statuses import Outcome, Status
+from workqueue import driving, lifecycle, phases, retry
+from workqueue.attempt import Attempt, Runtime
+from workqueue.errors import LeaseLostError, SandboxHostLostError
+from workqueue.interruptions import AttemptEndedError, FunctionFailedError, StoppingError
+from workqueue.keeper import Keeper
+from workqueue.lifecycle import Claim
+from workqueue.persist import persist
+from workqueue.registry import Registered
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended. status: where it left the request; error: what RQ is to show, if it failed."""
+
+    outcome: Outcome
+    status: Status
+    error: str | None = None
+
+
+def invoke(runtime: Runtime, keeper: Keeper, request_id: UUID) -> Ended | None:
+    """Runs one attempt at a request; None when there was nothing to claim (rung twice, or too late)."""
+    claim = lifecycle.claim(runtime.engine, request_id, runtime.worker, runtime.clock.now(), runtime.lease_s)
+    if claim is None:
+        return None
+    attempt = Attempt(claim, runtime.clock, runtime.work_folder / f"{claim.request_id}-{claim.attempt}")
+    log.info("claimed", extra=attempt.log_fields())
+    with keeper.holding(attempt):
+        try:
+            answer = phases.validate_and_process(runtime, attempt, _known(claim))
+            keeper.release()
+            phases.save(runtime, attempt, answer)
+            ended = Ended(Outcome.COMPLETED, Status.COMPLETED)
+        except LeaseLostError:
+            return _abandon(runtime, attempt)
+        except (AttemptEndedError, SandboxHostLostError) as end:
+            keeper.release()
+            try:
+                ended = settle(runtime, attempt, _as_end(keeper, end))
+            except LeaseLostError:
+                return _abandon(runtime, attempt)
+    # From here on the request is settled: a crash leaves a working directory, which is swept, and an RQ job
+    # that is rung again and finds nothing to claim.
+    runtime.doorbell.announce(request_id)
+    phases.cleanup(runtime, attempt)
+    phases.release(runtime, attempt)
+    log.info("ended", extra=attempt.log_fields() | {"outcome": ended.outcome, "status": ended.status})
+    return ended
+
+
+def settle(runtime: Runtime, attempt: Attempt, end: AttemptEndedError) -> Ended:
+    """After any end without a result: give back or fail. The one place where attempts are counted."""
+    claim, record, now = attempt.claim, attempt.record, runtime.clock.now()
+    record.outcome, record.error_type, record.error_message = end.outcome, end.error_type, str(end)
+    record.traceback = end.traceback
+    record.lines = attempt.logbook.close(now)
+    failures = int(end.is_failure)
+    decision = decide(claim, end)
+    if isinstance(decision, retry.GiveBack):
+        delay_s = decision.delay_s
+        persist(lambda: lifecycle.give_back(runtime.engine, claim, record, now, delay_s=delay_s, failures=failures))
+        return Ended(end.outcome, Status.PENDING)
+    persist(lambda: lifecycle.fail(runtime.engine, claim, record, attempt.phase, now, failures=failures))
+    return Ended(end.outcome, Status.FAILED, f"{end.error_type}: {end}")
+
+
+def decide(claim: Claim, end: AttemptEndedError) -> retry.Decision:
+    """What follows: the function's policy for its own failures, another attempt at once for a graceful stop."""
+    if not end.may_retry:
+        return retry.Fail()
+    if not end.is_failure:
+        return retry.GiveBack(0.0)
+    # How often was fixed when the request was accepted; how long between is as the code says now.
+    policy = replace(claim.function.policy if claim.function else retry.Policy(), max_attempts=claim.max_attempts)
+    chance = random.random()  # noqa: S311 - jitter
+    return retry.after_failure(policy, claim.failures + 1, asked_delay_s=end.delay_s, chance=chance)
+
+
+def _known(claim: Claim) -> Registered:
+    if claim.function is None:
+        raise FunctionFailedError(
+            f"There is no function named {claim.function_name!r} any more.", error_type="FunctionNotFound"
+        )
+    return claim.function
+
+
+def _as_end(keeper: Keeper, end: AttemptEndedError | SandboxHostLostError) -> AttemptEndedError:
+    """Without its host a worker has no sandboxes: it gives the request back and ends."""
+    if isinstance(end, AttemptEndedError):
+        return end
+    keeper.host_is_lost = True
+    return StoppingError()
+
+
+def _abandon(runtime: Runtime, attempt: Attempt) -> Ended:
+    """The lease is lost: another attempt may be running. Kill what is ours, change nothing."""
+    if attempt.sandbox is not None:
+        driving.dispose(runtime, attempt)
+    shutil.rmtree(attempt.workdir, ignore_errors=True)
+    log.warning("lease lost", extra=attempt.log_fields())
+    return Ended(Outcome.LOST, Status.PROCESSING)

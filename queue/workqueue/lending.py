@@ -1,0 +1,94 @@
+"""The line between a worker and the sandbox host: one JSON line each way, file descriptors beside it."""
+
+import contextlib
+import json
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from workqueue.errors import SandboxHostLostError
+from workqueue.sandbox import Sandbox
+from workqueue.sandbox_host import SandboxHost
+
+MAX_LINE = 4 * 1024 * 1024
+FDS = 3
+
+
+class SandboxClient:
+    """A worker's end of the line. Raises SandboxHostLostError when the host is gone."""
+
+    def __init__(self, line: socket.socket, max_body: int) -> None:
+        self._line = line
+        self._max_body = max_body
+
+    def lend(self, load: dict[str, Any], environment: Mapping[str, str]) -> Sandbox:
+        self._send({"do": "lend", "load": load, "environment": dict(environment)})
+        answer, fds = self._receive()
+        return Sandbox(answer["id"], answer["pid"], answer["ready"], fds, self._max_body)
+
+    def give_back(self, sandbox: Sandbox) -> None:
+        sandbox.close()
+        self._send({"do": "take_back", "id": sandbox.id, "ready": sandbox.ready})
+
+    def end(self, sandbox: Sandbox) -> int:
+        """Kills the sandbox and gives its exit status, negative for a signal."""
+        sandbox.kill()
+        self._send({"do": "end", "id": sandbox.id})
+        return int(self._receive()[0]["status"])
+
+    def _send(self, message: dict[str, Any]) -> None:
+        try:
+            self._line.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            raise SandboxHostLostError from None
+
+    def _receive(self) -> tuple[dict[str, Any], list[int]]:
+        data, fds = b"", list[int]()
+        while not data.endswith(b"\n"):
+            try:
+                more, new, _, _ = socket.recv_fds(self._line, 262_144, FDS)
+            except OSError:
+                raise SandboxHostLostError from None
+            if not more:
+                raise SandboxHostLostError
+            data += more
+            fds += new
+        return json.loads(data), fds
+
+
+class Borrower:
+    """The host's end of the line to one worker."""
+
+    def __init__(self, name: str, line: socket.socket, host: SandboxHost) -> None:
+        self.name = name
+        self.line = line
+        self.host = host
+        self._data = b""
+
+    def serve(self) -> bool:
+        """Answers what has arrived; False when the worker hung up: it is to be closed then."""
+        try:
+            more = self.line.recv(262_144)
+        except OSError:
+            more = b""
+        if not more or len(self._data) > MAX_LINE:
+            return False
+        *messages, self._data = (self._data + more).split(b"\n")
+        with contextlib.suppress(OSError):  # it hung up in between: the next call to serve sees that
+            for message in messages:
+                self._answer(json.loads(message))
+        return True
+
+    def close(self) -> None:
+        self.host.end_loans_of(self.name)
+        self.line.close()
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        if message["do"] == "lend":
+            child = self.host.lend(self.name, message["load"], message["environment"])
+            answer = {"id": child.id, "pid": child.process.pid, "ready": child.ready}
+            socket.send_fds(self.line, [json.dumps(answer).encode() + b"\n"], child.fds)
+        elif message["do"] == "take_back":
+            self.host.take_back(message["id"], message["ready"])
+        else:
+            self.line.sendall(json.dumps({"status": self.host.end(message["id"])}).encode() + b"\n")

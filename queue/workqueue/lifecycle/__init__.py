@@ -1,0 +1,31 @@
+"""The only writer of a request's status: each function is one arrow of docs/request-life.md, one transaction.
+
+attempts: moves of the worker that holds the lease. requests: moves asked for from outside. recovery: the
+reconciler's moves.
+"""
+
+from workqueue.lifecycle.attempts import amend, claim, extend, fail, finish, give_back
+from workqueue.lifecycle.claims import Claim, Record
+from workqueue.lifecycle.recovery import Lapsed, due_bells, expire, mark_rung
+from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry
+
+__all__ = [
+    "Accepted",
+    "Claim",
+    "Lapsed",
+    "Record",
+    "accept",
+    "amend",
+    "cancel",
+    "claim",
+    "delete",
+    "due_bells",
+    "expire",
+    "extend",
+    "fail",
+    "finish",
+    "give_back",
+    "mark_rung",
+    "purge",
+    "retry",
+]

@@ -1,0 +1,241 @@
+"""The moves of one attempt, made by the worker that holds the lease: claim, extend, finish, fail, give back.
+
+Every write after the claim carries the fencing token: `status = 'processing' AND attempt = :attempt AND worker =
+:worker`. Zero rows mean that the lease is lost; LeaseLostError is raised and nothing is changed. The worker is part
+of the token because a crash of PostgreSQL may forget a claim, whose attempt number is then given out again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+
+from schema.session import to_json
+from schema.statuses import Phase
+from schema.tables import output_file
+from workqueue.errors import LeaseLostError
+from workqueue.interruptions import CancelledError
+from workqueue.lifecycle.claims import Claim, Record
+from workqueue.lifecycle.records import close_attempt, store_files, store_lines
+from workqueue.logbook import Line
+from workqueue.registry import Registered
+from workqueue.store import StoredFile
+
+# A bell for an immediate request may arrive before its `available_at` by another machine's clock.
+EARLY = timedelta(milliseconds=500)
+
+CLAIM = text(
+    """
+    WITH claimed AS (
+        UPDATE processing_request
+        SET status = 'processing', phase = 'validate', attempt = attempt + 1, worker = :worker,
+            job_id = id || '-' || (attempt + 1), started_at = :now, lease_expires_at = :lease, rung_at = NULL,
+            progress_fraction = NULL, progress_message = NULL, error_type = NULL, error_message = NULL
+        WHERE id = :id AND status = 'pending' AND available_at <= :latest
+        RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses
+    ), opened AS (
+        INSERT INTO request_attempt (request_id, number, worker, started_at)
+        SELECT id, attempt, :worker, :now FROM claimed
+    )
+    SELECT claimed.*, row_to_json(f) AS registered,
+           (SELECT json_agg(json_build_object(
+                       'name', i.name, 'filename', i.filename, 'size', i.size, 'content_type', i.content_type,
+                       'sha256', i.sha256, 'stored_as', i.stored_as))
+            FROM input_file i WHERE i.request_id = claimed.id) AS inputs
+    FROM claimed LEFT JOIN registered_function f ON f.name = claimed.function
+    """
+)
+
+
+def claim(engine: Engine, request_id: UUID, worker: str, now: datetime, lease_s: float) -> Claim | None:
+    """pending → processing, if it is pending and due; None when there is nothing to claim.
+
+    A crash right after the commit leaves a lease that nobody extends: it lapses, and the reconciler moves the
+    request on. The commit does not wait for the disk: a claim that a crash of PostgreSQL forgets leaves the
+    request pending, which is as good.
+    """
+    values = {"id": request_id, "worker": worker, "now": now, "latest": now + EARLY}
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL synchronous_commit = off"))
+        row = connection.execute(CLAIM, values | {"lease": now + timedelta(seconds=lease_s)}).mappings().first()
+    if row is None:
+        return None
+    return Claim(
+        request_id=row["id"],
+        attempt=row["attempt"],
+        worker=worker,
+        function_name=row["function"],
+        function=Registered(**row["registered"]) if row["registered"] else None,
+        event=row["event"],
+        queue=row["queue"],
+        max_attempts=row["max_attempts"],
+        failures=row["failures"],
+        losses=row["losses"],
+        inputs=tuple(StoredFile(**entry) for entry in row["inputs"] or ()),
+        claimed_at=now,
+    )
+
+
+EXTEND = text(
+    """
+    UPDATE processing_request
+    SET lease_expires_at = :lease, phase = :phase, progress_fraction = :fraction, progress_message = :message
+    WHERE id = :id AND status = 'processing' AND attempt = :attempt AND worker = :worker
+    RETURNING cancel_requested
+    """
+)
+
+
+def extend(
+    engine: Engine,
+    claim: Claim,
+    lease_expires_at: datetime,
+    phase: Phase,
+    progress: tuple[float | None, str | None],
+    lines: Sequence[Line],
+) -> bool:
+    """Extends the lease; stores phase, progress and new log lines. True when a cancel was requested."""
+    values = {"lease": lease_expires_at, "phase": phase, "fraction": progress[0], "message": progress[1]}
+    with engine.begin() as connection:
+        # Only a lease and a display: nothing that must survive a crash of PostgreSQL.
+        connection.execute(text("SET LOCAL synchronous_commit = off"))
+        cancel_requested = connection.execute(EXTEND, claim.token | values).scalar_one_or_none()
+        if cancel_requested is None:
+            raise LeaseLostError
+        store_lines(connection, claim, lines)
+    return bool(cancel_requested)
+
+
+FINISH = text(
+    """
+    WITH finished AS (
+        UPDATE processing_request
+        SET status = 'completed', phase = NULL, finished_at = :now, lease_expires_at = NULL,
+            progress_fraction = :fraction, progress_message = :message
+        WHERE id = :id AND status = 'processing' AND attempt = :attempt AND worker = :worker AND NOT cancel_requested
+        RETURNING id
+    )
+    INSERT INTO processing_result (request_id, attempt, data, created_at)
+    SELECT id, :attempt, CAST(:data AS json), :now FROM finished
+    RETURNING request_id
+    """
+)
+
+
+def finish(
+    engine: Engine,
+    claim: Claim,
+    data: str,
+    files: Sequence[StoredFile],
+    record: Record,
+    progress: tuple[float | None, str | None],
+    now: datetime,
+) -> None:
+    """processing → completed, with its result and output files: the commit point.
+
+    A crash before it leaves the lease to lapse, and the request runs again. A crash after it loses nothing but
+    the news: RQ may never hear of it, and the bell that it rings again finds nothing to claim.
+    data: the result as JSON text. Raises LeaseLostError, and CancelledError when a cancel came first.
+    """
+    values = {"data": data, "now": now, "fraction": progress[0], "message": progress[1]}
+    with engine.begin() as connection:
+        if connection.execute(FINISH, claim.token | values).first() is None:
+            # The answer to an earlier try of this very commit may have been lost on the way.
+            if _is_finished_by(connection, claim):
+                return
+            raise CancelledError if _is_cancelled(connection, claim) else LeaseLostError
+        store_files(connection, output_file, claim.request_id, files, now)
+        close_attempt(connection, claim, record, now)
+
+
+FAIL = text(
+    """
+    UPDATE processing_request
+    SET status = 'failed', phase = :phase, finished_at = :now, lease_expires_at = NULL,
+        failures = failures + :failures, error_type = :error_type, error_message = :error_message
+    WHERE id = :id AND status = 'processing' AND attempt = :attempt AND worker = :worker
+    RETURNING id
+    """
+)
+
+
+def fail(engine: Engine, claim: Claim, record: Record, phase: Phase, now: datetime, *, failures: int = 1) -> None:
+    """processing → failed, in `phase`. failures: 1 when it was the function's own. Raises LeaseLostError."""
+    values = {"now": now, "phase": phase, "failures": failures}
+    errors = {"error_type": record.error_type, "error_message": record.error_message}
+    with engine.begin() as connection:
+        if connection.execute(FAIL, claim.token | values | errors).first() is None:
+            if _is_closed(connection, claim):
+                return
+            raise LeaseLostError
+        close_attempt(connection, claim, record, now)
+
+
+GIVE_BACK = text(
+    """
+    UPDATE processing_request
+    SET status = 'pending', phase = NULL, available_at = :available_at, lease_expires_at = NULL, worker = NULL,
+        failures = failures + :failures, rung_at = NULL, progress_fraction = NULL, progress_message = NULL,
+        error_type = :error_type, error_message = :error_message
+    WHERE id = :id AND status = 'processing' AND attempt = :attempt AND worker = :worker
+    RETURNING id
+    """
+)
+
+
+def give_back(
+    engine: Engine,
+    claim: Claim,
+    record: Record,
+    now: datetime,
+    *,
+    delay_s: float = 0.0,
+    failures: int = 0,
+) -> None:
+    """processing → pending, for another attempt `delay_s` from now. Raises LeaseLostError.
+
+    The reconciler rings when it is due, so a crash after the commit costs nothing.
+    """
+    available_at = now + timedelta(seconds=delay_s)
+    values = {"available_at": available_at, "failures": failures}
+    errors = {"error_type": record.error_type, "error_message": record.error_message}
+    with engine.begin() as connection:
+        if connection.execute(GIVE_BACK, claim.token | values | errors).first() is None:
+            if _is_closed(connection, claim):
+                return
+            raise LeaseLostError
+        close_attempt(connection, claim, record, now)
+
+
+AMEND = text("UPDATE request_attempt SET phases = CAST(:phases AS json) WHERE request_id = :id AND number = :attempt")
+
+
+def amend(engine: Engine, claim: Claim, record: Record) -> None:
+    """Adds what happened after the commit point (cleanup) to the attempt; changes no state."""
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL synchronous_commit = off"))
+        connection.execute(AMEND, claim.token | {"phases": to_json(record.phases)})
+        store_lines(connection, claim, record.lines)
+
+
+def _is_finished_by(connection: Connection, claim: Claim) -> bool:
+    found = text("SELECT 1 FROM processing_result WHERE request_id = :id AND attempt = :attempt")
+    return connection.execute(found, claim.token).first() is not None
+
+
+def _is_cancelled(connection: Connection, claim: Claim) -> bool:
+    found = text(
+        "SELECT cancel_requested FROM processing_request"
+        " WHERE id = :id AND status = 'processing' AND attempt = :attempt AND worker = :worker"
+    )
+    return bool(connection.execute(found, claim.token).scalar_one_or_none())
+
+
+def _is_closed(connection: Connection, claim: Claim) -> bool:
+    """Whether this attempt ended by a write of this very worker whose answer was lost."""
+    found = text(
+        "SELECT 1 FROM request_attempt WHERE request_id = :id AND number = :attempt"
+        " AND outcome IS NOT NULL AND outcome <> 'lost'"
+    )
+    return connection.execute(found, claim.token).first() is not None

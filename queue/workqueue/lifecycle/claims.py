@@ -1,0 +1,56 @@
+"""The values that an attempt hands around: the claim (its lease) and the record (what became of it)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from schema.statuses import Outcome
+from workqueue.doorbell import Bell
+from workqueue.logbook import Line
+from workqueue.registry import Registered
+from workqueue.store import StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease on a request: who may write it, and what has to be run.
+
+    event: JSON text, passed on unparsed. function: None when it no longer exists.
+    """
+
+    request_id: UUID
+    attempt: int
+    worker: str
+    function_name: str
+    function: Registered | None
+    event: str
+    queue: str
+    max_attempts: int
+    failures: int
+    losses: int
+    inputs: tuple[StoredFile, ...]
+    claimed_at: datetime
+
+    @property
+    def token(self) -> dict[str, Any]:
+        return {"id": self.request_id, "attempt": self.attempt, "worker": self.worker}
+
+    @property
+    def bell_of_next(self) -> Bell:
+        return Bell(self.request_id, self.attempt + 1, self.queue, self.function_name)
+
+
+@dataclass(slots=True)
+class Record:
+    """What is stored about an attempt when it ends."""
+
+    outcome: Outcome = Outcome.COMPLETED
+    phases: list[dict[str, Any]] = field(default_factory=list)
+    cold_start: bool | None = None
+    init_ms: float | None = None
+    max_rss_mb: float | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    traceback: str | None = None
+    lines: list[Line] = field(default_factory=list)

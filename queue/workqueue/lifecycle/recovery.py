@@ -1,0 +1,103 @@
+"""The reconciler's moves: leases that lapsed, and bells that nobody answered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from schema.statuses import Outcome
+from workqueue.doorbell import Bell
+from workqueue.interruptions import CancelledError
+from workqueue.retry import Fail, Policy, after_loss
+
+LOST = "The worker {worker} was lost: it did not extend its lease."
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """A request whose worker was lost, and what became of it."""
+
+    request_id: UUID
+    attempt: int
+    worker: str
+    failed: bool
+
+
+LAPSED = text(
+    """
+    SELECT id, attempt, worker, losses, on_lost, cancel_requested FROM processing_request
+    WHERE status = 'processing' AND lease_expires_at < :now
+    ORDER BY lease_expires_at LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+    """
+)
+RERUN = text(
+    """
+    UPDATE processing_request
+    SET status = 'pending', phase = NULL, available_at = :now, rung_at = NULL, lease_expires_at = NULL,
+        worker = NULL, losses = losses + 1, error_type = 'WorkerLost', error_message = :message
+    WHERE id = :id
+    """
+)
+GIVE_UP = text(
+    """
+    UPDATE processing_request
+    SET status = 'failed', finished_at = :now, lease_expires_at = NULL, losses = losses + 1,
+        error_type = :error_type, error_message = :message
+    WHERE id = :id
+    """
+)
+CLOSE = text(
+    """
+    UPDATE request_attempt
+    SET outcome = :outcome, finished_at = :now, error_type = :error_type, error_message = :message
+    WHERE request_id = :id AND number = :attempt
+    """
+)
+
+
+def expire(engine: Engine, now: datetime, limit: int = 500) -> list[Lapsed]:
+    """processing → pending or failed, for every lease that lapsed. A crash in it changes nothing."""
+    with engine.begin() as connection:
+        lapsed = []
+        for row in connection.execute(LAPSED, {"now": now, "limit": limit}).all():
+            cancelled = row.cancel_requested
+            gives_up = cancelled or isinstance(after_loss(Policy(on_lost=row.on_lost), row.losses + 1), Fail)
+            values = {
+                "id": row.id,
+                "attempt": row.attempt,
+                "now": now,
+                "outcome": Outcome.CANCELLED if cancelled else Outcome.LOST,
+                "error_type": "Cancelled" if cancelled else "WorkerLost",
+                "message": str(CancelledError()) if cancelled else LOST.format(worker=row.worker),
+            }
+            connection.execute(GIVE_UP if gives_up else RERUN, values)
+            connection.execute(CLOSE, values)
+            lapsed.append(Lapsed(row.id, row.attempt, row.worker, gives_up))
+        return lapsed
+
+
+DUE = text(
+    """
+    SELECT id, attempt, queue, function FROM processing_request
+    WHERE status = 'pending' AND available_at <= :now AND (rung_at IS NULL OR rung_at < :unanswered)
+    ORDER BY available_at LIMIT :limit
+    """
+)
+
+
+def due_bells(engine: Engine, now: datetime, unanswered: datetime, limit: int = 5000) -> list[Bell]:
+    """Requests that are due and not rung, or rung before `unanswered` and still pending."""
+    with engine.connect() as connection:
+        rows = connection.execute(DUE, {"now": now, "unanswered": unanswered, "limit": limit})
+        return [Bell(row.id, row.attempt + 1, row.queue, row.function) for row in rows]
+
+
+def mark_rung(engine: Engine, bells: Sequence[Bell], now: datetime) -> None:
+    """Notes when the bells were rung, so that the next look leaves them time to be answered."""
+    statement = text("UPDATE processing_request SET rung_at = :now WHERE id = ANY(:ids) AND status = 'pending'")
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL synchronous_commit = off"))
+        connection.execute(statement, {"now": now, "ids": [bell.request_id for bell in bells]})

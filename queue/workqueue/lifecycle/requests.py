@@ -1,0 +1,212 @@
+"""Moves of a request that come from outside of an attempt: accept, cancel, retry, delete, purge."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, insert, text
+
+from schema.statuses import Status
+from schema.tables import idempotency_key, input_file, processing_request
+from workqueue.doorbell import Bell
+from workqueue.errors import NotAllowedNowError, UnknownRequestError
+from workqueue.interruptions import CancelledError
+from workqueue.lifecycle.records import store_files
+from workqueue.registry import Registered
+from workqueue.store import StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A request about to be stored. event: any JSON value. available_at: not claimed before."""
+
+    id: UUID
+    function: Registered
+    event: Any
+    queue: str
+    created_at: datetime
+    available_at: datetime
+    schedule: str | None = None
+    files: Sequence[StoredFile] = ()
+
+    @property
+    def bell(self) -> Bell:
+        return Bell(self.id, 1, self.queue, self.function.name)
+
+    def row(self, rung_at: datetime | None) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "function": self.function.name,
+            "status": Status.PENDING,
+            "event": self.event,
+            "max_attempts": self.function.max_attempts,
+            "on_lost": self.function.on_lost,
+            "job_id": self.bell.job_id,
+            "queue": self.queue,
+            "schedule": self.schedule,
+            "created_at": self.created_at,
+            "available_at": self.available_at,
+            "rung_at": rung_at,
+        }
+
+
+def accept(
+    connection: Connection,
+    requests: Sequence[Accepted],
+    *,
+    key: tuple[str, str] | None = None,
+) -> bool:
+    """∅ → pending, all or none, when the caller's transaction commits. False when the idempotency key is taken.
+
+    key: (Idempotency-Key, SHA-256 of the body). `rung_at` is set though the bell rings only after the commit:
+    should the process die in between, the reconciler finds a bell that nobody answered, and rings again.
+    """
+    connection.execute(
+        insert(processing_request),
+        [
+            request.row(request.created_at if request.available_at <= request.created_at else None)
+            for request in requests
+        ],
+    )
+    for request in requests:
+        store_files(connection, input_file, request.id, request.files, request.created_at)
+    return key is None or _take_key(connection, requests[0], *key)
+
+
+TAKE_KEY = text(
+    """
+    INSERT INTO idempotency_key (function, key, request_id, body_sha256, created_at)
+    VALUES (:function, :key, :request_id, :body_sha256, :now)
+    ON CONFLICT (function, key) DO NOTHING
+    RETURNING request_id
+    """
+)
+
+
+def _take_key(connection: Connection, request: Accepted, key: str, body_sha256: str) -> bool:
+    values = {
+        "function": request.function.name,
+        "key": key,
+        "request_id": request.id,
+        "body_sha256": body_sha256,
+        "now": request.created_at,
+    }
+    return connection.execute(TAKE_KEY, values).first() is not None
+
+
+def key_holder(connection: Connection, function: str, key: str) -> tuple[UUID, str] | None:
+    """The request that holds an idempotency key, and the SHA-256 of its body."""
+    found = idempotency_key.c
+    row = connection.execute(idempotency_key.select().where(found.function == function, found.key == key)).one_or_none()
+    return (row.request_id, row.body_sha256) if row else None
+
+
+CANCEL = text(
+    """
+    WITH waiting AS (
+        UPDATE processing_request
+        SET status = 'failed', finished_at = :now, error_type = 'Cancelled', error_message = :message,
+            cancel_requested = true
+        WHERE id = :id AND status = 'pending'
+        RETURNING id
+    ), running AS (
+        UPDATE processing_request SET cancel_requested = true
+        WHERE id = :id AND status = 'processing'
+        RETURNING id
+    )
+    SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM running)
+    """
+)
+
+
+def cancel(engine: Engine, request_id: UUID, now: datetime) -> None:
+    """pending → failed at once; a processing one is marked, and its worker kills it at the next extension.
+
+    Raises UnknownRequestError, or NotAllowedNowError when it has ended.
+    """
+    with engine.begin() as connection:
+        # The lock keeps a claim from slipping between the two updates, which see one snapshot.
+        _lock(connection, request_id)
+        values = {"id": request_id, "now": now, "message": str(CancelledError())}
+        if not connection.execute(CANCEL, values).scalar_one():
+            raise NotAllowedNowError("The request has ended: there is nothing to cancel.")
+
+
+RETRY = text(
+    """
+    UPDATE processing_request
+    SET status = 'pending', phase = NULL, available_at = :now, rung_at = :now, finished_at = NULL,
+        started_at = NULL, worker = NULL, failures = 0, losses = 0, cancel_requested = false, error_type = NULL,
+        error_message = NULL, progress_fraction = NULL, progress_message = NULL
+    WHERE id = :id AND status = 'failed'
+    RETURNING id, attempt, queue, function
+    """
+)
+
+
+def retry(engine: Engine, request_id: UUID, now: datetime) -> Bell:
+    """failed → pending, with a new series of attempts. Gives the bell to ring.
+
+    Raises UnknownRequestError, or NotAllowedNowError when it has not failed.
+    """
+    with engine.begin() as connection:
+        row = connection.execute(RETRY, {"id": request_id, "now": now}).one_or_none()
+        if row is None:
+            status = _lock(connection, request_id)
+            raise NotAllowedNowError(f"Only a failed request can be retried; this one is {status}.")
+    return Bell(row.id, row.attempt + 1, row.queue, row.function)
+
+
+DELETE = text("DELETE FROM processing_request WHERE id = :id RETURNING attempt")
+
+
+def delete(engine: Engine, request_id: UUID) -> list[str]:
+    """Removes the request and, by the foreign keys, all that belongs to it. Gives the ids of its RQ jobs.
+
+    Raises UnknownRequestError, or NotAllowedNowError while it is processing.
+    """
+    with engine.begin() as connection:
+        if _lock(connection, request_id) == Status.PROCESSING:
+            raise NotAllowedNowError("The request is processing: cancel it first.")
+        attempt = connection.execute(DELETE, {"id": request_id}).scalar_one()
+    return job_ids(request_id, attempt)
+
+
+def job_ids(request_id: UUID, attempt: int) -> list[str]:
+    """Every job that may have been rung for a request that came to this attempt."""
+    return [f"{request_id}-{number}" for number in range(1, attempt + 2)]
+
+
+PURGE = text(
+    """
+    DELETE FROM processing_request WHERE id IN (
+        SELECT id FROM processing_request
+        WHERE finished_at < :before AND (CAST(:status AS text) IS NULL OR status = :status)
+        ORDER BY finished_at LIMIT :chunk
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id, attempt
+    """
+)
+
+
+def purge(
+    engine: Engine, before: datetime, status: Status | None = None, chunk: int = 500
+) -> list[tuple[UUID, list[str]]]:
+    """Removes up to `chunk` requests that ended before a time.
+
+    Gives their ids and the ids of their RQ jobs: files and jobs follow the rows, never the other way round.
+    """
+    with engine.begin() as connection:
+        rows = connection.execute(PURGE, {"before": before, "status": status, "chunk": chunk})
+        return [(row.id, job_ids(row.id, row.attempt)) for row in rows]
+
+
+def _lock(connection: Connection, request_id: UUID) -> str:
+    statement = text("SELECT status FROM processing_request WHERE id = :id FOR UPDATE")
+    status: str | None = connection.execute(statement, {"id": request_id}).scalar_one_or_none()
+    if status is None:
+        raise UnknownRequestError(f"There is no request {request_id}.")
+    return status

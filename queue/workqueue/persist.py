@@ -1,0 +1,41 @@
+"""Carries a write through an outage of PostgreSQL: what was computed is kept until it can be stored."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 1.0
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database was away, rather than unwilling."""
+    # psycopg raises OperationalError for all that concerns the connection or the server's state.
+    return isinstance(error, OperationalError | PoolTimeoutError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
+
+
+def persist(write: Callable[[], Answer]) -> Answer:
+    """Calls `write` until the database has answered it.
+
+    The write may have happened although the answer was lost: it has to recognise its own effect.
+    """
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            return write()
+        except (DBAPIError, PoolTimeoutError) as error:
+            if not is_outage(error):
+                raise
+            log.warning("PostgreSQL is away; the write is tried again", extra={"error": str(error).split("\n")[0]})
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

@@ -1,0 +1,167 @@
+"""The steps of an invocation between claim and settlement, one function each."""
+
+import contextlib
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+from schema.statuses import Phase
+from workqueue import driving, events, lifecycle
+from workqueue.attempt import Attempt, Runtime
+from workqueue.errors import BadEventError, SandboxHostLostError
+from workqueue.interruptions import AttemptEndedError, FunctionFailedError, InvalidError
+from workqueue.persist import persist
+from workqueue.registry import Registered
+from workqueue.sandbox import Frame
+from workqueue.store import StoredFile, open_regular
+
+log = logging.getLogger(__name__)
+
+CLEANUP_LIMIT_S = 10.0  # for the cleanup hook: short, because the worker is needed elsewhere
+INPUT_FOLDER = "input"
+OUTPUT_FOLDER = ".output"  # where the SDK's save_file puts files (localfn.context)
+
+
+def validate_and_process(runtime: Runtime, attempt: Attempt, function: Registered) -> Frame:
+    """Phases 1 and 2: a working directory, a sandbox, the checks, the function. Gives the "done" frame."""
+    attempt.begin(Phase.VALIDATE)
+    try:
+        _prepare(runtime, attempt, function)
+        driving.borrow(runtime, attempt, function)
+        answer = driving.exchange(
+            runtime,
+            attempt,
+            function.timeout_s,
+            "while running the function",
+            send=(_run_head(attempt), attempt.claim.event.encode()),
+            memory_mb=function.memory_mb,
+        )
+        _note_imports(attempt, answer)
+        attempt.record.max_rss_mb = answer.head.get("max_rss_mb")
+        if answer.type != "done":
+            raise driving.failed(answer)
+    except AttemptEndedError as end:
+        attempt.end_phase(end.outcome, str(end))
+        raise
+    return answer
+
+
+def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> None:
+    """Phase 3: the result is checked, output files go to the store, then the commit point."""
+    with attempt.in_phase(Phase.SAVE):
+        data = _checked(answer.body)
+        files = [_store(runtime, attempt, str(entry["name"])) for entry in answer.head["files"]]
+    attempt.record.lines = attempt.logbook.close(runtime.clock.now())
+    now = runtime.clock.now()
+    persist(lambda: lifecycle.finish(runtime.engine, attempt.claim, data, files, attempt.record, attempt.progress, now))
+
+
+def cleanup(runtime: Runtime, attempt: Attempt) -> None:
+    """Phase 4, always: the function's hook, then the working directory. It cannot change the outcome."""
+    attempt.interruption = None  # the attempt is settled: what is left has its own deadline
+    attempt.begin(Phase.CLEANUP)
+    try:
+        _run_hook(runtime, attempt)
+        attempt.end_phase("ok")
+    except AttemptEndedError as end:
+        attempt.end_phase("failed", f"{end.error_type}: {end}")
+        log.warning("cleanup failed", extra=attempt.log_fields() | {"error": str(end)})
+    except SandboxHostLostError as lost:
+        attempt.end_phase("failed", str(lost))
+    finally:
+        shutil.rmtree(attempt.workdir, ignore_errors=True)
+    attempt.record.lines = attempt.logbook.close(runtime.clock.now())
+    persist(lambda: lifecycle.amend(runtime.engine, attempt.claim, attempt.record))
+
+
+def release(runtime: Runtime, attempt: Attempt) -> None:
+    """Gives the sandbox back while it is warm."""
+    sandbox, attempt.sandbox = attempt.sandbox, None
+    if sandbox is not None:
+        with contextlib.suppress(SandboxHostLostError):  # it took all its sandboxes with it
+            runtime.sandboxes.give_back(sandbox)
+
+
+def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
+    # A claim that a crash of PostgreSQL forgot may have left a folder of the same attempt.
+    shutil.rmtree(attempt.workdir, ignore_errors=True)
+    for file, path in _input_paths(attempt).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with runtime.store.open(file.stored_as) as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
+    attempt.workdir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if function.schema_checked_outside and function.input_schema is not None:
+        check_schema(json.loads(attempt.claim.event), function.input_schema)
+
+
+def check_schema(event: Any, schema: dict[str, Any]) -> None:
+    """Raises InvalidError with the first mismatch and where it is."""
+    import jsonschema  # here, because most functions have no schema, and every worker would pay for it
+
+    try:
+        kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+        found = jsonschema.exceptions.best_match(kind(schema).iter_errors(event))
+    except jsonschema.exceptions.SchemaError as error:
+        raise InvalidError(f"The function's input schema is not valid: {error.message}") from None
+    if found is not None:
+        raise InvalidError(f"{found.json_path}: {found.message}", error_type="ValidationError")
+
+
+def _run_head(attempt: Attempt) -> dict[str, object]:
+    claim = attempt.claim
+    return {
+        "type": "run",
+        "request_id": str(claim.request_id),
+        "attempt": claim.attempt,
+        "max_attempts": claim.max_attempts,
+        "workdir": str(attempt.workdir),
+        "files": {file.name: str(path) for file, path in _input_paths(attempt).items()},
+    }
+
+
+def _input_paths(attempt: Attempt) -> dict[StoredFile, Path]:
+    """Where each upload is placed: under the name it came with, in a folder named by its part.
+
+    Two parts may hold files of one name, and functions look at the extension.
+    """
+    return {file: attempt.workdir / INPUT_FOLDER / file.name / file.filename for file in attempt.claim.inputs}
+
+
+def _note_imports(attempt: Attempt, answer: Frame) -> None:
+    """Modules that were imported while it ran count, too, when the code on disk is compared."""
+    if attempt.sandbox and attempt.sandbox.ready and "code_files" in answer.head:
+        attempt.sandbox.ready["files"] = answer.head["code_files"]
+
+
+def _checked(result: bytes) -> str:
+    """The result as text, checked: what comes out of a sandbox is not trusted to be what the SDK made."""
+    try:
+        text = result.decode()
+        events.check_characters(text)
+        json.loads(text)
+    except (ValueError, RecursionError, BadEventError) as error:
+        raise FunctionFailedError(f"The result is not JSON: {error}", error_type="ResultNotSerializable") from None
+    return text
+
+
+def _store(runtime: Runtime, attempt: Attempt, name: str) -> StoredFile:
+    try:
+        with open_regular(attempt.workdir / OUTPUT_FOLDER / name) as source:
+            return runtime.store.put(attempt.request_id, str(attempt.claim.attempt), name, source)
+    except FileNotFoundError:
+        raise FunctionFailedError(f"The output file {name!r} is gone.", error_type="OutputFileMissing") from None
+
+
+def _run_hook(runtime: Runtime, attempt: Attempt) -> None:
+    function = attempt.claim.function
+    if function is None or not function.has_cleanup:
+        return
+    if attempt.sandbox is None:  # it was killed: a fresh one cleans up
+        driving.borrow(runtime, attempt, function)
+    head = _run_head(attempt) | {"type": "cleanup"}
+    event = attempt.cleanup_event or attempt.claim.event.encode()
+    answer = driving.exchange(runtime, attempt, CLEANUP_LIMIT_S, "while cleaning up", send=(head, event))
+    if answer.type != "done":
+        raise driving.failed(answer)

@@ -1,0 +1,195 @@
+"""The worker pool of one machine: an RQ WorkerPool whose parent process also keeps the sandboxes."""
+
+import gc
+import logging
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from redis import Redis
+from rq.serializers import JSONSerializer
+from rq.worker_pool import WorkerData, WorkerPool
+
+from schema.session import make_engine
+from workqueue import presence, scout
+from workqueue.attempt import Runtime
+from workqueue.clock import Clock
+from workqueue.doorbell import Doorbell, queue
+from workqueue.lending import Borrower, SandboxClient
+from workqueue.parentage import die_with_parent
+from workqueue.sandbox_host import Interpreter, SandboxHost
+from workqueue.store import FolderStore
+from workqueue.worker import WORKER_TTL_S, Worker
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.1  # how often dead workers are replaced
+STALE_S = 1.0  # how often idle sandboxes are looked through
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  # before a process that died at once is replaced
+SETTLED_S = 5.0  # one that lived so long did not die of its start
+SCOUT = "scout"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """What a pool needs to know. Times in seconds, sizes in bytes; the folders exist."""
+
+    database_url: str
+    redis_url: str
+    queues: tuple[str, ...]
+    workers: int
+    lease_s: float
+    grace_s: float
+    max_result_bytes: int
+    work_folder: Path
+    files_folder: Path
+    functions: tuple[str, ...]
+
+
+class Pool(WorkerPool):
+    """Starts workers by forking itself, replaces the dead, and serves them sandboxes in between.
+
+    It holds no connection and runs no thread, so that a fork is safe at any time.
+    """
+
+    def __init__(self, plan: PoolPlan, interpreter: Interpreter) -> None:
+        super().__init__(
+            list(plan.queues),
+            connection=Redis.from_url(plan.redis_url),
+            num_workers=plan.workers,
+            worker_class=Worker,
+            serializer=JSONSerializer,
+        )
+        self.plan = plan
+        self.interpreter = interpreter
+        self.host = SandboxHost(interpreter, max_idle=4 * plan.workers)
+        self._selector = selectors.DefaultSelector()
+        self._scout: WorkerData | None = None
+        self._started_at: dict[str, float] = {}
+        self._pause_s = 0.0
+        self._start_again_at = 0.0
+
+    def run(self) -> None:
+        """Until SIGTERM or SIGINT, and then until every worker has ended."""
+        gc.collect()
+        gc.freeze()  # what is loaded now stays shared with the forked workers
+        self.status = self.Status.STARTED
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.request_stop)
+        stale_at = 0.0
+        while self.status != self.Status.STOPPED or self.worker_dict:
+            self._look_after_processes()
+            for key, _ in self._selector.select(TICK_S):
+                self._serve(key.data)
+            if time.monotonic() >= stale_at:
+                stale_at = time.monotonic() + STALE_S
+                self.host.end_stale()
+        self._end_scout()
+        self.host.close()
+
+    def start_worker(self, *_: Any, **__: Any) -> None:
+        """Like RQ's, with a line to the sandbox host, and a name that tells a person where it runs."""
+        name = f"{socket.gethostname()}-{token_hex(4)}"
+        ours, theirs = socket.socketpair()
+        # Registered before the fork: the child closes every line that it finds here, this one too.
+        self._selector.register(ours, selectors.EVENT_READ, Borrower(name, ours, self.host))
+        self.worker_dict[name] = self._fork(name, lambda: self._work(name, theirs))
+        theirs.close()
+
+    def reap_workers(self) -> None:
+        """Like RQ's, without waiting a tenth of a second for each that lives."""
+        for data in list(self.worker_dict.values()):
+            if not data.process.is_alive():
+                self.handle_dead_worker(data)
+
+    def handle_dead_worker(self, worker_data: WorkerData) -> None:
+        super().handle_dead_worker(worker_data)
+        self._note_death(worker_data)
+
+    def stop_worker(self, worker_data: WorkerData, sig: signal.Signals = signal.SIGTERM) -> None:
+        super().stop_worker(worker_data, sig)
+
+    def _look_after_processes(self) -> None:
+        self.reap_workers()
+        if self._scout is not None and not self._scout.process.is_alive():
+            self._note_death(self._scout)
+            self._scout = None
+        if self.status == self.Status.STOPPED or time.monotonic() < self._start_again_at:
+            return
+        for _ in range(self.num_workers - len(self.worker_dict)):
+            self.start_worker()
+        if self._scout is None:
+            plan = self.plan
+            self._scout = self._fork(SCOUT, lambda: scout.run(plan.database_url, self.interpreter, plan.functions))
+
+    def _note_death(self, data: WorkerData) -> None:
+        """Whoever dies of its start is started again after a pause that grows."""
+        lived_s = time.monotonic() - self._started_at.pop(data.name)
+        self._pause_s = min(max(self._pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S) if lived_s < SETTLED_S else 0.0
+        self._start_again_at = time.monotonic() + self._pause_s
+
+    def _fork(self, name: str, life: Callable[[], None]) -> WorkerData:
+        process = get_context("fork").Process(target=self._begin, args=(life,), name=name)
+        process.start()
+        self._started_at[name] = time.monotonic()
+        return WorkerData(name=name, pid=process.pid or 0, process=process)
+
+    def _begin(self, life: Callable[[], None]) -> None:
+        """First in a forked child: lets go of what belongs to the pool."""
+        die_with_parent(signal.SIGTERM)
+        for key in list(self._selector.get_map().values()):
+            key.data.line.close()  # else neither side would notice the other's end
+        self._selector.close()
+        self.host.let_go()
+        life()
+
+    def _serve(self, borrower: Borrower) -> None:
+        if not borrower.serve():
+            self._selector.unregister(borrower.line)
+            borrower.close()
+
+    def _end_scout(self) -> None:
+        if self._scout is not None:
+            self._scout.process.terminate()
+            self._scout.process.join()
+
+    def _work(self, name: str, line: socket.socket) -> None:
+        """The life of a worker process."""
+        runtime = _runtime(self.plan, name, line)
+        redis = Redis.from_url(self.plan.redis_url)
+        worker = Worker(
+            [queue(queue_name, redis) for queue_name in self.plan.queues],
+            name=name,
+            connection=redis,
+            serializer=JSONSerializer,
+            worker_ttl=WORKER_TTL_S,
+            log_job_description=False,
+        )
+        worker.log_result_lifespan = False
+        worker.equip(runtime, self.plan.grace_s)
+        worker.work(logging_level=None)
+        presence.leave(runtime)
+
+
+def _runtime(plan: PoolPlan, name: str, line: socket.socket) -> Runtime:
+    engine = make_engine(plan.database_url, pool_size=2, max_overflow=1)
+    clock = Clock()
+    clock.synchronise(engine)
+    return Runtime(
+        worker=name,
+        queues=plan.queues,
+        engine=engine,
+        doorbell=Doorbell(Redis.from_url(plan.redis_url)),
+        clock=clock,
+        sandboxes=SandboxClient(line, max_body=2 * plan.max_result_bytes + 1024 * 1024),
+        store=FolderStore(plan.files_folder),
+        work_folder=plan.work_folder,
+        lease_s=plan.lease_s,
+    )

@@ -1,0 +1,66 @@
+"""Ends a process with everything that it started, also what moved to a session of its own."""
+
+import contextlib
+import os
+import signal
+
+import psutil
+
+ROUNDS = 10  # of stopping; each finds what was forked before the parent stood still
+TAG = "_SANDBOX_ID"  # environment variable by which strays are recognised
+
+
+def end(pid: int, tag: str) -> None:
+    """Kills process `pid`, its group and its descendants; `pid` must be a child that is not yet reaped.
+
+    First all are stopped, so that none forks while we look; then all are killed. Whoever left the tree by
+    outliving its parent is found by the tag in its environment.
+    """
+    found = _stop(pid)
+    for process in found:
+        _signal(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    _signal(pid, signal.SIGKILL)
+    _end_tagged(tag)
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of the process and its descendants in MiB; 0.0 when it is gone."""
+    total = 0
+    try:
+        top = psutil.Process(pid)
+        for process in [top, *top.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                total += process.memory_info().rss
+    except psutil.Error:
+        return 0.0
+    return total / (1024 * 1024)
+
+
+def _stop(pid: int) -> set[psutil.Process]:
+    found: set[psutil.Process] = set()
+    _signal(pid, signal.SIGSTOP)
+    for _ in range(ROUNDS):
+        try:
+            new = set(psutil.Process(pid).children(recursive=True)) - found
+        except psutil.Error:
+            break
+        if not new:
+            break
+        for process in new:
+            _signal(process.pid, signal.SIGSTOP)
+        found |= new
+    return found
+
+
+def _end_tagged(tag: str) -> None:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(TAG) == tag:
+                _signal(process.pid, signal.SIGKILL)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)

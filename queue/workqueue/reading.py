@@ -1,0 +1,169 @@
+"""Reads requests and what belongs to them; changes nothing."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Engine, RowMapping, Select, String, Text, cast, func, literal, or_, select
+
+from schema.statuses import Status
+from schema.tables import (
+    input_file,
+    output_file,
+    processing_request,
+    processing_result,
+    request_attempt,
+    request_log,
+)
+from workqueue.errors import NotAllowedNowError, UnknownRequestError
+
+Row = RowMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which requests to list. text: found in id, function, error or event. before: a keyset cursor."""
+
+    status: Status | None = None
+    function: str | None = None
+    schedule: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
+    before: UUID | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file of a request. kind: "input" or "output"."""
+
+    kind: str
+    name: str
+    filename: str
+    size: int
+    content_type: str
+    sha256: str
+    stored_as: str
+
+
+def request(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
+    """A request's row and files. Raises UnknownRequestError."""
+    with engine.connect() as connection:
+        statement = select(processing_request).where(processing_request.c.id == request_id)
+        row = connection.execute(statement).mappings().one_or_none()
+        if row is None:
+            raise UnknownRequestError(f"There is no request {request_id}.")
+        return row, [FoundFile(*file) for file in connection.execute(_files(request_id))]
+
+
+def status(engine: Engine, request_id: UUID) -> tuple[Status, int]:
+    """Status and attempt: what a waiting client watches. Raises UnknownRequestError."""
+    columns = processing_request.c
+    with engine.connect() as connection:
+        row = connection.execute(select(columns.status, columns.attempt).where(columns.id == request_id)).one_or_none()
+    if row is None:
+        raise UnknownRequestError(f"There is no request {request_id}.")
+    return Status(row.status), row.attempt
+
+
+def result(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
+    """The result's row and the output files. Raises UnknownRequestError, NotAllowedNowError while there is none."""
+    with engine.connect() as connection:
+        statement = select(processing_result).where(processing_result.c.request_id == request_id)
+        row = connection.execute(statement).mappings().one_or_none()
+        files = [FoundFile(*file) for file in connection.execute(_files(request_id)) if file[0] == "output"]
+    if row is None:
+        now, _ = status(engine, request_id)
+        raise NotAllowedNowError(f"The request has no result: it is {now}.")
+    return row, files
+
+
+def attempts(engine: Engine, request_id: UUID) -> Sequence[Row]:
+    """The attempts, first to last. Raises UnknownRequestError."""
+    columns = request_attempt.c
+    with engine.connect() as connection:
+        statement = select(request_attempt).where(columns.request_id == request_id).order_by(columns.number)
+        rows = connection.execute(statement).mappings().all()
+    if not rows:
+        status(engine, request_id)
+    return rows
+
+
+def logs(
+    engine: Engine, request_id: UUID, attempt: int | None, after: tuple[int, int], limit: int = 10_000
+) -> Sequence[Row]:
+    """Log lines after (attempt, number), in order. Raises UnknownRequestError."""
+    columns = request_log.c
+    place = func.row(columns.attempt, columns.number)
+    statement = (
+        select(request_log)
+        .where(columns.request_id == request_id, place > func.row(*after))
+        .order_by(columns.attempt, columns.number)
+        .limit(limit)
+    )
+    if attempt is not None:
+        statement = statement.where(columns.attempt == attempt)
+    with engine.connect() as connection:
+        rows = connection.execute(statement).mappings().all()
+    if not rows:
+        status(engine, request_id)
+    return rows
+
+
+def listing(engine: Engine, wanted: Filter) -> tuple[list[Row], UUID | None]:
+    """Requests, newest first, and the cursor of the next page, None on the last."""
+    statement = _narrowed(select(processing_request), wanted)
+    statement = statement.order_by(processing_request.c.id.desc()).limit(wanted.limit + 1)
+    with engine.connect() as connection:
+        rows = list(connection.execute(statement).mappings())
+    page = rows[: wanted.limit]
+    return page, page[-1]["id"] if len(rows) > wanted.limit else None
+
+
+def _narrowed(statement: Select[Any], wanted: Filter) -> Select[Any]:
+    columns = processing_request.c
+    conditions: list[ColumnElement[bool]] = [
+        column == value
+        for column, value in (
+            (columns.status, wanted.status),
+            (columns.function, wanted.function),
+            (columns.schedule, wanted.schedule),
+        )
+        if value is not None
+    ]
+    if wanted.since is not None:
+        conditions.append(columns.created_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(columns.created_at < wanted.until)
+    if wanted.before is not None:
+        conditions.append(columns.id < wanted.before)
+    if wanted.text:
+        conditions.append(_holds(wanted.text))
+    return statement.where(*conditions)
+
+
+def _holds(text: str) -> ColumnElement[bool]:
+    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
+    columns = processing_request.c
+    searched = (columns.function, columns.error_type, columns.error_message, cast(columns.id, String))
+    return or_(*(column.ilike(pattern) for column in searched), cast(columns.event, Text).ilike(pattern))
+
+
+def _files(request_id: UUID) -> Any:
+    def of(kind: str, table: Any) -> Any:
+        columns = table.c
+        return select(
+            literal(kind).label("kind"),
+            columns.name,
+            columns.filename,
+            columns.size,
+            columns.content_type,
+            columns.sha256,
+            columns.stored_as,
+        ).where(columns.request_id == request_id)
+
+    return of("input", input_file).union_all(of("output", output_file)).order_by("kind", "name")

@@ -1,0 +1,102 @@
+"""The functions that exist, as discovery stored them: the same for web, scheduler and workers on any machine."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, insert, select, text
+
+from schema.tables import import_failure, registered_function
+from workqueue.errors import UnknownFunctionError
+from workqueue.retry import Policy
+
+PUBLISH_LOCK = 0x6C6F6372  # "locr": several machines may discover at the same time
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A function, with all that is needed to accept a request for it and to run one."""
+
+    name: str
+    unit: str
+    root: str | None
+    module: str
+    source_file: str
+    source_line: int
+    description: str
+    queue: str
+    timeout_s: float
+    max_attempts: int
+    memory_mb: int
+    retry_delay_s: float
+    retry_max_delay_s: float
+    on_lost: str
+    environment: dict[str, str]
+    input_schema: dict[str, Any] | None
+    schema_checked_outside: bool
+    has_cleanup: bool
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(self.max_attempts, self.retry_delay_s, self.retry_max_delay_s, self.on_lost)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFailure:
+    """A module that could not be imported, and why."""
+
+    unit: str
+    source_file: str
+    error_type: str
+    error_message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Everything that discovery found."""
+
+    functions: tuple[Registered, ...] = ()
+    failures: tuple[ImportFailure, ...] = ()
+
+
+def find(engine: Engine, name: str) -> Registered:
+    """The function of this name. Raises UnknownFunctionError."""
+    with engine.connect() as connection:
+        return find_in(connection, name)
+
+
+def find_in(connection: Connection, name: str) -> Registered:
+    row = connection.execute(select(registered_function).where(registered_function.c.name == name)).mappings().first()
+    if row is None:
+        raise UnknownFunctionError(f"There is no function named {name!r}.")
+    return from_row(row)
+
+
+def from_row(row: Mapping[Any, Any]) -> Registered:
+    return Registered(**{column.name: row[column.name] for column in registered_function.c})
+
+
+def read(engine: Engine) -> Registry:
+    """All functions by name, and all modules that failed to import."""
+    with engine.connect() as connection:
+        functions = connection.execute(select(registered_function).order_by(registered_function.c.name)).mappings()
+        failures = connection.execute(select(import_failure).order_by(import_failure.c.unit)).mappings()
+        return Registry(
+            tuple(from_row(row) for row in functions), tuple(ImportFailure(**dict(row)) for row in failures)
+        )
+
+
+def publish(engine: Engine, registry: Registry) -> None:
+    """Makes `registry` the truth, in one transaction: nobody sees half of a change."""
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": PUBLISH_LOCK})
+        connection.execute(delete(registered_function))
+        connection.execute(delete(import_failure))
+        _insert(connection, registered_function, registry.functions)
+        _insert(connection, import_failure, registry.failures)
+
+
+def _insert(connection: Connection, table: Any, rows: Sequence[Any]) -> None:
+    if rows:
+        connection.execute(insert(table), [asdict(row) for row in rows])

@@ -1,0 +1,46 @@
+"""The process that watches the functions' code on this machine and publishes what it finds."""
+
+import logging
+import signal
+import threading
+from collections.abc import Sequence
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from schema.session import make_engine
+from workqueue import registry
+from workqueue.discovery import Watcher
+from workqueue.sandbox_host import Interpreter
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 0.5  # a change is promised to be seen within 2 s
+
+
+def watch(database_url: str, interpreter: Interpreter, sources: Sequence[str], stopping: threading.Event) -> None:
+    """Looks at the code twice a second until `stopping` is set; an outage of the database delays it."""
+    engine = make_engine(database_url, pool_size=1)
+    watcher: Watcher | None = None
+    unpublished = True
+    while not stopping.is_set():
+        try:
+            if watcher is None:
+                watcher = Watcher(interpreter, sources, registry.read(engine))
+            unpublished = watcher.look() or unpublished
+            if unpublished:
+                registry.publish(engine, watcher.registry)
+                unpublished = False
+        except (DBAPIError, PoolTimeoutError) as error:
+            log.warning("functions could not be published", extra={"error": str(error).split("\n")[0]})
+        except OSError as error:
+            log.warning("functions could not be read", extra={"error": str(error)})
+        stopping.wait(EVERY_S)
+
+
+def run(database_url: str, interpreter: Interpreter, sources: Sequence[str]) -> None:
+    """`watch` as a process of its own: ends with SIGTERM."""
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    watch(database_url, interpreter, sources, stopping)

@@ -1,0 +1,82 @@
+"""Where uploaded and output files are kept: a folder now; anything with these few verbs later."""
+
+import contextlib
+import hashlib
+import mimetypes
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+from uuid import UUID
+
+CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file in the store. name: an upload's part or an output's name; filename: what a person calls it.
+
+    size in bytes; sha256 in hex; stored_as: its key in the store.
+    """
+
+    name: str
+    filename: str
+    size: int
+    content_type: str
+    sha256: str
+    stored_as: str
+
+
+class FileStore(Protocol):
+    def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
+        """Stores what `source` holds. part: "in" for uploads, else the attempt's number."""
+
+    def open(self, stored_as: str) -> IO[bytes]:
+        """Opens a stored file. Raises FileNotFoundError."""
+
+    def remove(self, request_id: UUID) -> None:
+        """Removes every file of the request; none is no error."""
+
+
+class FolderStore:
+    """Files below one folder: `<folder>/<request id>/<part>/<name>`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
+        target = self.folder / str(request_id) / part / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        digest, size = hashlib.sha256(), 0
+        with target.open("wb") as file:
+            while chunk := source.read(CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())  # the row that names it is durable, so the file has to be
+        key = f"{request_id}/{part}/{name}"
+        return StoredFile(name, name, size, content_type(name), digest.hexdigest(), key)
+
+    def open(self, stored_as: str) -> IO[bytes]:
+        return (self.folder / stored_as).open("rb")
+
+    def remove(self, request_id: UUID) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.folder / str(request_id))
+
+
+def content_type(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Opens a file that user code left, but no link, pipe or device in its place. Raises OSError."""
+    # O_NONBLOCK: opening a pipe nobody writes to would otherwise wait for ever.
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(f"{path.name} is not a regular file")
+    return os.fdopen(fd, "rb")

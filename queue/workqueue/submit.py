@@ -1,0 +1,103 @@
+"""Accepts requests: stores them durably, then rings. After `submit` returns the promise holds, whatever dies next."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+from uuid_utils.compat import uuid7
+
+from workqueue import lifecycle, registry
+from workqueue.clock import Clock
+from workqueue.doorbell import Doorbell
+from workqueue.errors import KeyReusedError
+from workqueue.lifecycle import Accepted
+from workqueue.lifecycle.requests import key_holder
+from workqueue.store import StoredFile
+
+log = logging.getLogger(__name__)
+
+KEY_KEPT = timedelta(hours=24)  # contract, section 3
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a client asks for. events: one, or those of a batch. files: uploads, stored already under `id`.
+
+    body: what an idempotency key stands for. queue, available_at: None for the function's queue, and now.
+    """
+
+    function: str
+    events: Sequence[Any]
+    id: UUID = field(default_factory=uuid7)
+    files: Sequence[StoredFile] = ()
+    queue: str | None = None
+    available_at: datetime | None = None
+    schedule: str | None = None
+    idempotency_key: str | None = None
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The ids of the requests, in the order of their events. replayed: they were there already."""
+
+    ids: tuple[UUID, ...]
+    replayed: bool = False
+
+
+def submit(engine: Engine, doorbell: Doorbell, clock: Clock, order: Order) -> Receipt:
+    """Stores one request per event, all or none, and rings for those that are due.
+
+    Raises UnknownFunctionError, KeyReusedError, and DBAPIError when the database is away: nothing is stored then.
+    Should the process die after the commit and before the ring, the reconciler rings.
+    """
+    now = clock.now()
+    digest = hashlib.sha256(order.body).hexdigest()
+    with engine.connect() as connection:
+        function = registry.find_in(connection, order.function)
+        requests = _requests(order, function, now)
+        key = (order.idempotency_key, digest) if order.idempotency_key is not None else None
+        if key:
+            connection.execute(FORGET_KEY, {"function": function.name, "key": key[0], "before": now - KEY_KEPT})
+        if not lifecycle.accept(connection, requests, key=key):
+            connection.rollback()
+            held = key_holder(connection, function.name, str(order.idempotency_key))
+            return _replay(held, digest)
+        connection.commit()
+    due = [request.bell for request in requests if request.available_at <= now]
+    doorbell.ring(due)
+    log.info(
+        "accepted",
+        extra={"function": function.name, "request_id": str(requests[0].id), "count": len(requests)},
+    )
+    return Receipt(tuple(request.id for request in requests))
+
+
+FORGET_KEY = text("DELETE FROM idempotency_key WHERE function = :function AND key = :key AND created_at < :before")
+
+
+def _requests(order: Order, function: registry.Registered, now: datetime) -> list[Accepted]:
+    return [
+        Accepted(
+            id=order.id if position == 0 else uuid7(),
+            function=function,
+            event=event,
+            queue=order.queue or function.queue,
+            created_at=now,
+            available_at=max(order.available_at or now, now),
+            schedule=order.schedule,
+            files=order.files,
+        )
+        for position, event in enumerate(order.events)
+    ]
+
+
+def _replay(held: tuple[UUID, str] | None, digest: str) -> Receipt:
+    if held is None or held[1] != digest:
+        raise KeyReusedError
+    return Receipt((held[0],), replayed=True)

@@ -1,0 +1,82 @@
+"""Lets a client wait for a request to change without asking again and again.
+
+Workers announce changes through Redis; one thread per process listens and wakes whoever waits. An announcement may
+be lost (Redis is away, a worker died): so those who wait look for themselves every second.
+"""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from uuid import UUID
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from workqueue.doorbell import CHANNEL
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 1.0
+LISTEN_S = 5.0
+PAUSE_S = 1.0
+
+
+class Waiting:
+    """The clients of this process that wait."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._waiters: dict[str, set[threading.Event]] = defaultdict(set)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def until(self, request_id: UUID, is_over: Callable[[], bool], timeout_s: float) -> bool:
+        """Waits until `is_over()` or the timeout; gives what it said last."""
+        ends_at = time.monotonic() + timeout_s
+        woken = self._enter(str(request_id))
+        try:
+            while not (over := is_over()):
+                remaining_s = ends_at - time.monotonic()
+                if remaining_s <= 0:
+                    break
+                woken.wait(min(remaining_s, LOOK_EVERY_S))
+                woken.clear()
+            return over
+        finally:
+            self._leave(str(request_id), woken)
+
+    def _enter(self, request_id: str) -> threading.Event:
+        woken = threading.Event()
+        with self._lock:
+            self._waiters[request_id].add(woken)
+            if self._thread is None:  # not in __init__: a thread would not survive gunicorn's fork
+                self._thread = threading.Thread(target=self._listen, name="waiting", daemon=True)
+                self._thread.start()
+        return woken
+
+    def _leave(self, request_id: str, woken: threading.Event) -> None:
+        with self._lock:
+            self._waiters[request_id].discard(woken)
+            if not self._waiters[request_id]:
+                del self._waiters[request_id]
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
+                    pubsub.subscribe(CHANNEL)
+                    while True:
+                        message = pubsub.get_message(timeout=LISTEN_S)
+                        if message:
+                            self._wake(message["data"])
+            except RedisError as error:
+                log.debug("not listening: Redis is away", extra={"error": str(error)})
+                time.sleep(PAUSE_S)
+
+    def _wake(self, data: bytes | str) -> None:
+        request_id = data.decode() if isinstance(data, bytes) else data
+        with self._lock:
+            for woken in self._waiters.get(request_id, ()):
+                woken.set()

@@ -1,0 +1,1 @@
+"""Tables, statuses, sessions and migrations. Knows nothing above it."""

@@ -1,0 +1,198 @@
+"""The tables. Events and results are `json`, not `jsonb`: the order of keys and the text of numbers stay the user's."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+
+from schema.statuses import Status
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Moment = TIMESTAMP(timezone=True)
+STATUSES = ", ".join(f"'{status}'" for status in Status)
+
+processing_request = Table(
+    "processing_request",
+    metadata,
+    Column("id", Uuid, primary_key=True, comment="UUIDv7: sorts by creation"),
+    Column("function", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("phase", Text),
+    Column("progress_fraction", Double),
+    Column("progress_message", Text),
+    Column("event", JSON, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0", comment="the fencing token"),
+    Column("max_attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False, server_default="0", comment="the function's own, in this series"),
+    Column("losses", Integer, nullable=False, server_default="0", comment="lost workers, in this series"),
+    Column("on_lost", Text, nullable=False),
+    Column("job_id", Text, comment="RQ's job that rang last"),
+    Column("queue", Text, nullable=False),
+    Column("schedule", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("available_at", Moment, nullable=False, comment="not claimed before"),
+    Column("rung_at", Moment, comment="when the doorbell was last rung; null: not since it became pending"),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+    Column("lease_expires_at", Moment),
+    Column("worker", Text),
+    Column("cancel_requested", Boolean, nullable=False, server_default=text("false")),
+    Column("error_type", Text),
+    Column("error_message", Text),
+    CheckConstraint(f"status IN ({STATUSES})", name="status"),
+    CheckConstraint("(status = 'processing') = (lease_expires_at IS NOT NULL)", name="lease"),
+    CheckConstraint("(status IN ('completed', 'failed')) = (finished_at IS NOT NULL)", name="finished"),
+    # The live rows are few, whatever the table holds: partial indexes keep ringing and expiring flat.
+    Index("ix_processing_request_due", "available_at", postgresql_where=text("status = 'pending'")),
+    Index("ix_processing_request_lease", "lease_expires_at", postgresql_where=text("status = 'processing'")),
+    Index("ix_processing_request_status_id", "status", "id"),
+    Index("ix_processing_request_function_id", "function", "id"),
+    Index("ix_processing_request_finished_at", "finished_at"),
+)
+
+request_attempt = Table(
+    "request_attempt",
+    metadata,
+    Column("request_id", Uuid, ForeignKey("processing_request.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("outcome", Text, comment="null while it runs"),
+    Column("worker", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+    Column("phases", JSON, nullable=False, server_default="[]"),
+    Column("cold_start", Boolean),
+    Column("init_ms", Double),
+    Column("max_rss_mb", Double),
+    Column("error_type", Text),
+    Column("error_message", Text),
+    Column("traceback", Text),
+)
+
+processing_result = Table(
+    "processing_result",
+    metadata,
+    # The primary key is the promise "one result per request": a second insert cannot happen.
+    Column("request_id", Uuid, ForeignKey("processing_request.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+
+def _file_columns() -> list[Column[object]]:
+    return [
+        Column("request_id", Uuid, ForeignKey("processing_request.id", ondelete="CASCADE"), primary_key=True),
+        Column("name", Text, primary_key=True),
+        Column("filename", Text, nullable=False),
+        Column("size", BigInteger, nullable=False),
+        Column("content_type", Text, nullable=False),
+        Column("sha256", Text, nullable=False),
+        Column("stored_as", Text, nullable=False, comment="key in the file store"),
+        Column("created_at", Moment, nullable=False),
+    ]
+
+
+output_file = Table("output_file", metadata, *_file_columns())
+input_file = Table("input_file", metadata, *_file_columns())
+
+request_log = Table(
+    "request_log",
+    metadata,
+    Column("request_id", Uuid, ForeignKey("processing_request.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True, comment="line number in the attempt"),
+    Column("time", Moment, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("line", Text, nullable=False),
+)
+
+idempotency_key = Table(
+    "idempotency_key",
+    metadata,
+    # The unique row is the lock: of any number of equal posts one inserts, the others wait for it and read it.
+    Column("function", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column(
+        "request_id",
+        Uuid,
+        ForeignKey("processing_request.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("body_sha256", Text, nullable=False),
+    Column("created_at", Moment, nullable=False, index=True),
+)
+
+registered_function = Table(
+    "registered_function",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("unit", Text, nullable=False, index=True, comment="the module or package that was discovered"),
+    Column("root", Text, comment="folder that it is imported from"),
+    Column("module", Text, nullable=False),
+    Column("source_file", Text, nullable=False),
+    Column("source_line", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("timeout_s", Double, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("memory_mb", Integer, nullable=False),
+    Column("retry_delay_s", Double, nullable=False),
+    Column("retry_max_delay_s", Double, nullable=False),
+    Column("on_lost", Text, nullable=False),
+    Column("environment", JSON, nullable=False),
+    Column("input_schema", JSON),
+    Column("schema_checked_outside", Boolean, nullable=False),
+    Column("has_cleanup", Boolean, nullable=False),
+)
+
+import_failure = Table(
+    "import_failure",
+    metadata,
+    Column("unit", Text, primary_key=True),
+    Column("source_file", Text, nullable=False),
+    Column("error_type", Text, nullable=False),
+    Column("error_message", Text, nullable=False),
+    Column("traceback", Text, nullable=False),
+)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("hostname", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("queues", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False, index=True),
+)
+
+setup_flag = Table(
+    "setup_flag",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("setup_complete", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)

@@ -1,0 +1,121 @@
+"""The servers of the test suite: one PostgreSQL and one Redis per xdist worker, real ones, made and ended
+here.
+
+A test that asks for `engine` gets a database of its own, copied from a migrated template in a few
+milliseconds.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+import sqlalchemy
+from psycopg import sql
+
+TEMPLATE = "migrated"
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the two servers answer."""
+
+    database_url: str
+    redis_url: str
+
+    def database(self, name: str) -> str:
+        """The URL of another database on the same server."""
+        return sqlalchemy.make_url(self.database_url).set(database=name).render_as_string(hide_password=False)
+
+    def execute(self, statement: sql.Composed) -> None:
+        url = self.database_url.replace("+psycopg", "", 1)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@pytest.fixture
+def short_tmp_path() -> Iterator[Path]:
+    """A temporary folder whose path is short enough for a unix socket; pytest's own are not."""
+    with tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    folder = tempfile.mkdtemp(prefix="lf-", dir="/tmp")
+    keeper = subprocess.Popen(
+        [sys.executable, "-P", str(Path(__file__).with_name("embedded_servers.py")), folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # The terminal's Ctrl-C is for pytest, which still needs the servers to end its tests.
+        start_new_session=True,
+    )
+    with keeper:
+        assert keeper.stdout is not None
+        line = keeper.stdout.readline()
+        assert line, "the test servers did not start; their reason stands above"
+        urls = json.loads(line)
+        yield Servers(database_url=urls["postgres"], redis_url=urls["redis"])
+
+
+@pytest.fixture(scope="session")
+def migrated(servers: Servers) -> str:
+    """The name of a migrated database without connections: PostgreSQL copies only an idle one."""
+    from schema.migrate import upgrade
+
+    servers.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    upgrade(servers.database(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def empty_database_url(servers: Servers) -> Iterator[str]:
+    """The URL of a fresh database without tables."""
+    yield from _fresh_database(servers, "template1")
+
+
+@pytest.fixture
+def database_url(servers: Servers, migrated: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database."""
+    yield from _fresh_database(servers, migrated)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sqlalchemy.Engine]:
+    """An engine on a fresh, migrated database."""
+    from schema.session import make_engine
+
+    engine = make_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def redis_url(servers: Servers) -> str:
+    """The URL of an empty Redis."""
+    with redis.Redis.from_url(servers.redis_url) as client:
+        client.flushall()
+    return servers.redis_url
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+def _fresh_database(servers: Servers, template: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    names = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
+    # FILE_COPY: for a small template on one machine it is several times quicker than copying through the log.
+    servers.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").format(**names))
+    yield servers.database(name)
+    # FORCE: a process that the test killed may still hold a connection.
+    servers.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**names))

@@ -1,0 +1,232 @@
+"""`localfn up`, whole: real services and children, and what stops it or keeps it from starting."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.embedded.running import find_running
+from infra.ending import is_alive
+from infra.records import Records
+from tests.waiting import wait_until
+
+CHILDREN = ("postgres", "redis", "web", "worker", "scheduler")
+FUNCTION = """
+from localfn import function
+
+
+@function()
+def echo(event, context):
+    return event
+"""
+
+
+class Up:
+    """One `localfn up` with a home, a port and a functions folder of its own."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        self.home = Path(environ.get("LOCALFN_HOME", folder / "home"))
+        self.port = int(environ.get("PORT", free_port()))
+        functions = folder / "functions"
+        functions.mkdir(exist_ok=True)
+        (functions / "echo.py").write_text(FUNCTION)
+        ours = {
+            "LOCALFN_HOME": str(self.home),
+            "LOCALFN_FUNCTIONS": str(functions),
+            "PORT": str(self.port),
+            "LOCALFN_CONCURRENCY": "2",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "infra.cli", "up"],
+            cwd=folder,
+            env=without_runtime_settings() | ours | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def records(self) -> Records:
+        return Records(self.home / "run")
+
+    def wait_ready(self) -> None:
+        assert self.process.stdout is not None
+        line = f"localfn ready on http://127.0.0.1:{self.port}\n"
+        if line not in iter(self.process.stdout.readline, ""):
+            raise AssertionError(f"up ended: {self.process.communicate()[1]}")
+
+    def pid(self, name: str) -> int:
+        record = self.records.find(name)
+        return record.pid if record else 0
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> str:
+        """Stop it within the promised ten seconds; returns what it wrote on stderr."""
+        self.process.send_signal(number)
+        return self.process.communicate(timeout=10)[1]
+
+    def refusal(self) -> str:
+        """The one line with which it refused to start."""
+        _, errors = self.process.communicate(timeout=60)
+        assert self.process.returncode == 1, errors
+        assert "Traceback" not in errors
+        return errors.strip().splitlines()[-1]
+
+
+def without_runtime_settings() -> dict[str, str]:
+    ours = ("LOCALFN_", "POSTGRES_", "DATABASE_URL", "REDIS_URL", "RQ_", "HOST", "PORT")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+Start = Callable[..., Up]
+
+
+@pytest.fixture
+def start(short_tmp_path: Path) -> Iterator[Start]:
+    running: list[Up] = []
+
+    def begin(name: str = "one", **environ: str) -> Up:
+        folder = short_tmp_path / name
+        folder.mkdir(exist_ok=True)
+        up = Up(folder, **environ)
+        running.append(up)
+        return up
+
+    yield begin
+    for up in running:
+        if up.process.poll() is None:
+            up.process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                up.process.communicate(timeout=15)
+        up.process.kill()
+        up.process.communicate()
+        if up.home.is_dir():
+            up.records.recover()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_everything_and_nothing_stays(start: Start, number: signal.Signals) -> None:
+    up = start()
+    up.wait_ready()
+    family = up.family()
+    assert all(up.pid(name) for name in CHILDREN)
+    up.end(number)
+    assert up.process.returncode == 0
+    assert not any(is_alive(process) for process in family)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", up.port))
+
+
+def test_two_copies_run_side_by_side(start: Start) -> None:
+    one, two = start("one"), start("two")
+    one.wait_ready()
+    two.wait_ready()
+    one.end()
+    assert two.is_ready()
+
+
+def test_a_second_copy_on_the_same_home_is_refused_and_the_first_runs_on(start: Start) -> None:
+    first = start()
+    first.wait_ready()
+    refusal = start(PORT=str(free_port())).refusal()
+    assert refusal.startswith(f"localfn: localfn already runs with {first.home} (pid {first.process.pid})")
+    assert first.is_ready()
+
+
+def test_a_taken_port_is_refused_before_anything_is_started(start: Start) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        up = start(PORT=str(port))
+        assert up.refusal().startswith(f"localfn: PORT {port} on 127.0.0.1 is taken")
+    assert not (up.home / "postgres").exists()
+
+
+def test_a_home_below_a_file_is_refused(start: Start, short_tmp_path: Path) -> None:
+    (short_tmp_path / "file").touch()
+    home = short_tmp_path / "file" / "home"
+    assert start(LOCALFN_HOME=str(home)).refusal() == f"localfn: LOCALFN_HOME {home} cannot be used: Not a directory."
+
+
+@pytest.mark.parametrize("python", ["/nonexistent/python", "/bin/echo"])
+def test_an_interpreter_that_is_none_is_refused(start: Start, python: str) -> None:
+    assert start(LOCALFN_PYTHON=python).refusal().startswith("localfn: LOCALFN_PYTHON: ")
+
+
+def test_a_bad_setting_is_refused_as_wrong_usage(start: Start) -> None:
+    up = start(LOCALFN_CONCURENCY="3")
+    _, errors = up.process.communicate(timeout=60)
+    assert (up.process.returncode, errors.count("\n")) == (2, 1)
+    assert "did you mean LOCALFN_CONCURRENCY?" in errors
+
+
+@pytest.mark.parametrize("name", CHILDREN)
+def test_whichever_child_is_killed_comes_back(start: Start, name: str) -> None:
+    up = start()
+    up.wait_ready()
+    killed = up.pid(name)
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: up.pid(name) not in (0, killed), timeout_s=20, what=f"{name} started again")
+    wait_until(up.is_ready, timeout_s=20, what="ready again")
+    up.end()
+    assert up.process.returncode == 0
+
+
+def test_what_a_killed_up_left_is_ended_by_the_next_one(start: Start) -> None:
+    first = start()
+    first.wait_ready()
+    left = [psutil.Process(first.pid(name)) for name in CHILDREN]
+    first.process.kill()
+    first.process.wait()
+    second = start(PORT=str(first.port))
+    second.wait_ready()
+    assert not any(is_alive(process) for process in left)
+    assert "ended what a killed run had left" in second.end()
+
+
+def test_another_process_finds_the_services_of_a_running_up(start: Start) -> None:
+    up = start()
+    up.wait_ready()
+    running = find_running(up.home)
+    assert running.database_url is not None
+    assert running.redis_url is not None
+    up.end()
+    assert find_running(up.home).database_url is None
+
+
+def test_a_process_alone_without_a_runtime_says_that_none_is_reachable(short_tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "infra.cli", "worker"],
+        cwd=short_tmp_path,
+        env=without_runtime_settings(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "no runtime is reachable" in done.stderr

@@ -1,0 +1,74 @@
+"""What these tests share: the functions' folder on the path, real data, contexts made by the SDK."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localfn import Context
+from tests.unit.functions.loopback_api import Api, serving
+
+ROOT = Path(__file__).parents[3]
+DATA = ROOT / "tests" / "data"
+
+# The sandbox puts the folder on the path in the same way.
+sys.path.insert(0, str(ROOT / "functions"))
+
+MakeContext = Callable[..., Context]
+
+
+@pytest.fixture
+def make_context(tmp_path: Path) -> MakeContext:
+    """Makes contexts with uploads: `make_context(csv=PATH)`; `report=` is told of progress."""
+
+    def make(report: Callable[..., None] | None = None, **files: Path) -> Context:
+        options: dict[str, Any] = {} if report is None else {"report": report}
+        workdir = tmp_path / "workdir"
+        workdir.mkdir(exist_ok=True)
+        return Context(
+            request_id="0190b3a4-0000-7000-8000-000000000001",
+            function_name="example",
+            workdir=workdir,
+            max_attempts=4,
+            files=files,
+            **options,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def nyc_weather(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "nyc_weather_2013.csv"
+    path.write_bytes(gzip.decompress((DATA / "nyc_weather_2013.csv.gz").read_bytes()))
+    return path
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    return DATA
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    monkeypatch.setenv("no_proxy", "*")
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture
+def fetch(make_context: MakeContext) -> Callable[..., dict[str, Any]]:
+    # Imported here: the folder is not on the path before this file was read.
+    from fetch_json import check, fetch_json
+
+    def run(url: str, **event: Any) -> dict[str, Any]:
+        context = make_context()
+        result: dict[str, Any] = fetch_json(check({"url": url, **event}, context), context)
+        return result
+
+    return run

@@ -1,0 +1,92 @@
+"""A small HTTP API on a free loopback port, whose answers a test scripts and whose calls it can look at."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Hands the call to the API's next answer."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.api.calls.append(Call(self.command, self.path, headers, self.rfile.read(length)))
+        self.server.api.answers.pop(0)(self)
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - names that http.server looks for
+
+    def log_message(self, *args: object) -> None:
+        """Silent."""
+
+
+Answer = Callable[[Handler], None]
+
+
+@dataclass
+class Api:
+    """answers: what the next calls get, in turn. released: set at the end, for answers that wait."""
+
+    url: str
+    answers: list[Answer] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
+
+
+class Server(ThreadingHTTPServer):
+    api: Api
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """The other side went away, which is what some tests are about."""
+
+
+@contextmanager
+def serving() -> Iterator[Api]:
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.api = Api(f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.api
+        finally:
+            server.api.released.set()
+            server.shutdown()
+            thread.join()
+
+
+def nothing(handler: Handler) -> None:
+    """Hangs up without a word."""
+
+
+def hang(handler: Handler) -> None:
+    """Says nothing until the test is over."""
+    handler.server.api.released.wait(30)
+
+
+def answer(status: int = 200, body: bytes = b"{}", **headers: str) -> Answer:
+    """An answer with its length; underscores in header names become hyphens."""
+
+    def send(handler: Handler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        if "Content_Length" not in headers:
+            handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return send

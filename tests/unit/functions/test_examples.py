@@ -1,0 +1,67 @@
+"""All examples: they are discovered as a sandbox does it, and their input schemas are sound."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from fetch_json import fetch_json
+from profile_csv import profile_csv
+from thumbnail import thumbnail
+
+ROOT = Path(__file__).parents[3]
+DESCRIBE = """
+import json, sys
+from localfn.loading import describe
+print(json.dumps(describe(sys.argv[1], sys.argv[2])))
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("profile_csv", ["profile_csv"]),
+        ("fetch_json", ["fetch_json"]),
+        ("thumbnail", ["thumbnail"]),
+        ("csv_profile", []),
+    ],
+)
+def test_each_module_is_discovered_with_its_functions(module: str, names: list[str]) -> None:
+    command = [sys.executable, "-c", DESCRIBE, str(ROOT / "functions"), module]
+    done = subprocess.run(command, env={"PYTHONPATH": str(ROOT / "queue")}, capture_output=True, check=True)
+    described = json.loads(done.stdout)
+    assert [entry["name"] for entry in described] == names
+    assert all(entry["description"] for entry in described)
+
+
+@pytest.mark.parametrize(
+    ("declared", "event", "is_valid"),
+    [
+        (profile_csv, {}, True),
+        (profile_csv, {"csv": "a", "delimiter": "\t", "has_header": False, "na_values": ["?"]}, True),
+        (profile_csv, {"delimiter": ""}, False),
+        (profile_csv, {"delimiter": '"'}, False),
+        (profile_csv, {"delimiter": "\n"}, False),
+        (profile_csv, {"delimeter": ","}, False),
+        (fetch_json, {"url": "http://x", "method": "PATCH", "body": None, "timeout_s": 0.5}, True),
+        (fetch_json, {}, False),
+        (fetch_json, {"url": "http://x", "timeout_s": 0}, False),
+        (fetch_json, {"url": "http://x", "method": "TRACE"}, False),
+        (thumbnail, {"sizes": [64], "format": "png"}, True),
+        (thumbnail, {"sizes": []}, False),
+        (thumbnail, {"sizes": [0]}, False),
+        (thumbnail, {"format": "bmp"}, False),
+    ],
+)
+def test_the_input_schema_takes_what_is_meant_and_nothing_else(
+    declared: Any, event: Mapping[str, Any], is_valid: bool
+) -> None:
+    Draft202012Validator.check_schema(declared.input)
+    assert Draft202012Validator(declared.input).is_valid(event) == is_valid

@@ -1,0 +1,180 @@
+"""thumbnail on images made by Pillow: sizes, orientation, transparency, and files that are refused."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from localfn import Context, ValidationError
+from thumbnail import check, thumbnail
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+ORIENTATION = 0x0112
+
+
+class Thumbs:
+    """Runs the function on one image file and opens what it wrote."""
+
+    def __init__(self, make_context: Callable[..., Context], tmp_path: Path) -> None:
+        self.make_context = make_context
+        self.upload = tmp_path / "upload"
+
+    def of(self, picture: Image.Image | bytes, kind: str = "PNG", save: Any = None, **event: Any) -> dict[str, Any]:
+        if isinstance(picture, bytes):
+            self.upload.write_bytes(picture)
+        else:
+            picture.save(self.upload, kind, **(save or {}))
+        self.context = self.make_context(image=self.upload)
+        result: dict[str, Any] = thumbnail(check(event, self.context), self.context)
+        return result
+
+    def open(self, name: str) -> Image.Image:
+        assert name in [entry["name"] for entry in self.context.saved]
+        return Image.open(io.BytesIO((self.context.workdir / ".output" / name).read_bytes()))
+
+
+@pytest.fixture
+def thumbs(make_context: Callable[..., Context], tmp_path: Path) -> Thumbs:
+    return Thumbs(make_context, tmp_path)
+
+
+def two_halves(width: int = 400, height: int = 200, mode: str = "RGB") -> Image.Image:
+    """Red on the left, blue on the right."""
+    picture = Image.new("RGB", (width, height), RED)
+    picture.paste(BLUE, (width // 2, 0, width, height))
+    return picture.convert(mode)
+
+
+def is_like(pixel: Any, colour: tuple[int, ...]) -> bool:
+    return all(abs(a - b) < 40 for a, b in zip(pixel, colour, strict=True))
+
+
+def test_the_default_sizes_are_written_as_webp(thumbs: Thumbs) -> None:
+    result = thumbs.of(two_halves())
+    assert result["original"] == {"width": 400, "height": 200, "format": "PNG"}
+    assert [(t["name"], t["width"], t["height"]) for t in result["thumbnails"]] == [
+        ("thumb-64.webp", 64, 32),
+        ("thumb-128.webp", 128, 64),
+        ("thumb-256.webp", 256, 128),
+    ]
+    with thumbs.open("thumb-128.webp") as small:
+        assert (small.format, small.size) == ("WEBP", (128, 64))
+    assert result["thumbnails"][1]["bytes"] == (thumbs.context.workdir / "thumb-128.webp").stat().st_size
+
+
+@pytest.mark.parametrize("extension", ["webp", "png", "jpeg"])
+def test_sizes_and_format_are_chosen_by_the_event(thumbs: Thumbs, extension: str) -> None:
+    result = thumbs.of(two_halves(), sizes=[50, 10, 50], format=extension)
+    assert [t["name"] for t in result["thumbnails"]] == [f"thumb-10.{extension}", f"thumb-50.{extension}"]
+    with thumbs.open(f"thumb-50.{extension}") as small:
+        assert small.format == extension.upper()
+        assert is_like(small.convert("RGB").getpixel((5, 10)), RED)
+        assert is_like(small.convert("RGB").getpixel((45, 10)), BLUE)
+
+
+def test_a_small_image_is_not_enlarged_and_a_thin_one_keeps_a_pixel(thumbs: Thumbs) -> None:
+    result = thumbs.of(two_halves(1000, 2), sizes=[64, 2000])
+    assert [(t["width"], t["height"]) for t in result["thumbnails"]] == [(64, 1), (1000, 2)]
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(1, (400, 200)), (3, (400, 200)), (6, (200, 400)), (8, (200, 400))])
+def test_the_picture_is_turned_as_its_exif_data_says(thumbs: Thumbs, orientation: int, size: tuple[int, int]) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    result = thumbs.of(two_halves(), "JPEG", {"exif": exif, "quality": 95}, sizes=[100], format="png")
+    assert (result["original"]["width"], result["original"]["height"]) == size
+    with thumbs.open("thumb-100.png") as small:
+        first, last = small.getpixel((3, 3)), small.getpixel((small.width - 4, small.height - 4))
+        assert not small.getexif()
+    expected = (RED, BLUE) if orientation in (1, 6) else (BLUE, RED)
+    assert is_like(first, expected[0])
+    assert is_like(last, expected[1])
+
+
+def test_transparency_is_white_in_jpeg_and_stays_elsewhere(thumbs: Thumbs) -> None:
+    clear = Image.new("RGBA", (80, 80), (255, 0, 0, 0))
+    thumbs.of(clear, sizes=[40], format="jpeg")
+    with thumbs.open("thumb-40.jpeg") as small:
+        assert is_like(small.getpixel((20, 20)), (255, 255, 255))
+    thumbs.of(clear, sizes=[40], format="webp")
+    with thumbs.open("thumb-40.webp") as small:
+        assert small.convert("RGBA").getpixel((20, 20))[3] == 0  # type: ignore[index]
+
+
+def test_of_an_animation_the_first_frame_is_taken(thumbs: Thumbs) -> None:
+    first, second = Image.new("RGB", (60, 60), RED), Image.new("RGB", (60, 60), BLUE)
+    thumbs.of(first, "GIF", {"save_all": True, "append_images": [second]}, sizes=[30], format="png")
+    with thumbs.open("thumb-30.png") as small:
+        assert is_like(small.convert("RGB").getpixel((15, 15)), RED)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("L", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("1", "PNG"), ("CMYK", "JPEG"), ("I;16", "PNG")],
+)
+@pytest.mark.parametrize("extension", ["webp", "png", "jpeg"])
+def test_any_colour_mode_can_be_read(thumbs: Thumbs, mode: str, kind: str, extension: str) -> None:
+    picture = Image.new("I;16", (90, 60), 32_768) if mode == "I;16" else two_halves(90, 60, mode)
+    assert thumbs.of(picture, kind, sizes=[30], format=extension)["thumbnails"][0]["height"] == 20
+
+
+def test_sixteen_bits_of_grey_keep_their_brightness(thumbs: Thumbs) -> None:
+    thumbs.of(Image.new("I;16", (50, 50), 32_768), sizes=[25], format="png")
+    with thumbs.open("thumb-25.png") as small:
+        assert is_like(small.convert("RGB").getpixel((10, 10)), (128, 128, 128))
+
+
+def test_the_colour_profile_is_kept(thumbs: Thumbs) -> None:
+    thumbs.of(two_halves(), "PNG", {"icc_profile": b"a profile"}, sizes=[64], format="png")
+    with thumbs.open("thumb-64.png") as small:
+        assert small.info["icc_profile"] == b"a profile"
+
+
+def test_an_inline_image_does_as_well(make_context: Callable[..., Context]) -> None:
+    data = io.BytesIO()
+    two_halves().save(data, "PNG")
+    context = make_context()
+    event = check({"image_base64": base64.b64encode(data.getvalue()).decode(), "sizes": [64]}, context)
+    assert thumbnail(event, context)["thumbnails"][0]["height"] == 32
+
+
+@pytest.mark.filterwarnings("default")  # as in a sandbox, where a warning is no error
+def test_a_decompression_bomb_is_refused(thumbs: Thumbs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400 * 200 - 1)
+    with pytest.raises(ValidationError, match="too large"):
+        thumbs.of(two_halves())
+
+
+@pytest.mark.filterwarnings("default")  # as in a sandbox, where a warning is no error
+def test_what_pillow_would_only_refuse_at_twice_its_limit_is_refused_too(
+    thumbs: Thumbs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400 * 200 // 3)
+    with pytest.raises(ValidationError, match="too large"):
+        thumbs.of(two_halves())
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"GIF89a", b"\x89PNG\r\n\x1a\n\0\0"])
+def test_what_is_no_image_is_refused_before_the_work_begins(thumbs: Thumbs, content: bytes) -> None:
+    with pytest.raises(ValidationError, match="no image"):
+        thumbs.of(content)
+
+
+def test_a_truncated_image_is_refused(thumbs: Thumbs) -> None:
+    data = io.BytesIO()
+    two_halves().save(data, "JPEG")
+    with pytest.raises(ValidationError, match="damaged"):
+        thumbs.of(data.getvalue()[: len(data.getvalue()) // 2])
+
+
+def test_exactly_one_image_is_needed(make_context: Callable[..., Context]) -> None:
+    with pytest.raises(ValidationError, match="uploads sent: none"):
+        check({}, make_context())
+    with pytest.raises(ValidationError, match="image_base64"):
+        check({"image_base64": "no base64!"}, make_context())

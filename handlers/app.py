@@ -17,7 +17,7 @@ def create_app(services: Services, redis_url: str) -> Flask:
 
     redis_url: for rq-dashboard, which opens connections of its own.
     """
-    app = Flask("localfn", static_folder=None)
+    app = Flask("localfn", static_folder=SPA, static_url_path="/static")
     provider = DefaultJSONProvider(app)
     provider.sort_keys = False  # an event comes back in the order in which it was sent
     provider.ensure_ascii = False

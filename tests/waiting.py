@@ -9,7 +9,7 @@ Found = TypeVar("Found")
 PAUSE_S = 0.01
 
 
-def wait_until(predicate: Callable[[], Found], timeout_s: float = 10.0, what: str = "") -> Found:
+def wait_until(predicate: Callable[[], Found | None], timeout_s: float = 10.0, what: str = "") -> Found:
     """Return the predicate's first true answer. Raises AssertionError, with `what`, after the timeout."""
     deadline = time.monotonic() + timeout_s
     while True:

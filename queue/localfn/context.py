@@ -39,6 +39,7 @@ class Context:
         attempt: int = 1,
         max_attempts: int = 1,
         deadline: datetime | None = None,
+        remaining_s: float | None = None,
         files: Mapping[str, str | Path] | None = None,
         report: Callable[[float | None, str | None], None] = _silent,
     ) -> None:
@@ -53,7 +54,10 @@ class Context:
         self.saved: list[dict[str, Any]] = []
         self._report = report
         self._reported_at = 0.0
-        self._ends_at = time.monotonic() + (self.deadline.timestamp() - time.time())
+        # The deadline is told by the runtime's clock; how long it still is needs no clock to agree with ours.
+        self._ends_at = time.monotonic() + (
+            self.deadline.timestamp() - time.time() if remaining_s is None else remaining_s
+        )
 
     def remaining_ms(self) -> int:
         """Milliseconds until the deadline, never below 0."""

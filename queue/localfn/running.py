@@ -39,6 +39,7 @@ class Run:
         """Phases 1 and 2. Gives "done" with the result as JSON, or "failed"."""
         _restart_peak()
         self.context = context = self._context(head)
+        self.event = event  # what cleanup sees when the event is refused
         os.chdir(context.workdir)
         try:
             self.event = event = self._validate(event, context)
@@ -105,6 +106,7 @@ class Run:
             attempt=head["attempt"],
             max_attempts=head["max_attempts"],
             deadline=datetime.fromtimestamp(head["deadline"], timezone.utc),
+            remaining_s=head["remaining_s"],
             files=head["files"],
             report=report,
         )

@@ -65,7 +65,7 @@ def exchange(
     ends_at = time.monotonic() + limit_s
     attempt.deadline = runtime.clock.now() + timedelta(seconds=limit_s)
     if send is not None:
-        sandbox.send({**send[0], "deadline": attempt.deadline.timestamp()}, send[1])
+        sandbox.send({**send[0], "deadline": attempt.deadline.timestamp(), "remaining_s": limit_s}, send[1])
     watch = MemoryWatch(sandbox.pid, memory_mb)
     while True:
         for item in sandbox.poll(min(LOOK_S, ends_at - time.monotonic())):

@@ -8,6 +8,7 @@ from datetime import datetime
 HEAD_BYTES = 512 * 1024  # kept from the beginning of an attempt's output
 TAIL_BYTES = 512 * 1024  # kept from its end
 LINE_BYTES = 16 * 1024  # a longer line is broken
+ROW_BYTES = 64  # what a line costs beside its text: a million empty lines are a flood, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Logbook:
             self._count += 1
             # PostgreSQL cannot store U+0000: its visible symbol stands in for it.
             text = piece.decode("utf-8", "replace").replace("\0", "\u2400").rstrip("\r")
-            self._keep(Line(self._count, time, stream, text), len(piece) + 1)
+            self._keep(Line(self._count, time, stream, text), len(piece) + ROW_BYTES)
 
     def _keep(self, line: Line, size: int) -> None:
         if self._head_size + size <= HEAD_BYTES and not self._tail:
@@ -84,5 +85,5 @@ class Logbook:
         self._tail_size += size
         while self._tail_size > TAIL_BYTES and len(self._tail) > 1:
             gone = self._tail.popleft()
-            self._tail_size -= len(gone.line.encode()) + 1
+            self._tail_size -= len(gone.line.encode()) + ROW_BYTES
             self._cut += 1

@@ -94,7 +94,7 @@ def attempts(engine: Engine, request_id: UUID) -> Sequence[Row]:
 
 
 def logs(
-    engine: Engine, request_id: UUID, attempt: int | None, after: tuple[int, int], limit: int = 10_000
+    engine: Engine, request_id: UUID, attempt: int | None, after: tuple[int, int], limit: int = 100_000
 ) -> Sequence[Row]:
     """Log lines after (attempt, number), in order. Raises UnknownRequestError."""
     columns = request_log.c

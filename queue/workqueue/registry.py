@@ -1,5 +1,6 @@
 """The functions that exist, as discovery stored them: the same for web, scheduler and workers on any machine."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from schema.tables import import_failure, registered_function
 from workqueue.errors import UnknownFunctionError
 from workqueue.retry import Policy
 
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # contract, section 4; PostgreSQL refuses to look for some other texts
 PUBLISH_LOCK = 0x6C6F6372  # "locr": several machines may discover at the same time
 
 
@@ -67,7 +69,8 @@ def find(engine: Engine, name: str) -> Registered:
 
 
 def find_in(connection: Connection, name: str) -> Registered:
-    row = connection.execute(select(registered_function).where(registered_function.c.name == name)).mappings().first()
+    statement = select(registered_function).where(registered_function.c.name == name)
+    row = connection.execute(statement).mappings().first() if NAME.fullmatch(name) else None
     if row is None:
         raise UnknownFunctionError(f"There is no function named {name!r}.")
     return from_row(row)

@@ -1,0 +1,188 @@
+"""Functions that try to take their worker down with them."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from localfn import Context, function
+
+
+@function
+def raise_error(event: Any, context: Context) -> Any:
+    raise KeyError("missing")
+
+
+@function
+def exit_hard(event: Any, context: Context) -> Any:
+    print("last words", flush=True)
+    os._exit(3)
+
+
+@function
+def exit_softly(event: Any, context: Context) -> Any:
+    threading.Thread(target=time.sleep, args=(3600,)).start()
+    sys.exit(4)
+
+
+@function
+def crash(event: Any, context: Context) -> Any:
+    ctypes.string_at(0)
+
+
+@function(memory_mb=96)
+def hoard(event: Any, context: Context) -> Any:
+    """Grows slowly enough for the watch on resident memory."""
+    kept = []
+    while True:
+        kept.append(bytearray(1024 * 1024))
+        time.sleep(0.001)
+
+
+@function(memory_mb=96)
+def hoard_at_once(event: Any, context: Context) -> Any:
+    return len(bytearray(4 * 1024**3))
+
+
+@function(memory_mb=96)
+def hoard_in_child(event: Any, context: Context) -> Any:
+    code = "import time\nkept = bytearray(300 * 1024 * 1024)\nkept[::4096] = b'x' * len(kept[::4096])\ntime.sleep(3600)"
+    subprocess.run([sys.executable, "-c", code], check=False)
+
+
+@function
+def flood(event: Any, context: Context) -> Any:
+    line = "x" * 99 + "\n"
+    for _ in range(300_000):
+        sys.stdout.write(line)
+    print("the end")
+    return "flooded"
+
+
+@function
+def one_endless_line(event: Any, context: Context) -> Any:
+    for _ in range(1000):
+        sys.stdout.write("y" * 10_000)
+    return "written"
+
+
+@function
+def write_into_the_wire(event: Any, context: Context) -> Any:
+    """Writes to every descriptor that could be the runtime's."""
+    for fd in range(3, 256):
+        try:
+            os.write(fd, b"\0\0\0\5\0\0\0\0rubbish")
+        except OSError:
+            continue
+    return "written"
+
+
+@function
+def close_all_descriptors(event: Any, context: Context) -> Any:
+    os.closerange(0, 256)
+    return "closed"
+
+
+@function(timeout_s=1)
+def ignore_signals(event: Any, context: Context) -> Any:
+    for number in range(1, 32):
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(number, signal.SIG_IGN)
+    while True:
+        time.sleep(3600)
+
+
+@function(timeout_s=1)
+def spin_in_c(event: Any, context: Context) -> Any:
+    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))
+    return sum(range(10**12))
+
+
+@function(timeout_s=1)
+def swallow_everything(event: Any, context: Context) -> Any:
+    while True:
+        try:
+            time.sleep(3600)
+        except BaseException:
+            continue
+
+
+@function(timeout_s=1)
+def leave_grandchildren(event: Any, context: Context) -> Any:
+    """Three of them: a plain one, one in a session of its own, one that lost its parent."""
+    sleeper = [
+        sys.executable,
+        "-c",
+        f"import time, os; open({event['pids']!r}, 'a').write(f'{{os.getpid()}}\\n'); time.sleep(3600)",
+    ]
+    subprocess.Popen(sleeper)
+    subprocess.Popen(sleeper, start_new_session=True)
+    orphaner = f"import subprocess, sys; subprocess.Popen({sleeper!r}, start_new_session=True)"
+    subprocess.run([sys.executable, "-c", orphaner], check=True)
+    time.sleep(3600)
+
+
+@function
+def exit_with_grandchild(event: Any, context: Context) -> Any:
+    code = f"import time, os; open({event['pids']!r}, 'a').write(f'{{os.getpid()}}\\n'); time.sleep(3600)"
+    child = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    while not (Path(event["pids"]).exists() and Path(event["pids"]).read_text()):
+        time.sleep(0.01)
+    assert child.poll() is None
+    os._exit(5)
+
+
+@function
+def return_the_unserialisable(event: Any, context: Context) -> Any:
+    return {
+        "set": {1, 2},
+        "object": object(),
+        "bytes": b"x",
+        "nan": float("nan"),
+        "socket": socket.socket,
+        "loop": endless(),
+        "surrogate": "\ud800",
+        "nul": "a\0b",
+    }[event["kind"]]
+
+
+@function
+def return_too_much(event: Any, context: Context) -> Any:
+    return "x" * (7 * 1024 * 1024)
+
+
+@function
+def error_without_words(event: Any, context: Context) -> Any:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    raise Mute
+
+
+@function
+def fork_and_speak(event: Any, context: Context) -> Any:
+    """A forked child inherits the wire; what it says must not reach it."""
+    pid = os.fork()
+    if pid == 0:
+        context.progress(0.5, "from the child")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return "spoke"
+
+
+@function(max_attempts=3, retry_delay_s=0.1)
+def always_exit(event: Any, context: Context) -> Any:
+    os._exit(1)
+
+
+def endless() -> list[Any]:
+    loop: list[Any] = []
+    loop.append(loop)
+    return loop

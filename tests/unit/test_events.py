@@ -1,0 +1,64 @@
+"""Which JSON is accepted."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localfn.results import ResultNotSerializableError, to_json
+from workqueue import events
+from workqueue.errors import BadEventError, EventTooLargeError
+
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+)
+
+
+@given(JSON)
+def test_every_json_value_is_taken_as_it_is(value: Any) -> None:
+    for ascii_only in (True, False):
+        assert events.parse(json.dumps(value, ensure_ascii=ascii_only).encode(), 10**6) == value
+
+
+@given(st.binary(max_size=60) | st.text('[]{}":,\\u0dD8901eE.-+ NaInfity', max_size=40).map(str.encode))
+def test_whatever_arrives_is_parsed_or_refused_in_words(body: bytes) -> None:
+    try:
+        value = events.parse(body, 10**6)
+    except BadEventError:
+        return
+    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+
+
+@given(JSON)
+def test_what_the_sandbox_writes_the_worker_takes(value: Any) -> None:
+    written = to_json(value)
+    events.check_characters(written.decode())
+    assert json.loads(written) == value
+
+
+@pytest.mark.parametrize("value", ["a\0b", {"\0": 1}, "\ud800", float("inf"), {1, 2}, object(), b"x"])
+def test_what_json_or_postgresql_cannot_hold_is_no_result(value: Any) -> None:
+    with pytest.raises(ResultNotSerializableError):
+        to_json(value)
+
+
+@pytest.mark.parametrize("value", ["\\u0000", "\\\\u0000", "\\"])
+def test_an_escaped_backslash_is_no_nul(value: str) -> None:
+    assert json.loads(to_json(value)) == value
+    assert events.parse(json.dumps(value).encode(), 100) == value
+
+
+def test_nothing_is_an_empty_object_and_a_byte_order_mark_is_no_matter() -> None:
+    assert events.parse(b"", 10) == {}
+    assert events.parse(b" \n", 10) == {}
+    assert events.parse(b"\xef\xbb\xbf[1]", 10) == [1]
+
+
+def test_one_byte_too_many_is_refused_before_anything_else() -> None:
+    assert events.parse(b'"12345678"', 10) == "12345678"
+    with pytest.raises(EventTooLargeError):
+        events.parse(b'"123456789"', 10)

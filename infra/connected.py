@@ -18,6 +18,6 @@ def connected(settings: Settings) -> Settings:
     if missing:
         raise NotRunningError(
             f"no runtime is reachable: `localfn up` does not run with {settings.home}, "
-            f"and {' and '.join(missing)} not set."
+            f"and there is no {' and no '.join(missing)}."
         )
     return replace(settings, database_url=database_url, redis_url=redis_url)

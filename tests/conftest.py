@@ -1,8 +1,6 @@
-"""The servers of the test suite: one PostgreSQL and one Redis per xdist worker, real ones, made and ended
-here.
+"""The servers of the test suite: one PostgreSQL and one Redis per xdist worker, real ones, made and ended here.
 
-A test that asks for `engine` gets a database of its own, copied from a migrated template in less than a tenth of a
-second.
+A test that asks for `engine` gets a database of its own, copied from a migrated template in under 0.1 s.
 """
 
 import contextlib

@@ -5,6 +5,7 @@ Durability is PostgreSQL's default: accepted requests survive a crash of the mac
 
 import importlib.util
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -121,8 +122,9 @@ class Postgres:
         )
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines() or ["it gave no reason"]
-            reason = next((line for line in lines if "error:" in line or "FATAL" in line), lines[-1])
-            raise ServerFailedError(f"PostgreSQL's data folder could not be made: {reason.strip()}")
+            line = next((line for line in lines if "error:" in line or "FATAL:" in line), lines[-1])
+            reason = re.sub(r"^.*?(error|FATAL): *", "", line.strip())
+            raise ServerFailedError(f"PostgreSQL's data folder could not be made: {reason}")
 
 
 def _plain_environment() -> dict[str, str]:

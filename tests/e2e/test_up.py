@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -66,6 +67,9 @@ class Up:
     def pid(self, name: str) -> int:
         record = self.records.find(name)
         return record.pid if record else 0
+
+    def has_another(self, name: str, killed: int) -> bool:
+        return self.pid(name) not in (0, killed)
 
     def family(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -185,14 +189,14 @@ def test_a_bad_setting_is_refused_as_wrong_usage(start: Start) -> None:
     assert "did you mean LOCALFN_CONCURRENCY?" in errors
 
 
-@pytest.mark.parametrize("name", CHILDREN)
-def test_whichever_child_is_killed_comes_back(start: Start, name: str) -> None:
+def test_whichever_child_is_killed_comes_back(start: Start) -> None:
     up = start()
     up.wait_ready()
-    killed = up.pid(name)
-    os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: up.pid(name) not in (0, killed), timeout_s=20, what=f"{name} started again")
-    wait_until(up.is_ready, timeout_s=20, what="ready again")
+    for name in CHILDREN:
+        killed = up.pid(name)
+        os.kill(killed, signal.SIGKILL)
+        wait_until(partial(up.has_another, name, killed), 20, f"{name} started again")
+        wait_until(up.is_ready, 20, f"ready again after {name}")
     up.end()
     assert up.process.returncode == 0
 

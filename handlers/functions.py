@@ -46,7 +46,7 @@ def invoke(name: str) -> Response:
     request_id = uuid7()
     posted = uploads.read(here, request_id)
     order = Order(
-        function=name,
+        function=function,
         events=[posted.event],
         id=request_id,
         files=posted.files,
@@ -74,7 +74,7 @@ def invoke_batch(name: str) -> tuple[Response, int]:
     batch = events.parse(uploads.json_body(limit), limit)
     if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
         raise unprocessable("body", f"an array of 1 to {MAX_BATCH} events is needed")
-    order = Order(name, batch, queue=wanted["queue"], available_at=_available_at(here, wanted))
+    order = Order(function, batch, queue=wanted["queue"], available_at=_available_at(here, wanted))
     receipt = submit(here.engine, here.doorbell, here.clock, order)
     return jsonify(ids=[str(id) for id in receipt.ids]), 202
 

@@ -168,6 +168,14 @@ registered_function = Table(
     Column("has_cleanup", Boolean, nullable=False),
 )
 
+discovered_unit = Table(
+    "discovered_unit",
+    metadata,
+    Column("unit", Text, primary_key=True),
+    Column("python", Text, nullable=False, comment="interpreter that imported it"),
+    Column("files", JSON, nullable=False, comment="[path, mtime in ns, size] of each file that it consisted of"),
+)
+
 import_failure = Table(
     "import_failure",
     metadata,

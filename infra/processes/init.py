@@ -22,9 +22,11 @@ def run(settings: Settings) -> None:
     migrate.upgrade(database_url)
     engine = make_engine(database_url, pool_size=1)
     try:
-        found = discovery.discover(interpreter, settings.functions, registry.read(engine))
-        discovery.check_unique(found)
-        registry.publish(engine, found)
+        watcher = discovery.Watcher(interpreter, settings.functions, registry.read(engine))
+        changed = watcher.look()
+        discovery.check_unique(watcher.registry)
+        if changed:
+            registry.publish(engine, watcher.registry)
     except DuplicateFunctionError as error:
         raise InfraError(str(error)) from None
     finally:

@@ -4,12 +4,12 @@ import importlib.util
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from workqueue.errors import DuplicateFunctionError
-from workqueue.registry import ImportFailure, Registered, Registry
+from workqueue.registry import DiscoveredUnit, ImportFailure, Registered, Registry
 from workqueue.sandbox import Frame, Gone, Sandbox
 from workqueue.sandbox_host import Interpreter
 
@@ -146,7 +146,10 @@ def merge(found: dict[Unit, Findings], before: Registry) -> Registry:
             if rival is not None:
                 loser = rival if functions[function.name] is function else function
                 failures.append(_duplicate(loser, functions[function.name]))
-    return Registry(tuple(functions.values()), tuple({failure.unit: failure for failure in failures}.values()))
+    return Registry(
+        tuple(sorted(functions.values(), key=lambda function: function.name)),
+        tuple({failure.unit: failure for failure in failures}.values()),
+    )
 
 
 def check_unique(registry: Registry) -> None:
@@ -164,34 +167,54 @@ def _duplicate(loser: Registered, winner: Registered) -> ImportFailure:
     return ImportFailure(loser.unit, loser.source_file, "DuplicateFunction", message, "")
 
 
-def discover(interpreter: Interpreter, sources: Iterable[str], before: Registry) -> Registry:
-    """Imports everything once. Paths in it are absolute."""
-    return merge({unit: describe(interpreter, unit) for unit in units(sources)}, before)
-
-
 class Watcher:
-    """Discovers what changed since the last look."""
+    """Discovers what changed since the last look; the first look compares with what the registry remembers."""
 
     def __init__(self, interpreter: Interpreter, sources: Sequence[str], registry: Registry) -> None:
         self.interpreter = interpreter
         self.sources = sources
         self.registry = registry
         self._known: dict[Unit, tuple[Stamp, Findings]] = {}
+        self._remembered = self._recall(registry)
 
     def look(self) -> bool:
         """Imports new and changed units again. True when the registry is another than before."""
-        seen: dict[Unit, tuple[Stamp, Findings]] = {}
-        for unit in units(self.sources):
-            known = self._known.get(unit)
-            now = stamp(unit, known[1].files if known else ())
-            if known is None or known[0] != now:
-                findings = describe(self.interpreter, unit)
-                # Stamped as it was before the import: a change during it is seen at the next look.
-                now = now | {entry for entry in stamp(unit, findings.files) if entry[0] not in {e[0] for e in now}}
-                known = (now, findings)
-                log.info("discovered", extra={"unit": unit.key, "functions": len(findings.functions)})
-            seen[unit] = known
-        self._known = seen
-        registry = merge({unit: findings for unit, (_, findings) in seen.items()}, self.registry)
+        self._known = {unit: self._look_at(unit) for unit in units(self.sources)}
+        self._remembered = {}
+        merged = merge({unit: findings for unit, (_, findings) in self._known.items()}, self.registry)
+        registry = replace(merged, units=self._discovered())
         changed, self.registry = registry != self.registry, registry
         return changed
+
+    def _look_at(self, unit: Unit) -> tuple[Stamp, Findings]:
+        known = self._known.get(unit) or self._remembered.get(unit.key)
+        before = stamp(unit, known[1].files if known else ())
+        if known is not None and known[0] == before:
+            return known
+        findings = describe(self.interpreter, unit)
+        log.info("discovered", extra={"unit": unit.key, "functions": len(findings.functions)})
+        # Of its own files the stamp from before the import counts: a change during it is seen at the next look.
+        paths = {path for path, _, _ in before}
+        return before | {entry for entry in stamp(unit, findings.files) if entry[0] not in paths}, findings
+
+    def _recall(self, registry: Registry) -> dict[str, tuple[Stamp, Findings]]:
+        """What an earlier process found with this interpreter. Failures are not recalled: they may be mended by now."""
+        functions: dict[str, list[Registered]] = {}
+        for function in registry.functions:
+            functions.setdefault(function.unit, []).append(function)
+        failed = {failure.unit for failure in registry.failures}
+        return {
+            known.unit: (
+                frozenset((path, mtime, size) for path, mtime, size in known.files),
+                Findings(tuple(functions.get(known.unit, ())), None, tuple(path for path, _, _ in known.files)),
+            )
+            for known in registry.units
+            if known.python == self.interpreter.python and known.unit not in failed
+        }
+
+    def _discovered(self) -> tuple[DiscoveredUnit, ...]:
+        return tuple(
+            DiscoveredUnit(unit.key, self.interpreter.python, [list(entry) for entry in sorted(found)])
+            for unit, (found, findings) in sorted(self._known.items(), key=lambda entry: entry[0])
+            if findings.failure is None
+        )

@@ -7,7 +7,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Engine, RowMapping, Select, String, Text, cast, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    RowMapping,
+    Select,
+    String,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from schema.statuses import Status
 from schema.tables import (
@@ -50,36 +64,54 @@ class FoundFile:
     stored_as: str
 
 
+def _files_of(kind: str, table: Table) -> Select[Any]:
+    columns = table.c
+    names = ("name", "filename", "size", "content_type", "sha256", "stored_as")
+    return select(literal(kind).label("kind"), *(columns[name] for name in names)).where(
+        columns.request_id == bindparam("id")
+    )
+
+
+# Made once: building a statement costs more than running it.
+FILES = _files_of("input", input_file).union_all(_files_of("output", output_file)).order_by("kind", "name")
+REQUEST = select(processing_request).where(processing_request.c.id == bindparam("id"))
+STATUS = select(processing_request.c.status, processing_request.c.attempt).where(
+    processing_request.c.id == bindparam("id")
+)
+RESULT = select(processing_result).where(processing_result.c.request_id == bindparam("id"))
+
+
 def request(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
     """A request's row and files. Raises UnknownRequestError."""
     with engine.connect() as connection:
-        statement = select(processing_request).where(processing_request.c.id == request_id)
-        row = connection.execute(statement).mappings().one_or_none()
+        row = connection.execute(REQUEST, {"id": request_id}).mappings().one_or_none()
         if row is None:
-            raise UnknownRequestError(f"There is no request {request_id}.")
-        return row, [FoundFile(*file) for file in connection.execute(_files(request_id))]
+            raise _unknown(request_id)
+        return row, [FoundFile(*file) for file in connection.execute(FILES, {"id": request_id})]
 
 
 def status(engine: Engine, request_id: UUID) -> tuple[Status, int]:
     """Status and attempt: what a waiting client watches. Raises UnknownRequestError."""
-    columns = processing_request.c
     with engine.connect() as connection:
-        row = connection.execute(select(columns.status, columns.attempt).where(columns.id == request_id)).one_or_none()
+        row = connection.execute(STATUS, {"id": request_id}).one_or_none()
     if row is None:
-        raise UnknownRequestError(f"There is no request {request_id}.")
+        raise _unknown(request_id)
     return Status(row.status), row.attempt
 
 
 def result(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
     """The result's row and the output files. Raises UnknownRequestError, NotAllowedNowError while there is none."""
     with engine.connect() as connection:
-        statement = select(processing_result).where(processing_result.c.request_id == request_id)
-        row = connection.execute(statement).mappings().one_or_none()
-        files = [FoundFile(*file) for file in connection.execute(_files(request_id)) if file[0] == "output"]
+        row = connection.execute(RESULT, {"id": request_id}).mappings().one_or_none()
+        files = [FoundFile(*file) for file in connection.execute(FILES, {"id": request_id}) if file[0] == "output"]
     if row is None:
         now, _ = status(engine, request_id)
         raise NotAllowedNowError(f"The request has no result: it is {now}.")
     return row, files
+
+
+def _unknown(request_id: UUID) -> UnknownRequestError:
+    return UnknownRequestError(f"There is no request {request_id}.")
 
 
 def attempts(engine: Engine, request_id: UUID) -> Sequence[Row]:
@@ -151,19 +183,3 @@ def _holds(text: str) -> ColumnElement[bool]:
     columns = processing_request.c
     searched = (columns.function, columns.error_type, columns.error_message, cast(columns.id, String))
     return or_(*(column.ilike(pattern) for column in searched), cast(columns.event, Text).ilike(pattern))
-
-
-def _files(request_id: UUID) -> Any:
-    def of(kind: str, table: Any) -> Any:
-        columns = table.c
-        return select(
-            literal(kind).label("kind"),
-            columns.name,
-            columns.filename,
-            columns.size,
-            columns.content_type,
-            columns.sha256,
-            columns.stored_as,
-        ).where(columns.request_id == request_id)
-
-    return of("input", input_file).union_all(of("output", output_file)).order_by("kind", "name")

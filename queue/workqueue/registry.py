@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, text
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, text
 
-from schema.tables import import_failure, registered_function
+from schema.tables import discovered_unit, import_failure, registered_function
 from workqueue.errors import UnknownFunctionError
 from workqueue.retry import Policy
 
@@ -55,22 +55,32 @@ class ImportFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscoveredUnit:
+    """A unit that was imported without failure, and its files as they were then: [path, mtime in ns, size]."""
+
+    unit: str
+    python: str
+    files: list[list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """Everything that discovery found."""
 
     functions: tuple[Registered, ...] = ()
     failures: tuple[ImportFailure, ...] = ()
+    units: tuple[DiscoveredUnit, ...] = ()
+
+
+FIND = select(registered_function).where(registered_function.c.name == bindparam("name"))
 
 
 def find(engine: Engine, name: str) -> Registered:
     """The function of this name. Raises UnknownFunctionError."""
+    if not NAME.fullmatch(name):
+        raise UnknownFunctionError(f"There is no function named {name!r}.")
     with engine.connect() as connection:
-        return find_in(connection, name)
-
-
-def find_in(connection: Connection, name: str) -> Registered:
-    statement = select(registered_function).where(registered_function.c.name == name)
-    row = connection.execute(statement).mappings().first() if NAME.fullmatch(name) else None
+        row = connection.execute(FIND, {"name": name}).mappings().first()
     if row is None:
         raise UnknownFunctionError(f"There is no function named {name!r}.")
     return from_row(row)
@@ -85,8 +95,11 @@ def read(engine: Engine) -> Registry:
     with engine.connect() as connection:
         functions = connection.execute(select(registered_function).order_by(registered_function.c.name)).mappings()
         failures = connection.execute(select(import_failure).order_by(import_failure.c.unit)).mappings()
+        units = connection.execute(select(discovered_unit).order_by(discovered_unit.c.unit)).mappings()
         return Registry(
-            tuple(from_row(row) for row in functions), tuple(ImportFailure(**dict(row)) for row in failures)
+            tuple(from_row(row) for row in functions),
+            tuple(ImportFailure(**dict(row)) for row in failures),
+            tuple(DiscoveredUnit(**dict(row)) for row in units),
         )
 
 
@@ -96,8 +109,10 @@ def publish(engine: Engine, registry: Registry) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": PUBLISH_LOCK})
         connection.execute(delete(registered_function))
         connection.execute(delete(import_failure))
+        connection.execute(delete(discovered_unit))
         _insert(connection, registered_function, registry.functions)
         _insert(connection, import_failure, registry.failures)
+        _insert(connection, discovered_unit, registry.units)
 
 
 def _insert(connection: Connection, table: Any, rows: Sequence[Any]) -> None:

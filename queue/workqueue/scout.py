@@ -22,7 +22,7 @@ def watch(database_url: str, interpreter: Interpreter, sources: Sequence[str], s
     """Looks at the code twice a second until `stopping` is set; an outage of the database delays it."""
     engine = make_engine(database_url, pool_size=1)
     watcher: Watcher | None = None
-    unpublished = True
+    unpublished = False
     while not stopping.is_set():
         try:
             if watcher is None:

@@ -11,12 +11,13 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 from uuid_utils.compat import uuid7
 
-from workqueue import lifecycle, registry
+from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.errors import KeyReusedError
 from workqueue.lifecycle import Accepted
 from workqueue.lifecycle.requests import key_holder
+from workqueue.registry import Registered
 from workqueue.store import StoredFile
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,11 @@ KEY_KEPT = timedelta(hours=24)  # contract, section 3
 class Order:
     """What a client asks for. events: one, or those of a batch. files: uploads, stored already under `id`.
 
-    body: what an idempotency key stands for. queue, available_at: None for the function's queue, and now.
+    function: as the registry has it. body: what an idempotency key stands for.
+    queue, available_at: None for the function's own queue, and for now.
     """
 
-    function: str
+    function: Registered
     events: Sequence[Any]
     id: UUID = field(default_factory=uuid7)
     files: Sequence[StoredFile] = ()
@@ -53,27 +55,26 @@ class Receipt:
 def submit(engine: Engine, doorbell: Doorbell, clock: Clock, order: Order) -> Receipt:
     """Stores one request per event, all or none, and rings for those that are due.
 
-    Raises UnknownFunctionError, KeyReusedError, and DBAPIError when the database is away: nothing is stored then.
+    Raises KeyReusedError, and DBAPIError when the database is away: nothing is stored then.
     Should the process die after the commit and before the ring, the reconciler rings.
     """
     now = clock.now()
     digest = hashlib.sha256(order.body).hexdigest()
     with engine.connect() as connection:
-        function = registry.find_in(connection, order.function)
-        requests = _requests(order, function, now)
+        requests = _requests(order, now)
         key = (order.idempotency_key, digest) if order.idempotency_key is not None else None
         if key:
-            connection.execute(FORGET_KEY, {"function": function.name, "key": key[0], "before": now - KEY_KEPT})
+            connection.execute(FORGET_KEY, {"function": order.function.name, "key": key[0], "before": now - KEY_KEPT})
         if not lifecycle.accept(connection, requests, key=key):
             connection.rollback()
-            held = key_holder(connection, function.name, str(order.idempotency_key))
+            held = key_holder(connection, order.function.name, str(order.idempotency_key))
             return _replay(held, digest)
         connection.commit()
     due = [request.bell for request in requests if request.available_at <= now]
     doorbell.ring(due)
     log.info(
         "accepted",
-        extra={"function": function.name, "request_id": str(requests[0].id), "count": len(requests)},
+        extra={"function": order.function.name, "request_id": str(requests[0].id), "count": len(requests)},
     )
     return Receipt(tuple(request.id for request in requests))
 
@@ -81,13 +82,13 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, order: Order) -> Re
 FORGET_KEY = text("DELETE FROM idempotency_key WHERE function = :function AND key = :key AND created_at < :before")
 
 
-def _requests(order: Order, function: registry.Registered, now: datetime) -> list[Accepted]:
+def _requests(order: Order, now: datetime) -> list[Accepted]:
     return [
         Accepted(
             id=order.id if position == 0 else uuid7(),
-            function=function,
+            function=order.function,
             event=event,
-            queue=order.queue or function.queue,
+            queue=order.queue or order.function.queue,
             created_at=now,
             available_at=max(order.available_at or now, now),
             schedule=order.schedule,

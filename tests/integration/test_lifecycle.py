@@ -26,7 +26,8 @@ def seconds(count: float) -> datetime:
 def registered(**options: Any) -> Registered:
     values: dict[str, Any] = {
         "name": "f", "unit": "u", "root": None, "module": "m", "source_file": "m.py", "source_line": 1,
-        "description": "", "queue": "default", "timeout_s": 1.0, "max_attempts": 1, "memory_mb": 64, "retry_delay_s": 2.0,
+        "description": "", "queue": "default", "timeout_s": 1.0, "max_attempts": 1, "memory_mb": 64,
+        "retry_delay_s": 2.0,
         "retry_max_delay_s": 300.0, "on_lost": "rerun", "environment": {}, "input_schema": None,
         "schema_checked_outside": False, "has_cleanup": False,
     }  # fmt: skip

@@ -79,13 +79,13 @@ def migrated(servers: Servers) -> str:
 @pytest.fixture
 def empty_database_url(servers: Servers) -> Iterator[str]:
     """The URL of a fresh database without tables."""
-    yield from _fresh_database(servers, "template1")
+    yield from fresh_database(servers, "template1")
 
 
 @pytest.fixture
 def database_url(servers: Servers, migrated: str) -> Iterator[str]:
     """The URL of a fresh, migrated database."""
-    yield from _fresh_database(servers, migrated)
+    yield from fresh_database(servers, migrated)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def runtime(servers: Servers, migrated: str) -> Iterator[Runtime]:
     """A whole runtime, shared by the tests of this worker; tests that kill something start their own."""
     with (
         tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp") as folder,
-        contextlib.contextmanager(_fresh_database)(servers, migrated) as url,
+        contextlib.contextmanager(fresh_database)(servers, migrated) as url,
         running(url, servers.redis_url + "?db=1", Path(folder).resolve()) as shared,
     ):
         yield shared
@@ -123,7 +123,7 @@ def redis_client(redis_url: str) -> Iterator[redis.Redis]:
         yield client
 
 
-def _fresh_database(servers: Servers, template: str) -> Iterator[str]:
+def fresh_database(servers: Servers, template: str) -> Iterator[str]:
     name = f"test_{uuid4().hex}"
     names = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
     # FILE_COPY: for a small template on one machine it is several times quicker than copying through the log.

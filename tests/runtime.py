@@ -138,12 +138,12 @@ def running(
         runtime = Runtime(url, env, folder / "home", functions, database_url, redis_url, http, log=log)
         try:
             assert runtime.start("init").wait(START_LIMIT_S) == 0, (folder / "log").read_text()
+            del runtime.processes["init"]
             for name in processes:
                 runtime.start(name)
             wait_until(runtime.is_ready, START_LIMIT_S, "the runtime is ready")
             yield runtime
         finally:
-            runtime.processes.pop("init", None)
             for process in runtime.processes.values():
                 process.terminate()
             for process in runtime.processes.values():

@@ -4,6 +4,7 @@ from infra import logs, sandboxing
 from infra.home import Home
 from infra.processes.connections import urls
 from infra.settings import Settings
+from workqueue.elastic import Bounds
 from workqueue.pool import Pool, PoolPlan
 
 
@@ -16,7 +17,7 @@ def run(settings: Settings) -> None:
         database_url=database_url,
         redis_url=redis_url,
         queues=settings.queues,
-        workers=settings.min_workers,
+        bounds=Bounds(settings.min_workers, settings.concurrency),
         lease_s=settings.lease_s,
         grace_s=settings.grace_s,
         max_result_bytes=settings.max_result_bytes,

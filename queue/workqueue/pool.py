@@ -14,14 +14,16 @@ from secrets import token_hex
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerData, WorkerPool
 
 from schema.session import make_engine
-from workqueue import presence, scout
+from workqueue import elastic, presence, scout
 from workqueue.attempt import Runtime
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell, queue
+from workqueue.elastic import Bounds
 from workqueue.lending import Borrower, SandboxClient
 from workqueue.parentage import die_with_parent
 from workqueue.sandbox_host import Interpreter, SandboxHost
@@ -44,7 +46,7 @@ class PoolPlan:
     database_url: str
     redis_url: str
     queues: tuple[str, ...]
-    workers: int
+    bounds: Bounds
     lease_s: float
     grace_s: float
     max_result_bytes: int
@@ -63,13 +65,13 @@ class Pool(WorkerPool):
         super().__init__(
             list(plan.queues),
             connection=Redis.from_url(plan.redis_url),
-            num_workers=plan.workers,
+            num_workers=plan.bounds.minimum,
             worker_class=Worker,
             serializer=JSONSerializer,
         )
         self.plan = plan
         self.interpreter = interpreter
-        self.host = SandboxHost(interpreter, max_idle=4 * plan.workers)
+        self.host = SandboxHost(interpreter, max_idle=plan.bounds.maximum)
         self._selector = selectors.DefaultSelector()
         self._scout: WorkerData | None = None
         self._started_at: dict[str, float] = {}
@@ -123,11 +125,27 @@ class Pool(WorkerPool):
             self._scout = None
         if self.status == self.Status.STOPPED or time.monotonic() < self._start_again_at:
             return
-        for _ in range(self.num_workers - len(self.worker_dict)):
-            self.start_worker()
+        self._fit_to_demand()
         if self._scout is None:
             plan = self.plan
             self._scout = self._fork(SCOUT, lambda: scout.run(plan.database_url, self.interpreter, plan.functions))
+
+    def _fit_to_demand(self) -> None:
+        """Starts workers while requests wait for long-running ones, and stops those that idle."""
+        busy, idle = self.host.use_of(self.worker_dict)
+        bounds = self.plan.bounds
+        waiting = 0 if idle else self._waiting()
+        for _ in range(elastic.to_start(list(busy.values()), len(idle), waiting, bounds)):
+            self.start_worker()
+        for name in elastic.to_stop(idle, len(self.worker_dict), bounds):
+            # Should it have taken a job this very moment, that bell is lost, and the reconciler rings again.
+            self.stop_worker(self.worker_dict[name])
+
+    def _waiting(self) -> int:
+        try:
+            return sum(queue.count for queue in self.queues)
+        except RedisError:
+            return 0  # nobody can take a job now anyway
 
     def _note_death(self, data: WorkerData) -> None:
         """Whoever dies of its start is started again after a pause that grows."""

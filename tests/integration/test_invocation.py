@@ -283,3 +283,18 @@ def test_the_front_page_and_the_health_checks_answer(runtime: Runtime) -> None:
     assert "localfn" in runtime.http.get("/").text
     assert runtime.get("/healthz") == {"status": "ok"}
     assert runtime.get("/readyz")["status"] == "ok"
+
+
+def test_long_requests_run_side_by_side_and_leave_room_for_short_ones(runtime: Runtime, tmp_path: Path) -> None:
+    """Two workers idle; as long requests take them up, the pool starts more."""
+    flag = tmp_path / "flag"
+    waiting = [runtime.post("wait_for_flag", {"flag": str(flag)})["id"] for _ in range(6)]
+
+    assert runtime.result("echo", "in between", timeout_s=20) == "in between"
+
+    def statuses() -> set[str]:
+        return {runtime.get(f"/api/requests/{id}")["status"] for id in waiting}
+
+    wait_until(lambda: statuses() == {"processing"}, 20, "all of them run")
+    flag.touch()
+    assert {runtime.ended(id)["status"] for id in waiting} == {"completed"}

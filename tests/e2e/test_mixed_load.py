@@ -1,0 +1,82 @@
+"""Two hundred requests of mixed functions from eight clients at once: every one ends rightly, nothing is left."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from sqlalchemy import text
+
+from schema.session import make_engine
+from tests.conftest import Servers, fresh_database
+from tests.runtime import Runtime, running
+from tests.waiting import wait_until
+
+CLIENTS, REQUESTS = 8, 200
+CSV = (Path(__file__).parents[1] / "data" / "penguins.csv").read_bytes()
+# function, event, expected status, expected error_type
+MIX: list[tuple[str, Any, str, str | None]] = [
+    ("echo", {"n": 1}, "completed", None),
+    ("count_calls", {}, "completed", None),
+    ("profile_csv", "upload", "completed", None),
+    ("raise_error", {}, "failed", "KeyError"),
+    ("fail_twice", {}, "completed", None),
+    ("by_schema", {"n": -1}, "failed", "ValidationError"),
+    ("save_files", {}, "completed", None),
+    ("exit_hard", {}, "failed", "SandboxExited"),
+    ("ignore_signals", {}, "failed", "TimedOut"),
+    ("fail_now", {}, "failed", "Fail"),
+]
+
+
+@pytest.fixture
+def alone(servers: Servers, migrated: str) -> Iterator[Runtime]:
+    """A runtime of its own, so that what is left over is this test's."""
+    with (
+        tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp") as folder,
+        contextlib.contextmanager(fresh_database)(servers, migrated) as url,
+        running(url, servers.redis_url + "?db=2", Path(folder).resolve()) as runtime,
+    ):
+        yield runtime
+
+
+def post(client: httpx.Client, function: str, event: Any) -> str:
+    if event == "upload":
+        answer = client.post(f"/api/functions/{function}", files={"csv": ("penguins.csv", CSV, "text/csv")})
+    else:
+        answer = client.post(f"/api/functions/{function}", json=event)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def test_every_request_ends_in_the_right_status_and_nothing_is_left(alone: Runtime) -> None:
+    wanted = [MIX[number % len(MIX)] for number in range(REQUESTS)]
+
+    with httpx.Client(base_url=alone.url, timeout=60) as client, ThreadPoolExecutor(CLIENTS) as clients:
+        ids = list(clients.map(lambda kind: post(client, kind[0], kind[1]), wanted))
+
+    for request_id, (function, _, status, error_type) in zip(ids, wanted, strict=True):
+        request = alone.ended(request_id, timeout_s=120)
+        assert (function, request["status"], request["error_type"]) == (function, status, error_type)
+    one_result_each(alone, {id for id, kind in zip(ids, wanted, strict=True) if kind[2] == "completed"})
+    wait_until(lambda: not list((alone.home / "work").iterdir()), what="no working directory is left")
+
+    processes = {name: psutil.Process(process.pid) for name, process in alone.processes.items()}
+    below = [child for process in processes.values() for child in process.children(recursive=True)]
+    for name in list(alone.processes):
+        assert alone.stop(name) == 0, name
+    wait_until(lambda: not [child for child in below if child.is_running()], what="no process is left")
+
+
+def one_result_each(runtime: Runtime, completed: set[str]) -> None:
+    engine = make_engine(runtime.database_url, pool_size=1)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT request_id::text, count(*) FROM processing_result GROUP BY 1")).all()
+    engine.dispose()
+    assert {row[0] for row in rows} == completed
+    assert all(row[1] == 1 for row in rows)

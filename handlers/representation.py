@@ -73,7 +73,18 @@ def result(row: RowMapping, files: Sequence[FoundFile]) -> dict[str, Any]:
 
 def attempt(row: RowMapping) -> dict[str, Any]:
     shown = {str(name): value for name, value in row.items() if name != "request_id"}
-    return shown | {"started_at": moment(row["started_at"]), "finished_at": moment(row["finished_at"])}
+    return shown | {
+        "started_at": moment(row["started_at"]),
+        "finished_at": moment(row["finished_at"]),
+        "phases": [phase(entry) for entry in row["phases"]],
+    }
+
+
+def phase(entry: dict[str, Any]) -> dict[str, Any]:
+    times = {
+        name: moment(datetime.fromisoformat(entry[name])) for name in ("started_at", "finished_at") if name in entry
+    }
+    return entry | times
 
 
 def function(found: Registered, failure: ImportFailure | None) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Sandbox:
         return True
 
     def poll(self, timeout_s: float) -> list[News]:
-        """What arrived within the timeout: frames and output in the order of reading, Gone as the last."""
+        """What arrived within the timeout: output, then frames, Gone as the last."""
         news: list[News] = []
         gone = False
         for key, _ in self._selector.select(max(0.0, timeout_s)):
@@ -87,8 +87,9 @@ class Sandbox:
             else:
                 self._read_pipe(key.data, news)
         if any(isinstance(item, Frame) for item in news) or gone:
-            # It flushes its output before it answers, so all of it is in the pipes by now.
-            news[:0] = self.drain()
+            # It flushes its output before it answers: all of it is in the pipes by now, and comes first.
+            output = [item for item in news if isinstance(item, Output)]
+            news = [*output, *self.drain(), *(item for item in news if not isinstance(item, Output))]
         if gone:
             self._receive_rest(news)
             news.append(Gone())

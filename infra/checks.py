@@ -1,0 +1,209 @@
+"""What `localfn doctor` looks at: each check asks one thing and says what to do when it is not well."""
+
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import redis
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from infra.client import Client, UnreachableError, connect
+from infra.connected import connected
+from infra.database_url import mask
+from infra.errors import InfraError, InterpreterError, PortTakenError, SettingsError
+from infra.interpreter import check_interpreter
+from infra.listening import check_port
+from infra.settings import Settings, load
+from schema import revision
+from schema.session import make_engine
+from workqueue import discovery, presence, registry
+from workqueue.clock import Clock
+
+GIB = 1024**3
+LEAST_FREE_BYTES = GIB
+OLDEST_POSTGRES, OLDEST_REDIS = 14, (6, 2)
+ANSWER_S = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found. todo: what to do about it, when it is not well."""
+
+    name: str
+    ok: bool
+    detail: str
+    todo: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Every check, one after the other. What rests on something that is away is not asked."""
+    try:
+        settings = load()
+        client = connect(settings)
+    except SettingsError as error:
+        yield Finding("settings", False, str(error), "correct it in the environment or in .env")
+        return
+    yield Finding("settings", True, f"{settings.env}, {client.url}")
+    yield interpreter(settings)
+    yield home(settings)
+    yield folders(settings)
+    with client:
+        yield web(client, settings)
+    try:
+        settings = connected(settings)
+    except InfraError as error:
+        yield Finding("services", False, str(error), "start them with `localfn up`, or set both URLs")
+        return
+    yield redis_server(settings)
+    yield from _database(settings)
+
+
+def nothing_runs(findings: list[Finding]) -> bool:
+    """Neither a web process nor a worker was found."""
+    return not any(finding.ok for finding in findings if finding.name in ("web", "workers"))
+
+
+def interpreter(settings: Settings) -> Finding:
+    shown = f"Python {platform.python_version()}, functions run with {settings.python}"
+    try:
+        check_interpreter(settings.python)
+    except InterpreterError as error:
+        return Finding("interpreter", False, str(error), "set LOCALFN_PYTHON to a CPython 3.9 or newer")
+    return Finding("interpreter", True, shown)
+
+
+def home(settings: Settings) -> Finding:
+    """A home that is not there yet is made by `up`, in the nearest folder that is."""
+    folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        reason = error.strerror or str(error)
+        todo = "make it writable, or set LOCALFN_HOME to another folder"
+        return Finding("home", False, f"{folder} cannot be written: {reason}", todo)
+    shown = f"{settings.home}, {free / GIB:.1f} GiB free"
+    if free < LEAST_FREE_BYTES:
+        return Finding("home", False, shown, "free some space: uploads, results and the database lie there")
+    return Finding("home", True, shown)
+
+
+def folders(settings: Settings) -> Finding:
+    missing = discovery.missing(settings.functions)
+    if missing:
+        detail = f"{', '.join(missing)} is neither a folder nor a module"
+        return Finding("folders", False, detail, "correct LOCALFN_FUNCTIONS, or make the folder")
+    return Finding("folders", True, ":".join(map(_shortened, settings.functions)))
+
+
+def web(client: Client, settings: Settings) -> Finding:
+    """Whether localfn answers at the port, and if not, whether it could."""
+    try:
+        answer = client.get("/healthz", answer_s=ANSWER_S)
+        if answer == {"status": "ok"}:
+            return Finding("web", True, f"answers at {client.url}")
+    except UnreachableError as error:
+        try:
+            check_port(settings.host, settings.port)
+        except PortTakenError:
+            return Finding("web", False, str(error), "set PORT to a free one, or end what listens there")
+        return Finding("web", False, f"nothing answers at {client.url}", "start it with `localfn up`")
+    except InfraError as error:
+        return Finding("web", False, str(error), "its log says more")
+    return Finding("web", False, f"what answers at {client.url} is not localfn", "set PORT to a free one")
+
+
+def redis_server(settings: Settings) -> Finding:
+    assert settings.redis_url is not None
+    try:
+        with redis.Redis.from_url(
+            settings.redis_url, socket_connect_timeout=ANSWER_S, socket_timeout=ANSWER_S
+        ) as client:
+            version = str(client.info("server")["redis_version"])
+    except (redis.RedisError, ValueError) as error:
+        return Finding(
+            "Redis", False, _first_line(error), f"start it, or correct REDIS_URL ({mask(settings.redis_url)})"
+        )
+    if tuple(map(int, version.split(".")[:2])) < OLDEST_REDIS:
+        return Finding("Redis", False, f"version {version}", "6.2 or newer is needed")
+    return Finding("Redis", True, f"{version} answers")
+
+
+def postgres(database_url: str) -> Finding:
+    try:
+        with psycopg.connect(database_url.replace("+psycopg", "", 1), connect_timeout=ANSWER_S) as connection:
+            version = connection.info.server_version // 10_000
+            shown = connection.info.parameter_status("server_version") or str(version)
+    except psycopg.Error as error:
+        todo = f"start it, or correct DATABASE_URL ({mask(database_url)})"
+        return Finding("PostgreSQL", False, _first_line(error), todo)
+    if version < OLDEST_POSTGRES:
+        return Finding("PostgreSQL", False, f"version {shown}", f"{OLDEST_POSTGRES} or newer is needed")
+    return Finding("PostgreSQL", True, f"{shown.split()[0]} answers")
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    """PostgreSQL, and then what is read from it."""
+    assert settings.database_url is not None
+    found = postgres(settings.database_url)
+    yield found
+    if not found.ok:
+        return
+    engine = make_engine(settings.database_url, pool_size=1)
+    try:
+        is_current = revision.is_current(engine)
+        shown = "the schema is current" if is_current else "the schema is not the one of this version"
+        yield Finding("migrations", is_current, shown, "" if is_current else "migrate it with `localfn init`")
+        if is_current:
+            yield from _registered(engine)
+    except SQLAlchemyError as error:
+        yield Finding("PostgreSQL", False, _first_line(error), "look into its log, then call doctor again")
+    finally:
+        engine.dispose()
+
+
+def _registered(engine: Engine) -> Iterator[Finding]:
+    clock = Clock()
+    clock.synchronise(engine)
+    alive = presence.present(engine, clock)
+    served = {queue for worker in alive for queue in worker.queues.split(",")}
+    if alive:
+        yield Finding("workers", True, f"{len(alive)} alive, they serve {', '.join(sorted(served))}")
+    else:
+        yield Finding("workers", False, "none is alive", "start them with `localfn up` or `localfn worker`")
+    found = registry.read(engine)
+    yield from _queues(found, served) if alive else ()
+    yield from _functions(found)
+
+
+def _queues(found: registry.Registry, served: set[str]) -> Iterator[Finding]:
+    """One finding per queue that functions use and no worker serves."""
+    wanted = {function.queue for function in found.functions}
+    for queue in sorted(wanted - served):
+        names = ", ".join(function.name for function in found.functions if function.queue == queue)
+        detail = f"no worker serves {queue!r}, the queue of {names}"
+        yield Finding("queues", False, detail, "name it in LOCALFN_QUEUES of the workers")
+    if wanted <= served:
+        yield Finding("queues", True, "every function's queue is served")
+
+
+def _functions(found: registry.Registry) -> Iterator[Finding]:
+    for failure in found.failures:
+        detail = f"{failure.source_file} fails to import: {failure.error_type}: {failure.error_message}"
+        yield Finding("functions", False, detail, "correct the file; it is looked at again when it changes")
+    if not found.failures:
+        yield Finding("functions", True, f"{len(found.functions)} found, all import")
+
+
+def _shortened(path: str) -> str:
+    home = str(Path.home())
+    return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

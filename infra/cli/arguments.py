@@ -1,0 +1,139 @@
+"""Reads what is typed: events, files, ages and times. What is wrong is found before anything is sent."""
+
+import json
+import math
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+LONGEST_S = 100 * 366 * 86400  # older than any request, and still a date
+EVENT_PART = "event"  # of a multipart body, and so no name for a file
+
+
+class Event(click.ParamType[bytes]):
+    """JSON, @FILE or - for stdin: the bytes to send."""
+
+    name = "JSON|@FILE|-"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        try:
+            raw, source = _read(value)
+        except OSError as error:
+            self.fail(f"{value[1:]!r} cannot be read: {error.strerror or error}", param, ctx)
+        if reason := why_not_json(raw):
+            self.fail(f"{source} {reason}", param, ctx)
+        return raw.removeprefix(b"\xef\xbb\xbf")
+
+
+def _read(value: str) -> tuple[bytes, str]:
+    if value == "-":
+        return sys.stdin.buffer.read(), "stdin"
+    if value.startswith("@"):
+        return Path(value[1:]).read_bytes(), value[1:]
+    return value.encode("utf-8", "surrogateescape"), "it"
+
+
+def why_not_json(raw: bytes) -> str:
+    """Why `raw` is no JSON, to follow the name of where it comes from; empty when it is."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return f"is not UTF-8: byte {error.start} is {raw[error.start]:#04x}."
+    if not text.strip():
+        return "is empty; leave --data out to send {}."
+    try:
+        json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        return f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+    except RecursionError:
+        return "is nested too deeply."
+    except ValueError as error:
+        return f"is not JSON: {error}"
+    return ""
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is none; use null or a text.")
+
+
+class NamedFile(click.ParamType[tuple[str, Path]]):
+    """NAME=PATH of a readable file."""
+
+    name = "NAME=PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        if isinstance(value, tuple):
+            return value
+        name, separator, path = value.partition("=")
+        if not (name and separator and path):
+            self.fail(f"{value!r} is not NAME=PATH.", param, ctx)
+        if name == EVENT_PART:
+            self.fail("'event' names the event itself; name the file otherwise.", param, ctx)
+        try:
+            Path(path).open("rb").close()
+        except OSError as error:
+            self.fail(f"{path!r} cannot be read: {error.strerror or error}", param, ctx)
+        return name, Path(path)
+
+
+class Seconds(click.ParamType[float]):
+    """A number of seconds."""
+
+    name = "S"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not 0 <= seconds < math.inf:
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds
+
+
+class Age(click.ParamType[timedelta]):
+    """`90s`, `15m`, `12h`, `7d`, `2w`."""
+
+    name = "AGE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        age = age_of(value)
+        if age is None:
+            self.fail(f"{value!r} is no age; write 90s, 15m, 12h or 7d.", param, ctx)
+        return age
+
+
+class Moment(click.ParamType[str]):
+    """A time, or an age before now; as the API takes it."""
+
+    name = "TIME|AGE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        age = age_of(value)
+        if age is not None:
+            return before_now(age)
+        try:
+            # Without a zone it is this machine's, as everywhere on a command line.
+            return datetime.fromisoformat(value).astimezone(UTC).isoformat()
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time; write 2026-01-31T12:00:00Z, 2026-01-31 or 2h.", param, ctx)
+
+
+def age_of(text: str) -> timedelta | None:
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]+)", text, re.ASCII)
+    if match is None or match[2] not in UNITS_S:
+        return None
+    return timedelta(seconds=min(float(match[1]) * UNITS_S[match[2]], LONGEST_S))
+
+
+def before_now(age: timedelta) -> str:
+    return (datetime.now(UTC) - age).isoformat()

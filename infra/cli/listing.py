@@ -1,0 +1,67 @@
+"""Pages of requests: fetched as they are needed, printed as one table."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from infra.cli.printing import STATUS_COLOURS, Column, emit, note, table
+from infra.cli.progress import described, took_s
+from infra.cli.story import failure
+from infra.cli.units import ago, seconds
+from infra.client import Client
+
+PAGE = 500  # the API's largest
+COLUMNS = (
+    # Widths that do not depend on the rows: the pages of one list stay aligned.
+    Column("ID", 36),
+    Column("FUNCTION", 16),
+    Column("STATUS", 10, STATUS_COLOURS),
+    Column("AGE", 6),
+    Column("MORE"),
+)
+
+
+def pages(
+    client: Client, filters: Mapping[str, Any], cursor: str | None = None, limit: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """The API's answers, until there are no more, or `limit` requests."""
+    left = limit
+    while left is None or left > 0:
+        page = client.get("/api/requests", **filters, cursor=cursor, limit=min(left or PAGE, PAGE))
+        yield page
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return
+        left = None if left is None else left - len(page["items"])
+
+
+def ids(client: Client, filters: Mapping[str, Any]) -> list[str]:
+    return [item["id"] for page in pages(client, filters) for item in page["items"]]
+
+
+def joined(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Pages as one answer of the API's shape."""
+    whole: dict[str, Any] = {"items": [], "next_cursor": None}
+    for page in found:
+        whole = {"items": whole["items"] + page["items"], "next_cursor": page["next_cursor"]}
+    return whole
+
+
+def print_pages(found: Iterable[dict[str, Any]]) -> None:
+    cursor = None
+    for number, page in enumerate(found):
+        cursor = page["next_cursor"]
+        if page["items"]:
+            emit(table(COLUMNS, map(_row, page["items"]), heading=number == 0))
+        elif number == 0:
+            note("no such requests.")
+    if cursor is not None:
+        note(f"there are more: --all, or --cursor {cursor}")
+
+
+def _row(request: dict[str, Any]) -> tuple[str, ...]:
+    status = request["status"]
+    if status == "completed":
+        more = f"took {seconds(took_s(request))}"
+    else:
+        more = failure(request) or described(request).removeprefix(status)
+    return request["id"], request["function"], status, ago(request["created_at"]).removesuffix(" ago"), more

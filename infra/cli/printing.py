@@ -1,0 +1,98 @@
+"""How commands print: data on stdout, everything else on stderr; tables for a person, JSON for a program."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from infra.cli.units import clip, one_line, pad, width
+
+WIDTH = 100
+NARROWEST = 10
+STATUS_COLOURS = {"completed": "green", "failed": "red", "processing": "cyan", "pending": "yellow"}
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def emit(text: str) -> None:
+    """A line, or several, on stdout. Ends the program quietly when nobody reads any more (`| head`)."""
+    encoding = sys.stdout.encoding
+    try:
+        # What the terminal cannot show becomes `?`, not an error.
+        click.echo(text.encode(encoding, "replace").decode(encoding), color=wants_colour())
+    except BrokenPipeError:
+        # What is buffered must go somewhere, or the interpreter complains at its very end.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
+def note(text: str) -> None:
+    """A line on stderr."""
+    try:
+        click.echo(text, err=True, color=wants_colour())
+    except (OSError, ValueError):  # nobody reads our remarks
+        return
+
+
+def wants_colour() -> bool | None:
+    """False when NO_COLOR is set; None leaves it to click, which asks whether it writes to a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def emit_json(value: Any) -> None:
+    """Indented on a terminal, in one line elsewhere."""
+    ascii_only = sys.stdout.encoding.lower().replace("-", "") != "utf8"
+    emit(json.dumps(value, indent=2 if sys.stdout.isatty() else None, ensure_ascii=ascii_only))
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table. width: None is that of its widest cell. colours: by the cell's text."""
+
+    title: str
+    width: int | None = None
+    colours: Mapping[str, str] = field(default_factory=dict)
+
+
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, heading: bool = True) -> str:
+    """Aligned rows; the last column gets what is left of the line."""
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    widths = [_width_of(column, [row[place] for row in cells]) for place, column in enumerate(columns)]
+    left = line_width() - sum(widths[:-1]) - 2 * (len(columns) - 1)
+    widths[-1] = max(left, NARROWEST)
+    lines = [_line(columns, [column.title for column in columns], widths, bold=True)] if heading else []
+    return "\n".join([*lines, *(_line(columns, row, widths) for row in cells)])
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> str:
+    """`name  value` lines, the values aligned; an empty value is left out."""
+    given = [(name, value) for name, value in pairs if value]
+    widest = max((width(name) for name, _ in given), default=0)
+    return "\n".join(f"{click.style(pad(name, widest), dim=True)}  {value}" for name, value in given)
+
+
+def coloured(status: str) -> str:
+    return click.style(status, fg=STATUS_COLOURS.get(status))
+
+
+def line_width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+
+
+def _width_of(column: Column, cells: Sequence[str]) -> int:
+    return column.width or max(width(column.title), *map(width, cells), 0)
+
+
+def _line(columns: Sequence[Column], cells: Sequence[str], widths: Sequence[int], *, bold: bool = False) -> str:
+    shown = []
+    for column, cell, room in zip(columns, cells, widths, strict=True):
+        padded = clip(cell, room) if column is columns[-1] else pad(clip(cell, room), room)
+        colour = column.colours.get(cell)
+        shown.append(click.style(padded, bold=bold or None, fg=colour) if bold or colour else padded)
+    return "  ".join(shown).rstrip()

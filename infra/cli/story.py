@@ -1,0 +1,103 @@
+"""A request's story as text: how it stands, its times, and what happened in each attempt."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from infra.cli.printing import coloured, fields
+from infra.cli.progress import described, took_s
+from infra.cli.units import ago, between, clip, local, one_line, seconds, size
+
+EVENT_WIDTH = 84
+ENDING_LINES = 8
+COLOURS = {"completed": "green", "ok": "green", "given_back": "yellow", None: "cyan"}
+
+
+def told(request: dict[str, Any], attempts: Sequence[dict[str, Any]]) -> str:
+    """All there is to say about a request."""
+    paragraphs = [_head(request), *(attempt_told(attempt) for attempt in attempts)]
+    return "\n\n".join(paragraphs)
+
+
+def _head(request: dict[str, Any]) -> str:
+    event = one_line(json.dumps(request["event"], ensure_ascii=False))
+    pairs = [
+        ("request", request["id"]),
+        ("function", click.style(request["function"], bold=True)),
+        ("status", coloured(request["status"]) + described(request).removeprefix(request["status"])),
+        ("error", failure(request)),
+        ("attempts", f"{request['attempt']}; after {request['max_attempts']} failed ones it is given up"),
+        ("queue", request["queue"]),
+        ("schedule", request["schedule"] or ""),
+        *_times(request),
+        ("event", clip(event, EVENT_WIDTH)),
+        *((file["kind"], f"{file['name']}  {size(file['size'])}") for file in request["files"]),
+    ]
+    return fields(pairs)
+
+
+def _times(request: dict[str, Any]) -> list[tuple[str, str]]:
+    names = {"created": "created_at", "due": "available_at", "started": "started_at", "ended": "finished_at"}
+    times = {name: request[key] for name, key in names.items() if request[key]}
+    if times.get("due") == times["created"]:
+        del times["due"]
+    shown = [(name, f"{local(time)}  {ago(time)}") for name, time in times.items()]
+    return [*shown, ("took", seconds(took_s(request)))] if request["finished_at"] else shown
+
+
+def attempt_told(attempt: dict[str, Any]) -> str:
+    """One attempt: how it ended, its phases, and its traceback."""
+    outcome = attempt["outcome"]
+    facts = [
+        seconds(between(attempt["started_at"], attempt["finished_at"])) if outcome else "",
+        f"by {attempt['worker']}",
+        f"cold start {seconds((attempt['init_ms'] or 0) / 1000)}" if attempt["cold_start"] else "",
+        f"{attempt['max_rss_mb']:.0f} MB" if attempt["max_rss_mb"] else "",
+    ]
+    colour = COLOURS.get(outcome, "red")
+    title = click.style(f"attempt {attempt['number']}", bold=True)
+    head = f"{title}  {click.style(outcome or 'running', fg=colour)}  " + ", ".join(filter(None, facts))
+    lines = [head, *map(_phase_told, attempt["phases"])]
+    text = attempt["traceback"] or failure(attempt)
+    return "\n".join([*lines, *(f"  {line}" for line in text.rstrip().splitlines())])
+
+
+def _phase_told(phase: dict[str, Any]) -> str:
+    outcome = phase.get("outcome") or "running"
+    line = f"  {phase['phase']:<9} {seconds(_phase_s(phase)):>9}"
+    if outcome == "ok":
+        return line
+    return f"{line}  {click.style(outcome, fg=COLOURS.get(outcome, 'red'))}  {one_line(phase.get('error') or '')}"
+
+
+def _phase_s(phase: dict[str, Any]) -> float | None:
+    duration_ms = phase.get("duration_ms")
+    return None if duration_ms is None else duration_ms / 1000
+
+
+def failure(of: dict[str, Any]) -> str:
+    """`ValueError: boom`, of a request or an attempt; empty when it did not fail."""
+    if not of["error_type"]:
+        return ""
+    message = one_line(of["error_message"] or "")
+    return f"{of['error_type']}: {message}" if message else str(of["error_type"])
+
+
+def last_lines(traceback: str | None) -> str:
+    """The end of a traceback, where the reason stands; indented."""
+    lines = (traceback or "").rstrip().splitlines()
+    cut = ["  …"] if len(lines) > ENDING_LINES else []
+    return "\n".join([*cut, *(f"  {line}" for line in lines[-ENDING_LINES:])])
+
+
+def downloads(files: Sequence[dict[str, Any]], url: str) -> list[str]:
+    """Per output file a line with the command that fetches it."""
+    return [
+        f"{file['name']}  {size(file['size'])}  "
+        f"curl -fsS -o {shlex.quote(file['filename'])} {shlex.quote(url + file['href'])}"
+        for file in files
+        if file["kind"] == "output"
+    ]

@@ -1,0 +1,88 @@
+"""Times, sizes and texts in the few characters that a line has for them."""
+
+import unicodedata
+from datetime import UTC, datetime
+
+STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def moment(text: str) -> datetime:
+    """A time of the API."""
+    return datetime.fromisoformat(text)
+
+
+def between(start: str | None, end: str | None) -> float | None:
+    """Seconds from one time of the API to another; None where one is missing."""
+    return (moment(end) - moment(start)).total_seconds() if start and end else None
+
+
+def ago(text: str, now: datetime | None = None) -> str:
+    """`3 min ago`, `in 2 h`; `now` within a second."""
+    distance_s = ((now or datetime.now(UTC)) - moment(text)).total_seconds()
+    for length_s, unit in STEPS:
+        if abs(distance_s) >= length_s:
+            amount = f"{abs(distance_s) // length_s:.0f} {unit}"
+            return f"{amount} ago" if distance_s > 0 else f"in {amount}"
+    return "now"
+
+
+def local(text: str) -> str:
+    """A time of the API in this machine's zone, to the second."""
+    return moment(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def seconds(amount_s: float | None) -> str:
+    """`12 ms`, `3.4 s`, `2 min 5 s`, `1 h 2 min`; `-` for None."""
+    if amount_s is None:
+        return "-"
+    if amount_s < 1:
+        return f"{amount_s * 1000:.0f} ms"
+    if amount_s < 59.95:
+        return f"{round(amount_s, 1):g} s"
+    minutes, rest_s = divmod(round(amount_s), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s" if rest_s else f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def size(amount: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and control characters, which would tear a table or steer the terminal."""
+    visible = "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
+    return " ".join(visible.split())
+
+
+def width(text: str) -> int:
+    """Cells on a terminal: two for a wide character, none for one that joins the character before it."""
+    return sum(_cells(character) for character in text)
+
+
+def clip(text: str, limit: int) -> str:
+    """At most `limit` cells, the last one `…` when something was cut."""
+    if width(text) <= limit:
+        return text
+    kept, used = [], 0
+    for character in text:
+        used += _cells(character)
+        if used > limit - 1:
+            break
+        kept.append(character)
+    return "".join(kept) + "…"
+
+
+def pad(text: str, to: int) -> str:
+    return text + " " * (to - width(text))
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

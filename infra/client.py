@@ -1,0 +1,141 @@
+"""The runtime's HTTP API as commands see it: JSON in and out, and every refusal an error with an exit code."""
+
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from infra.errors import InfraError, SettingsError
+from infra.listening import address
+from infra.settings import Settings
+
+# What listens on every address is called on the loopback one.
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
+CONNECT_S = 5.0
+ANSWER_S = 30.0
+USAGE_CODE, NOT_FOUND_CODE = 2, 4
+EXIT_CODES: dict[int, int] = {
+    httpx.codes.BAD_REQUEST: USAGE_CODE,
+    httpx.codes.NOT_FOUND: NOT_FOUND_CODE,
+    httpx.codes.REQUEST_ENTITY_TOO_LARGE: USAGE_CODE,
+    httpx.codes.UNSUPPORTED_MEDIA_TYPE: USAGE_CODE,
+    httpx.codes.UNPROCESSABLE_ENTITY: USAGE_CODE,
+}
+
+
+class RefusedError(InfraError):
+    """The runtime answered that it will not do this; the message is its own."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+        self.exit_code = EXIT_CODES.get(status, 1)
+
+
+class UnreachableError(InfraError):
+    """The runtime does not answer, or says that it cannot now."""
+
+    exit_code = 3
+
+
+class Client:
+    """The runtime at one address. Every call raises RefusedError or UnreachableError."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        # Without the environment's proxies: the runtime is on this machine or one hop away.
+        self._http = httpx.Client(base_url=url, trust_env=False, headers={"Accept": "application/json"})
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str, *, answer_s: float = ANSWER_S, **query: object) -> Any:
+        """The JSON at `path`. A query value of None is left out; answer_s: how long to wait for the answer."""
+        return self._json(self._send("GET", path, answer_s=answer_s, params=_given(query)))
+
+    def get_lines(self, path: str, **query: object) -> tuple[list[str], str]:
+        """The log lines at `path`, and the place after the last one."""
+        answer = self._send("GET", path, params=_given(query))
+        return answer.text.split("\n")[:-1], answer.headers.get("Next-After", "")
+
+    def post(self, path: str, *, query: dict[str, object] | None = None, **body: Any) -> Any:
+        """body: what httpx takes: content, files, headers."""
+        return self._json(self._send("POST", path, params=_given(query or {}), **body))
+
+    def delete(self, path: str) -> None:
+        self._send("DELETE", path)
+
+    def _send(self, method: str, path: str, *, answer_s: float = ANSWER_S, **options: Any) -> httpx.Response:
+        timeout = httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s))
+        try:
+            answer = self._http.request(method, path, timeout=timeout, **options)
+        except httpx.ConnectError:
+            raise UnreachableError(f"no runtime answers at {self.url}; start it with `localfn up`.") from None
+        except httpx.TransportError as error:
+            raise UnreachableError(f"the runtime at {self.url} broke off: {error or type(error).__name__}") from error
+        if not answer.is_success:
+            raise self._refusal(answer)
+        return answer
+
+    def _json(self, answer: httpx.Response) -> Any:
+        try:
+            return answer.json()
+        except ValueError:
+            raise self._stranger(answer) from None
+
+    def _refusal(self, answer: httpx.Response) -> InfraError:
+        if not answer.headers.get("Content-Type", "").startswith("application/problem+json"):
+            return self._stranger(answer)
+        try:
+            message = explained(answer.json())
+        except (ValueError, AttributeError):
+            return self._stranger(answer)
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            return UnreachableError(message)
+        return RefusedError(message, answer.status_code)
+
+    def _stranger(self, answer: httpx.Response) -> UnreachableError:
+        """Another program at our port: macOS, for one, listens on 5000."""
+        return UnreachableError(
+            f"what answers at {self.url} is not localfn (HTTP {answer.status_code}); is PORT right?"
+        )
+
+
+def connect(settings: Settings) -> Client:
+    """The runtime at the settings' HOST and PORT; nothing is sent yet."""
+    try:
+        return Client(address(LOOPBACK.get(settings.host, settings.host), settings.port))
+    except httpx.InvalidURL as error:
+        raise SettingsError(f"HOST {settings.host!r} is no address.") from error
+
+
+def function_path(name: str) -> str:
+    return f"/api/functions/{_quoted(name)}"
+
+
+def request_path(request_id: str, part: str = "") -> str:
+    """part: `result`, `logs`, … or nothing for the request itself."""
+    return f"/api/requests/{_quoted(request_id)}" + (f"/{part}" if part else "")
+
+
+def explained(problem: dict[str, Any]) -> str:
+    """A problem document (RFC 9457) in one line: its detail, and those of its errors that it does not name."""
+    detail = str(problem.get("detail") or problem.get("title") or "the runtime gave no reason")
+    errors = [f"{error.get('field')}: {error.get('detail')}" for error in problem.get("errors") or ()]
+    unnamed = [error for error in errors if error not in detail]
+    return f"{detail} ({'; '.join(unnamed)})" if unnamed else detail
+
+
+def _quoted(text: str) -> str:
+    # An argument that is not UTF-8 reaches Python with its bytes as surrogates.
+    return quote(text.encode("utf-8", "surrogateescape"), safe="")
+
+
+def _given(query: dict[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in query.items() if value is not None}

@@ -1,0 +1,104 @@
+"""Tables stay aligned and narrow, whatever stands in their cells; numbers are short."""
+
+from datetime import datetime, timedelta
+
+import click
+import pytest
+
+from infra.cli.printing import WIDTH, Column, fields, table
+from infra.cli.units import ago, clip, one_line, seconds, size, width
+from infra.client import explained
+
+NOW = datetime.fromisoformat("2026-01-31T12:00:00Z")
+
+
+def shown(*rows: tuple[str, str]) -> list[str]:
+    return click.unstyle(table([Column("NAME"), Column("MORE")], rows)).split("\n")
+
+
+def test_no_line_of_a_table_is_wider_than_a_hundred_cells() -> None:
+    lines = shown(("a", "x" * 500), ("b" * 30, "漢字" * 100))
+
+    assert all(width(line) <= WIDTH for line in lines)
+    assert lines[1].endswith("…")
+
+
+def test_columns_begin_at_the_same_cell_with_wide_and_joining_characters() -> None:
+    lines = shown(("漢字", "|"), ("e\u0301", "|"), ("plain", "|"))
+
+    assert len({width(line.partition("|")[0]) for line in lines[1:]}) == 1
+
+
+def test_a_cell_cannot_break_its_line_or_steer_the_terminal() -> None:
+    lines = shown(("a\nb", "\x1b[2J\r\tc"))
+
+    assert lines[1:] == ["a b   [2J c"]
+
+
+def test_a_table_without_rows_is_its_heading() -> None:
+    assert shown() == ["NAME  MORE"]
+
+
+def test_an_empty_field_is_left_out() -> None:
+    assert click.unstyle(fields([("queue", "low"), ("error", ""), ("a", "b")])) == "queue  low\na      b"
+
+
+@pytest.mark.parametrize(
+    ("distance_s", "text"),
+    [
+        (0.2, "now"),
+        (1, "1 s ago"),
+        (59.9, "59 s ago"),
+        (60, "1 min ago"),
+        (7200, "2 h ago"),
+        (200_000, "2 d ago"),
+        (-0.5, "now"),
+        (-90, "in 1 min"),
+    ],
+)
+def test_times_are_told_from_now(distance_s: float, text: str) -> None:
+    assert ago((NOW - timedelta(seconds=distance_s)).isoformat(), NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("amount_s", "text"),
+    [
+        (None, "-"),
+        (0, "0 ms"),
+        (0.0124, "12 ms"),
+        (1, "1 s"),
+        (3.44, "3.4 s"),
+        (59.97, "1 min"),
+        (60, "1 min"),
+        (125, "2 min 5 s"),
+        (3600, "1 h"),
+        (3725, "1 h 2 min"),
+        (90000, "25 h"),
+    ],
+)
+def test_durations_are_short(amount_s: float | None, text: str) -> None:
+    assert seconds(amount_s) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [(0, "0 B"), (999, "999 B"), (1663, "1.7 kB"), (104_302, "104 kB"), (5e12, "5000 GB")]
+)
+def test_sizes_are_short(amount: float, text: str) -> None:
+    assert size(amount) == text
+
+
+def test_what_is_clipped_fits_also_when_a_wide_character_stands_at_the_cut() -> None:
+    assert clip("漢字漢字", 4) == "漢…"
+    assert clip("abcd", 4) == "abcd"
+
+
+def test_one_line_keeps_all_that_is_visible() -> None:
+    assert one_line("  a\r\n\tb\x00ä \x7f ") == "a b ä"
+
+
+def test_a_problem_is_explained_in_one_line_with_the_errors_that_its_detail_does_not_name() -> None:
+    errors = [{"field": "a", "detail": "is missing"}, {"field": "b", "detail": "is too long"}]
+
+    assert explained({"detail": "Two fields.", "errors": errors}) == "Two fields. (a: is missing; b: is too long)"
+    assert explained({"detail": "a: is missing", "errors": errors[:1]}) == "a: is missing"
+    assert explained({"title": "Not Found"}) == "Not Found"

@@ -72,12 +72,12 @@ def _is_package(path: Path) -> bool:
 
 def missing(sources: Iterable[str]) -> list[str]:
     """Sources that are neither a folder nor an importable module name: a typing error, most likely."""
-    return [
-        source
-        for source in sources
-        if not Path(source).is_dir()
-        and (os.sep in source or importlib.util.find_spec(source.partition(".")[0]) is None)
-    ]
+    return [source for source in sources if not Path(source).is_dir() and not _is_importable(source)]
+
+
+def _is_importable(source: str) -> bool:
+    top = source.partition(".")[0]
+    return top.isidentifier() and importlib.util.find_spec(top) is not None
 
 
 def stamp(unit: Unit, files: Sequence[str]) -> Stamp:

@@ -182,8 +182,8 @@ def _queues(env: Environment) -> tuple[str, ...]:
 
 def _files(env: Environment) -> str:
     files = env.text("LOCALFN_FILES", "file:")
-    if files != "file:" and not re.fullmatch(r"s3://[^/]+(/.*)?", files):
-        raise SettingsError(f"LOCALFN_FILES: {files!r} is neither file: nor s3://bucket/prefix.")
+    if files != "file:":
+        raise SettingsError(f"LOCALFN_FILES: {files!r} is not supported; file: keeps files below LOCALFN_HOME.")
     return files
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from workqueue import errors
-from workqueue.persist import is_outage
+from workqueue.persist import first_line, is_outage
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def http(error: HTTPException) -> Response:
 def database(error: SQLAlchemyError) -> Response:
     if not is_outage(error):
         return unexpected(error)
-    log.warning("PostgreSQL is away", extra={"error": str(error).split("\n")[0]})
+    log.warning("PostgreSQL is away", extra={"error": first_line(error)})
     answer = problem(503, "The database is away. Nothing was stored; try again.")
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,9 +119,14 @@ class Runtime:
 
 @contextmanager
 def running(
-    database_url: str, redis_url: str, folder: Path, *, processes: tuple[str, ...] = PROCESSES, **settings: str
+    database_url: str,
+    redis_url: str,
+    folder: Path,
+    *,
+    processes: tuple[str, ...] = PROCESSES,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Runtime]:
-    """Starts a runtime in `folder` and ends all of it. settings: environment variables."""
+    """Starts a runtime in `folder` and ends all of it. settings: further environment variables."""
     functions = folder / "functions"
     functions.mkdir()
     port = free_port()
@@ -131,7 +136,7 @@ def running(
         "LOCALFN_HOME": str(folder / "home"),
         "LOCALFN_FUNCTIONS": f"{functions}:{CASES}:{EXAMPLES}",
         "PORT": str(port),
-        **settings,
+        **(settings or {}),
     }
     url = f"http://127.0.0.1:{port}"
     with (folder / "log").open("wb") as log, httpx.Client(base_url=url, timeout=70) as http:

@@ -1,4 +1,4 @@
-"""`localfn scheduler`: the reconciler."""
+"""`localfn scheduler`: the reconciler, and the chores of whoever leads."""
 
 import signal
 import threading
@@ -7,9 +7,11 @@ from infra import logs
 from infra.processes.connections import redis_client, urls
 from infra.settings import Settings
 from schema.session import make_engine
-from workqueue import reconcile
+from workqueue import presence, reconcile, sweep
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
+from workqueue.reconcile import Chore, Reconciler
+from workqueue.store import FolderStore
 
 
 def run(settings: Settings) -> None:
@@ -19,5 +21,13 @@ def run(settings: Settings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    engine = make_engine(database_url, pool_size=2)
-    reconcile.run(engine, Doorbell(redis_client(redis_url)), Clock(), settings.lease_s, stopping)
+    engine, doorbell, clock = make_engine(database_url, pool_size=2), Doorbell(redis_client(redis_url)), Clock()
+    store = FolderStore(settings.home / "files")
+    days = settings.retention_days
+    chores = [
+        Chore("clock", 30, lambda: clock.synchronise(engine)),
+        Chore("workers", 60, lambda: presence.forget_gone(engine, clock.now())),
+        Chore("retention", 60, lambda: sweep.old_requests(engine, store, doorbell, clock, days)),
+        Chore("files", 3600, lambda: sweep.orphaned_files(engine, store)),
+    ]
+    reconcile.run(Reconciler(engine, doorbell, clock, settings.lease_s), chores, stopping)

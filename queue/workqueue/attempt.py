@@ -1,5 +1,6 @@
 """The value that the steps of an invocation work on: one attempt, its phases, its output, its interruption."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,10 @@ from workqueue.store import FileStore
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What a worker process invokes requests with. work_folder: where working directories are made."""
+    """What a worker process invokes requests with. work_folder: where working directories are made.
+
+    given_up: set when the grace of a stop is over; writes no longer wait for an absent database then.
+    """
 
     worker: str
     queues: tuple[str, ...]
@@ -34,6 +38,7 @@ class Runtime:
     store: FileStore
     work_folder: Path
     lease_s: float
+    given_up: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,8 @@ from workqueue.registry import Registered
 
 log = logging.getLogger(__name__)
 
+CLAIM_LIMIT_S = 5.0  # without a claim nothing is lost: the bell is rung again when the database is back
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -30,7 +32,7 @@ class Ended:
 
 def invoke(runtime: Runtime, keeper: Keeper, request_id: UUID) -> Ended | None:
     """Runs one attempt at a request; None when there was nothing to claim (rung twice, or too late)."""
-    claim = lifecycle.claim(runtime.engine, request_id, runtime.worker, runtime.clock.now(), runtime.lease_s)
+    claim = persist(lambda: _claim(runtime, request_id), runtime.given_up, CLAIM_LIMIT_S)
     if claim is None:
         return None
     attempt = Attempt(claim, runtime.clock, runtime.work_folder / f"{claim.request_id}-{claim.attempt}")
@@ -68,9 +70,15 @@ def settle(runtime: Runtime, attempt: Attempt, end: AttemptEndedError) -> Ended:
     decision = decide(claim, end)
     if isinstance(decision, retry.GiveBack):
         delay_s = decision.delay_s
-        persist(lambda: lifecycle.give_back(runtime.engine, claim, record, now, delay_s=delay_s, failures=failures))
+        persist(
+            lambda: lifecycle.give_back(runtime.engine, claim, record, now, delay_s=delay_s, failures=failures),
+            runtime.given_up,
+        )
         return Ended(end.outcome, Status.PENDING)
-    persist(lambda: lifecycle.fail(runtime.engine, claim, record, attempt.phase, now, failures=failures))
+    persist(
+        lambda: lifecycle.fail(runtime.engine, claim, record, attempt.phase, now, failures=failures),
+        runtime.given_up,
+    )
     return Ended(end.outcome, Status.FAILED, f"{end.error_type}: {end}")
 
 
@@ -84,6 +92,10 @@ def decide(claim: Claim, end: AttemptEndedError) -> retry.Decision:
     policy = replace(claim.function.policy if claim.function else retry.Policy(), max_attempts=claim.max_attempts)
     chance = random.random()  # noqa: S311 - jitter
     return retry.after_failure(policy, claim.failures + 1, asked_delay_s=end.delay_s, chance=chance)
+
+
+def _claim(runtime: Runtime, request_id: UUID) -> Claim | None:
+    return lifecycle.claim(runtime.engine, request_id, runtime.worker, runtime.clock.now(), runtime.lease_s)
 
 
 def _known(claim: Claim) -> Registered:
@@ -107,5 +119,6 @@ def _abandon(runtime: Runtime, attempt: Attempt) -> Ended:
     if attempt.sandbox is not None:
         driving.dispose(runtime, attempt)
     shutil.rmtree(attempt.workdir, ignore_errors=True)
+    runtime.store.remove(attempt.request_id, str(attempt.claim.attempt))
     log.warning("lease lost", extra=attempt.log_fields())
     return Ended(Outcome.LOST, Status.PROCESSING)

@@ -5,6 +5,7 @@ Each extension also stores phase, progress and log lines so far, and brings back
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,11 +16,13 @@ from workqueue import lifecycle, presence
 from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import LeaseLostError
 from workqueue.interruptions import CancelledError
+from workqueue.persist import first_line
 
 log = logging.getLogger(__name__)
 
 FIRST_LOOK_S = 0.25  # short requests end before it and cost the keeper nothing
 EVERY_S = 0.9  # cancel is promised within 2 s, and a lease is at least twice as long as this
+HEARTBEAT_S = 10.0  # RQ's, for its dashboard
 
 
 class Keeper:
@@ -30,6 +33,7 @@ class Keeper:
         self._heartbeat = heartbeat
         self._attempt: Attempt | None = None
         self.host_is_lost = False
+        self._heartbeat_at = 0.0
         self._lock = threading.Lock()  # held while extending, so that `release` waits for it
         self._begun = threading.Event()
         self._ended = threading.Event()
@@ -80,7 +84,9 @@ class Keeper:
             cancelled = lifecycle.extend(
                 runtime.engine, attempt.claim, expires_at, attempt.phase, attempt.progress, lines
             )
-            self._heartbeat()
+            if time.monotonic() >= self._heartbeat_at:
+                self._heartbeat_at = time.monotonic() + HEARTBEAT_S
+                self._heartbeat()
         except LeaseLostError as lost:
             attempt.interruption = attempt.interruption or lost
         except (DBAPIError, PoolTimeoutError) as error:
@@ -88,7 +94,7 @@ class Keeper:
             attempt.logbook.put_back(lines)
             log.warning(
                 "the lease was not extended",
-                extra=attempt.log_fields() | {"error": str(error).split("\n")[0]},
+                extra=attempt.log_fields() | {"error": first_line(error)},
             )
         else:
             if cancelled:

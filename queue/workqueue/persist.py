@@ -1,6 +1,7 @@
 """Carries a write through an outage of PostgreSQL: what was computed is kept until it can be stored."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -24,18 +25,25 @@ def is_outage(error: Exception) -> bool:
     )
 
 
-def persist(write: Callable[[], Answer]) -> Answer:
+def first_line(error: Exception) -> str:
+    """What a database error says, without the statement that SQLAlchemy adds to it."""
+    return str(error).split("\n")[0]
+
+
+def persist(write: Callable[[], Answer], given_up: threading.Event, limit_s: float = float("inf")) -> Answer:
     """Calls `write` until the database has answered it.
 
     The write may have happened although the answer was lost: it has to recognise its own effect.
+    given_up, limit_s: when the event is set or the time is over, the outage's error is raised after all; the lease
+    then lapses, and another worker goes on.
     """
-    pause_s = FIRST_PAUSE_S
+    pause_s, ends_at = FIRST_PAUSE_S, time.monotonic() + limit_s
     while True:
         try:
             return write()
         except (DBAPIError, PoolTimeoutError) as error:
-            if not is_outage(error):
+            if not is_outage(error) or given_up.is_set() or time.monotonic() >= ends_at:
                 raise
-            log.warning("PostgreSQL is away; the write is tried again", extra={"error": str(error).split("\n")[0]})
-        time.sleep(pause_s)
+            log.warning("PostgreSQL is away; the write is tried again", extra={"error": first_line(error)})
+        given_up.wait(pause_s)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

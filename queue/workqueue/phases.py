@@ -20,6 +20,7 @@ from workqueue.store import StoredFile, open_regular
 log = logging.getLogger(__name__)
 
 CLEANUP_LIMIT_S = 10.0  # for the cleanup hook: short, because the worker is needed elsewhere
+AMEND_LIMIT_S = 5.0  # a note about the cleanup is not worth holding a worker for
 INPUT_FOLDER = "input"
 OUTPUT_FOLDER = ".output"  # where the SDK's save_file puts files (localfn.context)
 
@@ -55,7 +56,10 @@ def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> None:
         files = [_store(runtime, attempt, str(entry["name"])) for entry in answer.head["files"]]
     attempt.record.lines = attempt.logbook.close(runtime.clock.now())
     now = runtime.clock.now()
-    persist(lambda: lifecycle.finish(runtime.engine, attempt.claim, data, files, attempt.record, attempt.progress, now))
+    persist(
+        lambda: lifecycle.finish(runtime.engine, attempt.claim, data, files, attempt.record, attempt.progress, now),
+        runtime.given_up,
+    )
 
 
 def cleanup(runtime: Runtime, attempt: Attempt) -> None:
@@ -73,7 +77,7 @@ def cleanup(runtime: Runtime, attempt: Attempt) -> None:
     finally:
         shutil.rmtree(attempt.workdir, ignore_errors=True)
     attempt.record.lines = attempt.logbook.close(runtime.clock.now())
-    persist(lambda: lifecycle.amend(runtime.engine, attempt.claim, attempt.record))
+    persist(lambda: lifecycle.amend(runtime.engine, attempt.claim, attempt.record), runtime.given_up, AMEND_LIMIT_S)
 
 
 def release(runtime: Runtime, attempt: Attempt) -> None:

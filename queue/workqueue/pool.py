@@ -5,6 +5,7 @@ import logging
 import selectors
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from workqueue.doorbell import Doorbell, queue
 from workqueue.elastic import Bounds
 from workqueue.lending import Borrower, SandboxClient
 from workqueue.parentage import die_with_parent
+from workqueue.persist import persist
 from workqueue.sandbox_host import Interpreter, SandboxHost
 from workqueue.store import FolderStore
 from workqueue.worker import WORKER_TTL_S, Worker
@@ -128,7 +130,9 @@ class Pool(WorkerPool):
         self._fit_to_demand()
         if self._scout is None:
             plan = self.plan
-            self._scout = self._fork(SCOUT, lambda: scout.run(plan.database_url, self.interpreter, plan.functions))
+            self._scout = self._fork(
+                SCOUT, lambda: scout.run(plan.database_url, self.interpreter, plan.functions, plan.work_folder)
+            )
 
     def _fit_to_demand(self) -> None:
         """Starts workers while requests wait for long-running ones, and stops those that idle."""
@@ -198,13 +202,15 @@ class Pool(WorkerPool):
 
 def _runtime(plan: PoolPlan, name: str, line: socket.socket) -> Runtime:
     engine = make_engine(plan.database_url, pool_size=2, max_overflow=1)
-    clock = Clock()
-    clock.synchronise(engine)
+    clock, given_up = Clock(), threading.Event()
+    persist(lambda: clock.synchronise(engine), given_up)
     return Runtime(
+        given_up=given_up,
         worker=name,
         queues=plan.queues,
         engine=engine,
-        doorbell=Doorbell(Redis.from_url(plan.redis_url)),
+        # Nobody waits long for Redis while a request runs: it is only told of things.
+        doorbell=Doorbell(Redis.from_url(plan.redis_url, socket_connect_timeout=1, socket_timeout=1)),
         clock=clock,
         sandboxes=SandboxClient(line, max_body=2 * plan.max_result_bytes + 1024 * 1024),
         store=FolderStore(plan.files_folder),

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from workqueue.attempt import Runtime
 from workqueue.clock import Clock
+from workqueue.persist import first_line
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def note(runtime: Runtime) -> None:
             connection.execute(text("SET LOCAL synchronous_commit = off"))
             connection.execute(NOTE, values | {"queues": ",".join(runtime.queues), "now": runtime.clock.now()})
     except (DBAPIError, PoolTimeoutError) as error:
-        log.debug("this worker could not be noted", extra={"error": str(error).split("\n")[0]})
+        log.debug("this worker could not be noted", extra={"error": first_line(error)})
 
 
 def leave(runtime: Runtime) -> None:
@@ -59,7 +60,7 @@ def leave(runtime: Runtime) -> None:
         with runtime.engine.begin() as connection:
             connection.execute(text("DELETE FROM worker WHERE name = :name"), {"name": runtime.worker})
     except (DBAPIError, PoolTimeoutError) as error:
-        log.debug("this worker could not be removed", extra={"error": str(error).split("\n")[0]})
+        log.debug("this worker could not be removed", extra={"error": first_line(error)})
 
 
 def present(engine: Engine, clock: Clock) -> list[Present]:

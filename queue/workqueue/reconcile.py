@@ -6,24 +6,26 @@ for the next attempt, or failed when none is left.
 
 import logging
 import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from workqueue import lifecycle, presence
+from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.doorbell import Bell, Doorbell
+from workqueue.persist import first_line
 
 log = logging.getLogger(__name__)
 
 LEADER_LOCK = 0x6C6F636C  # "locl"
 EVERY_S = 0.5
 UNANSWERED_S = 3.0  # a bell that was rung so long ago and waits in no queue was lost
-SYNCHRONISE_S = 30.0
 OUTAGE_S = 3.0  # a pause this long between two good looks was an outage
 
 
@@ -71,18 +73,36 @@ class Reconciler:
             log.info("rang", extra={"count": len(silent)})
 
 
-def run(engine: Engine, doorbell: Doorbell, clock: Clock, lease_s: float, stopping: threading.Event) -> None:
+@dataclass(slots=True)
+class Chore:
+    """Something that the leader does now and then; an error of one is no matter of the others."""
+
+    name: str
+    every_s: float
+    do: Callable[[], object]
+    due_at: float = 0.0
+
+    def do_if_due(self) -> None:
+        if time.monotonic() < self.due_at:
+            return
+        self.due_at = time.monotonic() + self.every_s
+        try:
+            self.do()
+        except (OSError, RedisError, SQLAlchemyError) as error:
+            log.warning("a chore failed", extra={"chore": self.name, "error": first_line(error)})
+
+
+def run(reconciler: Reconciler, chores: Sequence[Chore], stopping: threading.Event) -> None:
     """Looks again and again while it leads; else waits to lead. Ends when `stopping` is set."""
-    reconciler = Reconciler(engine, doorbell, clock, lease_s)
     while not stopping.is_set():
         try:
-            with engine.connect() as connection:
+            with reconciler.engine.connect() as connection:
                 if _leads(connection):
-                    _lead(connection, reconciler, stopping)
+                    _lead(connection, reconciler, chores, stopping)
                 else:
                     reconciler.looked_at = None  # somebody else looks: our pause is no outage
         except (DBAPIError, PoolTimeoutError) as error:
-            log.warning("PostgreSQL is away", extra={"error": str(error).split("\n")[0]})
+            log.warning("PostgreSQL is away", extra={"error": first_line(error)})
         stopping.wait(EVERY_S)
 
 
@@ -94,15 +114,12 @@ def _leads(connection: Connection) -> bool:
     return led
 
 
-def _lead(connection: Connection, reconciler: Reconciler, stopping: threading.Event) -> None:
+def _lead(connection: Connection, reconciler: Reconciler, chores: Sequence[Chore], stopping: threading.Event) -> None:
     log.info("leading")
-    synchronised_at: datetime | None = None
+    reconciler.clock.synchronise(reconciler.engine)
     while not stopping.wait(EVERY_S):
         connection.execute(text("SELECT 1"))  # raises when the session, and with it the lock, is gone
         connection.commit()
-        now = reconciler.clock.now()
-        if synchronised_at is None or now - synchronised_at > timedelta(seconds=SYNCHRONISE_S):
-            reconciler.clock.synchronise(reconciler.engine)
-            synchronised_at = reconciler.clock.now()
-            presence.forget_gone(reconciler.engine, synchronised_at)
         reconciler.look()
+        for chore in chores:
+            chore.do_if_due()

@@ -36,8 +36,11 @@ class FileStore(Protocol):
     def open(self, stored_as: str) -> IO[bytes]:
         """Opens a stored file. Raises FileNotFoundError."""
 
-    def remove(self, request_id: UUID) -> None:
-        """Removes every file of the request; none is no error."""
+    def remove(self, request_id: UUID, part: str = "") -> None:
+        """Removes the request's files, or those of one part; none is no error."""
+
+    def request_ids(self, before: float) -> list[UUID]:
+        """The requests that have files here and got their first before a time (seconds since the epoch)."""
 
 
 class FolderStore:
@@ -63,9 +66,14 @@ class FolderStore:
     def open(self, stored_as: str) -> IO[bytes]:
         return (self.folder / stored_as).open("rb")
 
-    def remove(self, request_id: UUID) -> None:
+    def remove(self, request_id: UUID, part: str = "") -> None:
         with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self.folder / str(request_id))
+            shutil.rmtree(self.folder / str(request_id) / part)
+
+    def request_ids(self, before: float) -> list[UUID]:
+        if not self.folder.is_dir():
+            return []
+        return [UUID(path.name) for path in self.folder.iterdir() if path.stat().st_mtime < before]
 
 
 def content_type(name: str) -> str:

@@ -17,7 +17,7 @@ from rq.timeouts import TimerDeathPenalty
 
 from schema.statuses import Status
 from workqueue.attempt import Runtime
-from workqueue.doorbell import ENTRY
+from workqueue.doorbell import ENTRY, Doorbell
 from workqueue.errors import WorkqueueError
 from workqueue.interruptions import StoppingError
 from workqueue.invoke import invoke
@@ -63,11 +63,13 @@ class Worker(SimpleWorker):
     # and this class does nothing then. RQ's default would replace the process's SIGALRM handler.
     death_penalty_class = TimerDeathPenalty
     keeper: Keeper
+    doorbell: Doorbell
+    given_up: threading.Event
     grace_s: float
 
     def equip(self, runtime: Runtime, grace_s: float) -> None:
         """Gives it what it works with. grace_s: seconds that a running request has after SIGTERM."""
-        self.grace_s = grace_s
+        self.grace_s, self.doorbell, self.given_up = grace_s, runtime.doorbell, runtime.given_up
         self.keeper = Keeper(runtime, self.keep_alive)
         _bench.set(Bench(runtime, self.keeper))
 
@@ -82,9 +84,14 @@ class Worker(SimpleWorker):
         return bool(done)
 
     def keep_alive(self) -> None:
-        """RQ's heartbeat while a job runs; a SimpleWorker sends none by itself."""
+        """RQ's heartbeat while a job runs; a SimpleWorker sends none by itself.
+
+        Through the doorbell's client, which does not wait long: the caller has a lease to keep.
+        """
         try:
-            self.heartbeat(WORKER_TTL_S + 60)
+            with self.doorbell.redis.pipeline(transaction=False) as pipeline:
+                self.heartbeat(WORKER_TTL_S + 60, pipeline)
+                pipeline.execute()
         except RedisError as error:
             log.debug("no heartbeat", extra={"error": str(error)})
 
@@ -102,6 +109,7 @@ class Worker(SimpleWorker):
         """
 
     def _end_grace(self) -> None:
+        self.given_up.set()
         self.keeper.interrupt(StoppingError())
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:

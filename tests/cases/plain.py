@@ -4,6 +4,8 @@ import datetime
 import decimal
 import os
 import pathlib
+import subprocess
+import sys
 import time
 import uuid
 from dataclasses import dataclass
@@ -186,3 +188,34 @@ def on_low(event: Any, context: Context) -> Any:
 def until(flag: str) -> None:
     while not pathlib.Path(flag).exists():
         time.sleep(0.01)
+
+
+@function(max_attempts=2, retry_delay_s=300)
+def fail_slowly(event: Any, context: Context) -> Any:
+    raise ConnectionError("wait for me")
+
+
+@function
+def run_with_child(event: Any, context: Context) -> Any:
+    """Runs for ever, with a child in a session of its own; both pids go into a file."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"], start_new_session=True)
+    pathlib.Path(event["pids"] + ".new").write_text(f"{os.getpid()} {child.pid}")
+    pathlib.Path(event["pids"] + ".new").rename(event["pids"])
+    child.wait()
+
+
+@function(timeout_s=60)
+def sleep_and_note(event: Any, context: Context) -> Any:
+    """Notes its start in a ledger, then works for a while."""
+    with pathlib.Path(event["ledger"]).open("a") as ledger:
+        ledger.write(f"{context.attempt} {os.getpid()}\n")
+    time.sleep(event["seconds"])
+    return context.attempt
+
+
+@function(timeout_s=60, on_lost="fail")
+def start_only_once(event: Any, context: Context) -> Any:
+    with pathlib.Path(event["ledger"]).open("a") as ledger:
+        ledger.write(f"{context.attempt} {os.getpid()}\n")
+    time.sleep(event["seconds"])
+    return context.attempt

@@ -1,10 +1,11 @@
 """The only writer of a request's status: each function is one arrow of docs/request-life.md, one transaction.
 
-attempts: moves of the worker that holds the lease. requests: moves asked for from outside. recovery: the
-reconciler's moves.
+claiming, attempts: moves of the worker that takes and holds the lease. requests: moves asked for from outside.
+recovery: the reconciler's moves.
 """
 
-from workqueue.lifecycle.attempts import amend, claim, extend, fail, finish, give_back
+from workqueue.lifecycle.attempts import amend, extend, fail, finish, give_back
+from workqueue.lifecycle.claiming import claim
 from workqueue.lifecycle.claims import Claim, Record
 from workqueue.lifecycle.recovery import Lapsed, due_bells, expire, mark_rung
 from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry

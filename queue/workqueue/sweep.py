@@ -1,0 +1,90 @@
+"""Removes what a crash left lying about: working directories, files of requests that are no more, old requests."""
+
+import logging
+import shutil
+import time
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from workqueue import lifecycle, presence
+from workqueue.clock import Clock
+from workqueue.doorbell import Doorbell
+from workqueue.store import FileStore
+
+log = logging.getLogger(__name__)
+
+CHUNK = 500  # requests deleted in one transaction
+MOST_CHUNKS = 20  # in one look: nobody else is kept waiting for long
+ORPHAN_S = 3600.0  # files younger than this may belong to a request that is just being accepted
+
+KEPT = text(
+    """
+    SELECT a.request_id || '-' || a.number FROM request_attempt a
+    JOIN worker w ON w.name = a.worker AND w.seen_at > :since
+    WHERE a.request_id = ANY(:ids)
+    """
+)
+
+
+def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
+    """Removes those whose worker is gone; a worker that lives removes its own. Gives how many.
+
+    Directories are named REQUEST-ATTEMPT; what is named otherwise is nobody's, and stays.
+    """
+    found = {path.name: path for path in folder.iterdir() if _request_id(path.name)}
+    if not found:
+        return 0
+    values = {
+        "since": clock.now() - timedelta(seconds=presence.GONE_AFTER_S),
+        "ids": list({_request_id(name) for name in found}),
+    }
+    with engine.connect() as connection:
+        kept = set(connection.execute(KEPT, values).scalars())
+    gone = [path for name, path in found.items() if name not in kept]
+    for path in gone:
+        shutil.rmtree(path, ignore_errors=True)
+    if gone:
+        log.info("working directories of lost workers were removed", extra={"count": len(gone)})
+    return len(gone)
+
+
+def _request_id(name: str) -> UUID | None:
+    request_id, dash, attempt = name.rpartition("-")
+    try:
+        return UUID(request_id) if dash and attempt.isdecimal() else None
+    except ValueError:
+        return None
+
+
+def old_requests(engine: Engine, store: FileStore, doorbell: Doorbell, clock: Clock, retention_days: float) -> int:
+    """Deletes requests that ended long ago, then their files and RQ's jobs. Gives how many; 0 days keep all.
+
+    Rows go first: a crash in between leaves files without a row, which `orphaned_files` finds.
+    """
+    count = 0
+    for _ in range(MOST_CHUNKS if retention_days else 0):
+        purged = lifecycle.purge(engine, clock.now() - timedelta(days=retention_days), chunk=CHUNK)
+        for request_id, _ in purged:
+            store.remove(request_id)
+        doorbell.forget([job_id for _, job_ids in purged for job_id in job_ids])
+        count += len(purged)
+        if len(purged) < CHUNK:
+            break
+    if count:
+        log.info("old requests were deleted", extra={"count": count})
+    return count
+
+
+def orphaned_files(engine: Engine, store: FileStore, before: float | None = None) -> int:
+    """Removes files of requests that do not exist. before: seconds since the epoch. Gives how many requests' files."""
+    ids = store.request_ids(time.time() - ORPHAN_S if before is None else before)
+    with engine.connect() as connection:
+        statement = text("SELECT id FROM processing_request WHERE id = ANY(:ids)")
+        known = set(connection.execute(statement, {"ids": ids}).scalars())
+    orphans = [request_id for request_id in ids if request_id not in known]
+    for request_id in orphans:
+        store.remove(request_id)
+    return len(orphans)

@@ -1,0 +1,185 @@
+"""Processes killed, frozen and stopped in the middle of requests: nothing is lost, nothing runs on, one result."""
+
+import contextlib
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import redis
+
+from tests.conftest import Servers, fresh_database
+from tests.runtime import Runtime, running
+from tests.waiting import wait_until
+
+LEASE_S = 3
+ROOM_S = 8  # a machine busy with other tests is slower than the promise's 2 s
+
+
+@pytest.fixture(scope="module")
+def fragile(servers: Servers, migrated: str) -> Iterator[Runtime]:
+    """A runtime of this module's own, with a short lease, whose processes the tests kill and start again."""
+    settings = {"LOCALFN_LEASE_SECONDS": str(LEASE_S), "LOCALFN_GRACE_SECONDS": "2"}
+    with (
+        tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp") as folder,
+        contextlib.contextmanager(fresh_database)(servers, migrated) as url,
+        running(url, servers.redis_url + "?db=3", Path(folder).resolve(), settings=settings) as runtime,
+    ):
+        yield runtime
+
+
+@pytest.fixture(autouse=True)
+def _all_processes_run(fragile: Runtime) -> Iterator[None]:
+    yield
+    for name in ("web", "worker", "scheduler"):
+        process = fragile.processes.get(name)
+        if process is None or process.poll() is not None:
+            fragile.start(name)
+    wait_until(fragile.is_ready, 30, "the runtime is ready again")
+    assert fragile.result("echo", "well") == "well"
+
+
+def begun(fragile: Runtime, function: str, tmp_path: Path, seconds: float) -> tuple[str, Path, int]:
+    """A request that runs: its id, its ledger, and the pid of its sandbox."""
+    ledger = tmp_path / "ledger"
+    request = fragile.post(function, {"ledger": str(ledger), "seconds": seconds})
+    wait_until(lambda: ledger.exists() and ledger.read_text(), what="it runs")
+    wait_until(lambda: fragile.get(f"/api/requests/{request['id']}")["status"] == "processing")
+    return request["id"], ledger, int(ledger.read_text().split()[1])
+
+
+def worker_of(fragile: Runtime, request_id: str) -> psutil.Process:
+    """The process of the worker that runs a request: it is what the database says it is."""
+    from sqlalchemy import text
+
+    from schema.session import make_engine
+
+    engine = make_engine(fragile.database_url, pool_size=1)
+    with engine.connect() as connection:
+        statement = text("SELECT w.pid FROM worker w JOIN processing_request r ON r.worker = w.name WHERE r.id = :id")
+        pid = connection.execute(statement, {"id": request_id}).scalar_one()
+    engine.dispose()
+    return psutil.Process(pid)
+
+
+def attempts_started(ledger: Path) -> list[int]:
+    return [int(line.split()[0]) for line in ledger.read_text().splitlines()]
+
+
+def test_the_request_of_a_killed_worker_runs_again_within_its_lease(fragile: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, sandbox = begun(fragile, "sleep_and_note", tmp_path, 2)
+    worker_of(fragile, request_id).kill()
+    killed_at = time.monotonic()
+
+    wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + ROOM_S, "the next attempt starts")
+    assert time.monotonic() - killed_at < LEASE_S + 2 + ROOM_S
+    assert not psutil.pid_exists(sandbox), "the sandbox of the lost worker was ended"
+    ended = fragile.ended(request_id)
+    assert (ended["status"], ended["attempt"]) == ("completed", 2)
+    assert [attempt["outcome"] for attempt in fragile.attempts(request_id)] == ["lost", "completed"]
+    # The lost worker's working directory is swept once the worker counts as gone.
+    wait_until(lambda: not list((fragile.home / "work").iterdir()), 40, "no working directory is left")
+
+
+def test_work_that_must_not_start_twice_fails_with_its_worker(fragile: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, _ = begun(fragile, "start_only_once", tmp_path, 30)
+    worker_of(fragile, request_id).kill()
+
+    ended = fragile.ended(request_id)
+    assert (ended["status"], ended["error_type"]) == ("failed", "WorkerLost")
+    assert attempts_started(ledger) == [1]
+
+
+def test_a_frozen_worker_finds_its_lease_gone_and_changes_nothing(fragile: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, sandbox = begun(fragile, "sleep_and_note", tmp_path, LEASE_S + 4)
+    frozen = worker_of(fragile, request_id)
+    frozen.suspend()
+    wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + ROOM_S, "the next attempt starts")
+    frozen.resume()
+
+    wait_until(lambda: not psutil.pid_exists(sandbox), ROOM_S, "the frozen worker's sandbox is killed")
+    ended = fragile.ended(request_id)
+    assert (ended["status"], ended["attempt"]) == ("completed", 2)
+    assert fragile.get(f"/api/requests/{request_id}/result")["data"] == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_request_of_an_ended_pool_runs_again(fragile: Runtime, tmp_path: Path, number: signal.Signals) -> None:
+    request_id, ledger, sandbox = begun(fragile, "sleep_and_note", tmp_path, 4)
+    fragile.stop("worker", number)
+    wait_until(lambda: not psutil.pid_exists(sandbox), ROOM_S, "its sandbox is gone")
+    fragile.start("worker")
+
+    ended = fragile.ended(request_id)
+    assert (ended["status"], ended["attempt"]) == ("completed", 2)
+    outcomes = [attempt["outcome"] for attempt in fragile.attempts(request_id)]
+    # Stopped gently it is given back, at once and without using up anything; killed it may be lost or given back,
+    # because a worker sees the pool die and may still have had time to say so.
+    assert outcomes[0] in (["given_back"] if number == signal.SIGTERM else ["given_back", "lost"])
+    assert attempts_started(ledger) == [1, 2]
+
+
+def test_a_request_that_ends_within_the_grace_of_a_stop_is_not_given_back(fragile: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, _ = begun(fragile, "sleep_and_note", tmp_path, 1)
+    assert fragile.stop("worker") == 0
+
+    ended = fragile.get(f"/api/requests/{request_id}")
+    assert (ended["status"], ended["attempt"]) == ("completed", 1)
+    assert attempts_started(ledger) == [1]
+
+
+def test_a_stop_under_load_loses_nothing_and_uses_up_nothing(fragile: Runtime, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    events = [{"ledger": str(ledger), "seconds": 0.2} for _ in range(40)]
+    ids = fragile.http.post("/api/functions/sleep_and_note/batch", json=events).json()["ids"]
+    wait_until(lambda: ledger.exists() and len(attempts_started(ledger)) > 3, what="some run")
+    assert fragile.stop("worker") == 0
+    fragile.start("worker")
+
+    for request_id in ids:
+        ended = fragile.ended(request_id, timeout_s=60)
+        assert ended["status"] == "completed", ended
+        outcomes = {attempt["outcome"] for attempt in fragile.attempts(request_id)}
+        assert outcomes <= {"completed", "given_back"}
+
+
+@pytest.mark.parametrize("trouble", ["flush", "pause"])
+def test_redis_emptied_or_deaf_costs_time_and_nothing_else(fragile: Runtime, tmp_path: Path, trouble: str) -> None:
+    request_id, ledger, _ = begun(fragile, "sleep_and_note", tmp_path, LEASE_S + 3)
+    events: list[Any] = [{"n": n} for n in range(20)]
+    waiting = fragile.http.post("/api/functions/echo/batch", json=events).json()["ids"]
+    with redis.Redis.from_url(fragile.redis_url) as client:
+        if trouble == "flush":
+            client.flushdb()
+        else:
+            client.client_pause(int((LEASE_S + 1) * 1000))
+
+    assert fragile.ended(request_id, timeout_s=40)["attempt"] == 1, "a deaf Redis is no reason to lose a lease"
+    assert attempts_started(ledger) == [1]
+    assert {fragile.ended(id, timeout_s=60)["status"] for id in waiting} == {"completed"}
+
+
+def test_a_bell_rung_twice_runs_once(fragile: Runtime, tmp_path: Path) -> None:
+    from uuid import UUID
+
+    from workqueue.doorbell import Bell, Doorbell
+
+    request_id, ledger, _ = begun(fragile, "sleep_and_note", tmp_path, 1)
+    with redis.Redis.from_url(fragile.redis_url) as client:
+        for _ in range(5):
+            Doorbell(client).ring([Bell(UUID(request_id), 1, "default", "sleep_and_note")])
+    assert fragile.ended(request_id)["attempt"] == 1
+    assert fragile.result("echo", 1) == 1
+    assert attempts_started(ledger) == [1]
+
+
+def test_every_process_ends_with_the_runtime(fragile: Runtime) -> None:
+    pool = psutil.Process(fragile.processes["worker"].pid)
+    below = pool.children(recursive=True)
+    assert below
+    assert fragile.stop("worker") == 0
+    assert not [process for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]

@@ -1,8 +1,8 @@
 """The main loop of a sandbox: load one function, then run one request after another.
 
 Starts as `python -c 'from localfn.loop import main; main(FD)'`, where FD is a socket to the runtime. Speaks in frames
-(frames.py): gets "load", "run" and "cleanup"; answers "ready" or "refused", then "phase", "progress", and
-"done" or "failed". It ends when the socket closes.
+(frames.py): gets "load", "run" and "cleanup"; answers "started", then "ready" or "refused", then "phase", "progress",
+and "done" or "failed". It ends when the socket closes.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def main(fd: int) -> None:
     frame = channel.receive()
     if frame is None:
         return
+    channel.send({"type": "started"})  # what ends this process from here on is the user's code
     head, _ = frame
     if head["type"] == "describe":
         _describe(channel, head)

@@ -108,7 +108,7 @@ def describe(interpreter: Interpreter, unit: Unit) -> Findings:
 def _listen(sandbox: Sandbox, unit: Unit) -> Findings:
     for _ in range(int(IMPORT_LIMIT_S / POLL_S)):
         for news in sandbox.poll(POLL_S):
-            if isinstance(news, Frame):
+            if isinstance(news, Frame) and news.type != "started":
                 return _findings(unit, news.head)
             if isinstance(news, Gone):
                 return _failed(unit, "SandboxExited", "Importing it ended the interpreter.", "")

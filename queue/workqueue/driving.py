@@ -14,18 +14,20 @@ from workqueue.interruptions import (
     AttemptEndedError,
     FunctionFailedError,
     InvalidError,
+    NoSandboxError,
     OutOfMemoryError,
     SandboxExitedError,
     TimedOutError,
 )
 from workqueue.registry import Registered
-from workqueue.sandbox import Frame, Gone, News, Output
+from workqueue.sandbox import Frame, Gone, News, Output, Sandbox
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.1  # how often interruption and memory are looked at; far below the second that a kill may take
 TREE_LOOKS = 10  # every so many looks the children's memory is counted too: that walks the process table
 START_LIMIT_S = 60.0  # for the interpreter and the user's imports
+LONGEST_PAUSE_S = 60.0  # between tries to start a sandbox for one request
 LAST_FRAMES = frozenset({"ready", "refused", "done", "failed"})
 
 
@@ -33,7 +35,10 @@ def borrow(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
     """Gives the attempt a sandbox that has imported the function: a warm one, or a cold start."""
     started = time.monotonic()
     load = {"type": "load", "root": function.root, "module": function.module, "function": function.name}
-    attempt.sandbox = sandbox = runtime.sandboxes.lend(load, function.environment)
+    try:
+        attempt.sandbox = sandbox = runtime.sandboxes.lend(load, function.environment)
+    except OSError as error:
+        raise no_sandbox(attempt, str(error)) from None
     attempt.record.cold_start = sandbox.cold_start
     if not sandbox.cold_start:
         sandbox.drain()  # printed between requests: it belongs to none
@@ -72,11 +77,25 @@ def exchange(
             if isinstance(item, Frame) and item.type in LAST_FRAMES:
                 return item
             if isinstance(item, Gone):
-                raise SandboxExitedError(_describe_exit(dispose(runtime, attempt), doing))
+                raise _gone(runtime, attempt, sandbox, doing)
             _note(attempt, item)
         if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing)) is not None:
             dispose(runtime, attempt)
             raise reason
+
+
+def no_sandbox(attempt: Attempt, why: str) -> NoSandboxError:
+    """A fault of ours, not of the function: tried again, at growing distances, for as long as it takes."""
+    end = NoSandboxError(f"No sandbox could be started: {why}")
+    end.delay_s = min(LONGEST_PAUSE_S, 2.0 ** min(attempt.claim.attempt, 10))
+    return end
+
+
+def _gone(runtime: Runtime, attempt: Attempt, sandbox: Sandbox, doing: str) -> AttemptEndedError:
+    words = _describe_exit(dispose(runtime, attempt), doing)
+    if sandbox.has_started:
+        return SandboxExitedError(words)
+    return no_sandbox(attempt, words)
 
 
 def _reason_to_kill(
@@ -142,6 +161,8 @@ def _own_resident_mb(pid: int) -> float:
 def _note(attempt: Attempt, item: News) -> None:
     if isinstance(item, Output):
         attempt.logbook.feed(item.stream, item.data, attempt.clock.now())
+    elif isinstance(item, Frame) and item.type == "started" and attempt.sandbox:
+        attempt.sandbox.has_started = True
     elif isinstance(item, Frame) and item.type == "phase":
         attempt.cleanup_event = item.body
         attempt.begin(Phase.PROCESS)

@@ -56,6 +56,13 @@ class CancelledError(AttemptEndedError):
     may_retry = False
 
 
+class NoSandboxError(AttemptEndedError):
+    """No sandbox could be started; the request was given back and is tried again later."""
+
+    outcome = Outcome.GIVEN_BACK
+    is_failure = False
+
+
 class StoppingError(AttemptEndedError):
     """The worker was stopped before the request was done; it was given back."""
 

@@ -83,11 +83,11 @@ def settle(runtime: Runtime, attempt: Attempt, end: AttemptEndedError) -> Ended:
 
 
 def decide(claim: Claim, end: AttemptEndedError) -> retry.Decision:
-    """What follows: the function's policy for its own failures, another attempt at once for a graceful stop."""
+    """What follows: the function's policy for its own failures; for ours, another attempt."""
     if not end.may_retry:
         return retry.Fail()
     if not end.is_failure:
-        return retry.GiveBack(0.0)
+        return retry.GiveBack(end.delay_s or 0.0)
     # How often was fixed when the request was accepted; how long between is as the code says now.
     policy = replace(claim.function.policy if claim.function else retry.Policy(), max_attempts=claim.max_attempts)
     chance = random.random()  # noqa: S311 - jitter

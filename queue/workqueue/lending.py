@@ -15,7 +15,7 @@ FDS = 3
 
 
 class SandboxClient:
-    """A worker's end of the line. Raises SandboxHostLostError when the host is gone."""
+    """A worker's end of the line. Raises SandboxHostLostError when the host is gone, OSError when it has none."""
 
     def __init__(self, line: socket.socket, max_body: int) -> None:
         self._line = line
@@ -24,6 +24,8 @@ class SandboxClient:
     def lend(self, load: dict[str, Any], environment: Mapping[str, str]) -> Sandbox:
         self._send({"do": "lend", "load": load, "environment": dict(environment)})
         answer, fds = self._receive()
+        if "error" in answer:
+            raise OSError(answer["error"])
         return Sandbox(answer["id"], answer["pid"], answer["ready"], fds, self._max_body)
 
     def give_back(self, sandbox: Sandbox) -> None:
@@ -85,7 +87,11 @@ class Borrower:
 
     def _answer(self, message: dict[str, Any]) -> None:
         if message["do"] == "lend":
-            child = self.host.lend(self.name, message["load"], message["environment"])
+            try:
+                child = self.host.lend(self.name, message["load"], message["environment"])
+            except OSError as error:  # no such interpreter, no memory, no descriptors: no reason for the pool to end
+                self.line.sendall(json.dumps({"error": str(error)}).encode() + b"\n")
+                return
             answer = {"id": child.id, "pid": child.process.pid, "ready": child.ready}
             socket.send_fds(self.line, [json.dumps(answer).encode() + b"\n"], child.fds)
         elif message["do"] == "take_back":

@@ -54,6 +54,7 @@ class Sandbox:
         self.pid = pid
         self.ready = ready
         self.cold_start = ready is None
+        self.has_started = ready is not None  # our part of it runs: what happens from here on is the user's code
         self.socket = socket.socket(fileno=fds[0])
         self._pipes = {"stdout": fds[1], "stderr": fds[2]}
         self._reader = frames.Reader(max_body)

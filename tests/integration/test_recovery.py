@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -183,3 +184,30 @@ def test_every_process_ends_with_the_runtime(fragile: Runtime) -> None:
     assert below
     assert fragile.stop("worker") == 0
     assert not [process for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_an_interpreter_that_does_not_start_costs_no_request(fragile: Runtime, tmp_path: Path) -> None:
+    """A fault in the machinery: requests wait until it is mended, and their attempts are not used up."""
+    interpreter = tmp_path / "python"
+    interpreter.write_text("#!/bin/sh\nexit 1\n")
+    interpreter.chmod(0o755)
+    fragile.stop("worker")
+    fragile.env["LOCALFN_PYTHON"] = str(interpreter)
+    try:
+        fragile.start("worker")
+        ids = [fragile.post("echo", n)["id"] for n in range(3)]
+
+        def tried() -> bool:
+            return all(len(fragile.attempts(id)) >= 1 and fragile.attempts(id)[0]["outcome"] for id in ids)
+
+        wait_until(tried, 20, "all were tried")
+        interpreter.unlink()  # now it cannot even be executed
+        ids.append(fragile.post("echo", 3)["id"])
+        wait_until(tried, 20, "the last was tried, too")
+        shown = fragile.get(f"/api/requests/{ids[0]}")
+        assert (shown["status"], shown["error_type"]) == ("pending", "NoSandbox")
+        interpreter.symlink_to(sys.executable)
+        assert {fragile.ended(id, timeout_s=60)["status"] for id in ids} == {"completed"}
+    finally:
+        del fragile.env["LOCALFN_PYTHON"]
+        fragile.stop("worker")

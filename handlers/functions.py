@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from handlers import query, representation, requests, uploads
@@ -57,6 +58,8 @@ def invoke(name: str) -> Response:
     )
     try:
         receipt = submit(here.engine, here.doorbell, here.clock, order)
+    except SQLAlchemyError:
+        raise  # it may be stored although the answer was lost: files that belong to nothing are swept
     except BaseException:
         here.store.remove(request_id)
         raise

@@ -75,7 +75,7 @@ def database(error: SQLAlchemyError) -> Response:
     if not is_outage(error):
         return unexpected(error)
     log.warning("PostgreSQL is away", extra={"error": first_line(error)})
-    answer = problem(503, "The database is away. Nothing was stored; try again.")
+    answer = problem(503, "The database is away; try again. With an Idempotency-Key it makes no second request.")
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 

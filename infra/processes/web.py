@@ -1,9 +1,11 @@
 """`localfn web`: the HTTP edge, served by gunicorn: one process, many threads, most of which wait."""
 
 import gc
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import gunicorn.glogging
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
@@ -14,15 +16,14 @@ from infra.settings import Settings
 THREADS = 64  # a client that waits (`Prefer: wait`) holds one of them
 GRACE_S = 5
 
-# Through the root logger, in our format; gunicorn's own handlers are not wanted.
-QUIET = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "loggers": {
-        "gunicorn.error": {"level": "WARNING", "handlers": [], "propagate": True},
-        "gunicorn.access": {"level": "WARNING", "handlers": [], "propagate": True},
-    },
-}
+
+class Logger(gunicorn.glogging.Logger):
+    """Gunicorn's lines go the way of all others: through the root logger, in our format."""
+
+    def setup(self, cfg: Any) -> None:  # noqa: ARG002 - gunicorn would configure handlers of its own by it
+        for logger in (self.error_log, self.access_log):
+            logger.handlers, logger.propagate = [], True
+            logger.setLevel(logging.WARNING)
 
 
 class Server(BaseApplication):
@@ -42,7 +43,7 @@ class Server(BaseApplication):
             "control_socket_disable": True,
             "graceful_timeout": GRACE_S,
             "keepalive": 30,
-            "logconfig_dict": QUIET,
+            "logger_class": Logger,
         }
         for name, value in config.items():
             self.cfg.set(name, value)

@@ -15,6 +15,8 @@ QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MAX_TIMEOUT_S = 3600.0  # the seed's ceiling: one hour at most per task
 DEFAULT_MEMORY_MB = 512
 MIN_MEMORY_MB = 32  # a bare interpreter with this SDK takes about 15 MB
+MAX_MEMORY_MB = 1024 * 1024
+MAX_DELAY_S = 366 * 24 * 3600.0
 ON_LOST = ("rerun", "fail")
 
 Body = Callable[[Any, Context], Any]
@@ -93,10 +95,10 @@ class Function:
                 f"memory_mb: a whole number from {MIN_MEMORY_MB} up",
             ),
             (not QUEUE.fullmatch(str(o["queue"])), "queue: 1 to 64 of A-Z a-z 0-9 _ . -"),
-            (not _number(o["retry_delay_s"]) >= 0, "retry_delay_s: seconds from 0 up"),
-            (not _number(o["retry_max_delay_s"]) >= 0, "retry_max_delay_s: seconds from 0 up"),
+            (not 0 <= _number(o["retry_delay_s"]) <= MAX_DELAY_S, "retry_delay_s: seconds from 0 to a year"),
+            (not 0 <= _number(o["retry_max_delay_s"]) <= MAX_DELAY_S, "retry_max_delay_s: seconds from 0 to a year"),
             (o["on_lost"] not in ON_LOST, "on_lost: 'rerun' or 'fail'"),
-            (not _texts(o["environment"]), "environment: a dict of texts"),
+            (not _texts(o["environment"]), "environment: a dict of texts, no name empty or with an ="),
             (not _is_input(self.input), "input: a pydantic model or a JSON Schema dict"),
         ]
 
@@ -191,4 +193,7 @@ def _whole(value: Any) -> float:
 
 
 def _texts(value: Mapping[Any, Any]) -> bool:
-    return all(isinstance(key, str) and isinstance(text, str) for key, text in value.items())
+    return all(
+        isinstance(key, str) and isinstance(text, str) and key and "=" not in key and "\0" not in key + text
+        for key, text in value.items()
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+MAX_DELAY_S = 366 * 24 * 3600.0
+
 
 class LocalfnError(Exception):
     """The SDK was used in a way that it does not support."""
@@ -20,6 +22,6 @@ class Retry(LocalfnError):
 
     def __init__(self, message: str = "another attempt was asked for", *, delay_s: float | None = None) -> None:
         super().__init__(message)
-        if delay_s is not None and not delay_s >= 0:
-            raise LocalfnError(f"Retry(delay_s={delay_s!r}): a number of seconds from 0 up is needed")
+        if delay_s is not None and not 0 <= delay_s <= MAX_DELAY_S:
+            raise LocalfnError(f"Retry(delay_s={delay_s!r}): seconds from 0 to a year are needed")
         self.delay_s = delay_s

@@ -19,10 +19,14 @@ class FrameError(Exception):
     """What arrived is no frame: somebody else wrote to the socket."""
 
 
+def encode(head: dict[str, Any], body: bytes = b"") -> bytes:
+    encoded = json.dumps(head, separators=(",", ":")).encode()
+    return LENGTHS.pack(len(encoded), len(body)) + encoded + body
+
+
 def write(sock: socket.socket, head: dict[str, Any], body: bytes = b"") -> None:
     """Sends one frame, whole. Raises OSError when the other side is gone."""
-    encoded = json.dumps(head, separators=(",", ":")).encode()
-    sock.sendall(LENGTHS.pack(len(encoded), len(body)) + encoded + body)
+    sock.sendall(encode(head, body))
 
 
 class Reader:

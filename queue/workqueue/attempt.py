@@ -21,6 +21,8 @@ from workqueue.logbook import Logbook
 from workqueue.sandbox import Sandbox
 from workqueue.store import FileStore
 
+Progress = tuple[float | None, str | None]  # a fraction from 0 to 1, and a short text
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
@@ -56,8 +58,9 @@ class Attempt:
     logbook: Logbook = field(default_factory=Logbook)
     sandbox: Sandbox | None = None
     phase: Phase = Phase.VALIDATE
-    progress: tuple[float | None, str | None] = (None, None)
+    progress: Progress = (None, None)
     interruption: BaseException | None = None
+    is_cleaned_up: bool = False
     cleanup_event: bytes = b""
     deadline: datetime | None = None
 

@@ -1,4 +1,4 @@
-"""The one clock: the database's time, carried forward by this machine's monotonic clock.
+"""The one clock: the database's time, carried forward by a clock of this machine that nobody sets.
 
 Leases and due times are compared across machines, so all must read the same clock; and a step of the
 local wall clock (NTP, a person) must neither expire a lease nor fire a schedule twice.
@@ -9,16 +9,21 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, text
 
+# Goes on while the machine is suspended, where the system can tell (Linux); the plain one stands still then.
+TICKS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 class Clock:
     """Tells the time. Until the first `synchronise` it is this machine's own."""
 
     def __init__(self) -> None:
-        self._set(datetime.now(UTC), time.monotonic())
+        self._point = (datetime.now(UTC), time.clock_gettime(TICKS))  # one value: threads read it without a lock
+        self._synchronised_at = float("-inf")
 
     def now(self) -> datetime:
         """The current time, aware, UTC."""
-        return self._base + timedelta(seconds=time.monotonic() - self._taken_at)
+        base, taken_at = self._point
+        return base + timedelta(seconds=time.clock_gettime(TICKS) - taken_at)
 
     def in_seconds(self, seconds: float) -> datetime:
         return self.now() + timedelta(seconds=seconds)
@@ -26,10 +31,13 @@ class Clock:
     def synchronise(self, engine: Engine) -> None:
         """Takes over the database's time; half the round trip is what the answer is old by."""
         with engine.connect() as connection:
-            before = time.monotonic()
+            before = time.clock_gettime(TICKS)
             database_now = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-            after = time.monotonic()
-        self._set(database_now.astimezone(UTC), (before + after) / 2)
+            after = time.clock_gettime(TICKS)
+        self._point = (database_now.astimezone(UTC), (before + after) / 2)
+        self._synchronised_at = after
 
-    def _set(self, base: datetime, taken_at: float) -> None:
-        self._base, self._taken_at = base, taken_at
+    def refresh(self, engine: Engine, every_s: float = 60.0) -> None:
+        """Synchronises when the last time is long ago: two crystals drift apart by milliseconds a minute."""
+        if time.clock_gettime(TICKS) - self._synchronised_at >= every_s:
+            self.synchronise(engine)

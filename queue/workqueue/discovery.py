@@ -12,6 +12,7 @@ from workqueue.errors import DuplicateFunctionError
 from workqueue.registry import DiscoveredUnit, ImportFailure, Registered, Registry
 from workqueue.sandbox import Frame, Gone, Sandbox
 from workqueue.sandbox_host import Interpreter
+from workqueue.storable import storable_value
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def _listen(sandbox: Sandbox, unit: Unit) -> Findings:
     for _ in range(int(IMPORT_LIMIT_S / POLL_S)):
         for news in sandbox.poll(POLL_S):
             if isinstance(news, Frame) and news.type != "started":
-                return _findings(unit, news.head)
+                return _findings(unit, storable_value(news.head))
             if isinstance(news, Gone):
                 return _failed(unit, "SandboxExited", "Importing it ended the interpreter.", "")
     return _failed(unit, "TimedOut", f"Importing it took longer than {IMPORT_LIMIT_S:.0f} s.", "")

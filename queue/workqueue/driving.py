@@ -4,12 +4,13 @@ import logging
 import signal
 import time
 from datetime import timedelta
+from typing import Any
 
 import psutil
 
 from schema.statuses import Phase
 from workqueue import process_tree
-from workqueue.attempt import Attempt, Runtime
+from workqueue.attempt import Attempt, Progress, Runtime
 from workqueue.interruptions import (
     AttemptEndedError,
     FunctionFailedError,
@@ -20,7 +21,8 @@ from workqueue.interruptions import (
     TimedOutError,
 )
 from workqueue.registry import Registered
-from workqueue.sandbox import Frame, Gone, News, Output, Sandbox
+from workqueue.sandbox import RUBBISH, Frame, Gone, News, Output, Sandbox
+from workqueue.storable import storable
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,9 @@ LOOK_S = 0.1  # how often interruption and memory are looked at; far below the s
 TREE_LOOKS = 10  # every so many looks the children's memory is counted too: that walks the process table
 START_LIMIT_S = 60.0  # for the interpreter and the user's imports
 LONGEST_PAUSE_S = 60.0  # between tries to start a sandbox for one request
+MOST_TRIES = 20  # to start one: a quarter of an hour, then the request fails rather than wait for ever
+MAX_TYPE, MAX_MESSAGE = 200, 500  # characters of an error's type, of a progress message
+MAX_DELAY_S = 366 * 24 * 3600.0
 LAST_FRAMES = frozenset({"ready", "refused", "done", "failed"})
 
 
@@ -77,7 +82,7 @@ def exchange(
             if isinstance(item, Frame) and item.type in LAST_FRAMES:
                 return item
             if isinstance(item, Gone):
-                raise _gone(runtime, attempt, sandbox, doing)
+                raise _gone(runtime, attempt, sandbox, item, doing)
             _note(attempt, item)
         if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing)) is not None:
             dispose(runtime, attempt)
@@ -85,14 +90,17 @@ def exchange(
 
 
 def no_sandbox(attempt: Attempt, why: str) -> NoSandboxError:
-    """A fault of ours, not of the function: tried again, at growing distances, for as long as it takes."""
+    """A fault of ours, not of the function: tried again, at growing distances, for a quarter of an hour."""
     end = NoSandboxError(f"No sandbox could be started: {why}")
     end.delay_s = min(LONGEST_PAUSE_S, 2.0 ** min(attempt.claim.attempt, 10))
+    end.may_retry = attempt.claim.attempt < MOST_TRIES
     return end
 
 
-def _gone(runtime: Runtime, attempt: Attempt, sandbox: Sandbox, doing: str) -> AttemptEndedError:
-    words = _describe_exit(dispose(runtime, attempt), doing)
+def _gone(runtime: Runtime, attempt: Attempt, sandbox: Sandbox, gone: Gone, doing: str) -> AttemptEndedError:
+    status = dispose(runtime, attempt)
+    rubbish = f"It wrote into the runtime's socket {doing}, and was killed."
+    words = rubbish if gone.why == RUBBISH else _describe_exit(status, doing)
     if sandbox.has_started:
         return SandboxExitedError(words)
     return no_sandbox(attempt, words)
@@ -127,10 +135,16 @@ def dispose(runtime: Runtime, attempt: Attempt) -> int:
 def failed(answer: Frame) -> AttemptEndedError:
     """What a "failed" or "refused" frame says, as an exception."""
     head = answer.head
-    kind = InvalidError if head["kind"] == "invalid" else FunctionFailedError
-    end = kind(str(head["error_message"]), error_type=str(head["error_type"]), traceback=head["traceback"] or None)
-    end.delay_s = head["delay_s"]
-    end.may_retry = end.may_retry and head["kind"] != "fail"
+    kind = InvalidError if head.get("kind") == "invalid" else FunctionFailedError
+    error_type = storable(str(head.get("error_type")))[:MAX_TYPE]
+    end = kind(
+        storable(str(head.get("error_message"))) or error_type,
+        error_type=error_type,
+        traceback=storable(str(head.get("traceback") or "")) or None,
+    )
+    delay_s = head.get("delay_s")
+    end.delay_s = min(float(delay_s), MAX_DELAY_S) if isinstance(delay_s, int | float) else None
+    end.may_retry = end.may_retry and head.get("kind") != "fail"
     return end
 
 
@@ -167,11 +181,16 @@ def _note(attempt: Attempt, item: News) -> None:
         attempt.cleanup_event = item.body
         attempt.begin(Phase.PROCESS)
     elif isinstance(item, Frame) and item.type == "progress":
-        fraction, message = item.head.get("fraction"), item.head.get("message")
-        attempt.progress = (
-            attempt.progress[0] if fraction is None else fraction,
-            attempt.progress[1] if message is None else message,
-        )
+        attempt.progress = _progress(attempt.progress, item.head)
+
+
+def _progress(before: Progress, head: dict[str, Any]) -> Progress:
+    """What is new replaces what was; user code may have sent anything, so it is looked at."""
+    fraction, message = head.get("fraction"), head.get("message")
+    return (
+        min(1.0, max(0.0, float(fraction))) if isinstance(fraction, int | float) else before[0],
+        storable(message)[:MAX_MESSAGE] if isinstance(message, str) else before[1],
+    )
 
 
 def _describe_exit(status: int, doing: str) -> str:

@@ -11,7 +11,8 @@ MAX_DEPTH = 100  # levels of nesting; contract, section 3
 # A real escape for U+0000, not an escaped backslash before "u0000". PostgreSQL cannot store that character.
 NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
-BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Possessive: a text that never ends would otherwise be tried from each of its quotes.
+BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def parse(body: bytes, max_bytes: int) -> Any:

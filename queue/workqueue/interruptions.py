@@ -13,7 +13,7 @@ class AttemptEndedError(Exception):
     may_retry: bool = True
 
     def __init__(self, message: str = "", *, error_type: str | None = None, traceback: str | None = None) -> None:
-        super().__init__(message or (type(self).__doc__ or "").strip())
+        super().__init__(message or (type(self).__doc__ or "").strip().split("\n")[0])
         self.error_type = error_type or type(self).__name__.removesuffix("Error")
         self.traceback = traceback
         self.delay_s: float | None = None

@@ -10,14 +10,16 @@ from schema.statuses import Outcome, Status
 from workqueue import driving, lifecycle, phases, retry
 from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import LeaseLostError, SandboxHostLostError
-from workqueue.interruptions import AttemptEndedError, FunctionFailedError, StoppingError
+from workqueue.interruptions import AttemptEndedError, CancelledError, FunctionFailedError, StoppingError
 from workqueue.keeper import Keeper
 from workqueue.lifecycle import Claim
-from workqueue.persist import persist
+from workqueue.persist import is_outage, persist
 from workqueue.registry import Registered
+from workqueue.storable import storable
 
 log = logging.getLogger(__name__)
 
+MAX_WORDS = 1000  # characters of an unforeseen error's message
 CLAIM_LIMIT_S = 5.0  # without a claim nothing is lost: the bell is rung again when the database is back
 
 
@@ -39,47 +41,74 @@ def invoke(runtime: Runtime, keeper: Keeper, request_id: UUID) -> Ended | None:
     log.info("claimed", extra=attempt.log_fields())
     with keeper.holding(attempt):
         try:
-            answer = phases.validate_and_process(runtime, attempt, _known(claim))
-            keeper.release()
-            phases.save(runtime, attempt, answer)
-            ended = Ended(Outcome.COMPLETED, Status.COMPLETED)
+            ended = _run(runtime, keeper, attempt)
         except LeaseLostError:
             return _abandon(runtime, attempt)
-        except (AttemptEndedError, SandboxHostLostError) as end:
-            keeper.release()
-            try:
-                ended = settle(runtime, attempt, _as_end(keeper, end))
-            except LeaseLostError:
-                return _abandon(runtime, attempt)
     # From here on the request is settled: a crash leaves a working directory, which is swept, and an RQ job
     # that is rung again and finds nothing to claim.
     runtime.doorbell.announce(request_id)
-    phases.cleanup(runtime, attempt)
+    if not attempt.is_cleaned_up:
+        phases.cleanup(runtime, attempt)
+        phases.note_cleanup(runtime, attempt)
     phases.release(runtime, attempt)
     log.info("ended", extra=attempt.log_fields() | {"outcome": ended.outcome, "status": ended.status})
     return ended
 
 
-def settle(runtime: Runtime, attempt: Attempt, end: AttemptEndedError) -> Ended:
+def _run(runtime: Runtime, keeper: Keeper, attempt: Attempt) -> Ended:
+    """The phases up to the commit point, and what follows when they do not get there. Raises LeaseLostError."""
+    try:
+        answer = phases.validate_and_process(runtime, attempt, _known(attempt.claim))
+        data, files = phases.save(runtime, attempt, answer)
+        keeper.release()
+        phases.finish(runtime, attempt, data, files)
+        return Ended(Outcome.COMPLETED, Status.COMPLETED)
+    except LeaseLostError:
+        raise
+    except Exception as error:
+        if is_outage(error):
+            raise  # given up: the lease lapses, and the next attempt goes on from the stored state
+        return settle(runtime, keeper, attempt, _as_end(keeper, attempt, error))
+
+
+def settle(runtime: Runtime, keeper: Keeper, attempt: Attempt, end: AttemptEndedError) -> Ended:
     """After any end without a result: give back or fail. The one place where attempts are counted."""
-    claim, record, now = attempt.claim, attempt.record, runtime.clock.now()
+    record = attempt.record
     record.outcome, record.error_type, record.error_message = end.outcome, end.error_type, str(end)
     record.traceback = end.traceback
-    record.lines = attempt.logbook.close(now)
-    failures = int(end.is_failure)
-    decision = decide(claim, end)
+    decision = decide(attempt.claim, end)
     if isinstance(decision, retry.GiveBack):
-        delay_s = decision.delay_s
+        if end.is_failure:
+            phases.cleanup(runtime, attempt)  # first, under the lease: the next attempt may follow at once
+            attempt.is_cleaned_up = True
+        return _give_back(runtime, keeper, attempt, end, decision.delay_s)
+    return _fail(runtime, keeper, attempt, end)
+
+
+def _give_back(runtime: Runtime, keeper: Keeper, attempt: Attempt, end: AttemptEndedError, delay_s: float) -> Ended:
+    keeper.release()
+    claim, record, now, failures = attempt.claim, attempt.record, runtime.clock.now(), int(end.is_failure)
+    record.lines = attempt.logbook.close(now)
+    try:
         persist(
             lambda: lifecycle.give_back(runtime.engine, claim, record, now, delay_s=delay_s, failures=failures),
             runtime.given_up,
         )
-        return Ended(end.outcome, Status.PENDING)
+    except CancelledError as cancelled:  # asked for at the last moment: there is no next attempt
+        record.outcome, record.error_type, record.error_message = cancelled.outcome, "Cancelled", str(cancelled)
+        return _fail(runtime, keeper, attempt, cancelled)
+    return Ended(end.outcome, Status.PENDING)
+
+
+def _fail(runtime: Runtime, keeper: Keeper, attempt: Attempt, end: AttemptEndedError) -> Ended:
+    keeper.release()
+    claim, record, now, failures = attempt.claim, attempt.record, runtime.clock.now(), int(end.is_failure)
+    record.lines = record.lines + attempt.logbook.close(now)
     persist(
         lambda: lifecycle.fail(runtime.engine, claim, record, attempt.phase, now, failures=failures),
         runtime.given_up,
     )
-    return Ended(end.outcome, Status.FAILED, f"{end.error_type}: {end}")
+    return Ended(end.outcome, Status.FAILED, end.traceback or f"{end.error_type}: {end}")
 
 
 def decide(claim: Claim, end: AttemptEndedError) -> retry.Decision:
@@ -106,12 +135,16 @@ def _known(claim: Claim) -> Registered:
     return claim.function
 
 
-def _as_end(keeper: Keeper, end: AttemptEndedError | SandboxHostLostError) -> AttemptEndedError:
-    """Without its host a worker has no sandboxes: it gives the request back and ends."""
-    if isinstance(end, AttemptEndedError):
-        return end
-    keeper.host_is_lost = True
-    return StoppingError()
+def _as_end(keeper: Keeper, attempt: Attempt, error: Exception) -> AttemptEndedError:
+    """Whatever went wrong, as an end of the attempt: nothing is left to the lease that can be settled now."""
+    if isinstance(error, AttemptEndedError):
+        return error
+    if isinstance(error, SandboxHostLostError):
+        keeper.host_is_lost = True  # without its host a worker has no sandboxes: it gives back, and ends
+        return StoppingError()
+    log.error("an attempt failed inside the runtime", exc_info=error, extra=attempt.log_fields())
+    words = storable(f"{type(error).__name__}: {error}")
+    return FunctionFailedError(f"localfn itself failed at this: {words[:MAX_WORDS]}", error_type="RuntimeFault")
 
 
 def _abandon(runtime: Runtime, attempt: Attempt) -> Ended:

@@ -9,9 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-
 from workqueue import lifecycle, presence
 from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import LeaseLostError
@@ -33,7 +30,7 @@ class Keeper:
         self._heartbeat = heartbeat
         self._attempt: Attempt | None = None
         self.host_is_lost = False
-        self._heartbeat_at = 0.0
+        self._heartbeat_at = self._note_at = 0.0
         self._lock = threading.Lock()  # held while extending, so that `release` waits for it
         self._begun = threading.Event()
         self._ended = threading.Event()
@@ -65,16 +62,20 @@ class Keeper:
             attempt.interruption = attempt.interruption or reason
 
     def _run(self) -> None:
+        wait_s = FIRST_LOOK_S
         while True:
-            presence.note(self._runtime)
+            if time.monotonic() >= self._note_at:
+                self._note_at = time.monotonic() + presence.EVERY_S
+                presence.note(self._runtime)
             if not self._begun.wait(presence.EVERY_S):
                 continue
-            wait_s = FIRST_LOOK_S
-            while not self._ended.wait(wait_s):
-                wait_s = EVERY_S
-                with self._lock:
-                    if self._attempt is not None and not self._ended.is_set():
-                        self._look(self._attempt)
+            if self._ended.wait(wait_s):
+                wait_s = FIRST_LOOK_S
+                continue
+            wait_s = EVERY_S
+            with self._lock:
+                if self._attempt is not None and not self._ended.is_set():
+                    self._look(self._attempt)
 
     def _look(self, attempt: Attempt) -> None:
         runtime = self._runtime
@@ -89,7 +90,7 @@ class Keeper:
                 self._heartbeat()
         except LeaseLostError as lost:
             attempt.interruption = attempt.interruption or lost
-        except (DBAPIError, PoolTimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - this thread must live as long as its worker
             # The lease may still hold: whoever finishes will see. The lines are stored with the next extension.
             attempt.logbook.put_back(lines)
             log.warning(

@@ -12,6 +12,7 @@ from workqueue.sandbox_host import SandboxHost
 
 MAX_LINE = 4 * 1024 * 1024
 FDS = 3
+ANSWER_S = 15.0  # a host that does not answer for so long counts as gone
 
 
 class SandboxClient:
@@ -19,6 +20,7 @@ class SandboxClient:
 
     def __init__(self, line: socket.socket, max_body: int) -> None:
         self._line = line
+        self._line.settimeout(ANSWER_S)
         self._max_body = max_body
 
     def lend(self, load: dict[str, Any], environment: Mapping[str, str]) -> Sandbox:
@@ -89,7 +91,7 @@ class Borrower:
         if message["do"] == "lend":
             try:
                 child = self.host.lend(self.name, message["load"], message["environment"])
-            except OSError as error:  # no such interpreter, no memory, no descriptors: no reason for the pool to end
+            except (OSError, ValueError) as error:  # no interpreter, no memory, a bad environment
                 self.line.sendall(json.dumps({"error": str(error)}).encode() + b"\n")
                 return
             answer = {"id": child.id, "pid": child.process.pid, "ready": child.ready}

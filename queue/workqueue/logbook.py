@@ -60,11 +60,13 @@ class Logbook:
                 self._add(stream, rest, time)
         self._partial = {}
         lines = self.take()
-        if self._cut:
+        if self._cut and self._tail:
             number = self._tail[0].number - 1
             lines.append(Line(number, time, "localfn", f"… {self._cut} lines were cut here …"))
         lines.extend(self._tail)
+        # What follows (a cleanup's output) is a log of its own, bounded anew.
         self._tail.clear()
+        self._cut = self._tail_size = self._head_size = 0
         return lines
 
     def _add(self, stream: str, raw: bytes, time: datetime) -> None:

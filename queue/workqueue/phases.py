@@ -1,6 +1,7 @@
 """The steps of an invocation between claim and settlement, one function each."""
 
 import contextlib
+import errno
 import json
 import logging
 import shutil
@@ -49,13 +50,18 @@ def validate_and_process(runtime: Runtime, attempt: Attempt, function: Registere
     return answer
 
 
-def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> None:
-    """Phase 3: the result is checked, output files go to the store, then the commit point."""
+def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> tuple[str, list[StoredFile]]:
+    """Phase 3, up to the commit point: the result is checked, output files go to the store."""
     with attempt.in_phase(Phase.SAVE):
         data = _checked(answer.body)
-        files = [_store(runtime, attempt, str(entry["name"])) for entry in answer.head["files"]]
-    attempt.record.lines = attempt.logbook.close(runtime.clock.now())
+        names = [str(entry["name"]) for entry in answer.head["files"]]
+        return data, [_store(runtime, attempt, name) for name in names]
+
+
+def finish(runtime: Runtime, attempt: Attempt, data: str, files: list[StoredFile]) -> None:
+    """The commit point: result, files' rows and `completed` in one transaction."""
     now = runtime.clock.now()
+    attempt.record.lines = attempt.logbook.close(now)
     persist(
         lambda: lifecycle.finish(runtime.engine, attempt.claim, data, files, attempt.record, attempt.progress, now),
         runtime.given_up,
@@ -64,7 +70,7 @@ def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> None:
 
 def cleanup(runtime: Runtime, attempt: Attempt) -> None:
     """Phase 4, always: the function's hook, then the working directory. It cannot change the outcome."""
-    attempt.interruption = None  # the attempt is settled: what is left has its own deadline
+    attempt.interruption = None  # what ends here has its own deadline
     attempt.begin(Phase.CLEANUP)
     try:
         _run_hook(runtime, attempt)
@@ -76,6 +82,10 @@ def cleanup(runtime: Runtime, attempt: Attempt) -> None:
         attempt.end_phase("failed", str(lost))
     finally:
         shutil.rmtree(attempt.workdir, ignore_errors=True)
+
+
+def note_cleanup(runtime: Runtime, attempt: Attempt) -> None:
+    """Stores what cleanup did after the request was settled."""
     attempt.record.lines = attempt.logbook.close(runtime.clock.now())
     persist(lambda: lifecycle.amend(runtime.engine, attempt.claim, attempt.record), runtime.given_up, AMEND_LIMIT_S)
 
@@ -91,11 +101,11 @@ def release(runtime: Runtime, attempt: Attempt) -> None:
 def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
     # A claim that a crash of PostgreSQL forgot may have left a folder of the same attempt.
     shutil.rmtree(attempt.workdir, ignore_errors=True)
+    attempt.workdir.mkdir(parents=True, mode=0o700)
     for file, path in _input_paths(attempt).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         with runtime.store.open(file.stored_as) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target)
-    attempt.workdir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if function.schema_checked_outside and function.input_schema is not None:
         check_schema(json.loads(attempt.claim.event), function.input_schema)
 
@@ -154,8 +164,10 @@ def _store(runtime: Runtime, attempt: Attempt, name: str) -> StoredFile:
     try:
         with open_regular(attempt.workdir / OUTPUT_FOLDER / name) as source:
             return runtime.store.put(attempt.request_id, str(attempt.claim.attempt), name, source)
-    except FileNotFoundError:
-        raise FunctionFailedError(f"The output file {name!r} is gone.", error_type="OutputFileMissing") from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise  # the store's trouble, not the function's
+        raise FunctionFailedError(f"The output file {name!r}: {error}.", error_type="OutputFileMissing") from None
 
 
 def _run_hook(runtime: Runtime, attempt: Attempt) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import selectors
 import signal
 import socket
@@ -20,13 +21,13 @@ from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerData, WorkerPool
 
 from schema.session import make_engine
-from workqueue import elastic, presence, scout
+from workqueue import elastic, presence, process_tree, scout
 from workqueue.attempt import Runtime
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell, queue
 from workqueue.elastic import Bounds
 from workqueue.lending import Borrower, SandboxClient
-from workqueue.parentage import die_with_parent
+from workqueue.parentage import adopt_orphans, die_with_parent
 from workqueue.persist import persist
 from workqueue.sandbox_host import Interpreter, SandboxHost
 from workqueue.store import FolderStore
@@ -35,7 +36,7 @@ from workqueue.worker import WORKER_TTL_S, Worker
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1  # how often dead workers are replaced
-STALE_S = 1.0  # how often idle sandboxes are looked through
+CHORES_S = 1.0  # how often idle sandboxes and strays are looked for
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  # before a process that died at once is replaced
 SETTLED_S = 5.0  # one that lived so long did not die of its start
 SCOUT = "scout"
@@ -60,7 +61,7 @@ class PoolPlan:
 class Pool(WorkerPool):
     """Starts workers by forking itself, replaces the dead, and serves them sandboxes in between.
 
-    It holds no connection and runs no thread, so that a fork is safe at any time.
+    It runs no thread and its only connection asks Redis for lengths, so that a fork is safe at any time.
     """
 
     def __init__(self, plan: PoolPlan, interpreter: Interpreter) -> None:
@@ -81,20 +82,33 @@ class Pool(WorkerPool):
         self._start_again_at = 0.0
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT, and then until every worker has ended."""
+        """Until SIGTERM or SIGINT, and then until every worker has ended.
+
+        Whatever goes wrong ends the process at once, to be started again: an ordinary exit would first wait for the
+        workers, which wait for sandboxes.
+        """
+        try:
+            self._run()
+        except BaseException:
+            log.exception("the pool ends")
+            self.host.close()
+            os._exit(1)
+
+    def _run(self) -> None:
         gc.collect()
         gc.freeze()  # what is loaded now stays shared with the forked workers
         self.status = self.Status.STARTED
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.request_stop)
-        stale_at = 0.0
+        adopt_orphans()
+        chores_at = 0.0
         while self.status != self.Status.STOPPED or self.worker_dict:
             self._look_after_processes()
             for key, _ in self._selector.select(TICK_S):
                 self._serve(key.data)
-            if time.monotonic() >= stale_at:
-                stale_at = time.monotonic() + STALE_S
-                self.host.end_stale()
+            if time.monotonic() >= chores_at:
+                chores_at = time.monotonic() + CHORES_S
+                self._do_chores()
         self._end_scout()
         self.host.close()
 
@@ -134,6 +148,13 @@ class Pool(WorkerPool):
                 SCOUT, lambda: scout.run(plan.database_url, self.interpreter, plan.functions, plan.work_folder)
             )
 
+    def _do_chores(self) -> None:
+        self.host.end_stale()
+        known = {data.pid for data in self.worker_dict.values()} | self.host.pids()
+        process_tree.end_strays(known | ({self._scout.pid} if self._scout else set()))
+        if self.status == self.Status.STOPPED:
+            self.stop_workers()  # type: ignore[no-untyped-call] # again: one may have been too young to hear it the first time
+
     def _fit_to_demand(self) -> None:
         """Starts workers while requests wait for long-running ones, and stops those that idle."""
         busy, idle = self.host.use_of(self.worker_dict)
@@ -165,6 +186,8 @@ class Pool(WorkerPool):
 
     def _begin(self, life: Callable[[], None]) -> None:
         """First in a forked child: lets go of what belongs to the pool."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)  # until it has handlers of its own; the pool's are not for it
         die_with_parent(signal.SIGTERM)
         for key in list(self._selector.get_map().values()):
             key.data.line.close()  # else neither side would notice the other's end

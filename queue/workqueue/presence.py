@@ -47,6 +47,7 @@ def note(runtime: Runtime) -> None:
     """This worker lives. An outage of the database is nobody's concern here."""
     values = {"name": runtime.worker, "hostname": socket.gethostname(), "pid": os.getpid()}
     try:
+        runtime.clock.refresh(runtime.engine)
         with runtime.engine.begin() as connection:
             connection.execute(text("SET LOCAL synchronous_commit = off"))
             connection.execute(NOTE, values | {"queues": ",".join(runtime.queues), "now": runtime.clock.now()})

@@ -25,6 +25,33 @@ def end(pid: int, tag: str) -> None:
     _end_tagged(tag)
 
 
+def end_strays(known: set[int]) -> None:
+    """Ends children of this process that nobody knows: they lost their parent, a sandbox, and came to us."""
+    for child in psutil.Process().children():
+        if child.pid in known:
+            continue
+        for process in {child, *_stop(child.pid)}:
+            _signal(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(child.pid, 0)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether somebody, most likely its own code, sent it SIGSTOP."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.Error:
+        return False
+
+
+def has_children(pid: int) -> bool:
+    """Whether the process has started others that still run."""
+    try:
+        return bool(psutil.Process(pid).children())
+    except psutil.Error:
+        return False
+
+
 def resident_mb(pid: int) -> float:
     """Resident memory of the process and its descendants in MiB; 0.0 when it is gone."""
     total = 0

@@ -18,6 +18,10 @@ READ_SIZE = 262_144
 DRAIN_S = 0.5  # at most so long is output read that a dead sandbox left behind in its pipes
 
 
+EXITED = "it ended"
+RUBBISH = "it sent what is no frame"
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A message from the sandbox: its head, and a body of JSON text."""
@@ -40,7 +44,9 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The sandbox has ended, or what it sends makes no sense any more."""
+    """The sandbox has ended, or what it sends makes no sense any more. why: EXITED or RUBBISH."""
+
+    why: str
 
 
 News = Frame | Output | Gone
@@ -58,6 +64,7 @@ class Sandbox:
         self.socket = socket.socket(fileno=fds[0])
         self._pipes = {"stdout": fds[1], "stderr": fds[2]}
         self._reader = frames.Reader(max_body)
+        self._outgoing = bytearray()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self.socket, selectors.EVENT_READ, "control")
         for stream, fd in self._pipes.items():
@@ -68,32 +75,31 @@ class Sandbox:
         if self._pidfd is not None:
             self._selector.register(self._pidfd, selectors.EVENT_READ, "process")
 
-    def send(self, head: dict[str, Any], body: bytes = b"") -> bool:
-        """False when nobody is there to receive it."""
-        try:
-            frames.write(self.socket, head, body)
-        except OSError:
-            return False
-        return True
+    def send(self, head: dict[str, Any], body: bytes = b"") -> None:
+        """Sends a frame; what the sandbox does not take at once, `poll` sends on: nobody waits for a reader."""
+        self._outgoing += frames.encode(head, body)
+        self._send_on()
 
     def poll(self, timeout_s: float) -> list[News]:
         """What arrived within the timeout: output, then frames, Gone as the last."""
         news: list[News] = []
-        gone = False
-        for key, _ in self._selector.select(max(0.0, timeout_s)):
+        gone = ""
+        for key, mask in self._selector.select(max(0.0, timeout_s)):
             if key.data == "process":
-                gone = True
-            elif key.data == "control":
-                gone = not self._receive(news) or gone
-            else:
+                gone = gone or EXITED
+            elif key.data != "control":
                 self._read_pipe(key.data, news)
+            elif mask & selectors.EVENT_READ:
+                gone = self._receive(news) or gone
+            else:
+                self._send_on()
         if any(isinstance(item, Frame) for item in news) or gone:
             # It flushes its output before it answers: all of it is in the pipes by now, and comes first.
             output = [item for item in news if isinstance(item, Output)]
             news = [*output, *self.drain(), *(item for item in news if not isinstance(item, Output))]
         if gone:
             self._receive_rest(news)
-            news.append(Gone())
+            news.append(Gone(gone))
         return news
 
     def drain(self) -> list[News]:
@@ -115,27 +121,38 @@ class Sandbox:
         for fd in [*self._pipes.values(), *([] if self._pidfd is None else [self._pidfd])]:
             os.close(fd)
 
-    def _receive(self, news: list[News]) -> bool:
+    def _send_on(self) -> None:
+        try:
+            del self._outgoing[: self.socket.send(self._outgoing, socket.MSG_DONTWAIT)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._outgoing.clear()  # nobody is there: the next poll tells
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._outgoing else 0)
+        self._selector.modify(self.socket, events, "control")
+
+    def _receive(self, news: list[News]) -> str:
+        """Reads frames; tells why it is the end, if it is."""
         try:
             data = self.socket.recv(READ_SIZE, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return True
+            return ""
         except OSError:
-            return False
+            return EXITED
         self._reader.feed(data)
         try:
             news.extend(self._frames())
         except frames.FrameError:
-            return False
-        return bool(data)
+            return RUBBISH
+        return "" if data else EXITED
 
     def _receive_rest(self, news: list[News]) -> None:
         """Frames that it sent before it ended: a result that was sent is a result."""
-        while self._receive(news) and self._selector.get_map() and self._readable():
+        while self._readable() and not self._receive(news):
             pass
 
     def _readable(self) -> bool:
-        return any(key.data == "control" for key, _ in self._selector.select(0))
+        return any(key.data == "control" and mask & selectors.EVENT_READ for key, mask in self._selector.select(0))
 
     def _frames(self) -> Iterator[Frame]:
         while (frame := self._reader.next()) is not None:

@@ -57,6 +57,11 @@ class Interpreter:
                 cwd="/",
                 start_new_session=True,
             )
+        except (OSError, ValueError):
+            ours.close()
+            os.close(out_read)
+            os.close(err_read)
+            raise
         finally:
             theirs.close()
             os.close(out_write)
@@ -84,7 +89,7 @@ class Child:
 
     def is_fresh(self) -> bool:
         """Whether it lives, is silent, and the code on disk is still what it imported."""
-        if self.process.poll() is not None or self.ready is None:
+        if self.process.poll() is not None or self.ready is None or process_tree.is_stopped(self.process.pid):
             return False
         return all(_stamp(path) == (mtime, size) for path, mtime, size in self.ready["files"])
 
@@ -135,6 +140,9 @@ class SandboxHost:
         borrower, key, child = self._lent.pop(id)
         self._changed_at[borrower] = time.monotonic()
         child.ready, child.used_at = ready, time.monotonic()
+        if process_tree.has_children(child.process.pid):
+            child.end()  # what a request started ends with it; there is no telling it from what is meant to stay
+            return
         self._idle.setdefault(key, []).append(child)
         self._evict()
 
@@ -156,6 +164,11 @@ class SandboxHost:
         for id in [id for id, (who, _, _) in self._lent.items() if who == borrower]:
             self.end(id)
         self._changed_at.pop(borrower, None)
+
+    def pids(self) -> set[int]:
+        """The processes of all sandboxes."""
+        lent = [child for _, _, child in self._lent.values()]
+        return {child.process.pid for children in (lent, *self._idle.values()) for child in children}
 
     def end_stale(self) -> None:
         """Ends the idle ones that died, whose code changed, or that nobody wanted for long."""

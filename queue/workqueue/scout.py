@@ -48,7 +48,7 @@ def watch(
                 unpublished = False
             if time.monotonic() >= sweep_at:
                 sweep_at = time.monotonic() + SWEEP_EVERY_S
-                clock.synchronise(engine)
+                clock.refresh(engine)
                 sweep.working_directories(engine, clock, work_folder)
         except (DBAPIError, PoolTimeoutError) as error:
             log.warning("functions could not be published", extra={"error": first_line(error)})

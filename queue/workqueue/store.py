@@ -73,7 +73,13 @@ class FolderStore:
     def request_ids(self, before: float) -> list[UUID]:
         if not self.folder.is_dir():
             return []
-        return [UUID(path.name) for path in self.folder.iterdir() if path.stat().st_mtime < before]
+        found = []
+        for path in self.folder.iterdir():
+            with contextlib.suppress(ValueError, FileNotFoundError):  # not ours, or just removed
+                request_id = UUID(path.name)
+                if path.stat().st_mtime < before:
+                    found.append(request_id)
+        return found
 
 
 def content_type(name: str) -> str:

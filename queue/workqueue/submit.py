@@ -58,6 +58,7 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, order: Order) -> Re
     Raises KeyReusedError, and DBAPIError when the database is away: nothing is stored then.
     Should the process die after the commit and before the ring, the reconciler rings.
     """
+    clock.refresh(engine)
     now = clock.now()
     digest = hashlib.sha256(order.body).hexdigest()
     with engine.connect() as connection:

@@ -20,7 +20,10 @@ CHUNK = 500  # requests deleted in one transaction
 MOST_CHUNKS = 20  # in one look: nobody else is kept waiting for long
 ORPHAN_S = 3600.0  # files younger than this may belong to a request that is just being accepted
 
-KEPT = text(
+CLEANUP_S = 300.0  # for so long a living worker may take to clean up after an attempt that is over
+
+RUNNING = text("SELECT id || '-' || attempt FROM processing_request WHERE status = 'processing' AND id = ANY(:ids)")
+OF_THE_LIVING = text(
     """
     SELECT a.request_id || '-' || a.number FROM request_attempt a
     JOIN worker w ON w.name = a.worker AND w.seen_at > :since
@@ -30,25 +33,35 @@ KEPT = text(
 
 
 def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
-    """Removes those whose worker is gone; a worker that lives removes its own. Gives how many.
+    """Removes those of attempts that are over and whose worker did not live to do it. Gives how many.
 
     Directories are named REQUEST-ATTEMPT; what is named otherwise is nobody's, and stays.
     """
     found = {path.name: path for path in folder.iterdir() if _request_id(path.name)}
     if not found:
         return 0
-    values = {
-        "since": clock.now() - timedelta(seconds=presence.GONE_AFTER_S),
-        "ids": list({_request_id(name) for name in found}),
-    }
+    ids = {"ids": list({_request_id(name) for name in found})}
+    since = {"since": clock.now() - timedelta(seconds=presence.GONE_AFTER_S)}
     with engine.connect() as connection:
-        kept = set(connection.execute(KEPT, values).scalars())
-    gone = [path for name, path in found.items() if name not in kept]
+        running = set(connection.execute(RUNNING, ids).scalars())
+        of_the_living = set(connection.execute(OF_THE_LIVING, ids | since).scalars())
+    gone = [
+        path
+        for name, path in found.items()
+        if name not in running and (name not in of_the_living or _age_s(path) > CLEANUP_S)
+    ]
     for path in gone:
         shutil.rmtree(path, ignore_errors=True)
     if gone:
         log.info("working directories of lost workers were removed", extra={"count": len(gone)})
     return len(gone)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _request_id(name: str) -> UUID | None:

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 # RQ shows a worker as dead after worker_ttl + 60 s without a sign of life, and an idle one gives a sign every
 # worker_ttl - 15 s. Its default, 420, would keep a killed worker on the dashboard for eight minutes.
 WORKER_TTL_S = 30
+STARTED_TTL_S = 2 * 3600
 
 
 class RequestFailedError(WorkqueueError):
@@ -83,6 +84,10 @@ class Worker(SimpleWorker):
             raise StopRequested  # the pool is gone; another one has other workers
         return bool(done)
 
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002 - RQ's signature
+        """For how long RQ takes a job for running: longer than any function may run."""
+        return STARTED_TTL_S
+
     def keep_alive(self) -> None:
         """RQ's heartbeat while a job runs; a SimpleWorker sends none by itself.
 
@@ -111,6 +116,18 @@ class Worker(SimpleWorker):
     def _end_grace(self) -> None:
         self.given_up.set()
         self.keeper.interrupt(StoppingError())
+
+    def handle_job_failure(
+        self,
+        job: Job,
+        queue: Queue,
+        started_job_registry: Any = None,
+        exc_string: str = "",
+        execution: Execution | None = None,
+    ) -> None:
+        """Of a failed request the dashboard shows what its function raised, not the frames through which we told RQ."""
+        shown = exc_string.rpartition(f"{RequestFailedError.__name__}: ")[2]
+        super().handle_job_failure(job, queue, started_job_registry, shown, execution)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """A failed request is no error of the worker: RQ would log a traceback of ours for each."""

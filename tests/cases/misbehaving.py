@@ -186,3 +186,72 @@ def endless() -> list[Any]:
     loop: list[Any] = []
     loop.append(loop)
     return loop
+
+
+@function
+def report_half_a_letter(event: Any, context: Context) -> Any:
+    """Progress that PostgreSQL cannot store, shown for long enough to be stored."""
+    context.progress(0.5, "file " + os.fsdecode(b"\xff.txt") + "\0")
+    time.sleep(1.5)
+    return "reported"
+
+
+@function
+def raise_the_unstorable(event: Any, context: Context) -> Any:
+    raise ValueError("bad\0value " + os.fsdecode(b"\xff"))
+
+
+@function
+def swap_its_output_for_a_link(event: Any, context: Context) -> Any:
+    Path("a.txt").write_text("x")
+    context.save_file("a.txt")
+    (context.workdir / ".output" / "a.txt").unlink()
+    (context.workdir / ".output" / "a.txt").symlink_to("/etc/passwd")
+
+
+@function
+def leave_a_child_behind(event: Any, context: Context) -> Any:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"], start_new_session=True)
+    return child.pid
+
+
+@function
+def orphan_without_a_trace(event: Any, context: Context) -> Any:
+    """A grandchild in its own session, its environment emptied, whose parents are gone at once."""
+    code = f"import time, os; open({event['pids']!r}, 'a').write(f'{{os.getpid()}}\\n'); time.sleep(3600)"
+    starter = (
+        f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}], start_new_session=True, env={{}})"
+    )
+    subprocess.run([sys.executable, "-c", starter], env={}, check=True)
+    while not (Path(event["pids"]).exists() and Path(event["pids"]).read_text()):
+        time.sleep(0.01)
+    os._exit(3)
+
+
+@function(timeout_s=3)
+def read_nothing(event: Any, context: Context) -> Any:
+    """Leaves a thread that freezes the sandbox after it answered: the next event will not be read."""
+
+    def freeze() -> None:
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    threading.Thread(target=freeze).start()
+
+
+@function(max_attempts=2, retry_delay_s=0)
+def clean_up_slowly(event: Any, context: Context) -> Any:
+    note(event, f"run {context.attempt}")
+    if context.attempt == 1:
+        raise RuntimeError("again")
+
+
+@clean_up_slowly.cleanup
+def slowly(event: Any, context: Context) -> None:
+    time.sleep(1)
+    note(event, f"clean {context.attempt}")
+
+
+def note(event: Any, line: str) -> None:
+    with Path(event["ledger"]).open("a") as ledger:
+        ledger.write(line + "\n")

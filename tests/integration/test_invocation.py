@@ -212,6 +212,10 @@ def test_a_failed_request_fails_its_rq_job_too(runtime: Runtime) -> None:
             return Job.fetch(request["job_id"], client, JSONSerializer).get_status()
 
         assert wait_until(lambda: status(failed) == JobStatus.FAILED, what="RQ shows it failed")
+        shown = Job.fetch(failed["job_id"], client, JSONSerializer).latest_result()
+        assert shown is not None
+        assert 'raise KeyError("missing")' in str(shown.exc_string)
+        assert "workqueue" not in str(shown.exc_string)
         assert wait_until(lambda: status(completed) == JobStatus.FINISHED, what="RQ shows it finished")
 
 

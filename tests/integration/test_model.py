@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -139,6 +140,10 @@ class Requests(RuleBasedStateMachine):
     def give_back(self, claim: Claim, delay_s: float) -> None:
         model = self.model[claim.request_id]
         record = Record(outcome=Outcome.GIVEN_BACK)
+        if model.is_held_by(claim) and model.cancel_requested:
+            with pytest.raises(CancelledError):
+                lifecycle.give_back(self.engine, claim, record, self.now, delay_s=delay_s)
+            return
         if self.leave(
             model,
             claim,

@@ -52,6 +52,12 @@ def test_an_escaped_backslash_is_no_nul(value: str) -> None:
     assert events.parse(json.dumps(value).encode(), 100) == value
 
 
+def test_a_text_that_never_ends_is_refused_without_a_long_search() -> None:
+    # Quadratic, this would take minutes and run into the suite's time limit.
+    with pytest.raises(BadEventError):
+        events.parse(b'"' + b'\\"' * 500_000, 10**7)
+
+
 def test_nothing_is_an_empty_object_and_a_byte_order_mark_is_no_matter() -> None:
     assert events.parse(b"", 10) == {}
     assert events.parse(b" \n", 10) == {}

@@ -77,3 +77,13 @@ def test_a_line_without_end_is_broken() -> None:
     kept = texts(book)
     assert "".join(kept) == "x" * 10 * LINE_BYTES
     assert max(map(len, kept)) <= LINE_BYTES
+
+
+def test_after_a_flood_a_new_log_begins() -> None:
+    book = Logbook()
+    book.feed("stdout", b"x\n" * 200_000, NOW)
+    flooded = book.close(NOW)
+    book.feed("stdout", b"cleaned up\n", NOW)
+    (line,) = book.close(NOW)
+    assert (line.line, line.number > flooded[-1].number) == ("cleaned up", True)
+    assert book.close(NOW) == []

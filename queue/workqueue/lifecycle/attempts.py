@@ -121,7 +121,7 @@ GIVE_BACK = text(
     SET status = 'pending', phase = NULL, available_at = :available_at, lease_expires_at = NULL, worker = NULL,
         failures = failures + :failures, rung_at = NULL, progress_fraction = NULL, progress_message = NULL,
         error_type = :error_type, error_message = :error_message
-    WHERE id = :id AND status = 'processing' AND attempt = :attempt AND worker = :worker
+    WHERE id = :id AND status = 'processing' AND attempt = :attempt AND worker = :worker AND NOT cancel_requested
     RETURNING id
     """
 )
@@ -136,7 +136,9 @@ def give_back(
     delay_s: float = 0.0,
     failures: int = 0,
 ) -> None:
-    """processing → pending, for another attempt `delay_s` from now. Raises LeaseLostError.
+    """processing → pending, for another attempt `delay_s` from now.
+
+    Raises LeaseLostError, and CancelledError when a cancel came first: there is no other attempt then.
 
     The reconciler rings when it is due, so a crash after the commit costs nothing.
     """
@@ -147,7 +149,7 @@ def give_back(
         if connection.execute(GIVE_BACK, claim.token | values | errors).first() is None:
             if _is_closed(connection, claim):
                 return
-            raise LeaseLostError
+            raise CancelledError if _is_cancelled(connection, claim) else LeaseLostError
         close_attempt(connection, claim, record, now)
 
 

@@ -1,0 +1,91 @@
+"""What a crash left lying about is removed, and nothing else is."""
+
+import io
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import redis
+from sqlalchemy import Engine, text
+from uuid_utils.compat import uuid7
+
+from tests.integration.test_lifecycle import NOW, accepted, claimed, finish
+from workqueue import reading, sweep
+from workqueue.clock import Clock
+from workqueue.doorbell import Doorbell
+from workqueue.errors import UnknownRequestError
+from workqueue.store import FolderStore
+
+
+def directory(folder: Path, name: str, *, age_s: float = 0) -> Path:
+    path = folder / name
+    path.mkdir()
+    os.utime(path, (time.time() - age_s,) * 2)
+    return path
+
+
+def note_worker(engine: Engine, name: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO worker VALUES (:name, 'host', 1, 'default', :now, :now)"),
+            {"name": name, "now": datetime.now(UTC)},
+        )
+
+
+def test_only_directories_of_attempts_that_are_over_are_removed(engine: Engine, tmp_path: Path) -> None:
+    running, ended, cleaning = accepted(engine), accepted(engine), accepted(engine)
+    claimed(engine, running, "dead")
+    finish(engine, claimed(engine, ended, "dead"))
+    finish(engine, claimed(engine, cleaning, "alive"))
+    note_worker(engine, "alive")
+    kept = [
+        directory(tmp_path, f"{running}-1"),  # it may be running still: the lease decides, not we
+        directory(tmp_path, f"{cleaning}-1"),
+        directory(tmp_path, "somebody-elses-1", age_s=10**6),
+        directory(tmp_path, "notes", age_s=10**6),
+    ]
+    directory(tmp_path, f"{ended}-1")
+    directory(tmp_path, f"{running}-0")
+    directory(tmp_path, f"{uuid7()}-1")
+
+    assert sweep.working_directories(engine, Clock(), tmp_path) == 3
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+    os.utime(kept[1], (0, 0))
+    assert sweep.working_directories(engine, Clock(), tmp_path) == 1
+
+
+def test_old_requests_go_with_their_files_and_young_ones_stay(
+    engine: Engine, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    store, doorbell, clock = FolderStore(tmp_path), Doorbell(redis_client), Clock()
+    old, waiting = accepted(engine), accepted(engine)
+    finish(engine, claimed(engine, old))
+    for request_id in (old, waiting):
+        store.put(request_id, "in", "a.txt", io.BytesIO(b"x"))
+
+    days = (datetime.now(UTC) - NOW).days
+    assert sweep.old_requests(engine, store, doorbell, clock, 0) == 0
+    assert sweep.old_requests(engine, store, doorbell, clock, days + 2) == 0
+    assert sweep.old_requests(engine, store, doorbell, clock, days - 1) == 1
+    with pytest.raises(UnknownRequestError):
+        reading.request(engine, old)
+    assert store.request_ids(time.time() + 1) == [waiting]
+
+
+def test_files_of_requests_that_do_not_exist_are_removed_when_they_are_old(engine: Engine, tmp_path: Path) -> None:
+    store, known, unknown = FolderStore(tmp_path), accepted(engine), UUID(int=7)
+    for request_id in (known, unknown):
+        store.put(request_id, "in", "a.txt", io.BytesIO(b"x"))
+    (tmp_path / ".DS_Store").touch()
+
+    assert sweep.orphaned_files(engine, store) == 0
+    assert sweep.orphaned_files(engine, store, before=time.time() + 1) == 1
+    assert store.request_ids(time.time() + 1) == [known]
+
+
+def test_nothing_to_sweep_is_no_error(engine: Engine, tmp_path: Path) -> None:
+    assert sweep.working_directories(engine, Clock(), tmp_path) == 0
+    assert sweep.orphaned_files(engine, FolderStore(tmp_path / "missing")) == 0

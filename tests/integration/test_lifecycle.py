@@ -13,6 +13,7 @@ from workqueue import lifecycle, reading
 from workqueue.errors import LeaseLostError, NotAllowedNowError, UnknownRequestError
 from workqueue.interruptions import CancelledError
 from workqueue.lifecycle import Accepted, Claim, Record
+from workqueue.logbook import Line
 from workqueue.registry import Registered
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -258,3 +259,14 @@ def test_bells_are_due_when_not_rung_or_not_answered(engine: Engine) -> None:
     bells = lifecycle.due_bells(engine, seconds(60), seconds(57))
     lifecycle.mark_rung(engine, bells, seconds(60))
     assert due(60, seconds(57)) == []
+
+
+def test_lines_whose_storing_was_not_answered_are_stored_again_without_harm(engine: Engine) -> None:
+    request_id = accepted(engine)
+    claim = claimed(engine, request_id)
+    line = Line(1, NOW, "stdout", "said")
+    lifecycle.extend(engine, claim, seconds(8), Phase.PROCESS, (None, None), [line])
+    lifecycle.extend(engine, claim, seconds(8), Phase.PROCESS, (None, None), [line, Line(2, NOW, "stdout", "more")])
+    lifecycle.finish(engine, claim, "1", [], Record(lines=[line]), (None, None), seconds(1))
+
+    assert [row["line"] for row in reading.logs(engine, request_id, None, (0, 0))] == ["said", "more"]

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import insert
 
 from schema.session import to_json
 from schema.tables import request_log
@@ -52,4 +53,6 @@ def store_files(
 def store_lines(connection: Connection, claim: Claim, lines: Sequence[Line]) -> None:
     if lines:
         shared = {"request_id": claim.request_id, "attempt": claim.attempt}
-        connection.execute(insert(request_log), [asdict(line) | shared for line in lines])
+        # Some may be there: the answer to the extension that stored them was lost.
+        statement = insert(request_log).on_conflict_do_nothing()
+        connection.execute(statement, [asdict(line) | shared for line in lines])

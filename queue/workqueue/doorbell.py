@@ -51,6 +51,8 @@ class Doorbell:
                         description=f"{bell.function} {bell.request_id}",
                         # RQ's own limit is an exception that user code could swallow; the sandbox has a real one.
                         timeout=-1,
+                        # It has waited for its turn once: what comes back does not queue up again.
+                        at_front=bell.attempt > 1,
                         result_ttl=RESULT_TTL_S,
                         failure_ttl=FAILURE_TTL_S,
                         pipeline=pipeline,

@@ -63,6 +63,17 @@ class NoSandboxError(AttemptEndedError):
     is_failure = False
 
 
+class LostWorkError(AttemptEndedError):
+    """The worker was stopped after the function had begun, and it must never start twice (on_lost="fail")."""
+
+    outcome = Outcome.LOST
+    is_failure = False
+    may_retry = False
+
+    def __init__(self) -> None:
+        super().__init__(error_type="WorkerLost")
+
+
 class StoppingError(AttemptEndedError):
     """The worker was stopped before the request was done; it was given back."""
 

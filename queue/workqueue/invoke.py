@@ -6,11 +6,11 @@ import shutil
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from schema.statuses import Outcome, Status
+from schema.statuses import Outcome, Phase, Status
 from workqueue import driving, lifecycle, phases, retry
 from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import LeaseLostError, SandboxHostLostError
-from workqueue.interruptions import AttemptEndedError, CancelledError, FunctionFailedError, StoppingError
+from workqueue.interruptions import AttemptEndedError, CancelledError, FunctionFailedError, LostWorkError, StoppingError
 from workqueue.keeper import Keeper
 from workqueue.lifecycle import Claim
 from workqueue.persist import is_outage, persist
@@ -37,7 +37,7 @@ def invoke(runtime: Runtime, keeper: Keeper, request_id: UUID) -> Ended | None:
     claim = persist(lambda: _claim(runtime, request_id), runtime.given_up, CLAIM_LIMIT_S)
     if claim is None:
         return None
-    attempt = Attempt(claim, runtime.clock, runtime.work_folder / f"{claim.request_id}-{claim.attempt}")
+    attempt = Attempt(claim, runtime.clock, runtime.work_folder / claim.directory)
     log.info("claimed", extra=attempt.log_fields())
     with keeper.holding(attempt):
         try:
@@ -137,11 +137,13 @@ def _known(claim: Claim) -> Registered:
 
 def _as_end(keeper: Keeper, attempt: Attempt, error: Exception) -> AttemptEndedError:
     """Whatever went wrong, as an end of the attempt: nothing is left to the lease that can be settled now."""
-    if isinstance(error, AttemptEndedError):
-        return error
     if isinstance(error, SandboxHostLostError):
         keeper.host_is_lost = True  # without its host a worker has no sandboxes: it gives back, and ends
-        return StoppingError()
+        error = StoppingError()
+    if isinstance(error, StoppingError):
+        return LostWorkError() if attempt.claim.on_lost == "fail" and attempt.phase != Phase.VALIDATE else error
+    if isinstance(error, AttemptEndedError):
+        return error
     log.error("an attempt failed inside the runtime", exc_info=error, extra=attempt.log_fields())
     words = storable(f"{type(error).__name__}: {error}")
     return FunctionFailedError(f"localfn itself failed at this: {words[:MAX_WORDS]}", error_type="RuntimeFault")
@@ -152,6 +154,6 @@ def _abandon(runtime: Runtime, attempt: Attempt) -> Ended:
     if attempt.sandbox is not None:
         driving.dispose(runtime, attempt)
     shutil.rmtree(attempt.workdir, ignore_errors=True)
-    runtime.store.remove(attempt.request_id, str(attempt.claim.attempt))
+    runtime.store.remove(attempt.request_id, attempt.claim.part)
     log.warning("lease lost", extra=attempt.log_fields())
     return Ended(Outcome.LOST, Status.PROCESSING)

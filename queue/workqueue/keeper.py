@@ -72,10 +72,12 @@ class Keeper:
             if self._ended.wait(wait_s):
                 wait_s = FIRST_LOOK_S
                 continue
-            wait_s = EVERY_S
+            began = time.monotonic()
             with self._lock:
                 if self._attempt is not None and not self._ended.is_set():
                     self._look(self._attempt)
+            # A look that hung wrote a lease that was computed before: the next one follows at once.
+            wait_s = EVERY_S if time.monotonic() - began < EVERY_S else 0.0
 
     def _look(self, attempt: Attempt) -> None:
         runtime = self._runtime

@@ -5,6 +5,7 @@ import errno
 import json
 import logging
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def validate_and_process(runtime: Runtime, attempt: Attempt, function: Registere
     try:
         _prepare(runtime, attempt, function)
         driving.borrow(runtime, attempt, function)
+        _confirm_lease(runtime, attempt)
         answer = driving.exchange(
             runtime,
             attempt,
@@ -96,6 +98,19 @@ def release(runtime: Runtime, attempt: Attempt) -> None:
     if sandbox is not None:
         with contextlib.suppress(SandboxHostLostError):  # it took all its sandboxes with it
             runtime.sandboxes.give_back(sandbox)
+
+
+def _confirm_lease(runtime: Runtime, attempt: Attempt) -> None:
+    """A worker that was frozen since its claim must not start what another may be running by now.
+
+    Raises LeaseLostError. The usual attempt gets here within milliseconds, and asks nobody.
+    """
+    if runtime.clock.now() - attempt.claim.claimed_at > timedelta(seconds=runtime.lease_s / 2):
+        expires_at = runtime.clock.in_seconds(runtime.lease_s)
+        persist(
+            lambda: lifecycle.extend(runtime.engine, attempt.claim, expires_at, attempt.phase, attempt.progress, ()),
+            runtime.given_up,
+        )
 
 
 def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
@@ -163,7 +178,7 @@ def _checked(result: bytes) -> str:
 def _store(runtime: Runtime, attempt: Attempt, name: str) -> StoredFile:
     try:
         with open_regular(attempt.workdir / OUTPUT_FOLDER / name) as source:
-            return runtime.store.put(attempt.request_id, str(attempt.claim.attempt), name, source)
+            return runtime.store.put(attempt.request_id, attempt.claim.part, name, source)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise  # the store's trouble, not the function's

@@ -67,7 +67,7 @@ class Pool(WorkerPool):
     def __init__(self, plan: PoolPlan, interpreter: Interpreter) -> None:
         super().__init__(
             list(plan.queues),
-            connection=Redis.from_url(plan.redis_url),
+            connection=Redis.from_url(plan.redis_url, socket_connect_timeout=1, socket_timeout=1),
             num_workers=plan.bounds.minimum,
             worker_class=Worker,
             serializer=JSONSerializer,

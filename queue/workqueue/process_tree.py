@@ -3,10 +3,13 @@
 import contextlib
 import os
 import signal
+import sys
+from pathlib import Path
 
 import psutil
 
 ROUNDS = 10  # of stopping; each finds what was forked before the parent stood still
+OWNER = "_SANDBOX_OWNER"  # environment variable that tells whose sandbox a process belongs to
 TAG = "_SANDBOX_ID"  # environment variable by which strays are recognised
 
 
@@ -22,7 +25,7 @@ def end(pid: int, tag: str) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
     _signal(pid, signal.SIGKILL)
-    _end_tagged(tag)
+    end_tagged(tag)
 
 
 def end_strays(known: set[int]) -> None:
@@ -65,6 +68,34 @@ def resident_mb(pid: int) -> float:
     return total / (1024 * 1024)
 
 
+def owner() -> str:
+    """This process as an owner of sandboxes: a pid alone could be anybody's one day, or mean another container's.
+
+    Empty elsewhere than on Linux.
+    """
+    if sys.platform != "linux":
+        return ""
+    return f"{Path('/proc/self/ns/pid').readlink()} {os.getpid()} {_started(os.getpid())}"
+
+
+def end_ownerless() -> None:
+    """Kills what the sandboxes of owners that are gone had started: nobody else knows of it any more. Linux only."""
+    here = owner().partition(" ")[0]
+    for process in psutil.process_iter() if here else ():
+        with contextlib.suppress(psutil.Error, OSError, ValueError):
+            namespace, pid, started = process.environ().get(OWNER, "").split(" ")
+            if namespace == here and _started(int(pid)) != started:
+                _signal(process.pid, signal.SIGKILL)
+
+
+def _started(pid: int) -> str | None:
+    """When it started, in ticks since the boot (proc(5), stat, field 22); no step of the wall clock changes it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
 def _stop(pid: int) -> set[psutil.Process]:
     found: set[psutil.Process] = set()
     _signal(pid, signal.SIGSTOP)
@@ -81,7 +112,8 @@ def _stop(pid: int) -> set[psutil.Process]:
     return found
 
 
-def _end_tagged(tag: str) -> None:
+def end_tagged(tag: str) -> None:
+    """Kills what a sandbox started and left behind; the sandbox itself may be gone."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.environ().get(TAG) == tag:

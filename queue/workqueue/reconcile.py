@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 
 LEADER_LOCK = 0x6C6F636C  # "locl"
 EVERY_S = 0.5
+FROZEN_S = 4.0  # a leader that asked nothing for so long leads no more
 UNANSWERED_S = 3.0  # a bell that was rung so long ago and waits in no queue was lost
+FRESH_S = 1.5  # a process that just started waits so long before it takes a lease for lapsed
 OUTAGE_S = 3.0  # a pause this long between two good looks was an outage
 
 
@@ -53,7 +55,9 @@ class Reconciler:
 
     def _notice_outage(self, now: datetime) -> None:
         """While the database was away no worker could extend: that is no sign of its death."""
-        if self.looked_at is not None and now - self.looked_at > timedelta(seconds=OUTAGE_S):
+        if self.looked_at is None:  # just started: perhaps everything was, after an outage that we did not see
+            self.spare_until = now + timedelta(seconds=FRESH_S)
+        elif now - self.looked_at > timedelta(seconds=OUTAGE_S):
             self.spare_until = now + timedelta(seconds=self.lease_s)
 
     def _ring(self, now: datetime) -> None:
@@ -98,16 +102,23 @@ def run(reconciler: Reconciler, chores: Sequence[Chore], stopping: threading.Eve
         try:
             with reconciler.engine.connect() as connection:
                 if _leads(connection):
-                    _lead(connection, reconciler, chores, stopping)
+                    try:
+                        _lead(connection, reconciler, chores, stopping)
+                    finally:
+                        connection.invalidate()  # back in the pool it would keep the lock
                 else:
-                    reconciler.looked_at = None  # somebody else looks: our pause is no outage
+                    reconciler.looked_at = reconciler.clock.now()  # somebody else leads, and the database is there
         except (DBAPIError, PoolTimeoutError) as error:
             log.warning("PostgreSQL is away", extra={"error": first_line(error)})
         stopping.wait(EVERY_S)
 
 
 def _leads(connection: Connection) -> bool:
-    """The lock belongs to the connection's session: it ends with the process, or with the connection."""
+    """The lock belongs to the connection's session: it ends with the process, or with the connection.
+
+    PostgreSQL ends the session of a leader that is frozen, so that another one leads.
+    """
+    connection.execute(text(f"SET idle_session_timeout = {int(FROZEN_S * 1000)}"))
     statement = text("SELECT pg_try_advisory_lock(:lock)")
     led = bool(connection.execute(statement, {"lock": LEADER_LOCK}).scalar_one())
     connection.commit()

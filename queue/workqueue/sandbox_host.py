@@ -45,6 +45,7 @@ class Interpreter:
             **environment,
             "PYTHONPATH": os.pathsep.join(paths),
             process_tree.TAG: tag,
+            process_tree.OWNER: process_tree.owner(),
         }
         try:
             process = subprocess.Popen(
@@ -97,6 +98,8 @@ class Child:
         """Kills it with all that it started and reaps it; gives its exit status, negative for a signal."""
         if self.process.poll() is None:
             process_tree.end(self.process.pid, self.id)
+        else:
+            process_tree.end_tagged(self.id)  # it died by itself, and what it had started did not
         status = self.process.wait()
         self.close()
         return status

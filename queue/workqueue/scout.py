@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.session import make_engine
-from workqueue import registry, sweep
+from workqueue import process_tree, registry, sweep
 from workqueue.clock import Clock
 from workqueue.discovery import Watcher
 from workqueue.persist import first_line
@@ -48,6 +48,7 @@ def watch(
                 unpublished = False
             if time.monotonic() >= sweep_at:
                 sweep_at = time.monotonic() + SWEEP_EVERY_S
+                process_tree.end_ownerless()
                 clock.refresh(engine)
                 sweep.working_directories(engine, clock, work_folder)
         except (DBAPIError, PoolTimeoutError) as error:

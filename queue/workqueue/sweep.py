@@ -1,6 +1,7 @@
 """Removes what a crash left lying about: working directories, files of requests that are no more, old requests."""
 
 import logging
+import re
 import shutil
 import time
 from datetime import timedelta
@@ -12,6 +13,7 @@ from sqlalchemy import Engine, text
 from workqueue import lifecycle, presence
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
+from workqueue.lifecycle.claims import directory_name
 from workqueue.store import FileStore
 
 log = logging.getLogger(__name__)
@@ -20,14 +22,16 @@ CHUNK = 500  # requests deleted in one transaction
 MOST_CHUNKS = 20  # in one look: nobody else is kept waiting for long
 ORPHAN_S = 3600.0  # files younger than this may belong to a request that is just being accepted
 
-CLEANUP_S = 300.0  # for so long a living worker may take to clean up after an attempt that is over
+CLEANUP_S = 75.0  # for so long a living worker may take to clean up after an attempt: a cold start and the hook
 
-RUNNING = text("SELECT id || '-' || attempt FROM processing_request WHERE status = 'processing' AND id = ANY(:ids)")
-OF_THE_LIVING = text(
+# What runs, whoever runs it; and what living workers may still be cleaning up.
+KEPT = text(
     """
-    SELECT a.request_id || '-' || a.number FROM request_attempt a
+    SELECT id, attempt, worker FROM processing_request WHERE status = 'processing' AND id = ANY(:ids)
+    UNION
+    SELECT a.request_id, a.number, a.worker FROM request_attempt a
     JOIN worker w ON w.name = a.worker AND w.seen_at > :since
-    WHERE a.request_id = ANY(:ids)
+    WHERE a.request_id = ANY(:ids) AND (a.finished_at IS NULL OR a.finished_at > :cleaned_up)
     """
 )
 
@@ -35,21 +39,20 @@ OF_THE_LIVING = text(
 def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
     """Removes those of attempts that are over and whose worker did not live to do it. Gives how many.
 
-    Directories are named REQUEST-ATTEMPT; what is named otherwise is nobody's, and stays.
+    What is not named as `directory_name` does is nobody's, and stays.
     """
     found = {path.name: path for path in folder.iterdir() if _request_id(path.name)}
     if not found:
         return 0
-    ids = {"ids": list({_request_id(name) for name in found})}
-    since = {"since": clock.now() - timedelta(seconds=presence.GONE_AFTER_S)}
+    now = clock.now()
+    values = {
+        "ids": list({_request_id(name) for name in found}),
+        "since": now - timedelta(seconds=presence.GONE_AFTER_S),
+        "cleaned_up": now - timedelta(seconds=CLEANUP_S),
+    }
     with engine.connect() as connection:
-        running = set(connection.execute(RUNNING, ids).scalars())
-        of_the_living = set(connection.execute(OF_THE_LIVING, ids | since).scalars())
-    gone = [
-        path
-        for name, path in found.items()
-        if name not in running and (name not in of_the_living or _age_s(path) > CLEANUP_S)
-    ]
+        kept = {directory_name(*row) for row in connection.execute(KEPT, values)}
+    gone = [path for name, path in found.items() if name not in kept]
     for path in gone:
         shutil.rmtree(path, ignore_errors=True)
     if gone:
@@ -57,17 +60,10 @@ def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
     return len(gone)
 
 
-def _age_s(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
 def _request_id(name: str) -> UUID | None:
-    request_id, dash, attempt = name.rpartition("-")
+    match = re.fullmatch(r"(.{36})-\d+\.\w+", name)
     try:
-        return UUID(request_id) if dash and attempt.isdecimal() else None
+        return UUID(match[1]) if match else None
     except ValueError:
         return None
 

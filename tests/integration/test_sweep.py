@@ -1,7 +1,6 @@
 """What a crash left lying about is removed, and nothing else is."""
 
 import io
-import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +19,9 @@ from workqueue.errors import UnknownRequestError
 from workqueue.store import FolderStore
 
 
-def directory(folder: Path, name: str, *, age_s: float = 0) -> Path:
+def directory(folder: Path, name: str) -> Path:
     path = folder / name
     path.mkdir()
-    os.utime(path, (time.time() - age_s,) * 2)
     return path
 
 
@@ -40,21 +38,26 @@ def test_only_directories_of_attempts_that_are_over_are_removed(engine: Engine, 
     claimed(engine, running, "dead")
     finish(engine, claimed(engine, ended, "dead"))
     finish(engine, claimed(engine, cleaning, "alive"))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE request_attempt SET finished_at = now() WHERE worker = 'alive'"))
     note_worker(engine, "alive")
     kept = [
-        directory(tmp_path, f"{running}-1"),  # it may be running still: the lease decides, not we
-        directory(tmp_path, f"{cleaning}-1"),
-        directory(tmp_path, "somebody-elses-1", age_s=10**6),
-        directory(tmp_path, "notes", age_s=10**6),
+        directory(tmp_path, f"{running}-1.dead"),  # it may be running still: the lease decides, not we
+        directory(tmp_path, f"{cleaning}-1.alive"),
+        directory(tmp_path, "somebody-elses-1.x"),
+        directory(tmp_path, "notes"),
     ]
-    directory(tmp_path, f"{ended}-1")
-    directory(tmp_path, f"{running}-0")
-    directory(tmp_path, f"{uuid7()}-1")
+    directory(tmp_path, f"{ended}-1.dead")
+    directory(tmp_path, f"{running}-0.dead")
+    directory(tmp_path, f"{running}-1.forgotten")
+    directory(tmp_path, f"{uuid7()}-1.dead")
 
-    assert sweep.working_directories(engine, Clock(), tmp_path) == 3
+    assert sweep.working_directories(engine, Clock(), tmp_path) == 4
     assert sorted(tmp_path.iterdir()) == sorted(kept)
-    os.utime(kept[1], (0, 0))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE request_attempt SET finished_at = '2026-01-01' WHERE worker = 'alive'"))
     assert sweep.working_directories(engine, Clock(), tmp_path) == 1
+    assert not kept[1].exists()
 
 
 def test_old_requests_go_with_their_files_and_young_ones_stay(

@@ -29,7 +29,7 @@ CLAIM = text(
             job_id = id || '-' || (attempt + 1), started_at = :now, lease_expires_at = :lease, rung_at = NULL,
             progress_fraction = NULL, progress_message = NULL, error_type = NULL, error_message = NULL
         WHERE id = :id AND status = 'pending' AND available_at <= :latest
-        RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses
+        RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost
     ), opened AS (
         INSERT INTO request_attempt (request_id, number, worker, started_at)
         SELECT id, attempt, :worker, :now FROM claimed
@@ -42,7 +42,7 @@ RESUME = text(
     WITH claimed AS (
         UPDATE processing_request SET lease_expires_at = :lease
         WHERE id = :id AND status = 'processing' AND worker = :worker
-        RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses
+        RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost
     )
     """
     + CLAIMED
@@ -65,6 +65,9 @@ def claim(engine: Engine, request_id: UUID, worker: str, now: datetime, lease_s:
             # The answer to an earlier try of this very claim may have been lost on the way. A worker runs one
             # request at a time, so what it holds while it claims is what it claimed.
             row = connection.execute(RESUME, {"id": request_id, "worker": worker} | lease).mappings().first()
+        if row is not None and row["on_lost"] == "fail":
+            # Forgotten, it would be claimed and started again, which must not happen to this one.
+            connection.execute(text("SET LOCAL synchronous_commit = on"))
     if row is None:
         return None
     return Claim(
@@ -78,6 +81,7 @@ def claim(engine: Engine, request_id: UUID, worker: str, now: datetime, lease_s:
         max_attempts=row["max_attempts"],
         failures=row["failures"],
         losses=row["losses"],
+        on_lost=row["on_lost"],
         inputs=tuple(StoredFile(**entry) for entry in row["inputs"] or ()),
         claimed_at=now,
     )

@@ -12,6 +12,16 @@ from workqueue.registry import Registered
 from workqueue.store import StoredFile
 
 
+def directory_name(request_id: UUID, attempt: int, worker: str) -> str:
+    """The working directory of an attempt. The worker is in it because a number may be given out twice (attempts)."""
+    return f"{request_id}-{part_name(attempt, worker)}"
+
+
+def part_name(attempt: int, worker: str) -> str:
+    """The part of the store in which an attempt's output files are kept: the number, and the end of a worker's name."""
+    return f"{attempt}.{worker.rpartition('-')[2]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A lease on a request: who may write it, and what has to be run.
@@ -29,12 +39,21 @@ class Claim:
     max_attempts: int
     failures: int
     losses: int
+    on_lost: str
     inputs: tuple[StoredFile, ...]
     claimed_at: datetime
 
     @property
     def token(self) -> dict[str, Any]:
         return {"id": self.request_id, "attempt": self.attempt, "worker": self.worker}
+
+    @property
+    def directory(self) -> str:
+        return directory_name(self.request_id, self.attempt, self.worker)
+
+    @property
+    def part(self) -> str:
+        return part_name(self.attempt, self.worker)
 
     @property
     def bell_of_next(self) -> Bell:

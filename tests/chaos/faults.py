@@ -1,0 +1,127 @@
+"""Which faults come when: a pure function of the seed, so that a run can be repeated."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+GAP_S = 2.0  # between two faults, on average
+FIRST_AT_S = 2.0
+SETTLE_S = 5.0  # a calm begins so long after the last fault has ended: everything is up again
+MARGIN_S = 3.0  # a calm lasts so much longer than a lease
+LONGEST_FREEZE_S = 20.0
+AWAY_S = 10.0
+
+
+class Act(StrEnum):
+    """What is done to a target."""
+
+    KILL = "kill"
+    TERM = "term"
+    FREEZE = "freeze"
+    EMPTY = "empty"  # Redis: killed, and its data removed
+    FLUSH = "flush"
+    PAUSE = "pause"
+    AWAY = "away"  # PostgreSQL: immediate stop, and back later
+    # Of a busy worker, while everything else is left alone: by these the promised time is measured.
+    LONE_KILL = "lone kill"
+    LONE_FREEZE = "lone freeze"
+
+
+class Target(StrEnum):
+    """What it is done to."""
+
+    WEB = "web"
+    POOL = "pool"
+    WORKER = "worker"
+    SANDBOX = "sandbox"
+    SCHEDULER = "scheduler"
+    REDIS = "redis"
+    POSTGRES = "postgres"
+    RUNTIME = "runtime"  # every process of ours at once
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One planned fault. at_s: seconds from the start. lasts_s: of a freeze, a pause, an absence, a calm.
+
+    chance: from 0 to 1, which of the processes of its kind it hits.
+    """
+
+    at_s: float
+    act: Act
+    target: Target
+    lasts_s: float
+    chance: float
+
+    @property
+    def ends_at_s(self) -> float:
+        return self.at_s + self.lasts_s
+
+
+# Dealt like cards and shuffled again: whatever the seed, every kind comes up before one comes up too often.
+DECK = (
+    (Act.KILL, Target.WEB),
+    (Act.TERM, Target.WEB),
+    (Act.FREEZE, Target.WEB),
+    (Act.KILL, Target.POOL),
+    (Act.TERM, Target.POOL),
+    (Act.FREEZE, Target.POOL),
+    (Act.KILL, Target.WORKER),
+    (Act.KILL, Target.WORKER),
+    (Act.TERM, Target.WORKER),
+    (Act.FREEZE, Target.WORKER),
+    (Act.FREEZE, Target.WORKER),
+    (Act.KILL, Target.SANDBOX),
+    (Act.KILL, Target.SANDBOX),
+    (Act.TERM, Target.SANDBOX),
+    (Act.FREEZE, Target.SANDBOX),
+    (Act.KILL, Target.SCHEDULER),
+    (Act.TERM, Target.SCHEDULER),
+    (Act.FREEZE, Target.SCHEDULER),
+    (Act.KILL, Target.REDIS),
+    (Act.EMPTY, Target.REDIS),
+    (Act.FREEZE, Target.REDIS),
+    (Act.FLUSH, Target.REDIS),
+    (Act.PAUSE, Target.REDIS),
+    (Act.KILL, Target.POSTGRES),
+    (Act.AWAY, Target.POSTGRES),
+    (Act.FREEZE, Target.POSTGRES),
+    (Act.KILL, Target.RUNTIME),
+    (Act.LONE_KILL, Target.WORKER),
+    (Act.LONE_KILL, Target.WORKER),
+    (Act.LONE_FREEZE, Target.WORKER),
+)
+LASTING = (Act.FREEZE, Act.PAUSE)
+LONE = (Act.LONE_KILL, Act.LONE_FREEZE)
+
+
+def schedule(seed: int, duration_s: float, lease_s: float) -> list[Fault]:
+    """The faults of one run, in order; all have ended by `duration_s`."""
+    random = Random(seed)
+    faults: list[Fault] = []
+    at_s, quiet_from_s = FIRST_AT_S, 0.0
+    while True:
+        for act, target in random.sample(DECK, len(DECK)):
+            lasts_s = _lasts_s(random, act, lease_s)
+            at_s += random.expovariate(1 / GAP_S)
+            if at_s > duration_s:
+                return faults
+            starts_s = max(at_s, quiet_from_s + SETTLE_S) if act in LONE else at_s
+            fault = Fault(starts_s, act, target, lasts_s, random.random())
+            if fault.ends_at_s > duration_s:
+                continue  # a shorter one may still fit
+            faults.append(fault)
+            quiet_from_s = max(quiet_from_s, fault.ends_at_s)
+            if act in LONE:
+                at_s = fault.ends_at_s
+
+
+def _lasts_s(random: Random, act: Act, lease_s: float) -> float:
+    if act in LONE:
+        return lease_s + MARGIN_S
+    if act == Act.AWAY:
+        return AWAY_S
+    if act not in LASTING:
+        return 0.0
+    shorter, longer = random.uniform(1.0, lease_s), random.uniform(lease_s, min(3 * lease_s, LONGEST_FREEZE_S))
+    return random.choice((shorter, longer))

@@ -1,0 +1,28 @@
+"""Reads the side ledger: what the functions themselves wrote down about every execution."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """what: "start", "end" or "cleanup". at: monotonic seconds."""
+
+    what: str
+    id: str
+    function: str
+    attempt: int
+    pid: int
+    at: float
+
+
+def read(path: Path) -> dict[str, list[Entry]]:
+    """The entries of each request, in the order in which they were written."""
+    entries: dict[str, list[Entry]] = defaultdict(list)
+    if path.exists():
+        for line in path.read_text().splitlines():
+            entry = Entry(**json.loads(line))
+            entries[entry.id].append(entry)
+    return entries

@@ -1,0 +1,18 @@
+"""The short form of the chaos run; `./dev chaos --minutes N --seed S` is the long one."""
+
+import os
+
+import pytest
+
+from tests.chaos.run import run
+
+SEED = int(os.environ.get("CHAOS_SEED", "1"))
+DURATION_S = 75.0
+LEASE_S = 3.0
+
+
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_nothing_hangs_and_one_result_comes_whatever_is_killed() -> None:
+    report = run(SEED, DURATION_S, LEASE_S)
+    print(report.table())
+    assert not report.violations, "\n\n".join([report.findings(), *report.timelines])

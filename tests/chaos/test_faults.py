@@ -1,0 +1,28 @@
+"""The schedule of faults is pure: the seed decides it."""
+
+import pytest
+
+from tests.chaos.faults import DECK, LONE, SETTLE_S, schedule
+
+DURATION_S = 600.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_seed_gives_the_same_faults(seed: int) -> None:
+    assert schedule(seed, DURATION_S, 8.0) == schedule(seed, DURATION_S, 8.0)
+    assert schedule(seed, DURATION_S, 8.0) != schedule(seed + 1, DURATION_S, 8.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_long_run_has_every_kind_of_fault_and_all_end_in_time(seed: int) -> None:
+    faults = schedule(seed, DURATION_S, 8.0)
+    assert {(fault.act, fault.target) for fault in faults} == set(DECK)
+    assert max(fault.ends_at_s for fault in faults) <= DURATION_S
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_else_happens_while_a_lone_fault_is_recovered_from(seed: int) -> None:
+    faults = schedule(seed, DURATION_S, 8.0)
+    for lone in (fault for fault in faults if fault.act in LONE):
+        others = [fault for fault in faults if fault is not lone]
+        assert all(fault.ends_at_s + SETTLE_S <= lone.at_s or fault.at_s >= lone.ends_at_s for fault in others)

@@ -1,0 +1,17 @@
+"""`./dev bench NAME`: runs one benchmark and prints its figures."""
+
+import click
+
+from benchmarks import latency, start
+
+
+@click.group()
+def bench() -> None:
+    """Measures localfn on this machine; nothing else should run meanwhile."""
+
+
+bench.add_command(latency.command)
+bench.add_command(start.command)
+
+if __name__ == "__main__":
+    bench(prog_name="bench")

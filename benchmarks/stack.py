@@ -1,0 +1,60 @@
+"""A whole stack for a benchmark: `localfn up` in a temporary folder, with a function that does nothing."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+NOOP = "from localfn import function\n\n\n@function\ndef noop(event, context):\n    return event\n"
+STOP_LIMIT_S = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack. ready_s: how long its start took; pid: of `up`."""
+
+    url: str
+    pid: int
+    ready_s: float
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A place for one home and one function, used by as many stacks as a benchmark starts."""
+    with tempfile.TemporaryDirectory(prefix="lf-", ignore_cleanup_errors=True) as name:
+        path = Path(name).resolve()
+        (path / "functions").mkdir()
+        (path / "functions" / "noop.py").write_text(NOOP)
+        yield path
+
+
+@contextmanager
+def up(path: Path) -> Iterator[Stack]:
+    """Starts everything, waits for the ready line, and stops everything in the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    names = {"LOCALFN_HOME": str(path / "home"), "LOCALFN_FUNCTIONS": str(path / "functions"), "PORT": str(port)}
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "infra.cli", "up"],
+        env=os.environ | names,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        ready = any(line.startswith("localfn ready") for line in process.stdout)
+        assert ready, "it did not start; `./dev up` says why"
+        yield Stack(f"http://127.0.0.1:{port}", process.pid, time.monotonic() - began)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(STOP_LIMIT_S)

@@ -1,35 +1,23 @@
-"""The hot path: one request, from the claim to its end. Read `invoke` from top to bottom."""
+"""The hot path: one request, from the claim to its end. Read `invoke` and `_run` from top to bottom."""
 
 import logging
-import random
 import shutil
-from dataclasses import dataclass, replace
 from uuid import UUID
 
-from schema.statuses import Outcome, Phase, Status
-from workqueue import driving, lifecycle, phases, retry
+from schema.statuses import Outcome, Status
+from workqueue import driving, lifecycle, phases
 from workqueue.attempt import Attempt, Runtime
-from workqueue.errors import LeaseLostError, SandboxHostLostError
-from workqueue.interruptions import AttemptEndedError, CancelledError, FunctionFailedError, LostWorkError, StoppingError
+from workqueue.errors import LeaseLostError
+from workqueue.interruptions import FunctionFailedError
 from workqueue.keeper import Keeper
 from workqueue.lifecycle import Claim
 from workqueue.persist import is_outage, persist
 from workqueue.registry import Registered
-from workqueue.storable import storable
+from workqueue.settlement import Ended, settle
 
 log = logging.getLogger(__name__)
 
-MAX_WORDS = 1000  # characters of an unforeseen error's message
 CLAIM_LIMIT_S = 5.0  # without a claim nothing is lost: the bell is rung again when the database is back
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How an attempt ended. status: where it left the request; error: what RQ is to show, if it failed."""
-
-    outcome: Outcome
-    status: Status
-    error: str | None = None
 
 
 def invoke(runtime: Runtime, keeper: Keeper, request_id: UUID) -> Ended | None:
@@ -68,59 +56,7 @@ def _run(runtime: Runtime, keeper: Keeper, attempt: Attempt) -> Ended:
     except Exception as error:
         if is_outage(error):
             raise  # given up: the lease lapses, and the next attempt goes on from the stored state
-        return settle(runtime, keeper, attempt, _as_end(keeper, attempt, error))
-
-
-def settle(runtime: Runtime, keeper: Keeper, attempt: Attempt, end: AttemptEndedError) -> Ended:
-    """After any end without a result: give back or fail. The one place where attempts are counted."""
-    record = attempt.record
-    record.outcome, record.error_type, record.error_message = end.outcome, end.error_type, str(end)
-    record.traceback = end.traceback
-    decision = decide(attempt.claim, end)
-    if isinstance(decision, retry.GiveBack):
-        if end.is_failure:
-            phases.cleanup(runtime, attempt)  # first, under the lease: the next attempt may follow at once
-            attempt.is_cleaned_up = True
-        return _give_back(runtime, keeper, attempt, end, decision.delay_s)
-    return _fail(runtime, keeper, attempt, end)
-
-
-def _give_back(runtime: Runtime, keeper: Keeper, attempt: Attempt, end: AttemptEndedError, delay_s: float) -> Ended:
-    keeper.release()
-    claim, record, now, failures = attempt.claim, attempt.record, runtime.clock.now(), int(end.is_failure)
-    record.lines = attempt.logbook.close(now)
-    try:
-        persist(
-            lambda: lifecycle.give_back(runtime.engine, claim, record, now, delay_s=delay_s, failures=failures),
-            runtime.given_up,
-        )
-    except CancelledError as cancelled:  # asked for at the last moment: there is no next attempt
-        record.outcome, record.error_type, record.error_message = cancelled.outcome, "Cancelled", str(cancelled)
-        return _fail(runtime, keeper, attempt, cancelled)
-    return Ended(end.outcome, Status.PENDING)
-
-
-def _fail(runtime: Runtime, keeper: Keeper, attempt: Attempt, end: AttemptEndedError) -> Ended:
-    keeper.release()
-    claim, record, now, failures = attempt.claim, attempt.record, runtime.clock.now(), int(end.is_failure)
-    record.lines = record.lines + attempt.logbook.close(now)
-    persist(
-        lambda: lifecycle.fail(runtime.engine, claim, record, attempt.phase, now, failures=failures),
-        runtime.given_up,
-    )
-    return Ended(end.outcome, Status.FAILED, end.traceback or f"{end.error_type}: {end}")
-
-
-def decide(claim: Claim, end: AttemptEndedError) -> retry.Decision:
-    """What follows: the function's policy for its own failures; for ours, another attempt."""
-    if not end.may_retry:
-        return retry.Fail()
-    if not end.is_failure:
-        return retry.GiveBack(end.delay_s or 0.0)
-    # How often was fixed when the request was accepted; how long between is as the code says now.
-    policy = replace(claim.function.policy if claim.function else retry.Policy(), max_attempts=claim.max_attempts)
-    chance = random.random()  # noqa: S311 - jitter
-    return retry.after_failure(policy, claim.failures + 1, asked_delay_s=end.delay_s, chance=chance)
+        return settle(runtime, keeper, attempt, error)
 
 
 def _claim(runtime: Runtime, request_id: UUID) -> Claim | None:
@@ -133,20 +69,6 @@ def _known(claim: Claim) -> Registered:
             f"There is no function named {claim.function_name!r} any more.", error_type="FunctionNotFound"
         )
     return claim.function
-
-
-def _as_end(keeper: Keeper, attempt: Attempt, error: Exception) -> AttemptEndedError:
-    """Whatever went wrong, as an end of the attempt: nothing is left to the lease that can be settled now."""
-    if isinstance(error, SandboxHostLostError):
-        keeper.host_is_lost = True  # without its host a worker has no sandboxes: it gives back, and ends
-        error = StoppingError()
-    if isinstance(error, StoppingError):
-        return LostWorkError() if attempt.claim.on_lost == "fail" and attempt.phase != Phase.VALIDATE else error
-    if isinstance(error, AttemptEndedError):
-        return error
-    log.error("an attempt failed inside the runtime", exc_info=error, extra=attempt.log_fields())
-    words = storable(f"{type(error).__name__}: {error}")
-    return FunctionFailedError(f"localfn itself failed at this: {words[:MAX_WORDS]}", error_type="RuntimeFault")
 
 
 def _abandon(runtime: Runtime, attempt: Attempt) -> Ended:

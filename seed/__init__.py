@@ -1,1 +1,1 @@
-"""Fixtures and the one-shot loader."""
+"""The place of fixtures and their loader; nothing is seeded yet."""

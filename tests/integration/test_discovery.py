@@ -155,3 +155,16 @@ def test_a_wrong_limit_is_told_with_its_name(runtime: Runtime) -> None:
 
     assert "timeout_s" in wait_until(listed, SEEN_WITHIN_S)[0]["error_message"]
     path.unlink()
+
+
+def test_a_module_that_began_to_kill_its_interpreter_fails_its_requests_and_holds_up_no_other(runtime: Runtime) -> None:
+    path = runtime.write("poison.py", returning("poisoned", "1"))
+    wait_until(lambda: runtime.knows("poisoned"), SEEN_WITHIN_S)
+    runtime.write("poison.py", "import os\nos._exit(7)\n")
+
+    ids = [runtime.post("poisoned")["id"] for _ in range(10)]
+    assert runtime.result("echo", "behind it", timeout_s=20) == "behind it"
+    for request in map(runtime.ended, ids):
+        assert (request["status"], request["attempt"], request["error_type"]) == ("failed", 1, "SandboxExited")
+        assert "status 7 while importing its module" in request["error_message"]
+    path.unlink()

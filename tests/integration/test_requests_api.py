@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import redis
@@ -50,8 +51,10 @@ def test_a_running_request_is_dead_within_two_seconds_of_its_cancel_children_inc
 
 
 def test_fifty_equal_posts_with_one_key_make_one_request(runtime: Runtime) -> None:
+    key = {"Idempotency-Key": str(uuid4())}
+
     def post(_: int) -> tuple[int, str, str | None]:
-        answer = runtime.http.post("/api/functions/echo", json={"n": 1}, headers={"Idempotency-Key": "fifty"})
+        answer = runtime.http.post("/api/functions/echo", json={"n": 1}, headers=key)
         return answer.status_code, answer.json()["id"], answer.headers.get("Idempotent-Replayed")
 
     with ThreadPoolExecutor(50) as clients:
@@ -62,7 +65,7 @@ def test_fifty_equal_posts_with_one_key_make_one_request(runtime: Runtime) -> No
 
 
 def test_one_key_with_another_body_is_a_conflict_and_with_another_function_a_request(runtime: Runtime) -> None:
-    key = {"Idempotency-Key": "reused"}
+    key = {"Idempotency-Key": str(uuid4())}
     first = runtime.post("echo", {"n": 1}, headers=key)
 
     assert runtime.http.post("/api/functions/echo", json={"n": 2}, headers=key).status_code == 409
@@ -71,9 +74,11 @@ def test_one_key_with_another_body_is_a_conflict_and_with_another_function_a_req
 
 
 def test_a_replayed_upload_leaves_one_set_of_files(runtime: Runtime) -> None:
+    key = {"Idempotency-Key": str(uuid4())}
+
     def post() -> str:
         files = {"one": ("a.txt", b"content")}
-        answer = runtime.http.post("/api/functions/tell_context", files=files, headers={"Idempotency-Key": "files"})
+        answer = runtime.http.post("/api/functions/tell_context", files=files, headers=key)
         return str(answer.json()["id"])
 
     first = post()

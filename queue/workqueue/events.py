@@ -28,7 +28,7 @@ def parse(body: bytes, max_bytes: int) -> Any:
     check_depth(text)
     check_characters(text)
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        return json.loads(text, parse_constant=refuse_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise BadEventError(
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
@@ -69,7 +69,8 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _refuse_constant(constant: str) -> NoReturn:
+def refuse_constant(constant: str) -> NoReturn:
+    """For the parser: NaN and Infinity are Python's, not JSON's."""
     raise BadEventError(f"{constant} is not JSON: use null or a text.")
 
 

@@ -13,6 +13,7 @@ from schema.statuses import Phase
 from workqueue import driving, events, lifecycle
 from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import BadEventError, SandboxHostLostError
+from workqueue.file_names import file_name_problem
 from workqueue.interruptions import AttemptEndedError, FunctionFailedError, InvalidError
 from workqueue.persist import persist
 from workqueue.registry import Registered
@@ -43,7 +44,7 @@ def validate_and_process(runtime: Runtime, attempt: Attempt, function: Registere
             memory_mb=function.memory_mb,
         )
         _note_imports(attempt, answer)
-        attempt.record.max_rss_mb = answer.head.get("max_rss_mb")
+        attempt.record.max_rss_mb = _number(answer.head.get("max_rss_mb"))
         if answer.type != "done":
             raise driving.failed(answer)
     except AttemptEndedError as end:
@@ -54,10 +55,15 @@ def validate_and_process(runtime: Runtime, attempt: Attempt, function: Registere
 
 def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> tuple[str, list[StoredFile]]:
     """Phase 3, up to the commit point: the result is checked, output files go to the store."""
-    with attempt.in_phase(Phase.SAVE):
-        data = _checked(answer.body)
-        names = [str(entry["name"]) for entry in answer.head["files"]]
-        return data, [_store(runtime, attempt, name) for name in names]
+    try:
+        with attempt.in_phase(Phase.SAVE):
+            data = _checked(answer.body)
+            names = [str(entry["name"]) for entry in answer.head["files"]]
+            return data, [_store(runtime, attempt, name) for name in names]
+    except Exception:
+        # An answer that cannot be saved was hardly made by the SDK: who knows what the sandbox is at now.
+        driving.dispose(runtime, attempt)
+        raise
 
 
 def finish(runtime: Runtime, attempt: Attempt, data: str, files: list[StoredFile]) -> None:
@@ -164,18 +170,24 @@ def _note_imports(attempt: Attempt, answer: Frame) -> None:
         attempt.sandbox.ready["files"] = answer.head["code_files"]
 
 
+def _number(found: object) -> float | None:
+    return float(found) if isinstance(found, int | float) else None
+
+
 def _checked(result: bytes) -> str:
     """The result as text, checked: what comes out of a sandbox is not trusted to be what the SDK made."""
     try:
         text = result.decode()
         events.check_characters(text)
-        json.loads(text)
+        json.loads(text, parse_constant=events.refuse_constant)
     except (ValueError, RecursionError, BadEventError) as error:
         raise FunctionFailedError(f"The result is not JSON: {error}", error_type="ResultNotSerializable") from None
     return text
 
 
 def _store(runtime: Runtime, attempt: Attempt, name: str) -> StoredFile:
+    if reason := file_name_problem(name):  # the SDK checks it too, but user code can speak for itself
+        raise FunctionFailedError(f"The output file {name[:100]!r}: {reason}.", error_type="OutputFileMissing")
     try:
         with open_regular(attempt.workdir / OUTPUT_FOLDER / name) as source:
             return runtime.store.put(attempt.request_id, attempt.claim.part, name, source)

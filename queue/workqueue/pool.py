@@ -153,7 +153,8 @@ class Pool(WorkerPool):
         known = {data.pid for data in self.worker_dict.values()} | self.host.pids()
         process_tree.end_strays(known | ({self._scout.pid} if self._scout else set()))
         if self.status == self.Status.STOPPED:
-            self.stop_workers()  # type: ignore[no-untyped-call] # again: one may have been too young to hear it the first time
+            # Again: one may have been too young to hear it the first time.
+            self.stop_workers()  # type: ignore[no-untyped-call]
 
     def _fit_to_demand(self) -> None:
         """Starts workers while requests wait for long-running ones, and stops those that idle."""

@@ -1,9 +1,11 @@
 """Functions that try to take their worker down with them."""
 
 import ctypes
+import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -255,3 +257,20 @@ def slowly(event: Any, context: Context) -> None:
 def note(event: Any, line: str) -> None:
     with Path(event["ledger"]).open("a") as ledger:
         ledger.write(line + "\n")
+
+
+@function
+def speak_for_the_sdk(event: Any, context: Context) -> Any:
+    """Finds the runtime's socket and sends an answer of its own."""
+    for fd in range(3, 256):
+        try:
+            wire = socket.socket(fileno=os.dup(fd))
+        except OSError:
+            continue
+        head = json.dumps({"type": "done", **event["head"]}).encode()
+        body = event["body"].encode()
+        try:
+            wire.sendall(struct.pack("!II", len(head), len(body)) + head + body)
+        except OSError:
+            continue
+    time.sleep(60)

@@ -194,3 +194,20 @@ def test_cleanup_is_over_before_the_next_attempt_begins(runtime: Runtime, tmp_pa
 
     assert request["status"] == "completed"
     assert ledger.read_text().splitlines() == ["run 1", "clean 1", "run 2", "clean 2"]
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "error_type"),
+    [
+        ({"files": [{"name": "../../../stolen"}]}, "1", "OutputFileMissing"),
+        ({"files": [{"name": "/etc/passwd"}]}, "1", "OutputFileMissing"),
+        ({"files": []}, "NaN", "ResultNotSerializable"),
+        ({"files": []}, "not json", "ResultNotSerializable"),
+        ({}, "1", "RuntimeFault"),
+    ],
+)
+def test_an_answer_that_the_sdk_did_not_make_is_looked_at(
+    runtime: Runtime, head: dict[str, Any], body: str, error_type: str
+) -> None:
+    request = runtime.call("speak_for_the_sdk", {"head": head, "body": body})
+    assert (request["status"], request["error_type"]) == ("failed", error_type), request

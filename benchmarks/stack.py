@@ -1,4 +1,4 @@
-"""A whole stack for a benchmark: `localfn up` in a temporary folder, with a function that does nothing."""
+"""A whole stack for a benchmark: `localfn up` in a temporary folder, with functions that do next to nothing."""
 
 import os
 import signal
@@ -12,7 +12,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-NOOP = "from localfn import function\n\n\n@function\ndef noop(event, context):\n    return event\n"
+FUNCTIONS = """
+import time
+
+from localfn import function
+
+
+@function
+def noop(event, context):
+    return event
+
+
+@function
+def hold(event, context):
+    time.sleep(event["seconds"])
+"""
 STOP_LIMIT_S = 15
 
 
@@ -27,11 +41,11 @@ class Stack:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """A place for one home and one function, used by as many stacks as a benchmark starts."""
+    """A place for one home and the functions, used by as many stacks as a benchmark starts."""
     with tempfile.TemporaryDirectory(prefix="lf-", ignore_cleanup_errors=True) as name:
         path = Path(name).resolve()
         (path / "functions").mkdir()
-        (path / "functions" / "noop.py").write_text(NOOP)
+        (path / "functions" / "measured.py").write_text(FUNCTIONS)
         yield path
 
 

@@ -30,29 +30,36 @@ def end(pid: int, tag: str) -> None:
 
 def end_strays(known: set[int]) -> None:
     """Ends children of this process that nobody knows: they lost their parent, a sandbox, and came to us."""
-    for child in psutil.Process().children():
-        if child.pid in known:
-            continue
-        for process in {child, *_stop(child.pid)}:
+    for pid in set(_child_pids(os.getpid())) - known:
+        found = _stop(pid)
+        for process in found:
             _signal(process.pid, signal.SIGKILL)
+        _signal(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(child.pid, 0)
+            os.waitpid(pid, 0)
 
 
-def is_stopped(pid: int) -> bool:
-    """Whether somebody, most likely its own code, sent it SIGSTOP."""
+def is_idle(pid: int) -> bool:
+    """Whether the process lives, is not stopped (its own code may have sent it SIGSTOP), and has no children."""
     try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+        stopped = psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
+    return not stopped and not _child_pids(pid)
 
 
-def has_children(pid: int) -> bool:
-    """Whether the process has started others that still run."""
+def _child_pids(pid: int) -> list[int]:
+    """Direct children. The kernel keeps a list of them (Linux); elsewhere the whole process table is searched."""
     try:
-        return bool(psutil.Process(pid).children())
+        lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        lists = []
+    if lists:
+        return [int(child) for text in lists for child in text.split()]
+    try:
+        return [child.pid for child in psutil.Process(pid).children()]
     except psutil.Error:
-        return False
+        return []
 
 
 def resident_mb(pid: int) -> float:

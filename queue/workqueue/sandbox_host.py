@@ -90,7 +90,7 @@ class Child:
 
     def is_fresh(self) -> bool:
         """Whether it lives, is silent, and the code on disk is still what it imported."""
-        if self.process.poll() is not None or self.ready is None or process_tree.is_stopped(self.process.pid):
+        if self.process.poll() is not None or self.ready is None or not process_tree.is_idle(self.process.pid):
             return False
         return all(_stamp(path) == (mtime, size) for path, mtime, size in self.ready["files"])
 
@@ -143,7 +143,7 @@ class SandboxHost:
         borrower, key, child = self._lent.pop(id)
         self._changed_at[borrower] = time.monotonic()
         child.ready, child.used_at = ready, time.monotonic()
-        if process_tree.has_children(child.process.pid):
+        if not process_tree.is_idle(child.process.pid):
             child.end()  # what a request started ends with it; there is no telling it from what is meant to stay
             return
         self._idle.setdefault(key, []).append(child)

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
 
 from tests.waiting import wait_until
+from workqueue.parentage import die_with_parent
 
 CASES = Path(__file__).parent / "cases"
 EXAMPLES = Path(__file__).parent.parent / "functions"
@@ -44,6 +46,8 @@ class Runtime:
             stdout=self.log,
             stderr=self.log,
             start_new_session=True,
+            # However the test run ends, by SIGKILL too, its processes end.
+            preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - the child only makes a system call
         )
         return self.processes[name]
 

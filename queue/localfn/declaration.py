@@ -91,8 +91,8 @@ class Function:
             ),
             (not 1 <= _whole(o["max_attempts"]) <= 100, "max_attempts: a whole number from 1 to 100"),
             (
-                not _whole(o["memory_mb"]) >= MIN_MEMORY_MB,
-                f"memory_mb: a whole number from {MIN_MEMORY_MB} up",
+                not MIN_MEMORY_MB <= _whole(o["memory_mb"]) <= MAX_MEMORY_MB,
+                f"memory_mb: a whole number from {MIN_MEMORY_MB} to {MAX_MEMORY_MB}",
             ),
             (not QUEUE.fullmatch(str(o["queue"])), "queue: 1 to 64 of A-Z a-z 0-9 _ . -"),
             (not 0 <= _number(o["retry_delay_s"]) <= MAX_DELAY_S, "retry_delay_s: seconds from 0 to a year"),

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from schema.statuses import Outcome
-from workqueue.doorbell import Bell
 from workqueue.logbook import Line
 from workqueue.registry import Registered
 from workqueue.store import StoredFile
@@ -54,10 +53,6 @@ class Claim:
     @property
     def part(self) -> str:
         return part_name(self.attempt, self.worker)
-
-    @property
-    def bell_of_next(self) -> Bell:
-        return Bell(self.request_id, self.attempt + 1, self.queue, self.function_name)
 
 
 @dataclass(slots=True)

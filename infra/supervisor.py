@@ -17,10 +17,11 @@ import psutil
 from infra.child import Child, ChildSpec, describe_exit
 from infra.ending import descendants, kill_all
 from infra.errors import InfraError, ServerFailedError
-from infra.orphans import adopt_orphans, kill_descendants
+from infra.orphans import kill_descendants
 from infra.output import Output, say
 from infra.records import Records
 from infra.signals import Signals
+from workqueue.parentage import adopt_orphans
 
 TURN_S = 0.05
 # A child that ends this often without once having been ready will not get better by trying.

@@ -114,11 +114,16 @@ def _accepted(here: Services, receipt: Receipt) -> Response:
     """202 with the request, or 200 with its result when it ended while the client was willing to wait."""
     request_id = receipt.ids[0]
     wait_s = query.preferred_wait_s()
-    ended = wait_s is not None and here.waiting.until(request_id, lambda: requests.has_ended(here, request_id), wait_s)
-    answer = requests.respond(here, request_id, with_result=ended)
-    answer.status_code = 200 if ended else 202
+    ended = requests.ended(here, request_id, wait_s) if wait_s is not None else None
+    if ended is not None:
+        answer = requests.told(ended)
+    elif receipt.accepted and wait_s is None:
+        answer = requests.told(representation.accepted(receipt.accepted[0]))
+    else:
+        answer = requests.respond(here, request_id)
+    answer.status_code = 202 if ended is None else 200
     answer.headers["Location"] = f"/api/requests/{request_id}"
-    if not ended:
+    if ended is None:
         answer.headers["Retry-After"] = str(representation.RETRY_AFTER_S)
     if wait_s is not None:
         answer.headers["Preference-Applied"] = f"wait={wait_s}"

@@ -1,6 +1,7 @@
 """How a request, a function and an attempt look in JSON; the names are the contract's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -8,10 +9,23 @@ from urllib.parse import quote
 from sqlalchemy import RowMapping
 
 from schema.statuses import LIVE, Status
+from workqueue.lifecycle import Accepted
 from workqueue.reading import FoundFile
 from workqueue.registry import ImportFailure, Registered
 
 RETRY_AFTER_S = 2
+NEW: dict[str, Any] = {
+    "phase": None,
+    "progress_fraction": None,
+    "progress_message": None,
+    "attempt": 0,
+    "started_at": None,
+    "finished_at": None,
+    "error_type": None,
+    "error_message": None,
+    "cancel_requested": False,
+    "worker": None,
+}
 
 
 def moment(time: datetime | None) -> str | None:
@@ -19,7 +33,7 @@ def moment(time: datetime | None) -> str | None:
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if time else None
 
 
-def request(row: RowMapping, files: Sequence[FoundFile]) -> dict[str, Any]:
+def request(row: Mapping[Any, Any], files: Sequence[FoundFile]) -> dict[str, Any]:
     return {
         "id": str(row["id"]),
         "function": row["function"],
@@ -43,6 +57,11 @@ def request(row: RowMapping, files: Sequence[FoundFile]) -> dict[str, Any]:
         "files": [file(row["id"], found) for found in files],
         "links": links(row["id"]),
     }
+
+
+def accepted(request_: Accepted) -> dict[str, Any]:
+    """A request as it was stored a moment ago; to read it back would cost as much as storing it."""
+    return request(NEW | request_.row(None), [FoundFile("input", **asdict(found)) for found in request_.files])
 
 
 def links(request_id: object) -> dict[str, str]:

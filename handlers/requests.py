@@ -9,9 +9,7 @@ from werkzeug.exceptions import NotFound
 
 from handlers import query, representation
 from handlers.services import Services, services
-from schema.statuses import Status
 from workqueue import lifecycle, reading
-from workqueue.errors import NotAllowedNowError
 
 blueprint = Blueprint("requests", __name__, url_prefix="/api/requests")
 
@@ -45,11 +43,11 @@ def show(id: str) -> Response:
     if wait_s:
         before = reading.status(here.engine, request_id)
 
-        def has_changed() -> bool:
+        def changed() -> bool | None:
             now = reading.status(here.engine, request_id)
-            return now != before or not representation.is_live(now[0])
+            return True if now != before or not representation.is_live(now[0]) else None
 
-        here.waiting.until(request_id, has_changed, wait_s)
+        here.waiting.until(request_id, changed, wait_s)
     answer = respond(here, request_id)
     answer.add_etag()
     answer.make_conditional(request)
@@ -133,21 +131,25 @@ def delete(id: str) -> tuple[str, int]:
     return "", 204
 
 
-def respond(here: Services, request_id: UUID, *, with_result: bool = False) -> Response:
-    """The request as it is now; with its result when asked for and there is one."""
-    row, files = reading.request(here.engine, request_id)
-    body: dict[str, Any] = representation.request(row, files)
-    if with_result:
-        try:
-            body["result"] = reading.result(here.engine, request_id)[0]["data"]
-        except NotAllowedNowError:
-            body["result"] = None  # it ended without one
+def respond(here: Services, request_id: UUID) -> Response:
+    """The request as it is now."""
+    return told(representation.request(*reading.request(here.engine, request_id)))
+
+
+def told(body: dict[str, Any]) -> Response:
+    """A request's representation as an answer that says when to ask again."""
     answer = jsonify(body)
-    if representation.is_live(row["status"]):
+    if representation.is_live(body["status"]):
         answer.headers["Retry-After"] = str(representation.RETRY_AFTER_S)
     return answer
 
 
-def has_ended(here: Services, request_id: UUID) -> bool:
-    status: Status = reading.status(here.engine, request_id)[0]
-    return not representation.is_live(status)
+def ended(here: Services, request_id: UUID, wait_s: float) -> dict[str, Any] | None:
+    """The request with its result, once it has ended; None when it still lives after so many seconds."""
+
+    def look() -> dict[str, Any] | None:
+        row, files = reading.outcome(here.engine, request_id)
+        live = representation.is_live(row["status"])
+        return None if live else representation.request(row, files) | {"result": row["result"]}
+
+    return here.waiting.until(request_id, look, wait_s)

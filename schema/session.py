@@ -5,20 +5,24 @@ import time
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 RESTED_S = 1.0
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 CONNECT_TIMEOUT_S = 5  # a server that is away is noticed, not waited for
 KEEPALIVES = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 
 
-def make_engine(database_url: str, *, pool_size: int = 5, max_overflow: int = 10, **options: Any) -> Engine:
+def make_engine(
+    database_url: str, *, pool_size: int = 5, max_overflow: int = 10, by_key: bool = False, **options: Any
+) -> Engine:
     """An engine with a pool that drops dead connections by itself.
 
     database_url: `postgresql+psycopg://…`. pool_size: connections kept; max_overflow: more for a while.
+    by_key: for who reads and writes single rows by their keys, and nothing else.
     """
     engine = create_engine(
         database_url,
@@ -29,9 +33,42 @@ def make_engine(database_url: str, *, pool_size: int = 5, max_overflow: int = 10
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "localfn", **KEEPALIVES},
         **options,
     )
+    if by_key:
+        event.listen(engine, "connect", _plan_by_key)
     event.listen(engine, "checkin", _note_return)
     event.listen(engine, "checkout", _check_rested)
     return engine
+
+
+def preload(engine: Engine) -> None:
+    """Learns of the server what every first connection has to learn, then drops the connection.
+
+    In a process about to fork: its children find the engine ready, and no connection crosses the fork. A server that
+    is away is theirs to wait for.
+    """
+    try:
+        with engine.connect():
+            pass
+    except OperationalError:
+        pass
+    engine.dispose()
+
+
+def at_once(engine: Engine) -> Connection:
+    """A connection on which every statement is a transaction of its own: one trip to the server instead of three."""
+    return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _plan_by_key(connection: DBAPIConnection, _: object) -> None:
+    """A plan that was made while a table was small stays with its prepared statement when the table has grown.
+
+    So it is made for a large one at once. (SET would end with a rollback, were it not committed by itself.)
+    """
+    connection.autocommit = True
+    connection.execute(
+        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+    )
+    connection.autocommit = False
 
 
 def _note_return(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
@@ -54,4 +91,4 @@ def _check_rested(connection: DBAPIConnection, record: ConnectionPoolEntry, _: o
 
 def to_json(value: Any) -> str:
     """Strict, compact JSON, as it is stored."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return ENCODER.encode(value)

@@ -4,13 +4,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Engine,
     RowMapping,
+    ScalarSelect,
     Select,
     String,
     Table,
@@ -18,11 +21,12 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    literal,
     or_,
     select,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from schema.session import at_once
 from schema.statuses import Status
 from schema.tables import (
     input_file,
@@ -64,50 +68,67 @@ class FoundFile:
     stored_as: str
 
 
-def _files_of(kind: str, table: Table) -> Select[Any]:
-    columns = table.c
-    names = ("name", "filename", "size", "content_type", "sha256", "stored_as")
-    return select(literal(kind).label("kind"), *(columns[name] for name in names)).where(
-        columns.request_id == bindparam("id")
-    )
+ID: BindParameter[UUID] = bindparam("id")
+
+
+def _files(kind: str, table: Table) -> ScalarSelect[Any]:
+    """A request's files of one kind as a JSON array, null without any: no trip of their own to the server."""
+    file = table.c
+    pairs = {name: file[name] for name in ("name", "filename", "size", "content_type", "sha256", "stored_as")}
+    told = func.json_build_object(*chain.from_iterable((pairs | {"kind": kind}).items()))
+    return select(func.json_agg(aggregate_order_by(told, file.name))).where(file.request_id == ID).scalar_subquery()
 
 
 # Made once: building a statement costs more than running it.
-FILES = _files_of("input", input_file).union_all(_files_of("output", output_file)).order_by("kind", "name")
-REQUEST = select(processing_request).where(processing_request.c.id == bindparam("id"))
-STATUS = select(processing_request.c.status, processing_request.c.attempt).where(
-    processing_request.c.id == bindparam("id")
+FILES = (_files("input", input_file).label("inputs"), _files("output", output_file).label("outputs"))
+REQUEST = select(processing_request, *FILES).where(processing_request.c.id == ID)
+OUTCOME = (
+    select(processing_request, processing_result.c.data.label("result"), *FILES)
+    .outerjoin(processing_result, processing_result.c.request_id == processing_request.c.id)
+    .where(processing_request.c.id == ID)
 )
-RESULT = select(processing_result).where(processing_result.c.request_id == bindparam("id"))
+STATUS = select(processing_request.c.status, processing_request.c.attempt).where(processing_request.c.id == ID)
+RESULT = select(processing_result, FILES[1]).where(processing_result.c.request_id == ID)
 
 
 def request(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
     """A request's row and files. Raises UnknownRequestError."""
-    with engine.connect() as connection:
-        row = connection.execute(REQUEST, {"id": request_id}).mappings().one_or_none()
-        if row is None:
-            raise _unknown(request_id)
-        return row, [FoundFile(*file) for file in connection.execute(FILES, {"id": request_id})]
+    row = _one(engine, REQUEST, request_id)
+    return row, _found(row, "inputs", "outputs")
+
+
+def outcome(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
+    """The same, with the data of its `result` in the row, null while there is none. Raises UnknownRequestError."""
+    row = _one(engine, OUTCOME, request_id)
+    return row, _found(row, "inputs", "outputs")
 
 
 def status(engine: Engine, request_id: UUID) -> tuple[Status, int]:
     """Status and attempt: what a waiting client watches. Raises UnknownRequestError."""
-    with engine.connect() as connection:
-        row = connection.execute(STATUS, {"id": request_id}).one_or_none()
-    if row is None:
-        raise _unknown(request_id)
-    return Status(row.status), row.attempt
+    row = _one(engine, STATUS, request_id)
+    return Status(row["status"]), row["attempt"]
 
 
 def result(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
     """The result's row and the output files. Raises UnknownRequestError, NotAllowedNowError while there is none."""
-    with engine.connect() as connection:
+    with at_once(engine) as connection:
         row = connection.execute(RESULT, {"id": request_id}).mappings().one_or_none()
-        files = [FoundFile(*file) for file in connection.execute(FILES, {"id": request_id}) if file[0] == "output"]
     if row is None:
         now, _ = status(engine, request_id)
         raise NotAllowedNowError(f"The request has no result: it is {now}.")
-    return row, files
+    return row, _found(row, "outputs")
+
+
+def _one(engine: Engine, statement: Select[Any], request_id: UUID) -> Row:
+    with at_once(engine) as connection:
+        row = connection.execute(statement, {"id": request_id}).mappings().one_or_none()
+    if row is None:
+        raise _unknown(request_id)
+    return row
+
+
+def _found(row: Row, *columns: str) -> list[FoundFile]:
+    return [FoundFile(**file) for column in columns for file in row[column] or ()]
 
 
 def _unknown(request_id: UUID) -> UnknownRequestError:
@@ -117,7 +138,7 @@ def _unknown(request_id: UUID) -> UnknownRequestError:
 def attempts(engine: Engine, request_id: UUID) -> Sequence[Row]:
     """The attempts, first to last. Raises UnknownRequestError."""
     columns = request_attempt.c
-    with engine.connect() as connection:
+    with at_once(engine) as connection:
         statement = select(request_attempt).where(columns.request_id == request_id).order_by(columns.number)
         rows = connection.execute(statement).mappings().all()
     if not rows:
@@ -139,7 +160,7 @@ def logs(
     )
     if attempt is not None:
         statement = statement.where(columns.attempt == attempt)
-    with engine.connect() as connection:
+    with at_once(engine) as connection:
         rows = connection.execute(statement).mappings().all()
     if not rows:
         status(engine, request_id)
@@ -150,7 +171,7 @@ def listing(engine: Engine, wanted: Filter) -> tuple[list[Row], UUID | None]:
     """Requests, newest first, and the cursor of the next page, None on the last."""
     statement = _narrowed(select(processing_request), wanted)
     statement = statement.order_by(processing_request.c.id.desc()).limit(wanted.limit + 1)
-    with engine.connect() as connection:
+    with at_once(engine) as connection:
         rows = list(connection.execute(statement).mappings())
     page = rows[: wanted.limit]
     return page, page[-1]["id"] if len(rows) > wanted.limit else None
@@ -178,8 +199,8 @@ def _narrowed(statement: Select[Any], wanted: Filter) -> Select[Any]:
     return statement.where(*conditions)
 
 
-def _holds(text: str) -> ColumnElement[bool]:
-    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
+def _holds(words: str) -> ColumnElement[bool]:
+    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", words) + "%"
     columns = processing_request.c
     searched = (columns.function, columns.error_type, columns.error_message, cast(columns.id, String))
     return or_(*(column.ilike(pattern) for column in searched), cast(columns.event, Text).ilike(pattern))

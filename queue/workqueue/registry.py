@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, text
 
+from schema.session import at_once
 from schema.tables import discovered_unit, import_failure, registered_function
 from workqueue.errors import UnknownFunctionError
 from workqueue.retry import Policy
@@ -79,7 +80,7 @@ def find(engine: Engine, name: str) -> Registered:
     """The function of this name. Raises UnknownFunctionError."""
     if not NAME.fullmatch(name):
         raise UnknownFunctionError(f"There is no function named {name!r}.")
-    with engine.connect() as connection:
+    with at_once(engine) as connection:
         row = connection.execute(FIND, {"name": name}).mappings().first()
     if row is None:
         raise UnknownFunctionError(f"There is no function named {name!r}.")

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
 from redis import Redis
@@ -17,6 +18,8 @@ from redis.exceptions import RedisError
 from workqueue.doorbell import CHANNEL
 
 log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 
 LOOK_EVERY_S = 1.0
 LISTEN_S = 5.0
@@ -33,20 +36,20 @@ class Waiting:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def until(self, request_id: UUID, is_over: Callable[[], bool], timeout_s: float) -> bool:
-        """Waits until `is_over()` or the timeout; gives what it said last."""
+    def until(self, request_id: UUID, look: Callable[[], Found | None], timeout_s: float) -> Found | None:
+        """Waits until `look()` gives something, or for the timeout; gives what it gave last."""
         ends_at = time.monotonic() + timeout_s
         if len(self._waiters) >= MOST:
-            return is_over()
+            return look()
         woken = self._enter(str(request_id))
         try:
-            while not (over := is_over()):
+            while (found := look()) is None:
                 remaining_s = ends_at - time.monotonic()
                 if remaining_s <= 0:
                     break
                 woken.wait(min(remaining_s, LOOK_EVERY_S))
                 woken.clear()
-            return over
+            return found
         finally:
             self._leave(str(request_id), woken)
 
@@ -78,8 +81,8 @@ class Waiting:
                 log.debug("not listening: Redis is away", extra={"error": str(error)})
                 time.sleep(PAUSE_S)
 
-    def _wake(self, data: bytes | str) -> None:
-        request_id = data.decode() if isinstance(data, bytes) else data
+    def _wake(self, data: bytes) -> None:
         with self._lock:
-            for woken in self._waiters.get(request_id, ()):
-                woken.set()
+            for request_id in data.decode().split():
+                for woken in self._waiters.get(request_id, ()):
+                    woken.set()

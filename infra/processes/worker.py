@@ -5,7 +5,8 @@ from infra.home import Home
 from infra.processes.connections import urls
 from infra.settings import Settings
 from workqueue.elastic import Bounds
-from workqueue.pool import Pool, PoolPlan
+from workqueue.plan import PoolPlan
+from workqueue.pool import Pool
 
 
 def run(settings: Settings) -> None:

@@ -59,10 +59,12 @@ def main(fd: int) -> None:
     if head["type"] == "describe":
         _describe(channel, head)
         return
-    function = _load(channel, head)
-    _limit_memory(function.options["memory_mb"])
-    served = Run(function, channel.send, head["max_result_bytes"])
-    _serve(channel, served, head)
+    run = Run(_load(channel, head), channel.send, head["max_result_bytes"])
+    _limit_memory(run.function.options["memory_mb"])
+    files = loading.files_of(head["root"], head["module"])
+    _flush()
+    channel.send({"type": "ready", "has_checks": run.has_checks, "files": files})
+    _serve(channel, run, head)
 
 
 def _serve(channel: Channel, run: Run, loaded: dict[str, Any]) -> None:
@@ -76,6 +78,8 @@ def _serve(channel: Channel, run: Run, loaded: dict[str, Any]) -> None:
         if len(sys.modules) != modules:  # imported while running: a change of that file counts from now on
             modules = len(sys.modules)
             answer["code_files"] = loading.files_of(loaded["root"], loaded["module"])
+        if _has_children():
+            answer["has_children"] = True
         _flush()
         channel.send(answer, result)
 
@@ -84,14 +88,11 @@ def _load(channel: Channel, head: dict[str, Any]) -> Function:
     try:
         with _exit_at_once():
             function = loading.load(head["root"], head["module"], head["function"])
-        described = function.describe()
+        function.describe()  # what cannot be described is refused before the first request
     except Exception as error:
         _refuse(channel, error)
     gc.collect()
     gc.freeze()  # what was imported stays for good: later collections need not walk it
-    files = loading.files_of(head["root"], head["module"])
-    _flush()
-    channel.send({"type": "ready", "function": described, "files": files})
     return function
 
 
@@ -154,6 +155,17 @@ def _limit_memory(memory_mb: int) -> None:
     limit = max(2 * memory_mb, memory_mb + 512) * MIB
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _has_children() -> bool:
+    """Whether a request left processes behind: its own, or orphans that came to us as their subreaper."""
+    if not hasattr(os, "waitid"):
+        return True  # nobody can tell here: the runtime has to look
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _flush() -> None:

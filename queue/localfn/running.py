@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
-import sys
 import traceback
 import typing
 from collections.abc import Callable, Mapping
@@ -14,6 +12,7 @@ from typing import Any
 from localfn.context import Context
 from localfn.declaration import Function
 from localfn.errors import Fail, Retry, ValidationError
+from localfn.peak import Peak
 from localfn.results import ResultNotSerializableError, to_json
 
 Answer = tuple[dict[str, Any], bytes]
@@ -32,26 +31,30 @@ class Run:
         self.send = send
         self.max_result_bytes = max_result_bytes
         self.wants_model = _wants_model(function)
+        # Without checks of its own the function begins at once, as the runtime knows: a frame less.
+        self.has_checks = bool(function.input is not None or function.validate_hook or function.cleanup_hook)
+        self.peak = Peak()
         self.event: Any = None
         self.context: Context | None = None
 
     def invoke(self, head: dict[str, Any], event: Any) -> Answer:
         """Phases 1 and 2. Gives "done" with the result as JSON, or "failed"."""
-        _restart_peak()
+        self.peak.restart()
         self.context = context = self._context(head)
         self.event = event  # what cleanup sees when the event is refused
         os.chdir(context.workdir)
         try:
             self.event = event = self._validate(event, context)
         except Exception as error:
-            return {**failure(error, "validate"), "max_rss_mb": _peak_mb()}, b""
-        self.send({"type": "phase", "phase": "process"}, self._for_later_cleanup())
+            return {**failure(error, "validate"), "max_rss_mb": self.peak.mb()}, b""
+        if self.has_checks:
+            self.send({"type": "phase", "phase": "process"}, self._for_later_cleanup())
         try:
             result = to_json(self.function.body(event, context))
             self._check_size(result)
         except Exception as error:
-            return {**failure(error, "process"), "max_rss_mb": _peak_mb()}, b""
-        return {"type": "done", "files": context.saved, "max_rss_mb": _peak_mb()}, result
+            return {**failure(error, "process"), "max_rss_mb": self.peak.mb()}, b""
+        return {"type": "done", "files": context.saved, "max_rss_mb": self.peak.mb()}, result
 
     def cleanup(self, head: dict[str, Any], event: Any) -> Answer:
         """Phase 4, the function's hook. In the sandbox that ran the request it sees the very same objects."""
@@ -182,23 +185,3 @@ def _wants_model(function: Function) -> bool:
         return False  # an annotation that cannot be resolved asks for nothing
     names = function.body.__code__.co_varnames
     return bool(names) and hints.get(names[0]) is function.input
-
-
-def _restart_peak() -> None:
-    """Lets the kernel's peak of resident memory start anew, so that it is this request's own."""
-    if sys.platform == "linux":
-        try:
-            with open("/proc/self/clear_refs", "w") as file:
-                file.write("5")
-        except OSError:
-            return  # not permitted here: the peak is then the sandbox's
-
-
-def _peak_mb() -> float:
-    if sys.platform == "linux":
-        with open("/proc/self/status") as file:
-            for line in file:
-                if line.startswith("VmHWM:"):
-                    return round(int(line.split()[1]) / 1024, 1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)

@@ -12,16 +12,18 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from schema.statuses import Phase
+from workqueue.board import Board
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
+from workqueue.gauge import Gauge
 from workqueue.interruptions import AttemptEndedError
 from workqueue.lending import SandboxClient
-from workqueue.lifecycle import Claim, Record
+from workqueue.lifecycle import Claim, Completion, Progress, Record
 from workqueue.logbook import Logbook
+from workqueue.pace import Pace
 from workqueue.sandbox import Sandbox
-from workqueue.store import FileStore
-
-Progress = tuple[float | None, str | None]  # a fraction from 0 to 1, and a short text
+from workqueue.store import FileStore, StoredFile
+from workqueue.workplace import Workplaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +37,24 @@ class Runtime:
     queues: tuple[str, ...]
     engine: Engine
     doorbell: Doorbell
+    board: Board
     clock: Clock
     sandboxes: SandboxClient
     store: FileStore
     work_folder: Path
+    gauge: Gauge
     lease_s: float
+    workplaces: Workplaces = field(default_factory=Workplaces)
+    pace: Pace = field(default_factory=Pace)
     given_up: threading.Event = field(default_factory=threading.Event)
 
+    def put_away(self) -> None:
+        """Nothing follows soon: what was kept for the next request is given back. Raises SandboxHostLostError."""
+        self.workplaces.put_away()
+        self.sandboxes.put_away()
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Attempt:
     """One try at a request, while it is under way.
 
@@ -58,6 +69,7 @@ class Attempt:
     logbook: Logbook = field(default_factory=Logbook)
     sandbox: Sandbox | None = None
     phase: Phase = Phase.VALIDATE
+    phase_began: datetime | None = None
     progress: Progress = (None, None)
     interruption: BaseException | None = None
     is_cleaned_up: bool = False
@@ -67,6 +79,11 @@ class Attempt:
     @property
     def request_id(self) -> UUID:
         return self.claim.request_id
+
+    @property
+    def has_hook(self) -> bool:
+        """Whether its cleanup runs code of the user's."""
+        return self.claim.function is not None and self.claim.function.has_cleanup
 
     def log_fields(self) -> dict[str, Any]:
         return {
@@ -78,19 +95,19 @@ class Attempt:
     def begin(self, phase: Phase) -> None:
         """Closes the phase before as done, if it is open, and starts this one."""
         self.end_phase("ok")
-        self.phase = phase
-        self.record.phases.append({"phase": phase, "started_at": self.clock.now().isoformat()})
+        self.phase, self.phase_began = phase, self.clock.now()
+        self.record.phases.append({"phase": phase, "started_at": self.phase_began.isoformat()})
 
     def end_phase(self, outcome: str, error: str | None = None) -> None:
-        if not self.record.phases or "outcome" in self.record.phases[-1]:
+        if self.phase_began is None:
             return
         entry, now = self.record.phases[-1], self.clock.now()
         entry["finished_at"] = now.isoformat()
-        took = now - datetime.fromisoformat(entry["started_at"])
-        entry["duration_ms"] = round(took.total_seconds() * 1000, 3)
+        entry["duration_ms"] = round((now - self.phase_began).total_seconds() * 1000, 3)
         entry["outcome"] = outcome
         if error:
             entry["error"] = error
+        self.phase_began = None
 
     @contextmanager
     def in_phase(self, phase: Phase) -> Iterator[None]:
@@ -102,3 +119,8 @@ class Attempt:
             self.end_phase(end.outcome, str(end))
             raise
         self.end_phase("ok")
+
+    def completed(self, data: str, files: list[StoredFile]) -> Completion:
+        """What is stored of it when it has come to its result. data: JSON text."""
+        self.record.lines += self.logbook.close(self.clock.now())
+        return Completion(self.claim, data, files, self.record, self.progress)

@@ -10,7 +10,7 @@ import psutil
 
 from schema.statuses import Phase
 from workqueue import process_tree
-from workqueue.attempt import Attempt, Progress, Runtime
+from workqueue.attempt import Attempt, Runtime
 from workqueue.interruptions import (
     AttemptEndedError,
     FunctionFailedError,
@@ -20,6 +20,7 @@ from workqueue.interruptions import (
     SandboxExitedError,
     TimedOutError,
 )
+from workqueue.lifecycle import Progress
 from workqueue.registry import Registered
 from workqueue.sandbox import RUBBISH, Frame, Gone, News, Output, Sandbox
 from workqueue.storable import storable

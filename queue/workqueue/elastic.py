@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-BUSY_S = 0.1  # a worker busy for less will soon be free: more workers would only take its core away
+LONG_S = 0.1  # a worker busy with one request for so long may be so for an hour: whoever waits needs another one
+WAITING_S = 0.03  # one that is at it for so long and leaves the processors idle waits for something itself
 IDLE_S = 30.0  # a worker idle for so long is one too many
-MOST_AT_ONCE = 4  # a start costs a third of a second of one core
+SETTLE_S = 0.3  # what one more worker brings shows after so long
+ROOM = 0.3  # of the machine's processors idle: short requests that wait for something leave room for more workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +18,38 @@ class Bounds:
     maximum: int
 
 
-def to_start(busy_for_s: Sequence[float], idle: int, waiting: int, bounds: Bounds) -> int:
-    """How many workers to start now. waiting: requests in the queues."""
-    workers = len(busy_for_s) + idle
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a pool sees of itself.
+
+    busy_for_s: for each worker that is busy, since when it is at the same request. idle: how many others there are.
+    newest_s: how long ago the last one was started. waiting: requests in the queues.
+    idle_cpu: the part of the machine's processors that had nothing to do lately, from 0 to 1.
+    """
+
+    busy_for_s: Sequence[float]
+    idle: int
+    newest_s: float
+    waiting: int
+    idle_cpu: float
+
+
+def to_start(load: Load, bounds: Bounds) -> int:
+    """How many workers to start now.
+
+    While all are at long requests, whoever waits gets a worker. While requests are short, another worker helps only if
+    they leave the processors idle; then one more is tried at a time.
+    """
+    workers = len(load.busy_for_s) + load.idle
     if workers < bounds.minimum:
         return bounds.minimum - workers
-    if idle or not waiting or min(busy_for_s, default=0.0) < BUSY_S:
+    if load.idle or not load.waiting:
         return 0
-    return max(0, min(waiting, MOST_AT_ONCE, bounds.maximum - workers))
+    room, has_cpu = max(0, bounds.maximum - workers), load.idle_cpu >= ROOM
+    shortest_s = min(load.busy_for_s, default=0.0)
+    if shortest_s >= LONG_S or (shortest_s >= WAITING_S and has_cpu):
+        return min(load.waiting, room)
+    return min(1, room) if has_cpu and load.newest_s >= SETTLE_S and load.waiting > workers else 0
 
 
 def to_stop(idle_for_s: Mapping[str, float], workers: int, bounds: Bounds) -> list[str]:

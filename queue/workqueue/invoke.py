@@ -1,66 +1,97 @@
-"""The hot path: one request, from the claim to its end. Read `invoke` and `_run` from top to bottom."""
+"""The hot path: from the claim to the end of one request, or of a few short ones. Read from top to bottom."""
 
 import logging
 import shutil
+import time
+from collections.abc import Sequence
 from uuid import UUID
 
-from schema.statuses import Outcome, Status
-from workqueue import driving, lifecycle, phases
+from workqueue import driving, finishing, lifecycle, phases
 from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import LeaseLostError
+from workqueue.finishing import patiently
+from workqueue.group import Group
 from workqueue.interruptions import FunctionFailedError
 from workqueue.keeper import Keeper
 from workqueue.lifecycle import Claim
 from workqueue.persist import is_outage, persist
 from workqueue.registry import Registered
-from workqueue.settlement import Ended, settle
+from workqueue.settlement import settle
 
 log = logging.getLogger(__name__)
 
 CLAIM_LIMIT_S = 5.0  # without a claim nothing is lost: the bell is rung again when the database is back
 
 
-def invoke(runtime: Runtime, keeper: Keeper, request_id: UUID) -> Ended | None:
-    """Runs one attempt at a request; None when there was nothing to claim (rung twice, or too late)."""
-    claim = persist(lambda: _claim(runtime, request_id), runtime.given_up, CLAIM_LIMIT_S)
-    if claim is None:
-        return None
-    attempt = Attempt(claim, runtime.clock, runtime.work_folder / claim.directory)
-    log.info("claimed", extra=attempt.log_fields())
-    with keeper.holding(attempt):
-        try:
-            ended = _run(runtime, keeper, attempt)
-        except LeaseLostError:
-            return _abandon(runtime, attempt)
-    # From here on the request is settled: a crash leaves a working directory, which is swept, and an RQ job
-    # that is rung again and finds nothing to claim.
-    runtime.doorbell.announce(request_id)
+def invoke(runtime: Runtime, keeper: Keeper, request_ids: Sequence[UUID]) -> None:
+    """Runs one attempt at each request, one after another, and finishes them together.
+
+    Does nothing about those that cannot be claimed: their bell was rung twice, or too late.
+    """
+    claims = persist(lambda: _claim(runtime, request_ids), runtime.given_up, CLAIM_LIMIT_S)
+    if not claims:
+        return
+    group = Group(Attempt(claim, runtime.clock, runtime.work_folder / claim.directory) for claim in claims)
+    with keeper.holding(group):
+        finishing.let_go(runtime, group, group.beyond(runtime.pace.fitting(claims)), patiently(runtime))
+        while (attempt := group.take()) is not None:
+            _run(runtime, group, attempt)
+            if group.is_due():
+                finishing.finish(runtime, group, patiently(runtime))
+            _clean_up_late(runtime, attempt)
+        _settle_refused(runtime, group)
+
+
+def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
+    """The phases up to the commit point, and what follows when they do not get there."""
+    began = time.monotonic()
+    runtime.gauge.set_busy()
+    try:
+        answer = phases.validate_and_process(runtime, attempt, _known(attempt.claim))
+        data, files = phases.save(runtime, attempt, answer)
+        if not attempt.has_hook:  # nothing of the user's runs in it, so it need not wait for the commit
+            phases.cleanup(runtime, attempt)
+        group.complete(attempt, attempt.completed(data, files))
+    except LeaseLostError:
+        _abandon(runtime, attempt)
+    except Exception as error:
+        if is_outage(error):
+            raise  # given up: the lease lapses, and the next attempt goes on from the stored state
+        _settle(runtime, group, attempt, error)
+    else:
+        if not attempt.record.cold_start:
+            runtime.pace.note(attempt.claim.function_name, time.monotonic() - began)
+
+
+def _clean_up_late(runtime: Runtime, attempt: Attempt) -> None:
+    """After the commit: cleanup cannot change the outcome. Then the sandbox is free for the next."""
     if not attempt.is_cleaned_up:
         phases.cleanup(runtime, attempt)
         phases.note_cleanup(runtime, attempt)
     phases.release(runtime, attempt)
-    log.info("ended", extra=attempt.log_fields() | {"outcome": ended.outcome, "status": ended.status})
-    return ended
 
 
-def _run(runtime: Runtime, keeper: Keeper, attempt: Attempt) -> Ended:
-    """The phases up to the commit point, and what follows when they do not get there. Raises LeaseLostError."""
+def _settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception) -> None:
     try:
-        answer = phases.validate_and_process(runtime, attempt, _known(attempt.claim))
-        data, files = phases.save(runtime, attempt, answer)
-        keeper.release()
-        phases.finish(runtime, attempt, data, files)
-        return Ended(Outcome.COMPLETED, Status.COMPLETED)
+        finishing.tell(runtime, [settle(runtime, group, attempt, error)])
     except LeaseLostError:
-        raise
-    except Exception as error:
-        if is_outage(error):
-            raise  # given up: the lease lapses, and the next attempt goes on from the stored state
-        return settle(runtime, keeper, attempt, error)
+        _abandon(runtime, attempt)
 
 
-def _claim(runtime: Runtime, request_id: UUID) -> Claim | None:
-    return lifecycle.claim(runtime.engine, request_id, runtime.worker, runtime.clock.now(), runtime.lease_s)
+def _settle_refused(runtime: Runtime, group: Group) -> None:
+    """Those that could not be finished, or not be let go: cancelled at the last moment, lost, or not storable."""
+    for attempt, error in group.refused:
+        if isinstance(error, LeaseLostError):
+            _abandon(runtime, attempt)
+        else:
+            _settle(runtime, group, attempt, error)
+
+
+def _claim(runtime: Runtime, request_ids: Sequence[UUID]) -> list[Claim]:
+    claims = lifecycle.claim(runtime.engine, request_ids, runtime.worker, runtime.clock.now(), runtime.lease_s)
+    if claims:
+        log.debug("claimed", extra=finishing.names(claims))
+    return claims
 
 
 def _known(claim: Claim) -> Registered:
@@ -71,11 +102,11 @@ def _known(claim: Claim) -> Registered:
     return claim.function
 
 
-def _abandon(runtime: Runtime, attempt: Attempt) -> Ended:
+def _abandon(runtime: Runtime, attempt: Attempt) -> None:
     """The lease is lost: another attempt may be running. Kill what is ours, change nothing."""
     if attempt.sandbox is not None:
         driving.dispose(runtime, attempt)
     shutil.rmtree(attempt.workdir, ignore_errors=True)
     runtime.store.remove(attempt.request_id, attempt.claim.part)
+    attempt.is_cleaned_up = True
     log.warning("lease lost", extra=attempt.log_fields())
-    return Ended(Outcome.LOST, Status.PROCESSING)

@@ -1,6 +1,7 @@
 """Keeps the lease of a running attempt, from a thread: the loop that drives the sandbox must never wait for a database.
 
 Each extension also stores phase, progress and log lines so far, and brings back whether a cancel was requested.
+What lasts must not keep its group waiting: that is seen to here, too.
 """
 
 import logging
@@ -9,10 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from workqueue import lifecycle, presence
+from workqueue import finishing, lifecycle, presence
 from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import LeaseLostError
+from workqueue.group import Group
 from workqueue.interruptions import CancelledError
+from workqueue.pace import PATIENCE_S
 from workqueue.persist import first_line
 
 log = logging.getLogger(__name__)
@@ -20,66 +23,97 @@ log = logging.getLogger(__name__)
 FIRST_LOOK_S = 0.25  # short requests end before it and cost the keeper nothing
 EVERY_S = 0.9  # cancel is promised within 2 s, and a lease is at least twice as long as this
 HEARTBEAT_S = 10.0  # RQ's, for its dashboard
+AWAKE_S = 0.5  # after a request the thread stays awake for so long: under load nobody has to wake it
 
 
 class Keeper:
-    """Serves one attempt after another. heartbeat: told at every look, for RQ's own record of the worker."""
+    """Serves one group after another. heartbeat: told now and then, for RQ's own record of the worker."""
 
     def __init__(self, runtime: Runtime, heartbeat: Callable[[], None]) -> None:
         self._runtime = runtime
         self._heartbeat = heartbeat
-        self._attempt: Attempt | None = None
-        self.host_is_lost = False
-        self._heartbeat_at = self._note_at = 0.0
-        self._lock = threading.Lock()  # held while extending, so that `release` waits for it
-        self._begun = threading.Event()
-        self._ended = threading.Event()
+        self._group: Group | None = None
+        self._seen: Attempt | None = None
+        self._look_at = self._note_at = self._heartbeat_at = self._awake_until = 0.0
+        self._is_shown = False
+        self._news = threading.Event()
+        self._sleeps = True  # it waits for longer than the patience that a group's members need
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._thread.start()
 
     @contextmanager
-    def holding(self, attempt: Attempt) -> Iterator[None]:
-        """Extends the attempt's lease until the block ends or `release` is called."""
-        self._attempt = attempt
-        self._ended.clear()
-        self._begun.set()
+    def holding(self, group: Group) -> Iterator[None]:
+        """Extends the lease of the member that runs until the block ends."""
+        self._group = group
+        if self._sleeps:
+            self._news.set()
         try:
             yield
         finally:
-            self.release()
-
-    def release(self) -> None:
-        """No extension is under way or follows: the next write to the request is the attempt's last."""
-        self._begun.clear()
-        self._ended.set()
-        with self._lock:
-            self._attempt = None
+            with group.lock:  # no look is under way
+                self._group = None
 
     def interrupt(self, reason: BaseException) -> None:
         """Ends the attempt that is under way, if there is one."""
-        attempt = self._attempt
+        group = self._group
+        attempt = group.running if group is not None else None
         if attempt is not None:
             attempt.interruption = attempt.interruption or reason
 
     def _run(self) -> None:
-        wait_s = FIRST_LOOK_S
         while True:
-            if time.monotonic() >= self._note_at:
-                self._note_at = time.monotonic() + presence.EVERY_S
-                presence.note(self._runtime)
-            if not self._begun.wait(presence.EVERY_S):
-                continue
-            if self._ended.wait(wait_s):
-                wait_s = FIRST_LOOK_S
-                continue
-            began = time.monotonic()
-            with self._lock:
-                if self._attempt is not None and not self._ended.is_set():
-                    self._look(self._attempt)
-            # A look that hung wrote a lease that was computed before: the next one follows at once.
-            wait_s = EVERY_S if time.monotonic() - began < EVERY_S else 0.0
+            group = self._group
+            wait_s = max(0.0, self._turn(group, time.monotonic()))
+            self._sleeps = wait_s > PATIENCE_S
+            if self._sleeps and self._group is not group:
+                continue  # it came before it could know that we sleep
+            self._news.wait(wait_s)
+            self._news.clear()
 
-    def _look(self, attempt: Attempt) -> None:
+    def _turn(self, group: Group | None, now: float) -> float:
+        """Does what is due; gives the seconds until something may be."""
+        if now >= self._note_at:
+            self._note_at = now + presence.EVERY_S
+            presence.note(self._runtime)
+        attempt = group.running if group is not None else None
+        if group is None or attempt is None:
+            return PATIENCE_S if group is not None or now < self._awake_until else self._note_at - now
+        self._awake_until = now + AWAKE_S
+        if attempt is not self._seen:
+            self._seen, self._look_at, self._is_shown = attempt, now + FIRST_LOOK_S, False
+            return PATIENCE_S
+        with group.lock:
+            if group.running is attempt:
+                self._look(group, attempt, now)
+        return min(self._look_at, self._note_at) - time.monotonic()
+
+    def _look(self, group: Group, attempt: Attempt, now: float) -> None:
+        """It has been running for a while."""
+        try:
+            if group.neighbours_wait():
+                finishing.spare_neighbours(self._runtime, group)
+            if now >= self._look_at:
+                # A look that hangs writes a lease that was computed before: the next one is due at once then.
+                self._look_at = now + EVERY_S
+                self._extend(attempt)
+                self._show(attempt, now)
+        except LeaseLostError as lost:
+            attempt.interruption = attempt.interruption or lost
+        except Exception as error:  # noqa: BLE001 - this thread must live as long as its worker
+            # The lease may still hold: whoever finishes will see.
+            self._look_at = max(self._look_at, now + FIRST_LOOK_S)
+            log.warning("the lease was not extended", extra=attempt.log_fields() | {"error": first_line(error)})
+
+    def _show(self, attempt: Attempt, now: float) -> None:
+        if not self._is_shown:
+            self._is_shown = True
+            log.info("started", extra=attempt.log_fields())  # what is short is told of once, when it has ended
+            self._runtime.board.started(attempt.claim)
+        if now >= self._heartbeat_at:
+            self._heartbeat_at = now + HEARTBEAT_S
+            self._heartbeat()
+
+    def _extend(self, attempt: Attempt) -> None:
         runtime = self._runtime
         lines = attempt.logbook.take()
         try:
@@ -87,18 +121,8 @@ class Keeper:
             cancelled = lifecycle.extend(
                 runtime.engine, attempt.claim, expires_at, attempt.phase, attempt.progress, lines
             )
-            if time.monotonic() >= self._heartbeat_at:
-                self._heartbeat_at = time.monotonic() + HEARTBEAT_S
-                self._heartbeat()
-        except LeaseLostError as lost:
-            attempt.interruption = attempt.interruption or lost
-        except Exception as error:  # noqa: BLE001 - this thread must live as long as its worker
-            # The lease may still hold: whoever finishes will see. The lines are stored with the next extension.
-            attempt.logbook.put_back(lines)
-            log.warning(
-                "the lease was not extended",
-                extra=attempt.log_fields() | {"error": first_line(error)},
-            )
-        else:
-            if cancelled:
-                attempt.interruption = attempt.interruption or CancelledError()
+        except Exception:
+            attempt.logbook.put_back(lines)  # stored with the next extension
+            raise
+        if cancelled:
+            attempt.interruption = attempt.interruption or CancelledError()

@@ -15,24 +15,50 @@ FDS = 3
 ANSWER_S = 15.0  # a host that does not answer for so long counts as gone
 
 
+Wanted = tuple[dict[str, Any], Mapping[str, str]]  # what to load, and further environment variables
+
+
 class SandboxClient:
-    """A worker's end of the line. Raises SandboxHostLostError when the host is gone, OSError when it has none."""
+    """A worker's end of the line. Raises SandboxHostLostError when the host is gone, OSError when it has none.
+
+    What was used last stays in hand, for the next of a group, until it is put away.
+    """
 
     def __init__(self, line: socket.socket, max_body: int) -> None:
         self._line = line
         self._line.settimeout(ANSWER_S)
         self._max_body = max_body
+        self._in_hand: Sandbox | None = None
+        self._wanted: Wanted | None = None  # what that, or the one that is lent now, has imported
+        self.host_is_lost = False
 
     def lend(self, load: dict[str, Any], environment: Mapping[str, str]) -> Sandbox:
+        """A sandbox for this function, warm if there is one."""
+        wanted = load, environment
+        if (sandbox := self._in_hand) is not None:
+            if wanted == self._wanted and sandbox.is_quiet():
+                self._in_hand = None
+                return sandbox
+            self.put_away()
+        self._wanted = wanted
         self._send({"do": "lend", "load": load, "environment": dict(environment)})
         answer, fds = self._receive()
         if "error" in answer:
             raise OSError(answer["error"])
         return Sandbox(answer["id"], answer["pid"], answer["ready"], fds, self._max_body)
 
-    def give_back(self, sandbox: Sandbox) -> None:
-        sandbox.close()
-        self._send({"do": "take_back", "id": sandbox.id, "ready": sandbox.ready})
+    def keep(self, sandbox: Sandbox) -> None:
+        """It is free. It stays in hand if it can serve another request of the group."""
+        self._in_hand = sandbox
+        if sandbox.is_spent:
+            self.put_away()
+
+    def put_away(self) -> None:
+        """Gives what is in hand back to the host."""
+        sandbox, self._in_hand = self._in_hand, None
+        if sandbox is not None:
+            sandbox.close()
+            self._send({"do": "take_back", "id": sandbox.id, "ready": sandbox.ready})
 
     def end(self, sandbox: Sandbox) -> int:
         """Kills the sandbox and gives its exit status, negative for a signal."""
@@ -44,6 +70,7 @@ class SandboxClient:
         try:
             self._line.sendall(json.dumps(message).encode() + b"\n")
         except OSError:
+            self.host_is_lost = True
             raise SandboxHostLostError from None
 
     def _receive(self) -> tuple[dict[str, Any], list[int]]:
@@ -52,8 +79,9 @@ class SandboxClient:
             try:
                 more, new, _, _ = socket.recv_fds(self._line, 262_144, FDS)
             except OSError:
-                raise SandboxHostLostError from None
+                more = b""
             if not more:
+                self.host_is_lost = True
                 raise SandboxHostLostError
             data += more
             fds += new

@@ -35,6 +35,8 @@ def validate_and_process(runtime: Runtime, attempt: Attempt, function: Registere
         _prepare(runtime, attempt, function)
         driving.borrow(runtime, attempt, function)
         _confirm_lease(runtime, attempt)
+        if not _has_checks(attempt):
+            attempt.begin(Phase.PROCESS)
         answer = driving.exchange(
             runtime,
             attempt,
@@ -43,7 +45,7 @@ def validate_and_process(runtime: Runtime, attempt: Attempt, function: Registere
             send=(_run_head(attempt), attempt.claim.event.encode()),
             memory_mb=function.memory_mb,
         )
-        _note_imports(attempt, answer)
+        _note(attempt, answer)
         attempt.record.max_rss_mb = _number(answer.head.get("max_rss_mb"))
         if answer.type != "done":
             raise driving.failed(answer)
@@ -66,16 +68,6 @@ def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> tuple[str, list[S
         raise
 
 
-def finish(runtime: Runtime, attempt: Attempt, data: str, files: list[StoredFile]) -> None:
-    """The commit point: result, files' rows and `completed` in one transaction."""
-    now = runtime.clock.now()
-    attempt.record.lines = attempt.logbook.close(now)
-    persist(
-        lambda: lifecycle.finish(runtime.engine, attempt.claim, data, files, attempt.record, attempt.progress, now),
-        runtime.given_up,
-    )
-
-
 def cleanup(runtime: Runtime, attempt: Attempt) -> None:
     """Phase 4, always: the function's hook, then the working directory. It cannot change the outcome."""
     attempt.interruption = None  # what ends here has its own deadline
@@ -89,7 +81,9 @@ def cleanup(runtime: Runtime, attempt: Attempt) -> None:
     except SandboxHostLostError as lost:
         attempt.end_phase("failed", str(lost))
     finally:
-        shutil.rmtree(attempt.workdir, ignore_errors=True)
+        sandbox = attempt.sandbox
+        runtime.workplaces.clear(attempt.workdir, hand_on=sandbox is not None and not sandbox.is_spent)
+        attempt.is_cleaned_up = True
 
 
 def note_cleanup(runtime: Runtime, attempt: Attempt) -> None:
@@ -99,11 +93,17 @@ def note_cleanup(runtime: Runtime, attempt: Attempt) -> None:
 
 
 def release(runtime: Runtime, attempt: Attempt) -> None:
-    """Gives the sandbox back while it is warm."""
+    """The sandbox is warm and free."""
     sandbox, attempt.sandbox = attempt.sandbox, None
     if sandbox is not None:
         with contextlib.suppress(SandboxHostLostError):  # it took all its sandboxes with it
-            runtime.sandboxes.give_back(sandbox)
+            runtime.sandboxes.keep(sandbox)
+
+
+def _has_checks(attempt: Attempt) -> bool:
+    """Whether the sandbox validates, and tells when it has done so; else the function begins at once."""
+    ready = attempt.sandbox.ready if attempt.sandbox else None
+    return ready is None or bool(ready.get("has_checks"))
 
 
 def _confirm_lease(runtime: Runtime, attempt: Attempt) -> None:
@@ -120,9 +120,7 @@ def _confirm_lease(runtime: Runtime, attempt: Attempt) -> None:
 
 
 def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
-    # A claim that a crash of PostgreSQL forgot may have left a folder of the same attempt.
-    shutil.rmtree(attempt.workdir, ignore_errors=True)
-    attempt.workdir.mkdir(parents=True, mode=0o700)
+    runtime.workplaces.make(attempt.workdir)
     for file, path in _input_paths(attempt).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         with runtime.store.open(file.stored_as) as source, path.open("wb") as target:
@@ -164,10 +162,12 @@ def _input_paths(attempt: Attempt) -> dict[StoredFile, Path]:
     return {file: attempt.workdir / INPUT_FOLDER / file.name / file.filename for file in attempt.claim.inputs}
 
 
-def _note_imports(attempt: Attempt, answer: Frame) -> None:
-    """Modules that were imported while it ran count, too, when the code on disk is compared."""
-    if attempt.sandbox and attempt.sandbox.ready and "code_files" in answer.head:
-        attempt.sandbox.ready["files"] = answer.head["code_files"]
+def _note(attempt: Attempt, answer: Frame) -> None:
+    """What the sandbox says of itself. Modules that were imported while it ran count, too, when code is compared."""
+    if attempt.sandbox is not None and attempt.sandbox.ready is not None:
+        attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
+        if "code_files" in answer.head:
+            attempt.sandbox.ready["files"] = answer.head["code_files"]
 
 
 def _number(found: object) -> float | None:
@@ -206,5 +206,6 @@ def _run_hook(runtime: Runtime, attempt: Attempt) -> None:
     head = _run_head(attempt) | {"type": "cleanup"}
     event = attempt.cleanup_event or attempt.claim.event.encode()
     answer = driving.exchange(runtime, attempt, CLEANUP_LIMIT_S, "while cleaning up", send=(head, event))
+    _note(attempt, answer)
     if answer.type != "done":
         raise driving.failed(answer)

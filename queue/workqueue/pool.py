@@ -6,12 +6,10 @@ import os
 import selectors
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -20,42 +18,24 @@ from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerData, WorkerPool
 
-from schema.session import make_engine
-from workqueue import elastic, presence, process_tree, scout
-from workqueue.attempt import Runtime
-from workqueue.clock import Clock
-from workqueue.doorbell import Doorbell, queue
-from workqueue.elastic import Bounds
-from workqueue.lending import Borrower, SandboxClient
+from schema.session import make_engine, preload
+from workqueue import elastic, process_tree, scout, worker_process
+from workqueue.elastic import Load
+from workqueue.gauge import Gauge
+from workqueue.lending import Borrower
 from workqueue.parentage import adopt_orphans, die_with_parent
-from workqueue.persist import persist
+from workqueue.plan import PoolPlan
+from workqueue.processors import Processors
 from workqueue.sandbox_host import Interpreter, SandboxHost
-from workqueue.store import FolderStore
-from workqueue.worker import WORKER_TTL_S, Worker
+from workqueue.worker import Worker
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.1  # how often dead workers are replaced
+TICK_S = 0.05  # how often workers are counted, and the dead replaced
 CHORES_S = 1.0  # how often idle sandboxes and strays are looked for
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  # before a process that died at once is replaced
 SETTLED_S = 5.0  # one that lived so long did not die of its start
 SCOUT = "scout"
-
-
-@dataclass(frozen=True, slots=True)
-class PoolPlan:
-    """What a pool needs to know. Times in seconds, sizes in bytes; the folders exist."""
-
-    database_url: str
-    redis_url: str
-    queues: tuple[str, ...]
-    bounds: Bounds
-    lease_s: float
-    grace_s: float
-    max_result_bytes: int
-    work_folder: Path
-    files_folder: Path
-    functions: tuple[str, ...]
 
 
 class Pool(WorkerPool):
@@ -76,6 +56,9 @@ class Pool(WorkerPool):
         self.interpreter = interpreter
         self.host = SandboxHost(interpreter, max_idle=plan.bounds.maximum)
         self._selector = selectors.DefaultSelector()
+        self._engine = make_engine(plan.database_url, pool_size=2, max_overflow=1, by_key=True)
+        self._gauges: dict[str, Gauge] = {}
+        self._processors = Processors()
         self._scout: WorkerData | None = None
         self._started_at: dict[str, float] = {}
         self._pause_s = 0.0
@@ -95,16 +78,19 @@ class Pool(WorkerPool):
             os._exit(1)
 
     def _run(self) -> None:
+        preload(self._engine)
         gc.collect()
         gc.freeze()  # what is loaded now stays shared with the forked workers
         self.status = self.Status.STARTED
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.request_stop)
         adopt_orphans()
-        chores_at = 0.0
+        look_at = chores_at = 0.0
         while self.status != self.Status.STOPPED or self.worker_dict:
-            self._look_after_processes()
-            for key, _ in self._selector.select(TICK_S):
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + TICK_S
+                self._look_after_processes()
+            for key, _ in self._selector.select(max(0.0, look_at - time.monotonic())):
                 self._serve(key.data)
             if time.monotonic() >= chores_at:
                 chores_at = time.monotonic() + CHORES_S
@@ -115,10 +101,12 @@ class Pool(WorkerPool):
     def start_worker(self, *_: Any, **__: Any) -> None:
         """Like RQ's, with a line to the sandbox host, and a name that tells a person where it runs."""
         name = f"{socket.gethostname()}-{token_hex(4)}"
+        self._gauges[name] = gauge = Gauge()
         ours, theirs = socket.socketpair()
         # Registered before the fork: the child closes every line that it finds here, this one too.
         self._selector.register(ours, selectors.EVENT_READ, Borrower(name, ours, self.host))
-        self.worker_dict[name] = self._fork(name, lambda: self._work(name, theirs))
+        life = partial(worker_process.live, self.plan, self._engine, name, theirs, gauge)
+        self.worker_dict[name] = self._fork(name, life)
         theirs.close()
 
     def reap_workers(self) -> None:
@@ -129,6 +117,7 @@ class Pool(WorkerPool):
 
     def handle_dead_worker(self, worker_data: WorkerData) -> None:
         super().handle_dead_worker(worker_data)
+        self._gauges.pop(worker_data.name).close()
         self._note_death(worker_data)
 
     def stop_worker(self, worker_data: WorkerData, sig: signal.Signals = signal.SIGTERM) -> None:
@@ -158,10 +147,14 @@ class Pool(WorkerPool):
 
     def _fit_to_demand(self) -> None:
         """Starts workers while requests wait for long-running ones, and stops those that idle."""
-        busy, idle = self.host.use_of(self.worker_dict)
+        read = {name: gauge.read() for name, gauge in self._gauges.items()}
+        busy = [lasting_s for is_busy, lasting_s in read.values() if is_busy]
+        idle = {name: lasting_s for name, (is_busy, lasting_s) in read.items() if not is_busy}
         bounds = self.plan.bounds
+        newest_s = time.monotonic() - max(self._started_at.values(), default=0.0)
         waiting = 0 if idle else self._waiting()
-        for _ in range(elastic.to_start(list(busy.values()), len(idle), waiting, bounds)):
+        load = Load(busy, len(idle), newest_s, waiting, self._processors.idle())
+        for _ in range(elastic.to_start(load, bounds)):
             self.start_worker()
         for name in elastic.to_stop(idle, len(self.worker_dict), bounds):
             # Should it have taken a job this very moment, that bell is lost, and the reconciler rings again.
@@ -205,39 +198,3 @@ class Pool(WorkerPool):
         if self._scout is not None:
             self._scout.process.terminate()
             self._scout.process.join()
-
-    def _work(self, name: str, line: socket.socket) -> None:
-        """The life of a worker process."""
-        runtime = _runtime(self.plan, name, line)
-        redis = Redis.from_url(self.plan.redis_url)
-        worker = Worker(
-            [queue(queue_name, redis) for queue_name in self.plan.queues],
-            name=name,
-            connection=redis,
-            serializer=JSONSerializer,
-            worker_ttl=WORKER_TTL_S,
-            log_job_description=False,
-        )
-        worker.log_result_lifespan = False
-        worker.equip(runtime, self.plan.grace_s)
-        worker.work(logging_level=None)
-        presence.leave(runtime)
-
-
-def _runtime(plan: PoolPlan, name: str, line: socket.socket) -> Runtime:
-    engine = make_engine(plan.database_url, pool_size=2, max_overflow=1)
-    clock, given_up = Clock(), threading.Event()
-    persist(lambda: clock.synchronise(engine), given_up)
-    return Runtime(
-        given_up=given_up,
-        worker=name,
-        queues=plan.queues,
-        engine=engine,
-        # Nobody waits long for Redis while a request runs: it is only told of things.
-        doorbell=Doorbell(Redis.from_url(plan.redis_url, socket_connect_timeout=1, socket_timeout=1)),
-        clock=clock,
-        sandboxes=SandboxClient(line, max_body=2 * plan.max_result_bytes + 1024 * 1024),
-        store=FolderStore(plan.files_folder),
-        work_folder=plan.work_folder,
-        lease_s=plan.lease_s,
-    )

@@ -60,6 +60,7 @@ class Sandbox:
         self.pid = pid
         self.ready = ready
         self.cold_start = ready is None
+        self.is_spent = False  # its request left processes behind: there is no telling them from the next one's
         self.has_started = ready is not None  # our part of it runs: what happens from here on is the user's code
         self.socket = socket.socket(fileno=fds[0])
         self._pipes = {"stdout": fds[1], "stderr": fds[2]}
@@ -101,6 +102,11 @@ class Sandbox:
             self._receive_rest(news)
             news.append(Gone(gone))
         return news
+
+    def is_quiet(self) -> bool:
+        """Whether it is there and says nothing; what was printed between two requests belongs to neither."""
+        self.cold_start = False
+        return all(isinstance(item, Output) for item in self.poll(0))
 
     def drain(self) -> list[News]:
         """Output that is in the pipes now."""

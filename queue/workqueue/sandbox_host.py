@@ -11,7 +11,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,6 @@ class SandboxHost:
         self.max_idle = max_idle
         self._idle: dict[str, list[Child]] = {}
         self._lent: dict[str, tuple[str, str, Child]] = {}  # id -> (borrower, key, child)
-        self._changed_at: dict[str, float] = {}  # borrower -> when it began or ceased to use one
 
     def lend(self, borrower: str, load: dict[str, Any], environment: Mapping[str, str]) -> Child:
         """A warm sandbox of this function if there is a fresh one, else a new one that still has to import."""
@@ -135,13 +134,11 @@ class SandboxHost:
         if child is None:
             child = self.interpreter.start(load, environment)
         self._lent[child.id] = (borrower, key, child)
-        self._changed_at[borrower] = time.monotonic()
         return child
 
     def take_back(self, id: str, ready: dict[str, Any]) -> None:
         """A borrower is done with it and found it in order."""
-        borrower, key, child = self._lent.pop(id)
-        self._changed_at[borrower] = time.monotonic()
+        _, key, child = self._lent.pop(id)
         child.ready, child.used_at = ready, time.monotonic()
         if not process_tree.is_idle(child.process.pid):
             child.end()  # what a request started ends with it; there is no telling it from what is meant to stay
@@ -151,22 +148,13 @@ class SandboxHost:
 
     def end(self, id: str) -> int:
         """A borrower wants it ended; gives the exit status."""
-        borrower, _, child = self._lent.pop(id)
-        self._changed_at[borrower] = time.monotonic()
+        _, _, child = self._lent.pop(id)
         return child.end()
-
-    def use_of(self, borrowers: Iterable[str]) -> tuple[dict[str, float], dict[str, float]]:
-        """For how many seconds each borrower has been using a sandbox, and each other has not."""
-        now, users = time.monotonic(), {borrower for borrower, _, _ in self._lent.values()}
-        lasting = {name: now - self._changed_at.setdefault(name, now) for name in borrowers}
-        busy = {name: lasting_s for name, lasting_s in lasting.items() if name in users}
-        return busy, {name: lasting_s for name, lasting_s in lasting.items() if name not in users}
 
     def end_loans_of(self, borrower: str) -> None:
         """The borrower died: nobody drives its sandboxes any more."""
         for id in [id for id, (who, _, _) in self._lent.items() if who == borrower]:
             self.end(id)
-        self._changed_at.pop(borrower, None)
 
     def pids(self) -> set[int]:
         """The processes of all sandboxes."""

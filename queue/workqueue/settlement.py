@@ -2,14 +2,15 @@
 
 import logging
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from schema.statuses import Outcome, Phase, Status
+from schema.statuses import Phase, Status
 from workqueue import lifecycle, phases, retry
 from workqueue.attempt import Attempt, Runtime
+from workqueue.board import Ended
 from workqueue.errors import SandboxHostLostError
+from workqueue.group import Group
 from workqueue.interruptions import AttemptEndedError, CancelledError, FunctionFailedError, LostWorkError, StoppingError
-from workqueue.keeper import Keeper
 from workqueue.lifecycle import Claim
 from workqueue.persist import persist
 from workqueue.storable import storable
@@ -19,31 +20,23 @@ log = logging.getLogger(__name__)
 MAX_WORDS = 1000  # characters of an unforeseen error's message
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How an attempt ended. status: where it left the request; error: what RQ is to show, if it failed."""
-
-    outcome: Outcome
-    status: Status
-    error: str | None = None
-
-
-def settle(runtime: Runtime, keeper: Keeper, attempt: Attempt, error: Exception) -> Ended:
-    """Gives the request back or fails it. Raises LeaseLostError."""
-    end, record = _as_end(keeper, attempt, error), attempt.record
+def settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception) -> Ended:
+    """Gives the request back or fails it, at once. Raises LeaseLostError."""
+    end, record = _as_end(attempt, error), attempt.record
     record.outcome, record.error_type, record.error_message = end.outcome, end.error_type, str(end)
     record.traceback = end.traceback
-    decision = decide(attempt.claim, end)
+    decision, phase = decide(attempt.claim, end), attempt.phase
+    follows = isinstance(decision, retry.GiveBack) and end.is_failure
+    # First, under the lease, if the next attempt may follow at once, or if nothing of the user's runs in it.
+    if (follows or not attempt.has_hook) and not attempt.is_cleaned_up:
+        phases.cleanup(runtime, attempt)
     if isinstance(decision, retry.GiveBack):
-        if end.is_failure:
-            phases.cleanup(runtime, attempt)  # first, under the lease: the next attempt may follow at once
-            attempt.is_cleaned_up = True
-        return _give_back(runtime, keeper, attempt, end, decision.delay_s)
-    return _fail(runtime, keeper, attempt, end)
+        return _give_back(runtime, group, attempt, end, decision.delay_s)
+    return _fail(runtime, group, attempt, end, phase)
 
 
-def _give_back(runtime: Runtime, keeper: Keeper, attempt: Attempt, end: AttemptEndedError, delay_s: float) -> Ended:
-    keeper.release()
+def _give_back(runtime: Runtime, group: Group, attempt: Attempt, end: AttemptEndedError, delay_s: float) -> Ended:
+    group.release(attempt)
     claim, record, now, failures = attempt.claim, attempt.record, runtime.clock.now(), int(end.is_failure)
     record.lines = record.lines + attempt.logbook.close(now)
     try:
@@ -53,19 +46,19 @@ def _give_back(runtime: Runtime, keeper: Keeper, attempt: Attempt, end: AttemptE
         )
     except CancelledError as cancelled:  # asked for at the last moment: there is no next attempt
         record.outcome, record.error_type, record.error_message = cancelled.outcome, "Cancelled", str(cancelled)
-        return _fail(runtime, keeper, attempt, cancelled)
-    return Ended(end.outcome, Status.PENDING)
+        return _fail(runtime, group, attempt, cancelled, attempt.phase)
+    return Ended(claim, end.outcome, Status.PENDING)
 
 
-def _fail(runtime: Runtime, keeper: Keeper, attempt: Attempt, end: AttemptEndedError) -> Ended:
-    keeper.release()
+def _fail(runtime: Runtime, group: Group, attempt: Attempt, end: AttemptEndedError, phase: Phase) -> Ended:
+    group.release(attempt)
     claim, record, now, failures = attempt.claim, attempt.record, runtime.clock.now(), int(end.is_failure)
     record.lines = record.lines + attempt.logbook.close(now)
     persist(
-        lambda: lifecycle.fail(runtime.engine, claim, record, attempt.phase, now, failures=failures),
+        lambda: lifecycle.fail(runtime.engine, claim, record, phase, now, failures=failures),
         runtime.given_up,
     )
-    return Ended(end.outcome, Status.FAILED, end.traceback or f"{end.error_type}: {end}")
+    return Ended(claim, end.outcome, Status.FAILED, end.traceback or f"{end.error_type}: {end}")
 
 
 def decide(claim: Claim, end: AttemptEndedError) -> retry.Decision:
@@ -80,11 +73,10 @@ def decide(claim: Claim, end: AttemptEndedError) -> retry.Decision:
     return retry.after_failure(policy, claim.failures + 1, asked_delay_s=end.delay_s, chance=chance)
 
 
-def _as_end(keeper: Keeper, attempt: Attempt, error: Exception) -> AttemptEndedError:
+def _as_end(attempt: Attempt, error: Exception) -> AttemptEndedError:
     """Whatever went wrong, as an end of the attempt: nothing is left to the lease that can be settled now."""
     if isinstance(error, SandboxHostLostError):
-        keeper.host_is_lost = True  # without its host a worker has no sandboxes: it gives back, and ends
-        error = StoppingError()
+        error = StoppingError()  # without its host a worker has no sandboxes: it gives back, and ends
     if isinstance(error, StoppingError):
         return LostWorkError() if attempt.claim.on_lost == "fail" and attempt.phase != Phase.VALIDATE else error
     if isinstance(error, AttemptEndedError):

@@ -1,23 +1,31 @@
-"""An RQ worker that answers doorbells: it takes a job, finds the request id in it, and invokes the request."""
+"""An RQ worker that answers doorbells: it takes jobs from the queues, finds the request ids in them, and invokes them.
 
+RQ's own loop makes some twenty round trips to Redis a job. This one makes two, for one job or for many: it takes a
+few bells (bells.py), and shows all when they have ended (board.py).
+"""
+
+import contextlib
 import logging
+import re
+import signal
 import threading
-from contextvars import ContextVar
-from dataclasses import dataclass
+import time
 from types import FrameType
-from typing import Any
+from typing import NoReturn
 from uuid import UUID
 
+from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, SimpleWorker
-from rq.exceptions import DeserializationError, StopRequested
-from rq.executions import Execution
+from rq import SimpleWorker
+from rq.exceptions import NoSuchJobError, StopRequested
 from rq.job import Job
-from rq.timeouts import TimerDeathPenalty
+from rq.serializers import JSONSerializer
+from rq.suspension import is_suspended
+from rq.worker import WorkerStatus
 
-from schema.statuses import Status
 from workqueue.attempt import Runtime
-from workqueue.doorbell import ENTRY, Doorbell
+from workqueue.bells import Bells
+from workqueue.doorbell import queue
 from workqueue.errors import WorkqueueError
 from workqueue.interruptions import StoppingError
 from workqueue.invoke import invoke
@@ -25,118 +33,146 @@ from workqueue.keeper import Keeper
 
 log = logging.getLogger(__name__)
 
-# RQ shows a worker as dead after worker_ttl + 60 s without a sign of life, and an idle one gives a sign every
-# worker_ttl - 15 s. Its default, 420, would keep a killed worker on the dashboard for eight minutes.
+# RQ shows a worker as dead after worker_ttl + 60 s without a sign of life. Its default, 420, would keep a killed
+# worker on the dashboard for eight minutes.
 WORKER_TTL_S = 30
-STARTED_TTL_S = 2 * 3600
+LISTEN_S = 10  # an idle worker gives a sign of life so often
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # before an absent Redis is asked again
+SUSPENSION_S = 1.0  # how often it is asked whether an operator suspended the workers (`rq suspend`)
+REFUSED = "This is no job of localfn: it was not run."
+JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d{1,9}")
 
 
-class RequestFailedError(WorkqueueError):
-    """Tells RQ that the request failed, so that rq-dashboard shows it too; all else is stored by then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What the worker of this process works with, for the job function to find."""
-
-    runtime: Runtime
-    keeper: Keeper
-
-
-_bench: ContextVar[Bench] = ContextVar("bench")
-
-
-def answer(request_id: str) -> dict[str, Any]:
-    """The one function that RQ jobs call. Raises RequestFailedError when the request ends failed."""
-    bench = _bench.get()
-    ended = invoke(bench.runtime, bench.keeper, UUID(request_id))
-    if ended is None:
-        return {"claimed": False}
-    if ended.status == Status.FAILED:
-        raise RequestFailedError(ended.error)
-    return {"claimed": True, "outcome": str(ended.outcome)}
+def answer(request_id: str) -> NoReturn:
+    """What RQ's jobs name as their function, for people to read. Our workers take the id from the job's own."""
+    raise WorkqueueError(f"Only a worker of localfn can run request {request_id}.")
 
 
 class Worker(SimpleWorker):
-    """A SimpleWorker that runs only `answer`, gives back what it cannot finish in time, and ends with its host."""
+    """An RQ worker with a loop of its own, which gives back what it cannot finish in time, and ends with its host."""
 
-    # A job limit of our own would be an exception that user code could swallow: bells ring with timeout -1,
-    # and this class does nothing then. RQ's default would replace the process's SIGALRM handler.
-    death_penalty_class = TimerDeathPenalty
-    keeper: Keeper
-    doorbell: Doorbell
-    given_up: threading.Event
-    grace_s: float
-
-    def equip(self, runtime: Runtime, grace_s: float) -> None:
-        """Gives it what it works with. grace_s: seconds that a running request has after SIGTERM."""
-        self.grace_s, self.doorbell, self.given_up = grace_s, runtime.doorbell, runtime.given_up
+    def __init__(self, runtime: Runtime, redis: Redis, grace_s: float) -> None:
+        """grace_s: seconds that a running request has after SIGTERM."""
+        super().__init__(
+            [queue(name, redis) for name in runtime.queues],
+            name=runtime.worker,
+            connection=redis,
+            serializer=JSONSerializer,
+            worker_ttl=WORKER_TTL_S,
+        )
+        self.runtime, self.grace_s = runtime, grace_s
+        self.bells = Bells(redis, [each.key for each in self.queues])
         self.keeper = Keeper(runtime, self.keep_alive)
-        _bench.set(Bench(runtime, self.keeper))
+        self._stopping = threading.Event()
+        self._listens = self._is_suspended = False
+        self._sign_at = self._suspension_at = 0.0
 
-    def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
-        if (name := _function_of(job)) != ENTRY:
-            log.error("a job that is not ours was refused", extra={"job_id": job.id, "func_name": name})
-            self.handle_job_failure(job, queue, exc_string=f"{name} is not run here.", execution=execution)
-            return False
-        done = super().perform_job(job, queue, execution)
-        if self.keeper.host_is_lost:
-            raise StopRequested  # the pool is gone; another one has other workers
-        return bool(done)
+    def run(self) -> None:
+        """Until SIGTERM, or until the sandbox host is gone."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.request_stop)
+        pause_s = FIRST_PAUSE_S
+        while not self._stopping.is_set() and not self.runtime.sandboxes.host_is_lost:
+            try:
+                if ids := self._next():
+                    invoke(self.runtime, self.keeper, ids)
+                pause_s = FIRST_PAUSE_S
+            except StopRequested:
+                break
+            except RedisError as error:
+                log.warning("Redis is away", extra={"error": str(error)})
+                self._stopping.wait(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            except Exception:
+                # Nothing is lost: what was claimed has a lease, and what was not is still pending.
+                log.exception("the worker failed at a request")
+        self._leave()
 
-    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002 - RQ's signature
-        """For how long RQ takes a job for running: longer than any function may run."""
-        return STARTED_TTL_S
+    def _next(self) -> list[UUID]:
+        """The requests to run now; none when nobody rang for a while."""
+        now = time.monotonic()
+        if now >= self._sign_at:
+            self._give_sign()
+            self._sign_at = now + LISTEN_S
+        if now >= self._suspension_at:
+            self._is_suspended = bool(is_suspended(self.connection, self))
+            self._suspension_at = now + SUSPENSION_S
+        if self._is_suspended:
+            self.runtime.gauge.set_idle()
+            self._stopping.wait(SUSPENSION_S)
+            return []
+        taken = self._take_bells()
+        if not taken and self.should_run_maintenance_tasks:
+            self.run_maintenance_tasks()  # type: ignore[no-untyped-call]  # RQ's: what its books keep for too long
+        return [id for job_id in taken if (id := self._request_id(job_id)) is not None]
+
+    def _take_bells(self) -> list[str]:
+        """The job ids of several bells when many wait; of the next one when none does."""
+        taken = self.bells.waiting(self.runtime.pace.appetite()) or self._listen()
+        self.runtime.gauge.set_busy()
+        return taken
+
+    def _listen(self) -> list[str]:
+        self.runtime.put_away()
+        self.runtime.gauge.set_idle()
+        self._listens = True
+        try:
+            # Either the signal came before, or its handler finds that we listen.
+            return [] if self._stopping.is_set() else self.bells.next(LISTEN_S)
+        finally:
+            self._listens = False
+
+    def _request_id(self, job_id: str) -> UUID | None:
+        """The request that this job rang for. What is not our job is refused, shown as failed, and not run."""
+        if match := JOB_ID.fullmatch(job_id):
+            return UUID(match[1])
+        log.error("a job that is not ours was refused", extra={"job_id": job_id})
+        with contextlib.suppress(NoSuchJobError):
+            job = Job.fetch(job_id, self.connection, JSONSerializer)
+            self.handle_job_failure(job, queue(job.origin, self.connection), exc_string=REFUSED)
+        return None
+
+    def _give_sign(self) -> None:
+        """Tells RQ that this worker is there; it may have to be told from the start, if Redis was emptied."""
+        if self.connection.exists(self.key):
+            self.heartbeat()
+        else:
+            self.register_birth()  # type: ignore[no-untyped-call]
+            self.set_state(WorkerStatus.IDLE)
 
     def keep_alive(self) -> None:
-        """RQ's heartbeat while a job runs; a SimpleWorker sends none by itself.
+        """The same while a request runs, from another thread.
 
         Through the doorbell's client, which does not wait long: the caller has a lease to keep.
         """
         try:
-            with self.doorbell.redis.pipeline(transaction=False) as pipeline:
+            with self.runtime.doorbell.redis.pipeline(transaction=False) as pipeline:
                 self.heartbeat(WORKER_TTL_S + 60, pipeline)
                 pipeline.execute()
         except RedisError as error:
             log.debug("no heartbeat", extra={"error": str(error)})
 
-    def handle_warm_shutdown_request(self) -> None:
-        """After SIGTERM: what runs may finish within the grace, then it is given back."""
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - RQ's signature
+        """After SIGTERM: what runs may finish within the grace, then it is given back. A second signal changes nothing.
+
+        Should a bell have been taken this very moment, it is lost, and the reconciler rings again.
+        """
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
         log.info("stopping", extra={"worker": self.name})
         timer = threading.Timer(self.grace_s, self._end_grace)
         timer.daemon = True
         timer.start()
-
-    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
-        """A second signal changes nothing: the grace ends by itself, and the pool's is not cut short by Ctrl-C.
-
-        RQ would exit on the spot and leave the request to its lease.
-        """
+        if self._listens:
+            raise StopRequested
 
     def _end_grace(self) -> None:
-        self.given_up.set()
+        self.runtime.given_up.set()
         self.keeper.interrupt(StoppingError())
 
-    def handle_job_failure(
-        self,
-        job: Job,
-        queue: Queue,
-        started_job_registry: Any = None,
-        exc_string: str = "",
-        execution: Execution | None = None,
-    ) -> None:
-        """Of a failed request the dashboard shows what its function raised, not the frames through which we told RQ."""
-        shown = exc_string.rpartition(f"{RequestFailedError.__name__}: ")[2]
-        super().handle_job_failure(job, queue, started_job_registry, shown, execution)
-
-    def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """A failed request is no error of the worker: RQ would log a traceback of ours for each."""
-        if not isinstance(exc_info[1], RequestFailedError):
-            super().handle_exception(job, *exc_info)
-
-
-def _function_of(job: Job) -> str:
-    try:
-        return str(job.func_name)
-    except DeserializationError:
-        return "something that is not JSON"
+    def _leave(self) -> None:
+        try:
+            self.register_death()  # type: ignore[no-untyped-call]
+        except RedisError as error:
+            log.debug("RQ was not told of the end", extra={"error": str(error)})

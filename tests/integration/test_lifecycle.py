@@ -1,5 +1,6 @@
 """The moves of a request, against a real PostgreSQL: what they change, and what they refuse to change."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from schema.statuses import Outcome, Phase
 from workqueue import lifecycle, reading
 from workqueue.errors import LeaseLostError, NotAllowedNowError, UnknownRequestError
 from workqueue.interruptions import CancelledError
-from workqueue.lifecycle import Accepted, Claim, Record
+from workqueue.lifecycle import Accepted, Claim, Completion, Record
 from workqueue.logbook import Line
 from workqueue.registry import Registered
 
@@ -43,8 +44,7 @@ def accepted(engine: Engine, *, available_s: float = 0, **options: Any) -> UUID:
 
 
 def claimed(engine: Engine, request_id: UUID, worker: str = "w", at_s: float = 0) -> Claim:
-    claim = lifecycle.claim(engine, request_id, worker, seconds(at_s), LEASE_S)
-    assert claim is not None
+    (claim,) = lifecycle.claim(engine, [request_id], worker, seconds(at_s), LEASE_S)
     return claim
 
 
@@ -52,8 +52,11 @@ def row(engine: Engine, request_id: UUID) -> Any:
     return reading.request(engine, request_id)[0]
 
 
-def finish(engine: Engine, claim: Claim, data: str = "1") -> None:
-    lifecycle.finish(engine, claim, data, [], Record(), (None, None), seconds(1))
+def finish(engine: Engine, claim: Claim, data: str = "1", lines: Sequence[Line] = ()) -> None:
+    """Finishes one; raises what it was refused for."""
+    completion = Completion(claim, data, [], Record(lines=list(lines)))
+    for error in lifecycle.finish(engine, [completion], seconds(1)).values():
+        raise error
 
 
 def failed(error_type: str = "ValueError") -> Record:
@@ -65,13 +68,13 @@ def test_one_bell_claims_and_the_second_finds_nothing(engine: Engine) -> None:
     claim = claimed(engine, request_id)
 
     assert (claim.attempt, claim.event, claim.function) == (1, '{"a":1}', None)
-    assert lifecycle.claim(engine, request_id, "other", NOW, LEASE_S) is None
+    assert lifecycle.claim(engine, [request_id], "other", NOW, LEASE_S) == []
     assert row(engine, request_id)["worker"] == "w"
 
 
 def test_a_request_that_is_not_due_is_not_claimed(engine: Engine) -> None:
     request_id = accepted(engine, available_s=60)
-    assert lifecycle.claim(engine, request_id, "w", seconds(59), LEASE_S) is None
+    assert lifecycle.claim(engine, [request_id], "w", seconds(59), LEASE_S) == []
     assert claimed(engine, request_id, at_s=60).attempt == 1
 
 
@@ -173,7 +176,7 @@ def test_a_pending_request_is_cancelled_at_once(engine: Engine) -> None:
 
     found = row(engine, request_id)
     assert (found["status"], found["error_type"], found["cancel_requested"]) == ("failed", "Cancelled", True)
-    assert lifecycle.claim(engine, request_id, "w", NOW, LEASE_S) is None
+    assert lifecycle.claim(engine, [request_id], "w", NOW, LEASE_S) == []
     with pytest.raises(NotAllowedNowError):
         lifecycle.cancel(engine, request_id, NOW)
 
@@ -267,6 +270,6 @@ def test_lines_whose_storing_was_not_answered_are_stored_again_without_harm(engi
     line = Line(1, NOW, "stdout", "said")
     lifecycle.extend(engine, claim, seconds(8), Phase.PROCESS, (None, None), [line])
     lifecycle.extend(engine, claim, seconds(8), Phase.PROCESS, (None, None), [line, Line(2, NOW, "stdout", "more")])
-    lifecycle.finish(engine, claim, "1", [], Record(lines=[line]), (None, None), seconds(1))
+    finish(engine, claim, lines=[line])
 
     assert [row["line"] for row in reading.logs(engine, request_id, None, (0, 0))] == ["said", "more"]

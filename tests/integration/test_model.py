@@ -24,10 +24,11 @@ from tests.integration.test_lifecycle import accepted
 from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, NotAllowedNowError
 from workqueue.interruptions import CancelledError
-from workqueue.lifecycle import Claim, Record
+from workqueue.lifecycle import Claim, Completion, Record
 from workqueue.retry import MAX_LOSSES
 
 LEASE_S = 8.0
+WORKERS = st.sampled_from(["a", "b", "c"])
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -81,26 +82,41 @@ class Requests(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    @rule(target=claims, id=ids, worker=st.sampled_from(["a", "b", "c"]))
-    def claim(self, id: UUID, worker: str) -> Any:
-        model = self.model[id]
+    @rule(target=claims, group=st.lists(ids, min_size=1, max_size=4, unique=True), worker=WORKERS)
+    def claim(self, group: list[UUID], worker: str) -> Any:
+        claims = {claim.request_id: claim for claim in lifecycle.claim(self.engine, group, worker, self.now, LEASE_S)}
+        assert list(claims) == [id for id in group if id in claims], "in the order of the bells"
+        for id in group:
+            self.check_claimed(self.model[id], worker, claims.get(id))
+        return multiple(*claims.values())
+
+    def check_claimed(self, model: Modelled, worker: str, claim: Claim | None) -> None:
         mine = model.holder if model.holder and model.holder.worker == worker else None
-        claim = lifecycle.claim(self.engine, id, worker, self.now, LEASE_S)
         due = model.status == Status.PENDING and model.available_at <= self.now + timedelta(milliseconds=500)
-        if mine is not None:
-            # Its answer was lost: the same worker asks again and gets the same claim.
-            assert claim is not None
-            assert claim.attempt == mine.attempt
-            model.holder, model.lease_until = claim, self.now + timedelta(seconds=LEASE_S)
-            return claim
-        assert (claim is not None) == due
+        assert (claim is not None) == (due or mine is not None)
         if claim is None:
-            return multiple()
-        model.move(Status.PROCESSING)
-        model.attempt += 1
-        model.holder, model.lease_until = claim, self.now + timedelta(seconds=LEASE_S)
+            return
+        if mine is None:
+            model.move(Status.PROCESSING)
+            model.attempt += 1
+        # Else its answer was lost: the same worker asks again and gets the same claim.
         assert claim.attempt == model.attempt
-        return claim
+        model.holder, model.lease_until = claim, self.now + timedelta(seconds=LEASE_S)
+
+    @rule(group=st.lists(claims, min_size=1, max_size=4, unique_by=lambda claim: claim.request_id), worker=WORKERS)
+    def unclaim(self, group: list[Claim], worker: str) -> None:
+        """The members of one worker's group that it had not begun."""
+        own = [claim for claim in group if claim.worker == worker]
+        if not own:
+            return
+        free = {bell.request_id: bell for bell in lifecycle.unclaim(self.engine, own, self.now)}
+        for claim in own:
+            model = self.model[claim.request_id]
+            assert (claim.request_id in free) == (model.is_held_by(claim) and not model.cancel_requested)
+            if claim.request_id in free:
+                assert free[claim.request_id].attempt == claim.attempt, "the number is given out again"
+                model.move(Status.PENDING)
+                model.attempt -= 1
 
     @rule(claim=claims)
     def extend(self, claim: Claim) -> None:
@@ -112,15 +128,23 @@ class Requests(RuleBasedStateMachine):
         if self.check_held(model, claim, write) is not None:
             model.lease_until = until
 
-    @rule(claim=claims)
-    def finish(self, claim: Claim) -> None:
-        model = self.model[claim.request_id]
+    @rule(group=st.lists(claims, min_size=1, max_size=4, unique_by=lambda claim: claim.request_id), worker=WORKERS)
+    def finish(self, group: list[Claim], worker: str) -> None:
+        """One worker's, together: what becomes of one is no matter of the others."""
+        own = [claim for claim in group if claim.worker == worker]
+        if not own:
+            return
+        completions = [Completion(claim, str(claim.attempt), [], Record()) for claim in own]
+        refused = lifecycle.finish(self.engine, completions, self.now)
+        for claim in own:
+            self.check_finished(self.model[claim.request_id], claim, refused.get(claim.request_id))
+
+    def check_finished(self, model: Modelled, claim: Claim, error: Exception | None) -> None:
         held, cancelled, repeated = model.is_held_by(claim), model.cancel_requested, model.result == claim.attempt
-        try:
-            lifecycle.finish(self.engine, claim, str(claim.attempt), [], Record(), (None, None), self.now)
-        except CancelledError:
+        if isinstance(error, CancelledError):
             assert (held, cancelled) == (True, True)
-        except LeaseLostError:
+        elif error is not None:
+            assert isinstance(error, LeaseLostError)
             assert (held, repeated) == (False, False)
         else:
             assert (held and not cancelled) or repeated

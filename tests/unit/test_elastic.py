@@ -2,14 +2,20 @@
 
 import pytest
 
-from workqueue.elastic import BUSY_S, IDLE_S, MOST_AT_ONCE, Bounds, to_start, to_stop
+from workqueue.elastic import IDLE_S, LONG_S, ROOM, SETTLE_S, WAITING_S, Bounds, Load, to_start, to_stop
 
 BOUNDS = Bounds(2, 10)
-LONG = BUSY_S * 2
+LONG, SHORT = LONG_S * 2, 0.001
+NO_CPU = ROOM / 2
+CPU = (1 + ROOM) / 2
+
+
+def started(busy_for_s: list[float], idle: int, waiting: int, idle_cpu: float = NO_CPU, newest_s: float = 60) -> int:
+    return to_start(Load(busy_for_s, idle, newest_s, waiting, idle_cpu), BOUNDS)
 
 
 @pytest.mark.parametrize(
-    ("busy_for_s", "idle", "waiting", "started"),
+    ("busy_for_s", "idle", "waiting", "expected"),
     [
         ([], 0, 0, 2),
         ([LONG], 0, 0, 1),
@@ -17,17 +23,29 @@ LONG = BUSY_S * 2
         ([LONG], 1, 50, 0),
         ([LONG, LONG], 0, 0, 0),
         ([LONG, LONG], 0, 1, 1),
-        ([LONG, LONG], 0, 50, MOST_AT_ONCE),
-        ([LONG, 0.01], 0, 50, 0),
+        ([LONG, LONG], 0, 50, 8),
+        ([LONG, SHORT], 0, 50, 0),
         ([LONG] * 9, 0, 50, 1),
         ([LONG] * 10, 0, 50, 0),
         ([LONG] * 11, 0, 50, 0),
     ],
 )
-def test_workers_are_started_while_requests_wait_for_long_ones(
-    busy_for_s: list[float], idle: int, waiting: int, started: int
+def test_whoever_waits_for_long_requests_gets_a_worker(
+    busy_for_s: list[float], idle: int, waiting: int, expected: int
 ) -> None:
-    assert to_start(busy_for_s, idle, waiting, BOUNDS) == started
+    assert started(busy_for_s, idle, waiting) == expected
+
+
+def test_a_request_that_leaves_the_processors_idle_counts_as_long_earlier() -> None:
+    assert started([WAITING_S, WAITING_S], 0, 5, CPU) == 5
+    assert started([WAITING_S, WAITING_S], 0, 5, NO_CPU) == 0
+
+
+def test_while_requests_are_short_one_more_worker_is_tried_at_a_time_if_there_is_something_for_it_to_use() -> None:
+    assert started([SHORT, SHORT], 0, 50, CPU) == 1
+    assert started([SHORT, SHORT], 0, 50, NO_CPU) == 0
+    assert started([SHORT, SHORT], 0, 2, CPU) == 0, "those that wait will soon have had their turn"
+    assert started([SHORT, SHORT], 0, 50, CPU, newest_s=SETTLE_S / 2) == 0, "what the last one brings is not seen yet"
 
 
 def test_workers_that_idle_are_stopped_down_to_the_fewest() -> None:

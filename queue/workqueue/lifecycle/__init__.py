@@ -5,15 +5,17 @@ recovery: the reconciler's moves.
 """
 
 from workqueue.lifecycle.attempts import amend, extend, fail, finish, give_back
-from workqueue.lifecycle.claiming import claim
-from workqueue.lifecycle.claims import Claim, Record
+from workqueue.lifecycle.claiming import claim, unclaim
+from workqueue.lifecycle.claims import Claim, Completion, Progress, Record
 from workqueue.lifecycle.recovery import Lapsed, due_bells, expire, mark_rung
 from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry
 
 __all__ = [
     "Accepted",
     "Claim",
+    "Completion",
     "Lapsed",
+    "Progress",
     "Record",
     "accept",
     "amend",
@@ -29,4 +31,5 @@ __all__ = [
     "mark_rung",
     "purge",
     "retry",
+    "unclaim",
 ]

@@ -7,18 +7,18 @@ of the token because a crash of PostgreSQL may forget a claim, whose attempt num
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
-from schema.session import to_json
+from schema.session import at_once, to_json
 from schema.statuses import Phase
 from schema.tables import output_file
 from workqueue.errors import LeaseLostError
 from workqueue.interruptions import CancelledError
-from workqueue.lifecycle.claims import Claim, Record
+from workqueue.lifecycle.claims import Claim, Completion, Progress, Record
 from workqueue.lifecycle.records import close_attempt, store_files, store_lines
 from workqueue.logbook import Line
-from workqueue.store import StoredFile
 
 EXTEND = text(
     """
@@ -35,7 +35,7 @@ def extend(
     claim: Claim,
     lease_expires_at: datetime,
     phase: Phase,
-    progress: tuple[float | None, str | None],
+    progress: Progress,
     lines: Sequence[Line],
 ) -> bool:
     """Extends the lease; stores phase, progress and new log lines. True when a cancel was requested."""
@@ -52,44 +52,72 @@ def extend(
 
 FINISH = text(
     """
-    WITH finished AS (
-        UPDATE processing_request
+    WITH done AS (
+        SELECT * FROM json_to_recordset(CAST(:done AS json)) AS d (
+            id uuid, attempt int, data json, fraction float8, message text, phases json, cold_start bool,
+            init_ms float8, max_rss_mb float8
+        )
+    ), finished AS (
+        UPDATE processing_request r
         SET status = 'completed', phase = NULL, finished_at = :now, lease_expires_at = NULL,
-            progress_fraction = :fraction, progress_message = :message
-        WHERE id = :id AND status = 'processing' AND attempt = :attempt AND worker = :worker AND NOT cancel_requested
-        RETURNING id
+            progress_fraction = d.fraction, progress_message = d.message
+        FROM done d
+        WHERE r.id = d.id AND r.attempt = d.attempt AND r.worker = :worker AND r.status = 'processing'
+          AND NOT r.cancel_requested
+        RETURNING r.id
+    ), stored AS (
+        INSERT INTO processing_result (request_id, attempt, data, created_at)
+        SELECT d.id, d.attempt, coalesce(d.data, 'null'), :now FROM done d JOIN finished USING (id)
+    ), closed AS (
+        UPDATE request_attempt a
+        SET outcome = 'completed', finished_at = :now, phases = d.phases, cold_start = d.cold_start,
+            init_ms = d.init_ms, max_rss_mb = d.max_rss_mb
+        FROM done d JOIN finished USING (id)
+        WHERE a.request_id = d.id AND a.number = d.attempt
     )
-    INSERT INTO processing_result (request_id, attempt, data, created_at)
-    SELECT id, :attempt, CAST(:data AS json), :now FROM finished
-    RETURNING request_id
+    SELECT id FROM finished
     """
 )
 
 
-def finish(
-    engine: Engine,
-    claim: Claim,
-    data: str,
-    files: Sequence[StoredFile],
-    record: Record,
-    progress: tuple[float | None, str | None],
-    now: datetime,
-) -> None:
-    """processing → completed, with its result and output files: the commit point.
+def finish(engine: Engine, completions: Sequence[Completion], now: datetime) -> dict[UUID, Exception]:
+    """processing → completed for all of one worker's, each with its result and output files: the commit point.
 
-    A crash before it leaves the lease to lapse, and the request runs again. A crash after it loses nothing but
-    the news: RQ may never hear of it, and the bell that it rings again finds nothing to claim.
-    data: the result as JSON text. Raises LeaseLostError, and CancelledError when a cancel came first.
+    Gives those that were not: a LeaseLostError, or a CancelledError when a cancel came first; the others are not
+    concerned. A crash before the commit leaves the leases to lapse, and the requests run again. A crash after it
+    loses nothing but the news: RQ may never hear of it, and a bell that it rings again finds nothing to claim.
     """
-    values = {"data": data, "now": now, "fraction": progress[0], "message": progress[1]}
-    with engine.begin() as connection:
-        if connection.execute(FINISH, claim.token | values).first() is None:
+    rows = ",".join(map(_as_json, completions))
+    values = {"done": f"[{rows}]", "worker": completions[0].claim.worker, "now": now}
+    plain = not any(done.files or done.record.lines for done in completions)
+    with at_once(engine) if plain else engine.begin() as connection:
+        finished = set(connection.execute(FINISH, values).scalars())
+        refused: dict[UUID, Exception] = {}
+        for completion in completions:
+            claim = completion.claim
+            if claim.request_id in finished:
+                store_files(connection, output_file, claim.request_id, completion.files, now)
+                store_lines(connection, claim, completion.record.lines)
             # The answer to an earlier try of this very commit may have been lost on the way.
-            if _is_finished_by(connection, claim):
-                return
-            raise CancelledError if _is_cancelled(connection, claim) else LeaseLostError
-        store_files(connection, output_file, claim.request_id, files, now)
-        close_attempt(connection, claim, record, now)
+            elif not _is_finished_by(connection, claim):
+                refused[claim.request_id] = CancelledError() if _is_cancelled(connection, claim) else LeaseLostError()
+        return refused
+
+
+def _as_json(completion: Completion) -> str:
+    """The values of one row. The result is put in as it is, so that its keys' order and its numbers' text stay."""
+    record, (fraction, message) = completion.record, completion.progress
+    values = {
+        "id": str(completion.claim.request_id),
+        "attempt": completion.claim.attempt,
+        "fraction": fraction,
+        "message": message,
+        "phases": record.phases,
+        "cold_start": record.cold_start,
+        "init_ms": record.init_ms,
+        "max_rss_mb": record.max_rss_mb,
+    }
+    return f'{to_json(values)[:-1]},"data":{completion.data}}}'
 
 
 FAIL = text(

@@ -1,10 +1,14 @@
-"""The move that takes a request: pending → processing, with a lease, for one worker."""
+"""The moves that take requests: pending → processing, with a lease, for one worker; and back, if not begun."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, text
 
+from schema.session import at_once
+from workqueue.doorbell import Bell
 from workqueue.lifecycle.claims import Claim
 from workqueue.registry import Registered
 from workqueue.store import StoredFile
@@ -12,24 +16,33 @@ from workqueue.store import StoredFile
 # A bell for an immediate request may arrive before its `available_at` by another machine's clock.
 EARLY = timedelta(milliseconds=500)
 
-# What a worker needs to know of the request that it claimed.
+# What a worker needs to know of the requests that it claimed; of their functions once, in the first row.
 CLAIMED = """
-    SELECT claimed.*, row_to_json(f) AS registered,
+    SELECT claimed.*,
+           CASE WHEN row_number() OVER () = 1 THEN
+               (SELECT json_object_agg(f.name, f) FROM registered_function f
+                WHERE f.name IN (SELECT function FROM claimed))
+           END AS functions,
            (SELECT json_agg(json_build_object(
                        'name', i.name, 'filename', i.filename, 'size', i.size, 'content_type', i.content_type,
                        'sha256', i.sha256, 'stored_as', i.stored_as))
-            FROM input_file i WHERE i.request_id = claimed.id) AS inputs
-    FROM claimed LEFT JOIN registered_function f ON f.name = claimed.function
+            FROM input_file i WHERE i.request_id = claimed.id) AS inputs,
+           set_config('synchronous_commit', CASE WHEN bool_or(on_lost = 'fail') OVER () THEN 'on' ELSE 'off' END, true)
+    FROM claimed
 """
+# The rows are locked in the order of their ids: two workers whose bells overlap wait for each other, in one order.
+# They are found by their ids alone: with its status in the condition, all that wait would be walked through.
 CLAIM = text(
     """
-    WITH claimed AS (
-        UPDATE processing_request
+    WITH rung AS MATERIALIZED (
+        SELECT id, status, available_at FROM processing_request WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
+    ), claimed AS (
+        UPDATE processing_request r
         SET status = 'processing', phase = 'validate', attempt = attempt + 1, worker = :worker,
-            job_id = id || '-' || (attempt + 1), started_at = :now, lease_expires_at = :lease, rung_at = NULL,
+            job_id = r.id || '-' || (attempt + 1), started_at = :now, lease_expires_at = :lease, rung_at = NULL,
             progress_fraction = NULL, progress_message = NULL, error_type = NULL, error_message = NULL
-        WHERE id = :id AND status = 'pending' AND available_at <= :latest
-        RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost
+        FROM rung WHERE r.id = rung.id AND rung.status = 'pending' AND rung.available_at <= :latest
+        RETURNING r.id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost
     ), opened AS (
         INSERT INTO request_attempt (request_id, number, worker, started_at)
         SELECT id, attempt, :worker, :now FROM claimed
@@ -41,7 +54,7 @@ RESUME = text(
     """
     WITH claimed AS (
         UPDATE processing_request SET lease_expires_at = :lease
-        WHERE id = :id AND status = 'processing' AND worker = :worker
+        WHERE id = ANY(:ids) AND status = 'processing' AND worker = :worker
         RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost
     )
     """
@@ -49,39 +62,76 @@ RESUME = text(
 )
 
 
-def claim(engine: Engine, request_id: UUID, worker: str, now: datetime, lease_s: float) -> Claim | None:
-    """pending → processing, if it is pending and due; None when there is nothing to claim.
+def claim(engine: Engine, request_ids: Sequence[UUID], worker: str, now: datetime, lease_s: float) -> list[Claim]:
+    """pending → processing, for those that are pending and due, in the order given.
 
-    A crash right after the commit leaves a lease that nobody extends: it lapses, and the reconciler moves the
-    request on. The commit does not wait for the disk: a claim that a crash of PostgreSQL forgets leaves the
-    request pending, which is as good.
+    A crash right after the commit leaves leases that nobody extends: they lapse, and the reconciler moves the
+    requests on. The commit does not wait for the disk (synchronous_commit): a claim that a crash of PostgreSQL
+    forgets leaves the request pending, which is as good. Only what must never start twice (on_lost = 'fail') waits:
+    forgotten, it would be claimed and started again.
     """
-    values = {"id": request_id, "worker": worker, "now": now, "latest": now + EARLY}
-    with engine.begin() as connection:
-        connection.execute(text("SET LOCAL synchronous_commit = off"))
-        lease = {"lease": now + timedelta(seconds=lease_s)}
-        row = connection.execute(CLAIM, values | lease).mappings().first()
-        if row is None:
-            # The answer to an earlier try of this very claim may have been lost on the way. A worker runs one
-            # request at a time, so what it holds while it claims is what it claimed.
-            row = connection.execute(RESUME, {"id": request_id, "worker": worker} | lease).mappings().first()
-        if row is not None and row["on_lost"] == "fail":
-            # Forgotten, it would be claimed and started again, which must not happen to this one.
-            connection.execute(text("SET LOCAL synchronous_commit = on"))
-    if row is None:
-        return None
-    return Claim(
-        request_id=row["id"],
-        attempt=row["attempt"],
-        worker=worker,
-        function_name=row["function"],
-        function=Registered(**row["registered"]) if row["registered"] else None,
-        event=row["event"],
-        queue=row["queue"],
-        max_attempts=row["max_attempts"],
-        failures=row["failures"],
-        losses=row["losses"],
-        on_lost=row["on_lost"],
-        inputs=tuple(StoredFile(**entry) for entry in row["inputs"] or ()),
-        claimed_at=now,
+    values = {"ids": list(request_ids), "worker": worker, "now": now, "lease": now + timedelta(seconds=lease_s)}
+    with at_once(engine) as connection:
+        rows = connection.execute(CLAIM, values | {"latest": now + EARLY}).mappings().all()
+        claims = _claims(rows, worker, now)
+        missing = [id for id in request_ids if id not in claims]
+        if missing:
+            # The answer to an earlier try of this very claim may have been lost on the way. A worker claims only
+            # when it holds nothing, so what it holds while it claims is what it claimed.
+            rows = connection.execute(RESUME, values | {"ids": missing}).mappings().all()
+            claims |= _claims(rows, worker, now)
+    return [claims[id] for id in request_ids if id in claims]
+
+
+UNCLAIM = text(
+    """
+    WITH freed AS (
+        UPDATE processing_request r
+        SET status = 'pending', phase = NULL, attempt = r.attempt - 1, worker = NULL, lease_expires_at = NULL,
+            started_at = NULL, rung_at = :now
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[])) AS held (id, attempt)
+        WHERE r.id = held.id AND r.attempt = held.attempt AND status = 'processing' AND worker = :worker
+          AND NOT cancel_requested
+        RETURNING r.id, r.attempt, queue, function
+    ), forgotten AS (
+        DELETE FROM request_attempt a USING freed WHERE a.request_id = freed.id AND a.number = freed.attempt + 1
     )
+    SELECT id, attempt + 1 AS number, queue, function FROM freed
+    """
+)
+
+
+def unclaim(engine: Engine, claims: Sequence[Claim], now: datetime) -> list[Bell]:
+    """processing → pending, as if they had not been claimed: none of them was begun. Gives the bells to ring.
+
+    Those whose lease was lost, or of which a cancel was requested, are not among the bells. The attempt's number is
+    given out again; no harm, because nobody works under the old one. A crash before the ring is the reconciler's.
+    """
+    tokens = {"ids": [claim.request_id for claim in claims], "attempts": [claim.attempt for claim in claims]}
+    values = tokens | {"worker": claims[0].worker, "now": now}
+    with at_once(engine) as connection:
+        rows = connection.execute(UNCLAIM, values)
+        return [Bell(row.id, row.number, row.queue, row.function, is_let_go=True) for row in rows]
+
+
+def _claims(rows: Sequence[Mapping[Any, Any]], worker: str, now: datetime) -> dict[UUID, Claim]:
+    found = next((row["functions"] for row in rows if row["functions"]), None) or {}
+    functions = {name: Registered(**values) for name, values in found.items()}
+    return {
+        row["id"]: Claim(
+            request_id=row["id"],
+            attempt=row["attempt"],
+            worker=worker,
+            function_name=row["function"],
+            function=functions.get(row["function"]),
+            event=row["event"],
+            queue=row["queue"],
+            max_attempts=row["max_attempts"],
+            failures=row["failures"],
+            losses=row["losses"],
+            on_lost=row["on_lost"],
+            inputs=tuple(StoredFile(**entry) for entry in row["inputs"] or ()),
+            claimed_at=now,
+        )
+        for row in rows
+    }

@@ -1,5 +1,6 @@
 """The values that an attempt hands around: the claim (its lease) and the record (what became of it)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,8 @@ from schema.statuses import Outcome
 from workqueue.logbook import Line
 from workqueue.registry import Registered
 from workqueue.store import StoredFile
+
+Progress = tuple[float | None, str | None]  # a fraction from 0 to 1, and a short text
 
 
 def directory_name(request_id: UUID, attempt: int, worker: str) -> str:
@@ -47,6 +50,11 @@ class Claim:
         return {"id": self.request_id, "attempt": self.attempt, "worker": self.worker}
 
     @property
+    def job_id(self) -> str:
+        """RQ's job that rang for this attempt."""
+        return f"{self.request_id}-{self.attempt}"
+
+    @property
     def directory(self) -> str:
         return directory_name(self.request_id, self.attempt, self.worker)
 
@@ -68,3 +76,14 @@ class Record:
     error_message: str | None = None
     traceback: str | None = None
     lines: list[Line] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An attempt that came to its result, not yet committed. data: the result as JSON text."""
+
+    claim: Claim
+    data: str
+    files: Sequence[StoredFile]
+    record: Record
+    progress: Progress = (None, None)

@@ -95,9 +95,18 @@ def due_bells(engine: Engine, now: datetime, unanswered: datetime, limit: int = 
         return [Bell(row.id, row.attempt + 1, row.queue, row.function) for row in rows]
 
 
+# What is being claimed right now needs no mark; to wait for it could be a deadlock, since a claim locks many rows.
+MARK_RUNG = text(
+    """
+    UPDATE processing_request SET rung_at = :now WHERE id IN (
+        SELECT id FROM processing_request WHERE id = ANY(:ids) AND status = 'pending' FOR UPDATE SKIP LOCKED
+    )
+    """
+)
+
+
 def mark_rung(engine: Engine, bells: Sequence[Bell], now: datetime) -> None:
     """Notes when the bells were rung, so that the next look leaves them time to be answered."""
-    statement = text("UPDATE processing_request SET rung_at = :now WHERE id = ANY(:ids) AND status = 'pending'")
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL synchronous_commit = off"))
-        connection.execute(statement, {"now": now, "ids": [bell.request_id for bell in bells]})
+        connection.execute(MARK_RUNG, {"now": now, "ids": [bell.request_id for bell in bells]})

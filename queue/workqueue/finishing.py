@@ -1,0 +1,116 @@
+"""The commit point of a group, and the way back for those of its members that were not begun.
+
+Done by the worker's thread, which waits for an absent database, and by the keeper's, which does not: `way` is how a
+write is made.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from schema.statuses import Outcome, Status
+from workqueue import lifecycle
+from workqueue.attempt import Attempt, Runtime
+from workqueue.board import Ended
+from workqueue.group import Group
+from workqueue.interruptions import CancelledError
+from workqueue.lifecycle import Claim, Completion
+from workqueue.persist import is_outage, persist
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+
+class Way(Protocol):
+    def __call__(self, write: Callable[[], Answer]) -> Answer:
+        """Makes a write to the database."""
+
+
+def patiently(runtime: Runtime) -> Way:
+    """Waits for an absent database until the worker is given up."""
+
+    def way(write: Callable[[], Answer]) -> Answer:
+        return persist(write, runtime.given_up)
+
+    return way
+
+
+def once(write: Callable[[], Answer]) -> Answer:
+    """Raises what the database says."""
+    return write()
+
+
+def finish(runtime: Runtime, group: Group, way: Way) -> None:
+    """Results, files' rows and `completed` of all that are done, in one transaction; then RQ and clients are told.
+
+    A crash after the commit loses nothing but the news: clients look by themselves, and a bell that RQ rings again
+    finds nothing to claim. What could not be finished is in `group.refused`.
+    """
+    with group.lock:
+        done, now = group.done, runtime.clock.now()
+        if not done:
+            return
+        completions = [completion for _, completion in done]
+        refused = _write(runtime, completions, now, way)
+        group.done = []
+        group.refused += [(attempt, refused[id]) for attempt, _ in done if (id := attempt.request_id) in refused]
+    finished = [done.claim for done in completions if done.claim.request_id not in refused]
+    tell(runtime, [Ended(claim, Outcome.COMPLETED, Status.COMPLETED) for claim in finished])
+
+
+def _write(runtime: Runtime, completions: Sequence[Completion], now: datetime, way: Way) -> dict[UUID, Exception]:
+    """Gives those that were refused, and why. What the database does not take of one is no matter of the others."""
+    try:
+        return way(lambda: lifecycle.finish(runtime.engine, completions, now))
+    except Exception as error:
+        if is_outage(error):
+            raise
+        if len(completions) == 1:
+            return {completions[0].claim.request_id: error}
+    refused: dict[UUID, Exception] = {}
+    for completion in completions:
+        refused |= _write(runtime, [completion], now, way)
+    return refused
+
+
+def let_go(runtime: Runtime, group: Group, unbegun: Collection[Attempt], way: Way) -> None:
+    """Waiting members go back to the queue, in front, as if they had not been claimed."""
+    with group.lock:
+        if not unbegun:
+            return
+        claims = [attempt.claim for attempt in unbegun]
+        bells = way(lambda: lifecycle.unclaim(runtime.engine, claims, runtime.clock.now()))
+        free = {bell.request_id for bell in bells}
+        # A cancel came first, or the lease is lost: whoever settles them will see which.
+        group.refused += [(attempt, CancelledError()) for attempt in unbegun if attempt.request_id not in free]
+        group.waiting = deque(attempt for attempt in group.waiting if attempt not in unbegun)
+    runtime.doorbell.ring(bells)
+    log.info("let go", extra=names(claims))
+
+
+def spare_neighbours(runtime: Runtime, group: Group) -> None:
+    """One lasts: those that are done are finished, those that were not begun go back. For the keeper's thread."""
+    with group.lock:
+        finish(runtime, group, once)
+        let_go(runtime, group, list(group.waiting), once)
+
+
+def tell(runtime: Runtime, ended: Sequence[Ended]) -> None:
+    """These are settled. From here on a crash leaves a working directory, which is swept, and nothing else."""
+    if ended:
+        runtime.board.ended(ended, runtime.clock.now())
+        outcome = {"outcome": ended[0].outcome, "status": ended[0].status}
+        log.info("ended", extra=names([end.claim for end in ended]) | outcome)
+
+
+def names(claims: Sequence[Claim]) -> dict[str, object]:
+    """For a log line: one for all that moved together, in which each is found by its id."""
+    if len(claims) == 1:
+        claim = claims[0]
+        return {"request_id": str(claim.request_id), "attempt": claim.attempt, "function": claim.function_name}
+    functions = ",".join(sorted({claim.function_name for claim in claims}))
+    return {"count": len(claims), "function": functions, "requests": " ".join(str(c.request_id) for c in claims)}

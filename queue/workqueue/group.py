@@ -1,0 +1,58 @@
+"""What a worker claimed at once: requests that it runs one after another and finishes together.
+
+The worker's own thread runs them. When one lasts, the keeper's thread finishes those that are done and lets those go
+that were not begun, so the lock is held by whoever decides what becomes of a member.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from workqueue.attempt import Attempt
+from workqueue.lifecycle import Completion
+from workqueue.pace import BUDGET_S
+
+
+class Group:
+    """Usually of one. Each member is waiting, running, done, or not here any more."""
+
+    def __init__(self, attempts: Iterable[Attempt]) -> None:
+        self.lock = threading.RLock()
+        self.waiting = deque(attempts)
+        self.running: Attempt | None = None
+        self.done: list[tuple[Attempt, Completion]] = []
+        self.refused: list[tuple[Attempt, Exception]] = []  # could not be finished: the lease is lost, or cancelled
+        self._done_since = 0.0
+
+    def beyond(self, fitting: int) -> list[Attempt]:
+        """Those behind the first `fitting` that wait."""
+        return list(self.waiting)[fitting:]
+
+    def take(self) -> Attempt | None:
+        """The next to run; None when all have run."""
+        with self.lock:
+            self.running = self.waiting.popleft() if self.waiting else None
+            return self.running
+
+    def release(self, attempt: Attempt) -> None:
+        """No extension of its lease is under way or follows: the next write to the request is the attempt's last."""
+        with self.lock:
+            if self.running is attempt:
+                self.running = None
+
+    def complete(self, attempt: Attempt, completion: Completion) -> None:
+        """It came to its result, and waits for the transaction that finishes all that are done."""
+        with self.lock:
+            self.release(attempt)
+            if not self.done:
+                self._done_since = time.monotonic()
+            self.done.append((attempt, completion))
+
+    def is_due(self) -> bool:
+        """Whether the first that is done has waited long enough for the others, or there are no others."""
+        return bool(self.done) and (not self.waiting or time.monotonic() - self._done_since >= BUDGET_S)
+
+    def neighbours_wait(self) -> bool:
+        """Whether the one that runs keeps others waiting."""
+        return bool(self.waiting or self.done)

@@ -1,0 +1,53 @@
+"""How many requests a worker takes at once: as many as it has run, lately, within a few milliseconds.
+
+Requests that were taken together wait for one another: the first for the transaction that finishes all, the last
+for its turn. What that may cost is bounded here; that it is worth it is the database's doing, where a transaction
+of twenty costs little more than one of one.
+"""
+
+from collections.abc import Sequence
+
+from workqueue.lifecycle import Claim
+
+BUDGET_S = 0.008  # how long one may wait for the others
+MOST = 32  # at once; beyond it nothing more is gained
+WEIGHT = 0.2  # of the newest measurement in the average
+PATIENCE_S = 0.02  # after so long the neighbours of one that still runs are let go (keeper)
+
+
+class Pace:
+    """What the requests of each function took lately, in seconds."""
+
+    def __init__(self) -> None:
+        self._lasting_s: dict[str, float] = {}
+        self._typical_s = BUDGET_S  # of all functions together: a worker that knows nothing yet takes one
+
+    def note(self, function: str, lasting_s: float) -> None:
+        """One more request of this function ran for so long, in a warm sandbox."""
+        before_s = self._lasting_s.get(function, lasting_s)
+        self._lasting_s[function] = before_s + WEIGHT * (lasting_s - before_s)
+        self._typical_s += WEIGHT * (min(lasting_s, BUDGET_S) - self._typical_s)
+
+    def appetite(self) -> int:
+        """How many it pays to take from a queue in which many wait."""
+        return min(MOST, int(BUDGET_S / self._typical_s))
+
+    def fitting(self, claims: Sequence[Claim]) -> int:
+        """How many of these run now, one after another; the others had better go back to the queue, unbegun.
+
+        The first always runs. What has a cleanup hook or must never start twice runs alone: a hook takes its own
+        time, and a worker that dies of something else must not fail what it had not begun.
+        """
+        left_s = BUDGET_S - self._expected_s(claims[0])
+        for number, claim in enumerate(claims[1:], start=1):
+            left_s -= self._expected_s(claim)
+            if left_s < 0 or _is_loner(claim) or _is_loner(claims[0]):
+                return number
+        return len(claims)
+
+    def _expected_s(self, claim: Claim) -> float:
+        return self._lasting_s.get(claim.function_name, BUDGET_S)
+
+
+def _is_loner(claim: Claim) -> bool:
+    return claim.on_lost == "fail" or (claim.function is not None and claim.function.has_cleanup)

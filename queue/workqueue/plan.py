@@ -1,0 +1,22 @@
+"""What a pool needs to know."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from workqueue.elastic import Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """Times in seconds, sizes in bytes; the folders exist."""
+
+    database_url: str
+    redis_url: str
+    queues: tuple[str, ...]
+    bounds: Bounds
+    lease_s: float
+    grace_s: float
+    max_result_bytes: int
+    work_folder: Path
+    files_folder: Path
+    functions: tuple[str, ...]

@@ -1,0 +1,47 @@
+"""The life of a worker process, from the fork of its pool to its end."""
+
+import socket
+import threading
+
+from redis import Redis
+from sqlalchemy import Engine
+
+from workqueue import presence
+from workqueue.attempt import Runtime
+from workqueue.board import Board
+from workqueue.clock import Clock
+from workqueue.doorbell import Doorbell
+from workqueue.gauge import Gauge
+from workqueue.lending import SandboxClient
+from workqueue.persist import persist
+from workqueue.plan import PoolPlan
+from workqueue.store import FolderStore
+from workqueue.worker import Worker
+
+
+def live(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gauge: Gauge) -> None:
+    """Works until it is stopped or its host is gone. engine: made before the fork, without a connection."""
+    runtime = _runtime(plan, engine, name, line, gauge)
+    Worker(runtime, Redis.from_url(plan.redis_url), plan.grace_s).run()
+    presence.leave(runtime)
+
+
+def _runtime(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gauge: Gauge) -> Runtime:
+    clock, given_up = Clock(), threading.Event()
+    persist(lambda: clock.synchronise(engine), given_up)
+    # Nobody waits long for Redis while a request runs: it is only told of things.
+    redis = Redis.from_url(plan.redis_url, socket_connect_timeout=1, socket_timeout=1)
+    return Runtime(
+        given_up=given_up,
+        worker=name,
+        queues=plan.queues,
+        engine=engine,
+        doorbell=Doorbell(redis),
+        board=Board(redis, name),
+        clock=clock,
+        sandboxes=SandboxClient(line, max_body=2 * plan.max_result_bytes + 1024 * 1024),
+        store=FolderStore(plan.files_folder),
+        work_folder=plan.work_folder,
+        gauge=gauge,
+        lease_s=plan.lease_s,
+    )

@@ -1,0 +1,96 @@
+"""HTTP clients that cost next to nothing: on a shared machine a benchmark must not measure its own clients."""
+
+import multiprocessing
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+LENGTH = b"content-length:"
+
+
+class Connection:
+    """One kept-alive connection. Raises ConnectionError when the server ends it."""
+
+    def __init__(self, url: str) -> None:
+        address = urlsplit(url)
+        self.host = f"{address.hostname}:{address.port}"
+        self._socket = socket.create_connection((address.hostname, address.port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def request(self, method: str, path: str, body: bytes = b"", headers: str = "") -> tuple[int, bytes]:
+        """Status and body of the answer. headers: lines that end with CRLF."""
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+        self._socket.sendall(head.encode() + body)
+        return self._answer()
+
+    def _answer(self) -> tuple[int, bytes]:
+        data = b""
+        while (end := data.find(b"\r\n\r\n")) < 0:
+            data += self._more()
+        head = data[:end].lower()
+        start = head.find(LENGTH)
+        size = 0 if start < 0 else int(head[start + len(LENGTH) :].split(b"\r\n", 1)[0])
+        body = data[end + 4 :]
+        while len(body) < size:
+            body += self._more()
+        return int(head[9:12]), body
+
+    def _more(self) -> bytes:
+        data = self._socket.recv(262_144)
+        if not data:
+            raise ConnectionError("the server hung up")
+        return data
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def post(path: str, body: bytes, headers: str = "") -> Callable[[Connection], None]:
+    """A call that has to be accepted."""
+
+    def call(connection: Connection) -> None:
+        status, answer = connection.request("POST", path, body, f"Content-Type: application/json\r\n{headers}")
+        assert status in (200, 202), answer
+
+    return call
+
+
+def get(path: str) -> Callable[[Connection], None]:
+    def call(connection: Connection) -> None:
+        status, answer = connection.request("GET", path)
+        assert status == 200, answer
+
+    return call
+
+
+def rate(url: str, call: Callable[[Connection], None], clients: int, seconds: float) -> float:
+    """Calls per second that so many clients get through together, each one at a time, for so long.
+
+    They are threads of one process of its own, so that their number is not that of processors.
+    """
+    context = multiprocessing.get_context("fork")
+    counts = context.SimpleQueue()
+    process = context.Process(target=_crowd, args=(counts.put, url, call, clients, seconds))
+    process.start()
+    process.join()
+    assert process.exitcode == 0, "the clients failed"
+    return float(counts.get()) / seconds
+
+
+def _crowd(
+    tell: Callable[[int], None], url: str, call: Callable[[Connection], None], clients: int, seconds: float
+) -> None:
+    ends_at = time.monotonic() + seconds
+
+    def one(_: int) -> int:
+        connection, count = Connection(url), 0
+        while time.monotonic() < ends_at:
+            call(connection)
+            count += 1
+        connection.close()
+        return count
+
+    with ThreadPoolExecutor(clients) as crowd:
+        tell(sum(crowd.map(one, range(clients))))

@@ -2,7 +2,7 @@
 
 import click
 
-from benchmarks import latency, recovery, start
+from benchmarks import latency, parallel, recovery, start
 
 
 @click.group()
@@ -11,6 +11,7 @@ def bench() -> None:
 
 
 bench.add_command(latency.command)
+bench.add_command(parallel.command)
 bench.add_command(recovery.command)
 bench.add_command(start.command)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.errors import SettingsError
 from infra.settings import Settings
 from workqueue import discovery
-from workqueue.sandbox_host import Interpreter
+from workqueue.interpreter import Interpreter
 
 OURS = frozenset({"DATABASE_URL", "REDIS_URL"})
 OUR_PREFIXES = ("LOCALFN_", "POSTGRES_", "RQ_", "SUPERUSER_")

@@ -138,11 +138,15 @@ def _prepare_process() -> None:
     faulthandler.enable()  # a crash in C leaves its traceback in the request's log
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     if sys.platform == "linux":
-        prctl = ctypes.CDLL(None).prctl
         # The process that started us owns us: when it dies, so do we. And what our children start and
         # abandon comes back to us instead of to init, so that it is found and killed with us.
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        die_with_parent(signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent(number: int) -> None:
+    """Linux only: the kernel sends `number` when the parent ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 def _limit_memory(memory_mb: int) -> None:

@@ -22,11 +22,12 @@ from schema.session import make_engine, preload
 from workqueue import elastic, process_tree, scout, worker_process
 from workqueue.elastic import Load
 from workqueue.gauge import Gauge
+from workqueue.interpreter import Interpreter
 from workqueue.lending import Borrower
 from workqueue.parentage import adopt_orphans, die_with_parent
 from workqueue.plan import PoolPlan
 from workqueue.processors import Processors
-from workqueue.sandbox_host import Interpreter, SandboxHost
+from workqueue.sandbox_host import SandboxHost
 from workqueue.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class Pool(WorkerPool):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.request_stop)
         adopt_orphans()
+        self.host.zygote.prepare()
         look_at = chores_at = 0.0
         while self.status != self.Status.STOPPED or self.worker_dict:
             if time.monotonic() >= look_at:

@@ -5,124 +5,24 @@ a function would often meet a cold one. So the pool's parent process owns them a
 one that was used last, takes it back, and reaps the dead. A worker that dies ends its loans.
 """
 
-import contextlib
 import json
-import os
-import socket
-import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from localfn import frames
 from workqueue import process_tree
+from workqueue.child import Child
+from workqueue.interpreter import Interpreter
+from workqueue.zygote import Zygote
 
 IDLE_S = 300.0  # a warm sandbox that nobody asked for so long is ended
-BOOT = "from localfn.loop import main; main({fd})"
-
-
-@dataclass(frozen=True, slots=True)
-class Interpreter:
-    """How a sandbox is started. python: its interpreter; sdk: folder with only the localfn package in it."""
-
-    python: str
-    sdk: Path
-    environment: Mapping[str, str]
-    max_result_bytes: int
-
-    def start(self, load: dict[str, Any], environment: Mapping[str, str]) -> "Child":
-        """Starts an interpreter and tells it what to load. load: a "load" or "describe" head."""
-        ours, theirs = socket.socketpair()
-        out_read, out_write = os.pipe()
-        err_read, err_write = os.pipe()
-        tag = uuid4().hex
-        paths = [str(self.sdk), *filter(None, [self.environment.get("PYTHONPATH")])]
-        variables = {
-            **self.environment,
-            **environment,
-            "PYTHONPATH": os.pathsep.join(paths),
-            process_tree.TAG: tag,
-            process_tree.OWNER: process_tree.owner(),
-        }
-        try:
-            process = subprocess.Popen(
-                [self.python, "-c", BOOT.format(fd=theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=out_write,
-                stderr=err_write,
-                pass_fds=[theirs.fileno()],
-                env=variables,
-                cwd="/",
-                start_new_session=True,
-            )
-        except (OSError, ValueError):
-            ours.close()
-            os.close(out_read)
-            os.close(err_read)
-            raise
-        finally:
-            theirs.close()
-            os.close(out_write)
-            os.close(err_write)
-        with contextlib.suppress(OSError):  # it died at once: its driver will see that
-            frames.write(ours, load | {"max_result_bytes": self.max_result_bytes})
-        return Child(tag, process, ours, out_read, err_read)
-
-
-@dataclass(slots=True)
-class Child:
-    """A sandbox as its owner sees it: the process, and our ends of its socket and pipes."""
-
-    id: str
-    process: "subprocess.Popen[bytes]"
-    control: socket.socket
-    stdout: int
-    stderr: int
-    ready: dict[str, Any] | None = None
-    used_at: float = field(default_factory=time.monotonic)
-
-    @property
-    def fds(self) -> list[int]:
-        return [self.control.fileno(), self.stdout, self.stderr]
-
-    def is_fresh(self) -> bool:
-        """Whether it lives, is silent, and the code on disk is still what it imported."""
-        if self.process.poll() is not None or self.ready is None or not process_tree.is_idle(self.process.pid):
-            return False
-        return all(_stamp(path) == (mtime, size) for path, mtime, size in self.ready["files"])
-
-    def end(self) -> int:
-        """Kills it with all that it started and reaps it; gives its exit status, negative for a signal."""
-        if self.process.poll() is None:
-            process_tree.end(self.process.pid, self.id)
-        else:
-            process_tree.end_tagged(self.id)  # it died by itself, and what it had started did not
-        status = self.process.wait()
-        self.close()
-        return status
-
-    def close(self) -> None:
-        self.control.close()
-        os.close(self.stdout)
-        os.close(self.stderr)
-
-
-def _stamp(path: str) -> tuple[int, int] | None:
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
 
 
 class SandboxHost:
     """The stock of sandboxes. max_idle: how many are kept warm while nobody uses them."""
 
     def __init__(self, interpreter: Interpreter, max_idle: int) -> None:
-        self.interpreter = interpreter
+        self.zygote = Zygote(interpreter)
         self.max_idle = max_idle
         self._idle: dict[str, list[Child]] = {}
         self._lent: dict[str, tuple[str, str, Child]] = {}  # id -> (borrower, key, child)
@@ -132,7 +32,7 @@ class SandboxHost:
         key = json.dumps([load, dict(environment)], sort_keys=True)
         child = self._warm(key)
         if child is None:
-            child = self.interpreter.start(load, environment)
+            child = self.zygote.start(load, environment)
         self._lent[child.id] = (borrower, key, child)
         return child
 
@@ -157,9 +57,10 @@ class SandboxHost:
             self.end(id)
 
     def pids(self) -> set[int]:
-        """The processes of all sandboxes."""
+        """The processes of all sandboxes, and of what forks them."""
         lent = [child for _, _, child in self._lent.values()]
-        return {child.process.pid for children in (lent, *self._idle.values()) for child in children}
+        own = {self.zygote.pid} if self.zygote.pid is not None else set()
+        return own | {child.process.pid for children in (lent, *self._idle.values()) for child in children}
 
     def end_stale(self) -> None:
         """Ends the idle ones that died, whose code changed, or that nobody wanted for long."""
@@ -174,6 +75,7 @@ class SandboxHost:
         children += [child for idle in self._idle.values() for child in idle]
         for child in children:
             child.close()
+        self.zygote.let_go()
 
     def close(self) -> None:
         for _, _, child in self._lent.values():
@@ -182,6 +84,7 @@ class SandboxHost:
             for child in children:
                 child.end()
         self._lent, self._idle = {}, {}
+        self.zygote.close()
 
     def _warm(self, key: str) -> Child | None:
         while children := self._idle.get(key):

@@ -14,8 +14,8 @@ from schema.session import make_engine
 from workqueue import process_tree, registry, sweep
 from workqueue.clock import Clock
 from workqueue.discovery import Watcher
+from workqueue.interpreter import Interpreter
 from workqueue.persist import first_line
-from workqueue.sandbox_host import Interpreter
 
 log = logging.getLogger(__name__)
 

@@ -22,14 +22,14 @@ def _the_workers_survive(runtime: Runtime) -> Any:
 def worker_pids(runtime: Runtime) -> set[int]:
     """The pool's forked children: workers and the scout, not the sandboxes."""
     pool = psutil.Process(runtime.processes["worker"].pid)
-    return {child.pid for child in pool.children() if is_alive(child.pid) and "localfn.loop" not in command_of(child)}
+    return {child.pid for child in pool.children() if is_alive(child.pid) and "from localfn." not in command_of(child)}
 
 
 def command_of(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:
-        return "localfn.loop"  # ended in between: a sandbox, workers do not
+        return "from localfn."  # ended in between: a sandbox, workers do not
 
 
 @pytest.mark.parametrize(

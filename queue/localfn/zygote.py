@@ -1,0 +1,81 @@
+"""A process that has imported the SDK and nothing else, and forks sandboxes: a cold start without an interpreter's.
+
+Starts as `python -c 'from localfn.zygote import main; main(FD)'`. Tells the folders that packages are imported from;
+then gets one frame per sandbox, {"type": "bear", "environment": {…}}, with three descriptors (control, stdout,
+stderr), and answers {"type": "born", "pid": …}. It ends when the socket closes. Linux only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import site
+import socket
+import sys
+import time
+from typing import NoReturn
+
+from localfn import frames, loop
+
+MAX_ENVIRONMENT = 4 * 1024 * 1024  # bytes; the kernel's own limit for all variables is below it
+FDS = 3
+
+
+def main(fd: int) -> None:
+    """Serves until the runtime hangs up. In a forked sandbox it does not return before that has ended."""
+    loop.die_with_parent(signal.SIGKILL)
+    line = socket.socket(fileno=fd)
+    reader = frames.Reader(MAX_ENVIRONMENT)
+    frames.write(line, {"type": "ready", "folders": [*site.getsitepackages(), site.getusersitepackages()]})
+    gc.collect()
+    gc.freeze()  # what is loaded now stays shared with what is forked
+    while (order := _next(line, reader)) is not None:
+        environment, fds = order
+        first = os.fork()
+        if first == 0:
+            _bear(line, environment, fds)
+        for each in fds:
+            os.close(each)
+        os.waitpid(first, 0)
+
+
+def _next(line: socket.socket, reader: frames.Reader) -> tuple[dict[str, str], list[int]] | None:
+    fds: list[int] = []
+    while (frame := reader.next()) is None:
+        data, new, _, _ = socket.recv_fds(line, 262_144, FDS)
+        if not data:
+            return None
+        fds += new
+        reader.feed(data)
+    return frame[0]["environment"], fds
+
+
+def _bear(line: socket.socket, environment: dict[str, str], fds: list[int]) -> NoReturn:
+    """In the first child: forks the sandbox and ends at once, so that the sandbox falls to the runtime as its child."""
+    between = os.getpid()
+    second = os.fork()
+    if second:
+        frames.write(line, {"type": "born", "pid": second})
+        os._exit(0)
+    line.close()
+    _become(environment, fds)
+    while os.getppid() == between:
+        time.sleep(0)
+    loop.main(fds[0])
+    sys.exit(0)
+
+
+def _become(environment: dict[str, str], fds: list[int]) -> None:
+    """Like a process that was just started with these variables and descriptors."""
+    os.setsid()
+    os.dup2(fds[1], 1)
+    os.dup2(fds[2], 2)
+    os.close(fds[1])
+    os.close(fds[2])
+    os.environ.clear()
+    os.environ.update(environment)
+    with contextlib.suppress(AttributeError):
+        time.tzset()
+    gc.unfreeze()

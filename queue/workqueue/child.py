@@ -1,0 +1,123 @@
+"""A sandbox as its owner sees it: the process, and our ends of its socket and pipes."""
+
+import os
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from workqueue import process_tree
+
+
+class Process(Protocol):
+    """A child process of ours; `subprocess.Popen` is one."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Its exit status, negative for a signal; None while it lives."""
+
+    def wait(self) -> int:
+        """Waits for its end; gives its exit status."""
+
+
+class Forked:
+    """A child process that nobody started by `subprocess`."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        return self._reap(os.WNOHANG)
+
+    def wait(self) -> int:
+        status = self._reap(0)
+        assert status is not None
+        return status
+
+    def _reap(self, options: int) -> int | None:
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, options)
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+        return self._status
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a sandbox is made with: a socket for frames and two pipes, both ends of each."""
+
+    control: socket.socket
+    stdout: int
+    stderr: int
+    theirs: socket.socket
+    their_stdout: int
+    their_stderr: int
+
+    @classmethod
+    def make(cls) -> "Ends":
+        ours, theirs = socket.socketpair()
+        (out_read, out_write), (err_read, err_write) = os.pipe(), os.pipe()
+        return cls(ours, out_read, err_read, theirs, out_write, err_write)
+
+    @property
+    def their_fds(self) -> list[int]:
+        return [self.theirs.fileno(), self.their_stdout, self.their_stderr]
+
+    def close_theirs(self) -> None:
+        """The sandbox has them now, or never will."""
+        self.theirs.close()
+        os.close(self.their_stdout)
+        os.close(self.their_stderr)
+
+    def close_ours(self) -> None:
+        self.control.close()
+        os.close(self.stdout)
+        os.close(self.stderr)
+
+
+@dataclass(slots=True)
+class Child:
+    """One sandbox. id: the tag in its environment, and in that of what it starts.
+
+    ready: what it said of its function, or None while it still imports.
+    """
+
+    id: str
+    process: Process
+    ends: Ends
+    ready: dict[str, Any] | None = None
+    used_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def fds(self) -> list[int]:
+        return [self.ends.control.fileno(), self.ends.stdout, self.ends.stderr]
+
+    def is_fresh(self) -> bool:
+        """Whether it lives, is silent, and the code on disk is still what it imported."""
+        if self.process.poll() is not None or self.ready is None or not process_tree.is_idle(self.process.pid):
+            return False
+        return all(_stamp(path) == (mtime, size) for path, mtime, size in self.ready["files"])
+
+    def end(self) -> int:
+        """Kills it with all that it started and reaps it; gives its exit status, negative for a signal."""
+        if self.process.poll() is None:
+            process_tree.end(self.process.pid, self.id)
+        else:
+            process_tree.end_tagged(self.id)  # it died by itself, and what it had started did not
+        status = self.process.wait()
+        self.close()
+        return status
+
+    def close(self) -> None:
+        self.ends.close_ours()
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size

@@ -1,0 +1,71 @@
+"""Functions that are called by the hundred: short, but for the odd one."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from localfn import Context, function
+
+mark = "as imported"
+
+
+@function(max_attempts=3, retry_delay_s=0)
+def be_short(event: Any, context: Context) -> Any:
+    """Says who it is, leaves a file, and does what its event asks for."""
+    print(f"this is {event['n']}")
+    assert not list(context.workdir.iterdir()), "nothing of another is in the working directory"
+    if event.get("leave"):
+        (context.workdir / "left").write_text("left")
+        context.workdir.chmod(0o755)
+    if event.get("save"):
+        (context.workdir / "own.txt").write_text(str(event["n"]))
+        context.save_file("own.txt")
+    if "raise" in event:
+        raise ValueError(event["raise"])
+    if event.get("exit") and context.attempt == 1:
+        os._exit(3)
+    if event.get("child"):
+        subprocess.Popen(["sleep", "3600"])
+    if event.get("null"):
+        return None
+    if "flag" in event:
+        until(event["flag"])
+    return {"n": event["n"], "request": context.request_id, "workdir": context.workdir.name}
+
+
+@function(on_lost="fail")
+def never_twice(event: Any, context: Context) -> Any:
+    return event
+
+
+@function
+def tell_process(event: Any, context: Context) -> Any:
+    return told()
+
+
+@function(environment={"PYTHONUTF8": "1"})
+def tell_started_process(event: Any, context: Context) -> Any:
+    """Its variable is one that an interpreter reads at its start: it is not forked."""
+    return told()
+
+
+def told() -> dict[str, Any]:
+    return {
+        "modules": sorted(name for name in sys.modules if not name.startswith("_")),
+        "path": sys.path,
+        "argv": sys.argv,
+        "variables": {name: value for name, value in os.environ.items() if not name.startswith("_SANDBOX_")},
+        "leads": os.getsid(0) == os.getpid() == os.getpgid(0),
+        "parent": os.getppid(),
+        "descriptors": sorted(Path(f"/proc/self/fd/{fd}").readlink().name.split(":")[0] for fd in range(3)),
+        "open": len(list(Path("/proc/self/fd").iterdir())),
+        "started": Path("/proc/self/cmdline").read_bytes().split(b"\0")[2].decode(),
+    }
+
+
+def until(flag: str) -> None:
+    while not Path(flag).exists():
+        time.sleep(0.01)

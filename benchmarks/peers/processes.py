@@ -1,0 +1,87 @@
+"""Starts and ends what a contestant consists of. Nothing outlives the block that it was started in."""
+
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+import psutil
+
+from infra.ending import end_trees
+from workqueue.parentage import die_with_parent
+
+ROOT = Path(__file__).parents[2]
+TAIL_LINES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A process to start: its words, all of its environment, and where."""
+
+    words: tuple[str, ...]
+    env: Mapping[str, str]
+    folder: Path = ROOT
+
+
+def start(command: Command, log: Path) -> subprocess.Popen[bytes]:
+    """In a session of its own: a Ctrl-C is ours, and we end the others in order. What it says goes to the log."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command.words,
+            env=command.env,
+            cwd=command.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            # However this process ends, by SIGKILL too, what it started ends.
+            preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - the child only makes a system call
+        )
+
+
+@contextmanager
+def running(commands: Sequence[Command], log: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """All of them, until the end of the block."""
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        started.extend(start(command, log) for command in commands)
+        yield started
+    finally:
+        end(started)
+
+
+def end(started: Sequence[subprocess.Popen[bytes]]) -> None:
+    """SIGTERM, a few seconds, then SIGKILL to what is left, children included."""
+    alive = [process for process in started if process.poll() is None]
+    end_trees([(psutil.Process(process.pid), signal.SIGTERM) for process in alive])
+    for process in started:
+        process.wait()
+
+
+def answer(command: Command, limit_s: float) -> str:
+    """Runs a command to its end and gives what it printed. Raises ClickException with its last lines when it fails."""
+    with subprocess.Popen(
+        command.words,
+        env=command.env,
+        cwd=command.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            printed, said = process.communicate(timeout=limit_s)
+        finally:
+            process.kill()
+    if process.returncode != 0:
+        raise click.ClickException(f"{' '.join(command.words[1:])} failed:\n{last_lines(said)}")
+    return printed
+
+
+def last_lines(text: str) -> str:
+    return "\n".join(text.splitlines()[-TAIL_LINES:])

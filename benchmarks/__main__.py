@@ -3,6 +3,7 @@
 import click
 
 from benchmarks import latency, parallel, recovery, start
+from benchmarks.peers.command import command as peers
 
 
 @click.group()
@@ -12,6 +13,7 @@ def bench() -> None:
 
 bench.add_command(latency.command)
 bench.add_command(parallel.command)
+bench.add_command(peers)
 bench.add_command(recovery.command)
 bench.add_command(start.command)
 

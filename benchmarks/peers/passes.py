@@ -1,0 +1,94 @@
+"""Runs the passes: each goes through all contestants, every second one backwards, so that a drift hits all alike."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from subprocess import Popen
+
+import click
+
+from benchmarks.peers import processes
+from benchmarks.peers.contestant import Contestant
+from benchmarks.peers.figures import RATE, Case, Figures, Run, percentiles
+from benchmarks.peers.rows import Rows
+from benchmarks.peers.servers import Servers
+
+LOOK_S = 0.2
+# Without a completed request for so long a drain is given up.
+STALL_LIMIT_S = 60.0
+
+
+class SpoiltError(Exception):
+    """A pass that does not count; the message says why."""
+
+
+def measure(run: Run, servers: Servers, contestants: Sequence[Contestant], cases: Sequence[Case], passes: int) -> None:
+    """Adds the figures of so many passes to the run, and says each as it comes."""
+    for number in range(passes):
+        for case, contestant in _order(contestants, cases, backwards=number % 2 == 1):
+            told = f"pass {number + 1}/{passes}  {case.name:<5} {contestant.name:<26}"
+            try:
+                figures = _one(run, servers, contestant, case)
+            except SpoiltError as error:
+                run.spoilt.append(f"pass {number + 1}, {case.name}, {contestant.name}: {error}")
+                click.echo(f"{told} does not count: {error}", err=True)
+                continue
+            run.add(contestant.name, case, figures)
+            click.echo(told + "  ".join(f"{name} {value:,.1f}" for name, value in figures.items()), err=True)
+
+
+def _order(
+    contestants: Sequence[Contestant], cases: Sequence[Case], *, backwards: bool
+) -> Iterator[tuple[Case, Contestant]]:
+    for case in cases:
+        for contestant in reversed(contestants) if backwards else contestants:
+            yield case, contestant
+
+
+def _one(run: Run, servers: Servers, contestant: Contestant, case: Case) -> Figures:
+    with closing(contestant.rows()) as rows:
+        rows.empty()
+        servers.even_out()
+        if case.is_drain:
+            return _drain(contestant, rows, case, max(1, round(run.requests * contestant.share)))
+        return _idle(contestant, rows, case, run.idle_requests)
+
+
+def _drain(contestant: Contestant, rows: Rows, case: Case, count: int) -> Figures:
+    """The queue is full before any worker runs, and the rows tell the time: a worker's start counts for nobody."""
+    contestant.fill(case.function, count)
+    with processes.running(contestant.commands(), contestant.log) as started:
+        _wait_until_done(contestant, rows, started)
+    return {RATE: count / _checked(rows, count)}
+
+
+def _idle(contestant: Contestant, rows: Rows, case: Case, count: int) -> Figures:
+    with processes.running(contestant.commands(), contestant.log):
+        try:
+            latencies_ms = contestant.latencies_ms(case.function, count)
+        except (TimeoutError, click.ClickException) as error:
+            raise SpoiltError(str(error)) from error
+    _checked(rows, rows.outcome().total)
+    return percentiles(latencies_ms)
+
+
+def _wait_until_done(contestant: Contestant, rows: Rows, started: Sequence["Popen[bytes]"]) -> None:
+    before, stalls_at = rows.left(), time.monotonic() + STALL_LIMIT_S
+    while (left := rows.left()) > 0:
+        ended = [process.returncode for process in started if process.poll() is not None]
+        if ended:
+            said = processes.last_lines(contestant.log.read_text())
+            raise SpoiltError(f"a process ended with {ended[0]} while {left} requests were left\n{said}".strip())
+        if left < before:
+            before, stalls_at = left, time.monotonic() + STALL_LIMIT_S
+        if time.monotonic() > stalls_at:
+            raise SpoiltError(f"nothing was completed within {STALL_LIMIT_S:g} s")
+        time.sleep(LOOK_S)
+
+
+def _checked(rows: Rows, count: int) -> float:
+    """Seconds from the first claim to the last finish, if every request was completed once, with its result."""
+    outcome = rows.outcome()
+    if (outcome.total, outcome.right) != (count, count):
+        raise SpoiltError(f"of {count} requests {outcome.total} are there, {outcome.right} completed once and rightly")
+    return outcome.took_s

@@ -1,8 +1,8 @@
 """The main loop of a sandbox: load one function, then run one request after another.
 
-Starts as `python -c 'from localfn.loop import main; main(FD)'`, where FD is a socket to the runtime. Speaks in frames
-(frames.py): gets "load", "run" and "cleanup"; answers "started", then "ready" or "refused", then "phase", "progress",
-and "done" or "failed". It ends when the socket closes.
+Starts as `python -c 'from localfn.loop import main; main(FDS)'`. Speaks in frames (frames.py): gets "load", "run" with
+one request or several, and "cleanup"; answers "started", then "ready" or "refused", then for each request "phase",
+"progress", and "done" or "failed". It ends when the socket closes.
 """
 
 from __future__ import annotations
@@ -10,60 +10,45 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
-import fcntl
 import gc
 import json
 import logging
 import os
 import signal
-import socket
 import sys
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from localfn import frames, loading
+from localfn import loading
+from localfn.channel import Channel, flush
 from localfn.declaration import Function
 from localfn.errors import LocalfnError
 from localfn.running import Run, failure
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-LOWEST_FD = 100  # out of the way of code that closes or reuses the low numbers
 MIB = 1024 * 1024
 
 
-class Channel:
-    """The runtime's socket; only this process may speak on it, never a child that user code forked."""
-
-    def __init__(self, fd: int, max_body: int) -> None:
-        self.socket = socket.socket(fileno=fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, LOWEST_FD))
-        os.close(fd)
-        self.reader = frames.Reader(max_body)
-        self.owner = os.getpid()
-
-    def send(self, head: dict[str, Any], body: bytes = b"") -> None:
-        if os.getpid() == self.owner:
-            frames.write(self.socket, head, body)
-
-    def receive(self) -> tuple[dict[str, Any], bytes] | None:
-        return frames.read(self.socket, self.reader)
-
-
-def main(fd: int) -> None:
+def main(fds: Sequence[int]) -> None:
+    """fds: the socket to the runtime, and the pipe from which turns are taken."""
     _prepare_process()
-    channel = Channel(fd, max_body=1 << 31)
+    control, turns = fds
+    channel = Channel(control, turns, max_body=1 << 31)
     frame = channel.receive()
     if frame is None:
         return
     channel.send({"type": "started"})  # what ends this process from here on is the user's code
     head, _ = frame
+    channel.mark = head["mark"].encode()
     if head["type"] == "describe":
         _describe(channel, head)
         return
     run = Run(_load(channel, head), channel.send, head["max_result_bytes"])
     _limit_memory(run.function.options["memory_mb"])
     files = loading.files_of(head["root"], head["module"])
-    _flush()
-    channel.send({"type": "ready", "has_checks": run.has_checks, "files": files})
+    channel.answer({"type": "ready", "has_checks": run.has_checks, "files": files})
     _serve(channel, run, head)
 
 
@@ -71,17 +56,41 @@ def _serve(channel: Channel, run: Run, loaded: dict[str, Any]) -> None:
     modules = len(sys.modules)
     while (frame := channel.receive()) is not None:
         head, body = frame
-        event = json.loads(body)
-        with _exit_at_once():
-            answer, result = run.cleanup(head, event) if head["type"] == "cleanup" else run.invoke(head, event)
+        events = json.loads(body)
+        if head["type"] == "cleanup":
+            act, members = run.cleanup, zip([head], [events])
+        else:
+            act, members = run.invoke, zip(_placed(head), events)
+        for member, event in members:
+            if act == run.invoke and not channel.takes_turn():
+                break  # taken back, with all behind it
+            if member.get("valid_s", 0) < 0:  # the runtime was frozen, perhaps: somebody else may have it by now
+                channel.answer({"type": "declined"})
+                break
+            with _exit_at_once():
+                answer, result = act(member, event)
+            if len(sys.modules) != modules:  # imported while running: a change of that file counts from now on
+                modules = len(sys.modules)
+                answer["code_files"] = loading.files_of(loaded["root"], loaded["module"])
+            answer["has_children"] = _has_children()
+            channel.answer(answer, result)
+            if answer["has_children"] or not answer.get("is_clean"):
+                break  # the runtime has something to do; it takes the others back and sends them again
         os.chdir("/")
-        if len(sys.modules) != modules:  # imported while running: a change of that file counts from now on
-            modules = len(sys.modules)
-            answer["code_files"] = loading.files_of(loaded["root"], loaded["module"])
-        if _has_children():
-            answer["has_children"] = True
-        _flush()
-        channel.send(answer, result)
+
+
+def _placed(head: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The members of a group that came together, each with what they share, as it is when its turn comes."""
+    received = time.monotonic()
+    for member in head["members"]:
+        passed_s = time.monotonic() - received
+        yield {
+            "workdir": head["workdir"],
+            "deadline": head["now"] + passed_s + head["limit_s"],
+            "remaining_s": head["limit_s"],
+            "valid_s": head["valid_s"] - passed_s,
+            **member,
+        }
 
 
 def _load(channel: Channel, head: dict[str, Any]) -> Function:
@@ -103,18 +112,17 @@ def _describe(channel: Channel, head: dict[str, Any]) -> None:
     except Exception as error:
         _refuse(channel, error)
     files = loading.files_of(head["root"], head["module"])
-    channel.send({"type": "described", "functions": functions, "files": files})
+    channel.answer({"type": "described", "functions": functions, "files": files})
 
 
 def _refuse(channel: Channel, error: Exception) -> NoReturn:
     with contextlib.suppress(OSError):
-        _flush()
         # LocalfnError is raised by us about a declaration: our frames are no news to its reader.
         answer = failure(error, "import")
         answer["type"] = "refused"
         if isinstance(error, LocalfnError):
             answer["error_type"] = type(error).__name__
-        channel.send(answer)
+        channel.answer(answer)
     os._exit(1)
 
 
@@ -124,7 +132,7 @@ def _exit_at_once() -> Any:
     try:
         yield
     except SystemExit as exit_:
-        _flush()
+        flush()
         code = exit_.code
         os._exit(code & 0xFF if isinstance(code, int) else 0 if code is None else 1)
 
@@ -170,9 +178,3 @@ def _has_children() -> bool:
     except ChildProcessError:
         return False
     return True
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # user code may have closed or replaced it
-            stream.flush()

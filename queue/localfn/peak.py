@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import resource
 import sys
 
-LOWEST_FD = 100  # out of the way of code that closes or reuses the low numbers
+from localfn.channel import moved
 
 
 class Peak:
@@ -39,9 +38,6 @@ class Peak:
 
 def _open(path: str, flags: int) -> int | None:
     try:
-        fd = os.open(path, flags | os.O_CLOEXEC)
+        return moved(os.open(path, flags | os.O_CLOEXEC))
     except OSError:
         return None
-    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, LOWEST_FD)
-    os.close(fd)
-    return moved

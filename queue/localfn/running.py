@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+import time
 import traceback
 import typing
 from collections.abc import Callable, Mapping
@@ -34,27 +36,37 @@ class Run:
         # Without checks of its own the function begins at once, as the runtime knows: a frame less.
         self.has_checks = bool(function.input is not None or function.validate_hook or function.cleanup_hook)
         self.peak = Peak()
+        self.began = self.processing = 0.0
         self.event: Any = None
         self.context: Context | None = None
 
     def invoke(self, head: dict[str, Any], event: Any) -> Answer:
         """Phases 1 and 2. Gives "done" with the result as JSON, or "failed"."""
         self.peak.restart()
+        self.began = self.processing = time.monotonic()
         self.context = context = self._context(head)
         self.event = event  # what cleanup sees when the event is refused
         os.chdir(context.workdir)
+        answer, result = self._through_phases(event, context)
+        answer["at"] = [self.began, self.processing, time.monotonic()]
+        answer["max_rss_mb"] = self.peak.mb()
+        answer["is_clean"] = _is_like_new(head["workdir"])
+        return answer, result
+
+    def _through_phases(self, event: Any, context: Context) -> Answer:
         try:
             self.event = event = self._validate(event, context)
         except Exception as error:
-            return {**failure(error, "validate"), "max_rss_mb": self.peak.mb()}, b""
+            return failure(error, "validate"), b""
+        self.processing = time.monotonic()
         if self.has_checks:
             self.send({"type": "phase", "phase": "process"}, self._for_later_cleanup())
         try:
             result = to_json(self.function.body(event, context))
             self._check_size(result)
         except Exception as error:
-            return {**failure(error, "process"), "max_rss_mb": self.peak.mb()}, b""
-        return {"type": "done", "files": context.saved, "max_rss_mb": self.peak.mb()}, result
+            return failure(error, "process"), b""
+        return {"type": "done", "files": context.saved}, result
 
     def cleanup(self, head: dict[str, Any], event: Any) -> Answer:
         """Phase 4, the function's hook. In the sandbox that ran the request it sees the very same objects."""
@@ -113,6 +125,15 @@ class Run:
             files=head["files"],
             report=report,
         )
+
+
+def _is_like_new(folder: str) -> bool:
+    """Whether the next request may have the working directory as this one left it."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None and stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+    except OSError:
+        return False
 
 
 class ResultTooLargeError(Exception):

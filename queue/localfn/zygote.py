@@ -1,8 +1,8 @@
 """A process that has imported the SDK and nothing else, and forks sandboxes: a cold start without an interpreter's.
 
 Starts as `python -c 'from localfn.zygote import main; main(FD)'`. Tells the folders that packages are imported from;
-then gets one frame per sandbox, {"type": "bear", "environment": {…}}, with three descriptors (control, stdout,
-stderr), and answers {"type": "born", "pid": …}. It ends when the socket closes. Linux only.
+then gets one frame per sandbox, {"type": "bear", "environment": {…}}, with four descriptors (control, stdout,
+stderr, turns), and answers {"type": "born", "pid": …}. It ends when the socket closes. Linux only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import NoReturn
 from localfn import frames, loop
 
 MAX_ENVIRONMENT = 4 * 1024 * 1024  # bytes; the kernel's own limit for all variables is below it
-FDS = 3
+FDS = 4
 
 
 def main(fd: int) -> None:
@@ -63,7 +63,7 @@ def _bear(line: socket.socket, environment: dict[str, str], fds: list[int]) -> N
     _become(environment, fds)
     while os.getppid() == between:
         time.sleep(0)
-    loop.main(fds[0])
+    loop.main([fds[0], fds[3]])
     sys.exit(0)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +22,12 @@ from workqueue.logbook import Logbook
 from workqueue.pace import Pace
 from workqueue.sandbox import Sandbox
 from workqueue.store import FileStore, StoredFile
-from workqueue.workplace import Workplaces
+from workqueue.workplace import Workplace
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What a worker process invokes requests with. work_folder: where working directories are made.
+    """What a worker process invokes requests with.
 
     given_up: set when the grace of a stop is over; writes no longer wait for an absent database then.
     """
@@ -41,16 +40,15 @@ class Runtime:
     clock: Clock
     sandboxes: SandboxClient
     store: FileStore
-    work_folder: Path
+    workplace: Workplace
     gauge: Gauge
     lease_s: float
-    workplaces: Workplaces = field(default_factory=Workplaces)
     pace: Pace = field(default_factory=Pace)
     given_up: threading.Event = field(default_factory=threading.Event)
 
     def put_away(self) -> None:
         """Nothing follows soon: what was kept for the next request is given back. Raises SandboxHostLostError."""
-        self.workplaces.put_away()
+        self.workplace.put_away()
         self.sandboxes.put_away()
 
 
@@ -59,22 +57,26 @@ class Attempt:
     """One try at a request, while it is under way.
 
     interruption: set from another thread when the attempt has to end; the driving loop raises it.
+    is_sent: its sandbox has got it together with one before it, and begins when that one is over.
+    is_called_back: its sandbox will not begin it, unless it is sent again.
+    leaves_clean: it left its working directory as it had found it.
     cleanup_event: the normalised event as JSON text, for a cleanup in another sandbox.
     """
 
     claim: Claim
     clock: Clock
-    workdir: Path
     record: Record = field(default_factory=Record)
     logbook: Logbook = field(default_factory=Logbook)
     sandbox: Sandbox | None = None
+    is_sent: bool = False
+    is_called_back: bool = False
     phase: Phase = Phase.VALIDATE
     phase_began: datetime | None = None
     progress: Progress = (None, None)
     interruption: BaseException | None = None
+    leaves_clean: bool = False
     is_cleaned_up: bool = False
     cleanup_event: bytes = b""
-    deadline: datetime | None = None
 
     @property
     def request_id(self) -> UUID:
@@ -84,6 +86,18 @@ class Attempt:
     def has_hook(self) -> bool:
         """Whether its cleanup runs code of the user's."""
         return self.claim.function is not None and self.claim.function.has_cleanup
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it needs nothing of us before it begins, and nothing but its result is taken when it ends."""
+        function, claim = self.claim.function, self.claim
+        return (
+            function is not None
+            and not function.has_cleanup
+            and not function.schema_checked_outside
+            and not claim.inputs
+            and claim.on_lost != "fail"
+        )
 
     def log_fields(self) -> dict[str, Any]:
         return {
@@ -108,6 +122,13 @@ class Attempt:
         if error:
             entry["error"] = error
         self.phase_began = None
+
+    def retime(self, began: datetime, processing: datetime, ended: datetime) -> None:
+        """Its first two phases were when the sandbox says, not when we came to hear of them."""
+        validate, process = self.record.phases
+        for entry, start, end in ((validate, began, processing), (process, processing, ended)):
+            entry["started_at"], entry["finished_at"] = start.isoformat(), end.isoformat()
+            entry["duration_ms"] = round((end - start).total_seconds() * 1000, 3)
 
     @contextmanager
     def in_phase(self, phase: Phase) -> Iterator[None]:

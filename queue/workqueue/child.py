@@ -47,11 +47,15 @@ class Forked:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What a sandbox is made with: a socket for frames and two pipes, both ends of each."""
+    """What a sandbox is made with: a socket for frames, a pipe for each stream of output, and one for turns.
+
+    turns: both ends are ours; the sandbox has the reading one, too. Each byte in it lets one request begin.
+    """
 
     control: socket.socket
     stdout: int
     stderr: int
+    turns: tuple[int, int]
     theirs: socket.socket
     their_stdout: int
     their_stderr: int
@@ -59,12 +63,17 @@ class Ends:
     @classmethod
     def make(cls) -> "Ends":
         ours, theirs = socket.socketpair()
-        (out_read, out_write), (err_read, err_write) = os.pipe(), os.pipe()
-        return cls(ours, out_read, err_read, theirs, out_write, err_write)
+        (out_read, out_write), (err_read, err_write), turns = os.pipe(), os.pipe(), os.pipe()
+        os.set_blocking(turns[0], False)  # theirs, too: whoever finds none does not wait for one
+        return cls(ours, out_read, err_read, turns, theirs, out_write, err_write)
+
+    @property
+    def our_fds(self) -> list[int]:
+        return [self.control.fileno(), self.stdout, self.stderr, *self.turns]
 
     @property
     def their_fds(self) -> list[int]:
-        return [self.theirs.fileno(), self.their_stdout, self.their_stderr]
+        return [self.theirs.fileno(), self.their_stdout, self.their_stderr, self.turns[0]]
 
     def close_theirs(self) -> None:
         """The sandbox has them now, or never will."""
@@ -74,8 +83,8 @@ class Ends:
 
     def close_ours(self) -> None:
         self.control.close()
-        os.close(self.stdout)
-        os.close(self.stderr)
+        for fd in (self.stdout, self.stderr, *self.turns):
+            os.close(fd)
 
 
 @dataclass(slots=True)
@@ -93,13 +102,13 @@ class Child:
 
     @property
     def fds(self) -> list[int]:
-        return [self.ends.control.fileno(), self.ends.stdout, self.ends.stderr]
+        return self.ends.our_fds
 
     def is_fresh(self) -> bool:
         """Whether it lives, is silent, and the code on disk is still what it imported."""
         if self.process.poll() is not None or self.ready is None or not process_tree.is_idle(self.process.pid):
             return False
-        return all(_stamp(path) == (mtime, size) for path, mtime, size in self.ready["files"])
+        return are_as_imported(self.ready["files"])
 
     def end(self) -> int:
         """Kills it with all that it started and reaps it; gives its exit status, negative for a signal."""
@@ -113,6 +122,11 @@ class Child:
 
     def close(self) -> None:
         self.ends.close_ours()
+
+
+def are_as_imported(files: list[list[Any]]) -> bool:
+    """Whether the files that a sandbox has imported are still the same on disk: [path, mtime in ns, size] each."""
+    return all(_stamp(path) == (mtime, size) for path, mtime, size in files)
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

@@ -25,6 +25,10 @@ class Clock:
         base, taken_at = self._point
         return base + timedelta(seconds=time.clock_gettime(TICKS) - taken_at)
 
+    def of(self, monotonic: float) -> datetime:
+        """What it was when `time.monotonic()`, in whatever process of this machine, gave this."""
+        return self.now() - timedelta(seconds=time.monotonic() - monotonic)
+
     def in_seconds(self, seconds: float) -> datetime:
         return self.now() + timedelta(seconds=seconds)
 

@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,6 @@ from workqueue.storable import storable_value
 log = logging.getLogger(__name__)
 
 IMPORT_LIMIT_S = 60.0
-POLL_S = 1.0
 MAX_DESCRIPTION = 16 * 1024 * 1024
 
 Stamp = frozenset[tuple[str, int, int]]
@@ -107,12 +107,13 @@ def describe(interpreter: Interpreter, unit: Unit) -> Findings:
 
 
 def _listen(sandbox: Sandbox, unit: Unit) -> Findings:
-    for _ in range(int(IMPORT_LIMIT_S / POLL_S)):
-        for news in sandbox.poll(POLL_S):
-            if isinstance(news, Frame) and news.type != "started":
-                return _findings(unit, storable_value(news.head))
-            if isinstance(news, Gone):
-                return _failed(unit, "SandboxExited", "Importing it ended the interpreter.", "")
+    ends_at = time.monotonic() + IMPORT_LIMIT_S
+    while (remaining_s := ends_at - time.monotonic()) > 0:
+        news = sandbox.next(remaining_s)
+        if isinstance(news, Frame) and news.type != "started":
+            return _findings(unit, storable_value(news.head))
+        if isinstance(news, Gone):
+            return _failed(unit, "SandboxExited", "Importing it ended the interpreter.", "")
     return _failed(unit, "TimedOut", f"Importing it took longer than {IMPORT_LIMIT_S:.0f} s.", "")
 
 

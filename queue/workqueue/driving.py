@@ -3,7 +3,6 @@
 import logging
 import signal
 import time
-from datetime import timedelta
 from typing import Any
 
 import psutil
@@ -13,6 +12,7 @@ from workqueue import process_tree
 from workqueue.attempt import Attempt, Runtime
 from workqueue.interruptions import (
     AttemptEndedError,
+    CalledBackError,
     FunctionFailedError,
     InvalidError,
     NoSandboxError,
@@ -22,7 +22,7 @@ from workqueue.interruptions import (
 )
 from workqueue.lifecycle import Progress
 from workqueue.registry import Registered
-from workqueue.sandbox import RUBBISH, Frame, Gone, News, Output, Sandbox
+from workqueue.sandbox import LAST_FRAMES, RUBBISH, Frame, Gone, News, Output, Sandbox
 from workqueue.storable import storable
 
 log = logging.getLogger(__name__)
@@ -34,11 +34,12 @@ LONGEST_PAUSE_S = 60.0  # between tries to start a sandbox for one request
 MOST_TRIES = 20  # to start one: a quarter of an hour, then the request fails rather than wait for ever
 MAX_TYPE, MAX_MESSAGE = 200, 500  # characters of an error's type, of a progress message
 MAX_DELAY_S = 366 * 24 * 3600.0
-LAST_FRAMES = frozenset({"ready", "refused", "done", "failed"})
 
 
 def borrow(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
-    """Gives the attempt a sandbox that has imported the function: a warm one, or a cold start."""
+    """Gives the attempt a sandbox that has imported the function, if it has none: a warm one, or a cold start."""
+    if attempt.sandbox is not None:
+        return
     started = time.monotonic()
     load = {"type": "load", "root": function.root, "module": function.module, "function": function.name}
     try:
@@ -47,7 +48,6 @@ def borrow(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
         raise no_sandbox(attempt, str(error)) from None
     attempt.record.cold_start = sandbox.cold_start
     if not sandbox.cold_start:
-        sandbox.drain()  # printed between requests: it belongs to none
         return
     answer = exchange(runtime, attempt, START_LIMIT_S, "while importing its module")
     attempt.record.init_ms = round((time.monotonic() - started) * 1000, 1)
@@ -57,37 +57,33 @@ def borrow(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
     sandbox.ready = answer.head
 
 
-def exchange(
-    runtime: Runtime,
-    attempt: Attempt,
-    limit_s: float,
-    doing: str,
-    *,
-    send: tuple[dict[str, object], bytes] | None = None,
-    memory_mb: int | None = None,
-) -> Frame:
-    """Sends (if anything), then listens until the sandbox has answered.
+def exchange(runtime: Runtime, attempt: Attempt, limit_s: float, doing: str, *, memory_mb: int | None = None) -> Frame:
+    """Listens until the sandbox has given its last word on this attempt.
 
     limit_s: seconds after which the sandbox is killed; doing: what it was at then, as a clause.
     Raises the attempt's interruption, TimedOutError, OutOfMemoryError or SandboxExitedError; the sandbox is then dead.
+    Raises CalledBackError when it lives and will not begin.
     """
     sandbox = attempt.sandbox
     assert sandbox is not None
-    ends_at = time.monotonic() + limit_s
-    attempt.deadline = runtime.clock.now() + timedelta(seconds=limit_s)
-    if send is not None:
-        sandbox.send({**send[0], "deadline": attempt.deadline.timestamp(), "remaining_s": limit_s}, send[1])
+    began = time.monotonic()
+    ends_at, look_at = began + limit_s, began + LOOK_S
     watch = MemoryWatch(sandbox.pid, memory_mb)
     while True:
-        for item in sandbox.poll(min(LOOK_S, ends_at - time.monotonic())):
-            if isinstance(item, Frame) and item.type in LAST_FRAMES:
-                return item
-            if isinstance(item, Gone):
-                raise _gone(runtime, attempt, sandbox, item, doing)
+        item = sandbox.next(min(look_at, ends_at) - time.monotonic())
+        if attempt.is_called_back or (isinstance(item, Frame) and item.type == "declined"):
+            raise CalledBackError
+        if isinstance(item, Frame) and item.type in LAST_FRAMES:
+            return item
+        if isinstance(item, Gone):
+            raise _gone(runtime, attempt, sandbox, item, doing)
+        if item is not None:
             _note(attempt, item)
-        if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing)) is not None:
-            dispose(runtime, attempt)
-            raise reason
+        if time.monotonic() >= min(look_at, ends_at):
+            look_at = time.monotonic() + LOOK_S
+            if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing)) is not None:
+                dispose(runtime, attempt)
+                raise reason
 
 
 def no_sandbox(attempt: Attempt, why: str) -> NoSandboxError:

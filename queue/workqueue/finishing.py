@@ -96,7 +96,9 @@ def spare_neighbours(runtime: Runtime, group: Group) -> None:
     """One lasts: those that are done are finished, those that were not begun go back. For the keeper's thread."""
     with group.lock:
         finish(runtime, group, once)
-        let_go(runtime, group, list(group.waiting), once)
+        if (follower := group.follower()) is not None:
+            group.call_back(follower.sandbox)
+        let_go(runtime, group, [attempt for attempt in group.waiting if not attempt.is_sent], once)
 
 
 def tell(runtime: Runtime, ended: Sequence[Ended]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from workqueue.attempt import Attempt
 from workqueue.lifecycle import Completion
 from workqueue.pace import BUDGET_S
+from workqueue.sandbox import Sandbox
 
 
 class Group:
@@ -34,6 +35,33 @@ class Group:
         with self.lock:
             self.running = self.waiting.popleft() if self.waiting else None
             return self.running
+
+    def followers(self, lead: Attempt) -> list[Attempt]:
+        """Those behind it that its sandbox may get together with it; they are marked as sent."""
+        found: list[Attempt] = []
+        with self.lock:
+            for attempt in self.waiting if lead.is_plain else ():
+                if not (attempt.is_plain and attempt.claim.function is lead.claim.function):
+                    break
+                attempt.is_sent, attempt.sandbox, attempt.record.cold_start = True, lead.sandbox, False
+                found.append(attempt)
+        return found
+
+    def follower(self) -> Attempt | None:
+        """The next one, if a sandbox has got it already."""
+        with self.lock:
+            return self.waiting[0] if self.waiting and self.waiting[0].is_sent else None
+
+    def call_back(self, sandbox: Sandbox | None) -> None:
+        """Those that were sent and have not begun wait like any other. sandbox: None when it is gone."""
+        with self.lock:
+            sent = [attempt for attempt in self.waiting if attempt.is_sent]
+            unbegun = len(sent) if sandbox is None else sandbox.take_turns_back()
+            if unbegun > len(sent) and self.running is not None:
+                # Its turn was taken back with the others': the sandbox had not come to it yet.
+                self.running.is_called_back, unbegun = True, len(sent)
+            for attempt in sent[len(sent) - unbegun :]:
+                attempt.is_sent, attempt.sandbox = False, None
 
     def release(self, attempt: Attempt) -> None:
         """No extension of its lease is under way or follows: the next write to the request is the attempt's last."""

@@ -13,7 +13,7 @@ from localfn import frames
 from workqueue import process_tree
 from workqueue.child import Child, Ends, Process
 
-BOOT = "from localfn.loop import main; main({fd})"
+BOOT = "from localfn.loop import main; main({fds})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Interpreter:
         """
         ends, tag = Ends.make(), uuid4().hex
         try:
-            process = self.run(BOOT, ends.theirs.fileno(), self.variables(environment, tag), ends.their_fds[1:])
+            control, stdout, stderr, turns = ends.their_fds
+            process = self.run(BOOT, [control, turns], self.variables(environment, tag), [stdout, stderr])
         except (OSError, ValueError):
             ends.close_ours()
             raise
@@ -43,7 +44,7 @@ class Interpreter:
     def child(self, tag: str, process: Process, ends: Ends, load: dict[str, Any]) -> Child:
         """A sandbox that was started, told what to load."""
         with contextlib.suppress(OSError):  # it died at once: its driver will see that
-            frames.write(ends.control, load | {"max_result_bytes": self.max_result_bytes})
+            frames.write(ends.control, load | {"max_result_bytes": self.max_result_bytes, "mark": mark(tag)})
         return Child(tag, process, ends)
 
     def variables(self, environment: Mapping[str, str], tag: str) -> dict[str, str]:
@@ -57,15 +58,22 @@ class Interpreter:
             process_tree.OWNER: process_tree.owner(),
         }
 
-    def run(self, code: str, fd: int, variables: Mapping[str, str], output: Sequence[int]) -> "subprocess.Popen[bytes]":
-        """Starts the interpreter with a piece of code that gets the number of a descriptor. output: stdout, stderr."""
+    def run(
+        self, code: str, fds: Sequence[int], variables: Mapping[str, str], output: Sequence[int]
+    ) -> "subprocess.Popen[bytes]":
+        """Starts the interpreter with a piece of code that gets the numbers of descriptors. output: stdout, stderr."""
         return subprocess.Popen(
-            [self.python, "-c", code.format(fd=fd)],
+            [self.python, "-c", code.format(fds=list(fds))],
             stdin=subprocess.DEVNULL,
             stdout=output[0],
             stderr=output[1],
-            pass_fds=[fd],
+            pass_fds=fds,
             env=variables,
             cwd="/",
             start_new_session=True,
         )
+
+
+def mark(tag: str) -> str:
+    """What a sandbox writes behind the output of each request; nobody else would."""
+    return f"\0{tag}"

@@ -79,3 +79,7 @@ class StoppingError(AttemptEndedError):
 
     outcome = Outcome.GIVEN_BACK
     is_failure = False
+
+
+class CalledBackError(Exception):
+    """The sandbox will not begin this request, which it had got together with others; it may be sent again."""

@@ -1,7 +1,6 @@
 """The hot path: from the claim to the end of one request, or of a few short ones. Read from top to bottom."""
 
 import logging
-import shutil
 import time
 from collections.abc import Sequence
 from uuid import UUID
@@ -31,14 +30,14 @@ def invoke(runtime: Runtime, keeper: Keeper, request_ids: Sequence[UUID]) -> Non
     claims = persist(lambda: _claim(runtime, request_ids), runtime.given_up, CLAIM_LIMIT_S)
     if not claims:
         return
-    group = Group(Attempt(claim, runtime.clock, runtime.work_folder / claim.directory) for claim in claims)
+    group = Group(Attempt(claim, runtime.clock) for claim in claims)
     with keeper.holding(group):
         finishing.let_go(runtime, group, group.beyond(runtime.pace.fitting(claims)), patiently(runtime))
         while (attempt := group.take()) is not None:
             _run(runtime, group, attempt)
             if group.is_due():
                 finishing.finish(runtime, group, patiently(runtime))
-            _clean_up_late(runtime, attempt)
+            _hand_on(runtime, group, attempt)
         _settle_refused(runtime, group)
 
 
@@ -47,7 +46,7 @@ def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
     began = time.monotonic()
     runtime.gauge.set_busy()
     try:
-        answer = phases.validate_and_process(runtime, attempt, _known(attempt.claim))
+        answer = phases.validate_and_process(runtime, group, attempt, _known(attempt.claim))
         data, files = phases.save(runtime, attempt, answer)
         if not attempt.has_hook:  # nothing of the user's runs in it, so it need not wait for the commit
             phases.cleanup(runtime, attempt)
@@ -63,12 +62,15 @@ def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
             runtime.pace.note(attempt.claim.function_name, time.monotonic() - began)
 
 
-def _clean_up_late(runtime: Runtime, attempt: Attempt) -> None:
-    """After the commit: cleanup cannot change the outcome. Then the sandbox is free for the next."""
+def _hand_on(runtime: Runtime, group: Group, attempt: Attempt) -> None:
+    """After the commit cleanup cannot change the outcome. Then the sandbox is free for the next."""
     if not attempt.is_cleaned_up:
         phases.cleanup(runtime, attempt)
         phases.note_cleanup(runtime, attempt)
-    phases.release(runtime, attempt)
+    if attempt.sandbox is None or not attempt.leaves_clean:
+        group.call_back(attempt.sandbox)  # it is gone, or stopped where it was
+    if group.follower() is None:
+        phases.release(runtime, attempt)
 
 
 def _settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception) -> None:
@@ -106,7 +108,7 @@ def _abandon(runtime: Runtime, attempt: Attempt) -> None:
     """The lease is lost: another attempt may be running. Kill what is ours, change nothing."""
     if attempt.sandbox is not None:
         driving.dispose(runtime, attempt)
-    shutil.rmtree(attempt.workdir, ignore_errors=True)
+    runtime.workplace.put_away()
     runtime.store.remove(attempt.request_id, attempt.claim.part)
     attempt.is_cleaned_up = True
     log.warning("lease lost", extra=attempt.log_fields())

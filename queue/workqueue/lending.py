@@ -6,12 +6,14 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+from workqueue import process_tree
+from workqueue.child import are_as_imported
 from workqueue.errors import SandboxHostLostError
 from workqueue.sandbox import Sandbox
 from workqueue.sandbox_host import SandboxHost
 
 MAX_LINE = 4 * 1024 * 1024
-FDS = 3
+FDS = 5
 ANSWER_S = 15.0  # a host that does not answer for so long counts as gone
 
 
@@ -36,7 +38,7 @@ class SandboxClient:
         """A sandbox for this function, warm if there is one."""
         wanted = load, environment
         if (sandbox := self._in_hand) is not None:
-            if wanted == self._wanted and sandbox.is_quiet():
+            if wanted == self._wanted and sandbox.is_quiet() and _is_fresh(sandbox):
                 self._in_hand = None
                 return sandbox
             self.put_away()
@@ -45,7 +47,10 @@ class SandboxClient:
         answer, fds = self._receive()
         if "error" in answer:
             raise OSError(answer["error"])
-        return Sandbox(answer["id"], answer["pid"], answer["ready"], fds, self._max_body)
+        sandbox = Sandbox(answer["id"], answer["pid"], answer["ready"], fds, self._max_body)
+        if sandbox.ready is not None:
+            sandbox.is_quiet()  # what was printed meanwhile is nobody's
+        return sandbox
 
     def keep(self, sandbox: Sandbox) -> None:
         """It is free. It stays in hand if it can serve another request of the group."""
@@ -86,6 +91,11 @@ class SandboxClient:
             data += more
             fds += new
         return json.loads(data), fds
+
+
+def _is_fresh(sandbox: Sandbox) -> bool:
+    """Whether another request may have it, as a host asks before it lends one (Child.is_fresh)."""
+    return sandbox.ready is not None and process_tree.is_idle(sandbox.pid) and are_as_imported(sandbox.ready["files"])
 
 
 class Borrower:

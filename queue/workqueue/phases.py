@@ -5,6 +5,8 @@ import errno
 import json
 import logging
 import shutil
+import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ from workqueue import driving, events, lifecycle
 from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import BadEventError, SandboxHostLostError
 from workqueue.file_names import file_name_problem
-from workqueue.interruptions import AttemptEndedError, FunctionFailedError, InvalidError
+from workqueue.group import Group
+from workqueue.interruptions import AttemptEndedError, CalledBackError, FunctionFailedError, InvalidError
 from workqueue.persist import persist
 from workqueue.registry import Registered
 from workqueue.sandbox import Frame
@@ -24,35 +27,50 @@ log = logging.getLogger(__name__)
 
 CLEANUP_LIMIT_S = 10.0  # for the cleanup hook: short, because the worker is needed elsewhere
 AMEND_LIMIT_S = 5.0  # a note about the cleanup is not worth holding a worker for
+WITHIN_S = 24 * 3600.0  # no request takes longer
 INPUT_FOLDER = "input"
 OUTPUT_FOLDER = ".output"  # where the SDK's save_file puts files (localfn.context)
 
 
-def validate_and_process(runtime: Runtime, attempt: Attempt, function: Registered) -> Frame:
-    """Phases 1 and 2: a working directory, a sandbox, the checks, the function. Gives the "done" frame."""
+def validate_and_process(runtime: Runtime, group: Group, attempt: Attempt, function: Registered) -> Frame:
+    """Phases 1 and 2: a working directory, a sandbox, the checks, the function. Gives the "done" frame.
+
+    The sandbox gets those of the group that can follow together with it, and runs them one after another.
+    """
     attempt.begin(Phase.VALIDATE)
     try:
-        _prepare(runtime, attempt, function)
-        driving.borrow(runtime, attempt, function)
-        _confirm_lease(runtime, attempt)
-        if not _has_checks(attempt):
-            attempt.begin(Phase.PROCESS)
-        answer = driving.exchange(
-            runtime,
-            attempt,
-            function.timeout_s,
-            "while running the function",
-            send=(_run_head(attempt), attempt.claim.event.encode()),
-            memory_mb=function.memory_mb,
-        )
+        answer = None
+        while answer is None:
+            if not attempt.is_sent:
+                _prepare(runtime, attempt, function)
+                driving.borrow(runtime, attempt, function)
+                _confirm_lease(runtime, attempt)
+                _send(runtime, function, [attempt, *group.followers(attempt)])
+            answer = _answer(runtime, group, attempt, function)
         _note(attempt, answer)
-        attempt.record.max_rss_mb = _number(answer.head.get("max_rss_mb"))
         if answer.type != "done":
             raise driving.failed(answer)
     except AttemptEndedError as end:
         attempt.end_phase(end.outcome, str(end))
         raise
+    attempt.end_phase("ok")
+    if attempt.is_sent:
+        _retime(attempt, answer)
     return answer
+
+
+def _answer(runtime: Runtime, group: Group, attempt: Attempt, function: Registered) -> Frame | None:
+    """None when it was called back before it had begun: it is sent again then."""
+    if not _has_checks(attempt) and attempt.phase != Phase.PROCESS:
+        attempt.begin(Phase.PROCESS)
+    try:
+        return driving.exchange(
+            runtime, attempt, function.timeout_s, "while running the function", memory_mb=function.memory_mb
+        )
+    except CalledBackError:
+        attempt.is_sent = attempt.is_called_back = False
+        group.call_back(attempt.sandbox)
+        return None
 
 
 def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> tuple[str, list[StoredFile]]:
@@ -81,8 +99,7 @@ def cleanup(runtime: Runtime, attempt: Attempt) -> None:
     except SandboxHostLostError as lost:
         attempt.end_phase("failed", str(lost))
     finally:
-        sandbox = attempt.sandbox
-        runtime.workplaces.clear(attempt.workdir, hand_on=sandbox is not None and not sandbox.is_spent)
+        runtime.workplace.clear(is_like_new=attempt.leaves_clean and attempt.sandbox is not None)
         attempt.is_cleaned_up = True
 
 
@@ -93,7 +110,7 @@ def note_cleanup(runtime: Runtime, attempt: Attempt) -> None:
 
 
 def release(runtime: Runtime, attempt: Attempt) -> None:
-    """The sandbox is warm and free."""
+    """The sandbox is warm and free for whoever comes."""
     sandbox, attempt.sandbox = attempt.sandbox, None
     if sandbox is not None:
         with contextlib.suppress(SandboxHostLostError):  # it took all its sandboxes with it
@@ -120,8 +137,8 @@ def _confirm_lease(runtime: Runtime, attempt: Attempt) -> None:
 
 
 def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
-    runtime.workplaces.make(attempt.workdir)
-    for file, path in _input_paths(attempt).items():
+    runtime.workplace.prepare()
+    for file, path in _input_paths(runtime, attempt).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         with runtime.store.open(file.stored_as) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target)
@@ -142,32 +159,58 @@ def check_schema(event: Any, schema: dict[str, Any]) -> None:
         raise InvalidError(f"{found.json_path}: {found.message}", error_type="ValidationError")
 
 
-def _run_head(attempt: Attempt) -> dict[str, object]:
+def _send(runtime: Runtime, function: Registered, attempts: Sequence[Attempt]) -> None:
+    """Gives the sandbox its work, and a turn for each, which the keeper takes back when one lasts."""
+    sandbox = attempts[0].sandbox
+    assert sandbox is not None
+    head = {
+        "type": "run",
+        "workdir": str(runtime.workplace.path),
+        "now": runtime.clock.now().timestamp(),
+        "limit_s": function.timeout_s,
+        "valid_s": runtime.lease_s / 2,
+        "members": [_told(runtime, attempt) for attempt in attempts],
+    }
+    sandbox.give_turns(len(attempts))
+    sandbox.send(head, f"[{','.join(attempt.claim.event for attempt in attempts)}]".encode())
+
+
+def _told(runtime: Runtime, attempt: Attempt) -> dict[str, object]:
+    """What a sandbox has to know of an attempt."""
     claim = attempt.claim
     return {
-        "type": "run",
         "request_id": str(claim.request_id),
         "attempt": claim.attempt,
         "max_attempts": claim.max_attempts,
-        "workdir": str(attempt.workdir),
-        "files": {file.name: str(path) for file, path in _input_paths(attempt).items()},
+        "files": {file.name: str(path) for file, path in _input_paths(runtime, attempt).items()},
     }
 
 
-def _input_paths(attempt: Attempt) -> dict[StoredFile, Path]:
+def _input_paths(runtime: Runtime, attempt: Attempt) -> dict[StoredFile, Path]:
     """Where each upload is placed: under the name it came with, in a folder named by its part.
 
     Two parts may hold files of one name, and functions look at the extension.
     """
-    return {file: attempt.workdir / INPUT_FOLDER / file.name / file.filename for file in attempt.claim.inputs}
+    folder = runtime.workplace.path / INPUT_FOLDER
+    return {file: folder / file.name / file.filename for file in attempt.claim.inputs}
 
 
 def _note(attempt: Attempt, answer: Frame) -> None:
     """What the sandbox says of itself. Modules that were imported while it ran count, too, when code is compared."""
+    attempt.record.max_rss_mb = _number(answer.head.get("max_rss_mb"))
     if attempt.sandbox is not None and attempt.sandbox.ready is not None:
         attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
+        attempt.leaves_clean = bool(answer.head.get("is_clean")) and not attempt.sandbox.is_spent
         if "code_files" in answer.head:
             attempt.sandbox.ready["files"] = answer.head["code_files"]
+
+
+def _retime(attempt: Attempt, answer: Frame) -> None:
+    """User code may have said anything: what cannot be is left as we saw it."""
+    with contextlib.suppress(TypeError, ValueError, KeyError):
+        began, processing, ended = (float(at) for at in answer.head["at"])
+        if time.monotonic() - WITHIN_S < began <= processing <= ended <= time.monotonic():
+            attempt.retime(*(attempt.clock.of(at) for at in (began, processing, ended)))
 
 
 def _number(found: object) -> float | None:
@@ -189,7 +232,7 @@ def _store(runtime: Runtime, attempt: Attempt, name: str) -> StoredFile:
     if reason := file_name_problem(name):  # the SDK checks it too, but user code can speak for itself
         raise FunctionFailedError(f"The output file {name[:100]!r}: {reason}.", error_type="OutputFileMissing")
     try:
-        with open_regular(attempt.workdir / OUTPUT_FOLDER / name) as source:
+        with open_regular(runtime.workplace.path / OUTPUT_FOLDER / name) as source:
             return runtime.store.put(attempt.request_id, attempt.claim.part, name, source)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
@@ -203,9 +246,13 @@ def _run_hook(runtime: Runtime, attempt: Attempt) -> None:
         return
     if attempt.sandbox is None:  # it was killed: a fresh one cleans up
         driving.borrow(runtime, attempt, function)
-    head = _run_head(attempt) | {"type": "cleanup"}
-    event = attempt.cleanup_event or attempt.claim.event.encode()
-    answer = driving.exchange(runtime, attempt, CLEANUP_LIMIT_S, "while cleaning up", send=(head, event))
-    _note(attempt, answer)
+    runtime.workplace.prepare()
+    assert attempt.sandbox is not None
+    deadline = runtime.clock.in_seconds(CLEANUP_LIMIT_S).timestamp()
+    head = {"type": "cleanup", "workdir": str(runtime.workplace.path), "deadline": deadline}
+    head |= {"remaining_s": CLEANUP_LIMIT_S} | _told(runtime, attempt)
+    attempt.sandbox.send(head, attempt.cleanup_event or attempt.claim.event.encode())
+    answer = driving.exchange(runtime, attempt, CLEANUP_LIMIT_S, "while cleaning up")
+    attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
     if answer.type != "done":
         raise driving.failed(answer)

@@ -1,4 +1,4 @@
-"""One sandbox, seen from the worker that drives it: send a request, poll for what comes back, end it.
+"""One sandbox, seen from the worker that drives it: send requests, take what comes back, end it.
 
 The process itself belongs to the sandbox host, which lends it (sandbox_host.py). The frames are localfn.frames.
 """
@@ -6,18 +6,23 @@ The process itself belongs to the sandbox host, which lends it (sandbox_host.py)
 import os
 import selectors
 import socket
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from localfn import frames
 from workqueue import process_tree
+from workqueue.interpreter import mark
+from workqueue.output import Stream
 
 READ_SIZE = 262_144
 DRAIN_S = 0.5  # at most so long is output read that a dead sandbox left behind in its pipes
-
-
+LAST_FRAMES = frozenset(
+    {"ready", "refused", "described", "done", "failed", "declined"}
+)  # each has a mark in the output
 EXITED = "it ended"
 RUBBISH = "it sent what is no frame"
 
@@ -53,7 +58,10 @@ News = Frame | Output | Gone
 
 
 class Sandbox:
-    """A child interpreter on loan. ready: what it said of its function, or None while it still imports."""
+    """A child interpreter on loan. ready: what it said of its function, or None while it still imports.
+
+    fds: socket, stdout, stderr, and the two ends of the pipe of turns.
+    """
 
     def __init__(self, id: str, pid: int, ready: dict[str, Any] | None, fds: list[int], max_body: int) -> None:
         self.id = id
@@ -63,59 +71,66 @@ class Sandbox:
         self.is_spent = False  # its request left processes behind: there is no telling them from the next one's
         self.has_started = ready is not None  # our part of it runs: what happens from here on is the user's code
         self.socket = socket.socket(fileno=fds[0])
-        self._pipes = {"stdout": fds[1], "stderr": fds[2]}
+        self._streams = [Stream("stdout", fds[1], mark(id).encode()), Stream("stderr", fds[2], mark(id).encode())]
+        self._turns = fds[3:5]
+        self._lock = threading.Lock()  # turns are taken back by the keeper's thread, too, but not from what is closed
         self._reader = frames.Reader(max_body)
         self._outgoing = bytearray()
+        self._waits_to_send = False
+        self._news: deque[News] = deque()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self.socket, selectors.EVENT_READ, "control")
-        for stream, fd in self._pipes.items():
-            os.set_blocking(fd, False)
-            self._selector.register(fd, selectors.EVENT_READ, stream)
+        for stream in self._streams:
+            os.set_blocking(stream.fd, False)
+            self._selector.register(stream.fd, selectors.EVENT_READ, stream)
         # A child that user code forked may hold the socket open after its parent died: watch the process too.
         self._pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
         if self._pidfd is not None:
             self._selector.register(self._pidfd, selectors.EVENT_READ, "process")
 
     def send(self, head: dict[str, Any], body: bytes = b"") -> None:
-        """Sends a frame; what the sandbox does not take at once, `poll` sends on: nobody waits for a reader."""
+        """Sends a frame; what the sandbox does not take at once is sent on while its news are awaited."""
         self._outgoing += frames.encode(head, body)
         self._send_on()
 
-    def poll(self, timeout_s: float) -> list[News]:
-        """What arrived within the timeout: output, then frames, Gone as the last."""
-        news: list[News] = []
-        gone = ""
-        for key, mask in self._selector.select(max(0.0, timeout_s)):
-            if key.data == "process":
-                gone = gone or EXITED
-            elif key.data != "control":
-                self._read_pipe(key.data, news)
-            elif mask & selectors.EVENT_READ:
-                gone = self._receive(news) or gone
-            else:
-                self._send_on()
-        if any(isinstance(item, Frame) for item in news) or gone:
-            # It flushes its output before it answers: all of it is in the pipes by now, and comes first.
-            output = [item for item in news if isinstance(item, Output)]
-            news = [*output, *self.drain(), *(item for item in news if not isinstance(item, Output))]
-        if gone:
-            self._receive_rest(news)
-            news.append(Gone(gone))
-        return news
+    def give_turns(self, count: int) -> None:
+        """So many more of the requests that it has, or will be sent, may begin."""
+        os.write(self._turns[1], b"." * count)
+
+    def take_turns_back(self) -> int:
+        """How many of the last requests that it has will not begin now; the others have begun, or are over."""
+        with self._lock:
+            if not self._turns:
+                return 0
+            try:
+                return len(os.read(self._turns[0], READ_SIZE))
+            except BlockingIOError:
+                return 0
+
+    def next(self, timeout_s: float) -> "News | None":
+        """What it has to say next, None when it is silent for so long: output comes before the answer that ends it."""
+        if not self._news:
+            self._listen(timeout_s)
+        return self._news.popleft() if self._news else None
 
     def is_quiet(self) -> bool:
         """Whether it is there and says nothing; what was printed between two requests belongs to neither."""
         self.cold_start = False
-        return all(isinstance(item, Output) for item in self.poll(0))
+        self._listen(0)
+        quiet = all(isinstance(item, Output) for item in self._news)
+        self._news.clear()
+        return quiet
 
-    def drain(self) -> list[News]:
-        """Output that is in the pipes now."""
-        news: list[News] = []
+    def drain(self) -> Iterator["News"]:
+        """After its end: all the output that is left."""
         ends_at = time.monotonic() + DRAIN_S
-        for stream in self._pipes:
-            while self._read_pipe(stream, news) and time.monotonic() < ends_at:
+        yield from self._news
+        self._news.clear()
+        for stream in self._streams:
+            while stream.read() and time.monotonic() < ends_at:
                 pass
-        return news
+            if rest := stream.rest():
+                yield Output(stream.name, rest)
 
     def kill(self) -> None:
         """Ends it and all that it started, now. The host is still to be told (SandboxClient.end)."""
@@ -124,8 +139,28 @@ class Sandbox:
     def close(self) -> None:
         self._selector.close()
         self.socket.close()
-        for fd in [*self._pipes.values(), *([] if self._pidfd is None else [self._pidfd])]:
+        with self._lock:
+            turns, self._turns = self._turns, []
+        for fd in [*(stream.fd for stream in self._streams), *turns, *([] if self._pidfd is None else [self._pidfd])]:
             os.close(fd)
+
+    def _listen(self, timeout_s: float) -> None:
+        gone = ""
+        for key, mask in self._selector.select(max(0.0, timeout_s)):
+            if key.data == "process":
+                gone = gone or EXITED
+            elif isinstance(key.data, Stream):
+                self._read(key.data)
+            elif mask & selectors.EVENT_READ:
+                gone = self._receive() or gone
+            else:
+                self._send_on()
+        if gone:
+            while self._readable() and not self._receive():  # a result that was sent is a result
+                pass
+        self._news.extend(Output(stream.name, data) for stream in self._streams if (data := stream.so_far()))
+        if gone:
+            self._news.append(Gone(gone))
 
     def _send_on(self) -> None:
         try:
@@ -133,11 +168,13 @@ class Sandbox:
         except BlockingIOError:
             pass
         except OSError:
-            self._outgoing.clear()  # nobody is there: the next poll tells
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._outgoing else 0)
-        self._selector.modify(self.socket, events, "control")
+            self._outgoing.clear()  # nobody is there: its news will be that
+        if self._waits_to_send != bool(self._outgoing):
+            self._waits_to_send = bool(self._outgoing)
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._outgoing else 0)
+            self._selector.modify(self.socket, events, "control")
 
-    def _receive(self, news: list[News]) -> str:
+    def _receive(self) -> str:
         """Reads frames; tells why it is the end, if it is."""
         try:
             data = self.socket.recv(READ_SIZE, socket.MSG_DONTWAIT)
@@ -147,33 +184,18 @@ class Sandbox:
             return EXITED
         self._reader.feed(data)
         try:
-            news.extend(self._frames())
+            while (found := self._reader.next()) is not None:
+                frame = Frame(*found)
+                if frame.type in LAST_FRAMES:
+                    self._news.extend(Output(s.name, text) for s in self._streams if (text := s.until_mark()))
+                self._news.append(frame)
         except frames.FrameError:
             return RUBBISH
         return "" if data else EXITED
 
-    def _receive_rest(self, news: list[News]) -> None:
-        """Frames that it sent before it ended: a result that was sent is a result."""
-        while self._readable() and not self._receive(news):
-            pass
-
     def _readable(self) -> bool:
         return any(key.data == "control" and mask & selectors.EVENT_READ for key, mask in self._selector.select(0))
 
-    def _frames(self) -> Iterator[Frame]:
-        while (frame := self._reader.next()) is not None:
-            yield Frame(*frame)
-
-    def _read_pipe(self, stream: str, news: list[News]) -> bool:
-        try:
-            data = os.read(self._pipes[stream], READ_SIZE)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
-        if not data:
-            if self._pipes[stream] in self._selector.get_map():
-                self._selector.unregister(self._pipes[stream])
-            return False
-        news.append(Output(stream, data))
-        return True
+    def _read(self, stream: Stream) -> None:
+        if not stream.read() and not stream.is_open and stream.fd in self._selector.get_map():
+            self._selector.unregister(stream.fd)

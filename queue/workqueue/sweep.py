@@ -1,20 +1,18 @@
 """Removes what a crash left lying about: working directories, files of requests that are no more, old requests."""
 
 import logging
-import re
 import shutil
 import time
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
 
 from sqlalchemy import Engine, text
 
 from workqueue import lifecycle, presence
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
-from workqueue.lifecycle.claims import directory_name
 from workqueue.store import FileStore
+from workqueue.workplace import SUFFIX
 
 log = logging.getLogger(__name__)
 
@@ -22,50 +20,33 @@ CHUNK = 500  # requests deleted in one transaction
 MOST_CHUNKS = 20  # in one look: nobody else is kept waiting for long
 ORPHAN_S = 3600.0  # files younger than this may belong to a request that is just being accepted
 
-CLEANUP_S = 75.0  # for so long a living worker may take to clean up after an attempt: a cold start and the hook
-
-# What runs, whoever runs it; and what living workers may still be cleaning up.
+# Workers that live, and workers that hold a lease: they may live, whatever we hear of them.
 KEPT = text(
     """
-    SELECT id, attempt, worker FROM processing_request WHERE status = 'processing' AND id = ANY(:ids)
+    SELECT name FROM worker WHERE name = ANY(:names) AND seen_at > :since
     UNION
-    SELECT a.request_id, a.number, a.worker FROM request_attempt a
-    JOIN worker w ON w.name = a.worker AND w.seen_at > :since
-    WHERE a.request_id = ANY(:ids) AND (a.finished_at IS NULL OR a.finished_at > :cleaned_up)
+    SELECT worker FROM processing_request WHERE status = 'processing' AND worker = ANY(:names)
     """
 )
 
 
 def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
-    """Removes those of attempts that are over and whose worker did not live to do it. Gives how many.
+    """Removes those of workers that are gone. Gives how many.
 
-    What is not named as `directory_name` does is nobody's, and stays.
+    What is not named as `Workplace` does is nobody's, and stays.
     """
-    found = {path.name: path for path in folder.iterdir() if _request_id(path.name)}
+    found = {path.name.removesuffix(SUFFIX): path for path in folder.iterdir() if path.name.endswith(SUFFIX)}
     if not found:
         return 0
-    now = clock.now()
-    values = {
-        "ids": list({_request_id(name) for name in found}),
-        "since": now - timedelta(seconds=presence.GONE_AFTER_S),
-        "cleaned_up": now - timedelta(seconds=CLEANUP_S),
-    }
+    values = {"names": list(found), "since": clock.now() - timedelta(seconds=presence.GONE_AFTER_S)}
     with engine.connect() as connection:
-        kept = {directory_name(*row) for row in connection.execute(KEPT, values)}
+        kept = set(connection.execute(KEPT, values).scalars())
     gone = [path for name, path in found.items() if name not in kept]
     for path in gone:
         shutil.rmtree(path, ignore_errors=True)
     if gone:
         log.info("working directories of lost workers were removed", extra={"count": len(gone)})
     return len(gone)
-
-
-def _request_id(name: str) -> UUID | None:
-    match = re.fullmatch(r"(.{36})-\d+\.\w+", name)
-    try:
-        return UUID(match[1]) if match else None
-    except ValueError:
-        return None
 
 
 def old_requests(engine: Engine, store: FileStore, doorbell: Doorbell, clock: Clock, retention_days: float) -> int:

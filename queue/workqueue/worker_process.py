@@ -17,6 +17,7 @@ from workqueue.persist import persist
 from workqueue.plan import PoolPlan
 from workqueue.store import FolderStore
 from workqueue.worker import Worker
+from workqueue.workplace import Workplace
 
 
 def live(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gauge: Gauge) -> None:
@@ -41,7 +42,7 @@ def _runtime(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gau
         clock=clock,
         sandboxes=SandboxClient(line, max_body=2 * plan.max_result_bytes + 1024 * 1024),
         store=FolderStore(plan.files_folder),
-        work_folder=plan.work_folder,
+        workplace=Workplace(plan.work_folder, name),
         gauge=gauge,
         lease_s=plan.lease_s,
     )

@@ -21,7 +21,7 @@ from workqueue.interpreter import Interpreter
 
 log = logging.getLogger(__name__)
 
-BOOT = "from localfn.zygote import main; main({fd})"
+BOOT = "from localfn.zygote import main; main(*{fds})"
 ANSWER_S = 5.0  # it only forks: one that takes so long is in trouble
 START_S = 30.0
 READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_")  # by the interpreter, the linker, the C library
@@ -92,7 +92,7 @@ class Zygote:
         os.close(nowhere)
         try:
             variables = self._interpreter.variables({}, uuid4().hex)
-            self._process = self._interpreter.run(BOOT, theirs.fileno(), variables, [output, output])
+            self._process = self._interpreter.run(BOOT, [theirs.fileno()], variables, [output, output])
         finally:
             os.close(output)
             theirs.close()

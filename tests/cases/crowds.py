@@ -33,7 +33,7 @@ def be_short(event: Any, context: Context) -> Any:
         return None
     if "flag" in event:
         until(event["flag"])
-    return {"n": event["n"], "request": context.request_id, "workdir": context.workdir.name}
+    return {"n": event["n"], "request": context.request_id}
 
 
 @function(on_lost="fail")

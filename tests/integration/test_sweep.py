@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 import redis
 from sqlalchemy import Engine, text
-from uuid_utils.compat import uuid7
 
 from tests.integration.test_lifecycle import NOW, accepted, claimed, finish
 from workqueue import reading, sweep
@@ -33,29 +32,23 @@ def note_worker(engine: Engine, name: str) -> None:
         )
 
 
-def test_only_directories_of_attempts_that_are_over_are_removed(engine: Engine, tmp_path: Path) -> None:
-    running, ended, cleaning = accepted(engine), accepted(engine), accepted(engine)
-    claimed(engine, running, "dead")
+def test_only_directories_of_workers_that_are_gone_are_removed(engine: Engine, tmp_path: Path) -> None:
+    running, ended = accepted(engine), accepted(engine)
+    claimed(engine, running, "silent")
     finish(engine, claimed(engine, ended, "dead"))
-    finish(engine, claimed(engine, cleaning, "alive"))
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE request_attempt SET finished_at = now() WHERE worker = 'alive'"))
     note_worker(engine, "alive")
     kept = [
-        directory(tmp_path, f"{running}-1.dead"),  # it may be running still: the lease decides, not we
-        directory(tmp_path, f"{cleaning}-1.alive"),
-        directory(tmp_path, "somebody-elses-1.x"),
+        directory(tmp_path, "silent.work"),  # it may be running still: the lease decides, not we
+        directory(tmp_path, "alive.work"),
         directory(tmp_path, "notes"),
     ]
-    directory(tmp_path, f"{ended}-1.dead")
-    directory(tmp_path, f"{running}-0.dead")
-    directory(tmp_path, f"{running}-1.forgotten")
-    directory(tmp_path, f"{uuid7()}-1.dead")
+    directory(tmp_path, "dead.work")
+    directory(tmp_path, "forgotten.work")
 
-    assert sweep.working_directories(engine, Clock(), tmp_path) == 4
+    assert sweep.working_directories(engine, Clock(), tmp_path) == 2
     assert sorted(tmp_path.iterdir()) == sorted(kept)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE request_attempt SET finished_at = '2026-01-01' WHERE worker = 'alive'"))
+        connection.execute(text("UPDATE worker SET seen_at = '2026-01-01'"))
     assert sweep.working_directories(engine, Clock(), tmp_path) == 1
     assert not kept[1].exists()
 

@@ -14,11 +14,6 @@ from workqueue.store import StoredFile
 Progress = tuple[float | None, str | None]  # a fraction from 0 to 1, and a short text
 
 
-def directory_name(request_id: UUID, attempt: int, worker: str) -> str:
-    """The working directory of an attempt. The worker is in it because a number may be given out twice (attempts)."""
-    return f"{request_id}-{part_name(attempt, worker)}"
-
-
 def part_name(attempt: int, worker: str) -> str:
     """The part of the store in which an attempt's output files are kept: the number, and the end of a worker's name."""
     return f"{attempt}.{worker.rpartition('-')[2]}"
@@ -53,10 +48,6 @@ class Claim:
     def job_id(self) -> str:
         """RQ's job that rang for this attempt."""
         return f"{self.request_id}-{self.attempt}"
-
-    @property
-    def directory(self) -> str:
-        return directory_name(self.request_id, self.attempt, self.worker)
 
     @property
     def part(self) -> str:

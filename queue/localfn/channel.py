@@ -1,0 +1,66 @@
+"""The sandbox's end of what ties it to the runtime: a socket for frames, turns, and marks in its output."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import sys
+from typing import Any
+
+from localfn import frames
+
+LOWEST_FD = 100  # out of the way of code that closes or reuses the low numbers
+
+
+class Channel:
+    """Only this process may speak on it, never a child that user code forked.
+
+    mark: what is written behind the output of each request, so that the runtime can tell it from the next one's.
+    """
+
+    def __init__(self, control: int, turns: int, max_body: int) -> None:
+        self.socket = socket.socket(fileno=moved(control))
+        self._turns = moved(turns)
+        self._outputs = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, LOWEST_FD) for fd in (1, 2)]
+        self.reader = frames.Reader(max_body)
+        self.owner = os.getpid()
+        self.mark = b""
+
+    def receive(self) -> tuple[dict[str, Any], bytes] | None:
+        return frames.read(self.socket, self.reader)
+
+    def send(self, head: dict[str, Any], body: bytes = b"") -> None:
+        if os.getpid() == self.owner:
+            frames.write(self.socket, head, body)
+
+    def answer(self, head: dict[str, Any], body: bytes = b"") -> None:
+        """The last word on a request: all that it printed is behind it."""
+        if os.getpid() != self.owner:
+            return
+        flush()
+        for fd in self._outputs:
+            with contextlib.suppress(OSError):  # user code broke it: nothing is read from it then
+                os.write(fd, self.mark)
+        frames.write(self.socket, head, body)
+
+    def takes_turn(self) -> bool:
+        """Whether the next request may begin. The runtime puts in a turn for each, and takes out what is not to."""
+        try:
+            return bool(os.read(self._turns, 1))
+        except OSError:
+            return False
+
+
+def flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # user code may have closed or replaced it
+            stream.flush()
+
+
+def moved(fd: int) -> int:
+    """The same descriptor with a high number; programs that are started do not get it."""
+    high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, LOWEST_FD)
+    os.close(fd)
+    return high

@@ -2,7 +2,7 @@
 
 import click
 
-from benchmarks import latency, parallel, recovery, start
+from benchmarks import cold, flat, latency, parallel, recovery, start, web
 from benchmarks.peers.command import command as peers
 
 
@@ -11,11 +11,14 @@ def bench() -> None:
     """Measures localfn on this machine; nothing else should run meanwhile."""
 
 
+bench.add_command(cold.command)
+bench.add_command(flat.command)
 bench.add_command(latency.command)
 bench.add_command(parallel.command)
 bench.add_command(peers)
 bench.add_command(recovery.command)
 bench.add_command(start.command)
+bench.add_command(web.command)
 
 if __name__ == "__main__":
     bench(prog_name="bench")

@@ -1,5 +1,6 @@
 """A whole stack for a benchmark: `localfn up` in a temporary folder, with functions that do next to nothing."""
 
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.client import Connection
 
 FUNCTIONS = """
 import time
@@ -72,3 +75,18 @@ def up(path: Path) -> Iterator[Stack]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(STOP_LIMIT_S)
+
+
+def wait_until_idle(url: str) -> None:
+    """Until nothing that was submitted is left to do."""
+    connection = Connection(url)
+    try:
+        while any(live(connection, status) for status in ("pending", "processing")):
+            time.sleep(0.05)
+    finally:
+        connection.close()
+
+
+def live(connection: Connection, status: str) -> bool:
+    _, answer = connection.request("GET", f"/api/requests?limit=1&status={status}")
+    return bool(json.loads(answer)["items"])

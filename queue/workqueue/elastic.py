@@ -6,8 +6,8 @@ from dataclasses import dataclass
 LONG_S = 0.1  # a worker busy with one request for so long may be so for an hour: whoever waits needs another one
 WAITING_S = 0.03  # one that is at it for so long and leaves the processors idle waits for something itself
 IDLE_S = 30.0  # a worker idle for so long is one too many
-SETTLE_S = 0.3  # what one more worker brings shows after so long
-ROOM = 0.3  # of the machine's processors idle: short requests that wait for something leave room for more workers
+SETTLE_S = 0.2  # what one more worker brings shows after so long
+ROOM = 0.25  # of the machine's processors idle: short requests that wait for something leave room for more workers
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,56 @@
+"""How long a cold start takes: from the order to a sandbox that has imported the function."""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import stack
+from infra.sandboxing import sdk_folder, without_ours
+from workqueue.child import Child
+from workqueue.interpreter import Interpreter
+from workqueue.parentage import adopt_orphans
+from workqueue.sandbox import Frame, Sandbox
+from workqueue.zygote import Zygote
+
+LIMIT_S = 30.0
+
+
+@click.command("cold")
+@click.option("--count", default=50, show_default=True)
+@click.option("--passes", default=5, show_default=True)
+def command(count: int, passes: int) -> None:
+    """Forked off the zygote, as pools do it on Linux; and with an interpreter of its own, as elsewhere."""
+    adopt_orphans()
+    with stack.folder() as folder, tempfile.TemporaryDirectory(prefix="lf-") as home:
+        python = Interpreter(sys.executable, sdk_folder(Path(home)), without_ours(os.environ), 1 << 20)
+        zygote = Zygote(python)
+        zygote.prepare()
+        load = {"type": "load", "root": str(folder / "functions"), "module": "measured", "function": "noop"}
+        ways = {"forked": zygote.start, "started": python.start}
+        took: dict[str, list[float]] = {}
+        for _ in range(passes):
+            for name, start in ways.items():
+                took.setdefault(name, []).append(statistics.median(cold_ms(start, load) for _ in range(count)))
+        zygote.close()
+    for name, figures in took.items():
+        click.echo(f"{name:8} median {statistics.median(figures):.1f} ms ({min(figures):.1f}–{max(figures):.1f})")
+
+
+def cold_ms(start: Callable[[dict[str, Any], dict[str, str]], Child], load: dict[str, Any]) -> float:
+    began = time.perf_counter()
+    child = start(load, {})
+    sandbox = Sandbox(child.id, child.process.pid, None, [os.dup(fd) for fd in child.fds], 1 << 20)
+    try:
+        while not (isinstance(news := sandbox.next(LIMIT_S), Frame) and news.type == "ready"):
+            assert isinstance(news, Frame), news
+        return (time.perf_counter() - began) * 1000
+    finally:
+        sandbox.close()
+        child.end()

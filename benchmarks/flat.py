@@ -1,0 +1,161 @@
+"""Whether the work costs the same with a million finished requests in the table as with a thousand."""
+
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from redis import Redis
+from sqlalchemy import Engine, text
+
+from infra.embedded.postgres import Postgres
+from infra.embedded.redis import Redis as EmbeddedRedis
+from schema.migrate import upgrade
+from schema.session import make_engine
+from workqueue import lifecycle, reading
+from workqueue.clock import Clock
+from workqueue.doorbell import Doorbell
+from workqueue.lifecycle import Completion, Record
+from workqueue.reading import Filter
+from workqueue.registry import Registered
+from workqueue.submit import Order, submit
+
+FUNCTION = Registered(
+    "noop",
+    "measured",
+    None,
+    "measured",
+    "measured.py",
+    1,
+    "",
+    "default",
+    60,
+    1,
+    64,
+    2,
+    300,
+    "rerun",
+    {},
+    None,
+    False,
+    False,
+)
+GROUP = 16
+FILL = text(
+    """
+    WITH request AS (
+        INSERT INTO processing_request (id, function, status, event, attempt, max_attempts, on_lost, job_id, queue,
+            created_at, available_at, started_at, finished_at)
+        SELECT uuidv7(t - now()), 'noop', 'completed', '{"n":1}', 1, 1, 'rerun', '', 'default', t, t, t, t
+        FROM (SELECT now() - n * interval '1 second' AS t FROM generate_series(1, :count) AS n) AS times
+        RETURNING id, created_at
+    ), attempt AS (
+        INSERT INTO request_attempt (request_id, number, outcome, worker, started_at, finished_at)
+        SELECT id, 1, 'completed', 'w-1', created_at, created_at FROM request
+    )
+    INSERT INTO processing_result (request_id, attempt, data, created_at) SELECT id, 1, '{"n":1}', created_at FROM request
+    """
+)
+
+
+@click.command("flat")
+@click.option("--few", default=1_000, show_default=True)
+@click.option("--many", default=1_000_000, show_default=True)
+@click.option("--passes", default=5, show_default=True)
+def command(few: int, many: int, passes: int) -> None:
+    """submit, claim and finish, list, status: in one process, against one server, in turns."""
+    with servers() as (postgres, redis_url):
+        made = [Subject(postgres, redis_url, f"with_{count}", count) for count in (few, many)]
+        took: list[dict[str, list[float]]] = [{}, {}]
+        for _ in range(passes):
+            for subject, figures in zip(made, took, strict=True):
+                for name, seconds in subject.measure():
+                    figures.setdefault(name, []).append(seconds)
+        for name in took[0]:
+            before, after = (statistics.median(figures[name]) * 1e6 for figures in took)
+            click.echo(
+                f"{name:24} {few:,} rows {before:7.0f} µs, {many:,} rows {after:7.0f} µs: {before / after:.2f} × the speed"
+            )
+
+
+@contextmanager
+def servers() -> Iterator[tuple[Postgres, str]]:
+    """An embedded PostgreSQL and Redis, as durable as `localfn up` has them."""
+    with tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        services = (Postgres(Path(name)), EmbeddedRedis(Path(name)))
+        running = []
+        try:
+            for service in services:
+                service.prepare()
+                running.append(
+                    subprocess.Popen(service.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                )
+                while not service.is_ready():
+                    time.sleep(0.02)
+            yield services[0], services[1].url
+        finally:
+            for process in running:
+                process.terminate()
+            for process in running:
+                process.wait()
+
+
+class Subject:
+    """A database with so many finished requests."""
+
+    def __init__(self, postgres: Postgres, redis_url: str, name: str, count: int) -> None:
+        admin = make_engine(postgres.url, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        admin.dispose()
+        url = postgres.url.replace("/postgres?", f"/{name}?")
+        upgrade(url)
+        self.engine, self.worker_engine = make_engine(url), make_engine(url, by_key=True)
+        self.doorbell, self.clock = Doorbell(Redis.from_url(redis_url)), Clock()
+        with self.engine.begin() as connection:
+            connection.execute(FILL, {"count": count})
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+
+    def measure(self, repeats: int = 200) -> Iterator[tuple[str, float]]:
+        """Seconds that each operation takes, on the average of so many."""
+        ids: list[Any] = []
+        yield "submit", each(lambda: ids.extend(self.submit(1)), repeats)
+        yield "submit a batch of 100", each(lambda: ids.extend(self.submit(100)), repeats // 10)
+        groups = [ids[first : first + GROUP] for first in range(0, len(ids) - GROUP, GROUP)]
+        yield (
+            f"claim and finish {GROUP}",
+            each(lambda: work_off(self.worker_engine, self.clock, groups.pop()), len(groups)),
+        )
+        yield "status", each(lambda: reading.request(self.engine, ids[0]), repeats)
+        yield "list", each(lambda: reading.listing(self.engine, Filter()), repeats)
+        function = Filter(function="noop")
+        yield "list of a function", each(lambda: reading.listing(self.engine, function), repeats)
+        yield "reconciler's look", each(self.look, repeats)
+
+    def submit(self, count: int) -> tuple[Any, ...]:
+        return submit(self.engine, self.doorbell, self.clock, Order(FUNCTION, [{"n": 1}] * count)).ids
+
+    def look(self) -> None:
+        now = self.clock.now()
+        lifecycle.expire(self.engine, now)
+        lifecycle.due_bells(self.engine, now, now)
+
+
+def work_off(engine: Engine, clock: Clock, ids: list[Any]) -> None:
+    claims = lifecycle.claim(engine, ids, "w-1", clock.now(), 8)
+    assert len(claims) == len(ids)
+    completions = [Completion(claim, '{"n":1}', (), Record()) for claim in claims]
+    assert not lifecycle.finish(engine, completions, clock.now())
+
+
+def each(call: Callable[[], object], repeats: int) -> float:
+    began = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return (time.perf_counter() - began) / repeats

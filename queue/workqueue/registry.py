@@ -37,6 +37,7 @@ class Registered:
     input_schema: dict[str, Any] | None
     schema_checked_outside: bool
     has_cleanup: bool
+    schedule: dict[str, Any] | None = None
 
     @property
     def policy(self) -> Policy:

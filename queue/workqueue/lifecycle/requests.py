@@ -20,7 +20,10 @@ from workqueue.store import StoredFile
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A request about to be stored. event: any JSON value. available_at: not claimed before."""
+    """A request about to be stored. event: any JSON value. available_at: not claimed before.
+
+    schedule, scheduled_for: the schedule that made it, and the time of its tick.
+    """
 
     id: UUID
     function: Registered
@@ -29,6 +32,7 @@ class Accepted:
     created_at: datetime
     available_at: datetime
     schedule: str | None = None
+    scheduled_for: datetime | None = None
     files: Sequence[StoredFile] = ()
 
     @property
@@ -46,6 +50,7 @@ class Accepted:
             "job_id": self.bell.job_id,
             "queue": self.queue,
             "schedule": self.schedule,
+            "scheduled_for": self.scheduled_for,
             "created_at": self.created_at,
             "available_at": self.available_at,
             "rung_at": rung_at,

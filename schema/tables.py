@@ -168,7 +168,7 @@ registered_function = Table(
     Column("input_schema", JSON),
     Column("schema_checked_outside", Boolean, nullable=False),
     Column("has_cleanup", Boolean, nullable=False),
-    Column("schedule", JSON, comment="what @function(schedule=…) declares; null: nothing"),
+    Column("schedule", JSON(none_as_null=True), comment="what @function(schedule=…) declares; null: nothing"),
 )
 
 discovered_unit = Table(

@@ -1,0 +1,74 @@
+"""Computes the next tick of rows that were edited, by whomever: the API, a declaration, or a person with psql."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, text
+
+from workqueue.errors import BadExpressionError, UnknownZoneError
+from workqueue.schedules.definition import Schedule, from_row
+from workqueue.schedules.timetable import first_after
+
+log = logging.getLogger(__name__)
+
+# A tick that was due when the row was edited is left to `firing`: an edit must not lose it.
+EDITED = text(
+    """
+    SELECT * FROM schedule
+    WHERE edited_at IS NOT NULL AND NOT (enabled AND next_run_at IS NOT NULL AND next_run_at <= edited_at)
+        AND (CAST(:name AS text) IS NULL OR name = :name)
+    ORDER BY edited_at LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+    """
+)
+PLAN = text("UPDATE schedule SET next_run_at = :next_run_at, error = :error, edited_at = NULL WHERE name = :name")
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a schedule waits for. next_run_at: None for nothing."""
+
+    name: str
+    expression: str
+    next_run_at: datetime | None
+
+
+def plan_edited(engine: Engine, limit: int = 500) -> list[Wait]:
+    """Plans rows that were edited, up to `limit` of them."""
+    with engine.begin() as connection:
+        return plan(connection, limit=limit)
+
+
+def plan(connection: Connection, name: str | None = None, limit: int = 1) -> list[Wait]:
+    """Plans edited rows in the caller's transaction: that of this name, or any."""
+    rows = connection.execute(EDITED, {"name": name, "limit": limit}).mappings().all()
+    return [_plan(connection, from_row(row)) for row in rows]
+
+
+def _plan(connection: Connection, schedule: Schedule) -> Wait:
+    next_run_at, error = next_of(schedule)
+    connection.execute(PLAN, {"name": schedule.name, "next_run_at": next_run_at, "error": error})
+    if error:
+        log.warning("a schedule cannot be planned", extra={"schedule": schedule.name, "error": error})
+    return Wait(schedule.name, schedule.expression, next_run_at)
+
+
+def next_of(schedule: Schedule) -> tuple[datetime | None, str | None]:
+    """The first tick after the edit, or why there is none."""
+    assert schedule.edited_at is not None
+    if not schedule.enabled or schedule.runs_left == 0:
+        return None, None
+    try:
+        return first_after(schedule.timetable, schedule.edited_at), None
+    except BadExpressionError as error:
+        return None, f"expression: {error}"
+    except UnknownZoneError as error:
+        return None, f"timezone: {error}"
+
+
+def waits(engine: Engine) -> list[Wait]:
+    """Everything that waits for a tick: what Redis has to show."""
+    statement = text("SELECT name, expression, next_run_at FROM schedule WHERE enabled AND next_run_at IS NOT NULL")
+    with engine.connect() as connection:
+        return [Wait(*row) for row in connection.execute(statement)]

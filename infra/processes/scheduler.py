@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -32,15 +33,14 @@ def run(settings: Settings) -> None:
     engine, doorbell, clock = make_engine(database_url, pool_size=4), Doorbell(redis_client(redis_url)), Clock()
     store = FolderStore(settings.home / "files")
     days = settings.retention_days
+    rules = partial(editing.rules, engine, settings.queues, settings.max_event_bytes)
     chores = [
         Chore("clock", 30, lambda: clock.synchronise(engine)),
         Chore("workers", 60, lambda: presence.forget_gone(engine, clock.now())),
         Chore("retention", 60, lambda: sweep.old_requests(engine, store, doorbell, clock, days)),
         Chore("ticks", 3600, lambda: sweep.old_ticks(engine, clock, days)),
         Chore("files", 3600, lambda: sweep.orphaned_files(engine, store)),
-        Chore(
-            "declared", 2, Declarations(engine, editing.rules(engine, settings.queues, settings.max_event_bytes)).look
-        ),
+        Chore("declared", 2, Declarations(engine, rules).look),
     ]
     # A thread of their own: a tick must not wait for the end of a chore.
     ticks = threading.Thread(target=_tick, args=(_ticker(engine, redis_url, clock), stopping), name="schedules")

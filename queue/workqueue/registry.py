@@ -87,6 +87,12 @@ def find(engine: Engine, name: str) -> Registered:
     return from_row(row)
 
 
+def names(engine: Engine) -> frozenset[str]:
+    """The names of all functions."""
+    with engine.connect() as connection:
+        return frozenset(connection.execute(select(registered_function.c.name)).scalars())
+
+
 def from_row(row: Mapping[Any, Any]) -> Registered:
     return Registered(**{column.name: row[column.name] for column in registered_function.c})
 

@@ -1,6 +1,6 @@
 """Checks what somebody wants of a schedule, all fields at once: each wrong one is named, with a valid example."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,17 +36,17 @@ Errors = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a schedule has to fit to. queues: those that workers serve. has_function: whether there is one so named."""
+    """What a schedule has to fit to. queues: those that workers serve. functions: the names of those that there are."""
 
     queues: tuple[str, ...]
     max_event_bytes: int
-    has_function: Callable[[str], bool]
+    functions: frozenset[str]
 
     @property
     def readers(self) -> dict[str, fields.Reader]:
         return {
             "name": fields.name,
-            "function": self._function,
+            "function": fields.one_of_functions(self.functions),
             "event": self._event,
             "expression": fields.rule,
             "timezone": fields.zone,
@@ -57,14 +57,9 @@ class Rules:
             "misfire": fields.misfire,
             "misfire_grace_s": fields.seconds,
             "overlap": fields.overlap,
-            "queue": fields.queue_of(self.queues),
+            "queue": fields.one_of_queues(self.queues),
             "description": fields.description,
         }
-
-    def _function(self, value: Any) -> str:
-        if not isinstance(value, str) or not self.has_function(value):
-            raise ValueError(f"there is no function named {value!r}; GET /api/functions lists valid ones")
-        return value
 
     def _event(self, value: Any) -> Any:
         if len(to_json(value).encode()) > self.max_event_bytes:

@@ -76,7 +76,8 @@ def parse_aws(text: str) -> Cron:
 
 
 def _cron(fields: list[str], years: frozenset[int] | None = None, near: int | None = None) -> Cron:
-    pattern = " ".join(fields)
+    # cronsim takes the step of a range of one for that of an open range: 5-5/10 would be 5, 15, 25, …
+    pattern = re.sub(r"(?<![\w-])(\w+)-\1/[1-9]\d*", r"\1", " ".join(fields))
     try:
         read = CronSim(pattern, SOME_DAY)
     except CronSimError as error:

@@ -1,7 +1,7 @@
 """Schedules declared in code, by `@function(schedule=…)`, or in localfn.toml: rows that follow their source."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -54,9 +54,9 @@ class Declarations:
     Nothing is removed: a module that is just being edited may declare less for a moment. The next start does it.
     """
 
-    def __init__(self, engine: Engine, rules: Rules) -> None:
+    def __init__(self, engine: Engine, rules: Callable[[], Rules]) -> None:
         self.engine = engine
-        self.rules = rules
+        self.rules = rules  # asked at each change: functions come and go
         self._seen: dict[str, dict[str, Any]] = {}
 
     def look(self) -> None:
@@ -65,7 +65,7 @@ class Declarations:
             if self._seen.get(name) == body:
                 continue
             try:
-                values = checked(name, body, self.rules)
+                values = checked(name, body, self.rules())
             except BadScheduleError as error:
                 log.warning("a declared schedule cannot be", extra={"schedule": name, "error": str(error)})
                 continue

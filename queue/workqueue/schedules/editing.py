@@ -13,23 +13,15 @@ from schema.schedules import schedule
 from workqueue import lifecycle, registry
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
-from workqueue.errors import DeclaredScheduleError, ScheduleExistsError, UnknownFunctionError
+from workqueue.errors import DeclaredScheduleError, ScheduleExistsError
 from workqueue.lifecycle import Accepted
 from workqueue.schedules import planning, reading
 from workqueue.schedules.checking import Rules, checked_change, checked_new
 
 
 def rules(engine: Engine, queues: tuple[str, ...], max_event_bytes: int) -> Rules:
-    """What a schedule has to fit to, with the functions that there are."""
-
-    def has_function(name: str) -> bool:
-        try:
-            registry.find(engine, name)
-        except UnknownFunctionError:
-            return False
-        return True
-
-    return Rules(queues, max_event_bytes, has_function)
+    """What a schedule has to fit to, with the functions that there are now."""
+    return Rules(queues, max_event_bytes, registry.names(engine))
 
 
 def create(engine: Engine, body: Any, rules: Rules, now: datetime) -> str:

@@ -3,6 +3,7 @@
 A reader raises ValueError, whose text says what is wrong and shows a valid value.
 """
 
+import difflib
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -110,7 +111,18 @@ def description(value: Any) -> str:
     return value
 
 
-def queue_of(served: tuple[str, ...]) -> Reader:
+def one_of_functions(names: frozenset[str]) -> Reader:
+    def read(value: Any) -> str:
+        if value not in names:
+            near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.0)
+            example = f"a valid one is {near[0]}" if near else "there is none yet"
+            raise ValueError(f"there is no function named {value!r}; {example}")
+        return str(value)
+
+    return read
+
+
+def one_of_queues(served: tuple[str, ...]) -> Reader:
     """served: the queues that workers serve; what waits in another would wait for ever."""
 
     def read(value: Any) -> str | None:

@@ -153,7 +153,8 @@ def _take(connection: Connection, moves: Sequence[Move], now: datetime) -> dict[
         if row.request_id is not None:
             request = made_for(by_name[row.schedule], row.request_id, row.scheduled_for, now)
             requests.setdefault(row.schedule, []).append(request)
-    lifecycle.accept(connection, [request for made in requests.values() for request in made])
+    if requests:
+        lifecycle.accept(connection, [request for made in requests.values() for request in made])
     return requests
 
 

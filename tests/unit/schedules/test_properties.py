@@ -11,8 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from workqueue.schedules import zones
-from workqueue.schedules.cron import local_times
-from workqueue.schedules.expression import Cron, parse
+from workqueue.schedules.cron import Cron, local_times
+from workqueue.schedules.expression import parse
 from workqueue.schedules.timetable import Timetable, after, between, first_after, latest, preview
 
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import click
 
-from benchmarks import latency, recovery, start
+from benchmarks import latency, recovery, schedules, start
 
 
 @click.group()
@@ -12,6 +12,7 @@ def bench() -> None:
 
 bench.add_command(latency.command)
 bench.add_command(recovery.command)
+bench.add_command(schedules.command)
 bench.add_command(start.command)
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str) -> UUID
 
     Raises UnknownScheduleError, and UnknownFunctionError when the function is gone.
     """
+    clock.refresh(engine)
     now = clock.now()
     with engine.begin() as connection:
         request = _accept(connection, engine, name, now)

@@ -38,6 +38,8 @@ def upgrade() -> None:
     create_tick()
     op.add_column("registered_function", sa.Column("schedule", sa.JSON(), nullable=True))
     op.execute("COMMENT ON COLUMN registered_function.schedule IS 'what @function(schedule=…) declares; null: nothing'")
+    # What was discovered before says nothing of schedules: every module is looked at again.
+    op.execute("DELETE FROM discovered_unit")
     op.add_column(
         "processing_request",
         sa.Column("scheduled_for", Moment, comment="the time of the schedule's tick that it was made for"),

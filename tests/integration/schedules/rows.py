@@ -1,6 +1,7 @@
 """Rows for the tests of schedules, written as a person with psql would, and what became of them."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,8 +20,6 @@ def at(seconds: float) -> datetime:
 
 
 def register(engine: Engine, name: str = "f", **options: Any) -> None:
-    from dataclasses import asdict
-
     with engine.begin() as connection:
         connection.execute(insert(registered_function), asdict(registered(name=name, **options)))
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,6 @@ def test_a_persons_pause_survives_the_next_start(known: Engine) -> None:
     for expression in ("@daily", "@daily", "@hourly"):
         declare(known, s={"function": "f", "expression": expression})
         if expression == "@daily":
-            from datetime import UTC, datetime
-
             editing.change(known, "s", {"enabled": False}, rules(known), datetime.now(UTC))
     assert (row(known).enabled, row(known).expression, row(known).next_run_at) == (False, "@hourly", None)
 
@@ -76,8 +75,6 @@ def test_an_unchanged_declaration_moves_no_tick(known: Engine) -> None:
 
 
 def test_what_is_declared_no_more_is_gone_and_other_rows_stay(known: Engine) -> None:
-    from datetime import UTC, datetime
-
     body = {"name": "mine", "function": "f", "expression": "@daily"}
     editing.create(known, body, rules(known), datetime.now(UTC))
     declare(known, s={"function": "f", "expression": "@daily"})

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from tests.integration.schedules.rows import at, edit, made, put, register, row
 from workqueue.schedules import planning
@@ -84,8 +85,6 @@ def test_a_renamed_row_keeps_its_ticks_and_a_deleted_one_takes_them_along(engine
 
 
 def test_the_row_refuses_what_no_schedule_can_be(engine: Engine) -> None:
-    from sqlalchemy.exc import IntegrityError
-
     put(engine)
     for change in ("misfire = 'x'", "overlap = 'x'", "misfire_grace_s = -1", "max_runs = 0", "name = 'a b'"):
         with pytest.raises(IntegrityError):

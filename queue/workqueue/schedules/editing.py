@@ -55,7 +55,12 @@ def delete(engine: Engine, name: str) -> None:
 
 
 RAN = text(
-    "UPDATE schedule SET total_runs = total_runs + 1, last_run_at = :now, last_request_id = :id WHERE name = :name"
+    """
+    UPDATE schedule
+    SET total_runs = total_runs + 1, last_run_at = :now, last_request_id = :id,
+        next_run_at = CASE WHEN total_runs + 1 >= max_runs THEN NULL ELSE next_run_at END
+    WHERE name = :name
+    """
 )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from workqueue.errors import BadExpressionError
-from workqueue.schedules.cron import Cron, parse_aws, parse_plain
+from workqueue.schedules.cron import FIRST_YEAR, LAST_YEAR, Cron, parse_aws, parse_plain
 
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 LONGEST_RATE_S = 366 * 86400
@@ -67,7 +67,10 @@ def _at(inner: str) -> At:
     try:
         if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", inner, re.ASCII):
             raise ValueError
-        return At(datetime.fromisoformat(inner))
+        local = datetime.fromisoformat(inner)
+        if not FIRST_YEAR < local.year <= LAST_YEAR:
+            raise ValueError
+        return At(local)
     except ValueError:
         raise BadExpressionError(
             f"at({inner}) is no time of the schedule's zone; a valid one is at(2030-01-31T12:00:00)."

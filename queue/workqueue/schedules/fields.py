@@ -6,7 +6,7 @@ A reader raises ValueError, whose text says what is wrong and shows a valid valu
 import difflib
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +14,7 @@ from schema.policies import Misfire, Overlap
 from workqueue.errors import BadExpressionError, UnknownZoneError
 from workqueue.registry import NAME
 from workqueue.schedules import expression, zones
+from workqueue.schedules.cron import FIRST_YEAR, LAST_YEAR
 
 Reader = Callable[[Any], Any]
 
@@ -68,10 +69,9 @@ def moment(value: Any) -> datetime | None:
         found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         if found.tzinfo is None:
             raise ValueError
-        # A day of room on both sides: it is compared in other zones, too.
-        if not 1970 <= found.year <= 9998:
+        if not FIRST_YEAR < found.year <= LAST_YEAR:
             raise ValueError
-        return found.astimezone(UTC).replace(microsecond=0) + timedelta()
+        return found.astimezone(UTC).replace(microsecond=0)
     except (ValueError, TypeError, OverflowError):
         raise ValueError(f"a time with its zone is needed, such as {MOMENT_EXAMPLE}, or null") from None
 

@@ -85,8 +85,8 @@ def fire(engine: Engine, now: datetime, overdue: datetime, names: Sequence[str],
         values = {"now": now, "overdue": overdue, "names": list(names), "limit": limit}
         moves = [decide(row, now) for row in connection.execute(DUE, values).mappings().all()]
         requests = _take(connection, moves, now)
-        for move in moves:
-            _move_on(connection, move, requests.get(move.schedule.name, []), now)
+        if moves:
+            connection.execute(MOVE_ON, [moved_on(move, requests.get(move.schedule.name, []), now) for move in moves])
     waits = [Wait(move.schedule.name, move.schedule.expression, move.next) for move in moves]
     return Fired(waits, [request.bell for made in requests.values() for request in made])
 
@@ -95,6 +95,8 @@ def decide(row: RowMapping, now: datetime) -> Move:
     """What a row that is due does at `now`. Pure."""
     schedule = from_row(row)
     function = Registered(**row["registered"]) if row["registered"] else None
+    if schedule.runs_left == 0:
+        return Move(schedule, function, (), None)
     try:
         if function is None:
             error = f"function: there is no function named {schedule.function!r}"
@@ -172,8 +174,11 @@ def made_for(move: Move, request_id: UUID, scheduled_for: datetime, now: datetim
     )
 
 
-def _move_on(connection: Connection, move: Move, made: Sequence[Accepted], now: datetime) -> None:
-    values = {
+def moved_on(move: Move, made: Sequence[Accepted], now: datetime) -> dict[str, Any]:
+    """What its row says after a move."""
+    if move.error:
+        log.warning("a schedule makes no requests", extra={"schedule": move.schedule.name, "error": move.error})
+    return {
         "name": move.schedule.name,
         "next_run_at": move.next,
         "error": move.error,
@@ -181,6 +186,3 @@ def _move_on(connection: Connection, move: Move, made: Sequence[Accepted], now: 
         "ran_at": now if made else None,
         "request_id": made[-1].id if made else None,
     }
-    connection.execute(MOVE_ON, values)
-    if move.error:
-        log.warning("a schedule makes no requests", extra={"schedule": move.schedule.name, "error": move.error})

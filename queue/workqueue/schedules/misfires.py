@@ -8,7 +8,7 @@ from itertools import islice
 from schema.policies import Misfire
 from workqueue.schedules.timetable import INSTANT, Timetable, between, first_after, latest
 
-MOST_TICKS = 500  # made at one look; the rest follows at the next
+MOST_TICKS = 100  # of one schedule, made at one look; the rest follows at the next
 LEAST_GRACE_S = 2.0  # what the clock itself may be late by misses nothing
 
 

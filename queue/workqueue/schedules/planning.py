@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
@@ -11,6 +12,8 @@ from workqueue.schedules.definition import Schedule, from_row
 from workqueue.schedules.timetable import first_after
 
 log = logging.getLogger(__name__)
+
+BATCH = 500  # rows in one transaction
 
 # A tick that was due when the row was edited is left to `firing`: an edit must not lose it.
 EDITED = text(
@@ -34,7 +37,7 @@ class Wait:
     next_run_at: datetime | None
 
 
-def plan_edited(engine: Engine, limit: int = 500) -> list[Wait]:
+def plan_edited(engine: Engine, limit: int = BATCH) -> list[Wait]:
     """Plans rows that were edited, up to `limit` of them."""
     with engine.begin() as connection:
         return plan(connection, limit=limit)
@@ -43,15 +46,18 @@ def plan_edited(engine: Engine, limit: int = 500) -> list[Wait]:
 def plan(connection: Connection, name: str | None = None, limit: int = 1) -> list[Wait]:
     """Plans edited rows in the caller's transaction: that of this name, or any."""
     rows = connection.execute(EDITED, {"name": name, "limit": limit}).mappings().all()
-    return [_plan(connection, from_row(row)) for row in rows]
+    planned = [planned_of(from_row(row)) for row in rows]
+    if planned:
+        connection.execute(PLAN, planned)
+    return [Wait(row["name"], row["expression"], plan["next_run_at"]) for row, plan in zip(rows, planned, strict=True)]
 
 
-def _plan(connection: Connection, schedule: Schedule) -> Wait:
+def planned_of(schedule: Schedule) -> dict[str, Any]:
+    """What the row of an edited schedule has to say."""
     next_run_at, error = next_of(schedule)
-    connection.execute(PLAN, {"name": schedule.name, "next_run_at": next_run_at, "error": error})
     if error:
         log.warning("a schedule cannot be planned", extra={"schedule": schedule.name, "error": error})
-    return Wait(schedule.name, schedule.expression, next_run_at)
+    return {"name": schedule.name, "next_run_at": next_run_at, "error": error}
 
 
 def next_of(schedule: Schedule) -> tuple[datetime | None, str | None]:

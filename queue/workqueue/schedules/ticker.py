@@ -27,6 +27,7 @@ Answer = TypeVar("Answer")
 EVERY_S = 0.5  # an edit is promised to be noticed within 2 s
 AFTER_S = 0.003  # a look comes right after the full second, which is when ticks are
 OVERDUE_S = 1.0  # a row so long due that the clock did not name fires all the same
+MOST_PLANS = 4  # batches planned at one look
 COMPARE_EVERY_S = 5.0  # rows removed by plain SQL stay in the copy for so long
 BEAT_EVERY_S = 3.0
 REDIS_PAUSE_S = 2.0  # while Redis is away the rows are the clock, and it is asked no more often than this
@@ -49,12 +50,20 @@ class Ticker:
         """Does what there is to do now. An error ends the turn, and the next one begins from the rows."""
         self.clock.refresh(self.engine, every_s=30)
         now = self.clock.now()
-        self._show(planning.plan_edited(self.engine))
+        self._plan()
         due = self._ask_redis(self.mirror.due)
         # Without the clock every row speaks for itself.
         overdue = now if due is None else now - timedelta(seconds=OVERDUE_S)
         self._fire(now, overdue, due or ())
         self._look_after_copy()
+
+    def _plan(self) -> None:
+        """What was edited; of very much only a part, so that no tick waits for long."""
+        for _ in range(MOST_PLANS):
+            planned = planning.plan_edited(self.engine)
+            self._show(planned)
+            if len(planned) < planning.BATCH:
+                return
 
     def _fire(self, now: datetime, overdue: datetime, names: Sequence[str]) -> None:
         while True:

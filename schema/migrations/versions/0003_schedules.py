@@ -17,6 +17,7 @@ Moment = postgresql.TIMESTAMP(timezone=True)
 # Whoever edits a row, the API or a person with psql: the scheduler sees when, and plans it anew. The columns that
 # it writes itself are not among these.
 PLANNED_FROM = ("function", "expression", "timezone", "enabled", "start_at", "end_at", "max_runs")
+TIMES = ("start_at", "end_at", "next_run_at", "created_at", "edited_at")
 NOTE_EDIT = """
 CREATE FUNCTION note_schedule_edit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -84,6 +85,10 @@ def create_schedule() -> None:
         sa.CheckConstraint("overlap IN ('allow', 'skip')", name=op.f("ck_schedule_overlap")),
         sa.CheckConstraint("misfire_grace_s >= 0", name=op.f("ck_schedule_misfire_grace_s")),
         sa.CheckConstraint("max_runs >= 1", name=op.f("ck_schedule_max_runs")),
+        sa.CheckConstraint(
+            " AND ".join(f"{name} > '1970-01-01Z' AND {name} < '2201-01-01Z'" for name in TIMES),
+            name=op.f("ck_schedule_times"),
+        ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_schedule")),
     )
     op.create_index("ix_schedule_due", "schedule", ["next_run_at"], postgresql_where=sa.text("enabled"))

@@ -47,6 +47,9 @@ def edit(engine: Engine, statement: str, **values: Any) -> None:
 
 def made(engine: Engine, name: str = "s") -> list[datetime]:
     """The times that requests of a schedule were made for, in order; a time twice stands twice."""
+    statement = text(
+        "SELECT scheduled_for FROM processing_request"
+        " WHERE schedule = :name AND scheduled_for IS NOT NULL ORDER BY scheduled_for"
+    )
     with engine.connect() as connection:
-        statement = text("SELECT scheduled_for FROM processing_request WHERE schedule = :name ORDER BY scheduled_for")
         return [moment.astimezone(UTC) for moment in connection.execute(statement, {"name": name}).scalars()]

@@ -6,13 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
 from sqlalchemy import Engine, text
 
 from tests.integration.schedules.rows import at, edit, made, put, register, row
 from workqueue import lifecycle, sweep
 from workqueue.clock import Clock
+from workqueue.doorbell import Doorbell
 from workqueue.lifecycle import Record
-from workqueue.schedules import planning
+from workqueue.schedules import editing, planning
 from workqueue.schedules.firing import BATCH, Fired, fire
 
 
@@ -138,6 +140,18 @@ def test_max_runs_and_end_at_end_a_schedule(engine: Engine) -> None:
     assert made(engine, "until") == [at(0), at(60)]
     assert made(engine, "once") == [at(30)]
     assert [row(engine, name).next_run_at for name in ("thrice", "until", "once")] == [None] * 3
+
+
+def test_runs_made_by_hand_count_too(engine: Engine, redis_client: redis.Redis) -> None:
+    register(engine)
+    put(engine, max_runs=2, misfire="all")
+    look(engine, 0.1)
+    editing.run_now(engine, Doorbell(redis_client), Clock(), "s")
+    assert row(engine).next_run_at is None
+    edit(engine, "UPDATE schedule SET next_run_at = :moment", moment=at(60))
+    look(engine, 180)
+    assert made(engine) == [at(0)]
+    assert (row(engine).total_runs, row(engine).next_run_at) == (2, None)
 
 
 def test_a_later_start_is_waited_for(engine: Engine) -> None:

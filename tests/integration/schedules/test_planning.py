@@ -86,7 +86,14 @@ def test_a_renamed_row_keeps_its_ticks_and_a_deleted_one_takes_them_along(engine
 
 def test_the_row_refuses_what_no_schedule_can_be(engine: Engine) -> None:
     put(engine)
-    for change in ("misfire = 'x'", "overlap = 'x'", "misfire_grace_s = -1", "max_runs = 0", "name = 'a b'"):
+    for change in (
+        "misfire = 'x'",
+        "overlap = 'x'",
+        "misfire_grace_s = -1",
+        "max_runs = 0",
+        "name = 'a b'",
+        "start_at = 'infinity'",
+    ):
         with pytest.raises(IntegrityError):
             edit(engine, f"UPDATE schedule SET {change}")
 

@@ -149,7 +149,7 @@ def test_a_scheduler_that_dies_before_the_commit_leaves_the_tick_to_its_heir(
     first = begin(ticker, clock)
     clock.go(1.01)
     with monkeypatch.context() as patch:
-        patch.setattr(firing, "_move_on", lambda *_: 1 / 0)
+        patch.setattr(firing, "moved_on", lambda *_: 1 / 0)
         ticker.guarded_turn()
     assert made(ticker.engine) == []
     ticker.guarded_turn()

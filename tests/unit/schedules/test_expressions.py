@@ -139,6 +139,7 @@ def test_an_expression_that_ends_names_no_more_times(expression: str, count: int
         ("at(tomorrow)", "at(2030-"),
         ("at(2026-02-30T00:00:00)", "at(2030-"),
         ("at(2026-01-01)", "at(2030-"),
+        ("at(9999-12-31T23:59:59)", "at(2030-"),
         ("at(2026-01-01T00:00:00Z)", "at(2030-"),
         ("every(5 minutes)", "rate(5 minutes)"),
         ("* " * 200, "256"),

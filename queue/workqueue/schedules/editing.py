@@ -32,7 +32,7 @@ def create(engine: Engine, body: Any, rules: Rules, now: datetime) -> str:
         statement = insert(schedule).values(values).on_conflict_do_nothing().returning(schedule.c.name)
         if connection.execute(statement).first() is None:
             raise ScheduleExistsError(f"There is a schedule named {name!r} already; PATCH changes it.")
-        planning.plan(connection, name)
+        planning.foretell(connection, name)
     return name
 
 
@@ -43,7 +43,7 @@ def change(engine: Engine, name: str, body: Any, rules: Rules, now: datetime) ->
         values = checked_change(body, rules, before, now)
         if values:
             connection.execute(update(schedule).where(schedule.c.name == name).values(values))
-            planning.plan(connection, name)
+            planning.foretell(connection, name)
 
 
 def delete(engine: Engine, name: str) -> None:
@@ -100,4 +100,4 @@ def upsert_declared(connection: Connection, values: Mapping[str, Any]) -> None:
     names = [name for name in values if name not in ("name", "enabled")]
     replaced = {name: statement.excluded[name] for name in names} | {"declared": True}
     connection.execute(statement.on_conflict_do_update(index_elements=[schedule.c.name], set_=replaced))
-    planning.plan(connection, values["name"])
+    planning.foretell(connection, values["name"])

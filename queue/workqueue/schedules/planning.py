@@ -26,6 +26,7 @@ EDITED = text(
     """
 )
 PLAN = text("UPDATE schedule SET next_run_at = :next_run_at, error = :error, edited_at = NULL WHERE name = :name")
+FORETELL = text("UPDATE schedule SET next_run_at = :next_run_at, error = :error WHERE name = :name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +39,22 @@ class Wait:
 
 
 def plan_edited(engine: Engine, limit: int = BATCH) -> list[Wait]:
-    """Plans rows that were edited, up to `limit` of them."""
+    """Plans rows that were edited, up to `limit` of them; for the ticker, which shows them in Redis."""
     with engine.begin() as connection:
-        return plan(connection, limit=limit)
-
-
-def plan(connection: Connection, name: str | None = None, limit: int = 1) -> list[Wait]:
-    """Plans edited rows in the caller's transaction: that of this name, or any."""
-    rows = connection.execute(EDITED, {"name": name, "limit": limit}).mappings().all()
-    planned = [planned_of(from_row(row)) for row in rows]
-    if planned:
-        connection.execute(PLAN, planned)
+        rows = connection.execute(EDITED, {"name": None, "limit": limit}).mappings().all()
+        planned = [planned_of(from_row(row)) for row in rows]
+        if planned:
+            connection.execute(PLAN, planned)
     return [Wait(row["name"], row["expression"], plan["next_run_at"]) for row, plan in zip(rows, planned, strict=True)]
+
+
+def foretell(connection: Connection, name: str) -> None:
+    """Shows in an edited row what the ticker will plan; in the transaction of the edit, so that its answer has it.
+
+    The row stays marked as edited. The ticker comes to the same tick, because it counts from the edit as well.
+    """
+    for row in connection.execute(EDITED, {"name": name, "limit": 1}).mappings().all():
+        connection.execute(FORETELL, planned_of(from_row(row)))
 
 
 def planned_of(schedule: Schedule) -> dict[str, Any]:

@@ -93,6 +93,13 @@ def test_a_schedule_fires_and_its_requests_say_what_they_are_for(runtime: Runtim
     assert shown["last_run_at"] == newest["created_at"]
 
 
+def test_a_schedule_made_by_the_api_is_shown_by_rq_scheduler_at_once(runtime: Runtime) -> None:
+    made = create(runtime, name="shown")
+    with redis.Redis.from_url(runtime.redis_url) as client:
+        expected = datetime.fromisoformat(made["next_run_at"]).timestamp()
+        wait_until(lambda: client.zscore("rq:scheduler:scheduled_jobs", "schedule-shown") == expected, 4)
+
+
 def test_a_run_now_makes_a_request_at_once(runtime: Runtime) -> None:
     create(runtime, event=[1], enabled=False)
     answer = runtime.http.post("/api/schedules/nightly/run")

@@ -26,7 +26,7 @@ from workqueue.registry import Registered
 from workqueue.schedules.definition import Schedule, from_row
 from workqueue.schedules.misfires import MOST_TICKS, Due, Waiting, due
 from workqueue.schedules.planning import Wait
-from workqueue.schedules.timetable import first_after
+from workqueue.schedules.timetable import INSTANT, first_after
 
 log = logging.getLogger(__name__)
 
@@ -110,10 +110,11 @@ def decide(row: RowMapping, now: datetime) -> Move:
 
 
 def _waiting(schedule: Schedule) -> Waiting:
-    first = schedule.next_run_at
+    first, edited_at = schedule.next_run_at, schedule.edited_at
     assert first is not None
-    follows = max(first, schedule.edited_at or first)
-    return Waiting(schedule.timetable, first, follows, schedule.misfire, schedule.misfire_grace_s)
+    since = first - INSTANT if edited_at is None else edited_at
+    kept = first if edited_at is not None and first <= edited_at else None
+    return Waiting(schedule.timetable, since, schedule.misfire, schedule.misfire_grace_s, kept)
 
 
 def _outcomes(overlap: Overlap, busy: bool, count: int) -> list[TickOutcome]:

@@ -14,16 +14,16 @@ LEAST_GRACE_S = 2.0  # what the clock itself may be late by misses nothing
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A schedule that is due. first: the tick that it waits for. follows: the moment after which its table goes on.
+    """A schedule that is due. since: the ticks of its table later than this are still to be made.
 
-    They differ when the row was edited while a tick was due: that one stays, what follows is the new table's.
+    kept: a tick that was due when the row was edited, by the table of then; it comes first.
     """
 
     table: Timetable
-    first: datetime
-    follows: datetime
+    since: datetime
     misfire: Misfire
     grace_s: float
+    kept: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +41,28 @@ def due(waiting: Waiting, now: datetime, most: int = MOST_TICKS) -> Due:
     makes one for the whole time, that of the latest.
     """
     on_time = now - timedelta(seconds=max(waiting.grace_s, LEAST_GRACE_S))
-    if waiting.misfire is Misfire.ALL or waiting.first >= on_time:
-        return _up_to(waiting, _from(waiting, waiting.first, now), now, most)
+    first = next(_ticks(waiting, waiting.since, now), None)
+    if first is None:
+        return Due((), _after(waiting, now))
+    if waiting.misfire is Misfire.ALL or first >= on_time:
+        return _up_to(waiting, _ticks(waiting, waiting.since, now), now, most)
     if waiting.misfire is Misfire.SKIP:
-        return _up_to(waiting, _from(waiting, on_time, now), now, most)
-    last = latest(waiting.table, waiting.follows, now) or waiting.first
-    return Due((last,), first_after(waiting.table, max(now, waiting.follows)))
+        return _up_to(waiting, _ticks(waiting, on_time - INSTANT, now), now, most)
+    return Due((latest(waiting.table, waiting.since, now) or first,), _after(waiting, now))
 
 
-def _from(waiting: Waiting, low: datetime, now: datetime) -> Iterator[datetime]:
-    if low <= waiting.first:
-        yield waiting.first
-    yield from between(waiting.table, max(waiting.follows, low - INSTANT), now)
+def _ticks(waiting: Waiting, low: datetime, now: datetime) -> Iterator[datetime]:
+    """Those later than `low` that are due, the kept one before all."""
+    if waiting.kept is not None and (waiting.kept > low or low == waiting.since):
+        yield waiting.kept
+    yield from between(waiting.table, max(waiting.since, low), now)
 
 
 def _up_to(waiting: Waiting, ticks: Iterator[datetime], now: datetime, most: int) -> Due:
     made = tuple(islice(ticks, most))
     left = next(ticks, None)
-    return Due(made, first_after(waiting.table, max(now, waiting.follows)) if left is None else left)
+    return Due(made, _after(waiting, now) if left is None else left)
+
+
+def _after(waiting: Waiting, now: datetime) -> datetime | None:
+    return first_after(waiting.table, max(now, waiting.since))

@@ -32,6 +32,19 @@ FOR EACH ROW WHEN (({", ".join(f"OLD.{name}" for name in PLANNED_FROM)})
        IS DISTINCT FROM ({", ".join(f"NEW.{name}" for name in PLANNED_FROM)}))
 EXECUTE FUNCTION note_schedule_edit()
 """
+# Whoever sets next_run_at to a time that is past wants the schedule to go on from there, and not from an edit.
+NOTE_REWIND = """
+CREATE FUNCTION note_schedule_rewind() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.edited_at := NULL;
+    RETURN NEW;
+END
+$$
+"""
+ON_REWIND = """
+CREATE TRIGGER note_schedule_rewind BEFORE INSERT OR UPDATE OF next_run_at ON schedule
+FOR EACH ROW WHEN (NEW.next_run_at <= clock_timestamp()) EXECUTE FUNCTION note_schedule_rewind()
+"""
 
 
 def upgrade() -> None:
@@ -95,6 +108,8 @@ def create_schedule() -> None:
     op.create_index("ix_schedule_edited", "schedule", ["edited_at"], postgresql_where=sa.text("edited_at IS NOT NULL"))
     op.execute(NOTE_EDIT)
     op.execute(ON_EDIT)
+    op.execute(NOTE_REWIND)
+    op.execute(ON_REWIND)
 
 
 def create_tick() -> None:
@@ -125,3 +140,4 @@ def downgrade() -> None:
     op.drop_table("schedule_tick")
     op.drop_table("schedule")
     op.execute("DROP FUNCTION note_schedule_edit()")
+    op.execute("DROP FUNCTION note_schedule_rewind()")

@@ -1,13 +1,13 @@
 """Rows that somebody edited, by whatever means, are planned anew, and no tick is lost by an edit."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.integration.schedules.rows import at, edit, made, put, register, row
-from workqueue.schedules import planning
+from workqueue.schedules import editing, planning
 from workqueue.schedules.firing import fire
 
 
@@ -106,3 +106,25 @@ def test_times_come_back_in_utc_whatever_the_sessions_zone(engine: Engine) -> No
     assert found.next_run_at == at(0)
     assert found.next_run_at is not None
     assert found.next_run_at.utcoffset() == timedelta(0)
+
+
+def test_a_row_set_back_by_hand_goes_on_from_there(engine: Engine) -> None:
+    """Not even an edit that no scheduler has seen yet hides the times that were missed."""
+    register(engine)
+    now = datetime.now(UTC)
+    body = {"name": "s", "function": "f", "expression": "*/5 * * * *", "misfire": "all"}
+    editing.create(engine, body, editing.rules(engine, ("default",), 1000), now)
+    assert row(engine).edited_at is not None
+
+    edit(engine, "UPDATE schedule SET next_run_at = :moment", moment=now - timedelta(hours=3))
+    planning.plan_edited(engine)
+    fire(engine, now, now, ())
+    ticks = made(engine)
+    assert len(ticks) == 36
+    assert ticks[-1] > now - timedelta(minutes=5)
+
+    statement = "INSERT INTO schedule (name, function, expression, misfire, next_run_at)"
+    edit(engine, f"{statement} VALUES ('t', 'f', '*/5 * * * *', 'once', :moment)", moment=now - timedelta(hours=3))
+    planning.plan_edited(engine)
+    fire(engine, now, now, ())
+    assert made(engine, "t") == ticks[-1:]

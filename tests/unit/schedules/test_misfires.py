@@ -8,7 +8,7 @@ from schema.policies import Misfire
 from workqueue.schedules import zones
 from workqueue.schedules.expression import parse
 from workqueue.schedules.misfires import Due, Waiting, due
-from workqueue.schedules.timetable import Timetable
+from workqueue.schedules.timetable import INSTANT, Timetable
 
 NINE = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
@@ -22,11 +22,11 @@ def waiting(
     *,
     expression: str = "*/5 * * * *",
     grace_s: float = 10,
-    first: datetime = NINE,
-    follows_min: float = 0,
+    since: datetime = NINE - INSTANT,
+    kept: datetime | None = None,
 ) -> Waiting:
     table = Timetable(parse(expression), zones.find("UTC"), NINE)
-    return Waiting(table, first, after(follows_min), misfire, grace_s)
+    return Waiting(table, since, misfire, grace_s, kept)
 
 
 @pytest.mark.parametrize("misfire", Misfire)
@@ -58,7 +58,7 @@ def test_many_missed_ticks_are_made_in_portions() -> None:
     found = due(waiting(Misfire.ALL, expression="rate(1 second)"), after(60), most=100)
     assert found.ticks == tuple(NINE + timedelta(seconds=n) for n in range(100))
     assert found.next == NINE + timedelta(seconds=100)
-    again = due(waiting(Misfire.ALL, expression="rate(1 second)", first=found.next, follows_min=100 / 60), after(60), 5)
+    again = due(waiting(Misfire.ALL, expression="rate(1 second)", since=found.next - INSTANT), after(60), 5)
     assert again.ticks[0] == found.next
 
 
@@ -70,8 +70,20 @@ def test_a_schedule_that_ends_waits_for_nothing() -> None:
 
 
 def test_an_edit_keeps_the_tick_that_was_due_and_follows_the_new_table_from_there() -> None:
-    edited = waiting(Misfire.ALL, expression="*/20 * * * *", follows_min=30)
+    expression, since = "*/20 * * * *", after(30)
+    edited = waiting(Misfire.ALL, expression=expression, since=since, kept=NINE)
     assert due(edited, after(65)) == Due((NINE, after(40), after(60)), after(80))
+    assert due(waiting(Misfire.ONCE, expression=expression, since=since, kept=NINE), after(35)) == Due(
+        (NINE,), after(40)
+    )
+    assert due(waiting(Misfire.SKIP, expression=expression, since=since, kept=NINE), after(35)) == Due((), after(40))
+
+
+def test_a_row_set_back_by_hand_makes_the_times_of_its_table_from_there() -> None:
+    rewound = waiting(Misfire.ALL, since=NINE + timedelta(minutes=2, seconds=17))
+    found = due(rewound, NINE + timedelta(hours=3, minutes=2, seconds=17))
+    assert found.ticks == tuple(after(5 * n) for n in range(1, 37))
+    assert due(waiting(Misfire.ALL, since=after(2)), after(3)) == Due((), after(5))
 
 
 def test_a_year_of_missed_minutes_is_no_long_walk() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from schema.policies import Misfire, Overlap
 from schema.session import to_json
-from workqueue.errors import BadScheduleError, EventTooLargeError
+from workqueue.errors import BadExpressionError, BadScheduleError, EventTooLargeError, UnknownZoneError
 from workqueue.schedules import expression, fields, zones
 from workqueue.schedules.definition import Schedule
 from workqueue.schedules.expression import At
@@ -130,9 +130,14 @@ def check_times(whole: Mapping[str, Any], given: frozenset[str], now: datetime, 
         return {"end_at": f"lies in the past; a valid one is {example}, or null"}
     if given & {"start_at", "end_at"} and start_at and end_at and end_at <= start_at:
         return {"end_at": f"is not later than start_at; a valid one is {_a_day_after(start_at)}, or null"}
-    if given & {"expression", "timezone", "start_at", "end_at"}:
+    if not given & {"expression", "timezone", "start_at", "end_at"}:
+        return {}
+    try:
         return _check_rule(whole, now, anchor)
-    return {}
+    except BadExpressionError as error:  # what is not given now may have been written by hand
+        return {"expression": str(error)}
+    except UnknownZoneError as error:
+        return {"timezone": str(error)}
 
 
 def _check_rule(whole: Mapping[str, Any], now: datetime, anchor: datetime) -> Errors:

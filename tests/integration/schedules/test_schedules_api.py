@@ -152,6 +152,18 @@ def test_an_edit_by_plain_sql_is_noticed(runtime: Runtime, statement: str, expec
         wait_until(copied, 10, "rq-scheduler's keys show it")
 
 
+def test_a_row_that_was_spoiled_by_hand_is_shown_and_can_be_mended(runtime: Runtime) -> None:
+    create(runtime)
+    sql(runtime, "UPDATE schedule SET expression = 'whenever', timezone = 'Mars/Olympus'")
+    wait_until(lambda: runtime.get("/api/schedules/nightly")["error"], what="the scheduler says why it cannot fire")
+
+    assert runtime.get("/api/schedules/nightly/next") == {"times": []}
+    refused = runtime.http.patch("/api/schedules/nightly", json={"timezone": "UTC"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "expression")
+    mended = change(runtime, expression="@yearly", timezone="UTC")
+    assert (mended["error"], mended["next_run_at"] is None) == (None, False)
+
+
 def test_a_schedule_inserted_by_plain_sql_fires(runtime: Runtime) -> None:
     sql(runtime, "INSERT INTO schedule (name, function, expression) VALUES ('by-hand', 'echo', 'rate(1 second)')")
     wait_until(lambda: len(requests_of(runtime, "by-hand")) > 1, 20, "it fires")

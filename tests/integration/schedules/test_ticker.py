@@ -128,6 +128,19 @@ def test_with_redis_away_the_rows_are_the_clock(engine: Engine, clock: SetClock)
     assert made(engine) == [first]
 
 
+def test_a_deaf_redis_does_not_hold_up_a_tick(
+    engine: Engine, redis_url: str, redis_client: redis.Redis, clock: SetClock
+) -> None:
+    register(engine)
+    with redis.Redis.from_url(redis_url, socket_timeout=0.2) as impatient:
+        ticker = Ticker(engine, Doorbell(impatient), clock, Mirror(impatient, clock))
+        first = begin(ticker, clock)
+        redis_client.client_pause(1500)  # it ends by itself: nothing else is heard meanwhile
+        clock.go(1.01)
+        ticker.turn()
+    assert made(engine) == [first]
+
+
 def test_a_scheduler_that_dies_after_the_commit_leaves_nothing_to_repeat(
     ticker: Ticker, clock: SetClock, redis_client: redis.Redis
 ) -> None:

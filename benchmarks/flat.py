@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +27,11 @@ from workqueue.registry import Registered
 from workqueue.submit import Order, submit
 
 FUNCTION = Registered(
-    "noop",
-    "measured",
-    None,
-    "measured",
-    "measured.py",
-    1,
-    "",
-    "default",
-    60,
-    1,
-    64,
-    2,
-    300,
-    "rerun",
-    {},
-    None,
-    False,
-    False,
-)
+    name="noop", unit="measured", root=None, module="measured", source_file="measured.py", source_line=1,
+    description="", queue="default", timeout_s=60, max_attempts=1, memory_mb=64, retry_delay_s=2,
+    retry_max_delay_s=300, on_lost="rerun", environment={}, input_schema=None, schema_checked_outside=False,
+    has_cleanup=False,
+)  # fmt: skip
 GROUP = 16
 FILL = text(
     """
@@ -58,7 +45,8 @@ FILL = text(
         INSERT INTO request_attempt (request_id, number, outcome, worker, started_at, finished_at)
         SELECT id, 1, 'completed', 'w-1', created_at, created_at FROM request
     )
-    INSERT INTO processing_result (request_id, attempt, data, created_at) SELECT id, 1, '{"n":1}', created_at FROM request
+    INSERT INTO processing_result (request_id, attempt, data, created_at)
+    SELECT id, 1, '{"n":1}', created_at FROM request
     """
 )
 
@@ -78,9 +66,8 @@ def command(few: int, many: int, passes: int) -> None:
                     figures.setdefault(name, []).append(seconds)
         for name in took[0]:
             before, after = (statistics.median(figures[name]) * 1e6 for figures in took)
-            click.echo(
-                f"{name:24} {few:,} rows {before:7.0f} µs, {many:,} rows {after:7.0f} µs: {before / after:.2f} × the speed"
-            )
+            told = f"{few:,} rows {before:7.0f} µs, {many:,} rows {after:7.0f} µs"
+            click.echo(f"{name:24} {told}: {before / after:.2f} × the speed")
 
 
 @contextmanager
@@ -128,10 +115,8 @@ class Subject:
         yield "submit", each(lambda: ids.extend(self.submit(1)), repeats)
         yield "submit a batch of 100", each(lambda: ids.extend(self.submit(100)), repeats // 10)
         groups = [ids[first : first + GROUP] for first in range(0, len(ids) - GROUP, GROUP)]
-        yield (
-            f"claim and finish {GROUP}",
-            each(lambda: work_off(self.worker_engine, self.clock, groups.pop()), len(groups)),
-        )
+        work = partial(work_off, self.worker_engine, self.clock)
+        yield f"claim and finish {GROUP}", each(lambda: work(groups.pop()), len(groups))
         yield "status", each(lambda: reading.request(self.engine, ids[0]), repeats)
         yield "list", each(lambda: reading.listing(self.engine, Filter()), repeats)
         function = Filter(function="noop")

@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask, Response, send_from_directory
 from flask.json.provider import DefaultJSONProvider
 
-from handlers import functions, health, problems, requests
+from handlers import functions, health, problems, requests, schedules
 from handlers.services import Services
 
 SPA = Path(__file__).parent.parent / "spa"
@@ -25,7 +25,7 @@ def create_app(services: Services, redis_url: str) -> Flask:
     app.json = provider
     services.install(app)
     problems.install(app)
-    for blueprint in (functions.blueprint, requests.blueprint, health.blueprint):
+    for blueprint in (functions.blueprint, requests.blueprint, schedules.blueprint, health.blueprint):
         app.register_blueprint(blueprint)
     app.add_url_rule("/", "front", front)
     mount_dashboard(app, redis_url)

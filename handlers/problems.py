@@ -22,6 +22,10 @@ STATUSES: dict[type[errors.WorkqueueError], HTTPStatus] = {
     errors.KeyReusedError: HTTPStatus.CONFLICT,
     errors.BadEventError: HTTPStatus.BAD_REQUEST,
     errors.EventTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnknownScheduleError: HTTPStatus.NOT_FOUND,
+    errors.ScheduleExistsError: HTTPStatus.CONFLICT,
+    errors.DeclaredScheduleError: HTTPStatus.CONFLICT,
+    errors.BadScheduleError: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
 
@@ -55,7 +59,8 @@ def install(app: Flask) -> None:
 
 
 def refused(error: errors.WorkqueueError) -> Response:
-    return problem(STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR), str(error))
+    status = STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    return problem(status, str(error), errors=error.errors if isinstance(error, errors.BadScheduleError) else None)
 
 
 def bad(error: BadRequestError) -> Response:

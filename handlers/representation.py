@@ -12,6 +12,7 @@ from schema.statuses import LIVE, Status
 from workqueue.lifecycle import Accepted
 from workqueue.reading import FoundFile
 from workqueue.registry import ImportFailure, Registered
+from workqueue.schedules.reading import Found
 
 RETRY_AFTER_S = 2
 NEW: dict[str, Any] = {
@@ -33,6 +34,11 @@ def moment(time: datetime | None) -> str | None:
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if time else None
 
 
+def second(time: datetime | None) -> str | None:
+    """RFC 3339 in UTC, to the second, as ticks are."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if time else None
+
+
 def request(row: Mapping[Any, Any], files: Sequence[FoundFile]) -> dict[str, Any]:
     return {
         "id": str(row["id"]),
@@ -46,6 +52,7 @@ def request(row: Mapping[Any, Any], files: Sequence[FoundFile]) -> dict[str, Any
         "job_id": row["job_id"],
         "queue": row["queue"],
         "schedule": row["schedule"],
+        "scheduled_for": moment(row["scheduled_for"]),
         "created_at": moment(row["created_at"]),
         "available_at": moment(row["available_at"]),
         "started_at": moment(row["started_at"]),
@@ -128,6 +135,33 @@ def import_failure(failure: ImportFailure) -> dict[str, Any]:
         "error_type": failure.error_type,
         "error_message": failure.error_message,
         "traceback": failure.traceback,
+    }
+
+
+def schedule(found: Found) -> dict[str, Any]:
+    row = found.schedule
+    last = {"id": str(row.last_request_id), "status": found.last_status} if found.last_status else None
+    return {
+        "name": row.name,
+        "function": row.function,
+        "event": row.event,
+        "expression": row.expression,
+        "timezone": row.timezone,
+        "enabled": row.enabled,
+        "start_at": second(row.start_at),
+        "end_at": second(row.end_at),
+        "max_runs": row.max_runs,
+        "misfire": row.misfire,
+        "misfire_grace_s": row.misfire_grace_s,
+        "overlap": row.overlap,
+        "queue": row.queue,
+        "description": row.description,
+        "declared": row.declared,
+        "next_run_at": second(row.next_run_at),
+        "last_run_at": moment(row.last_run_at),
+        "total_runs": row.total_runs,
+        "last_request": last,
+        "error": row.error,
     }
 
 

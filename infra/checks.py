@@ -23,6 +23,7 @@ from schema import revision
 from schema.session import make_engine
 from workqueue import discovery, presence, registry
 from workqueue.clock import Clock
+from workqueue.schedules.reading import listing
 
 GIB = 1024**3
 LEAST_FREE_BYTES = GIB
@@ -179,6 +180,7 @@ def _registered(engine: Engine) -> Iterator[Finding]:
     found = registry.read(engine)
     yield from _queues(found, served) if alive else ()
     yield from _functions(found)
+    yield from _schedules(engine)
 
 
 def _queues(found: registry.Registry, served: set[str]) -> Iterator[Finding]:
@@ -198,6 +200,17 @@ def _functions(found: registry.Registry) -> Iterator[Finding]:
         yield Finding("functions", False, detail, "correct the file; it is looked at again when it changes")
     if not found.failures:
         yield Finding("functions", True, f"{len(found.functions)} found, all import")
+
+
+def _schedules(engine: Engine) -> Iterator[Finding]:
+    """One finding per schedule that makes no requests although it should."""
+    found = [entry.schedule for entry in listing(engine)]
+    wrong = [schedule for schedule in found if schedule.error]
+    for schedule in wrong:
+        todo = f"correct it: localfn schedules update {schedule.name} …"
+        yield Finding("schedules", False, f"{schedule.name}: {schedule.error}", todo)
+    if found and not wrong:
+        yield Finding("schedules", True, f"{len(found)} there, all can fire")
 
 
 def _shortened(path: str) -> str:

@@ -68,6 +68,10 @@ class Client:
         """body: what httpx takes: content, files, headers."""
         return self._json(self._send("POST", path, params=_given(query or {}), **body))
 
+    def patch(self, path: str, **body: Any) -> Any:
+        """body: as of `post`."""
+        return self._json(self._send("PATCH", path, **body))
+
     def delete(self, path: str) -> None:
         self._send("DELETE", path)
 
@@ -122,6 +126,11 @@ def function_path(name: str) -> str:
 def request_path(request_id: str, part: str = "") -> str:
     """part: `result`, `logs`, … or nothing for the request itself."""
     return f"/api/requests/{_quoted(request_id)}" + (f"/{part}" if part else "")
+
+
+def schedule_path(name: str, part: str = "") -> str:
+    """part: `run`, `next`, or nothing for the schedule itself."""
+    return f"/api/schedules/{_quoted(name)}" + (f"/{part}" if part else "")
 
 
 def explained(problem: dict[str, Any]) -> str:

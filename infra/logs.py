@@ -15,7 +15,7 @@ def configure(level: str, format: str, process: str) -> None:
     handler.setFormatter(JsonFormatter(process) if format == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # RQ tells each job three times at INFO; what it tells, our own lines tell once.
-    for name in ("rq.worker", "rq.job", "rq.worker_pool", "alembic"):
+    for name in ("rq.worker", "rq.job", "rq.worker_pool", "rq_scheduler.scheduler", "alembic"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
 
 

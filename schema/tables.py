@@ -51,6 +51,7 @@ processing_request = Table(
     Column("job_id", Text, comment="RQ's job that rang last"),
     Column("queue", Text, nullable=False),
     Column("schedule", Text),
+    Column("scheduled_for", Moment, comment="the time of the schedule's tick that it was made for"),
     Column("created_at", Moment, nullable=False),
     Column("available_at", Moment, nullable=False, comment="not claimed before"),
     Column("rung_at", Moment, comment="when the doorbell was last rung; null: not since it became pending"),
@@ -69,7 +70,8 @@ processing_request = Table(
     Index("ix_processing_request_lease", "lease_expires_at", postgresql_where=text("status = 'processing'")),
     Index("ix_processing_request_status_id", "status", "id"),
     Index("ix_processing_request_function_id", "function", "id"),
-    Index("ix_processing_request_finished_at", "finished_at"),
+    Index("ix_processing_request_finished_at", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+    Index("ix_processing_request_schedule_id", "schedule", "id", postgresql_where=text("schedule IS NOT NULL")),
 )
 
 request_attempt = Table(
@@ -166,6 +168,7 @@ registered_function = Table(
     Column("input_schema", JSON),
     Column("schema_checked_outside", Boolean, nullable=False),
     Column("has_cleanup", Boolean, nullable=False),
+    Column("schedule", JSON(none_as_null=True), comment="what @function(schedule=…) declares; null: nothing"),
 )
 
 discovered_unit = Table(

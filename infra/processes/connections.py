@@ -12,6 +12,6 @@ def urls(settings: Settings) -> tuple[str, str]:
     return settings.database_url, settings.redis_url
 
 
-def redis_client(url: str) -> Redis:
+def redis_client(url: str, timeout_s: float = 5.0) -> Redis:
     """Times are short: Redis is only a doorbell, and nobody waits long at a door."""
-    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5)
+    return Redis.from_url(url, socket_connect_timeout=min(2.0, timeout_s), socket_timeout=timeout_s)

@@ -1,6 +1,8 @@
-"""`localfn init`: waits for the servers, migrates, discovers the functions."""
+"""`localfn init`: waits for the servers, migrates, discovers the functions, and declares their schedules."""
 
-from infra import logs, sandboxing
+from sqlalchemy import Engine
+
+from infra import declared, logs, sandboxing
 from infra.errors import InfraError
 from infra.home import Home
 from infra.patience import wait_for_servers
@@ -9,11 +11,15 @@ from infra.settings import Settings
 from schema import migrate
 from schema.session import make_engine
 from workqueue import discovery, registry
-from workqueue.errors import DuplicateFunctionError
+from workqueue.errors import BadScheduleError, DuplicateFunctionError
+from workqueue.schedules import declaring, editing
 
 
 def run(settings: Settings) -> None:
-    """Any number of times, also at once. Raises InfraError when two functions have one name."""
+    """Any number of times, also at once.
+
+    Raises InfraError when two functions have one name, or a declared schedule cannot be.
+    """
     logs.configure(settings.log_level, settings.log_format, "init")
     Home(settings.home).make()
     interpreter = sandboxing.interpreter(settings)
@@ -27,7 +33,14 @@ def run(settings: Settings) -> None:
         discovery.check_unique(watcher.registry)
         if changed:
             registry.publish(engine, watcher.registry)
-    except DuplicateFunctionError as error:
+        _declare(engine, settings)
+    except (DuplicateFunctionError, BadScheduleError) as error:
         raise InfraError(str(error)) from None
     finally:
         engine.dispose()
+
+
+def _declare(engine: Engine, settings: Settings) -> None:
+    """Schedules of code and of localfn.toml; of one name, the file's counts: it is closer to who runs it."""
+    found = {**declaring.in_code(engine), **declared.schedules()}
+    declaring.declare_all(engine, found, editing.rules(engine, settings.queues, settings.max_event_bytes))

@@ -1,7 +1,10 @@
-"""`localfn scheduler`: the reconciler, and the chores of whoever leads."""
+"""`localfn scheduler`: schedules, the reconciler, and the chores of whoever leads."""
 
 import signal
 import threading
+from functools import partial
+
+from sqlalchemy import Engine
 
 from infra import logs
 from infra.processes.connections import redis_client, urls
@@ -11,23 +14,52 @@ from workqueue import presence, reconcile, sweep
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.reconcile import Chore, Reconciler
+from workqueue.schedules import editing, ticker
+from workqueue.schedules.declaring import Declarations
+from workqueue.schedules.mirror import Mirror
+from workqueue.schedules.ticker import Ticker
 from workqueue.store import FolderStore
+
+TICK_REDIS_TIMEOUT_S = 1.0
 
 
 def run(settings: Settings) -> None:
-    """Looks after what others left undone until SIGTERM."""
+    """Fires schedules, and looks after what others left undone, until SIGTERM."""
     logs.configure(settings.log_level, settings.log_format, "scheduler")
     database_url, redis_url = urls(settings)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    engine, doorbell, clock = make_engine(database_url, pool_size=2), Doorbell(redis_client(redis_url)), Clock()
+    engine, doorbell, clock = make_engine(database_url, pool_size=4), Doorbell(redis_client(redis_url)), Clock()
     store = FolderStore(settings.home / "files")
     days = settings.retention_days
+    rules = partial(editing.rules, engine, settings.queues, settings.max_event_bytes)
     chores = [
         Chore("clock", 30, lambda: clock.synchronise(engine)),
         Chore("workers", 60, lambda: presence.forget_gone(engine, clock.now())),
         Chore("retention", 60, lambda: sweep.old_requests(engine, store, doorbell, clock, days)),
+        Chore("ticks", 3600, lambda: sweep.old_ticks(engine, clock, days)),
         Chore("files", 3600, lambda: sweep.orphaned_files(engine, store)),
+        Chore("declared", 2, Declarations(engine, rules).look),
     ]
-    reconcile.run(Reconciler(engine, doorbell, clock, settings.lease_s), chores, stopping)
+    # A thread of their own: a tick must not wait for the end of a chore.
+    ticks = threading.Thread(target=_tick, args=(_ticker(engine, redis_url, clock), stopping), name="schedules")
+    ticks.start()
+    try:
+        reconcile.run(Reconciler(engine, doorbell, clock, settings.lease_s), chores, stopping)
+    finally:
+        stopping.set()
+        ticks.join()
+
+
+def _tick(made: Ticker, stopping: threading.Event) -> None:
+    """Should it ever end by itself, the process ends with it, and is started again."""
+    try:
+        ticker.run(made, stopping)
+    finally:
+        stopping.set()
+
+
+def _ticker(engine: Engine, redis_url: str, clock: Clock) -> Ticker:
+    redis = redis_client(redis_url, TICK_REDIS_TIMEOUT_S)
+    return Ticker(engine, Doorbell(redis), clock, Mirror(redis, clock))

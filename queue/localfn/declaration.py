@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
@@ -18,6 +19,7 @@ MIN_MEMORY_MB = 32  # a bare interpreter with this SDK takes about 15 MB
 MAX_MEMORY_MB = 1024 * 1024
 MAX_DELAY_S = 366 * 24 * 3600.0
 ON_LOST = ("rerun", "fail")
+SCHEDULE_HELP = 'a text such as "rate(5 minutes)", or a dict with an "expression" and other fields of a schedule'
 
 Body = Callable[[Any, Context], Any]
 Hook = TypeVar("Hook", bound=Callable[[Any, Context], Any])
@@ -100,6 +102,7 @@ class Function:
             (o["on_lost"] not in ON_LOST, "on_lost: 'rerun' or 'fail'"),
             (not _texts(o["environment"]), "environment: a dict of texts, no name empty or with an ="),
             (not _is_input(self.input), "input: a pydantic model or a JSON Schema dict"),
+            (not _is_schedule(o["schedule"]), f"schedule: {SCHEDULE_HELP}"),
         ]
 
 
@@ -120,6 +123,7 @@ def function(
     retry_max_delay_s: float = ...,
     on_lost: str = ...,
     environment: Mapping[str, str] | None = ...,
+    schedule: str | Mapping[str, Any] | None = ...,
 ) -> Callable[[Body], Function]: ...
 
 
@@ -136,6 +140,7 @@ def function(
     retry_max_delay_s: float = 300.0,
     on_lost: str = "rerun",
     environment: Mapping[str, str] | None = None,
+    schedule: str | Mapping[str, Any] | None = None,
 ) -> Any:
     """Declares a function; used bare or with options.
 
@@ -148,6 +153,7 @@ def function(
     retry_delay_s, retry_max_delay_s: backoff before the next attempt: first delay and ceiling.
     on_lost: 'rerun' or 'fail' when the worker that ran it was lost.
     environment: variables added to those that the function sees.
+    schedule: an expression, or a dict of a schedule's fields: a schedule of the function's name follows it.
     Raises LocalfnError for a value that is out of range.
     """
     options = {
@@ -161,6 +167,7 @@ def function(
         "retry_max_delay_s": retry_max_delay_s,
         "on_lost": on_lost,
         "environment": dict(environment or {}),
+        "schedule": {"expression": schedule} if isinstance(schedule, str) else schedule,
     }
 
     def declare(plain: Body) -> Function:
@@ -181,6 +188,19 @@ def input_schema(model: Any) -> dict[str, Any] | None:
 
 def _is_input(model: Any) -> bool:
     return model is None or isinstance(model, Mapping) or hasattr(model, "model_json_schema")
+
+
+def _is_schedule(value: Any) -> bool:
+    """Whether it has the shape; what its fields say is checked by the runtime, which knows zones and queues."""
+    if value is None:
+        return True
+    if not isinstance(value, Mapping) or not isinstance(value.get("expression"), str):
+        return False
+    try:
+        json.dumps(dict(value), allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _number(value: float | int | Any) -> float:

@@ -42,3 +42,31 @@ class LeaseLostError(WorkqueueError):
 
 class SandboxHostLostError(WorkqueueError):
     """The process that keeps the sandboxes is gone: this worker must end, and its request be given back."""
+
+
+class UnknownScheduleError(WorkqueueError):
+    """There is no schedule of this name."""
+
+
+class ScheduleExistsError(WorkqueueError):
+    """There is a schedule of this name already."""
+
+
+class DeclaredScheduleError(WorkqueueError):
+    """The schedule is declared in code and would come back: remove it there, or disable it."""
+
+
+class BadExpressionError(WorkqueueError):
+    """The schedule's expression cannot be read."""
+
+
+class UnknownZoneError(WorkqueueError):
+    """There is no time zone of this name."""
+
+
+class BadScheduleError(WorkqueueError):
+    """The schedule has fields that cannot be. errors: one entry per field, {"field", "detail"}."""
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__("; ".join(f"{error['field']}: {error['detail']}" for error in errors))
+        self.errors = errors

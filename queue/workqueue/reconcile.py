@@ -12,20 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy import Engine
 
 from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.doorbell import Bell, Doorbell
-from workqueue.persist import first_line
+from workqueue.leading import RECONCILER, lead
+from workqueue.persist import first_line, is_outage
 
 log = logging.getLogger(__name__)
 
-LEADER_LOCK = 0x6C6F636C  # "locl"
-EVERY_S = 0.5
-FROZEN_S = 4.0  # a leader that asked nothing for so long leads no more
 UNANSWERED_S = 3.0  # a bell that was rung so long ago and waits in no queue was lost
 FRESH_S = 1.5  # a process that just started waits so long before it takes a lease for lapsed
 OUTAGE_S = 3.0  # a pause this long between two good looks was an outage
@@ -92,45 +88,26 @@ class Chore:
         self.due_at = time.monotonic() + self.every_s
         try:
             self.do()
-        except Exception as error:  # noqa: BLE001 - the leader's own work must go on, whatever it is
-            log.warning("a chore failed", extra={"chore": self.name, "error": first_line(error)})
+        except Exception as error:
+            # The leader's other work must go on, whatever it is. An outage is no news after its first line; what
+            # nobody expected needs its traceback.
+            unexpected = None if is_outage(error) or isinstance(error, RedisError) else error
+            log.warning("a chore failed", extra={"chore": self.name, "error": first_line(error)}, exc_info=unexpected)
 
 
 def run(reconciler: Reconciler, chores: Sequence[Chore], stopping: threading.Event) -> None:
     """Looks again and again while it leads; else waits to lead. Ends when `stopping` is set."""
-    while not stopping.is_set():
-        try:
-            with reconciler.engine.connect() as connection:
-                if _leads(connection):
-                    try:
-                        _lead(connection, reconciler, chores, stopping)
-                    finally:
-                        connection.invalidate()  # back in the pool it would keep the lock
-                else:
-                    reconciler.looked_at = reconciler.clock.now()  # somebody else leads, and the database is there
-        except (DBAPIError, PoolTimeoutError) as error:
-            log.warning("PostgreSQL is away", extra={"error": first_line(error)})
-        stopping.wait(EVERY_S)
+    steps = [Chore("reconciler", 0.0, reconciler.look), *chores]
 
+    def turn() -> None:
+        for step in steps:
+            step.do_if_due()
 
-def _leads(connection: Connection) -> bool:
-    """The lock belongs to the connection's session: it ends with the process, or with the connection.
+    def follow() -> None:
+        reconciler.looked_at = reconciler.clock.now()  # somebody else leads, and the database is there
 
-    PostgreSQL ends the session of a leader that is frozen, so that another one leads.
-    """
-    connection.execute(text(f"SET idle_session_timeout = {int(FROZEN_S * 1000)}"))
-    statement = text("SELECT pg_try_advisory_lock(:lock)")
-    led = bool(connection.execute(statement, {"lock": LEADER_LOCK}).scalar_one())
-    connection.commit()
-    return led
+    def begin() -> None:
+        log.info("leading")
+        reconciler.clock.synchronise(reconciler.engine)
 
-
-def _lead(connection: Connection, reconciler: Reconciler, chores: Sequence[Chore], stopping: threading.Event) -> None:
-    log.info("leading")
-    reconciler.clock.synchronise(reconciler.engine)
-    while not stopping.wait(EVERY_S):
-        connection.execute(text("SELECT 1"))  # raises when the session, and with it the lock, is gone
-        connection.commit()
-        reconciler.look()
-        for chore in chores:
-            chore.do_if_due()
+    lead(reconciler.engine, RECONCILER, turn, stopping, begin=begin, follow=follow)

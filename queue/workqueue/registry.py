@@ -38,6 +38,7 @@ class Registered:
     input_schema: dict[str, Any] | None
     schema_checked_outside: bool
     has_cleanup: bool
+    schedule: dict[str, Any] | None = None
 
     @property
     def policy(self) -> Policy:
@@ -85,6 +86,12 @@ def find(engine: Engine, name: str) -> Registered:
     if row is None:
         raise UnknownFunctionError(f"There is no function named {name!r}.")
     return from_row(row)
+
+
+def names(engine: Engine) -> frozenset[str]:
+    """The names of all functions."""
+    with engine.connect() as connection:
+        return frozenset(connection.execute(select(registered_function.c.name)).scalars())
 
 
 def from_row(row: Mapping[Any, Any]) -> Registered:

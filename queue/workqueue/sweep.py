@@ -68,6 +68,19 @@ def old_requests(engine: Engine, store: FileStore, doorbell: Doorbell, clock: Cl
     return count
 
 
+LEAST_TICK_DAYS = 1.0  # a tick that is forgotten could be made again, by a clock that is set back so far
+
+
+def old_ticks(engine: Engine, clock: Clock, retention_days: float) -> int:
+    """Deletes ticks as old as requests may get. Gives how many; 0 days keep all."""
+    if not retention_days:
+        return 0
+    before = clock.now() - timedelta(days=max(retention_days, LEAST_TICK_DAYS))
+    with engine.begin() as connection:
+        statement = text("DELETE FROM schedule_tick WHERE scheduled_for < :before")
+        return connection.execute(statement, {"before": before}).rowcount
+
+
 def orphaned_files(engine: Engine, store: FileStore, before: float | None = None) -> int:
     """Removes files of requests that do not exist. before: seconds since the epoch. Gives how many requests' files."""
     ids = store.request_ids(time.time() - ORPHAN_S if before is None else before)

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.commands import json_of, localfn
 from tests.runtime import Runtime, free_port
+from tests.waiting import wait_until
 
 
 def test_doctor_finds_a_whole_runtime_well(runtime: Runtime) -> None:
@@ -55,3 +57,16 @@ def test_doctor_finds_a_database_that_is_not_migrated(runtime: Runtime, empty_da
 
     assert done.returncode == 1
     assert "!!  migrations   the schema is not the one of this version  → migrate it with `localfn init`" in done.stdout
+
+
+def test_doctor_names_a_schedule_that_cannot_fire(runtime: Runtime) -> None:
+    body = {"name": "odd", "function": "echo", "expression": "@yearly"}
+    assert runtime.http.post("/api/schedules", json=body).status_code == 201
+    assert "1 there, all can fire" in localfn(runtime, "doctor").stdout
+    with psycopg.connect(runtime.database_url.replace("+psycopg", "", 1)) as connection:
+        connection.execute("UPDATE schedule SET timezone = 'Mars/Olympus'")
+    wait_until(lambda: runtime.get("/api/schedules/odd")["error"], what="the scheduler notices")
+    done = localfn(runtime, "doctor")
+    assert runtime.http.delete("/api/schedules/odd").status_code == 204
+    assert done.returncode == 1
+    assert "!!  schedules    odd: timezone: there is no time zone 'Mars/Olympus'" in done.stdout

@@ -57,6 +57,10 @@ def test_the_bare_decorator_takes_the_defaults() -> None:
         ({"on_lost": "maybe"}, "on_lost"),
         ({"environment": {"A": 1}}, "environment"),
         ({"input": "text"}, "input"),
+        ({"schedule": 5}, "schedule"),
+        ({"schedule": {"timezone": "UTC"}}, "expression"),
+        ({"schedule": {"expression": "@daily", "event": float("nan")}}, "schedule"),
+        ({"schedule": {"expression": "@daily", "event": object()}}, "schedule"),
     ],
 )
 def test_a_wrong_option_is_refused_by_its_name(options: dict[str, Any], word: str) -> None:
@@ -72,3 +76,10 @@ def test_an_async_function_is_refused_with_advice() -> None:
 def test_a_retry_takes_no_negative_delay() -> None:
     with pytest.raises(LocalfnError):
         Retry(delay_s=-1)
+
+
+def test_a_schedule_is_an_expression_or_a_dict_of_its_fields() -> None:
+    assert function(body).describe()["schedule"] is None
+    assert function(schedule="rate(5 minutes)")(body).describe()["schedule"] == {"expression": "rate(5 minutes)"}
+    fields = {"expression": "@daily", "timezone": "Europe/Berlin", "event": {"a": [1]}}
+    assert function(schedule=fields)(body).describe()["schedule"] == fields

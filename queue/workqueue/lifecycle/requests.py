@@ -21,7 +21,10 @@ from workqueue.store import StoredFile
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A request about to be stored. event: any JSON value. available_at: not claimed before."""
+    """A request about to be stored. event: any JSON value. available_at: not claimed before.
+
+    schedule, scheduled_for: the schedule that made it, and the time of its tick.
+    """
 
     id: UUID
     function: Registered
@@ -30,6 +33,7 @@ class Accepted:
     created_at: datetime
     available_at: datetime
     schedule: str | None = None
+    scheduled_for: datetime | None = None
     files: Sequence[StoredFile] = ()
 
     @property
@@ -47,6 +51,7 @@ class Accepted:
             "job_id": self.bell.job_id,
             "queue": self.queue,
             "schedule": self.schedule,
+            "scheduled_for": self.scheduled_for,
             "created_at": self.created_at,
             "available_at": self.available_at,
             "rung_at": rung_at,
@@ -57,9 +62,10 @@ ROWS = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":
 ACCEPT = text(
     """
     INSERT INTO processing_request (
-        id, function, status, event, max_attempts, on_lost, job_id, queue, schedule, created_at, available_at, rung_at)
-    SELECT id, function, status, coalesce(event, 'null'), max_attempts, on_lost, job_id, queue, schedule, created_at,
-           available_at, rung_at
+        id, function, status, event, max_attempts, on_lost, job_id, queue, schedule, scheduled_for, created_at,
+        available_at, rung_at)
+    SELECT id, function, status, coalesce(event, 'null'), max_attempts, on_lost, job_id, queue, schedule,
+           scheduled_for, created_at, available_at, rung_at
     FROM json_populate_recordset(CAST(NULL AS processing_request), CAST(:requests AS json))
     """
 )

@@ -1,0 +1,203 @@
+"""`localfn schedules`: see, make, change and run the rows that make requests at their times."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from infra.cli.arguments import Event, Seconds
+from infra.cli.printing import STATUS_COLOURS, Column, coloured, emit, emit_json, fields, json_option, note, table
+from infra.cli.units import ago, local
+from infra.client import connect, schedule_path
+from infra.settings import load
+
+COLUMNS = (
+    Column("SCHEDULE"),
+    Column("FUNCTION"),
+    Column("EXPRESSION"),
+    Column("ZONE"),
+    Column("NEXT"),
+    Column("LAST", colours=STATUS_COLOURS),
+    Column("RUNS"),
+)
+NOTHING = "none"
+MAY_BE_EMPTY = ("start_at", "end_at", "max_runs", "queue")
+
+
+@click.group()
+def schedules() -> None:
+    """See and edit schedules."""
+
+
+def definition(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what a schedule is; `none` empties one that may be empty."""
+    options = [
+        click.option("--function", metavar="NAME", help="The function that it calls."),
+        click.option(
+            "--expression", metavar="TEXT", help="When: '*/5 * * * *', @daily, 'cron(…)', 'rate(…)', 'at(…)'."
+        ),
+        click.option("--timezone", metavar="ZONE", help="IANA name, such as Europe/Berlin; UTC when left out."),
+        click.option("--data", "event", type=Event(), help="The event of each request; {} when left out."),
+        click.option("--start-at", metavar="TIME", help="Not before, such as 2030-01-31T12:00:00Z; or none."),
+        click.option("--end-at", metavar="TIME", help="Not after; or none."),
+        click.option("--max-runs", metavar="N|none", help="Ends after N requests."),
+        click.option("--misfire", type=click.Choice(("skip", "once", "all")), help="What becomes of missed times."),
+        click.option("--misfire-grace", "misfire_grace_s", type=Seconds(), help="Missed is what is S seconds late."),
+        click.option("--overlap", type=click.Choice(("allow", "skip")), help="While the request before still runs."),
+        click.option("--queue", metavar="QUEUE|none", help="Another queue than the function's own."),
+        click.option("--description", metavar="TEXT"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@schedules.command("list")
+@json_option
+def show_all(as_json: bool) -> None:
+    """List the schedules."""
+    with connect(load()) as client:
+        found = client.get("/api/schedules")
+    if as_json:
+        return emit_json(found)
+    if found["items"]:
+        emit(table(COLUMNS, map(_row, found["items"])))
+    else:
+        note("no schedules; `localfn schedules create` makes one.")
+    for item in found["items"]:
+        if item["error"]:
+            note(click.style(f"{item['name']}: {item['error']}", fg="red"))
+    return None
+
+
+def _row(item: dict[str, Any]) -> tuple[str, ...]:
+    following = ago(item["next_run_at"]) if item["next_run_at"] else "-" if item["enabled"] else "disabled"
+    last = item["last_request"]["status"] if item["last_request"] else "-"
+    runs = str(item["total_runs"]) + (f"/{item['max_runs']}" if item["max_runs"] else "")
+    return item["name"], item["function"], item["expression"], item["timezone"], following, last, runs
+
+
+@schedules.command()
+@click.argument("name")
+@click.option("--disabled", is_flag=True, help="Make it, but do not fire it yet.")
+@definition
+@json_option
+def create(name: str, disabled: bool, as_json: bool, **options: Any) -> None:
+    """Make a schedule; --function and --expression are needed."""
+    body = {"name": name, "enabled": not disabled} | _given(options)
+    with connect(load()) as client:
+        _tell(client.post("/api/schedules", json=body), as_json)
+
+
+@schedules.command()
+@click.argument("name")
+@definition
+@json_option
+def update(name: str, as_json: bool, **options: Any) -> None:
+    """Change what is given, and nothing else."""
+    body = _given(options)
+    if not body:
+        raise click.UsageError("nothing to change: give at least one option.")
+    _patch(name, body, as_json)
+
+
+@schedules.command()
+@click.argument("name")
+@json_option
+def enable(name: str, as_json: bool) -> None:
+    """Fire it from now on."""
+    _patch(name, {"enabled": True}, as_json)
+
+
+@schedules.command()
+@click.argument("name")
+@json_option
+def disable(name: str, as_json: bool) -> None:
+    """Fire it no more, until it is enabled."""
+    _patch(name, {"enabled": False}, as_json)
+
+
+def _patch(name: str, body: dict[str, Any], as_json: bool) -> None:
+    with connect(load()) as client:
+        _tell(client.patch(schedule_path(name), json=body), as_json)
+
+
+@schedules.command()
+@click.argument("name")
+@json_option
+def run(name: str, as_json: bool) -> None:
+    """Make a request now, whatever its times are. Prints the request's id."""
+    with connect(load()) as client:
+        request = client.post(schedule_path(name, "run"))
+    if as_json:
+        return emit_json(request)
+    emit(request["id"])
+    note(f"accepted; follow it with: localfn requests logs -f {request['id']}")
+    return None
+
+
+@schedules.command("next")
+@click.argument("name")
+@click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True)
+@json_option
+def next_times(name: str, count: int, as_json: bool) -> None:
+    """Print the times at which it fires next, in this machine's zone."""
+    with connect(load()) as client:
+        answer = client.get(schedule_path(name, "next"), count=count)
+    if as_json:
+        return emit_json(answer)
+    for time in answer["times"]:
+        emit(f"{local(time)}  {ago(time)}")
+    if not answer["times"]:
+        note("it fires no more.")
+    return None
+
+
+@schedules.command()
+@click.argument("name")
+@json_option
+def delete(name: str, as_json: bool) -> None:
+    """Delete it; the requests that it made stay."""
+    with connect(load()) as client:
+        client.delete(schedule_path(name))
+    emit_json({"name": name}) if as_json else emit(f"{name}  deleted")
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """What was typed, as the API takes it; `none` is null."""
+    body: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    body |= {name: None for name in MAY_BE_EMPTY if body.get(name) == NOTHING}
+    if "event" in body:
+        body["event"] = json.loads(body["event"])
+    if body.get("max_runs") is not None:
+        body["max_runs"] = _whole(body["max_runs"])
+    return body
+
+
+def _whole(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise click.UsageError(f"--max-runs: {text!r} is no whole number; write 10, or none.")
+    return int(text)
+
+
+def _tell(item: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        return emit_json(item)
+    following = item["next_run_at"]
+    last = item["last_request"]
+    emit(
+        fields(
+            [
+                ("schedule", click.style(item["name"], bold=True)),
+                ("function", item["function"]),
+                ("expression", f"{item['expression']}  {item['timezone']}"),
+                ("enabled", "yes" if item["enabled"] else "no"),
+                ("next", f"{local(following)}  {ago(following)}" if following else "none"),
+                ("last", f"{coloured(last['status'])}  {last['id']}" if last else ""),
+                ("declared", "in code: the next start makes it again what the code says" if item["declared"] else ""),
+                ("error", click.style(item["error"], fg="red") if item["error"] else ""),
+            ]
+        )
+    )
+    return None

@@ -1,0 +1,103 @@
+"""Creates, changes and deletes schedules, and runs one now: each in one transaction, which the scheduler notices."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text, update
+from sqlalchemy.dialects.postgresql import insert
+from uuid_utils.compat import uuid7
+
+from schema.schedules import schedule
+from workqueue import lifecycle, registry
+from workqueue.clock import Clock
+from workqueue.doorbell import Doorbell
+from workqueue.errors import DeclaredScheduleError, ScheduleExistsError
+from workqueue.lifecycle import Accepted
+from workqueue.schedules import planning, reading
+from workqueue.schedules.checking import Rules, checked_change, checked_new
+
+
+def rules(engine: Engine, queues: tuple[str, ...], max_event_bytes: int) -> Rules:
+    """What a schedule has to fit to, with the functions that there are now."""
+    return Rules(queues, max_event_bytes, registry.names(engine))
+
+
+def create(engine: Engine, body: Any, rules: Rules, now: datetime) -> str:
+    """Gives the new schedule's name. Raises BadScheduleError, EventTooLargeError, ScheduleExistsError."""
+    values = checked_new(body, rules, now)
+    name: str = values["name"]
+    with engine.begin() as connection:
+        statement = insert(schedule).values(values).on_conflict_do_nothing().returning(schedule.c.name)
+        if connection.execute(statement).first() is None:
+            raise ScheduleExistsError(f"There is a schedule named {name!r} already; PATCH changes it.")
+        planning.foretell(connection, name)
+    return name
+
+
+def change(engine: Engine, name: str, body: Any, rules: Rules, now: datetime) -> None:
+    """Raises BadScheduleError, EventTooLargeError, UnknownScheduleError."""
+    with engine.begin() as connection:
+        before = reading.locked(connection, name)
+        values = checked_change(body, rules, before, now)
+        if values:
+            connection.execute(update(schedule).where(schedule.c.name == name).values(values))
+            planning.foretell(connection, name)
+
+
+def delete(engine: Engine, name: str) -> None:
+    """Its requests stay. Raises UnknownScheduleError, DeclaredScheduleError."""
+    with engine.begin() as connection:
+        if reading.locked(connection, name).declared:
+            raise DeclaredScheduleError
+        connection.execute(text("DELETE FROM schedule WHERE name = :name"), {"name": name})
+
+
+RAN = text(
+    """
+    UPDATE schedule
+    SET total_runs = total_runs + 1, last_run_at = :now, last_request_id = :id,
+        next_run_at = CASE WHEN total_runs + 1 >= max_runs THEN NULL ELSE next_run_at END
+    WHERE name = :name
+    """
+)
+
+
+def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str) -> UUID:
+    """Makes a request at once, whatever its times and its overlap say. Gives the request's id.
+
+    Raises UnknownScheduleError, and UnknownFunctionError when the function is gone.
+    """
+    clock.refresh(engine)
+    now = clock.now()
+    with engine.begin() as connection:
+        request = _accept(connection, engine, name, now)
+        connection.execute(RAN, {"name": name, "now": now, "id": request.id})
+    doorbell.ring([request.bell])
+    return request.id
+
+
+def _accept(connection: Connection, engine: Engine, name: str, now: datetime) -> Accepted:
+    found = reading.locked(connection, name)
+    function = registry.find(engine, found.function)
+    request = Accepted(
+        id=uuid7(),
+        function=function,
+        event=found.event,
+        queue=found.queue or function.queue,
+        created_at=now,
+        available_at=now,
+        schedule=name,
+    )
+    lifecycle.accept(connection, [request])
+    return request
+
+
+def upsert_declared(connection: Connection, values: Mapping[str, Any]) -> None:
+    """Makes a row what code declares. Whether it is enabled is decided by a person, once it is there."""
+    statement = insert(schedule).values(**values, declared=True)
+    names = [name for name in values if name not in ("name", "enabled")]
+    replaced = {name: statement.excluded[name] for name in names} | {"declared": True}
+    connection.execute(statement.on_conflict_do_update(index_elements=[schedule.c.name], set_=replaced))
+    planning.foretell(connection, values["name"])

@@ -1,0 +1,133 @@
+"""Reads the fields of a schedule: a value as JSON has it becomes the column's, or is refused with an example.
+
+A reader raises ValueError, whose text says what is wrong and shows a valid value.
+"""
+
+import difflib
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from schema.policies import Misfire, Overlap
+from workqueue.errors import BadExpressionError, UnknownZoneError
+from workqueue.registry import NAME
+from workqueue.schedules import expression, zones
+from workqueue.schedules.cron import FIRST_YEAR, LAST_YEAR
+
+Reader = Callable[[Any], Any]
+
+LONGEST_DESCRIPTION = 1000
+MOST_RUNS = 2**31 - 1
+LONGEST_GRACE_S = 366 * 86400.0
+MOMENT_EXAMPLE = "2030-01-31T12:00:00Z"
+
+
+def name(value: Any) -> str:
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise ValueError("1 to 64 letters, digits, - and _ are needed, such as nightly-report")
+    return value
+
+
+def anything(value: Any) -> Any:
+    return value
+
+
+def rule(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a text is needed, such as {expression.EXAMPLES}")
+    try:
+        expression.parse(value)
+    except BadExpressionError as error:
+        raise ValueError(str(error)) from None
+    return value.strip()
+
+
+def zone(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("the name of a time zone is needed, such as Europe/Berlin")
+    try:
+        zones.find(value)
+    except UnknownZoneError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false is needed")
+    return value
+
+
+def moment(value: Any) -> datetime | None:
+    """A time with its zone, to the second; None for no bound."""
+    if value is None:
+        return None
+    try:
+        # A value from a TOML file is a time already.
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        if found.tzinfo is None:
+            raise ValueError
+        if not FIRST_YEAR < found.year <= LAST_YEAR:
+            raise ValueError
+        return found.astimezone(UTC).replace(microsecond=0)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(f"a time with its zone is needed, such as {MOMENT_EXAMPLE}, or null") from None
+
+
+def runs(value: Any) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_RUNS:
+        raise ValueError("a whole number of at least 1 is needed, such as 10, or null")
+    return value
+
+
+def seconds(value: Any) -> float:
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if not 0 <= number <= LONGEST_GRACE_S:
+        raise ValueError("seconds from 0 to a year are needed, such as 10")
+    return number
+
+
+def misfire(value: Any) -> Misfire:
+    return Misfire(_one_of(value, Misfire))
+
+
+def overlap(value: Any) -> Overlap:
+    return Overlap(_one_of(value, Overlap))
+
+
+def _one_of(value: Any, choices: type[StrEnum]) -> str:
+    if value not in tuple(choices):
+        raise ValueError(f"one of {', '.join(choices)} is needed")
+    return str(value)
+
+
+def description(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_DESCRIPTION:
+        raise ValueError(f"a text of at most {LONGEST_DESCRIPTION} characters is needed, such as nightly totals")
+    return value
+
+
+def one_of_functions(names: frozenset[str]) -> Reader:
+    def read(value: Any) -> str:
+        if value not in names:
+            near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.0)
+            example = f"a valid one is {near[0]}" if near else "there is none yet"
+            raise ValueError(f"there is no function named {value!r}; {example}")
+        return str(value)
+
+    return read
+
+
+def one_of_queues(served: tuple[str, ...]) -> Reader:
+    """served: the queues that workers serve; what waits in another would wait for ever."""
+
+    def read(value: Any) -> str | None:
+        if value is not None and value not in served:
+            raise ValueError(f"no worker serves {value!r}; valid are {', '.join(served)}, or null for the function's")
+        return None if value is None else str(value)
+
+    return read

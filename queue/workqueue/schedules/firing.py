@@ -1,0 +1,189 @@
+"""Makes requests of ticks, in the scheduler's own process: a busy worker cannot delay one.
+
+A tick is a row `(schedule, scheduled_for)`, inserted in the transaction that stores its request and moves the schedule
+on. Whoever else tries the same tick, another scheduler or this one after a crash, finds the row and makes nothing.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, RowMapping, text
+from sqlalchemy.dialects.postgresql import insert
+from uuid_utils.compat import uuid7
+
+from schema.policies import Overlap, TickOutcome
+from schema.schedules import schedule_tick
+from schema.statuses import LIVE
+from workqueue import lifecycle
+from workqueue.doorbell import Bell
+from workqueue.errors import BadExpressionError, UnknownZoneError
+from workqueue.lifecycle import Accepted
+from workqueue.registry import Registered
+from workqueue.schedules.definition import Schedule, from_row
+from workqueue.schedules.misfires import MOST_TICKS, Due, Waiting, due
+from workqueue.schedules.planning import Wait
+from workqueue.schedules.timetable import INSTANT, first_after
+
+log = logging.getLogger(__name__)
+
+BATCH = 250  # schedules in one transaction
+HOLD_LIMIT_MS = 4000  # PostgreSQL ends a transaction whose process is frozen, so that another scheduler goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """One batch. waits: what its schedules wait for now; bells: to ring, now that the requests are stored."""
+
+    waits: list[Wait]
+    bells: list[Bell]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What one schedule does now. ticks: with what each does; next: the tick to wait for then."""
+
+    schedule: Schedule
+    function: Registered | None
+    ticks: tuple[tuple[datetime, TickOutcome], ...]
+    next: datetime | None
+    error: str | None = None
+
+
+# The clock names what it holds for due; a row that is overdue counts without being named: the clock may have lost it.
+DUE = text(
+    """
+    SELECT s.*, row_to_json(f) AS registered, r.status AS status_before
+    FROM schedule s
+    LEFT JOIN registered_function f ON f.name = s.function
+    LEFT JOIN processing_request r ON r.id = s.last_request_id
+    WHERE s.enabled AND s.next_run_at <= :now AND (s.next_run_at <= :overdue OR s.name = ANY(:names))
+    ORDER BY s.next_run_at, s.name LIMIT :limit
+    FOR UPDATE OF s SKIP LOCKED
+    """
+)
+MOVE_ON = text(
+    """
+    UPDATE schedule
+    SET next_run_at = :next_run_at, edited_at = NULL, error = :error, total_runs = total_runs + :made,
+        last_run_at = coalesce(:ran_at, last_run_at), last_request_id = coalesce(:request_id, last_request_id)
+    WHERE name = :name
+    """
+)
+
+
+def fire(engine: Engine, now: datetime, overdue: datetime, names: Sequence[str], limit: int = BATCH) -> Fired:
+    """Makes the requests of up to `limit` schedules that are due: those named, and those due since `overdue`.
+
+    A crash before the commit leaves them due; one after it leaves bells not rung, which the reconciler rings.
+    """
+    with engine.begin() as connection:
+        connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {HOLD_LIMIT_MS}"))
+        values = {"now": now, "overdue": overdue, "names": list(names), "limit": limit}
+        moves = [decide(row, now) for row in connection.execute(DUE, values).mappings().all()]
+        requests = _take(connection, moves, now)
+        if moves:
+            connection.execute(MOVE_ON, [moved_on(move, requests.get(move.schedule.name, []), now) for move in moves])
+    waits = [Wait(move.schedule.name, move.schedule.expression, move.next) for move in moves]
+    return Fired(waits, [request.bell for made in requests.values() for request in made])
+
+
+def decide(row: RowMapping, now: datetime) -> Move:
+    """What a row that is due does at `now`. Pure."""
+    schedule = from_row(row)
+    function = Registered(**row["registered"]) if row["registered"] else None
+    if schedule.runs_left == 0:
+        return Move(schedule, function, (), None)
+    try:
+        if function is None:
+            error = f"function: there is no function named {schedule.function!r}"
+            return Move(schedule, None, (), first_after(schedule.timetable, now), error)
+        found = due(_waiting(schedule), now, min(MOST_TICKS, schedule.runs_left or MOST_TICKS))
+    except (BadExpressionError, UnknownZoneError) as error:
+        return Move(schedule, function, (), None, str(error))
+    busy = row["status_before"] in LIVE
+    ticks = tuple(zip(found.ticks, _outcomes(schedule.overlap, busy, len(found.ticks)), strict=True))
+    return Move(schedule, function, ticks, _next(schedule, found, ticks))
+
+
+def _waiting(schedule: Schedule) -> Waiting:
+    first, edited_at = schedule.next_run_at, schedule.edited_at
+    assert first is not None
+    since = first - INSTANT if edited_at is None else edited_at
+    kept = first if edited_at is not None and first <= edited_at else None
+    return Waiting(schedule.timetable, since, schedule.misfire, schedule.misfire_grace_s, kept)
+
+
+def _outcomes(overlap: Overlap, busy: bool, count: int) -> list[TickOutcome]:
+    if overlap is Overlap.ALLOW:
+        return [TickOutcome.FIRED] * count
+    first = TickOutcome.OVERLAPPED if busy else TickOutcome.FIRED
+    return [first, *[TickOutcome.OVERLAPPED] * (count - 1)][:count]
+
+
+def _next(schedule: Schedule, found: Due, ticks: Sequence[tuple[datetime, TickOutcome]]) -> datetime | None:
+    made = sum(outcome is TickOutcome.FIRED for _, outcome in ticks)
+    ends = schedule.runs_left is not None and made >= schedule.runs_left
+    return None if ends else found.next
+
+
+def _take(connection: Connection, moves: Sequence[Move], now: datetime) -> dict[str, list[Accepted]]:
+    """Stores the ticks, and the requests of those that nobody stored before. By the schedule's name."""
+    rows: list[dict[str, Any]] = [
+        {
+            "schedule": move.schedule.name,
+            "scheduled_for": tick,
+            "outcome": outcome,
+            "request_id": uuid7() if outcome is TickOutcome.FIRED else None,
+            "created_at": now,
+        }
+        for move in moves
+        for tick, outcome in move.ticks
+    ]
+    if not rows:
+        return {}
+    taken = (
+        insert(schedule_tick)
+        .on_conflict_do_nothing()
+        .returning(schedule_tick.c.schedule, schedule_tick.c.request_id, schedule_tick.c.scheduled_for)
+    )
+    by_name = {move.schedule.name: move for move in moves}
+    requests: dict[str, list[Accepted]] = {}
+    for row in sorted(connection.execute(taken, rows), key=lambda row: row.scheduled_for):
+        if row.request_id is not None:
+            request = made_for(by_name[row.schedule], row.request_id, row.scheduled_for, now)
+            requests.setdefault(row.schedule, []).append(request)
+    if requests:
+        lifecycle.accept(connection, [request for made in requests.values() for request in made])
+    return requests
+
+
+def made_for(move: Move, request_id: UUID, scheduled_for: datetime, now: datetime) -> Accepted:
+    assert move.function is not None
+    return Accepted(
+        id=request_id,
+        function=move.function,
+        event=move.schedule.event,
+        queue=move.schedule.queue or move.function.queue,
+        created_at=now,
+        available_at=now,
+        schedule=move.schedule.name,
+        scheduled_for=scheduled_for,
+    )
+
+
+def moved_on(move: Move, made: Sequence[Accepted], now: datetime) -> dict[str, Any]:
+    """What its row says after a move."""
+    if move.error:
+        log.warning("a schedule makes no requests", extra={"schedule": move.schedule.name, "error": move.error})
+    return {
+        "name": move.schedule.name,
+        "next_run_at": move.next,
+        "error": move.error,
+        "made": len(made),
+        "ran_at": now if made else None,
+        "request_id": made[-1].id if made else None,
+    }

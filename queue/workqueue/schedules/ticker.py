@@ -1,0 +1,133 @@
+"""The loop that fires schedules: what was edited is planned, what is due becomes requests, Redis gets its copy."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from redis.exceptions import RedisError
+from sqlalchemy import Engine
+
+from workqueue.clock import Clock
+from workqueue.doorbell import Doorbell
+from workqueue.leading import TICKER, lead
+from workqueue.persist import first_line, is_outage
+from workqueue.schedules import firing, planning
+from workqueue.schedules.mirror import Mirror, differing
+from workqueue.schedules.planning import Wait
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+EVERY_S = 0.5  # an edit is promised to be noticed within 2 s
+AFTER_S = 0.003  # a look comes right after the full second, which is when ticks are
+OVERDUE_S = 1.0  # a row so long due that the clock did not name fires all the same
+MOST_PLANS = 4  # batches planned at one look
+COMPARE_EVERY_S = 5.0  # rows removed by plain SQL stay in the copy for so long
+BEAT_EVERY_S = 3.0
+REDIS_PAUSE_S = 2.0  # while Redis is away the rows are the clock, and it is asked no more often than this
+
+
+@dataclass(slots=True)
+class Ticker:
+    """One copy. Its Redis client should not wait long: a deaf Redis must not hold up a tick."""
+
+    engine: Engine
+    doorbell: Doorbell
+    clock: Clock
+    mirror: Mirror
+    shown: int = 0  # how many schedules the copy held when it was last compared
+    compare_at: float = 0.0
+    beat_at: float = 0.0
+    redis_at: float = 0.0
+
+    def turn(self) -> None:
+        """Does what there is to do now. An error ends the turn, and the next one begins from the rows."""
+        self.clock.refresh(self.engine, every_s=30)
+        now = self.clock.now()
+        self._plan()
+        due = self._ask_redis(self.mirror.due)
+        # Without the clock every row speaks for itself.
+        overdue = now if due is None else now - timedelta(seconds=OVERDUE_S)
+        self._fire(now, overdue, due or ())
+        self._look_after_copy()
+
+    def _plan(self) -> None:
+        """What was edited; of very much only a part, so that no tick waits for long."""
+        for _ in range(MOST_PLANS):
+            planned = planning.plan_edited(self.engine)
+            self._show(planned)
+            if len(planned) < planning.BATCH:
+                return
+
+    def _fire(self, now: datetime, overdue: datetime, names: Sequence[str]) -> None:
+        while True:
+            fired = firing.fire(self.engine, now, overdue, names)
+            if fired.bells:
+                self._ask_redis(partial(self.doorbell.ring, fired.bells))
+                log.info("schedules fired", extra={"count": len(fired.bells)})
+            self._show(fired.waits)
+            if len(fired.waits) < firing.BATCH:
+                return
+
+    def _show(self, waits: Sequence[Wait]) -> None:
+        if waits:
+            self._ask_redis(partial(self.mirror.show, waits))
+
+    def _look_after_copy(self) -> None:
+        """Now and then, and at once when Redis was emptied, the copy is compared with the rows."""
+        if time.monotonic() >= self.beat_at and self._ask_redis(self.mirror.beat):
+            self.beat_at = time.monotonic() + BEAT_EVERY_S
+        is_emptied = self.shown > 0 and self._ask_redis(self.mirror.count) == 0
+        if is_emptied or time.monotonic() >= self.compare_at:
+            self._ask_redis(self._compare)
+
+    def _compare(self) -> None:
+        waits = planning.waits(self.engine)
+        self.mirror.show(differing(waits, self.mirror.shown()))
+        self.shown, self.compare_at = len(waits), time.monotonic() + COMPARE_EVERY_S
+
+    def _ask_redis(self, question: Callable[[], Answer]) -> Answer | None:
+        """None when Redis is away, or was a moment ago."""
+        if time.monotonic() < self.redis_at:
+            return None
+        try:
+            return question()
+        except RedisError as error:
+            log.warning("Redis is away: the rows are the clock", extra={"error": str(error)})
+            self.redis_at = time.monotonic() + REDIS_PAUSE_S
+            return None
+
+    def begin(self) -> None:
+        """At the start of a lead nothing is known of the copy."""
+        log.info("leading the schedules")
+        self.clock.synchronise(self.engine)
+        self.compare_at = 0.0
+
+    def end(self) -> None:
+        if self.beat_at:
+            self._ask_redis(self.mirror.register_death)
+
+    def pause_s(self) -> float:
+        """Until the next look."""
+        return EVERY_S - self.clock.now().timestamp() % EVERY_S + AFTER_S
+
+    def guarded_turn(self) -> None:
+        """An error in one turn is no matter of the next, nor of the reconciler in the same process."""
+        try:
+            self.turn()
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log.exception("schedules: a turn failed", extra={"error": first_line(error)})
+
+
+def run(ticker: Ticker, stopping: threading.Event) -> None:
+    """Fires schedules while it leads; else waits to lead. Ends when `stopping` is set."""
+    lead(ticker.engine, TICKER, ticker.guarded_turn, stopping, begin=ticker.begin, pause_s=ticker.pause_s)
+    ticker.end()

@@ -1,0 +1,107 @@
+"""Several schedulers, killed at random, with Redis emptied now and then: every tick makes exactly one request."""
+
+import contextlib
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+from sqlalchemy import Engine, text
+
+from schema.session import make_engine
+from tests.conftest import Servers, fresh_database
+from tests.runtime import Runtime, running
+from tests.waiting import wait_until
+
+SCHEDULES = 25
+TROUBLE_S = 14
+SCHEDULERS = 2
+
+
+@pytest.fixture
+def stage(servers: Servers, migrated: str) -> Iterator[Runtime]:
+    """Web and workers; the schedulers are the test's."""
+    with (
+        tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp") as folder,
+        contextlib.contextmanager(fresh_database)(servers, migrated) as url,
+        running(url, servers.redis_url + "?db=5", Path(folder).resolve(), processes=("web", "worker")) as runtime,
+    ):
+        yield runtime
+
+
+class Schedulers:
+    """So many scheduler processes; one that is killed is followed by another."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.running = [self._start(place) for place in range(SCHEDULERS)]
+
+    def _start(self, place: int) -> subprocess.Popen[bytes]:
+        process = self.runtime.start("scheduler")
+        self.runtime.processes[f"scheduler {place}"] = self.runtime.processes.pop("scheduler")
+        return process
+
+    def strike(self, place: int, number: signal.Signals) -> None:
+        self.running[place].send_signal(number)
+        self.running[place].wait()
+        self.running[place] = self._start(place)
+
+    def freeze(self, place: int, seconds: float) -> None:
+        process = psutil.Process(self.running[place].pid)
+        process.suspend()
+        time.sleep(seconds)  # a frozen process is frozen for some time: that is the fault
+        process.resume()
+
+
+def trouble(schedulers: Schedulers, client: redis.Redis, chance: random.Random) -> None:
+    ends_at = time.monotonic() + TROUBLE_S
+    while time.monotonic() < ends_at:
+        place = chance.randrange(SCHEDULERS)
+        match chance.randrange(5):
+            case 0 | 1:
+                schedulers.strike(place, signal.SIGKILL)
+            case 2:
+                schedulers.strike(place, signal.SIGTERM)
+            case 3:
+                schedulers.freeze(place, chance.uniform(0.1, 1.5))
+            case _:
+                client.flushdb()
+        time.sleep(chance.uniform(0, 1.2))  # the rhythm of the faults
+
+
+def ticks(engine: Engine) -> dict[str, list[datetime]]:
+    statement = text("SELECT schedule, scheduled_for FROM processing_request ORDER BY scheduled_for")
+    found: dict[str, list[datetime]] = {}
+    with engine.connect() as connection:
+        for name, moment in connection.execute(statement):
+            found.setdefault(name, []).append(moment.astimezone(UTC))
+    return found
+
+
+def test_each_tick_makes_one_request_whatever_dies(stage: Runtime) -> None:
+    schedulers = Schedulers(stage)
+    for number in range(SCHEDULES):
+        body = {"name": f"s{number}", "function": "echo", "expression": "rate(1 second)", "misfire": "all"}
+        assert stage.http.post("/api/schedules", json=body).status_code == 201
+    with redis.Redis.from_url(stage.redis_url) as client:
+        trouble(schedulers, client, random.Random(20261124))
+    caught_up_from = datetime.now(UTC)
+    engine = make_engine(stage.database_url, pool_size=1)
+
+    def all_caught_up() -> bool:
+        last = {name: moments[-1] for name, moments in ticks(engine).items()}
+        return len(last) == SCHEDULES and all(moment > caught_up_from for moment in last.values())
+
+    wait_until(all_caught_up, 30, "every schedule has made a tick after the trouble")
+    for name, moments in ticks(engine).items():
+        assert moments == [moments[0] + timedelta(seconds=n) for n in range(len(moments))], name
+        shown = stage.get(f"/api/schedules/{name}")
+        assert shown["total_runs"] >= len(moments) > TROUBLE_S
+    engine.dispose()

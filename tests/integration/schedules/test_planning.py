@@ -1,0 +1,130 @@
+"""Rows that somebody edited, by whatever means, are planned anew, and no tick is lost by an edit."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
+
+from tests.integration.schedules.rows import at, edit, made, put, register, row
+from workqueue.schedules import editing, planning
+from workqueue.schedules.firing import fire
+
+
+def test_an_inserted_row_is_planned_from_the_moment_of_its_insertion(engine: Engine) -> None:
+    put(engine, edited_s=61)
+    found = row(engine)
+    assert (found.next_run_at, found.edited_at) == (at(120), None)
+    assert planning.plan_edited(engine) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "expression = '30 * * * *'",
+        "timezone = 'Asia/Kathmandu'",
+        "enabled = false",
+        "start_at = now() + interval '1 day'",
+        "end_at = now() + interval '1 day'",
+        "max_runs = 7",
+        "function = 'g'",
+    ],
+)
+def test_a_change_of_what_counts_marks_the_row_and_any_other_change_does_not(engine: Engine, change: str) -> None:
+    put(engine, expression="@yearly")
+    edit(
+        engine, "UPDATE schedule SET description = 'x', queue = 'high', event = '1', misfire = 'all', overlap = 'skip'"
+    )
+    edit(engine, "UPDATE schedule SET expression = expression, timezone = 'UTC'")
+    assert row(engine).edited_at is None
+    edit(engine, f"UPDATE schedule SET {change}")
+    assert row(engine).edited_at is not None
+    assert [wait.name for wait in planning.plan_edited(engine)] == ["s"]
+    assert row(engine).edited_at is None
+
+
+def test_a_disabled_row_waits_for_nothing_and_an_enabled_one_goes_on_from_then(engine: Engine) -> None:
+    register(engine)
+    put(engine, misfire="all")
+    edit(engine, "UPDATE schedule SET enabled = false")
+    planning.plan_edited(engine)
+    assert row(engine).next_run_at is None
+    assert fire(engine, at(3600), at(3600), ()).waits == []
+
+    edit(engine, "UPDATE schedule SET enabled = true")
+    edit(engine, "UPDATE schedule SET edited_at = :moment", moment=at(1801))
+    planning.plan_edited(engine)
+    assert row(engine).next_run_at == at(1860), "what passed while it was disabled was not missed"
+
+
+def test_a_tick_that_was_due_when_the_row_was_edited_is_not_lost(engine: Engine) -> None:
+    register(engine)
+    put(engine)
+    edit(engine, "UPDATE schedule SET expression = '*/20 * * * *', max_runs = 10")
+    edit(engine, "UPDATE schedule SET edited_at = :moment", moment=at(0.2))
+
+    assert planning.plan_edited(engine) == []
+    fire(engine, at(0.5), at(0.5), ())
+    assert made(engine) == [at(0)]
+    found = row(engine)
+    assert (found.next_run_at, found.edited_at) == (at(1200), None)
+
+
+def test_a_renamed_row_keeps_its_ticks_and_a_deleted_one_takes_them_along(engine: Engine) -> None:
+    register(engine)
+    put(engine)
+    fire(engine, at(0.1), at(0.1), ())
+    edit(engine, "UPDATE schedule SET name = 'renamed'")
+    edit(engine, "UPDATE schedule SET next_run_at = :moment", moment=at(0))
+    fire(engine, at(0.2), at(0.2), ())
+    assert made(engine, "renamed") == []
+    edit(engine, "DELETE FROM schedule")
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM schedule_tick")).scalar_one() == 0
+        assert connection.execute(text("SELECT count(*) FROM processing_request")).scalar_one() == 1
+
+
+def test_the_row_refuses_what_no_schedule_can_be(engine: Engine) -> None:
+    put(engine)
+    for change in (
+        "misfire = 'x'",
+        "overlap = 'x'",
+        "misfire_grace_s = -1",
+        "max_runs = 0",
+        "name = 'a b'",
+        "start_at = 'infinity'",
+    ):
+        with pytest.raises(IntegrityError):
+            edit(engine, f"UPDATE schedule SET {change}")
+
+
+def test_times_come_back_in_utc_whatever_the_sessions_zone(engine: Engine) -> None:
+    put(engine)
+    edit(engine, "ALTER DATABASE " + str(engine.url.database) + " SET timezone TO 'Australia/Lord_Howe'")
+    engine.dispose()
+    found = row(engine)
+    assert found.next_run_at == at(0)
+    assert found.next_run_at is not None
+    assert found.next_run_at.utcoffset() == timedelta(0)
+
+
+def test_a_row_set_back_by_hand_goes_on_from_there(engine: Engine) -> None:
+    """Not even an edit that no scheduler has seen yet hides the times that were missed."""
+    register(engine)
+    now = datetime.now(UTC)
+    body = {"name": "s", "function": "f", "expression": "*/5 * * * *", "misfire": "all"}
+    editing.create(engine, body, editing.rules(engine, ("default",), 1000), now)
+    assert row(engine).edited_at is not None
+
+    edit(engine, "UPDATE schedule SET next_run_at = :moment", moment=now - timedelta(hours=3))
+    planning.plan_edited(engine)
+    fire(engine, now, now, ())
+    ticks = made(engine)
+    assert len(ticks) == 36
+    assert ticks[-1] > now - timedelta(minutes=5)
+
+    statement = "INSERT INTO schedule (name, function, expression, misfire, next_run_at)"
+    edit(engine, f"{statement} VALUES ('t', 'f', '*/5 * * * *', 'once', :moment)", moment=now - timedelta(hours=3))
+    planning.plan_edited(engine)
+    fire(engine, now, now, ())
+    assert made(engine, "t") == ticks[-1:]

@@ -128,7 +128,7 @@ def _read(env: Environment, directory: Path) -> Settings:
         database_url=_database_url(env, required=production),
         redis_url=_redis_url(env, required=production),
         concurrency=concurrency,
-        min_workers=env.whole("LOCALFN_MIN_WORKERS", min(_cores(), concurrency), at_least=1, at_most=concurrency),
+        min_workers=env.whole("LOCALFN_MIN_WORKERS", min(cores(), concurrency), at_least=1, at_most=concurrency),
         queues=_queues(env),
         lease_s=env.number("LOCALFN_LEASE_SECONDS", 8, above=0),
         max_event_bytes=env.size("LOCALFN_MAX_EVENT_BYTES", MIB),
@@ -195,7 +195,7 @@ def _superuser_password(env: Environment) -> str | None:
     return password
 
 
-def _cores() -> int:
+def cores() -> int:
     """The cores this process may use: a container's share, where the system can say it."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

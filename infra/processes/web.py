@@ -1,4 +1,4 @@
-"""`localfn web`: the HTTP edge, served by gunicorn: one process, many threads, most of which wait."""
+"""`localfn web`: the HTTP edge, served by gunicorn: few processes, many threads, most of which wait."""
 
 import gc
 import logging
@@ -11,9 +11,10 @@ from gunicorn.app.base import BaseApplication
 
 from infra import logs
 from infra.processes.connections import redis_client, urls
-from infra.settings import Settings
+from infra.settings import Settings, cores
 
-THREADS = 64  # a client that waits (`Prefer: wait`) holds one of them
+THREADS = 64  # of each process; a client that waits (`Prefer: wait`) holds one of them
+MOST_PROCESSES = 4
 GRACE_S = 5
 
 
@@ -38,7 +39,8 @@ class Server(BaseApplication):
         config: dict[str, Any] = {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "worker_class": "gthread",
-            "workers": 1,
+            "workers": processes(cores()),
+            "preload_app": True,  # what is loaded once is shared by all
             "threads": THREADS,
             "control_socket_disable": True,
             "graceful_timeout": GRACE_S,
@@ -49,10 +51,16 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Iterable[bytes]]:
-        """In the process that serves. The one that watches it imports none of this, and stays small."""
+        """Before the fork: no thread runs yet, and no connection stays open."""
         app = make_app(self._settings)
-        gc.freeze()  # what is loaded now stays: later collections need not walk it
+        gc.collect()
+        gc.freeze()  # what is loaded now stays shared: later collections need not walk it
         return app
+
+
+def processes(cores: int) -> int:
+    """How many serve: Python runs on one core in each. The workers, and what they run, want cores, too."""
+    return max(1, min(cores, MOST_PROCESSES))
 
 
 def run(settings: Settings) -> None:
@@ -81,4 +89,5 @@ def make_app(settings: Settings) -> Flask:
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
     )
     services.clock.synchronise(services.engine)
+    services.engine.dispose()  # each process opens connections of its own
     return create_app(services, redis_url)

@@ -92,13 +92,13 @@ def let_go(runtime: Runtime, group: Group, unbegun: Collection[Attempt], way: Wa
     log.info("let go", extra=names(claims))
 
 
-def spare_neighbours(runtime: Runtime, group: Group) -> None:
-    """One lasts: those that are done are finished, those that were not begun go back. For the keeper's thread."""
+def spare_neighbours(runtime: Runtime, group: Group, way: Way) -> None:
+    """One lasts, or all has to end: those that are done are finished, those that were not begun go back."""
     with group.lock:
-        finish(runtime, group, once)
+        finish(runtime, group, way)
         if (follower := group.follower()) is not None:
             group.call_back(follower.sandbox)
-        let_go(runtime, group, [attempt for attempt in group.waiting if not attempt.is_sent], once)
+        let_go(runtime, group, [attempt for attempt in group.waiting if not attempt.is_sent], way)
 
 
 def tell(runtime: Runtime, ended: Sequence[Ended]) -> None:

@@ -14,6 +14,8 @@ from workqueue.lifecycle import Completion
 from workqueue.pace import BUDGET_S
 from workqueue.sandbox import Sandbox
 
+MOST_CHARACTERS = 1024 * 1024  # of results in one statement, unless one alone is larger
+
 
 class Group:
     """Usually of one. Each member is waiting, running, done, or not here any more."""
@@ -24,7 +26,7 @@ class Group:
         self.running: Attempt | None = None
         self.done: list[tuple[Attempt, Completion]] = []
         self.refused: list[tuple[Attempt, Exception]] = []  # could not be finished: the lease is lost, or cancelled
-        self._done_since = 0.0
+        self._done_since, self._done_characters = 0.0, 0
 
     def beyond(self, fitting: int) -> list[Attempt]:
         """Those behind the first `fitting` that wait."""
@@ -74,12 +76,15 @@ class Group:
         with self.lock:
             self.release(attempt)
             if not self.done:
-                self._done_since = time.monotonic()
+                self._done_since, self._done_characters = time.monotonic(), 0
+            self._done_characters += len(completion.data)
             self.done.append((attempt, completion))
 
     def is_due(self) -> bool:
         """Whether the first that is done has waited long enough for the others, or there are no others."""
-        return bool(self.done) and (not self.waiting or time.monotonic() - self._done_since >= BUDGET_S)
+        waited_s = time.monotonic() - self._done_since
+        enough = not self.waiting or waited_s >= BUDGET_S or self._done_characters >= MOST_CHARACTERS
+        return bool(self.done) and enough
 
     def neighbours_wait(self) -> bool:
         """Whether the one that runs keeps others waiting."""

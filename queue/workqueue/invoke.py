@@ -15,6 +15,7 @@ from workqueue.keeper import Keeper
 from workqueue.lifecycle import Claim
 from workqueue.persist import is_outage, persist
 from workqueue.registry import Registered
+from workqueue.saving import save
 from workqueue.settlement import settle
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ def invoke(runtime: Runtime, keeper: Keeper, request_ids: Sequence[UUID]) -> Non
             if group.is_due():
                 finishing.finish(runtime, group, patiently(runtime))
             _hand_on(runtime, group, attempt)
+            if runtime.given_up.is_set():  # the grace of a stop is over
+                finishing.spare_neighbours(runtime, group, patiently(runtime))
         _settle_refused(runtime, group)
 
 
@@ -47,7 +50,7 @@ def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
     runtime.gauge.set_busy()
     try:
         answer = phases.validate_and_process(runtime, group, attempt, _known(attempt.claim))
-        data, files = phases.save(runtime, attempt, answer)
+        data, files = save(runtime, attempt, answer)
         if not attempt.has_hook:  # nothing of the user's runs in it, so it need not wait for the commit
             phases.cleanup(runtime, attempt)
         group.complete(attempt, attempt.completed(data, files))

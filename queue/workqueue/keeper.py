@@ -34,7 +34,8 @@ class Keeper:
         self._heartbeat = heartbeat
         self._group: Group | None = None
         self._seen: Attempt | None = None
-        self._look_at = self._note_at = self._heartbeat_at = self._awake_until = 0.0
+        self._look_at = self._heartbeat_at = self._awake_until = 0.0
+        self._note_at = time.monotonic() + presence.EVERY_S  # it was noted at its start
         self._is_shown = False
         self._news = threading.Event()
         self._sleeps = True  # it waits for longer than the patience that a group's members need
@@ -91,7 +92,7 @@ class Keeper:
         """It has been running for a while."""
         try:
             if group.neighbours_wait():
-                finishing.spare_neighbours(self._runtime, group)
+                finishing.spare_neighbours(self._runtime, group, finishing.once)
             if now >= self._look_at:
                 # A look that hangs writes a lease that was computed before: the next one is due at once then.
                 self._look_at = now + EVERY_S

@@ -1,7 +1,6 @@
 """The steps of an invocation between claim and settlement, one function each."""
 
 import contextlib
-import errno
 import json
 import logging
 import shutil
@@ -12,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from schema.statuses import Phase
-from workqueue import driving, events, lifecycle
+from workqueue import driving, lifecycle
 from workqueue.attempt import Attempt, Runtime
-from workqueue.errors import BadEventError, SandboxHostLostError
-from workqueue.file_names import file_name_problem
+from workqueue.errors import SandboxHostLostError
 from workqueue.group import Group
-from workqueue.interruptions import AttemptEndedError, CalledBackError, FunctionFailedError, InvalidError
+from workqueue.interruptions import AttemptEndedError, CalledBackError, InvalidError
 from workqueue.persist import persist
 from workqueue.registry import Registered
 from workqueue.sandbox import Frame
-from workqueue.store import StoredFile, open_regular
+from workqueue.store import StoredFile
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +27,6 @@ CLEANUP_LIMIT_S = 10.0  # for the cleanup hook: short, because the worker is nee
 AMEND_LIMIT_S = 5.0  # a note about the cleanup is not worth holding a worker for
 WITHIN_S = 24 * 3600.0  # no request takes longer
 INPUT_FOLDER = "input"
-OUTPUT_FOLDER = ".output"  # where the SDK's save_file puts files (localfn.context)
 
 
 def validate_and_process(runtime: Runtime, group: Group, attempt: Attempt, function: Registered) -> Frame:
@@ -71,19 +68,6 @@ def _answer(runtime: Runtime, group: Group, attempt: Attempt, function: Register
         attempt.is_sent = attempt.is_called_back = False
         group.call_back(attempt.sandbox)
         return None
-
-
-def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> tuple[str, list[StoredFile]]:
-    """Phase 3, up to the commit point: the result is checked, output files go to the store."""
-    try:
-        with attempt.in_phase(Phase.SAVE):
-            data = _checked(answer.body)
-            names = [str(entry["name"]) for entry in answer.head["files"]]
-            return data, [_store(runtime, attempt, name) for name in names]
-    except Exception:
-        # An answer that cannot be saved was hardly made by the SDK: who knows what the sandbox is at now.
-        driving.dispose(runtime, attempt)
-        raise
 
 
 def cleanup(runtime: Runtime, attempt: Attempt) -> None:
@@ -215,29 +199,6 @@ def _retime(attempt: Attempt, answer: Frame) -> None:
 
 def _number(found: object) -> float | None:
     return float(found) if isinstance(found, int | float) else None
-
-
-def _checked(result: bytes) -> str:
-    """The result as text, checked: what comes out of a sandbox is not trusted to be what the SDK made."""
-    try:
-        text = result.decode()
-        events.check_characters(text)
-        json.loads(text, parse_constant=events.refuse_constant)
-    except (ValueError, RecursionError, BadEventError) as error:
-        raise FunctionFailedError(f"The result is not JSON: {error}", error_type="ResultNotSerializable") from None
-    return text
-
-
-def _store(runtime: Runtime, attempt: Attempt, name: str) -> StoredFile:
-    if reason := file_name_problem(name):  # the SDK checks it too, but user code can speak for itself
-        raise FunctionFailedError(f"The output file {name[:100]!r}: {reason}.", error_type="OutputFileMissing")
-    try:
-        with open_regular(runtime.workplace.path / OUTPUT_FOLDER / name) as source:
-            return runtime.store.put(attempt.request_id, attempt.claim.part, name, source)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            raise  # the store's trouble, not the function's
-        raise FunctionFailedError(f"The output file {name!r}: {error}.", error_type="OutputFileMissing") from None
 
 
 def _run_hook(runtime: Runtime, attempt: Attempt) -> None:

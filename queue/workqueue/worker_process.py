@@ -23,6 +23,7 @@ from workqueue.workplace import Workplace
 def live(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gauge: Gauge) -> None:
     """Works until it is stopped or its host is gone. engine: made before the fork, without a connection."""
     runtime = _runtime(plan, engine, name, line, gauge)
+    presence.note(runtime)  # by the connection that is there already; the keeper opens one when something lasts
     Worker(runtime, Redis.from_url(plan.redis_url), plan.grace_s).run()
     presence.leave(runtime)
 

@@ -87,7 +87,8 @@ def finish(engine: Engine, completions: Sequence[Completion], now: datetime) -> 
     concerned. A crash before the commit leaves the leases to lapse, and the requests run again. A crash after it
     loses nothing but the news: RQ may never hear of it, and a bell that it rings again finds nothing to claim.
     """
-    rows = ",".join(map(_as_json, completions))
+    # In the order of their ids, in which a claim locks rows, too.
+    rows = ",".join(_as_json(done) for done in sorted(completions, key=lambda done: done.claim.request_id))
     values = {"done": f"[{rows}]", "worker": completions[0].claim.worker, "now": now}
     plain = not any(done.files or done.record.lines for done in completions)
     with at_once(engine) if plain else engine.begin() as connection:

@@ -60,6 +60,7 @@ class Attempt:
     is_sent: its sandbox has got it together with one before it, and begins when that one is over.
     is_called_back: its sandbox will not begin it, unless it is sent again.
     leaves_clean: it left its working directory as it had found it.
+    ran: when it began, began to process, and ended, as its sandbox says.
     cleanup_event: the normalised event as JSON text, for a cleanup in another sandbox.
     """
 
@@ -75,6 +76,7 @@ class Attempt:
     progress: Progress = (None, None)
     interruption: BaseException | None = None
     leaves_clean: bool = False
+    ran: tuple[datetime, datetime, datetime] | None = None
     is_cleaned_up: bool = False
     cleanup_event: bytes = b""
 
@@ -123,9 +125,16 @@ class Attempt:
             entry["error"] = error
         self.phase_began = None
 
-    def retime(self, began: datetime, processing: datetime, ended: datetime) -> None:
+    @property
+    def ran_s(self) -> float | None:
+        """For how long the sandbox was at it, if it says so."""
+        return (self.ran[2] - self.ran[0]).total_seconds() if self.ran is not None else None
+
+    def retime(self) -> None:
         """Its first two phases were when the sandbox says, not when we came to hear of them."""
-        validate, process = self.record.phases
+        if self.ran is None:
+            return
+        (validate, process), (began, processing, ended) = self.record.phases, self.ran
         for entry, start, end in ((validate, began, processing), (process, processing, ended)):
             entry["started_at"], entry["finished_at"] = start.isoformat(), end.isoformat()
             entry["duration_ms"] = round((end - start).total_seconds() * 1000, 3)

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 LONG_S = 0.1  # a worker busy with one request for so long may be so for an hour: whoever waits needs another one
 WAITING_S = 0.03  # one that is at it for so long and leaves the processors idle waits for something itself
 IDLE_S = 30.0  # a worker idle for so long is one too many
-SETTLE_S = 0.2  # what one more worker brings shows after so long
+SETTLE_S = 0.2  # what more workers bring shows after so long
 ROOM = 0.25  # of the machine's processors idle: short requests that wait for something leave room for more workers
 
 
@@ -37,8 +38,8 @@ class Load:
 def to_start(load: Load, bounds: Bounds) -> int:
     """How many workers to start now.
 
-    While all are at long requests, whoever waits gets a worker. While requests are short, another worker helps only if
-    they leave the processors idle; then one more is tried at a time.
+    While all are at long requests, whoever waits gets a worker. While requests are short, more workers help only if
+    those that there are leave the processors idle: then as many as have room, at most twice as many at a time.
     """
     workers = len(load.busy_for_s) + load.idle
     if workers < bounds.minimum:
@@ -49,7 +50,10 @@ def to_start(load: Load, bounds: Bounds) -> int:
     shortest_s = min(load.busy_for_s, default=0.0)
     if shortest_s >= LONG_S or (shortest_s >= WAITING_S and has_cpu):
         return min(load.waiting, room)
-    return min(1, room) if has_cpu and load.newest_s >= SETTLE_S and load.waiting > workers else 0
+    if not has_cpu or load.newest_s < SETTLE_S or load.waiting <= workers:
+        return 0
+    could_be = ceil(workers / max(1.0 - load.idle_cpu, 0.1))  # as many as would leave nothing idle
+    return min(could_be - workers, workers, room)
 
 
 def to_stop(idle_for_s: Mapping[str, float], workers: int, bounds: Bounds) -> list[str]:

@@ -1,7 +1,6 @@
 """The hot path: from the claim to the end of one request, or of a few short ones. Read from top to bottom."""
 
 import logging
-import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -46,7 +45,6 @@ def invoke(runtime: Runtime, keeper: Keeper, request_ids: Sequence[UUID]) -> Non
 
 def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
     """The phases up to the commit point, and what follows when they do not get there."""
-    began = time.monotonic()
     runtime.gauge.set_busy()
     try:
         answer = phases.validate_and_process(runtime, group, attempt, _known(attempt.claim))
@@ -61,8 +59,8 @@ def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
             raise  # given up: the lease lapses, and the next attempt goes on from the stored state
         _settle(runtime, group, attempt, error)
     else:
-        if not attempt.record.cold_start:
-            runtime.pace.note(attempt.claim.function_name, time.monotonic() - began)
+        if attempt.ran_s is not None:
+            runtime.pace.note(attempt.claim.function_name, attempt.ran_s)
 
 
 def _hand_on(runtime: Runtime, group: Group, attempt: Attempt) -> None:

@@ -5,11 +5,12 @@ for its turn. What that may cost is bounded here; that it is worth it is the dat
 of twenty costs little more than one of one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from workqueue.lifecycle import Claim
 
-BUDGET_S = 0.008  # how long one may wait for the others
+BUDGET_S = 0.01  # how long one may wait for the others
+BETWEEN_S = 0.00004  # what a sandbox needs from one request to the next
 MOST = 32  # at once; beyond it nothing more is gained
 WEIGHT = 0.2  # of the newest measurement in the average
 PATIENCE_S = 0.02  # after so long the neighbours of one that still runs are let go (keeper)
@@ -22,8 +23,9 @@ class Pace:
         self._lasting_s: dict[str, float] = {}
         self._typical_s = BUDGET_S  # of all functions together: a worker that knows nothing yet takes one
 
-    def note(self, function: str, lasting_s: float) -> None:
+    def note(self, function: str, ran_s: float) -> None:
         """One more request of this function ran for so long, in a warm sandbox."""
+        lasting_s = ran_s + BETWEEN_S
         before_s = self._lasting_s.get(function, lasting_s)
         self._lasting_s[function] = before_s + WEIGHT * (lasting_s - before_s)
         self._typical_s += WEIGHT * (min(lasting_s, BUDGET_S) - self._typical_s)
@@ -38,14 +40,18 @@ class Pace:
         The first always runs. What has a cleanup hook or must never start twice runs alone: a hook takes its own
         time, and a worker that dies of something else must not fail what it had not begun.
         """
-        left_s = BUDGET_S - self._expected_s(claims[0])
+        left_s = BUDGET_S - self._lasts_s(claims[0])
         for number, claim in enumerate(claims[1:], start=1):
-            left_s -= self._expected_s(claim)
+            left_s -= self._lasts_s(claim)
             if left_s < 0 or _is_loner(claim) or _is_loner(claims[0]):
                 return number
         return len(claims)
 
-    def _expected_s(self, claim: Claim) -> float:
+    def expected_s(self, claims: Iterable[Claim]) -> float:
+        """How long these will run, one after another; at most what members of a group may wait for one another."""
+        return min(sum(map(self._lasts_s, claims)), BUDGET_S)
+
+    def _lasts_s(self, claim: Claim) -> float:
         return self._lasting_s.get(claim.function_name, BUDGET_S)
 
 

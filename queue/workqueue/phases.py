@@ -52,7 +52,7 @@ def validate_and_process(runtime: Runtime, group: Group, attempt: Attempt, funct
         raise
     attempt.end_phase("ok")
     if attempt.is_sent:
-        _retime(attempt, answer)
+        attempt.retime()
     return answer
 
 
@@ -157,6 +157,9 @@ def _send(runtime: Runtime, function: Registered, attempts: Sequence[Attempt]) -
     }
     sandbox.give_turns(len(attempts))
     sandbox.send(head, f"[{','.join(attempt.claim.event for attempt in attempts)}]".encode())
+    if len(attempts) > 1:
+        # To wake for each answer would cost as much as to run it: most of them are read together.
+        time.sleep(runtime.pace.expected_s(attempt.claim for attempt in attempts[1:]))
 
 
 def _told(runtime: Runtime, attempt: Attempt) -> dict[str, object]:
@@ -182,6 +185,7 @@ def _input_paths(runtime: Runtime, attempt: Attempt) -> dict[StoredFile, Path]:
 def _note(attempt: Attempt, answer: Frame) -> None:
     """What the sandbox says of itself. Modules that were imported while it ran count, too, when code is compared."""
     attempt.record.max_rss_mb = _number(answer.head.get("max_rss_mb"))
+    _note_times(attempt, answer)
     if attempt.sandbox is not None and attempt.sandbox.ready is not None:
         attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
         attempt.leaves_clean = bool(answer.head.get("is_clean")) and not attempt.sandbox.is_spent
@@ -189,12 +193,12 @@ def _note(attempt: Attempt, answer: Frame) -> None:
             attempt.sandbox.ready["files"] = answer.head["code_files"]
 
 
-def _retime(attempt: Attempt, answer: Frame) -> None:
-    """User code may have said anything: what cannot be is left as we saw it."""
+def _note_times(attempt: Attempt, answer: Frame) -> None:
+    """User code may have said anything: what cannot be is not believed."""
     with contextlib.suppress(TypeError, ValueError, KeyError):
         began, processing, ended = (float(at) for at in answer.head["at"])
         if time.monotonic() - WITHIN_S < began <= processing <= ended <= time.monotonic():
-            attempt.retime(*(attempt.clock.of(at) for at in (began, processing, ended)))
+            attempt.ran = attempt.clock.of(began), attempt.clock.of(processing), attempt.clock.of(ended)
 
 
 def _number(found: object) -> float | None:

@@ -128,3 +128,18 @@ def test_a_running_request_is_not_deleted(runtime: Runtime, tmp_path: Path) -> N
     assert runtime.http.delete(f"/api/requests/{request['id']}").status_code == 409
     flag.touch()
     assert runtime.ended(request["id"])["status"] == "completed"
+
+
+def test_a_list_is_narrowed_by_time(runtime: Runtime) -> None:
+    first = runtime.call("echo", "first")
+    second = runtime.call("echo", "second")
+
+    def listed(**times: str) -> set[str]:
+        items = runtime.http.get("/api/requests", params={"limit": 500, **times}).json()["items"]
+        return {item["id"] for item in items} & {first["id"], second["id"]}
+
+    assert listed(since=first["created_at"]) == {first["id"], second["id"]}
+    assert listed(since=second["created_at"]) == {second["id"]}
+    assert listed(until=second["created_at"]) == {first["id"]}
+    assert listed(since="0001-01-01T00:00:00Z", until="9999-12-31T23:59:59Z") == {first["id"], second["id"]}
+    assert listed(since="9999-12-31T23:59:59-12:00") == listed(until="0001-01-01T00:00:00+12:00") == set()

@@ -41,8 +41,11 @@ def test_a_request_that_leaves_the_processors_idle_counts_as_long_earlier() -> N
     assert started([WAITING_S, WAITING_S], 0, 5, NO_CPU) == 0
 
 
-def test_while_requests_are_short_one_more_worker_is_tried_at_a_time_if_there_is_something_for_it_to_use() -> None:
-    assert started([SHORT, SHORT], 0, 50, CPU) == 1
+def test_while_requests_are_short_workers_are_added_as_long_as_the_processors_have_room() -> None:
+    assert started([SHORT] * 2, 0, 50, idle_cpu=0.3) == 1
+    assert started([SHORT] * 4, 0, 50, idle_cpu=0.4) == 3
+    assert started([SHORT] * 2, 0, 50, idle_cpu=0.9) == 2, "at most twice as many at a time"
+    assert started([SHORT] * 9, 0, 50, idle_cpu=0.9) == 1, "no more than are allowed"
     assert started([SHORT, SHORT], 0, 50, NO_CPU) == 0
     assert started([SHORT, SHORT], 0, 2, CPU) == 0, "those that wait will soon have had their turn"
     assert started([SHORT, SHORT], 0, 50, CPU, newest_s=SETTLE_S / 2) == 0, "what the last one brings is not seen yet"

@@ -27,6 +27,7 @@ class Channel:
         self.reader = frames.Reader(max_body)
         self.owner = os.getpid()
         self.mark = b""
+        self._turn: int | None = None  # taken out, and not used yet
 
     def receive(self) -> tuple[dict[str, Any], bytes] | None:
         return frames.read(self.socket, self.reader)
@@ -45,12 +46,18 @@ class Channel:
                 os.write(fd, self.mark)
         frames.write(self.socket, head, body)
 
-    def takes_turn(self) -> bool:
-        """Whether the next request may begin. The runtime puts in a turn for each, and takes out what is not to."""
-        try:
-            return bool(os.read(self._turns, 1))
-        except OSError:
-            return False
+    def takes_turn(self, round_: int) -> bool:
+        """Whether the next request of this round may begin: the runtime puts in a turn for each, and may take it out.
+
+        A turn of another round is one of the next: this one was called back before we came to it.
+        """
+        if self._turn is None:
+            with contextlib.suppress(OSError):
+                self._turn = next(iter(os.read(self._turns, 1)), None)
+        mine = self._turn == round_
+        if mine:
+            self._turn = None
+        return mine
 
 
 def flush() -> None:

@@ -62,13 +62,14 @@ def _serve(channel: Channel, run: Run, loaded: dict[str, Any]) -> None:
         else:
             act, members = run.invoke, zip(_placed(head), events)
         for member, event in members:
-            if act == run.invoke and not channel.takes_turn():
-                break  # taken back, with all behind it
+            if act == run.invoke and not channel.takes_turn(head["round"]):
+                break  # called back, with all behind it
             if member.get("valid_s", 0) < 0:  # the runtime was frozen, perhaps: somebody else may have it by now
-                channel.answer({"type": "declined"})
+                channel.answer({"type": "declined", "request_id": member["request_id"]})
                 break
             with _exit_at_once():
                 answer, result = act(member, event)
+            answer["request_id"] = member["request_id"]
             if len(sys.modules) != modules:  # imported while running: a change of that file counts from now on
                 modules = len(sys.modules)
                 answer["code_files"] = loading.files_of(loaded["root"], loaded["module"])

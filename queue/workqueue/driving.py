@@ -74,6 +74,8 @@ def exchange(runtime: Runtime, attempt: Attempt, limit_s: float, doing: str, *, 
         if attempt.is_called_back or (isinstance(item, Frame) and item.type == "declined"):
             raise CalledBackError
         if isinstance(item, Frame) and item.type in LAST_FRAMES:
+            if item.head.get("request_id", str(attempt.request_id)) != str(attempt.request_id):
+                raise _gone(runtime, attempt, sandbox, Gone(RUBBISH), doing)  # no answer to this
             return item
         if isinstance(item, Gone):
             raise _gone(runtime, attempt, sandbox, item, doing)

@@ -149,13 +149,13 @@ def _send(runtime: Runtime, function: Registered, attempts: Sequence[Attempt]) -
     assert sandbox is not None
     head = {
         "type": "run",
+        "round": sandbox.give_turns(len(attempts)),
         "workdir": str(runtime.workplace.path),
         "now": runtime.clock.now().timestamp(),
         "limit_s": function.timeout_s,
         "valid_s": runtime.lease_s / 2,
         "members": [_told(runtime, attempt) for attempt in attempts],
     }
-    sandbox.give_turns(len(attempts))
     sandbox.send(head, f"[{','.join(attempt.claim.event for attempt in attempts)}]".encode())
     if len(attempts) > 1:
         # To wake for each answer would cost as much as to run it: most of them are read together.

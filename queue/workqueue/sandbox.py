@@ -4,6 +4,7 @@ The process itself belongs to the sandbox host, which lends it (sandbox_host.py)
 """
 
 import os
+import secrets
 import selectors
 import socket
 import threading
@@ -73,6 +74,7 @@ class Sandbox:
         self.socket = socket.socket(fileno=fds[0])
         self._streams = [Stream("stdout", fds[1], mark(id).encode()), Stream("stderr", fds[2], mark(id).encode())]
         self._turns = fds[3:5]
+        self._round = secrets.randbelow(255)  # not where the last worker began
         self._lock = threading.Lock()  # turns are taken back by the keeper's thread, too, but not from what is closed
         self._reader = frames.Reader(max_body)
         self._outgoing = bytearray()
@@ -93,9 +95,11 @@ class Sandbox:
         self._outgoing += frames.encode(head, body)
         self._send_on()
 
-    def give_turns(self, count: int) -> None:
-        """So many more of the requests that it has, or will be sent, may begin."""
-        os.write(self._turns[1], b"." * count)
+    def give_turns(self, count: int) -> int:
+        """So many of the requests that it will be sent now may begin; gives the number of their round."""
+        self._round = self._round % 255 + 1
+        os.write(self._turns[1], bytes([self._round]) * count)
+        return self._round
 
     def take_turns_back(self) -> int:
         """How many of the last requests that it has will not begin now; the others have begun, or are over."""

@@ -70,12 +70,10 @@ def exchange(runtime: Runtime, attempt: Attempt, limit_s: float, doing: str, *, 
     ends_at, look_at = began + limit_s, began + LOOK_S
     watch = MemoryWatch(sandbox.pid, memory_mb)
     while True:
-        item = sandbox.next(min(look_at, ends_at) - time.monotonic())
+        item = _sensible(attempt, sandbox.next(min(look_at, ends_at) - time.monotonic()))
         if attempt.is_called_back or (isinstance(item, Frame) and item.type == "declined"):
             raise CalledBackError
         if isinstance(item, Frame) and item.type in LAST_FRAMES:
-            if item.head.get("request_id", str(attempt.request_id)) != str(attempt.request_id):
-                raise _gone(runtime, attempt, sandbox, Gone(RUBBISH), doing)  # no answer to this
             return item
         if isinstance(item, Gone):
             raise _gone(runtime, attempt, sandbox, item, doing)
@@ -86,6 +84,13 @@ def exchange(runtime: Runtime, attempt: Attempt, limit_s: float, doing: str, *, 
             if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing)) is not None:
                 dispose(runtime, attempt)
                 raise reason
+
+
+def _sensible(attempt: Attempt, item: News | None) -> News | None:
+    """What was said; but an answer to another request is none at all."""
+    own = str(attempt.request_id)
+    is_foreign = isinstance(item, Frame) and item.type in LAST_FRAMES and item.head.get("request_id", own) != own
+    return Gone(RUBBISH) if is_foreign else item
 
 
 def no_sandbox(attempt: Attempt, why: str) -> NoSandboxError:

@@ -52,7 +52,7 @@ class Channel:
         A turn of another round is one of the next: this one was called back before we came to it.
         """
         if self._turn is None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(BlockingIOError):
                 self._turn = next(iter(os.read(self._turns, 1)), None)
         mine = self._turn == round_
         if mine:

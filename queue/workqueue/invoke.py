@@ -9,7 +9,7 @@ from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import LeaseLostError
 from workqueue.finishing import patiently
 from workqueue.group import Group
-from workqueue.interruptions import FunctionFailedError
+from workqueue.interruptions import FunctionFailedError, StoppingError
 from workqueue.keeper import Keeper
 from workqueue.lifecycle import Claim
 from workqueue.persist import is_outage, persist
@@ -34,6 +34,8 @@ def invoke(runtime: Runtime, keeper: Keeper, request_ids: Sequence[UUID]) -> Non
     with keeper.holding(group):
         finishing.let_go(runtime, group, group.beyond(runtime.pace.fitting(claims)), patiently(runtime))
         while (attempt := group.take()) is not None:
+            if runtime.given_up.is_set():  # it was set before whoever ran then was interrupted: none slips through
+                attempt.interruption = attempt.interruption or StoppingError()
             _run(runtime, group, attempt)
             if group.is_due():
                 finishing.finish(runtime, group, patiently(runtime))
@@ -72,6 +74,7 @@ def _hand_on(runtime: Runtime, group: Group, attempt: Attempt) -> None:
         group.call_back(attempt.sandbox)  # it is gone, or stopped where it was
     if group.follower() is None:
         phases.release(runtime, attempt)
+    attempt.sandbox = None  # it is the follower's now
 
 
 def _settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception) -> None:

@@ -72,6 +72,8 @@ class SandboxClient:
         return int(self._receive()[0]["status"])
 
     def _send(self, message: dict[str, Any]) -> None:
+        if self.host_is_lost:  # what it says now would be the answer to something else
+            raise SandboxHostLostError
         try:
             self._line.sendall(json.dumps(message).encode() + b"\n")
         except OSError:
@@ -135,6 +137,6 @@ class Borrower:
             answer = {"id": child.id, "pid": child.process.pid, "ready": child.ready}
             socket.send_fds(self.line, [json.dumps(answer).encode() + b"\n"], child.fds)
         elif message["do"] == "take_back":
-            self.host.take_back(message["id"], message["ready"])
+            self.host.take_back(self.name, message["id"], message["ready"])
         else:
-            self.line.sendall(json.dumps({"status": self.host.end(message["id"])}).encode() + b"\n")
+            self.line.sendall(json.dumps({"status": self.host.end(self.name, message["id"])}).encode() + b"\n")

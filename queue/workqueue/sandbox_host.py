@@ -6,6 +6,7 @@ one that was used last, takes it back, and reaps the dead. A worker that dies en
 """
 
 import json
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from workqueue import process_tree
 from workqueue.child import Child
 from workqueue.interpreter import Interpreter
 from workqueue.zygote import Zygote
+
+log = logging.getLogger(__name__)
 
 IDLE_S = 300.0  # a warm sandbox that nobody asked for so long is ended
 
@@ -36,9 +39,12 @@ class SandboxHost:
         self._lent[child.id] = (borrower, key, child)
         return child
 
-    def take_back(self, id: str, ready: dict[str, Any]) -> None:
-        """A borrower is done with it and found it in order."""
-        _, key, child = self._lent.pop(id)
+    def take_back(self, borrower: str, id: str, ready: dict[str, Any]) -> None:
+        """A borrower is done with it and found it in order. What it had not borrowed is no matter of its own."""
+        loan = self._loan(borrower, id)
+        if loan is None:
+            return
+        key, child = loan
         child.ready, child.used_at = ready, time.monotonic()
         if not process_tree.is_idle(child.process.pid):
             child.end()  # what a request started ends with it; there is no telling it from what is meant to stay
@@ -46,15 +52,23 @@ class SandboxHost:
         self._idle.setdefault(key, []).append(child)
         self._evict()
 
-    def end(self, id: str) -> int:
-        """A borrower wants it ended; gives the exit status."""
-        _, _, child = self._lent.pop(id)
-        return child.end()
+    def end(self, borrower: str, id: str) -> int:
+        """A borrower wants it ended; gives the exit status, 0 for what it had not borrowed."""
+        loan = self._loan(borrower, id)
+        return loan[1].end() if loan is not None else 0
 
     def end_loans_of(self, borrower: str) -> None:
         """The borrower died: nobody drives its sandboxes any more."""
         for id in [id for id, (who, _, _) in self._lent.items() if who == borrower]:
-            self.end(id)
+            self.end(borrower, id)
+
+    def _loan(self, borrower: str, id: str) -> tuple[str, Child] | None:
+        """Ends a loan. A worker that is mistaken must not end the pool, nor what another one uses."""
+        if self._lent.get(id, ("",))[0] != borrower:
+            log.warning("a sandbox was returned by a worker that had not borrowed it", extra={"worker": borrower})
+            return None
+        _, key, child = self._lent.pop(id)
+        return key, child
 
     def pids(self) -> set[int]:
         """The processes of all sandboxes, and of what forks them."""

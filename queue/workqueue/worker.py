@@ -74,7 +74,8 @@ class Worker(SimpleWorker):
         pause_s = FIRST_PAUSE_S
         while not self._stopping.is_set() and not self.runtime.sandboxes.host_is_lost:
             try:
-                if ids := self._next():
+                ids = self._next()
+                if ids and not self._stopping.is_set():  # else their bells are lost, and the reconciler rings again
                     invoke(self.runtime, self.keeper, ids)
                 pause_s = FIRST_PAUSE_S
             except StopRequested:

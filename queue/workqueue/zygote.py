@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 BOOT = "from localfn.zygote import main; main(*{fds})"
 ANSWER_S = 5.0  # it only forks: one that takes so long is in trouble
-START_S = 30.0
+START_S = 10.0  # less than a worker waits for its host (lending)
 READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_")  # by the interpreter, the linker, the C library
 
 

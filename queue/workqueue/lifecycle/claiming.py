@@ -70,7 +70,8 @@ def claim(engine: Engine, request_ids: Sequence[UUID], worker: str, now: datetim
     forgets leaves the request pending, which is as good. Only what must never start twice (on_lost = 'fail') waits:
     forgotten, it would be claimed and started again.
     """
-    values = {"ids": list(request_ids), "worker": worker, "now": now, "lease": now + timedelta(seconds=lease_s)}
+    request_ids = list(dict.fromkeys(request_ids))  # a bell that was rung twice may have been taken twice
+    values = {"ids": request_ids, "worker": worker, "now": now, "lease": now + timedelta(seconds=lease_s)}
     with at_once(engine) as connection:
         rows = connection.execute(CLAIM, values | {"latest": now + EARLY}).mappings().all()
         claims = _claims(rows, worker, now)
@@ -107,6 +108,7 @@ def unclaim(engine: Engine, claims: Sequence[Claim], now: datetime) -> list[Bell
     Those whose lease was lost, or of which a cancel was requested, are not among the bells. The attempt's number is
     given out again; no harm, because nobody works under the old one. A crash before the ring is the reconciler's.
     """
+    claims = sorted(claims, key=lambda claim: claim.request_id)  # rows are locked in this order everywhere
     tokens = {"ids": [claim.request_id for claim in claims], "attempts": [claim.attempt for claim in claims]}
     values = tokens | {"worker": claims[0].worker, "now": now}
     with at_once(engine) as connection:

@@ -46,7 +46,7 @@ def command(count: int, passes: int) -> None:
 def cold_ms(start: Callable[[dict[str, Any], dict[str, str]], Child], load: dict[str, Any]) -> float:
     began = time.perf_counter()
     child = start(load, {})
-    sandbox = Sandbox(child.id, child.process.pid, None, [os.dup(fd) for fd in child.fds], 1 << 20)
+    sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], 1 << 20)
     try:
         while not (isinstance(news := sandbox.next(LIMIT_S), Frame) and news.type == "ready"):
             assert not isinstance(news, Gone), "it ended at its start"

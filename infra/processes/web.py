@@ -15,6 +15,7 @@ from infra.settings import Settings, cores
 
 THREADS = 64  # of each process; a client that waits (`Prefer: wait`) holds one of them
 MOST_PROCESSES = 4
+CONNECTIONS = 40  # to the database, of all processes together; a server has 100 for everybody unless told otherwise
 GRACE_S = 5
 
 
@@ -80,8 +81,9 @@ def make_app(settings: Settings) -> Flask:
     from workqueue.waiting import Waiting
 
     database_url, redis_url = urls(settings)
+    connections = CONNECTIONS // processes(cores())
     services = Services(
-        engine=make_engine(database_url, pool_size=10, max_overflow=20),
+        engine=make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4),
         doorbell=Doorbell(redis_client(redis_url)),
         clock=Clock(),
         waiting=Waiting(redis_client(redis_url)),

@@ -7,6 +7,7 @@ import fcntl
 import os
 import socket
 import sys
+import threading
 from typing import Any
 
 from localfn import frames
@@ -22,19 +23,28 @@ class Channel:
 
     def __init__(self, control: int, turns: int, max_body: int) -> None:
         self.socket = socket.socket(fileno=moved(control))
-        self._turns = moved(turns)
+        self._turns = socket.socket(fileno=moved(turns))
         self._outputs = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, LOWEST_FD) for fd in (1, 2)]
         self.reader = frames.Reader(max_body)
         self.owner = os.getpid()
         self.mark = b""
+        self._lock = threading.Lock()  # user code may report progress from several threads
         self._turn: int | None = None  # taken out, and not used yet
 
     def receive(self) -> tuple[dict[str, Any], bytes] | None:
+        self.end_copy()
         return frames.read(self.socket, self.reader)
+
+    def end_copy(self) -> None:
+        """User code forked, and its child came back to us: it must not take what is meant for its parent."""
+        if os.getpid() != self.owner:
+            flush()
+            os._exit(0)
 
     def send(self, head: dict[str, Any], body: bytes = b"") -> None:
         if os.getpid() == self.owner:
-            frames.write(self.socket, head, body)
+            with self._lock:
+                frames.write(self.socket, head, body)
 
     def answer(self, head: dict[str, Any], body: bytes = b"") -> None:
         """The last word on a request: all that it printed is behind it."""
@@ -43,8 +53,8 @@ class Channel:
         flush()
         for fd in self._outputs:
             with contextlib.suppress(OSError):  # user code broke it: nothing is read from it then
-                os.write(fd, self.mark)
-        frames.write(self.socket, head, body)
+                self._write_mark(fd)
+        self.send(head, body)
 
     def takes_turn(self, round_: int) -> bool:
         """Whether the next request of this round may begin: the runtime puts in a turn for each, and may take it out.
@@ -53,11 +63,18 @@ class Channel:
         """
         if self._turn is None:
             with contextlib.suppress(BlockingIOError):
-                self._turn = next(iter(os.read(self._turns, 1)), None)
+                self._turn = next(iter(self._turns.recv(1, socket.MSG_DONTWAIT)), None)
         mine = self._turn == round_
         if mine:
             self._turn = None
         return mine
+
+    def _write_mark(self, fd: int) -> None:
+        try:
+            os.write(fd, self.mark)
+        except BlockingIOError:  # user code wanted a pipe that does not block, and filled it
+            os.set_blocking(fd, True)
+            os.write(fd, self.mark)
 
 
 def flush() -> None:

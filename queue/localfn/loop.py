@@ -2,7 +2,8 @@
 
 Starts as `python -c 'from localfn.loop import main; main(FDS)'`. Speaks in frames (frames.py): gets "load", "run" with
 one request or several, and "cleanup"; answers "started", then "ready" or "refused", then for each request "phase",
-"progress", and "done" or "failed". It ends when the socket closes.
+"progress", and "done", "failed" or "declined". It ends when the socket closes. For discovery it gets "describe"
+instead, answers "described" or "refused", and ends.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ MIB = 1024 * 1024
 
 
 def main(fds: Sequence[int]) -> None:
-    """fds: the socket to the runtime, and the pipe from which turns are taken."""
+    """fds: the socket to the runtime, and the one from which turns are taken."""
     _prepare_process()
     control, turns = fds
     channel = Channel(control, turns, max_body=1 << 31)
@@ -69,6 +70,7 @@ def _serve(channel: Channel, run: Run, loaded: dict[str, Any]) -> None:
                 break
             with _exit_at_once():
                 answer, result = act(member, event)
+            channel.end_copy()
             answer["request_id"] = member["request_id"]
             if len(sys.modules) != modules:  # imported while running: a change of that file counts from now on
                 modules = len(sys.modules)

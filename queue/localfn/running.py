@@ -60,7 +60,8 @@ class Run:
             return failure(error, "validate"), b""
         self.processing = time.monotonic()
         if self.has_checks:
-            self.send({"type": "phase", "phase": "process"}, self._for_later_cleanup())
+            head = {"type": "phase", "phase": "process", "request_id": context.request_id}
+            self.send(head, self._for_later_cleanup())
         try:
             result = to_json(self.function.body(event, context))
             self._check_size(result)
@@ -112,7 +113,8 @@ class Run:
 
     def _context(self, head: dict[str, Any]) -> Context:
         def report(fraction: float | None, message: str | None) -> None:
-            self.send({"type": "progress", "fraction": fraction, "message": message})
+            progress = {"type": "progress", "fraction": fraction, "message": message}
+            self.send({**progress, "request_id": head["request_id"]})
 
         return Context(
             request_id=head["request_id"],
@@ -130,8 +132,9 @@ class Run:
 def _is_like_new(folder: str) -> bool:
     """Whether the next request may have the working directory as this one left it."""
     try:
+        found = os.lstat(folder)
         with os.scandir(folder) as entries:
-            return next(entries, None) is None and stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+            return stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o700 and not any(entries)
     except OSError:
         return False
 

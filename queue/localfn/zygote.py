@@ -53,16 +53,18 @@ def _next(line: socket.socket, reader: frames.Reader) -> tuple[dict[str, str], l
 
 
 def _bear(line: socket.socket, environment: dict[str, str], fds: list[int]) -> NoReturn:
-    """In the first child: forks the sandbox and ends at once, so that the sandbox falls to the runtime as its child."""
+    """In the first child: forks the sandbox and ends at once, so that the sandbox falls to the runtime as its child.
+
+    The sandbox tells of itself when that has happened: nobody can wait for it before.
+    """
     between = os.getpid()
-    second = os.fork()
-    if second:
-        frames.write(line, {"type": "born", "pid": second})
+    if os.fork():
         os._exit(0)
-    line.close()
-    _become(environment, fds)
     while os.getppid() == between:
         time.sleep(0)
+    frames.write(line, {"type": "born", "pid": os.getpid()})
+    line.close()
+    _become(environment, fds)
     loop.main([fds[0], fds[3]])
     sys.exit(0)
 

@@ -58,6 +58,9 @@ class Attempt:
 
     interruption: set from another thread when the attempt has to end; the driving loop raises it.
     is_sent: its sandbox has got it together with one before it, and begins when that one is over.
+    place: the how-manieth it is, from 0, of those that its sandbox got together.
+    has_begun: whether it had, when its sandbox ended by itself.
+    is_in_doubt: it may have gone back to the queue, without an answer.
     is_called_back: its sandbox will not begin it, unless it is sent again.
     leaves_clean: it left its working directory as it had found it.
     ran: when it began, began to process, and ended, as its sandbox says.
@@ -70,6 +73,9 @@ class Attempt:
     logbook: Logbook = field(default_factory=Logbook)
     sandbox: Sandbox | None = None
     is_sent: bool = False
+    place: int = 0
+    has_begun: bool = False
+    is_in_doubt: bool = False
     is_called_back: bool = False
     phase: Phase = Phase.VALIDATE
     phase_began: datetime | None = None
@@ -134,7 +140,7 @@ class Attempt:
         """Its first two phases were when the sandbox says, not when we came to hear of them."""
         if self.ran is None:
             return
-        (validate, process), (began, processing, ended) = self.record.phases, self.ran
+        (validate, *_, process), (began, processing, ended) = self.record.phases, self.ran
         for entry, start, end in ((validate, began, processing), (process, processing, ended)):
             entry["started_at"], entry["finished_at"] = start.isoformat(), end.isoformat()
             entry["duration_ms"] = round((end - start).total_seconds() * 1000, 3)

@@ -1,6 +1,7 @@
-"""A sandbox as its owner sees it: the process, and our ends of its socket and pipes."""
+"""A sandbox as its owner sees it: the process, and our ends of its sockets and pipes."""
 
 import os
+import secrets
 import socket
 import time
 from dataclasses import dataclass, field
@@ -47,15 +48,16 @@ class Forked:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What a sandbox is made with: a socket for frames, a pipe for each stream of output, and one for turns.
+    """What a sandbox is made with: a socket for frames, a pipe for each stream of output, and a socket for turns.
 
-    turns: both ends are ours; the sandbox has the reading one, too. Each byte in it lets one request begin.
+    turns: both ends are ours; the sandbox has the second one, too. Each byte in it lets one request begin. Sockets,
+    because each side says with each call that it does not wait; the flag of a pipe user code could change for both.
     """
 
     control: socket.socket
     stdout: int
     stderr: int
-    turns: tuple[int, int]
+    turns: tuple[socket.socket, socket.socket]
     theirs: socket.socket
     their_stdout: int
     their_stderr: int
@@ -63,17 +65,16 @@ class Ends:
     @classmethod
     def make(cls) -> "Ends":
         ours, theirs = socket.socketpair()
-        (out_read, out_write), (err_read, err_write), turns = os.pipe(), os.pipe(), os.pipe()
-        os.set_blocking(turns[0], False)  # theirs, too: whoever finds none does not wait for one
-        return cls(ours, out_read, err_read, turns, theirs, out_write, err_write)
+        (out_read, out_write), (err_read, err_write) = os.pipe(), os.pipe()
+        return cls(ours, out_read, err_read, socket.socketpair(), theirs, out_write, err_write)
 
     @property
     def our_fds(self) -> list[int]:
-        return [self.control.fileno(), self.stdout, self.stderr, *self.turns]
+        return [self.control.fileno(), self.stdout, self.stderr, *(end.fileno() for end in self.turns)]
 
     @property
     def their_fds(self) -> list[int]:
-        return [self.theirs.fileno(), self.their_stdout, self.their_stderr, self.turns[0]]
+        return [self.theirs.fileno(), self.their_stdout, self.their_stderr, self.turns[1].fileno()]
 
     def close_theirs(self) -> None:
         """The sandbox has them now, or never will."""
@@ -82,27 +83,46 @@ class Ends:
         os.close(self.their_stderr)
 
     def close_ours(self) -> None:
-        self.control.close()
-        for fd in (self.stdout, self.stderr, *self.turns):
+        for end in (self.control, *self.turns):
+            end.close()
+        for fd in (self.stdout, self.stderr):
             os.close(fd)
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """What is told to whoever drives a sandbox.
+
+    mark: what it writes behind the output of each request. ready: as in `Child`.
+    """
+
+    id: str
+    pid: int
+    mark: str
+    ready: dict[str, Any] | None
 
 
 @dataclass(slots=True)
 class Child:
     """One sandbox. id: the tag in its environment, and in that of what it starts.
 
-    ready: what it said of its function, or None while it still imports.
+    ready: what it said of its function, or None while it still imports. mark: parts the output of its requests; not
+    to be guessed by user code, which could otherwise give its own words to the next request.
     """
 
     id: str
     process: Process
     ends: Ends
     ready: dict[str, Any] | None = None
+    mark: str = field(default_factory=lambda: f"\0{secrets.token_hex(16)}")
     used_at: float = field(default_factory=time.monotonic)
 
     @property
     def fds(self) -> list[int]:
         return self.ends.our_fds
+
+    def loan(self) -> Loan:
+        return Loan(self.id, self.process.pid, self.mark, self.ready)
 
     def is_fresh(self) -> bool:
         """Whether it lives, is silent, and the code on disk is still what it imported."""

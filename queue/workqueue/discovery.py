@@ -98,7 +98,7 @@ def stamp(unit: Unit, files: Sequence[str]) -> Stamp:
 def describe(interpreter: Interpreter, unit: Unit) -> Findings:
     """Imports the unit in a sandbox of its own and reads what it declares."""
     child = interpreter.start({"type": "describe", "root": unit.root or None, "module": unit.module}, {})
-    sandbox = Sandbox(child.id, child.process.pid, None, [os.dup(fd) for fd in child.fds], MAX_DESCRIPTION)
+    sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], MAX_DESCRIPTION)
     try:
         return _listen(sandbox, unit)
     finally:

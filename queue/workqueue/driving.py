@@ -87,10 +87,11 @@ def exchange(runtime: Runtime, attempt: Attempt, limit_s: float, doing: str, *, 
 
 
 def _sensible(attempt: Attempt, item: News | None) -> News | None:
-    """What was said; but an answer to another request is none at all."""
+    """What was said. An answer to another request is none; what a thread it left behind says of it is no news."""
     own = str(attempt.request_id)
-    is_foreign = isinstance(item, Frame) and item.type in LAST_FRAMES and item.head.get("request_id", own) != own
-    return Gone(RUBBISH) if is_foreign else item
+    if isinstance(item, Frame) and item.head.get("request_id", own) != own:
+        return Gone(RUBBISH) if item.type in LAST_FRAMES else None
+    return item
 
 
 def no_sandbox(attempt: Attempt, why: str) -> NoSandboxError:
@@ -102,6 +103,7 @@ def no_sandbox(attempt: Attempt, why: str) -> NoSandboxError:
 
 
 def _gone(runtime: Runtime, attempt: Attempt, sandbox: Sandbox, gone: Gone, doing: str) -> AttemptEndedError:
+    attempt.has_begun = sandbox.has_begun(attempt.place)
     status = dispose(runtime, attempt)
     rubbish = f"It wrote into the runtime's socket {doing}, and was killed."
     words = rubbish if gone.why == RUBBISH else _describe_exit(status, doing)

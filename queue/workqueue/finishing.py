@@ -83,10 +83,15 @@ def let_go(runtime: Runtime, group: Group, unbegun: Collection[Attempt], way: Wa
         if not unbegun:
             return
         claims = [attempt.claim for attempt in unbegun]
+        for attempt in unbegun:
+            attempt.is_in_doubt = True  # until it is known whether they went
         bells = way(lambda: lifecycle.unclaim(runtime.engine, claims, runtime.clock.now()))
         free = {bell.request_id for bell in bells}
         # A cancel came first, or the lease is lost: whoever settles them will see which.
-        group.refused += [(attempt, CancelledError()) for attempt in unbegun if attempt.request_id not in free]
+        kept = [attempt for attempt in unbegun if attempt.request_id not in free]
+        for attempt in kept:
+            attempt.is_cleaned_up = True  # it was not begun
+        group.refused += [(attempt, CancelledError()) for attempt in kept]
         group.waiting = deque(attempt for attempt in group.waiting if attempt not in unbegun)
     runtime.doorbell.ring(bells)
     log.info("let go", extra=names(claims))

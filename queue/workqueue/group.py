@@ -24,6 +24,7 @@ class Group:
         self.lock = threading.RLock()
         self.waiting = deque(attempts)
         self.running: Attempt | None = None
+        self._taken: Attempt | None = None
         self.done: list[tuple[Attempt, Completion]] = []
         self.refused: list[tuple[Attempt, Exception]] = []  # could not be finished: the lease is lost, or cancelled
         self._done_since, self._done_characters = 0.0, 0
@@ -35,7 +36,7 @@ class Group:
     def take(self) -> Attempt | None:
         """The next to run; None when all have run."""
         with self.lock:
-            self.running = self.waiting.popleft() if self.waiting else None
+            self.running = self._taken = self.waiting.popleft() if self.waiting else None
             return self.running
 
     def followers(self, lead: Attempt) -> list[Attempt]:
@@ -48,6 +49,11 @@ class Group:
                 attempt.is_sent, attempt.sandbox, attempt.record.cold_start = True, lead.sandbox, False
                 found.append(attempt)
         return found
+
+    def with_sandboxes(self) -> list[Attempt]:
+        """One for each sandbox that may be at work for this group."""
+        held = [each for each in (self._taken, *self.waiting) if each is not None and each.sandbox is not None]
+        return list({id(attempt.sandbox): attempt for attempt in held}.values())
 
     def follower(self) -> Attempt | None:
         """The next one, if a sandbox has got it already."""
@@ -88,4 +94,4 @@ class Group:
 
     def neighbours_wait(self) -> bool:
         """Whether the one that runs keeps others waiting."""
-        return bool(self.waiting or self.done)
+        return bool(self.waiting or self.done or self.refused)

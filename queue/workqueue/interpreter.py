@@ -43,9 +43,10 @@ class Interpreter:
 
     def child(self, tag: str, process: Process, ends: Ends, load: dict[str, Any]) -> Child:
         """A sandbox that was started, told what to load."""
+        child = Child(tag, process, ends)
         with contextlib.suppress(OSError):  # it died at once: its driver will see that
-            frames.write(ends.control, load | {"max_result_bytes": self.max_result_bytes, "mark": mark(tag)})
-        return Child(tag, process, ends)
+            frames.write(ends.control, load | {"max_result_bytes": self.max_result_bytes, "mark": child.mark})
+        return child
 
     def variables(self, environment: Mapping[str, str], tag: str) -> dict[str, str]:
         """The whole environment of a sandbox with this tag. environment: the function's own."""
@@ -72,8 +73,3 @@ class Interpreter:
             cwd="/",
             start_new_session=True,
         )
-
-
-def mark(tag: str) -> str:
-    """What a sandbox writes behind the output of each request; nobody else would."""
-    return f"\0{tag}"

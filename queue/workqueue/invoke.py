@@ -1,21 +1,22 @@
 """The hot path: from the claim to the end of one request, or of a few short ones. Read from top to bottom."""
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from workqueue import driving, finishing, lifecycle, phases
 from workqueue.attempt import Attempt, Runtime
-from workqueue.errors import LeaseLostError
-from workqueue.finishing import patiently
+from workqueue.errors import LeaseLostError, SandboxHostLostError
+from workqueue.finishing import once, patiently
 from workqueue.group import Group
 from workqueue.interruptions import FunctionFailedError, StoppingError
 from workqueue.keeper import Keeper
 from workqueue.lifecycle import Claim
-from workqueue.persist import is_outage, persist
+from workqueue.persist import first_line, is_outage, persist
 from workqueue.registry import Registered
 from workqueue.saving import save
-from workqueue.settlement import settle
+from workqueue.settlement import settle, settle_refused
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +32,17 @@ def invoke(runtime: Runtime, keeper: Keeper, request_ids: Sequence[UUID]) -> Non
     if not claims:
         return
     group = Group(Attempt(claim, runtime.clock) for claim in claims)
-    with keeper.holding(group):
+    with keeper.holding(group), _ending_what_is_left(runtime, group):
         finishing.let_go(runtime, group, group.beyond(runtime.pace.fitting(claims)), patiently(runtime))
         while (attempt := group.take()) is not None:
             if runtime.given_up.is_set():  # it was set before whoever ran then was interrupted: none slips through
                 attempt.interruption = attempt.interruption or StoppingError()
             _run(runtime, group, attempt)
-            if group.is_due():
-                finishing.finish(runtime, group, patiently(runtime))
+            _finish_due(runtime, group)
             _hand_on(runtime, group, attempt)
             if runtime.given_up.is_set():  # the grace of a stop is over
                 finishing.spare_neighbours(runtime, group, patiently(runtime))
-        _settle_refused(runtime, group)
+        settle_refused(runtime, group, patiently(runtime))
 
 
 def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
@@ -65,6 +65,22 @@ def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
             runtime.pace.note(attempt.claim.function_name, attempt.ran_s)
 
 
+def _finish_due(runtime: Runtime, group: Group) -> None:
+    """The commit point. While the sandbox is at the next one already, its deadline must not wait for a database."""
+    if not group.is_due():
+        return
+    if group.follower() is None:
+        finishing.finish(runtime, group, patiently(runtime))
+        settle_refused(runtime, group, patiently(runtime))
+        return
+    try:
+        finishing.finish(runtime, group, once)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        log.warning("PostgreSQL is away; results wait for it", extra={"error": first_line(error)})
+
+
 def _hand_on(runtime: Runtime, group: Group, attempt: Attempt) -> None:
     """After the commit cleanup cannot change the outcome. Then the sandbox is free for the next."""
     if not attempt.is_cleaned_up:
@@ -78,19 +94,28 @@ def _hand_on(runtime: Runtime, group: Group, attempt: Attempt) -> None:
 
 
 def _settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception) -> None:
+    follows = group.follower() is not None
     try:
-        finishing.tell(runtime, [settle(runtime, group, attempt, error)])
+        finishing.tell(runtime, [settle(runtime, group, attempt, error, once if follows else patiently(runtime))])
     except LeaseLostError:
         _abandon(runtime, attempt)
+    except Exception as outage:
+        if not (follows and is_outage(outage)):
+            raise
+        group.refused.append((attempt, error))  # settled when nothing runs that must be watched
 
 
-def _settle_refused(runtime: Runtime, group: Group) -> None:
-    """Those that could not be finished, or not be let go: cancelled at the last moment, lost, or not storable."""
-    for attempt, error in group.refused:
-        if isinstance(error, LeaseLostError):
-            _abandon(runtime, attempt)
-        else:
-            _settle(runtime, group, attempt, error)
+@contextlib.contextmanager
+def _ending_what_is_left(runtime: Runtime, group: Group) -> Iterator[None]:
+    """An error that nobody foresaw leaves its requests to their leases, but no sandbox that works at one of them."""
+    try:
+        yield
+    except BaseException:
+        for attempt in group.with_sandboxes():
+            with contextlib.suppress(SandboxHostLostError):
+                driving.dispose(runtime, attempt)
+        runtime.workplace.put_away()
+        raise
 
 
 def _claim(runtime: Runtime, request_ids: Sequence[UUID]) -> list[Claim]:

@@ -17,6 +17,7 @@ from workqueue.group import Group
 from workqueue.interruptions import CancelledError
 from workqueue.pace import PATIENCE_S
 from workqueue.persist import first_line
+from workqueue.settlement import settle_refused
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,11 @@ class Keeper:
     def _run(self) -> None:
         while True:
             group = self._group
-            wait_s = max(0.0, self._turn(group, time.monotonic()))
+            try:
+                wait_s = max(0.0, self._turn(group, time.monotonic()))
+            except Exception:
+                log.exception("the keeper failed; it goes on")  # without it, each request would lose its lease
+                wait_s = FIRST_LOOK_S
             self._sleeps = wait_s > PATIENCE_S
             if self._sleeps and self._group is not group:
                 continue  # it came before it could know that we sleep
@@ -90,20 +95,30 @@ class Keeper:
 
     def _look(self, group: Group, attempt: Attempt, now: float) -> None:
         """It has been running for a while."""
+        if now >= self._look_at:
+            # A look that hangs writes a lease that was computed before: the next one is due at once then.
+            self._look_at = now + EVERY_S
+            self._keep(attempt, now)
+        if group.neighbours_wait():
+            self._spare_neighbours(group)
+
+    def _keep(self, attempt: Attempt, now: float) -> None:
         try:
-            if group.neighbours_wait():
-                finishing.spare_neighbours(self._runtime, group, finishing.once)
-            if now >= self._look_at:
-                # A look that hangs writes a lease that was computed before: the next one is due at once then.
-                self._look_at = now + EVERY_S
-                self._extend(attempt)
-                self._show(attempt, now)
+            self._extend(attempt)
+            self._show(attempt, now)
         except LeaseLostError as lost:
             attempt.interruption = attempt.interruption or lost
         except Exception as error:  # noqa: BLE001 - this thread must live as long as its worker
             # The lease may still hold: whoever finishes will see.
-            self._look_at = max(self._look_at, now + FIRST_LOOK_S)
+            self._look_at = now + FIRST_LOOK_S
             log.warning("the lease was not extended", extra=attempt.log_fields() | {"error": first_line(error)})
+
+    def _spare_neighbours(self, group: Group) -> None:
+        try:
+            finishing.spare_neighbours(self._runtime, group, finishing.once)
+            settle_refused(self._runtime, group, finishing.once)
+        except Exception as error:  # noqa: BLE001 - tried again at the next look
+            log.warning("the neighbours still wait", extra={"error": first_line(error)})
 
     def _show(self, attempt: Attempt, now: float) -> None:
         if not self._is_shown:

@@ -3,11 +3,12 @@
 import contextlib
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from workqueue import process_tree
-from workqueue.child import are_as_imported
+from workqueue.child import Loan, are_as_imported
 from workqueue.errors import SandboxHostLostError
 from workqueue.sandbox import Sandbox
 from workqueue.sandbox_host import SandboxHost
@@ -47,7 +48,7 @@ class SandboxClient:
         answer, fds = self._receive()
         if "error" in answer:
             raise OSError(answer["error"])
-        sandbox = Sandbox(answer["id"], answer["pid"], answer["ready"], fds, self._max_body)
+        sandbox = Sandbox(Loan(**answer), fds, self._max_body)
         if sandbox.ready is not None:
             sandbox.is_quiet()  # what was printed meanwhile is nobody's
         return sandbox
@@ -118,9 +119,8 @@ class Borrower:
         if not more or len(self._data) > MAX_LINE:
             return False
         *messages, self._data = (self._data + more).split(b"\n")
-        with contextlib.suppress(OSError):  # it hung up in between: the next call to serve sees that
-            for message in messages:
-                self._answer(json.loads(message))
+        for message in messages:
+            self._answer(json.loads(message))
         return True
 
     def close(self) -> None:
@@ -132,11 +132,14 @@ class Borrower:
             try:
                 child = self.host.lend(self.name, message["load"], message["environment"])
             except (OSError, ValueError) as error:  # no interpreter, no memory, a bad environment
-                self.line.sendall(json.dumps({"error": str(error)}).encode() + b"\n")
+                self._send({"error": str(error)})
                 return
-            answer = {"id": child.id, "pid": child.process.pid, "ready": child.ready}
-            socket.send_fds(self.line, [json.dumps(answer).encode() + b"\n"], child.fds)
+            self._send(asdict(child.loan()), child.fds)
         elif message["do"] == "take_back":
             self.host.take_back(self.name, message["id"], message["ready"])
         else:
-            self.line.sendall(json.dumps({"status": self.host.end(self.name, message["id"])}).encode() + b"\n")
+            self._send({"status": self.host.end(self.name, message["id"])})
+
+    def _send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
+        with contextlib.suppress(OSError):  # it hung up meanwhile: the next call to serve sees that
+            socket.send_fds(self.line, [json.dumps(message).encode() + b"\n"], fds)

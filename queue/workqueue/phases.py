@@ -15,7 +15,7 @@ from workqueue import driving, lifecycle
 from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import SandboxHostLostError
 from workqueue.group import Group
-from workqueue.interruptions import AttemptEndedError, CalledBackError, InvalidError
+from workqueue.interruptions import AttemptEndedError, CalledBackError, InvalidError, SandboxExitedError
 from workqueue.persist import persist
 from workqueue.registry import Registered
 from workqueue.sandbox import Frame
@@ -65,9 +65,14 @@ def _answer(runtime: Runtime, group: Group, attempt: Attempt, function: Register
             runtime, attempt, function.timeout_s, "while running the function", memory_mb=function.memory_mb
         )
     except CalledBackError:
-        attempt.is_sent = attempt.is_called_back = False
-        group.call_back(attempt.sandbox)
-        return None
+        pass
+    except SandboxExitedError:
+        if attempt.has_begun or attempt.record.cold_start:
+            raise
+        # What a request before it had left behind ended the warm sandbox. Another one, or a fresh one, shall run it.
+    attempt.is_sent = attempt.is_called_back = False
+    group.call_back(attempt.sandbox)
+    return None
 
 
 def cleanup(runtime: Runtime, attempt: Attempt) -> None:
@@ -112,7 +117,7 @@ def _confirm_lease(runtime: Runtime, attempt: Attempt) -> None:
 
     Raises LeaseLostError. The usual attempt gets here within milliseconds, and asks nobody.
     """
-    if runtime.clock.now() - attempt.claim.claimed_at > timedelta(seconds=runtime.lease_s / 2):
+    if attempt.is_in_doubt or runtime.clock.now() - attempt.claim.claimed_at > timedelta(seconds=runtime.lease_s / 2):
         expires_at = runtime.clock.in_seconds(runtime.lease_s)
         persist(
             lambda: lifecycle.extend(runtime.engine, attempt.claim, expires_at, attempt.phase, attempt.progress, ()),
@@ -147,6 +152,8 @@ def _send(runtime: Runtime, function: Registered, attempts: Sequence[Attempt]) -
     """Gives the sandbox its work, and a turn for each, which the keeper takes back when one lasts."""
     sandbox = attempts[0].sandbox
     assert sandbox is not None
+    for place, attempt in enumerate(attempts):
+        attempt.place = place
     head = {
         "type": "run",
         "round": sandbox.give_turns(len(attempts)),
@@ -157,9 +164,13 @@ def _send(runtime: Runtime, function: Registered, attempts: Sequence[Attempt]) -
         "members": [_told(runtime, attempt) for attempt in attempts],
     }
     sandbox.send(head, f"[{','.join(attempt.claim.event for attempt in attempts)}]".encode())
-    if len(attempts) > 1:
-        # To wake for each answer would cost as much as to run it: most of them are read together.
-        time.sleep(runtime.pace.expected_s(attempt.claim for attempt in attempts[1:]))
+    _doze(runtime.pace.expected_s(attempt.claim for attempt in attempts[1:]))
+
+
+def _doze(expected_s: float) -> None:
+    """To wake for each answer of a group would cost as much as to run it: most of them are read together."""
+    if expected_s:
+        time.sleep(expected_s)
 
 
 def _told(runtime: Runtime, attempt: Attempt) -> dict[str, object]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from localfn import frames
 from workqueue import process_tree
-from workqueue.interpreter import mark
+from workqueue.child import Loan
 from workqueue.output import Stream
 
 READ_SIZE = 262_144
@@ -61,20 +61,20 @@ News = Frame | Output | Gone
 class Sandbox:
     """A child interpreter on loan. ready: what it said of its function, or None while it still imports.
 
-    fds: socket, stdout, stderr, and the two ends of the pipe of turns.
+    fds: socket, stdout, stderr, and the two ends of the socket of turns.
     """
 
-    def __init__(self, id: str, pid: int, ready: dict[str, Any] | None, fds: list[int], max_body: int) -> None:
-        self.id = id
-        self.pid = pid
-        self.ready = ready
-        self.cold_start = ready is None
+    def __init__(self, loan: Loan, fds: list[int], max_body: int) -> None:
+        self.id, self.pid, self.ready = loan.id, loan.pid, loan.ready
+        self.cold_start = loan.ready is None
         self.is_spent = False  # its request left processes behind: there is no telling them from the next one's
-        self.has_started = ready is not None  # our part of it runs: what happens from here on is the user's code
+        self.has_started = loan.ready is not None  # our part of it runs: what happens from here on is the user's code
         self.socket = socket.socket(fileno=fds[0])
-        self._streams = [Stream("stdout", fds[1], mark(id).encode()), Stream("stderr", fds[2], mark(id).encode())]
-        self._turns = fds[3:5]
+        mark = loan.mark.encode()
+        self._streams = [Stream("stdout", fds[1], mark), Stream("stderr", fds[2], mark)]
+        self._turns, self._their_turns = socket.socket(fileno=fds[3]), socket.socket(fileno=fds[4])
         self._round = secrets.randbelow(255)  # not where the last worker began
+        self._given = 0  # turns of this round that were not taken back
         self._lock = threading.Lock()  # turns are taken back by the keeper's thread, too, but not from what is closed
         self._reader = frames.Reader(max_body)
         self._outgoing = bytearray()
@@ -86,7 +86,7 @@ class Sandbox:
             os.set_blocking(stream.fd, False)
             self._selector.register(stream.fd, selectors.EVENT_READ, stream)
         # A child that user code forked may hold the socket open after its parent died: watch the process too.
-        self._pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+        self._pidfd = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
         if self._pidfd is not None:
             self._selector.register(self._pidfd, selectors.EVENT_READ, "process")
 
@@ -97,19 +97,30 @@ class Sandbox:
 
     def give_turns(self, count: int) -> int:
         """So many of the requests that it will be sent now may begin; gives the number of their round."""
-        self._round = self._round % 255 + 1
-        os.write(self._turns[1], bytes([self._round]) * count)
+        self._round, self._given = self._round % 255 + 1, count
+        try:
+            self._turns.send(bytes([self._round]) * count, socket.MSG_DONTWAIT)
+        except OSError:  # user code broke it: nothing would ever begin
+            self.kill()
         return self._round
 
     def take_turns_back(self) -> int:
         """How many of the last requests that it has will not begin now; the others have begun, or are over."""
         with self._lock:
-            if not self._turns:
-                return 0
-            try:
-                return len(os.read(self._turns[0], READ_SIZE))
-            except BlockingIOError:
-                return 0
+            count = self._turns_left(0)
+            self._given -= count
+            return count
+
+    def has_begun(self, place: int) -> bool:
+        """Whether it took the turn of the request that was the place-th, from 0, of those that it was sent last."""
+        with self._lock:
+            return place < self._given - self._turns_left(socket.MSG_PEEK)
+
+    def _turns_left(self, flag: int) -> int:
+        try:
+            return len(self._their_turns.recv(READ_SIZE, flag | socket.MSG_DONTWAIT))
+        except OSError:
+            return 0
 
     def next(self, timeout_s: float) -> "News | None":
         """What it has to say next, None when it is silent for so long: output comes before the answer that ends it."""
@@ -123,6 +134,8 @@ class Sandbox:
         self._listen(0)
         quiet = all(isinstance(item, Output) for item in self._news)
         self._news.clear()
+        for stream in self._streams:
+            stream.rest()
         return quiet
 
     def drain(self) -> Iterator["News"]:
@@ -144,8 +157,9 @@ class Sandbox:
         self._selector.close()
         self.socket.close()
         with self._lock:
-            turns, self._turns = self._turns, []
-        for fd in [*(stream.fd for stream in self._streams), *turns, *([] if self._pidfd is None else [self._pidfd])]:
+            self._turns.close()
+            self._their_turns.close()
+        for fd in [*(stream.fd for stream in self._streams), *([] if self._pidfd is None else [self._pidfd])]:
             os.close(fd)
 
     def _listen(self, timeout_s: float) -> None:

@@ -5,14 +5,14 @@ import random
 from dataclasses import replace
 
 from schema.statuses import Phase, Status
-from workqueue import lifecycle, phases, retry
+from workqueue import finishing, lifecycle, phases, retry
 from workqueue.attempt import Attempt, Runtime
 from workqueue.board import Ended
-from workqueue.errors import SandboxHostLostError
+from workqueue.errors import LeaseLostError, SandboxHostLostError
+from workqueue.finishing import Way
 from workqueue.group import Group
 from workqueue.interruptions import AttemptEndedError, CancelledError, FunctionFailedError, LostWorkError, StoppingError
 from workqueue.lifecycle import Claim
-from workqueue.persist import persist
 from workqueue.storable import storable
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 MAX_WORDS = 1000  # characters of an unforeseen error's message
 
 
-def settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception) -> Ended:
+def settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception, way: Way) -> Ended:
     """Gives the request back or fails it, at once. Raises LeaseLostError."""
     end, record = _as_end(attempt, error), attempt.record
     record.outcome, record.error_type, record.error_message = end.outcome, end.error_type, str(end)
@@ -31,33 +31,47 @@ def settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception) -
     if (follows or not attempt.has_hook) and not attempt.is_cleaned_up:
         phases.cleanup(runtime, attempt)
     if isinstance(decision, retry.GiveBack):
-        return _give_back(runtime, group, attempt, end, decision.delay_s)
-    return _fail(runtime, group, attempt, end, phase)
+        try:
+            return _give_back(runtime, group, attempt, end, decision.delay_s, way)
+        except CancelledError as cancelled:  # asked for at the last moment: there is no next attempt
+            record.outcome, record.error_type, record.error_message = cancelled.outcome, "Cancelled", str(cancelled)
+            return _fail(runtime, group, attempt, cancelled, attempt.phase, way)
+    return _fail(runtime, group, attempt, end, phase, way)
 
 
-def _give_back(runtime: Runtime, group: Group, attempt: Attempt, end: AttemptEndedError, delay_s: float) -> Ended:
+def settle_refused(runtime: Runtime, group: Group, way: Way) -> None:
+    """Those that could not be finished, or not be let go: cancelled at the last moment, lost, or not storable.
+
+    None of them runs, and none has a sandbox or a working directory any more.
+    """
+    with group.lock:
+        while group.refused:
+            attempt, error = group.refused[0]
+            try:
+                if isinstance(error, LeaseLostError):
+                    raise error
+                finishing.tell(runtime, [settle(runtime, group, attempt, error, way)])
+            except LeaseLostError:
+                runtime.store.remove(attempt.request_id, attempt.claim.part)
+                log.warning("lease lost", extra=attempt.log_fields())
+            group.refused.pop(0)
+
+
+def _give_back(
+    runtime: Runtime, group: Group, attempt: Attempt, end: AttemptEndedError, delay_s: float, way: Way
+) -> Ended:
     group.release(attempt)
     claim, record, now, failures = attempt.claim, attempt.record, runtime.clock.now(), int(end.is_failure)
     record.lines = record.lines + attempt.logbook.close(now)
-    try:
-        persist(
-            lambda: lifecycle.give_back(runtime.engine, claim, record, now, delay_s=delay_s, failures=failures),
-            runtime.given_up,
-        )
-    except CancelledError as cancelled:  # asked for at the last moment: there is no next attempt
-        record.outcome, record.error_type, record.error_message = cancelled.outcome, "Cancelled", str(cancelled)
-        return _fail(runtime, group, attempt, cancelled, attempt.phase)
+    way(lambda: lifecycle.give_back(runtime.engine, claim, record, now, delay_s=delay_s, failures=failures))
     return Ended(claim, end.outcome, Status.PENDING)
 
 
-def _fail(runtime: Runtime, group: Group, attempt: Attempt, end: AttemptEndedError, phase: Phase) -> Ended:
+def _fail(runtime: Runtime, group: Group, attempt: Attempt, end: AttemptEndedError, phase: Phase, way: Way) -> Ended:
     group.release(attempt)
     claim, record, now, failures = attempt.claim, attempt.record, runtime.clock.now(), int(end.is_failure)
     record.lines = record.lines + attempt.logbook.close(now)
-    persist(
-        lambda: lifecycle.fail(runtime.engine, claim, record, phase, now, failures=failures),
-        runtime.given_up,
-    )
+    way(lambda: lifecycle.fail(runtime.engine, claim, record, phase, now, failures=failures))
     return Ended(claim, end.outcome, Status.FAILED, end.traceback or f"{end.error_type}: {end}")
 
 

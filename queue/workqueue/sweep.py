@@ -12,7 +12,7 @@ from workqueue import lifecycle, presence
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.store import FileStore
-from workqueue.workplace import SUFFIX
+from workqueue.workplace import worker_of
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +35,18 @@ def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
 
     What is not named as `Workplace` does is nobody's, and stays.
     """
-    found = {path.name.removesuffix(SUFFIX): path for path in folder.iterdir() if path.name.endswith(SUFFIX)}
+    found = {path: worker for path in folder.iterdir() if (worker := worker_of(path)) is not None}
     if not found:
         return 0
-    values = {"names": list(found), "since": clock.now() - timedelta(seconds=presence.GONE_AFTER_S)}
+    values = {"names": list(set(found.values())), "since": clock.now() - timedelta(seconds=presence.GONE_AFTER_S)}
     with engine.connect() as connection:
         kept = set(connection.execute(KEPT, values).scalars())
-    gone = [path for name, path in found.items() if name not in kept]
+    gone = [path for path, worker in found.items() if worker not in kept]
     for path in gone:
-        shutil.rmtree(path, ignore_errors=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:  # user code put it there
+            path.unlink(missing_ok=True)
     if gone:
         log.info("working directories of lost workers were removed", extra={"count": len(gone)})
     return len(gone)

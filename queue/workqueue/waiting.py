@@ -33,15 +33,16 @@ class Waiting:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._waiters: dict[str, set[threading.Event]] = defaultdict(set)
+        self._count = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def until(self, request_id: UUID, look: Callable[[], Found | None], timeout_s: float) -> Found | None:
         """Waits until `look()` gives something, or for the timeout; gives what it gave last."""
         ends_at = time.monotonic() + timeout_s
-        if len(self._waiters) >= MOST:
-            return look()
         woken = self._enter(str(request_id))
+        if woken is None:
+            return look()
         try:
             while (found := look()) is None:
                 remaining_s = ends_at - time.monotonic()
@@ -53,9 +54,13 @@ class Waiting:
         finally:
             self._leave(str(request_id), woken)
 
-    def _enter(self, request_id: str) -> threading.Event:
+    def _enter(self, request_id: str) -> threading.Event | None:
+        """What wakes one more client; None when too many wait already."""
         woken = threading.Event()
         with self._lock:
+            if self._count >= MOST:
+                return None
+            self._count += 1
             self._waiters[request_id].add(woken)
             if self._thread is None:  # not in __init__: a thread would not survive gunicorn's fork
                 self._thread = threading.Thread(target=self._listen, name="waiting", daemon=True)
@@ -64,6 +69,7 @@ class Waiting:
 
     def _leave(self, request_id: str, woken: threading.Event) -> None:
         with self._lock:
+            self._count -= 1
             self._waiters[request_id].discard(woken)
             if not self._waiters[request_id]:
                 del self._waiters[request_id]
@@ -80,9 +86,12 @@ class Waiting:
             except RedisError as error:
                 log.debug("not listening: Redis is away", extra={"error": str(error)})
                 time.sleep(PAUSE_S)
+            except Exception:
+                log.exception("not listening; those who wait look for themselves")  # the thread must not end
+                time.sleep(PAUSE_S)
 
     def _wake(self, data: bytes) -> None:
         with self._lock:
-            for request_id in data.decode().split():
+            for request_id in data.decode(errors="replace").split():
                 for woken in self._waiters.get(request_id, ()):
                     woken.set()

@@ -38,14 +38,15 @@ def test_only_directories_of_workers_that_are_gone_are_removed(engine: Engine, t
     finish(engine, claimed(engine, ended, "dead"))
     note_worker(engine, "alive")
     kept = [
-        directory(tmp_path, "silent.work"),  # it may be running still: the lease decides, not we
-        directory(tmp_path, "alive.work"),
+        directory(tmp_path, "silent+x1.work"),  # it may be running still: the lease decides, not we
+        directory(tmp_path, "alive+x1.work"),
         directory(tmp_path, "notes"),
     ]
-    directory(tmp_path, "dead.work")
-    directory(tmp_path, "forgotten.work")
+    directory(tmp_path, "dead+x1.work")
+    directory(tmp_path, "dead+x2.work")
+    (tmp_path / "forgotten+x1.work").write_text("user code put it there in place of its directory")
 
-    assert sweep.working_directories(engine, Clock(), tmp_path) == 2
+    assert sweep.working_directories(engine, Clock(), tmp_path) == 3
     assert sorted(tmp_path.iterdir()) == sorted(kept)
     with engine.begin() as connection:
         connection.execute(text("UPDATE worker SET seen_at = '2026-01-01'"))

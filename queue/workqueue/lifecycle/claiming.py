@@ -89,11 +89,13 @@ UNCLAIM = text(
     WITH freed AS (
         UPDATE processing_request r
         SET status = 'pending', phase = NULL, attempt = r.attempt - 1, worker = NULL, lease_expires_at = NULL,
-            started_at = NULL, rung_at = :now
+            started_at = before.started_at, error_type = before.error_type, error_message = before.error_message,
+            rung_at = :now
         FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[])) AS held (id, attempt)
-        WHERE r.id = held.id AND r.attempt = held.attempt AND status = 'processing' AND worker = :worker
-          AND NOT cancel_requested
-        RETURNING r.id, r.attempt, queue, function
+        LEFT JOIN request_attempt before ON before.request_id = held.id AND before.number = held.attempt - 1
+        WHERE r.id = held.id AND r.attempt = held.attempt AND r.status = 'processing' AND r.worker = :worker
+          AND NOT r.cancel_requested
+        RETURNING r.id, r.attempt, r.queue, r.function
     ), forgotten AS (
         DELETE FROM request_attempt a USING freed WHERE a.request_id = freed.id AND a.number = freed.attempt + 1
     )

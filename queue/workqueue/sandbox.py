@@ -123,7 +123,7 @@ class Sandbox:
             return 0
 
     def next(self, timeout_s: float) -> "News | None":
-        """What it has to say next, None when it is silent for so long: output comes before the answer that ends it."""
+        """What it has to say next, None when that is nothing, yet: output comes before the answer that ends it."""
         if not self._news:
             self._listen(timeout_s)
         return self._news.popleft() if self._news else None

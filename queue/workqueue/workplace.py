@@ -6,6 +6,7 @@ was left in any other way is removed, and the next has another name: whatever us
 still does in it, is in nobody's way.
 """
 
+import contextlib
 import os
 import stat
 import tempfile
@@ -49,6 +50,8 @@ class Workplace:
         directory, self._directory = self._directory, None
         if directory is not None:
             directory.cleanup()
+            with contextlib.suppress(OSError):  # it is gone, as it should be
+                Path(directory.name).unlink()  # what user code put in its place
 
 
 def worker_of(path: Path) -> str | None:

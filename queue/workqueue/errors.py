@@ -70,3 +70,43 @@ class BadScheduleError(WorkqueueError):
     def __init__(self, errors: list[dict[str, str]]) -> None:
         super().__init__("; ".join(f"{error['field']}: {error['detail']}" for error in errors))
         self.errors = errors
+
+
+class UnknownUserError(WorkqueueError):
+    """There is no user of this name."""
+
+
+class UserExistsError(WorkqueueError):
+    """There is a user of this name already."""
+
+
+class LastAdminError(WorkqueueError):
+    """This is the last admin who can log in: make another one first."""
+
+
+class UnknownKeyError(WorkqueueError):
+    """There is no such API key."""
+
+
+class KeyExistsError(WorkqueueError):
+    """There is an API key of this name already."""
+
+
+class BadLoginError(WorkqueueError):
+    """The name or the password is wrong."""
+
+
+class TooManyLoginsError(WorkqueueError):
+    """Too many logins failed. retry_after_s: whole seconds until the next one is looked at."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"Too many logins failed; try again in {retry_after_s} s.")
+        self.retry_after_s = retry_after_s
+
+
+class BadAccessError(WorkqueueError):
+    """A user or a key has fields that cannot be. errors: one entry per field, {"field", "detail"}."""
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__("; ".join(f"{error['field']}: {error['detail']}" for error in errors))
+        self.errors = errors

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from schema import schedules  # noqa: F401 - its tables are part of the metadata
+from schema import access, schedules  # noqa: F401 - their tables are part of the metadata
 from schema.tables import metadata
 
 context.configure(

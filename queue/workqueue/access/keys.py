@@ -1,0 +1,128 @@
+"""API keys for programs: made, listed, revoked, found again."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, RowMapping, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from uuid_utils.compat import uuid7
+
+from schema.access import Scope, api_key
+from workqueue.access.credentials import SHOWN as SHOWN_CHARACTERS
+from workqueue.access.credentials import digest, make_key
+from workqueue.access.principals import Principal, of_key
+from workqueue.errors import BadAccessError, KeyExistsError, UnknownKeyError
+
+NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
+FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+MOST_FUNCTIONS = 1000
+USED_EVERY = timedelta(minutes=1)  # how often a use is written down
+FIELDS = ("name", "scopes", "functions", "expires_at")
+SHOWN = tuple(column for column in api_key.c if column.name != "key_hash")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A key to be made, checked."""
+
+    name: str
+    scopes: tuple[Scope, ...]
+    functions: tuple[str, ...] | None
+    expires_at: datetime | None
+
+
+def listing(engine: Engine) -> Sequence[RowMapping]:
+    with engine.connect() as connection:
+        return connection.execute(select(*SHOWN).order_by(api_key.c.id)).mappings().all()
+
+
+def create(engine: Engine, wanted: Wanted, created_by: str, now: datetime) -> tuple[RowMapping, str]:
+    """The row and the key itself, which is told this once. Raises KeyExistsError."""
+    key = make_key()
+    row = {
+        "id": uuid7(),
+        "name": wanted.name,
+        "prefix": key[:SHOWN_CHARACTERS],
+        "key_hash": digest(key),
+        "scopes": list(wanted.scopes),
+        "functions": None if wanted.functions is None else list(wanted.functions),
+        "created_by": created_by,
+        "created_at": now,
+        "expires_at": wanted.expires_at,
+    }
+    try:
+        with engine.begin() as connection:
+            made = connection.execute(insert(api_key).values(row).returning(*SHOWN)).mappings().one()
+    except IntegrityError:
+        raise KeyExistsError from None
+    return made, key
+
+
+def revoke(engine: Engine, id: UUID) -> RowMapping:
+    """Gives what it was. Raises UnknownKeyError."""
+    with engine.begin() as connection:
+        found = connection.execute(delete(api_key).where(api_key.c.id == id).returning(*SHOWN)).mappings().first()
+    if found is None:
+        raise UnknownKeyError
+    return found
+
+
+def find(engine: Engine, key_hash: str, now: datetime) -> Principal | None:
+    """Whose key it is, if it is one and lasts. Its use is noted to the minute, not for each request."""
+    with engine.begin() as connection:
+        row = connection.execute(select(api_key).where(api_key.c.key_hash == key_hash)).first()
+        if row is None or (row.expires_at is not None and row.expires_at <= now):
+            return None
+        if row.last_used_at is None or row.last_used_at < now - USED_EVERY:
+            connection.execute(update(api_key).where(api_key.c.id == row.id).values(last_used_at=now))
+    return of_key(row.name, [Scope(scope) for scope in row.scopes], row.functions)
+
+
+def wanted(fields: Mapping[str, Any], now: datetime) -> Wanted:
+    """What is asked for, checked. Raises BadAccessError, which names every field that cannot be."""
+    problems: list[dict[str, str]] = []
+
+    def complain(field: str, detail: str) -> None:
+        problems.append({"field": field, "detail": detail})
+
+    for field in fields:
+        if field not in FIELDS:
+            complain(field, f"unknown field; known here: {', '.join(FIELDS)}")
+    name, scopes, functions = fields.get("name"), fields.get("scopes"), fields.get("functions")
+    if not (isinstance(name, str) and NAME.fullmatch(name)):
+        complain("name", "1 to 64 letters, digits, _ . @ + - are needed")
+    if not _is_list(scopes, lambda scope: scope in tuple(Scope)):
+        complain("scopes", f"a list of some of {', '.join(Scope)} is needed")
+    if functions is not None and not _is_list(functions, FUNCTION.fullmatch):
+        complain("functions", "a list of names of functions, or null for all, is needed")
+    expires_at = _moment(fields.get("expires_at"))
+    if fields.get("expires_at") is not None and (expires_at is None or expires_at <= now):
+        complain("expires_at", "a time to come with its zone, such as 2030-01-31T12:00:00Z, or null is needed")
+    if problems:
+        raise BadAccessError(problems)
+    return Wanted(
+        str(name),
+        tuple(Scope(scope) for scope in dict.fromkeys(scopes or ())),
+        None if functions is None else tuple(dict.fromkeys(functions)),
+        expires_at,
+    )
+
+
+def _is_list(value: Any, is_good: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and 1 <= len(value) <= MOST_FUNCTIONS
+        and all(isinstance(item, str) and is_good(item) for item in value)
+    )
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value)
+        return found.astimezone(UTC) if found.tzinfo is not None else None  # overflows here, not in the database
+    except (TypeError, ValueError, OverflowError):
+        return None

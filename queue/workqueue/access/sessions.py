@@ -1,0 +1,98 @@
+"""Logging in and out. The cookie holds a random token; the table holds its hash and when it ends."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete, func, insert, select, update
+
+from schema.access import Role, app_user, login_session
+from workqueue.access import throttle
+from workqueue.access.credentials import MAX_PASSWORD, digest, is_password, make_token
+from workqueue.access.principals import Principal, of_user
+from workqueue.errors import BadLoginError
+
+LIFE = timedelta(days=7)
+IDLE = timedelta(hours=24)
+SEEN_EVERY = timedelta(minutes=5)  # how often a use is written down
+MOST = 20  # sessions of one user; the oldest ends when there are more
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """token: for the cookie."""
+
+    token: str
+    principal: Principal
+    life_s: int
+
+
+def log_in(engine: Engine, username: str, password: str, address: str, now: datetime) -> Login:
+    """A new session, whatever the client had before. Raises BadLoginError, TooManyLoginsError."""
+    throttle.reserve(engine, username, address, now)
+    with engine.connect() as connection:
+        mine = func.lower(app_user.c.username) == username.lower()
+        user = connection.execute(select(app_user).where(mine)).mappings().first()
+    is_right = is_password(password[: MAX_PASSWORD + 1], user["password_hash"] if user else None)
+    if user is None or not is_right or not user["enabled"]:
+        raise BadLoginError
+    throttle.forgive(engine, username, address)
+    token = make_token()
+    with engine.begin() as connection:
+        connection.execute(
+            insert(login_session).values(
+                token_hash=digest(token),
+                username=user["username"],
+                address=address,
+                created_at=now,
+                seen_at=now,
+                expires_at=now + LIFE,
+            )
+        )
+        kept = (
+            select(login_session.c.token_hash)
+            .where(login_session.c.username == user["username"])
+            .order_by(login_session.c.created_at.desc())
+            .limit(MOST)
+        )
+        over = login_session.c.token_hash.not_in(kept)
+        connection.execute(delete(login_session).where(login_session.c.username == user["username"], over))
+        connection.execute(update(app_user).where(app_user.c.username == user["username"]).values(last_login_at=now))
+    return Login(token, of_user(user["username"], Role(user["role"])), int(LIFE.total_seconds()))
+
+
+def find(engine: Engine, token_hash: str, now: datetime) -> Principal | None:
+    """Whose session it is, if it lasts. Its use is noted now and then."""
+    with engine.begin() as connection:
+        row = connection.execute(
+            select(app_user.c.username, app_user.c.role, login_session.c.seen_at)
+            .join_from(login_session, app_user)
+            .where(
+                login_session.c.token_hash == token_hash,
+                login_session.c.expires_at > now,
+                login_session.c.seen_at > now - IDLE,
+                app_user.c.enabled,
+            )
+        ).first()
+        if row is None:
+            return None
+        if row.seen_at < now - SEEN_EVERY:
+            mine = login_session.c.token_hash == token_hash
+            connection.execute(update(login_session).where(mine).values(seen_at=now))
+    return of_user(row.username, Role(row.role))
+
+
+def log_out(engine: Engine, token_hash: str, *, everywhere: bool) -> None:
+    """Ends this session, or all of its user. A token that is none ends nothing."""
+    row = login_session.c
+    mine = row.token_hash == token_hash
+    if everywhere:
+        mine = row.username.in_(select(row.username).where(mine))
+    with engine.begin() as connection:
+        connection.execute(delete(login_session).where(mine))
+
+
+def sweep(engine: Engine, now: datetime) -> None:
+    """Removes what has ended."""
+    over = (login_session.c.expires_at < now) | (login_session.c.seen_at < now - IDLE)
+    with engine.begin() as connection:
+        connection.execute(delete(login_session).where(over))

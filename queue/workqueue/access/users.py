@@ -1,0 +1,157 @@
+"""The users: made, changed, deleted. An admin is always left."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from schema.access import Role, app_user, login_session
+from workqueue.access.credentials import MAX_PASSWORD, MIN_PASSWORD, hash_password
+from workqueue.errors import BadAccessError, LastAdminError, UnknownUserError, UserExistsError
+
+USERNAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
+MAX_EMAIL = 254
+SHOWN = (
+    app_user.c.username,
+    app_user.c.email,
+    app_user.c.role,
+    app_user.c.enabled,
+    app_user.c.created_at,
+    app_user.c.last_login_at,
+)
+CHANGEABLE = ("password", "email", "role", "enabled")
+ONE_AT_A_TIME = text("LOCK TABLE app_user IN SHARE ROW EXCLUSIVE MODE")
+
+
+def listing(engine: Engine) -> Sequence[RowMapping]:
+    with engine.connect() as connection:
+        return connection.execute(select(*SHOWN).order_by(app_user.c.username)).mappings().all()
+
+
+def find(engine: Engine, username: str) -> RowMapping:
+    """Raises UnknownUserError."""
+    with engine.connect() as connection:
+        found = connection.execute(select(*SHOWN).where(app_user.c.username == username)).mappings().first()
+    if found is None:
+        raise UnknownUserError
+    return found
+
+
+def create(engine: Engine, fields: Mapping[str, Any]) -> str:
+    """Gives the name. Raises BadAccessError, UserExistsError."""
+    problems = _problems(fields, ("username", *CHANGEABLE))
+    problems += [_entry(name, "is missing") for name in ("username", "password") if name not in fields]
+    if problems:
+        raise BadAccessError(problems)
+    try:
+        with engine.begin() as connection:
+            connection.execute(insert(app_user).values(username=fields["username"], **_columns(fields)))
+    except IntegrityError:
+        raise UserExistsError from None
+    return str(fields["username"])
+
+
+def change(engine: Engine, username: str, fields: Mapping[str, Any]) -> None:
+    """What is given. Another password, role, or none any more: every session of the user ends.
+
+    Raises BadAccessError, UnknownUserError, LastAdminError.
+    """
+    if problems := _problems(fields, CHANGEABLE):
+        raise BadAccessError(problems)
+    columns = _columns(fields, ()) if fields else {}
+    with engine.begin() as connection:
+        connection.execute(ONE_AT_A_TIME)
+        statement = update(app_user).where(app_user.c.username == username)
+        if columns and not connection.execute(statement.values(columns)).rowcount:
+            raise UnknownUserError
+        _keep_an_admin(connection)
+        if columns.keys() - {"email"}:
+            connection.execute(delete(login_session).where(login_session.c.username == username))
+
+
+def remove(engine: Engine, username: str) -> None:
+    """Raises UnknownUserError, LastAdminError."""
+    with engine.begin() as connection:
+        connection.execute(ONE_AT_A_TIME)
+        if not connection.execute(delete(app_user).where(app_user.c.username == username)).rowcount:
+            raise UnknownUserError
+        _keep_an_admin(connection)
+
+
+def ensure_superuser(engine: Engine, username: str, password: str, email: str | None = None) -> bool:
+    """An admin of this name, with this password: made, or made so again. Tells whether it is new.
+
+    Raises BadAccessError for a name that cannot be. The password is the environment's or a person's at the machine:
+    its length is theirs to choose.
+    """
+    if not USERNAME.fullmatch(username):
+        raise BadAccessError([_entry("username", _NAME)])
+    values = {"password_hash": hash_password(password), "role": Role.ADMIN, "enabled": True}
+    values |= {} if email is None else {"email": email}
+    with engine.begin() as connection:
+        connection.execute(ONE_AT_A_TIME)
+        mine = func.lower(app_user.c.username) == username.lower()
+        if connection.execute(update(app_user).where(mine).values(values)).rowcount:
+            return False
+        connection.execute(insert(app_user).values(username=username, **values))
+        return True
+
+
+def is_any(engine: Engine) -> bool:
+    """Whether somebody can log in."""
+    with engine.connect() as connection:
+        return connection.execute(select(app_user.c.username).where(app_user.c.enabled).limit(1)).first() is not None
+
+
+_NAME = "1 to 64 letters, digits, _ . @ + - are needed"
+
+
+def _columns(fields: Mapping[str, Any], default_role: Sequence[Role] = (Role.VIEWER,)) -> dict[str, Any]:
+    columns = {name: fields[name] for name in ("email", "role", "enabled") if name in fields}
+    if "password" in fields:
+        columns["password_hash"] = hash_password(fields["password"])
+    return {"role": default_role[0], **columns} if default_role else columns
+
+
+def _keep_an_admin(connection: Connection) -> None:
+    admins = select(app_user.c.username).where(app_user.c.role == Role.ADMIN, app_user.c.enabled).limit(1)
+    if connection.execute(admins).first() is None:
+        raise LastAdminError
+
+
+def _problems(fields: Mapping[str, Any], known: Sequence[str]) -> list[dict[str, str]]:
+    problems = [_entry(name, f"unknown field; known here: {', '.join(known)}") for name in fields if name not in known]
+    return problems + [
+        _entry(name, needed)
+        for name, (is_good, needed) in _RULES.items()
+        if name in fields and not is_good(fields[name])
+    ]
+
+
+def _entry(field: str, detail: str) -> dict[str, str]:
+    return {"field": field, "detail": detail}
+
+
+def _is_email(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, str) and "@" in value and value.isprintable() and len(value) <= MAX_EMAIL
+    )
+
+
+def _is_password(value: Any) -> bool:
+    return isinstance(value, str) and MIN_PASSWORD <= len(value) <= MAX_PASSWORD and _is_text(value)
+
+
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+_RULES: dict[str, tuple[Any, str]] = {
+    "username": (lambda value: isinstance(value, str) and bool(USERNAME.fullmatch(value)), _NAME),
+    "password": (_is_password, f"{MIN_PASSWORD} to {MAX_PASSWORD} characters are needed"),
+    "email": (_is_email, "an address, or null, is needed"),
+    "role": (lambda value: isinstance(value, str) and value in tuple(Role), f"one of {', '.join(Role)} is needed"),
+    "enabled": (lambda value: isinstance(value, bool), "true or false is needed"),
+}

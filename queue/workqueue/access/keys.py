@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from uuid_utils.compat import uuid7
 
 from schema.access import Scope, api_key
+from workqueue.access.checking import Rules, check, entry
 from workqueue.access.credentials import SHOWN as SHOWN_CHARACTERS
 from workqueue.access.credentials import digest, make_key
 from workqueue.access.principals import Principal, of_key
@@ -21,7 +22,6 @@ NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
 FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MOST_FUNCTIONS = 1000
 USED_EVERY = timedelta(minutes=1)  # how often a use is written down
-FIELDS = ("name", "scopes", "functions", "expires_at")
 SHOWN = tuple(column for column in api_key.c if column.name != "key_hash")
 
 
@@ -83,30 +83,14 @@ def find(engine: Engine, key_hash: str, now: datetime) -> Principal | None:
 
 
 def wanted(fields: Mapping[str, Any], now: datetime) -> Wanted:
-    """What is asked for, checked. Raises BadAccessError, which names every field that cannot be."""
-    problems: list[dict[str, str]] = []
-
-    def complain(field: str, detail: str) -> None:
-        problems.append({"field": field, "detail": detail})
-
-    for field in fields:
-        if field not in FIELDS:
-            complain(field, f"unknown field; known here: {', '.join(FIELDS)}")
-    name, scopes, functions = fields.get("name"), fields.get("scopes"), fields.get("functions")
-    if not (isinstance(name, str) and NAME.fullmatch(name)):
-        complain("name", "1 to 64 letters, digits, _ . @ + - are needed")
-    if not _is_list(scopes, lambda scope: scope in tuple(Scope)):
-        complain("scopes", f"a list of some of {', '.join(Scope)} is needed")
-    if functions is not None and not _is_list(functions, FUNCTION.fullmatch):
-        complain("functions", "a list of names of functions, or null for all, is needed")
-    expires_at = _moment(fields.get("expires_at"))
-    if fields.get("expires_at") is not None and (expires_at is None or expires_at <= now):
-        complain("expires_at", "a time to come with its zone, such as 2030-01-31T12:00:00Z, or null is needed")
-    if problems:
-        raise BadAccessError(problems)
+    """What is asked for, checked. Raises BadAccessError."""
+    check(fields, RULES, needed=("name", "scopes"))
+    expires_at, functions = _moment(fields.get("expires_at")), fields.get("functions")
+    if expires_at is not None and expires_at <= now:
+        raise BadAccessError([entry("expires_at", "it is past")])
     return Wanted(
-        str(name),
-        tuple(Scope(scope) for scope in dict.fromkeys(scopes or ())),
+        fields["name"],
+        tuple(Scope(scope) for scope in dict.fromkeys(fields["scopes"])),
         None if functions is None else tuple(dict.fromkeys(functions)),
         expires_at,
     )
@@ -126,3 +110,23 @@ def _moment(value: Any) -> datetime | None:
         return found.astimezone(UTC) if found.tzinfo is not None else None  # overflows here, not in the database
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+RULES: Rules = {
+    "name": (
+        lambda value: isinstance(value, str) and NAME.fullmatch(value),
+        "1 to 64 letters, digits, _ . @ + - are needed",
+    ),
+    "scopes": (
+        lambda value: _is_list(value, lambda scope: scope in tuple(Scope)),
+        f"a list of some of {', '.join(Scope)} is needed",
+    ),
+    "functions": (
+        lambda value: value is None or _is_list(value, FUNCTION.fullmatch),
+        "a list of names of functions, or null for all, is needed",
+    ),
+    "expires_at": (
+        lambda value: value is None or _moment(value) is not None,
+        "a time with its zone, such as 2030-01-31T12:00:00Z, or null is needed",
+    ),
+}

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, sel
 from sqlalchemy.exc import IntegrityError
 
 from schema.access import Role, app_user, login_session
+from workqueue.access.checking import Rules, check, entry
 from workqueue.access.credentials import MAX_PASSWORD, MIN_PASSWORD, hash_password
 from workqueue.errors import BadAccessError, LastAdminError, UnknownUserError, UserExistsError
 
@@ -21,7 +22,6 @@ SHOWN = (
     app_user.c.created_at,
     app_user.c.last_login_at,
 )
-CHANGEABLE = ("password", "email", "role", "enabled")
 ONE_AT_A_TIME = text("LOCK TABLE app_user IN SHARE ROW EXCLUSIVE MODE")
 
 
@@ -41,10 +41,7 @@ def find(engine: Engine, username: str) -> RowMapping:
 
 def create(engine: Engine, fields: Mapping[str, Any]) -> str:
     """Gives the name. Raises BadAccessError, UserExistsError."""
-    problems = _problems(fields, ("username", *CHANGEABLE))
-    problems += [_entry(name, "is missing") for name in ("username", "password") if name not in fields]
-    if problems:
-        raise BadAccessError(problems)
+    check(fields, RULES, needed=("username", "password"))
     try:
         with engine.begin() as connection:
             connection.execute(insert(app_user).values(username=fields["username"], **_columns(fields)))
@@ -58,8 +55,7 @@ def change(engine: Engine, username: str, fields: Mapping[str, Any]) -> None:
 
     Raises BadAccessError, UnknownUserError, LastAdminError.
     """
-    if problems := _problems(fields, CHANGEABLE):
-        raise BadAccessError(problems)
+    check(fields, CHANGEABLE)
     columns = _columns(fields, ()) if fields else {}
     with engine.begin() as connection:
         connection.execute(ONE_AT_A_TIME)
@@ -87,7 +83,7 @@ def ensure_superuser(engine: Engine, username: str, password: str, email: str | 
     its length is theirs to choose.
     """
     if not USERNAME.fullmatch(username):
-        raise BadAccessError([_entry("username", _NAME)])
+        raise BadAccessError([entry("username", _NAME)])
     values = {"password_hash": hash_password(password), "role": Role.ADMIN, "enabled": True}
     values |= {} if email is None else {"email": email}
     with engine.begin() as connection:
@@ -121,19 +117,6 @@ def _keep_an_admin(connection: Connection) -> None:
         raise LastAdminError
 
 
-def _problems(fields: Mapping[str, Any], known: Sequence[str]) -> list[dict[str, str]]:
-    problems = [_entry(name, f"unknown field; known here: {', '.join(known)}") for name in fields if name not in known]
-    return problems + [
-        _entry(name, needed)
-        for name, (is_good, needed) in _RULES.items()
-        if name in fields and not is_good(fields[name])
-    ]
-
-
-def _entry(field: str, detail: str) -> dict[str, str]:
-    return {"field": field, "detail": detail}
-
-
 def _is_email(value: Any) -> bool:
     return value is None or (
         isinstance(value, str) and "@" in value and value.isprintable() and len(value) <= MAX_EMAIL
@@ -148,10 +131,11 @@ def _is_text(value: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
-_RULES: dict[str, tuple[Any, str]] = {
+RULES: Rules = {
     "username": (lambda value: isinstance(value, str) and bool(USERNAME.fullmatch(value)), _NAME),
     "password": (_is_password, f"{MIN_PASSWORD} to {MAX_PASSWORD} characters are needed"),
     "email": (_is_email, "an address, or null, is needed"),
     "role": (lambda value: isinstance(value, str) and value in tuple(Role), f"one of {', '.join(Role)} is needed"),
     "enabled": (lambda value: isinstance(value, bool), "true or false is needed"),
 }
+CHANGEABLE = {name: rule for name, rule in RULES.items() if name != "username"}

@@ -1,23 +1,21 @@
-"""The application factory: handlers, error answers, the dashboard and the front page."""
+"""The application factory: handlers, error answers, the dashboard and the screen."""
 
 import warnings
-from pathlib import Path
 
-from flask import Flask, Response, send_from_directory
+from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
 from handlers import functions, health, problems, requests, schedules
 from handlers.services import Services
+from handlers.static_files import Screen, StaticFiles
 
-SPA = Path(__file__).parent.parent / "spa"
 
-
-def create_app(services: Services, redis_url: str) -> Flask:
+def create_app(services: Services, redis_url: str, screen: Screen) -> Flask:
     """A WSGI application that answers everything of the contract's section 3.
 
     redis_url: for rq-dashboard, which opens connections of its own.
     """
-    app = Flask("localfn", static_folder=SPA, static_url_path="/static")
+    app = Flask("localfn", static_folder=None)
     provider = DefaultJSONProvider(app)
     provider.sort_keys = False  # an event comes back in the order in which it was sent
     provider.ensure_ascii = False
@@ -27,13 +25,9 @@ def create_app(services: Services, redis_url: str) -> Flask:
     problems.install(app)
     for blueprint in (functions.blueprint, requests.blueprint, schedules.blueprint, health.blueprint):
         app.register_blueprint(blueprint)
-    app.add_url_rule("/", "front", front)
+    StaticFiles(screen).install(app)
     mount_dashboard(app, redis_url)
     return app
-
-
-def front() -> Response:
-    return send_from_directory(SPA, "index.html")
 
 
 def mount_dashboard(app: Flask, redis_url: str) -> None:

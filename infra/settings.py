@@ -17,6 +17,7 @@ from dotenv import dotenv_values, load_dotenv
 from infra.database_url import from_parts, mask, normalised
 from infra.environment import Environment
 from infra.errors import SettingsError
+from infra.web_root import web_root
 
 NAMES = frozenset(
     {
@@ -140,8 +141,8 @@ def _read(env: Environment, directory: Path) -> Settings:
         superuser_username=env.maybe("SUPERUSER_USERNAME"),
         superuser_password=_superuser_password(env),
         superuser_email=env.maybe("SUPERUSER_EMAIL"),
-        static_root=env.text("VITE_APP_STATIC_ROOT", "/"),
-        api_root=env.text("VITE_APP_API_ROOT", "/api"),
+        static_root=web_root("VITE_APP_STATIC_ROOT", env.text("VITE_APP_STATIC_ROOT", "/")),
+        api_root=web_root("VITE_APP_API_ROOT", env.text("VITE_APP_API_ROOT", "/api")),
         log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
         log_format=env.choice("LOG_FORMAT", "json" if production else "text", ("text", "json")),
         wait_s=env.number("LOCALFN_WAIT_SECONDS", 60, above=0),

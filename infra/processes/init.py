@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine
 
-from infra import declared, logs, sandboxing
+from infra import declared, logs, sandboxing, screen
 from infra.errors import InfraError
 from infra.home import Home
 from infra.patience import wait_for_servers
@@ -23,6 +23,8 @@ def run(settings: Settings) -> None:
     logs.configure(settings.log_level, settings.log_format, "init")
     Home(settings.home).make()
     interpreter = sandboxing.interpreter(settings)
+    roots = screen.Roots(settings.static_root, settings.api_root)
+    screen.prepare(settings.home, roots, compress=settings.is_production)
     wait_for_servers(settings)
     database_url, _ = urls(settings)
     migrate.upgrade(database_url)

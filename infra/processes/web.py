@@ -9,7 +9,7 @@ import gunicorn.glogging
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from infra import logs
+from infra import logs, screen, web_root
 from infra.processes.connections import redis_client, urls
 from infra.settings import Settings, cores
 
@@ -74,6 +74,7 @@ def make_app(settings: Settings) -> Flask:
     """The application with all that it works with."""
     from handlers.app import create_app
     from handlers.services import Limits, Services
+    from handlers.static_files import Screen
     from schema.session import make_engine
     from workqueue.clock import Clock
     from workqueue.doorbell import Doorbell
@@ -92,4 +93,10 @@ def make_app(settings: Settings) -> Flask:
     )
     services.clock.synchronise(services.engine)
     services.engine.dispose()  # each process opens connections of its own
-    return create_app(services, redis_url)
+    shown = Screen(
+        folder=settings.home / screen.FOLDER / screen.CURRENT,
+        path=web_root.path(settings.static_root),
+        static_origin=web_root.origin(settings.static_root),
+        api_origin=web_root.origin(settings.api_root),
+    )
+    return create_app(services, redis_url, shown)

@@ -40,7 +40,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     limits = (settings.max_event_bytes, settings.max_upload_bytes, settings.max_result_bytes)
     assert limits == (1 << 20, 100 << 20, 6 << 20)
     assert (settings.files, settings.retention_days) == ("file:", 30)
-    assert (settings.static_root, settings.api_root) == ("/", "/api")
+    assert (settings.static_root, settings.api_root) == ("", "/api")
     assert (settings.log_level, settings.log_format) == ("INFO", "text")
 
 

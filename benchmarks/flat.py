@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.lifecycle import Completion, Record
 from workqueue.reading import Filter
+from workqueue.reconcile import UNANSWERED_S
 from workqueue.registry import Registered
 from workqueue.submit import Order, submit
 
@@ -131,7 +133,8 @@ class Subject:
     def look(self) -> None:
         now = self.clock.now()
         lifecycle.expire(self.engine, now)
-        lifecycle.due_bells(self.engine, now, now)
+        lifecycle.silent(self.engine, now)
+        lifecycle.unanswered(self.engine, now - timedelta(seconds=UNANSWERED_S))
 
 
 def work_off(engine: Engine, clock: Clock, ids: list[Any]) -> None:

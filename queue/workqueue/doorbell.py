@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from redis import Redis
 from redis.client import Pipeline
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 ENTRY = "workqueue.worker.answer"  # the only thing that a worker runs
 CHANNEL = "localfn:changed"
+ERA = "localfn:era"
 QUEUED_TTL_S = 7 * 24 * 3600  # a bell that was lost on its way is forgotten some day; none is needed for its request
 RESULT_TTL_S = 600  # how long rq-dashboard shows a finished job
 FAILURE_TTL_S = 24 * 3600  # and a failed one; the truth about both is in PostgreSQL
@@ -91,6 +92,15 @@ class Doorbell:
                     job.delete()
         except RedisError as error:
             log.debug("jobs were left to expire", extra={"error": str(error)})
+
+    def era(self) -> str:
+        """Names the time since Redis may have lost what it held: emptied, or started anew. Raises RedisError."""
+        with self.redis.pipeline(transaction=False) as pipeline:
+            pipeline.set(ERA, str(uuid4()), nx=True)
+            pipeline.get(ERA)
+            pipeline.info("server")
+            _, since, server = pipeline.execute()
+        return f"{server['run_id']} {since.decode()}"
 
     def waiting(self, names: Sequence[str]) -> set[str]:
         """The job ids that wait in these queues. Raises RedisError."""

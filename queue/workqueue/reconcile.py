@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 UNANSWERED_S = 3.0  # a bell that was rung so long ago and waits in no queue was lost
 FRESH_S = 1.5  # a process that just started waits so long before it takes a lease for lapsed
 OUTAGE_S = 3.0  # a pause this long between two good looks was an outage
+MANY = (
+    1000  # bells that wait for their turn: to read such a queue from end to end is dear, and done at longer intervals
+)
+LONGEST_PAUSE_S = 24.0
 
 
 @dataclass(slots=True)
@@ -37,6 +41,9 @@ class Reconciler:
     lease_s: float
     spare_until: datetime | None = None
     looked_at: datetime | None = None
+    era: str = ""  # of Redis
+    ask_at: datetime | None = None  # when unanswered bells are looked for next
+    pause_s: float = 0.0
 
     def look(self) -> None:
         """Puts right what there is now."""
@@ -57,20 +64,28 @@ class Reconciler:
             self.spare_until = now + timedelta(seconds=self.lease_s)
 
     def _ring(self, now: datetime) -> None:
-        bells = lifecycle.due_bells(self.engine, now, now - timedelta(seconds=UNANSWERED_S))
-        if not bells:
-            return
+        bells = lifecycle.silent(self.engine, now) + self._lost(now)
+        if bells and self.doorbell.ring(bells):
+            lifecycle.mark_rung(self.engine, bells, now)
+            log.info("rang", extra={"count": len(bells)})
+
+    def _lost(self, now: datetime) -> list[Bell]:
+        """Bells that were rung, and not answered, and wait in no queue."""
         try:
+            era = self.doorbell.era()
+            if self.ask_at is not None and now < self.ask_at and era == self.era:
+                return []
+            grace_s = UNANSWERED_S if era == self.era else 0.0  # what was lost with all others is not waited for
+            bells = lifecycle.unanswered(self.engine, now - timedelta(seconds=grace_s))
             waiting = self.doorbell.waiting(sorted({bell.queue for bell in bells}))
         except RedisError as error:
-            log.warning("Redis is away: nothing was rung", extra={"error": str(error)})
-            return
-        # A bell that still waits in its queue needs no second one; it only has not been its turn.
-        silent: list[Bell] = [bell for bell in bells if bell.job_id not in waiting]
-        if not silent or self.doorbell.ring(silent):
-            lifecycle.mark_rung(self.engine, bells, now)
-        if silent:
-            log.info("rang", extra={"count": len(silent)})
+            log.debug("no bell was looked for: Redis is away", extra={"error": str(error)})
+            return []
+        patient = [bell for bell in bells if bell.job_id in waiting]  # it only has not been their turn
+        lifecycle.mark_rung(self.engine, patient, now)
+        self.pause_s = min(2 * self.pause_s + 1, LONGEST_PAUSE_S) if len(patient) >= MANY else 0.0
+        self.era, self.ask_at = era, now + timedelta(seconds=self.pause_s)
+        return [bell for bell in bells if bell.job_id not in waiting]
 
 
 @dataclass(slots=True)

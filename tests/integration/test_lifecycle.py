@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from schema.statuses import Outcome, Phase
 from workqueue import lifecycle, reading
+from workqueue.doorbell import Bell
 from workqueue.errors import LeaseLostError, NotAllowedNowError, UnknownRequestError
 from workqueue.interruptions import CancelledError
 from workqueue.lifecycle import Accepted, Claim, Completion, Record
@@ -249,19 +250,20 @@ def test_purging_removes_what_ended_before_a_time_in_chunks(engine: Engine) -> N
 
 
 def test_bells_are_due_when_not_rung_or_not_answered(engine: Engine) -> None:
-    accepted(engine)  # rung when it was accepted
+    at_once = accepted(engine)  # rung when it was accepted
     delayed = accepted(engine, available_s=60)
-    unanswered = NOW - timedelta(seconds=3)
 
-    def due(at_s: float, unanswered: datetime) -> list[UUID]:
-        return [bell.request_id for bell in lifecycle.due_bells(engine, seconds(at_s), unanswered)]
+    def ids(bells: list[Bell]) -> list[UUID]:
+        return [bell.request_id for bell in bells]
 
-    assert due(0, unanswered) == []
-    assert len(due(4, seconds(1))) == 1
-    assert delayed in due(60, unanswered)
-    bells = lifecycle.due_bells(engine, seconds(60), seconds(57))
-    lifecycle.mark_rung(engine, bells, seconds(60))
-    assert due(60, seconds(57)) == []
+    assert ids(lifecycle.silent(engine, seconds(59))) == []
+    assert ids(lifecycle.silent(engine, seconds(60))) == [delayed]
+    assert ids(lifecycle.unanswered(engine, NOW)) == []
+    unanswered = lifecycle.unanswered(engine, seconds(1))
+    assert ids(unanswered) == [at_once]
+    lifecycle.mark_rung(engine, unanswered + lifecycle.silent(engine, seconds(60)), seconds(60))
+    assert ids(lifecycle.silent(engine, seconds(60))) == []
+    assert ids(lifecycle.unanswered(engine, seconds(60))) == []
 
 
 def test_lines_whose_storing_was_not_answered_are_stored_again_without_harm(engine: Engine) -> None:

@@ -7,7 +7,7 @@ recovery: the reconciler's moves.
 from workqueue.lifecycle.attempts import amend, extend, fail, finish, give_back
 from workqueue.lifecycle.claiming import claim, unclaim
 from workqueue.lifecycle.claims import Claim, Completion, Progress, Record
-from workqueue.lifecycle.recovery import Lapsed, due_bells, expire, mark_rung
+from workqueue.lifecycle.recovery import Lapsed, expire, mark_rung, silent, unanswered
 from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "cancel",
     "claim",
     "delete",
-    "due_bells",
     "expire",
     "extend",
     "fail",
@@ -31,5 +30,7 @@ __all__ = [
     "mark_rung",
     "purge",
     "retry",
+    "silent",
+    "unanswered",
     "unclaim",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, TextClause, text
 
 from schema.statuses import Outcome
 from workqueue.doorbell import Bell
@@ -79,19 +79,36 @@ def expire(engine: Engine, now: datetime, limit: int = 500) -> list[Lapsed]:
         return lapsed
 
 
-DUE = text(
+SILENT = text(
     """
     SELECT id, attempt, queue, function FROM processing_request
-    WHERE status = 'pending' AND available_at <= :now AND (rung_at IS NULL OR rung_at < :unanswered)
+    WHERE status = 'pending' AND rung_at IS NULL AND available_at <= :now
     ORDER BY available_at LIMIT :limit
     """
 )
+UNANSWERED = text(
+    """
+    SELECT id, attempt, queue, function FROM processing_request
+    WHERE status = 'pending' AND rung_at < :before
+    ORDER BY rung_at LIMIT :limit
+    """
+)
+AT_ONCE = 5000
 
 
-def due_bells(engine: Engine, now: datetime, unanswered: datetime, limit: int = 5000) -> list[Bell]:
-    """Requests that are due and not rung, or rung before `unanswered` and still pending."""
+def silent(engine: Engine, now: datetime) -> list[Bell]:
+    """The bells of requests that are due, and for which nobody rang."""
+    return _bells(engine, SILENT, {"now": now, "limit": AT_ONCE})
+
+
+def unanswered(engine: Engine, before: datetime) -> list[Bell]:
+    """The bells that were rung before then, longest ago first, of requests that are still pending."""
+    return _bells(engine, UNANSWERED, {"before": before, "limit": AT_ONCE})
+
+
+def _bells(engine: Engine, statement: TextClause, values: dict[str, object]) -> list[Bell]:
     with engine.connect() as connection:
-        rows = connection.execute(DUE, {"now": now, "unanswered": unanswered, "limit": limit})
+        rows = connection.execute(statement, values)
         return [Bell(row.id, row.attempt + 1, row.queue, row.function) for row in rows]
 
 

@@ -11,6 +11,7 @@ import click
 
 from benchmarks.peers import machine, passes, report, servers, tables
 from benchmarks.peers.contestant import Contestant
+from benchmarks.peers.durable import WAYS
 from benchmarks.peers.figures import CASES, Described, Run
 from benchmarks.peers.ours import Ours
 from benchmarks.peers.peer import Peer
@@ -26,13 +27,20 @@ NAMES = (Ours.name, *(setup.name for setup in SETUPS))
 @click.option("--passes", "count", default=5, show_default=True)
 @click.option("--only", multiple=True, metavar="NAME", help=f"A part of a name; may be repeated. {', '.join(NAMES)}")
 @click.option("--case", "cases", multiple=True, type=click.Choice([case.name for case in CASES]), help="Default: all.")
+@click.option(
+    "--way",
+    type=click.Choice(WAYS),
+    default=WAYS[0],
+    show_default=True,
+    help="How the peers' tasks are written: with as few trips to PostgreSQL as can be, or as usual.",
+)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Writes all figures there.")
 @click.option("--report", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path),
               help="Writes a page and a picture into this folder.")  # fmt: skip
 @click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Measures nothing and shows what --json has written.")  # fmt: skip
 def command(
-    requests: int, idle_requests: int, count: int, only: tuple[str, ...], cases: tuple[str, ...],
+    requests: int, idle_requests: int, count: int, only: tuple[str, ...], cases: tuple[str, ...], way: str,
     json_file: Path | None, folder: Path | None, source: Path | None,
 ) -> None:  # fmt: skip
     """localfn, Celery, Dramatiq, Huey and RQ on the same durable path, and the bare loop as the bound."""
@@ -41,7 +49,7 @@ def command(
     else:
         command_line = shlex.join(["./dev", "bench", "peers", *sys.argv[2:]])
         run = Run(command_line, requests, idle_requests, {}, [])
-        _measure(run, only, cases, count)
+        _measure(run, only, cases, count, way)
     for case in run.cases():
         click.echo("\n" + tables.plain(tables.of(run, case)))
     if json_file is not None:
@@ -52,7 +60,7 @@ def command(
         raise click.ClickException(f"{len(run.spoilt)} passes do not count:\n" + "\n".join(run.spoilt))
 
 
-def _measure(run: Run, only: Sequence[str], cases: Sequence[str], count: int) -> None:
+def _measure(run: Run, only: Sequence[str], cases: Sequence[str], count: int, way: str) -> None:
     # A SIGTERM ends this process the way Ctrl-C does: through everything that has to be ended and removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     chosen = [case for case in CASES if not cases or case.name in cases]
@@ -60,7 +68,7 @@ def _measure(run: Run, only: Sequence[str], cases: Sequence[str], count: int) ->
         folder = Path(name).resolve()
         try:
             with servers.running(folder / "servers") as running:
-                contestants = _contestants(running, folder, only)
+                contestants = _contestants(running, folder, only, way)
                 run.machine = machine.described(running, folder)
                 run.contestants = [Described(one.name, one.kind, one.told, one.share) for one in contestants]
                 passes.measure(run, running, contestants, chosen, count)
@@ -68,12 +76,12 @@ def _measure(run: Run, only: Sequence[str], cases: Sequence[str], count: int) ->
             raise click.ClickException(str(error)) from error
 
 
-def _contestants(running: servers.Servers, folder: Path, only: Sequence[str]) -> list[Contestant]:
+def _contestants(running: servers.Servers, folder: Path, only: Sequence[str], way: str) -> list[Contestant]:
     def wanted(name: str) -> bool:
         return not only or any(part.lower() in name.lower() for part in only)
 
     contestants: list[Contestant] = [Ours(running, folder)] if wanted(Ours.name) else []
-    contestants += [Peer(setup, running, folder) for setup in SETUPS if wanted(setup.name)]
+    contestants += [Peer(setup, running, folder, way) for setup in SETUPS if wanted(setup.name)]
     if not contestants:
         raise click.BadParameter(f"none is named so; there are {', '.join(NAMES)}", param_hint="--only")
     return contestants

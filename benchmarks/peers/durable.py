@@ -1,14 +1,15 @@
 """The durable path that a peer's task takes: claim the row, run the function, store result and `completed` together.
 
-As lean as it can be written by hand: one round trip to claim and one to finish. Each is a single prepared statement
-that is its own transaction, so neither BEGIN nor COMMIT travels.
+Written in two ways. "lean", as tight as it gets by hand: one round trip to claim and one to finish; each is a single
+prepared statement that is its own transaction, so neither BEGIN nor COMMIT travels. "usual", as tasks are written: the
+claim is an UPDATE that commits; then, in one transaction, an INSERT and an UPDATE.
 """
 
 import json
 import os
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -16,6 +17,8 @@ from benchmarks.peers.measured import FUNCTIONS
 
 DATABASE_URL = "PEERS_DATABASE_URL"
 REDIS_URL = "PEERS_REDIS_URL"
+WAY = "PEERS_WAY"
+WAYS = ("lean", "usual")
 
 TABLES = """
     CREATE TABLE IF NOT EXISTS peer_request (
@@ -45,6 +48,8 @@ CLAIM = """
     RETURNING id::text, attempt, function, event, set_config('synchronous_commit', 'off', true)
 """
 CLAIM_ONE = CLAIM.replace("= ANY(%(ids)s::uuid[])", "= %(id)s::uuid")
+USUAL_CLAIM = CLAIM.replace("set_config('synchronous_commit', 'off', true)", "NULL")
+USUAL_CLAIM_ONE = CLAIM_ONE.replace("set_config('synchronous_commit', 'off', true)", "NULL")
 
 FINISH_ONE = """
     WITH finished AS (
@@ -65,6 +70,20 @@ FINISH = """
     )
     INSERT INTO peer_result (request_id, data, created_at) SELECT id, data::json, clock_timestamp() FROM finished
 """
+USUAL_STORE_ONE = "INSERT INTO peer_result (request_id, data, created_at) VALUES (%(id)s, %(data)s, clock_timestamp())"
+USUAL_COMPLETE_ONE = """
+    UPDATE peer_request SET status = 'completed', finished_at = clock_timestamp()
+    WHERE id = %(id)s::uuid AND status = 'processing' AND attempt = %(attempt)s
+"""
+USUAL_STORE = """
+    INSERT INTO peer_result (request_id, data, created_at)
+    SELECT id, data::json, clock_timestamp() FROM unnest(%(ids)s::uuid[], %(data)s::text[]) AS t (id, data)
+"""
+USUAL_COMPLETE = """
+    UPDATE peer_request r SET status = 'completed', finished_at = clock_timestamp()
+    FROM unnest(%(ids)s::uuid[], %(attempts)s::integer[]) AS ended (id, attempt)
+    WHERE r.id = ended.id AND r.status = 'processing' AND r.attempt = ended.attempt
+"""
 
 _local = threading.local()
 
@@ -75,28 +94,42 @@ class LostError(Exception):
 
 def perform(request_id: str) -> None:
     """What a task does with the one thing that its message carries. A second delivery finds nothing to claim."""
-    connection = connected()
-    claimed = connection.execute(CLAIM_ONE, {"id": request_id, "worker": _worker()}).fetchone()
+    connection, is_lean = connected(), _is_lean()
+    claim = CLAIM_ONE if is_lean else USUAL_CLAIM_ONE
+    claimed = connection.execute(claim, {"id": request_id, "worker": _worker()}).fetchone()
     if claimed is None:
         return
     _, attempt, function, event, _ = claimed
     data = _dumped(FUNCTIONS[function](event))
-    finished = connection.execute(FINISH_ONE, {"id": request_id, "attempt": attempt, "data": data})
-    if finished.rowcount != 1:
+    statements = (FINISH_ONE,) if is_lean else (USUAL_STORE_ONE, USUAL_COMPLETE_ONE)
+    if _finish(connection, statements, {"id": request_id, "attempt": attempt, "data": data}) != 1:
         raise LostError(request_id)
 
 
 def perform_many(request_ids: Sequence[str]) -> None:
     """The same for a batch: one transaction claims all, the functions run one by one, one transaction finishes all."""
-    connection = connected()
-    claimed = connection.execute(CLAIM, {"ids": list(request_ids), "worker": _worker()}).fetchall()
+    connection, is_lean = connected(), _is_lean()
+    claim = CLAIM if is_lean else USUAL_CLAIM
+    claimed = connection.execute(claim, {"ids": list(request_ids), "worker": _worker()}).fetchall()
     if not claimed:
         return
     ids, attempts, functions, events, _ = zip(*claimed, strict=True)
     data = [_dumped(FUNCTIONS[function](event)) for function, event in zip(functions, events, strict=True)]
-    finished = connection.execute(FINISH, {"ids": list(ids), "attempts": list(attempts), "data": data})
-    if finished.rowcount != len(ids):
+    statements = (FINISH,) if is_lean else (USUAL_STORE, USUAL_COMPLETE)
+    if _finish(connection, statements, {"ids": list(ids), "attempts": list(attempts), "data": data}) != len(ids):
         raise LostError(", ".join(ids))
+
+
+def _finish(connection: psycopg.Connection[Any], statements: Sequence[LiteralString], values: dict[str, Any]) -> int:
+    """Gives how many rows the last one concerned. One statement is its own transaction."""
+    if len(statements) == 1:
+        return connection.execute(statements[0], values).rowcount
+    with connection.transaction():
+        return [connection.execute(statement, values).rowcount for statement in statements][-1]
+
+
+def _is_lean() -> bool:
+    return os.environ[WAY] == "lean"
 
 
 def connected() -> psycopg.Connection[Any]:

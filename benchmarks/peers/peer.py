@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.peers.durable import DATABASE_URL, REDIS_URL
+from benchmarks.peers.durable import DATABASE_URL, REDIS_URL, WAY
 from benchmarks.peers.processes import ROOT, Command, answer
 from benchmarks.peers.rows import PEERS, Rows
 from benchmarks.peers.servers import Servers
@@ -20,12 +20,12 @@ DISTRIBUTIONS = ("celery", "dramatiq", "huey", "rq", "redis", "psycopg")
 
 
 class Peer:
-    """A contestant that is driven through the client, in the environment that both need."""
+    """A contestant that is driven through the client, in the environment that both need. way: of durable.WAYS."""
 
-    def __init__(self, setup: Setup, servers: Servers, folder: Path) -> None:
+    def __init__(self, setup: Setup, servers: Servers, folder: Path, way: str) -> None:
         self.name, self.kind, self.told, self.share = setup.name, setup.kind, setup.told, setup.share
         self.log = folder / f"{setup.module}.log"
-        self._setup, self._servers = setup, servers
+        self._setup, self._servers, self._way = setup, servers, way
 
     def commands(self) -> Sequence[Command]:
         return [self._command(*self._setup.words)] * self._setup.copies
@@ -44,8 +44,8 @@ class Peer:
         return answer(self._command("-m", CLIENT, verb, self._setup.module, function, str(count)), CLIENT_LIMIT_S)
 
     def _command(self, *words: str) -> Command:
-        addresses = {DATABASE_URL: self._servers.database_url, REDIS_URL: self._servers.redis_url}
-        return Command((str(PYTHON), *words), environment() | addresses)
+        told = {DATABASE_URL: self._servers.database_url, REDIS_URL: self._servers.redis_url, WAY: self._way}
+        return Command((str(PYTHON), *words), environment() | told)
 
 
 def environment() -> dict[str, str]:

@@ -148,7 +148,7 @@ class Pool(WorkerPool):
             self.stop_workers()  # type: ignore[no-untyped-call]
 
     def _fit_to_demand(self) -> None:
-        """Starts workers while requests wait for long-running ones, and stops those that idle."""
+        """Starts workers while requests wait and there is something for more of them to do; stops those that idle."""
         read = {name: gauge.read() for name, gauge in self._gauges.items()}
         busy = [lasting_s for is_busy, lasting_s in read.values() if is_busy]
         idle = {name: lasting_s for name, (is_busy, lasting_s) in read.items() if not is_busy}

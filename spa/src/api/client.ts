@@ -1,0 +1,85 @@
+/** Calls the API: JSON in and out, a limit in time, errors as `Problem` or `Unreachable`. */
+import { problemOf, Unreachable } from './problem'
+import { apiUrl, type Query } from './roots'
+
+const LIMIT_MS = 30_000
+
+export interface Call {
+  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  query?: Query
+  json?: unknown
+  form?: FormData
+  headers?: Record<string, string>
+  signal?: AbortSignal | undefined
+  limitMs?: number
+}
+
+type Listener = () => void
+const listeners = new Set<Listener>()
+
+/** Calls back whenever an answer was 401: a session has ended, or there never was one. */
+export function onUnauthorized(listener: Listener): void {
+  listeners.add(listener)
+}
+
+/** The answer, whatever its status is. Throws Unreachable when there is none, AbortError when `signal` fired. */
+export async function send(path: string, call: Call = {}): Promise<Response> {
+  const limit = AbortSignal.timeout(call.limitMs ?? LIMIT_MS)
+  const headers = new Headers({ Accept: 'application/json', ...call.headers })
+  if (call.json !== undefined) headers.set('Content-Type', 'application/json')
+  try {
+    return await fetch(apiUrl(path, call.query), {
+      method: call.method ?? 'GET',
+      headers,
+      credentials: 'same-origin',
+      cache: 'no-store', // the ETags are ours to keep: see conditional()
+      body: call.form ?? (call.json === undefined ? null : JSON.stringify(call.json)),
+      signal: call.signal ? AbortSignal.any([call.signal, limit]) : limit,
+    })
+  } catch (error) {
+    if (call.signal?.aborted) throw error
+    throw new Unreachable(error)
+  }
+}
+
+/** The answer, which is a good one. Throws Problem for 400 and above. */
+export async function request(path: string, call: Call = {}): Promise<Response> {
+  const answer = await send(path, call)
+  if (answer.ok) return answer
+  if (answer.status === 401 && path !== '/session') listeners.forEach((listener) => listener())
+  throw await problemOf(answer)
+}
+
+export async function json<T>(path: string, call: Call = {}): Promise<T> {
+  return read<T>(await request(path, call))
+}
+
+async function read<T>(answer: Response): Promise<T> {
+  try {
+    return (await answer.json()) as T
+  } catch (error) {
+    throw new Unreachable(error) // cut off half-way
+  }
+}
+
+/**
+ * A reader that asks with the last ETag and hands out the very same value while nothing has changed,
+ * so that nothing is drawn again. One reader per place that polls.
+ */
+export function conditional<T>(): (path: string, call?: Call) => Promise<T> {
+  let last: { url: string; etag: string; value: T } | null = null
+  return async (path, call = {}) => {
+    const url = apiUrl(path, call.query)
+    const headers = last?.url === url ? { ...call.headers, 'If-None-Match': last.etag } : (call.headers ?? {})
+    const answer = await send(path, { ...call, headers })
+    if (answer.status === 304 && last) return last.value
+    if (!answer.ok) {
+      if (answer.status === 401) listeners.forEach((listener) => listener())
+      throw await problemOf(answer)
+    }
+    const value = await read<T>(answer)
+    const etag = answer.headers.get('ETag')
+    last = etag ? { url, etag, value } : null
+    return value
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Asks again and again, politely: one call at a time, none while the page is hidden, ever more rarely while the
+ * server is away. Knows nothing of Vue.
+ */
+import { isAbort, isPassing, Problem } from './problem'
+
+export interface PollerOptions<T> {
+  /** One question. It is never asked twice at the same time. */
+  ask: (signal: AbortSignal) => Promise<T>
+  /** Milliseconds until the next question; null ends it (`wake` asks again all the same). */
+  every: (value: T) => number | null
+  onValue?: (value: T) => void
+  onError?: (error: unknown, willRetry: boolean) => void
+}
+
+const FIRST_PAUSE_MS = 2_000
+const LONGEST_PAUSE_MS = 30_000
+
+/** The pause after so many failures in a row: doubled each time, ± 20 % so that open tabs do not come all at once. */
+export function backoffMs(failures: number, random = Math.random()): number {
+  const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS)
+  return pause * (0.8 + 0.4 * random)
+}
+
+export class Poller<T> {
+  private controller: AbortController | null = null
+  private timer: ReturnType<typeof setTimeout> | null = null
+  private failures = 0
+  private isStopped = false
+  private isDueWhenVisible = false
+  private isAskedAgain = false
+
+  constructor(private readonly options: PollerOptions<T>) {
+    document.addEventListener('visibilitychange', this.onVisibility)
+    window.addEventListener('online', this.wake)
+  }
+
+  /** Ask now, or right after the answer that is under way: that one may be older than what made you ask. */
+  readonly wake = (): void => {
+    if (this.isStopped) return
+    if (this.controller) {
+      this.isAskedAgain = true
+      return
+    }
+    this.clearTimer()
+    void this.ask()
+  }
+
+  /** Forget the question under way, whose answer is of no interest any more, and ask now. */
+  readonly restart = (): void => {
+    this.controller?.abort()
+    this.controller = null
+    this.failures = 0
+    this.wake()
+  }
+
+  readonly stop = (): void => {
+    this.isStopped = true
+    this.clearTimer()
+    this.controller?.abort()
+    document.removeEventListener('visibilitychange', this.onVisibility)
+    window.removeEventListener('online', this.wake)
+  }
+
+  private readonly onVisibility = (): void => {
+    if (document.hidden || !this.isDueWhenVisible) return
+    this.isDueWhenVisible = false
+    this.wake()
+  }
+
+  private async ask(): Promise<void> {
+    const controller = new AbortController()
+    this.controller = controller
+    this.isAskedAgain = false
+    let pauseMs: number | null
+    try {
+      const value = await this.options.ask(controller.signal)
+      if (this.controller !== controller) return
+      this.failures = 0
+      this.options.onValue?.(value)
+      pauseMs = this.options.every(value)
+    } catch (error) {
+      if (this.controller !== controller || isAbort(error)) return
+      pauseMs = this.failed(error)
+    }
+    this.controller = null
+    this.schedule(this.isAskedAgain ? 0 : pauseMs)
+  }
+
+  private failed(error: unknown): number | null {
+    this.failures += 1
+    const willRetry = isPassing(error)
+    this.options.onError?.(error, willRetry)
+    if (!willRetry) return null
+    const asked = error instanceof Problem ? (error.retryAfterS ?? 0) * 1000 : 0
+    return Math.max(backoffMs(this.failures), Math.min(asked, LONGEST_PAUSE_MS))
+  }
+
+  private schedule(pauseMs: number | null): void {
+    if (this.isStopped || pauseMs === null) return
+    this.timer = setTimeout(() => {
+      this.timer = null
+      if (document.hidden) this.isDueWhenVisible = true
+      else void this.ask()
+    }, pauseMs)
+  }
+
+  private clearTimer(): void {
+    if (this.timer) clearTimeout(this.timer)
+    this.timer = null
+  }
+}

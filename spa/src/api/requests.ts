@@ -1,0 +1,56 @@
+/** /api/requests and the calls that make requests. */
+import { json, request as call } from './client'
+import { apiUrl, type Query } from './roots'
+import type { Attempt, FunctionInfo, ImportFailure, Json, Page, Request, Result } from './types'
+
+const path = (id: string, rest = '') => `/requests/${encodeURIComponent(id)}${rest}`
+
+export const readResult = (id: string, signal?: AbortSignal) => json<Result>(path(id, '/result'), { signal })
+
+export async function readAttempts(id: string, signal?: AbortSignal): Promise<Attempt[]> {
+  return (await json<{ items: Attempt[] }>(path(id, '/attempts'), { signal })).items
+}
+
+export interface LogPage {
+  text: string
+  nextAfter: string | null
+}
+
+/** Log lines behind `after` (the `nextAfter` of the page before), all attempts. */
+export async function readLogs(id: string, after: string | null, signal?: AbortSignal): Promise<LogPage> {
+  const answer = await call(path(id, '/logs'), {
+    query: { after },
+    signal,
+    headers: { Accept: 'text/plain' },
+  })
+  return { text: await answer.text(), nextAfter: answer.headers.get('Next-After') }
+}
+
+export const listRequests = (query: Query, signal?: AbortSignal) =>
+  json<Page<Request>>('/requests', { query, signal })
+export const cancelRequest = (id: string) => json<Request>(path(id, '/cancel'), { method: 'POST' })
+export const retryRequest = (id: string) => json<Request>(path(id, '/retry'), { method: 'POST' })
+export const deleteRequest = (id: string) => call(path(id), { method: 'DELETE' })
+
+export function fileUrl(id: string, name: string): string {
+  return apiUrl(path(id, `/files/${encodeURIComponent(name)}`))
+}
+
+export const listFunctions = (signal?: AbortSignal) =>
+  json<{ items: FunctionInfo[]; errors: ImportFailure[] }>('/functions', { signal })
+
+export interface Invocation {
+  event: Json
+  files?: { part: string; file: File }[]
+  query?: Query
+}
+
+/** Posts an event, with files as multipart; gives the accepted request. */
+export function invoke(name: string, { event, files = [], query = {} }: Invocation): Promise<Request> {
+  const target = `/functions/${encodeURIComponent(name)}`
+  if (!files.length) return json<Request>(target, { method: 'POST', json: event, query })
+  const form = new FormData()
+  form.set('event', new Blob([JSON.stringify(event)], { type: 'application/json' }))
+  for (const { part, file } of files) form.set(part, file, file.name)
+  return json<Request>(target, { method: 'POST', form, query, limitMs: 600_000 })
+}

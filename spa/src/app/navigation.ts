@@ -1,0 +1,16 @@
+/** The entries of the main navigation, in order. A new page adds its route to router.ts and a line here. */
+import { app } from '@/texts'
+import type { IconName } from '@/components/icons'
+
+export interface NavigationItem {
+  route: string
+  label: string
+  icon: IconName
+  /** `g` and this key lead there. */
+  key: string
+}
+
+export const navigation: NavigationItem[] = [
+  { route: 'requests', label: app.nav.requests, icon: 'list', key: 'r' },
+  { route: 'audit', label: app.nav.audit, icon: 'shield', key: 'a' },
+]

@@ -1,0 +1,63 @@
+/** Times and durations in words. Pure: what the time is, is a parameter. */
+
+const UNITS = [
+  ['s', 1000],
+  ['min', 60_000],
+  ['h', 3_600_000],
+  ['d', 86_400_000],
+] as const
+
+/** 820 ms · 4.2 s · 3 min 5 s · 2 h 4 min · 3 d 2 h */
+export function duration(ms: number): string {
+  if (ms < 0) return duration(0)
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 59_950) return `${(ms / 1000).toFixed(ms < 9_950 ? 1 : 0)} s`
+  const seconds = Math.round(ms / 1000)
+  const [days, hours] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24]
+  const minutes = Math.floor(seconds / 60) % 60
+  if (days) return two(days, 'd', hours, 'h')
+  if (hours) return two(hours, 'h', minutes, 'min')
+  return two(minutes, 'min', seconds % 60, 's')
+}
+
+function two(large: number, unit: string, small: number, smallUnit: string): string {
+  return small ? `${large} ${unit} ${small} ${smallUnit}` : `${large} ${unit}`
+}
+
+/** "now", "12 s ago", "in 3 h". */
+export function relative(time: Date, now: Date): string {
+  const ms = now.getTime() - time.getTime()
+  const size = Math.abs(ms)
+  if (size < 1000) return 'now'
+  let text = ''
+  for (const [unit, length] of UNITS) if (size >= length) text = `${Math.floor(size / length)} ${unit}`
+  return ms > 0 ? `${text} ago` : `in ${text}`
+}
+
+/** Milliseconds until `relative` says something else. */
+export function staysMs(time: Date, now: Date): number {
+  const size = Math.abs(now.getTime() - time.getTime())
+  return size < 60_000 ? 1000 : size < 3_600_000 ? 15_000 : 60_000
+}
+
+const EXACT = new Intl.DateTimeFormat('en-GB', {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+  timeZoneName: 'short',
+})
+
+/** To the millisecond, in the reader's own zone. */
+export function exact(time: Date): string {
+  return EXACT.format(time)
+}
+
+export function between(start: string | null, end: string | null, now: Date): number | null {
+  if (!start) return null
+  return (end ? Date.parse(end) : now.getTime()) - Date.parse(start)
+}

@@ -1,0 +1,58 @@
+/** The list's filters as the address holds them, and as the API wants them. Pure. */
+import type { LocationQuery } from 'vue-router'
+import type { Query } from '@/api/roots'
+import { STATUSES, type Status } from '@/api/types'
+
+export const TIMES = { '15m': 15, '1h': 60, '24h': 24 * 60, '7d': 7 * 24 * 60 } as const
+export type Time = keyof typeof TIMES
+export const PAGE_SIZE = 50
+
+export interface Filters {
+  status: Status | ''
+  function: string
+  schedule: string
+  time: Time | ''
+  q: string
+}
+
+function one(query: LocationQuery, name: string): string {
+  const value = query[name]
+  return (Array.isArray(value) ? value[0] : value) ?? ''
+}
+
+/** What makes no sense in the address counts as not given. */
+export function filtersOf(query: LocationQuery): Filters {
+  const status = one(query, 'status')
+  const time = one(query, 'time')
+  return {
+    status: STATUSES.find((known) => known === status) ?? '',
+    function: one(query, 'function'),
+    schedule: one(query, 'schedule'),
+    time: time in TIMES ? (time as Time) : '',
+    q: one(query, 'q'),
+  }
+}
+
+export const cursorOf = (query: LocationQuery): string => one(query, 'cursor')
+
+export function isFiltered(filters: Filters): boolean {
+  return Object.values(filters).some(Boolean)
+}
+
+/** Only what is set, so that addresses stay short. */
+export function addressOf(filters: Filters): Record<string, string> {
+  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== ''))
+}
+
+export function apiQuery(filters: Filters, cursor: string, now: Date): Query {
+  const { time, q, ...rest } = filters
+  // To the minute, so that the address of the call, and with it the ETag, holds for a while.
+  const since = time ? Math.floor(now.getTime() / 60_000 - TIMES[time]) * 60_000 : null
+  return {
+    ...rest,
+    q: q.trim().slice(0, 200),
+    since: since && new Date(since).toISOString(),
+    cursor,
+    limit: PAGE_SIZE,
+  }
+}

@@ -1,0 +1,84 @@
+/** The list's place in the address and its rows: filters, pages that back and forward keep, live rows. */
+import { computed, ref, shallowRef, watch } from 'vue'
+import { useRoute, useRouter } from 'vue-router'
+import { conditional } from '@/api/client'
+import { isLive, type Page, type Request } from '@/api/types'
+import { usePolling } from '@/polling/usePolling'
+import { addressOf, apiQuery, cursorOf, filtersOf, isFiltered, type Filters } from './filters'
+
+const RUNNING_MS = 2_000
+const QUIET_MS = 5_000
+
+export function useList() {
+  const route = useRoute()
+  const router = useRouter()
+  const filters = computed(() => filtersOf(route.query))
+  const cursor = computed(() => cursorOf(route.query))
+  const selected = ref(new Set<string>())
+  const read = conditional<Page<Request>>()
+  const list = usePolling<Page<Request>>({
+    ask: (signal) => read('/requests', { query: apiQuery(filters.value, cursor.value, new Date()), signal }),
+    // The newest page may get new rows at any time; an older one changes only while something on it runs.
+    every: (page) => (page.items.some(isLive) ? RUNNING_MS : cursor.value ? null : QUIET_MS),
+    watch: () => JSON.stringify([filters.value, cursor.value]),
+  })
+  const rows = useRows(list.data, selected)
+
+  const go = (query: Record<string, string>, trail: string[]) =>
+    router.push({ query, state: { trail: JSON.stringify(trail) } })
+
+  return {
+    filters,
+    isFiltered: computed(() => isFiltered(filters.value)),
+    selected,
+    ...rows,
+    isLoading: list.isLoading,
+    error: list.error,
+    refresh: list.refresh,
+    hasNext: computed(() => Boolean(list.data.value?.next_cursor)),
+    hasPrevious: computed(() => cursor.value !== ''),
+    filter: (change: Partial<Filters>) => {
+      selected.value = new Set()
+      return router.replace({ query: addressOf({ ...filters.value, ...change }) })
+    },
+    first: () => go(addressOf(filters.value), []),
+    next: () => {
+      const next = list.data.value?.next_cursor
+      if (next) void go({ ...addressOf(filters.value), cursor: next }, [...trailHere(), cursor.value])
+    },
+    previous: () => {
+      const trail = trailHere()
+      const before = trail.pop() ?? ''
+      void go({ ...addressOf(filters.value), ...(before && { cursor: before }) }, trail)
+    },
+  }
+}
+
+/** The cursors of the pages before this one. Keyset pages only lead on; the way back is what one came by. */
+function trailHere(): string[] {
+  const kept: unknown = history.state?.trail
+  return typeof kept === 'string' ? (JSON.parse(kept) as string[]) : []
+}
+
+/** While rows are selected, they change in place and none is pushed away under the hand that is about to act. */
+function useRows(data: { value: Page<Request> | null }, selected: { value: Set<string> }) {
+  const shown = shallowRef<Request[] | null>(null)
+  const hasNewer = ref(false)
+  watch(
+    () => [data.value, selected.value.size > 0] as const,
+    ([page, isHeld]) => {
+      if (!page) return
+      const items = page.items
+      if (!isHeld || !shown.value) {
+        shown.value = items
+        hasNewer.value = false
+        return
+      }
+      const fresh = new Map(items.map((item) => [item.id, item]))
+      hasNewer.value = items[0]?.id !== shown.value[0]?.id
+      shown.value = shown.value.map((row) => fresh.get(row.id) ?? row)
+    },
+    { immediate: true },
+  )
+  return { rows: shown, hasNewer }
+}

@@ -1,0 +1,21 @@
+/** Whether the server answers, as the last calls found it; the banner shows it, every poller reports to it. */
+import { reactive, readonly } from 'vue'
+import { Problem } from '@/api/problem'
+
+interface Connection {
+  /** When it was first noticed that the server is away; null while it answers. */
+  awaySince: Date | null
+  reason: string
+}
+
+const state = reactive<Connection>({ awaySince: null, reason: '' })
+export const connection = readonly(state)
+
+export function reportAnswer(): void {
+  state.awaySince = null
+}
+
+export function reportAway(error: unknown): void {
+  state.awaySince ??= new Date()
+  state.reason = error instanceof Problem ? error.message : ''
+}

@@ -1,0 +1,58 @@
+/** Every address of the SPA. Each page is a folder in pages/ and is loaded when it is first opened. */
+import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
+import { routerBase } from '@/api/roots'
+import { app, audit, request, requests, welcome } from '@/texts'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    title: string
+  }
+}
+
+export const routes: RouteRecordRaw[] = [
+  { path: '/', redirect: '/requests' },
+  {
+    path: '/requests',
+    name: 'requests',
+    component: () => import('@/pages/requests/RequestsPage.vue'),
+    meta: { title: requests.title },
+  },
+  {
+    path: '/requests/:id',
+    name: 'request',
+    component: () => import('@/pages/request/RequestPage.vue'),
+    props: true,
+    meta: { title: request.title },
+  },
+  {
+    path: '/welcome',
+    name: 'welcome',
+    component: () => import('@/pages/welcome/WelcomePage.vue'),
+    meta: { title: welcome.title },
+  },
+  {
+    path: '/audit',
+    name: 'audit',
+    component: () => import('@/pages/audit/AuditPage.vue'),
+    meta: { title: audit.title },
+  },
+  {
+    path: '/:rest(.*)*',
+    name: 'not-found',
+    component: () => import('@/pages/NotFound.vue'),
+    meta: { title: app.notFound.title },
+  },
+]
+
+export function makeRouter() {
+  const router = createRouter({
+    history: createWebHistory(routerBase()),
+    routes,
+    // Back and forward come to the place where one was.
+    scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),
+  })
+  router.afterEach((to) => {
+    document.title = `${to.meta.title} · ${app.name}`
+  })
+  return router
+}

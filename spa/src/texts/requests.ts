@@ -1,0 +1,61 @@
+export const requests = {
+  title: 'Requests',
+  filters: 'Filters',
+  all: 'All',
+  search: 'Search event, error, id',
+  searchLabel: 'Search',
+  function: 'Function',
+  anyFunction: 'Any function',
+  schedule: 'Schedule',
+  anySchedule: 'Any schedule',
+  time: 'Time',
+  times: {
+    any: 'Any time',
+    '15m': 'Last 15 minutes',
+    '1h': 'Last hour',
+    '24h': 'Last 24 hours',
+    '7d': 'Last 7 days',
+  },
+  clear: 'Clear filters',
+  columns: {
+    status: 'Status',
+    function: 'Function',
+    what: 'What happens',
+    attempt: 'Attempt',
+    duration: 'Duration',
+    created: 'Created',
+  },
+  due: (when: string) => `due ${when}`,
+  waits: (queue: string) => `waits in queue ${queue}`,
+  nextAttempt: (attempt: number, when: string) => `attempt ${attempt} ${when}`,
+  cancelling: 'being cancelled',
+  scheduled: (name: string) => `by schedule ${name}`,
+  bulk: {
+    label: 'With the selected',
+    selected: (n: number) => `${n} selected`,
+    retry: 'Retry',
+    cancel: 'Cancel',
+    delete: 'Delete',
+    clear: 'Clear selection',
+    confirmTitle: { retry: 'Retry them?', cancel: 'Cancel them?', delete: 'Delete them?' },
+    confirm: {
+      retry: (n: number) =>
+        `${n} failed ${n === 1 ? 'request gets' : 'requests get'} a new series of attempts.`,
+      cancel: (n: number) =>
+        `${n} ${n === 1 ? 'request ends' : 'requests end'} as failed; what runs is killed.`,
+      delete: (n: number) =>
+        `${n} ${n === 1 ? 'request and its files are' : 'requests and their files are'} gone for good.`,
+    },
+    done: {
+      retry: (n: number) => `${n} will run again`,
+      cancel: (n: number) => `${n} cancelled`,
+      delete: (n: number) => `${n} deleted`,
+    },
+    refused: (n: number, why: string) => `${n} refused: ${why}`,
+  },
+  empty: {
+    filtered: 'No request fits these filters.',
+    older: 'There are no older ones.',
+  },
+  newer: 'There are newer requests',
+} as const

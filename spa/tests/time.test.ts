@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { duration, relative } from '@/format/time'
+
+test.each([
+  [0, '0 ms'],
+  [999.4, '999 ms'],
+  [4_249, '4.2 s'],
+  [59_960, '1 min'],
+  [185_000, '3 min 5 s'],
+  [7_440_000, '2 h 4 min'],
+  [266_400_000, '3 d 2 h'],
+  [-5, '0 ms'],
+])('%d ms is told as %s', (ms, text) => expect(duration(ms)).toBe(text))
+
+test.each([
+  [400, 'now'],
+  [12_700, '12 s ago'],
+  [-3 * 3_600_000, 'in 3 h'],
+  [90_000_000, '1 d ago'],
+])('a time %d ms ago is %s', (ago, text) => {
+  const now = new Date('2026-01-01T00:00:00Z')
+  expect(relative(new Date(now.getTime() - ago), now)).toBe(text)
+})

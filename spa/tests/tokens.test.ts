@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const css = readFileSync('src/styles/tokens.css', 'utf8')
+
+function valuesOf(block: string): string[] {
+  return [...block.matchAll(/--[\w-]+: [^;]+;|color-scheme: [^;]+;/g)].map(([line]) => line)
+}
+
+test('the dark theme is the same whether it was chosen or is the system’s', () => {
+  const [, chosen, systems] =
+    /data-theme='dark'\] \{(.*?)\n\}.*prefers-color-scheme: dark\) \{(.*)\}/s.exec(css) ?? []
+  expect(valuesOf(chosen ?? '').length).toBeGreaterThan(20)
+  expect(valuesOf(systems ?? '')).toEqual(valuesOf(chosen ?? ''))
+})

@@ -8,9 +8,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from handlers import query, representation, requests, uploads
+from handlers.access import needs
 from handlers.problems import unprocessable
 from handlers.services import Services, services
 from workqueue import events, registry
+from workqueue.access.principals import Permission
 from workqueue.submit import Order, Receipt, submit
 
 blueprint = Blueprint("functions", __name__, url_prefix="/api/functions")
@@ -20,6 +22,7 @@ MAX_KEY = 255
 
 
 @blueprint.get("")
+@needs(Permission.READ)
 def show_all() -> Response:
     query.parameters({})
     found = registry.read(services().engine)
@@ -31,6 +34,7 @@ def show_all() -> Response:
 
 
 @blueprint.get("/<name>")
+@needs(Permission.FOLLOW)
 def show(name: str) -> Response:
     query.parameters({})
     function = registry.find(services().engine, name)
@@ -40,6 +44,7 @@ def show(name: str) -> Response:
 
 
 @blueprint.post("/<name>")
+@needs(Permission.INVOKE)
 def invoke(name: str) -> Response:
     here = services()
     function, wanted = registry.find(here.engine, name), _wanted()
@@ -69,6 +74,7 @@ def invoke(name: str) -> Response:
 
 
 @blueprint.post("/<name>/batch")
+@needs(Permission.INVOKE)
 def invoke_batch(name: str) -> tuple[Response, int]:
     here = services()
     function, wanted = registry.find(here.engine, name), _wanted()

@@ -1,11 +1,12 @@
-"""/healthz: this process answers. /readyz: requests can be accepted and will be run."""
+"""/healthz: this process answers. /readyz: requests can be accepted and run; strangers are not told why not."""
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, g, jsonify
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from handlers.access import open_to_all
 from handlers.services import services
 from schema import revision
 from workqueue import presence
@@ -14,11 +15,13 @@ blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
+@open_to_all
 def healthz() -> Response:
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
+@open_to_all
 def readyz() -> tuple[Response, int]:
     here = services()
     checks = {
@@ -28,7 +31,8 @@ def readyz() -> tuple[Response, int]:
     }
     found = {name: _ask(check) for name, check in checks.items()}
     ready = all(answer == "ok" for answer in found.values())
-    return jsonify(status="ok" if ready else "not ready", checks=found), 200 if ready else 503
+    told = {"status": "ok" if ready else "not ready"} | ({} if g.principal is None else {"checks": found})
+    return jsonify(told), 200 if ready else 503
 
 
 def _ask(check: Callable[[], bool]) -> str:

@@ -26,6 +26,14 @@ STATUSES: dict[type[errors.WorkqueueError], HTTPStatus] = {
     errors.ScheduleExistsError: HTTPStatus.CONFLICT,
     errors.DeclaredScheduleError: HTTPStatus.CONFLICT,
     errors.BadScheduleError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BadAccessError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BadLoginError: HTTPStatus.UNAUTHORIZED,
+    errors.TooManyLoginsError: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.UnknownUserError: HTTPStatus.NOT_FOUND,
+    errors.UserExistsError: HTTPStatus.CONFLICT,
+    errors.LastAdminError: HTTPStatus.CONFLICT,
+    errors.UnknownKeyError: HTTPStatus.NOT_FOUND,
+    errors.KeyExistsError: HTTPStatus.CONFLICT,
 }
 
 
@@ -60,7 +68,10 @@ def install(app: Flask) -> None:
 
 def refused(error: errors.WorkqueueError) -> Response:
     status = STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    return problem(status, str(error), errors=error.errors if isinstance(error, errors.BadScheduleError) else None)
+    answer = problem(status, str(error), errors=getattr(error, "errors", None))
+    if isinstance(error, errors.TooManyLoginsError):
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+    return answer
 
 
 def bad(error: BadRequestError) -> Response:

@@ -102,9 +102,13 @@ def log_place(text: str) -> tuple[int, int]:
 
 
 def request_id(text: str) -> UUID:
-    """The id in a path. Raises 404 for what is no UUID: there is no such request."""
+    return uuid(text, "request")
+
+
+def uuid(text: str, what: str) -> UUID:
+    """The id in a path. Raises 404 for what is no UUID: there is no such thing."""
     if not UUID_TEXT.fullmatch(text):
-        raise NotFound(f"There is no request {text!r}: an id looks like 01890a5d-ac96-774b-bcce-b302099a8057.")
+        raise NotFound(f"There is no {what} {text!r}: an id looks like 01890a5d-ac96-774b-bcce-b302099a8057.")
     return UUID(text)
 
 

@@ -8,8 +8,10 @@ from flask import Blueprint, Response, jsonify, request, send_file
 from werkzeug.exceptions import NotFound
 
 from handlers import query, representation
+from handlers.access import needs
 from handlers.services import Services, services
 from workqueue import lifecycle, reading
+from workqueue.access.principals import Permission
 
 blueprint = Blueprint("requests", __name__, url_prefix="/api/requests")
 
@@ -17,6 +19,7 @@ MAX_PAGE = 500
 
 
 @blueprint.get("")
+@needs(Permission.READ)
 def show_all() -> Response:
     wanted = query.parameters(
         {
@@ -37,6 +40,7 @@ def show_all() -> Response:
 
 
 @blueprint.get("/<id>")
+@needs(Permission.FOLLOW)
 def show(id: str) -> Response:
     here, request_id = services(), query.request_id(id)
     wait_s = query.parameters({"wait": query.whole(0, query.MAX_WAIT_S)})["wait"]
@@ -55,6 +59,7 @@ def show(id: str) -> Response:
 
 
 @blueprint.get("/<id>/result")
+@needs(Permission.FOLLOW)
 def result(id: str) -> Response:
     query.parameters({})
     row, files = reading.result(services().engine, query.request_id(id))
@@ -62,6 +67,7 @@ def result(id: str) -> Response:
 
 
 @blueprint.get("/<id>/attempts")
+@needs(Permission.FOLLOW)
 def attempts(id: str) -> Response:
     query.parameters({})
     rows = reading.attempts(services().engine, query.request_id(id))
@@ -69,6 +75,7 @@ def attempts(id: str) -> Response:
 
 
 @blueprint.get("/<id>/logs")
+@needs(Permission.FOLLOW)
 def logs(id: str) -> Response:
     wanted = query.parameters({"attempt": query.whole(1, 999_999_999), "after": query.log_place})
     after = wanted["after"] or (0, 0)
@@ -83,6 +90,7 @@ def logs(id: str) -> Response:
 
 
 @blueprint.get("/<id>/files/<path:name>")
+@needs(Permission.FOLLOW)
 def file(id: str, name: str) -> Response:
     query.parameters({})
     here = services()
@@ -103,6 +111,7 @@ def file(id: str, name: str) -> Response:
 
 
 @blueprint.post("/<id>/cancel")
+@needs(Permission.OPERATE)
 def cancel(id: str) -> tuple[Response, int]:
     query.parameters({})
     here, request_id = services(), query.request_id(id)
@@ -112,6 +121,7 @@ def cancel(id: str) -> tuple[Response, int]:
 
 
 @blueprint.post("/<id>/retry")
+@needs(Permission.OPERATE)
 def retry(id: str) -> tuple[Response, int]:
     query.parameters({})
     here, request_id = services(), query.request_id(id)
@@ -121,6 +131,7 @@ def retry(id: str) -> tuple[Response, int]:
 
 
 @blueprint.delete("/<id>")
+@needs(Permission.OPERATE)
 def delete(id: str) -> tuple[str, int]:
     query.parameters({})
     here, request_id = services(), query.request_id(id)

@@ -5,8 +5,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from handlers import query, representation, requests, uploads
+from handlers.access import needs
 from handlers.services import Services, services
 from workqueue import events
+from workqueue.access.principals import Permission
 from workqueue.schedules import editing, reading
 from workqueue.schedules.checking import Rules
 
@@ -17,12 +19,14 @@ OVERHEAD = 64 * 1024  # of a body: everything but the event
 
 
 @blueprint.get("")
+@needs(Permission.READ)
 def show_all() -> Response:
     query.parameters({})
     return jsonify(items=[representation.schedule(found) for found in reading.listing(services().engine)])
 
 
 @blueprint.post("")
+@needs(Permission.MANAGE)
 def create() -> tuple[Response, int, dict[str, str]]:
     query.parameters({})
     here = services()
@@ -31,12 +35,14 @@ def create() -> tuple[Response, int, dict[str, str]]:
 
 
 @blueprint.get("/<name>")
+@needs(Permission.READ)
 def show(name: str) -> Response:
     query.parameters({})
     return _shown(services(), name)
 
 
 @blueprint.patch("/<name>")
+@needs(Permission.MANAGE)
 def change(name: str) -> Response:
     query.parameters({})
     here = services()
@@ -45,6 +51,7 @@ def change(name: str) -> Response:
 
 
 @blueprint.delete("/<name>")
+@needs(Permission.MANAGE)
 def delete(name: str) -> tuple[str, int]:
     query.parameters({})
     editing.delete(services().engine, name)
@@ -52,6 +59,7 @@ def delete(name: str) -> tuple[str, int]:
 
 
 @blueprint.post("/<name>/run")
+@needs(Permission.OPERATE)
 def run(name: str) -> tuple[Response, int]:
     query.parameters({})
     here = services()
@@ -62,6 +70,7 @@ def run(name: str) -> tuple[Response, int]:
 
 
 @blueprint.get("/<name>/next")
+@needs(Permission.READ)
 def next_times(name: str) -> Response:
     count = query.parameters({"count": query.whole(1, MOST_TIMES)})["count"] or 10
     here = services()

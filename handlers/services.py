@@ -1,10 +1,11 @@
 """What the handlers work with; put together once per process by infra."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Flask, current_app
 from sqlalchemy import Engine
 
+from workqueue.access.doorkeeper import Doorkeeper
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.store import FileStore
@@ -23,6 +24,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """doorkeeper: tells who calls; None: nobody has to log in. secure_cookie: sent over TLS only."""
+
+    doorkeeper: Doorkeeper | None = None
+    secure_cookie: bool = False
+
+    @property
+    def needs_login(self) -> bool:
+        return self.doorkeeper is not None
+
+    def forget(self) -> None:
+        """A user, a session or a key has changed."""
+        if self.doorkeeper is not None:
+            self.doorkeeper.forget()
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     engine: Engine
     doorbell: Doorbell
@@ -30,6 +48,7 @@ class Services:
     waiting: Waiting
     store: FileStore
     limits: Limits
+    access: Access = field(default_factory=Access)
 
     def install(self, app: Flask) -> None:
         app.extensions[EXTENSION] = self

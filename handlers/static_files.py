@@ -14,6 +14,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from handlers import problems
+from handlers.access import open_to_all
 from handlers.sub_path import SubPath
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -71,6 +72,7 @@ class StaticFiles:
         if self._screen.path:
             app.wsgi_app = SubPath(app.wsgi_app, self._screen.path)  # type: ignore[method-assign]
 
+    @open_to_all
     def front(self) -> Response:
         return self._send("index.html") or self._protected(Response(MISSING, mimetype="text/html"))
 

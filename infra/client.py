@@ -42,10 +42,11 @@ class UnreachableError(InfraError):
 class Client:
     """The runtime at one address. Every call raises RefusedError or UnreachableError."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = url
+        headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
         # Without the environment's proxies: the runtime is on this machine or one hop away.
-        self._http = httpx.Client(base_url=url, trust_env=False, headers={"Accept": "application/json"})
+        self._http = httpx.Client(base_url=url, trust_env=False, headers=headers)
 
     def __enter__(self) -> "Client":
         return self
@@ -102,6 +103,8 @@ class Client:
             return self._stranger(answer)
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             return UnreachableError(message)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            message = "an API key is needed: set LOCALFN_API_KEY; `localfn keys create` makes one."
         return RefusedError(message, answer.status_code)
 
     def _stranger(self, answer: httpx.Response) -> UnreachableError:
@@ -114,7 +117,7 @@ class Client:
 def connect(settings: Settings) -> Client:
     """The runtime at the settings' HOST and PORT; nothing is sent yet."""
     try:
-        return Client(address(LOOPBACK.get(settings.host, settings.host), settings.port))
+        return Client(address(LOOPBACK.get(settings.host, settings.host), settings.port), settings.api_key)
     except httpx.InvalidURL as error:
         raise SettingsError(f"HOST {settings.host!r} is no address.") from error
 

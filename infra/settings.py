@@ -14,19 +14,26 @@ from pathlib import Path
 
 from dotenv import dotenv_values, load_dotenv
 
+from infra import door
 from infra.database_url import from_parts, mask, normalised
+from infra.door import Door
 from infra.environment import Environment
 from infra.errors import SettingsError
 from infra.web_root import web_root
 
 NAMES = frozenset(
     {
+        "LOCALFN_ALLOWED_HOSTS",
+        "LOCALFN_ALLOWED_ORIGINS",
+        "LOCALFN_API_KEY",
+        "LOCALFN_AUTH",
         "LOCALFN_CONCURRENCY",
         "LOCALFN_ENV",
         "LOCALFN_FILES",
         "LOCALFN_FUNCTIONS",
         "LOCALFN_GRACE_SECONDS",
         "LOCALFN_HOME",
+        "LOCALFN_INSECURE",
         "LOCALFN_LEASE_SECONDS",
         "LOCALFN_MAX_EVENT_BYTES",
         "LOCALFN_MAX_RESULT_BYTES",
@@ -35,9 +42,11 @@ NAMES = frozenset(
         "LOCALFN_PYTHON",
         "LOCALFN_QUEUES",
         "LOCALFN_RETENTION_DAYS",
+        "LOCALFN_TRUSTED_PROXIES",
         "LOCALFN_WAIT_SECONDS",
     }
 )
+SECRETS = ("superuser_password", "api_key")
 MIB = 1024 * 1024
 
 
@@ -71,6 +80,8 @@ class Settings:
     log_level: str
     log_format: str
     wait_s: float
+    api_key: str | None
+    door: Door
 
     @property
     def is_production(self) -> bool:
@@ -83,7 +94,7 @@ class Settings:
 
     def _shown(self, name: str) -> object:
         value = getattr(self, name)
-        if name == "superuser_password" and value is not None:
+        if name in SECRETS and value is not None:
             return "***"
         return mask(value) if name.endswith("_url") and value is not None else value
 
@@ -146,6 +157,8 @@ def _read(env: Environment, directory: Path) -> Settings:
         log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
         log_format=env.choice("LOG_FORMAT", "json" if production else "text", ("text", "json")),
         wait_s=env.number("LOCALFN_WAIT_SECONDS", 60, above=0),
+        api_key=env.maybe("LOCALFN_API_KEY"),
+        door=door.read(env, production=production),
     )
 
 

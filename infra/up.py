@@ -29,6 +29,7 @@ def up(settings: Settings) -> None:
     home = Home(settings.home)
     home.make()
     check_interpreter(settings.python)
+    settings.door.check(settings.host)
     with home.locked():
         recovered = home.records.recover()
         if recovered:

@@ -17,6 +17,9 @@ THREADS = 64  # of each process; a client that waits (`Prefer: wait`) holds one 
 MOST_PROCESSES = 4
 CONNECTIONS = 40  # to the database, of all processes together; a server has 100 for everybody unless told otherwise
 GRACE_S = 5
+OPEN = "LOCALFN_INSECURE=1: whoever reaches this port can run code here, without a login"
+
+log = logging.getLogger(__name__)
 
 
 class Logger(gunicorn.glogging.Logger):
@@ -44,6 +47,7 @@ class Server(BaseApplication):
             "preload_app": True,  # what is loaded once is shared by all
             "threads": THREADS,
             "control_socket_disable": True,
+            "forwarded_allow_ips": "",  # whom to believe is decided by LOCALFN_TRUSTED_PROXIES alone
             "graceful_timeout": GRACE_S,
             "keepalive": 30,
             "logger_class": Logger,
@@ -67,15 +71,20 @@ def processes(cores: int) -> int:
 def run(settings: Settings) -> None:
     """Serves until SIGTERM."""
     logs.configure(settings.log_level, settings.log_format, "web")
+    settings.door.check(settings.host)
+    if settings.door.is_wide_open(settings.host):
+        log.warning(OPEN, extra={"host": settings.host, "port": settings.port})
     Server(settings).run()
 
 
 def make_app(settings: Settings) -> Flask:
     """The application with all that it works with."""
     from handlers.app import create_app
-    from handlers.services import Limits, Services
+    from handlers.services import Access, Limits, Services
     from handlers.static_files import Screen
+    from infra.processes import entrance
     from schema.session import make_engine
+    from workqueue.access.doorkeeper import Doorkeeper
     from workqueue.clock import Clock
     from workqueue.doorbell import Doorbell
     from workqueue.store import FolderStore
@@ -83,13 +92,17 @@ def make_app(settings: Settings) -> Flask:
 
     database_url, redis_url = urls(settings)
     connections = CONNECTIONS // processes(cores())
+    engine = make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4)
+    clock = Clock()
+    doorkeeper = Doorkeeper(engine, clock.now) if settings.door.needs_login else None
     services = Services(
-        engine=make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4),
+        engine=engine,
         doorbell=Doorbell(redis_client(redis_url)),
-        clock=Clock(),
+        clock=clock,
         waiting=Waiting(redis_client(redis_url)),
         store=FolderStore(settings.home / "files"),
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
+        access=Access(doorkeeper, secure_cookie=settings.is_production),
     )
     services.clock.synchronise(services.engine)
     services.engine.dispose()  # each process opens connections of its own
@@ -99,4 +112,5 @@ def make_app(settings: Settings) -> Flask:
         static_origin=web_root.origin(settings.static_root),
         api_origin=web_root.origin(settings.api_root),
     )
-    return create_app(services, redis_url, shown)
+    app = create_app(services, redis_url, shown, entrance.strangers(settings.door, settings.host))
+    return entrance.behind_proxies(app, settings.door.proxies)

@@ -91,6 +91,7 @@ OUTCOME = (
     .outerjoin(processing_result, processing_result.c.request_id == processing_request.c.id)
     .where(processing_request.c.id == ID)
 )
+FUNCTION = select(processing_request.c.function).where(processing_request.c.id == ID)
 STATUS = select(processing_request.c.status, processing_request.c.attempt).where(processing_request.c.id == ID)
 RESULT = select(processing_result, FILES[1]).where(processing_result.c.request_id == ID)
 
@@ -111,6 +112,11 @@ def status(engine: Engine, request_id: UUID) -> tuple[Status, int]:
     """Status and attempt: what a waiting client watches. Raises UnknownRequestError."""
     row = _one(engine, STATUS, request_id)
     return Status(row["status"]), row["attempt"]
+
+
+def function_of(engine: Engine, request_id: UUID) -> str:
+    """Raises UnknownRequestError."""
+    return str(_one(engine, FUNCTION, request_id)["function"])
 
 
 def result(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:

@@ -163,7 +163,7 @@ def test_a_key_may_what_its_scopes_say_until_it_expires_or_is_revoked(engine: En
     found = keys.find(engine, hashed, NOW)
     assert found is not None
     assert found.actor == "key:ci"
-    assert found.permissions == {Permission.INVOKE}
+    assert found.permissions == {Permission.INVOKE, Permission.FOLLOW}
     assert found.may_call("f")
     assert not found.may_call("g")
     assert keys.find(engine, hashed, NOW + timedelta(hours=1)) is None

@@ -11,6 +11,7 @@ class Permission(StrEnum):
     """What a call needs. Each route of the API names one."""
 
     READ = "read"
+    FOLLOW = "follow"  # one request whose id one knows, and its function
     INVOKE = "invoke"
     OPERATE = "operate"  # cancel, retry, delete, run a schedule, pause a queue
     MANAGE = "manage"  # make and change schedules
@@ -18,13 +19,13 @@ class Permission(StrEnum):
 
 
 OF_ROLE: dict[Role, frozenset[Permission]] = {
-    Role.VIEWER: frozenset({Permission.READ}),
-    Role.OPERATOR: frozenset({Permission.READ, Permission.INVOKE, Permission.OPERATE}),
+    Role.VIEWER: frozenset({Permission.READ, Permission.FOLLOW}),
+    Role.OPERATOR: frozenset({Permission.READ, Permission.FOLLOW, Permission.INVOKE, Permission.OPERATE}),
     Role.ADMIN: frozenset(Permission),
 }
 OF_SCOPE: dict[Scope, frozenset[Permission]] = {
-    Scope.READ: frozenset({Permission.READ}),
-    Scope.INVOKE: frozenset({Permission.INVOKE}),
+    Scope.READ: frozenset({Permission.READ, Permission.FOLLOW}),
+    Scope.INVOKE: frozenset({Permission.INVOKE, Permission.FOLLOW}),
     Scope.MANAGE: frozenset({Permission.OPERATE, Permission.MANAGE}),
 }
 

@@ -1,0 +1,105 @@
+"""Who calls, and whether he may: asked before every handler. What a route needs stands above it; else an admin."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, Response, current_app, g, request
+
+from handlers import dashboard, query
+from handlers.problems import problem
+from handlers.services import services
+from workqueue import reading
+from workqueue.access.doorkeeper import Doorkeeper
+from workqueue.access.principals import LOCAL, Permission, Principal
+from workqueue.errors import UnknownRequestError
+
+COOKIE = "localfn_session"
+View = TypeVar("View", bound=Callable[..., Any])
+NEED = "_localfn_need"
+OPEN = "open"  # to everybody
+NOT_KNOWN = 'Bearer realm="localfn"'
+HOW = "Log in, or send an API key: Authorization: Bearer lfn_…"
+
+
+def needs(permission: Permission) -> Callable[[View], View]:
+    """Above a view: who calls it must have this permission."""
+
+    def note(view: View) -> View:
+        setattr(view, NEED, permission)
+        return view
+
+    return note
+
+
+def open_to_all(view: View) -> View:
+    """Above a view: nobody is asked who he is."""
+    setattr(view, NEED, OPEN)
+    return view
+
+
+def install(app: Flask, doorkeeper: Doorkeeper | None) -> None:
+    """doorkeeper: None when nobody has to log in."""
+
+    def check() -> Response | None:
+        needed = need()
+        g.actor, g.principal = "anonymous", None
+        found = LOCAL if doorkeeper is None else identify(doorkeeper)
+        if found is not None:
+            g.actor, g.principal = found.actor, found
+        return None if needed == OPEN else refusal(found, needed)
+
+    app.before_request(check)
+
+
+def need() -> str:
+    """What the route of this call needs. One that says nothing is an admin's; where there is none, nothing is done."""
+    if request.endpoint is None:
+        return OPEN
+    if request.blueprint == dashboard.BLUEPRINT:
+        return dashboard.permission()
+    view = current_app.view_functions.get(request.endpoint)
+    found: str = getattr(view, NEED, Permission.ADMINISTER)
+    return found
+
+
+def identify(doorkeeper: Doorkeeper) -> Principal | None:
+    """Who sends this key or this cookie. A key counts for itself: a wrong one is not made good by a cookie."""
+    header = request.headers.get("Authorization")
+    if header is not None:
+        scheme, _, key = header.partition(" ")
+        return doorkeeper.of_key(key.strip()) if scheme.lower() == "bearer" else None
+    token = request.cookies.get(COOKIE)
+    return doorkeeper.of_token(token) if token else None
+
+
+def refusal(found: Principal | None, needed: str) -> Response | None:
+    if found is None:
+        answer = problem(401, HOW)
+        answer.headers["WWW-Authenticate"] = NOT_KNOWN
+        return answer
+    if not found.may(Permission(needed)):
+        return problem(403, f"{found.actor} may not do this: it needs the permission `{needed}`.")
+    if found.functions is not None:
+        return _beyond(found)
+    return None
+
+
+def _beyond(found: Principal) -> Response | None:
+    """A key for some functions calls these, and sees what became of it; nothing else."""
+    arguments = request.view_args or {}
+    if request.blueprint == "functions" and "name" in arguments:
+        is_within = found.may_call(arguments["name"])
+    elif request.blueprint == "requests" and "id" in arguments:
+        is_within = _is_theirs(found, arguments["id"])
+    else:
+        is_within = request.endpoint == "requests.show_all" and found.may_call(request.args.get("function", ""))
+    if is_within:
+        return None
+    return problem(403, f"{found.actor} is for these functions only: {', '.join(sorted(found.functions or ()))}.")
+
+
+def _is_theirs(found: Principal, id: str) -> bool:
+    """A request of another function is none that this key knows of. Raises UnknownRequestError."""
+    if not found.may_call(reading.function_of(services().engine, query.request_id(id))):
+        raise UnknownRequestError
+    return True

@@ -1,0 +1,64 @@
+"""/api/keys: API keys of programs. For admins; a key is told once, when it is made."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify
+
+from handlers import query, representation, uploads
+from handlers.access import needs
+from handlers.problems import unprocessable
+from handlers.services import services
+from workqueue import events
+from workqueue.access import keys
+from workqueue.access.principals import Permission
+
+blueprint = Blueprint("keys", __name__, url_prefix="/api/keys")
+
+MAX_BODY = 128 * 1024
+
+
+@blueprint.get("")
+@needs(Permission.ADMINISTER)
+def show_all() -> Response:
+    query.parameters({})
+    return jsonify(items=[key(row) for row in keys.listing(services().engine)])
+
+
+@blueprint.post("")
+@needs(Permission.ADMINISTER)
+def create() -> tuple[Response, int, dict[str, str]]:
+    query.parameters({})
+    here = services()
+    body = events.parse(uploads.json_body(MAX_BODY), MAX_BODY)
+    if not isinstance(body, dict):
+        raise unprocessable("body", "an object with name, scopes, functions, expires_at is needed")
+    now = here.clock.now()
+    row, secret = keys.create(here.engine, keys.wanted(body, now), g.actor, now)
+    headers = {"Location": f"/api/keys/{row['id']}", "Cache-Control": "no-store"}
+    return jsonify(key(row) | {"key": secret}), 201, headers
+
+
+@blueprint.delete("/<id>")
+@needs(Permission.ADMINISTER)
+def revoke(id: str) -> tuple[str, int]:
+    query.parameters({})
+    here = services()
+    keys.revoke(here.engine, query.uuid(id, "API key"))
+    here.access.forget()
+    return "", 204
+
+
+def key(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """As it is shown, without the key itself."""
+    return {
+        "id": str(row["id"]),
+        "name": row["name"],
+        "prefix": row["prefix"],
+        "scopes": row["scopes"],
+        "functions": row["functions"],
+        "created_by": row["created_by"],
+        "created_at": representation.moment(row["created_at"]),
+        "expires_at": representation.moment(row["expires_at"]),
+        "last_used_at": representation.moment(row["last_used_at"]),
+    }

@@ -1,0 +1,89 @@
+"""/api/session: logging in, out, and asking who one is."""
+
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from handlers import query, uploads
+from handlers.access import COOKIE, open_to_all
+from handlers.problems import problem, unprocessable
+from handlers.services import Access, services
+from workqueue import events
+from workqueue.access import sessions
+from workqueue.access.credentials import digest
+from workqueue.access.principals import Principal
+
+blueprint = Blueprint("session", __name__, url_prefix="/api/session")
+
+MAX_BODY = 16 * 1024
+
+
+@blueprint.get("")
+@open_to_all
+def show() -> Response:
+    query.parameters({})
+    return _told(services().access, g.principal)
+
+
+@blueprint.post("")
+@open_to_all
+def log_in() -> Response:
+    query.parameters({})
+    here = services()
+    if not here.access.needs_login:
+        return problem(409, "Nobody logs in here: LOCALFN_AUTH is none.")
+    username, password = _posted()
+    login = sessions.log_in(here.engine, username, password, request.remote_addr or "", here.clock.now())
+    if (before := request.cookies.get(COOKIE)) is not None:
+        _end(before, everywhere=False)  # whoever planted it has nothing of the new one, and the old one is over
+    g.actor = login.principal.actor
+    answer = _told(here.access, login.principal)
+    answer.set_cookie(
+        COOKIE,
+        login.token,
+        max_age=login.life_s,
+        httponly=True,
+        samesite="Lax",
+        secure=here.access.secure_cookie or request.is_secure,
+        path="/",
+    )
+    return answer
+
+
+@blueprint.delete("")
+@open_to_all
+def log_out() -> Response:
+    everywhere = query.parameters({"everywhere": query.one_of(("true", "false"))})["everywhere"] == "true"
+    if (token := request.cookies.get(COOKIE)) is not None:
+        _end(token, everywhere=everywhere)
+    answer = Response(status=204)
+    answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax")
+    return answer
+
+
+def _end(token: str, *, everywhere: bool) -> None:
+    here = services()
+    sessions.log_out(here.engine, digest(token), everywhere=everywhere)
+    here.access.forget()
+
+
+def _posted() -> tuple[str, str]:
+    body = events.parse(uploads.json_body(MAX_BODY), MAX_BODY)
+    if not isinstance(body, dict):
+        raise unprocessable("body", "an object with username and password is needed")
+    for name in ("username", "password"):
+        if not isinstance(body.get(name), str):
+            raise unprocessable(name, "a text is needed")
+    for name in body:
+        if name not in ("username", "password"):
+            raise unprocessable(name, "unknown field; known here: username, password")
+    return body["username"], body["password"]
+
+
+def _told(access: Access, principal: Principal | None) -> Response:
+    user: dict[str, Any] | None = None
+    if access.needs_login and principal is not None and principal.role is not None:
+        user = {"username": principal.actor, "role": principal.role}
+    answer = jsonify(auth="required" if access.needs_login else "none", user=user)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,76 @@
+"""A runtime in production mode, where users log in and programs have keys; shared by the tests of this folder."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+from schema.session import make_engine
+from tests.conftest import Servers, fresh_database
+from tests.runtime import Runtime, running
+from workqueue.access import keys, users
+from workqueue.clock import Clock
+
+PASSWORD = "correct horse"
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A runtime that asks who calls. runtime.http has an operator's and manager's key."""
+
+    runtime: Runtime
+    engine: Engine
+
+    def key(self, *scopes: str, functions: list[str] | None = None, name: str = "") -> str:
+        now = Clock().now()
+        wanted = {"name": name or f"key{now.timestamp()}", "scopes": list(scopes), "functions": functions}
+        return keys.create(self.engine, keys.wanted(wanted, now), "ada", now)[1]
+
+    def with_key(self, *scopes: str, functions: list[str] | None = None) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.key(*scopes, functions=functions)}"}
+        return httpx.Client(base_url=self.runtime.url, headers=headers, timeout=30)
+
+    def stranger(self) -> httpx.Client:
+        return httpx.Client(base_url=self.runtime.url, timeout=30)
+
+    def user(self, username: str, role: str) -> None:
+        users.create(self.engine, {"username": username, "password": PASSWORD, "role": role})
+
+    def log_in(self, username: str, password: str = PASSWORD) -> httpx.Response:
+        with self.stranger() as http:
+            return http.post("/api/session", json={"username": username, "password": password})
+
+    def session(self, username: str) -> httpx.Client:
+        """A client with the cookie of a login: a jar would not send a Secure one over plain HTTP."""
+        answer = self.log_in(username)
+        assert answer.status_code == 200, answer.text
+        return httpx.Client(base_url=self.runtime.url, headers={"Cookie": cookie(answer)}, timeout=30)
+
+
+def cookie(answer: httpx.Response) -> str:
+    """`name=value` of the cookie that an answer sets."""
+    return answer.headers["Set-Cookie"].partition(";")[0]
+
+
+@pytest.fixture(scope="session")
+def guarded(servers: Servers, migrated: str) -> Iterator[Guarded]:
+    settings = {"LOCALFN_ENV": "production", "HOST": "127.0.0.1"}
+    with (
+        tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp") as folder,
+        contextlib.contextmanager(fresh_database)(servers, migrated) as url,
+        running(url, servers.redis_url + "?db=2", Path(folder).resolve(), settings=settings) as runtime,
+    ):
+        engine = make_engine(url)
+        try:
+            users.ensure_superuser(engine, "ada", PASSWORD)
+            made = Guarded(runtime, engine)
+            key = made.key("read", "invoke", "manage", name="tests")
+            runtime.http.headers["Authorization"] = f"Bearer {key}"
+            yield made
+        finally:
+            engine.dispose()

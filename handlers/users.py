@@ -22,7 +22,7 @@ MAX_BODY = 16 * 1024
 @needs(Permission.ADMINISTER)
 def show_all() -> Response:
     query.parameters({})
-    return jsonify(items=[_user(row) for row in users.listing(services().engine)])
+    return jsonify(items=[user(row) for row in users.listing(services().engine)])
 
 
 @blueprint.post("")
@@ -31,14 +31,14 @@ def create() -> tuple[Response, int, dict[str, str]]:
     query.parameters({})
     here = services()
     name = users.create(here.engine, _body())
-    return jsonify(_user(users.find(here.engine, name))), 201, {"Location": f"/api/users/{name}"}
+    return jsonify(user(users.find(here.engine, name))), 201, {"Location": f"/api/users/{name}"}
 
 
 @blueprint.get("/<name>")
 @needs(Permission.ADMINISTER)
 def show(name: str) -> Response:
     query.parameters({})
-    return jsonify(_user(users.find(services().engine, name)))
+    return jsonify(user(users.find(services().engine, name)))
 
 
 @blueprint.patch("/<name>")
@@ -48,7 +48,7 @@ def change(name: str) -> Response:
     here = services()
     users.change(here.engine, name, _body())
     here.access.forget()
-    return jsonify(_user(users.find(here.engine, name)))
+    return jsonify(user(users.find(here.engine, name)))
 
 
 @blueprint.delete("/<name>")
@@ -68,7 +68,8 @@ def _body() -> dict[str, Any]:
     return body
 
 
-def _user(row: Mapping[Any, Any]) -> dict[str, Any]:
+def user(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """As it is shown, without the password's hash."""
     return {
         "username": row["username"],
         "email": row["email"],

@@ -1,0 +1,97 @@
+"""Users and API keys from the command line: straight at the database, for whoever has its address is at home.
+
+So the first admin and the first key can be made, and an admin who forgot the password comes in again.
+"""
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from handlers.keys import key as key_shown
+from handlers.users import user as user_shown
+from infra.connected import connected
+from infra.errors import InfraError
+from infra.settings import load
+from schema import revision
+from schema.session import make_engine
+from workqueue.access import keys, users
+from workqueue.clock import Clock
+from workqueue.errors import BadAccessError, KeyExistsError, UnknownKeyError
+
+
+class AccountError(InfraError):
+    """A user or a key cannot be so."""
+
+    exit_code = 2
+
+
+class NoSuchKeyError(InfraError):
+    """There is no API key of this name or id."""
+
+    exit_code = 4
+
+
+def make_superuser(username: str, password: str, email: str | None) -> bool:
+    """An admin of this name, with this password. Tells whether he is new. Raises AccountError."""
+    with _engine() as engine:
+        try:
+            return users.ensure_superuser(engine, username, password, email)
+        except BadAccessError as error:
+            raise AccountError(str(error)) from None
+
+
+def list_users() -> list[dict[str, Any]]:
+    with _engine() as engine:
+        return [user_shown(row) for row in users.listing(engine)]
+
+
+def make_key(name: str, scopes: list[str], functions: list[str] | None, expires_at: datetime | None) -> dict[str, Any]:
+    """As the API tells it: with the key itself, this once. Raises AccountError."""
+    fields = {
+        "name": name,
+        "scopes": scopes,
+        "functions": functions,
+        "expires_at": expires_at.isoformat() if expires_at else None,
+    }
+    with _engine() as engine:
+        clock = Clock()
+        clock.synchronise(engine)
+        try:
+            wanted = keys.wanted(fields, clock.now())
+            row, secret = keys.create(engine, wanted, f"cli:{getpass.getuser()}", clock.now())
+        except (BadAccessError, KeyExistsError) as error:
+            raise AccountError(str(error)) from None
+    return key_shown(row) | {"key": secret}
+
+
+def list_keys() -> list[dict[str, Any]]:
+    with _engine() as engine:
+        return [key_shown(row) for row in keys.listing(engine)]
+
+
+def revoke_key(wanted: str) -> dict[str, Any]:
+    """wanted: a name or an id. Raises NoSuchKeyError."""
+    with _engine() as engine:
+        found = [row for row in keys.listing(engine) if wanted in (row["name"], str(row["id"]))]
+        try:
+            return key_shown(keys.revoke(engine, UUID(str(found[0]["id"]))))
+        except (IndexError, UnknownKeyError):
+            raise NoSuchKeyError(f"There is no API key {wanted!r}; `localfn keys list` shows them.") from None
+
+
+@contextmanager
+def _engine() -> Iterator[Engine]:
+    settings = connected(load())
+    assert settings.database_url is not None
+    engine = make_engine(settings.database_url, pool_size=1)
+    try:
+        if not revision.is_current(engine):
+            raise InfraError("the database is not migrated to this version; `localfn init` does it.")
+        yield engine
+    finally:
+        engine.dispose()

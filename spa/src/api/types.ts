@@ -63,9 +63,12 @@ export interface Phase {
   error_message?: string
 }
 
+export type Outcome =
+  'completed' | 'failed' | 'timed_out' | 'killed' | 'invalid' | 'cancelled' | 'lost' | 'given_back'
+
 export interface Attempt {
   number: number
-  outcome: string | null
+  outcome: Outcome | null
   worker: string
   started_at: string
   finished_at: string | null

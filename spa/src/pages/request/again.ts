@@ -1,0 +1,16 @@
+/** Runs a request's function once more, with the same or another event; its uploads are sent along. */
+import { request as call } from '@/api/client'
+import { invoke } from '@/api/requests'
+import type { Json, Request } from '@/api/types'
+
+export async function runAgain(before: Request, event: Json = before.event): Promise<Request> {
+  const inputs = before.files.filter(({ kind }) => kind === 'input')
+  const files = await Promise.all(
+    inputs.map(async ({ name, filename, content_type }) => {
+      const path = `/requests/${before.id}/files/${encodeURIComponent(name)}`
+      const content = await (await call(path, { headers: { Accept: '*/*' }, limitMs: 600_000 })).blob()
+      return { part: name, file: new File([content], filename, { type: content_type }) }
+    }),
+  )
+  return invoke(before.function, { event, files, query: { queue: before.queue } })
+}

@@ -1,0 +1,59 @@
+/** What a request printed, followed while it runs: only the lines behind the last one are asked for. */
+import { shallowRef, watch, type ShallowRef } from 'vue'
+import { EVERY_MS } from '@/api/pollStatus'
+import { readLogs } from '@/api/requests'
+import type { Attempt, Request } from '@/api/types'
+import { usePolling } from '@/polling/usePolling'
+import { plainText } from './ansi'
+
+export interface LogLine {
+  number: number
+  time: string
+  attempt: number
+  stream: string
+  text: string
+  plain: string
+}
+
+/** More than a person reads; the whole is a click away, as plain text. */
+export const MOST_LINES = 5_000
+
+export function useLogs(id: string, request: ShallowRef<Request | null>, attempts: { value: Attempt[] }) {
+  const lines = shallowRef<LogLine[]>([])
+  let after: string | null = null
+  let count = 0
+  const poll = usePolling<boolean>({
+    ask: async (signal) => {
+      const page = await readLogs(id, after, signal)
+      const fresh = parse(page.text, count)
+      count += fresh.length
+      after = page.nextAfter
+      if (fresh.length) lines.value = [...lines.value, ...fresh].slice(-MOST_LINES)
+      return fresh.length > 0
+    },
+    // A full page is followed by the next at once.
+    every: (hadLines) => (hadLines ? 300 : request.value?.status === 'processing' ? EVERY_MS : null),
+  })
+  watch([request, () => attempts.value], poll.refresh)
+  return { lines, cut: () => count - lines.value.length, isLoading: poll.isLoading }
+}
+
+const LINE = /^(\S+) (\d+) (\S+) (.*)$/s
+
+function parse(text: string, from: number): LogLine[] {
+  const found: LogLine[] = []
+  for (const line of text.split('\n')) {
+    const match = LINE.exec(line)
+    if (!match) continue
+    const [, time = '', attempt = '0', stream = '', rest = ''] = match
+    found.push({
+      number: from + found.length,
+      time,
+      attempt: Number(attempt),
+      stream,
+      text: rest,
+      plain: plainText(rest),
+    })
+  }
+  return found
+}

@@ -1,0 +1,52 @@
+/** What a person can do with a request, and what became of it in a note. */
+import { ref } from 'vue'
+import { useRouter } from 'vue-router'
+import { tell, tellError } from '@/app/toasts'
+import { cancelRequest, deleteRequest, retryRequest } from '@/api/requests'
+import type { Json, Request } from '@/api/types'
+import { request as texts } from '@/texts'
+import { runAgain } from './again'
+
+export function useActions(get: () => Request, refresh: () => void) {
+  const router = useRouter()
+  const isWorking = ref(false)
+
+  /** One at a time; true when it was done. */
+  async function act(what: string, work: () => Promise<unknown>, done = ''): Promise<boolean> {
+    if (isWorking.value) return false
+    isWorking.value = true
+    try {
+      await work()
+      if (done) tell(done)
+      return true
+    } catch (error) {
+      tellError(what, error)
+      return false
+    } finally {
+      isWorking.value = false
+    }
+  }
+
+  async function again(event?: Json): Promise<boolean> {
+    return act(texts.actions.again, async () => {
+      const next = await runAgain(get(), event)
+      await router.push({ name: 'request', params: { id: next.id } })
+    })
+  }
+
+  const { actions } = texts
+  return {
+    isWorking,
+    again,
+    retry: async () => {
+      if (await act(actions.retry, () => retryRequest(get().id), actions.retried)) refresh()
+    },
+    cancel: async () => {
+      if (await act(actions.cancel, () => cancelRequest(get().id), actions.cancelled)) refresh()
+    },
+    remove: async () => {
+      const isGone = await act(actions.delete, () => deleteRequest(get().id), actions.deleted)
+      if (isGone) await router.push({ name: 'requests' })
+    },
+  }
+}

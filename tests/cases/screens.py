@@ -1,4 +1,4 @@
-"""What the pages have to show: progress, coloured output, a long traceback, a wait between attempts, files to look at."""
+"""What the pages have to show: progress, coloured output, a long traceback, a wait between attempts, files."""
 
 import csv
 import json

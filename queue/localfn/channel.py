@@ -88,3 +88,11 @@ def moved(fd: int) -> int:
     high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, LOWEST_FD)
     os.close(fd)
     return high
+
+
+def opened(path: str, flags: int) -> int | None:
+    """A file that is kept open, out of the way of user code; None where there is none, or it is not permitted."""
+    try:
+        return moved(os.open(path, flags | os.O_CLOEXEC))
+    except OSError:
+        return None

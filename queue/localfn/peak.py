@@ -6,7 +6,7 @@ import os
 import resource
 import sys
 
-from localfn.channel import moved
+from localfn.channel import opened
 
 
 class Peak:
@@ -14,8 +14,8 @@ class Peak:
 
     def __init__(self) -> None:
         # Kept open: opening them for every request would take longer than reading.
-        self._status = _open("/proc/self/status", os.O_RDONLY)
-        self._clear = _open("/proc/self/clear_refs", os.O_WRONLY)
+        self._status = opened("/proc/self/status", os.O_RDONLY)
+        self._clear = opened("/proc/self/clear_refs", os.O_WRONLY)
 
     def restart(self) -> None:
         if self._clear is not None:
@@ -34,10 +34,3 @@ class Peak:
                 self._status = None
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
-
-
-def _open(path: str, flags: int) -> int | None:
-    try:
-        return moved(os.open(path, flags | os.O_CLOEXEC))
-    except OSError:
-        return None

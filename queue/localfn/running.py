@@ -13,6 +13,7 @@ from typing import Any
 
 from localfn.context import Context
 from localfn.declaration import Function
+from localfn.delay import Delay
 from localfn.errors import Fail, Retry, ValidationError
 from localfn.peak import Peak
 from localfn.results import ResultNotSerializableError, to_json
@@ -35,7 +36,7 @@ class Run:
         self.wants_model = _wants_model(function)
         # Without checks of its own the function begins at once, as the runtime knows: a frame less.
         self.has_checks = bool(function.input is not None or function.validate_hook or function.cleanup_hook)
-        self.peak = Peak()
+        self.peak, self.delay = Peak(), Delay()
         self.began = self.processing = 0.0
         self.event: Any = None
         self.context: Context | None = None
@@ -43,12 +44,14 @@ class Run:
     def invoke(self, head: dict[str, Any], event: Any) -> Answer:
         """Phases 1 and 2. Gives "done" with the result as JSON, or "failed"."""
         self.peak.restart()
+        self.delay.restart()
         self.began = self.processing = time.monotonic()
         self.context = context = self._context(head)
         self.event = event  # what cleanup sees when the event is refused
         os.chdir(context.workdir)
         answer, result = self._through_phases(event, context)
-        answer["at"] = [self.began, self.processing, time.monotonic()]
+        answer["at"] = [self.began, self.processing, ended := time.monotonic()]
+        answer["delayed_s"] = self.delay.s(ended - self.began)
         answer["max_rss_mb"] = self.peak.mb()
         answer["is_clean"] = _is_like_new(head["workdir"])
         return answer, result

@@ -64,6 +64,7 @@ class Attempt:
     is_called_back: its sandbox will not begin it, unless it is sent again.
     leaves_clean: it left its working directory as it had found it.
     ran: when it began, began to process, and ended, as its sandbox says.
+    own_s: for how long its sandbox was at it, less what it waited for a processor.
     cleanup_event: the normalised event as JSON text, for a cleanup in another sandbox.
     """
 
@@ -83,6 +84,7 @@ class Attempt:
     interruption: BaseException | None = None
     leaves_clean: bool = False
     ran: tuple[datetime, datetime, datetime] | None = None
+    own_s: float | None = None
     is_cleaned_up: bool = False
     cleanup_event: bytes = b""
 
@@ -130,11 +132,6 @@ class Attempt:
         if error:
             entry["error"] = error
         self.phase_began = None
-
-    @property
-    def ran_s(self) -> float | None:
-        """For how long the sandbox was at it, if it says so."""
-        return (self.ran[2] - self.ran[0]).total_seconds() if self.ran is not None else None
 
     def retime(self) -> None:
         """Its first two phases were when the sandbox says, not when we came to hear of them."""

@@ -61,8 +61,8 @@ def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
             raise  # given up: the lease lapses, and the next attempt goes on from the stored state
         _settle(runtime, group, attempt, error)
     else:
-        if attempt.ran_s is not None:
-            runtime.pace.note(attempt.claim.function_name, attempt.ran_s)
+        if attempt.own_s is not None:
+            runtime.pace.note(attempt.claim.function_name, attempt.own_s)
 
 
 def _finish_due(runtime: Runtime, group: Group) -> None:

@@ -210,6 +210,7 @@ def _note_times(attempt: Attempt, answer: Frame) -> None:
         began, processing, ended = (float(at) for at in answer.head["at"])
         if time.monotonic() - WITHIN_S < began <= processing <= ended <= time.monotonic():
             attempt.ran = attempt.clock.of(began), attempt.clock.of(processing), attempt.clock.of(ended)
+            attempt.own_s = max(0.0, ended - began - float(answer.head["delayed_s"]))
 
 
 def _number(found: object) -> float | None:

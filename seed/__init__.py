@@ -1,1 +1,1 @@
-"""The place of fixtures and their loader; nothing is seeded yet."""
+"""Fixtures: rows that a new runtime begins with. Files in fixtures/, read and checked here, loaded once."""

@@ -7,7 +7,7 @@ import click
 from infra.cli.group import RootGroup
 from infra.settings import Settings, export_dotenv, load
 
-MODULES = ("functions", "requests", "schedules", "users", "keys", "doctor")
+MODULES = ("functions", "requests", "schedules", "users", "keys", "db", "seed", "doctor")
 
 
 @click.group(cls=RootGroup, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,11 +29,12 @@ def up() -> None:
 
 
 @cli.command()
-def init() -> None:
-    """Wait for the database, migrate, load the fixtures once, make the superuser."""
+@click.option("--only-servers", is_flag=True, help="Wait for the servers and make the screen ready, no more.")
+def init(only_servers: bool) -> None:
+    """Wait for the servers, migrate, find the functions, load the fixtures once, make the superuser."""
     from infra.processes.init import run
 
-    run(_connected())
+    run(_connected(), only_servers=only_servers)
 
 
 @cli.command()

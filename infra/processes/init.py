@@ -1,8 +1,14 @@
-"""`localfn init`: waits for the servers, migrates, discovers the functions, and declares their schedules."""
+"""`localfn init`: everything that has to be so before the others start.
+
+Any number of times, also at once, killed at any point: each step is a transaction under a lock, or a rename, and the
+next start does what is left.
+"""
+
+import logging
 
 from sqlalchemy import Engine
 
-from infra import declared, logs, sandboxing, screen
+from infra import declared, logs, sandboxing, screen, seeding
 from infra.errors import InfraError
 from infra.home import Home
 from infra.patience import wait_for_servers
@@ -11,14 +17,18 @@ from infra.settings import Settings
 from schema import migrate
 from schema.session import make_engine
 from workqueue import discovery, registry
-from workqueue.errors import BadScheduleError, DuplicateFunctionError
+from workqueue.access import users
+from workqueue.errors import BadAccessError, BadScheduleError, DuplicateFunctionError
+from workqueue.interpreter import Interpreter
 from workqueue.schedules import declaring, editing
 
+log = logging.getLogger(__name__)
 
-def run(settings: Settings) -> None:
-    """Any number of times, also at once.
 
-    Raises InfraError when two functions have one name, or a declared schedule cannot be.
+def run(settings: Settings, *, only_servers: bool = False) -> None:
+    """only_servers: waits for them and makes the screen ready, and no more: what every container needs.
+
+    Raises InfraError.
     """
     logs.configure(settings.log_level, settings.log_format, "init")
     Home(settings.home).make()
@@ -26,23 +36,56 @@ def run(settings: Settings) -> None:
     roots = screen.Roots(settings.static_root, settings.api_root)
     screen.prepare(settings.home, roots, compress=settings.is_production)
     wait_for_servers(settings)
+    if not only_servers:
+        _fill(settings, interpreter)
+
+
+def _fill(settings: Settings, interpreter: Interpreter) -> None:
     database_url, _ = urls(settings)
-    migrate.upgrade(database_url)
+    _migrate(database_url, settings)
     engine = make_engine(database_url, pool_size=1)
     try:
-        watcher = discovery.Watcher(interpreter, settings.functions, registry.read(engine))
-        changed = watcher.look()
-        discovery.check_unique(watcher.registry)
-        if changed:
-            registry.publish(engine, watcher.registry)
+        _discover(engine, settings, interpreter)
         _declare(engine, settings)
-    except (DuplicateFunctionError, BadScheduleError) as error:
+        log.info(seeding.load(engine, settings, with_dev=not settings.is_production, once=True))
+        _ensure_superuser(engine, settings)
+    except (DuplicateFunctionError, BadScheduleError, BadAccessError) as error:
         raise InfraError(str(error)) from None
     finally:
         engine.dispose()
+
+
+def _migrate(database_url: str, settings: Settings) -> None:
+    """Production takes the migrations as they are; on a developer's machine one is written for changed tables."""
+    try:
+        if settings.is_production:
+            migrate.upgrade_exactly(database_url)
+        elif (written := migrate.upgrade_following(database_url)) is not None:
+            log.warning("the tables in the code have changed; a migration was written", extra={"file": str(written)})
+    except migrate.SchemaDiffersError as error:
+        raise InfraError(
+            f"the tables in the code are not those that the migrations make: {error}. "
+            "`localfn db revision` writes what can be written of a migration; the rest is yours to write."
+        ) from None
+
+
+def _discover(engine: Engine, settings: Settings, interpreter: Interpreter) -> None:
+    watcher = discovery.Watcher(interpreter, settings.functions, registry.read(engine))
+    changed = watcher.look()
+    discovery.check_unique(watcher.registry)
+    if changed:
+        registry.publish(engine, watcher.registry)
 
 
 def _declare(engine: Engine, settings: Settings) -> None:
     """Schedules of code and of localfn.toml; of one name, the file's counts: it is closer to who runs it."""
     found = {**declaring.in_code(engine), **declared.schedules()}
     declaring.declare_all(engine, found, editing.rules(engine, settings.queues, settings.max_event_bytes))
+
+
+def _ensure_superuser(engine: Engine, settings: Settings) -> None:
+    name, password = settings.superuser_username, settings.superuser_password
+    if name is None or password is None:
+        return
+    made = users.ensure_superuser(engine, name, password, settings.superuser_email)
+    log.info("superuser made" if made else "superuser is as the environment says", extra={"username": name})

@@ -2,14 +2,8 @@
 
 from alembic import context
 
-from schema import access, schedules  # noqa: F401 - their tables are part of the metadata
-from schema.tables import metadata
+from schema.comparing import OPTIONS, metadata
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    compare_type=True,
-    compare_server_default=True,
-)
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, **OPTIONS)
 with context.begin_transaction():
     context.run_migrations()

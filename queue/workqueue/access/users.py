@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
 from schema.access import Role, app_user, login_session
@@ -48,6 +49,13 @@ def create(engine: Engine, fields: Mapping[str, Any]) -> str:
     except IntegrityError:
         raise UserExistsError from None
     return str(fields["username"])
+
+
+def insert_new(connection: Connection, fields: Mapping[str, Any]) -> bool:
+    """Makes a user of checked fields. False, and nothing is changed, when there is one of this name."""
+    statement = postgresql.insert(app_user).values(username=fields["username"], **_columns(fields))
+    returning = statement.on_conflict_do_nothing().returning(app_user.c.username)
+    return connection.execute(returning).first() is not None
 
 
 def change(engine: Engine, username: str, fields: Mapping[str, Any]) -> None:

@@ -29,11 +29,18 @@ def create(engine: Engine, body: Any, rules: Rules, now: datetime) -> str:
     values = checked_new(body, rules, now)
     name: str = values["name"]
     with engine.begin() as connection:
-        statement = insert(schedule).values(values).on_conflict_do_nothing().returning(schedule.c.name)
-        if connection.execute(statement).first() is None:
+        if not insert_new(connection, values):
             raise ScheduleExistsError(f"There is a schedule named {name!r} already; PATCH changes it.")
-        planning.foretell(connection, name)
     return name
+
+
+def insert_new(connection: Connection, values: Mapping[str, Any]) -> bool:
+    """Makes a schedule of what `checked_new` gave. False, and nothing is changed, when there is one of its name."""
+    statement = insert(schedule).values(values).on_conflict_do_nothing().returning(schedule.c.name)
+    if connection.execute(statement).first() is None:
+        return False
+    planning.foretell(connection, values["name"])
+    return True
 
 
 def change(engine: Engine, name: str, body: Any, rules: Rules, now: datetime) -> None:

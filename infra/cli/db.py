@@ -1,0 +1,59 @@
+"""`localfn db`: the schema of the database."""
+
+import click
+
+from infra.cli.printing import emit, emit_json, json_option, note
+
+DIFFERS_CODE = 1
+
+
+@click.group()
+def db() -> None:
+    """Migrate the database, and see whether it is as the code wants it."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Apply every migration that is missing."""
+    from schema import migrate, revision
+
+    migrate.upgrade(_url())
+    note(f"the schema is at revision {revision.head()}.")
+
+
+@db.command()
+@click.option("-m", "--message", default="models", show_default=True, help="Becomes part of the file's name.")
+def revision(message: str) -> None:
+    """Write a migration for what was changed in the tables of the code; read it before you commit it."""
+    from schema import migrate
+
+    written = migrate.write_revision(_url(), message)
+    if written is None:
+        note("nothing differs; no migration was written.")
+    else:
+        emit(str(written))
+
+
+@db.command()
+@json_option
+@click.pass_context
+def check(ctx: click.Context, as_json: bool) -> None:
+    """Say whether the database has the tables of the code; exit code 1 when not."""
+    from schema import migrate
+
+    found = migrate.check(_url())
+    if as_json:
+        emit_json({"ok": not found, "differences": found})
+    else:
+        emit("\n".join(found) or "the database has the tables of the code.")
+    if found:
+        ctx.exit(DIFFERS_CODE)
+
+
+def _url() -> str:
+    from infra.connected import connected
+    from infra.processes.connections import urls
+    from infra.settings import load
+
+    database_url, _ = urls(connected(load()))
+    return database_url

@@ -1,0 +1,27 @@
+"""How the tables in the code are compared with those in a database."""
+
+from typing import Any
+
+from sqlalchemy import JSON, Column
+
+from schema import access, schedules  # noqa: F401 - their tables are part of the metadata
+from schema.tables import metadata
+
+__all__ = ["OPTIONS", "metadata"]
+
+
+def _default_differs(
+    _: Any, __: Any, column: Column[Any], found: str | None, ___: Any, wanted: str | None
+) -> bool | None:
+    """PostgreSQL compares no two values of type json; None leaves every other type to Alembic."""
+    if not isinstance(column.type, JSON):
+        return None
+    return _bare(found) != _bare(wanted)
+
+
+def _bare(default: str | None) -> str | None:
+    """`'[]'::json`, as the database tells it, and `'[]'`, as the code does, are the same."""
+    return None if default is None else default.removesuffix("::json").strip("'")
+
+
+OPTIONS: dict[str, Any] = {"compare_type": True, "compare_server_default": _default_differs}

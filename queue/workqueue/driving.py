@@ -103,7 +103,7 @@ def no_sandbox(attempt: Attempt, why: str) -> NoSandboxError:
 
 
 def _gone(runtime: Runtime, attempt: Attempt, sandbox: Sandbox, gone: Gone, doing: str) -> AttemptEndedError:
-    attempt.has_begun = sandbox.has_begun(attempt.place)
+    attempt.has_begun = sandbox.turns.has_begun(attempt.place)
     status = dispose(runtime, attempt)
     rubbish = f"It wrote into the runtime's socket {doing}, and was killed."
     words = rubbish if gone.why == RUBBISH else _describe_exit(status, doing)

@@ -64,7 +64,7 @@ class Group:
         """Those that were sent and have not begun wait like any other. sandbox: None when it is gone."""
         with self.lock:
             sent = [attempt for attempt in self.waiting if attempt.is_sent]
-            unbegun = len(sent) if sandbox is None else sandbox.take_turns_back()
+            unbegun = len(sent) if sandbox is None else sandbox.turns.take_back()
             if unbegun > len(sent) and self.running is not None:
                 # Its turn was taken back with the others': the sandbox had not come to it yet.
                 self.running.is_called_back, unbegun = True, len(sent)

@@ -4,10 +4,8 @@ The process itself belongs to the sandbox host, which lends it (sandbox_host.py)
 """
 
 import os
-import secrets
 import selectors
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from localfn import frames
 from workqueue import process_tree
 from workqueue.child import Loan
 from workqueue.output import Stream
+from workqueue.turns import Turns
 
 READ_SIZE = 262_144
 DRAIN_S = 0.5  # at most so long is output read that a dead sandbox left behind in its pipes
@@ -72,10 +71,7 @@ class Sandbox:
         self.socket = socket.socket(fileno=fds[0])
         mark = loan.mark.encode()
         self._streams = [Stream("stdout", fds[1], mark), Stream("stderr", fds[2], mark)]
-        self._turns, self._their_turns = socket.socket(fileno=fds[3]), socket.socket(fileno=fds[4])
-        self._round = secrets.randbelow(255)  # not where the last worker began
-        self._given = 0  # turns of this round that were not taken back
-        self._lock = threading.Lock()  # turns are taken back by the keeper's thread, too, but not from what is closed
+        self.turns = Turns(fds[3], fds[4])
         self._reader = frames.Reader(max_body)
         self._outgoing = bytearray()
         self._waits_to_send = False
@@ -97,29 +93,10 @@ class Sandbox:
 
     def give_turns(self, count: int) -> int:
         """So many of the requests that it will be sent now may begin; gives the number of their round."""
-        self._round, self._given = self._round % 255 + 1, count
         try:
-            self._turns.send(bytes([self._round]) * count, socket.MSG_DONTWAIT)
-        except OSError:  # user code broke it: nothing would ever begin
-            self.kill()
-        return self._round
-
-    def take_turns_back(self) -> int:
-        """How many of the last requests that it has will not begin now; the others have begun, or are over."""
-        with self._lock:
-            count = self._turns_left(0)
-            self._given -= count
-            return count
-
-    def has_begun(self, place: int) -> bool:
-        """Whether it took the turn of the request that was the place-th, from 0, of those that it was sent last."""
-        with self._lock:
-            return place < self._given - self._turns_left(socket.MSG_PEEK)
-
-    def _turns_left(self, flag: int) -> int:
-        try:
-            return len(self._their_turns.recv(READ_SIZE, flag | socket.MSG_DONTWAIT))
+            return self.turns.give(count)
         except OSError:
+            self.kill()  # its news will be that
             return 0
 
     def next(self, timeout_s: float) -> "News | None":
@@ -156,9 +133,7 @@ class Sandbox:
     def close(self) -> None:
         self._selector.close()
         self.socket.close()
-        with self._lock:
-            self._turns.close()
-            self._their_turns.close()
+        self.turns.close()
         for fd in [*(stream.fd for stream in self._streams), *([] if self._pidfd is None else [self._pidfd])]:
             os.close(fd)
 

@@ -57,16 +57,16 @@ def test_it_is_known_which_had_begun_when_a_sandbox_ends(sandbox: Sandbox, tmp_p
     run(sandbox, tmp_path, count=4, at=2)
 
     assert [isinstance(answer(sandbox), Gone) for _ in range(3)] == [False, False, True]
-    assert [sandbox.has_begun(place) for place in range(4)] == [True, True, True, False]
+    assert [sandbox.turns.has_begun(place) for place in range(4)] == [True, True, True, False]
 
 
 def test_what_is_called_back_does_not_begin(sandbox: Sandbox, tmp_path: Path) -> None:
     run(sandbox, tmp_path, count=30, at=-1)
-    unbegun = sandbox.take_turns_back()
+    unbegun = sandbox.turns.take_back()
 
     results = [answer(sandbox) for _ in range(30 - unbegun)]
     assert all(isinstance(result, Frame) and result.type == "done" for result in results)
-    assert [sandbox.has_begun(place) for place in range(30)] == [True] * (30 - unbegun) + [False] * unbegun
+    assert [sandbox.turns.has_begun(place) for place in range(30)] == [True] * (30 - unbegun) + [False] * unbegun
     run(sandbox, tmp_path, count=1, at=-1)
     last = answer(sandbox)
     assert isinstance(last, Frame)

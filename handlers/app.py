@@ -3,7 +3,21 @@
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from handlers import access, dashboard, functions, health, keys, problems, requests, schedules, session, users
+from handlers import (
+    access,
+    bulk,
+    dashboard,
+    functions,
+    health,
+    keys,
+    operations,
+    problems,
+    queues,
+    requests,
+    schedules,
+    session,
+    users,
+)
 from handlers.services import Services
 from handlers.static_files import Screen, StaticFiles
 from handlers.strangers import Strangers
@@ -11,7 +25,10 @@ from handlers.strangers import Strangers
 BLUEPRINTS = (
     functions.blueprint,
     requests.blueprint,
+    bulk.blueprint,
     schedules.blueprint,
+    queues.blueprint,
+    operations.blueprint,
     session.blueprint,
     users.blueprint,
     keys.blueprint,

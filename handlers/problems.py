@@ -18,6 +18,7 @@ RETRY_AFTER_S = 2
 STATUSES: dict[type[errors.WorkqueueError], HTTPStatus] = {
     errors.UnknownFunctionError: HTTPStatus.NOT_FOUND,
     errors.UnknownRequestError: HTTPStatus.NOT_FOUND,
+    errors.UnknownQueueError: HTTPStatus.NOT_FOUND,
     errors.NotAllowedNowError: HTTPStatus.CONFLICT,
     errors.KeyReusedError: HTTPStatus.CONFLICT,
     errors.BadEventError: HTTPStatus.BAD_REQUEST,

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from workqueue.access.doorkeeper import Doorkeeper
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
+from workqueue.figures.overview import Overview
 from workqueue.store import FileStore
 from workqueue.waiting import Waiting
 
@@ -48,6 +49,7 @@ class Services:
     waiting: Waiting
     store: FileStore
     limits: Limits
+    overview: Overview
     access: Access = field(default_factory=Access)
 
     def install(self, app: Flask) -> None:

@@ -172,7 +172,7 @@ def _registered(engine: Engine) -> Iterator[Finding]:
     clock = Clock()
     clock.synchronise(engine)
     alive = presence.present(engine, clock)
-    served = {queue for worker in alive for queue in worker.queues.split(",")}
+    served = {queue for worker in alive for queue in worker.queues}
     if alive:
         yield Finding("workers", True, f"{len(alive)} alive, they serve {', '.join(sorted(served))}")
     else:

@@ -66,7 +66,7 @@ processing_request = Table(
     CheckConstraint("(status = 'processing') = (lease_expires_at IS NOT NULL)", name="lease"),
     CheckConstraint("(status IN ('completed', 'failed')) = (finished_at IS NOT NULL)", name="finished"),
     # The live rows are few, whatever the table holds: partial indexes keep ringing and expiring flat.
-    Index("ix_processing_request_due", "rung_at", "available_at", postgresql_where=text("status = 'pending'")),
+    Index("ix_processing_request_due", "queue", "rung_at", "available_at", postgresql_where=text("status = 'pending'")),
     Index("ix_processing_request_lease", "lease_expires_at", postgresql_where=text("status = 'processing'")),
     Index("ix_processing_request_status_id", "status", "id"),
     Index("ix_processing_request_function_id", "function", "id"),

@@ -7,7 +7,7 @@ import click
 from infra.cli.group import RootGroup
 from infra.settings import Settings, export_dotenv, load
 
-MODULES = ("functions", "requests", "schedules", "users", "keys", "db", "seed", "doctor")
+MODULES = ("functions", "requests", "schedules", "workers", "queues", "users", "keys", "db", "seed", "doctor")
 
 
 @click.group(cls=RootGroup, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})

@@ -13,6 +13,8 @@ from schema.session import make_engine
 from workqueue import presence, reconcile, sweep
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
+from workqueue.figures import tally
+from workqueue.pausing import Paused
 from workqueue.reconcile import Chore, Reconciler
 from workqueue.schedules import editing, ticker
 from workqueue.schedules.declaring import Declarations
@@ -30,13 +32,15 @@ def run(settings: Settings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    engine, doorbell, clock = make_engine(database_url, pool_size=4), Doorbell(redis_client(redis_url)), Clock()
+    engine, clock = make_engine(database_url, pool_size=4), Clock()
+    doorbell = Doorbell(redis_client(redis_url), Paused(engine).names)
     store = FolderStore(settings.home / "files")
     days = settings.retention_days
     rules = partial(editing.rules, engine, settings.queues, settings.max_event_bytes)
     chores = [
         Chore("clock", 30, lambda: clock.synchronise(engine)),
         Chore("workers", 60, lambda: presence.forget_gone(engine, clock.now())),
+        Chore("tally", 5, lambda: tally.roll_up(engine, clock.now())),
         Chore("retention", 60, lambda: sweep.old_requests(engine, store, doorbell, clock, days)),
         Chore("ticks", 3600, lambda: sweep.old_ticks(engine, clock, days)),
         Chore("files", 3600, lambda: sweep.orphaned_files(engine, store)),
@@ -62,4 +66,4 @@ def _tick(made: Ticker, stopping: threading.Event) -> None:
 
 def _ticker(engine: Engine, redis_url: str, clock: Clock) -> Ticker:
     redis = redis_client(redis_url, TICK_REDIS_TIMEOUT_S)
-    return Ticker(engine, Doorbell(redis), clock, Mirror(redis, clock))
+    return Ticker(engine, Doorbell(redis, Paused(engine).names), clock, Mirror(redis, clock))

@@ -3,7 +3,7 @@
 import gc
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gunicorn.glogging
 from flask import Flask
@@ -18,6 +18,9 @@ MOST_PROCESSES = 4
 CONNECTIONS = 40  # to the database, of all processes together; a server has 100 for everybody unless told otherwise
 GRACE_S = 5
 OPEN = "LOCALFN_INSECURE=1: whoever reaches this port can run code here, without a login"
+
+if TYPE_CHECKING:  # imported where it is made: the command line need not wait for it
+    from handlers.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -80,30 +83,10 @@ def run(settings: Settings) -> None:
 def make_app(settings: Settings) -> Flask:
     """The application with all that it works with."""
     from handlers.app import create_app
-    from handlers.services import Access, Limits, Services
     from handlers.static_files import Screen
     from infra.processes import entrance
-    from schema.session import make_engine
-    from workqueue.access.doorkeeper import Doorkeeper
-    from workqueue.clock import Clock
-    from workqueue.doorbell import Doorbell
-    from workqueue.store import FolderStore
-    from workqueue.waiting import Waiting
 
-    database_url, redis_url = urls(settings)
-    connections = CONNECTIONS // processes(cores())
-    engine = make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4)
-    clock = Clock()
-    doorkeeper = Doorkeeper(engine, clock.now) if settings.door.needs_login else None
-    services = Services(
-        engine=engine,
-        doorbell=Doorbell(redis_client(redis_url)),
-        clock=clock,
-        waiting=Waiting(redis_client(redis_url)),
-        store=FolderStore(settings.home / "files"),
-        limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
-        access=Access(doorkeeper, secure_cookie=settings.is_production),
-    )
+    services = _services(settings)
     services.clock.synchronise(services.engine)
     services.engine.dispose()  # each process opens connections of its own
     shown = Screen(
@@ -112,5 +95,33 @@ def make_app(settings: Settings) -> Flask:
         static_origin=web_root.origin(settings.static_root),
         api_origin=web_root.origin(settings.api_root),
     )
-    app = create_app(services, redis_url, shown, entrance.strangers(settings.door, settings.host))
+    app = create_app(services, urls(settings)[1], shown, entrance.strangers(settings.door, settings.host))
     return entrance.behind_proxies(app, settings.door.proxies)
+
+
+def _services(settings: Settings) -> "Services":
+    from handlers.services import Access, Limits, Services
+    from schema.session import make_engine
+    from workqueue.access.doorkeeper import Doorkeeper
+    from workqueue.clock import Clock
+    from workqueue.doorbell import Doorbell
+    from workqueue.figures.overview import Overview
+    from workqueue.pausing import Paused
+    from workqueue.store import FolderStore
+    from workqueue.waiting import Waiting
+
+    database_url, redis_url = urls(settings)
+    connections = CONNECTIONS // processes(cores())
+    engine = make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4)
+    doorbell, clock = Doorbell(redis_client(redis_url), Paused(engine).names), Clock()
+    doorkeeper = Doorkeeper(engine, clock.now) if settings.door.needs_login else None
+    return Services(
+        engine=engine,
+        doorbell=doorbell,
+        clock=clock,
+        waiting=Waiting(redis_client(redis_url)),
+        store=FolderStore(settings.home / "files"),
+        limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
+        overview=Overview(engine, doorbell, clock, settings.queues),
+        access=Access(doorkeeper, secure_cookie=settings.is_production),
+    )

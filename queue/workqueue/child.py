@@ -116,6 +116,7 @@ class Child:
     ready: dict[str, Any] | None = None
     mark: str = field(default_factory=lambda: f"\0{secrets.token_hex(16)}")
     used_at: float = field(default_factory=time.monotonic)
+    started_at: float = field(default_factory=time.monotonic)
 
     @property
     def fds(self) -> list[int]:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -46,16 +46,21 @@ class Bell:
 
 
 class Doorbell:
-    """Rings workers, and tells those who wait that a request changed."""
+    """Rings workers, and tells those who wait that a request changed.
 
-    def __init__(self, redis: Redis) -> None:
+    paused: gives the queues in which nothing is rung; the reconciler rings what waits there once they are resumed.
+    """
+
+    def __init__(self, redis: Redis, paused: Callable[[], Container[str]] = frozenset) -> None:
         self.redis = redis
+        self._paused = paused
 
     def ring(self, bells: Iterable[Bell]) -> bool:
         """Rings all, in one round trip. False when Redis is away: the reconciler will find them not rung."""
+        paused = self._paused()
         try:
             with self.redis.pipeline(transaction=False) as pipeline:
-                for name, together in _by_queue(bells).items():
+                for name, together in _by_queue(bell for bell in bells if bell.queue not in paused).items():
                     self._put(pipeline, queue(name, self.redis), together)
                 pipeline.execute()
         except RedisError as error:
@@ -79,10 +84,18 @@ class Doorbell:
 
     def announce(self, request_id: UUID) -> None:
         """Wakes those who wait for this request. They also look by themselves: a lost call costs a second."""
+        self._publish(str(request_id))
+
+    def announce_all(self, request_ids: Sequence[UUID]) -> None:
+        """The same of many, in one message."""
+        if request_ids:
+            self._publish(" ".join(map(str, request_ids)))
+
+    def _publish(self, names: str) -> None:
         try:
-            self.redis.publish(CHANNEL, str(request_id))
+            self.redis.publish(CHANNEL, names)
         except RedisError as error:
-            log.debug("nobody was told of a change", extra={"error": str(error), "request_id": str(request_id)})
+            log.debug("nobody was told of a change", extra={"error": str(error)})
 
     def forget(self, job_ids: Sequence[str]) -> None:
         """Removes the jobs of requests that were deleted. What Redis does not answer to expires by itself."""
@@ -101,6 +114,27 @@ class Doorbell:
             pipeline.info("server")
             _, since, server = pipeline.execute()
         return f"{server['run_id']} {since.decode()}"
+
+    def silence(self, name: str) -> None:
+        """Takes all bells out of a queue, of whatever waits there. Their jobs expire, or are rung again."""
+        try:
+            self.redis.delete(queue(name, self.redis).key)
+        except RedisError as error:
+            log.debug("bells were left in a queue", extra={"error": str(error), "queue": name})
+
+    def end_era(self) -> None:
+        """Bells were lost on purpose, or not rung: the reconciler is to look for them now."""
+        try:
+            self.redis.delete(ERA)
+        except RedisError as error:
+            log.debug("the era did not end", extra={"error": str(error)})
+
+    def lengths(self, names: Sequence[str]) -> dict[str, int]:
+        """How many bells wait in each of these queues. Raises RedisError."""
+        with self.redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.llen(queue(name, self.redis).key)
+            return dict(zip(names, pipeline.execute(), strict=True))
 
     def waiting(self, names: Sequence[str]) -> set[str]:
         """The job ids that wait in these queues. Raises RedisError."""

@@ -16,6 +16,10 @@ class UnknownRequestError(WorkqueueError):
     """There is no request with this id."""
 
 
+class UnknownQueueError(WorkqueueError):
+    """There is no queue of this name."""
+
+
 class NotAllowedNowError(WorkqueueError):
     """The request's status does not allow this."""
 

@@ -21,6 +21,7 @@ from rq.worker_pool import WorkerData, WorkerPool
 from schema.session import make_engine, preload
 from workqueue import elastic, process_tree, scout, worker_process
 from workqueue.elastic import Load
+from workqueue.figures.sandboxes import NoteLine
 from workqueue.gauge import Gauge
 from workqueue.interpreter import Interpreter
 from workqueue.lending import Borrower
@@ -60,6 +61,7 @@ class Pool(WorkerPool):
         self._engine = make_engine(plan.database_url, pool_size=2, max_overflow=1, by_key=True)
         self._gauges: dict[str, Gauge] = {}
         self._processors = Processors()
+        self._notes = NoteLine()
         self._scout: WorkerData | None = None
         self._started_at: dict[str, float] = {}
         self._pause_s = 0.0
@@ -98,6 +100,7 @@ class Pool(WorkerPool):
                 chores_at = time.monotonic() + CHORES_S
                 self._do_chores()
         self._end_scout()
+        self._notes.close()
         self.host.close()
 
     def start_worker(self, *_: Any, **__: Any) -> None:
@@ -136,11 +139,13 @@ class Pool(WorkerPool):
         if self._scout is None:
             plan = self.plan
             self._scout = self._fork(
-                SCOUT, lambda: scout.run(plan.database_url, self.interpreter, plan.functions, plan.work_folder)
+                SCOUT,
+                lambda: scout.run(plan.database_url, self.interpreter, plan.functions, plan.work_folder, self._notes),
             )
 
     def _do_chores(self) -> None:
         self.host.end_stale()
+        self._notes.tell(self.host.census())
         known = {data.pid for data in self.worker_dict.values()} | self.host.pids()
         process_tree.end_strays(known | ({self._scout.pid} if self._scout else set()))
         if self.status == self.Status.STOPPED:

@@ -13,6 +13,7 @@ from typing import Any
 
 from workqueue import process_tree
 from workqueue.child import Child
+from workqueue.figures.sandboxes import SandboxNote
 from workqueue.interpreter import Interpreter
 from workqueue.zygote import Zygote
 
@@ -75,6 +76,22 @@ class SandboxHost:
         lent = [child for _, _, child in self._lent.values()]
         own = {self.zygote.pid} if self.zygote.pid is not None else set()
         return own | {child.process.pid for children in (lent, *self._idle.values()) for child in children}
+
+    def census(self) -> list[SandboxNote]:
+        """All that there are, for people to see."""
+        lent = [(key, child, borrower) for borrower, key, child in self._lent.values()]
+        idle = [(key, child, None) for key, children in self._idle.items() for child in children]
+        return [
+            SandboxNote(
+                id=child.id,
+                pid=child.process.pid,
+                function=json.loads(key)[0].get("function"),
+                state="idle" if borrower is None else "busy",
+                worker=borrower,
+                age_s=round(time.monotonic() - child.started_at, 1),
+            )
+            for key, child, borrower in (*lent, *idle)
+        ]
 
     def end_stale(self) -> None:
         """Ends the idle ones that died, whose code changed, or that nobody wanted for long."""

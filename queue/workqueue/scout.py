@@ -1,12 +1,15 @@
 """The process that watches the functions' code on this machine and publishes what it finds."""
 
 import logging
+import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -14,6 +17,8 @@ from schema.session import make_engine
 from workqueue import process_tree, registry, sweep
 from workqueue.clock import Clock
 from workqueue.discovery import Watcher
+from workqueue.figures import sandboxes
+from workqueue.figures.sandboxes import NoteLine
 from workqueue.interpreter import Interpreter
 from workqueue.persist import first_line
 
@@ -29,13 +34,16 @@ def watch(
     sources: Sequence[str],
     work_folder: Path,
     stopping: threading.Event,
+    notes: NoteLine | None = None,
 ) -> None:
     """Looks at the code twice a second until `stopping` is set; an outage of the database delays it.
 
-    Now and then it removes working directories that lost workers left on this machine.
+    Now and then it removes working directories that lost workers left on this machine, and stores what the pool
+    notes of its sandboxes.
     """
     engine, clock = make_engine(database_url, pool_size=1), Clock()
-    sweep_at = 0.0
+    sweep_at = note_at = 0.0
+    pool = f"{socket.gethostname()}:{os.getppid()}"
     watcher: Watcher | None = None
     unpublished = False
     while not stopping.is_set():
@@ -46,21 +54,36 @@ def watch(
             if unpublished:
                 registry.publish(engine, watcher.registry)
                 unpublished = False
+            if notes is not None and time.monotonic() >= note_at:
+                note_at = time.monotonic() + sandboxes.EVERY_S
+                _store_notes(engine, clock, pool, notes)
             if time.monotonic() >= sweep_at:
                 sweep_at = time.monotonic() + SWEEP_EVERY_S
                 process_tree.end_ownerless()
                 clock.refresh(engine)
                 sweep.working_directories(engine, clock, work_folder)
         except (DBAPIError, PoolTimeoutError) as error:
-            log.warning("functions could not be published", extra={"error": first_line(error)})
+            log.warning("functions and sandboxes could not be published", extra={"error": first_line(error)})
         except OSError as error:
             log.warning("functions could not be read", extra={"error": str(error)})
         stopping.wait(EVERY_S)
 
 
-def run(database_url: str, interpreter: Interpreter, sources: Sequence[str], work_folder: Path) -> None:
+def _store_notes(engine: Engine, clock: Clock, pool: str, notes: NoteLine) -> None:
+    """Memory is measured here: to ask for all children of a process takes a while, and the pool has none to spare."""
+    found = notes.last()
+    if found is None:
+        return
+    clock.refresh(engine)
+    measured = [note | {"memory_mb": round(process_tree.resident_mb(note["pid"]), 1)} for note in found]
+    sandboxes.store(engine, pool, measured, clock.now())
+
+
+def run(
+    database_url: str, interpreter: Interpreter, sources: Sequence[str], work_folder: Path, notes: NoteLine
+) -> None:
     """`watch` as a process of its own: ends with SIGTERM."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    watch(database_url, interpreter, sources, work_folder, stopping)
+    watch(database_url, interpreter, sources, work_folder, stopping, notes)

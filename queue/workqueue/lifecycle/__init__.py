@@ -1,12 +1,13 @@
 """The only writer of a request's status: each function is one arrow of docs/request-life.md, one transaction.
 
 claiming, attempts: moves of the worker that takes and holds the lease. requests: moves asked for from outside.
-recovery: the reconciler's moves.
+recovery: the reconciler's moves. emptying: all that wait in a queue.
 """
 
 from workqueue.lifecycle.attempts import amend, extend, fail, finish, give_back
 from workqueue.lifecycle.claiming import claim, unclaim
 from workqueue.lifecycle.claims import Claim, Completion, Progress, Record
+from workqueue.lifecycle.emptying import empty
 from workqueue.lifecycle.recovery import Lapsed, expire, mark_rung, silent, unanswered
 from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry
 
@@ -22,6 +23,7 @@ __all__ = [
     "cancel",
     "claim",
     "delete",
+    "empty",
     "expire",
     "extend",
     "fail",

@@ -42,6 +42,7 @@ CLAIM = text(
             job_id = r.id || '-' || (attempt + 1), started_at = :now, lease_expires_at = :lease, rung_at = NULL,
             progress_fraction = NULL, progress_message = NULL, error_type = NULL, error_message = NULL
         FROM rung WHERE r.id = rung.id AND rung.status = 'pending' AND rung.available_at <= :latest
+            AND NOT EXISTS (SELECT FROM paused_queue p WHERE p.name = r.queue)
         RETURNING r.id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost
     ), opened AS (
         INSERT INTO request_attempt (request_id, number, worker, started_at)

@@ -1,0 +1,78 @@
+"""POST /api/requests/bulk: retry, cancel or delete many at once; each has an outcome of its own."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, jsonify
+
+from handlers import query, uploads
+from handlers.access import needs
+from handlers.problems import unprocessable
+from handlers.services import Services, services
+from workqueue import events, lifecycle
+from workqueue.access.principals import Permission
+from workqueue.doorbell import Bell
+from workqueue.errors import NotAllowedNowError, UnknownRequestError
+
+blueprint = Blueprint("bulk", __name__, url_prefix="/api/requests")
+
+MOST = 1000
+MAX_BODY = 128 * 1024
+
+
+@blueprint.post("/bulk")
+@needs(Permission.OPERATE)
+def act() -> Response:
+    """Each request is a transaction of its own: what one refuses is no matter of the others."""
+    query.parameters({})
+    here = services()
+    action, ids = _wanted(events.parse(uploads.json_body(MAX_BODY), MAX_BODY))
+    bells: list[Bell] = []
+    outcomes = [_outcome(here, ACTIONS[action], request_id, bells) for request_id in ids]
+    here.doorbell.ring(bells)
+    done = [UUID(outcome["id"]) for outcome in outcomes if outcome["done"]]
+    here.doorbell.announce_all(done)
+    here.overview.forget()
+    return jsonify(action=action, done=len(done), items=outcomes)
+
+
+def _outcome(here: Services, do: "Action", request_id: UUID, bells: list[Bell]) -> dict[str, Any]:
+    try:
+        bell = do(here, request_id)
+    except (NotAllowedNowError, UnknownRequestError) as error:
+        return {"id": str(request_id), "done": False, "detail": str(error)}
+    bells += [bell] if bell else []
+    return {"id": str(request_id), "done": True, "detail": None}
+
+
+def _retry(here: Services, request_id: UUID) -> Bell:
+    return lifecycle.retry(here.engine, request_id, here.clock.now())
+
+
+def _cancel(here: Services, request_id: UUID) -> None:
+    lifecycle.cancel(here.engine, request_id, here.clock.now())
+
+
+def _delete(here: Services, request_id: UUID) -> None:
+    job_ids = lifecycle.delete(here.engine, request_id)
+    here.store.remove(request_id)
+    here.doorbell.forget(job_ids)
+
+
+Action = Callable[[Services, UUID], Bell | None]
+ACTIONS: dict[str, Action] = {"retry": _retry, "cancel": _cancel, "delete": _delete}
+
+
+def _wanted(body: Any) -> tuple[str, list[UUID]]:
+    if not isinstance(body, dict) or set(body) != {"action", "ids"}:
+        raise unprocessable("body", "an object with action and ids, and nothing else, is needed")
+    action, ids = body["action"], body["ids"]
+    if action not in ACTIONS:
+        raise unprocessable("action", f"one of {', '.join(ACTIONS)} is needed")
+    if not isinstance(ids, list) or not 1 <= len(ids) <= MOST:
+        raise unprocessable("ids", f"an array of 1 to {MOST} request ids is needed")
+    for place, text in enumerate(ids):
+        if not isinstance(text, str) or not query.UUID_TEXT.fullmatch(text):
+            raise unprocessable(f"ids[{place}]", "is no request id")
+    return action, list(dict.fromkeys(map(UUID, ids)))

@@ -1,0 +1,76 @@
+"""/api/queues: see what waits, pause a queue, resume it, empty it."""
+
+import time
+
+from flask import Blueprint, Response, jsonify
+
+from handlers import query
+from handlers import representation_of_operations as told
+from handlers.access import needs
+from handlers.services import Services, services
+from workqueue import lifecycle, pausing
+from workqueue.access.principals import Permission
+from workqueue.errors import UnknownQueueError
+
+blueprint = Blueprint("queues", __name__, url_prefix="/api/queues")
+
+MOST_S = 10.0  # of one call that empties; what is left is said
+
+
+@blueprint.get("")
+@needs(Permission.READ)
+def show_all() -> Response:
+    query.parameters({})
+    here = services()
+    now = here.clock.now()
+    return jsonify(items=[told.queue(queue, now) for queue in here.overview.queues()])
+
+
+@blueprint.post("/<name>/pause")
+@needs(Permission.OPERATE)
+def pause(name: str) -> Response:
+    here = _known(name)
+    pausing.pause(here.engine, name, here.clock.now())
+    here.doorbell.silence(name)
+    return _shown(here, name)
+
+
+@blueprint.post("/<name>/resume")
+@needs(Permission.OPERATE)
+def resume(name: str) -> Response:
+    here = _known(name)
+    pausing.resume(here.engine, name)
+    here.doorbell.end_era()
+    return _shown(here, name)
+
+
+@blueprint.post("/<name>/empty")
+@needs(Permission.OPERATE)
+def empty(name: str) -> Response:
+    """Cancels what waits. `complete` is false when more than fits one call did: ask again."""
+    here = _known(name)
+    cancelled, ends_at = 0, time.monotonic() + MOST_S
+    while ids := lifecycle.empty(here.engine, name, here.clock.now()):
+        cancelled += len(ids)
+        here.doorbell.announce_all(ids)
+        if time.monotonic() >= ends_at:
+            break
+    here.doorbell.silence(name)
+    here.doorbell.end_era()  # what came meanwhile may have been silenced with the others
+    here.overview.forget()
+    return jsonify(name=name, cancelled=cancelled, complete=not ids)
+
+
+def _known(name: str) -> Services:
+    query.parameters({})
+    here = services()
+    names = [queue.name for queue in here.overview.queues()]
+    if name not in names:
+        raise UnknownQueueError(f"There is no queue {name!r}; there are {', '.join(names)}.")
+    return here
+
+
+def _shown(here: Services, name: str) -> Response:
+    here.overview.forget()
+    found = next(queue for queue in here.overview.queues() if queue.name == name)
+    return jsonify(told.queue(found, here.clock.now()))

@@ -1,0 +1,147 @@
+"""How queues, workers, sandboxes and statistics look in JSON."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from handlers.representation import moment, second
+from schema.statuses import Status
+from workqueue.figures import series
+from workqueue.figures.backlog import Queue
+from workqueue.figures.histogram import percentiles_ms
+from workqueue.figures.overview import Snapshot
+from workqueue.figures.problems import Problem
+from workqueue.figures.series import Health, Percentiles, Series
+from workqueue.presence import Present
+
+
+def stats(found: Snapshot) -> dict[str, Any]:
+    """counts: what waits and runs now, and what ended in the last 24 hours."""
+    functions = {name: function_stats(found, name) for name in _names(found)}
+    hour = series.recent(found.recent, found.now)
+    return {
+        "time": moment(found.now),
+        "counts": {
+            "by_status": {status: sum(each[status] for each in functions.values()) for status in Status},
+            "by_function": {name: {status: each[status] for status in Status} for name, each in functions.items()},
+            "ended_within_s": 24 * 3600,
+        },
+        "throughput": _throughput(hour),
+        "latency": {
+            "within_s": 3600,
+            "wait_ms": percentiles_ms(series.waits(found.recent)),
+            "run_ms": percentiles_ms(series.runs(found.recent)),
+        },
+        "latency_series": {
+            "times": [second(time) for time in hour.times],
+            "wait_ms": _columns(hour.waits),
+            "run_ms": _columns(hour.runs),
+        },
+        "failures": {"times": [second(time) for time in hour.times], "by_function": hour.failures},
+        "queue_depth": {item.name: item.depth.due for item in found.queues},
+        "queue_depth_series": _depths(found, hour.times),
+        "queues": [queue(item, found.now) for item in found.queues],
+        "workers": {
+            "alive": sum(each.is_alive for each in found.workers),
+            "busy": sum(each.state == "busy" for each in found.workers),
+        },
+        "functions": functions,
+        "problems": [problem(each) for each in found.problems],
+    }
+
+
+def function_stats(found: Snapshot, name: str) -> dict[str, Any]:
+    """What waits and runs of it now, and its last 24 hours."""
+    health = series.health([each for each in found.hours if each.function == name], found.now)
+    live = found.live.get(name, {})
+    return {
+        Status.PENDING: live.get(Status.PENDING, 0),
+        Status.PROCESSING: live.get(Status.PROCESSING, 0),
+        Status.COMPLETED: health.count - health.failures,
+        Status.FAILED: health.failures,
+    } | _health(health)
+
+
+def _health(health: Health) -> dict[str, Any]:
+    return {
+        "count": health.count,
+        "failures": health.failures,
+        "p50_ms": health.runs["p50"],
+        "p95_ms": health.runs["p95"],
+        "wait_p95_ms": health.waits["p95"],
+        "sparkline": {
+            "times": [second(time) for time in health.hours],
+            "completed": health.completed,
+            "failed": health.failed,
+        },
+    }
+
+
+def _names(found: Snapshot) -> list[str]:
+    return sorted({each.function for each in found.hours} | set(found.live))
+
+
+def _throughput(hour: Series) -> dict[str, Any]:
+    """per_minute: of the last whole minute."""
+    return {
+        "per_minute": hour.completed[-2] + hour.failed[-2],
+        "times": [second(time) for time in hour.times],
+        "completed": hour.completed,
+        "failed": hour.failed,
+    }
+
+
+def _columns(percentiles: Sequence[Percentiles]) -> dict[str, list[float | None]]:
+    return {name: [each[name] for each in percentiles] for name in ("p50", "p95", "p99")}
+
+
+def _depths(found: Snapshot, times: Sequence[datetime]) -> dict[str, Any]:
+    """null where nobody looked; a look that found nothing in a queue noted none of it."""
+    samples: dict[datetime, dict[str, int]] = {}
+    for time, name, depth in found.depths:
+        samples.setdefault(time, {})[name] = depth
+    names = [item.name for item in found.queues]
+    values = {name: [samples[time].get(name, 0) if time in samples else None for time in times] for name in names}
+    return {"times": [second(time) for time in times], "by_queue": values}
+
+
+def queue(item: Queue, now: datetime) -> dict[str, Any]:
+    """depth: what is due; scheduled: what has a later time."""
+    oldest = item.depth.oldest
+    return {
+        "name": item.name,
+        "depth": item.depth.due,
+        "scheduled": item.depth.later,
+        "oldest_age_s": round(max((now - oldest).total_seconds(), 0.0), 1) if oldest else None,
+        "paused": item.paused_at is not None,
+        "paused_at": moment(item.paused_at),
+        "workers": item.workers,
+    }
+
+
+def worker(found: Present) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "host": found.hostname,
+        "pid": found.pid,
+        "queues": list(found.queues),
+        "state": found.state,
+        "started_at": moment(found.started_at),
+        "seen_at": moment(found.seen_at),
+        "request_id": found.request_id,
+        "function": found.function,
+        "phase": found.phase,
+        "since": moment(found.since),
+        "held": found.held,
+    }
+
+
+def sandbox(note: dict[str, Any]) -> dict[str, Any]:
+    names = ("id", "host", "pid", "function", "state", "worker", "memory_mb", "age_s")
+    return {name: note.get(name) for name in names}
+
+
+def problem(found: Problem) -> dict[str, Any]:
+    subject = {"kind": found.subject[0], "name": found.subject[1]} if found.subject else None
+    return asdict(found) | {"since": moment(found.since), "subject": subject}

@@ -1,0 +1,49 @@
+"""`localfn workers`: who works, and at what."""
+
+from typing import Any
+
+import click
+
+from infra.cli.printing import Column, emit, emit_json, json_option, note, table
+from infra.cli.units import ago
+from infra.client import connect
+from infra.settings import load
+
+COLUMNS = (
+    Column("WORKER"),
+    Column("STATE", colours={"busy": "cyan", "silent": "red"}),
+    Column("QUEUES"),
+    Column("REQUEST"),
+    Column("FUNCTION"),
+)
+
+
+@click.group()
+def workers() -> None:
+    """See the workers."""
+
+
+@workers.command("list")
+@json_option
+def show_all(as_json: bool) -> None:
+    """List the workers, with what each runs now."""
+    with connect(load()) as client:
+        found = client.get("/api/workers")
+    if as_json:
+        return emit_json(found)
+    if found["items"]:
+        emit(table(COLUMNS, map(_row, found["items"])))
+    else:
+        note("no worker is running; start some with `localfn worker`.")
+    return None
+
+
+def _row(item: dict[str, Any]) -> tuple[str, ...]:
+    does = f"{item['function']}  {item['phase'] or ''}  {ago(item['since'])}" if item["request_id"] else "-"
+    return (
+        item["name"],
+        item["state"],
+        ",".join(item["queues"]),
+        item["request_id"] or "-",
+        does,
+    )

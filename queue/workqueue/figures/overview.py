@@ -1,0 +1,163 @@
+"""Everything that the screens show of operations, asked once per process for all who look."""
+
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from redis.exceptions import RedisError
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from schema.schedules import schedule
+from schema.tables import import_failure
+from workqueue import pausing, presence
+from workqueue.clock import Clock
+from workqueue.doorbell import Doorbell
+from workqueue.figures import backlog, tally
+from workqueue.figures.backlog import Depth, Queue
+from workqueue.figures.problems import Facts, Problem, problems
+from workqueue.figures.series import hour, merged
+from workqueue.figures.tally import Minute
+from workqueue.persist import is_outage
+from workqueue.presence import Present
+from workqueue.registry import ImportFailure
+
+KNOWN_S = 1.0  # many screens poll: they share an answer for so long
+RECENT = timedelta(hours=1)
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What there was at a time. recent: minutes of the last hour; hours: the last 24 hours, by function.
+
+    live: function → status → how many wait and run. depths: samples of the last hour (minute, queue, depth).
+    """
+
+    now: datetime
+    recent: list[Minute] = field(default_factory=list)
+    hours: list[Minute] = field(default_factory=list)
+    live: dict[str, dict[str, int]] = field(default_factory=dict)
+    queues: list[Queue] = field(default_factory=list)
+    depths: list[tuple[datetime, str, int]] = field(default_factory=list)
+    workers: list[Present] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was rolled up until a minute; read anew when there is more."""
+
+    until: datetime | None
+    recent: list[Minute]
+    hours: list[Minute]
+    depths: list[tuple[datetime, str, int]]
+
+
+class Overview:
+    """One per web process. served: the queues that workers of this installation are to serve."""
+
+    def __init__(self, engine: Engine, doorbell: Doorbell, clock: Clock, served: tuple[str, ...]) -> None:
+        self._engine, self._doorbell, self._clock, self._served = engine, doorbell, clock, served
+        self._lock = threading.Lock()
+        self._stored: Stored | None = None
+        self._snapshot: Snapshot | None = None
+        self._looked_at = float("-inf")
+        self._database_away_since: datetime | None = None
+        self._redis_away_since: datetime | None = None
+
+    def snapshot(self) -> Snapshot:
+        """At most a second old; while the database is away the last one, whose problems say so."""
+        with self._lock:
+            if self._snapshot is None or time.monotonic() - self._looked_at >= KNOWN_S:
+                self._snapshot = self._look()
+                self._looked_at = time.monotonic()
+            return self._snapshot
+
+    def queues(self) -> list[Queue]:
+        """As in the snapshot, but paused as they are now: whoever paused one looks whether it is."""
+        paused = pausing.paused(self._engine)
+        known = {queue.name: queue for queue in self.snapshot().queues}
+        new = [Queue(name, Depth(), None, 0) for name in paused if name not in known]
+        return [replace(queue, paused_at=paused.get(queue.name)) for queue in (*known.values(), *new)]
+
+    def forget(self) -> None:
+        """Somebody changed what it shows: the next one is to see it."""
+        self._looked_at = float("-inf")
+
+    def _look(self) -> Snapshot:
+        self._ask_redis()
+        try:
+            self._clock.refresh(self._engine)
+            with self._engine.connect() as connection:
+                self._database_away_since = None
+                return self._ask(connection, self._clock.now())
+        except (DBAPIError, PoolTimeoutError) as error:
+            if not is_outage(error):
+                raise
+            return self._while_away()
+
+    def _ask(self, connection: Connection, now: datetime) -> Snapshot:
+        stored = self._read_stored(connection, now)
+        fresh = tally.fresh(connection, stored.until, now)
+        found = backlog.lengthened(backlog.depths(connection, now), self._doorbell)
+        workers = presence.seen(connection, now)
+        serving = [worker.queues for worker in workers if worker.is_alive]
+        queues = backlog.queues(found, pausing.read(connection), self._served, serving)
+        recent = stored.recent + fresh
+        facts = Facts(
+            now=now,
+            redis_away_since=self._redis_away_since,
+            workers=workers,
+            queues=queues,
+            counted_until=stored.until,
+            import_failures=[ImportFailure(**row) for row in connection.execute(select(import_failure)).mappings()],
+            schedules=_failing_schedules(connection),
+            minutes=recent,
+        )
+        return Snapshot(
+            now=now,
+            recent=recent,
+            hours=stored.hours + fresh,
+            live=backlog.live_by_function(connection),
+            queues=queues,
+            depths=stored.depths + [(tally.floor(now), queue.name, queue.depth.due) for queue in queues],
+            workers=workers,
+            problems=problems(facts),
+        )
+
+    def _read_stored(self, connection: Connection, now: datetime) -> Stored:
+        until = tally.counted_until(connection)
+        if self._stored is None or self._stored.until != until:
+            day = tally.stored(connection, tally.floor(now - DAY), until) if until is not None else []
+            self._stored = Stored(
+                until=until,
+                recent=[each for each in day if each.minute >= tally.floor(now - RECENT)],
+                hours=merged(day, hour),
+                depths=tally.sampled_depths(connection, tally.floor(now - RECENT)),
+            )
+        return self._stored
+
+    def _ask_redis(self) -> None:
+        try:
+            self._doorbell.redis.ping()
+            self._redis_away_since = None
+        except RedisError:
+            self._redis_away_since = self._redis_away_since or self._clock.now()
+
+    def _while_away(self) -> Snapshot:
+        now = self._clock.now()
+        self._database_away_since = self._database_away_since or now
+        found = problems(
+            Facts(now, database_away_since=self._database_away_since, redis_away_since=self._redis_away_since)
+        )
+        last = self._snapshot or Snapshot(now)
+        return Snapshot(now, last.recent, last.hours, last.live, last.queues, last.depths, last.workers, found)
+
+
+def _failing_schedules(connection: Connection) -> list[tuple[str, str]]:
+    columns = schedule.c
+    statement = select(columns.name, columns.error).where(columns.enabled, columns.error.is_not(None))
+    return [(row.name, row.error) for row in connection.execute(statement.order_by(columns.name).limit(20))]

@@ -1,0 +1,32 @@
+"""pending → failed for all that wait in a queue: a person emptied it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from workqueue.interruptions import CancelledError
+
+EMPTY = text(
+    """
+    UPDATE processing_request
+    SET status = 'failed', finished_at = :now, error_type = 'Cancelled', error_message = :message,
+        cancel_requested = true
+    WHERE id IN (
+        SELECT id FROM processing_request WHERE status = 'pending' AND queue = :queue
+        ORDER BY available_at LIMIT :chunk
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+    """
+)
+
+
+def empty(engine: Engine, queue: str, now: datetime, chunk: int = 1000) -> list[UUID]:
+    """Cancels up to `chunk` of the requests that wait in a queue, those with a later time too. Gives their ids.
+
+    None is deleted: a client that polls one sees it end. What is being claimed this moment is left alone.
+    """
+    values = {"queue": queue, "now": now, "message": str(CancelledError()), "chunk": chunk}
+    with engine.begin() as connection:
+        return sorted(connection.execute(EMPTY, values).scalars())

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from redis import Redis
-from rq.utils import as_text
 
 # From the first queue in which any wait: at most ARGV[1], and of many no more than one in ARGV[2], because other
 # workers may be free. One round trip instead of three.
@@ -32,9 +31,14 @@ class Bells:
 
     def waiting(self, most: int) -> list[str]:
         """The job ids of those that wait now, `most` at the most. Raises RedisError."""
-        return [as_text(job_id) for job_id in self._take(keys=self._keys, args=[most, SHARE])]
+        return [_text(job_id) for job_id in self._take(keys=self._keys, args=[most, SHARE])]
 
     def next(self, timeout_s: float) -> list[str]:
         """The next one, when it comes; none after the timeout. Raises RedisError."""
         found = self._redis.blpop(self._keys, timeout_s)
-        return [] if found is None else [as_text(found[1])]
+        return [] if found is None else [_text(found[1])]
+
+
+def _text(job_id: bytes) -> str:
+    """What is no text is no id of ours; it is refused like any other."""
+    return job_id.decode("utf-8", "replace")

@@ -15,6 +15,8 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
+from workqueue.bell_job import BellJob, BellQueue
+
 log = logging.getLogger(__name__)
 
 ENTRY = "workqueue.worker.answer"  # the only thing that a worker runs
@@ -100,7 +102,7 @@ class Doorbell:
     def forget(self, job_ids: Sequence[str]) -> None:
         """Removes the jobs of requests that were deleted. What Redis does not answer to expires by itself."""
         try:
-            for job in Job.fetch_many(job_ids, self.redis, JSONSerializer):
+            for job in BellJob.fetch_many(job_ids, self.redis, JSONSerializer):
                 if job is not None:
                     job.delete()
         except RedisError as error:
@@ -177,4 +179,4 @@ def _own_fields(bell: Bell) -> dict[str, Any]:
 
 
 def queue(name: str, redis: Redis) -> Queue:
-    return Queue(name, connection=redis, serializer=JSONSerializer)
+    return BellQueue(name, connection=redis, serializer=JSONSerializer)

@@ -4,7 +4,6 @@ RQ's own loop makes some twenty round trips to Redis a job. This one makes two, 
 few bells (bells.py), and shows all when they have ended (board.py).
 """
 
-import contextlib
 import logging
 import re
 import signal
@@ -17,13 +16,14 @@ from uuid import UUID
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import SimpleWorker
-from rq.exceptions import NoSuchJobError, StopRequested
-from rq.job import Job
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.suspension import is_suspended
 from rq.worker import WorkerStatus
 
+from workqueue import refusing
 from workqueue.attempt import Runtime
+from workqueue.bell_job import BellJob
 from workqueue.bells import Bells
 from workqueue.doorbell import queue
 from workqueue.errors import WorkqueueError
@@ -39,7 +39,6 @@ WORKER_TTL_S = 30
 LISTEN_S = 10  # an idle worker gives a sign of life so often
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # before an absent Redis is asked again
 SUSPENSION_S = 1.0  # how often it is asked whether an operator suspended the workers (`rq suspend`)
-REFUSED = "This is no job of localfn: it was not run."
 JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d{1,9}")
 
 
@@ -57,6 +56,7 @@ class Worker(SimpleWorker):
             [queue(name, redis) for name in runtime.queues],
             name=runtime.worker,
             connection=redis,
+            job_class=BellJob,
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_S,
         )
@@ -127,10 +127,7 @@ class Worker(SimpleWorker):
         """The request that this job rang for. What is not our job is refused, shown as failed, and not run."""
         if match := JOB_ID.fullmatch(job_id):
             return UUID(match[1])
-        log.error("a job that is not ours was refused", extra={"job_id": job_id})
-        with contextlib.suppress(NoSuchJobError):
-            job = Job.fetch(job_id, self.connection, JSONSerializer)
-            self.handle_job_failure(job, queue(job.origin, self.connection), exc_string=REFUSED)
+        refusing.refuse(self.connection, job_id, self.name)
         return None
 
     def _give_sign(self) -> None:

@@ -5,7 +5,9 @@ Only a copy: it is made from the rows, and a scheduler that finds it gone or wro
 crash between two commands, and pushes jobs to a queue, where they wait for a worker.
 """
 
+import logging
 import os
+import re
 import socket
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -14,29 +16,25 @@ from uuid import uuid4
 
 from redis import Redis
 from rq.job import Job
-from rq.serializers import JSONSerializer
 from rq_scheduler import Scheduler
 
+from workqueue.bell_job import BellJob
 from workqueue.clock import Clock
 from workqueue.schedules.planning import Wait
 
 PREFIX = "schedule-"
 ENTRY = "workqueue.schedules.firing.fire"  # what is shown; no worker runs it
 CHUNK = 500
+OUR_ID = re.compile(rb"schedule-[A-Za-z0-9_-]{1,64}")
 INTERVAL_S = 1
 
-
-class JSONJob(Job):
-    """A job whose data is JSON, whoever makes it: rq-scheduler passes no serializer on."""
-
-    def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None) -> None:  # noqa: ARG002
-        super().__init__(id, connection, serializer=JSONSerializer)
+log = logging.getLogger(__name__)
 
 
 class Mirror(Scheduler):  # type: ignore[misc]  # it ships no types
     """Everything here raises RedisError when Redis is away."""
 
-    job_class = JSONJob
+    job_class = BellJob  # its data is JSON, whoever makes it: rq-scheduler passes no serializer on
 
     def __init__(self, redis: Redis, clock: Clock) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
@@ -50,7 +48,17 @@ class Mirror(Scheduler):  # type: ignore[misc]  # it ships no types
 
     def due(self) -> list[str]:
         """The names of the schedules that the copy holds for due."""
-        return [job.id.removeprefix(PREFIX) for job in self.get_jobs_to_queue() if job.id.startswith(PREFIX)]
+        try:
+            return [job.id.removeprefix(PREFIX) for job in self.get_jobs_to_queue() if job.id.startswith(PREFIX)]
+        except (ValueError, TypeError) as error:  # no id at all: then every row speaks for itself
+            log.error("what is no schedule was removed from the clock", extra={"error": str(error)})
+            self._remove_strangers()
+            return []
+
+    def _remove_strangers(self) -> None:
+        members = self.connection.zrange(self.scheduled_jobs_key, 0, -1)
+        if strangers := [member for member in members if not OUR_ID.fullmatch(member)]:
+            self.connection.zrem(self.scheduled_jobs_key, *strangers)
 
     def beat(self) -> bool:
         """Shows that this scheduler lives; anew, when Redis has forgotten it. True when it is shown."""
@@ -62,7 +70,7 @@ class Mirror(Scheduler):  # type: ignore[misc]  # it ships no types
     def shown(self) -> dict[str, float]:
         """Names and times, seconds since the epoch, of all schedules that the copy holds."""
         entries = self.connection.zrange(self.scheduled_jobs_key, 0, -1, withscores=True)
-        return {key.decode().removeprefix(PREFIX): score for key, score in entries if key.decode().startswith(PREFIX)}
+        return {key.decode().removeprefix(PREFIX): score for key, score in entries if OUR_ID.fullmatch(key)}
 
     def show(self, waits: Sequence[Wait]) -> None:
         """Makes the copy of these schedules what their rows say."""
@@ -82,7 +90,7 @@ class Mirror(Scheduler):  # type: ignore[misc]  # it ships no types
             pipeline.zadd(self.scheduled_jobs_key, {job.id: wait.next_run_at.timestamp()})
 
     def _job(self, wait: Wait) -> Job:
-        return JSONJob.create(
+        return BellJob.create(
             ENTRY,
             kwargs={"schedule": wait.name},
             connection=self.connection,

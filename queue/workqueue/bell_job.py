@@ -21,9 +21,9 @@ UNREADABLE = '["unreadable", null, [], {}]'
 class BellJob(Job):
     """A job that is shown, moved and deleted, and never performed."""
 
-    success_callback: ClassVar[None] = None  # type: ignore[assignment,misc]
-    failure_callback: ClassVar[None] = None  # type: ignore[assignment,misc]
-    stopped_callback: ClassVar[None] = None  # type: ignore[assignment,misc]
+    success_callback: ClassVar[None] = None
+    failure_callback: ClassVar[None] = None
+    stopped_callback: ClassVar[None] = None
 
     def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None) -> None:  # noqa: ARG002
         super().__init__(id, connection, serializer=JSONSerializer)

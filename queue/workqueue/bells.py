@@ -39,6 +39,6 @@ class Bells:
         return [] if found is None else [_text(found[1])]
 
 
-def _text(job_id: bytes) -> str:
+def _text(job_id: bytes | str) -> str:
     """What is no text is no id of ours; it is refused like any other."""
-    return job_id.decode("utf-8", "replace")
+    return job_id if isinstance(job_id, str) else job_id.decode("utf-8", "replace")

@@ -11,7 +11,7 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 from rq.results import Result
-from rq.utils import now, utcformat
+from rq.utils import as_text, now, utcformat
 
 from workqueue.bell_job import MAX_DATA, UNREADABLE, BellJob
 from workqueue.doorbell import FAILURE_TTL_S, queue
@@ -71,7 +71,7 @@ def _disarm(redis: Redis, job_id: str, key: str) -> None:
 
 
 def _show(redis: Redis, job_id: str, key: str, worker: str) -> None:
-    origin = (redis.hget(key, "origin") or b"").decode("utf-8", "replace")
+    origin = as_text(redis.hget(key, "origin") or b"default")  # it was read as a job, so it is text
     name = origin if QUEUE.fullmatch(origin) else "default"
     registry = FailedJobRegistry(queue=queue(name, redis))
     shown: dict[Any, Any] = {"status": JobStatus.FAILED, "origin": name, "ended_at": utcformat(now())}

@@ -4,7 +4,7 @@ import json
 import os
 import pickle
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -38,7 +38,13 @@ def books(runtime: Runtime) -> Iterator[redis.Redis]:
 
 def put(books: redis.Redis, job_id: str, fields: dict[str, Any]) -> None:
     now = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())
-    usual = {"created_at": now, "enqueued_at": now, "origin": "default", "status": "queued", "timeout": 180}
+    usual: dict[Any, Any] = {
+        "created_at": now,
+        "enqueued_at": now,
+        "origin": "default",
+        "status": "queued",
+        "timeout": 180,
+    }
     books.hset(f"rq:job:{job_id}", mapping=usual | fields)
     books.rpush(QUEUE, job_id)
 
@@ -59,7 +65,7 @@ def deep() -> str:
     return "[" * 60_000
 
 
-KINDS = {
+KINDS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "another function": lambda trace: {"data": call("os.system", f"touch {trace}")},
     "its name, with more": lambda trace: {"data": call("subprocess.check_output", ["touch", str(trace)])},
     "our own entry": lambda trace: {"data": call("workqueue.worker.answer", str(trace))},
@@ -103,7 +109,7 @@ def test_a_job_that_is_not_ours_is_refused_told_and_shown_failed(
         assert runtime.http.get(path).status_code == 200, path
     assert "alert(1)</script>" not in runtime.http.get(f"/rq/0/data/job/{job_id}.json").text
     assert runtime.http.post(f"/rq/job/{job_id}/requeue").status_code == 200
-    wait_until(lambda: job_id not in [each.decode() for each in books.lrange(QUEUE, 0, -1)], 20, "taken again")
+    wait_until(lambda: job_id.encode() not in books.lrange(QUEUE, 0, -1), 20, "taken again")
     wait_until(lambda: is_shown_failed(books, job_id), 20, "it is refused again")
     assert runtime.http.post(f"/rq/job/{job_id}/delete").status_code == 200
     assert not trace.exists()
@@ -171,7 +177,7 @@ def test_what_is_no_schedule_stops_no_schedule(runtime: Runtime, books: redis.Re
     trace, job_id = tmp_path / "trace", uuid4().hex
     put(books, job_id, {"data": call("os.system", f"touch {trace}"), "meta": pickle.dumps(Bomb(trace))})
     books.lrem(QUEUE, 0, job_id)
-    books.zadd("rq:scheduler:scheduled_jobs", {job_id: 1, b"\xff\xfe": 1, "a b": 1, "schedule-../x": 1})
+    books.zadd("rq:scheduler:scheduled_jobs", {job_id.encode(): 1, b"\xff\xfe": 1, b"a b": 1, b"schedule-../x": 1})
     made = runtime.http.post(
         "/api/schedules", json={"name": "goes-on", "function": "echo", "expression": "rate(1 second)"}
     )

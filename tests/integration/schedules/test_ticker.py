@@ -10,10 +10,11 @@ from rq_scheduler import Scheduler
 from sqlalchemy import Engine
 
 from tests.integration.schedules.rows import edit, made, put, register, row
+from workqueue.bell_job import BellJob
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.schedules import firing, planning
-from workqueue.schedules.mirror import JSONJob, Mirror
+from workqueue.schedules.mirror import Mirror
 from workqueue.schedules.ticker import Ticker
 
 
@@ -56,7 +57,7 @@ def begin(ticker: Ticker, clock: SetClock, **columns: Any) -> datetime:
 
 def stock(client: redis.Redis) -> Scheduler:
     """rq-scheduler's own, as a person would look with."""
-    return Scheduler(connection=client, job_class=JSONJob)
+    return Scheduler(connection=client, job_class=BellJob)
 
 
 def test_rq_schedulers_own_keys_show_the_schedules_and_their_times(

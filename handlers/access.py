@@ -57,7 +57,11 @@ def need() -> str:
         return OPEN
     if request.blueprint == dashboard.BLUEPRINT:
         return dashboard.permission()
-    view = current_app.view_functions.get(request.endpoint)
+    return need_of(current_app.view_functions.get(request.endpoint))
+
+
+def need_of(view: Callable[..., Any] | None) -> str:
+    """What a view says that it needs."""
     found: str = getattr(view, NEED, Permission.ADMINISTER)
     return found
 

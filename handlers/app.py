@@ -7,6 +7,7 @@ from handlers import (
     access,
     bulk,
     dashboard,
+    docs,
     functions,
     health,
     keys,
@@ -33,6 +34,7 @@ BLUEPRINTS = (
     users.blueprint,
     keys.blueprint,
     health.blueprint,
+    docs.blueprint,
 )
 
 
@@ -51,8 +53,13 @@ def create_app(services: Services, redis_url: str, screen: Screen, strangers: St
     problems.install(app)
     strangers.install(app)
     access.install(app, services.access.doorkeeper)
-    for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint)
+    add_routes(app)
     StaticFiles(screen).install(app)
     dashboard.mount(app, redis_url)
     return app
+
+
+def add_routes(app: Flask) -> None:
+    """Those of the API, each with what it says of itself."""
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

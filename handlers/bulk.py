@@ -8,6 +8,9 @@ from flask import Blueprint, Response, jsonify
 
 from handlers import query, uploads
 from handlers.access import needs
+from handlers.openapi import operations_shapes as shapes
+from handlers.openapi.bodies import Body
+from handlers.openapi.operation import json_answer, operation
 from handlers.problems import unprocessable
 from handlers.services import Services, services
 from workqueue import events, lifecycle
@@ -23,9 +26,14 @@ MAX_BODY = 128 * 1024
 
 @blueprint.post("/bulk")
 @needs(Permission.OPERATE)
+@operation(
+    "Retry, cancel or delete many requests",
+    json_answer(shapes.BULK_OUTCOMES, "What became of each."),
+    body=Body({"application/json": shapes.BULK}),
+    refuses=(400, 413, 415),
+)
 def act() -> Response:
     """Each request is a transaction of its own: what one refuses is no matter of the others."""
-    query.parameters({})
     here = services()
     action, ids = _wanted(events.parse(uploads.json_body(MAX_BODY), MAX_BODY))
     bells: list[Bell] = []

@@ -9,6 +9,10 @@ from uuid_utils.compat import uuid7
 
 from handlers import query, representation, requests, uploads
 from handlers.access import needs
+from handlers.openapi import shapes
+from handlers.openapi.bodies import Body
+from handlers.openapi.operation import Header, Link, json_answer, operation
+from handlers.openapi.schemas import array, text
 from handlers.problems import unprocessable
 from handlers.services import Services, services
 from workqueue import events, registry
@@ -20,11 +24,42 @@ blueprint = Blueprint("functions", __name__, url_prefix="/api/functions")
 MAX_BATCH = 10_000
 MAX_KEY = 255
 
+WANTED = {
+    "delay_s": query.delay.about("run it no earlier than so many seconds from now"),
+    "run_at": query.moment.about("run it no earlier than at this time"),
+    "queue": query.words.about("another queue than the function's own"),
+}
+KEY = Header(
+    "Idempotency-Key",
+    text(minLength=1, maxLength=MAX_KEY),
+    "the same key and body within 24 h: the first request is answered again; another body: 409",
+)
+REPLAYED = Header("Idempotent-Replayed", text(enum=["true"]), "this key was used before: it is the first request")
+APPLIED = Header("Preference-Applied", text(examples=["wait=10"]), "for how long the server was willing to wait")
+LOCATION = Header("Location", text(), "the address of the request")
+EVENT = Body(
+    {
+        "application/json": {"description": "the event: any JSON value"},
+        "multipart/form-data": {
+            "type": "object",
+            "description": "`event` is JSON; every other part is a file with a filename",
+            "properties": {"event": text(contentMediaType="application/json")},
+            "additionalProperties": {"type": "string", "contentMediaType": "application/octet-stream"},
+        },
+    },
+    "An empty body is the event `{}`.",
+    is_required=False,
+)
+BATCH = Body({"application/json": array({}, "events", minItems=1, maxItems=MAX_BATCH)})
+
 
 @blueprint.get("")
 @needs(Permission.READ)
+@operation(
+    "List the functions",
+    json_answer(shapes.FUNCTIONS, "All functions, and the code that could not be imported."),
+)
 def show_all() -> Response:
-    query.parameters({})
     found = registry.read(services().engine)
     failures = {failure.unit: failure for failure in found.failures}
     return jsonify(
@@ -35,8 +70,14 @@ def show_all() -> Response:
 
 @blueprint.get("/<name>")
 @needs(Permission.FOLLOW)
+@operation(
+    "Show a function",
+    json_answer(
+        shapes.FUNCTION, "The function.", links={"invoke": Link("functions.invoke", {"name": "$response.body#/name"})}
+    ),
+    refuses=(404,),
+)
 def show(name: str) -> Response:
-    query.parameters({})
     function = registry.find(services().engine, name)
     found = registry.read(services().engine)
     failure = next((failure for failure in found.failures if failure.unit == function.unit), None)
@@ -45,9 +86,33 @@ def show(name: str) -> Response:
 
 @blueprint.post("/<name>")
 @needs(Permission.INVOKE)
-def invoke(name: str) -> Response:
+@operation(
+    "Call a function",
+    json_answer(
+        shapes.REQUEST,
+        "The request is stored and will finish.",
+        status=202,
+        headers=(LOCATION, requests.RETRY_AFTER, REPLAYED, APPLIED),
+        links=requests.LINKS,
+    ),
+    json_answer(
+        shapes.ENDED,
+        "It ended while the client was willing to wait.",
+        headers=(LOCATION, REPLAYED, APPLIED),
+        links=requests.LINKS,
+    ),
+    query=WANTED,
+    headers=(
+        KEY,
+        Header("Prefer", text(examples=["wait=10"]), "wait=N: answer when it has ended, or after N s (1-60)"),
+    ),
+    body=EVENT,
+    refuses=(400, 404, 409, 413, 415),
+)
+def invoke(name: str, wanted: dict[str, Any]) -> Response:
     here = services()
-    function, wanted = registry.find(here.engine, name), _wanted()
+    function = registry.find(here.engine, name)
+    _check_times(wanted)
     _check_queue(here, wanted["queue"] or function.queue)
     request_id = uuid7()
     posted = uploads.read(here, request_id)
@@ -75,9 +140,22 @@ def invoke(name: str) -> Response:
 
 @blueprint.post("/<name>/batch")
 @needs(Permission.INVOKE)
-def invoke_batch(name: str) -> tuple[Response, int]:
+@operation(
+    "Call a function with many events",
+    json_answer(
+        shapes.BATCH,
+        "All are stored, or none.",
+        status=202,
+        links={"first": Link("requests.show", {"id": "$response.body#/ids/0"})},
+    ),
+    query=WANTED,
+    body=BATCH,
+    refuses=(400, 404, 413, 415),
+)
+def invoke_batch(name: str, wanted: dict[str, Any]) -> tuple[Response, int]:
     here = services()
-    function, wanted = registry.find(here.engine, name), _wanted()
+    function = registry.find(here.engine, name)
+    _check_times(wanted)
     _check_queue(here, wanted["queue"] or function.queue)
     limit = here.limits.max_upload_bytes
     batch = events.parse(uploads.json_body(limit), limit)
@@ -88,11 +166,9 @@ def invoke_batch(name: str) -> tuple[Response, int]:
     return jsonify(ids=[str(id) for id in receipt.ids]), 202
 
 
-def _wanted() -> dict[str, Any]:
-    wanted = query.parameters({"delay_s": query.delay, "run_at": query.moment, "queue": query.words})
+def _check_times(wanted: dict[str, Any]) -> None:
     if wanted["delay_s"] is not None and wanted["run_at"] is not None:
         raise unprocessable("run_at", "give either delay_s or run_at")
-    return wanted
 
 
 def _available_at(here: Services, wanted: dict[str, Any]) -> datetime | None:

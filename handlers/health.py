@@ -7,6 +7,8 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from handlers.access import open_to_all
+from handlers.openapi import shapes
+from handlers.openapi.operation import json_answer, operation
 from handlers.services import services
 from schema import revision
 from workqueue import presence
@@ -16,12 +18,18 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 @open_to_all
+@operation("Ask whether this process answers", json_answer(shapes.HEALTH, "It does."))
 def healthz() -> Response:
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
 @open_to_all
+@operation(
+    "Ask whether requests are accepted and run",
+    json_answer(shapes.READINESS, "They are."),
+    json_answer(shapes.READINESS, "They are not; `checks` says what is missing.", status=503),
+)
 def readyz() -> tuple[Response, int]:
     here = services()
     checks = {

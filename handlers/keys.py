@@ -7,6 +7,10 @@ from flask import Blueprint, Response, g, jsonify
 
 from handlers import query, representation, uploads
 from handlers.access import needs
+from handlers.openapi import access_shapes as shapes
+from handlers.openapi.bodies import Body
+from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
+from handlers.openapi.schemas import text
 from handlers.problems import unprocessable
 from handlers.services import services
 from workqueue import events
@@ -20,15 +24,26 @@ MAX_BODY = 128 * 1024
 
 @blueprint.get("")
 @needs(Permission.ADMINISTER)
+@operation("List the API keys", json_answer(shapes.KEYS, "All, without the keys themselves."))
 def show_all() -> Response:
-    query.parameters({})
     return jsonify(items=[key(row) for row in keys.listing(services().engine)])
 
 
 @blueprint.post("")
 @needs(Permission.ADMINISTER)
+@operation(
+    "Create an API key",
+    json_answer(
+        shapes.NEW_KEY_TOLD,
+        "The key, told this once.",
+        status=201,
+        headers=(Header("Location", text(), "its address"),),
+        links={"revoke": Link("keys.revoke", {"id": "$response.body#/id"})},
+    ),
+    body=Body({"application/json": shapes.NEW_KEY}),
+    refuses=(400, 409, 413, 415),
+)
 def create() -> tuple[Response, int, dict[str, str]]:
-    query.parameters({})
     here = services()
     body = events.parse(uploads.json_body(MAX_BODY), MAX_BODY)
     if not isinstance(body, dict):
@@ -41,8 +56,8 @@ def create() -> tuple[Response, int, dict[str, str]]:
 
 @blueprint.delete("/<id>")
 @needs(Permission.ADMINISTER)
+@operation("Revoke an API key", Answer(204, "It opens nothing any more."), refuses=(404,))
 def revoke(id: str) -> tuple[str, int]:
-    query.parameters({})
     here = services()
     keys.revoke(here.engine, query.uuid(id, "API key"))
     here.access.forget()

@@ -2,9 +2,10 @@
 
 from flask import Blueprint, Response, jsonify
 
-from handlers import query
 from handlers import representation_of_operations as told
 from handlers.access import needs
+from handlers.openapi import operations_shapes as shapes
+from handlers.openapi.operation import json_answer, operation
 from handlers.services import services
 from workqueue import registry
 from workqueue.access.principals import Permission
@@ -15,15 +16,15 @@ blueprint = Blueprint("operations", __name__, url_prefix="/api")
 
 @blueprint.get("/stats")
 @needs(Permission.READ)
+@operation("Show how the installation is doing", json_answer(shapes.STATS, "Counts, series and what is wrong."))
 def stats() -> Response:
-    query.parameters({})
     return jsonify(told.stats(services().overview.snapshot()))
 
 
 @blueprint.get("/functions/<name>/stats")
 @needs(Permission.READ)
+@operation("Show how a function is doing", json_answer(shapes.FUNCTION_STATS, "Its last 24 hours."), refuses=(404,))
 def function_stats(name: str) -> Response:
-    query.parameters({})
     here = services()
     function = registry.find(here.engine, name)
     return jsonify(told.function_stats(here.overview.snapshot(), function.name))
@@ -31,15 +32,15 @@ def function_stats(name: str) -> Response:
 
 @blueprint.get("/workers")
 @needs(Permission.READ)
+@operation("List the workers", json_answer(shapes.WORKERS, "Who does what now."))
 def workers() -> Response:
-    query.parameters({})
     return jsonify(items=[told.worker(worker) for worker in services().overview.snapshot().workers])
 
 
 @blueprint.get("/sandboxes")
 @needs(Permission.READ)
+@operation("List the sandboxes", json_answer(shapes.SANDBOXES, "Those of every machine, with their memory."))
 def show_sandboxes() -> Response:
-    query.parameters({})
     here = services()
     with here.engine.connect() as connection:
         found = sandboxes.present(connection, here.clock.now())

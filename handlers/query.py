@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,19 +13,36 @@ from werkzeug.exceptions import NotFound
 from handlers.problems import unprocessable
 from schema.statuses import Status
 
-Reader = Callable[[str], Any]
-
 MAX_WAIT_S = 60
+MAX_WORDS = 200
 MAX_DELAY_S = 366 * 24 * 3600.0
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 MOMENT_EXAMPLE = "2026-01-31T12:00:00Z"
 
 
-def parameters(readers: Mapping[str, Reader]) -> dict[str, Any]:
-    """The query's parameters, each read by its reader; None where absent. Raises 422.
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads a parameter's text, or raises ValueError that says what is expected. schema: the same in JSON Schema."""
 
-    A reader raises ValueError whose text says what is expected.
-    """
+    read: Callable[[str], Any]
+    schema: Mapping[str, Any]
+    description: str = ""
+
+    def __call__(self, text: str) -> Any:
+        return self.read(text)
+
+    def about(self, description: str) -> "Reader":
+        """The same reader, described for one parameter."""
+        return replace(self, description=description)
+
+
+def reads(**schema: Any) -> Callable[[Callable[[str], Any]], Reader]:
+    """Makes a function a reader of parameters with this schema."""
+    return lambda read: Reader(read, schema)
+
+
+def parameters(readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """The query's parameters, each read by its reader; None where absent. Raises 422."""
     for name in request.args:
         if name not in readers:
             known = ", ".join(sorted(readers)) or "none"
@@ -45,6 +63,7 @@ def _read(name: str, reader: Reader) -> Any:
 
 
 def whole(low: int, high: int) -> Reader:
+    @reads(type="integer", minimum=low, maximum=high)
     def read(text: str) -> int:
         if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not low <= int(text) <= high:
             raise ValueError(f"a whole number from {low} to {high} is needed")
@@ -53,12 +72,14 @@ def whole(low: int, high: int) -> Reader:
     return read
 
 
+@reads(type="number", minimum=0, maximum=MAX_DELAY_S)
 def delay(text: str) -> float:
     if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text, re.ASCII) or float(text) > MAX_DELAY_S:
         raise ValueError(f"seconds from 0 to {MAX_DELAY_S:.0f} are needed")
     return float(text)
 
 
+@reads(type="string", format="date-time", examples=[MOMENT_EXAMPLE])
 def moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
@@ -69,13 +90,15 @@ def moment(text: str) -> datetime:
         raise ValueError(f"a time with its zone is needed, such as {MOMENT_EXAMPLE}") from None
 
 
+@reads(type="string", minLength=1, maxLength=MAX_WORDS, pattern=r"^[^\u0000]*$")
 def words(text: str) -> str:
-    if not 1 <= len(text) <= 200 or "\0" in text:
-        raise ValueError("1 to 200 characters are needed, U+0000 not among them")
+    if not 1 <= len(text) <= MAX_WORDS or "\0" in text:
+        raise ValueError(f"1 to {MAX_WORDS} characters are needed, U+0000 not among them")
     return text
 
 
 def one_of(choices: tuple[str, ...]) -> Reader:
+    @reads(type="string", enum=list(choices))
     def read(text: str) -> str:
         if text not in choices:
             raise ValueError(f"one of {', '.join(choices)} is needed")
@@ -84,16 +107,19 @@ def one_of(choices: tuple[str, ...]) -> Reader:
     return read
 
 
+@reads(type="string", enum=[str(status) for status in Status])
 def status(text: str) -> Status:
     return Status(one_of(tuple(Status))(text))
 
 
+@reads(type="string", format="uuid")
 def cursor(text: str) -> UUID:
     if not UUID_TEXT.fullmatch(text):
         raise ValueError("the next_cursor of the page before is needed")
     return UUID(text)
 
 
+@reads(type="string", pattern=r"^[0-9]{1,9}\.[0-9]{1,9}$", examples=["1.250"])
 def log_place(text: str) -> tuple[int, int]:
     if not re.fullmatch(r"\d{1,9}\.\d{1,9}", text, re.ASCII):
         raise ValueError("the Next-After of the answer before is needed, such as 1.250")

@@ -4,9 +4,10 @@ import time
 
 from flask import Blueprint, Response, jsonify
 
-from handlers import query
 from handlers import representation_of_operations as told
 from handlers.access import needs
+from handlers.openapi import operations_shapes as shapes
+from handlers.openapi.operation import json_answer, operation
 from handlers.services import Services, services
 from workqueue import lifecycle, pausing
 from workqueue.access.principals import Permission
@@ -19,8 +20,8 @@ MOST_S = 10.0  # of one call that empties; what is left is said
 
 @blueprint.get("")
 @needs(Permission.READ)
+@operation("List the queues", json_answer(shapes.QUEUES, "Those that are served, and those in which something waits."))
 def show_all() -> Response:
-    query.parameters({})
     here = services()
     now = here.clock.now()
     return jsonify(items=[told.queue(queue, now) for queue in here.overview.queues()])
@@ -28,6 +29,11 @@ def show_all() -> Response:
 
 @blueprint.post("/<name>/pause")
 @needs(Permission.OPERATE)
+@operation(
+    "Pause a queue",
+    json_answer(shapes.QUEUE, "Nothing of it is begun; what runs goes on."),
+    refuses=(404,),
+)
 def pause(name: str) -> Response:
     here = _known(name)
     pausing.pause(here.engine, name, here.clock.now())
@@ -37,6 +43,7 @@ def pause(name: str) -> Response:
 
 @blueprint.post("/<name>/resume")
 @needs(Permission.OPERATE)
+@operation("Resume a queue", json_answer(shapes.QUEUE, "It is served again."), refuses=(404,))
 def resume(name: str) -> Response:
     here = _known(name)
     pausing.resume(here.engine, name)
@@ -46,6 +53,9 @@ def resume(name: str) -> Response:
 
 @blueprint.post("/<name>/empty")
 @needs(Permission.OPERATE)
+@operation(
+    "Empty a queue", json_answer(shapes.EMPTIED, "What waited in it is cancelled; what runs goes on."), refuses=(404,)
+)
 def empty(name: str) -> Response:
     """Cancels what waits. `complete` is false when more than fits one call did: ask again."""
     here = _known(name)
@@ -62,7 +72,6 @@ def empty(name: str) -> Response:
 
 
 def _known(name: str) -> Services:
-    query.parameters({})
     here = services()
     names = [queue.name for queue in here.overview.queues()]
     if name not in names:

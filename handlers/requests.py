@@ -9,6 +9,9 @@ from werkzeug.exceptions import NotFound
 
 from handlers import query, representation
 from handlers.access import needs
+from handlers.openapi import shapes
+from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
+from handlers.openapi.schemas import text, whole
 from handlers.services import Services, services
 from workqueue import lifecycle, reading
 from workqueue.access.principals import Permission
@@ -17,22 +20,40 @@ blueprint = Blueprint("requests", __name__, url_prefix="/api/requests")
 
 MAX_PAGE = 500
 
+ID = {"id": text(format="uuid")}
+ETAG = Header("ETag", text(), "of this representation: If-None-Match with it answers 304 while it is the same")
+RETRY_AFTER = Header("Retry-After", whole(minimum=1), "seconds to wait before it is asked for again, while it runs")
+DISPOSITION = Header("Content-Disposition", text(), "attachment, with the file's name")
+NEXT_AFTER = Header("Next-After", text(examples=["1.250"]), "for `after` of the next call: only newer lines then")
+FOLLOWING = ("show", "result", "attempts", "logs", "cancel", "retry", "delete")
+LINKS = {name: Link(f"requests.{name}", {"id": "$response.body#/id"}) for name in FOLLOWING}
+BYTES = {"*/*": text(contentMediaType="application/octet-stream")}
+
 
 @blueprint.get("")
 @needs(Permission.READ)
-def show_all() -> Response:
-    wanted = query.parameters(
-        {
-            "status": query.status,
-            "function": query.words,
-            "schedule": query.words,
-            "since": query.moment,
-            "until": query.moment,
-            "q": query.words,
-            "limit": query.whole(1, MAX_PAGE),
-            "cursor": query.cursor,
-        }
-    )
+@operation(
+    "List requests",
+    json_answer(
+        shapes.REQUESTS,
+        "A page, newest first. Files are told of by the request itself.",
+        links={
+            "next": Link("requests.show_all", {"cursor": "$response.body#/next_cursor"}),
+            "first": Link("requests.show", {"id": "$response.body#/items/0/id"}),
+        },
+    ),
+    query={
+        "status": query.status,
+        "function": query.words.about("made by calls of this function"),
+        "schedule": query.words.about("made by this schedule"),
+        "since": query.moment.about("made then or later"),
+        "until": query.moment.about("made before"),
+        "q": query.words.about("a text in id, function, error or event"),
+        "limit": query.whole(1, MAX_PAGE).about("at most so many; 50 unless given"),
+        "cursor": query.cursor.about("next_cursor of the page before"),
+    },
+)
+def show_all(wanted: dict[str, Any]) -> Response:
     wanted |= {"text": wanted.pop("q"), "before": wanted.pop("cursor"), "limit": wanted["limit"] or 50}
     rows, cursor = reading.listing(services().engine, reading.Filter(**wanted))
     items = [representation.request(row, ()) for row in rows]
@@ -41,9 +62,18 @@ def show_all() -> Response:
 
 @blueprint.get("/<id>")
 @needs(Permission.FOLLOW)
-def show(id: str) -> Response:
+@operation(
+    "Show a request",
+    json_answer(shapes.REQUEST, "The request as it is now.", headers=(ETAG, RETRY_AFTER), links=LINKS),
+    Answer(304, "It is what the client has already.", headers=(ETAG,)),
+    path=ID,
+    query={"wait": query.whole(0, query.MAX_WAIT_S).about("answer when the status changes, or after so many seconds")},
+    headers=(Header("If-None-Match", text(), "an ETag that was answered before"),),
+    refuses=(404,),
+)
+def show(id: str, wanted: dict[str, Any]) -> Response:
     here, request_id = services(), query.request_id(id)
-    wait_s = query.parameters({"wait": query.whole(0, query.MAX_WAIT_S)})["wait"]
+    wait_s = wanted["wait"]
     if wait_s:
         before = reading.status(here.engine, request_id)
 
@@ -60,24 +90,48 @@ def show(id: str) -> Response:
 
 @blueprint.get("/<id>/result")
 @needs(Permission.FOLLOW)
+@operation(
+    "Show a request's result",
+    json_answer(shapes.RESULT, "What the function returned, and the files that it saved."),
+    path=ID,
+    refuses=(404, 409),
+)
 def result(id: str) -> Response:
-    query.parameters({})
     row, files = reading.result(services().engine, query.request_id(id))
     return jsonify(representation.result(row, files))
 
 
 @blueprint.get("/<id>/attempts")
 @needs(Permission.FOLLOW)
+@operation(
+    "List a request's attempts",
+    json_answer(shapes.ATTEMPTS, "First to last, each with its phases."),
+    path=ID,
+    refuses=(404,),
+)
 def attempts(id: str) -> Response:
-    query.parameters({})
     rows = reading.attempts(services().engine, query.request_id(id))
     return jsonify(items=[representation.attempt(row) for row in rows])
 
 
 @blueprint.get("/<id>/logs")
 @needs(Permission.FOLLOW)
-def logs(id: str) -> Response:
-    wanted = query.parameters({"attempt": query.whole(1, 999_999_999), "after": query.log_place})
+@operation(
+    "Read what a request printed",
+    Answer(
+        200,
+        "One line each: time, attempt, stream, text. Where a flood was cut a line of the stream `localfn` says so.",
+        {"text/plain": text(examples=["2026-11-22T13:39:45.046Z 1 stdout this is attempt 1\n"])},
+        headers=(NEXT_AFTER,),
+    ),
+    path=ID,
+    query={
+        "attempt": query.whole(1, 999_999_999).about("only of this one"),
+        "after": query.log_place.about("Next-After of the answer before: only what is newer"),
+    },
+    refuses=(404,),
+)
+def logs(id: str, wanted: dict[str, Any]) -> Response:
     after = wanted["after"] or (0, 0)
     lines = reading.logs(services().engine, query.request_id(id), wanted["attempt"], after)
     text = "".join(
@@ -91,8 +145,15 @@ def logs(id: str) -> Response:
 
 @blueprint.get("/<id>/files/<path:name>")
 @needs(Permission.FOLLOW)
+@operation(
+    "Download a file of a request",
+    Answer(200, "Its bytes.", BYTES, headers=(ETAG, DISPOSITION)),
+    Answer(206, "A part of them, as Range asked for.", BYTES, headers=(ETAG, DISPOSITION)),
+    Answer(304, "They are what the client has already.", headers=(ETAG,)),
+    path=ID,
+    refuses=(404, 416),
+)
 def file(id: str, name: str) -> Response:
-    query.parameters({})
     here = services()
     _, files = reading.request(here.engine, query.request_id(id))
     # An output file hides an upload of the same name: it is what was made of it.
@@ -112,8 +173,19 @@ def file(id: str, name: str) -> Response:
 
 @blueprint.post("/<id>/cancel")
 @needs(Permission.OPERATE)
+@operation(
+    "Cancel a request",
+    json_answer(
+        shapes.REQUEST,
+        "A pending one has ended; a running one is killed within 2 s.",
+        status=202,
+        headers=(RETRY_AFTER,),
+        links=LINKS,
+    ),
+    path=ID,
+    refuses=(404, 409),
+)
 def cancel(id: str) -> tuple[Response, int]:
-    query.parameters({})
     here, request_id = services(), query.request_id(id)
     lifecycle.cancel(here.engine, request_id, here.clock.now())
     here.doorbell.announce(request_id)
@@ -122,8 +194,13 @@ def cancel(id: str) -> tuple[Response, int]:
 
 @blueprint.post("/<id>/retry")
 @needs(Permission.OPERATE)
+@operation(
+    "Run a failed request again",
+    json_answer(shapes.REQUEST, "It is pending again.", status=202, headers=(RETRY_AFTER,), links=LINKS),
+    path=ID,
+    refuses=(404, 409),
+)
 def retry(id: str) -> tuple[Response, int]:
-    query.parameters({})
     here, request_id = services(), query.request_id(id)
     here.doorbell.ring([lifecycle.retry(here.engine, request_id, here.clock.now())])
     here.doorbell.announce(request_id)
@@ -132,8 +209,8 @@ def retry(id: str) -> tuple[Response, int]:
 
 @blueprint.delete("/<id>")
 @needs(Permission.OPERATE)
+@operation("Delete a request", Answer(204, "It and all that belongs to it is gone."), path=ID, refuses=(404, 409))
 def delete(id: str) -> tuple[str, int]:
-    query.parameters({})
     here, request_id = services(), query.request_id(id)
     job_ids = lifecycle.delete(here.engine, request_id)
     # The files follow the row: should the process die in between, they are orphans, never rows without files.

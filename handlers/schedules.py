@@ -6,6 +6,10 @@ from flask import Blueprint, Response, jsonify
 
 from handlers import query, representation, requests, uploads
 from handlers.access import needs
+from handlers.openapi import shapes
+from handlers.openapi.bodies import Body
+from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
+from handlers.openapi.schemas import text
 from handlers.services import Services, services
 from workqueue import events
 from workqueue.access.principals import Permission
@@ -17,18 +21,35 @@ blueprint = Blueprint("schedules", __name__, url_prefix="/api/schedules")
 MOST_TIMES = 1000
 OVERHEAD = 64 * 1024  # of a body: everything but the event
 
+PATH = {"name": shapes.NAME}
+BODY_ERRORS = (400, 413, 415)
+EXAMPLE = {"name": "report", "function": "profile_csv", "expression": "0 8 * * MON-FRI", "event": {"csv": "a,b\n1,2"}}
+FOLLOWING = ("show", "change", "run", "next_times", "delete")
+LINKS = {name: Link(f"schedules.{name}", {"name": "$response.body#/name"}) for name in FOLLOWING}
+
 
 @blueprint.get("")
 @needs(Permission.READ)
+@operation("List schedules", json_answer(shapes.SCHEDULES, "All, by name."))
 def show_all() -> Response:
-    query.parameters({})
     return jsonify(items=[representation.schedule(found) for found in reading.listing(services().engine)])
 
 
 @blueprint.post("")
 @needs(Permission.MANAGE)
+@operation(
+    "Create a schedule",
+    json_answer(
+        shapes.SCHEDULE,
+        "The schedule.",
+        status=201,
+        headers=(Header("Location", text(), "the address of the schedule"),),
+        links=LINKS,
+    ),
+    body=Body({"application/json": shapes.NEW_SCHEDULE}, examples={"weekdays": EXAMPLE}),
+    refuses=(409, *BODY_ERRORS),
+)
 def create() -> tuple[Response, int, dict[str, str]]:
-    query.parameters({})
     here = services()
     name = editing.create(here.engine, _body(here), _rules(here), here.clock.now())
     return _shown(here, name), 201, {"Location": f"/api/schedules/{name}"}
@@ -36,15 +57,21 @@ def create() -> tuple[Response, int, dict[str, str]]:
 
 @blueprint.get("/<name>")
 @needs(Permission.READ)
+@operation("Show a schedule", json_answer(shapes.SCHEDULE, "The schedule.", links=LINKS), path=PATH, refuses=(404,))
 def show(name: str) -> Response:
-    query.parameters({})
     return _shown(services(), name)
 
 
 @blueprint.patch("/<name>")
 @needs(Permission.MANAGE)
+@operation(
+    "Change a schedule",
+    json_answer(shapes.SCHEDULE, "The schedule as it is now.", links=LINKS),
+    path=PATH,
+    body=Body({"application/json": shapes.SCHEDULE_CHANGE}, examples={"pause": {"enabled": False}}),
+    refuses=(404, *BODY_ERRORS),
+)
 def change(name: str) -> Response:
-    query.parameters({})
     here = services()
     editing.change(here.engine, name, _body(here), _rules(here), here.clock.now())
     return _shown(here, name)
@@ -52,16 +79,27 @@ def change(name: str) -> Response:
 
 @blueprint.delete("/<name>")
 @needs(Permission.MANAGE)
+@operation("Delete a schedule", Answer(204, "It is gone; its requests stay."), path=PATH, refuses=(404, 409))
 def delete(name: str) -> tuple[str, int]:
-    query.parameters({})
     editing.delete(services().engine, name)
     return "", 204
 
 
 @blueprint.post("/<name>/run")
 @needs(Permission.OPERATE)
+@operation(
+    "Run a schedule now",
+    json_answer(
+        shapes.REQUEST,
+        "A request, whatever the schedule's times say.",
+        status=202,
+        headers=(Header("Location", text(), "the address of the request"), requests.RETRY_AFTER),
+        links=requests.LINKS,
+    ),
+    path=PATH,
+    refuses=(404,),
+)
 def run(name: str) -> tuple[Response, int]:
-    query.parameters({})
     here = services()
     request_id = editing.run_now(here.engine, here.doorbell, here.clock, name)
     answer = requests.respond(here, request_id)
@@ -71,8 +109,15 @@ def run(name: str) -> tuple[Response, int]:
 
 @blueprint.get("/<name>/next")
 @needs(Permission.READ)
-def next_times(name: str) -> Response:
-    count = query.parameters({"count": query.whole(1, MOST_TIMES)})["count"] or 10
+@operation(
+    "Foretell a schedule's times",
+    json_answer(shapes.TIMES, "The next times; those of a disabled one as if it were enabled."),
+    path=PATH,
+    query={"count": query.whole(1, MOST_TIMES).about("so many; 10 unless given")},
+    refuses=(404,),
+)
+def next_times(name: str, wanted: dict[str, Any]) -> Response:
+    count = wanted["count"] or 10
     here = services()
     found = reading.find(here.engine, name).schedule
     times = reading.next_times(found, here.clock.now(), count)

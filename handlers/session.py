@@ -6,6 +6,10 @@ from flask import Blueprint, Response, g, jsonify, request
 
 from handlers import query, uploads
 from handlers.access import COOKIE, open_to_all
+from handlers.openapi import access_shapes as shapes
+from handlers.openapi.bodies import Body
+from handlers.openapi.operation import Answer, Header, json_answer, operation
+from handlers.openapi.schemas import text
 from handlers.problems import problem, unprocessable
 from handlers.services import Access, services
 from workqueue import events
@@ -20,15 +24,20 @@ MAX_BODY = 16 * 1024
 
 @blueprint.get("")
 @open_to_all
+@operation("Ask who is logged in", json_answer(shapes.SESSION, "Who, and whether anybody has to be."))
 def show() -> Response:
-    query.parameters({})
     return _told(services().access, g.principal)
 
 
 @blueprint.post("")
 @open_to_all
+@operation(
+    "Log in",
+    json_answer(shapes.SESSION, "Who, and a cookie.", headers=(Header("Set-Cookie", text(), "the session"),)),
+    body=Body({"application/json": shapes.LOGIN}),
+    refuses=(400, 401, 409, 413, 415, 429),
+)
 def log_in() -> Response:
-    query.parameters({})
     here = services()
     if not here.access.needs_login:
         return problem(409, "Nobody logs in here: LOCALFN_AUTH is none.")
@@ -52,8 +61,13 @@ def log_in() -> Response:
 
 @blueprint.delete("")
 @open_to_all
-def log_out() -> Response:
-    everywhere = query.parameters({"everywhere": query.one_of(("true", "false"))})["everywhere"] == "true"
+@operation(
+    "Log out",
+    Answer(204, "The session is over."),
+    query={"everywhere": query.one_of(("true", "false")).about("true: every session of this user")},
+)
+def log_out(wanted: dict[str, Any]) -> Response:
+    everywhere = wanted["everywhere"] == "true"
     if (token := request.cookies.get(COOKIE)) is not None:
         _end(token, everywhere=everywhere)
     answer = Response(status=204)

@@ -5,8 +5,12 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from handlers import query, representation, uploads
+from handlers import representation, uploads
 from handlers.access import needs
+from handlers.openapi import access_shapes as shapes
+from handlers.openapi.bodies import Body
+from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
+from handlers.openapi.schemas import text
 from handlers.problems import unprocessable
 from handlers.services import services
 from workqueue import events
@@ -17,18 +21,28 @@ blueprint = Blueprint("users", __name__, url_prefix="/api/users")
 
 MAX_BODY = 16 * 1024
 
+BODY_ERRORS = (400, 413, 415)
+LINKS = {name: Link(f"users.{name}", {"name": "$response.body#/username"}) for name in ("show", "change", "delete")}
+
 
 @blueprint.get("")
 @needs(Permission.ADMINISTER)
+@operation("List the users", json_answer(shapes.USERS, "All, by name."))
 def show_all() -> Response:
-    query.parameters({})
     return jsonify(items=[user(row) for row in users.listing(services().engine)])
 
 
 @blueprint.post("")
 @needs(Permission.ADMINISTER)
+@operation(
+    "Create a user",
+    json_answer(
+        shapes.USER, "The user.", status=201, headers=(Header("Location", text(), "its address"),), links=LINKS
+    ),
+    body=Body({"application/json": shapes.NEW_USER}),
+    refuses=(409, *BODY_ERRORS),
+)
 def create() -> tuple[Response, int, dict[str, str]]:
-    query.parameters({})
     here = services()
     name = users.create(here.engine, _body())
     return jsonify(user(users.find(here.engine, name))), 201, {"Location": f"/api/users/{name}"}
@@ -36,15 +50,21 @@ def create() -> tuple[Response, int, dict[str, str]]:
 
 @blueprint.get("/<name>")
 @needs(Permission.ADMINISTER)
+@operation("Show a user", json_answer(shapes.USER, "The user.", links=LINKS), refuses=(404,))
 def show(name: str) -> Response:
-    query.parameters({})
     return jsonify(user(users.find(services().engine, name)))
 
 
 @blueprint.patch("/<name>")
 @needs(Permission.ADMINISTER)
+@operation(
+    "Change a user",
+    json_answer(shapes.USER, "The user as it is now.", links=LINKS),
+    description="After another password or role the user logs in anew.",
+    body=Body({"application/json": shapes.USER_CHANGE}),
+    refuses=(404, 409, *BODY_ERRORS),
+)
 def change(name: str) -> Response:
-    query.parameters({})
     here = services()
     users.change(here.engine, name, _body())
     here.access.forget()
@@ -53,8 +73,8 @@ def change(name: str) -> Response:
 
 @blueprint.delete("/<name>")
 @needs(Permission.ADMINISTER)
+@operation("Delete a user", Answer(204, "The user is gone."), refuses=(404, 409))
 def delete(name: str) -> tuple[str, int]:
-    query.parameters({})
     here = services()
     users.remove(here.engine, name)
     here.access.forget()

@@ -73,3 +73,19 @@ test_spa() {
   install_packages
   in_spa run --silent test
 }
+
+# The types of the API are made from its description, and committed: whoever changes a route sees what it does to the pages.
+api_types=$spa/src/api/schema.d.ts
+
+make_types() {
+  local description=$venv/openapi.json
+  install_packages
+  "$python" -P -m infra.cli openapi >"$description"
+  in_spa exec --silent -- openapi-typescript "$description" --output "$1" >/dev/null
+}
+
+lint_types() {
+  local fresh=$venv/schema.d.ts
+  make_types "$fresh"
+  cmp -s "$fresh" "$api_types" || die "spa/src/api/schema.d.ts is not what the routes say: ./dev types renews it."
+}

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import httpx
 
+from tests.described import Checking
 from tests.waiting import wait_until
 from workqueue.parentage import die_with_parent
 
@@ -143,7 +144,8 @@ def running(
         **(settings or {}),
     }
     url = f"http://127.0.0.1:{port}"
-    with (folder / "log").open("wb") as log, httpx.Client(base_url=url, timeout=70) as http:
+    hooks: dict[str, list[Callable[..., Any]]] = {"response": [Checking()]}
+    with (folder / "log").open("wb") as log, httpx.Client(base_url=url, timeout=70, event_hooks=hooks) as http:
         runtime = Runtime(url, env, folder / "home", functions, database_url, redis_url, http, log=log)
         try:
             assert runtime.start("init").wait(START_LIMIT_S) == 0, (folder / "log").read_text()

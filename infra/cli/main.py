@@ -62,6 +62,14 @@ def scheduler() -> None:
 
 
 @cli.command()
+def openapi() -> None:
+    """Print the description of the HTTP API, OpenAPI 3.1 in JSON; nothing has to run for it."""
+    from infra.api_description import description
+
+    click.echo(description())
+
+
+@cli.command()
 def version() -> None:
     """Print the version."""
     click.echo(f"localfn {importlib.metadata.version('localfn')}")

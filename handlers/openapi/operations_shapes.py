@@ -1,0 +1,139 @@
+"""The shapes of queues, workers, sandboxes, statistics, and of actions on many requests."""
+
+from typing import Any
+
+from handlers.openapi.schemas import (
+    Shape,
+    array,
+    closed,
+    flag,
+    listing,
+    mapping,
+    moment,
+    nullable,
+    number,
+    one_of,
+    shape,
+    text,
+    uuid,
+    whole,
+)
+from schema.statuses import Phase, Status
+
+COUNT = whole(minimum=0)
+TIMES = array(moment(), "the minutes, oldest first")
+
+
+def _percentiles(*names: str) -> dict[str, Any]:
+    return {name: nullable(number("ms")) for name in names}
+
+
+PERCENTILES = shape("Percentiles", **_percentiles("p50", "p95", "p99"))
+PERCENTILE_SERIES = shape("PercentileSeries", **{name: array(nullable(number("ms"))) for name in ("p50", "p95", "p99")})
+BY_STATUS = shape("CountByStatus", **{str(status): COUNT for status in Status})
+
+QUEUE = shape(
+    "Queue",
+    name=text(),
+    depth=whole("requests that are due"),
+    scheduled=whole("requests that have a later time"),
+    oldest_age_s=nullable(number("how long the oldest that is due has been waiting")),
+    paused=flag(),
+    paused_at=nullable(moment()),
+    workers=whole("that serve it"),
+)
+QUEUES = listing("Queues", QUEUE)
+EMPTIED = shape(
+    "EmptiedQueue",
+    name=text(),
+    cancelled=whole("requests that waited"),
+    complete=flag("false: more were there than fit into one call; ask again"),
+)
+
+WORKER = shape(
+    "Worker",
+    name=text(),
+    host=text(),
+    pid=whole(),
+    queues=array(text()),
+    state=text(examples=["busy", "idle"]),
+    started_at=moment(),
+    seen_at=moment("its last sign of life"),
+    request_id=nullable(uuid("what it runs")),
+    function=nullable(text()),
+    phase=nullable(one_of(Phase)),
+    since=nullable(moment()),
+    held=whole("requests that it took together"),
+)
+WORKERS = listing("Workers", WORKER)
+SANDBOX = shape(
+    "Sandbox",
+    id=text(),
+    host=text(),
+    pid=whole(),
+    function=nullable(text()),
+    state=text(),
+    worker=nullable(text()),
+    memory_mb=nullable(number()),
+    age_s=number(),
+)
+SANDBOXES = listing("Sandboxes", SANDBOX)
+
+SPARKLINE = shape("Sparkline", times=array(moment(), "hours"), completed=array(COUNT), failed=array(COUNT))
+FUNCTION_STATS = shape(
+    "FunctionStats",
+    "What waits and runs of it now, and its last 24 hours.",
+    **{str(status): COUNT for status in Status},
+    count=COUNT,
+    failures=COUNT,
+    **_percentiles("p50_ms", "p95_ms", "wait_p95_ms"),
+    sparkline=SPARKLINE,
+)
+TROUBLE = shape(
+    "Trouble",
+    "What is wrong, in words.",
+    code=text(examples=["no_worker"]),
+    severity=one_of(("error", "warning", "info")),
+    text=text(),
+    since=nullable(moment()),
+    subject=nullable(shape("TroubleSubject", kind=text(), name=text())),
+)
+COUNTS = shape(
+    "Counts", by_status=BY_STATUS, by_function=mapping(BY_STATUS), ended_within_s=whole("how far back the ended go")
+)
+PER_MINUTE = shape(
+    "Throughput",
+    per_minute=whole("in the last whole minute"),
+    times=TIMES,
+    completed=array(COUNT),
+    failed=array(COUNT),
+)
+LATENCY = shape("Latency", within_s=whole(), wait_ms=PERCENTILES, run_ms=PERCENTILES)
+LATENCY_SERIES = shape("LatencySeries", times=TIMES, wait_ms=PERCENTILE_SERIES, run_ms=PERCENTILE_SERIES)
+FAILURES = shape("Failures", times=TIMES, by_function=mapping(array(COUNT)))
+DEPTHS = shape("QueueDepths", times=TIMES, by_queue=mapping(array(nullable(COUNT), "null where nobody looked")))
+STATS: Shape = shape(
+    "Stats",
+    time=moment(),
+    counts=COUNTS,
+    throughput=PER_MINUTE,
+    latency=LATENCY,
+    latency_series=LATENCY_SERIES,
+    failures=FAILURES,
+    queue_depth=mapping(COUNT),
+    queue_depth_series=DEPTHS,
+    queues=array(QUEUE),
+    workers=shape("WorkerCounts", alive=COUNT, busy=COUNT),
+    functions=mapping(FUNCTION_STATS),
+    problems=array(TROUBLE),
+)
+
+ACTIONS = one_of(("retry", "cancel", "delete"))
+BULK = closed(shape("BulkAction", action=ACTIONS, ids=array(uuid(), minItems=1, maxItems=1000)))
+BULK_OUTCOME = shape(
+    "BulkOutcome",
+    id=uuid(),
+    done=flag(),
+    detail=nullable(text("why not")),
+)
+BULK_OUTCOMES = shape("BulkOutcomes", action=ACTIONS, done=COUNT, items=array(BULK_OUTCOME))

@@ -1,0 +1,84 @@
+"""Holds real answers against what /openapi.json says of them: every answer that the suite's client gets."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+from jsonschema import Draft202012Validator
+
+# The framework's, the same everywhere: no operation describes them.
+ANYWHERE = (405,)
+
+
+class Description:
+    """What an application says of itself."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self._strict = json.loads(json.dumps(document))
+        for schema in _objects(self._strict["components"]["schemas"]):
+            schema.setdefault("additionalProperties", False)
+        self._paths = [
+            (re.compile(re.sub(r"\\{[^}]+\\}", "[^/]+", re.escape(path))), calls)
+            for path, calls in sorted(self._strict["paths"].items(), key=lambda entry: entry[0].count("{"))
+        ]
+
+    def complaint(self, answer: httpx.Response) -> str | None:
+        """What is wrong with an answer, as far as its operation is described; None when nothing is."""
+        path = answer.request.url.path
+        calls: dict[str, Any] = next((calls for pattern, calls in self._paths if pattern.fullmatch(path)), {})
+        call = calls.get(answer.request.method.lower())
+        if call is None or answer.status_code in ANYWHERE:
+            return None
+        told = call["responses"].get(str(answer.status_code))
+        if told is None:
+            return f"{call['operationId']} does not tell of {answer.status_code}: {answer.text[:300]}"
+        return self._of_content(told, answer) or self._of_headers(told, answer)
+
+    def _of_content(self, told: dict[str, Any], answer: httpx.Response) -> str | None:
+        kind = answer.headers.get("Content-Type", "").partition(";")[0]
+        content = told.get("content")
+        if content is None:
+            return f"no body is told of, and there is one: {answer.text[:300]}" if answer.content else None
+        if kind not in content and "*/*" not in content:
+            return f"the content is {kind}, told of are {', '.join(content)}"
+        if "json" not in kind or kind not in content:
+            return None
+        schema = content[kind]["schema"] | {"components": self._strict["components"]}
+        errors = Draft202012Validator(schema).iter_errors(answer.json())
+        return "\n".join(f"{error.json_path}: {error.message[:300]}" for error in errors) or None
+
+    def _of_headers(self, told: dict[str, Any], answer: httpx.Response) -> str | None:
+        """A header that the contract names may not be there without being told of."""
+        named = ("Location", "Retry-After", "ETag", "Idempotent-Replayed", "Preference-Applied", "Next-After")
+        missing = [name for name in named if name in answer.headers and name not in told.get("headers", {})]
+        return f"headers that are not told of: {', '.join(missing)}" if missing else None
+
+
+class Checking:
+    """A hook for httpx: each answer is checked by what the same server says of itself."""
+
+    def __init__(self) -> None:
+        self._description: Description | None = None
+
+    def __call__(self, answer: httpx.Response) -> None:
+        answer.read()
+        if self._description is None:
+            url = answer.request.url.copy_with(raw_path=b"/openapi.json")
+            self._description = Description(httpx.get(url).raise_for_status().json())
+        complaint = self._description.complaint(answer)
+        assert complaint is None, f"{answer.request.method} {answer.request.url}: {complaint}"
+
+
+def _objects(node: Any) -> Iterator[dict[str, Any]]:
+    """Every schema of an object with fields of its own."""
+    if isinstance(node, dict):
+        if isinstance(node.get("properties"), dict) and node.get("type") == "object":
+            yield node
+        for value in node.values():
+            yield from _objects(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _objects(value)

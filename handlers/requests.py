@@ -57,7 +57,10 @@ def show_all(wanted: dict[str, Any]) -> Response:
     wanted |= {"text": wanted.pop("q"), "before": wanted.pop("cursor"), "limit": wanted["limit"] or 50}
     rows, cursor = reading.listing(services().engine, reading.Filter(**wanted))
     items = [representation.request(row, ()) for row in rows]
-    return jsonify(items=items, next_cursor=str(cursor) if cursor else None)
+    answer = jsonify(items=items, next_cursor=str(cursor) if cursor else None)
+    answer.add_etag()
+    answer.make_conditional(request)
+    return answer
 
 
 @blueprint.get("/<id>")

@@ -10,7 +10,7 @@ export const app = {
     audit: 'Audit',
   },
   notFound: { title: 'No such page', text: 'This address leads nowhere.', link: 'To the requests' },
-  theme: { system: 'Theme: as the system', light: 'Theme: light', dark: 'Theme: dark' },
+  theme: { system: 'Theme: system', light: 'Theme: light', dark: 'Theme: dark' },
   help: {
     button: 'Keyboard help',
     title: 'Keys',

@@ -59,6 +59,8 @@ export const request = {
     retry: (attempt: number, when: string) => `Attempt ${attempt} follows ${when}.`,
     cancelling: 'Being cancelled.',
   },
+  ended: (took: string, message: string) => [`Completed in ${took}`, message].filter(Boolean).join(' · '),
+  failedAfter: (took: string) => (took ? `Failed after ${took}` : 'Failed before it began'),
   progress: 'Progress',
   sections: {
     error: 'Error',

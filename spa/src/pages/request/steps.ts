@@ -21,8 +21,12 @@ function phaseStep(name: PhaseName, request: Request, attempt: Attempt | undefin
   const phase = attempt?.phases.find((entry) => entry.phase === name)
   const isOver = request.status === 'completed' || request.status === 'failed'
   if (!phase) {
-    const isRunning = request.status === 'processing' && request.phase === name
-    return { name, state: absent(isRunning, isOver, attempt), at: null, took: '' }
+    return {
+      name,
+      state: isOver || attempt?.outcome ? 'skipped' : unstored(name, request),
+      at: null,
+      took: '',
+    }
   }
   const isCut = phase.outcome === undefined && isOver
   const ms = phase.duration_ms ?? now.getTime() - Date.parse(phase.started_at)
@@ -36,7 +40,9 @@ function present(phase: Phase): StepState {
   return phase.outcome === 'ok' ? 'done' : 'failed'
 }
 
-function absent(isRunning: boolean, isOver: boolean, attempt: Attempt | undefined): StepState {
-  if (isRunning) return 'running'
-  return isOver || attempt?.outcome ? 'skipped' : 'waiting'
+/** Phases are stored when an attempt ends; until then the request says which one it is in. */
+function unstored(name: PhaseName, request: Request): StepState {
+  if (request.status !== 'processing' || !request.phase) return 'waiting'
+  const distance = PHASES.indexOf(name) - PHASES.indexOf(request.phase)
+  return distance === 0 ? 'running' : distance < 0 ? 'done' : 'waiting'
 }

@@ -32,7 +32,7 @@ export function timelineOf(request: Request, attempts: Attempt[], now: Date): Ro
     const began = Date.parse(attempt.started_at)
     const gap: Piece = { kind: place ? 'backoff' : 'waiting', from: before, to: began }
     before = endOf(attempt, now)
-    const pieces = [gap, ...phasesOf(attempt, now)].filter(({ from, to }) => to > from)
+    const pieces = [gap, ...piecesOf(attempt, request, now)].filter(({ from, to }) => to > from)
     const segments = pieces.map(({ kind, from, to, isBad = false }) => {
       const left = Math.max(0, from - start) / (end - start)
       return { kind, ms: to - from, left, width: (to - from) / (end - start), isBad }
@@ -44,6 +44,15 @@ export function timelineOf(request: Request, attempts: Attempt[], now: Date): Ro
 function endOf(attempt: Attempt, now: Date): number {
   const last = attempt.phases.at(-1)?.finished_at
   return Math.max(Date.parse(attempt.finished_at ?? now.toISOString()), last ? Date.parse(last) : 0)
+}
+
+/** The phases; of an attempt that has none stored, because it runs or was lost, one piece for all of it. */
+function piecesOf(attempt: Attempt, request: Request, now: Date): Piece[] {
+  const pieces = phasesOf(attempt, now)
+  if (pieces.length) return pieces
+  const isLost = attempt.outcome !== null
+  const kind = (isLost ? null : request.phase) ?? 'process'
+  return [{ kind, from: Date.parse(attempt.started_at), to: endOf(attempt, now), isBad: isLost }]
 }
 
 function phasesOf(attempt: Attempt, now: Date): Piece[] {

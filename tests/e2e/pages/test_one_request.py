@@ -1,0 +1,139 @@
+"""The page of one request, in a browser: watched from its submit to its end, and everything a person does with it."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.runtime import Runtime
+
+
+def part(page: Page, heading: str) -> Locator:
+    return page.locator("section").filter(has=page.get_by_role("heading", name=heading, exact=True))
+
+
+def badge(page: Page) -> Locator:
+    return page.locator(".head .badge")
+
+
+def open_request(page: Page, runtime: Runtime, request_id: str) -> None:
+    page.goto(f"{runtime.url}/requests/{request_id}")
+
+
+def id_of(page: Page) -> str:
+    return page.url.rpartition("/")[2]
+
+
+def test_the_first_run_is_one_click_away_from_a_profiled_file(page: Page, runtime: Runtime) -> None:
+    page.goto(f"{runtime.url}/welcome")
+    page.get_by_role("button", name="Profile a CSV file").click()
+    expect(badge(page)).to_have_text("completed")
+    expect(part(page, "Result")).to_contain_text("rows: 12")
+    expect(page.get_by_role("list", name="Steps").locator(".done")).to_have_count(5)
+    files = part(page, "Files")
+    expect(files.get_by_role("img", name="chart.svg")).to_be_visible()
+    assert files.get_by_role("img", name="chart.svg").evaluate("image => image.naturalWidth") > 0
+    files.get_by_role("listitem").filter(has_text="cleaned.csv").get_by_role("button", name="Preview").click()
+    expect(files.get_by_role("table").get_by_role("row")).to_have_count(13)
+    expect(part(page, "Logs")).to_contain_text("profiled 12 rows")
+
+
+def test_a_running_request_is_watched_through_progress_and_logs_to_its_result(page: Page, runtime: Runtime) -> None:
+    request_id = runtime.post("build_report", {"steps": 8, "pause_s": 0.5})["id"]
+    open_request(page, runtime, request_id)
+    expect(badge(page)).to_have_text("processing")
+    expect(page.get_by_text(re.compile(r"region \d of 8$"))).to_be_visible()
+    expect(part(page, "Logs").locator(".ansi-2").first).to_have_text("ok")
+    assert badge(page).text_content() != "completed", "the log is seen while it runs"
+    expect(badge(page)).to_have_text("completed")
+    expect(part(page, "Result")).to_contain_text("regions: 8")
+    expect(part(page, "Logs")).to_contain_text("region 8: 10536 orders")
+    expect(part(page, "Files")).to_contain_text("report.csv")
+
+
+def test_a_failure_shows_the_own_lines_and_a_retry_runs_it_again(page: Page, runtime: Runtime) -> None:
+    request_id = runtime.call("charge_invoice")["id"]
+    open_request(page, runtime, request_id)
+    expect(badge(page)).to_have_text("failed")
+    error = page.get_by_role("region", name="Error")
+    expect(error).to_contain_text("JSONDecodeError")
+    expect(error.locator(".frame")).to_have_count(2)
+    expect(error.locator(".frame").last).to_contain_text("screens.py")
+    expect(error.get_by_text("lines of libraries")).to_be_visible()
+    page.get_by_role("button", name="Retry").click()
+    expect(part(page, "Attempts").locator(".row")).to_have_count(2)
+    expect(badge(page)).to_have_text("failed")
+    assert [attempt["number"] for attempt in runtime.attempts(request_id)] == [1, 2]
+
+
+def test_attempts_and_the_wait_between_them_stand_on_one_scale(page: Page, runtime: Runtime) -> None:
+    open_request(page, runtime, runtime.call("sync_inventory", {"succeed_at": 2})["id"])
+    rows = part(page, "Attempts").locator(".row")
+    expect(rows).to_have_count(2)
+    expect(rows.last.locator(".backoff")).to_be_visible()
+    expect(rows.first).to_contain_text("ConnectionError")
+
+
+def test_a_running_request_is_cancelled_by_key_and_confirmed(page: Page, runtime: Runtime) -> None:
+    request_id = runtime.post("build_report", {"steps": 500, "pause_s": 0.5})["id"]
+    open_request(page, runtime, request_id)
+    expect(badge(page)).to_have_text("processing")
+    page.keyboard.press("c")
+    page.get_by_role("button", name="Cancel it").click()
+    expect(badge(page)).to_have_text("failed")
+    expect(page.get_by_role("region", name="Error")).to_contain_text("Cancelled")
+    assert runtime.ended(request_id)["error_type"] == "Cancelled"
+
+
+def test_an_edited_event_is_sent_once_it_is_json(page: Page, runtime: Runtime) -> None:
+    open_request(page, runtime, runtime.call("echo", {"n": 1})["id"])
+    page.get_by_role("button", name="Run edited").click()
+    editor = page.get_by_role("textbox", name="Event", exact=True)
+    editor.fill('{"n": 2,}')
+    expect(page.get_by_text(re.compile(r"^Line 1, column \d+: "))).to_be_visible()
+    expect(page.get_by_role("button", name="Run it")).to_be_disabled()
+    editor.fill('{"n": 2}')
+    before = id_of(page)
+    page.get_by_role("button", name="Run it").click()
+    page.wait_for_url(lambda url: not url.endswith(before))
+    expect(badge(page)).to_have_text("completed")
+    assert runtime.get(f"/api/requests/{id_of(page)}/result")["data"] == {"n": 2}
+
+
+def test_run_again_sends_the_uploads_along(page: Page, runtime: Runtime) -> None:
+    files = {"csv": ("mine.csv", b"a,b\n1,2\n3,4\n", "text/csv")}
+    request_id = runtime.http.post("/api/functions/profile_csv", files=files).json()["id"]
+    open_request(page, runtime, request_id)
+    expect(badge(page)).to_have_text("completed")
+    page.get_by_role("button", name="Run again").click()
+    page.wait_for_url(lambda url: not url.endswith(request_id))
+    expect(badge(page)).to_have_text("completed")
+    again = runtime.get(f"/api/requests/{id_of(page)}")
+    assert [file["filename"] for file in again["files"] if file["kind"] == "input"] == ["mine.csv"]
+
+
+def test_a_long_result_is_folded_and_searched(page: Page, runtime: Runtime) -> None:
+    event = {"orders": [{"number": n, "city": f"city {n}"} for n in range(3_000)]}
+    open_request(page, runtime, runtime.call("echo", event)["id"])
+    result = part(page, "Result")
+    expect(result.get_by_role("button", name="Show 1,000 more")).to_be_visible()
+    result.get_by_role("textbox").fill("city 2777")
+    expect(result.get_by_text("1 place")).to_be_visible()
+    expect(result.locator(".hit").filter(has_text="city 2777")).to_be_visible()
+
+
+@pytest.mark.parametrize("name", ["curl", "Command line", "Python"])
+def test_a_copied_call_names_the_function_and_the_event(page: Page, runtime: Runtime, name: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_request(page, runtime, runtime.call("echo", {"it's": "quoted"})["id"])
+    page.locator("summary", has_text="Copy as").click()
+    page.get_by_role("button", name=name, exact=True).click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert "echo" in text
+    assert "quoted" in text
+
+
+def test_a_request_that_is_gone_says_so(page: Page, runtime: Runtime) -> None:
+    open_request(page, runtime, "00000000-0000-7000-8000-000000000000")
+    expect(page.get_by_role("heading", name="There is no such request")).to_be_visible()

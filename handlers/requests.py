@@ -41,7 +41,10 @@ BYTES = {"*/*": text(contentMediaType="application/octet-stream")}
             "next": Link("requests.show_all", {"cursor": "$response.body#/next_cursor"}),
             "first": Link("requests.show", {"id": "$response.body#/items/0/id"}),
         },
+        headers=(ETAG,),
     ),
+    Answer(304, "It is what the client has already.", headers=(ETAG,)),
+    headers=(Header("If-None-Match", text(), "an ETag that was answered before"),),
     query={
         "status": query.status,
         "function": query.words.about("made by calls of this function"),

@@ -33,7 +33,10 @@ export default defineConfig(({ command }) => ({
   },
   server: {
     proxy: Object.fromEntries(
-      ['/api', '/rq', '/readyz', '/openapi.json', '/docs'].map((path) => [path, { target: RUNTIME, changeOrigin: false }]),
+      ['/api', '/rq', '/readyz', '/openapi.json', '/docs'].map((path) => [
+        path,
+        { target: RUNTIME, changeOrigin: false },
+      ]),
     ),
   },
   test: { environment: 'happy-dom', include: ['tests/**/*.test.ts'], restoreMocks: true },

@@ -1,7 +1,17 @@
 /** /api/requests and the calls that make requests. */
 import { json, request as call } from './client'
 import { apiUrl, type Query } from './roots'
-import type { Attempt, FunctionInfo, ImportFailure, Json, Page, Request, Result } from './types'
+import type {
+  Attempt,
+  BulkAction,
+  BulkOutcomes,
+  FunctionInfo,
+  ImportFailure,
+  Json,
+  Page,
+  Request,
+  Result,
+} from './types'
 
 const path = (id: string, rest = '') => `/requests/${encodeURIComponent(id)}${rest}`
 
@@ -30,6 +40,8 @@ export const listRequests = (query: Query, signal?: AbortSignal) =>
   json<Page<Request>>('/requests', { query, signal })
 export const cancelRequest = (id: string) => json<Request>(path(id, '/cancel'), { method: 'POST' })
 export const retryRequest = (id: string) => json<Request>(path(id, '/retry'), { method: 'POST' })
+export const actOnMany = (action: BulkAction, ids: string[]) =>
+  json<BulkOutcomes>('/requests/bulk', { method: 'POST', json: { action, ids } })
 export const deleteRequest = (id: string) => call(path(id), { method: 'DELETE' })
 
 export function fileUrl(id: string, name: string): string {

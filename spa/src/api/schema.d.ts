@@ -3084,7 +3084,10 @@ export interface operations {
                 /** @description next_cursor of the page before */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3093,11 +3096,22 @@ export interface operations {
             /** @description A page, newest first. Files are told of by the request itself. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Requests"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {

@@ -81,6 +81,7 @@ def test_pages_and_filters_stand_in_the_address_and_back_and_forward_keep_them(p
 def test_a_search_and_a_status_narrow_the_list_and_the_empty_one_leads_back(page: Page, filled: Runtime) -> None:
     fill(filled)
     page.goto(f"{filled.url}/requests")
+    expect(rows(page)).to_have_count(50)
     page.keyboard.press("/")
     page.keyboard.type("the last one")
     expect(rows(page)).to_have_count(1)

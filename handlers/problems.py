@@ -4,12 +4,13 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, json
+from flask import Flask, Response, current_app, json
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from workqueue import errors
 from workqueue.persist import first_line, is_outage
+from workqueue.store import StoreTroubleError
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(BadRequestError, bad)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(SQLAlchemyError, database)
+    app.register_error_handler(StoreTroubleError, file_store)
     app.register_error_handler(Exception, unexpected)
 
 
@@ -97,6 +99,15 @@ def database(error: SQLAlchemyError) -> Response:
     return answer
 
 
+def file_store(error: StoreTroubleError) -> Response:
+    log.warning("the file store is away", extra={"error": str(error)})
+    answer = problem(503, "The file store is away; try again. Nothing was accepted.")
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
+
+
 def unexpected(error: Exception) -> Response:
+    if current_app.debug:
+        raise error  # the development server's debugger shows where
     log.error("a handler failed", exc_info=error)
     return problem(500, "The server failed at this; its log says more.")

@@ -167,7 +167,7 @@ def file(id: str, name: str) -> Response:
     if found is None:
         raise NotFound(f"The request has no file {name!r}.")
     answer = send_file(
-        here.store.open(found.stored_as), mimetype=found.content_type, etag=found.sha256, conditional=True
+        here.store.open(found.stored_as, found.sha256), mimetype=found.content_type, etag=found.sha256, conditional=True
     )
     # RFC 6266: the plain name for old clients, the encoded one for all characters.
     plain = found.filename.encode("ascii", "replace").decode().replace("\\", "_").replace('"', "_")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from infra.client import Client, UnreachableError, connect
 from infra.connected import connected
-from infra.database_url import mask
+from infra.database_url import for_libpq, mask
 from infra.errors import InfraError, InterpreterError, PortTakenError, SettingsError
 from infra.interpreter import check_interpreter
 from infra.listening import check_port
@@ -137,7 +137,7 @@ def redis_server(settings: Settings) -> Finding:
 
 def postgres(database_url: str) -> Finding:
     try:
-        with psycopg.connect(database_url.replace("+psycopg", "", 1), connect_timeout=ANSWER_S) as connection:
+        with psycopg.connect(for_libpq(database_url), connect_timeout=ANSWER_S) as connection:
             version = connection.info.server_version // 10_000
             shown = connection.info.parameter_status("server_version") or str(version)
     except psycopg.Error as error:

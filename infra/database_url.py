@@ -41,6 +41,11 @@ def joined(*, host: str, port: int, database: str, user: str, password: str | No
     return f"{DRIVER}{login}@{bracketed}:{port}/{quote(database, safe='')}"
 
 
+def for_libpq(url: str) -> str:
+    """As PostgreSQL's own programs read it: without the driver."""
+    return url.replace("+psycopg", "", 1)
+
+
 def mask(url: str) -> str:
     """The URL with its password, wherever it stands, as `***`.
 

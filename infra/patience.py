@@ -6,7 +6,7 @@ from collections.abc import Callable
 import psycopg
 import redis
 
-from infra.database_url import mask
+from infra.database_url import for_libpq, mask
 from infra.errors import NotRunningError
 from infra.output import say
 from infra.settings import Settings
@@ -24,7 +24,7 @@ def wait_for_servers(settings: Settings) -> None:
 
 
 def ask_postgres(database_url: str) -> None:
-    with psycopg.connect(database_url.replace("+psycopg", "", 1), connect_timeout=3) as connection:
+    with psycopg.connect(for_libpq(database_url), connect_timeout=3) as connection:
         connection.execute("SELECT 1")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values, load_dotenv
 
-from infra import door
+from infra import door, file_store
 from infra.database_url import from_parts, mask, normalised
 from infra.door import Door
 from infra.environment import Environment
@@ -196,8 +196,7 @@ def _queues(env: Environment) -> tuple[str, ...]:
 
 def _files(env: Environment) -> str:
     files = env.text("LOCALFN_FILES", "file:")
-    if files != "file:":
-        raise SettingsError(f"LOCALFN_FILES: {files!r} is not supported; file: keeps files below LOCALFN_HOME.")
+    file_store.read(files)
     return files
 
 

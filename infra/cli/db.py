@@ -50,6 +50,14 @@ def check(ctx: click.Context, as_json: bool) -> None:
         ctx.exit(DIFFERS_CODE)
 
 
+@db.command(hidden=True)
+def url() -> None:
+    """Print the address, every part escaped: for the containers' entrypoint, and for psql. It holds the password."""
+    from infra.database_url import for_libpq
+
+    emit(for_libpq(_url()))
+
+
 def _url() -> str:
     from infra.connected import connected
     from infra.processes.connections import urls

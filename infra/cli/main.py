@@ -1,6 +1,7 @@
 """`localfn`: the processes, and the names of the modules in which the other commands stand."""
 
 import importlib.metadata
+from dataclasses import replace
 
 import click
 
@@ -38,11 +39,25 @@ def init(only_servers: bool) -> None:
 
 
 @cli.command()
-def web() -> None:
+@click.option("--development", is_flag=True, help="Flask's own server: starts again when the code changes. Local only.")
+def web(development: bool) -> None:
     """Serve HTTP."""
-    from infra.processes.web import run
+    if development:
+        from infra.processes.development import run
+    else:
+        from infra.processes.web import run
 
     run(_connected())
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=9181, show_default=True, type=click.IntRange(1, 65535))
+def dashboard(host: str, port: int) -> None:
+    """Serve rq-dashboard alone, without a login: it shows, and changes nothing."""
+    from infra.processes.dashboard import run
+
+    run(replace(_connected(), host=host, port=port))
 
 
 @cli.command()

@@ -8,7 +8,7 @@ import logging
 
 from sqlalchemy import Engine
 
-from infra import declared, logs, sandboxing, screen, seeding
+from infra import declared, file_store, logs, sandboxing, screen, seeding
 from infra.errors import InfraError
 from infra.home import Home
 from infra.patience import wait_for_servers
@@ -18,9 +18,10 @@ from schema import migrate
 from schema.session import make_engine
 from workqueue import discovery, registry
 from workqueue.access import users
-from workqueue.errors import BadAccessError, BadScheduleError, DuplicateFunctionError
+from workqueue.errors import BadAccessError, BadScheduleError, BucketMissingError, DuplicateFunctionError
 from workqueue.interpreter import Interpreter
 from workqueue.schedules import declaring, editing
+from workqueue.store import StoreTroubleError
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def run(settings: Settings, *, only_servers: bool = False) -> None:
 
 def _fill(settings: Settings, interpreter: Interpreter) -> None:
     database_url, _ = urls(settings)
+    _prepare_files(settings)
     _migrate(database_url, settings)
     engine = make_engine(database_url, pool_size=1)
     try:
@@ -53,6 +55,14 @@ def _fill(settings: Settings, interpreter: Interpreter) -> None:
         raise InfraError(str(error)) from None
     finally:
         engine.dispose()
+
+
+def _prepare_files(settings: Settings) -> None:
+    """A bucket is made on a developer's machine only: in production somebody chooses its region and its rights."""
+    try:
+        file_store.make(settings.files, settings.home).prepare(make=not settings.is_production)
+    except (BucketMissingError, StoreTroubleError) as error:
+        raise InfraError(f"LOCALFN_FILES {settings.files} cannot be used: {error}") from None
 
 
 def _migrate(database_url: str, settings: Settings) -> None:

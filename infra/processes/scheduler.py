@@ -6,7 +6,7 @@ from functools import partial
 
 from sqlalchemy import Engine
 
-from infra import logs
+from infra import file_store, logs
 from infra.processes.connections import redis_client, urls
 from infra.settings import Settings
 from schema.session import make_engine
@@ -20,7 +20,6 @@ from workqueue.schedules import editing, ticker
 from workqueue.schedules.declaring import Declarations
 from workqueue.schedules.mirror import Mirror
 from workqueue.schedules.ticker import Ticker
-from workqueue.store import FolderStore
 
 TICK_REDIS_TIMEOUT_S = 1.0
 
@@ -34,7 +33,7 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda *_: stopping.set())
     engine, clock = make_engine(database_url, pool_size=4), Clock()
     doorbell = Doorbell(redis_client(redis_url), Paused(engine).names)
-    store = FolderStore(settings.home / "files")
+    store = file_store.make(settings.files, settings.home)
     days = settings.retention_days
     rules = partial(editing.rules, engine, settings.queues, settings.max_event_bytes)
     chores = [

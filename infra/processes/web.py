@@ -9,7 +9,7 @@ import gunicorn.glogging
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from infra import logs, screen, web_root
+from infra import file_store, logs, screen, web_root
 from infra.processes.connections import redis_client, urls
 from infra.settings import Settings, cores
 
@@ -37,8 +37,8 @@ class Logger(gunicorn.glogging.Logger):
 class Server(BaseApplication):
     """Gunicorn, told everything by us: it reads no file, no command line and no variable of its own."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, make_app: Callable[[Settings], Flask]) -> None:
+        self._settings, self._make_app = settings, make_app
         super().__init__()
 
     def load_config(self) -> None:
@@ -60,7 +60,7 @@ class Server(BaseApplication):
 
     def load(self) -> Callable[..., Iterable[bytes]]:
         """Before the fork: no thread runs yet, and no connection stays open."""
-        app = make_app(self._settings)
+        app = self._make_app(self._settings)
         gc.collect()
         gc.freeze()  # what is loaded now stays shared: later collections need not walk it
         return app
@@ -77,7 +77,7 @@ def run(settings: Settings) -> None:
     settings.door.check(settings.host)
     if settings.door.is_wide_open(settings.host):
         log.warning(OPEN, extra={"host": settings.host, "port": settings.port})
-    Server(settings).run()
+    Server(settings, make_app).run()
 
 
 def make_app(settings: Settings) -> Flask:
@@ -107,7 +107,6 @@ def _services(settings: Settings) -> "Services":
     from workqueue.doorbell import Doorbell
     from workqueue.figures.overview import Overview
     from workqueue.pausing import Paused
-    from workqueue.store import FolderStore
     from workqueue.waiting import Waiting
 
     database_url, redis_url = urls(settings)
@@ -120,7 +119,7 @@ def _services(settings: Settings) -> "Services":
         doorbell=doorbell,
         clock=clock,
         waiting=Waiting(redis_client(redis_url)),
-        store=FolderStore(settings.home / "files"),
+        store=file_store.make(settings.files, settings.home),
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
         overview=Overview(engine, doorbell, clock, settings.queues),
         access=Access(doorkeeper, secure_cookie=settings.is_production),

@@ -1,6 +1,6 @@
 """`localfn worker`: the worker pool of this machine."""
 
-from infra import logs, sandboxing
+from infra import file_store, logs, sandboxing
 from infra.home import Home
 from infra.processes.connections import urls
 from infra.settings import Settings
@@ -23,7 +23,7 @@ def run(settings: Settings) -> None:
         grace_s=settings.grace_s,
         max_result_bytes=settings.max_result_bytes,
         work_folder=settings.home / "work",
-        files_folder=settings.home / "files",
+        store=file_store.make(settings.files, settings.home),
         functions=settings.functions,
     )
     Pool(plan, sandboxing.interpreter(settings)).run()

@@ -114,3 +114,7 @@ class BadAccessError(WorkqueueError):
     def __init__(self, errors: list[dict[str, str]]) -> None:
         super().__init__("; ".join(f"{error['field']}: {error['detail']}" for error in errors))
         self.errors = errors
+
+
+class BucketMissingError(WorkqueueError):
+    """The bucket of LOCALFN_FILES does not exist."""

@@ -129,7 +129,7 @@ def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
     runtime.workplace.prepare()
     for file, path in _input_paths(runtime, attempt).items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with runtime.store.open(file.stored_as) as source, path.open("wb") as target:
+        with runtime.store.open(file.stored_as, file.sha256) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target)
     if function.schema_checked_outside and function.input_schema is not None:
         check_schema(json.loads(attempt.claim.event), function.input_schema)

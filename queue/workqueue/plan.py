@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workqueue.elastic import Bounds
+from workqueue.store import FileStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +19,5 @@ class PoolPlan:
     grace_s: float
     max_result_bytes: int
     work_folder: Path
-    files_folder: Path
+    store: FileStore
     functions: tuple[str, ...]

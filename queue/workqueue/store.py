@@ -1,6 +1,7 @@
-"""Where uploaded and output files are kept: a folder now; anything with these few verbs later."""
+"""Where uploaded and output files are kept: here a folder; in s3_store.py a bucket."""
 
 import contextlib
+import errno
 import hashlib
 import mimetypes
 import os
@@ -29,12 +30,25 @@ class StoredFile:
     stored_as: str
 
 
-class FileStore(Protocol):
-    def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
-        """Stores what `source` holds. part: "in" for uploads, else the attempt's number."""
+class StoreTroubleError(OSError):
+    """The file store is away, refuses, or has something else than was stored: not the fault of who asks."""
 
-    def open(self, stored_as: str) -> IO[bytes]:
-        """Opens a stored file. Raises FileNotFoundError."""
+    def __init__(self, message: str) -> None:
+        super().__init__(errno.EIO, message)
+
+
+class FileStore(Protocol):
+    def prepare(self, *, make: bool) -> None:
+        """It can be written. make: it is made when it is missing. Raises BucketMissingError, StoreTroubleError."""
+
+    def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
+        """Stores what `source` holds. part: "in" for uploads, else the attempt's number. Raises StoreTroubleError."""
+
+    def open(self, stored_as: str, sha256: str = "") -> IO[bytes]:
+        """Opens a stored file. Raises FileNotFoundError.
+
+        sha256: what it has to be, in hex; where that can be told, its end raises StoreTroubleError if it is not.
+        """
 
     def remove(self, request_id: UUID, part: str = "") -> None:
         """Removes the request's files, or those of one part; none is no error."""
@@ -42,12 +56,18 @@ class FileStore(Protocol):
     def request_ids(self, before: float) -> list[UUID]:
         """The requests that have files here and got their first before a time (seconds since the epoch)."""
 
+    def forget_unfinished(self, before: float) -> None:
+        """Removes what whoever was killed while storing it left behind before a time, where that is no file yet."""
+
 
 class FolderStore:
     """Files below one folder: `<folder>/<request id>/<part>/<name>`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def prepare(self, *, make: bool) -> None:  # noqa: ARG002 - a folder costs nothing
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
         target = self.folder / str(request_id) / part / name
@@ -63,7 +83,7 @@ class FolderStore:
         key = f"{request_id}/{part}/{name}"
         return StoredFile(name, name, size, content_type(name), digest.hexdigest(), key)
 
-    def open(self, stored_as: str) -> IO[bytes]:
+    def open(self, stored_as: str, sha256: str = "") -> IO[bytes]:  # noqa: ARG002 - disks check themselves
         return (self.folder / stored_as).open("rb")
 
     def remove(self, request_id: UUID, part: str = "") -> None:
@@ -80,6 +100,9 @@ class FolderStore:
                 if path.stat().st_mtime < before:
                     found.append(request_id)
         return found
+
+    def forget_unfinished(self, before: float) -> None:
+        """Half a file is a file here: it goes with its request, or with its attempt."""
 
 
 def content_type(name: str) -> str:

@@ -86,7 +86,9 @@ def old_ticks(engine: Engine, clock: Clock, retention_days: float) -> int:
 
 def orphaned_files(engine: Engine, store: FileStore, before: float | None = None) -> int:
     """Removes files of requests that do not exist. before: seconds since the epoch. Gives how many requests' files."""
-    ids = store.request_ids(time.time() - ORPHAN_S if before is None else before)
+    before = time.time() - ORPHAN_S if before is None else before
+    store.forget_unfinished(before)
+    ids = store.request_ids(before)
     with engine.connect() as connection:
         statement = text("SELECT id FROM processing_request WHERE id = ANY(:ids)")
         known = set(connection.execute(statement, {"ids": ids}).scalars())

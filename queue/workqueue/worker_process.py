@@ -15,7 +15,6 @@ from workqueue.gauge import Gauge
 from workqueue.lending import SandboxClient
 from workqueue.persist import persist
 from workqueue.plan import PoolPlan
-from workqueue.store import FolderStore
 from workqueue.worker import Worker
 from workqueue.workplace import Workplace
 
@@ -42,7 +41,7 @@ def _runtime(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gau
         board=Board(redis, name),
         clock=clock,
         sandboxes=SandboxClient(line, max_body=2 * plan.max_result_bytes + 1024 * 1024),
-        store=FolderStore(plan.files_folder),
+        store=plan.store,
         workplace=Workplace(plan.work_folder, name),
         gauge=gauge,
         lease_s=plan.lease_s,

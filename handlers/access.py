@@ -11,6 +11,7 @@ from handlers.services import services
 from workqueue import reading
 from workqueue.access.doorkeeper import Doorkeeper
 from workqueue.access.principals import LOCAL, Permission, Principal
+from workqueue.audit import Act, Action
 from workqueue.errors import UnknownRequestError
 
 COOKIE = "localfn_session"
@@ -35,6 +36,11 @@ def open_to_all(view: View) -> View:
     """Above a view: nobody is asked who he is."""
     setattr(view, NEED, OPEN)
     return view
+
+
+def act(action: Action, subject: object = None, **details: Any) -> Act:
+    """What the audit says of this call."""
+    return Act(g.actor, action, None if subject is None else str(subject), details)
 
 
 def install(app: Flask, doorkeeper: Doorkeeper | None) -> None:

@@ -5,6 +5,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from handlers import (
     access,
+    audit,
     bulk,
     dashboard,
     docs,
@@ -33,6 +34,7 @@ BLUEPRINTS = (
     session.blueprint,
     users.blueprint,
     keys.blueprint,
+    audit.blueprint,
     health.blueprint,
     docs.blueprint,
 )

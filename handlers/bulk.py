@@ -7,13 +7,13 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify
 
 from handlers import query, uploads
-from handlers.access import needs
+from handlers.access import act, needs
 from handlers.openapi import operations_shapes as shapes
 from handlers.openapi.bodies import Body
 from handlers.openapi.operation import json_answer, operation
 from handlers.problems import unprocessable
 from handlers.services import Services, services
-from workqueue import events, lifecycle
+from workqueue import audit, events, lifecycle
 from workqueue.access.principals import Permission
 from workqueue.doorbell import Bell
 from workqueue.errors import NotAllowedNowError, UnknownRequestError
@@ -32,7 +32,7 @@ MAX_BODY = 128 * 1024
     body=Body({"application/json": shapes.BULK}),
     refuses=(400, 413, 415),
 )
-def act() -> Response:
+def do_all() -> Response:
     """Each request is a transaction of its own: what one refuses is no matter of the others."""
     here = services()
     action, ids = _wanted(events.parse(uploads.json_body(MAX_BODY), MAX_BODY))
@@ -55,15 +55,15 @@ def _outcome(here: Services, do: "Action", request_id: UUID, bells: list[Bell]) 
 
 
 def _retry(here: Services, request_id: UUID) -> Bell:
-    return lifecycle.retry(here.engine, request_id, here.clock.now())
+    return lifecycle.retry(here.engine, request_id, here.clock.now(), act(audit.Action.REQUEST_RETRY, request_id))
 
 
 def _cancel(here: Services, request_id: UUID) -> None:
-    lifecycle.cancel(here.engine, request_id, here.clock.now())
+    lifecycle.cancel(here.engine, request_id, here.clock.now(), act(audit.Action.REQUEST_CANCEL, request_id))
 
 
 def _delete(here: Services, request_id: UUID) -> None:
-    job_ids = lifecycle.delete(here.engine, request_id)
+    job_ids = lifecycle.delete(here.engine, request_id, act(audit.Action.REQUEST_DELETE, request_id))
     here.store.remove(request_id)
     here.doorbell.forget(job_ids)
 

@@ -59,7 +59,7 @@ def create() -> tuple[Response, int, dict[str, str]]:
 @operation("Revoke an API key", Answer(204, "It opens nothing any more."), refuses=(404,))
 def revoke(id: str) -> tuple[str, int]:
     here = services()
-    keys.revoke(here.engine, query.uuid(id, "API key"))
+    keys.revoke(here.engine, query.uuid(id, "API key"), g.actor)
     here.access.forget()
     return "", 204
 

@@ -5,12 +5,13 @@ import time
 from flask import Blueprint, Response, jsonify
 
 from handlers import representation_of_operations as told
-from handlers.access import needs
+from handlers.access import act, needs
 from handlers.openapi import operations_shapes as shapes
 from handlers.openapi.operation import json_answer, operation
 from handlers.services import Services, services
 from workqueue import lifecycle, pausing
 from workqueue.access.principals import Permission
+from workqueue.audit import Action
 from workqueue.errors import UnknownQueueError
 
 blueprint = Blueprint("queues", __name__, url_prefix="/api/queues")
@@ -36,7 +37,7 @@ def show_all() -> Response:
 )
 def pause(name: str) -> Response:
     here = _known(name)
-    pausing.pause(here.engine, name, here.clock.now())
+    pausing.pause(here.engine, name, here.clock.now(), act(Action.QUEUE_PAUSE, name))
     here.doorbell.silence(name)
     return _shown(here, name)
 
@@ -46,7 +47,7 @@ def pause(name: str) -> Response:
 @operation("Resume a queue", json_answer(shapes.QUEUE, "It is served again."), refuses=(404,))
 def resume(name: str) -> Response:
     here = _known(name)
-    pausing.resume(here.engine, name)
+    pausing.resume(here.engine, name, act(Action.QUEUE_RESUME, name))
     here.doorbell.end_era()
     return _shown(here, name)
 
@@ -60,7 +61,7 @@ def empty(name: str) -> Response:
     """Cancels what waits. `complete` is false when more than fits one call did: ask again."""
     here = _known(name)
     cancelled, ends_at = 0, time.monotonic() + MOST_S
-    while ids := lifecycle.empty(here.engine, name, here.clock.now()):
+    while ids := lifecycle.empty(here.engine, name, here.clock.now(), act=act(Action.QUEUE_EMPTY, name)):
         cancelled += len(ids)
         here.doorbell.announce_all(ids)
         if time.monotonic() >= ends_at:

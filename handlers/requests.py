@@ -8,13 +8,14 @@ from flask import Blueprint, Response, jsonify, request, send_file
 from werkzeug.exceptions import NotFound
 
 from handlers import query, representation
-from handlers.access import needs
+from handlers.access import act, needs
 from handlers.openapi import shapes
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
 from handlers.openapi.schemas import text, whole
 from handlers.services import Services, services
 from workqueue import lifecycle, reading
 from workqueue.access.principals import Permission
+from workqueue.audit import Action
 
 blueprint = Blueprint("requests", __name__, url_prefix="/api/requests")
 
@@ -193,7 +194,7 @@ def file(id: str, name: str) -> Response:
 )
 def cancel(id: str) -> tuple[Response, int]:
     here, request_id = services(), query.request_id(id)
-    lifecycle.cancel(here.engine, request_id, here.clock.now())
+    lifecycle.cancel(here.engine, request_id, here.clock.now(), act(Action.REQUEST_CANCEL, request_id))
     here.doorbell.announce(request_id)
     return respond(here, request_id), 202
 
@@ -208,7 +209,8 @@ def cancel(id: str) -> tuple[Response, int]:
 )
 def retry(id: str) -> tuple[Response, int]:
     here, request_id = services(), query.request_id(id)
-    here.doorbell.ring([lifecycle.retry(here.engine, request_id, here.clock.now())])
+    bell = lifecycle.retry(here.engine, request_id, here.clock.now(), act(Action.REQUEST_RETRY, request_id))
+    here.doorbell.ring([bell])
     here.doorbell.announce(request_id)
     return respond(here, request_id), 202
 
@@ -218,7 +220,7 @@ def retry(id: str) -> tuple[Response, int]:
 @operation("Delete a request", Answer(204, "It and all that belongs to it is gone."), path=ID, refuses=(404, 409))
 def delete(id: str) -> tuple[str, int]:
     here, request_id = services(), query.request_id(id)
-    job_ids = lifecycle.delete(here.engine, request_id)
+    job_ids = lifecycle.delete(here.engine, request_id, act(Action.REQUEST_DELETE, request_id))
     # The files follow the row: should the process die in between, they are orphans, never rows without files.
     here.store.remove(request_id)
     here.doorbell.forget(job_ids)

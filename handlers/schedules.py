@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from handlers import query, representation, requests, uploads
-from handlers.access import needs
+from handlers.access import act, needs
 from handlers.openapi import shapes
 from handlers.openapi.bodies import Body
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
@@ -13,6 +13,7 @@ from handlers.openapi.schemas import text
 from handlers.services import Services, services
 from workqueue import events
 from workqueue.access.principals import Permission
+from workqueue.audit import Action
 from workqueue.schedules import editing, reading
 from workqueue.schedules.checking import Rules
 
@@ -51,7 +52,7 @@ def show_all() -> Response:
 )
 def create() -> tuple[Response, int, dict[str, str]]:
     here = services()
-    name = editing.create(here.engine, _body(here), _rules(here), here.clock.now())
+    name = editing.create(here.engine, _body(here), _rules(here), here.clock.now(), act(Action.SCHEDULE_CREATE))
     return _shown(here, name), 201, {"Location": f"/api/schedules/{name}"}
 
 
@@ -73,7 +74,7 @@ def show(name: str) -> Response:
 )
 def change(name: str) -> Response:
     here = services()
-    editing.change(here.engine, name, _body(here), _rules(here), here.clock.now())
+    editing.change(here.engine, name, _body(here), _rules(here), here.clock.now(), act(Action.SCHEDULE_CHANGE, name))
     return _shown(here, name)
 
 
@@ -81,7 +82,7 @@ def change(name: str) -> Response:
 @needs(Permission.MANAGE)
 @operation("Delete a schedule", Answer(204, "It is gone; its requests stay."), path=PATH, refuses=(404, 409))
 def delete(name: str) -> tuple[str, int]:
-    editing.delete(services().engine, name)
+    editing.delete(services().engine, name, act(Action.SCHEDULE_DELETE, name))
     return "", 204
 
 
@@ -101,7 +102,7 @@ def delete(name: str) -> tuple[str, int]:
 )
 def run(name: str) -> tuple[Response, int]:
     here = services()
-    request_id = editing.run_now(here.engine, here.doorbell, here.clock, name)
+    request_id = editing.run_now(here.engine, here.doorbell, here.clock, name, act(Action.SCHEDULE_RUN, name))
     answer = requests.respond(here, request_id)
     answer.headers["Location"] = f"/api/requests/{request_id}"
     return answer, 202

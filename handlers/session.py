@@ -77,7 +77,7 @@ def log_out(wanted: dict[str, Any]) -> Response:
 
 def _end(token: str, *, everywhere: bool) -> None:
     here = services()
-    sessions.log_out(here.engine, digest(token), everywhere=everywhere)
+    sessions.log_out(here.engine, digest(token), g.actor, everywhere=everywhere)
     here.access.forget()
 
 

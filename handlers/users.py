@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from handlers import representation, uploads
-from handlers.access import needs
+from handlers.access import act, needs
 from handlers.openapi import access_shapes as shapes
 from handlers.openapi.bodies import Body
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
@@ -16,6 +16,7 @@ from handlers.services import services
 from workqueue import events
 from workqueue.access import users
 from workqueue.access.principals import Permission
+from workqueue.audit import Action
 
 blueprint = Blueprint("users", __name__, url_prefix="/api/users")
 
@@ -44,7 +45,7 @@ def show_all() -> Response:
 )
 def create() -> tuple[Response, int, dict[str, str]]:
     here = services()
-    name = users.create(here.engine, _body())
+    name = users.create(here.engine, _body(), act(Action.USER_CREATE))
     return jsonify(user(users.find(here.engine, name))), 201, {"Location": f"/api/users/{name}"}
 
 
@@ -66,7 +67,7 @@ def show(name: str) -> Response:
 )
 def change(name: str) -> Response:
     here = services()
-    users.change(here.engine, name, _body())
+    users.change(here.engine, name, _body(), act(Action.USER_CHANGE, name))
     here.access.forget()
     return jsonify(user(users.find(here.engine, name)))
 
@@ -76,7 +77,7 @@ def change(name: str) -> Response:
 @operation("Delete a user", Answer(204, "The user is gone."), refuses=(404, 409))
 def delete(name: str) -> tuple[str, int]:
     here = services()
-    users.remove(here.engine, name)
+    users.remove(here.engine, name, act(Action.USER_DELETE, name))
     here.access.forget()
     return "", 204
 

@@ -79,7 +79,7 @@ def revoke_key(wanted: str) -> dict[str, Any]:
     with _engine() as engine:
         found = [row for row in keys.listing(engine) if wanted in (row["name"], str(row["id"]))]
         try:
-            return key_shown(keys.revoke(engine, UUID(str(found[0]["id"]))))
+            return key_shown(keys.revoke(engine, UUID(str(found[0]["id"])), f"cli:{getpass.getuser()}"))
         except (IndexError, UnknownKeyError):
             raise NoSuchKeyError(f"There is no API key {wanted!r}; `localfn keys list` shows them.") from None
 

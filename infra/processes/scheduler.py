@@ -10,7 +10,7 @@ from infra import file_store, logs
 from infra.processes.connections import redis_client, urls
 from infra.settings import Settings
 from schema.session import make_engine
-from workqueue import presence, reconcile, sweep
+from workqueue import audit, presence, reconcile, sweep
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.figures import tally
@@ -42,6 +42,7 @@ def run(settings: Settings) -> None:
         Chore("tally", 5, lambda: tally.roll_up(engine, clock.now())),
         Chore("retention", 60, lambda: sweep.old_requests(engine, store, doorbell, clock, days)),
         Chore("ticks", 3600, lambda: sweep.old_ticks(engine, clock, days)),
+        Chore("audit", 3600, lambda: audit.sweep(engine, clock.now())),
         Chore("files", 3600, lambda: sweep.orphaned_files(engine, store)),
         Chore("declared", 2, Declarations(engine, rules).look),
     ]

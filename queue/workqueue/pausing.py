@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.session import at_once
+from workqueue.audit import Act, record
 from workqueue.persist import first_line
 
 log = logging.getLogger(__name__)
@@ -21,17 +22,19 @@ log = logging.getLogger(__name__)
 KNOWN_S = 0.5  # a process that rings asks so often; what it rings meanwhile is not claimed
 
 
-def pause(engine: Engine, name: str, now: datetime) -> None:
+def pause(engine: Engine, name: str, now: datetime, act: Act | None = None) -> None:
     """From its commit on nothing of this queue is claimed; what runs goes on. To pause twice changes nothing."""
     statement = text("INSERT INTO paused_queue (name, paused_at) VALUES (:name, :now) ON CONFLICT (name) DO NOTHING")
-    with at_once(engine) as connection:
-        connection.execute(statement, {"name": name, "now": now})
+    with engine.begin() as connection:
+        if connection.execute(statement, {"name": name, "now": now}).rowcount:
+            record(connection, act)
 
 
-def resume(engine: Engine, name: str) -> None:
+def resume(engine: Engine, name: str, act: Act | None = None) -> None:
     """What waits is rung by the reconciler within seconds."""
-    with at_once(engine) as connection:
-        connection.execute(text("DELETE FROM paused_queue WHERE name = :name"), {"name": name})
+    with engine.begin() as connection:
+        if connection.execute(text("DELETE FROM paused_queue WHERE name = :name"), {"name": name}).rowcount:
+            record(connection, act)
 
 
 def paused(engine: Engine) -> dict[str, datetime]:

@@ -65,10 +65,10 @@ def test_a_wrong_password_and_an_unknown_name_are_told_alike(engine: Engine, adm
 def test_a_session_ends_by_logout_by_idleness_and_by_age(engine: Engine, admin: str) -> None:
     one, two, three = (sessions.log_in(engine, admin, PASSWORD, HOME, NOW) for _ in range(3))
     hashes = [credentials.digest(each.token) for each in (one, two, three)]
-    sessions.log_out(engine, hashes[0], everywhere=False)
+    sessions.log_out(engine, hashes[0], "ada", everywhere=False)
     assert [bool(sessions.find(engine, each, NOW)) for each in hashes] == [False, True, True]
     assert sessions.find(engine, hashes[1], NOW + sessions.IDLE) is None
-    sessions.log_out(engine, hashes[1], everywhere=True)
+    sessions.log_out(engine, hashes[1], "ada", everywhere=True)
     assert sessions.find(engine, hashes[2], NOW) is None
 
 
@@ -167,7 +167,7 @@ def test_a_key_may_what_its_scopes_say_until_it_expires_or_is_revoked(engine: En
     assert found.may_call("f")
     assert not found.may_call("g")
     assert keys.find(engine, hashed, NOW + timedelta(hours=1)) is None
-    keys.revoke(engine, row["id"])
+    keys.revoke(engine, row["id"], "ada")
     assert keys.find(engine, hashed, NOW) is None
 
 
@@ -212,7 +212,7 @@ def test_the_doorkeeper_asks_once_for_many_calls_and_forgets_when_told(engine: E
     row, key = keys.create(engine, key_wanted(), "ada", NOW)
     doorkeeper = Doorkeeper(engine, lambda: NOW)
     assert doorkeeper.of_key(key) is not None
-    keys.revoke(engine, row["id"])
+    keys.revoke(engine, row["id"], "ada")
     assert doorkeeper.of_key(key) is not None  # believed for three seconds
     doorkeeper.forget()
     assert doorkeeper.of_key(key) is None

@@ -16,6 +16,7 @@ from workqueue.access.checking import Rules, check, entry
 from workqueue.access.credentials import SHOWN as SHOWN_CHARACTERS
 from workqueue.access.credentials import digest, make_key
 from workqueue.access.principals import Principal, of_key
+from workqueue.audit import Act, Action, record
 from workqueue.errors import BadAccessError, KeyExistsError, UnknownKeyError
 
 NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
@@ -57,17 +58,20 @@ def create(engine: Engine, wanted: Wanted, created_by: str, now: datetime) -> tu
     try:
         with engine.begin() as connection:
             made = connection.execute(insert(api_key).values(row).returning(*SHOWN)).mappings().one()
+            details = {"scopes": row["scopes"], "functions": row["functions"]}
+            record(connection, Act(created_by, Action.KEY_CREATE, wanted.name, details))
     except IntegrityError:
         raise KeyExistsError from None
     return made, key
 
 
-def revoke(engine: Engine, id: UUID) -> RowMapping:
+def revoke(engine: Engine, id: UUID, actor: str) -> RowMapping:
     """Gives what it was. Raises UnknownKeyError."""
     with engine.begin() as connection:
         found = connection.execute(delete(api_key).where(api_key.c.id == id).returning(*SHOWN)).mappings().first()
-    if found is None:
-        raise UnknownKeyError
+        if found is None:
+            raise UnknownKeyError
+        record(connection, Act(actor, Action.KEY_REVOKE, found["name"]))
     return found
 
 

@@ -9,7 +9,9 @@ from schema.access import Role, app_user, login_session
 from workqueue.access import throttle
 from workqueue.access.credentials import MAX_PASSWORD, digest, is_password, make_token
 from workqueue.access.principals import Principal, of_user
+from workqueue.audit import Act, Action, record
 from workqueue.errors import BadLoginError
+from workqueue.storable import storable
 
 LIFE = timedelta(days=7)
 IDLE = timedelta(hours=24)
@@ -34,6 +36,9 @@ def log_in(engine: Engine, username: str, password: str, address: str, now: date
         user = connection.execute(select(app_user).where(mine)).mappings().first()
     is_right = is_password(password[: MAX_PASSWORD + 1], user["password_hash"] if user else None)
     if user is None or not is_right or not user["enabled"]:
+        # As many as the throttle looks at: a flood of guesses does not fill the table.
+        with engine.begin() as connection:
+            record(connection, Act("anonymous", Action.LOGIN_FAILED, storable(username), {"address": address}))
         raise BadLoginError
     throttle.forgive(engine, username, address)
     token = make_token()
@@ -57,6 +62,7 @@ def log_in(engine: Engine, username: str, password: str, address: str, now: date
         over = login_session.c.token_hash.not_in(kept)
         connection.execute(delete(login_session).where(login_session.c.username == user["username"], over))
         connection.execute(update(app_user).where(app_user.c.username == user["username"]).values(last_login_at=now))
+        record(connection, Act(user["username"], Action.LOGIN, user["username"], {"address": address}))
     return Login(token, of_user(user["username"], Role(user["role"])), int(LIFE.total_seconds()))
 
 
@@ -81,14 +87,16 @@ def find(engine: Engine, token_hash: str, now: datetime) -> Principal | None:
     return of_user(row.username, Role(row.role))
 
 
-def log_out(engine: Engine, token_hash: str, *, everywhere: bool) -> None:
+def log_out(engine: Engine, token_hash: str, actor: str, *, everywhere: bool) -> None:
     """Ends this session, or all of its user. A token that is none ends nothing."""
     row = login_session.c
     mine = row.token_hash == token_hash
     if everywhere:
         mine = row.username.in_(select(row.username).where(mine))
     with engine.begin() as connection:
-        connection.execute(delete(login_session).where(mine))
+        ended = connection.execute(delete(login_session).where(mine).returning(row.username)).scalars().all()
+        if ended:
+            record(connection, Act(actor, Action.LOGOUT, ended[0], {"sessions": len(ended)}))
 
 
 def sweep(engine: Engine, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, text, update
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from schema.access import Role, app_user, login_session
 from workqueue.access.checking import Rules, check, entry
 from workqueue.access.credentials import MAX_PASSWORD, MIN_PASSWORD, hash_password
+from workqueue.audit import Act, record
 from workqueue.errors import BadAccessError, LastAdminError, UnknownUserError, UserExistsError
 
 USERNAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
@@ -40,12 +42,13 @@ def find(engine: Engine, username: str) -> RowMapping:
     return found
 
 
-def create(engine: Engine, fields: Mapping[str, Any]) -> str:
+def create(engine: Engine, fields: Mapping[str, Any], act: Act | None = None) -> str:
     """Gives the name. Raises BadAccessError, UserExistsError."""
     check(fields, RULES, needed=("username", "password"))
     try:
         with engine.begin() as connection:
             connection.execute(insert(app_user).values(username=fields["username"], **_columns(fields)))
+            record(connection, act and replace(act, subject=fields["username"]))
     except IntegrityError:
         raise UserExistsError from None
     return str(fields["username"])
@@ -58,7 +61,7 @@ def insert_new(connection: Connection, fields: Mapping[str, Any]) -> bool:
     return connection.execute(returning).first() is not None
 
 
-def change(engine: Engine, username: str, fields: Mapping[str, Any]) -> None:
+def change(engine: Engine, username: str, fields: Mapping[str, Any], act: Act | None = None) -> None:
     """What is given. Another password, role, or none any more: every session of the user ends.
 
     Raises BadAccessError, UnknownUserError, LastAdminError.
@@ -73,15 +76,17 @@ def change(engine: Engine, username: str, fields: Mapping[str, Any]) -> None:
         _keep_an_admin(connection)
         if columns.keys() - {"email"}:
             connection.execute(delete(login_session).where(login_session.c.username == username))
+        record(connection, act and replace(act, details={"fields": sorted(fields)}))
 
 
-def remove(engine: Engine, username: str) -> None:
+def remove(engine: Engine, username: str, act: Act | None = None) -> None:
     """Raises UnknownUserError, LastAdminError."""
     with engine.begin() as connection:
         connection.execute(ONE_AT_A_TIME)
         if not connection.execute(delete(app_user).where(app_user.c.username == username)).rowcount:
             raise UnknownUserError
         _keep_an_admin(connection)
+        record(connection, act)
 
 
 def ensure_superuser(engine: Engine, username: str, password: str, email: str | None = None) -> bool:

@@ -1,10 +1,12 @@
 """pending → failed for all that wait in a queue: a person emptied it."""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Engine, text
 
+from workqueue.audit import Act, record
 from workqueue.interruptions import CancelledError
 
 EMPTY = text(
@@ -22,11 +24,14 @@ EMPTY = text(
 )
 
 
-def empty(engine: Engine, queue: str, now: datetime, chunk: int = 1000) -> list[UUID]:
+def empty(engine: Engine, queue: str, now: datetime, chunk: int = 1000, act: Act | None = None) -> list[UUID]:
     """Cancels up to `chunk` of the requests that wait in a queue, those with a later time too. Gives their ids.
 
     None is deleted: a client that polls one sees it end. What is being claimed this moment is left alone.
     """
     values = {"queue": queue, "now": now, "message": str(CancelledError()), "chunk": chunk}
     with engine.begin() as connection:
-        return sorted(connection.execute(EMPTY, values).scalars())
+        ids = sorted(connection.execute(EMPTY, values).scalars())
+        if ids and act is not None:
+            record(connection, replace(act, details={"cancelled": len(ids)}))
+    return ids

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from schema.statuses import Status
 from schema.tables import idempotency_key, input_file
+from workqueue.audit import Act, record
 from workqueue.doorbell import Bell
 from workqueue.errors import NotAllowedNowError, UnknownRequestError
 from workqueue.interruptions import CancelledError
@@ -139,7 +140,7 @@ CANCEL = text(
 )
 
 
-def cancel(engine: Engine, request_id: UUID, now: datetime) -> None:
+def cancel(engine: Engine, request_id: UUID, now: datetime, act: Act | None = None) -> None:
     """pending → failed at once; a processing one is marked, and its worker kills it at the next extension.
 
     Raises UnknownRequestError, or NotAllowedNowError when it has ended.
@@ -150,6 +151,7 @@ def cancel(engine: Engine, request_id: UUID, now: datetime) -> None:
         values = {"id": request_id, "now": now, "message": str(CancelledError())}
         if not connection.execute(CANCEL, values).scalar_one():
             raise NotAllowedNowError("The request has ended: there is nothing to cancel.")
+        record(connection, act)
 
 
 RETRY = text(
@@ -164,7 +166,7 @@ RETRY = text(
 )
 
 
-def retry(engine: Engine, request_id: UUID, now: datetime) -> Bell:
+def retry(engine: Engine, request_id: UUID, now: datetime, act: Act | None = None) -> Bell:
     """failed → pending, with a new series of attempts. Gives the bell to ring.
 
     Raises UnknownRequestError, or NotAllowedNowError when it has not failed.
@@ -174,13 +176,14 @@ def retry(engine: Engine, request_id: UUID, now: datetime) -> Bell:
         if row is None:
             status = _lock(connection, request_id)
             raise NotAllowedNowError(f"Only a failed request can be retried; this one is {status}.")
+        record(connection, act)
     return Bell(row.id, row.attempt + 1, row.queue, row.function)
 
 
 DELETE = text("DELETE FROM processing_request WHERE id = :id RETURNING attempt")
 
 
-def delete(engine: Engine, request_id: UUID) -> list[str]:
+def delete(engine: Engine, request_id: UUID, act: Act | None = None) -> list[str]:
     """Removes the request and, by the foreign keys, all that belongs to it. Gives the ids of its RQ jobs.
 
     Raises UnknownRequestError, or NotAllowedNowError while it is processing.
@@ -189,6 +192,7 @@ def delete(engine: Engine, request_id: UUID) -> list[str]:
         if _lock(connection, request_id) == Status.PROCESSING:
             raise NotAllowedNowError("The request is processing: cancel it first.")
         attempt = connection.execute(DELETE, {"id": request_id}).scalar_one()
+        record(connection, act)
     return job_ids(request_id, attempt)
 
 

@@ -1,6 +1,7 @@
 """Creates, changes and deletes schedules, and runs one now: each in one transaction, which the scheduler notices."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from schema.schedules import schedule
 from workqueue import lifecycle, registry
+from workqueue.audit import Act, record
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.errors import DeclaredScheduleError, ScheduleExistsError
@@ -24,13 +26,14 @@ def rules(engine: Engine, queues: tuple[str, ...], max_event_bytes: int) -> Rule
     return Rules(queues, max_event_bytes, registry.names(engine))
 
 
-def create(engine: Engine, body: Any, rules: Rules, now: datetime) -> str:
+def create(engine: Engine, body: Any, rules: Rules, now: datetime, act: Act | None = None) -> str:
     """Gives the new schedule's name. Raises BadScheduleError, EventTooLargeError, ScheduleExistsError."""
     values = checked_new(body, rules, now)
     name: str = values["name"]
     with engine.begin() as connection:
         if not insert_new(connection, values):
             raise ScheduleExistsError(f"There is a schedule named {name!r} already; PATCH changes it.")
+        record(connection, act and replace(act, subject=name))
     return name
 
 
@@ -43,7 +46,7 @@ def insert_new(connection: Connection, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def change(engine: Engine, name: str, body: Any, rules: Rules, now: datetime) -> None:
+def change(engine: Engine, name: str, body: Any, rules: Rules, now: datetime, act: Act | None = None) -> None:
     """Raises BadScheduleError, EventTooLargeError, UnknownScheduleError."""
     with engine.begin() as connection:
         before = reading.locked(connection, name)
@@ -51,14 +54,16 @@ def change(engine: Engine, name: str, body: Any, rules: Rules, now: datetime) ->
         if values:
             connection.execute(update(schedule).where(schedule.c.name == name).values(values))
             planning.foretell(connection, name)
+            record(connection, act and replace(act, details={"fields": sorted(values)}))
 
 
-def delete(engine: Engine, name: str) -> None:
+def delete(engine: Engine, name: str, act: Act | None = None) -> None:
     """Its requests stay. Raises UnknownScheduleError, DeclaredScheduleError."""
     with engine.begin() as connection:
         if reading.locked(connection, name).declared:
             raise DeclaredScheduleError
         connection.execute(text("DELETE FROM schedule WHERE name = :name"), {"name": name})
+        record(connection, act)
 
 
 RAN = text(
@@ -71,7 +76,7 @@ RAN = text(
 )
 
 
-def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str) -> UUID:
+def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, act: Act | None = None) -> UUID:
     """Makes a request at once, whatever its times and its overlap say. Gives the request's id.
 
     Raises UnknownScheduleError, and UnknownFunctionError when the function is gone.
@@ -81,6 +86,7 @@ def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str) -> UUID
     with engine.begin() as connection:
         request = _accept(connection, engine, name, now)
         connection.execute(RAN, {"name": name, "now": now, "id": request.id})
+        record(connection, act and replace(act, details={"request_id": str(request.id)}))
     doorbell.ring([request.bell])
     return request.id
 

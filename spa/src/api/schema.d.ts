@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the audit
+         * @description Needs `administer`.
+         */
+        get: operations["audit_show_all"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/functions": {
         parameters: {
             query?: never;
@@ -389,7 +409,7 @@ export interface paths {
          * Retry, cancel or delete many requests
          * @description Needs `operate`.
          */
-        post: operations["bulk_act"];
+        post: operations["bulk_do_all"];
         delete?: never;
         options?: never;
         head?: never;
@@ -708,6 +728,48 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AuditEntries: {
+            items: components["schemas"]["AuditEntry"][];
+            /** @description for `cursor` of the next page; null on the last */
+            next_cursor: string | null;
+        };
+        AuditEntry: {
+            /**
+             * Format: uuid
+             * @description UUIDv7: sorts by time
+             * @example 01a2037b-e857-7610-bf00-d59177c539a5
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T13:39:45.046Z
+             */
+            time: string;
+            /** @description a user, key:NAME, cli:ACCOUNT, local where nobody logs in, or anonymous */
+            actor: string;
+            /** @enum {string} */
+            action: "request.retry" | "request.cancel" | "request.delete" | "queue.pause" | "queue.resume" | "queue.empty" | "schedule.create" | "schedule.change" | "schedule.delete" | "schedule.run" | "user.create" | "user.change" | "user.delete" | "key.create" | "key.revoke" | "session.login" | "session.login_failed" | "session.logout";
+            /** @description what was changed: a request's id, a name */
+            subject: string | null;
+            details: Record<string, never>;
+        };
+        /** @description RFC 9457 */
+        Problem: {
+            type: string;
+            /** @description the status in words */
+            title: string;
+            status: number;
+            /** @description what happened, and what to do */
+            detail: string;
+            /** @description one entry per wrong field */
+            errors?: components["schemas"]["FieldError"][];
+        };
+        FieldError: {
+            /** @description the parameter, header or field of the body */
+            field: string;
+            /** @description what is wrong with it, and what is expected */
+            detail: string;
+        };
         Functions: {
             items: components["schemas"]["Function"][];
             errors: components["schemas"]["ImportFailure"][];
@@ -735,23 +797,6 @@ export interface components {
             error_type: string;
             error_message: string;
             traceback: string;
-        };
-        /** @description RFC 9457 */
-        Problem: {
-            type: string;
-            /** @description the status in words */
-            title: string;
-            status: number;
-            /** @description what happened, and what to do */
-            detail: string;
-            /** @description one entry per wrong field */
-            errors?: components["schemas"]["FieldError"][];
-        };
-        FieldError: {
-            /** @description the parameter, header or field of the body */
-            field: string;
-            /** @description what is wrong with it, and what is expected */
-            detail: string;
         };
         /** @description One accepted call. */
         Request: {
@@ -1514,6 +1559,113 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    audit_show_all: {
+        parameters: {
+            query?: {
+                /** @description done by */
+                actor?: string;
+                /** @description of this kind */
+                action?: "request.retry" | "request.cancel" | "request.delete" | "queue.pause" | "queue.resume" | "queue.empty" | "schedule.create" | "schedule.change" | "schedule.delete" | "schedule.run" | "user.create" | "user.change" | "user.delete" | "key.create" | "key.revoke" | "session.login" | "session.login_failed" | "session.logout";
+                /** @description done to */
+                subject?: string;
+                /** @description at most so many; 50 unless given */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntries"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Log in, or send an API key: Authorization: Bearer lfn_…"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unprocessable Entity",
+                     *       "status": 422,
+                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "errors": [
+                     *         {
+                     *           "field": "limit",
+                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait before the next try */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     functions_show_all: {
         parameters: {
             query?: never;
@@ -4251,7 +4403,7 @@ export interface operations {
             };
         };
     };
-    bulk_act: {
+    bulk_do_all: {
         parameters: {
             query?: never;
             header?: never;

@@ -283,3 +283,24 @@ def test_secrets_are_not_in_the_log(guarded: Guarded) -> None:
     assert PASSWORD not in log
     assert "a wrong password" not in log
     assert not re.search(r"lfn_[A-Za-z0-9_-]{40}", log)
+
+
+def test_logins_failures_and_what_admins_do_are_audited_without_a_secret(guarded: Guarded) -> None:
+    assert guarded.log_in("ada", "not the password").status_code == 401
+    with guarded.session("ada") as ada:
+        body = {"username": "audited", "password": PASSWORD, "role": "viewer"}
+        assert ada.post("/api/users", json=body).status_code == 201
+        assert ada.patch("/api/users/audited", json={"password": PASSWORD + "!"}).status_code == 200
+        assert ada.delete("/api/users/audited").status_code == 204
+        answer = ada.get("/api/audit", params={"limit": 6})
+        told = [(entry["actor"], entry["action"], entry["subject"]) for entry in answer.json()["items"]]
+        assert ada.delete("/api/session").status_code == 204
+    assert told[:5] == [
+        ("ada", "user.delete", "audited"),
+        ("ada", "user.change", "audited"),
+        ("ada", "user.create", "audited"),
+        ("ada", "session.login", "ada"),
+        ("anonymous", "session.login_failed", "ada"),
+    ]
+    assert PASSWORD not in answer.text
+    assert guarded.runtime.http.get("/api/audit").status_code == 403

@@ -70,6 +70,8 @@ def _multipart(services: Services, request_id: UUID) -> Invocation:
         raise EventTooLargeError(
             f"The files may have {limits.max_upload_bytes} bytes, the event {limits.max_event_bytes}."
         ) from None
+    if not parts and not request.form:
+        raise BadEventError("The body holds no part: is its boundary the one of the header?")
     raw = _event_part()
     event = events.parse(raw, limits.max_event_bytes)
     files = {name: _only(name, parts.getlist(name)) for name in parts if name != EVENT_PART}

@@ -1,8 +1,10 @@
 """The way to the application: from where it may be called, and which proxies are believed."""
 
 from flask import Flask
+from gunicorn.http.errors import ParseException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from handlers.problems import problem
 from handlers.strangers import Hosts, Strangers
 from infra.door import EVERYWHERE, Door
 
@@ -18,6 +20,12 @@ def strangers(door: Door, host: str) -> Strangers:
     return Strangers(
         Hosts(names, any=door.needs_login and not door.hosts, addresses=everywhere), frozenset(door.origins)
     )
+
+
+def answer_the_malformed(app: Flask) -> Flask:
+    """What gunicorn finds out about a body only while it is read is the client's mistake, too."""
+    app.register_error_handler(ParseException, lambda _: problem(400, "The body is not as HTTP has it."))
+    return app
 
 
 def behind_proxies(app: Flask, count: int) -> Flask:

@@ -10,6 +10,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from infra import file_store, logs, screen, web_root
+from infra.processes import slow_clients
 from infra.processes.connections import redis_client, urls
 from infra.settings import Settings, cores
 
@@ -45,7 +46,8 @@ class Server(BaseApplication):
         host, port = self._settings.host, self._settings.port
         config: dict[str, Any] = {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-            "worker_class": "gthread",
+            "worker_class": slow_clients.Worker,
+            "when_ready": slow_clients.wait_for_data,
             "workers": processes(cores()),
             "preload_app": True,  # what is loaded once is shared by all
             "threads": THREADS,
@@ -96,7 +98,7 @@ def make_app(settings: Settings) -> Flask:
         api_origin=web_root.origin(settings.api_root),
     )
     app = create_app(services, urls(settings)[1], shown, entrance.strangers(settings.door, settings.host))
-    return entrance.behind_proxies(app, settings.door.proxies)
+    return entrance.behind_proxies(entrance.answer_the_malformed(app), settings.door.proxies)
 
 
 def _services(settings: Settings) -> "Services":

@@ -111,3 +111,22 @@ lint_types() {
   make_types "$fresh"
   cmp -s "$fresh" "$api_types" || die "spa/src/api/schema.d.ts is not what the routes say: ./dev types renews it."
 }
+
+find_chromium() {
+  local name
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    command -v "$name" >/dev/null && return
+  done
+  [ -x "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" ]
+}
+
+# The tests of the pages drive the system's own browser.
+ensure_chromium() {
+  find_chromium && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing chromium for the tests of the pages (once, by apt-get)"
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } >/dev/null || true
+    find_chromium && return
+  fi
+  die "the tests of the pages need a browser: apt-get install chromium (Debian), or install Google Chrome."
+}

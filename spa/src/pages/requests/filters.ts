@@ -28,7 +28,7 @@ export function filtersOf(query: LocationQuery): Filters {
     status: STATUSES.find((known) => known === status) ?? '',
     function: one(query, 'function'),
     schedule: one(query, 'schedule'),
-    time: time in TIMES ? (time as Time) : '',
+    time: Object.hasOwn(TIMES, time) ? (time as Time) : '',
     q: one(query, 'q'),
   }
 }

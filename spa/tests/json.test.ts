@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest'
+import { parseJson } from '@/components/json/parsing'
+import { find, MAX_HITS } from '@/components/json/searching'
+
+test.each([
+  ['{"a": 1,}', 1, 9],
+  ['{\n  "a": tru\n}', 2, 8],
+  ['{"a": NaN}', 1, 7],
+  ["{'a': 1}", 1, 2],
+  ['[1] // no', 1, 5],
+])('%s is no JSON, and it says where', (text, line, column) => {
+  expect(parseJson(text).fault).toMatchObject({ line, column })
+})
+
+test.each(['01', '"\t"', '{"a": 1} 2', ''])('what is nearly JSON is none either: %s', (text) => {
+  expect(parseJson(text).fault).not.toBeNull()
+})
+
+test('JSON is given as its value', () => {
+  expect(parseJson('{"a": [1, "é", null]}')).toEqual({ value: { a: [1, 'é', null] }, fault: null })
+})
+
+test('a search finds keys and values, and opens what leads to them', () => {
+  const found = find({ orders: [{ city: 'Paris' }, { city: 'Rome' }], 'a/b': 'paris' }, 'PARIS')
+  expect([...found.hits]).toEqual(['/orders/0/city', '/a~1b'])
+  expect([...found.open]).toEqual(['', '/orders', '/orders/0'])
+})
+
+test('an empty search finds nothing, and a common one no more than can be shown', () => {
+  expect(find([1, 2], ' ').hits.size).toBe(0)
+  expect(
+    find(
+      Array.from({ length: 5_000 }, () => 'x'),
+      'x',
+    ).hits.size,
+  ).toBe(MAX_HITS)
+})

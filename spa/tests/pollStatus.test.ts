@@ -1,0 +1,75 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { pollStatus } from '@/api/pollStatus'
+
+// A real server, so that the headers are real; only its answers are made up.
+let server: Server
+let answer: (request: IncomingMessage, response: ServerResponse) => void
+const seen: IncomingMessage[] = []
+
+const happy = () => (window as unknown as { happyDOM: { setURL(url: string): void } }).happyDOM
+
+// happy-dom's fetch keeps answers whatever the call says, unless the answer forbids it.
+function send(
+  response: ServerResponse,
+  status: number,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Access-Control-Allow-Origin': '*',
+    ...headers,
+  })
+  response.end(body === undefined ? undefined : JSON.stringify(body))
+}
+
+beforeEach(async () => {
+  seen.length = 0
+  vi.spyOn(document, 'hidden', 'get').mockReturnValue(false)
+  server = createServer((request, response) => {
+    seen.push(request)
+    answer(request, response)
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const { port } = server.address() as AddressInfo
+  // The page comes from that server, as it does in a browser.
+  happy().setURL(`http://127.0.0.1:${port}/`)
+})
+afterEach(() => new Promise((closed) => server.close(closed)))
+
+const ETAG = { ETag: '"one"' }
+
+test('it asks with the last ETag, tells of changes only, and ends with the request', async () => {
+  const statuses = ['processing', null, 'completed']
+  answer = (_, response) => {
+    const status = statuses[seen.length - 1]
+    if (status === null) send(response, 304, undefined, ETAG)
+    else send(response, 200, { id: 'x', status }, ETAG)
+  }
+  const updates: string[] = []
+  const request = await pollStatus('x', { onUpdate: ({ status }) => updates.push(status) })
+  expect(request.status).toBe('completed')
+  expect(updates).toEqual(['processing', 'completed'])
+  expect(seen.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, '"one"', '"one"'])
+  expect(seen[0]?.url).toBe('/api/requests/x')
+}, 15_000)
+
+test('it rejects with what the server says of a request that does not exist', async () => {
+  answer = (_, response) =>
+    send(
+      response,
+      404,
+      { title: 'Not Found', detail: 'There is no request x.' },
+      { 'Content-Type': 'application/problem+json' },
+    )
+  await expect(pollStatus('x')).rejects.toMatchObject({ status: 404, message: 'There is no request x.' })
+})
+
+test('it ends at once when it is aborted', async () => {
+  answer = (_, response) => send(response, 200, { id: 'x', status: 'pending' })
+  const controller = new AbortController()
+  const polled = pollStatus('x', { signal: controller.signal, onUpdate: () => controller.abort() })
+  await expect(polled).rejects.toMatchObject({ name: 'AbortError' })
+})

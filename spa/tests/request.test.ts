@@ -1,0 +1,174 @@
+import { expect, test } from 'vitest'
+import type { Attempt, Request } from '@/api/types'
+import { timelineOf } from '@/pages/request/attempts/timeline'
+import { asCommand, asCurl, asPython } from '@/pages/request/copyAs'
+import { blocksOf, framesOf } from '@/pages/request/error/traceback'
+import { piecesOf, plainText } from '@/pages/request/logs/ansi'
+import { stepsOf } from '@/pages/request/steps'
+
+const NOW = new Date('2026-01-01T00:00:10.000Z')
+const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, 0) + second * 1000).toISOString()
+
+const REQUEST: Request = {
+  id: '01890a5d-ac96-774b-bcce-b302099a8057',
+  function: 'echo',
+  status: 'processing',
+  phase: 'process',
+  progress: { fraction: null, message: null },
+  event: { "it's": 1 },
+  attempt: 1,
+  max_attempts: 1,
+  job_id: null,
+  queue: 'default',
+  schedule: null,
+  scheduled_for: null,
+  created_at: at(0),
+  available_at: at(0),
+  started_at: at(2),
+  finished_at: null,
+  error_type: null,
+  error_message: null,
+  cancel_requested: false,
+  worker: 'w',
+  files: [],
+  links: { self: '', result: '', attempts: '', logs: '', cancel: '', retry: '' },
+}
+const ATTEMPT: Attempt = {
+  number: 1,
+  outcome: null,
+  worker: 'w',
+  started_at: at(2),
+  finished_at: null,
+  phases: [],
+  cold_start: null,
+  init_ms: null,
+  max_rss_mb: null,
+  error_type: null,
+  error_message: null,
+  traceback: null,
+}
+const FAILED: Attempt = {
+  ...ATTEMPT,
+  outcome: 'failed',
+  finished_at: at(5),
+  cold_start: true,
+  init_ms: 1_000,
+  phases: [
+    { phase: 'validate', started_at: at(2), finished_at: at(3.5), duration_ms: 1_500, outcome: 'ok' },
+    { phase: 'process', started_at: at(3.5), finished_at: at(5), duration_ms: 1_500, outcome: 'failed' },
+    { phase: 'cleanup', started_at: at(5), finished_at: at(5), duration_ms: 0.1, outcome: 'ok' },
+  ],
+}
+
+const states = (request: Request, attempt?: Attempt) =>
+  stepsOf(request, attempt, NOW).map(({ state }) => state)
+
+test('steps of a running attempt follow from its phase, those of an ended one from what was stored', () => {
+  expect(states(REQUEST, ATTEMPT)).toEqual(['done', 'done', 'running', 'waiting', 'waiting'])
+  expect(states({ ...REQUEST, status: 'pending', phase: null })).toEqual([
+    'done',
+    'waiting',
+    'waiting',
+    'waiting',
+    'waiting',
+  ])
+  expect(states({ ...REQUEST, status: 'failed', phase: null }, FAILED)).toEqual([
+    'done',
+    'done',
+    'failed',
+    'skipped',
+    'done',
+  ])
+})
+
+test('a phase that a kill cut off has failed, without a duration that nobody measured', () => {
+  const killed: Attempt = { ...FAILED, outcome: 'killed', phases: [{ phase: 'process', started_at: at(2) }] }
+  const step = stepsOf({ ...REQUEST, status: 'failed' }, killed, NOW).find(({ name }) => name === 'process')
+  expect(step).toMatchObject({ state: 'failed', took: '' })
+})
+
+test('the timeline tells waiting, cold start, phases and backoff on one scale', () => {
+  const second: Attempt = { ...ATTEMPT, number: 2, started_at: at(8) }
+  const [first, next] = timelineOf(REQUEST, [FAILED, second], NOW)
+  expect(first?.segments.map(({ kind, ms, isBad }) => [kind, ms, isBad])).toEqual([
+    ['waiting', 2_000, false],
+    ['cold', 1_000, false],
+    ['validate', 500, false],
+    ['process', 1_500, true],
+  ])
+  expect(next?.segments.map(({ kind, ms }) => [kind, ms])).toEqual([
+    ['backoff', 3_000],
+    ['process', 2_000],
+  ])
+  const last = next?.segments.at(-1)
+  expect((last?.left ?? 0) + (last?.width ?? 0)).toBeCloseTo(1)
+})
+
+test('the own lines of a traceback are told from those of libraries', () => {
+  const traceback = [
+    'Traceback (most recent call last):',
+    '  File "/app/functions/report.py", line 9, in report',
+    '    return parse(text)',
+    '           ^^^^^^^^^^^',
+    '  File "/usr/lib/python3.11/json/__init__.py", line 346, in loads',
+    '    return _default_decoder.decode(s)',
+    '  File "/app/.venv/lib/python3.12/site-packages/x/y.py", line 1, in z',
+    'json.decoder.JSONDecodeError: Expecting value',
+  ].join('\n')
+  const blocks = blocksOf(framesOf(traceback))
+  expect(blocks.map(({ isLibrary, frames }) => [isLibrary, frames.length])).toEqual([
+    [false, 1],
+    [true, 2],
+  ])
+  expect(blocks[0]?.frames[0]).toMatchObject({ file: '/app/functions/report.py', line: 9, name: 'report' })
+  expect(blocks[0]?.frames[0]?.code).toEqual(['return parse(text)', '       ^^^^^^^^^^^'])
+})
+
+test('of chained exceptions the last one counts', () => {
+  const one = 'Traceback (most recent call last):\n  File "/a.py", line 1, in f\nKeyError: 1\n'
+  const two = one.replace('/a.py', '/b.py')
+  const frames = framesOf(
+    `${one}\nDuring handling of the above exception, another exception occurred:\n\n${two}`,
+  )
+  expect(frames.map(({ file }) => file)).toEqual(['/b.py'])
+})
+
+test.each([
+  [
+    '\x1b[32mok\x1b[0m rest',
+    [
+      ['ok', 'ansi-2'],
+      [' rest', ''],
+    ],
+  ],
+  ['\x1b[1;91mbad', [['bad', 'ansi-9 ansi-bold']]],
+  ['\x1b[38;5;196mred\x1b[39m', [['red', 'ansi-9']]],
+  ['\x1b[38;2;0;90;0mgreen', [['green', 'ansi-2']]],
+  ['\x1b[2K\x1b]0;title\x07plain', [['plain', '']]],
+  ['\x1b[7mhalf a sequence \x1b[', [['half a sequence ', '']]],
+])('ANSI sequences become classes: %j', (line, expected) => {
+  expect(piecesOf(line).map(({ text, classes }) => [text, classes.join(' ')])).toEqual(expected)
+})
+
+test('a filter looks at the text without its colours', () => {
+  expect(plainText('\x1b[1mre\x1b[0mport')).toBe('report')
+})
+
+test('copied calls quote what a shell would take apart', () => {
+  expect(asCurl(REQUEST, 'http://h/api')).toBe(
+    `curl 'http://h/api/functions/echo' -H 'Content-Type: application/json' -d '{"it'\\''s":1}'`,
+  )
+  const file = {
+    name: 'csv',
+    kind: 'input' as const,
+    filename: 'a b.csv',
+    size: 1,
+    content_type: '',
+    sha256: '',
+    href: '',
+  }
+  const upload: Request = { ...REQUEST, event: {}, files: [file, { ...file, kind: 'output' }] }
+  expect(asCurl(upload, '/api')).toBe(`curl '/api/functions/echo' -F 'event={}' -F 'csv=@a b.csv'`)
+  expect(asCommand(upload)).toBe(`localfn functions invoke echo --data '{}' --file 'csv=a b.csv' --wait`)
+  expect(asPython(REQUEST, '/api')).toContain(String.raw`content="{\"it's\":1}"`)
+})

@@ -1,16 +1,14 @@
+// @vitest-environment node
+// Node's own fetch against a real server: ETags and 304 as they are. Of a browser it needs no more than what stands here.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { pollStatus } from '@/api/pollStatus'
 
-// A real server, so that the headers are real; only its answers are made up.
 let server: Server
 let answer: (request: IncomingMessage, response: ServerResponse) => void
 const seen: IncomingMessage[] = []
 
-const happy = () => (window as unknown as { happyDOM: { setURL(url: string): void } }).happyDOM
-
-// happy-dom's fetch keeps answers whatever the call says, unless the answer forbids it.
 function send(
   response: ServerResponse,
   status: number,
@@ -19,7 +17,6 @@ function send(
 ): void {
   response.writeHead(status, {
     'Content-Type': 'application/json',
-    'Access-Control-Allow-Origin': '*',
     ...headers,
   })
   response.end(body === undefined ? undefined : JSON.stringify(body))
@@ -27,15 +24,15 @@ function send(
 
 beforeEach(async () => {
   seen.length = 0
-  vi.spyOn(document, 'hidden', 'get').mockReturnValue(false)
   server = createServer((request, response) => {
     seen.push(request)
     answer(request, response)
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   const { port } = server.address() as AddressInfo
-  // The page comes from that server, as it does in a browser.
-  happy().setURL(`http://127.0.0.1:${port}/`)
+  const root = { content: `http://127.0.0.1:${port}/api` }
+  vi.stubGlobal('window', new EventTarget())
+  vi.stubGlobal('document', Object.assign(new EventTarget(), { hidden: false, querySelector: () => root }))
 })
 afterEach(() => new Promise((closed) => server.close(closed)))
 

@@ -36,6 +36,7 @@ class Function:
         self.options = options
         self.name: str = options.pop("name") or body.__name__
         self.input: Any = options.pop("input")
+        self.network: Any = options.pop("network")
         self.validate_hook: Body | None = None
         self.cleanup_hook: Body | None = None
         self.__doc__ = body.__doc__
@@ -100,6 +101,7 @@ class Function:
             (not 0 <= _number(o["retry_delay_s"]) <= MAX_DELAY_S, "retry_delay_s: seconds from 0 to a year"),
             (not 0 <= _number(o["retry_max_delay_s"]) <= MAX_DELAY_S, "retry_max_delay_s: seconds from 0 to a year"),
             (o["on_lost"] not in ON_LOST, "on_lost: 'rerun' or 'fail'"),
+            (not isinstance(self.network, bool), "network: True or False"),
             (not _texts(o["environment"]), "environment: a dict of texts, no name empty or with an ="),
             (not _is_input(self.input), "input: a pydantic model or a JSON Schema dict"),
             (not _is_schedule(o["schedule"]), f"schedule: {SCHEDULE_HELP}"),
@@ -117,6 +119,7 @@ def function(
     timeout_s: float = ...,
     max_attempts: int = ...,
     memory_mb: int = ...,
+    network: bool = ...,
     queue: str = ...,
     input: Any = ...,
     retry_delay_s: float = ...,
@@ -134,6 +137,7 @@ def function(
     timeout_s: float = MAX_TIMEOUT_S,
     max_attempts: int = 1,
     memory_mb: int = DEFAULT_MEMORY_MB,
+    network: bool = True,
     queue: str = "default",
     input: Any = None,
     retry_delay_s: float = 2.0,
@@ -148,6 +152,7 @@ def function(
     timeout_s: seconds after which the function and all its children are killed.
     max_attempts: how many of its own failures (exceptions, timeouts, kills) end the request.
     memory_mb: MiB of resident memory, children included, above which it is killed.
+    network: False: it runs in a network with nothing in it (Linux; docs/security.md).
     queue: the queue that its requests wait in.
     input: a pydantic model class or a JSON Schema dict that the event must match.
     retry_delay_s, retry_max_delay_s: backoff before the next attempt: first delay and ceiling.
@@ -162,6 +167,7 @@ def function(
         "timeout_s": timeout_s,
         "max_attempts": max_attempts,
         "memory_mb": memory_mb,
+        "network": network,
         "queue": queue,
         "retry_delay_s": retry_delay_s,
         "retry_max_delay_s": retry_max_delay_s,

@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from localfn import loading
+from localfn import confinement, loading
 from localfn.channel import Channel, flush
 from localfn.declaration import Function
 from localfn.errors import LocalfnError
@@ -29,7 +29,6 @@ from localfn.running import Run, failure
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-MIB = 1024 * 1024
 
 
 def main(fds: Sequence[int]) -> None:
@@ -47,7 +46,6 @@ def main(fds: Sequence[int]) -> None:
         _describe(channel, head)
         return
     run = Run(_load(channel, head), channel.send, head["max_result_bytes"])
-    _limit_memory(run.function.options["memory_mb"])
     files = loading.files_of(head["root"], head["module"])
     channel.answer({"type": "ready", "has_checks": run.has_checks, "files": files})
     _serve(channel, run, head)
@@ -68,6 +66,7 @@ def _serve(channel: Channel, run: Run, loaded: dict[str, Any]) -> None:
             if member.get("valid_s", 0) < 0:  # the runtime was frozen, perhaps: somebody else may have it by now
                 channel.answer({"type": "declined", "request_id": member["request_id"]})
                 break
+            confinement.grant_cpu(member["remaining_s"])
             with _exit_at_once():
                 answer, result = act(member, event)
             channel.end_copy()
@@ -101,6 +100,7 @@ def _load(channel: Channel, head: dict[str, Any]) -> Function:
         with _exit_at_once():
             function = loading.load(head["root"], head["module"], head["function"])
         function.describe()  # what cannot be described is refused before the first request
+        confinement.confine(function.options["memory_mb"], network=function.network)
     except Exception as error:
         _refuse(channel, error)
     gc.collect()
@@ -158,18 +158,6 @@ def _prepare_process() -> None:
 def die_with_parent(number: int) -> None:
     """Linux only: the kernel sends `number` when the parent ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
-
-
-def _limit_memory(memory_mb: int) -> None:
-    """A backstop for allocations too quick for the runtime's own watch on resident memory.
-
-    It counts address space that may never be used (thread stacks, arenas), hence the ample room above.
-    """
-    import resource
-
-    limit = max(2 * memory_mb, memory_mb + 512) * MIB
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _has_children() -> bool:

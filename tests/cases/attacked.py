@@ -1,5 +1,6 @@
 """Functions for the tests of attacks."""
 
+import os
 import pathlib
 from typing import Any
 
@@ -23,3 +24,56 @@ def save_link(event: Any, context: Context) -> Any:
     """Something else's place given as an output file."""
     pathlib.Path("link").symlink_to(event["target"])
     context.save_file("link", name="link.txt")
+
+
+@function(memory_mb=128, timeout_s=5)
+def tell_limits(event: Any, context: Context) -> Any:
+    """The fences as the kernel has them."""
+    import resource
+
+    names = ("DATA", "CORE", "NOFILE", "FSIZE", "CPU")
+    status = pathlib.Path("/proc/self/status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    return {
+        **{name: resource.getrlimit(getattr(resource, f"RLIMIT_{name}")) for name in names},
+        "no_new_privs": fields["NoNewPrivs"],
+        "cpu_s": sum(os.times()[:2]),
+    }
+
+
+@function
+def exceed(event: Any, context: Context) -> Any:
+    """Tries to use more than the fences let it: how it went."""
+    found = {}
+    try:
+        with pathlib.Path("large").open("wb") as file:
+            file.truncate(1 << 40)
+    except OSError as error:
+        found["size"] = error.strerror
+    files = []
+    try:
+        while True:
+            files.append(pathlib.Path("/dev/null").open())
+    except OSError as error:
+        found["files"] = error.strerror
+    finally:
+        for file in files:
+            file.close()
+    return found
+
+
+@function(network=False)
+def look_around(event: Any, context: Context) -> Any:
+    """Tries to reach somebody."""
+    import socket
+
+    try:
+        socket.create_connection((event["host"], event["port"]), timeout=3).close()
+    except OSError as error:
+        return error.strerror
+    return "reached"
+
+
+@function
+def look_around_freely(event: Any, context: Context) -> Any:
+    return look_around(event, context)

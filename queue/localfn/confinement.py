@@ -1,0 +1,92 @@
+"""What a sandbox may use: limits of the kernel, set before its first request; user code cannot raise them again.
+
+The runtime's own watch ends what takes too much memory or time (docs/security.md); these are the fences behind it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import math
+import os
+import sys
+import threading
+
+from localfn.errors import LocalfnError
+
+MIB = 1024 * 1024
+MOST_FILES = 4096  # open at a time, in each process
+MOST_FILE_BYTES = 10 * 1024 * MIB  # of one file
+PR_SET_NO_NEW_PRIVS = 38
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+
+
+def confine(memory_mb: int, *, network: bool) -> None:
+    """For good. Raises LocalfnError when `network` is to be off and cannot be."""
+    if not network:
+        _leave_network()
+    _limit(memory_mb)
+    if sys.platform == "linux":
+        # No program that user code starts gets more rights by its owner's bit: no sudo, no ping of old.
+        ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def grant_cpu(limit_s: float) -> None:
+    """From here on so much processor time, on all cores; beyond it the kernel ends the sandbox.
+
+    The runtime ends it earlier, by the clock on the wall: this is for whatever it would not find.
+    """
+    import resource
+
+    used_s = sum(os.times()[:2])
+    soft = math.ceil(used_s + (limit_s + 10) * (os.cpu_count() or 1))
+    with contextlib.suppress(ValueError):  # above the hard limit that we were started with: that one holds
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _limit(memory_mb: int) -> None:
+    import resource
+
+    # A backstop for allocations too quick for the runtime's own watch on resident memory. It counts address space
+    # that may never be used (thread stacks, arenas), hence the ample room above.
+    limits = {
+        resource.RLIMIT_DATA: max(2 * memory_mb, memory_mb + 512) * MIB,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: MOST_FILES,
+        resource.RLIMIT_FSIZE: MOST_FILE_BYTES,
+    }
+    for kind, limit in limits.items():
+        hard = resource.getrlimit(kind)[1]
+        least = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (least, least))
+
+
+def _leave_network() -> None:
+    """Into a network of its own in which there is nothing, not even the loopback."""
+    if sys.platform != "linux":
+        raise LocalfnError("network=False needs Linux; take it off the function, or run it in a container without one.")
+    if threading.active_count() > 1:
+        raise LocalfnError("network=False: the module starts threads while it is imported, and they would keep theirs.")
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.geteuid(), os.getegid()
+    # Root may do it at once; everybody else as the root of a namespace of users, where the kernel lets him.
+    flags = CLONE_NEWNET if user == 0 else CLONE_NEWNET | CLONE_NEWUSER
+    if libc.unshare(flags) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise LocalfnError(
+            f"network=False: this system does not let the sandbox leave the network ({reason}). Run localfn as root, "
+            "allow unprivileged user namespaces, or take it off the function."
+        )
+    if flags & CLONE_NEWUSER:
+        _stay(user, group)
+
+
+def _stay(user: int, group: int) -> None:
+    """Who we are, in the new namespace too: files look as they did."""
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)

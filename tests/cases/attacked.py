@@ -46,8 +46,8 @@ def exceed(event: Any, context: Context) -> Any:
     """Tries to use more than the fences let it: how it went."""
     found = {}
     try:
-        with pathlib.Path("large").open("wb") as file:
-            file.truncate(1 << 40)
+        with pathlib.Path("large").open("wb") as large:
+            large.truncate(1 << 40)
     except OSError as error:
         found["size"] = error.strerror
     files = []

@@ -16,6 +16,7 @@ from workqueue.access.principals import Permission
 from workqueue.audit import Action
 from workqueue.schedules import editing, reading
 from workqueue.schedules.checking import Rules
+from workqueue.schedules.previewing import preview_of
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/schedules")
 
@@ -54,6 +55,15 @@ def create() -> tuple[Response, int, dict[str, str]]:
     here = services()
     name = editing.create(here.engine, _body(here), _rules(here), here.clock.now(), act(Action.SCHEDULE_CREATE))
     return _shown(here, name), 201, {"Location": f"/api/schedules/{name}"}
+
+
+@blueprint.post("/preview")
+@needs(Permission.READ)
+def preview() -> Response:
+    """The next times of a schedule that nobody has stored."""
+    count = query.parameters({"count": query.whole(1, MOST_TIMES)})["count"] or 10
+    times = preview_of(_body(services()), services().clock.now(), count)
+    return jsonify(times=[representation.second(time) for time in times])
 
 
 @blueprint.get("/<name>")

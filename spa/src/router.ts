@@ -1,7 +1,7 @@
 /** Every address of the SPA. Each page is a folder in pages/ and is loaded when it is first opened. */
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 import { routerBase } from '@/api/roots'
-import { app, audit, request, requests, welcome } from '@/texts'
+import { app, audit, functions, overview, request, requests, schedules, welcome } from '@/texts'
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -23,6 +23,38 @@ export const routes: RouteRecordRaw[] = [
     component: () => import('@/pages/request/RequestPage.vue'),
     props: true,
     meta: { title: request.title },
+  },
+  {
+    path: '/overview',
+    name: 'overview',
+    component: () => import('@/pages/overview/OverviewPage.vue'),
+    meta: { title: overview.title },
+  },
+  {
+    path: '/functions',
+    name: 'functions',
+    component: () => import('@/pages/functions/FunctionsPage.vue'),
+    meta: { title: functions.title },
+  },
+  {
+    path: '/functions/:name',
+    name: 'function',
+    component: () => import('@/pages/functions/FunctionPage.vue'),
+    props: true,
+    meta: { title: functions.one },
+  },
+  {
+    path: '/schedules',
+    name: 'schedules',
+    component: () => import('@/pages/schedules/SchedulesPage.vue'),
+    meta: { title: schedules.title },
+  },
+  {
+    path: '/schedules/:name',
+    name: 'schedule',
+    component: () => import('@/pages/schedules/SchedulePage.vue'),
+    props: true,
+    meta: { title: schedules.one },
   },
   {
     path: '/welcome',

@@ -11,6 +11,9 @@ export interface NavigationItem {
 }
 
 export const navigation: NavigationItem[] = [
+  { route: 'overview', label: app.nav.overview, icon: 'pulse', key: 'o' },
   { route: 'requests', label: app.nav.requests, icon: 'list', key: 'r' },
+  { route: 'functions', label: app.nav.functions, icon: 'function', key: 'f' },
+  { route: 'schedules', label: app.nav.schedules, icon: 'clock', key: 's' },
   { route: 'audit', label: app.nav.audit, icon: 'shield', key: 'a' },
 ]

@@ -2,9 +2,12 @@
 export { app } from './app'
 export { audit } from './audit'
 export { components } from './components'
+export { functions } from './functions'
 export { login } from './login'
+export { overview } from './overview'
 export { request } from './request'
 export { requests } from './requests'
+export { schedules } from './schedules'
 export { welcome } from './welcome'
 
 /** 1 request, 2 requests: `count(n, 'request')`. */

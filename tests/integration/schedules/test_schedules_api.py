@@ -220,3 +220,16 @@ def test_further_refusals(runtime: Runtime) -> None:
         assert runtime.http.get(f"/api/schedules/{path}/next").status_code == 404
         assert runtime.http.patch(f"/api/schedules/{path}", json={}).status_code == 404
     assert runtime.http.get("/api/schedules?x=1").status_code == 422
+
+
+def test_what_nobody_has_stored_is_previewed_and_its_wrong_field_named(runtime: Runtime) -> None:
+    body = {"expression": "30 2 * * *", "timezone": "Europe/Berlin", "start_at": "2099-03-28T00:00:00Z"}
+    answer = runtime.http.post("/api/schedules/preview?count=3", json=body)
+    # The clocks of Berlin skip 02:30 on the 29th.
+    assert answer.json()["times"] == ["2099-03-28T01:30:00Z", "2099-03-30T00:30:00Z", "2099-03-31T00:30:00Z"]
+
+    for wrong, field in (({"expression": "61 * * * *"}, "expression"), ({"timezone": "Mars/Base"}, "timezone")):
+        answer = runtime.http.post("/api/schedules/preview", json=body | wrong)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+    assert runtime.http.post("/api/schedules/preview", json={"what": 1}).status_code == 422
+    assert runtime.http.get("/api/schedules/preview").status_code == 404

@@ -1,0 +1,98 @@
+/** How the installation does: /api/stats, workers, sandboxes, queues. */
+import { json } from './client'
+import type { Status } from './types'
+
+export type Percentile = 'p50' | 'p95' | 'p99'
+export type PercentileSeries = Record<Percentile, (number | null)[]>
+
+export interface Problem {
+  code: string
+  severity: 'error' | 'warning' | 'info'
+  text: string
+  since: string | null
+  subject: { kind: string; name: string } | null
+}
+
+export interface QueueInfo {
+  name: string
+  depth: number
+  scheduled: number
+  oldest_age_s: number | null
+  paused: boolean
+  paused_at: string | null
+  workers: number
+}
+
+export interface FunctionStats extends Record<Status, number> {
+  count: number
+  failures: number
+  p50_ms: number | null
+  p95_ms: number | null
+  wait_p95_ms: number | null
+  sparkline: { times: string[]; completed: number[]; failed: number[] }
+}
+
+export interface Stats {
+  time: string
+  counts: { by_status: Record<Status, number>; by_function: Record<string, Record<Status, number>> }
+  throughput: { per_minute: number; times: string[]; completed: number[]; failed: number[] }
+  latency: Record<'wait_ms' | 'run_ms', Record<Percentile, number | null>>
+  latency_series: { times: string[]; wait_ms: PercentileSeries; run_ms: PercentileSeries }
+  failures: { times: string[]; by_function: Record<string, number[]> }
+  queue_depth_series: { times: string[]; by_queue: Record<string, (number | null)[]> }
+  queues: QueueInfo[]
+  workers: { alive: number; busy: number }
+  functions: Record<string, FunctionStats>
+  problems: Problem[]
+}
+
+export interface WorkerInfo {
+  name: string
+  host: string
+  state: 'idle' | 'busy' | 'silent'
+  queues: string[]
+  started_at: string
+  seen_at: string
+  request_id: string | null
+  function: string | null
+  phase: string | null
+  since: string | null
+  held: number
+}
+
+export interface SandboxInfo {
+  id: string
+  host: string
+  pid: number
+  function: string | null
+  state: 'idle' | 'busy'
+  worker: string | null
+  memory_mb: number | null
+  age_s: number
+}
+
+export const readStats = (signal?: AbortSignal) => json<Stats>('/stats', { signal })
+export const readFunctionStats = (name: string, signal?: AbortSignal) =>
+  json<FunctionStats>(`/functions/${encodeURIComponent(name)}/stats`, { signal })
+export const readQueues = async (signal?: AbortSignal) =>
+  (await json<{ items: QueueInfo[] }>('/queues', { signal })).items
+export const readWorkers = async (signal?: AbortSignal) =>
+  (await json<{ items: WorkerInfo[] }>('/workers', { signal })).items
+export const readSandboxes = async (signal?: AbortSignal) =>
+  (await json<{ items: SandboxInfo[] }>('/sandboxes', { signal })).items
+
+const queue = (name: string, action: string) => `/queues/${encodeURIComponent(name)}/${action}`
+export const pauseQueue = (name: string) => json<QueueInfo>(queue(name, 'pause'), { method: 'POST' })
+export const resumeQueue = (name: string) => json<QueueInfo>(queue(name, 'resume'), { method: 'POST' })
+
+/** Cancels all that waits; gives how many. One call does what fits ten seconds. */
+export async function emptyQueue(name: string): Promise<number> {
+  let cancelled = 0
+  for (;;) {
+    const answer = await json<{ cancelled: number; complete: boolean }>(queue(name, 'empty'), {
+      method: 'POST',
+    })
+    cancelled += answer.cancelled
+    if (answer.complete) return cancelled
+  }
+}

@@ -1,0 +1,162 @@
+/** A JSON Schema as a form: which fields, of what kind, with what to begin. What no field can show is typed as JSON. Pure. */
+import type { Json } from '@/api/types'
+
+export type Schema = { [key: string]: Json }
+export type Value = Json | undefined
+
+interface Common {
+  title: string
+  description: string
+  isRequired: boolean
+  initial: Value
+}
+export type Field =
+  | (Common & { kind: 'object'; fields: { name: string; field: Field }[] })
+  | (Common & { kind: 'array'; item: Field })
+  | (Common & { kind: 'choice'; choices: Json[] })
+  | (Common & { kind: 'number'; isWhole: boolean; min: number | null; max: number | null })
+  | (Common & { kind: 'text'; isLong: boolean; format: string; pattern: string | null })
+  | (Common & { kind: 'boolean' })
+  | (Common & { kind: 'json' })
+
+const DEEPEST = 8 // a schema may refer to itself
+
+export function formOf(schema: Schema | null): Field | null {
+  if (!schema) return null
+  const field = fieldOf(schema, schema, '', true, 0)
+  return field.kind === 'object' && field.fields.length ? field : null
+}
+
+function isObject(value: Value): value is Schema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function resolved(schema: Schema, root: Schema): Schema {
+  const target = schema.$ref
+  if (typeof target !== 'string' || !target.startsWith('#/')) return schema
+  let found: Value = root
+  for (const part of target.slice(2).split('/')) {
+    if (!isObject(found)) return schema
+    found = found[part.replaceAll('~1', '/').replaceAll('~0', '~')]
+  }
+  return isObject(found) ? { ...found, ...schema, $ref: null } : schema
+}
+
+/** The one that is left of `anyOf: [X, null]`, which is how an optional field is written. */
+function withoutNull(schema: Schema, root: Schema): Schema {
+  const options = schema.anyOf ?? schema.oneOf
+  if (Array.isArray(options)) {
+    const rest = options.filter((option) => isObject(option) && option.type !== 'null')
+    const [only] = rest
+    if (rest.length === 1 && isObject(only)) {
+      return { ...resolved(only, root), ...schema, anyOf: null, oneOf: null }
+    }
+  }
+  if (Array.isArray(schema.type)) {
+    const types = schema.type.filter((type) => type !== 'null')
+    if (types.length === 1) return { ...schema, type: types[0] ?? null }
+  }
+  return schema
+}
+
+function fieldOf(given: Schema, root: Schema, name: string, isRequired: boolean, depth: number): Field {
+  const schema = withoutNull(resolved(given, root), root)
+  const common: Common = {
+    title: name || text(schema, 'title'),
+    description: text(schema, 'description'),
+    isRequired,
+    initial: schema.default,
+  }
+  if ('const' in schema) return { ...common, kind: 'choice', choices: [schema.const ?? null] }
+  if (Array.isArray(schema.enum)) return { ...common, kind: 'choice', choices: schema.enum }
+  const type = typeof schema.type === 'string' ? schema.type : isObject(schema.properties) ? 'object' : ''
+  const make = depth < DEEPEST ? MAKERS[type] : undefined
+  return make ? make(schema, root, common, depth) : { ...common, kind: 'json' }
+}
+
+type Maker = (schema: Schema, root: Schema, common: Common, depth: number) => Field
+const MAKERS: Record<string, Maker> = {
+  object: objectOf,
+  array: arrayOf,
+  integer: (schema, _, common) => numberOf(schema, common, true),
+  number: (schema, _, common) => numberOf(schema, common, false),
+  boolean: (_, __, common) => ({ ...common, kind: 'boolean' }),
+  string: (schema, _, common) => ({
+    ...common,
+    kind: 'text',
+    isLong: (number(schema, 'maxLength') ?? 0) > 200,
+    format: text(schema, 'format'),
+    pattern: text(schema, 'pattern') || null,
+  }),
+}
+
+function text(schema: Schema, key: string): string {
+  const found = schema[key]
+  return typeof found === 'string' ? found : ''
+}
+
+function number(schema: Schema, key: string): number | null {
+  const found = schema[key]
+  return typeof found === 'number' ? found : null
+}
+
+function numberOf(schema: Schema, common: Common, isWhole: boolean): Field {
+  return {
+    ...common,
+    kind: 'number',
+    isWhole,
+    min: number(schema, 'minimum'),
+    max: number(schema, 'maximum'),
+  }
+}
+
+function arrayOf(schema: Schema, root: Schema, common: Common, depth: number): Field {
+  return isObject(schema.items)
+    ? { ...common, kind: 'array', item: fieldOf(schema.items, root, '', true, depth + 1) }
+    : { ...common, kind: 'json' }
+}
+
+function objectOf(schema: Schema, root: Schema, common: Common, depth: number): Field {
+  const required = Array.isArray(schema.required) ? schema.required : []
+  const properties = isObject(schema.properties) ? Object.entries(schema.properties) : []
+  if (!properties.length && depth) return { ...common, kind: 'json' }
+  const fields = properties.map(([name, property]) => ({
+    name,
+    field: fieldOf(isObject(property) ? property : {}, root, name, required.includes(name), depth + 1),
+  }))
+  return { ...common, kind: 'object', fields }
+}
+
+/** With what a field begins; undefined is left out of the event. */
+export function initialOf(field: Field): Value {
+  if (field.initial !== undefined) return structuredClone(field.initial)
+  if (!field.isRequired) return undefined
+  if (field.kind === 'object') {
+    return whole(Object.fromEntries(field.fields.map(({ name, field: part }) => [name, initialOf(part)])))
+  }
+  if (field.kind === 'array') return []
+  if (field.kind === 'boolean') return false
+  if (field.kind === 'choice' && field.choices.length === 1) return field.choices[0]
+  return undefined
+}
+
+/** Without what is left out. */
+export function whole(value: Record<string, Value>): Schema {
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, Json] => entry[1] !== undefined),
+  )
+}
+
+/** The paths of fields that are required and empty. */
+export function missing(field: Field, value: Value, path = ''): string[] {
+  if (value === undefined) return field.isRequired ? [path || field.title] : []
+  if (field.kind === 'object' && isObject(value)) {
+    return field.fields.flatMap(({ name, field: part }) =>
+      missing(part, value[name], path ? `${path}.${name}` : name),
+    )
+  }
+  if (field.kind === 'array' && Array.isArray(value)) {
+    return value.flatMap((item, place) => missing(field.item, item, `${path}[${place + 1}]`))
+  }
+  return []
+}

@@ -59,10 +59,16 @@ def create() -> tuple[Response, int, dict[str, str]]:
 
 @blueprint.post("/preview")
 @needs(Permission.READ)
-def preview() -> Response:
-    """The next times of a schedule that nobody has stored."""
-    count = query.parameters({"count": query.whole(1, MOST_TIMES)})["count"] or 10
-    times = preview_of(_body(services()), services().clock.now(), count)
+@operation(
+    "Foretell the times of a schedule that is not stored",
+    json_answer(shapes.TIMES, "The next times of what is being written."),
+    query={"count": query.whole(1, MOST_TIMES).about("so many; 10 unless given")},
+    body=Body({"application/json": shapes.SCHEDULE_TIMES}, examples={"weekdays": {"expression": "0 8 * * MON-FRI"}}),
+    refuses=BODY_ERRORS,
+)
+def preview(wanted: dict[str, Any]) -> Response:
+    here = services()
+    times = preview_of(_body(here), here.clock.now(), wanted["count"] or 10)
     return jsonify(times=[representation.second(time) for time in times])
 
 

@@ -175,6 +175,10 @@ OPTIONAL: dict[str, Any] = {name: Optional(schema) for name, schema in SETTABLE.
 NEW_SCHEDULE = closed(shape("NewSchedule", **OPTIONAL | {name: SETTABLE[name] for name in NEEDED}))
 SCHEDULE_CHANGE = closed(shape("ScheduleChange", "What is given is changed.", **OPTIONAL))
 LAST_REQUEST = shape("LastRequest", id=uuid(), status=one_of(Status))
+TIMED_BY = ("timezone", "start_at", "end_at")
+SCHEDULE_TIMES = closed(
+    shape("ScheduleTimes", **{name: OPTIONAL[name] for name in TIMED_BY} | {"expression": SETTABLE["expression"]})
+)
 SCHEDULE = shape(
     "Schedule",
     **SETTABLE,

@@ -1,6 +1,7 @@
 export const functions = {
   title: 'Functions',
   one: 'Function',
+  search: 'Search functions',
   columns: {
     name: 'Function',
     health: 'Last 24 hours',

@@ -48,8 +48,7 @@ export const schedules = {
     function: 'Function',
     choose: 'Choose one',
     expression: 'When',
-    expressionHint:
-      '*/5 * * * * · @daily · rate(5 minutes) · cron(0 9 ? * MON-FRI *) · at(2030-01-31T12:00:00)',
+    expressionHint: '*/5 * * * * · @daily · rate(5 minutes) · at(2030-01-31T12:00:00)',
     timezone: 'Time zone',
     event: 'Event',
     more: 'More',

@@ -30,8 +30,23 @@ def addresses(runtime: Runtime) -> dict[str, str]:
         "running": f"/requests/{runtime.post('build_report', {'steps': 600, 'pause_s': 0.5})['id']}",
         "welcome": "/welcome",
         "audit": "/audit",
+        "overview": "/overview",
+        "functions": "/functions",
+        "function": "/functions/order_as_model",
+        "function-without-schema": "/functions/profile_csv",
+        "schedules": "/schedules",
+        "schedule": f"/schedules/{schedule(runtime, 'nightly', '30 2 * * MON-FRI', 'America/New_York')}",
+        "schedule-editor": "/schedules?new=profile_csv",
         "no-such-page": "/no/such/page",
     }
+
+
+def schedule(runtime: Runtime, name: str, expression: str, timezone: str) -> str:
+    """Makes one that has fired once."""
+    body = {"name": name, "function": "echo", "expression": expression, "timezone": timezone, "event": {"n": [1, 2]}}
+    assert runtime.http.post("/api/schedules", json=body).status_code == 201
+    runtime.ended(runtime.http.post(f"/api/schedules/{name}/run").json()["id"])
+    return name
 
 
 def violations(page: Page) -> list[dict[str, Any]]:

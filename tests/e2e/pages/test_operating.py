@@ -1,0 +1,125 @@
+"""A person invokes by a form, makes a schedule that fires, and pauses a queue: in a browser, on the real stack."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.runtime import Runtime
+
+
+def test_an_order_is_sent_by_the_form_of_its_schema_and_remembered(page: Page, runtime: Runtime) -> None:
+    page.goto(f"{runtime.url}/functions/order_as_dict")
+    form = page.get_by_role("form", name="Invoke")
+    send = form.get_by_role("button", name="Invoke")
+    expect(send).to_be_disabled()
+    expect(form.get_by_role("status")).to_contain_text("article")
+
+    form.get_by_label("article").fill("lamp")
+    send.click()
+    expect(page).to_have_url(re.compile("/requests/"))
+    expect(page.get_by_role("main")).to_contain_text("Completed", ignore_case=True)
+
+    page.goto(f"{runtime.url}/functions/order_as_dict")
+    expect(form.get_by_label("article")).to_have_value("lamp")
+    form.get_by_role("button", name="Start afresh").click()
+    expect(form.get_by_label("article")).to_have_value("")
+
+
+def test_json_that_stops_being_json_is_marked_with_line_and_column(page: Page, runtime: Runtime) -> None:
+    page.goto(f"{runtime.url}/functions/echo")
+    form = page.get_by_role("form", name="Invoke")
+    form.get_by_role("textbox", name="Event").fill('{\n  "a": 1,\n  "b": oops\n}')
+    expect(form.get_by_role("status")).to_contain_text(re.compile("line 3.*column 8", re.IGNORECASE))
+    expect(form.get_by_role("button", name="Invoke")).to_be_disabled()
+
+
+def test_a_dropped_file_is_the_part_that_the_function_knows(page: Page, runtime: Runtime) -> None:
+    page.goto(f"{runtime.url}/functions/profile_csv")
+    form = page.get_by_role("form", name="Invoke")
+    form.locator("input[type=file]").set_input_files(
+        {"name": "few.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n3,4\n"}
+    )
+    expect(form.get_by_label("Name of the part for few.csv")).to_have_value("csv")
+    form.get_by_role("button", name="Invoke").click()
+    expect(page).to_have_url(re.compile("/requests/"))
+    expect(page.get_by_role("main")).to_contain_text("Completed", ignore_case=True)
+
+
+def test_a_schedule_is_made_with_its_times_in_view_and_fires(page: Page, runtime: Runtime) -> None:
+    page.goto(f"{runtime.url}/schedules?new=echo")
+    editor = page.get_by_role("dialog", name="New schedule")
+    editor.get_by_label("Name").fill("by-hand")
+    when = editor.get_by_label("When")
+    when.fill("61 * * * *")
+    expect(editor.get_by_role("alert")).to_be_visible()
+    expect(when).to_have_attribute("aria-invalid", "true")
+    expect(editor.get_by_role("button", name="Create")).to_be_disabled()
+
+    when.fill("* * * * *")
+    expect(editor).to_contain_text("Every minute")
+    expect(editor.get_by_role("row")).to_have_count(11)
+    editor.get_by_role("button", name="Create").click()
+
+    expect(page).to_have_url(re.compile("/schedules/by-hand"))
+    page.get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("main")).to_contain_text("Completed", ignore_case=True)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    page.get_by_role("button", name="Edit").click()
+    editor = page.get_by_role("dialog", name="Edit by-hand")
+    editor.get_by_label("When").fill("rate(2 hours)")
+    editor.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("main")).to_contain_text("Every 2 hours")
+
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page).to_have_url(re.compile("/schedules$"))
+    assert runtime.http.get("/api/schedules/by-hand").status_code == 404
+
+
+def test_a_schedule_made_here_fires_at_its_time(page: Page, runtime: Runtime) -> None:
+    page.goto(f"{runtime.url}/schedules?new=echo")
+    editor = page.get_by_role("dialog", name="New schedule")
+    editor.get_by_label("Name").fill("quick")
+    editor.get_by_label("When").fill("* * * * *")
+    editor.get_by_role("button", name="Create").click()
+    expect(page).to_have_url(re.compile("/schedules/quick"))
+    # A minute at the longest; the row says when, and the page follows.
+    expect(page.get_by_role("main")).to_contain_text("Completed", ignore_case=True, timeout=75_000)
+    runtime.http.delete("/api/schedules/quick")
+
+
+@pytest.fixture
+def resumed(runtime: Runtime) -> str:
+    """A queue that is open again, whatever the test does with it."""
+    runtime.http.post("/api/queues/low/resume")
+    return "low"
+
+
+def test_a_queue_is_paused_emptied_and_resumed(page: Page, runtime: Runtime, resumed: str) -> None:
+    page.goto(f"{runtime.url}/overview")
+    page.get_by_role("button", name=f"Pause queue {resumed}").click()
+    expect(page.get_by_role("button", name=f"Resume queue {resumed}")).to_be_visible()
+    expect(page.get_by_role("region", name="What is wrong")).to_contain_text(f"Queue {resumed} is paused")
+    request = runtime.post("echo", 1, params={"queue": resumed})
+
+    page.get_by_role("button", name=f"Empty queue {resumed}").click()
+    page.get_by_role("button", name="Cancel all that waits").click()
+    expect(page.get_by_text("1 cancelled")).to_be_visible()
+    assert runtime.get(f"/api/requests/{request['id']}")["error_type"] == "Cancelled"
+
+    page.get_by_role("button", name=f"Resume queue {resumed}").click()
+    expect(page.get_by_role("button", name=f"Pause queue {resumed}")).to_be_visible()
+    assert runtime.call("echo", 1, params={"queue": resumed})["status"] == "completed"
+
+
+def test_a_module_that_cannot_be_imported_is_shown_with_its_traceback(page: Page, runtime: Runtime) -> None:
+    path = runtime.write("broken_here.py", "import nothing_of_this_name\n")
+    try:
+        page.goto(f"{runtime.url}/functions")
+        expect(page.get_by_text("broken_here.py cannot be imported")).to_be_visible()
+        page.get_by_text("Traceback", exact=True).click()
+        expect(page.get_by_text("No module named 'nothing_of_this_name'").last).to_be_visible()
+    finally:
+        path.unlink()

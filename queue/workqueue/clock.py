@@ -9,8 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, text
 
+from schema.session import at_once
+
 # Goes on while the machine is suspended, where the system can tell (Linux); the plain one stands still then.
 TICKS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+TRIES, QUICK_S = 5, 0.0005
 
 
 class Clock:
@@ -33,13 +37,21 @@ class Clock:
         return self.now() + timedelta(seconds=seconds)
 
     def synchronise(self, engine: Engine) -> None:
-        """Takes over the database's time; half the round trip is what the answer is old by."""
-        with engine.connect() as connection:
-            before = time.clock_gettime(TICKS)
-            database_now = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-            after = time.clock_gettime(TICKS)
-        self._point = (database_now.astimezone(UTC), (before + after) / 2)
-        self._synchronised_at = after
+        """Takes over the database's time; half the round trip is what the answer is old by.
+
+        Of a few answers the quickest is taken: on a busy machine one may come late, by tens of milliseconds.
+        """
+        quickest_s = float("inf")
+        with at_once(engine) as connection:
+            for _ in range(TRIES):
+                before = time.clock_gettime(TICKS)
+                database_now = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+                after = time.clock_gettime(TICKS)
+                if after - before < quickest_s:
+                    quickest_s, point = after - before, (database_now.astimezone(UTC), (before + after) / 2)
+                if quickest_s <= QUICK_S:
+                    break
+        self._point, self._synchronised_at = point, after
 
     def refresh(self, engine: Engine, every_s: float = 60.0) -> None:
         """Synchronises when the last time is long ago: two crystals drift apart by milliseconds a minute."""

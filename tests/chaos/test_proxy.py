@@ -11,7 +11,7 @@ from tests.chaos.proxy import SOCKET, Proxy, Shares
 from tests.chaos.story import Story
 
 INSERT = "INSERT INTO setup_flag (name, setup_complete, created_at) VALUES ('x', true, now())"
-COUNT = "SELECT count(*) FROM setup_flag"
+COUNT = "SELECT count(*) FROM setup_flag WHERE name = 'x'"
 
 
 @pytest.fixture

@@ -39,14 +39,16 @@ CLAIM = text(
     ), claimed AS (
         UPDATE processing_request r
         SET status = 'processing', phase = 'validate', attempt = attempt + 1, worker = :worker,
-            job_id = r.id || '-' || (attempt + 1), started_at = :now, lease_expires_at = :lease, rung_at = NULL,
+            job_id = r.id || '-' || (attempt + 1), lease_expires_at = :lease, rung_at = NULL,
+            started_at = greatest(:now, created_at), -- two processes' clocks agree within a millisecond
             progress_fraction = NULL, progress_message = NULL, error_type = NULL, error_message = NULL
         FROM rung WHERE r.id = rung.id AND rung.status = 'pending' AND rung.available_at <= :latest
             AND NOT EXISTS (SELECT FROM paused_queue p WHERE p.name = r.queue)
-        RETURNING r.id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost
+        RETURNING r.id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
+                  r.started_at
     ), opened AS (
         INSERT INTO request_attempt (request_id, number, worker, started_at)
-        SELECT id, attempt, :worker, :now FROM claimed
+        SELECT id, attempt, :worker, started_at FROM claimed
     )
     """
     + CLAIMED

@@ -14,6 +14,8 @@ export type RequestFile = Schemas['File']
 export type Attempt = Schemas['Attempt']
 export type Phase = Schemas['AttemptPhase']
 export type ImportFailure = Schemas['ImportFailure']
+export type AuditEntry = Omit<Schemas['AuditEntry'], 'details'> & { details: { [key: string]: Json } }
+export type AuditAction = AuditEntry['action']
 export type BulkOutcomes = Schemas['BulkOutcomes']
 export type BulkAction = BulkOutcomes['action']
 

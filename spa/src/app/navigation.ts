@@ -6,6 +6,8 @@ export interface NavigationItem {
   route: string
   label: string
   icon: IconName
+  /** Shown to admins only. */
+  admin?: boolean
   /** `g` and this key lead there. */
   key: string
 }
@@ -15,5 +17,5 @@ export const navigation: NavigationItem[] = [
   { route: 'requests', label: app.nav.requests, icon: 'list', key: 'r' },
   { route: 'functions', label: app.nav.functions, icon: 'function', key: 'f' },
   { route: 'schedules', label: app.nav.schedules, icon: 'clock', key: 's' },
-  { route: 'audit', label: app.nav.audit, icon: 'shield', key: 'a' },
+  { route: 'audit', label: app.nav.audit, icon: 'shield', key: 'a', admin: true },
 ]

@@ -73,7 +73,6 @@ export const request = {
   noResult: {
     pending: 'There will be a result once it has run.',
     processing: 'It runs; the result comes here.',
-    failed: 'It failed: there is no result.',
     completed: 'Loading…',
   },
   error: {

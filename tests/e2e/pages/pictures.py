@@ -1,0 +1,74 @@
+"""Makes the pictures of the README and the docs: `./dev pictures`. Pytest only brings stack and browser."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.pages.conftest import ROOT
+from tests.runtime import Runtime
+from tests.waiting import wait_until
+
+FOLDER = ROOT / "docs" / "images"
+SIZE = {"width": 1180, "height": 720}
+COLOURS = 128
+# The same letters on every machine that has Inter; the system's own where it has not.
+LETTERS = ":root { --font: Inter, system-ui, sans-serif }"
+CUSTOMERS = ("Ada", "Grace", "Linus", "Barbara", "Edsger")
+
+
+def fill(runtime: Runtime) -> dict[str, str]:
+    """A morning's work: most of it went well."""
+    for n in range(9):
+        runtime.call("sync_inventory", {"warehouse": f"WH-{n % 4}", "succeed_at": 1})
+    for customer in CUSTOMERS:
+        runtime.call("echo", {"customer": customer})
+    thumbnail(runtime.http)
+    failed = runtime.call("charge_invoice", {"invoice": "A-1047"})["id"]
+    runtime.call("sync_inventory", {"warehouse": "WH-7"})
+    csv = {"csv": ("penguins.csv", (ROOT / "tests/data/penguins.csv").read_bytes(), "text/csv")}
+    profiled = runtime.http.post("/api/functions/profile_csv", files=csv).json()["id"]
+    runtime.ended(profiled)
+    runtime.post("echo", {"customer": "Ada"}, params={"delay_s": 5_400})
+    running = runtime.post("build_report", {"month": "2026-11", "steps": 24, "pause_s": 1})["id"]
+    progress = f"/api/requests/{running}"
+    wait_until(lambda: (runtime.get(progress)["progress"]["fraction"] or 0) > 0.3, 60, "the report is under way")
+    return {"failed": failed, "profiled": profiled, "running": running}
+
+
+def thumbnail(http: httpx.Client) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (640, 480), "#5b3fd6").save(picture, "PNG")
+    http.post("/api/functions/thumbnail", files={"image": ("cover.png", picture.getvalue(), "image/png")})
+
+
+def take(page: Page, name: str) -> None:
+    shot = Image.open(io.BytesIO(page.screenshot()))
+    FOLDER.mkdir(exist_ok=True)
+    target: Path = FOLDER / f"{name}.png"
+    shot.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pictures(browser: Browser, runtime: Runtime, theme: Any) -> None:
+    made = fill(runtime)
+    viewport: Any = SIZE
+    with browser.new_context(
+        viewport=viewport, color_scheme=theme, reduced_motion="reduce", bypass_csp=True, locale="en-GB"
+    ) as context:
+        page = context.new_page()
+
+        def show(address: str) -> None:
+            page.goto(runtime.url + address, wait_until="networkidle")
+            page.add_style_tag(content=LETTERS)
+            expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+        show("/requests")
+        take(page, f"requests-{theme}")
+        for name in ("running", "failed"):
+            show(f"/requests/{made[name]}")
+            take(page, f"{name}-{theme}")

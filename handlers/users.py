@@ -84,8 +84,8 @@ def delete(name: str) -> tuple[str, int]:
 
 def _body() -> dict[str, Any]:
     body = events.parse(uploads.json_body(MAX_BODY), MAX_BODY)
-    if not isinstance(body, dict):
-        raise unprocessable("body", "an object with the user's fields is needed")
+    if not isinstance(body, dict) or not body:
+        raise unprocessable("body", "an object with some of the user's fields is needed")
     return body
 
 

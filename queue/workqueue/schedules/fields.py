@@ -113,7 +113,7 @@ def description(value: Any) -> str:
 
 def one_of_functions(names: frozenset[str]) -> Reader:
     def read(value: Any) -> str:
-        if value not in names:
+        if not isinstance(value, str) or value not in names:
             near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.0)
             example = f"a valid one is {near[0]}" if near else "there is none yet"
             raise ValueError(f"there is no function named {value!r}; {example}")

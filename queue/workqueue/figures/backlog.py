@@ -79,15 +79,22 @@ class Queue:
     workers: int
 
 
+def walk_indexes(connection: Connection) -> None:
+    """For the rest of the transaction: a bitmap of all that waits would be made before the first is counted."""
+    connection.execute(text("SET LOCAL enable_seqscan = off"))
+    connection.execute(text("SET LOCAL enable_bitmapscan = off"))
+
+
 def depths(connection: Connection, now: datetime) -> dict[str, Depth]:
     """By the names of the queues in which something waits."""
-    connection.execute(text("SET LOCAL enable_seqscan = off"))
+    walk_indexes(connection)
     rows = connection.execute(WAITING, {"now": now, "most": MOST_COUNTED})
     return {row.queue: Depth(row.due, row.later, row.oldest) for row in rows}
 
 
 def live_by_function(connection: Connection) -> dict[str, dict[str, int]]:
     """function → status → how many, of what waits and what runs; at most so many of each status are looked at."""
+    walk_indexes(connection)
     found: dict[str, dict[str, int]] = {}
     for row in connection.execute(BY_FUNCTION, {"most": MOST_COUNTED}):
         found.setdefault(row.function, {})[row.status] = row[2]

@@ -9,8 +9,8 @@ export const welcome = {
   or: 'Or from a shell',
   next: 'Then',
   steps: [
-    ['Write a function', 'A file in the functions folder is there two seconds later.'],
-    ['Invoke it', 'By HTTP, from the command line, or from its page here.'],
-    ['Give it a schedule', 'Cron, rates and single times, in any time zone.'],
+    ['Write a function', 'A file in the functions folder is there two seconds later.', 'functions'],
+    ['Invoke it', 'By HTTP, from the command line, or from its page here.', 'functions'],
+    ['Give it a schedule', 'Cron, rates and single times, in any time zone.', 'schedules'],
   ],
 } as const

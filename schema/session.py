@@ -30,7 +30,13 @@ def make_engine(
         max_overflow=max_overflow,
         pool_timeout=CONNECT_TIMEOUT_S,
         json_serializer=to_json,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "localfn", **KEEPALIVES},
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": "localfn",
+            # A database of encoding SQL_ASCII would give bytes in place of texts.
+            "client_encoding": "utf8",
+            **KEEPALIVES,
+        },
         **options,
     )
     if by_key:

@@ -4,8 +4,11 @@ FROM ${NODE_IMAGE}
 ENV NODE_ENV=development
 WORKDIR /spa
 COPY package.json package-lock.json ./
-RUN npm ci --no-audit --no-fund --no-progress --loglevel=error && mkdir -p node_modules/.vite && chown 1000:1000 node_modules/.vite
-COPY . ./
+RUN npm ci --no-audit --no-fund --no-progress --loglevel=error \
+  # Vite writes its compiled settings beside them, and its cache below the packages.
+  && mkdir -p node_modules/.vite node_modules/.vite-temp \
+  && chown 1000:1000 /spa node_modules node_modules/.vite node_modules/.vite-temp
+COPY --chown=1000:1000 . ./
 USER 1000:1000
 EXPOSE 5173
-CMD ["npm", "run", "dev", "--", "--host", "0.0.0.0", "--port", "5173", "--strictPort"]
+CMD ["./dev-in-container"]

@@ -1,0 +1,103 @@
+"""Compose files, Dockerfiles and Kubernetes manifests: valid, and as careful as they say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+COMPOSE = [ROOT / "docker-compose.local.yml", ROOT / "infra" / "docker" / "compose.production.yml"]
+DOCKERFILES = [ROOT / "infra" / "docker" / name for name in ("Dockerfile", "spa.Dockerfile")]
+MANIFESTS = ROOT / "infra" / "kubernetes"
+BIN = Path(sys.executable).parent
+
+
+def documents() -> list[dict[str, Any]]:
+    return [found for path in MANIFESTS.glob("*.yaml") for found in yaml.safe_load_all(path.read_text())]
+
+
+def pods() -> list[dict[str, Any]]:
+    return [found["spec"]["template"]["spec"] for found in documents() if found["kind"] == "Deployment"]
+
+
+def seconds(text: str) -> int:
+    """`45s`, also as the default of a variable."""
+    found = re.search(r"(\d+)s?\}?$", text)
+    assert found is not None
+    return int(found[1])
+
+
+@pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
+def test_compose_files_fit_the_compose_specification(path: Path) -> None:
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_dockerfiles_are_without_blame_and_need_no_buildkit(path: Path) -> None:
+    done = subprocess.run([BIN / "hadolint", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    content = path.read_text()
+    assert "--mount" not in content
+    assert "<<" not in content
+    assert re.search(r"^USER 1000", content, re.M), "nobody needs root"
+    for image in re.findall(r"^FROM (\S+)", content, re.M):
+        assert re.fullmatch(r"\$\{\w+\}", image), "base images are build arguments"
+
+
+@pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
+def test_ports_are_on_loopback_and_servers_are_waited_for_until_they_are_well(path: Path) -> None:
+    services = yaml.safe_load(path.read_text())["services"]
+    for name, service in services.items():
+        assert "privileged" not in service
+        for port in service.get("ports", ()):
+            assert port.startswith(("127.0.0.1:", "${BIND:-127.0.0.1}:")), name
+        for other, how in service.get("depends_on", {}).items():
+            assert how["condition"] in ("service_healthy", "service_completed_successfully")
+            assert how["condition"] != "service_healthy" or "healthcheck" in services[other]
+
+
+@pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
+def test_a_worker_has_the_time_that_it_was_promised(path: Path) -> None:
+    worker = yaml.safe_load(path.read_text())["services"]["worker"]
+    assert seconds(worker["stop_grace_period"]) > seconds(worker["environment"]["LOCALFN_GRACE_SECONDS"])
+
+
+def test_manifests_fit_kubernetes_own_schemas() -> None:
+    import kubernetes_validate
+
+    ours = [found for found in documents() if "keda" not in found["apiVersion"]]
+    assert {found["kind"] for found in ours} == {"ConfigMap", "Service", "Deployment", "PodDisruptionBudget"}
+    for found in ours:
+        kubernetes_validate.validate(found, "1.30", strict=True)
+
+
+def test_pods_need_no_root_and_workers_have_the_time_that_they_were_promised() -> None:
+    assert len(pods()) == 3
+    for pod in pods():
+        assert pod["securityContext"]["runAsNonRoot"]
+        for container in pod["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"]
+            assert not container["securityContext"]["allowPrivilegeEscalation"]
+    (settings,) = [found["data"] for found in documents() if found["kind"] == "ConfigMap"]
+    (worker,) = [pod for pod in pods() if pod["containers"][0]["args"] == ["start-worker"]]
+    assert worker["terminationGracePeriodSeconds"] > float(settings["LOCALFN_GRACE_SECONDS"])
+
+
+def test_keda_scales_the_workers_there_are() -> None:
+    """KEDA publishes its schema as a resource of a cluster; these are the fields that it requires."""
+    (scaled,) = [found for found in documents() if found["kind"] == "ScaledObject"]
+    (login,) = [found for found in documents() if found["kind"] == "TriggerAuthentication"]
+    deployments = {found["metadata"]["name"] for found in documents() if found["kind"] == "Deployment"}
+    assert scaled["spec"]["scaleTargetRef"]["name"] in deployments
+    (trigger,) = scaled["spec"]["triggers"]
+    assert trigger["type"] == "postgresql"
+    assert {"host", "port", "userName", "dbName", "sslmode", "query", "targetQueryValue"} == set(trigger["metadata"])
+    assert all(isinstance(value, str) for value in trigger["metadata"].values()), "KEDA takes texts only"
+    assert trigger["authenticationRef"]["name"] == login["metadata"]["name"]
+    assert scaled["spec"]["minReplicaCount"] >= 1

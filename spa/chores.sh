@@ -64,30 +64,8 @@ ensure_spa() {
   fi
 }
 
-# The types of what the API answers, from what its routes say of themselves.
-api_types() {
-  local described=$spa/node_modules/.openapi.json
-  (cd "$root" && "$python" -c '
-import json
-from flask import Flask
-from handlers.app import add_routes
-from handlers.openapi.document import describe
-app = Flask("localfn")
-add_routes(app)
-print(json.dumps(describe(app, "")))') >"$described"
-  in_spa exec -- openapi-typescript "$described" --output "$1" >/dev/null
-}
-
-write_api_types() {
-  install_packages
-  api_types "$spa/src/api/schema.d.ts"
-}
-
 lint_spa() {
   install_packages
-  api_types "$spa/node_modules/.schema.d.ts"
-  cmp -s "$spa/node_modules/.schema.d.ts" "$spa/src/api/schema.d.ts" ||
-    die "spa/src/api/schema.d.ts is not what the API says of itself now: ./dev types writes it anew."
   in_spa run --silent lint
 }
 

@@ -18,15 +18,17 @@ export interface Seen {
 }
 
 export function useOverview() {
+  let last: Pick<Seen, 'workers' | 'sandboxes'> = { workers: [], sandboxes: [] }
   return usePolling<Seen>({
     ask: async (signal) => {
       const stats = await readStats(signal)
-      // With the database away the others have nothing to say, and the stats say that.
+      // With the database away the others have nothing new to say, and the stats say that.
       const isAway = stats.problems.some(({ code }) => code === 'database_away')
-      const [workers, sandboxes] = isAway
-        ? [[], []]
-        : await Promise.all([readWorkers(signal), readSandboxes(signal)])
-      return { stats, workers, sandboxes }
+      if (!isAway) {
+        const [workers, sandboxes] = await Promise.all([readWorkers(signal), readSandboxes(signal)])
+        last = { workers, sandboxes }
+      }
+      return { stats, ...last }
     },
     every: () => EVERY_MS,
   })

@@ -1,0 +1,76 @@
+"""The overview when things go wrong, and rq-dashboard below a sub-path."""
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from infra.embedded.postgres import Postgres
+from tests.conftest import Servers
+from tests.embedded_servers import start, stop
+from tests.runtime import Runtime, running
+
+Picture = Callable[[str], None]
+SUB_PATH = {"VITE_APP_STATIC_ROOT": "/tools/localfn/", "VITE_APP_API_ROOT": "/tools/localfn/api"}
+
+
+@pytest.fixture
+def picture(page: Page, pictures: Path) -> Picture:
+    """Keeps what the page shows for a person's eye."""
+    return lambda name: page.screenshot(path=pictures / f"{name}.png", full_page=True) and None
+
+
+def test_what_is_wrong_is_said_in_words_while_the_database_is_away_too(
+    page: Page, servers: Servers, short_tmp_path: Path, picture: Picture
+) -> None:
+    service = Postgres(short_tmp_path / "own")
+    process = start(service)
+    redis_url = servers.redis_url + "?db=5"
+    try:
+        with running(service.url, redis_url, short_tmp_path, settings={"LOCALFN_QUEUES": "high,default"}) as runtime:
+            for _ in range(6):
+                runtime.call("charge_invoice")
+            runtime.write("broken_here.py", "import nothing_of_this_name\n")
+            worker = runtime.processes.pop("worker")
+            worker.send_signal(signal.SIGTERM)
+            worker.wait(15)
+            runtime.http.post("/api/queues/high/pause")
+            runtime.post("echo", 1)
+            page.goto(f"{runtime.url}/overview")
+            wrong = page.get_by_role("region", name="What is wrong")
+            expect(wrong).to_contain_text("No worker is running: requests wait.")
+            expect(wrong).to_contain_text("Function charge_invoice fails: 6 of 6 requests")
+            expect(wrong).to_contain_text("Queue high is paused since")
+            picture("overview-trouble")
+
+            stop(service, process)
+            expect(wrong).to_contain_text("The database is away since", timeout=30_000)
+            expect(page.get_by_role("heading", name="Queues")).to_be_visible()
+            picture("overview-database-away")
+            process = start(service)
+            expect(wrong).not_to_contain_text("The database is away", timeout=30_000)
+    finally:
+        stop(service, process)
+
+
+@pytest.fixture
+def below(database_url: str, redis_url: str, short_tmp_path: Path) -> Iterator[Runtime]:
+    with running(database_url, redis_url, short_tmp_path, settings=SUB_PATH) as runtime:
+        yield runtime
+
+
+def test_the_overview_leads_to_rqs_own_view_below_a_sub_path(page: Page, below: Runtime, picture: Picture) -> None:
+    request = below.call("raise_error")
+    page.goto(f"{below.url}/tools/localfn/overview")
+    page.get_by_role("link", name="own view").click()
+    expect(page).to_have_url(re.compile("/tools/localfn/rq/"))
+    expect(page.get_by_role("row", name="default 0 0 0 0 0 1 0")).to_be_visible()
+    picture("rq-dashboard")
+
+    page.goto(f"{below.url}/tools/localfn/rq/0/view/job/{request['id']}-1")
+    expect(page.get_by_text(f"raise_error {request['id']}").first).to_be_visible()
+    expect(page.get_by_text("KeyError").first).to_be_visible()
+    picture("rq-dashboard-job")

@@ -11,7 +11,9 @@ from handlers import (
     docs,
     functions,
     health,
+    http_metrics,
     keys,
+    metrics,
     operations,
     problems,
     queues,
@@ -36,6 +38,7 @@ BLUEPRINTS = (
     keys.blueprint,
     audit.blueprint,
     health.blueprint,
+    metrics.blueprint,
     docs.blueprint,
 )
 
@@ -51,6 +54,7 @@ def create_app(services: Services, redis_url: str, screen: Screen, strangers: St
     provider.ensure_ascii = False
     provider.compact = True
     app.json = provider
+    http_metrics.install(app)  # first, so that what is refused counts too
     services.install(app)
     problems.install(app)
     strangers.install(app)

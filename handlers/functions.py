@@ -17,6 +17,7 @@ from handlers.problems import unprocessable
 from handlers.services import Services, services
 from workqueue import events, registry
 from workqueue.access.principals import Permission
+from workqueue.observing import trace_context
 from workqueue.submit import Order, Receipt, submit
 
 blueprint = Blueprint("functions", __name__, url_prefix="/api/functions")
@@ -36,6 +37,7 @@ KEY = Header(
 )
 REPLAYED = Header("Idempotent-Replayed", text(enum=["true"]), "this key was used before: it is the first request")
 APPLIED = Header("Preference-Applied", text(examples=["wait=10"]), "for how long the server was willing to wait")
+TRACEPARENT = Header("traceparent", text(), "W3C Trace Context: the trace that the request is to be part of")
 LOCATION = Header("Location", text(), "the address of the request")
 EVENT = Body(
     {
@@ -104,6 +106,7 @@ def show(name: str) -> Response:
     query=WANTED,
     headers=(
         KEY,
+        TRACEPARENT,
         Header("Prefer", text(examples=["wait=10"]), "wait=N: answer when it has ended, or after N s (1-60)"),
     ),
     body=EVENT,
@@ -111,6 +114,7 @@ def show(name: str) -> Response:
 )
 def invoke(name: str, wanted: dict[str, Any]) -> Response:
     here = services()
+    began = here.clock.now()
     function = registry.find(here.engine, name)
     _check_times(wanted)
     _check_queue(here, wanted["queue"] or function.queue)
@@ -125,6 +129,7 @@ def invoke(name: str, wanted: dict[str, Any]) -> Response:
         available_at=_available_at(here, wanted),
         idempotency_key=_key(),
         body=posted.digest,
+        traceparent=trace_context.valid(request.headers.get("traceparent")),
     )
     try:
         receipt = submit(here.engine, here.doorbell, here.clock, order)
@@ -133,6 +138,7 @@ def invoke(name: str, wanted: dict[str, Any]) -> Response:
     except BaseException:
         here.store.remove(request_id)
         raise
+    _trace(here, order, receipt, began)
     if receipt.replayed:
         here.store.remove(request_id)
     return _accepted(here, receipt)
@@ -149,11 +155,13 @@ def invoke(name: str, wanted: dict[str, Any]) -> Response:
         links={"first": Link("requests.show", {"id": "$response.body#/ids/0"})},
     ),
     query=WANTED,
+    headers=(TRACEPARENT,),
     body=BATCH,
     refuses=(400, 404, 413, 415),
 )
 def invoke_batch(name: str, wanted: dict[str, Any]) -> tuple[Response, int]:
     here = services()
+    began = here.clock.now()
     function = registry.find(here.engine, name)
     _check_times(wanted)
     _check_queue(here, wanted["queue"] or function.queue)
@@ -161,9 +169,23 @@ def invoke_batch(name: str, wanted: dict[str, Any]) -> tuple[Response, int]:
     batch = events.parse(uploads.json_body(limit), limit)
     if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
         raise unprocessable("body", f"an array of 1 to {MAX_BATCH} events is needed")
-    order = Order(function, batch, queue=wanted["queue"], available_at=_available_at(here, wanted))
+    order = Order(
+        function,
+        batch,
+        queue=wanted["queue"],
+        available_at=_available_at(here, wanted),
+        traceparent=trace_context.valid(request.headers.get("traceparent")),
+    )
     receipt = submit(here.engine, here.doorbell, here.clock, order)
+    _trace(here, order, receipt, began)
     return jsonify(ids=[str(id) for id in receipt.ids]), 202
+
+
+def _trace(here: Services, order: Order, receipt: Receipt, began: datetime) -> None:
+    if here.tracer is not None:
+        ended = here.clock.now()
+        for request_ in receipt.accepted:
+            here.tracer.submitted(request_.id, order.function.name, order.traceparent, began, ended)
 
 
 def _check_times(wanted: dict[str, Any]) -> None:

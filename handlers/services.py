@@ -1,6 +1,9 @@
 """What the handlers work with; put together once per process by infra."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
 
 from flask import Flask, current_app
 from sqlalchemy import Engine
@@ -13,6 +16,14 @@ from workqueue.store import FileStore
 from workqueue.waiting import Waiting
 
 EXTENSION = "localfn"
+
+
+class Tracer(Protocol):
+    """Tells a collector of traces what this process does. Made only where one is set."""
+
+    def submitted(
+        self, request_id: UUID, function: str, traceparent: str | None, began: datetime, ended: datetime
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class Services:
     limits: Limits
     overview: Overview
     access: Access = field(default_factory=Access)
+    tracer: Tracer | None = None
 
     def install(self, app: Flask) -> None:
         app.extensions[EXTENSION] = self

@@ -80,6 +80,7 @@ class Settings:
     log_level: str
     log_format: str
     wait_s: float
+    traces: bool
     api_key: str | None
     door: Door
 
@@ -157,6 +158,7 @@ def _read(env: Environment, directory: Path) -> Settings:
         log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
         log_format=env.choice("LOG_FORMAT", "json" if production else "text", ("text", "json")),
         wait_s=env.number("LOCALFN_WAIT_SECONDS", 60, above=0),
+        traces=_traces(env),
         api_key=env.maybe("LOCALFN_API_KEY"),
         door=door.read(env, production=production),
     )
@@ -198,6 +200,17 @@ def _files(env: Environment) -> str:
     files = env.text("LOCALFN_FILES", "file:")
     file_store.read(files)
     return files
+
+
+def _traces(env: Environment) -> bool:
+    """Whether a collector of traces is set. The names are OpenTelemetry's, whose exporter reads them itself."""
+    found = False
+    for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
+        url = env.maybe(name)
+        if url is not None and not re.match(r"https?://.", url):
+            raise SettingsError(f"{name} must start with http:// or https://, such as http://localhost:4318.")
+        found = found or url is not None
+    return found
 
 
 def _superuser_password(env: Environment) -> str | None:

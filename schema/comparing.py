@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Column
 
-from schema import access, audit, operations, schedules  # noqa: F401 - their tables are part of the metadata
+from schema import access, audit, metrics, operations, schedules  # noqa: F401 - their tables are part of the metadata
 from schema.tables import metadata
 
 __all__ = ["OPTIONS", "metadata"]

@@ -62,6 +62,7 @@ processing_request = Table(
     Column("cancel_requested", Boolean, nullable=False, server_default=text("false")),
     Column("error_type", Text),
     Column("error_message", Text),
+    Column("traceparent", Text, comment="the client's, W3C Trace Context"),
     CheckConstraint(f"status IN ({STATUSES})", name="status"),
     CheckConstraint("(status = 'processing') = (lease_expires_at IS NOT NULL)", name="lease"),
     CheckConstraint("(status IN ('completed', 'failed')) = (finished_at IS NOT NULL)", name="finished"),

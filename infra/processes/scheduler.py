@@ -14,6 +14,8 @@ from workqueue import audit, presence, reconcile, sweep
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.figures import tally
+from workqueue.observing import totals
+from workqueue.observing.meter import Meter
 from workqueue.pausing import Paused
 from workqueue.reconcile import Chore, Reconciler
 from workqueue.schedules import editing, ticker
@@ -22,6 +24,7 @@ from workqueue.schedules.mirror import Mirror
 from workqueue.schedules.ticker import Ticker
 
 TICK_REDIS_TIMEOUT_S = 1.0
+HAND_OVER_EVERY_S = 4.0
 
 
 def run(settings: Settings) -> None:
@@ -47,13 +50,17 @@ def run(settings: Settings) -> None:
         Chore("declared", 2, Declarations(engine, rules).look),
     ]
     # A thread of their own: a tick must not wait for the end of a chore.
-    ticks = threading.Thread(target=_tick, args=(_ticker(engine, redis_url, clock), stopping), name="schedules")
+    meter = Meter()
+    ticks = threading.Thread(target=_tick, args=(_ticker(engine, redis_url, clock, meter), stopping), name="schedules")
     ticks.start()
+    numbers = threading.Thread(target=_hand_over, args=(engine, meter, stopping), name="metrics")
+    numbers.start()
     try:
-        reconcile.run(Reconciler(engine, doorbell, clock, settings.lease_s), chores, stopping)
+        reconcile.run(Reconciler(engine, doorbell, clock, settings.lease_s, meter=meter), chores, stopping)
     finally:
         stopping.set()
         ticks.join()
+        numbers.join()
 
 
 def _tick(made: Ticker, stopping: threading.Event) -> None:
@@ -64,6 +71,13 @@ def _tick(made: Ticker, stopping: threading.Event) -> None:
         stopping.set()
 
 
-def _ticker(engine: Engine, redis_url: str, clock: Clock) -> Ticker:
+def _hand_over(engine: Engine, meter: Meter, stopping: threading.Event) -> None:
+    """Whoever leads or not: what this process counted goes to all others' numbers."""
+    while not stopping.wait(HAND_OVER_EVERY_S):
+        totals.hand_over(engine, meter)
+    totals.hand_over(engine, meter)
+
+
+def _ticker(engine: Engine, redis_url: str, clock: Clock, meter: Meter) -> Ticker:
     redis = redis_client(redis_url, TICK_REDIS_TIMEOUT_S)
-    return Ticker(engine, Doorbell(redis, Paused(engine).names), clock, Mirror(redis, clock))
+    return Ticker(engine, Doorbell(redis, Paused(engine).names), clock, Mirror(redis, clock), meter=meter)

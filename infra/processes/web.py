@@ -10,7 +10,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from infra import file_store, logs, screen, web_root
-from infra.processes import slow_clients
+from infra.processes import observed, slow_clients
 from infra.processes.connections import redis_client, urls
 from infra.settings import Settings, cores
 
@@ -84,6 +84,7 @@ def run(settings: Settings) -> None:
 
 def make_app(settings: Settings) -> Flask:
     """The application with all that it works with."""
+    observed.share_numbers(settings.home)
     from handlers.app import create_app
     from handlers.static_files import Screen
     from infra.processes import entrance
@@ -103,6 +104,7 @@ def make_app(settings: Settings) -> Flask:
 
 def _services(settings: Settings) -> "Services":
     from handlers.services import Access, Limits, Services
+    from infra.processes.observed import LateTracer
     from schema.session import make_engine
     from workqueue.access.doorkeeper import Doorkeeper
     from workqueue.clock import Clock
@@ -125,4 +127,5 @@ def _services(settings: Settings) -> "Services":
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
         overview=Overview(engine, doorbell, clock, settings.queues),
         access=Access(doorkeeper, secure_cookie=settings.is_production),
+        tracer=LateTracer() if settings.traces else None,
     )

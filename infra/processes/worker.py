@@ -25,5 +25,6 @@ def run(settings: Settings) -> None:
         work_folder=settings.home / "work",
         store=file_store.make(settings.files, settings.home),
         functions=settings.functions,
+        traces=settings.traces,
     )
     Pool(plan, sandboxing.interpreter(settings)).run()

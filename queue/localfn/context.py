@@ -27,6 +27,7 @@ class Context:
     request_id, function_name: texts. attempt, max_attempts: whole numbers from 1.
     deadline: aware datetime (UTC) at which the sandbox is killed.
     workdir: Path of the working directory, also the current directory; removed after the request.
+    traceparent: W3C Trace Context of this attempt, for calls to others.
     files: name of the upload -> its Path. logger: lands in the request's log.
     """
 
@@ -38,6 +39,7 @@ class Context:
         workdir: str | Path,
         attempt: int = 1,
         max_attempts: int = 1,
+        traceparent: str = "",
         deadline: datetime | None = None,
         remaining_s: float | None = None,
         files: Mapping[str, str | Path] | None = None,
@@ -47,6 +49,7 @@ class Context:
         self.function_name = function_name
         self.attempt = attempt
         self.max_attempts = max_attempts
+        self.traceparent = traceparent
         self.deadline = deadline or datetime.max.replace(tzinfo=timezone.utc)
         self.workdir = Path(workdir)
         self.files = {name: Path(path) for name, path in (files or {}).items()}

@@ -125,6 +125,7 @@ class Run:
             workdir=head["workdir"],
             attempt=head["attempt"],
             max_attempts=head["max_attempts"],
+            traceparent=head.get("traceparent", ""),
             deadline=datetime.fromtimestamp(head["deadline"], timezone.utc),
             remaining_s=head["remaining_s"],
             files=head["files"],

@@ -19,6 +19,8 @@ from workqueue.interruptions import AttemptEndedError
 from workqueue.lending import SandboxClient
 from workqueue.lifecycle import Claim, Completion, Progress, Record
 from workqueue.logbook import Logbook
+from workqueue.observing import Observers
+from workqueue.observing.meter import Meter
 from workqueue.pace import Pace
 from workqueue.sandbox import Sandbox
 from workqueue.store import FileStore, StoredFile
@@ -43,6 +45,8 @@ class Runtime:
     workplace: Workplace
     gauge: Gauge
     lease_s: float
+    meter: Meter = field(default_factory=Meter)
+    observers: Observers = field(default_factory=Observers)
     pace: Pace = field(default_factory=Pace)
     given_up: threading.Event = field(default_factory=threading.Event)
 

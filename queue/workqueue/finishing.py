@@ -18,6 +18,7 @@ from workqueue.board import Ended
 from workqueue.group import Group
 from workqueue.interruptions import CancelledError
 from workqueue.lifecycle import Claim, Completion
+from workqueue.observing import Settled
 from workqueue.persist import is_outage, persist
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,9 @@ def finish(runtime: Runtime, group: Group, way: Way) -> None:
         refused = _write(runtime, completions, now, way)
         group.done = []
         group.refused += [(attempt, refused[id]) for attempt, _ in done if (id := attempt.request_id) in refused]
-    finished = [done.claim for done in completions if done.claim.request_id not in refused]
-    tell(runtime, [Ended(claim, Outcome.COMPLETED, Status.COMPLETED) for claim in finished])
+    finished = [done for done in completions if done.claim.request_id not in refused]
+    tell(runtime, [Ended(done.claim, Outcome.COMPLETED, Status.COMPLETED) for done in finished])
+    runtime.observers.ended([Settled(done.claim, done.record, Status.COMPLETED) for done in finished], now)
 
 
 def _write(runtime: Runtime, completions: Sequence[Completion], now: datetime, way: Way) -> dict[UUID, Exception]:

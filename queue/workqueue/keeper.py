@@ -15,6 +15,7 @@ from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import LeaseLostError
 from workqueue.group import Group
 from workqueue.interruptions import CancelledError
+from workqueue.observing import totals
 from workqueue.pace import PATIENCE_S
 from workqueue.persist import first_line
 from workqueue.settlement import settle_refused
@@ -81,6 +82,7 @@ class Keeper:
         if now >= self._note_at:
             self._note_at = now + presence.EVERY_S
             presence.note(self._runtime)
+            totals.hand_over(self._runtime.engine, self._runtime.meter)
         attempt = group.running if group is not None else None
         if group is None or attempt is None:
             return PATIENCE_S if group is not None or now < self._awake_until else self._note_at - now

@@ -16,6 +16,7 @@ from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import SandboxHostLostError
 from workqueue.group import Group
 from workqueue.interruptions import AttemptEndedError, CalledBackError, InvalidError, SandboxExitedError
+from workqueue.observing import trace_context
 from workqueue.persist import persist
 from workqueue.registry import Registered
 from workqueue.sandbox import Frame
@@ -180,6 +181,7 @@ def _told(runtime: Runtime, attempt: Attempt) -> dict[str, object]:
         "request_id": str(claim.request_id),
         "attempt": claim.attempt,
         "max_attempts": claim.max_attempts,
+        "traceparent": trace_context.for_user_code(claim),
         "files": {file.name: str(path) for file, path in _input_paths(runtime, attempt).items()},
     }
 

@@ -21,3 +21,4 @@ class PoolPlan:
     work_folder: Path
     store: FileStore
     functions: tuple[str, ...]
+    traces: bool = False

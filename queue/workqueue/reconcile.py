@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
@@ -18,6 +18,8 @@ from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.doorbell import Bell, Doorbell
 from workqueue.leading import RECONCILER, lead
+from workqueue.observing import metrics
+from workqueue.observing.meter import Meter
 from workqueue.persist import first_line, is_outage
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class Reconciler:
     era: str = ""  # of Redis
     ask_at: datetime | None = None  # when unanswered bells are looked for next
     pause_s: float = 0.0
+    meter: Meter = field(default_factory=Meter)
 
     def look(self) -> None:
         """Puts right what there is now."""
@@ -52,6 +55,8 @@ class Reconciler:
         if self.spare_until is None or now >= self.spare_until:
             for lapsed in lifecycle.expire(self.engine, now):
                 log.warning("worker lost", extra={"request_id": str(lapsed.request_id), "attempt": lapsed.attempt})
+                self.meter.count(metrics.LEASES_LOST)
+                self.meter.count(metrics.RECONCILER, "failed" if lapsed.failed else "rerun")
                 self.doorbell.announce(lapsed.request_id)
         self._ring(now)
         self.looked_at = self.clock.now()
@@ -68,6 +73,7 @@ class Reconciler:
         if bells and self.doorbell.ring(bells):
             lifecycle.mark_rung(self.engine, bells, now)
             log.info("rang", extra={"count": len(bells)})
+            self.meter.count(metrics.RECONCILER, "rang", by=len(bells))
 
     def _lost(self, now: datetime) -> list[Bell]:
         """Bells that were rung, and not answered, and wait in no queue."""

@@ -13,6 +13,7 @@ from workqueue.finishing import Way
 from workqueue.group import Group
 from workqueue.interruptions import AttemptEndedError, CancelledError, FunctionFailedError, LostWorkError, StoppingError
 from workqueue.lifecycle import Claim
+from workqueue.observing import Settled
 from workqueue.storable import storable
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ def _give_back(
     claim, record, now, failures = attempt.claim, attempt.record, runtime.clock.now(), int(end.is_failure)
     record.lines = record.lines + attempt.logbook.close(now)
     way(lambda: lifecycle.give_back(runtime.engine, claim, record, now, delay_s=delay_s, failures=failures))
+    runtime.observers.ended([Settled(claim, record, Status.PENDING)], now)
     return Ended(claim, end.outcome, Status.PENDING)
 
 
@@ -72,6 +74,7 @@ def _fail(runtime: Runtime, group: Group, attempt: Attempt, end: AttemptEndedErr
     claim, record, now, failures = attempt.claim, attempt.record, runtime.clock.now(), int(end.is_failure)
     record.lines = record.lines + attempt.logbook.close(now)
     way(lambda: lifecycle.fail(runtime.engine, claim, record, phase, now, failures=failures))
+    runtime.observers.ended([Settled(claim, record, Status.FAILED)], now)
     return Ended(claim, end.outcome, Status.FAILED, end.traceback or f"{end.error_type}: {end}")
 
 

@@ -43,6 +43,7 @@ class Order:
     schedule: str | None = None
     idempotency_key: str | None = None
     body: bytes = b""
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ def _requests(order: Order, now: datetime) -> list[Accepted]:
             available_at=max(order.available_at or now, now),
             schedule=order.schedule,
             files=order.files,
+            traceparent=order.traceparent,
         )
         for position, event in enumerate(order.events)
     ]

@@ -13,6 +13,8 @@ from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.gauge import Gauge
 from workqueue.lending import SandboxClient
+from workqueue.observing import Observers, totals
+from workqueue.observing.meter import Meter
 from workqueue.persist import persist
 from workqueue.plan import PoolPlan
 from workqueue.worker import Worker
@@ -24,6 +26,8 @@ def live(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gauge: 
     runtime = _runtime(plan, engine, name, line, gauge)
     presence.note(runtime)  # by the connection that is there already; the keeper opens one when something lasts
     Worker(runtime, Redis.from_url(plan.redis_url), plan.grace_s).run()
+    runtime.observers.close()
+    totals.hand_over(engine, runtime.meter)
     presence.leave(runtime)
 
 
@@ -32,6 +36,7 @@ def _runtime(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gau
     persist(lambda: clock.synchronise(engine), given_up)
     # Nobody waits long for Redis while a request runs: it is only told of things.
     redis = Redis.from_url(plan.redis_url, socket_connect_timeout=1, socket_timeout=1)
+    meter = Meter()
     return Runtime(
         given_up=given_up,
         worker=name,
@@ -45,4 +50,14 @@ def _runtime(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gau
         workplace=Workplace(plan.work_folder, name),
         gauge=gauge,
         lease_s=plan.lease_s,
+        meter=meter,
+        observers=_observers(plan, meter),
     )
+
+
+def _observers(plan: PoolPlan, meter: Meter) -> Observers:
+    if not plan.traces:
+        return Observers((meter,))
+    from workqueue.observing.tracing import Tracer  # here: what nobody asked for costs no memory
+
+    return Observers((meter, Tracer("worker")))

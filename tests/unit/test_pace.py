@@ -18,7 +18,7 @@ def claim(function: str = "f", **options: Any) -> Claim:
     values: dict[str, Any] = {"inputs": (), "on_lost": "rerun", "function": found} | options
     return Claim(
         request_id=uuid4(), attempt=1, worker="w", function_name=function, event="1", queue="default",
-        max_attempts=1, failures=0, losses=0, claimed_at=NOW, **values,
+        max_attempts=1, failures=0, losses=0, created_at=NOW, available_at=NOW, claimed_at=NOW, **values,
     )  # fmt: skip
 
 

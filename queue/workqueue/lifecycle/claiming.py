@@ -45,7 +45,7 @@ CLAIM = text(
         FROM rung WHERE r.id = rung.id AND rung.status = 'pending' AND rung.available_at <= :latest
             AND NOT EXISTS (SELECT FROM paused_queue p WHERE p.name = r.queue)
         RETURNING r.id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
-                  r.started_at
+                  r.started_at, r.available_at, created_at, traceparent
     ), opened AS (
         INSERT INTO request_attempt (request_id, number, worker, started_at)
         SELECT id, attempt, :worker, started_at FROM claimed
@@ -58,7 +58,8 @@ RESUME = text(
     WITH claimed AS (
         UPDATE processing_request SET lease_expires_at = :lease
         WHERE id = ANY(:ids) AND status = 'processing' AND worker = :worker
-        RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost
+        RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
+            available_at, created_at, traceparent
     )
     """
     + CLAIMED
@@ -139,6 +140,9 @@ def _claims(rows: Sequence[Mapping[Any, Any]], worker: str, now: datetime) -> di
             on_lost=row["on_lost"],
             inputs=tuple(StoredFile(**entry) for entry in row["inputs"] or ()),
             claimed_at=now,
+            created_at=row["created_at"],
+            available_at=row["available_at"],
+            traceparent=row["traceparent"],
         )
         for row in rows
     }

@@ -39,6 +39,9 @@ class Claim:
     on_lost: str
     inputs: tuple[StoredFile, ...]
     claimed_at: datetime
+    created_at: datetime
+    available_at: datetime
+    traceparent: str | None = None
 
     @property
     def token(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from workqueue.store import StoredFile
 class Accepted:
     """A request about to be stored. event: any JSON value. available_at: not claimed before.
 
-    schedule, scheduled_for: the schedule that made it, and the time of its tick.
+    schedule, scheduled_for: the schedule that made it, and the time of its tick. traceparent: the client's.
     """
 
     id: UUID
@@ -36,6 +36,7 @@ class Accepted:
     schedule: str | None = None
     scheduled_for: datetime | None = None
     files: Sequence[StoredFile] = ()
+    traceparent: str | None = None
 
     @property
     def bell(self) -> Bell:
@@ -56,6 +57,7 @@ class Accepted:
             "created_at": self.created_at,
             "available_at": self.available_at,
             "rung_at": rung_at,
+            "traceparent": self.traceparent,
         }
 
 
@@ -64,9 +66,9 @@ ACCEPT = text(
     """
     INSERT INTO processing_request (
         id, function, status, event, max_attempts, on_lost, job_id, queue, schedule, scheduled_for, created_at,
-        available_at, rung_at)
+        available_at, rung_at, traceparent)
     SELECT id, function, status, coalesce(event, 'null'), max_attempts, on_lost, job_id, queue, schedule,
-           scheduled_for, created_at, available_at, rung_at
+           scheduled_for, created_at, available_at, rung_at, traceparent
     FROM json_populate_recordset(CAST(NULL AS processing_request), CAST(:requests AS json))
     """
 )

@@ -36,10 +36,14 @@ HOLD_LIMIT_MS = 4000  # PostgreSQL ends a transaction whose process is frozen, s
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """One batch. waits: what its schedules wait for now; bells: to ring, now that the requests are stored."""
+    """One batch. waits: what its schedules wait for now; bells: to ring, now that the requests are stored.
+
+    late_s: by how much each request came after its time.
+    """
 
     waits: list[Wait]
     bells: list[Bell]
+    late_s: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,9 @@ def fire(engine: Engine, now: datetime, overdue: datetime, names: Sequence[str],
         if moves:
             connection.execute(MOVE_ON, [moved_on(move, requests.get(move.schedule.name, []), now) for move in moves])
     waits = [Wait(move.schedule.name, move.schedule.expression, move.next) for move in moves]
-    return Fired(waits, [request.bell for made in requests.values() for request in made])
+    accepted = [request for made in requests.values() for request in made]
+    late_s = [(now - request.scheduled_for).total_seconds() for request in accepted if request.scheduled_for]
+    return Fired(waits, [request.bell for request in accepted], late_s)
 
 
 def decide(row: RowMapping, now: datetime) -> Move:

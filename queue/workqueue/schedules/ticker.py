@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -15,6 +15,8 @@ from sqlalchemy import Engine
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.leading import TICKER, lead
+from workqueue.observing import metrics
+from workqueue.observing.meter import Meter
 from workqueue.persist import first_line, is_outage
 from workqueue.schedules import firing, planning
 from workqueue.schedules.mirror import Mirror, differing
@@ -45,6 +47,7 @@ class Ticker:
     compare_at: float = 0.0
     beat_at: float = 0.0
     redis_at: float = 0.0
+    meter: Meter = field(default_factory=Meter)
 
     def turn(self) -> None:
         """Does what there is to do now. An error ends the turn, and the next one begins from the rows."""
@@ -68,6 +71,8 @@ class Ticker:
     def _fire(self, now: datetime, overdue: datetime, names: Sequence[str]) -> None:
         while True:
             fired = firing.fire(self.engine, now, overdue, names)
+            for late_s in fired.late_s:
+                self.meter.observe(metrics.LATENESS, late_s)
             if fired.bells:
                 self._ask_redis(partial(self.doorbell.ring, fired.bells))
                 log.info("schedules fired", extra={"count": len(fired.bells)})

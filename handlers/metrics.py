@@ -1,0 +1,124 @@
+"""/metrics: the whole installation in Prometheus' text, whichever web process is asked.
+
+From PostgreSQL what every process counted (workqueue.observing.totals) and what there is now; from files of the web
+processes of this machine their calls. The whole installation through one address: where there are several machines with
+a web process each, their calls are told by each for itself, and everything else is the same from all.
+"""
+
+import os
+from collections.abc import Iterable
+
+from flask import Blueprint, Response
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from handlers import http_metrics
+from handlers.access import needs
+from handlers.openapi.operation import Answer, operation
+from handlers.openapi.schemas import text
+from handlers.services import Services, services
+from workqueue.access.principals import Permission
+from workqueue.figures import sandboxes
+from workqueue.figures.overview import Snapshot
+from workqueue.observing import metrics, totals
+from workqueue.observing.meter import Key
+
+blueprint = Blueprint("metrics", __name__)
+
+KIND = "text/plain; version=0.0.4; charset=utf-8"
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+BOUNDS = [*(f"{bound:g}" for bound in metrics.BUCKETS), "+Inf"]
+
+
+@blueprint.get("/metrics")
+@needs(Permission.READ)
+@operation("Tell the metrics", Answer(200, "Prometheus' text format.", {"text/plain": text()}))
+def show() -> Response:
+    registry = CollectorRegistry()
+    registry.register(Installation(services()))
+    if FOLDER in os.environ:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(http_metrics.SECONDS)
+    return Response(generate_latest(registry), content_type=KIND)
+
+
+class Installation(Collector):
+    """What PostgreSQL knows, read when it is asked for."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def collect(self) -> Iterable[Metric]:
+        here = self._services
+        snapshot = here.overview.snapshot()
+        away = {problem.code for problem in snapshot.problems}
+        yield GaugeMetricFamily("localfn_redis_up", "1 while Redis answers.", value="redis_away" not in away)
+        try:
+            with here.engine.connect() as connection:
+                counted = totals.read(connection)
+                kept = sandboxes.present(connection, here.clock.now())
+        except (DBAPIError, PoolTimeoutError):
+            yield GaugeMetricFamily("localfn_database_up", "1 while PostgreSQL answers.", value=0)
+            return
+        yield GaugeMetricFamily("localfn_database_up", "1 while PostgreSQL answers.", value=1)
+        yield from _counted(counted)
+        yield from _now(snapshot)
+        states = GaugeMetricFamily("localfn_sandboxes", "Sandboxes of every machine, by state.", labels=("state",))
+        for state in sorted({str(note["state"]) for note in kept}):
+            states.add_metric((state,), sum(note["state"] == state for note in kept))
+        yield states
+
+
+def _counted(counted: dict[Key, list[float]]) -> Iterable[Metric]:
+    for metric in metrics.ALL:
+        found = [(labels, values) for (name, labels), values in counted.items() if name == metric.name]
+        if not metric.labels and not metric.is_histogram:
+            found = found or [((), [0.0])]  # what never happened yet is zero, and can be alerted on
+        family: CounterMetricFamily | HistogramMetricFamily
+        if metric.is_histogram:
+            family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+            for labels, values in found:
+                family.add_metric(labels, _buckets(values[:-1]), sum_value=values[-1])
+        else:
+            family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
+            for labels, values in found:
+                family.add_metric(labels, values[0])
+        yield family
+
+
+def _buckets(counts: list[float]) -> list[tuple[str, float]]:
+    """As Prometheus has them: each with all below it."""
+    total, found = 0.0, list[tuple[str, float]]()
+    for bound, count in zip(BOUNDS, counts, strict=True):
+        total += count
+        found.append((bound, total))
+    return found
+
+
+def _now(snapshot: Snapshot) -> Iterable[Metric]:
+    depth = GaugeMetricFamily("localfn_queue_depth", "Requests that are due and wait.", labels=("queue",))
+    later = GaugeMetricFamily("localfn_queue_scheduled", "Requests that wait for a later time.", labels=("queue",))
+    age = GaugeMetricFamily("localfn_queue_oldest_age_seconds", "How long the oldest due waits.", labels=("queue",))
+    paused = GaugeMetricFamily("localfn_queue_paused", "1 while the queue is paused.", labels=("queue",))
+    for queue in snapshot.queues:
+        oldest = queue.depth.oldest
+        depth.add_metric((queue.name,), queue.depth.due)
+        later.add_metric((queue.name,), queue.depth.later)
+        age.add_metric((queue.name,), max((snapshot.now - oldest).total_seconds(), 0.0) if oldest else 0.0)
+        paused.add_metric((queue.name,), queue.paused_at is not None)
+    workers = GaugeMetricFamily("localfn_workers", "Workers of every machine, by state.", labels=("state",))
+    for state in ("busy", "idle", "silent"):
+        workers.add_metric((state,), sum(worker.state == state for worker in snapshot.workers))
+    live = GaugeMetricFamily("localfn_requests_live", "Requests that have not ended.", labels=("function", "status"))
+    for function, statuses in snapshot.live.items():
+        for status, count in statuses.items():
+            live.add_metric((function, str(status)), count)
+    trouble = GaugeMetricFamily("localfn_problems", "What is wrong, as the overview says it.", labels=("code",))
+    for code in sorted({problem.code for problem in snapshot.problems}):
+        trouble.add_metric((code,), sum(problem.code == code for problem in snapshot.problems))
+    yield from (depth, later, age, paused, workers, live, trouble)

@@ -1,0 +1,143 @@
+"""Spans of requests, told to an OpenTelemetry collector once they are over. Imported only where an endpoint is set.
+
+A request is one span, below the client's when it sent a traceparent. In it: submit, and for each attempt the wait and
+the attempt with its phases; an attempt links to the one before. Spans are made of the times that were noted anyway, and
+sent by a thread of the exporter's, which drops them when the collector is away: nobody waits for it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from uuid import UUID
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.util.types import AttributeValue
+
+from schema.statuses import ENDED, Outcome
+from schema.statuses import Status as RequestStatus
+from workqueue.observing import Settled
+from workqueue.observing.trace_context import TraceContext, of_request, span_id
+
+REQUEST, SUBMIT = "request", "submit"
+SCOPE = InstrumentationScope("localfn", version("localfn"))
+
+
+class Tracer:
+    """One per process. service: told as service.name unless OTEL_SERVICE_NAME says otherwise."""
+
+    def __init__(self, service: str) -> None:
+        self._resource = Resource.create({"service.name": "localfn", "localfn.process": service})
+        self._processor = BatchSpanProcessor(OTLPSpanExporter())
+
+    def submitted(
+        self, request_id: UUID, function: str, traceparent: str | None, began: datetime, ended: datetime
+    ) -> None:
+        """The request is stored, and its bell rung."""
+        span = _Spans(request_id, function, of_request(request_id, traceparent))
+        self._tell([span.made(SUBMIT, SUBMIT, REQUEST, began, ended, SpanKind.PRODUCER)])
+
+    def ended(self, settled: Sequence[Settled], now: datetime) -> None:
+        for each in settled:
+            self._tell(_spans(each, now))
+
+    def close(self) -> None:
+        """Sends what is left."""
+        self._processor.shutdown()  # type: ignore[no-untyped-call]
+
+    def _tell(self, spans: Iterable["_Made"]) -> None:
+        for span in spans:
+            self._processor.on_end(span.readable(self._resource))
+
+
+class _Made:
+    """A span, but for the resource."""
+
+    def __init__(self, **values: object) -> None:
+        self._values = values
+
+    def readable(self, resource: Resource) -> ReadableSpan:
+        return ReadableSpan(resource=resource, instrumentation_scope=SCOPE, **self._values)  # type: ignore[arg-type]
+
+
+class _Spans:
+    """Makes those of one request."""
+
+    def __init__(self, request_id: UUID, function: str, context: TraceContext) -> None:
+        self.request_id, self.function, self.context = request_id, function, context
+
+    def place(self, name: str) -> SpanContext:
+        flags = TraceFlags(TraceFlags.SAMPLED if self.context.is_sampled else TraceFlags.DEFAULT)
+        return SpanContext(self.context.trace_id, span_id(self.request_id, name), is_remote=True, trace_flags=flags)
+
+    def client(self) -> SpanContext | None:
+        if not self.context.parent:
+            return None
+        return SpanContext(self.context.trace_id, self.context.parent, is_remote=True)
+
+    def made(
+        self,
+        id: str,
+        name: str,
+        parent: str | None,
+        began: datetime,
+        ended: datetime,
+        kind: SpanKind = SpanKind.INTERNAL,
+        *,
+        error: str | None = None,
+        links: Sequence[Link] = (),
+        **attributes: AttributeValue | None,
+    ) -> _Made:
+        """parent: the id of another span of the request; None for the client's."""
+        known = {f"localfn.{key}": value for key, value in attributes.items() if value is not None}
+        return _Made(
+            name=name,
+            context=self.place(id),
+            parent=self.place(parent) if parent else self.client(),
+            kind=kind,
+            start_time=_ns(began),
+            end_time=_ns(max(began, ended)),
+            status=Status(StatusCode.ERROR, error) if error is not None else Status(StatusCode.OK),
+            links=links,
+            attributes={"localfn.request_id": str(self.request_id), "localfn.function": self.function} | known,
+        )
+
+
+def _spans(settled: Settled, now: datetime) -> Iterable[_Made]:
+    claim, record = settled.claim, settled.record
+    make = _Spans(claim.request_id, claim.function_name, of_request(claim.request_id, claim.traceparent))
+    number = claim.attempt
+    error = None if record.outcome is Outcome.COMPLETED else f"{record.error_type}: {record.error_message}"
+    yield make.made(f"{number}/wait", "wait", REQUEST, claim.available_at, claim.claimed_at, queue=claim.queue)
+    yield make.made(
+        str(number),
+        f"attempt {claim.function_name}",
+        REQUEST,
+        claim.claimed_at,
+        now,
+        SpanKind.CONSUMER,
+        error=error,
+        links=[Link(make.place(str(number - 1)))] if number > 1 else (),
+        attempt=number,
+        worker=claim.worker,
+        outcome=record.outcome,
+        cold_start=record.cold_start,
+    )
+    for phase in record.phases:
+        if "finished_at" in phase:
+            began, ended = (datetime.fromisoformat(phase[name]) for name in ("started_at", "finished_at"))
+            wrong = None if phase.get("outcome") == "ok" else str(phase.get("error") or phase.get("outcome"))
+            name = phase["phase"]
+            yield make.made(f"{number}/{name}", name, str(number), began, ended, error=wrong, attempt=number)
+    if settled.status in ENDED:
+        wrong = error if settled.status is RequestStatus.FAILED else None
+        name = f"request {claim.function_name}"
+        yield make.made(REQUEST, name, None, claim.created_at, now, error=wrong, status=settled.status)
+
+
+def _ns(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000) * 1000

@@ -1,0 +1,113 @@
+"""/metrics tells of the whole installation: what workers and scheduler counted, what there is now, and the calls."""
+
+from collections.abc import Callable
+
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import Engine
+
+from schema.session import make_engine
+from tests.runtime import Runtime
+from tests.waiting import wait_until
+from workqueue.observing import metrics, totals
+from workqueue.observing.meter import Meter
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def scraped(runtime: Runtime) -> Samples:
+    answer = runtime.http.get("/metrics")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    families = text_string_to_metric_families(answer.text)
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def value(samples: Samples, name: str, **labels: str) -> float:
+    return samples.get((name, tuple(sorted(labels.items()))), 0.0)
+
+
+def grown(runtime: Runtime, before: Samples) -> Callable[..., float]:
+    now = scraped(runtime)
+    return lambda name, **labels: value(now, name, **labels) - value(before, name, **labels)
+
+
+def test_what_workers_do_is_told_within_seconds(runtime: Runtime) -> None:
+    before = scraped(runtime)
+    for _ in range(3):
+        runtime.call("echo", {})
+    runtime.call("fail_now", {})
+
+    def look() -> bool:
+        more = grown(runtime, before)
+        return (
+            more("localfn_requests_ended_total", function="echo", status="completed") == 3
+            and more("localfn_attempts_total", function="fail_now", outcome="failed") == 1
+        )
+
+    wait_until(look, 15, "the numbers are handed over")
+    more = grown(runtime, before)
+    assert more("localfn_queue_wait_seconds_count", function="echo") == 3
+    assert more("localfn_run_seconds_bucket", function="echo", le="+Inf") == 3
+    assert 0 < more("localfn_run_seconds_sum", function="echo") < 60
+    for phase in ("validate", "process", "save", "cleanup"):
+        assert more("localfn_phase_seconds_count", function="echo", phase=phase) == 3
+
+
+def test_a_kill_is_told_by_its_cause(runtime: Runtime) -> None:
+    before = scraped(runtime)
+    runtime.call("spin_in_c", {})
+    wait_until(
+        lambda: grown(runtime, before)("localfn_sandbox_kills_total", cause="timeout") == 1, 15, "the kill is told"
+    )
+
+
+def test_what_there_is_now_is_told(runtime: Runtime) -> None:
+    samples = scraped(runtime)
+    workers = sum(value(samples, "localfn_workers", state=state) for state in ("busy", "idle"))
+    assert workers >= 1
+    assert value(samples, "localfn_database_up") == value(samples, "localfn_redis_up") == 1
+    assert ("localfn_queue_depth", (("queue", "default"),)) in samples
+    assert ("localfn_leases_lost_total", ()) in samples
+
+
+def test_calls_are_counted_by_route_and_not_by_address(runtime: Runtime) -> None:
+    before = scraped(runtime)
+    for id in ("01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a8058"):
+        runtime.http.get(f"/api/requests/{id}")
+    more = grown(runtime, before)
+    labels = {"route": "/api/requests/<id>", "method": "GET", "status": "404"}
+    assert more("localfn_http_request_seconds_count", **labels) == 2
+    runtime.http.request("PROPFIND", "/api/nowhere")
+    assert (
+        grown(runtime, before)("localfn_http_request_seconds_count", route="(none)", method="other", status="404") == 1
+    )
+
+
+def test_totals_of_many_processes_add_up_and_survive_an_outage(engine: Engine) -> None:
+    one, two = Meter(), Meter()
+    for meter, seconds in ((one, 0.002), (two, 0.02), (two, 4000.0)):
+        meter.observe(metrics.RUN, seconds, "f")
+        meter.count(metrics.RECONCILER, "rang", by=2)
+    away = make_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    totals.hand_over(away, two)  # kept
+    away.dispose()
+    totals.hand_over(engine, one)
+    totals.hand_over(engine, two)
+    totals.hand_over(engine, two)  # nothing new
+
+    with engine.connect() as connection:
+        found = totals.read(connection)
+    assert found[metrics.RECONCILER.name, ("rang",)] == [6]
+    run = found[metrics.RUN.name, ("f",)]
+    assert (sum(run[:-1]), run[1], run[3], run[-2], run[-1]) == (3, 1, 1, 1, 4000.022)
+
+
+def test_functions_beyond_a_number_share_a_label() -> None:
+    meter = Meter()
+    labels = {meter._label(f"f{number}") for number in range(1000)}
+    assert len(labels) == 201
+    assert "other" in labels

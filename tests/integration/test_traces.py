@@ -1,0 +1,108 @@
+"""One trace from the client's span through submit, wait, attempts and phases, as a collector gets it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+import pytest
+
+from tests.collector import Collector, collecting
+from tests.conftest import Servers, fresh_database
+from tests.runtime import Runtime, running
+from tests.waiting import wait_until
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@pytest.fixture(scope="module")
+def traced(
+    servers: Servers, migrated: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Runtime, Collector]]:
+    folder = Path(tmp_path_factory.mktemp("traced"))
+    database = fresh_database(servers, migrated)
+    with collecting() as collector:
+        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+        with running(next(database), servers.redis_url + "?db=3", folder, settings=settings) as runtime:
+            yield runtime, collector
+    next(database, None)
+
+
+def complete(collector: Collector, trace_id: str, function: str) -> dict[str, Any]:
+    """The trace's spans, once the request's own and the one of its submit are there."""
+    return wait_until(
+        lambda: found if {f"request {function}", "submit"} <= (found := collector.of(trace_id)).keys() else None,
+        20,
+        "the trace is complete",
+    )
+
+
+def test_a_trace_leads_from_the_client_to_each_phase(traced: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced
+    request = runtime.call("tell_trace", {}, headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
+    assert request["status"] == "completed"
+    spans = complete(collector, TRACE, "tell_trace")
+
+    whole = spans["request tell_trace"]
+    assert whole.parent_span_id.hex() == PARENT
+    for name in ("submit", "wait", "attempt tell_trace"):
+        assert spans[name].parent_span_id == whole.span_id, name
+        assert whole.start_time_unix_nano - 1_000_000_000 <= spans[name].start_time_unix_nano
+        assert spans[name].end_time_unix_nano <= whole.end_time_unix_nano + 1_000_000_000
+    _, second = collector.all_of(TRACE, "attempt tell_trace")
+    for name in ("validate", "process", "save", "cleanup"):
+        assert spans[name].parent_span_id == second.span_id, name
+    attributes = {each.key: each.value for each in whole.attributes}
+    assert attributes["localfn.request_id"].string_value == request["id"]
+
+
+def test_a_retry_links_to_the_attempt_before_which_tells_its_error(traced: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced
+    trace_id = TRACE.replace("4", "5")
+    runtime.call("tell_trace", {}, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
+    complete(collector, trace_id, "tell_trace")
+
+    first, second = collector.all_of(trace_id, "attempt tell_trace")
+    assert [link.span_id for link in second.links] == [first.span_id]
+    assert (first.status.code, first.status.message) == (2, "ConnectionError: the line is busy")
+    assert second.status.code == 1
+
+
+def test_user_code_is_told_where_it_stands_in_the_trace(traced: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced
+    trace_id = TRACE.replace("4", "6")
+    found = runtime.result("tell_trace", {}, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
+    complete(collector, trace_id, "tell_trace")
+
+    process = collector.all_of(trace_id, "process")[-1]
+    assert found == f"00-{trace_id}-{process.span_id.hex()}-01"
+
+
+def test_a_request_without_a_traceparent_is_a_trace_named_as_itself(traced: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced
+    request = runtime.call("echo", {}, headers={"traceparent": "00-nonsense"})
+    spans = complete(collector, UUID(request["id"]).hex, "echo")
+    assert spans["request echo"].parent_span_id == b""
+
+
+def test_what_the_client_does_not_sample_is_not_told(traced: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced
+    trace_id = TRACE.replace("4", "7")
+    runtime.call("echo", {}, headers={"traceparent": f"00-{trace_id}-{PARENT}-00"})
+    request = runtime.call("echo", {})
+    complete(collector, UUID(request["id"]).hex, "echo")
+    assert collector.of(trace_id) == {}
+
+
+def has_loaded_protobuf(runtime: Runtime) -> list[bool]:
+    """Of the exporter only this library is native, and so seen from outside."""
+    mains = [psutil.Process(process.pid) for process in runtime.processes.values()]
+    each = [process for main in mains for process in (main, *main.children(recursive=True))]
+    return ["_upb" in Path(f"/proc/{process.pid}/maps").read_text() for process in each if process.is_running()]
+
+
+def test_nothing_of_it_is_loaded_where_no_endpoint_is_set(runtime: Runtime, traced: tuple[Runtime, Collector]) -> None:
+    assert runtime.result("tell_trace", {}).startswith("00-")
+    assert not any(has_loaded_protobuf(runtime))
+    assert any(has_loaded_protobuf(traced[0]))

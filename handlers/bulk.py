@@ -76,7 +76,7 @@ def _wanted(body: Any) -> tuple[str, list[UUID]]:
     if not isinstance(body, dict) or set(body) != {"action", "ids"}:
         raise unprocessable("body", "an object with action and ids, and nothing else, is needed")
     action, ids = body["action"], body["ids"]
-    if action not in ACTIONS:
+    if not isinstance(action, str) or action not in ACTIONS:
         raise unprocessable("action", f"one of {', '.join(ACTIONS)} is needed")
     if not isinstance(ids, list) or not 1 <= len(ids) <= MOST:
         raise unprocessable("ids", f"an array of 1 to {MOST} request ids is needed")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -20,14 +21,16 @@ def attack(url: str, examples: int, limit_s: float, *words: str) -> "subprocess.
     """examples: for each operation. Its exit code is 0 when no check failed."""
     schemathesis = str(Path(sys.executable).with_name("schemathesis"))
     options = ["--max-examples", str(examples), "--no-color", "--warnings", "off", *words]
-    return subprocess.run(
-        [schemathesis, "--config-file", str(CONFIG), "run", f"{url}/openapi.json", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=limit_s,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as notes:  # it keeps some where it runs
+        return subprocess.run(
+            [schemathesis, "--config-file", str(CONFIG), "run", f"{url}/openapi.json", *options],
+            cwd=notes,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=limit_s,
+            check=False,
+        )
 
 
 def faults(log: str) -> list[str]:

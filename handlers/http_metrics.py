@@ -9,10 +9,11 @@ from prometheus_client import Histogram
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE = "(none)"  # a file or page of the screen, or nothing at all
+LABELS = ("route", "method", "status")
 SECONDS = Histogram(
     "localfn_http_request_seconds",
     "Time to answer a call, by route; its count by status is the number of calls.",
-    ("route", "method", "status"),
+    LABELS,
     buckets=BUCKETS,
     registry=None,
 )

@@ -33,6 +33,18 @@ KIND = "text/plain; version=0.0.4; charset=utf-8"
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 BOUNDS = [*(f"{bound:g}" for bound in metrics.BUCKETS), "+Inf"]
 
+# What there is now: the meaning and the labels of each.
+GAUGES = {
+    "localfn_sandboxes": ("Sandboxes of every machine, by state.", ("state",)),
+    "localfn_queue_depth": ("Requests that are due and wait.", ("queue",)),
+    "localfn_queue_scheduled": ("Requests that wait for a later time.", ("queue",)),
+    "localfn_queue_oldest_age_seconds": ("How long the oldest due waits.", ("queue",)),
+    "localfn_queue_paused": ("1 while the queue is paused.", ("queue",)),
+    "localfn_workers": ("Workers of every machine, by state.", ("state",)),
+    "localfn_requests_live": ("Requests that have not ended.", ("function", "status")),
+    "localfn_problems": ("What is wrong, as the overview says it.", ("code",)),
+}
+
 
 @blueprint.get("/metrics")
 @needs(Permission.READ)
@@ -68,7 +80,7 @@ class Installation(Collector):
         yield GaugeMetricFamily("localfn_database_up", "1 while PostgreSQL answers.", value=1)
         yield from _counted(counted)
         yield from _now(snapshot)
-        states = GaugeMetricFamily("localfn_sandboxes", "Sandboxes of every machine, by state.", labels=("state",))
+        states = _gauge("localfn_sandboxes")
         for state in sorted({str(note["state"]) for note in kept}):
             states.add_metric((state,), sum(note["state"] == state for note in kept))
         yield states
@@ -100,25 +112,30 @@ def _buckets(counts: list[float]) -> list[tuple[str, float]]:
     return found
 
 
+def _gauge(name: str) -> GaugeMetricFamily:
+    help, labels = GAUGES[name]
+    return GaugeMetricFamily(name, help, labels=labels)
+
+
 def _now(snapshot: Snapshot) -> Iterable[Metric]:
-    depth = GaugeMetricFamily("localfn_queue_depth", "Requests that are due and wait.", labels=("queue",))
-    later = GaugeMetricFamily("localfn_queue_scheduled", "Requests that wait for a later time.", labels=("queue",))
-    age = GaugeMetricFamily("localfn_queue_oldest_age_seconds", "How long the oldest due waits.", labels=("queue",))
-    paused = GaugeMetricFamily("localfn_queue_paused", "1 while the queue is paused.", labels=("queue",))
+    depth = _gauge("localfn_queue_depth")
+    later = _gauge("localfn_queue_scheduled")
+    age = _gauge("localfn_queue_oldest_age_seconds")
+    paused = _gauge("localfn_queue_paused")
     for queue in snapshot.queues:
         oldest = queue.depth.oldest
         depth.add_metric((queue.name,), queue.depth.due)
         later.add_metric((queue.name,), queue.depth.later)
         age.add_metric((queue.name,), max((snapshot.now - oldest).total_seconds(), 0.0) if oldest else 0.0)
         paused.add_metric((queue.name,), queue.paused_at is not None)
-    workers = GaugeMetricFamily("localfn_workers", "Workers of every machine, by state.", labels=("state",))
+    workers = _gauge("localfn_workers")
     for state in ("busy", "idle", "silent"):
         workers.add_metric((state,), sum(worker.state == state for worker in snapshot.workers))
-    live = GaugeMetricFamily("localfn_requests_live", "Requests that have not ended.", labels=("function", "status"))
+    live = _gauge("localfn_requests_live")
     for function, statuses in snapshot.live.items():
         for status, count in statuses.items():
             live.add_metric((function, str(status)), count)
-    trouble = GaugeMetricFamily("localfn_problems", "What is wrong, as the overview says it.", labels=("code",))
+    trouble = _gauge("localfn_problems")
     for code in sorted({problem.code for problem in snapshot.problems}):
         trouble.add_metric((code,), sum(problem.code == code for problem in snapshot.problems))
     yield from (depth, later, age, paused, workers, live, trouble)

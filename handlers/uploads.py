@@ -1,6 +1,7 @@
 """Reads the body of an invocation: the event, and the files that came with it."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from uuid import UUID
@@ -17,6 +18,7 @@ from workqueue.file_names import file_name_problem
 from workqueue.store import StoredFile, content_type
 
 EVENT_PART = "event"
+KIND = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 OVERHEAD = 64 * 1024  # of a multipart body: boundaries and part headers
 ACCEPTED = "Send application/json, or multipart/form-data with a part `event` (JSON) and file parts."
 
@@ -90,6 +92,8 @@ def _multipart(services: Services, request_id: UUID) -> Invocation:
 
 def _event_part() -> bytes:
     """The part `event`: a field, or a file whose content is the event."""
+    if None in {*request.form, *request.files}:
+        raise BadEventError("A part has no name, or one that cannot be read.")
     for name in request.form:
         if name != EVENT_PART:
             raise unprocessable(name, "unknown field: data goes into the part `event` as JSON, files have a filename")
@@ -117,5 +121,6 @@ def _only(name: str, found: list[FileStorage]) -> FileStorage:
 def _store(services: Services, request_id: UUID, name: str, file: FileStorage) -> StoredFile:
     stored = services.store.put(request_id, "in", name, file.stream)
     filename = file.filename or name
-    kind = file.mimetype if file.mimetype not in ("", "application/octet-stream") else content_type(filename)
+    told = file.mimetype if KIND.fullmatch(file.mimetype) else ""  # it goes back into a header
+    kind = told if told not in ("", "application/octet-stream") else content_type(filename)
     return StoredFile(name, filename, stored.size, kind, stored.sha256, stored.stored_as)

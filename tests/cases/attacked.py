@@ -19,13 +19,6 @@ def save_page(event: Any, context: Context) -> Any:
     context.save_file("page", name=event.get("name", "page.html"))
 
 
-@function
-def save_link(event: Any, context: Context) -> Any:
-    """Something else's place given as an output file."""
-    pathlib.Path("link").symlink_to(event["target"])
-    context.save_file("link", name="link.txt")
-
-
 @function(memory_mb=128, timeout_s=5)
 def tell_limits(event: Any, context: Context) -> Any:
     """The fences as the kernel has them."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-LONG_S = 0.1  # a worker busy with one request for so long may be so for an hour: whoever waits needs another one
+LONG_S = 0.5  # a worker busy with one request for so long may be so for an hour: whoever waits needs another one
 WAITING_S = 0.03  # one that is at it for so long and leaves the processors idle waits for something itself
 IDLE_S = 30.0  # a worker idle for so long is one too many
 SETTLE_S = 0.2  # what more workers bring shows after so long

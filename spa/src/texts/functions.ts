@@ -19,6 +19,7 @@ export const functions = {
     text: 'Write one into a folder that LOCALFN_FUNCTIONS names; it is seen within two seconds.',
   },
   traceback: 'Traceback',
+  more: 'More about it',
   limits: {
     title: 'Limits',
     timeout: 'Time limit',

@@ -37,6 +37,12 @@ def fill(runtime: Runtime) -> dict[str, str]:
     running = runtime.post("build_report", {"month": "2026-11", "steps": 24, "pause_s": 1})["id"]
     progress = f"/api/requests/{running}"
     wait_until(lambda: (runtime.get(progress)["progress"]["fraction"] or 0) > 0.3, 60, "the report is under way")
+    nightly = {"name": "nightly", "function": "sync_inventory", "expression": "30 2 * * MON-FRI"}
+    more = {"timezone": "Europe/Berlin", "event": {"warehouse": "WH-1", "succeed_at": 1}}
+    if runtime.http.get("/api/schedules/nightly").status_code != httpx.codes.OK:  # once for both themes
+        runtime.http.post("/api/schedules", json=nightly | more)
+    for _ in range(3):
+        runtime.ended(runtime.http.post("/api/schedules/nightly/run").json()["id"])
     return {"failed": failed, "profiled": profiled, "running": running}
 
 
@@ -69,6 +75,13 @@ def test_pictures(browser: Browser, runtime: Runtime, theme: Any) -> None:
 
         show("/requests")
         take(page, f"requests-{theme}")
+        show("/overview")
+        expect(page.get_by_text("Ended per minute")).to_be_visible()
+        take(page, f"overview-{theme}")
+        show("/functions/profile_csv")
+        take(page, f"function-{theme}")
+        show("/schedules/nightly")
+        take(page, f"schedule-{theme}")
         for name in ("running", "failed"):
             show(f"/requests/{made[name]}")
             take(page, f"{name}-{theme}")

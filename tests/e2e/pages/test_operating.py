@@ -37,9 +37,14 @@ def test_json_that_stops_being_json_is_marked_with_line_and_column(page: Page, r
 def test_a_dropped_file_is_the_part_that_the_function_knows(page: Page, runtime: Runtime) -> None:
     page.goto(f"{runtime.url}/functions/profile_csv")
     form = page.get_by_role("form", name="Invoke")
-    form.locator("input[type=file]").set_input_files(
-        {"name": "few.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n3,4\n"}
+    dropped = page.evaluate_handle(
+        """() => {
+            const files = new DataTransfer()
+            files.items.add(new File(["a,b\\n1,2\\n3,4\\n"], "few.csv", {type: "text/csv"}))
+            return files
+        }"""
     )
+    form.get_by_role("group", name="Files").dispatch_event("drop", {"dataTransfer": dropped})
     expect(form.get_by_label("Name of the part for few.csv")).to_have_value("csv")
     form.get_by_role("button", name="Invoke").click()
     expect(page).to_have_url(re.compile("/requests/"))

@@ -20,7 +20,11 @@ SUB_PATH = {"VITE_APP_STATIC_ROOT": "/tools/localfn/", "VITE_APP_API_ROOT": "/to
 @pytest.fixture
 def picture(page: Page, pictures: Path) -> Picture:
     """Keeps what the page shows for a person's eye."""
-    return lambda name: page.screenshot(path=pictures / f"{name}.png", full_page=True) and None
+
+    def keep(name: str) -> None:
+        page.screenshot(path=pictures / f"{name}.png", full_page=True)
+
+    return keep
 
 
 def test_what_is_wrong_is_said_in_words_while_the_database_is_away_too(

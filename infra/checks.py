@@ -18,6 +18,7 @@ from infra.database_url import for_libpq, mask
 from infra.errors import InfraError, InterpreterError, PortTakenError, SettingsError
 from infra.interpreter import check_interpreter
 from infra.listening import check_port
+from infra.masking import masked
 from infra.settings import Settings, load
 from schema import revision
 from schema.session import make_engine
@@ -219,4 +220,4 @@ def _shortened(path: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    return masked(str(error)).strip().partition("\n")[0] or type(error).__name__

@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from infra.masking import masked
+
 # What every record has anyway; anything else on it was passed as a fact.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -28,9 +30,9 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S.%f")[:-3]
-        pairs = "".join(f" {name}={value}" for name, value in facts(record).items())
+        pairs = "".join(f" {name}={_in_line(value)}" for name, value in facts(record).items())
         line = f"{time} {record.levelname} {record.getMessage()}{pairs}"
-        return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
+        return masked(line + ("\n" + self.formatException(record.exc_info) if record.exc_info else ""))
 
 
 class JsonFormatter(logging.Formatter):
@@ -51,4 +53,9 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str)
+        return masked(json.dumps(entry, default=str))
+
+
+def _in_line(value: object) -> str:
+    """What somebody sent makes no line of its own."""
+    return str(value).replace("\r", "\\r").replace("\n", "\\n")

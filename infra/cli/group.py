@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from infra.masking import masked
+
 # Found by their names, so that a command that needs none of these libraries imports none.
 UNREACHABLE = frozenset(
     {
@@ -50,7 +52,7 @@ class RootGroup(click.Group):
 
 def one_line(error: Exception) -> str:
     """The message of an error of ours, whose messages are written to be read; of another's, its class too."""
-    lines = str(error).strip().splitlines()
+    lines = masked(str(error)).strip().splitlines()
     first = lines[0] if lines else ""
     if hasattr(error, "exit_code"):
         return first

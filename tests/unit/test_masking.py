@@ -1,0 +1,66 @@
+"""Secrets in logs and error lines: none is left, and what is no secret stays."""
+
+import json
+import logging
+import time
+
+import pytest
+
+from infra.cli.group import one_line
+from infra.logs import JsonFormatter, TextFormatter
+from infra.masking import masked
+
+SECRET = "hunter2-hunter2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"postgresql://user:{SECRET}@host/db is away",
+        f"connection to redis://:{SECRET}@host:6379/0 refused",
+        f"postgresql://user:a@b:{SECRET}@host/db",
+        f"host=h user=u password={SECRET} dbname=d",
+        f"password='{SECRET}'",
+        f'{{"username": "ada", "password": "{SECRET}"}}',
+        f"Authorization: Bearer lfn_{SECRET}{SECRET}",
+        f"key lfn_{SECRET}{SECRET} was used",
+        f"Cookie: localfn_session={SECRET}",
+    ],
+)
+def test_a_secret_is_taken_out_of_every_line(text: str) -> None:
+    assert SECRET not in masked(text)
+    record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "failed", None, None)
+    record.error = text
+    error = ConnectionError(text)
+    record.exc_info = (ConnectionError, error, None)
+    assert SECRET not in one_line(error)
+    assert SECRET not in TextFormatter().format(record)
+    line = JsonFormatter("web").format(record)
+    assert SECRET not in line
+    assert json.loads(line)["message"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1:5000 is ready",
+        "accepted function=echo count=3",
+        "a@b.example: no such user",
+        "lfn_ is how keys begin",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert masked(text) == text
+
+
+def test_a_fact_makes_no_line_of_its_own() -> None:
+    record = logging.LogRecord("x", logging.INFO, "x.py", 1, "refused", None, None)
+    record.job_id = "x\n12:00:00.000 INFO everything is well"
+    assert "\n" not in TextFormatter().format(record)
+
+
+def test_a_long_text_is_masked_quickly() -> None:
+    began = time.perf_counter()
+    for text in ("://" + "a" * 200_000, "password" * 30_000, "token = " * 30_000, "://a:" * 20_000, "bearer " * 30_000):
+        masked(text)
+    assert time.perf_counter() - began < 5

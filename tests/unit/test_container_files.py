@@ -33,7 +33,7 @@ def seconds(text: str) -> int:
 
 @pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
 def test_compose_files_fit_the_compose_specification(path: Path) -> None:
-    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
+    command = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

@@ -167,9 +167,11 @@ def file(id: str, name: str) -> Response:
     found = next((file for file in sorted(files, key=lambda f: f.kind, reverse=True) if file.name == name), None)
     if found is None:
         raise NotFound(f"The request has no file {name!r}.")
-    answer = send_file(
-        here.store.open(found.stored_as, found.sha256), mimetype=found.content_type, etag=found.sha256, conditional=True
-    )
+    try:
+        content = here.store.open(found.stored_as, found.sha256)
+    except FileNotFoundError:
+        raise NotFound(f"The file {name!r} is no more in the file store.") from None
+    answer = send_file(content, mimetype=found.content_type, etag=found.sha256, conditional=True)
     # RFC 6266: the plain name for old clients, the encoded one for all characters.
     plain = found.filename.encode("ascii", "replace").decode().replace("\\", "_").replace('"', "_")
     encoded = quote(found.filename, safe="")

@@ -1,45 +1,30 @@
 """What `localfn doctor` looks at: each check asks one thing and says what to do when it is not well."""
 
-import platform
-import shutil
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
 
 import psycopg
 import redis
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from infra import machine_checks
 from infra.client import Client, UnreachableError, connect
 from infra.connected import connected
 from infra.database_url import for_libpq, mask
-from infra.errors import InfraError, InterpreterError, PortTakenError, SettingsError
-from infra.interpreter import check_interpreter
+from infra.errors import InfraError, PortTakenError, SettingsError
+from infra.finding import Finding
 from infra.listening import check_port
 from infra.masking import masked
 from infra.settings import Settings, load
 from schema import revision
 from schema.session import make_engine
-from workqueue import discovery, presence, registry
+from workqueue import presence, registry
 from workqueue.clock import Clock
 from workqueue.schedules.reading import listing
 
-GIB = 1024**3
-LEAST_FREE_BYTES = GIB
 OLDEST_POSTGRES, OLDEST_REDIS = 14, (6, 2)
 ANSWER_S = 3
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found. todo: what to do about it, when it is not well."""
-
-    name: str
-    ok: bool
-    detail: str
-    todo: str = ""
 
 
 def examine() -> Iterator[Finding]:
@@ -51,9 +36,11 @@ def examine() -> Iterator[Finding]:
         yield Finding("settings", False, str(error), "correct it in the environment or in .env")
         return
     yield Finding("settings", True, f"{settings.env}, {client.url}")
-    yield interpreter(settings)
-    yield home(settings)
-    yield folders(settings)
+    yield machine_checks.interpreter(settings)
+    yield machine_checks.home(settings)
+    yield machine_checks.folders(settings)
+    yield machine_checks.files(settings)
+    yield machine_checks.pages(settings)
     with client:
         yield web(client, settings)
     try:
@@ -68,39 +55,6 @@ def examine() -> Iterator[Finding]:
 def nothing_runs(findings: list[Finding]) -> bool:
     """Neither a web process nor a worker was found."""
     return not any(finding.ok for finding in findings if finding.name in ("web", "workers"))
-
-
-def interpreter(settings: Settings) -> Finding:
-    shown = f"Python {platform.python_version()}, functions run with {settings.python}"
-    try:
-        check_interpreter(settings.python)
-    except InterpreterError as error:
-        return Finding("interpreter", False, str(error), "set LOCALFN_PYTHON to a CPython 3.9 or newer")
-    return Finding("interpreter", True, shown)
-
-
-def home(settings: Settings) -> Finding:
-    """A home that is not there yet is made by `up`, in the nearest folder that is."""
-    folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
-    try:
-        tempfile.TemporaryFile(dir=folder).close()
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        reason = error.strerror or str(error)
-        todo = "make it writable, or set LOCALFN_HOME to another folder"
-        return Finding("home", False, f"{folder} cannot be written: {reason}", todo)
-    shown = f"{settings.home}, {free / GIB:.1f} GiB free"
-    if free < LEAST_FREE_BYTES:
-        return Finding("home", False, shown, "free some space: uploads, results and the database lie there")
-    return Finding("home", True, shown)
-
-
-def folders(settings: Settings) -> Finding:
-    missing = discovery.missing(settings.functions)
-    if missing:
-        detail = f"{', '.join(missing)} is neither a folder nor a module"
-        return Finding("folders", False, detail, "correct LOCALFN_FUNCTIONS, or make the folder")
-    return Finding("folders", True, ":".join(map(_shortened, settings.functions)))
 
 
 def web(client: Client, settings: Settings) -> Finding:
@@ -172,6 +126,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
 def _registered(engine: Engine) -> Iterator[Finding]:
     clock = Clock()
     clock.synchronise(engine)
+    yield machine_checks.clocks(clock.now(), datetime.now(UTC))
     alive = presence.present(engine, clock)
     served = {queue for worker in alive for queue in worker.queues}
     if alive:
@@ -212,11 +167,6 @@ def _schedules(engine: Engine) -> Iterator[Finding]:
         yield Finding("schedules", False, f"{schedule.name}: {schedule.error}", todo)
     if found and not wrong:
         yield Finding("schedules", True, f"{len(found)} there, all can fire")
-
-
-def _shortened(path: str) -> str:
-    home = str(Path.home())
-    return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path
 
 
 def _first_line(error: Exception) -> str:

@@ -51,6 +51,15 @@ def prepare(home: Path, roots: Roots, build: Path = BUILD, *, compress: bool) ->
     return folder / CURRENT
 
 
+def prepared(home: Path) -> Roots | None:
+    """What the current version was made for; None when there is none."""
+    try:
+        manifest = json.loads((home / FOLDER / CURRENT / MANIFEST).read_bytes())
+    except OSError:
+        return None
+    return Roots(manifest["static_root"], manifest["api_root"])
+
+
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One at a time: several containers may share a home. The lock ends with the process, however that ends."""

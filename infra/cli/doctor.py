@@ -15,7 +15,8 @@ NOT_WELL_CODE, NOTHING_RUNS_CODE = 1, 3
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
     """Check settings, interpreter, services, workers and functions."""
-    from infra.checks import Finding, examine, nothing_runs
+    from infra.checks import examine, nothing_runs
+    from infra.finding import Finding
 
     findings: list[Finding] = []
     for finding in examine():

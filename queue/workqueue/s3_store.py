@@ -20,7 +20,7 @@ from workqueue.store import StoredFile, StoreTroubleError, content_type
 
 MULTIPART_BYTES = 8 * 1024 * 1024
 DELETED_AT_ONCE = 1000  # the most that DeleteObjects takes
-MISSING = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
+MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
 class S3Store:
@@ -36,14 +36,19 @@ class S3Store:
         return self._make_client()
 
     def prepare(self, *, make: bool) -> None:
-        """The bucket is there. make: it is made when it is missing. Raises BucketMissingError, StoreTroubleError."""
+        try:
+            self.reach()
+        except BucketMissingError:
+            if not make:
+                raise
+            self._make_bucket()
+
+    def reach(self) -> None:
         try:
             with _told():
                 self._client.head_bucket(Bucket=self.bucket)
         except FileNotFoundError:
-            if not make:
-                raise BucketMissingError(f"There is no bucket {self.bucket!r} on S3.") from None
-            self._make_bucket()
+            raise BucketMissingError(f"There is no bucket {self.bucket!r} on S3.") from None
 
     def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
         key, counted = f"{request_id}/{part}/{name}", _Counted(source)

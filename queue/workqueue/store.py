@@ -41,6 +41,9 @@ class FileStore(Protocol):
     def prepare(self, *, make: bool) -> None:
         """It can be written. make: it is made when it is missing. Raises BucketMissingError, StoreTroubleError."""
 
+    def reach(self) -> None:
+        """It is there. Raises BucketMissingError, StoreTroubleError."""
+
     def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
         """Stores what `source` holds. part: "in" for uploads, else the attempt's number. Raises StoreTroubleError."""
 
@@ -68,6 +71,9 @@ class FolderStore:
 
     def prepare(self, *, make: bool) -> None:  # noqa: ARG002 - a folder costs nothing
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def reach(self) -> None:
+        """A folder that is not there is made with its first file."""
 
     def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
         target = self.folder / str(request_id) / part / name

@@ -1,11 +1,15 @@
 """`localfn doctor`: well is well, and what is not is named with what to do."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from infra import machine_checks
+from infra.screen import Roots, prepare
+from infra.settings import load
 from tests.commands import json_of, localfn
 from tests.runtime import Runtime, free_port
 from tests.waiting import wait_until
@@ -17,7 +21,17 @@ def test_doctor_finds_a_whole_runtime_well(runtime: Runtime) -> None:
     assert done.returncode == 0, done.stdout
     lines = done.stdout.splitlines()
     assert all(line.startswith("ok  ") for line in lines)
-    assert {line.split()[1] for line in lines} >= {"web", "PostgreSQL", "Redis", "migrations", "workers", "queues"}
+    assert {line.split()[1] for line in lines} >= {
+        "web",
+        "files",
+        "pages",
+        "clock",
+        "PostgreSQL",
+        "Redis",
+        "migrations",
+        "workers",
+        "queues",
+    }
     assert json_of(runtime, "doctor")["ok"] is True
 
 
@@ -42,6 +56,7 @@ def test_doctor_says_what_to_do_when_nothing_runs(runtime: Runtime, tmp_path: Pa
         ({"REDIS_URL": "redis://127.0.0.1:1"}, "Redis"),
         ({"DATABASE_URL": "postgresql://postgres:secret@127.0.0.1:1/none"}, "PostgreSQL"),
         ({"LOCALFN_NO_SUCH": "1"}, "settings"),
+        ({"LOCALFN_FILES": "s3://bucket/x", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "files"),
     ],
 )
 def test_doctor_names_what_is_not_well(runtime: Runtime, environ: dict[str, str], name: str) -> None:
@@ -70,3 +85,24 @@ def test_doctor_names_a_schedule_that_cannot_fire(runtime: Runtime) -> None:
     assert runtime.http.delete("/api/schedules/odd").status_code == 204
     assert done.returncode == 1
     assert "!!  schedules    odd: timezone: there is no time zone 'Mars/Olympus'" in done.stdout
+
+
+@pytest.mark.parametrize(("apart_s", "words"), [(-90, "90 s behind"), (90, "90 s ahead of")])
+def test_a_clock_that_is_wrong_is_told_with_its_direction(apart_s: float, words: str) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    found = machine_checks.clocks(now, now + timedelta(seconds=apart_s))
+    assert not found.ok
+    assert words in found.detail
+    assert machine_checks.clocks(now, now + timedelta(seconds=1)).ok
+
+
+def test_pages_that_were_made_for_another_address_are_told(tmp_path: Path) -> None:
+    build = tmp_path / "dist"
+    build.mkdir()
+    (build / "index.html").write_text("VITE_APP_API_ROOT_PLACEHOLDER")
+    settings = load({"LOCALFN_HOME": str(tmp_path)}, tmp_path)
+    assert machine_checks.pages(settings).ok
+    prepare(tmp_path, Roots("", "/other"), build, compress=False)
+    assert not machine_checks.pages(settings).ok
+    prepare(tmp_path, Roots("", "/api"), build, compress=False)
+    assert machine_checks.pages(settings).detail == "at /, they ask /api"

@@ -147,7 +147,7 @@ def test_a_missing_bucket_is_made_locally_only(store: S3Store) -> None:
     other = S3Store(f"missing-{uuid4().hex}", "", lambda: store._client)
     with pytest.raises(BucketMissingError):
         other.prepare(make=False)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(StoreTroubleError, match="NoSuchBucket"):
         other.put(ID, "in", "a", io.BytesIO(b"x"))
     for _ in range(2):
         other.prepare(make=True)

@@ -1,0 +1,89 @@
+"""What `localfn doctor` looks at on this machine: interpreter, folders, files, pages, clock."""
+
+import platform
+import shutil
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from infra import file_store, screen
+from infra.errors import InterpreterError
+from infra.finding import Finding
+from infra.interpreter import check_interpreter
+from infra.settings import Settings
+from workqueue import discovery
+from workqueue.errors import BucketMissingError
+from workqueue.store import StoreTroubleError
+
+GIB = 1024**3
+LEAST_FREE_BYTES = GIB
+MOST_APART_S = 2.0
+
+
+def interpreter(settings: Settings) -> Finding:
+    shown = f"Python {platform.python_version()}, functions run with {settings.python}"
+    try:
+        check_interpreter(settings.python)
+    except InterpreterError as error:
+        return Finding("interpreter", False, str(error), "set LOCALFN_PYTHON to a CPython 3.9 or newer")
+    return Finding("interpreter", True, shown)
+
+
+def home(settings: Settings) -> Finding:
+    """A home that is not there yet is made by `up`, in the nearest folder that is."""
+    folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        reason = error.strerror or str(error)
+        todo = "make it writable, or set LOCALFN_HOME to another folder"
+        return Finding("home", False, f"{folder} cannot be written: {reason}", todo)
+    shown = f"{settings.home}, {free / GIB:.1f} GiB free"
+    if free < LEAST_FREE_BYTES:
+        return Finding("home", False, shown, "free some space: uploads, results and the database lie there")
+    return Finding("home", True, shown)
+
+
+def folders(settings: Settings) -> Finding:
+    missing = discovery.missing(settings.functions)
+    if missing:
+        detail = f"{', '.join(missing)} is neither a folder nor a module"
+        return Finding("folders", False, detail, "correct LOCALFN_FUNCTIONS, or make the folder")
+    return Finding("folders", True, ":".join(map(_shortened, settings.functions)))
+
+
+def files(settings: Settings) -> Finding:
+    """Whether uploads and output files can be kept; in a folder, `home` has told."""
+    try:
+        file_store.make(settings.files, settings.home).reach()
+    except (BucketMissingError, StoreTroubleError) as error:
+        todo = "correct LOCALFN_FILES, the credentials or the address of S3; `localfn init` makes a bucket locally"
+        return Finding("files", False, f"{settings.files}: {error.args[-1]}", todo)
+    return Finding("files", True, settings.files)
+
+
+def pages(settings: Settings) -> Finding:
+    """Whether the screen's files are there, with this runtime's addresses in them."""
+    found = screen.prepared(settings.home)
+    if found is None:
+        return Finding("pages", True, "not made ready; the API needs none, `./dev up` builds them")
+    if found != screen.Roots(settings.static_root, settings.api_root):
+        detail = f"made for {found.static or '/'} and {found.api}"
+        return Finding("pages", False, detail, "write the new addresses into them with `localfn init`")
+    return Finding("pages", True, f"at {found.static or '/'}, they ask {found.api or '/'}")
+
+
+def clocks(database: datetime, here: datetime) -> Finding:
+    """localfn goes by the database's clock; logs, certificates and S3 by this machine's."""
+    apart_s = (here - database).total_seconds()
+    if abs(apart_s) > MOST_APART_S:
+        way = "ahead of" if apart_s > 0 else "behind"
+        detail = f"this machine is {abs(apart_s):.0f} s {way} the database"
+        return Finding("clock", False, detail, "set it by NTP: its logs tell wrong times, and S3 refuses wrong clocks")
+    return Finding("clock", True, f"{abs(apart_s):.1f} s from the database's")
+
+
+def _shortened(path: str) -> str:
+    home = str(Path.home())
+    return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path

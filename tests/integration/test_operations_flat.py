@@ -110,7 +110,8 @@ def test_a_day_is_tallied_once_and_then_read(full: Engine, redis_client: Redis) 
     snapshot = Overview(full, Doorbell(redis_client), clock, ("high", "default", "low")).snapshot()
     assert 43_000 <= day <= 43_200  # one every two seconds
     counted = sum(each.completed + each.failed for each in snapshot.hours)
-    assert day <= counted <= day + 100
+    # The day may have moved on by a minute meanwhile, which is thirty of them.
+    assert day - 30 <= counted <= day + 100
     low = next(queue for queue in snapshot.queues if queue.name == "low")
     assert (low.depth.due, low.depth.is_capped) == (backlog.MOST_COUNTED, True)  # Redis has no bells of these
     assert low.depth.oldest is not None

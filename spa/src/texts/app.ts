@@ -25,6 +25,7 @@ export const app = {
           ['g f', 'Go to the functions'],
           ['g s', 'Go to the schedules'],
           ['g o', 'Go to the overview'],
+          ['g a', 'Go to the audit'],
           ['Esc', 'Close, leave a field'],
         ],
       },
@@ -52,6 +53,7 @@ export const app = {
   },
   away: {
     text: (since: string) => `The server has not answered since ${since}.`,
+    failing: (since: string) => `The server has been in trouble since ${since}.`,
     more: 'What you see may be old. Asking again by itself.',
     back: 'The server answers again.',
   },

@@ -41,6 +41,8 @@ def log_in(engine: Engine, username: str, password: str, address: str, now: date
             record(connection, Act("anonymous", Action.LOGIN_FAILED, storable(username), {"address": address}))
         raise BadLoginError
     throttle.forgive(engine, username, address)
+    throttle.sweep(engine, now)
+    sweep(engine, now)
     token = make_token()
     with engine.begin() as connection:
         connection.execute(

@@ -131,9 +131,9 @@ def _bells(engine: Engine, statement: TextClause, values: dict[str, object]) -> 
 # What is being claimed right now needs no mark; to wait for it could be a deadlock, since a claim locks many rows.
 MARK_RUNG = text(
     """
-    UPDATE processing_request SET rung_at = :now WHERE id IN (
+    UPDATE processing_request SET rung_at = :now WHERE id = ANY(ARRAY(
         SELECT id FROM processing_request WHERE id = ANY(:ids) AND status = 'pending' FOR UPDATE SKIP LOCKED
-    )
+    ))
     """
 )
 

@@ -118,6 +118,7 @@ class Attempt:
             "request_id": str(self.claim.request_id),
             "attempt": self.claim.attempt,
             "function": self.claim.function_name,
+            "worker": self.claim.worker,
         }
 
     def begin(self, phase: Phase) -> None:

@@ -4,6 +4,7 @@ So there is no change without its entry, and no entry of a change that was rolle
 (attempts, retries by policy, schedules that fire) is no matter of the audit: the attempts and the log tell it.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select
 from uuid_utils.compat import uuid7
 
 from schema.audit import audit_entry
+
+log = logging.getLogger(__name__)
 
 KEPT = timedelta(days=400)  # a year, and the time to look at it
 MAX_SUBJECT = 200
@@ -60,6 +63,7 @@ def record(connection: Connection, act: Act | None) -> None:
     subject = act.subject[:MAX_SUBJECT] if act.subject is not None else None
     values = {"id": uuid7(), "actor": act.actor, "action": act.action, "subject": subject, "details": dict(act.details)}
     connection.execute(insert(audit_entry).values(values))
+    log.info("audit", extra={"actor": act.actor, "action": str(act.action), "subject": subject})
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,16 @@ def names(claims: Sequence[Claim]) -> dict[str, object]:
     """For a log line: one for all that moved together, in which each is found by its id."""
     if len(claims) == 1:
         claim = claims[0]
-        return {"request_id": str(claim.request_id), "attempt": claim.attempt, "function": claim.function_name}
+        return {
+            "request_id": str(claim.request_id),
+            "attempt": claim.attempt,
+            "function": claim.function_name,
+            "worker": claim.worker,
+        }
     functions = ",".join(sorted({claim.function_name for claim in claims}))
-    return {"count": len(claims), "function": functions, "requests": " ".join(str(c.request_id) for c in claims)}
+    return {
+        "count": len(claims),
+        "function": functions,
+        "worker": claims[0].worker,
+        "requests": " ".join(str(claim.request_id) for claim in claims),
+    }

@@ -18,6 +18,7 @@ from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.doorbell import Bell, Doorbell
 from workqueue.leading import RECONCILER, lead
+from workqueue.lifecycle.recovery import Lapsed
 from workqueue.observing import metrics
 from workqueue.observing.meter import Meter
 from workqueue.persist import first_line, is_outage
@@ -54,9 +55,8 @@ class Reconciler:
         self._notice_outage(now)
         if self.spare_until is None or now >= self.spare_until:
             for lapsed in lifecycle.expire(self.engine, now):
-                log.warning("worker lost", extra={"request_id": str(lapsed.request_id), "attempt": lapsed.attempt})
-                self.meter.count(metrics.LEASES_LOST)
-                self.meter.count(metrics.RECONCILER, "failed" if lapsed.failed else "rerun")
+                log.warning("worker lost", extra=_facts(lapsed))
+                self.meter.lost(lapsed.function, lapsed.outcome, is_failed=lapsed.failed)
                 self.doorbell.announce(lapsed.request_id)
         self._ring(now)
         self.looked_at = self.clock.now()
@@ -92,6 +92,15 @@ class Reconciler:
         self.pause_s = min(2 * self.pause_s + 1, LONGEST_PAUSE_S) if len(patient) >= MANY else 0.0
         self.era, self.ask_at = era, now + timedelta(seconds=self.pause_s)
         return [bell for bell in bells if bell.job_id not in waiting]
+
+
+def _facts(lapsed: Lapsed) -> dict[str, object]:
+    return {
+        "request_id": str(lapsed.request_id),
+        "attempt": lapsed.attempt,
+        "function": lapsed.function,
+        "worker": lapsed.worker,
+    }
 
 
 @dataclass(slots=True)

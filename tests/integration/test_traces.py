@@ -30,9 +30,9 @@ def traced(
 
 
 def complete(collector: Collector, trace_id: str, function: str) -> dict[str, Any]:
-    """The trace's spans, once the request's own and the one of its submit are there."""
+    """The trace's spans, once the one of its submit and the phases of its result are there."""
     return wait_until(
-        lambda: found if {f"request {function}", "submit"} <= (found := collector.of(trace_id)).keys() else None,
+        lambda: found if {f"submit {function}", "save"} <= (found := collector.of(trace_id)).keys() else None,
         20,
         "the trace is complete",
     )
@@ -44,17 +44,20 @@ def test_a_trace_leads_from_the_client_to_each_phase(traced: tuple[Runtime, Coll
     assert request["status"] == "completed"
     spans = complete(collector, TRACE, "tell_trace")
 
-    whole = spans["request tell_trace"]
-    assert whole.parent_span_id.hex() == PARENT
-    for name in ("submit", "wait", "attempt tell_trace"):
-        assert spans[name].parent_span_id == whole.span_id, name
-        assert whole.start_time_unix_nano - 1_000_000_000 <= spans[name].start_time_unix_nano
-        assert spans[name].end_time_unix_nano <= whole.end_time_unix_nano + 1_000_000_000
+    submit = spans["submit tell_trace"]
+    assert submit.parent_span_id.hex() == PARENT
+    for name in ("wait", "attempt tell_trace"):
+        assert [span.parent_span_id for span in collector.all_of(TRACE, name)] == [submit.span_id] * 2, name
     _, second = collector.all_of(TRACE, "attempt tell_trace")
     for name in ("validate", "process", "save", "cleanup"):
         assert spans[name].parent_span_id == second.span_id, name
-    attributes = {each.key: each.value for each in whole.attributes}
+        assert second.start_time_unix_nano <= spans[name].start_time_unix_nano
+        assert spans[name].end_time_unix_nano <= second.end_time_unix_nano
+    attributes = {each.key: each.value for each in second.attributes}
     assert attributes["localfn.request_id"].string_value == request["id"]
+    assert attributes["localfn.outcome"].string_value == "completed"
+    ids = [span.span_id for span in collector.spans]
+    assert len(ids) == len(set(ids))
 
 
 def test_a_retry_links_to_the_attempt_before_which_tells_its_error(traced: tuple[Runtime, Collector]) -> None:
@@ -83,7 +86,18 @@ def test_a_request_without_a_traceparent_is_a_trace_named_as_itself(traced: tupl
     runtime, collector = traced
     request = runtime.call("echo", {}, headers={"traceparent": "00-nonsense"})
     spans = complete(collector, UUID(request["id"]).hex, "echo")
-    assert spans["request echo"].parent_span_id == b""
+    assert spans["submit echo"].parent_span_id == b""
+
+
+def test_what_a_schedule_made_is_a_trace_without_a_submit(traced: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced
+    body = {"name": "traced", "function": "echo", "expression": "@yearly"}
+    assert runtime.http.post("/api/schedules", json=body).status_code == 201
+    request = runtime.http.post("/api/schedules/traced/run").json()
+    trace_id = UUID(request["id"]).hex
+    spans = wait_until(lambda: found if "save" in (found := collector.of(trace_id)) else None, 20, "it is told")
+    assert spans["attempt echo"].parent_span_id == b""
+    assert "submit echo" not in spans
 
 
 def test_what_the_client_does_not_sample_is_not_told(traced: tuple[Runtime, Collector]) -> None:

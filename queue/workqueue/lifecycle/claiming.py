@@ -45,7 +45,7 @@ CLAIM = text(
         FROM rung WHERE r.id = rung.id AND rung.status = 'pending' AND rung.available_at <= :latest
             AND NOT EXISTS (SELECT FROM paused_queue p WHERE p.name = r.queue)
         RETURNING r.id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
-                  r.started_at, r.available_at, created_at, traceparent
+                  r.started_at, r.available_at, created_at, schedule, traceparent
     ), opened AS (
         INSERT INTO request_attempt (request_id, number, worker, started_at)
         SELECT id, attempt, :worker, started_at FROM claimed
@@ -59,7 +59,7 @@ RESUME = text(
         UPDATE processing_request SET lease_expires_at = :lease
         WHERE id = ANY(:ids) AND status = 'processing' AND worker = :worker
         RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
-            available_at, created_at, traceparent
+            available_at, created_at, schedule, traceparent
     )
     """
     + CLAIMED
@@ -142,6 +142,7 @@ def _claims(rows: Sequence[Mapping[Any, Any]], worker: str, now: datetime) -> di
             claimed_at=now,
             created_at=row["created_at"],
             available_at=row["available_at"],
+            schedule=row["schedule"],
             traceparent=row["traceparent"],
         )
         for row in rows

@@ -41,6 +41,7 @@ class Claim:
     claimed_at: datetime
     created_at: datetime
     available_at: datetime
+    schedule: str | None = None
     traceparent: str | None = None
 
     @property

@@ -20,14 +20,16 @@ class Lapsed:
     """A request whose worker was lost, and what became of it."""
 
     request_id: UUID
+    function: str
     attempt: int
     worker: str
+    outcome: Outcome
     failed: bool
 
 
 LAPSED = text(
     """
-    SELECT id, attempt, worker, losses, on_lost, cancel_requested FROM processing_request
+    SELECT id, function, attempt, worker, losses, on_lost, cancel_requested FROM processing_request
     WHERE status = 'processing' AND lease_expires_at < :now
     ORDER BY lease_expires_at LIMIT :limit
     FOR UPDATE SKIP LOCKED
@@ -75,7 +77,7 @@ def expire(engine: Engine, now: datetime, limit: int = 500) -> list[Lapsed]:
             }
             connection.execute(GIVE_UP if gives_up else RERUN, values)
             connection.execute(CLOSE, values)
-            lapsed.append(Lapsed(row.id, row.attempt, row.worker, gives_up))
+            lapsed.append(Lapsed(row.id, row.function, row.attempt, row.worker, values["outcome"], gives_up))
         return lapsed
 
 

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 
-from schema.statuses import ENDED, Outcome
+from schema.statuses import ENDED, Outcome, Status
 from workqueue.observing import Settled, metrics
 from workqueue.observing.metrics import BUCKETS, Metric
 
@@ -38,6 +38,16 @@ class Meter:
         with self._lock:
             for each in settled:
                 self._attempt(each, now)
+
+    def lost(self, function: str, outcome: str, *, is_failed: bool) -> None:
+        """An attempt whose worker fell silent, as the reconciler found it."""
+        with self._lock:
+            label = self._label(function)
+            self._count(metrics.LEASES_LOST, ())
+            self._count(metrics.RECONCILER, ("failed" if is_failed else "rerun",))
+            self._count(metrics.ATTEMPTS, (label, outcome))
+            if is_failed:
+                self._count(metrics.REQUESTS, (label, Status.FAILED))
 
     def close(self) -> None:
         """What was counted is handed over by whoever has a connection."""

@@ -1,8 +1,8 @@
 """Spans of requests, told to an OpenTelemetry collector once they are over. Imported only where an endpoint is set.
 
-A request is one span, below the client's when it sent a traceparent. In it: submit, and for each attempt the wait and
-the attempt with its phases; an attempt links to the one before. Spans are made of the times that were noted anyway, and
-sent by a thread of the exporter's, which drops them when the collector is away: nobody waits for it.
+Below the client's span stands submit, and in it, for each attempt, the wait and the attempt with its phases; an attempt
+links to the one before. What a schedule made has no submit. Spans are made of the times that were noted anyway, and sent
+by a thread of the exporter's, which drops them when the collector is away: nobody waits for it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,12 +18,11 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
-from schema.statuses import ENDED, Outcome
-from schema.statuses import Status as RequestStatus
+from schema.statuses import Outcome
 from workqueue.observing import Settled
 from workqueue.observing.trace_context import TraceContext, of_request, span_id
 
-REQUEST, SUBMIT = "request", "submit"
+SUBMIT = "submit"
 SCOPE = InstrumentationScope("localfn", version("localfn"))
 
 
@@ -39,7 +38,7 @@ class Tracer:
     ) -> None:
         """The request is stored, and its bell rung."""
         span = _Spans(request_id, function, of_request(request_id, traceparent))
-        self._tell([span.made(SUBMIT, SUBMIT, REQUEST, began, ended, SpanKind.PRODUCER)])
+        self._tell([span.made(SUBMIT, f"submit {function}", None, began, ended, SpanKind.PRODUCER)])
 
     def ended(self, settled: Sequence[Settled], now: datetime) -> None:
         for each in settled:
@@ -112,11 +111,12 @@ def _spans(settled: Settled, now: datetime) -> Iterable[_Made]:
     make = _Spans(claim.request_id, claim.function_name, of_request(claim.request_id, claim.traceparent))
     number = claim.attempt
     error = None if record.outcome is Outcome.COMPLETED else f"{record.error_type}: {record.error_message}"
-    yield make.made(f"{number}/wait", "wait", REQUEST, claim.available_at, claim.claimed_at, queue=claim.queue)
+    above = SUBMIT if claim.schedule is None else None
+    yield make.made(f"{number}/wait", "wait", above, claim.available_at, claim.claimed_at, queue=claim.queue)
     yield make.made(
         str(number),
         f"attempt {claim.function_name}",
-        REQUEST,
+        above,
         claim.claimed_at,
         now,
         SpanKind.CONSUMER,
@@ -125,6 +125,8 @@ def _spans(settled: Settled, now: datetime) -> Iterable[_Made]:
         attempt=number,
         worker=claim.worker,
         outcome=record.outcome,
+        status=settled.status,
+        schedule=claim.schedule,
         cold_start=record.cold_start,
     )
     for phase in record.phases:
@@ -133,10 +135,6 @@ def _spans(settled: Settled, now: datetime) -> Iterable[_Made]:
             wrong = None if phase.get("outcome") == "ok" else str(phase.get("error") or phase.get("outcome"))
             name = phase["phase"]
             yield make.made(f"{number}/{name}", name, str(number), began, ended, error=wrong, attempt=number)
-    if settled.status in ENDED:
-        wrong = error if settled.status is RequestStatus.FAILED else None
-        name = f"request {claim.function_name}"
-        yield make.made(REQUEST, name, None, claim.created_at, now, error=wrong, status=settled.status)
 
 
 def _ns(moment: datetime) -> int:

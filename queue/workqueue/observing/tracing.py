@@ -1,8 +1,8 @@
 """Spans of requests, told to an OpenTelemetry collector once they are over. Imported only where an endpoint is set.
 
 Below the client's span stands submit, and in it, for each attempt, the wait and the attempt with its phases; an attempt
-links to the one before. What a schedule made has no submit. Spans are made of the times that were noted anyway, and sent
-by a thread of the exporter's, which drops them when the collector is away: nobody waits for it.
+links to the one before. What a schedule made has no submit. Spans are made of the times that were noted anyway, and
+sent by a thread of the exporter's, which drops them when the collector is away: nobody waits for it.
 """
 
 from collections.abc import Iterable, Sequence

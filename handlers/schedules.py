@@ -10,6 +10,7 @@ from handlers.openapi import shapes
 from handlers.openapi.bodies import Body
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
 from handlers.openapi.schemas import text
+from handlers.problems import unprocessable
 from handlers.services import Services, services
 from workqueue import events
 from workqueue.access.principals import Permission
@@ -143,7 +144,10 @@ def next_times(name: str, wanted: dict[str, Any]) -> Response:
 
 def _body(here: Services) -> Any:
     limit = here.limits.max_event_bytes + OVERHEAD
-    return events.parse(uploads.json_body(limit), limit)
+    body = uploads.json_body(limit)
+    if not body:
+        raise unprocessable("body", "an object with the schedule's fields is needed")
+    return events.parse(body, limit)
 
 
 def _rules(here: Services) -> Rules:

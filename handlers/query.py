@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -85,7 +85,8 @@ def moment(text: str) -> datetime:
         found = datetime.fromisoformat(text)
         if found.tzinfo is None:
             raise ValueError
-        return found + timedelta()  # overflows here rather than in the database
+        # In UTC: Python's zones go up to a day, PostgreSQL's to sixteen hours. What overflows does so here.
+        return found.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"a time with its zone is needed, such as {MOMENT_EXAMPLE}") from None
 

@@ -93,7 +93,9 @@ def test_a_failed_request_can_be_retried_by_a_person(runtime: Runtime) -> None:
     request = runtime.call("fail_now")
 
     answer = runtime.http.post(f"/api/requests/{request['id']}/retry")
-    assert (answer.status_code, answer.json()["status"]) == (202, "pending")
+    assert answer.status_code == 202
+    # A worker may have taken it before the answer was written.
+    assert answer.json()["status"] in ("pending", "processing")
     again = runtime.ended(request["id"])
     assert (again["status"], again["attempt"]) == ("failed", 2)
     assert runtime.http.post(f"/api/requests/{runtime.call('echo')['id']}/retry").status_code == 409

@@ -73,8 +73,6 @@ def test_pictures(browser: Browser, runtime: Runtime, theme: Any) -> None:
             page.add_style_tag(content=LETTERS)
             expect(page.get_by_role("heading", level=1)).to_be_visible()
 
-        show("/overview")
-        take(page, f"overview-{theme}")
         show("/requests")
         take(page, f"requests-{theme}")
         show("/overview")

@@ -98,6 +98,11 @@ def test_a_delayed_request_does_not_start_before_its_time(runtime: Runtime) -> N
         assert timedelta(seconds=1.4) < waited < timedelta(seconds=8)
 
 
+def test_a_time_may_stand_in_any_zone_that_python_knows(runtime: Runtime) -> None:
+    request = runtime.post("echo", {}, params={"run_at": "2099-05-13T21:23:07-23:24"})
+    assert request["available_at"] == "2099-05-14T20:47:07.000Z"
+
+
 def test_a_batch_makes_one_request_per_event_in_order(runtime: Runtime) -> None:
     answer = runtime.http.post("/api/functions/echo/batch", json=[{"n": n} for n in range(50)])
 

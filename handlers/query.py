@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ MAX_WAIT_S = 60
 MAX_WORDS = 200
 MAX_DELAY_S = 366 * 24 * 3600.0
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+FURTHEST_ZONE = timedelta(hours=15)
 MOMENT_EXAMPLE = "2026-01-31T12:00:00Z"
 
 
@@ -83,10 +84,11 @@ def delay(text: str) -> float:
 def moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
-        if found.tzinfo is None:
+        offset = found.utcoffset()
+        if offset is None:
             raise ValueError
-        # In UTC: Python's zones go up to a day, PostgreSQL's to sixteen hours. What overflows does so here.
-        return found.astimezone(UTC)
+        # Python's zones go up to a day, PostgreSQL's do not. What overflows on the way to UTC does so here.
+        return found if abs(offset) <= FURTHEST_ZONE else found.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"a time with its zone is needed, such as {MOMENT_EXAMPLE}") from None
 

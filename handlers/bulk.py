@@ -17,6 +17,7 @@ from workqueue import audit, events, lifecycle
 from workqueue.access.principals import Permission
 from workqueue.doorbell import Bell
 from workqueue.errors import NotAllowedNowError, UnknownRequestError
+from workqueue.store import forget
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/api/requests")
 
@@ -64,7 +65,7 @@ def _cancel(here: Services, request_id: UUID) -> None:
 
 def _delete(here: Services, request_id: UUID) -> None:
     job_ids = lifecycle.delete(here.engine, request_id, act(audit.Action.REQUEST_DELETE, request_id))
-    here.store.remove(request_id)
+    forget(here.store, request_id)
     here.doorbell.forget(job_ids)
 
 

@@ -18,6 +18,7 @@ from handlers.services import Services, services
 from workqueue import events, registry
 from workqueue.access.principals import Permission
 from workqueue.observing import trace_context
+from workqueue.store import forget
 from workqueue.submit import Order, Receipt, submit
 
 blueprint = Blueprint("functions", __name__, url_prefix="/api/functions")
@@ -136,11 +137,11 @@ def invoke(name: str, wanted: dict[str, Any]) -> Response:
     except SQLAlchemyError:
         raise  # it may be stored although the answer was lost: files that belong to nothing are swept
     except BaseException:
-        here.store.remove(request_id)
+        forget(here.store, request_id)
         raise
     _trace(here, order, receipt, began)
     if receipt.replayed:
-        here.store.remove(request_id)
+        forget(here.store, request_id)
     return _accepted(here, receipt)
 
 

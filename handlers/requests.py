@@ -16,6 +16,7 @@ from handlers.services import Services, services
 from workqueue import lifecycle, reading
 from workqueue.access.principals import Permission
 from workqueue.audit import Action
+from workqueue.store import forget
 
 blueprint = Blueprint("requests", __name__, url_prefix="/api/requests")
 
@@ -226,7 +227,7 @@ def delete(id: str) -> tuple[str, int]:
     here, request_id = services(), query.request_id(id)
     job_ids = lifecycle.delete(here.engine, request_id, act(Action.REQUEST_DELETE, request_id))
     # The files follow the row: should the process die in between, they are orphans, never rows without files.
-    here.store.remove(request_id)
+    forget(here.store, request_id)
     here.doorbell.forget(job_ids)
     return "", 204
 

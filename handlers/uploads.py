@@ -15,7 +15,7 @@ from handlers.services import Services
 from workqueue import events
 from workqueue.errors import BadEventError, EventTooLargeError
 from workqueue.file_names import file_name_problem
-from workqueue.store import StoredFile, content_type
+from workqueue.store import StoredFile, content_type, forget
 
 EVENT_PART = "event"
 KIND = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
@@ -82,7 +82,7 @@ def _multipart(services: Services, request_id: UUID) -> Invocation:
         if sum(file.size for file in stored) > limits.max_upload_bytes:
             raise EventTooLargeError(f"The files may have {limits.max_upload_bytes} bytes together.")
     except BaseException:
-        services.store.remove(request_id)
+        forget(services.store, request_id)
         raise
     digest = hashlib.sha256(raw)
     for file in stored:

@@ -15,7 +15,6 @@ from workqueue.interruptions import (
     CalledBackError,
     FunctionFailedError,
     InvalidError,
-    NoSandboxError,
     OutOfMemoryError,
     SandboxExitedError,
     TimedOutError,
@@ -24,14 +23,13 @@ from workqueue.lifecycle import Progress
 from workqueue.registry import Registered
 from workqueue.sandbox import LAST_FRAMES, RUBBISH, Frame, Gone, News, Output, Sandbox
 from workqueue.storable import storable
+from workqueue.trouble import no_sandbox
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.1  # how often interruption and memory are looked at; far below the second that a kill may take
 TREE_LOOKS = 10  # every so many looks the children's memory is counted too: that walks the process table
 START_LIMIT_S = 60.0  # for the interpreter and the user's imports
-LONGEST_PAUSE_S = 60.0  # between tries to start a sandbox for one request
-MOST_TRIES = 20  # to start one: a quarter of an hour, then the request fails rather than wait for ever
 MAX_TYPE, MAX_MESSAGE = 200, 500  # characters of an error's type, of a progress message
 MAX_DELAY_S = 366 * 24 * 3600.0
 
@@ -92,14 +90,6 @@ def _sensible(attempt: Attempt, item: News | None) -> News | None:
     if isinstance(item, Frame) and item.head.get("request_id", own) != own:
         return Gone(RUBBISH) if item.type in LAST_FRAMES else None
     return item
-
-
-def no_sandbox(attempt: Attempt, why: str) -> NoSandboxError:
-    """A fault of ours, not of the function: tried again, at growing distances, for a quarter of an hour."""
-    end = NoSandboxError(f"No sandbox could be started: {why}")
-    end.delay_s = min(LONGEST_PAUSE_S, 2.0 ** min(attempt.claim.attempt, 10))
-    end.may_retry = attempt.claim.attempt < MOST_TRIES
-    return end
 
 
 def _gone(runtime: Runtime, attempt: Attempt, sandbox: Sandbox, gone: Gone, doing: str) -> AttemptEndedError:

@@ -63,6 +63,13 @@ class NoSandboxError(AttemptEndedError):
     is_failure = False
 
 
+class NoStorageError(AttemptEndedError):
+    """Files could not be read or written; the request was given back and is tried again later."""
+
+    outcome = Outcome.GIVEN_BACK
+    is_failure = False
+
+
 class LostWorkError(AttemptEndedError):
     """The worker was stopped after the function had begun, and it must never start twice (on_lost="fail")."""
 

@@ -17,6 +17,7 @@ from workqueue.persist import first_line, is_outage, persist
 from workqueue.registry import Registered
 from workqueue.saving import save
 from workqueue.settlement import settle, settle_refused
+from workqueue.store import forget
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +139,6 @@ def _abandon(runtime: Runtime, attempt: Attempt) -> None:
     if attempt.sandbox is not None:
         driving.dispose(runtime, attempt)
     runtime.workplace.put_away()
-    runtime.store.remove(attempt.request_id, attempt.claim.part)
+    forget(runtime.store, attempt.request_id, attempt.claim.part)
     attempt.is_cleaned_up = True
     log.warning("lease lost", extra=attempt.log_fields())

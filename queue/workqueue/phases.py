@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from schema.statuses import Phase
-from workqueue import driving, lifecycle
+from workqueue import driving, lifecycle, trouble
 from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import SandboxHostLostError
 from workqueue.group import Group
@@ -127,13 +127,24 @@ def _confirm_lease(runtime: Runtime, attempt: Attempt) -> None:
 
 
 def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
-    runtime.workplace.prepare()
-    for file, path in _input_paths(runtime, attempt).items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with runtime.store.open(file.stored_as, file.sha256) as source, path.open("wb") as target:
-            shutil.copyfileobj(source, target)
+    try:
+        runtime.workplace.prepare()
+        for file, path in _input_paths(runtime, attempt).items():
+            _place(runtime, file, path)
+    except OSError as error:
+        raise trouble.no_storage(attempt, error) from None
     if function.schema_checked_outside and function.input_schema is not None:
         check_schema(json.loads(attempt.claim.event), function.input_schema)
+
+
+def _place(runtime: Runtime, file: StoredFile, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source = runtime.store.open(file.stored_as, file.sha256)
+    except FileNotFoundError:
+        raise trouble.lost_upload(file) from None
+    with source, path.open("wb") as target:
+        shutil.copyfileobj(source, target)
 
 
 def check_schema(event: Any, schema: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Phase 3, up to the commit point: what came out of a sandbox is checked, and its files go to the store."""
 
-import errno
 import json
 
 from schema.statuses import Phase
@@ -11,6 +10,7 @@ from workqueue.file_names import file_name_problem
 from workqueue.interruptions import FunctionFailedError
 from workqueue.sandbox import Frame
 from workqueue.store import StoredFile, open_regular
+from workqueue.trouble import waiting_for_store
 
 OUTPUT_FOLDER = ".output"  # where the SDK's save_file puts files (localfn.context)
 
@@ -42,10 +42,13 @@ def _checked(result: bytes) -> str:
 def _store(runtime: Runtime, attempt: Attempt, name: str) -> StoredFile:
     if reason := file_name_problem(name):  # the SDK checks it too, but user code can speak for itself
         raise FunctionFailedError(f"The output file {name[:100]!r}: {reason}.", error_type="OutputFileMissing")
-    try:
-        with open_regular(runtime.workplace.path / OUTPUT_FOLDER / name) as source:
+    path = runtime.workplace.path / OUTPUT_FOLDER / name
+
+    def put() -> StoredFile:
+        with open_regular(path) as source:
             return runtime.store.put(attempt.request_id, attempt.claim.part, name, source)
+
+    try:
+        return waiting_for_store(runtime, attempt, put)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            raise  # the store's trouble, not the function's
         raise FunctionFailedError(f"The output file {name!r}: {error}.", error_type="OutputFileMissing") from None

@@ -15,6 +15,7 @@ from workqueue.interruptions import AttemptEndedError, CancelledError, FunctionF
 from workqueue.lifecycle import Claim
 from workqueue.observing import Settled
 from workqueue.storable import storable
+from workqueue.store import forget
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def settle_refused(runtime: Runtime, group: Group, way: Way) -> None:
                     raise error
                 finishing.tell(runtime, [settle(runtime, group, attempt, error, way)])
             except LeaseLostError:
-                runtime.store.remove(attempt.request_id, attempt.claim.part)
+                forget(runtime.store, attempt.request_id, attempt.claim.part)
                 log.warning("lease lost", extra=attempt.log_fields())
             group.refused.pop(0)
 

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import logging
 import mimetypes
 import os
 import shutil
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 from uuid import UUID
+
+log = logging.getLogger(__name__)
 
 CHUNK = 1024 * 1024
 
@@ -109,6 +112,14 @@ class FolderStore:
 
     def forget_unfinished(self, before: float) -> None:
         """Half a file is a file here: it goes with its request, or with its attempt."""
+
+
+def forget(store: FileStore, request_id: UUID, part: str = "") -> None:
+    """Removes what nobody needs any more; what cannot be removed now is left to the sweep."""
+    try:
+        store.remove(request_id, part)
+    except OSError as error:
+        log.warning("files were left to the sweep", extra={"request_id": str(request_id), "error": str(error)})
 
 
 def content_type(name: str) -> str:

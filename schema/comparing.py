@@ -7,7 +7,7 @@ from sqlalchemy import JSON, Column
 from schema import access, audit, metrics, operations, schedules  # noqa: F401 - their tables are part of the metadata
 from schema.tables import metadata
 
-__all__ = ["OPTIONS", "metadata"]
+__all__ = ["OPTIONS", "STRICT", "metadata"]
 
 
 def _default_differs(
@@ -24,4 +24,14 @@ def _bare(default: str | None) -> str | None:
     return None if default is None else default.removesuffix("::json").strip("'")
 
 
-OPTIONS: dict[str, Any] = {"compare_type": True, "compare_server_default": _default_differs}
+def _is_asked_for(_: Any, __: str | None, ___: str, reflected: bool, compare_to: Any) -> bool:
+    """What a database has and the code does not know is somebody else's: no migration that we write may drop it.
+
+    A table beside ours, a column or an index that was added by hand. What the code gives up is dropped by a migration
+    that a person writes.
+    """
+    return not (reflected and compare_to is None)
+
+
+STRICT: dict[str, Any] = {"compare_type": True, "compare_server_default": _default_differs}
+OPTIONS: dict[str, Any] = {**STRICT, "include_object": _is_asked_for}

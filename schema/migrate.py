@@ -67,9 +67,9 @@ def check(database_url: str) -> list[str]:
         engine.dispose()
 
 
-def differences(connection: Connection) -> list[str]:
-    """What the tables in the code have otherwise than those in the database."""
-    context = MigrationContext.configure(connection, opts=OPTIONS)
+def differences(connection: Connection, options: dict[str, Any] = OPTIONS) -> list[str]:
+    """What the tables in the code have otherwise than those in the database. options: of schema.comparing."""
+    context = MigrationContext.configure(connection, opts=options)
     return [_in_words(found) for found in autogenerate.compare_metadata(context, metadata)]
 
 

@@ -2,12 +2,13 @@
 
 import click
 
+from infra.cli.group import CommandGroup
 from infra.cli.printing import emit, emit_json, json_option, note
 
 DIFFERS_CODE = 1
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def db() -> None:
     """Migrate the database, and see whether it is as the code wants it."""
 

@@ -9,6 +9,7 @@ import click
 
 from infra.cli.arguments import EVENT_PART, Event, NamedFile, Seconds
 from infra.cli.following import Patience, until_ended
+from infra.cli.group import CommandGroup
 from infra.cli.printing import Column, emit, emit_json, fields, json_option, note, table
 from infra.cli.progress import Progress
 from infra.cli.story import downloads, failure, last_lines
@@ -19,7 +20,7 @@ from infra.settings import load
 INTERRUPTED_CODE = 130
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def functions() -> None:
     """See and call functions."""
 

@@ -1,6 +1,7 @@
-"""The root group: finds commands in modules by name, and turns every error into one line and an exit code."""
+"""Groups of commands. The root finds them in modules by name; every error becomes one line and an exit code."""
 
 import importlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -20,20 +21,43 @@ UNREACHABLE = frozenset(
     }
 )
 UNREACHABLE_CODE = 3
+WHOLE = 300  # characters: longer than any first sentence
 
 
-class RootGroup(click.Group):
-    """A group some of whose commands are modules: `name` stands in the module of that name."""
+class CommandGroup(click.Group):
+    """A group whose help lists its commands in the order of the code, each with its whole first sentence."""
 
-    def __init__(self, *args: Any, modules: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click gives it
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.write_section(ctx, formatter, "Commands", self.list_commands(ctx))
+
+    def write_section(
+        self, ctx: click.Context, formatter: click.HelpFormatter, title: str, names: Iterable[str]
+    ) -> None:
+        # click itself cuts what fills more than a line, and half a sentence tells nobody what a command does.
+        found = ((name, self.get_command(ctx, name)) for name in names)
+        with formatter.section(title):
+            formatter.write_dl([(name, command.get_short_help_str(WHOLE)) for name, command in found if command])
+
+
+class RootGroup(CommandGroup):
+    """The commands that `sections` name by title. One that is not in the group stands in the module of its name."""
+
+    def __init__(self, *args: Any, sections: Mapping[str, tuple[str, ...]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._modules = modules
+        self._sections = sections
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *self._modules]
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click gives it
+        return [name for names in self._sections.values() for name in names]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in self._sections.items():
+            self.write_section(ctx, formatter, title, names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self._modules:
+        if cmd_name in self.commands or cmd_name not in self.list_commands(ctx):
             return super().get_command(ctx, cmd_name)
         command: click.Command = getattr(importlib.import_module(f"infra.cli.{cmd_name}"), cmd_name)
         return command

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from infra.cli.group import CommandGroup
 from infra.cli.printing import Column, emit, emit_json, json_option, note, table
 from infra.cli.units import ago
 
@@ -18,7 +19,7 @@ COLUMNS = (
 )
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def keys() -> None:
     """Make, see and revoke API keys."""
 

@@ -8,10 +8,17 @@ import click
 from infra.cli.group import RootGroup
 from infra.settings import Settings, export_dotenv, load
 
-MODULES = ("functions", "requests", "schedules", "workers", "queues", "users", "keys", "db", "seed", "doctor")
+SECTIONS = {
+    "Start and check": ("up", "doctor", "version"),
+    "Work": ("functions", "requests", "schedules"),
+    "Operate": ("queues", "workers", "dashboard"),
+    "Who may call": ("users", "keys"),
+    "Single processes": ("web", "worker", "scheduler"),
+    "Set up and describe": ("init", "db", "seed", "openapi"),
+}
 
 
-@click.group(cls=RootGroup, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=RootGroup, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
     """Run functions on your own machine as a cloud would: accepted means it will finish."""

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import click
 
+from infra.cli.group import CommandGroup
 from infra.cli.printing import Column, emit, emit_json, json_option, note, table
 from infra.client import Client, connect
 from infra.settings import load
@@ -20,7 +21,7 @@ COLUMNS = (
 EMPTYING_S = 60.0  # one call does as much as fits ten seconds
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def queues() -> None:
     """See and steer the queues."""
 

@@ -8,6 +8,7 @@ import click
 
 from infra.cli import listing, tailing
 from infra.cli.arguments import Age, Moment, before_now
+from infra.cli.group import CommandGroup
 from infra.cli.printing import emit, emit_json, json_option, note
 from infra.cli.progress import is_over
 from infra.cli.purging import purge_all
@@ -20,7 +21,7 @@ ENDED = ("completed", "failed")
 INTERRUPTED_CODE = 130
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def requests() -> None:
     """See and steer what was accepted."""
 

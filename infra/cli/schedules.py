@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from infra.cli.arguments import Event, Seconds
+from infra.cli.group import CommandGroup
 from infra.cli.printing import STATUS_COLOURS, Column, coloured, emit, emit_json, fields, json_option, note, table
 from infra.cli.units import ago, local
 from infra.client import connect, schedule_path
@@ -25,7 +26,7 @@ NOTHING = "none"
 MAY_BE_EMPTY = ("start_at", "end_at", "max_runs", "queue")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def schedules() -> None:
     """See and edit schedules."""
 

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from infra.cli.group import CommandGroup
 from infra.cli.printing import Column, emit, emit_json, json_option, note, table
 from infra.cli.units import ago
 
@@ -16,7 +17,7 @@ COLUMNS = (
 )
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def users() -> None:
     """See who may log in, and make an admin."""
 

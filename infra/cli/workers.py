@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from infra.cli.group import CommandGroup
 from infra.cli.printing import Column, emit, emit_json, json_option, note, table
 from infra.cli.units import ago
 from infra.client import connect
@@ -18,7 +19,7 @@ COLUMNS = (
 )
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def workers() -> None:
     """See the workers."""
 

@@ -7,8 +7,8 @@ export const overview = {
   counts: {
     pending: 'waiting',
     processing: 'running',
-    completed: 'completed in 24 h',
-    failed: 'failed in 24 h',
+    completed: 'completed in 24\u00a0h',
+    failed: 'failed in 24\u00a0h',
   },
   workers: {
     title: 'Workers',

@@ -63,6 +63,17 @@ def test_ports_are_on_loopback_and_servers_are_waited_for_until_they_are_well(pa
 
 
 @pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
+def test_every_base_image_of_a_build_is_chosen_by_a_variable(path: Path) -> None:
+    services = yaml.safe_load(path.read_text())["services"].values()
+    builds = [service["build"] for service in services if "build" in service]
+    assert builds
+    for build in builds:
+        dockerfile = path.parent / build["context"] / build["dockerfile"]
+        defaults = dict(re.findall(r"^ARG (\w+)=(\S+)", dockerfile.read_text(), re.M))
+        assert build["args"] == {name: f"${{{name}:-{image}}}" for name, image in defaults.items()}
+
+
+@pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
 def test_a_worker_has_the_time_that_it_was_promised(path: Path) -> None:
     worker = yaml.safe_load(path.read_text())["services"]["worker"]
     assert seconds(worker["stop_grace_period"]) > seconds(worker["environment"]["LOCALFN_GRACE_SECONDS"])

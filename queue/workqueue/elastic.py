@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 LONG_S = 0.5  # a worker busy with one request for so long may be so for an hour: whoever waits needs another one
-WAITING_S = 0.03  # one that is at it for so long and leaves the processors idle waits for something itself
+WAITING_S = 0.06  # one that is at it for so long and leaves the processors idle waits for something itself
 IDLE_S = 30.0  # a worker idle for so long is one too many
 SETTLE_S = 0.2  # what more workers bring shows after so long
 ROOM = 0.25  # of the machine's processors idle: short requests that wait for something leave room for more workers

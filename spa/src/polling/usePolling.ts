@@ -21,12 +21,24 @@ export interface PollingOptions<T> {
   watch?: WatchSource<unknown>
 }
 
+const SLOW_MS = 6_000 // far above what any page asks: the server, or its database, stands still
+
+/** A call gives up after half a minute; a person who looks at nothing is told earlier. */
+async function toldWhenSlow<T>(answer: Promise<T>): Promise<T> {
+  const timer = setTimeout(reportAway, SLOW_MS, null)
+  try {
+    return await answer
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 export function usePolling<T>(options: PollingOptions<T>): Polled<T> {
   const data: ShallowRef<T | null> = shallowRef(null)
   const error = shallowRef<unknown>(null)
   const isLoading = ref(true)
   const poller = new Poller<T>({
-    ask: options.ask,
+    ask: (signal) => toldWhenSlow(options.ask(signal)),
     every: options.every,
     onValue: (value) => {
       reportAnswer()

@@ -13,13 +13,15 @@ from handlers.openapi.schemas import text
 from handlers.problems import problem, unprocessable
 from handlers.services import Access, services
 from workqueue import events
-from workqueue.access import sessions
+from workqueue.access import own_password, sessions
 from workqueue.access.credentials import digest
 from workqueue.access.principals import Principal
 
 blueprint = Blueprint("session", __name__, url_prefix="/api/session")
 
 MAX_BODY = 16 * 1024
+NOBODY = "Nobody logs in here: LOCALFN_AUTH is none."
+COOKIE_SET = Header("Set-Cookie", text(), "the session")
 
 
 @blueprint.get("")
@@ -33,18 +35,44 @@ def show() -> Response:
 @open_to_all
 @operation(
     "Log in",
-    json_answer(shapes.SESSION, "Who, and a cookie.", headers=(Header("Set-Cookie", text(), "the session"),)),
+    json_answer(shapes.SESSION, "Who, and a cookie.", headers=(COOKIE_SET,)),
     body=Body({"application/json": shapes.LOGIN}),
     refuses=(400, 401, 409, 413, 415, 429),
 )
 def log_in() -> Response:
     here = services()
     if not here.access.needs_login:
-        return problem(409, "Nobody logs in here: LOCALFN_AUTH is none.")
-    username, password = _posted()
+        return problem(409, NOBODY)
+    username, password = _posted("username", "password")
     login = sessions.log_in(here.engine, username, password, request.remote_addr or "", here.clock.now())
     if (before := request.cookies.get(COOKIE)) is not None:
         _end(before, everywhere=False)  # whoever planted it has nothing of the new one, and the old one is over
+    return _begun(login)
+
+
+@blueprint.post("/password")
+@open_to_all
+@operation(
+    "Change your own password",
+    json_answer(shapes.SESSION, "Who, and the cookie of a new session.", headers=(COOKIE_SET,)),
+    description="It takes the old one, and ends every session of yours but the one that it gives. Not for keys.",
+    body=Body({"application/json": shapes.PASSWORD_CHANGE}),
+    refuses=(400, 401, 409, 413, 415, 429),
+)
+def change_password() -> Response:
+    here, who = services(), g.principal
+    if not here.access.needs_login:
+        return problem(409, NOBODY)
+    if who is None or who.role is None:
+        return problem(401, "Log in first: a password is changed by the user whose it is.")
+    old, new = _posted("old_password", "password")
+    login = own_password.change(here.engine, who.actor, old, new, request.remote_addr or "", here.clock.now())
+    here.access.forget()
+    return _begun(login)
+
+
+def _begun(login: sessions.Login) -> Response:
+    here = services()
     g.actor = login.principal.actor
     answer = _told(here.access, login.principal)
     answer.set_cookie(
@@ -81,17 +109,18 @@ def _end(token: str, *, everywhere: bool) -> None:
     here.access.forget()
 
 
-def _posted() -> tuple[str, str]:
+def _posted(first: str, second: str) -> tuple[str, str]:
+    """The two texts of the body that have these names."""
     body = events.parse(uploads.json_body(MAX_BODY), MAX_BODY)
     if not isinstance(body, dict):
-        raise unprocessable("body", "an object with username and password is needed")
-    for name in ("username", "password"):
+        raise unprocessable("body", f"an object with {first} and {second} is needed")
+    for name in (first, second):
         if not isinstance(body.get(name), str):
             raise unprocessable(name, "a text is needed")
     for name in body:
-        if name not in ("username", "password"):
-            raise unprocessable(name, "unknown field; known here: username, password")
-    return body["username"], body["password"]
+        if name not in (first, second):
+            raise unprocessable(name, f"unknown field; known here: {first}, {second}")
+    return body[first], body[second]
 
 
 def _told(access: Access, principal: Principal | None) -> Response:

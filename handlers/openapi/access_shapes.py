@@ -24,6 +24,7 @@ USERNAME = text(pattern="^[A-Za-z0-9_.@+-]{1,64}$")
 PASSWORD = text(minLength=MIN_PASSWORD, maxLength=MAX_PASSWORD, format="password")
 
 LOGIN = closed(shape("Login", username=text(), password=text(format="password")))
+PASSWORD_CHANGE = closed(shape("PasswordChange", old_password=text(format="password"), password=PASSWORD))
 WHO = shape("SessionUser", username=text(), role=one_of(Role))
 SESSION = shape("Session", auth=one_of(("required", "none")), user=nullable(WHO))
 

@@ -40,6 +40,15 @@ def test_the_superuser_is_made_once_and_then_made_so_again(engine: Engine) -> No
     assert sessions.log_in(engine, "ada", "another one", HOME, NOW)
 
 
+def test_another_password_of_the_superuser_ends_the_sessions_and_the_same_one_does_not(engine: Engine) -> None:
+    users.ensure_superuser(engine, "ada", PASSWORD)
+    token = credentials.digest(sessions.log_in(engine, "ada", PASSWORD, HOME, NOW).token)
+    users.ensure_superuser(engine, "ADA", PASSWORD)
+    assert sessions.find(engine, token, NOW)
+    users.ensure_superuser(engine, "ADA", "another one")
+    assert sessions.find(engine, token, NOW) is None
+
+
 def test_neither_password_nor_token_nor_key_is_stored(engine: Engine, admin: str) -> None:
     login = sessions.log_in(engine, admin, PASSWORD, HOME, NOW)
     _, key = keys.create(engine, key_wanted(), admin, NOW)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from schema.access import Role, app_user, login_session
 from workqueue.access import throttle
@@ -43,29 +43,22 @@ def log_in(engine: Engine, username: str, password: str, address: str, now: date
     throttle.forgive(engine, username, address)
     throttle.sweep(engine, now)
     sweep(engine, now)
-    token = make_token()
     with engine.begin() as connection:
-        connection.execute(
-            insert(login_session).values(
-                token_hash=digest(token),
-                username=user["username"],
-                address=address,
-                created_at=now,
-                seen_at=now,
-                expires_at=now + LIFE,
-            )
-        )
-        kept = (
-            select(login_session.c.token_hash)
-            .where(login_session.c.username == user["username"])
-            .order_by(login_session.c.created_at.desc())
-            .limit(MOST)
-        )
-        over = login_session.c.token_hash.not_in(kept)
-        connection.execute(delete(login_session).where(login_session.c.username == user["username"], over))
+        login = begin(connection, user["username"], Role(user["role"]), address, now)
         connection.execute(update(app_user).where(app_user.c.username == user["username"]).values(last_login_at=now))
         record(connection, Act(user["username"], Action.LOGIN, user["username"], {"address": address}))
-    return Login(token, of_user(user["username"], Role(user["role"])), int(LIFE.total_seconds()))
+    return login
+
+
+def begin(connection: Connection, username: str, role: Role, address: str, now: datetime) -> Login:
+    """A session of somebody whose password was right. The oldest beyond MOST end."""
+    token, row = make_token(), login_session.c
+    values = {"username": username, "address": address, "created_at": now, "seen_at": now, "expires_at": now + LIFE}
+    connection.execute(insert(login_session).values(token_hash=digest(token), **values))
+    mine = row.username == username
+    kept = select(row.token_hash).where(mine).order_by(row.created_at.desc()).limit(MOST)
+    connection.execute(delete(login_session).where(mine, row.token_hash.not_in(kept)))
+    return Login(token, of_user(username, role), int(LIFE.total_seconds()))
 
 
 def find(engine: Engine, token_hash: str, now: datetime) -> Principal | None:

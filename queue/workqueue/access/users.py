@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from schema.access import Role, app_user, login_session
 from workqueue.access.checking import Rules, check, entry
-from workqueue.access.credentials import MAX_PASSWORD, MIN_PASSWORD, hash_password
+from workqueue.access.credentials import MAX_PASSWORD, MIN_PASSWORD, hash_password, is_password
 from workqueue.audit import Act, record
 from workqueue.errors import BadAccessError, LastAdminError, UnknownUserError, UserExistsError
 
@@ -75,7 +75,7 @@ def change(engine: Engine, username: str, fields: Mapping[str, Any], act: Act | 
             raise UnknownUserError
         _keep_an_admin(connection)
         if columns.keys() - {"email"}:
-            connection.execute(delete(login_session).where(login_session.c.username == username))
+            end_sessions(connection, username)
         record(connection, act and replace(act, details={"fields": sorted(fields)}))
 
 
@@ -92,8 +92,9 @@ def remove(engine: Engine, username: str, act: Act | None = None) -> None:
 def ensure_superuser(engine: Engine, username: str, password: str, email: str | None = None) -> bool:
     """An admin of this name, with this password: made, or made so again. Tells whether it is new.
 
-    Raises BadAccessError for a name that cannot be. The password is the environment's or a person's at the machine:
-    its length is theirs to choose.
+    Another password than before ends the user's sessions: it is changed when the old one may be known to others.
+    The same one ends none, or every start would log the admin out. BadAccessError for a name that cannot be.
+    The password is the environment's or a person's at the machine: its length is theirs to choose.
     """
     if not USERNAME.fullmatch(username):
         raise BadAccessError([entry("username", _NAME)])
@@ -102,10 +103,18 @@ def ensure_superuser(engine: Engine, username: str, password: str, email: str | 
     with engine.begin() as connection:
         connection.execute(ONE_AT_A_TIME)
         mine = func.lower(app_user.c.username) == username.lower()
-        if connection.execute(update(app_user).where(mine).values(values)).rowcount:
+        before = connection.execute(select(app_user.c.username, app_user.c.password_hash).where(mine)).first()
+        if before is not None:
+            connection.execute(update(app_user).where(mine).values(values))
+            if not is_password(password, before.password_hash):
+                end_sessions(connection, before.username)
             return False
         connection.execute(insert(app_user).values(username=username, **values))
         return True
+
+
+def end_sessions(connection: Connection, username: str) -> None:
+    connection.execute(delete(login_session).where(login_session.c.username == username))
 
 
 def is_any(engine: Engine) -> bool:

@@ -17,6 +17,7 @@ import httpx
 from tests.described import Checking
 from tests.waiting import wait_until
 from workqueue.parentage import die_with_parent
+from workqueue.workplace import worker_of
 
 CASES = Path(__file__).parent / "cases"
 EXAMPLES = Path(__file__).parent.parent / "functions"
@@ -117,6 +118,14 @@ class Runtime:
         fresh.write_text(code)
         fresh.replace(target)
         return target
+
+    def left_behind(self) -> list[Path]:
+        """Working directories of workers that live and have nothing to do.
+
+        What another test still runs is its own; what a worker that is gone has left is the sweep's.
+        """
+        idle = {worker["name"] for worker in self.get("/api/workers")["items"] if not worker["request_id"]}
+        return [path for path in (self.home / "work").iterdir() if worker_of(path) in idle]
 
     def knows(self, function: str) -> bool:
         return self.http.get(f"/api/functions/{function}").status_code == 200

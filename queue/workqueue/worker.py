@@ -170,6 +170,7 @@ class Worker(SimpleWorker):
         self.keeper.interrupt(StoppingError())
 
     def _leave(self) -> None:
+        self.runtime.workplace.put_away()  # a forked process ends without the finalizers that would do it
         try:
             self.register_death()  # type: ignore[no-untyped-call]
         except RedisError as error:

@@ -38,7 +38,7 @@ def test_every_attempt_goes_through_four_phases(runtime: Runtime) -> None:
     assert attempt["max_rss_mb"] > 1
     assert [phase["phase"] for phase in attempt["phases"]] == ["validate", "process", "save", "cleanup"]
     assert all(phase["outcome"] == "ok" and phase["duration_ms"] >= 0 for phase in attempt["phases"])
-    assert wait_until(lambda: not list((runtime.home / "work").iterdir()), what="no working directory is left")
+    assert wait_until(lambda: not runtime.left_behind(), what="no working directory is left")
 
 
 def test_the_second_call_reuses_the_sandbox_and_its_state(runtime: Runtime) -> None:

@@ -161,7 +161,7 @@ def test_a_function_that_always_kills_its_sandbox_ends_after_its_attempts(runtim
 def test_no_working_directory_is_left_after_a_kill(runtime: Runtime) -> None:
     for function in ("exit_hard", "ignore_signals"):
         runtime.settled_attempts(runtime.call(function)["id"])
-    assert wait_until(lambda: not list((runtime.home / "work").iterdir()), what="no working directory is left")
+    assert wait_until(lambda: not runtime.left_behind(), what="no working directory is left")
 
 
 def test_progress_that_cannot_be_stored_is_made_visible_and_costs_no_lease(runtime: Runtime) -> None:

@@ -193,3 +193,47 @@ def test_uploads_and_outputs_go_through_s3_and_nothing_lies_in_the_home(on_s3: R
 
     assert on_s3.http.delete(f"/api/requests/{request['id']}").status_code == 204
     assert on_s3.http.get(f"/api/requests/{request['id']}/files/csv").status_code == 404
+
+
+@pytest.fixture
+def bucket(on_s3: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
+    """That of the runtime, to be taken away and put back."""
+    for name in ("LOCALSTACK_HOST", "AWS_ENDPOINT_URL"):
+        if name in on_s3.env:
+            monkeypatch.setenv(name, on_s3.env[name])
+    store = file_store.make(on_s3.env["LOCALFN_FILES"], Path("/nowhere"))
+    assert isinstance(store, S3Store)
+    yield store
+    store.prepare(make=True)
+
+
+def take_away(store: S3Store) -> None:
+    for id in store.request_ids(time.time() + 60):
+        store.remove(id)
+    store._client.delete_bucket(Bucket=store.bucket)
+
+
+def test_a_result_waits_for_a_store_that_is_away(on_s3: Runtime, bucket: S3Store) -> None:
+    take_away(bucket)
+    request = on_s3.post("save_files")
+    wait_until(lambda: on_s3.get(f"/api/requests/{request['id']}")["phase"] == "save", what="it is to be saved")
+    bucket.prepare(make=True)
+
+    ended = on_s3.ended(request["id"])
+    assert (ended["status"], ended["attempt"]) == ("completed", 1)
+
+
+def test_an_upload_that_cannot_be_read_costs_no_attempt_until_it_is_lost(on_s3: Runtime, bucket: S3Store) -> None:
+    files = {"csv": ("a.csv", b"a,b\n1,2\n", "text/csv")}
+    request = on_s3.http.post("/api/functions/profile_csv?delay_s=2", files=files).json()
+    take_away(bucket)
+
+    def is_given_back() -> bool:
+        seen = on_s3.get(f"/api/requests/{request['id']}")
+        return (seen["status"], seen["error_type"]) == ("pending", "NoStorage")
+
+    assert wait_until(is_given_back, 30, "it is given back")
+    bucket.prepare(make=True)  # empty
+    ended = on_s3.ended(request["id"], 60)
+    assert (ended["status"], ended["error_type"]) == ("failed", "InputFileMissing")
+    assert "a.csv" in ended["error_message"]

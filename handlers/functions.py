@@ -37,7 +37,7 @@ KEY = Header(
     "the same key and body within 24 h: the first request is answered again; another body: 409",
 )
 REPLAYED = Header("Idempotent-Replayed", text(enum=["true"]), "this key was used before: it is the first request")
-APPLIED = Header("Preference-Applied", text(examples=["wait=10"]), "for how long the server was willing to wait")
+APPLIED = Header("Preference-Applied", text(examples=["wait=2"]), "for how long the server was willing to wait")
 TRACEPARENT = Header("traceparent", text(), "W3C Trace Context: the trace that the request is to be part of")
 LOCATION = Header("Location", text(), "the address of the request")
 EVENT = Body(
@@ -108,7 +108,7 @@ def show(name: str) -> Response:
     headers=(
         KEY,
         TRACEPARENT,
-        Header("Prefer", text(examples=["wait=10"]), "wait=N: answer when it has ended, or after N s (1-60)"),
+        Header("Prefer", text(examples=["wait=2"]), "wait=N: answer when it has ended, or after N s (1-60)"),
     ),
     body=EVENT,
     refuses=(400, 404, 409, 413, 415),

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
-from handlers import query, representation, requests, uploads
+from handlers import answers, query, representation, uploads
 from handlers.access import needs
 from handlers.openapi import shapes
 from handlers.openapi.bodies import Body
@@ -95,14 +95,14 @@ def show(name: str) -> Response:
         shapes.REQUEST,
         "The request is stored and will finish.",
         status=202,
-        headers=(LOCATION, requests.RETRY_AFTER, REPLAYED, APPLIED),
-        links=requests.LINKS,
+        headers=(LOCATION, answers.RETRY_AFTER, REPLAYED, APPLIED),
+        links=answers.LINKS,
     ),
     json_answer(
         shapes.ENDED,
         "It ended while the client was willing to wait.",
         headers=(LOCATION, REPLAYED, APPLIED),
-        links=requests.LINKS,
+        links=answers.LINKS,
     ),
     query=WANTED,
     headers=(
@@ -219,13 +219,13 @@ def _accepted(here: Services, receipt: Receipt) -> Response:
     """202 with the request, or 200 with its result when it ended while the client was willing to wait."""
     request_id = receipt.ids[0]
     wait_s = query.preferred_wait_s()
-    ended = requests.ended(here, request_id, wait_s) if wait_s is not None else None
+    ended = answers.ended(here, request_id, wait_s) if wait_s is not None else None
     if ended is not None:
-        answer = requests.told(ended)
+        answer = answers.told(ended)
     elif receipt.accepted and wait_s is None:
-        answer = requests.told(representation.accepted(receipt.accepted[0]))
+        answer = answers.told(representation.accepted(receipt.accepted[0]))
     else:
-        answer = requests.respond(here, request_id)
+        answer = answers.respond(here, request_id)
     answer.status_code = 202 if ended is None else 200
     answer.headers["Location"] = f"/api/requests/{request_id}"
     if ended is None:

@@ -2,17 +2,16 @@
 
 from typing import Any
 from urllib.parse import quote
-from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request, send_file
 from werkzeug.exceptions import NotFound
 
-from handlers import query, representation
+from handlers import answers, query, representation
 from handlers.access import act, needs
 from handlers.openapi import shapes
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
-from handlers.openapi.schemas import text, whole
-from handlers.services import Services, services
+from handlers.openapi.schemas import text
+from handlers.services import services
 from workqueue import lifecycle, reading
 from workqueue.access.principals import Permission
 from workqueue.audit import Action
@@ -24,11 +23,8 @@ MAX_PAGE = 500
 
 ID = {"id": text(format="uuid")}
 ETAG = Header("ETag", text(), "of this representation: If-None-Match with it answers 304 while it is the same")
-RETRY_AFTER = Header("Retry-After", whole(minimum=1), "seconds to wait before it is asked for again, while it runs")
 DISPOSITION = Header("Content-Disposition", text(), "attachment, with the file's name")
 NEXT_AFTER = Header("Next-After", text(examples=["1.250"]), "for `after` of the next call: only newer lines then")
-FOLLOWING = ("show", "result", "attempts", "logs", "cancel", "retry", "delete")
-LINKS = {name: Link(f"requests.{name}", {"id": "$response.body#/id"}) for name in FOLLOWING}
 BYTES = {"*/*": text(contentMediaType="application/octet-stream")}
 
 
@@ -72,7 +68,7 @@ def show_all(wanted: dict[str, Any]) -> Response:
 @needs(Permission.FOLLOW)
 @operation(
     "Show a request",
-    json_answer(shapes.REQUEST, "The request as it is now.", headers=(ETAG, RETRY_AFTER), links=LINKS),
+    json_answer(shapes.REQUEST, "The request as it is now.", headers=(ETAG, answers.RETRY_AFTER), links=answers.LINKS),
     Answer(304, "It is what the client has already.", headers=(ETAG,)),
     path=ID,
     query={"wait": query.whole(0, query.MAX_WAIT_S).about("answer when the status changes, or after so many seconds")},
@@ -90,7 +86,7 @@ def show(id: str, wanted: dict[str, Any]) -> Response:
             return True if now != before or not representation.is_live(now[0]) else None
 
         here.waiting.until(request_id, changed, wait_s)
-    answer = respond(here, request_id)
+    answer = answers.respond(here, request_id)
     answer.add_etag()
     answer.make_conditional(request)
     return answer
@@ -191,8 +187,8 @@ def file(id: str, name: str) -> Response:
         shapes.REQUEST,
         "A pending one has ended; a running one is killed within 2 s.",
         status=202,
-        headers=(RETRY_AFTER,),
-        links=LINKS,
+        headers=(answers.RETRY_AFTER,),
+        links=answers.LINKS,
     ),
     path=ID,
     refuses=(404, 409),
@@ -201,14 +197,16 @@ def cancel(id: str) -> tuple[Response, int]:
     here, request_id = services(), query.request_id(id)
     lifecycle.cancel(here.engine, request_id, here.clock.now(), act(Action.REQUEST_CANCEL, request_id))
     here.doorbell.announce(request_id)
-    return respond(here, request_id), 202
+    return answers.respond(here, request_id), 202
 
 
 @blueprint.post("/<id>/retry")
 @needs(Permission.OPERATE)
 @operation(
     "Run a failed request again",
-    json_answer(shapes.REQUEST, "It is pending again.", status=202, headers=(RETRY_AFTER,), links=LINKS),
+    json_answer(
+        shapes.REQUEST, "It is pending again.", status=202, headers=(answers.RETRY_AFTER,), links=answers.LINKS
+    ),
     path=ID,
     refuses=(404, 409),
 )
@@ -217,7 +215,7 @@ def retry(id: str) -> tuple[Response, int]:
     bell = lifecycle.retry(here.engine, request_id, here.clock.now(), act(Action.REQUEST_RETRY, request_id))
     here.doorbell.ring([bell])
     here.doorbell.announce(request_id)
-    return respond(here, request_id), 202
+    return answers.respond(here, request_id), 202
 
 
 @blueprint.delete("/<id>")
@@ -230,27 +228,3 @@ def delete(id: str) -> tuple[str, int]:
     forget(here.store, request_id)
     here.doorbell.forget(job_ids)
     return "", 204
-
-
-def respond(here: Services, request_id: UUID) -> Response:
-    """The request as it is now."""
-    return told(representation.request(*reading.request(here.engine, request_id)))
-
-
-def told(body: dict[str, Any]) -> Response:
-    """A request's representation as an answer that says when to ask again."""
-    answer = jsonify(body)
-    if representation.is_live(body["status"]):
-        answer.headers["Retry-After"] = str(representation.RETRY_AFTER_S)
-    return answer
-
-
-def ended(here: Services, request_id: UUID, wait_s: float) -> dict[str, Any] | None:
-    """The request with its result, once it has ended; None when it still lives after so many seconds."""
-
-    def look() -> dict[str, Any] | None:
-        row, files = reading.outcome(here.engine, request_id)
-        live = representation.is_live(row["status"])
-        return None if live else representation.request(row, files) | {"result": row["result"]}
-
-    return here.waiting.until(request_id, look, wait_s)

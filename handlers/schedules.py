@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from handlers import query, representation, requests, uploads
+from handlers import answers, query, representation, uploads
 from handlers.access import act, needs
 from handlers.openapi import shapes
 from handlers.openapi.bodies import Body
@@ -111,8 +111,8 @@ def delete(name: str) -> tuple[str, int]:
         shapes.REQUEST,
         "A request, whatever the schedule's times say.",
         status=202,
-        headers=(Header("Location", text(), "the address of the request"), requests.RETRY_AFTER),
-        links=requests.LINKS,
+        headers=(Header("Location", text(), "the address of the request"), answers.RETRY_AFTER),
+        links=answers.LINKS,
     ),
     path=PATH,
     refuses=(404,),
@@ -120,7 +120,7 @@ def delete(name: str) -> tuple[str, int]:
 def run(name: str) -> tuple[Response, int]:
     here = services()
     request_id = editing.run_now(here.engine, here.doorbell, here.clock, name, act(Action.SCHEDULE_RUN, name))
-    answer = requests.respond(here, request_id)
+    answer = answers.respond(here, request_id)
     answer.headers["Location"] = f"/api/requests/{request_id}"
     return answer, 202
 

@@ -13,7 +13,7 @@ from handlers.openapi.bodies import Body
 from handlers.openapi.operation import json_answer, operation
 from handlers.problems import unprocessable
 from handlers.services import Services, services
-from workqueue import audit, events, lifecycle
+from workqueue import audit, cancelling, events, lifecycle
 from workqueue.access.principals import Permission
 from workqueue.doorbell import Bell
 from workqueue.errors import NotAllowedNowError, UnknownRequestError
@@ -60,7 +60,8 @@ def _retry(here: Services, request_id: UUID) -> Bell:
 
 
 def _cancel(here: Services, request_id: UUID) -> None:
-    lifecycle.cancel(here.engine, request_id, here.clock.now(), act(audit.Action.REQUEST_CANCEL, request_id))
+    done = act(audit.Action.REQUEST_CANCEL, request_id)
+    cancelling.cancel(here.engine, here.meter, request_id, here.clock.now(), done)
 
 
 def _delete(here: Services, request_id: UUID) -> None:

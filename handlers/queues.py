@@ -9,7 +9,7 @@ from handlers.access import act, needs
 from handlers.openapi import operations_shapes as shapes
 from handlers.openapi.operation import json_answer, operation
 from handlers.services import Services, services
-from workqueue import lifecycle, pausing
+from workqueue import cancelling, pausing
 from workqueue.access.principals import Permission
 from workqueue.audit import Action
 from workqueue.errors import UnknownQueueError
@@ -61,7 +61,7 @@ def empty(name: str) -> Response:
     """Cancels what waits. `complete` is false when more than fits one call did: ask again."""
     here = _known(name)
     cancelled, ends_at = 0, time.monotonic() + MOST_S
-    while ids := lifecycle.empty(here.engine, name, here.clock.now(), act=act(Action.QUEUE_EMPTY, name)):
+    while ids := cancelling.empty(here.engine, here.meter, name, here.clock.now(), act(Action.QUEUE_EMPTY, name)):
         cancelled += len(ids)
         here.doorbell.announce_all(ids)
         if time.monotonic() >= ends_at:

@@ -12,7 +12,7 @@ from handlers.openapi import shapes
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
 from handlers.openapi.schemas import text
 from handlers.services import services
-from workqueue import lifecycle, reading
+from workqueue import cancelling, lifecycle, reading
 from workqueue.access.principals import Permission
 from workqueue.audit import Action
 from workqueue.store import forget
@@ -195,7 +195,7 @@ def file(id: str, name: str) -> Response:
 )
 def cancel(id: str) -> tuple[Response, int]:
     here, request_id = services(), query.request_id(id)
-    lifecycle.cancel(here.engine, request_id, here.clock.now(), act(Action.REQUEST_CANCEL, request_id))
+    cancelling.cancel(here.engine, here.meter, request_id, here.clock.now(), act(Action.REQUEST_CANCEL, request_id))
     here.doorbell.announce(request_id)
     return answers.respond(here, request_id), 202
 

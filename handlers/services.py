@@ -12,6 +12,7 @@ from workqueue.access.doorkeeper import Doorkeeper
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.figures.overview import Overview
+from workqueue.observing.meter import Meter
 from workqueue.store import FileStore
 from workqueue.waiting import Waiting
 
@@ -63,6 +64,7 @@ class Services:
     overview: Overview
     access: Access = field(default_factory=Access)
     tracer: Tracer | None = None
+    meter: Meter = field(default_factory=Meter)
 
     def install(self, app: Flask) -> None:
         app.extensions[EXTENSION] = self

@@ -122,6 +122,7 @@ RESULT = shape(
 )
 PHASE = shape(
     "AttemptPhase",
+    "One that has no end goes on, or was cut off with its attempt.",
     phase=one_of(Phase),
     started_at=moment(),
     finished_at=Optional(moment()),

@@ -9,11 +9,11 @@ import click
 
 from infra.cli.printing import coloured, fields
 from infra.cli.progress import described, took_s
-from infra.cli.units import ago, between, clip, local, one_line, seconds, size
+from infra.cli.units import ago, between, clip, local, one_line, seconds, since, size
 
 EVENT_WIDTH = 84
 ENDING_LINES = 8
-COLOURS = {"completed": "green", "ok": "green", "given_back": "yellow", None: "cyan"}
+COLOURS = {"completed": "green", "ok": "green", "given_back": "yellow", "running": "cyan", None: "cyan"}
 
 
 def told(request: dict[str, Any], attempts: Sequence[dict[str, Any]]) -> str:
@@ -52,7 +52,7 @@ def attempt_told(attempt: dict[str, Any]) -> str:
     """One attempt: how it ended, its phases, and its traceback."""
     outcome = attempt["outcome"]
     facts = [
-        seconds(between(attempt["started_at"], attempt["finished_at"])) if outcome else "",
+        seconds(between(attempt["started_at"], attempt["finished_at"]) if outcome else since(attempt["started_at"])),
         f"by {attempt['worker']}",
         f"cold start {seconds((attempt['init_ms'] or 0) / 1000)}" if attempt["cold_start"] else "",
         f"{attempt['max_rss_mb']:.0f} MB" if attempt["max_rss_mb"] else "",
@@ -60,22 +60,21 @@ def attempt_told(attempt: dict[str, Any]) -> str:
     colour = COLOURS.get(outcome, "red")
     title = click.style(f"attempt {attempt['number']}", bold=True)
     head = f"{title}  {click.style(outcome or 'running', fg=colour)}  " + ", ".join(filter(None, facts))
-    lines = [head, *map(_phase_told, attempt["phases"])]
+    lines = [head, *(_phase_told(phase, is_running=not outcome) for phase in attempt["phases"])]
     text = attempt["traceback"] or failure(attempt)
     return "\n".join([*lines, *(f"  {line}" for line in text.rstrip().splitlines())])
 
 
-def _phase_told(phase: dict[str, Any]) -> str:
-    outcome = phase.get("outcome") or "running"
-    line = f"  {phase['phase']:<9} {seconds(_phase_s(phase)):>9}"
+def _phase_told(phase: dict[str, Any], *, is_running: bool) -> str:
+    """is_running: its attempt. A phase that did not end then goes on; else it was cut off, nobody knows when."""
+    duration_ms = phase.get("duration_ms")
+    took_s = duration_ms / 1000 if duration_ms is not None else since(phase["started_at"]) if is_running else None
+    outcome = phase.get("outcome") or ("running" if is_running else "cut off")
+    line = f"  {phase['phase']:<9} {seconds(took_s):>9}"
     if outcome == "ok":
         return line
-    return f"{line}  {click.style(outcome, fg=COLOURS.get(outcome, 'red'))}  {one_line(phase.get('error') or '')}"
-
-
-def _phase_s(phase: dict[str, Any]) -> float | None:
-    duration_ms = phase.get("duration_ms")
-    return None if duration_ms is None else duration_ms / 1000
+    styled = click.style(outcome, fg=COLOURS.get(outcome, "red"))
+    return "  ".join(filter(None, (line, styled, one_line(phase.get("error") or ""))))
 
 
 def failure(of: dict[str, Any]) -> str:

@@ -16,6 +16,11 @@ def between(start: str | None, end: str | None) -> float | None:
     return (moment(end) - moment(start)).total_seconds() if start and end else None
 
 
+def since(text: str) -> float:
+    """Seconds from a time of the API until now; none are below zero, whatever this machine's clock says."""
+    return max((datetime.now(UTC) - moment(text)).total_seconds(), 0.0)
+
+
 def ago(text: str, now: datetime | None = None) -> str:
     """`3 min ago`, `in 2 h`; `now` within a second."""
     distance_s = ((now or datetime.now(UTC)) - moment(text)).total_seconds()

@@ -16,6 +16,7 @@ from workqueue.doorbell import Doorbell
 from workqueue.figures import tally
 from workqueue.observing import totals
 from workqueue.observing.meter import Meter
+from workqueue.observing.observers import observing
 from workqueue.pausing import Paused
 from workqueue.reconcile import Chore, Reconciler
 from workqueue.schedules import editing, ticker
@@ -55,10 +56,13 @@ def run(settings: Settings) -> None:
     ticks.start()
     numbers = threading.Thread(target=_hand_over, args=(engine, meter, stopping), name="metrics")
     numbers.start()
+    observers = observing(meter, "scheduler", traces=settings.traces)
+    reconciler = Reconciler(engine, doorbell, clock, settings.lease_s, meter=meter, observers=observers)
     try:
-        reconcile.run(Reconciler(engine, doorbell, clock, settings.lease_s, meter=meter), chores, stopping)
+        reconcile.run(reconciler, chores, stopping)
     finally:
         stopping.set()
+        observers.close()
         ticks.join()
         numbers.join()
 

@@ -130,13 +130,21 @@ class Attempt:
     def end_phase(self, outcome: str, error: str | None = None) -> None:
         if self.phase_began is None:
             return
-        entry, now = self.record.phases[-1], self.clock.now()
-        entry["finished_at"] = now.isoformat()
-        entry["duration_ms"] = round((now - self.phase_began).total_seconds() * 1000, 3)
-        entry["outcome"] = outcome
-        if error:
-            entry["error"] = error
+        now = self.clock.now()
+        ended = {
+            "finished_at": now.isoformat(),
+            "duration_ms": round((now - self.phase_began).total_seconds() * 1000, 3),
+            "outcome": outcome,
+        }
+        # At once: the keeper's thread may store it at any moment.
+        self.record.phases[-1] |= ended | ({"error": error} if error else {})
         self.phase_began = None
+
+    def begun(self) -> Record:
+        """What is known by now, for a thread that reads while this one goes on."""
+        record = self.record
+        phases = [dict(entry) for entry in record.phases]
+        return Record(phases=phases, cold_start=record.cold_start, init_ms=record.init_ms)
 
     def retime(self) -> None:
         """Its first two phases were when the sandbox says, not when we came to hear of them."""

@@ -1,6 +1,6 @@
 """Keeps the lease of a running attempt, from a thread: the loop that drives the sandbox must never wait for a database.
 
-Each extension also stores phase, progress and log lines so far, and brings back whether a cancel was requested.
+Each extension also stores phases, progress and log lines so far, and brings back whether a cancel was requested.
 What lasts must not keep its group waiting: that is seen to here, too.
 """
 
@@ -15,6 +15,7 @@ from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import LeaseLostError
 from workqueue.group import Group
 from workqueue.interruptions import CancelledError
+from workqueue.lifecycle import Record, Standing
 from workqueue.observing import totals
 from workqueue.pace import PATIENCE_S
 from workqueue.persist import first_line
@@ -39,6 +40,7 @@ class Keeper:
         self._look_at = self._heartbeat_at = self._awake_until = 0.0
         self._note_at = time.monotonic() + presence.EVERY_S  # it was noted at its start
         self._is_shown = False
+        self._stored: Record | None = None  # what is known of the attempt, as it was stored last
         self._news = threading.Event()
         self._sleeps = True  # it waits for longer than the patience that a group's members need
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -88,7 +90,7 @@ class Keeper:
             return PATIENCE_S if group is not None or now < self._awake_until else self._note_at - now
         self._awake_until = now + AWAKE_S
         if attempt is not self._seen:
-            self._seen, self._look_at, self._is_shown = attempt, now + FIRST_LOOK_S, False
+            self._seen, self._look_at, self._is_shown, self._stored = attempt, now + FIRST_LOOK_S, False, None
             return PATIENCE_S
         with group.lock:
             if group.running is attempt:
@@ -132,15 +134,15 @@ class Keeper:
             self._heartbeat()
 
     def _extend(self, attempt: Attempt) -> None:
-        runtime = self._runtime
-        lines = attempt.logbook.take()
+        runtime, begun, lines = self._runtime, attempt.begun(), attempt.logbook.take()
+        news = begun if begun != self._stored else None  # of a phase that lasts only its beginning
+        standing = Standing(attempt.phase, attempt.progress, lines, news)
         try:
             expires_at = runtime.clock.in_seconds(runtime.lease_s)
-            cancelled = lifecycle.extend(
-                runtime.engine, attempt.claim, expires_at, attempt.phase, attempt.progress, lines
-            )
+            cancelled = lifecycle.extend(runtime.engine, attempt.claim, expires_at, standing)
         except Exception:
             attempt.logbook.put_back(lines)  # stored with the next extension
             raise
+        self._stored = begun
         if cancelled:
             attempt.interruption = attempt.interruption or CancelledError()

@@ -16,6 +16,7 @@ from workqueue.attempt import Attempt, Runtime
 from workqueue.errors import SandboxHostLostError
 from workqueue.group import Group
 from workqueue.interruptions import AttemptEndedError, CalledBackError, InvalidError, SandboxExitedError
+from workqueue.lifecycle import Standing
 from workqueue.observing import trace_context
 from workqueue.persist import persist
 from workqueue.registry import Registered
@@ -121,7 +122,7 @@ def _confirm_lease(runtime: Runtime, attempt: Attempt) -> None:
     if attempt.is_in_doubt or runtime.clock.now() - attempt.claim.claimed_at > timedelta(seconds=runtime.lease_s / 2):
         expires_at = runtime.clock.in_seconds(runtime.lease_s)
         persist(
-            lambda: lifecycle.extend(runtime.engine, attempt.claim, expires_at, attempt.phase, attempt.progress, ()),
+            lambda: lifecycle.extend(runtime.engine, attempt.claim, expires_at, Standing(attempt.phase)),
             runtime.given_up,
         )
 

@@ -19,7 +19,7 @@ from workqueue.clock import Clock
 from workqueue.doorbell import Bell, Doorbell
 from workqueue.leading import RECONCILER, lead
 from workqueue.lifecycle.recovery import Lapsed
-from workqueue.observing import metrics
+from workqueue.observing import Observers, metrics
 from workqueue.observing.meter import Meter
 from workqueue.persist import first_line, is_outage
 
@@ -48,18 +48,23 @@ class Reconciler:
     ask_at: datetime | None = None  # when unanswered bells are looked for next
     pause_s: float = 0.0
     meter: Meter = field(default_factory=Meter)
+    observers: Observers = field(default_factory=Observers)
 
     def look(self) -> None:
         """Puts right what there is now."""
         now = self.clock.now()
         self._notice_outage(now)
         if self.spare_until is None or now >= self.spare_until:
-            for lapsed in lifecycle.expire(self.engine, now):
-                log.warning("worker lost", extra=_facts(lapsed))
-                self.meter.lost(lapsed.function, lapsed.outcome, is_failed=lapsed.failed)
-                self.doorbell.announce(lapsed.request_id)
+            self._expire(now)
         self._ring(now)
         self.looked_at = self.clock.now()
+
+    def _expire(self, now: datetime) -> None:
+        lapsed = lifecycle.expire(self.engine, now)
+        for each in lapsed:
+            log.warning("worker lost", extra=_facts(each))
+            self.doorbell.announce(each.request_id)
+        self.observers.lost(lapsed, now)
 
     def _notice_outage(self, now: datetime) -> None:
         """While the database was away no worker could extend: that is no sign of its death."""
@@ -98,8 +103,10 @@ def _facts(lapsed: Lapsed) -> dict[str, object]:
     return {
         "request_id": str(lapsed.request_id),
         "attempt": lapsed.attempt,
-        "function": lapsed.function,
+        "function": lapsed.function_name,
         "worker": lapsed.worker,
+        "outcome": lapsed.record.outcome,
+        "status": lapsed.status,
     }
 
 

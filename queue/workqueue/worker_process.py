@@ -13,8 +13,9 @@ from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.gauge import Gauge
 from workqueue.lending import SandboxClient
-from workqueue.observing import Observers, totals
+from workqueue.observing import totals
 from workqueue.observing.meter import Meter
+from workqueue.observing.observers import observing
 from workqueue.persist import persist
 from workqueue.plan import PoolPlan
 from workqueue.worker import Worker
@@ -51,13 +52,5 @@ def _runtime(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gau
         gauge=gauge,
         lease_s=plan.lease_s,
         meter=meter,
-        observers=_observers(plan, meter),
+        observers=observing(meter, "worker", traces=plan.traces),
     )
-
-
-def _observers(plan: PoolPlan, meter: Meter) -> Observers:
-    if not plan.traces:
-        return Observers((meter,))
-    from workqueue.observing.tracing import Tracer  # here: what nobody asked for costs no memory
-
-    return Observers((meter, Tracer("worker")))

@@ -87,6 +87,42 @@ test('a phase that a kill cut off has failed, without a duration that nobody mea
   expect(step).toMatchObject({ state: 'failed', took: '' })
 })
 
+const RUNNING: Attempt = {
+  ...ATTEMPT,
+  cold_start: true,
+  init_ms: 1_000,
+  phases: [
+    { phase: 'validate', started_at: at(2), finished_at: at(4), duration_ms: 2_000, outcome: 'ok' },
+    { phase: 'process', started_at: at(4) },
+  ],
+}
+
+test('a running attempt shows its phases, the last one up to now', () => {
+  const steps = stepsOf(REQUEST, RUNNING, NOW).map(({ state, took }) => [state, took])
+  expect(steps).toEqual([
+    ['done', ''],
+    ['done', '2.0 s'],
+    ['running', '6.0 s'],
+    ['waiting', ''],
+    ['waiting', ''],
+  ])
+  const [row] = timelineOf(REQUEST, [RUNNING], NOW)
+  expect(row?.segments.map(({ kind, ms, isBad }) => [kind, ms, isBad])).toEqual([
+    ['waiting', 2_000, false],
+    ['cold', 1_000, false],
+    ['validate', 1_000, false],
+    ['process', 6_000, false],
+  ])
+})
+
+test('a lost attempt keeps the phases that its worker had told, the last one cut off', () => {
+  const lost: Attempt = { ...RUNNING, outcome: 'lost', finished_at: at(9) }
+  const [row] = timelineOf({ ...REQUEST, status: 'failed' }, [lost], NOW)
+  expect(row?.segments.at(-1)).toMatchObject({ kind: 'process', ms: 5_000, isBad: true })
+  const step = stepsOf({ ...REQUEST, status: 'failed' }, lost, NOW).find(({ name }) => name === 'process')
+  expect(step).toMatchObject({ state: 'failed', took: '' })
+})
+
 test('the timeline tells waiting, cold start, phases and backoff on one scale', () => {
   const second: Attempt = { ...ATTEMPT, number: 2, started_at: at(8) }
   const [first, next] = timelineOf(REQUEST, [FAILED, second], NOW)

@@ -14,7 +14,7 @@ from workqueue import lifecycle, reading
 from workqueue.doorbell import Bell
 from workqueue.errors import LeaseLostError, NotAllowedNowError, UnknownRequestError
 from workqueue.interruptions import CancelledError
-from workqueue.lifecycle import Accepted, Claim, Completion, Record
+from workqueue.lifecycle import Accepted, Claim, Completion, Record, Standing
 from workqueue.logbook import Line
 from workqueue.registry import Registered
 
@@ -106,7 +106,7 @@ def test_a_late_attempt_changes_nothing(engine: Engine, write: str) -> None:
     before = row(engine, request_id)
 
     writes: dict[str, Any] = {
-        "extend": lambda: lifecycle.extend(engine, late, seconds(99), Phase.PROCESS, (None, None), []),
+        "extend": lambda: lifecycle.extend(engine, late, seconds(99), Standing(Phase.PROCESS, begun=failed())),
         "finish": lambda: finish(engine, late),
         "fail": lambda: lifecycle.fail(engine, late, failed(), Phase.PROCESS, NOW),
         "give_back": lambda: lifecycle.give_back(engine, late, failed(), NOW),
@@ -136,11 +136,26 @@ def test_two_workers_with_one_attempt_number_are_told_apart(engine: Engine) -> N
 def test_an_extension_keeps_the_lease_and_shows_phase_and_progress(engine: Engine) -> None:
     request_id = accepted(engine)
     claim = claimed(engine, request_id)
-    lifecycle.extend(engine, claim, seconds(20), Phase.PROCESS, (0.5, "half"), [])
+    lifecycle.extend(engine, claim, seconds(20), Standing(Phase.PROCESS, (0.5, "half")))
 
     assert lifecycle.expire(engine, seconds(19)) == []
     found = row(engine, request_id)
     assert (found["phase"], found["progress_fraction"], found["progress_message"]) == ("process", 0.5, "half")
+
+
+def test_what_an_extension_has_told_of_an_attempt_stands_on_it_when_its_worker_is_lost(engine: Engine) -> None:
+    request_id = accepted(engine)
+    claim = claimed(engine, request_id)
+    phases = [{"phase": "validate", "outcome": "ok"}, {"phase": "process"}]
+    begun = Record(phases=phases, cold_start=True, init_ms=12.5)
+    lifecycle.extend(engine, claim, seconds(8), Standing(Phase.PROCESS, begun=begun))
+    lifecycle.extend(engine, claim, seconds(8), Standing(Phase.PROCESS))  # nothing new
+    (running,) = reading.attempts(engine, request_id)
+    assert (running["outcome"], running["phases"], running["init_ms"]) == (None, phases, 12.5)
+
+    lifecycle.expire(engine, seconds(LEASE_S + 1))
+    (lost,) = reading.attempts(engine, request_id)
+    assert (lost["outcome"], lost["phases"], lost["cold_start"]) == ("lost", phases, True)
 
 
 def test_a_lost_worker_is_replaced_three_times_and_then_the_request_fails(engine: Engine) -> None:
@@ -148,7 +163,7 @@ def test_a_lost_worker_is_replaced_three_times_and_then_the_request_fails(engine
     for number in range(1, 5):
         claimed(engine, request_id, at_s=number * 100)
         (lapsed,) = lifecycle.expire(engine, seconds(number * 100 + LEASE_S + 0.1))
-        assert (lapsed.attempt, lapsed.failed) == (number, number == 4)
+        assert (lapsed.attempt, lapsed.status) == (number, "failed" if number == 4 else "pending")
     found = row(engine, request_id)
     assert (found["status"], found["error_type"], found["attempt"]) == ("failed", "WorkerLost", 4)
     assert [attempt["outcome"] for attempt in reading.attempts(engine, request_id)] == ["lost"] * 4
@@ -185,10 +200,10 @@ def test_a_pending_request_is_cancelled_at_once(engine: Engine) -> None:
 def test_a_cancel_is_told_at_the_next_extension_and_wins_over_a_finish(engine: Engine) -> None:
     request_id = accepted(engine)
     claim = claimed(engine, request_id)
-    assert not lifecycle.extend(engine, claim, seconds(8), Phase.PROCESS, (None, None), [])
+    assert not lifecycle.extend(engine, claim, seconds(8), Standing(Phase.PROCESS))
     lifecycle.cancel(engine, request_id, NOW)
 
-    assert lifecycle.extend(engine, claim, seconds(8), Phase.PROCESS, (None, None), [])
+    assert lifecycle.extend(engine, claim, seconds(8), Standing(Phase.PROCESS))
     with pytest.raises(CancelledError):
         finish(engine, claim)
     lifecycle.fail(engine, claim, failed("Cancelled"), Phase.PROCESS, NOW, failures=0)
@@ -270,8 +285,8 @@ def test_lines_whose_storing_was_not_answered_are_stored_again_without_harm(engi
     request_id = accepted(engine)
     claim = claimed(engine, request_id)
     line = Line(1, NOW, "stdout", "said")
-    lifecycle.extend(engine, claim, seconds(8), Phase.PROCESS, (None, None), [line])
-    lifecycle.extend(engine, claim, seconds(8), Phase.PROCESS, (None, None), [line, Line(2, NOW, "stdout", "more")])
+    for lines in ([line], [line, Line(2, NOW, "stdout", "more")]):
+        lifecycle.extend(engine, claim, seconds(8), Standing(Phase.PROCESS, lines=lines))
     finish(engine, claim, lines=[line])
 
     assert [row["line"] for row in reading.logs(engine, request_id, None, (0, 0))] == ["said", "more"]

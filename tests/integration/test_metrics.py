@@ -7,8 +7,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
 from schema.session import make_engine
+from tests.integration.test_lifecycle import LEASE_S, NOW, accepted, claimed, seconds
 from tests.runtime import Runtime
 from tests.waiting import wait_until
+from workqueue import cancelling, lifecycle
 from workqueue.observing import metrics, totals
 from workqueue.observing.meter import Meter
 
@@ -102,6 +104,46 @@ def test_a_kill_is_told_by_its_cause(counting: Runtime) -> None:
     wait_until(look, 15, "the kill is told")
 
 
+def test_what_ends_while_it_waits_is_counted_too(counting: Runtime) -> None:
+    before = scraped(counting)
+    one, *others = [counting.post("counted_failure", {}, params={"delay_s": 3600})["id"] for _ in range(3)]
+    assert counting.http.post(f"/api/requests/{one}/cancel").status_code == 202
+    counting.http.post("/api/requests/bulk", json={"action": "cancel", "ids": others})
+    more = grown(counting, before)
+    assert more("localfn_requests_ended_total", function="counted_failure", status="failed") == 3
+    assert more("localfn_attempts_total", function="counted_failure", outcome="cancelled") == 0
+
+
+def test_what_an_emptied_queue_held_and_what_a_lost_worker_ended_is_counted(engine: Engine) -> None:
+    meter = Meter()
+    for _ in range(2):
+        accepted(engine)
+    assert len(cancelling.empty(engine, meter, "default", NOW)) == 2
+    assert cancelling.empty(engine, meter, "default", NOW) == []
+    claimed(engine, accepted(engine, on_lost="fail"))
+    claimed(engine, accepted(engine))
+    meter.lost(lifecycle.expire(engine, seconds(LEASE_S + 1)), seconds(LEASE_S + 1))
+    totals.hand_over(engine, meter)
+
+    with engine.connect() as connection:
+        found = totals.read(connection)
+    assert found[metrics.REQUESTS.name, ("f", "failed")] == [3]
+    assert found[metrics.ATTEMPTS.name, ("f", "lost")] == [2]
+    assert found[metrics.RECONCILER.name, ("rerun",)] == found[metrics.RECONCILER.name, ("failed",)] == [1]
+
+
+def test_a_row_of_numbers_that_somebody_holds_keeps_no_cancel_waiting(engine: Engine) -> None:
+    """Somebody is frozen in the midst of writing it."""
+    meter = Meter()
+    cancelling.cancel(engine, meter, accepted(engine), NOW)
+    with engine.begin() as other:
+        other.exec_driver_sql("SELECT * FROM metric_total FOR UPDATE")
+        cancelling.cancel(engine, meter, accepted(engine), NOW)  # it is handed over with the next
+    cancelling.cancel(engine, meter, accepted(engine), NOW)
+    with engine.connect() as connection:
+        assert totals.read(connection)[metrics.REQUESTS.name, ("f", "failed")] == [3]
+
+
 def test_what_there_is_now_is_told(runtime: Runtime) -> None:
     samples = scraped(runtime)
     workers = sum(value(samples, "localfn_workers", state=state) for state in ("busy", "idle"))
@@ -126,8 +168,8 @@ def test_calls_are_counted_by_route_and_not_by_address(runtime: Runtime) -> None
 
 def test_totals_of_many_processes_add_up_and_survive_an_outage(engine: Engine) -> None:
     one, two = Meter(), Meter()
-    for meter, seconds in ((one, 0.002), (two, 0.02), (two, 4000.0)):
-        meter.observe(metrics.RUN, seconds, "f")
+    for meter, took_s in ((one, 0.002), (two, 0.02), (two, 4000.0)):
+        meter.observe(metrics.RUN, took_s, "f")
         meter.count(metrics.RECONCILER, "rang", by=2)
     away = make_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     totals.hand_over(away, two)  # kept

@@ -24,7 +24,7 @@ from tests.integration.test_lifecycle import accepted
 from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, NotAllowedNowError
 from workqueue.interruptions import CancelledError
-from workqueue.lifecycle import Claim, Completion, Record
+from workqueue.lifecycle import Claim, Completion, Record, Standing
 from workqueue.retry import MAX_LOSSES
 
 LEASE_S = 8.0
@@ -123,7 +123,7 @@ class Requests(RuleBasedStateMachine):
         model, until = self.model[claim.request_id], self.now + timedelta(seconds=LEASE_S)
 
         def write() -> bool:
-            return lifecycle.extend(self.engine, claim, until, Phase.PROCESS, (0.5, None), [])
+            return lifecycle.extend(self.engine, claim, until, Standing(Phase.PROCESS, (0.5, None)))
 
         if self.check_held(model, claim, write) is not None:
             model.lease_until = until
@@ -209,7 +209,7 @@ class Requests(RuleBasedStateMachine):
             if late:
                 model.losses += 1
                 gives_up = model.cancel_requested or model.on_lost == "fail" or model.losses > MAX_LOSSES
-                assert lapsed[id].failed == gives_up
+                assert (lapsed[id].status is Status.FAILED) == gives_up
                 model.move(Status.FAILED if gives_up else Status.PENDING)
                 model.available_at = self.now
 

@@ -13,6 +13,7 @@ import psutil
 import pytest
 import redis
 
+from tests.commands import localfn
 from tests.conftest import Servers, fresh_database
 from tests.runtime import Runtime, running
 from tests.waiting import wait_until
@@ -84,6 +85,25 @@ def test_the_request_of_a_killed_worker_runs_again_within_its_lease(fragile: Run
     assert [attempt["outcome"] for attempt in fragile.attempts(request_id)] == ["lost", "completed"]
     # The lost worker's working directory is swept once the worker counts as gone.
     wait_until(lambda: not list((fragile.home / "work").iterdir()), 40, "no working directory is left")
+
+
+def test_the_phases_of_a_running_attempt_are_seen_and_stand_when_its_worker_is_lost(
+    fragile: Runtime, tmp_path: Path
+) -> None:
+    request_id, _, _ = begun(fragile, "sleep_and_note", tmp_path, LEASE_S + 2)
+
+    def phases(number: int) -> list[tuple[str, str | None]]:
+        return [(each["phase"], each.get("outcome")) for each in fragile.attempts(request_id)[number - 1]["phases"]]
+
+    wait_until(lambda: phases(1) == [("validate", "ok"), ("process", None)], what="the running attempt tells of itself")
+    assert "running" in localfn(fragile, "requests", "show", request_id).stdout.partition("\n  process")[2]
+    worker_of(fragile, request_id).kill()
+
+    fragile.ended(request_id)
+    assert phases(1) == [("validate", "ok"), ("process", None)]
+    assert [name for name, _ in phases(2)] == ["validate", "process", "save", "cleanup"]
+    attempts = localfn(fragile, "requests", "attempts", request_id).stdout
+    assert "cut off" in attempts.partition("\n  process")[2].partition("attempt 2")[0]
 
 
 def test_work_that_must_not_start_twice_fails_with_its_worker(fragile: Runtime, tmp_path: Path) -> None:

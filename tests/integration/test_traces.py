@@ -10,6 +10,7 @@ import pytest
 
 from tests.collector import Collector, collecting
 from tests.conftest import Servers, fresh_database
+from tests.integration.test_recovery import worker_of
 from tests.runtime import Runtime, running
 from tests.waiting import wait_until
 
@@ -23,7 +24,11 @@ def traced(
     folder = Path(tmp_path_factory.mktemp("traced"))
     database = fresh_database(servers, migrated)
     with collecting() as collector:
-        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+        settings = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "LOCALFN_LEASE_SECONDS": "3",
+        }
         with running(next(database), servers.redis_url + "?db=3", folder, settings=settings) as runtime:
             yield runtime, collector
     next(database, None)
@@ -70,6 +75,33 @@ def test_a_retry_links_to_the_attempt_before_which_tells_its_error(traced: tuple
     assert [link.span_id for link in second.links] == [first.span_id]
     assert (first.status.code, first.status.message) == (2, "ConnectionError: the line is busy")
     assert second.status.code == 1
+
+
+def test_a_lost_attempt_is_told_by_the_reconciler_with_what_is_known_of_it(
+    traced: tuple[Runtime, Collector], tmp_path: Path
+) -> None:
+    runtime, collector = traced
+    trace_id = TRACE.replace("4", "8")
+    event = {"ledger": str(tmp_path / "ledger"), "seconds": 3}
+    request = runtime.post("sleep_and_note", event, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
+
+    def is_seen() -> bool:
+        return any(attempt["phases"] for attempt in runtime.attempts(request["id"]))
+
+    wait_until(is_seen, what="it is seen that it runs")
+    worker_of(runtime, request["id"]).kill()
+    assert runtime.ended(request["id"])["attempt"] == 2
+    spans = complete(collector, trace_id, "sleep_and_note")
+
+    lost, second = collector.all_of(trace_id, "attempt sleep_and_note")
+    assert lost.status.code == 2
+    assert lost.status.message.startswith("WorkerLost: The worker ")
+    assert [link.span_id for link in second.links] == [lost.span_id]
+    assert lost.parent_span_id == spans["submit sleep_and_note"].span_id
+    for name, code in (("validate", 1), ("process", 2)):
+        first = collector.all_of(trace_id, name)[0]
+        assert (first.parent_span_id, first.status.code) == (lost.span_id, code)
+        assert first.end_time_unix_nano <= lost.end_time_unix_nano <= second.start_time_unix_nano
 
 
 def test_user_code_is_told_where_it_stands_in_the_trace(traced: tuple[Runtime, Collector]) -> None:

@@ -6,7 +6,7 @@ recovery: the reconciler's moves. emptying: all that wait in a queue.
 
 from workqueue.lifecycle.attempts import amend, extend, fail, finish, give_back
 from workqueue.lifecycle.claiming import claim, unclaim
-from workqueue.lifecycle.claims import Claim, Completion, Progress, Record
+from workqueue.lifecycle.claims import Claim, Completion, Progress, Record, Standing
 from workqueue.lifecycle.emptying import empty
 from workqueue.lifecycle.recovery import Lapsed, expire, mark_rung, silent, unanswered
 from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry
@@ -18,6 +18,7 @@ __all__ = [
     "Lapsed",
     "Progress",
     "Record",
+    "Standing",
     "accept",
     "amend",
     "cancel",

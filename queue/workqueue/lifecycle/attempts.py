@@ -16,9 +16,8 @@ from schema.statuses import Phase
 from schema.tables import output_file
 from workqueue.errors import LeaseLostError
 from workqueue.interruptions import CancelledError
-from workqueue.lifecycle.claims import Claim, Completion, Progress, Record
+from workqueue.lifecycle.claims import Claim, Completion, Record, Standing
 from workqueue.lifecycle.records import close_attempt, store_files, store_lines
-from workqueue.logbook import Line
 
 EXTEND = text(
     """
@@ -30,23 +29,31 @@ EXTEND = text(
 )
 
 
-def extend(
-    engine: Engine,
-    claim: Claim,
-    lease_expires_at: datetime,
-    phase: Phase,
-    progress: Progress,
-    lines: Sequence[Line],
-) -> bool:
-    """Extends the lease; stores phase, progress and new log lines. True when a cancel was requested."""
-    values = {"lease": lease_expires_at, "phase": phase, "fraction": progress[0], "message": progress[1]}
+BEGUN = text(
+    """
+    UPDATE request_attempt SET phases = CAST(:phases AS json), cold_start = :cold_start, init_ms = :init_ms
+    WHERE request_id = :id AND number = :attempt
+    """
+)
+
+
+def extend(engine: Engine, claim: Claim, lease_expires_at: datetime, standing: Standing) -> bool:
+    """Extends the lease; stores how far the attempt has come. True when a cancel was requested.
+
+    What is stored of its phases stands, should the worker be lost before it can tell more.
+    """
+    fraction, message = standing.progress
+    values = {"lease": lease_expires_at, "phase": standing.phase, "fraction": fraction, "message": message}
     with engine.begin() as connection:
         # Only a lease and a display: nothing that must survive a crash of PostgreSQL.
         connection.execute(text("SET LOCAL synchronous_commit = off"))
         cancel_requested = connection.execute(EXTEND, claim.token | values).scalar_one_or_none()
         if cancel_requested is None:
             raise LeaseLostError
-        store_lines(connection, claim, lines)
+        if (begun := standing.begun) is not None:
+            known = {"phases": to_json(begun.phases), "cold_start": begun.cold_start, "init_ms": begun.init_ms}
+            connection.execute(BEGUN, claim.token | known)
+        store_lines(connection, claim, standing.lines)
     return bool(cancel_requested)
 
 

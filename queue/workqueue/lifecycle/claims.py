@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from schema.statuses import Outcome
+from schema.statuses import Outcome, Phase
 from workqueue.logbook import Line
 from workqueue.registry import Registered
 from workqueue.store import StoredFile
@@ -58,9 +58,19 @@ class Claim:
         return part_name(self.attempt, self.worker)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far an attempt has come that still runs. begun: what is known of it by now; None when nothing is new."""
+
+    phase: Phase
+    progress: Progress = (None, None)
+    lines: Sequence[Line] = ()
+    begun: "Record | None" = None
+
+
 @dataclass(slots=True)
 class Record:
-    """What is stored about an attempt when it ends."""
+    """What is stored about an attempt: all of it when it ends; of one that lasts, what there is, before."""
 
     outcome: Outcome = Outcome.COMPLETED
     phases: list[dict[str, Any]] = field(default_factory=list)

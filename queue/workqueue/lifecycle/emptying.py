@@ -21,19 +21,20 @@ EMPTY = text(
         ORDER BY rung_at LIMIT :chunk
         FOR UPDATE SKIP LOCKED
     ))
-    RETURNING id
+    RETURNING id, function
     """
 )
 
 
-def empty(engine: Engine, queue: str, now: datetime, chunk: int = 1000, act: Act | None = None) -> list[UUID]:
-    """Cancels up to `chunk` of the requests that wait in a queue, those with a later time too. Gives their ids.
+def empty(engine: Engine, queue: str, now: datetime, chunk: int = 1000, act: Act | None = None) -> dict[UUID, str]:
+    """Cancels up to `chunk` of the requests that wait in a queue, those with a later time too.
 
-    None is deleted: a client that polls one sees it end. What is being claimed this moment is left alone.
+    Gives their functions by their ids. None is deleted: a client that polls one sees it end. What is being claimed this
+    moment is left alone.
     """
     values = {"queue": queue, "now": now, "message": str(CancelledError()), "chunk": chunk}
     with engine.begin() as connection:
-        ids = sorted(connection.execute(EMPTY, values).scalars())
-        if ids and act is not None:
-            record(connection, replace(act, details={"cancelled": len(ids)}))
-    return ids
+        functions = {row.id: row.function for row in connection.execute(EMPTY, values)}
+        if functions and act is not None:
+            record(connection, replace(act, details={"cancelled": len(functions)}))
+    return functions

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, TextClause, text
 
-from schema.statuses import Outcome
+from schema.statuses import Outcome, Status
 from workqueue.doorbell import Bell
 from workqueue.interruptions import CancelledError
+from workqueue.lifecycle.claims import Record
 from workqueue.retry import Fail, Policy, after_loss
 
 LOST = "The worker {worker} was lost: it did not extend its lease."
@@ -17,22 +19,32 @@ LOST = "The worker {worker} was lost: it did not extend its lease."
 
 @dataclass(frozen=True, slots=True)
 class Lapsed:
-    """A request whose worker was lost, and what became of it."""
+    """An attempt whose worker was lost; names are those of a claim.
+
+    record: how it ended, with what the worker had told of it. status: the request's now.
+    """
 
     request_id: UUID
-    function: str
+    function_name: str
     attempt: int
     worker: str
-    outcome: Outcome
-    failed: bool
+    queue: str
+    schedule: str | None
+    traceparent: str | None
+    available_at: datetime
+    claimed_at: datetime
+    record: Record
+    status: Status
 
 
 LAPSED = text(
     """
-    SELECT id, function, attempt, worker, losses, on_lost, cancel_requested FROM processing_request
-    WHERE status = 'processing' AND lease_expires_at < :now
-    ORDER BY lease_expires_at LIMIT :limit
-    FOR UPDATE SKIP LOCKED
+    SELECT r.id, r.function, r.attempt, r.worker, r.queue, r.schedule, r.traceparent, r.available_at, r.started_at,
+           r.losses, r.on_lost, r.cancel_requested, a.phases, a.cold_start, a.init_ms
+    FROM processing_request r LEFT JOIN request_attempt a ON a.request_id = r.id AND a.number = r.attempt
+    WHERE r.status = 'processing' AND r.lease_expires_at < :now
+    ORDER BY r.lease_expires_at LIMIT :limit
+    FOR UPDATE OF r SKIP LOCKED
     """
 )
 RERUN = text(
@@ -63,22 +75,45 @@ CLOSE = text(
 def expire(engine: Engine, now: datetime, limit: int = 500) -> list[Lapsed]:
     """processing → pending or failed, for every lease that lapsed. A crash in it changes nothing."""
     with engine.begin() as connection:
-        lapsed = []
-        for row in connection.execute(LAPSED, {"now": now, "limit": limit}).all():
-            cancelled = row.cancel_requested
-            gives_up = cancelled or isinstance(after_loss(Policy(on_lost=row.on_lost), row.losses + 1), Fail)
+        lapsed = [_found(row) for row in connection.execute(LAPSED, {"now": now, "limit": limit})]
+        for each in lapsed:
             values = {
-                "id": row.id,
-                "attempt": row.attempt,
+                "id": each.request_id,
+                "attempt": each.attempt,
                 "now": now,
-                "outcome": Outcome.CANCELLED if cancelled else Outcome.LOST,
-                "error_type": "Cancelled" if cancelled else "WorkerLost",
-                "message": str(CancelledError()) if cancelled else LOST.format(worker=row.worker),
+                "outcome": each.record.outcome,
+                "error_type": each.record.error_type,
+                "message": each.record.error_message,
             }
-            connection.execute(GIVE_UP if gives_up else RERUN, values)
+            connection.execute(GIVE_UP if each.status is Status.FAILED else RERUN, values)
             connection.execute(CLOSE, values)
-            lapsed.append(Lapsed(row.id, row.function, row.attempt, row.worker, values["outcome"], gives_up))
         return lapsed
+
+
+def _found(row: Any) -> Lapsed:
+    cancelled = row.cancel_requested
+    gives_up = cancelled or isinstance(after_loss(Policy(on_lost=row.on_lost), row.losses + 1), Fail)
+    record = Record(
+        outcome=Outcome.CANCELLED if cancelled else Outcome.LOST,
+        phases=row.phases or [],
+        cold_start=row.cold_start,
+        init_ms=row.init_ms,
+        error_type="Cancelled" if cancelled else "WorkerLost",
+        error_message=str(CancelledError()) if cancelled else LOST.format(worker=row.worker),
+    )
+    return Lapsed(
+        request_id=row.id,
+        function_name=row.function,
+        attempt=row.attempt,
+        worker=row.worker,
+        queue=row.queue,
+        schedule=row.schedule,
+        traceparent=row.traceparent,
+        available_at=row.available_at,
+        claimed_at=row.started_at,
+        record=record,
+        status=Status.FAILED if gives_up else Status.PENDING,
+    )
 
 
 # Queue by queue, each by its own part of the index: a million that wait in a paused one are not walked through.

@@ -131,29 +131,31 @@ CANCEL = text(
         SET status = 'failed', finished_at = :now, error_type = 'Cancelled', error_message = :message,
             cancel_requested = true
         WHERE id = :id AND status = 'pending'
-        RETURNING id
+        RETURNING function
     ), running AS (
         UPDATE processing_request SET cancel_requested = true
         WHERE id = :id AND status = 'processing'
-        RETURNING id
+        RETURNING function
     )
-    SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM running)
+    SELECT function, true AS has_ended FROM waiting UNION ALL SELECT function, false FROM running
     """
 )
 
 
-def cancel(engine: Engine, request_id: UUID, now: datetime, act: Act | None = None) -> None:
+def cancel(engine: Engine, request_id: UUID, now: datetime, act: Act | None = None) -> str | None:
     """pending → failed at once; a processing one is marked, and its worker kills it at the next extension.
 
-    Raises UnknownRequestError, or NotAllowedNowError when it has ended.
+    Gives the function of one that has ended. Raises UnknownRequestError, or NotAllowedNowError when it has ended.
     """
     with engine.begin() as connection:
         # The lock keeps a claim from slipping between the two updates, which see one snapshot.
         _lock(connection, request_id)
         values = {"id": request_id, "now": now, "message": str(CancelledError())}
-        if not connection.execute(CANCEL, values).scalar_one():
+        row = connection.execute(CANCEL, values).one_or_none()
+        if row is None:
             raise NotAllowedNowError("The request has ended: there is nothing to cancel.")
         record(connection, act)
+    return row.function if row.has_ended else None
 
 
 RETRY = text(

@@ -1,17 +1,18 @@
 """What is told of attempts beside their rows: numbers (meter, totals) and spans (tracing).
 
 The hot path calls `Observers.ended` once for all that ended together; what observers do there costs microseconds and
-never a server. Numbers go to PostgreSQL with the worker's sign of life, spans by a thread of the exporter's.
+never a server. Numbers go to PostgreSQL with the worker's sign of life, spans by a thread of the exporter's. Of what a
+lost worker held the reconciler tells.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from schema.statuses import Status
-from workqueue.lifecycle.claims import Claim, Record
+from workqueue.lifecycle import Claim, Lapsed, Record
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,9 @@ class Observer(Protocol):
     def ended(self, settled: Sequence[Settled], now: datetime) -> None:
         """Called by the thread that settled them. Must be quick."""
 
+    def lost(self, lapsed: Sequence[Lapsed], now: datetime) -> None:
+        """Called by the reconciler: whoever held these fell silent, and will tell nothing of them."""
+
     def close(self) -> None:
         """The process ends."""
 
@@ -40,13 +44,19 @@ class Observers:
     each: tuple[Observer, ...] = ()
 
     def ended(self, settled: Sequence[Settled], now: datetime) -> None:
-        for observer in self.each:
-            try:
-                observer.ended(settled, now)
-            except Exception:
-                # They are stored already: whoever only looks on must not undo that.
-                log.exception("an observer failed")
+        self._tell(lambda observer: observer.ended(settled, now))
+
+    def lost(self, lapsed: Sequence[Lapsed], now: datetime) -> None:
+        self._tell(lambda observer: observer.lost(lapsed, now))
 
     def close(self) -> None:
         for observer in self.each:
             observer.close()
+
+    def _tell(self, news: Callable[[Observer], None]) -> None:
+        for observer in self.each:
+            try:
+                news(observer)
+            except Exception:
+                # They are stored already: whoever only looks on must not undo that.
+                log.exception("an observer failed")

@@ -6,10 +6,11 @@ over as a whole now and then (totals.py).
 
 import threading
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from schema.statuses import ENDED, Outcome, Status
+from workqueue.lifecycle import Lapsed
 from workqueue.observing import Settled, metrics
 from workqueue.observing.metrics import BUCKETS, Metric
 
@@ -39,15 +40,21 @@ class Meter:
             for each in settled:
                 self._attempt(each, now)
 
-    def lost(self, function: str, outcome: str, *, is_failed: bool) -> None:
-        """An attempt whose worker fell silent, as the reconciler found it."""
+    def lost(self, lapsed: Sequence[Lapsed], now: datetime) -> None:  # noqa: ARG002 - an observer's
         with self._lock:
-            label = self._label(function)
-            self._count(metrics.LEASES_LOST, ())
-            self._count(metrics.RECONCILER, ("failed" if is_failed else "rerun",))
-            self._count(metrics.ATTEMPTS, (label, outcome))
-            if is_failed:
-                self._count(metrics.REQUESTS, (label, Status.FAILED))
+            for each in lapsed:
+                function, is_failed = self._label(each.function_name), each.status is Status.FAILED
+                self._count(metrics.LEASES_LOST, ())
+                self._count(metrics.RECONCILER, ("failed" if is_failed else "rerun",))
+                self._count(metrics.ATTEMPTS, (function, each.record.outcome))
+                if is_failed:
+                    self._count(metrics.REQUESTS, (function, each.status))
+
+    def cancelled(self, functions: Iterable[str]) -> None:
+        """Requests that ended while they waited: no attempt tells of them."""
+        with self._lock:
+            for function in functions:
+                self._count(metrics.REQUESTS, (self._label(function), Status.FAILED))
 
     def close(self) -> None:
         """What was counted is handed over by whoever has a connection."""

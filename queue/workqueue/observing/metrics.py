@@ -17,11 +17,7 @@ class Metric:
 
 
 ATTEMPTS = Metric("localfn_attempts", "Attempts that ended, by how.", ("function", "outcome"))
-REQUESTS = Metric(
-    "localfn_requests_ended",
-    "Requests that came to an end; not those cancelled while they waited.",
-    ("function", "status"),
-)
+REQUESTS = Metric("localfn_requests_ended", "Requests that came to an end.", ("function", "status"))
 COLD_STARTS = Metric("localfn_cold_starts", "Attempts that began in a fresh sandbox.", ("function",))
 KILLS = Metric("localfn_sandbox_kills", "Sandboxes that were killed or ended at work.", ("cause",))
 LEASES_LOST = Metric("localfn_leases_lost", "Workers that held a request and fell silent.")

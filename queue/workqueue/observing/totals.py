@@ -12,17 +12,21 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from schema.session import at_once
 from workqueue.observing.meter import Key, Meter
-from workqueue.persist import first_line
+from workqueue.persist import first_line, is_outage
 
 log = logging.getLogger(__name__)
 
-# In the order of the keys: two processes that add to the same rows wait for each other, and never in a circle.
+# In the order of the keys: two processes that add to the same rows wait for each other, and never in a circle, nor for
+# long: whoever counts has something better to do, and adds it the next time. One statement is the whole transaction, so
+# that a process which is frozen holds no row.
 ADD = text(
     """
     INSERT INTO metric_total AS m (name, labels, values)
     SELECT name, labels, ARRAY(SELECT json_array_elements_text(d.values)::float8)
-    FROM json_to_recordset(CAST(:rows AS json)) AS d (name text, labels text, values json)
+    FROM json_to_recordset(CAST(:rows AS json)) AS d (name text, labels text, values json),
+         set_config('synchronous_commit', 'off', true) AS hurry, set_config('lock_timeout', '200ms', true) AS patience
     ORDER BY name, labels
     ON CONFLICT (name, labels) DO UPDATE SET values = ARRAY(
         SELECT coalesce(a, 0) + coalesce(b, 0)
@@ -32,25 +36,23 @@ ADD = text(
 READ = text("SELECT name, labels, values FROM metric_total ORDER BY name, labels")
 
 
-def add(connection: Connection, counted: Mapping[Key, list[float]]) -> None:
-    rows = [
-        {"name": name, "labels": json.dumps(labels), "values": values} for (name, labels), values in counted.items()
-    ]
-    if rows:
-        connection.execute(text("SET LOCAL synchronous_commit = off"))
-        connection.execute(ADD, {"rows": json.dumps(rows)})
-
-
 def hand_over(engine: Engine, meter: Meter) -> None:
-    """Adds what was counted. While the database is away it is kept, and handed over later."""
+    """Adds what was counted. What could not be added is kept, and handed over later."""
     if not (counted := meter.take()):
         return
     try:
-        with engine.begin() as connection:
-            add(connection, counted)
+        with at_once(engine) as connection:
+            connection.execute(ADD, {"rows": json.dumps(_rows(counted))})
     except (DBAPIError, PoolTimeoutError) as error:
         meter.put_back(counted)
-        log.debug("numbers could not be handed over", extra={"error": first_line(error)})
+        level = logging.DEBUG if is_outage(error) else logging.WARNING
+        log.log(level, "numbers could not be handed over", extra={"error": first_line(error)})
+
+
+def _rows(counted: Mapping[Key, list[float]]) -> list[dict[str, object]]:
+    return [
+        {"name": name, "labels": json.dumps(labels), "values": values} for (name, labels), values in counted.items()
+    ]
 
 
 def read(connection: Connection) -> dict[Key, list[float]]:

@@ -19,6 +19,8 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from opentelemetry.util.types import AttributeValue
 
 from schema.statuses import Outcome
+from schema.statuses import Status as RequestStatus
+from workqueue.lifecycle import Claim, Lapsed, Record
 from workqueue.observing import Settled
 from workqueue.observing.trace_context import TraceContext, of_request, span_id
 
@@ -42,7 +44,11 @@ class Tracer:
 
     def ended(self, settled: Sequence[Settled], now: datetime) -> None:
         for each in settled:
-            self._tell(_spans(each, now))
+            self._tell(_spans(each.claim, each.record, each.status, now))
+
+    def lost(self, lapsed: Sequence[Lapsed], now: datetime) -> None:
+        for each in lapsed:
+            self._tell(_spans(each, each.record, each.status, now))
 
     def close(self) -> None:
         """Sends what is left."""
@@ -106,8 +112,7 @@ class _Spans:
         )
 
 
-def _spans(settled: Settled, now: datetime) -> Iterable[_Made]:
-    claim, record = settled.claim, settled.record
+def _spans(claim: Claim | Lapsed, record: Record, status: RequestStatus, now: datetime) -> Iterable[_Made]:
     make = _Spans(claim.request_id, claim.function_name, of_request(claim.request_id, claim.traceparent))
     number = claim.attempt
     error = None if record.outcome is Outcome.COMPLETED else f"{record.error_type}: {record.error_message}"
@@ -125,16 +130,15 @@ def _spans(settled: Settled, now: datetime) -> Iterable[_Made]:
         attempt=number,
         worker=claim.worker,
         outcome=record.outcome,
-        status=settled.status,
+        status=status,
         schedule=claim.schedule,
         cold_start=record.cold_start,
     )
     for phase in record.phases:
-        if "finished_at" in phase:
-            began, ended = (datetime.fromisoformat(phase[name]) for name in ("started_at", "finished_at"))
-            wrong = None if phase.get("outcome") == "ok" else str(phase.get("error") or phase.get("outcome"))
-            name = phase["phase"]
-            yield make.made(f"{number}/{name}", name, str(number), began, ended, error=wrong, attempt=number)
+        name, began = phase["phase"], datetime.fromisoformat(phase["started_at"])
+        ended = datetime.fromisoformat(phase["finished_at"]) if "finished_at" in phase else now  # cut off by the loss
+        wrong = None if phase.get("outcome") == "ok" else str(phase.get("error") or phase.get("outcome") or error)
+        yield make.made(f"{number}/{name}", name, str(number), began, ended, error=wrong, attempt=number)
 
 
 def _ns(moment: datetime) -> int:

@@ -1168,6 +1168,7 @@ export interface components {
             error_message: string | null;
             traceback: string | null;
         };
+        /** @description One that has no end goes on, or was cut off with its attempt. */
         AttemptPhase: {
             /** @enum {string} */
             phase: "validate" | "process" | "save" | "cleanup";

@@ -44,7 +44,10 @@ def test_a_running_request_is_watched_through_progress_and_logs_to_its_result(pa
     expect(badge(page)).to_have_text("processing")
     expect(page.get_by_text(re.compile(r"region \d of 8$"))).to_be_visible()
     expect(part(page, "Logs").locator(".ansi-2").first).to_have_text("ok")
-    assert badge(page).text_content() != "completed", "the log is seen while it runs"
+    running = part(page, "Attempts").locator(".row")
+    expect(running.locator(".segment.process")).to_be_visible()
+    expect(running.get_by_role("img")).to_have_attribute("aria-label", re.compile(r"validate .+, process "))
+    assert badge(page).text_content() != "completed", "log and phases are seen while it runs"
     expect(badge(page)).to_have_text("completed")
     expect(part(page, "Result")).to_contain_text("regions: 8")
     expect(part(page, "Logs")).to_contain_text("region 8: 10536 orders")

@@ -40,7 +40,7 @@ function present(phase: Phase): StepState {
   return phase.outcome === 'ok' ? 'done' : 'failed'
 }
 
-/** Phases are stored when an attempt ends; until then the request says which one it is in. */
+/** Before its first sign of life an attempt has no phases stored; the request says which one it is in. */
 function unstored(name: PhaseName, request: Request): StepState {
   if (request.status !== 'processing' || !request.phase) return 'waiting'
   const distance = PHASES.indexOf(name) - PHASES.indexOf(request.phase)

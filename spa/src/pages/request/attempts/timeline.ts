@@ -46,7 +46,7 @@ function endOf(attempt: Attempt, now: Date): number {
   return Math.max(Date.parse(attempt.finished_at ?? now.toISOString()), last ? Date.parse(last) : 0)
 }
 
-/** The phases; of an attempt that has none stored, because it runs or was lost, one piece for all of it. */
+/** The phases; of an attempt that has none stored, because it just began or was lost then, one piece for all. */
 function piecesOf(attempt: Attempt, request: Request, now: Date): Piece[] {
   const pieces = phasesOf(attempt, now)
   if (pieces.length) return pieces

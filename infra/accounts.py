@@ -3,7 +3,6 @@
 So the first admin and the first key can be made, and an admin who forgot the password comes in again.
 """
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,10 +15,12 @@ from handlers.keys import key as key_shown
 from handlers.users import user as user_shown
 from infra.connected import connected
 from infra.errors import InfraError
+from infra.operator import act, actor
 from infra.settings import load
 from schema import revision
 from schema.session import make_engine
 from workqueue.access import keys, users
+from workqueue.audit import Action
 from workqueue.clock import Clock
 from workqueue.errors import BadAccessError, KeyExistsError, UnknownKeyError
 
@@ -40,7 +41,8 @@ def make_superuser(username: str, password: str, email: str | None) -> bool:
     """An admin of this name, with this password. Tells whether he is new. Raises AccountError."""
     with _engine() as engine:
         try:
-            return users.ensure_superuser(engine, username, password, email)
+            made_by = act("users create-superuser", Action.USER_CHANGE, username)
+            return users.ensure_superuser(engine, username, password, email, made_by)
         except BadAccessError as error:
             raise AccountError(str(error)) from None
 
@@ -63,7 +65,7 @@ def make_key(name: str, scopes: list[str], functions: list[str] | None, expires_
         clock.synchronise(engine)
         try:
             wanted = keys.wanted(fields, clock.now())
-            row, secret = keys.create(engine, wanted, f"cli:{getpass.getuser()}", clock.now())
+            row, secret = keys.create(engine, wanted, actor(), clock.now())
         except (BadAccessError, KeyExistsError) as error:
             raise AccountError(str(error)) from None
     return key_shown(row) | {"key": secret}
@@ -79,7 +81,7 @@ def revoke_key(wanted: str) -> dict[str, Any]:
     with _engine() as engine:
         found = [row for row in keys.listing(engine) if wanted in (row["name"], str(row["id"]))]
         try:
-            return key_shown(keys.revoke(engine, UUID(str(found[0]["id"])), f"cli:{getpass.getuser()}"))
+            return key_shown(keys.revoke(engine, UUID(str(found[0]["id"])), actor()))
         except (IndexError, UnknownKeyError):
             raise NoSuchKeyError(f"There is no API key {wanted!r}; `localfn keys list` shows them.") from None
 

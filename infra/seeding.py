@@ -11,11 +11,13 @@ from sqlalchemy import Connection, Engine
 from uuid_utils.compat import uuid7
 
 from infra.errors import InfraError
+from infra.operator import act
 from infra.settings import Settings
 from seed import fixtures, loading
 from seed.errors import BadEntryError, FixtureError
-from workqueue import events, lifecycle, registry
+from workqueue import audit, events, lifecycle, registry
 from workqueue.access import checking, users
+from workqueue.audit import Action
 from workqueue.clock import Clock
 from workqueue.errors import BadAccessError, BadEventError, BadScheduleError, EventTooLargeError
 from workqueue.lifecycle import Accepted
@@ -32,7 +34,8 @@ def load(engine: Engine, settings: Settings, folder: Path = fixtures.FOLDER, *, 
     if once and loading.is_done(engine):
         return "fixtures were loaded before"
     try:
-        loaded = loading.load(engine, fixtures.read(folder, with_dev=with_dev), _kinds(engine, settings), once=once)
+        kinds = _kinds(engine, settings, "init" if once else "seed")
+        loaded = loading.load(engine, fixtures.read(folder, with_dev=with_dev), kinds, once=once)
     except FixtureError as error:
         raise InfraError(str(error)) from None
     if loaded is None:
@@ -43,26 +46,27 @@ def load(engine: Engine, settings: Settings, folder: Path = fixtures.FOLDER, *, 
     return f"fixtures: {made}{there}{unused}"
 
 
-def _kinds(engine: Engine, settings: Settings) -> dict[str, loading.Kind]:
+def _kinds(engine: Engine, settings: Settings, command: str) -> dict[str, loading.Kind]:
     clock = Clock()
     clock.synchronise(engine)
     functions = {found.name: found for found in registry.read(engine).functions}
     now = clock.now()
     rules = editing.rules(engine, settings.queues, settings.max_event_bytes)
     return {
-        "schedules": _Schedules(functions, rules, now),
+        "schedules": _Schedules(functions, rules, now, command),
         "requests": _Requests(functions, settings.queues, settings.max_event_bytes, now),
-        "users": _Users(),
+        "users": _Users(command),
     }
 
 
 @dataclass(frozen=True)
 class _Schedules:
-    """A schedule that calls a function which is not here is left out."""
+    """A schedule that calls a function which is not here is left out. command: for the audit."""
 
     functions: Mapping[str, Registered]
     rules: schedule_checking.Rules
     now: datetime
+    command: str
     key = "name"
 
     def checked(self, fields: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -74,7 +78,9 @@ class _Schedules:
             raise BadEntryError(str(error)) from None
 
     def write(self, connection: Connection, checked: dict[str, Any]) -> bool:
-        return editing.insert_new(connection, checked)
+        is_new = editing.insert_new(connection, checked)
+        audit.record(connection, act(self.command, Action.SCHEDULE_CREATE, checked["name"]) if is_new else None)
+        return is_new
 
 
 @dataclass(frozen=True)
@@ -122,8 +128,9 @@ class _Requests:
 
 @dataclass(frozen=True)
 class _Users:
-    """A user who is there keeps password and role."""
+    """A user who is there keeps password and role. command: for the audit."""
 
+    command: str
     key = "username"
 
     def checked(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -134,4 +141,6 @@ class _Users:
         return fields
 
     def write(self, connection: Connection, checked: Mapping[str, Any]) -> bool:
-        return users.insert_new(connection, checked)
+        is_new = users.insert_new(connection, checked)
+        audit.record(connection, act(self.command, Action.USER_CREATE, checked["username"]) if is_new else None)
+        return is_new

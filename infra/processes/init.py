@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from infra import declared, file_store, logs, sandboxing, screen, seeding
 from infra.errors import InfraError
 from infra.home import Home
+from infra.operator import act
 from infra.patience import wait_for_servers
 from infra.processes.connections import urls
 from infra.settings import Settings
@@ -18,6 +19,7 @@ from schema import migrate
 from schema.session import make_engine
 from workqueue import discovery, registry
 from workqueue.access import users
+from workqueue.audit import Action
 from workqueue.errors import BadAccessError, BadScheduleError, BucketMissingError, DuplicateFunctionError
 from workqueue.interpreter import Interpreter
 from workqueue.schedules import declaring, editing
@@ -97,5 +99,6 @@ def _ensure_superuser(engine: Engine, settings: Settings) -> None:
     name, password = settings.superuser_username, settings.superuser_password
     if name is None or password is None:
         return
-    made = users.ensure_superuser(engine, name, password, settings.superuser_email)
+    made_by = act("init", Action.USER_CHANGE, name)
+    made = users.ensure_superuser(engine, name, password, settings.superuser_email, made_by)
     log.info("superuser made" if made else "superuser is as the environment says", extra={"username": name})

@@ -4,7 +4,9 @@ from typing import Any
 
 import sqlalchemy
 
+from tests.commands import localfn
 from tests.runtime import Runtime
+from tests.waiting import wait_until
 from workqueue import audit
 from workqueue.audit import Act, Action, Filter
 
@@ -41,6 +43,16 @@ def test_many_at_once_are_told_one_by_one(runtime: Runtime) -> None:
     assert answer.json()["done"] == 3
     for id in ids:
         assert entries(runtime, subject=id) == [("local", "request.cancel")]
+
+
+def test_a_purge_on_the_command_line_is_told_one_by_one(runtime: Runtime) -> None:
+    runtime.write("swept.py", "from localfn import function\n\n@function\ndef swept(event, context): ...\n")
+    wait_until(lambda: runtime.knows("swept"), 20)
+    ids = [runtime.call("swept", n)["id"] for n in range(2)]
+    words = ("requests", "purge", "--older-than", "0s", "--function", "swept", "--yes")
+    assert localfn(runtime, *words).stdout.startswith("2 deleted")
+    for id in ids:
+        assert entries(runtime, subject=id) == [("local", "request.delete")]
 
 
 def test_what_is_done_to_a_schedule_is_told_with_the_fields_that_changed(runtime: Runtime) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from infra import seeding
 from infra.errors import InfraError
+from infra.operator import actor
 from infra.settings import load
 from schema import migrate
 from schema.comparing import STRICT
@@ -133,6 +134,31 @@ def test_the_superuser_follows_the_environment(place: Place) -> None:
     assert place.run("init")[0] == 0
     assert is_password(password, place.ask("SELECT password_hash FROM app_user"))
     assert place.run("init", SUPERUSER_USERNAME="no name", SUPERUSER_PASSWORD="x")[2].count("\n") < 10
+
+
+def test_what_a_start_makes_and_changes_is_told_in_the_audit(place: Place) -> None:
+    def told() -> Any:
+        entries = "json_build_array(action, subject, details->>'command')"
+        return place.ask(f"SELECT coalesce(json_agg({entries} ORDER BY id), '[]') FROM audit_entry")
+
+    def start(password: str) -> None:
+        code, _, errors = place.run("init", SUPERUSER_USERNAME="root", SUPERUSER_PASSWORD=password)
+        assert code == 0, errors
+
+    start("first one")
+    first = [["schedule.create", "example-nightly-profile", "init"], ["user.create", "root", "init"]]
+    assert told() == first
+    start("first one")
+    assert told() == first, "nothing has changed"
+    start("second one")
+    assert told() == [*first, ["user.change", "root", "init"]]
+    assert place.ask("SELECT details->'fields' FROM audit_entry ORDER BY id DESC LIMIT 1") == ["password"]
+
+    place.ask("WITH gone AS (DELETE FROM schedule RETURNING 1) SELECT count(*) FROM gone")
+    for _ in range(2):
+        assert place.run("seed")[0] == 0
+    assert told()[3:] == [["schedule.create", "example-nightly-profile", "seed"]]
+    assert place.ask("SELECT array_agg(DISTINCT actor) FROM audit_entry") == [actor()]
 
 
 BAD_FIXTURES = [

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from schema.access import Role, app_user, login_session
 from workqueue.access.checking import Rules, check, entry
 from workqueue.access.credentials import MAX_PASSWORD, MIN_PASSWORD, hash_password, is_password
-from workqueue.audit import Act, record
+from workqueue.audit import Act, Action, record
 from workqueue.errors import BadAccessError, LastAdminError, UnknownUserError, UserExistsError
 
 USERNAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
@@ -89,28 +89,38 @@ def remove(engine: Engine, username: str, act: Act | None = None) -> None:
         record(connection, act)
 
 
-def ensure_superuser(engine: Engine, username: str, password: str, email: str | None = None) -> bool:
+def ensure_superuser(
+    engine: Engine, username: str, password: str, email: str | None = None, act: Act | None = None
+) -> bool:
     """An admin of this name, with this password: made, or made so again. Tells whether it is new.
 
     Another password than before ends the user's sessions: it is changed when the old one may be known to others.
     The same one ends none, or every start would log the admin out. BadAccessError for a name that cannot be.
-    The password is the environment's or a person's at the machine: its length is theirs to choose.
+    The password is the environment's or a person's at the machine: its length is theirs to choose. act: told as what
+    it comes to; nothing is told where nothing changed, or every start would be.
     """
     if not USERNAME.fullmatch(username):
         raise BadAccessError([entry("username", _NAME)])
-    values = {"password_hash": hash_password(password), "role": Role.ADMIN, "enabled": True}
-    values |= {} if email is None else {"email": email}
+    fields = {"password": password, "role": Role.ADMIN, "enabled": True}
+    fields |= {} if email is None else {"email": email}
     with engine.begin() as connection:
         connection.execute(ONE_AT_A_TIME)
         mine = func.lower(app_user.c.username) == username.lower()
-        before = connection.execute(select(app_user.c.username, app_user.c.password_hash).where(mine)).first()
-        if before is not None:
-            connection.execute(update(app_user).where(mine).values(values))
-            if not is_password(password, before.password_hash):
-                end_sessions(connection, before.username)
-            return False
-        connection.execute(insert(app_user).values(username=username, **values))
-        return True
+        before = connection.execute(select(app_user).where(mine)).mappings().first()
+        if before is None:
+            connection.execute(insert(app_user).values(username=username, **_columns(fields)))
+            record(connection, act and replace(act, action=Action.USER_CREATE))
+            return True
+        if changed := {name: value for name, value in fields.items() if not _is_so(before, name, value)}:
+            connection.execute(update(app_user).where(mine).values(_columns(changed, ())))
+            record(connection, act and replace(act, details={**act.details, "fields": sorted(changed)}))
+        if "password" in changed:
+            end_sessions(connection, before["username"])
+        return False
+
+
+def _is_so(row: RowMapping, field: str, value: Any) -> bool:
+    return is_password(value, row["password_hash"]) if field == "password" else bool(row[field] == value)
 
 
 def end_sessions(connection: Connection, username: str) -> None:

@@ -2,8 +2,11 @@
 
 import json
 
+from infra.operator import actor
 from tests.commands import json_of, localfn
 from tests.integration.locked.conftest import Guarded
+from workqueue import audit
+from workqueue.audit import Filter
 
 
 def test_the_first_admin_is_made_at_the_machine(guarded: Guarded) -> None:
@@ -18,6 +21,25 @@ def test_the_first_admin_is_made_at_the_machine(guarded: Guarded) -> None:
     row = next(user for user in json_of(guarded.runtime, "users", "list")["items"] if user["username"] == "root")
     assert (row["role"], row["email"], row["enabled"]) == ("admin", "r@example.org", True)
     assert "root" in localfn(guarded.runtime, "users", "list").stdout
+
+
+def test_what_is_done_at_the_machine_is_told_in_the_audit(guarded: Guarded) -> None:
+    for password in ("s3cret s3cret\n", "another one\n", "another one\n"):
+        done = localfn(guarded.runtime, "users", "create-superuser", "operator1", stdin=password)
+        assert done.returncode == 0, done.stderr
+    assert localfn(guarded.runtime, "keys", "create", "told", "--scope", "read").returncode == 0
+    assert localfn(guarded.runtime, "keys", "revoke", "told").returncode == 0
+
+    def told(subject: str) -> list[tuple[str, str, object]]:
+        rows, _ = audit.listing(guarded.engine, Filter(subject=subject))
+        return [(row["actor"], row["action"], row["details"]) for row in rows]
+
+    command = {"command": "users create-superuser"}
+    assert told("operator1") == [
+        (actor(), "user.change", {**command, "fields": ["password"]}),
+        (actor(), "user.create", command),
+    ], "the same password once more has changed nothing"
+    assert [entry[:2] for entry in told("told")] == [(actor(), "key.revoke"), (actor(), "key.create")]
 
 
 def test_no_password_and_a_bad_name_are_told_in_one_line(guarded: Guarded) -> None:

@@ -1,0 +1,20 @@
+"""Who works at this machine's command line, as the audit names him: whoever has the database's address is at home."""
+
+import os
+import pwd
+
+from workqueue.audit import Act, Action
+
+
+def actor() -> str:
+    """By the account that the process has: a variable could say anything."""
+    try:
+        account = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container any number may run
+        account = str(os.getuid())
+    return f"cli:{account}"
+
+
+def act(command: str, action: Action, subject: str) -> Act:
+    """command: without the `localfn`."""
+    return Act(actor(), action, subject, {"command": command})

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,23 @@ def test_every_metric_is_looked_at_somewhere() -> None:
     asked = {selector.name for _, query in QUERIES for selector in selectors(promql_parser.parse(query))}
     for metric in metrics.ALL:
         assert {name for name in asked if name and name.startswith(metric.name)}, metric.name
+
+
+def test_every_alert_fires_when_it_should_and_not_before() -> None:
+    """Prometheus' own tool evaluates the rules over series that were made up: alerts_test.yaml."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool was not found: apt-get install prometheus (Debian), or put Prometheus' own on PATH")
+    done = subprocess.run(
+        [promtool, "test", "rules", str(FOLDER / "alerts_test.yaml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_is_tested() -> None:
+    tests = yaml.safe_load((FOLDER / "alerts_test.yaml").read_text())["tests"]
+    fired = {case["alertname"] for each in tests for case in each["alert_rule_test"] if case.get("exp_alerts")}
+    assert fired == {rule["alert"] for rule in RULES}
 
 
 def test_every_alert_says_what_happened_and_what_to_do() -> None:

@@ -28,9 +28,7 @@ log = logging.getLogger(__name__)
 UNANSWERED_S = 3.0  # a bell that was rung so long ago and waits in no queue was lost
 FRESH_S = 1.5  # a process that just started waits so long before it takes a lease for lapsed
 OUTAGE_S = 3.0  # a pause this long between two good looks was an outage
-MANY = (
-    1000  # bells that wait for their turn: to read such a queue from end to end is dear, and done at longer intervals
-)
+MANY = 1000  # bells that wait: to read such a queue from end to end is dear, and done at longer intervals
 LONGEST_PAUSE_S = 24.0
 
 

@@ -4,7 +4,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, current_app, json
+from flask import Flask, Response, current_app, json, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -15,6 +15,8 @@ from workqueue.store import StoreTroubleError
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
+DATABASE_AWAY = "The database is away; try again."
+BY_ENDPOINT = {"functions.invoke": f"{DATABASE_AWAY} With an Idempotency-Key it makes no second request."}
 
 STATUSES: dict[type[errors.WorkqueueError], HTTPStatus] = {
     errors.UnknownFunctionError: HTTPStatus.NOT_FOUND,
@@ -94,7 +96,7 @@ def database(error: SQLAlchemyError) -> Response:
     if not is_outage(error):
         return unexpected(error)
     log.warning("PostgreSQL is away", extra={"error": first_line(error)})
-    answer = problem(503, "The database is away; try again. With an Idempotency-Key it makes no second request.")
+    answer = problem(503, BY_ENDPOINT.get(request.endpoint or "", DATABASE_AWAY))
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 

@@ -121,6 +121,7 @@ def function(found: Registered, failure: ImportFailure | None) -> dict[str, Any]
         "timeout_s": found.timeout_s,
         "max_attempts": found.max_attempts,
         "memory_mb": found.memory_mb,
+        "network": found.network,
         "input_schema": found.input_schema,
         "source_file": found.source_file,
         "source_line": found.source_line,

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
@@ -170,6 +171,7 @@ registered_function = Table(
     Column("schema_checked_outside", Boolean, nullable=False),
     Column("has_cleanup", Boolean, nullable=False),
     Column("schedule", JSON(none_as_null=True), comment="what @function(schedule=…) declares; null: nothing"),
+    Column("network", Boolean, nullable=False, server_default=true()),
 )
 
 discovered_unit = Table(

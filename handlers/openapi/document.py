@@ -13,6 +13,7 @@ from handlers.openapi import operation as operations
 from handlers.openapi.operation import Answer, Header, Operation
 from handlers.openapi.schemas import Components, Schema, text
 from handlers.openapi.shapes import PROBLEM
+from handlers.problems import BY_ENDPOINT, DATABASE_AWAY
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ANYWHERE = (403, 422, 503)  # a web page of another origin; an unknown query parameter; the database is away
@@ -27,7 +28,7 @@ EXAMPLES = {
     416: "The requested range cannot be delivered.",
     422: "limit: a whole number from 1 to 500 is needed",
     429: "Too many logins failed; try again in 30 s.",
-    503: "The database is away; try again. With an Idempotency-Key it makes no second request.",
+    503: DATABASE_AWAY,
 }
 RETRY_AFTER = Header("Retry-After", {"type": "integer", "minimum": 1}, "seconds to wait before the next try")
 
@@ -74,7 +75,11 @@ def _operation(rule: Rule, told: Operation, needed: str, components: Components)
     # 403 also of what is open: the answer to a web page of another origin.
     problems = told.refuses | frozenset(ANYWHERE) | (frozenset() if is_open else frozenset({401}))
     answers = {str(answer.status): _answer(answer, components) for answer in told.answers}
-    answers |= {str(status): _problem(status, components) for status in sorted(problems) if str(status) not in answers}
+    answers |= {
+        str(status): _problem(status, rule.endpoint, components)
+        for status in sorted(problems)
+        if str(status) not in answers
+    }
     found: Schema = {
         "operationId": _id(rule.endpoint),
         "summary": told.summary,
@@ -136,16 +141,17 @@ def _headers(headers: Any) -> Schema:
     return {header.name: {"description": header.description, "schema": header.schema} for header in headers}
 
 
-def _problem(status: int, components: Components) -> Schema:
+def _problem(status: int, endpoint: str, components: Components) -> Schema:
+    detail = BY_ENDPOINT.get(endpoint, EXAMPLES[status]) if status == 503 else EXAMPLES[status]
     example = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": EXAMPLES[status],
+        "detail": detail,
     }
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        field, _, detail = EXAMPLES[status].partition(": ")
-        example["errors"] = [{"field": field, "detail": detail}]
+        field, _, wrong = detail.partition(": ")
+        example["errors"] = [{"field": field, "detail": wrong}]
     answer = Answer(
         status,
         HTTPStatus(status).phrase,

@@ -56,6 +56,7 @@ FUNCTION = shape(
     timeout_s=number("then it is killed"),
     max_attempts=whole("its own failures that end a request"),
     memory_mb=whole("resident memory above which it is killed"),
+    network=flag("whether it may use the network once its module is imported"),
     input_schema=nullable({"type": "object", "description": "JSON Schema of the event"}),
     source_file=text(),
     source_line=whole(),

@@ -72,6 +72,7 @@ def show(name: str, as_json: bool) -> None:
                 ("timeout", seconds(item["timeout_s"])),
                 ("attempts", f"{item['max_attempts']} at most"),
                 ("memory", f"{item['memory_mb']} MB"),
+                ("network", "yes" if item["network"] else "none, once its module is imported"),
                 ("source", f"{item['source_file']}:{item['source_line']}"),
                 ("error", click.style(failure(item["error"]), fg="red") if item["error"] else ""),
                 ("input", "" if schema else "any JSON"),

@@ -72,6 +72,7 @@ class Function:
             "input_schema": input_schema(self.input),
             "schema_checked_outside": isinstance(self.input, Mapping),
             "has_cleanup": self.cleanup_hook is not None,
+            "network": self.network,
             **self.options,
         }
 

@@ -39,6 +39,7 @@ class Registered:
     schema_checked_outside: bool
     has_cleanup: bool
     schedule: dict[str, Any] | None = None
+    network: bool = True
 
     @property
     def policy(self) -> Policy:

@@ -26,6 +26,8 @@ def test_a_declared_function_is_still_callable_and_describes_itself() -> None:
     assert made({"a": 1}, context) == {"a": 1}
     described = made.describe()
     assert (described["name"], described["timeout_s"], described["memory_mb"]) == ("body", 5, 64)
+    assert described["network"] is True
+    assert function(network=False)(body).describe()["network"] is False
     assert described["description"] == "First line.\n\nMore."
     assert described["source_file"] == __file__
 

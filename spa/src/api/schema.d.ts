@@ -844,6 +844,8 @@ export interface components {
             max_attempts: number;
             /** @description resident memory above which it is killed */
             memory_mb: number;
+            /** @description whether it may use the network once its module is imported */
+            network: boolean;
             /** @description JSON Schema of the event */
             input_schema: Record<string, never> | null;
             source_file: string;
@@ -1746,7 +1748,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -1842,7 +1844,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -1957,7 +1959,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2367,7 +2369,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2482,7 +2484,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2578,7 +2580,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2748,7 +2750,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2861,7 +2863,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2957,7 +2959,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3072,7 +3074,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3187,7 +3189,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3302,7 +3304,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3428,7 +3430,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3562,7 +3564,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3692,7 +3694,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3807,7 +3809,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3941,7 +3943,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4100,7 +4102,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4222,7 +4224,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4354,7 +4356,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4488,7 +4490,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4639,7 +4641,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4735,7 +4737,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4831,7 +4833,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5001,7 +5003,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5116,7 +5118,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5246,7 +5248,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5416,7 +5418,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5534,7 +5536,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5653,7 +5655,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5807,7 +5809,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5886,7 +5888,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6075,7 +6077,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6155,7 +6157,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6344,7 +6346,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6440,7 +6442,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6536,7 +6538,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6706,7 +6708,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6821,7 +6823,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6951,7 +6953,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7138,7 +7140,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7234,7 +7236,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7313,7 +7315,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7392,7 +7394,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7471,7 +7473,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7567,7 +7569,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7646,7 +7648,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];

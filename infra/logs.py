@@ -2,11 +2,14 @@
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 
 from infra.masking import masked
 
+# What ends a line, moves a cursor, or turns the direction of what is read.
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 # What every record has anyway; anything else on it was passed as a fact.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -30,8 +33,8 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S.%f")[:-3]
-        pairs = "".join(f" {name}={_in_line(value)}" for name, value in facts(record).items())
-        line = f"{time} {record.levelname} {record.getMessage()}{pairs}"
+        pairs = "".join(f" {name}={value}" for name, value in facts(record).items())
+        line = _in_line(f"{time} {record.levelname} {record.getMessage()}{pairs}")
         return masked(line + ("\n" + self.formatException(record.exc_info) if record.exc_info else ""))
 
 
@@ -56,6 +59,6 @@ class JsonFormatter(logging.Formatter):
         return masked(json.dumps(entry, default=str))
 
 
-def _in_line(value: object) -> str:
-    """What somebody sent makes no line of its own."""
-    return str(value).replace("\r", "\\r").replace("\n", "\\n")
+def _in_line(text: str) -> str:
+    """What somebody sent makes no line of its own, and tells a terminal nothing."""
+    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from infra.cli.units import clip, one_line, pad, width
+from infra.cli.units import clip, harmless, one_line, pad, width
 
 WIDTH = 100
 NARROWEST = 10
@@ -22,6 +22,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def emit(text: str) -> None:
     """A line, or several, on stdout. Ends the program quietly when nobody reads any more (`| head`)."""
     encoding = sys.stdout.encoding
+    if sys.stdout.isatty():
+        text = harmless(text)
     try:
         # What the terminal cannot show becomes `?`, not an error.
         click.echo(text.encode(encoding, "replace").decode(encoding), color=wants_colour())
@@ -35,7 +37,7 @@ def emit(text: str) -> None:
 def note(text: str) -> None:
     """A line on stderr."""
     try:
-        click.echo(text, err=True, color=wants_colour())
+        click.echo(harmless(text), err=True, color=wants_colour())
     except (OSError, ValueError):  # nobody reads our remarks
         return
 

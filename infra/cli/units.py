@@ -1,8 +1,11 @@
 """Times, sizes and texts in the few characters that a line has for them."""
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 
+# A colour, or a character that moves, writes elsewhere, or turns the direction of what is read.
+STEERING = re.compile(r"(\x1b\[[0-9;:]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -63,6 +66,11 @@ def one_line(text: str) -> str:
     """Without line breaks and control characters, which would tear a table or steer the terminal."""
     visible = "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
     return " ".join(visible.split())
+
+
+def harmless(text: str) -> str:
+    """With colours, and nothing else that steers a terminal: what a function printed may be a stranger's words."""
+    return STEERING.sub(lambda found: found[1] or found[0].encode("unicode_escape").decode(), text)
 
 
 def width(text: str) -> int:

@@ -1,5 +1,9 @@
 """Tables stay aligned and narrow, whatever stands in their cells; numbers are short."""
 
+import os
+import re
+import subprocess
+import sys
 from datetime import datetime, timedelta
 
 import click
@@ -102,3 +106,23 @@ def test_a_problem_is_explained_in_one_line_with_the_errors_that_its_detail_does
     assert explained({"detail": "Two fields.", "errors": errors}) == "Two fields. (a: is missing; b: is too long)"
     assert explained({"detail": "a: is missing", "errors": errors[:1]}) == "a: is missing"
     assert explained({"title": "Not Found"}) == "Not Found"
+
+
+def test_what_a_terminal_is_told_is_colours_only() -> None:
+    clipboard, title, erase = "\x1b]52;c;cm0gLXJm\x07", "\x1b]0;root#\x07", "\x1b[2J\x9b2J\r\x0b"
+    code = "import sys; from infra.cli.printing import emit, note; emit(sys.argv[1]); note(sys.argv[1])"
+    text = f"\x1b[1;31mred\x1b[0m\t{clipboard}{title}{erase}\u202etxt"
+    ours, theirs = os.openpty()
+    try:
+        subprocess.run([sys.executable, "-c", code, text], stdout=theirs, stderr=theirs, check=True)
+        shown = os.read(ours, 65_536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert shown.count("\x1b[1;31mred\x1b[0m") == 2
+    assert set(re.findall(r"[\x00-\x1f\x7f-\x9f\u202e]", shown.replace("\x1b[1;31m", "").replace("\x1b[0m", ""))) <= {
+        "\t",
+        "\r",
+        "\n",
+    }
+    assert "\\x1b]52;c;" in shown

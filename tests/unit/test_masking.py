@@ -55,8 +55,10 @@ def test_what_is_no_secret_stays(text: str) -> None:
 
 def test_a_fact_makes_no_line_of_its_own() -> None:
     record = logging.LogRecord("x", logging.INFO, "x.py", 1, "refused", None, None)
-    record.job_id = "x\n12:00:00.000 INFO everything is well"
-    assert "\n" not in TextFormatter().format(record)
+    record.job_id = "x\n12:00:00.000 INFO everything is well\r\x1b[2J\x9b1m\u2028\u202e\x0b"
+    line = TextFormatter().format(record)
+    assert line.isprintable()
+    assert "\\n12:00:00.000 INFO everything is well\\r\\x1b[2J" in line
 
 
 def test_a_long_text_is_masked_quickly() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -10,25 +10,41 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from schema.silence import LONGEST_S, Server
+
 RESTED_S = 1.0
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 CONNECT_TIMEOUT_S = 5  # a server that is away is noticed, not waited for
-KEEPALIVES = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+POOL_TIMEOUT_S = 4
+# A line that is cut without a word is noticed within a lease (TCP only; silence.py has the rest).
+KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
 
 
 def make_engine(
-    database_url: str, *, pool_size: int = 5, max_overflow: int = 10, by_key: bool = False, **options: Any
+    database_url: str,
+    *,
+    pool_size: int = 5,
+    max_overflow: int = 10,
+    by_key: bool = False,
+    longest_s: float = LONGEST_S,
+    **options: Any,
 ) -> Engine:
     """An engine with a pool that drops dead connections by itself.
 
     database_url: `postgresql+psycopg://…`. pool_size: connections kept; max_overflow: more for a while.
-    by_key: for who reads and writes single rows by their keys, and nothing else.
+    by_key: for who reads and writes single rows by their keys, and nothing else. longest_s: that a statement may take.
     """
     engine = create_engine(
         database_url,
         pool_size=pool_size,
         max_overflow=max_overflow,
-        pool_timeout=CONNECT_TIMEOUT_S,
+        pool_timeout=POOL_TIMEOUT_S,
         json_serializer=to_json,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
@@ -39,6 +55,13 @@ def make_engine(
         },
         **options,
     )
+    server = Server(longest_s)
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_: object, __: object, arguments: list[Any], parameters: dict[str, Any]) -> DBAPIConnection:
+        made: Any = server.connect(*arguments, **parameters)
+        return cast("DBAPIConnection", made)
+
     if by_key:
         event.listen(engine, "connect", _plan_by_key)
     event.listen(engine, "checkin", _note_return)

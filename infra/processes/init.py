@@ -47,7 +47,7 @@ def _fill(settings: Settings, interpreter: Interpreter) -> None:
     database_url, _ = urls(settings)
     _prepare_files(settings)
     _migrate(database_url, settings)
-    engine = make_engine(database_url, pool_size=1)
+    engine = make_engine(database_url, pool_size=1, longest_s=float("inf"))
     try:
         _discover(engine, settings, interpreter)
         _declare(engine, settings)

@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from benchmarks import stack
-from infra.sandboxing import sdk_folder, without_ours
+from infra import sdk
+from infra.sandboxing import without_ours
 from workqueue.child import Child
 from workqueue.interpreter import Interpreter
 from workqueue.parentage import adopt_orphans
@@ -29,7 +30,7 @@ def command(count: int, passes: int) -> None:
     """Forked off the zygote, as pools do it on Linux; and with an interpreter of its own, as elsewhere."""
     adopt_orphans()
     with stack.folder() as folder, tempfile.TemporaryDirectory(prefix="lf-") as home:
-        python = Interpreter(sys.executable, sdk_folder(Path(home)), without_ours(os.environ), 1 << 20)
+        python = Interpreter(sys.executable, sdk.link(Path(home)), without_ours(os.environ), 1 << 20)
         zygote = Zygote(python)
         zygote.prepare()
         load = {"type": "load", "root": str(folder / "functions"), "module": "measured", "function": "noop"}

@@ -37,6 +37,7 @@ def examine() -> Iterator[Finding]:
         return
     yield Finding("settings", True, f"{settings.env}, {client.url}")
     yield machine_checks.interpreter(settings)
+    yield machine_checks.account(settings)
     yield machine_checks.home(settings)
     yield machine_checks.folders(settings)
     yield machine_checks.files(settings)

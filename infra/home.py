@@ -8,8 +8,10 @@ from pathlib import Path
 
 from infra.errors import HomeError
 from infra.records import Records
+from workqueue.account import Account
 
 FOLDERS = ("run", "files", "work")
+SHUT, ENTERED, READ = 0o700, 0o711, 0o755  # by others; who enters alone sees no names
 
 
 class Home:
@@ -25,6 +27,20 @@ class Home:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in FOLDERS:
                 (self.root / name).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise unusable(self.root, error) from error
+
+    def admit(self, account: Account, sdk: Path) -> None:
+        """Let it get to its working directories, its home and the SDK, and to nothing else."""
+        modes = {self.root / "work": ENTERED, sdk: READ}  # Python lists what it imports from
+        try:
+            if account.home.parent == self.root:
+                account.home.mkdir(mode=SHUT, exist_ok=True)
+                account.own(account.home)
+            for folder in self.root.iterdir():
+                if folder.is_dir() and not folder.is_symlink():
+                    folder.chmod(modes.get(folder, SHUT))
+            self.root.chmod(ENTERED)
         except OSError as error:
             raise unusable(self.root, error) from error
 

@@ -19,7 +19,7 @@ def check_interpreter(python: str) -> None:
     if path is None:
         raise InterpreterError(f"LOCALFN_PYTHON: there is no program {python!r}.")
     try:
-        done = subprocess.run([path, "-c", ASK], capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run([path, "-I", "-S", "-c", ASK], capture_output=True, text=True, check=False, timeout=30)
         name, major, minor = done.stdout.split()
         version = (int(major), int(minor))
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:

@@ -1,13 +1,14 @@
 """What `localfn doctor` looks at on this machine: interpreter, folders, files, pages, clock."""
 
+import os
 import platform
 import shutil
 import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from infra import file_store, screen
-from infra.errors import InterpreterError
+from infra import file_store, sandbox_account, screen
+from infra.errors import InterpreterError, SettingsError
 from infra.finding import Finding
 from infra.interpreter import check_interpreter
 from infra.settings import Settings
@@ -27,6 +28,20 @@ def interpreter(settings: Settings) -> Finding:
     except InterpreterError as error:
         return Finding("interpreter", False, str(error), "set LOCALFN_PYTHON to a CPython 3.9 or newer")
     return Finding("interpreter", True, shown)
+
+
+def account(settings: Settings) -> Finding:
+    """Who functions run as, seen from whoever calls this."""
+    try:
+        found = sandbox_account.find(settings)
+        runs_them = sandbox_account.decided(settings, found)
+    except SettingsError as error:
+        return Finding("account", False, str(error), "name one that there is")
+    except sandbox_account.SandboxAccountError as error:
+        return Finding("account", False, "functions do not run", str(error))
+    who = runs_them or f"uid {os.geteuid()}, as localfn does"
+    todo = found.problem or "; ".join(f"chmod 600 {path}: it is open to functions" for path in found.open)
+    return Finding("account", True, f"functions run as {who}", todo)
 
 
 def home(settings: Settings) -> Finding:

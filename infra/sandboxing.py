@@ -1,30 +1,69 @@
 """Puts together how sandboxes are started: interpreter, SDK folder, and an environment without our own settings."""
 
-import contextlib
+import logging
 import os
+import stat
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
+from infra import sandbox_account, sdk
 from infra.errors import SettingsError
+from infra.home import Home
 from infra.settings import Settings
 from workqueue import discovery
+from workqueue.account import Account, leave_groups
 from workqueue.interpreter import Interpreter
+
+log = logging.getLogger(__name__)
 
 OURS = frozenset({"DATABASE_URL", "REDIS_URL"})
 OUR_PREFIXES = ("LOCALFN_", "POSTGRES_", "RQ_", "SUPERUSER_")
+# Folders of whoever started us.
+HIS = frozenset({"MAIL", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"})
+TEMPORARY = ("TMPDIR", "TEMP", "TMP")
 
 
 def interpreter(settings: Settings) -> Interpreter:
-    """Raises SettingsError when LOCALFN_FUNCTIONS names what does not exist."""
+    """Decides who runs functions, too, and lets them in.
+
+    Raises SettingsError when LOCALFN_FUNCTIONS names what does not exist, SandboxAccountError.
+    """
     for source in discovery.missing(settings.functions):
         raise SettingsError(f"LOCALFN_FUNCTIONS: {source!r} is neither a folder nor a module.")
+    found = sandbox_account.find(settings)
+    runs_them = sandbox_account.decided(settings, found)
+    if found.problem:
+        log.warning("functions run as root: %s", found.problem)
+    for path in found.open:
+        log.warning("functions can read a file with secrets in it; chmod 600 it", extra={"path": path})
+    folder, environment = sdk.link(settings.home), without_ours(os.environ)
+    if runs_them is not None:
+        leave_groups()
+        Home(settings.home).admit(runs_them, folder)
+        environment = of(runs_them, environment)
     return Interpreter(
         python=settings.python,
-        sdk=sdk_folder(settings.home),
-        environment=without_ours(os.environ),
+        sdk=folder,
+        environment=environment,
         max_result_bytes=settings.max_result_bytes,
+        account=runs_them,
     )
+
+
+def of(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables as they are for this account."""
+    kept = {name: value for name, value in environment.items() if name not in HIS}
+    for name in TEMPORARY:
+        if name in kept and not _everybody_writes(kept[name]):
+            del kept[name]
+    return kept | {"HOME": str(account.home), "USER": account.name, "LOGNAME": account.name}
+
+
+def _everybody_writes(folder: str) -> bool:
+    try:
+        return bool(Path(folder).stat().st_mode & stat.S_IWOTH)
+    except OSError:
+        return False
 
 
 def without_ours(environment: Mapping[str, str]) -> dict[str, str]:
@@ -32,21 +71,3 @@ def without_ours(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value for name, value in environment.items() if name not in OURS and not name.startswith(OUR_PREFIXES)
     }
-
-
-def sdk_folder(home: Path) -> Path:
-    """A folder with nothing but the SDK in it: on a sandbox's path, it offers user code nothing else of ours."""
-    found = find_spec("localfn")
-    assert found is not None
-    assert found.origin is not None
-    folder, target = home / "sdk", Path(found.origin).parent
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    link = folder / "localfn"
-    if not (link.is_symlink() and link.readlink() == target):
-        # Several processes may come by at once: each makes a link of its own and moves it into place.
-        fresh = folder / f"localfn.{os.getpid()}"
-        with contextlib.suppress(FileNotFoundError):
-            fresh.unlink()
-        fresh.symlink_to(target)
-        fresh.replace(link)
-    return folder

@@ -42,6 +42,7 @@ NAMES = frozenset(
         "LOCALFN_PYTHON",
         "LOCALFN_QUEUES",
         "LOCALFN_RETENTION_DAYS",
+        "LOCALFN_SANDBOX_USER",
         "LOCALFN_TRUSTED_PROXIES",
         "LOCALFN_WAIT_SECONDS",
     }
@@ -58,6 +59,7 @@ class Settings:
     home: Path
     functions: tuple[str, ...]
     python: str
+    sandbox_user: str | None
     host: str
     port: int
     database_url: str | None
@@ -136,6 +138,7 @@ def _read(env: Environment, directory: Path) -> Settings:
         home=directory / Path(env.text("LOCALFN_HOME", ".localfn")).expanduser(),
         functions=env.items("LOCALFN_FUNCTIONS", "./functions", separator=":"),
         python=env.text("LOCALFN_PYTHON", sys.executable),
+        sandbox_user=env.maybe("LOCALFN_SANDBOX_USER"),
         host=env.text("HOST", "0.0.0.0" if production else "127.0.0.1"),  # noqa: S104 - containers need it
         port=env.whole("PORT", 5000, at_least=1, at_most=65535),
         database_url=_database_url(env, required=production),

@@ -42,6 +42,15 @@ class Servers:
 
 
 @pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Open to everybody: as root, functions run as an account of their own, and tests meet them here."""
+    with tempfile.TemporaryDirectory(prefix="lf-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder).resolve()
+        path.chmod(0o777)
+        yield path
+
+
+@pytest.fixture
 def short_tmp_path() -> Iterator[Path]:
     """A temporary folder whose path is short enough for a unix socket; pytest's own are not."""
     with tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp", ignore_cleanup_errors=True) as folder:

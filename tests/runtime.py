@@ -141,6 +141,7 @@ def running(
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Runtime]:
     """Starts a runtime in `folder` and ends all of it. settings: further environment variables."""
+    folder.chmod(0o711)  # as root, functions run as an account that has to get here
     functions = folder / "functions"
     functions.mkdir()
     port = free_port()

@@ -16,7 +16,7 @@ FOLDER = "metrics"
 def share_numbers(home: Path) -> None:
     """The web processes of this machine count into files of one folder. Before prometheus_client is imported."""
     folder = home / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in folder.glob("*.db"):  # of processes that were there before: theirs is another series
         path.unlink(missing_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)

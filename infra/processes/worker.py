@@ -14,6 +14,7 @@ def run(settings: Settings) -> None:
     logs.configure(settings.log_level, settings.log_format, "worker")
     Home(settings.home).make()
     database_url, redis_url = urls(settings)
+    interpreter = sandboxing.interpreter(settings)
     plan = PoolPlan(
         database_url=database_url,
         redis_url=redis_url,
@@ -26,5 +27,6 @@ def run(settings: Settings) -> None:
         store=file_store.make(settings.files, settings.home),
         functions=settings.functions,
         traces=settings.traces,
+        account=interpreter.account,
     )
-    Pool(plan, sandboxing.interpreter(settings)).run()
+    Pool(plan, interpreter).run()

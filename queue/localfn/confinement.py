@@ -17,18 +17,36 @@ from localfn.errors import LocalfnError
 MIB = 1024 * 1024
 MOST_FILES = 4096  # open at a time, in each process
 MOST_FILE_BYTES = 10 * 1024 * MIB  # of one file
-PR_SET_NO_NEW_PRIVS = 38
+PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+CAPABILITIES_V3 = 0x20080522  # of the header that capset(2) wants; two sets of three masks follow
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+
+
+def renounce() -> None:
+    """For good: rights beyond those of the account, before any code of the user's runs. Linux only."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None)
+    # No program that user code starts gets more rights by its owner's bit: no sudo, no ping of old.
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.geteuid() != 0:
+        # The kernel took them when root became somebody else, unless it was told not to.
+        libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+        libc.capset((ctypes.c_uint32 * 2)(CAPABILITIES_V3, 0), (ctypes.c_uint32 * 6)())
+
+
+def be_private(*, private: bool) -> None:
+    """Whether other processes of the account may neither look into this one nor change it (ptrace). Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, int(not private), 0, 0, 0)
 
 
 def confine(memory_mb: int, *, network: bool) -> None:
     """For good. Raises LocalfnError when `network` is to be off and cannot be."""
     if not network:
-        _leave_network()
+        leave_network()
     _limit(memory_mb)
-    if sys.platform == "linux":
-        # No program that user code starts gets more rights by its owner's bit: no sudo, no ping of old.
-        ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def grant_cpu(limit_s: float) -> None:
@@ -61,7 +79,7 @@ def _limit(memory_mb: int) -> None:
         resource.setrlimit(kind, (least, least))
 
 
-def _leave_network() -> None:
+def leave_network() -> None:
     """Into a network of its own in which there is nothing, not even the loopback."""
     if sys.platform != "linux":
         raise LocalfnError("network=False needs Linux; take it off the function, or run it in a container without one.")
@@ -74,8 +92,8 @@ def _leave_network() -> None:
     if libc.unshare(flags) != 0:
         reason = os.strerror(ctypes.get_errno())
         raise LocalfnError(
-            f"network=False: this system does not let the sandbox leave the network ({reason}). Run localfn as root, "
-            "allow unprivileged user namespaces, or take it off the function."
+            f"network=False: this system does not let the sandbox leave the network ({reason}). Allow unprivileged "
+            "user namespaces, run localfn as root with CAP_SYS_ADMIN, or take it off the function."
         )
     if flags & CLONE_NEWUSER:
         _stay(user, group)

@@ -100,7 +100,7 @@ def _load(channel: Channel, head: dict[str, Any]) -> Function:
         with _exit_at_once():
             function = loading.load(head["root"], head["module"], head["function"])
         function.describe()  # what cannot be described is refused before the first request
-        confinement.confine(function.options["memory_mb"], network=function.network)
+        confinement.confine(function.options["memory_mb"], network=function.network or head.get("is_offline", False))
     except Exception as error:
         _refuse(channel, error)
     gc.collect()
@@ -143,6 +143,7 @@ def _exit_at_once() -> Any:
 def _prepare_process() -> None:
     if sys.path and sys.path[0] == "":  # put there by `-c`: the current directory is no place to import from
         del sys.path[0]
+    confinement.renounce()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]

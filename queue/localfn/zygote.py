@@ -17,7 +17,7 @@ import sys
 import time
 from typing import NoReturn
 
-from localfn import frames, loop
+from localfn import confinement, frames, loop
 
 MAX_ENVIRONMENT = 4 * 1024 * 1024  # bytes; the kernel's own limit for all variables is below it
 FDS = 4
@@ -26,6 +26,7 @@ FDS = 4
 def main(fd: int) -> None:
     """Serves until the runtime hangs up. In a forked sandbox it does not return before that has ended."""
     loop.die_with_parent(signal.SIGKILL)
+    confinement.be_private(private=True)  # what it forks runs functions of one account, which could change it
     line = socket.socket(fileno=fd)
     reader = frames.Reader(MAX_ENVIRONMENT)
     frames.write(line, {"type": "ready", "folders": [*site.getsitepackages(), site.getusersitepackages()]})
@@ -71,6 +72,7 @@ def _bear(line: socket.socket, environment: dict[str, str], fds: list[int]) -> N
 
 def _become(environment: dict[str, str], fds: list[int]) -> None:
     """Like a process that was just started with these variables and descriptors."""
+    confinement.be_private(private=False)
     os.setsid()
     os.dup2(fds[1], 1)
     os.dup2(fds[2], 2)

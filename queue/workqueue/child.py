@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from workqueue import process_tree
+from workqueue.account import Account
 
 
 class Process(Protocol):
@@ -63,9 +64,13 @@ class Ends:
     their_stderr: int
 
     @classmethod
-    def make(cls) -> "Ends":
+    def make(cls, account: Account | None = None) -> "Ends":
+        """account: who has the other ends."""
         ours, theirs = socket.socketpair()
         (out_read, out_write), (err_read, err_write) = os.pipe(), os.pipe()
+        if account is not None:
+            account.own(out_write)  # /dev/stdout is opened anew by whoever names it
+            account.own(err_write)
         return cls(ours, out_read, err_read, socket.socketpair(), theirs, out_write, err_write)
 
     @property

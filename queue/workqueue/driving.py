@@ -39,7 +39,8 @@ def borrow(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
     if attempt.sandbox is not None:
         return
     started = time.monotonic()
-    load = {"type": "load", "root": function.root, "module": function.module, "function": function.name}
+    load: dict[str, Any] = {"type": "load", "root": function.root, "module": function.module}
+    load |= {"function": function.name, "network": function.network}
     try:
         attempt.sandbox = sandbox = runtime.sandboxes.lend(load, function.environment)
     except OSError as error:

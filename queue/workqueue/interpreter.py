@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,35 +12,46 @@ from uuid import uuid4
 
 from localfn import frames
 from workqueue import process_tree
+from workqueue.account import Account
 from workqueue.child import Child, Ends, Process
+from workqueue.offline import without_network
 
 BOOT = "from localfn.loop import main; main({fds})"
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """python: the program; sdk: folder with only the localfn package in it; environment: what user code may see."""
+    """python: the program; sdk: folder with only the localfn package in it; environment: what user code may see.
+
+    account: who runs it; None: whoever we are.
+    """
 
     python: str
     sdk: Path
     environment: Mapping[str, str]
     max_result_bytes: int
+    account: Account | None = None
 
     def start(self, load: dict[str, Any], environment: Mapping[str, str]) -> Child:
         """Starts an interpreter as a sandbox and tells it what to load. Raises OSError, ValueError.
 
         load: a "load" or "describe" head.
         """
-        ends, tag = Ends.make(), uuid4().hex
+        ends, tag = Ends.make(self.account), uuid4().hex
         try:
             control, stdout, stderr, turns = ends.their_fds
-            process = self.run(BOOT, [control, turns], self.variables(environment, tag), [stdout, stderr])
+            with without_network() if self.is_parted(load) else nullcontext(False) as is_offline:
+                process = self.run(BOOT, [control, turns], self.variables(environment, tag), [stdout, stderr])
         except (OSError, ValueError):
             ends.close_ours()
             raise
         finally:
             ends.close_theirs()
-        return self.child(tag, process, ends, load)
+        return self.child(tag, process, ends, load | {"is_offline": is_offline})
+
+    def is_parted(self, load: dict[str, Any]) -> bool:
+        """Whether it is we who have to take the network from this function."""
+        return load.get("network") is False and self.account is not None and not self.account.parts_network
 
     def child(self, tag: str, process: Process, ends: Ends, load: dict[str, Any]) -> Child:
         """A sandbox that was started, told what to load."""
@@ -72,4 +84,11 @@ class Interpreter:
             env=variables,
             cwd="/",
             start_new_session=True,
+            **self._identity(),
         )
+
+    def _identity(self) -> dict[str, Any]:
+        """Taken on before the program is run, so that nothing of what is installed for it runs as root."""
+        if self.account is None:
+            return {}
+        return {"user": self.account.uid, "group": self.account.gid, "extra_groups": []}

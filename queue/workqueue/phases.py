@@ -139,13 +139,14 @@ def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
 
 
 def _place(runtime: Runtime, file: StoredFile, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         source = runtime.store.open(file.stored_as, file.sha256)
     except FileNotFoundError:
         raise trouble.lost_upload(file) from None
-    with source, path.open("wb") as target:
-        shutil.copyfileobj(source, target)
+    with source, runtime.workplace.acting():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as target:
+            shutil.copyfileobj(source, target)
 
 
 def check_schema(event: Any, schema: dict[str, Any]) -> None:

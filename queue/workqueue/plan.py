@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from workqueue.account import Account
 from workqueue.elastic import Bounds
 from workqueue.store import FileStore
 
 
 @dataclass(frozen=True, slots=True)
 class PoolPlan:
-    """Times in seconds, sizes in bytes; the folders exist."""
+    """Times in seconds, sizes in bytes; the folders exist. account: who runs sandboxes; None: whoever we are."""
 
     database_url: str
     redis_url: str
@@ -22,3 +23,4 @@ class PoolPlan:
     store: FileStore
     functions: tuple[str, ...]
     traces: bool = False
+    account: Account | None = None

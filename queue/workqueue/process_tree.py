@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from workqueue.account import acting_as
+
 ROUNDS = 10  # of stopping; each finds what was forked before the parent stood still
 OWNER = "_SANDBOX_OWNER"  # environment variable that tells whose sandbox a process belongs to
 TAG = "_SANDBOX_ID"  # environment variable by which strays are recognised
@@ -90,7 +92,7 @@ def end_ownerless() -> None:
     here = owner().partition(" ")[0]
     for process in psutil.process_iter() if here else ():
         with contextlib.suppress(psutil.Error, OSError, ValueError):
-            namespace, pid, started = process.environ().get(OWNER, "").split(" ")
+            namespace, pid, started = _variables(process).get(OWNER, "").split(" ")
             if namespace == here and _started(int(pid)) != started:
                 _signal(process.pid, signal.SIGKILL)
 
@@ -123,8 +125,19 @@ def end_tagged(tag: str) -> None:
     """Kills what a sandbox started and left behind; the sandbox itself may be gone."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(TAG) == tag:
+            if _variables(process).get(TAG) == tag:
                 _signal(process.pid, signal.SIGKILL)
+
+
+def _variables(process: psutil.Process) -> dict[str, str]:
+    """Its environment. Root may read that of another account's in any case only outside of containers."""
+    try:
+        return dict(process.environ())
+    except psutil.AccessDenied:
+        if os.geteuid() != 0 or sys.platform != "linux":
+            raise
+    with acting_as(process.uids().effective, process.gids().effective):
+        return dict(process.environ())
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

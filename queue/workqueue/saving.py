@@ -45,7 +45,9 @@ def _store(runtime: Runtime, attempt: Attempt, name: str) -> StoredFile:
     path = runtime.workplace.path / OUTPUT_FOLDER / name
 
     def put() -> StoredFile:
-        with open_regular(path) as source:
+        with runtime.workplace.acting():
+            source = open_regular(path)
+        with source:
             return runtime.store.put(attempt.request_id, attempt.claim.part, name, source)
 
     try:

@@ -48,7 +48,7 @@ def _runtime(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gau
         clock=clock,
         sandboxes=SandboxClient(line, max_body=2 * plan.max_result_bytes + 1024 * 1024),
         store=plan.store,
-        workplace=Workplace(plan.work_folder, name),
+        workplace=Workplace(plan.work_folder, name, plan.account),
         gauge=gauge,
         lease_s=plan.lease_s,
         meter=meter,

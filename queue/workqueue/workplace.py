@@ -12,16 +12,21 @@ import stat
 import tempfile
 from pathlib import Path
 
+from workqueue.account import Account, acting
+
 SUFFIX = ".work"
 BEHIND_WORKER = "+"  # in a directory's name, between its worker's and what makes it unique
 MODE = 0o700  # what tempfile gives
 
 
 class Workplace:
-    """One worker uses one directory, for one request at a time; the name tells whose it is (sweep.py)."""
+    """One worker uses one directory, for one request at a time; the name tells whose it is (sweep.py).
 
-    def __init__(self, folder: Path, worker: str) -> None:
-        self._folder, self._worker = folder, worker
+    account: who runs its sandboxes, and owns it then.
+    """
+
+    def __init__(self, folder: Path, worker: str, account: Account | None = None) -> None:
+        self._folder, self._worker, self._account = folder, worker, account
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
     @property
@@ -39,6 +44,12 @@ class Workplace:
         self._folder.mkdir(parents=True, exist_ok=True)
         prefix = f"{self._worker}{BEHIND_WORKER}"
         self._directory = tempfile.TemporaryDirectory(SUFFIX, prefix, self._folder, ignore_cleanup_errors=True)
+        if self._account is not None:
+            self._account.own(self._directory.name)
+
+    def acting(self) -> contextlib.AbstractContextManager[None]:
+        """In the block this thread may do in the directory what a sandbox may, and no more."""
+        return acting(self._account)
 
     def clear(self, *, is_like_new: bool) -> None:
         """A request is over. is_like_new: it left the directory as it had found it, and nobody in it."""

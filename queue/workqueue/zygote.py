@@ -43,9 +43,10 @@ class Zygote:
 
     def start(self, load: dict[str, Any], environment: Mapping[str, str]) -> Child:
         """A sandbox that is told what to load, as `Interpreter.start` gives one. Raises OSError, ValueError."""
-        if sys.platform != "linux" or any(name.startswith(READ_AT_START) for name in environment):
+        is_read_at_start = any(name.startswith(READ_AT_START) for name in environment)
+        if sys.platform != "linux" or is_read_at_start or self._interpreter.is_parted(load):
             return self._interpreter.start(load, environment)
-        ends, tag = Ends.make(), uuid4().hex
+        ends, tag = Ends.make(self._interpreter.account), uuid4().hex
         try:
             process = self._fork(self._interpreter.variables(environment, tag), ends)
         except (OSError, frames.FrameError) as error:

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from functools import partial
 from typing import Any
 
 from localfn import Context, function
@@ -70,3 +71,85 @@ def look_around(event: Any, context: Context) -> Any:
 @function
 def look_around_freely(event: Any, context: Context) -> Any:
     return look_around(event, context)
+
+
+@function
+def tell_who(event: Any, context: Context) -> Any:
+    """Who runs this, with which rights, variables and folders."""
+    import getpass
+    import tempfile
+
+    status = pathlib.Path("/proc/self/status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    (pathlib.Path.home() / "kept").write_text("mine")
+    pathlib.Path("/dev/stdout").write_text("by its name\n")
+    context.save_file("/proc/self/status", name="status.txt")
+    return {
+        "uids": os.getresuid(),
+        "gids": os.getresgid(),
+        "groups": os.getgroups(),
+        "capabilities": [fields[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")],
+        "user": getpass.getuser(),
+        "home": os.environ["HOME"],
+        "temporary": tempfile.gettempdir(),
+        "owner": [context.workdir.stat().st_uid, *(path.stat().st_uid for path in context.files.values())],
+        "read": {name: path.read_text() for name, path in context.files.items()},
+    }
+
+
+@tell_who.cleanup
+def tell_who_cleans(event: Any, context: Context) -> None:
+    print(f"cleaned by {os.geteuid()}")
+
+
+@function
+def tell_uid(event: Any, context: Context) -> Any:
+    return os.geteuid()
+
+
+@function
+def pry(event: Any, context: Context) -> Any:
+    """Tries to read, list, write and reach what its event names: how it went."""
+    import socket
+
+    def tried(act: Any) -> str:
+        try:
+            act()
+        except OSError as error:
+            return type(error).__name__
+        return "done"
+
+    def connect(path: str) -> None:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(path)
+
+    deeds: dict[str, Any] = {
+        "read": lambda path: pathlib.Path(path).read_bytes(),
+        "list": os.listdir,
+        "write": lambda path: pathlib.Path(path, "x").touch(),
+        "connect": connect,
+        "signal": lambda pid: os.kill(int(pid), 0),
+    }
+    return {do: {path: tried(partial(deeds[do], path)) for path in paths} for do, paths in event.items()}
+
+
+@function
+def plant_a_link(event: Any, context: Context) -> Any:
+    """Leaves a link where its worker takes an output file from, or puts the next request's upload."""
+    place = context.workdir / event["place"]
+    place.symlink_to(event["target"])
+    context.saved.append({"name": event["name"]})
+
+
+@function(timeout_s=20)
+def lose_a_grandchild(event: Any, context: Context) -> Any:
+    """One that left the sandbox's session, and whose parents are gone."""
+    import subprocess
+    import sys
+
+    code = f"import os, time; open({event['pids']!r}, 'a').write(f'{{os.getpid()}}\\n'); time.sleep(3600)"
+    starter = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}], start_new_session=True)"
+    subprocess.run([sys.executable, "-c", starter], check=True)
+    while not (pathlib.Path(event["pids"]).exists() and pathlib.Path(event["pids"]).read_text()):
+        pass
+    os._exit(3)

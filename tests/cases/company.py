@@ -29,15 +29,23 @@ def fork_and_return(context: Context) -> None:
 
 
 def put_a_file_in_place(context: Context) -> None:
-    os.chdir("/")
-    context.workdir.rmdir()
-    context.workdir.write_text("no directory")
+    if can_remove(context.workdir):
+        context.workdir.write_text("no directory")
 
 
 def put_a_link_in_place(context: Context) -> None:
+    if can_remove(context.workdir):
+        context.workdir.symlink_to("/tmp")
+
+
+def can_remove(workdir: Path) -> bool:
+    """Where root started it, the folder above is shut to functions."""
     os.chdir("/")
-    context.workdir.rmdir()
-    context.workdir.symlink_to("/tmp")
+    try:
+        workdir.rmdir()
+    except PermissionError:
+        return False
+    return True
 
 
 def lock_a_folder(context: Context) -> None:

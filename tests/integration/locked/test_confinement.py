@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.commands import localfn
 from tests.runtime import Runtime
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its fences are Linux's")
@@ -31,6 +32,13 @@ def test_processor_time_is_granted_anew_for_each_request(runtime: Runtime) -> No
 def test_what_goes_beyond_is_an_error_of_the_function(runtime: Runtime) -> None:
     assert runtime.result("exceed", {}) == {"size": "File too large", "files": "Too many open files"}
     assert runtime.result("echo", "well") == "well"
+
+
+def test_who_has_no_network_is_told(runtime: Runtime) -> None:
+    told = {name: runtime.get(f"/api/functions/{name}")["network"] for name in ("look_around", "look_around_freely")}
+    assert told == {"look_around": False, "look_around_freely": True}
+    shown = localfn(runtime, "functions", "show", "look_around").stdout
+    assert "none, once its module is imported" in shown
 
 
 def test_without_network_there_is_nobody_to_reach(runtime: Runtime) -> None:

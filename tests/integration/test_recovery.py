@@ -206,6 +206,11 @@ def test_every_process_ends_with_the_runtime(fragile: Runtime) -> None:
     assert not [process for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
+def waits_for_a_sandbox(fragile: Runtime, request_id: str) -> bool:
+    shown = fragile.get(f"/api/requests/{request_id}")
+    return (shown["status"], shown["error_type"]) == ("pending", "NoSandbox")
+
+
 def test_an_interpreter_that_does_not_start_costs_no_request(fragile: Runtime, tmp_path: Path) -> None:
     """A fault in the machinery: requests wait until it is mended, and their attempts are not used up."""
     interpreter = tmp_path / "python"
@@ -224,8 +229,7 @@ def test_an_interpreter_that_does_not_start_costs_no_request(fragile: Runtime, t
         interpreter.unlink()  # now it cannot even be executed
         ids.append(fragile.post("echo", 3)["id"])
         wait_until(tried, 20, "the last was tried, too")
-        shown = fragile.get(f"/api/requests/{ids[0]}")
-        assert (shown["status"], shown["error_type"]) == ("pending", "NoSandbox")
+        wait_until(lambda: waits_for_a_sandbox(fragile, ids[0]), 20, "it waits to be tried again")
         interpreter.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')  # a link would not find its packages
         interpreter.chmod(0o755)
         assert {fragile.ended(id, timeout_s=60)["status"] for id in ids} == {"completed"}

@@ -9,17 +9,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from infra import sdk
+from infra import sandbox_account, sdk
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
 from infra.embedded.service import Service
 from infra.embedded.sockets import socket_folder
+from infra.settings import load
 from tests.commands import localfn
 from tests.conftest import Servers, fresh_database
 from tests.embedded_servers import start, stop
@@ -275,6 +277,20 @@ def test_an_account_that_is_named_runs_them(servers: Servers, migrated: str, pyt
         assert shown["detail"].startswith("functions run as nobody (uid ")
 
 
+def test_they_end_with_their_pool_however_it_ends(servers: Servers, migrated: str, python: str) -> None:
+    with own_runtime(servers, migrated, LOCALFN_PYTHON=python) as own:
+        uid = own.result("tell_uid", {})
+        assert processes_of(uid) >= 2, "a warm one, and what forks them"
+        pool = own.processes.pop("worker")
+        pool.kill()
+        pool.wait()
+        wait_until(lambda: processes_of(uid) == 0, 20, "none is left")
+
+
+def processes_of(uid: int) -> int:
+    return sum(process.info["uids"].real == uid for process in psutil.process_iter(["uids"]) if process.info["uids"])
+
+
 def test_root_runs_them_when_told_so(servers: Servers, migrated: str) -> None:
     with own_runtime(servers, migrated, LOCALFN_SANDBOX_USER="root") as own:
         assert own.result("tell_uid", {}) == 0
@@ -300,6 +316,16 @@ def test_code_out_of_reach_is_run_by_root_locally_and_the_log_says_why(
         assert "functions run as root: localfn (uid " in log
         assert f"has no access to /root, where LOCALFN_FUNCTIONS {out_of_reach}/far.py lies" in log
         assert "LOCALFN_SANDBOX_USER" in log
+
+
+def test_an_interpreter_that_is_broken_is_no_reason_for_root(runtime: Runtime, tmp_path: Path) -> None:
+    """Once it is mended, whoever was decided on at the start runs it."""
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    found = sandbox_account.find(replace(load(runtime.env), python=str(broken)))
+    assert found.account is not None
+    assert found.problem == ""
 
 
 @pytest.mark.parametrize("settings", [{"LOCALFN_ENV": "production"}, {"LOCALFN_SANDBOX_USER": "nobody"}])

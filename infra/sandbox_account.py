@@ -3,6 +3,7 @@
 Three answers: whoever started localfn, who is not root; an account of their own; or root, and then why.
 """
 
+import errno
 import grp
 import json
 import os
@@ -30,6 +31,7 @@ CAPABILITIES = {0: "CHOWN", 1: "DAC_OVERRIDE", 3: "FOWNER", 5: "KILL", 6: "SETGI
 ANSWER_S = 30.0
 FAULTS = (OSError, ValueError, subprocess.SubprocessError)
 ASK = "from localfn.reach import main; main()"
+ORDINARY = "Run localfn as an ordinary user, or set LOCALFN_SANDBOX_USER=root if you mean it."
 TODO = (
     "Put it where every account may go, name an account that may in LOCALFN_SANDBOX_USER, "
     "or set LOCALFN_SANDBOX_USER=root if you mean it."
@@ -88,7 +90,7 @@ def _named(wanted: str, home: Path) -> Account:
 
 
 def _own(home: Path) -> Account:
-    """One that no file lists and no other home has: functions of two runtimes do not meet."""
+    """One that no file lists, and hardly another home has: functions of two runtimes do not meet."""
     first = zlib.crc32(os.fsencode(home.resolve())) % len(UIDS)
     uid = next(uid for uid in (*UIDS[first:], *UIDS[:first]) if _is_free(uid))
     return Account(NAME, uid, uid, home / FOLDER)
@@ -106,20 +108,20 @@ def _is_free(uid: int) -> bool:
 
 def _what_we_lack() -> str:
     if sys.platform != "linux":
-        return f"on this system root cannot run them as somebody else. Run localfn as an ordinary user. {TODO}"
+        return f"on this system root cannot run them as somebody else. {ORDINARY}"
     status = Path("/proc/self/status").read_text()
     effective = int(status.partition("CapEff:")[2].split()[0], 16)
     missing = [name for bit, name in CAPABILITIES.items() if not effective >> bit & 1]
     if not missing:
         return ""
-    return f"this root lacks CAP_{', CAP_'.join(missing)}. Run localfn as an ordinary user, or let it have them. {TODO}"
+    return f"this root lacks CAP_{', CAP_'.join(missing)}. {ORDINARY}"
 
 
 def _who_has_the_data(account: Account, home: Path) -> str:
     """Where PostgreSQL had to be given an account that there is (infra/embedded/account.py)."""
     data = home / "postgres"
     if data.exists() and data.stat().st_uid == account.uid:
-        return f"the embedded PostgreSQL runs as {account}, too, and functions could read its files. {TODO}"
+        return f"the embedded PostgreSQL runs as {account}, too: its files would be open to them. {ORDINARY}"
     return ""
 
 
@@ -130,10 +132,15 @@ def _ask(account: Account, settings: Settings) -> Found:
     asked = {"entered": [str(above)], "read": units, "secret": [str(Path.cwd() / ".env")]}
     try:
         answer = _answer(settings.python, asked, user=account.uid, group=account.gid, extra_groups=[])
+    except subprocess.TimeoutExpired:
+        return Found(account)  # to be slow is no reason for root
     except FAULTS as error:
         if not _is_sound(settings.python, asked):
             return Found(account)  # it is broken, for root too: once it is mended, it is not root's to run
-        return Found(problem=f"{account} cannot run {Path(settings.python).resolve()} ({error}). {TODO}")
+        if isinstance(error, OSError) and error.errno in (errno.EPERM, errno.EINVAL):
+            return Found(problem=f"this root cannot become {account}. {ORDINARY}")
+        python = Path(settings.python).resolve()
+        return Found(problem=f"{account} cannot run {python} with {sdk.source()} ({error}). {TODO}")
     for path, bar in answer["barred"].items():
         name = "LOCALFN_FUNCTIONS" if path in units else "LOCALFN_HOME"
         where = bar if bar == path else f"{bar}, where {name} {path} lies"

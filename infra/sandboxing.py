@@ -24,12 +24,8 @@ TEMPORARY = ("TMPDIR", "TEMP", "TMP")
 
 
 def interpreter(settings: Settings) -> Interpreter:
-    """Decides who runs functions, too, and lets them in.
-
-    Raises SettingsError when LOCALFN_FUNCTIONS names what does not exist, SandboxAccountError.
-    """
-    for source in discovery.missing(settings.functions):
-        raise SettingsError(f"LOCALFN_FUNCTIONS: {source!r} is neither a folder nor a module.")
+    """Decides who runs functions, too, and lets them in. Raises SettingsError, SandboxAccountError."""
+    check_functions(settings)
     found = sandbox_account.find(settings)
     runs_them = sandbox_account.decided(settings, found)
     if found.problem:
@@ -50,12 +46,21 @@ def interpreter(settings: Settings) -> Interpreter:
     )
 
 
+def check_functions(settings: Settings) -> None:
+    """Raises SettingsError when LOCALFN_FUNCTIONS names what does not exist."""
+    for source in discovery.missing(settings.functions):
+        raise SettingsError(f"LOCALFN_FUNCTIONS: {source!r} is neither a folder nor a module.")
+
+
 def of(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
     """The variables as they are for this account."""
     kept = {name: value for name, value in environment.items() if name not in HIS}
     for name in TEMPORARY:
         if name in kept and not _everybody_writes(kept[name]):
             del kept[name]
+    if account.name == sandbox_account.NAME:
+        # Nobody installed anything in its home: what lies there some function left, and it runs in no other's start.
+        kept["PYTHONNOUSERSITE"] = "1"
     return kept | {"HOME": str(account.home), "USER": account.name, "LOGNAME": account.name}
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -151,6 +152,7 @@ def running(
         "LOCALFN_HOME": str(folder / "home"),
         "LOCALFN_FUNCTIONS": f"{functions}:{CASES}:{EXAMPLES}",
         "PORT": str(port),
+        **as_root(),
         **(settings or {}),
     }
     url = f"http://127.0.0.1:{port}"
@@ -173,6 +175,13 @@ def running(
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+
+
+def as_root() -> dict[str, str]:
+    """Settings for a root whose interpreter nobody else gets to, below /root say: production would refuse it."""
+    folders = Path(sys.executable).resolve().parents
+    is_shut = any(not folder.stat().st_mode & stat.S_IXOTH for folder in folders)
+    return {"LOCALFN_SANDBOX_USER": "root"} if os.geteuid() == 0 and is_shut else {}
 
 
 def free_port() -> int:

@@ -35,12 +35,12 @@ def run(settings: Settings, *, only_servers: bool = False) -> None:
     """
     logs.configure(settings.log_level, settings.log_format, "init")
     Home(settings.home).make()
-    interpreter = sandboxing.interpreter(settings)
+    sandboxing.check_functions(settings)
     roots = screen.Roots(settings.static_root, settings.api_root)
     screen.prepare(settings.home, roots, compress=settings.is_production)
     wait_for_servers(settings)
     if not only_servers:
-        _fill(settings, interpreter)
+        _fill(settings, sandboxing.interpreter(settings))
 
 
 def _fill(settings: Settings, interpreter: Interpreter) -> None:

@@ -92,6 +92,7 @@ def tell_who(event: Any, context: Context) -> Any:
         "user": getpass.getuser(),
         "home": os.environ["HOME"],
         "temporary": tempfile.gettempdir(),
+        "ignores_packages_at_home": os.environ.get("PYTHONNOUSERSITE"),
         "owner": [context.workdir.stat().st_uid, *(path.stat().st_uid for path in context.files.values())],
         "read": {name: path.read_text() for name, path in context.files.items()},
     }

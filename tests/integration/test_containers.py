@@ -48,6 +48,8 @@ class Image:
             "REDIS_URL": redis_url,
             "LOCALFN_HOME": str(folder / "data"),
             "LOCALFN_FUNCTIONS": str(EXAMPLES),
+            # In the image is no root; here it may be one, in a folder that is shut to others.
+            **({"LOCALFN_SANDBOX_USER": "root"} if os.geteuid() == 0 else {}),
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "LOCALFN_CONCURRENCY": "2",

@@ -18,7 +18,7 @@ from schema import migrate
 from schema.comparing import STRICT
 from schema.session import make_engine
 from tests.commands import COMMAND
-from tests.runtime import EXAMPLES
+from tests.runtime import EXAMPLES, as_root
 from tests.waiting import wait_until
 from workqueue.access.credentials import is_password
 
@@ -43,6 +43,7 @@ class Place:
             "REDIS_URL": redis_url,
             "LOCALFN_HOME": str(folder / "home"),
             "LOCALFN_FUNCTIONS": str(EXAMPLES),
+            **as_root(),
         }
 
     def begin(self, *words: str, **environ: str) -> subprocess.Popen[str]:

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.skipif(
 )
 OTHER = 60_706
 IS_SHUT = "PermissionError"
+NOBODY_NAMED = {"LOCALFN_SANDBOX_USER": ""}  # whatever other tests need on this machine
 
 
 def is_open(python: str) -> bool:
@@ -67,7 +68,9 @@ def runtime(python: str) -> Iterator[Runtime]:
         services: list[Service] = [Postgres(home), Redis(home)]
         processes = [start(service) for service in services]
         try:
-            with running(services[0].url, services[1].url, folder, settings={"LOCALFN_PYTHON": python}) as own:
+            with running(
+                services[0].url, services[1].url, folder, settings={"LOCALFN_PYTHON": python, **NOBODY_NAMED}
+            ) as own:
                 yield own
         finally:
             for service, process in zip(services, processes, strict=True):
@@ -88,6 +91,7 @@ def test_they_are_nobody_and_keep_nothing_of_root(runtime: Runtime) -> None:
     assert found["capabilities"] == ["0" * 16] * 4
     assert (found["user"], found["home"], found["owner"]) == ("localfn", str(runtime.home / "account"), [uid])
     assert found["temporary"] == "/tmp"
+    assert found["ignores_packages_at_home"] == "1", "what one function leaves there runs in no other's start"
 
 
 def test_a_started_interpreter_is_nobody_too(runtime: Runtime) -> None:
@@ -262,7 +266,7 @@ def own_runtime(servers: Servers, migrated: str, **settings: str) -> Iterator[Ru
     with (
         tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp", ignore_cleanup_errors=True) as folder,
         contextlib.contextmanager(fresh_database)(servers, migrated) as url,
-        running(url, servers.redis_url + "?db=7", Path(folder).resolve(), settings=settings) as own,
+        running(url, servers.redis_url + "?db=7", Path(folder).resolve(), settings=NOBODY_NAMED | settings) as own,
     ):
         yield own
 
@@ -326,6 +330,18 @@ def test_an_interpreter_that_is_broken_is_no_reason_for_root(runtime: Runtime, t
     found = sandbox_account.find(replace(load(runtime.env), python=str(broken)))
     assert found.account is not None
     assert found.problem == ""
+
+
+def test_a_root_of_nobody_else_says_so(runtime: Runtime) -> None:
+    """As in containers without root of the machine: there is no other account in its namespace."""
+    inside = ["unshare", "--user", "--map-root-user"]
+    if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no namespace of users can be made here")
+    code = "from infra.settings import load; from infra.sandbox_account import find; print(find(load()))"
+    done = subprocess.run(
+        [*inside, sys.executable, "-c", code], env=runtime.env, capture_output=True, text=True, check=False
+    )
+    assert "this root cannot become localfn (uid " in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("settings", [{"LOCALFN_ENV": "production"}, {"LOCALFN_SANDBOX_USER": "nobody"}])

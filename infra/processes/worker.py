@@ -24,6 +24,7 @@ def run(settings: Settings) -> None:
         grace_s=settings.grace_s,
         max_result_bytes=settings.max_result_bytes,
         work_folder=settings.home / "work",
+        spool_folder=settings.home / "spool",
         store=file_store.make(settings.files, settings.home),
         functions=settings.functions,
         traces=settings.traces,

@@ -23,6 +23,7 @@ from workqueue.observing import Observers
 from workqueue.observing.meter import Meter
 from workqueue.pace import Pace
 from workqueue.sandbox import Sandbox
+from workqueue.spool import Spool
 from workqueue.store import FileStore, StoredFile
 from workqueue.workplace import Workplace
 
@@ -43,6 +44,7 @@ class Runtime:
     sandboxes: SandboxClient
     store: FileStore
     workplace: Workplace
+    spool: Spool
     gauge: Gauge
     lease_s: float
     meter: Meter = field(default_factory=Meter)

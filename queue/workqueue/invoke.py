@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
+from functools import partial
 from uuid import UUID
 
 from workqueue import driving, finishing, lifecycle, phases
@@ -13,6 +14,7 @@ from workqueue.group import Group
 from workqueue.interruptions import FunctionFailedError, StoppingError
 from workqueue.keeper import Keeper
 from workqueue.lifecycle import Claim
+from workqueue.logbook import Logbook
 from workqueue.persist import first_line, is_outage, persist
 from workqueue.registry import Registered
 from workqueue.saving import save
@@ -32,7 +34,7 @@ def invoke(runtime: Runtime, keeper: Keeper, request_ids: Sequence[UUID]) -> Non
     claims = persist(lambda: _claim(runtime, request_ids), runtime.given_up, CLAIM_LIMIT_S)
     if not claims:
         return
-    group = Group(Attempt(claim, runtime.clock) for claim in claims)
+    group = Group(_attempt(runtime, claim) for claim in claims)
     with keeper.holding(group), _ending_what_is_left(runtime, group):
         finishing.let_go(runtime, group, group.beyond(runtime.pace.fitting(claims)), patiently(runtime))
         while (attempt := group.take()) is not None:
@@ -44,6 +46,11 @@ def invoke(runtime: Runtime, keeper: Keeper, request_ids: Sequence[UUID]) -> Non
             if runtime.given_up.is_set():  # the grace of a stop is over
                 finishing.spare_neighbours(runtime, group, patiently(runtime))
         settle_refused(runtime, group, patiently(runtime))
+        runtime.spool.clear()
+
+
+def _attempt(runtime: Runtime, claim: Claim) -> Attempt:
+    return Attempt(claim, runtime.clock, logbook=Logbook(partial(runtime.spool.keep, claim)))
 
 
 def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:

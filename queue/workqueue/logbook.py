@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,9 +21,11 @@ class Line:
 
 
 class Logbook:
-    """Collects the output of one attempt."""
+    """Collects the output of one attempt. keep: is given each line at once, to keep it until it is stored."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Callable[[Sequence[Line]], None] | None = None) -> None:
+        self._keep_elsewhere = keep
+        self._news: list[Line] = []
         self._lock = threading.Lock()  # the loop that reads feeds it, the keeper's thread takes from it
         self._partial: dict[str, bytes] = {}
         self._fresh: list[Line] = []
@@ -41,6 +44,7 @@ class Logbook:
             self._add(stream, rest[:LINE_BYTES], time)
             rest = rest[LINE_BYTES:]
         self._partial[stream] = rest
+        self._pass_on()
 
     def take(self) -> list[Line]:
         """The lines of the head that nobody has taken yet."""
@@ -59,6 +63,7 @@ class Logbook:
             if rest:
                 self._add(stream, rest, time)
         self._partial = {}
+        self._pass_on()
         lines = self.take()
         if self._cut and self._tail:
             number = self._tail[0].number - 1
@@ -75,7 +80,15 @@ class Logbook:
             self._count += 1
             # PostgreSQL cannot store U+0000: its visible symbol stands in for it.
             text = piece.decode("utf-8", "replace").replace("\0", "\u2400").rstrip("\r")
-            self._keep(Line(self._count, time, stream, text), len(piece) + ROW_BYTES)
+            line = Line(self._count, time, stream, text)
+            self._keep(line, len(piece) + ROW_BYTES)
+            if self._keep_elsewhere is not None:
+                self._news.append(line)
+
+    def _pass_on(self) -> None:
+        if self._news and self._keep_elsewhere is not None:
+            self._keep_elsewhere(self._news)
+            self._news = []
 
     def _keep(self, line: Line, size: int) -> None:
         if self._head_size + size <= HEAD_BYTES and not self._tail:

@@ -20,6 +20,7 @@ class PoolPlan:
     grace_s: float
     max_result_bytes: int
     work_folder: Path
+    spool_folder: Path
     store: FileStore
     functions: tuple[str, ...]
     traces: bool = False

@@ -89,6 +89,8 @@ class Pool(WorkerPool):
             signal.signal(number, self.request_stop)
         adopt_orphans()
         self.host.zygote.prepare()
+        bounds, queues = self.plan.bounds, ",".join(self.plan.queues)
+        log.info("working", extra={"queues": queues, "workers": f"{bounds.minimum}-{bounds.maximum}"})
         look_at = chores_at = 0.0
         while self.status != self.Status.STOPPED or self.worker_dict:
             if time.monotonic() >= look_at:
@@ -124,6 +126,8 @@ class Pool(WorkerPool):
         super().handle_dead_worker(worker_data)
         self._gauges.pop(worker_data.name).close()
         self._note_death(worker_data)
+        if status := worker_data.process.exitcode:  # it did not end by itself
+            log.warning("a worker ended", extra={"worker": worker_data.name, "exit_status": status})
 
     def stop_worker(self, worker_data: WorkerData, sig: signal.Signals = signal.SIGTERM) -> None:
         super().stop_worker(worker_data, sig)
@@ -140,7 +144,7 @@ class Pool(WorkerPool):
             plan = self.plan
             self._scout = self._fork(
                 SCOUT,
-                lambda: scout.run(plan.database_url, self.interpreter, plan.functions, plan.work_folder, self._notes),
+                lambda: scout.run(plan, self.interpreter, self._notes),
             )
 
     def _do_chores(self) -> None:

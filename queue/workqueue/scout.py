@@ -6,21 +6,20 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Sequence
-from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.session import make_engine
-from workqueue import process_tree, registry, sweep
+from workqueue import process_tree, registry, salvage, sweep
 from workqueue.clock import Clock
 from workqueue.discovery import Watcher
 from workqueue.figures import sandboxes
 from workqueue.figures.sandboxes import NoteLine
 from workqueue.interpreter import Interpreter
 from workqueue.persist import first_line
+from workqueue.plan import PoolPlan
 
 log = logging.getLogger(__name__)
 
@@ -28,20 +27,13 @@ EVERY_S = 0.5  # a change is promised to be seen within 2 s
 SWEEP_EVERY_S = 10.0
 
 
-def watch(
-    database_url: str,
-    interpreter: Interpreter,
-    sources: Sequence[str],
-    work_folder: Path,
-    stopping: threading.Event,
-    notes: NoteLine | None = None,
-) -> None:
+def watch(plan: PoolPlan, interpreter: Interpreter, stopping: threading.Event, notes: NoteLine) -> None:
     """Looks at the code twice a second until `stopping` is set; an outage of the database delays it.
 
-    Now and then it removes working directories that lost workers left on this machine, and stores what the pool
-    notes of its sandboxes.
+    Beside that it stores what lost workers of this machine had read and not stored, removes the working directories
+    that they left, and stores what the pool notes of its sandboxes.
     """
-    engine, clock = make_engine(database_url, pool_size=1), Clock()
+    engine, clock = make_engine(plan.database_url, pool_size=1), Clock()
     sweep_at = note_at = 0.0
     pool = f"{socket.gethostname()}:{os.getppid()}"
     watcher: Watcher | None = None
@@ -49,23 +41,24 @@ def watch(
     while not stopping.is_set():
         try:
             if watcher is None:
-                watcher = Watcher(interpreter, sources, registry.read(engine))
+                watcher = Watcher(interpreter, plan.functions, registry.read(engine))
             unpublished = watcher.look() or unpublished
             if unpublished:
                 registry.publish(engine, watcher.registry)
                 unpublished = False
-            if notes is not None and time.monotonic() >= note_at:
+            salvage.lines_of_lost_workers(engine, plan.spool_folder)
+            if time.monotonic() >= note_at:
                 note_at = time.monotonic() + sandboxes.EVERY_S
                 _store_notes(engine, clock, pool, notes)
             if time.monotonic() >= sweep_at:
                 sweep_at = time.monotonic() + SWEEP_EVERY_S
                 process_tree.end_ownerless()
                 clock.refresh(engine)
-                sweep.working_directories(engine, clock, work_folder)
+                sweep.working_directories(engine, clock, plan.work_folder)
         except (DBAPIError, PoolTimeoutError) as error:
             log.warning("functions and sandboxes could not be published", extra={"error": first_line(error)})
         except OSError as error:
-            log.warning("functions could not be read", extra={"error": str(error)})
+            log.warning("files could not be read", extra={"error": str(error)})
         stopping.wait(EVERY_S)
 
 
@@ -79,11 +72,9 @@ def _store_notes(engine: Engine, clock: Clock, pool: str, notes: NoteLine) -> No
     sandboxes.store(engine, pool, measured, clock.now())
 
 
-def run(
-    database_url: str, interpreter: Interpreter, sources: Sequence[str], work_folder: Path, notes: NoteLine
-) -> None:
+def run(plan: PoolPlan, interpreter: Interpreter, notes: NoteLine) -> None:
     """`watch` as a process of its own: ends with SIGTERM."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    watch(database_url, interpreter, sources, work_folder, stopping, notes)
+    watch(plan, interpreter, stopping, notes)

@@ -171,6 +171,7 @@ class Worker(SimpleWorker):
 
     def _leave(self) -> None:
         self.runtime.workplace.put_away()  # a forked process ends without the finalizers that would do it
+        self.runtime.spool.close()
         try:
             self.register_death()  # type: ignore[no-untyped-call]
         except RedisError as error:

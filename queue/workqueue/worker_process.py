@@ -1,5 +1,6 @@
 """The life of a worker process, from the fork of its pool to its end."""
 
+import logging
 import socket
 import threading
 
@@ -18,18 +19,31 @@ from workqueue.observing.meter import Meter
 from workqueue.observing.observers import observing
 from workqueue.persist import persist
 from workqueue.plan import PoolPlan
+from workqueue.spool import Spool
 from workqueue.worker import Worker
 from workqueue.workplace import Workplace
 
 
 def live(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gauge: Gauge) -> None:
     """Works until it is stopped or its host is gone. engine: made before the fork, without a connection."""
+    _name_in_log(name)
     runtime = _runtime(plan, engine, name, line, gauge)
     presence.note(runtime)  # by the connection that is there already; the keeper opens one when something lasts
     Worker(runtime, Redis.from_url(plan.redis_url), plan.grace_s).run()
     runtime.observers.close()
     totals.hand_over(engine, runtime.meter)
     presence.leave(runtime)
+
+
+def _name_in_log(worker: str) -> None:
+    """Each line of this process names it, whatever it tells of."""
+
+    def named(record: logging.LogRecord) -> bool:
+        record.worker = getattr(record, "worker", worker)
+        return True
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(named)
 
 
 def _runtime(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gauge: Gauge) -> Runtime:
@@ -49,6 +63,7 @@ def _runtime(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gau
         sandboxes=SandboxClient(line, max_body=2 * plan.max_result_bytes + 1024 * 1024),
         store=plan.store,
         workplace=Workplace(plan.work_folder, name, plan.account),
+        spool=Spool(plan.spool_folder, name),
         gauge=gauge,
         lease_s=plan.lease_s,
         meter=meter,

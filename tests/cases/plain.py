@@ -226,3 +226,14 @@ def start_only_once(event: Any, context: Context) -> Any:
         ledger.write(f"{context.attempt} {os.getpid()}\n")
     time.sleep(event["seconds"])
     return context.attempt
+
+
+@function(timeout_s=60)
+def count_aloud(event: Any, context: Context) -> Any:
+    """Prints a number every few milliseconds, at its first attempt for ever."""
+    number = 0
+    while context.attempt == 1:
+        number += 1
+        print(number)
+        time.sleep(0.005)
+    return "counted"

@@ -1,6 +1,7 @@
 """Processes killed, frozen and stopped in the middle of requests: nothing is lost, nothing runs on, one result."""
 
 import contextlib
+import json
 import signal
 import sys
 import tempfile
@@ -104,6 +105,24 @@ def test_the_phases_of_a_running_attempt_are_seen_and_stand_when_its_worker_is_l
     assert [name for name, _ in phases(2)] == ["validate", "process", "save", "cleanup"]
     attempts = localfn(fragile, "requests", "attempts", request_id).stdout
     assert "cut off" in attempts.partition("\n  process")[2].partition("attempt 2")[0]
+
+
+def test_what_a_killed_worker_had_read_is_in_the_log_of_its_attempt(fragile: Runtime) -> None:
+    request_id = fragile.post("count_aloud", {})["id"]
+    folder = fragile.home / "spool"
+
+    def read() -> list[str]:
+        rows = [json.loads(row) for path in folder.iterdir() for row in path.read_text().splitlines(keepends=True)[:-1]]
+        return [line for id, *_, line in rows if id == request_id]
+
+    wait_until(lambda: len(read()) > 100, what="it has printed")
+    heard = read()
+    worker_of(fragile, request_id).kill()
+
+    assert fragile.ended(request_id)["status"] == "completed"
+    logged = [line.split()[3] for line in fragile.logs(request_id)]
+    assert logged[: len(heard)] == heard == [str(number) for number in range(1, len(heard) + 1)]
+    wait_until(lambda: not read(), what="nothing is left of it")
 
 
 def test_work_that_must_not_start_twice_fails_with_its_worker(fragile: Runtime, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from workqueue.lifecycle.attempts import amend, extend, fail, finish, give_back
 from workqueue.lifecycle.claiming import claim, unclaim
 from workqueue.lifecycle.claims import Claim, Completion, Progress, Record, Standing
 from workqueue.lifecycle.emptying import empty
-from workqueue.lifecycle.recovery import Lapsed, expire, mark_rung, silent, unanswered
+from workqueue.lifecycle.recovery import Lapsed, LostLine, expire, keep_lines, mark_rung, silent, unanswered
 from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Claim",
     "Completion",
     "Lapsed",
+    "LostLine",
     "Progress",
     "Record",
     "Standing",
@@ -30,6 +31,7 @@ __all__ = [
     "fail",
     "finish",
     "give_back",
+    "keep_lines",
     "mark_rung",
     "purge",
     "retry",

@@ -8,10 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import Engine, TextClause, text
 
+from schema.session import to_json
 from schema.statuses import Outcome, Status
 from workqueue.doorbell import Bell
 from workqueue.interruptions import CancelledError
 from workqueue.lifecycle.claims import Record
+from workqueue.logbook import Line
 from workqueue.retry import Fail, Policy, after_loss
 
 LOST = "The worker {worker} was lost: it did not extend its lease."
@@ -114,6 +116,46 @@ def _found(row: Any) -> Lapsed:
         record=record,
         status=Status.FAILED if gives_up else Status.PENDING,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LostLine:
+    """A line that a request printed, and that its worker was killed before it had stored."""
+
+    request_id: UUID
+    attempt: int
+    line: Line
+
+
+# Of no attempt but that worker's own, and of none that it has stored an end of: that is complete. Some may be there.
+KEEP_LINES = text(
+    """
+    INSERT INTO request_log (request_id, attempt, number, time, stream, line)
+    SELECT d.request_id, d.attempt, d.number, d.time, d.stream, d.line
+    FROM json_to_recordset(CAST(:lines AS json)) AS d (
+        request_id uuid, attempt int, number int, time timestamptz, stream text, line text
+    ) JOIN request_attempt a ON a.request_id = d.request_id AND a.number = d.attempt
+    WHERE a.worker = :worker AND coalesce(a.outcome, 'lost') IN ('lost', 'cancelled')
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
+def keep_lines(engine: Engine, worker: str, lines: Sequence[LostLine]) -> int:
+    """Stores what a lost worker had read of its requests' output. Gives how many lines are new."""
+    rows = [
+        {
+            "request_id": str(lost.request_id),
+            "attempt": lost.attempt,
+            "number": lost.line.number,
+            "time": lost.line.time.isoformat(),
+            "stream": lost.line.stream,
+            "line": lost.line.line,
+        }
+        for lost in lines
+    ]
+    with engine.begin() as connection:
+        return connection.execute(KEEP_LINES, {"worker": worker, "lines": to_json(rows)}).rowcount
 
 
 # Queue by queue, each by its own part of the index: a million that wait in a paused one are not walked through.

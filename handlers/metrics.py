@@ -21,11 +21,13 @@ from handlers.access import needs
 from handlers.openapi.operation import Answer, operation
 from handlers.openapi.schemas import text
 from handlers.services import Services, services
+from schema.statuses import ENDED
+from workqueue import registry
 from workqueue.access.principals import Permission
 from workqueue.figures import sandboxes
 from workqueue.figures.overview import Snapshot
 from workqueue.observing import metrics, totals
-from workqueue.observing.meter import Key
+from workqueue.observing.meter import MOST_FUNCTIONS, Key
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -65,14 +67,24 @@ class Installation(Collector):
     def __init__(self, services: Services) -> None:
         self._services = services
 
+    def _zeros(self) -> dict[Key, list[float]]:
+        """What never happened yet is zero: a rate begins with the first event, and not with the second."""
+        counters = [metric for metric in metrics.ALL if not metric.is_histogram]
+        zeros: list[Key] = [(metric.name, ()) for metric in counters if not metric.labels]
+        zeros += [(metric.name, (value,)) for metric in counters for value in metric.known]
+        functions = sorted(registry.names(self._services.engine))[:MOST_FUNCTIONS]
+        zeros += [(metrics.REQUESTS.name, (name, status)) for name in functions for status in ENDED]
+        return {key: [0.0] for key in zeros}
+
     def collect(self) -> Iterable[Metric]:
         here = self._services
         snapshot = here.overview.snapshot()
         away = {problem.code for problem in snapshot.problems}
         yield GaugeMetricFamily("localfn_redis_up", "1 while Redis answers.", value="redis_away" not in away)
         try:
+            zeros = self._zeros()
             with here.engine.connect() as connection:
-                counted = totals.read(connection)
+                counted = zeros | totals.read(connection)
                 kept = sandboxes.present(connection, here.clock.now())
         except (DBAPIError, PoolTimeoutError):
             yield GaugeMetricFamily("localfn_database_up", "1 while PostgreSQL answers.", value=0)
@@ -89,8 +101,6 @@ class Installation(Collector):
 def _counted(counted: dict[Key, list[float]]) -> Iterable[Metric]:
     for metric in metrics.ALL:
         found = [(labels, values) for (name, labels), values in counted.items() if name == metric.name]
-        if not metric.labels and not metric.is_histogram:
-            found = found or [((), [0.0])]  # what never happened yet is zero, and can be alerted on
         family: CounterMetricFamily | HistogramMetricFamily
         if metric.is_histogram:
             family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)

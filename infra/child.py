@@ -1,6 +1,7 @@
 """One supervised child: what to run, and the process that runs it now."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -32,6 +33,8 @@ class ChildSpec:
     is_ready: Callable[[], bool] = always_ready
     # Signals, gentle ones first, each with the seconds it is given; SIGKILL for all of it follows the last.
     stop_steps: Sequence[tuple[signal.Signals, float]] = GENTLY
+    # Lines of its output that tell nobody anything.
+    noise: re.Pattern[bytes] | None = None
     # Runs to its end and is not started again.
     one_shot: bool = False
 

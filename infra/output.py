@@ -1,6 +1,7 @@
-"""Passes the children's output through: whole lines, unchanged, on a terminal after the child's name."""
+"""Passes the children's output through: whole lines, after the child's name where a person reads them."""
 
 import os
+import re
 import selectors
 import sys
 from typing import IO, BinaryIO
@@ -12,17 +13,26 @@ LONGEST_LINE_BYTES = 1024 * 1024
 
 
 class Output:
-    """The pipes of all children: register them with `add`, and `pump` when the selector says so."""
+    """The pipes of all children: register them with `add`, and `pump` when the selector says so.
 
-    def __init__(self, selector: selectors.BaseSelector) -> None:
+    with_names: before each line; without them lines are for a program, which wants them as they are.
+    """
+
+    def __init__(self, selector: selectors.BaseSelector, *, with_names: bool) -> None:
         self._selector = selector
+        self._with_names = with_names
         self._colours: dict[str, int] = {}
 
-    def add(self, name: str, pipe: IO[bytes], target: BinaryIO) -> None:
+    def add(self, name: str, pipe: IO[bytes], target: BinaryIO, noise: re.Pattern[bytes] | None = None) -> None:
+        """noise: lines that are not passed on."""
         os.set_blocking(pipe.fileno(), False)
+        self._selector.register(pipe, selectors.EVENT_READ, _Lines(pipe, target, self._prefix(name, target), noise))
+
+    def _prefix(self, name: str, target: BinaryIO) -> bytes:
         colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
-        prefix = f"\033[{colour}m{name:<{WIDTH}}|\033[0m ".encode() if target.isatty() else b""
-        self._selector.register(pipe, selectors.EVENT_READ, _Lines(pipe, target, prefix))
+        if target.isatty():
+            return f"\033[{colour}m{name:<{WIDTH}}\033[0m ".encode()
+        return f"{name:<{WIDTH}} ".encode() if self._with_names else b""
 
     def pump(self, lines: "_Lines") -> None:
         """Pass on what has arrived; forget the pipe when its last writer has closed it."""
@@ -42,10 +52,11 @@ class Output:
 class _Lines:
     """One pipe, and the begun line that waits for its end."""
 
-    def __init__(self, pipe: IO[bytes], target: BinaryIO, prefix: bytes) -> None:
+    def __init__(self, pipe: IO[bytes], target: BinaryIO, prefix: bytes, noise: re.Pattern[bytes] | None) -> None:
         self.pipe = pipe
         self._target = target
         self._prefix = prefix
+        self._noise = noise
         self._begun = b""
 
     def read(self) -> bool:
@@ -66,6 +77,8 @@ class _Lines:
         self.pipe.close()
 
     def _write(self, lines: list[bytes]) -> None:
+        if self._noise is not None:
+            lines = [line for line in lines if not self._noise.search(line)]
         if not lines:
             return
         text = b"".join(self._prefix + line + b"\n" for line in lines)

@@ -33,12 +33,15 @@ class StopRequested(BaseException):
 
 
 class Supervisor:
-    """Use as a context manager: leaving it, for whatever reason, stops everything that was started."""
+    """Use as a context manager: leaving it, for whatever reason, stops everything that was started.
 
-    def __init__(self, records: Records) -> None:
+    with_names: of the children, before each line that they write.
+    """
+
+    def __init__(self, records: Records, *, with_names: bool = False) -> None:
         self._records = records
         self._selector = selectors.DefaultSelector()
-        self._output = Output(self._selector)
+        self._output = Output(self._selector, with_names=with_names)
         self._signals = Signals(self._selector)
         self._stages: list[list[Child]] = []
         self._children: dict[int, Child] = {}
@@ -116,8 +119,8 @@ class Supervisor:
         self._children[process.pid] = child
         self._records.add(child.name, process.pid, child.spec.stop_steps[0][0], child.stage)
         if process.stdout is not None and process.stderr is not None:
-            self._output.add(child.name, process.stdout, sys.stdout.buffer)
-            self._output.add(child.name, process.stderr, sys.stderr.buffer)
+            for pipe, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):
+                self._output.add(child.name, pipe, target.buffer, child.spec.noise)
 
     def _restart(self, child: Child) -> None:
         try:

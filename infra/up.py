@@ -51,7 +51,7 @@ def _supervise(home: Home, settings: Settings) -> None:
         services.append(Postgres(home.root))
     if settings.redis_url is None:
         services.append(Redis(home.root))
-    with Supervisor(home.records) as supervisor:
+    with Supervisor(home.records, with_names=settings.log_format == "text") as supervisor:
         supervisor.start_stage([_service_spec(service) for service in services], settings.wait_s)
         env = _environment(settings, {service.name: service.url for service in services})
         supervisor.run_once(replace(_own_spec("init", env), one_shot=True))
@@ -79,6 +79,7 @@ def _service_spec(service: Service) -> ChildSpec:
         prepare=service.prepare,
         is_ready=service.is_ready,
         stop_steps=service.stop_steps,
+        noise=service.noise,
     )
 
 

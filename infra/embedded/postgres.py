@@ -26,6 +26,8 @@ USER = DATABASE = "postgres"
 PORT = 5432  # only part of the socket's name; nothing listens on it
 # Web threads, twenty workers, a scheduler and a few people with psql.
 MAX_CONNECTIONS = 200
+# Its answer to whoever asks too early, or too late.
+NOISE = re.compile(rb"FATAL:  the database system is (starting up|shutting down|not yet accepting connections)")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Postgres:
     name: str = "postgres"
     # Fast shutdown first; an immediate one (recovered at the next start) only if that hangs.
     stop_steps: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGINT, 1.5), (signal.SIGQUIT, 0.8))
+    noise: re.Pattern[bytes] = NOISE
     # More `name=value` settings of the server; the tests give up durability for speed.
     options: tuple[str, ...] = ()
 

@@ -21,6 +21,11 @@ from infra.errors import ServerMissingError
 
 # LMOVE, which RQ uses, came with 6.2.
 OLDEST = (6, 2)
+# What it logs as a warning without being one; for a store that may be lost the kernel's overcommit is no matter either.
+NOISE = re.compile(
+    rb"(Redis|Valkey) (is starting|version=|is now ready to exit)|Configuration loaded|Server initialized"
+    rb"|overcommit_memory|Received SIGTERM|User requested shutdown"
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Redis:
     home: Path
     name: str = "redis"
     stop_steps: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGTERM, 2.0),)
+    noise: re.Pattern[bytes] = NOISE
 
     @property
     def socket(self) -> Path:

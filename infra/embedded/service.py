@@ -1,5 +1,6 @@
 """What an embedded service is to whoever runs it: the supervisor, the tests."""
 
+import re
 import signal
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,6 +19,10 @@ class Service(Protocol):
     @property
     def stop_steps(self) -> Sequence[tuple[signal.Signals, float]]:
         """Signals, gentle ones first, each with the seconds it is given; SIGKILL follows the last."""
+
+    @property
+    def noise(self) -> re.Pattern[bytes]:
+        """What it says whenever it starts or stops: no news to whoever started it."""
 
     def prepare(self) -> None:
         """Make the data and end leftovers of a killed run. Before every start. Raises InfraError."""

@@ -10,6 +10,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from infra import file_store, logs, screen, web_root
+from infra.listening import address
 from infra.processes import observed, slow_clients
 from infra.processes.connections import redis_client, urls
 from infra.settings import Settings, cores
@@ -47,7 +48,7 @@ class Server(BaseApplication):
         config: dict[str, Any] = {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "worker_class": slow_clients.Worker,
-            "when_ready": slow_clients.wait_for_data,
+            "when_ready": self._ready,
             "workers": processes(cores()),
             "preload_app": True,  # what is loaded once is shared by all
             "threads": THREADS,
@@ -59,6 +60,10 @@ class Server(BaseApplication):
         }
         for name, value in config.items():
             self.cfg.set(name, value)
+
+    def _ready(self, arbiter: Any) -> None:
+        slow_clients.wait_for_data(arbiter)
+        log.info("listening", extra={"url": address(self._settings.host, self._settings.port)})
 
     def load(self) -> Callable[..., Iterable[bytes]]:
         """Before the fork: no thread runs yet, and no connection stays open."""

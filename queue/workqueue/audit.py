@@ -63,7 +63,9 @@ def record(connection: Connection, act: Act | None) -> None:
     subject = act.subject[:MAX_SUBJECT] if act.subject is not None else None
     values = {"id": uuid7(), "actor": act.actor, "action": act.action, "subject": subject, "details": dict(act.details)}
     connection.execute(insert(audit_entry).values(values))
-    log.info("audit", extra={"actor": act.actor, "action": str(act.action), "subject": subject})
+    # A request is called here what it is called everywhere: its lines are found together.
+    name = "request_id" if act.action.startswith("request.") else "subject"
+    log.info("audit", extra={"actor": act.actor, "action": str(act.action), name: subject})
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,16 @@ def _duplicate(loser: Registered, winner: Registered) -> ImportFailure:
     return ImportFailure(loser.unit, loser.source_file, "DuplicateFunction", message, "")
 
 
+def _tell(unit: Unit, findings: Findings) -> None:
+    """Modules without a function are shared code, and no news."""
+    if (failure := findings.failure) is not None:
+        error = f"{failure.error_type}: {failure.error_message}"
+        log.warning("a module cannot be imported", extra={"unit": unit.key, "error": error})
+    elif findings.functions:
+        names = " ".join(function.name for function in findings.functions)
+        log.info("discovered", extra={"unit": unit.key, "functions": names})
+
+
 class Watcher:
     """Discovers what changed since the last look; the first look compares with what the registry remembers."""
 
@@ -194,7 +204,7 @@ class Watcher:
         if known is not None and known[0] == before:
             return known
         findings = describe(self.interpreter, unit)
-        log.info("discovered", extra={"unit": unit.key, "functions": len(findings.functions)})
+        _tell(unit, findings)
         # Of its own files the stamp from before the import counts: a change during it is seen at the next look.
         paths = {path for path, _, _ in before}
         return before | {entry for entry in stamp(unit, findings.files) if entry[0] not in paths}, findings

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from schema.statuses import Outcome, Status
-from workqueue import lifecycle
+from workqueue import lifecycle, moves
 from workqueue.attempt import Attempt, Runtime
 from workqueue.board import Ended
 from workqueue.group import Group
@@ -117,19 +117,6 @@ def tell(runtime: Runtime, ended: Sequence[Ended]) -> None:
 
 
 def names(claims: Sequence[Claim]) -> dict[str, object]:
-    """For a log line: one for all that moved together, in which each is found by its id."""
-    if len(claims) == 1:
-        claim = claims[0]
-        return {
-            "request_id": str(claim.request_id),
-            "attempt": claim.attempt,
-            "function": claim.function_name,
-            "worker": claim.worker,
-        }
-    functions = ",".join(sorted({claim.function_name for claim in claims}))
-    return {
-        "count": len(claims),
-        "function": functions,
-        "worker": claims[0].worker,
-        "requests": " ".join(str(claim.request_id) for claim in claims),
-    }
+    """For a log line: one for all that moved together."""
+    moved = [(claim.request_id, claim.attempt, claim.function_name) for claim in claims]
+    return moves.names(moved) | {"worker": claims[0].worker}

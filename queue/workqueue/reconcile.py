@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
-from workqueue import lifecycle
+from workqueue import lifecycle, moves
 from workqueue.clock import Clock
 from workqueue.doorbell import Bell, Doorbell
 from workqueue.leading import RECONCILER, lead
@@ -75,7 +75,7 @@ class Reconciler:
         bells = lifecycle.silent(self.engine, now) + self._lost(now)
         if bells and self.doorbell.ring(bells):
             lifecycle.mark_rung(self.engine, bells, now)
-            log.info("rang", extra={"count": len(bells)})
+            log.info("rang", extra=moves.rung(bells))
             self.meter.count(metrics.RECONCILER, "rang", by=len(bells))
 
     def _lost(self, now: datetime) -> list[Bell]:

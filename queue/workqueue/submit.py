@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from uuid_utils.compat import uuid7
 
 from schema.session import at_once
-from workqueue import lifecycle
+from workqueue import lifecycle, moves
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.errors import KeyReusedError
@@ -81,10 +81,7 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, order: Order) -> Re
         connection.commit()
     due = [request.bell for request in requests if request.available_at <= now]
     doorbell.ring(due)
-    log.info(
-        "accepted",
-        extra={"function": order.function.name, "request_id": str(requests[0].id), "count": len(requests)},
-    )
+    log.info("accepted", extra=moves.names([(request.id, None, order.function.name) for request in requests]))
     return Receipt(tuple(request.id for request in requests), tuple(requests))
 
 

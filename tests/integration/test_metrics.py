@@ -151,6 +151,9 @@ def test_what_there_is_now_is_told(runtime: Runtime) -> None:
     assert value(samples, "localfn_database_up") == value(samples, "localfn_redis_up") == 1
     assert ("localfn_queue_depth", (("queue", "default"),)) in samples
     assert ("localfn_leases_lost_total", ()) in samples
+    # What never happened is zero, so that the first time is seen by a rate.
+    assert ("localfn_sandbox_kills_total", (("cause", "memory"),)) in samples
+    assert samples["localfn_requests_ended_total", (("function", "exit_hard"), ("status", "completed"))] == 0
 
 
 def test_calls_are_counted_by_route_and_not_by_address(runtime: Runtime) -> None:

@@ -85,13 +85,14 @@ def test_a_lost_attempt_is_told_by_the_reconciler_with_what_is_known_of_it(
     event = {"ledger": str(tmp_path / "ledger"), "seconds": 3}
     request = runtime.post("sleep_and_note", event, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
 
-    def is_seen() -> bool:
-        return any(attempt["phases"] for attempt in runtime.attempts(request["id"]))
+    def is_at_work() -> bool:
+        return any(len(attempt["phases"]) == 2 for attempt in runtime.attempts(request["id"]))
 
-    wait_until(is_seen, what="it is seen that it runs")
+    wait_until(is_at_work, 20, "it is seen at work")
     worker_of(runtime, request["id"]).kill()
     assert runtime.ended(request["id"])["attempt"] == 2
     spans = complete(collector, trace_id, "sleep_and_note")
+    wait_until(lambda: len(collector.all_of(trace_id, "process")) == 2, 20, "another process has told its part")
 
     lost, second = collector.all_of(trace_id, "attempt sleep_and_note")
     assert lost.status.code == 2

@@ -12,17 +12,10 @@ from datetime import datetime
 from schema.statuses import ENDED, Outcome, Status
 from workqueue.lifecycle import Lapsed
 from workqueue.observing import Settled, metrics
-from workqueue.observing.metrics import BUCKETS, Metric
+from workqueue.observing.metrics import BUCKETS, CAUSES, Metric
 
 MOST_FUNCTIONS = 200  # names as labels; a process that meets more calls the rest OTHER
 OTHER = "other"
-CAUSES = {
-    "TimedOut": "timeout",
-    "OutOfMemory": "memory",
-    "SandboxExited": "exit",
-    "Cancelled": "cancel",
-    "Stopping": "stop",
-}
 
 Key = tuple[str, tuple[str, ...]]  # metric, labels
 

@@ -8,20 +8,37 @@ BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 3600
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """name: without the suffix that Prometheus adds. is_histogram: of seconds; else a counter."""
+    """name: without the suffix that Prometheus adds. is_histogram: of seconds; else a counter.
+
+    known: the values of its one label, where they are known beforehand.
+    """
 
     name: str
     help: str
     labels: tuple[str, ...] = ()
     is_histogram: bool = False
+    known: tuple[str, ...] = ()
 
 
 ATTEMPTS = Metric("localfn_attempts", "Attempts that ended, by how.", ("function", "outcome"))
 REQUESTS = Metric("localfn_requests_ended", "Requests that came to an end.", ("function", "status"))
 COLD_STARTS = Metric("localfn_cold_starts", "Attempts that began in a fresh sandbox.", ("function",))
-KILLS = Metric("localfn_sandbox_kills", "Sandboxes that were killed or ended at work.", ("cause",))
+CAUSES = {  # by an attempt's error
+    "TimedOut": "timeout",
+    "OutOfMemory": "memory",
+    "SandboxExited": "exit",
+    "Cancelled": "cancel",
+    "Stopping": "stop",
+}
+KILLS = Metric(
+    "localfn_sandbox_kills",
+    "Sandboxes that were killed or ended at work.",
+    ("cause",),
+    known=tuple(CAUSES.values()),
+)
 LEASES_LOST = Metric("localfn_leases_lost", "Workers that held a request and fell silent.")
-RECONCILER = Metric("localfn_reconciler_actions", "What the reconciler put right.", ("action",))
+ACTIONS = ("rang", "rerun", "failed")
+RECONCILER = Metric("localfn_reconciler_actions", "What the reconciler put right.", ("action",), known=ACTIONS)
 QUEUE_WAIT = Metric("localfn_queue_wait_seconds", "From when it was due to the claim.", ("function",), True)
 RUN = Metric("localfn_run_seconds", "From the claim to the end of the attempt.", ("function",), True)
 PHASE = Metric("localfn_phase_seconds", "How long each phase took.", ("function", "phase"), True)

@@ -1,5 +1,6 @@
 """Creates, changes and deletes schedules, and runs one now: each in one transaction, which the scheduler notices."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
 from schema.schedules import schedule
-from workqueue import lifecycle, registry
+from workqueue import lifecycle, moves, registry
 from workqueue.audit import Act, record
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
@@ -19,6 +20,8 @@ from workqueue.errors import DeclaredScheduleError, ScheduleExistsError
 from workqueue.lifecycle import Accepted
 from workqueue.schedules import planning, reading
 from workqueue.schedules.checking import Rules, checked_change, checked_new
+
+log = logging.getLogger(__name__)
 
 
 def rules(engine: Engine, queues: tuple[str, ...], max_event_bytes: int) -> Rules:
@@ -88,6 +91,7 @@ def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, act: Ac
         connection.execute(RAN, {"name": name, "now": now, "id": request.id})
         record(connection, act and replace(act, details={"request_id": str(request.id)}))
     doorbell.ring([request.bell])
+    log.info("accepted", extra=moves.rung([request.bell]) | {"schedule": name})
     return request.id
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
+from workqueue import moves
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.leading import TICKER, lead
@@ -75,7 +76,7 @@ class Ticker:
                 self.meter.observe(metrics.LATENESS, late_s)
             if fired.bells:
                 self._ask_redis(partial(self.doorbell.ring, fired.bells))
-                log.info("schedules fired", extra={"count": len(fired.bells)})
+                log.info("schedules fired", extra=moves.rung(fired.bells))
             self._show(fired.waits)
             if len(fired.waits) < firing.BATCH:
                 return

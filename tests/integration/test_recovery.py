@@ -91,14 +91,17 @@ def test_the_request_of_a_killed_worker_runs_again_within_its_lease(fragile: Run
 def test_the_phases_of_a_running_attempt_are_seen_and_stand_when_its_worker_is_lost(
     fragile: Runtime, tmp_path: Path
 ) -> None:
-    request_id, _, _ = begun(fragile, "sleep_and_note", tmp_path, LEASE_S + 2)
+    flag = tmp_path / "flag"
+    request_id = fragile.post("wait_for_flag", {"flag": str(flag)})["id"]
 
     def phases(number: int) -> list[tuple[str, str | None]]:
-        return [(each["phase"], each.get("outcome")) for each in fragile.attempts(request_id)[number - 1]["phases"]]
+        found = [each["phases"] for each in fragile.attempts(request_id) if each["number"] == number]
+        return [(each["phase"], each.get("outcome")) for phases in found for each in phases]
 
-    wait_until(lambda: phases(1) == [("validate", "ok"), ("process", None)], what="the running attempt tells of itself")
+    wait_until(lambda: phases(1) == [("validate", "ok"), ("process", None)], 20, "the running attempt tells of itself")
     assert "running" in localfn(fragile, "requests", "show", request_id).stdout.partition("\n  process")[2]
     worker_of(fragile, request_id).kill()
+    flag.touch()
 
     fragile.ended(request_id)
     assert phases(1) == [("validate", "ok"), ("process", None)]

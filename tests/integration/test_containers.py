@@ -84,7 +84,7 @@ class Image:
             return None
 
     def wait(self) -> httpx.Response:
-        return wait_until(self.page, 40, "web answers")
+        return wait_until(self.page, 120, "web answers")
 
 
 @pytest.fixture

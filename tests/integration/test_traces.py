@@ -11,19 +11,16 @@ import pytest
 from tests.collector import Collector, collecting
 from tests.conftest import Servers, fresh_database
 from tests.integration.test_recovery import worker_of
-from tests.runtime import Runtime, running
+from tests.runtime import Runtime, own_folder, running
 from tests.waiting import wait_until
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 @pytest.fixture(scope="module")
-def traced(
-    servers: Servers, migrated: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Runtime, Collector]]:
-    folder = Path(tmp_path_factory.mktemp("traced"))
+def traced(servers: Servers, migrated: str) -> Iterator[tuple[Runtime, Collector]]:
     database = fresh_database(servers, migrated)
-    with collecting() as collector:
+    with collecting() as collector, own_folder() as folder:
         settings = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "OTEL_BSP_SCHEDULE_DELAY": "200",

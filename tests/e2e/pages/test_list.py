@@ -2,25 +2,24 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.runtime import Runtime, running
+from tests.runtime import Runtime, own_folder, running
 
 
 @pytest.fixture(scope="module")
-def filled(servers: object, migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+def filled(servers: object, migrated: str) -> Iterator[Runtime]:
     """A runtime of its own: these tests count what is listed. Empty at first, as a person finds it."""
     from contextlib import contextmanager
 
     from tests.conftest import Servers, fresh_database
 
     assert isinstance(servers, Servers)
-    folder: Path = tmp_path_factory.mktemp("list")
     with (
         contextmanager(fresh_database)(servers, migrated) as url,
+        own_folder() as folder,
         running(url, servers.redis_url + "?db=2", folder) as runtime,
     ):
         yield runtime

@@ -8,13 +8,13 @@ import pytest
 
 from tests.conftest import Servers, fresh_database
 from tests.integration.locked.conftest import Guarded
-from tests.runtime import Runtime, running
+from tests.runtime import Runtime, own_folder, running
 
 FRIEND, EVIL = "https://friend.example", "https://evil.example"
 
 
 @pytest.fixture(scope="module")
-def proxied(servers: Servers, migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+def proxied(servers: Servers, migrated: str) -> Iterator[Runtime]:
     settings = {
         "LOCALFN_TRUSTED_PROXIES": "1",
         "LOCALFN_ALLOWED_HOSTS": "tools.example.org",
@@ -26,9 +26,8 @@ def proxied(servers: Servers, migrated: str, tmp_path_factory: pytest.TempPathFa
     }
     with (
         contextlib.contextmanager(fresh_database)(servers, migrated) as url,
-        running(
-            url, servers.redis_url + "?db=3", tmp_path_factory.mktemp("proxied").resolve(), settings=settings
-        ) as made,
+        own_folder() as folder,
+        running(url, servers.redis_url + "?db=3", folder, settings=settings) as made,
     ):
         yield made
 

@@ -20,11 +20,11 @@ from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis as EmbeddedRedis
 from schema.migrate import upgrade
 from schema.session import make_engine
-from workqueue import lifecycle, reading
+from workqueue import lifecycle, listing, reading
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.lifecycle import Completion, Record
-from workqueue.reading import Filter
+from workqueue.listing import Filter
 from workqueue.reconcile import UNANSWERED_S
 from workqueue.registry import Registered
 from workqueue.submit import Order, submit
@@ -122,9 +122,11 @@ class Subject:
         work = partial(work_off, self.worker_engine, self.clock)
         yield f"claim and finish {GROUP}", each(lambda: work(groups.pop()), len(groups))
         yield "status", each(lambda: reading.request(self.engine, ids[0]), repeats)
-        yield "list", each(lambda: reading.listing(self.engine, Filter()), repeats)
+        yield "list", each(lambda: listing.page(self.engine, Filter()), repeats)
         function = Filter(function="noop")
-        yield "list of a function", each(lambda: reading.listing(self.engine, function), repeats)
+        yield "list of a function", each(lambda: listing.page(self.engine, function), repeats)
+        nowhere = Filter(text="nothing has this text")
+        yield "search in vain", each(lambda: listing.page(self.engine, nowhere), repeats // 20)
         yield "reconciler's look", each(self.look, repeats)
 
     def submit(self, count: int) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from csv_profile import chart, kinds
 from csv_profile.reading import Table, UnreadableError, write_rows
 from csv_profile.summary import Column, summarise
 from csv_profile.tally import Tally, relieve
+from csv_profile.words import counted
 from localfn import Context, ValidationError, function
 
 # Distinct texts held for all columns together, some 200 bytes each; beyond it the largest is summed up.
@@ -64,8 +65,8 @@ def profile_csv(event: dict[str, Any], context: Context) -> dict[str, Any]:
     context.progress(0.9, f"summing up {len(tallies)} columns")
     columns = [summarise(name, tally) for name, tally in zip(table.names, tallies)]
     _save_chart(columns, table.rows, context)
-    context.progress(1.0, f"{table.rows:,} rows")
-    context.logger.info("profiled %d rows of %d columns", table.rows, len(columns))
+    context.progress(1.0, counted(table.rows, "row"))
+    context.logger.info("profiled %s of %s", counted(table.rows, "row"), counted(len(columns), "column"))
     return {
         "rows": table.rows,
         "columns": {column.name: column.facts for column in columns},
@@ -114,7 +115,7 @@ def _read(table: Table, context: Context) -> list[Tally]:
                 tally.add(cells)
             relieve(tallies, MAX_DISTINCT)
             write_rows(file, columns)
-            context.progress(0.9 * table.fraction_read(), f"{table.rows:,} rows")
+            context.progress(0.9 * table.fraction_read(), counted(table.rows, "row"))
     context.save_file(cleaned)
     return tallies
 

@@ -12,7 +12,7 @@ from handlers.services import Services
 from workqueue import reading
 
 RETRY_AFTER = Header("Retry-After", whole(minimum=1), "seconds to wait before it is asked for again, while it runs")
-FOLLOWING = ("show", "result", "attempts", "logs", "cancel", "retry", "delete")
+FOLLOWING = ("show", "result", "attempts", "logs", "cancel", "retry", "run", "delete")
 LINKS = {name: Link(f"requests.{name}", {"id": "$response.body#/id"}) for name in FOLLOWING}
 
 

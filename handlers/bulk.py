@@ -1,4 +1,4 @@
-"""POST /api/requests/bulk: retry, cancel or delete many at once; each has an outcome of its own."""
+"""POST /api/requests/bulk: retry, run, cancel or delete many at once; each has an outcome of its own."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ MAX_BODY = 128 * 1024
 @blueprint.post("/bulk")
 @needs(Permission.OPERATE)
 @operation(
-    "Retry, cancel or delete many requests",
+    "Retry, run now, cancel or delete many requests",
     json_answer(shapes.BULK_OUTCOMES, "What became of each."),
     body=Body({"application/json": shapes.BULK}),
     refuses=(400, 413, 415),
@@ -59,6 +59,10 @@ def _retry(here: Services, request_id: UUID) -> Bell:
     return lifecycle.retry(here.engine, request_id, here.clock.now(), act(audit.Action.REQUEST_RETRY, request_id))
 
 
+def _run(here: Services, request_id: UUID) -> Bell:
+    return lifecycle.hasten(here.engine, request_id, here.clock.now(), act(audit.Action.REQUEST_RUN, request_id))
+
+
 def _cancel(here: Services, request_id: UUID) -> None:
     done = act(audit.Action.REQUEST_CANCEL, request_id)
     cancelling.cancel(here.engine, here.meter, request_id, here.clock.now(), done)
@@ -71,7 +75,7 @@ def _delete(here: Services, request_id: UUID) -> None:
 
 
 Action = Callable[[Services, UUID], Bell | None]
-ACTIONS: dict[str, Action] = {"retry": _retry, "cancel": _cancel, "delete": _delete}
+ACTIONS: dict[str, Action] = {"retry": _retry, "run": _run, "cancel": _cancel, "delete": _delete}
 
 
 def _wanted(body: Any) -> tuple[str, list[UUID]]:

@@ -1,4 +1,4 @@
-"""/api/requests: see, follow, cancel, retry and delete what was accepted."""
+"""/api/requests: see, follow, hasten, cancel, retry and delete what was accepted."""
 
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from handlers.openapi import shapes
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
 from handlers.openapi.schemas import text
 from handlers.services import services
-from workqueue import cancelling, lifecycle, reading
+from workqueue import cancelling, lifecycle, listing, reading
 from workqueue.access.principals import Permission
 from workqueue.audit import Action
 from workqueue.store import forget
@@ -26,6 +26,11 @@ ETAG = Header("ETag", text(), "of this representation: If-None-Match with it ans
 DISPOSITION = Header("Content-Disposition", text(), "attachment, with the file's name")
 NEXT_AFTER = Header("Next-After", text(examples=["1.250"]), "for `after` of the next call: only newer lines then")
 BYTES = {"*/*": text(contentMediaType="application/octet-stream")}
+
+
+def _moved(what: str) -> Answer:
+    """A request that somebody has just moved, with when to look at it again."""
+    return json_answer(shapes.REQUEST, what, status=202, headers=(answers.RETRY_AFTER,), links=answers.LINKS)
 
 
 @blueprint.get("")
@@ -49,14 +54,17 @@ BYTES = {"*/*": text(contentMediaType="application/octet-stream")}
         "schedule": query.words.about("made by this schedule"),
         "since": query.moment.about("made then or later"),
         "until": query.moment.about("made before"),
-        "q": query.words.about("a text in id, function, error or event"),
+        "q": query.words.about(
+            "a text in id, function, error or event; where a second is too short to look through all of them, the page "
+            "holds what was found so far, perhaps nothing, and its next_cursor goes on"
+        ),
         "limit": query.whole(1, MAX_PAGE).about("at most so many; 50 unless given"),
         "cursor": query.cursor.about("next_cursor of the page before"),
     },
 )
 def show_all(wanted: dict[str, Any]) -> Response:
     wanted |= {"text": wanted.pop("q"), "before": wanted.pop("cursor"), "limit": wanted["limit"] or 50}
-    rows, cursor = reading.listing(services().engine, reading.Filter(**wanted))
+    rows, cursor = listing.page(services().engine, listing.Filter(**wanted))
     items = [representation.request(row, ()) for row in rows]
     answer = jsonify(items=items, next_cursor=str(cursor) if cursor else None)
     answer.add_etag()
@@ -183,13 +191,7 @@ def file(id: str, name: str) -> Response:
 @needs(Permission.OPERATE)
 @operation(
     "Cancel a request",
-    json_answer(
-        shapes.REQUEST,
-        "A pending one has ended; a running one is killed within 2 s.",
-        status=202,
-        headers=(answers.RETRY_AFTER,),
-        links=answers.LINKS,
-    ),
+    _moved("A pending one has ended; a running one is killed within 2 s."),
     path=ID,
     refuses=(404, 409),
 )
@@ -213,6 +215,22 @@ def cancel(id: str) -> tuple[Response, int]:
 def retry(id: str) -> tuple[Response, int]:
     here, request_id = services(), query.request_id(id)
     bell = lifecycle.retry(here.engine, request_id, here.clock.now(), act(Action.REQUEST_RETRY, request_id))
+    here.doorbell.ring([bell])
+    here.doorbell.announce(request_id)
+    return answers.respond(here, request_id), 202
+
+
+@blueprint.post("/<id>/run")
+@needs(Permission.OPERATE)
+@operation(
+    "Run a waiting request now",
+    _moved("It waits no more for its time, nor for the time of its next attempt."),
+    path=ID,
+    refuses=(404, 409),
+)
+def run(id: str) -> tuple[Response, int]:
+    here, request_id = services(), query.request_id(id)
+    bell = lifecycle.hasten(here.engine, request_id, here.clock.now(), act(Action.REQUEST_RUN, request_id))
     here.doorbell.ring([bell])
     here.doorbell.announce(request_id)
     return answers.respond(here, request_id), 202

@@ -15,7 +15,7 @@ from handlers.services import Access, services
 from workqueue import events
 from workqueue.access import own_password, sessions
 from workqueue.access.credentials import digest
-from workqueue.access.principals import Principal
+from workqueue.access.principals import Permission, Principal
 
 blueprint = Blueprint("session", __name__, url_prefix="/api/session")
 
@@ -127,6 +127,7 @@ def _told(access: Access, principal: Principal | None) -> Response:
     user: dict[str, Any] | None = None
     if access.needs_login and principal is not None and principal.role is not None:
         user = {"username": principal.actor, "role": principal.role}
-    answer = jsonify(auth="required" if access.needs_login else "none", user=user)
+    permissions = [each for each in Permission if principal is not None and principal.may(each)]
+    answer = jsonify(auth="required" if access.needs_login else "none", user=user, permissions=permissions)
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from csv_profile.summary import Column
+from csv_profile.words import counted
 
 WIDTH, LINE, HEAD, FOOT = 860, 40, 92, 20
 _NAME_X, _KIND_X, _MISSING_X, _BARS_X, _RANGE_X = 24, 236, 318, 486, 672
@@ -25,7 +26,7 @@ text{fill:#1c2733}.title{font-size:18px;font-weight:600}.soft{fill:#66727f;font-
 def draw(columns: list[Column], rows: int) -> str:
     """The chart as SVG text; `rows` is the number of rows of the table."""
     height = HEAD + LINE * max(1, len(columns)) + FOOT
-    title = f"{_count(rows, 'row')} × {_count(len(columns), 'column')}"  # noqa: RUF001 - the sign is meant
+    title = f"{counted(rows, 'row')} × {counted(len(columns), 'column')}"  # noqa: RUF001 - the sign is meant
     lines = [_line(column, rows, HEAD + LINE * place) for place, column in enumerate(columns)]
     return "\n".join(
         [
@@ -96,10 +97,6 @@ def _percent(share: float) -> str:
     if 0 < share < 0.001:
         return "<0.1 %"
     return f"{share * 100:.1f} %" if share else "0 %"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _rectangle(name: str, x: float, y: float, width: float, height: float) -> str:

@@ -18,6 +18,7 @@ from handlers.openapi.schemas import (
 from handlers.openapi.shapes import NAME
 from schema.access import Role, Scope
 from workqueue.access.credentials import MAX_PASSWORD, MIN_PASSWORD
+from workqueue.access.principals import Permission
 from workqueue.access.users import MAX_EMAIL
 
 USERNAME = text(pattern="^[A-Za-z0-9_.@+-]{1,64}$")
@@ -26,7 +27,12 @@ PASSWORD = text(minLength=MIN_PASSWORD, maxLength=MAX_PASSWORD, format="password
 LOGIN = closed(shape("Login", username=text(), password=text(format="password")))
 PASSWORD_CHANGE = closed(shape("PasswordChange", old_password=text(format="password"), password=PASSWORD))
 WHO = shape("SessionUser", username=text(), role=one_of(Role))
-SESSION = shape("Session", auth=one_of(("required", "none")), user=nullable(WHO))
+SESSION = shape(
+    "Session",
+    auth=one_of(("required", "none")),
+    user=nullable(WHO),
+    permissions=array(one_of(Permission), "what whoever asks this may do"),
+)
 
 EMAIL = nullable(text(maxLength=MAX_EMAIL, pattern="@"))
 NEW_USER = closed(

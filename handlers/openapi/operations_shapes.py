@@ -128,7 +128,7 @@ STATS: Shape = shape(
     problems=array(TROUBLE),
 )
 
-ACTIONS = one_of(("retry", "cancel", "delete"))
+ACTIONS = one_of(("retry", "run", "cancel", "delete"))
 BULK = closed(shape("BulkAction", action=ACTIONS, ids=array(uuid(), minItems=1, maxItems=1000)))
 BULK_OUTCOME = shape(
     "BulkOutcome",

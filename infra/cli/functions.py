@@ -18,6 +18,14 @@ from infra.client import Client, connect, function_path, request_path
 from infra.settings import load
 
 INTERRUPTED_CODE = 130
+COLUMNS = (
+    Column("FUNCTION", least=26),
+    Column("QUEUE", least=5),
+    Column("TIMEOUT"),
+    Column("ATTEMPTS"),
+    Column("MEMORY"),
+    Column("DESCRIPTION", least=11),
+)
 
 
 @click.group(cls=CommandGroup)
@@ -33,9 +41,8 @@ def show_all(as_json: bool) -> None:
         found = client.get("/api/functions")
     if as_json:
         return emit_json(found)
-    columns = [Column(title) for title in ("FUNCTION", "QUEUE", "TIMEOUT", "ATTEMPTS", "MEMORY", "DESCRIPTION")]
     if found["items"]:
-        emit(table(columns, map(_row, found["items"])))
+        emit(table(COLUMNS, map(_row, found["items"])))
     else:
         note("no functions; LOCALFN_FUNCTIONS says where they are looked for.")
     if found["errors"]:

@@ -9,10 +9,10 @@ from infra.cli.printing import Column, emit, emit_json, json_option, note, table
 from infra.cli.units import ago
 
 COLUMNS = (
-    Column("KEY"),
+    Column("KEY", least=8),
     Column("BEGINS"),
-    Column("SCOPES"),
-    Column("FUNCTIONS"),
+    Column("SCOPES", least=6),
+    Column("FUNCTIONS", least=9),
     Column("EXPIRES"),
     Column("LAST USED"),
     Column("ID"),

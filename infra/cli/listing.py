@@ -13,10 +13,10 @@ PAGE = 500  # the API's largest
 COLUMNS = (
     # Widths that do not depend on the rows: the pages of one list stay aligned.
     Column("ID", 36),
-    Column("FUNCTION", 16),
+    Column("FUNCTION", 16, least=8),
     Column("STATUS", 10, STATUS_COLOURS),
     Column("AGE", 6),
-    Column("MORE"),
+    Column("MORE", least=12),
 )
 
 
@@ -47,13 +47,14 @@ def joined(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def print_pages(found: Iterable[dict[str, Any]]) -> None:
-    cursor = None
-    for number, page in enumerate(found):
+    cursor, count = None, 0
+    for page in found:
         cursor = page["next_cursor"]
         if page["items"]:
-            emit(table(COLUMNS, map(_row, page["items"]), heading=number == 0))
-        elif number == 0:
-            note("no such requests.")
+            emit(table(COLUMNS, map(_row, page["items"]), heading=count == 0))
+        count += len(page["items"])
+    if not count:
+        note("no such requests.")
     if cursor is not None:
         note(f"there are more: --all, or --cursor {cursor}")
 

@@ -13,7 +13,7 @@ import click
 from infra.cli.units import clip, harmless, one_line, pad, width
 
 WIDTH = 100
-NARROWEST = 10
+LAST = 24  # cells that the last column gets before others are shortened for it
 STATUS_COLOURS = {"completed": "green", "failed": "red", "processing": "cyan", "pending": "yellow"}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -55,19 +55,22 @@ def emit_json(value: Any) -> None:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table. width: None is that of its widest cell. colours: by the cell's text."""
+    """One column of a table. width: None is that of its widest cell. colours: by the cell's text.
+
+    least: the width to which it may be shortened where the line is too short; None: it stays whole, as an id has to.
+    """
 
     title: str
     width: int | None = None
     colours: Mapping[str, str] = field(default_factory=dict)
+    least: int | None = None
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, heading: bool = True) -> str:
     """Aligned rows; the last column gets what is left of the line."""
     cells = [[one_line(cell) for cell in row] for row in rows]
     widths = [_width_of(column, [row[place] for row in cells]) for place, column in enumerate(columns)]
-    left = line_width() - sum(widths[:-1]) - 2 * (len(columns) - 1)
-    widths[-1] = max(left, NARROWEST)
+    widths = _fitting(columns, widths, line_width() - 2 * (len(columns) - 1))
     lines = [_line(columns, [column.title for column in columns], widths, bold=True)] if heading else []
     return "\n".join([*lines, *(_line(columns, row, widths) for row in cells)])
 
@@ -85,6 +88,22 @@ def coloured(status: str) -> str:
 
 def line_width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+
+
+def _fitting(columns: Sequence[Column], widths: Sequence[int], room: int) -> list[int]:
+    """Widths that together fill the room: the widest columns are shortened first, the last one gets what is left."""
+    found = [*widths[:-1], min(widths[-1], LAST)]
+    while sum(found) > room:
+        lengths = [
+            (found[place] - column.least, place)
+            for place, column in enumerate(columns)
+            if column.least is not None and found[place] > column.least
+        ]
+        if not lengths:
+            break
+        found[max(lengths)[1]] -= 1
+    found[-1] = max(room - sum(found[:-1]), min(widths[-1], len(columns[-1].title)))
+    return found
 
 
 def _width_of(column: Column, cells: Sequence[str]) -> int:

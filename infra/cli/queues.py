@@ -7,6 +7,7 @@ import click
 
 from infra.cli.group import CommandGroup
 from infra.cli.printing import Column, emit, emit_json, json_option, note, table
+from infra.cli.units import seconds
 from infra.client import Client, connect
 from infra.settings import load
 
@@ -86,6 +87,6 @@ def _path(name: str, action: str) -> str:
 
 
 def _row(item: dict[str, Any]) -> tuple[str, ...]:
-    oldest = f"{item['oldest_age_s']:.0f} s" if item["oldest_age_s"] is not None else "-"
+    oldest = seconds(item["oldest_age_s"])
     state = "paused" if item["paused"] else "open"
     return item["name"], str(item["depth"]), str(item["scheduled"]), oldest, str(item["workers"]), state

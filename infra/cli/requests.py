@@ -129,6 +129,18 @@ def retry(ids: tuple[str, ...], as_json: bool) -> None:
 @requests.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @json_option
+def run(ids: tuple[str, ...], as_json: bool) -> None:
+    """Run requests now that wait for a later time or for their next attempt."""
+
+    def do(client: Client, id: str) -> Any:
+        return client.post(request_path(id, "run"))
+
+    _each(ids, as_json, do, lambda _: "runs now")
+
+
+@requests.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@json_option
 def delete(ids: tuple[str, ...], as_json: bool) -> None:
     """Delete requests with their results, files and logs."""
 

@@ -9,20 +9,23 @@ import click
 from infra.cli.arguments import Event, Seconds
 from infra.cli.group import CommandGroup
 from infra.cli.printing import STATUS_COLOURS, Column, coloured, emit, emit_json, fields, json_option, note, table
-from infra.cli.units import ago, local
+from infra.cli.units import ago, clip, local, one_line
 from infra.client import connect, schedule_path
 from infra.settings import load
 
 COLUMNS = (
-    Column("SCHEDULE"),
-    Column("FUNCTION"),
-    Column("EXPRESSION"),
-    Column("ZONE"),
+    Column("SCHEDULE", least=16),
+    Column("FUNCTION", least=8),
+    Column("EXPRESSION", least=12),
+    Column("ZONE", least=6),
     Column("NEXT"),
     Column("LAST", colours=STATUS_COLOURS),
     Column("RUNS"),
 )
 NOTHING = "none"
+EVENT_WIDTH = 60
+MISSED = {"skip": "times make no request", "once": "times make one request", "all": "times make one request each"}
+OVERLAPPING = {"allow": "fires all the same", "skip": "leaves times out while the request before runs"}
 MAY_BE_EMPTY = ("start_at", "end_at", "max_runs", "queue")
 
 
@@ -75,8 +78,16 @@ def show_all(as_json: bool) -> None:
 def _row(item: dict[str, Any]) -> tuple[str, ...]:
     following = ago(item["next_run_at"]) if item["next_run_at"] else "-" if item["enabled"] else "disabled"
     last = item["last_request"]["status"] if item["last_request"] else "-"
-    runs = str(item["total_runs"]) + (f"/{item['max_runs']}" if item["max_runs"] else "")
-    return item["name"], item["function"], item["expression"], item["timezone"], following, last, runs
+    return item["name"], item["function"], item["expression"], item["timezone"], following, last, _runs(item)
+
+
+@schedules.command()
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """Show one schedule: when it fires, what it calls, what it does about missed times."""
+    with connect(load()) as client:
+        _tell(client.get(schedule_path(name)), as_json)
 
 
 @schedules.command()
@@ -185,20 +196,36 @@ def _whole(text: str) -> int:
 def _tell(item: dict[str, Any], as_json: bool) -> None:
     if as_json:
         return emit_json(item)
-    following = item["next_run_at"]
     last = item["last_request"]
+    event = one_line(json.dumps(item["event"], ensure_ascii=False))
     emit(
         fields(
             [
                 ("schedule", click.style(item["name"], bold=True)),
+                ("about", one_line(item["description"])),
                 ("function", item["function"]),
+                ("event", "" if item["event"] == {} else clip(event, EVENT_WIDTH)),
+                ("queue", item["queue"] or ""),
                 ("expression", f"{item['expression']}  {item['timezone']}"),
                 ("enabled", "yes" if item["enabled"] else "no"),
-                ("next", f"{local(following)}  {ago(following)}" if following else "none"),
+                ("next", _time(item["next_run_at"]) or "none"),
                 ("last", f"{coloured(last['status'])}  {last['id']}" if last else ""),
+                ("runs", _runs(item)),
+                ("not before", _time(item["start_at"])),
+                ("not after", _time(item["end_at"])),
+                ("missed", MISSED[item["misfire"]]),
+                ("overlap", OVERLAPPING[item["overlap"]]),
                 ("declared", "in code: the next start makes it again what the code says" if item["declared"] else ""),
                 ("error", click.style(item["error"], fg="red") if item["error"] else ""),
             ]
         )
     )
     return None
+
+
+def _time(time: str | None) -> str:
+    return f"{local(time)}  {ago(time)}" if time else ""
+
+
+def _runs(item: dict[str, Any]) -> str:
+    return str(item["total_runs"]) + (f"/{item['max_runs']}" if item["max_runs"] else "")

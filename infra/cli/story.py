@@ -12,6 +12,7 @@ from infra.cli.progress import described, took_s
 from infra.cli.units import ago, between, clip, local, one_line, seconds, since, size
 
 EVENT_WIDTH = 84
+ERROR_WIDTH, PHASE_ERROR_WIDTH = 240, 50  # the attempt's traceback has it whole
 ENDING_LINES = 8
 COLOURS = {"completed": "green", "ok": "green", "given_back": "yellow", "running": "cyan", None: "cyan"}
 
@@ -28,7 +29,7 @@ def _head(request: dict[str, Any]) -> str:
         ("request", request["id"]),
         ("function", click.style(request["function"], bold=True)),
         ("status", coloured(request["status"]) + described(request).removeprefix(request["status"])),
-        ("error", failure(request)),
+        ("error", clip(failure(request), ERROR_WIDTH)),
         ("attempts", f"{request['attempt']}; after {request['max_attempts']} failed ones it is given up"),
         ("queue", request["queue"]),
         ("schedule", request["schedule"] or ""),
@@ -74,7 +75,8 @@ def _phase_told(phase: dict[str, Any], *, is_running: bool) -> str:
     if outcome == "ok":
         return line
     styled = click.style(outcome, fg=COLOURS.get(outcome, "red"))
-    return "  ".join(filter(None, (line, styled, one_line(phase.get("error") or ""))))
+    error = clip(one_line(phase.get("error") or ""), PHASE_ERROR_WIDTH)
+    return "  ".join(filter(None, (line, styled, error)))
 
 
 def failure(of: dict[str, Any]) -> str:

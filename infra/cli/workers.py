@@ -11,11 +11,11 @@ from infra.client import connect
 from infra.settings import load
 
 COLUMNS = (
-    Column("WORKER"),
+    Column("WORKER", least=11),
     Column("STATE", colours={"busy": "cyan", "silent": "red"}),
-    Column("QUEUES"),
+    Column("QUEUES", least=6),
     Column("REQUEST"),
-    Column("FUNCTION"),
+    Column("FUNCTION", least=12),
 )
 
 

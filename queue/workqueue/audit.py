@@ -27,6 +27,7 @@ class Action(StrEnum):
     """All that is told. The first word is the kind of the subject."""
 
     REQUEST_RETRY = "request.retry"
+    REQUEST_RUN = "request.run"
     REQUEST_CANCEL = "request.cancel"
     REQUEST_DELETE = "request.delete"
     QUEUE_PAUSE = "queue.pause"

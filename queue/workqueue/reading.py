@@ -1,27 +1,20 @@
 """Reads requests and what belongs to them; changes nothing."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     BindParameter,
-    ColumnElement,
     Engine,
     RowMapping,
     ScalarSelect,
     Select,
-    String,
     Table,
-    Text,
     bindparam,
-    cast,
     func,
-    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
@@ -39,24 +32,6 @@ from schema.tables import (
 from workqueue.errors import NotAllowedNowError, UnknownRequestError
 
 Row = RowMapping
-
-# An id is made before its upload has arrived, by the clock of a web machine; created_at after it, by the database's.
-CLOCKS_S = 3600.0
-MOST_MILLISECONDS = (1 << 48) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which requests to list. text: found in id, function, error or event. before: a keyset cursor."""
-
-    status: Status | None = None
-    function: str | None = None
-    schedule: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    text: str | None = None
-    before: UUID | None = None
-    limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,48 +150,3 @@ def logs(
     if not rows:
         status(engine, request_id)
     return rows
-
-
-def listing(engine: Engine, wanted: Filter) -> tuple[list[Row], UUID | None]:
-    """Requests, newest first, and the cursor of the next page, None on the last."""
-    statement = _narrowed(select(processing_request), wanted)
-    statement = statement.order_by(processing_request.c.id.desc()).limit(wanted.limit + 1)
-    with at_once(engine) as connection:
-        rows = list(connection.execute(statement).mappings())
-    page = rows[: wanted.limit]
-    return page, page[-1]["id"] if len(rows) > wanted.limit else None
-
-
-def _narrowed(statement: Select[Any], wanted: Filter) -> Select[Any]:
-    columns = processing_request.c
-    conditions: list[ColumnElement[bool]] = [
-        column == value
-        for column, value in (
-            (columns.status, wanted.status),
-            (columns.function, wanted.function),
-            (columns.schedule, wanted.schedule),
-        )
-        if value is not None
-    ]
-    if wanted.since is not None:
-        conditions += [columns.created_at >= wanted.since, columns.id >= _first_id(wanted.since, -CLOCKS_S)]
-    if wanted.until is not None:
-        conditions += [columns.created_at < wanted.until, columns.id < _first_id(wanted.until, CLOCKS_S)]
-    if wanted.before is not None:
-        conditions.append(columns.id < wanted.before)
-    if wanted.text:
-        conditions.append(_holds(wanted.text))
-    return statement.where(*conditions)
-
-
-def _first_id(moment: datetime, shift_s: float) -> UUID:
-    """The lowest id of a millisecond so long after (RFC 9562, UUIDv7): the index of ids serves for times, too."""
-    milliseconds = int((moment.timestamp() + shift_s) * 1000)
-    return UUID(int=min(max(milliseconds, 0), MOST_MILLISECONDS) << 80)
-
-
-def _holds(words: str) -> ColumnElement[bool]:
-    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", words) + "%"
-    columns = processing_request.c
-    searched = (columns.function, columns.error_type, columns.error_message, cast(columns.id, String))
-    return or_(*(column.ilike(pattern) for column in searched), cast(columns.event, Text).ilike(pattern))

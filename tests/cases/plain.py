@@ -169,6 +169,13 @@ def ask_for_retry(event: Any, context: Context) -> Any:
     raise Retry("not yet", delay_s=0.1)
 
 
+@function(max_attempts=2)
+def retry_in_an_hour(event: Any, context: Context) -> Any:
+    if context.attempt == 1:
+        raise Retry("come back later", delay_s=3600)
+    return context.attempt
+
+
 @function(max_attempts=5)
 def fail_now(event: Any, context: Context) -> Any:
     raise Fail("there is no point in trying again")

@@ -30,4 +30,4 @@ def test_no_sentence_of_a_list_of_commands_is_cut(group: tuple[str, ...]) -> Non
 def test_commands_of_a_group_stand_in_the_order_in_which_they_are_written() -> None:
     schedules = cli.get_command(click.Context(cli), "schedules")
     assert isinstance(schedules, CommandGroup)
-    assert schedules.list_commands(click.Context(schedules))[:2] == ["list", "create"]
+    assert schedules.list_commands(click.Context(schedules))[:3] == ["list", "show", "create"]

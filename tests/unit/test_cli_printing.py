@@ -126,3 +126,14 @@ def test_what_a_terminal_is_told_is_colours_only() -> None:
         "\n",
     }
     assert "\\x1b]52;c;" in shown
+
+
+def test_where_the_line_is_short_the_widest_are_shortened_and_ids_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.cli.printing.line_width", lambda: 60)
+    columns = [Column("ID"), Column("NAME", least=8), Column("ZONE", least=4), Column("MORE", least=12)]
+    id, rows = "01a21f86-55bc-71ce-a5bd-c64228870769", []
+    rows.append((id, "a_name_that_is_long", "Europe/Berlin", "took 417 ms"))
+    lines = click.unstyle(table(columns, rows)).split("\n")
+    assert lines[1] == f"{id}  a_name_…  Eur…  took …"
+    monkeypatch.setattr("infra.cli.printing.line_width", lambda: 80)
+    assert click.unstyle(table(columns, rows)).split("\n")[1] == f"{id}  a_name_that_is_…  Europe/Ber…  took 417 ms"

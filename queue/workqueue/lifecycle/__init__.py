@@ -1,13 +1,14 @@
 """The only writer of a request's status: each function is one arrow of docs/request-life.md, one transaction.
 
 claiming, attempts: moves of the worker that takes and holds the lease. requests: moves asked for from outside.
-recovery: the reconciler's moves. emptying: all that wait in a queue.
+hastening: one with a later time. recovery: the reconciler's moves. emptying: all that wait in a queue.
 """
 
 from workqueue.lifecycle.attempts import amend, extend, fail, finish, give_back
 from workqueue.lifecycle.claiming import claim, unclaim
 from workqueue.lifecycle.claims import Claim, Completion, Progress, Record, Standing
 from workqueue.lifecycle.emptying import empty
+from workqueue.lifecycle.hastening import hasten
 from workqueue.lifecycle.recovery import Lapsed, LostLine, expire, keep_lines, mark_rung, silent, unanswered
 from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry
 
@@ -31,6 +32,7 @@ __all__ = [
     "fail",
     "finish",
     "give_back",
+    "hasten",
     "keep_lines",
     "mark_rung",
     "purge",

@@ -13,8 +13,9 @@ from schema.statuses import Status
 from schema.tables import idempotency_key, input_file
 from workqueue.audit import Act, record
 from workqueue.doorbell import Bell
-from workqueue.errors import NotAllowedNowError, UnknownRequestError
+from workqueue.errors import NotAllowedNowError
 from workqueue.interruptions import CancelledError
+from workqueue.lifecycle.locking import lock
 from workqueue.lifecycle.records import store_files
 from workqueue.registry import Registered
 from workqueue.store import StoredFile
@@ -149,7 +150,7 @@ def cancel(engine: Engine, request_id: UUID, now: datetime, act: Act | None = No
     """
     with engine.begin() as connection:
         # The lock keeps a claim from slipping between the two updates, which see one snapshot.
-        _lock(connection, request_id)
+        lock(connection, request_id)
         values = {"id": request_id, "now": now, "message": str(CancelledError())}
         row = connection.execute(CANCEL, values).one_or_none()
         if row is None:
@@ -178,7 +179,7 @@ def retry(engine: Engine, request_id: UUID, now: datetime, act: Act | None = Non
     with engine.begin() as connection:
         row = connection.execute(RETRY, {"id": request_id, "now": now}).one_or_none()
         if row is None:
-            status = _lock(connection, request_id)
+            status = lock(connection, request_id)
             raise NotAllowedNowError(f"Only a failed request can be retried; this one is {status}.")
         record(connection, act)
     return Bell(row.id, row.attempt + 1, row.queue, row.function)
@@ -193,7 +194,7 @@ def delete(engine: Engine, request_id: UUID, act: Act | None = None) -> list[str
     Raises UnknownRequestError, or NotAllowedNowError while it is processing.
     """
     with engine.begin() as connection:
-        if _lock(connection, request_id) == Status.PROCESSING:
+        if lock(connection, request_id) == Status.PROCESSING:
             raise NotAllowedNowError("The request is processing: cancel it first.")
         attempt = connection.execute(DELETE, {"id": request_id}).scalar_one()
         record(connection, act)
@@ -229,11 +230,3 @@ def purge(
     with engine.begin() as connection:
         rows = connection.execute(PURGE, {"before": before, "status": status, "chunk": chunk})
         return [(row.id, job_ids(row.id, row.attempt)) for row in rows]
-
-
-def _lock(connection: Connection, request_id: UUID) -> str:
-    statement = text("SELECT status FROM processing_request WHERE id = :id FOR UPDATE")
-    status: str | None = connection.execute(statement, {"id": request_id}).scalar_one_or_none()
-    if status is None:
-        raise UnknownRequestError(f"There is no request {request_id}.")
-    return status

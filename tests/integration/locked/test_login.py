@@ -29,6 +29,7 @@ CALLS = {
     "operate": [
         ("POST", f"/api/requests/{NOWHERE}/cancel"),
         ("POST", f"/api/requests/{NOWHERE}/retry"),
+        ("POST", f"/api/requests/{NOWHERE}/run"),
         ("DELETE", f"/api/requests/{NOWHERE}"),
         ("POST", "/api/schedules/nothing/run"),
         ("POST", "/rq/job/nothing/delete"),
@@ -74,17 +75,16 @@ def test_a_stranger_is_let_through_nowhere_but_to_the_login(guarded: Guarded) ->
         assert http.get("/healthz").json() == {"status": "ok"}
         assert http.get("/readyz").json() == {"status": "ok"}
         assert http.get("/", headers={"Accept": "text/html"}).status_code == 200
-        assert http.get("/api/session").json() == {"auth": "required", "user": None}
+        assert http.get("/api/session").json() == {"auth": "required", "user": None, "permissions": []}
 
 
 @pytest.mark.parametrize("role", OF_ROLE)
 def test_a_role_may_what_it_says(guarded: Guarded, role: str) -> None:
     guarded.user(f"a-{role}", role)
     with guarded.session(f"a-{role}") as http:
-        assert http.get("/api/session").json() == {
-            "auth": "required",
-            "user": {"username": f"a-{role}", "role": role},
-        }
+        session = http.get("/api/session").json()
+        assert session["user"] == {"username": f"a-{role}", "role": role}
+        assert set(session["permissions"]) == OF_ROLE[role], "it tells what is let through"
         assert let_through(http) == OF_ROLE[role]
 
 

@@ -33,6 +33,10 @@ def test_a_schedule_goes_through_all_commands(runtime: Runtime) -> None:
     assert (changed["next_run_at"], changed["max_runs"]) == (f"{year - 1}-12-31T18:15:00Z", None)
     assert json_of(runtime, "schedules", "next", "cli", "--count", "1") == {"times": [f"{year - 1}-12-31T18:15:00Z"]}
     assert len(localfn(runtime, "schedules", "next", "cli").stdout.splitlines()) == 10
+    shown = localfn(runtime, "schedules", "show", "cli").stdout
+    assert "missed      times make one request" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert json_of(runtime, "schedules", "show", "cli")["name"] == "cli"
 
     assert json_of(runtime, "schedules", "disable", "cli")["enabled"] is False
     assert "disabled" in localfn(runtime, "schedules", "list").stdout

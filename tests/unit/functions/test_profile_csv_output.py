@@ -105,6 +105,6 @@ def test_progress_grows_counts_rows_and_is_not_a_flood(make_context: Callable[..
 def test_26_000_rows_of_15_columns_are_profiled_in_seconds(
     make_context: Callable[..., Context], nyc_weather: Path
 ) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # whatever else the machine does
     profile_csv({}, make_context(csv=nyc_weather))
-    assert time.perf_counter() - started < 5  # half a second; the rest is for a busy machine
+    assert time.process_time() - started < 5  # half a second on an idle machine

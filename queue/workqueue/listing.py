@@ -1,0 +1,116 @@
+"""Lists requests, newest first, in keyset pages; a page that looks for a text costs no more than about a second."""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, String, Text, cast, or_, select
+
+from schema.session import at_once
+from schema.statuses import Status
+from schema.tables import processing_request
+
+Row = RowMapping
+COLUMNS = processing_request.c
+
+# An id is made before its upload has arrived, by the clock of a web machine; created_at after it, by the database's.
+CLOCKS_S = 3600.0
+MOST_MILLISECONDS = (1 << 48) - 1
+
+# No index knows the middle of a text, so each row is looked through: so many at first, and more while they are small.
+SEARCH_S = 1.0
+FIRST_STRETCH, LONGEST_STRETCH = 500, 32_000
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which requests to list. text: found in id, function, error or event. before: a keyset cursor."""
+
+    status: Status | None = None
+    function: str | None = None
+    schedule: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
+    before: UUID | None = None
+    limit: int = 50
+
+
+def page(engine: Engine, wanted: Filter) -> tuple[list[Row], UUID | None]:
+    """Requests, newest first, and the cursor of the next page, None on the last.
+
+    Of a text a page may hold few or none and still not be the last: its cursor is as far as there was time to look.
+    """
+    with at_once(engine) as connection:
+        if wanted.text:
+            return _search(connection, wanted, wanted.text)
+        rows = _rows(connection, wanted, wanted.limit + 1)
+    return _cut(rows, wanted.limit, None)
+
+
+def _search(connection: Connection, wanted: Filter, words: str) -> tuple[list[Row], UUID | None]:
+    """Stretch by stretch, each twice as long as the one before, until the page is full or the time is over."""
+    found: list[Row] = []
+    ends_at, before, length = time.monotonic() + SEARCH_S, wanted.before, FIRST_STRETCH
+    while True:
+        oldest = _end_of_stretch(connection, wanted, before, length)
+        within = [_holds(words), *([COLUMNS.id >= oldest] if oldest else [])]
+        found += _rows(connection, wanted, wanted.limit + 1 - len(found), before, *within)
+        if oldest is None or len(found) > wanted.limit or time.monotonic() >= ends_at:
+            return _cut(found, wanted.limit, oldest)
+        before, length = oldest, min(2 * length, LONGEST_STRETCH)
+
+
+def _cut(rows: list[Row], limit: int, reached: UUID | None) -> tuple[list[Row], UUID | None]:
+    """The page of these rows. reached: where the next one begins when all of them are on this one."""
+    kept = rows[:limit]
+    return kept, kept[-1]["id"] if len(rows) > limit else reached
+
+
+def _end_of_stretch(connection: Connection, wanted: Filter, before: UUID | None, length: int) -> UUID | None:
+    """The id of the last of the next so many requests; None when there are no more than that."""
+    statement = _narrowed(select(COLUMNS.id), wanted, before).order_by(COLUMNS.id.desc()).offset(length - 1).limit(2)
+    ids: Sequence[UUID] = connection.execute(statement).scalars().all()
+    return ids[0] if len(ids) > 1 else None
+
+
+def _rows(
+    connection: Connection, wanted: Filter, limit: int, before: UUID | None = None, *more: ColumnElement[bool]
+) -> list[Row]:
+    statement = _narrowed(select(processing_request), wanted, before or wanted.before).where(*more)
+    return list(connection.execute(statement.order_by(COLUMNS.id.desc()).limit(limit)).mappings())
+
+
+def _narrowed(statement: Select[Any], wanted: Filter, before: UUID | None) -> Select[Any]:
+    conditions: list[ColumnElement[bool]] = [
+        column == value
+        for column, value in (
+            (COLUMNS.status, wanted.status),
+            (COLUMNS.function, wanted.function),
+            (COLUMNS.schedule, wanted.schedule),
+        )
+        if value is not None
+    ]
+    if wanted.since is not None:
+        conditions += [COLUMNS.created_at >= wanted.since, COLUMNS.id >= _first_id(wanted.since, -CLOCKS_S)]
+    if wanted.until is not None:
+        conditions += [COLUMNS.created_at < wanted.until, COLUMNS.id < _first_id(wanted.until, CLOCKS_S)]
+    if before is not None:
+        conditions.append(COLUMNS.id < before)
+    return statement.where(*conditions)
+
+
+def _first_id(moment: datetime, shift_s: float) -> UUID:
+    """The lowest id of a millisecond so long after (RFC 9562, UUIDv7): the index of ids serves for times, too."""
+    milliseconds = int((moment.timestamp() + shift_s) * 1000)
+    return UUID(int=min(max(milliseconds, 0), MOST_MILLISECONDS) << 80)
+
+
+def _holds(words: str) -> ColumnElement[bool]:
+    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", words) + "%"
+    searched = (COLUMNS.function, COLUMNS.error_type, COLUMNS.error_message, cast(COLUMNS.id, String))
+    return or_(*(column.ilike(pattern) for column in searched), cast(COLUMNS.event, Text).ilike(pattern))

@@ -1,0 +1,64 @@
+"""Looking for a text: bounded in time, stretch by stretch, and nothing is overlooked."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+
+from workqueue import listing
+from workqueue.listing import Filter
+
+ROWS = 7_000
+# Ids that sort by their number, as those of requests do by their time; each fifth is another function's.
+FILL = text(
+    """
+    INSERT INTO processing_request (id, function, status, event, max_attempts, on_lost, queue, created_at, available_at)
+    SELECT CAST(lpad(to_hex(n), 32, '0') AS uuid), CASE WHEN n % 5 = 0 THEN 'fifth' ELSE 'other' END, 'pending',
+        json_build_object('n', 'number ' || n || '.'), 1, 'rerun', 'default', now(), now()
+    FROM generate_series(1, :rows) AS n
+    """
+)
+
+
+@pytest.fixture
+def filled(engine: Engine) -> Engine:
+    with engine.begin() as connection:
+        connection.execute(FILL, {"rows": ROWS})
+    return engine
+
+
+def all_pages(engine: Engine, wanted: Filter) -> tuple[list[int], int]:
+    """The numbers that are found on all pages, and how many pages there were."""
+    found: list[int] = []
+    cursor: UUID | None = None
+    for pages in range(1, 1000):
+        rows, cursor = listing.page(
+            engine, Filter(text=wanted.text, function=wanted.function, limit=wanted.limit, before=cursor)
+        )
+        found += [row["id"].int for row in rows]
+        if cursor is None:
+            return found, pages
+    raise AssertionError("the pages have no end")
+
+
+def numbers(words: str, step: int = 1) -> list[int]:
+    return [n for n in range(ROWS, 0, -1) if words in f"number {n}." and n % step == 0]
+
+
+@pytest.mark.parametrize("words", ["number 7", "99.", "number 1.", "number 7000.", "no such text", "NUMBER 6999"])
+def test_all_that_hold_it_are_found_newest_first_and_each_once(filled: Engine, words: str) -> None:
+    for limit in (1, 7, 500):
+        if limit > 1 or len(numbers(words.lower())) < 100:
+            assert all_pages(filled, Filter(text=words, limit=limit))[0] == numbers(words.lower())
+    assert all_pages(filled, Filter(text=words, function="fifth"))[0] == numbers(words.lower(), 5)
+
+
+def test_a_page_for_which_there_is_no_time_holds_what_was_found_and_goes_on(
+    filled: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "SEARCH_S", 0.0)
+    rows, cursor = listing.page(filled, Filter(text="number 1."))
+    assert (rows, cursor) == ([], UUID(int=ROWS - listing.FIRST_STRETCH + 1))
+    found, pages = all_pages(filled, Filter(text="number 1."))
+    assert (found, pages) == ([1], ROWS // listing.FIRST_STRETCH)
+    assert all_pages(filled, Filter(text="99.", limit=3))[0] == numbers("99.")

@@ -5,5 +5,5 @@ import { makeRouter } from '@/router'
 import '@/styles/tokens.css'
 import '@/styles/base.css'
 
-void loadSession()
+loadSession()
 createApp(App).use(makeRouter()).mount('#app')

@@ -1,7 +1,7 @@
 /** Every address of the SPA. Each page is a folder in pages/ and is loaded when it is first opened. */
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 import { routerBase } from '@/api/roots'
-import { app, audit, functions, overview, request, requests, schedules, welcome } from '@/texts'
+import { access, app, audit, functions, overview, request, requests, schedules, welcome } from '@/texts'
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -10,7 +10,8 @@ declare module 'vue-router' {
 }
 
 export const routes: RouteRecordRaw[] = [
-  { path: '/', redirect: '/requests' },
+  // Whether all is well, what runs, what failed: what a page that stays open is for.
+  { path: '/', redirect: '/overview' },
   {
     path: '/requests',
     name: 'requests',
@@ -63,9 +64,21 @@ export const routes: RouteRecordRaw[] = [
     meta: { title: welcome.title },
   },
   {
+    path: '/users',
+    name: 'users',
+    component: () => import('@/pages/admin/users/UsersPage.vue'),
+    meta: { title: access.users.title },
+  },
+  {
+    path: '/keys',
+    name: 'keys',
+    component: () => import('@/pages/admin/keys/KeysPage.vue'),
+    meta: { title: access.keys.title },
+  },
+  {
     path: '/audit',
     name: 'audit',
-    component: () => import('@/pages/audit/AuditPage.vue'),
+    component: () => import('@/pages/admin/audit/AuditPage.vue'),
     meta: { title: audit.title },
   },
   {

@@ -40,6 +40,8 @@ export const listRequests = (query: Query, signal?: AbortSignal) =>
   json<Page<Request>>('/requests', { query, signal })
 export const cancelRequest = (id: string) => json<Request>(path(id, '/cancel'), { method: 'POST' })
 export const retryRequest = (id: string) => json<Request>(path(id, '/retry'), { method: 'POST' })
+/** Of one that waits for its time, or for that of its next attempt. */
+export const runRequestNow = (id: string) => json<Request>(path(id, '/run'), { method: 'POST' })
 export const actOnMany = (action: BulkAction, ids: string[]) =>
   json<BulkOutcomes>('/requests/bulk', { method: 'POST', json: { action, ids } })
 export const deleteRequest = (id: string) => call(path(id), { method: 'DELETE' })

@@ -396,6 +396,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/requests/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a waiting request now
+         * @description Needs `operate`.
+         */
+        post: operations["requests_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/requests/bulk": {
         parameters: {
             query?: never;
@@ -406,7 +426,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Retry, cancel or delete many requests
+         * Retry, run now, cancel or delete many requests
          * @description Needs `operate`.
          */
         post: operations["bulk_do_all"];
@@ -808,7 +828,7 @@ export interface components {
             /** @description a user, key:NAME, cli:ACCOUNT, local where nobody logs in, or anonymous */
             actor: string;
             /** @enum {string} */
-            action: "request.retry" | "request.cancel" | "request.delete" | "queue.pause" | "queue.resume" | "queue.empty" | "schedule.create" | "schedule.change" | "schedule.delete" | "schedule.run" | "user.create" | "user.change" | "user.delete" | "key.create" | "key.revoke" | "session.login" | "session.login_failed" | "session.logout";
+            action: "request.retry" | "request.run" | "request.cancel" | "request.delete" | "queue.pause" | "queue.resume" | "queue.empty" | "schedule.create" | "schedule.change" | "schedule.delete" | "schedule.run" | "user.create" | "user.change" | "user.delete" | "key.create" | "key.revoke" | "session.login" | "session.login_failed" | "session.logout";
             /** @description what was changed: a request's id, a name */
             subject: string | null;
             details: Record<string, never>;
@@ -1205,7 +1225,7 @@ export interface components {
         };
         BulkOutcomes: {
             /** @enum {string} */
-            action: "retry" | "cancel" | "delete";
+            action: "retry" | "run" | "cancel" | "delete";
             done: number;
             items: components["schemas"]["BulkOutcome"][];
         };
@@ -1221,7 +1241,7 @@ export interface components {
         };
         BulkAction: {
             /** @enum {string} */
-            action: "retry" | "cancel" | "delete";
+            action: "retry" | "run" | "cancel" | "delete";
             ids: string[];
         };
         Sandboxes: {
@@ -1424,6 +1444,8 @@ export interface components {
             /** @enum {string} */
             auth: "required" | "none";
             user: components["schemas"]["SessionUser"] | null;
+            /** @description what whoever asks this may do */
+            permissions: ("read" | "follow" | "invoke" | "operate" | "manage" | "administer")[];
         };
         SessionUser: {
             username: string;
@@ -1655,7 +1677,7 @@ export interface operations {
                 /** @description done by */
                 actor?: string;
                 /** @description of this kind */
-                action?: "request.retry" | "request.cancel" | "request.delete" | "queue.pause" | "queue.resume" | "queue.empty" | "schedule.create" | "schedule.change" | "schedule.delete" | "schedule.run" | "user.create" | "user.change" | "user.delete" | "key.create" | "key.revoke" | "session.login" | "session.login_failed" | "session.logout";
+                action?: "request.retry" | "request.run" | "request.cancel" | "request.delete" | "queue.pause" | "queue.resume" | "queue.empty" | "schedule.create" | "schedule.change" | "schedule.delete" | "schedule.run" | "user.create" | "user.change" | "user.delete" | "key.create" | "key.revoke" | "session.login" | "session.login_failed" | "session.logout";
                 /** @description done to */
                 subject?: string;
                 /** @description at most so many; 50 unless given */
@@ -3324,7 +3346,7 @@ export interface operations {
                 since?: string;
                 /** @description made before */
                 until?: string;
-                /** @description a text in id, function, error or event */
+                /** @description a text in id, function, error or event; where a second is too short to look through all of them, the page holds what was found so far, perhaps nothing, and its next_cursor goes on */
                 q?: string;
                 /** @description at most so many; 50 unless given */
                 limit?: number;
@@ -4491,6 +4513,140 @@ export interface operations {
                      *       "title": "Service Unavailable",
                      *       "status": 503,
                      *       "detail": "The database is away; try again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requests_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It waits no more for its time, nor for the time of its next attempt. */
+            202: {
+                headers: {
+                    /** @description seconds to wait before it is asked for again, while it runs */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Log in, or send an API key: Authorization: Bearer lfn_…"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Not Found",
+                     *       "status": 404,
+                     *       "detail": "There is no request 01a2037b-e857-7610-bf00-d59177c539a5."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Conflict",
+                     *       "status": 409,
+                     *       "detail": "Only a failed request can be retried; this one is completed."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unprocessable Entity",
+                     *       "status": 422,
+                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "errors": [
+                     *         {
+                     *           "field": "limit",
+                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait before the next try */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];

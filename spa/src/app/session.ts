@@ -1,8 +1,17 @@
 /** Who uses the page. An answer of 401 anywhere brings up the login; the address stays, so that one comes back to it. */
 import { computed, reactive } from 'vue'
 import { onUnauthorized } from '@/api/client'
+import { Poller } from '@/api/poller'
 import { Problem } from '@/api/problem'
-import { logIn as postLogin, logOut as deleteSession, readSession, type Session } from '@/api/session'
+import {
+  changePassword as postPassword,
+  logIn as postLogin,
+  logOut as deleteSession,
+  readSession,
+  type Permission,
+  type Session,
+} from '@/api/session'
+import { app } from '@/texts'
 
 const state = reactive<{ session: Session | null; isLoginNeeded: boolean; generation: number }>({
   session: null,
@@ -12,19 +21,36 @@ const state = reactive<{ session: Session | null; isLoginNeeded: boolean; genera
 
 export const user = computed(() => state.session?.user ?? null)
 export const isLoginNeeded = computed(() => state.isLoginNeeded)
+/** Whether anybody has to log in here; false until the server has said so. */
+export const asksWho = computed(() => state.session?.auth === 'required')
 /** Changes with every login: what was loaded for somebody else is loaded anew. */
 export const generation = computed(() => state.generation)
-/** The audit is for admins; where nobody logs in, everybody is one. */
-export const isAdmin = computed(() => (user.value ? user.value.role === 'admin' : true))
-export const mayChange = computed(() => user.value?.role !== 'viewer')
 
-export async function loadSession(): Promise<void> {
-  try {
-    adopt(await readSession())
-  } catch (error) {
-    // Away: the pages' own calls tell of it. 401: nobody is logged in.
-    if (error instanceof Problem && error.status === 401) state.isLoginNeeded = true
-  }
+/** Whether this user may do so. Until the server has said who it is, everything is shown: it refuses by itself. */
+export function may(permission: Permission): boolean {
+  return state.session === null || state.session.permissions.includes(permission)
+}
+
+/** Why not, in words. */
+export function whyNot(permission: Permission): string {
+  return app.user.mayNot(user.value?.role ?? '', permission)
+}
+
+/** Asks until there is an answer; no page waits for it. */
+export function loadSession(): void {
+  const poller = new Poller<Session>({
+    ask: readSession,
+    every: () => null,
+    onValue: (session) => {
+      adopt(session)
+      poller.stop()
+    },
+    onError: (error) => {
+      // Away: the pages' own calls tell of it. 401: nobody is logged in.
+      if (error instanceof Problem && error.status === 401) state.isLoginNeeded = true
+    },
+  })
+  poller.wake()
 }
 
 export async function logIn(username: string, password: string): Promise<void> {
@@ -36,6 +62,10 @@ export async function logOut(everywhere: boolean): Promise<void> {
   await deleteSession(everywhere)
   state.session = null
   state.isLoginNeeded = true
+}
+
+export async function changePassword(before: string, password: string): Promise<void> {
+  adopt(await postPassword(before, password))
 }
 
 function adopt(session: Session): void {

@@ -1,3 +1,15 @@
+import type { Permission } from '@/api/session'
+
+/** What each permission is for, as it ends a sentence. */
+const may: Record<Permission, string> = {
+  read: 'look at this',
+  follow: 'look at this',
+  invoke: 'call functions',
+  operate: 'change requests or queues',
+  manage: 'change schedules',
+  administer: 'see users, keys and the audit',
+}
+
 export const app = {
   name: 'localfn',
   skip: 'Skip to the content',
@@ -7,7 +19,7 @@ export const app = {
     requests: 'Requests',
     functions: 'Functions',
     schedules: 'Schedules',
-    audit: 'Audit',
+    admin: 'Admin',
   },
   notFound: { title: 'No such page', text: 'This address leads nowhere.', link: 'To the requests' },
   theme: { system: 'Theme: system', light: 'Theme: light', dark: 'Theme: dark' },
@@ -25,7 +37,7 @@ export const app = {
           ['g f', 'Go to the functions'],
           ['g s', 'Go to the schedules'],
           ['g o', 'Go to the overview'],
-          ['g a', 'Go to the audit'],
+          ['g a', 'Go to the audit, for admins'],
           ['Esc', 'Close, leave a field'],
         ],
       },
@@ -63,6 +75,8 @@ export const app = {
     everywhere: 'Log out everywhere',
     role: (role: string) => `Role: ${role}`,
     failed: 'Logging out failed',
+    password: 'Change password…',
+    mayNot: (role: string, permission: Permission) => `Your role (${role}) may not ${may[permission]}.`,
   },
   dismiss: 'Dismiss',
   retry: 'Try again',

@@ -3,6 +3,7 @@ import type { AuditAction } from '@/api/types'
 // One for each that the API knows: a new one is missed by the type check.
 const actions: Record<AuditAction, string> = {
   'request.retry': 'retried a request',
+  'request.run': 'ran a waiting request now',
   'request.cancel': 'cancelled a request',
   'request.delete': 'deleted a request',
   'queue.pause': 'paused a queue',

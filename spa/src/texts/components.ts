@@ -1,3 +1,5 @@
+import { count } from './count'
+
 export const components = {
   status: { pending: 'pending', processing: 'processing', completed: 'completed', failed: 'failed' },
   copy: 'Copy',
@@ -7,11 +9,11 @@ export const components = {
     search: 'Search in it',
     expand: 'Unfold all',
     collapse: 'Fold all',
-    hits: (n: number) => (n === 1 ? '1 place' : `${n} places`),
+    hits: (n: number) => count(n, 'place'),
     more: (n: number) => `Show ${n.toLocaleString('en')} more`,
-    items: (n: number) => (n === 1 ? '1 item' : `${n.toLocaleString('en')} items`),
-    keys: (n: number) => (n === 1 ? '1 key' : `${n.toLocaleString('en')} keys`),
-    longText: (n: number) => `… ${n.toLocaleString('en')} characters, show all`,
+    items: (n: number) => count(n, 'item'),
+    keys: (n: number) => count(n, 'key'),
+    longText: (n: number) => `… ${count(n, 'character')}, show all`,
     format: 'Format',
     valid: 'Valid JSON',
     place: (line: number, column: number, what: string) => `Line ${line}, column ${column}: ${what}`,
@@ -25,6 +27,6 @@ export const components = {
     selectAll: 'Select all on this page',
     select: (what: string) => `Select ${what}`,
   },
-  sparkline: (n: number, high: number) => `${n} values, highest ${high.toLocaleString('en')}`,
+  sparkline: (n: number, high: number) => `${count(n, 'value')}, highest ${high.toLocaleString('en')}`,
   time: { now: 'now', never: '–' },
 } as const

@@ -1,7 +1,10 @@
+import { count as plural } from './count'
+
 export const functions = {
   title: 'Functions',
   one: 'Function',
   search: 'Search functions',
+  period: 'Figures are of the last 24 hours; p50 and p95 are times to run.',
   columns: {
     name: 'Function',
     health: 'Last 24 hours',
@@ -12,7 +15,7 @@ export const functions = {
     queue: 'Queue',
   },
   health: (count: number, failures: number) =>
-    `${count.toLocaleString('en')} requests in 24 hours, ${failures.toLocaleString('en')} failed`,
+    `${plural(count, 'request')} in 24 hours, ${failures.toLocaleString('en')} failed`,
   broken: 'cannot be imported',
   none: {
     title: 'No function was found',
@@ -33,7 +36,7 @@ export const functions = {
     requests: 'Its requests',
     schedules: 'Schedule it',
   },
-  stats: { waiting: 'waiting', running: 'running', wait: 'p95 in queue' },
+  stats: { waiting: 'Waiting now', running: 'Running now', wait: 'p95 in queue' },
   schema: { title: 'Input schema', none: 'It takes any JSON.' },
   invoke: {
     title: 'Invoke',
@@ -48,7 +51,6 @@ export const functions = {
     delay: 'Not before, in seconds',
     missing: (fields: string) => `Still needed: ${fields}`,
     notJson: (field: string) => `${field} is not JSON`,
-    viewer: 'Your role may look, not invoke.',
   },
   files: {
     title: 'Files',

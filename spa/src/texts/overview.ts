@@ -1,3 +1,5 @@
+import { count } from './count'
+
 export const overview = {
   title: 'Overview',
   fine: 'Everything runs.',
@@ -9,6 +11,18 @@ export const overview = {
     processing: 'running',
     completed: 'completed in 24\u00a0h',
     failed: 'failed in 24\u00a0h',
+  },
+  running: {
+    title: 'Running now',
+    all: (n: number) => (n ? `all ${n.toLocaleString('en')}` : 'all'),
+    none: 'Nothing runs.',
+  },
+  failed: {
+    title: 'Latest failures',
+    all: 'all failed',
+    none: 'Nothing has failed.',
+    retry: (name: string) => `Retry ${name}`,
+    retried: (name: string) => `${name} runs again.`,
   },
   workers: {
     title: 'Workers',
@@ -29,8 +43,6 @@ export const overview = {
     columns: { name: 'Queue', depth: 'Waiting', oldest: 'Oldest', workers: 'Workers', actions: 'Actions' },
     paused: 'paused',
     scheduled: (n: number) => `${n.toLocaleString('en')} for later`,
-    pause: 'Pause',
-    resume: 'Resume',
     empty: 'Empty',
     pauseOf: (name: string) => `Pause queue ${name}`,
     resumeOf: (name: string) => `Resume queue ${name}`,
@@ -40,7 +52,7 @@ export const overview = {
     wasEmptied: (n: number) => `${n.toLocaleString('en')} cancelled.`,
     confirmTitle: (name: string) => `Empty queue ${name}?`,
     confirm: (n: number) =>
-      `${n.toLocaleString('en')} waiting ${n === 1 ? 'request ends' : 'requests end'} as cancelled. What runs goes on.`,
+      `${count(n, 'waiting request ends', 'waiting requests end')} as cancelled. What runs goes on.`,
     confirmYes: 'Cancel all that waits',
   },
   charts: {

@@ -1,3 +1,5 @@
+import { count } from './count'
+
 export const request = {
   title: 'Request',
   back: 'All requests',
@@ -31,6 +33,7 @@ export const request = {
   },
   actions: {
     retry: 'Retry',
+    now: 'Run now',
     cancel: 'Cancel',
     again: 'Run again',
     edited: 'Run edited…',
@@ -46,6 +49,7 @@ export const request = {
     deleteText: 'The request, its result, logs and files are gone for good.',
     deleteYes: 'Delete it',
     retried: 'It runs again.',
+    runs: 'It waits no more.',
     cancelled: 'It will be cancelled.',
     deleted: 'Deleted.',
     filesToo: 'The uploads of this request are sent along.',
@@ -78,7 +82,7 @@ export const request = {
   error: {
     yours: 'Your code',
     whole: 'Whole traceback',
-    hidden: (n: number) => (n === 1 ? '1 line of libraries' : `${n} lines of libraries`),
+    hidden: (n: number) => count(n, 'line of libraries', 'lines of libraries'),
     before: (attempt: number) => `Attempt ${attempt} failed; another one follows.`,
   },
   files: {
@@ -89,7 +93,7 @@ export const request = {
     preview: 'Preview',
     hide: 'Hide',
     tooLarge: (size: string) => `Too large for a preview (${size}).`,
-    rows: (shown: number) => `The first ${shown} rows`,
+    rows: (shown: number) => (shown === 1 ? 'The first row' : `The first ${shown} rows`),
     failed: 'The preview failed to load',
   },
   attempts: {
@@ -125,7 +129,7 @@ export const request = {
     times: 'Times',
     search: 'Filter lines',
     region: 'Log lines',
-    cut: (n: number) => `${n.toLocaleString('en')} earlier lines are not shown`,
+    cut: (n: number) => `${count(n, 'earlier line is', 'earlier lines are')} not shown`,
     noHit: 'No line fits.',
   },
 } as const

@@ -1,3 +1,5 @@
+import { count } from './count'
+
 export const requests = {
   title: 'Requests',
   filters: 'Filters',
@@ -32,29 +34,42 @@ export const requests = {
   scheduled: (name: string) => `by schedule ${name}`,
   bulk: {
     label: 'With the selected',
-    selected: (n: number) => `${n} selected`,
+    selected: (n: number) => `${n.toLocaleString('en')} selected`,
+    all: 'Select all that fit',
+    counting: (n: number) => `${n.toLocaleString('en')} so far…`,
     retry: 'Retry',
+    run: 'Run now',
     cancel: 'Cancel',
     delete: 'Delete',
     clear: 'Clear selection',
-    confirmTitle: { retry: 'Retry them?', cancel: 'Cancel them?', delete: 'Delete them?' },
+    confirmTitle: {
+      retry: 'Retry them?',
+      run: 'Run them now?',
+      cancel: 'Cancel them?',
+      delete: 'Delete them?',
+    },
     confirm: {
       retry: (n: number) =>
-        `${n} failed ${n === 1 ? 'request gets' : 'requests get'} a new series of attempts.`,
-      cancel: (n: number) =>
-        `${n} ${n === 1 ? 'request ends' : 'requests end'} as failed; what runs is killed.`,
+        `${count(n, 'failed request gets', 'failed requests get')} a new series of attempts.`,
+      run: (n: number) =>
+        `${count(n, 'request that waits for its time begins', 'requests that wait for their time begin')} as soon as a worker is free.`,
+      cancel: (n: number) => `${count(n, 'request ends', 'requests end')} as failed; what runs is killed.`,
       delete: (n: number) =>
-        `${n} ${n === 1 ? 'request and its files are' : 'requests and their files are'} gone for good.`,
+        `${count(n, 'request and its files are', 'requests and their files are')} gone for good.`,
     },
     done: {
-      retry: (n: number) => `${n} will run again`,
-      cancel: (n: number) => `${n} cancelled`,
-      delete: (n: number) => `${n} deleted`,
+      retry: (n: number) => `${n.toLocaleString('en')} will run again`,
+      run: (n: number) => `${count(n, 'waits', 'wait')} no more`,
+      cancel: (n: number) => `${n.toLocaleString('en')} cancelled`,
+      delete: (n: number) => `${n.toLocaleString('en')} deleted`,
     },
-    refused: (n: number, why: string) => `${n} refused: ${why}`,
+    refused: (n: number, why: string) => `${n.toLocaleString('en')} refused: ${why}`,
   },
+  searched: (when: string) => `Looked through all since ${when}.`,
+  further: 'Search further back',
   empty: {
     filtered: 'No request fits these filters.',
+    searched: (when: string) => `Nothing found since ${when}.`,
     older: 'There are no older ones.',
   },
   newer: 'There are newer requests',

@@ -7,29 +7,58 @@ import {
   type Stats,
   type WorkerInfo,
 } from '@/api/operations'
+import { listRequests } from '@/api/requests'
+import type { Request } from '@/api/types'
 import { usePolling } from '@/polling/usePolling'
 
 const EVERY_MS = 2_000
+const ROWS = 4
 
-export interface Seen {
-  stats: Stats
+interface Details {
   workers: WorkerInfo[]
   sandboxes: SandboxInfo[]
+  running: Request[]
+  failed: Request[]
+  /** No request was ever made here. */
+  isUntouched: boolean
 }
 
+export interface Seen extends Details {
+  stats: Stats
+}
+
+const NOTHING: Details = { workers: [], sandboxes: [], running: [], failed: [], isUntouched: false }
+
 export function useOverview() {
-  let last: Pick<Seen, 'workers' | 'sandboxes'> = { workers: [], sandboxes: [] }
+  let last: Details = NOTHING
   return usePolling<Seen>({
     ask: async (signal) => {
       const stats = await readStats(signal)
       // With the database away the others have nothing new to say, and the stats say that.
-      const isAway = stats.problems.some(({ code }) => code === 'database_away')
-      if (!isAway) {
-        const [workers, sandboxes] = await Promise.all([readWorkers(signal), readSandboxes(signal)])
-        last = { workers, sandboxes }
-      }
+      if (!stats.problems.some(({ code }) => code === 'database_away'))
+        last = await readDetails(stats, signal)
       return { stats, ...last }
     },
     every: () => EVERY_MS,
   })
+}
+
+async function readDetails(stats: Stats, signal: AbortSignal): Promise<Details> {
+  const [workers, sandboxes, running, failed, isUntouched] = await Promise.all([
+    readWorkers(signal),
+    readSandboxes(signal),
+    newest('processing', signal),
+    newest('failed', signal),
+    hasNone(stats, signal),
+  ])
+  return { workers, sandboxes, running, failed, isUntouched }
+}
+
+const newest = async (status: Request['status'], signal: AbortSignal) =>
+  (await listRequests({ status, limit: ROWS }, signal)).items
+
+/** The counts are of a day; only where they say nothing is the table itself asked. */
+async function hasNone({ counts }: Stats, signal: AbortSignal): Promise<boolean> {
+  if (Object.values(counts.by_status).some((count) => count > 0)) return false
+  return (await listRequests({ limit: 1 }, signal)).items.length === 0
 }

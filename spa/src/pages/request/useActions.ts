@@ -2,7 +2,7 @@
 import { ref } from 'vue'
 import { useRouter } from 'vue-router'
 import { tell, tellError } from '@/app/toasts'
-import { cancelRequest, deleteRequest, retryRequest } from '@/api/requests'
+import { cancelRequest, deleteRequest, retryRequest, runRequestNow } from '@/api/requests'
 import type { Json, Request } from '@/api/types'
 import { request as texts } from '@/texts'
 import { runAgain } from './again'
@@ -40,6 +40,9 @@ export function useActions(get: () => Request, refresh: () => void) {
     again,
     retry: async () => {
       if (await act(actions.retry, () => retryRequest(get().id), actions.retried)) refresh()
+    },
+    runNow: async () => {
+      if (await act(actions.now, () => runRequestNow(get().id), actions.runs)) refresh()
     },
     cancel: async () => {
       if (await act(actions.cancel, () => cancelRequest(get().id), actions.cancelled)) refresh()

@@ -2,12 +2,14 @@
 import { computed, ref, shallowRef, watch } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 import { conditional } from '@/api/client'
+import { timeOfId } from '@/api/ids'
 import { isLive, type Page, type Request } from '@/api/types'
 import { usePolling } from '@/polling/usePolling'
-import { addressOf, apiQuery, cursorOf, filtersOf, isFiltered, type Filters } from './filters'
+import { addressOf, apiQuery, cursorOf, filtersOf, isFiltered, PAGE_SIZE, type Filters } from './filters'
 
 const RUNNING_MS = 2_000
 const QUIET_MS = 5_000
+const SHARE = 10 // a search that takes a second is not asked again before ten have gone
 
 export function useList() {
   const route = useRoute()
@@ -16,10 +18,21 @@ export function useList() {
   const cursor = computed(() => cursorOf(route.query))
   const selected = ref(new Set<string>())
   const read = conditional<Page<Request>>()
+  let tookMs = 0
   const list = usePolling<Page<Request>>({
-    ask: (signal) => read('/requests', { query: apiQuery(filters.value, cursor.value, new Date()), signal }),
-    // The newest page may get new rows at any time; an older one changes only while something on it runs.
-    every: (page) => (page.items.some(isLive) ? RUNNING_MS : cursor.value ? null : QUIET_MS),
+    ask: async (signal) => {
+      const began = performance.now()
+      const query = apiQuery(filters.value, cursor.value, new Date())
+      const page = await read('/requests', { query, signal })
+      tookMs = performance.now() - began
+      return page
+    },
+    every: (page) => {
+      const isRunning = page.items.some(isLive)
+      // The newest page may get new rows at any time; an older one changes only while something on it runs.
+      if (!isRunning && cursor.value) return null
+      return Math.max(isRunning ? RUNNING_MS : QUIET_MS, SHARE * tookMs)
+    },
     watch: () => JSON.stringify([filters.value, cursor.value]),
   })
   const rows = useRows(list.data, selected)
@@ -35,6 +48,12 @@ export function useList() {
     isLoading: list.isLoading,
     error: list.error,
     refresh: list.refresh,
+    /** How far a search has come that had not the time to look through all. */
+    reached: computed(() => {
+      const page = list.data.value
+      if (!filters.value.q || !page?.next_cursor || page.items.length === PAGE_SIZE) return null
+      return timeOfId(page.next_cursor)
+    }),
     hasNext: computed(() => Boolean(list.data.value?.next_cursor)),
     hasPrevious: computed(() => cursor.value !== ''),
     filter: (change: Partial<Filters>) => {

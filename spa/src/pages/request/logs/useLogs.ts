@@ -4,14 +4,15 @@ import { EVERY_MS } from '@/api/pollStatus'
 import { readLogs } from '@/api/requests'
 import type { Attempt, Request } from '@/api/types'
 import { usePolling } from '@/polling/usePolling'
-import { plainText } from './ansi'
+import { piecesOf, plainText, type Piece } from './ansi'
 
 export interface LogLine {
   number: number
   time: string
   attempt: number
   stream: string
-  text: string
+  /** Taken apart once: thousands of lines are drawn again and again while more of them come. */
+  pieces: Piece[]
   plain: string
 }
 
@@ -51,7 +52,7 @@ function parse(text: string, from: number): LogLine[] {
       time,
       attempt: Number(attempt),
       stream,
-      text: rest,
+      pieces: piecesOf(rest),
       plain: plainText(rest),
     })
   }

@@ -1,0 +1,26 @@
+/** /api/users and /api/keys: who may call. For admins. */
+import { json, request } from './client'
+import type { components } from './schema'
+
+type Schemas = components['schemas']
+export type User = Schemas['User']
+export type Key = Schemas['Key']
+export type NewKeyTold = Schemas['NewKeyTold']
+export type Scope = Key['scopes'][number]
+
+const user = (name: string) => `/users/${encodeURIComponent(name)}`
+
+export const listUsers = async (signal?: AbortSignal) =>
+  (await json<{ items: User[] }>('/users', { signal })).items
+export const createUser = (fields: Schemas['NewUser']) =>
+  json<User>('/users', { method: 'POST', json: fields })
+export const changeUser = (name: string, fields: Schemas['UserChange']) =>
+  json<User>(user(name), { method: 'PATCH', json: fields })
+export const deleteUser = (name: string) => request(user(name), { method: 'DELETE' })
+
+export const listKeys = async (signal?: AbortSignal) =>
+  (await json<{ items: Key[] }>('/keys', { signal })).items
+/** The key itself is in this answer, and in no other. */
+export const createKey = (fields: Schemas['NewKey']) =>
+  json<NewKeyTold>('/keys', { method: 'POST', json: fields })
+export const revokeKey = (id: string) => request(`/keys/${id}`, { method: 'DELETE' })

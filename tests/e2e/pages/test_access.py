@@ -1,0 +1,142 @@
+"""Who may what, on the pages: roles, one's own password, users and keys."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.runtime import Runtime, running
+from tests.waiting import wait_until
+
+PASSWORD = "correct horse battery staple"
+SETTINGS = {"LOCALFN_AUTH": "required", "SUPERUSER_USERNAME": "ada", "SUPERUSER_PASSWORD": PASSWORD}
+
+
+@pytest.fixture(scope="module")
+def asking(servers: object, migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    """A runtime that asks who one is, with a failed request, a waiting one and a schedule."""
+    from contextlib import contextmanager
+
+    from tests.conftest import Servers, fresh_database
+
+    assert isinstance(servers, Servers)
+    with (
+        contextmanager(fresh_database)(servers, migrated) as url,
+        running(url, servers.redis_url + "?db=3", tmp_path_factory.mktemp("asking"), settings=SETTINGS) as runtime,
+    ):
+        body = {"username": "ada", "password": PASSWORD}
+        cookie = httpx.post(f"{runtime.url}/api/session", json=body).headers["Set-Cookie"].partition(";")[0]
+        runtime.http.headers["Cookie"] = cookie
+        for role in ("viewer", "operator"):
+            user = {"username": f"a-{role}", "password": PASSWORD, "role": role}
+            assert runtime.http.post("/api/users", json=user).status_code == 201
+        runtime.call("charge_invoice")
+        runtime.post("echo", {}, params={"delay_s": 3600})
+        schedule = {"name": "nightly", "function": "echo", "expression": "@daily"}
+        assert runtime.http.post("/api/schedules", json=schedule).status_code == 201
+        yield runtime
+
+
+def log_in(page: Page, runtime: Runtime, name: str, address: str = "/", password: str = PASSWORD) -> None:
+    page.goto(runtime.url + address)
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("summary", has_text=name)).to_be_visible()
+
+
+def offered(page: Page) -> set[str]:
+    """What the page's own part offers to do."""
+    return {text for button in page.get_by_role("main").get_by_role("button").all() if (text := button.inner_text())}
+
+
+def test_a_viewer_is_offered_nothing_that_would_be_refused_and_told_why(page: Page, asking: Runtime) -> None:
+    failed = asking.get("/api/requests?status=failed")["items"][0]["id"]
+    log_in(page, asking, "a-viewer")
+    expect(page.get_by_role("heading", name="Queues")).to_be_visible()
+    assert offered(page) == set()
+    expect(page.get_by_role("link", name="Admin")).to_have_count(0)
+
+    page.goto(f"{asking.url}/requests")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page.get_by_role("checkbox")).to_have_count(0)
+    page.goto(f"{asking.url}/requests/{failed}")
+    expect(page.get_by_text("Your role (viewer) may not change requests or queues.")).to_be_visible()
+    assert not offered(page) & {"Retry", "Cancel", "Run again", "Run edited…"}
+    page.goto(f"{asking.url}/functions/echo")
+    expect(page.get_by_text("Your role (viewer) may not call functions.")).to_be_visible()
+    expect(page.get_by_role("button", name="Invoke")).to_be_disabled()
+    page.goto(f"{asking.url}/schedules/nightly")
+    expect(page.get_by_text("Your role (viewer) may not change schedules.")).to_be_visible()
+    assert offered(page) <= {"Unfold all", "Fold all"}
+
+
+def test_an_operator_runs_a_schedule_and_a_waiting_request_and_changes_no_schedule(page: Page, asking: Runtime) -> None:
+    log_in(page, asking, "a-operator", "/schedules/nightly")
+    expect(page.get_by_role("button", name="Run now")).to_be_visible()
+    assert not offered(page) & {"Edit", "Pause", "Delete"}
+    waiting = asking.get("/api/requests?status=pending")["items"][0]["id"]
+    page.goto(f"{asking.url}/requests/{waiting}")
+    page.get_by_role("button", name="Run now").click()
+    expect(page.locator(".head .badge")).to_have_text("completed")
+
+
+def test_an_admin_makes_a_user_who_changes_the_own_password(page: Page, asking: Runtime) -> None:
+    log_in(page, asking, "ada", "/users")
+    page.get_by_role("button", name="New user").click()
+    page.get_by_label("User name").fill("grace")
+    page.get_by_label("Password").fill("short")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert").filter(has_text="8 to")).to_be_visible()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("tbody tr").filter(has_text="grace")).to_contain_text("viewer")
+    page.locator("summary", has_text="ada").click()
+    page.get_by_role("button", name="Log out", exact=True).click()
+
+    log_in(page, asking, "grace", "/overview")
+    page.locator("summary", has_text="grace").click()
+    page.get_by_role("button", name="Change password").click()
+    dialog = page.get_by_role("dialog", name="Change your password")
+    dialog.get_by_label("The one until now").fill("not this one")
+    dialog.get_by_label("The new one", exact=True).fill("another horse")
+    dialog.get_by_label("The new one once more").fill("another")
+    expect(dialog.get_by_text("These two differ.")).to_be_visible()
+    dialog.get_by_label("The new one once more").fill("another horse")
+    dialog.get_by_role("button", name="Change it").click()
+    expect(dialog.get_by_text("it is not your password")).to_be_visible()
+    dialog.get_by_label("The one until now").fill(PASSWORD)
+    dialog.get_by_role("button", name="Change it").click()
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("heading", name="Queues")).to_be_visible()
+    body = {"username": "grace", "password": "another horse"}
+    assert httpx.post(f"{asking.url}/api/session", json=body).status_code == 200
+
+
+def test_a_key_is_shown_once_opens_and_is_revoked(page: Page, asking: Runtime) -> None:
+    log_in(page, asking, "ada", "/keys")
+    page.get_by_role("button", name="New key").click()
+    dialog = page.get_by_role("dialog", name="New API key")
+    dialog.get_by_label("Name").fill("ci")
+    dialog.get_by_label("For these functions only").select_option("echo")
+    dialog.get_by_role("button", name="Make the key").click()
+    expect(dialog.get_by_text("This is the key.")).to_be_visible()
+    key = dialog.locator("code").first.inner_text()
+    assert re.fullmatch(r"lfn_\S{30,}", key)
+
+    def call() -> int:
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.post(f"{asking.url}/api/functions/echo", headers=headers, json={}).status_code
+
+    assert call() == 202
+    dialog.get_by_role("button", name="I have it").click()
+    row = page.locator("tbody tr").filter(has_text="ci")
+    expect(row).to_contain_text("echo")
+    expect(page.get_by_text(key)).to_have_count(0)
+    row.get_by_role("button", name="Revoke ci").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("There are no keys")).to_be_visible()
+
+    wait_until(lambda: call() == 401, 10, "the revoked key opens nothing")

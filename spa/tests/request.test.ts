@@ -204,7 +204,11 @@ test('copied calls quote what a shell would take apart', () => {
     href: '',
   }
   const upload: Request = { ...REQUEST, event: {}, files: [file, { ...file, kind: 'output' }] }
-  expect(asCurl(upload, '/api')).toBe(`curl '/api/functions/echo' -F 'event={}' -F 'csv=@a b.csv'`)
+  expect(asCurl(upload, '/api')).toBe(
+    `curl '/api/functions/echo' --form-string 'event={}' -F 'csv=@"a b.csv"'`,
+  )
   expect(asCommand(upload)).toBe(`localfn functions invoke echo --data '{}' --file 'csv=a b.csv' --wait`)
+  expect(asCurl(REQUEST, '/api', true)).toContain('-H "Authorization: Bearer $LOCALFN_API_KEY"')
+  expect(asPython(REQUEST, '/api', true)).toContain('os.environ["LOCALFN_API_KEY"]')
   expect(asPython(REQUEST, '/api')).toContain(String.raw`content="{\"it's\":1}"`)
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formOf, initialOf, missing, whole, type Schema } from '@/pages/functions/schemaForm'
+import { formOf, initialOf, missing, variantOf, whole, type Schema } from '@/pages/functions/schemaForm'
 
 // As pydantic writes it: references, optional fields as anyOf with null, defaults.
 const ORDER: Schema = {
@@ -70,5 +70,48 @@ describe('a form made from a schema', () => {
 
   it('keeps null and drops what is left out', () => {
     expect(whole({ a: null, b: undefined, c: 0 })).toEqual({ a: null, c: 0 })
+  })
+})
+
+// As pydantic writes `pay: Card | Cash` with a discriminator, and `size: int | str | None`.
+const PAID: Schema = {
+  type: 'object',
+  required: ['pay'],
+  properties: {
+    pay: { oneOf: [{ $ref: '#/$defs/Card' }, { $ref: '#/$defs/Cash' }] },
+    size: { anyOf: [{ type: 'integer' }, { type: 'string' }, { type: 'null' }], default: null },
+  },
+  $defs: {
+    Card: {
+      title: 'Card',
+      type: 'object',
+      required: ['number'],
+      properties: { kind: { const: 'card', default: 'card' }, number: { type: 'string' } },
+    },
+    Cash: { title: 'Cash', type: 'object', properties: { kind: { const: 'cash', default: 'cash' } } },
+  },
+}
+
+describe('a field of several variants', () => {
+  const form = formOf(PAID)
+  if (form?.kind !== 'object') throw new Error('no form')
+  const [pay, size] = form.fields.map(({ field }) => field)
+  if (pay?.kind !== 'variants' || size?.kind !== 'variants') throw new Error('no variants')
+
+  it('begins with the first one, whose mark is set', () => {
+    expect(initialOf(form)).toEqual({ pay: { kind: 'card' }, size: null })
+  })
+
+  it('is told apart by the marks, or by the kind of the value', () => {
+    const kinds = [{ kind: 'card' }, { kind: 'cash' }, { kind: 'coin' }, 7, undefined]
+    expect(kinds.map((value) => variantOf(pay.variants, value))).toEqual([0, 1, -1, -1, -1])
+    expect([7, 'seven', true].map((value) => variantOf(size.variants, value))).toEqual([0, 1, -1])
+    expect(size.variants.map(({ title }) => title)).toEqual(['integer', 'string'])
+  })
+
+  it('misses what the chosen one needs', () => {
+    expect(missing(form, { pay: { kind: 'card' } })).toEqual(['pay.number'])
+    expect(missing(form, { pay: { kind: 'cash' } })).toEqual([])
+    expect(missing(form, {})).toEqual(['pay'])
   })
 })

@@ -9,8 +9,8 @@ export const overview = {
   counts: {
     pending: 'waiting',
     processing: 'running',
-    completed: 'completed in 24\u00a0h',
-    failed: 'failed in 24\u00a0h',
+    completed: 'completed, 24\u00a0h',
+    failed: 'failed, 24\u00a0h',
   },
   running: {
     title: 'Running now',

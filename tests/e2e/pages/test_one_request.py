@@ -1,6 +1,11 @@
 """The page of one request, in a browser: watched from its submit to its end, and everything a person does with it."""
 
+import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -125,16 +130,44 @@ def test_a_long_result_is_folded_and_searched(page: Page, runtime: Runtime) -> N
     expect(result.locator(".hit").filter(has_text="city 2777")).to_be_visible()
 
 
-@pytest.mark.parametrize("name", ["curl", "Command line", "Python"])
-def test_a_copied_call_names_the_function_and_the_event(page: Page, runtime: Runtime, name: str) -> None:
+SHELL = ["bash", "-c"]
+PROGRAMS = {"curl": SHELL, "Command line": SHELL, "Python": [sys.executable, "-c"]}
+HARD = {"it's": '"quoted"; $HOME `id` \\ %s', "€ 🎉": ["line\nline", None, 1.5], "<b>": "a,b=@c;type=x"}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("is_upload", [False, True], ids=["event", "upload"])
+def test_a_copied_call_makes_the_same_request(
+    page: Page, runtime: Runtime, tmp_path: Path, name: str, is_upload: bool
+) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    open_request(page, runtime, runtime.call("echo", {"it's": "quoted"})["id"])
+    files = {"part": ('odd; "na\'me",.txt', b"bytes", "text/plain")} if is_upload else None
+    body = {"data": {"event": json.dumps(HARD)}, "files": files} if files else {"json": HARD}
+    first = runtime.http.post("/api/functions/echo", **body).json()["id"]
+    runtime.ended(first)
+    open_request(page, runtime, first)
     page.locator("summary", has_text="Copy as").click()
     page.get_by_role("button", name=name, exact=True).click()
     expect(page.get_by_text("Copied")).to_be_visible()
     text = page.evaluate("navigator.clipboard.readText()")
-    assert "echo" in text
-    assert "quoted" in text
+
+    for filename, content, _ in (files or {}).values():
+        (tmp_path / filename).write_bytes(content)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [*PROGRAMS[name], text],
+        cwd=tmp_path,
+        env=runtime.env | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (text, done.stderr)
+    second = runtime.get("/api/requests?function=echo&limit=1")["items"][0]["id"]
+    assert second != first
+    again = runtime.ended(second)
+    assert again["event"] == HARD
+    assert [file["filename"] for file in again["files"]] == [filename for filename, _, _ in (files or {}).values()]
 
 
 def test_a_request_that_is_gone_says_so(page: Page, runtime: Runtime) -> None:

@@ -17,6 +17,7 @@ export type Field =
   | (Common & { kind: 'number'; isWhole: boolean; min: number | null; max: number | null })
   | (Common & { kind: 'text'; isLong: boolean; format: string; pattern: string | null })
   | (Common & { kind: 'boolean' })
+  | (Common & { kind: 'variants'; variants: { title: string; field: Field }[] })
   | (Common & { kind: 'json' })
 
 const DEEPEST = 8 // a schema may refer to itself
@@ -42,16 +43,17 @@ function resolved(schema: Schema, root: Schema): Schema {
   return isObject(found) ? { ...found, ...schema, $ref: null } : schema
 }
 
+function optionsOf(schema: Schema): Schema[] {
+  const options = schema.anyOf ?? schema.oneOf
+  return Array.isArray(options)
+    ? options.filter((option): option is Schema => isObject(option) && option.type !== 'null')
+    : []
+}
+
 /** The one that is left of `anyOf: [X, null]`, which is how an optional field is written. */
 function withoutNull(schema: Schema, root: Schema): Schema {
-  const options = schema.anyOf ?? schema.oneOf
-  if (Array.isArray(options)) {
-    const rest = options.filter((option) => isObject(option) && option.type !== 'null')
-    const [only] = rest
-    if (rest.length === 1 && isObject(only)) {
-      return { ...resolved(only, root), ...schema, anyOf: null, oneOf: null }
-    }
-  }
+  const [only, ...others] = optionsOf(schema)
+  if (only && !others.length) return { ...resolved(only, root), ...schema, anyOf: null, oneOf: null }
   if (Array.isArray(schema.type)) {
     const types = schema.type.filter((type) => type !== 'null')
     if (types.length === 1) return { ...schema, type: types[0] ?? null }
@@ -69,6 +71,14 @@ function fieldOf(given: Schema, root: Schema, name: string, isRequired: boolean,
   }
   if ('const' in schema) return { ...common, kind: 'choice', choices: [schema.const ?? null] }
   if (Array.isArray(schema.enum)) return { ...common, kind: 'choice', choices: schema.enum }
+  const options = optionsOf(schema)
+  if (options.length > 1 && depth < DEEPEST) {
+    const variants = options.map((option) => ({
+      title: text(resolved(option, root), 'title') || text(resolved(option, root), 'type') || 'JSON',
+      field: fieldOf(option, root, '', true, depth + 1),
+    }))
+    return { ...common, kind: 'variants', variants }
+  }
   const type = typeof schema.type === 'string' ? schema.type : isObject(schema.properties) ? 'object' : ''
   const make = depth < DEEPEST ? MAKERS[type] : undefined
   return make ? make(schema, root, common, depth) : { ...common, kind: 'json' }
@@ -137,7 +147,37 @@ export function initialOf(field: Field): Value {
   if (field.kind === 'array') return []
   if (field.kind === 'boolean') return false
   if (field.kind === 'choice' && field.choices.length === 1) return field.choices[0]
-  return undefined
+  const [first] = field.kind === 'variants' ? field.variants : []
+  return first && initialOf(first.field)
+}
+
+/** A field that leaves no choice, such as the mark by which variants are told apart. */
+export function isSettled(field: Field): boolean {
+  return field.kind === 'choice' && field.choices.length === 1 && initialOf(field) !== undefined
+}
+
+/** Which variant a value is of, by its kind and by those of its fields that leave no choice; -1: of none. */
+export function variantOf(variants: { field: Field }[], value: Value): number {
+  return value === undefined ? -1 : variants.findIndex(({ field }) => isOf(field, value))
+}
+
+function isOf(field: Field, value: Json): boolean {
+  if (field.kind === 'object') {
+    return (
+      isObject(value) &&
+      field.fields.every(({ name, field: part }) => !isSettled(part) || equal(value[name], initialOf(part)))
+    )
+  }
+  if (field.kind === 'array') return Array.isArray(value)
+  if (field.kind === 'choice') return field.choices.some((choice) => equal(choice, value))
+  if (field.kind === 'number') return typeof value === 'number'
+  if (field.kind === 'text') return typeof value === 'string'
+  if (field.kind === 'boolean') return typeof value === 'boolean'
+  return true
+}
+
+export function equal(one: Value, other: Value): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
 }
 
 /** Without what is left out. */
@@ -154,6 +194,10 @@ export function missing(field: Field, value: Value, path = ''): string[] {
     return field.fields.flatMap(({ name, field: part }) =>
       missing(part, value[name], path ? `${path}.${name}` : name),
     )
+  }
+  if (field.kind === 'variants') {
+    const variant = field.variants[variantOf(field.variants, value)]
+    return variant ? missing(variant.field, value, path) : []
   }
   if (field.kind === 'array' && Array.isArray(value)) {
     return value.flatMap((item, place) => missing(field.item, item, `${path}[${place + 1}]`))

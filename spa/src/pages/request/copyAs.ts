@@ -5,19 +5,27 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
+/** A file's name as curl reads it, to which `;` and `,` are more than letters. */
+function curlFile(name: string, filename: string): string {
+  const path = filename.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
+  return `-F ${quoted(`${name}=@"${path}"`)}`
+}
+
 const uploads = (request: Request): RequestFile[] => request.files.filter(({ kind }) => kind === 'input')
 const address = (request: Request, apiRoot: string) => `${apiRoot}/functions/${request.function}`
 
-export function asCurl(request: Request, apiRoot: string): string {
+/** needsKey: whether whoever calls has to say who it is. The key stays in the environment, as the command line's. */
+export function asCurl(request: Request, apiRoot: string, needsKey = false): string {
   const files = uploads(request)
   const event = JSON.stringify(request.event)
   const body = files.length
     ? [
-        `-F ${quoted(`event=${event}`)}`,
-        ...files.map(({ name, filename }) => `-F ${quoted(`${name}=@${filename}`)}`),
+        `--form-string ${quoted(`event=${event}`)}`, // -F would take a `;` in it for the end
+        ...files.map(({ name, filename }) => curlFile(name, filename)),
       ]
     : [`-H 'Content-Type: application/json'`, `-d ${quoted(event)}`]
-  return ['curl', quoted(address(request, apiRoot)), ...body].join(' ')
+  const key = needsKey ? ['-H "Authorization: Bearer $LOCALFN_API_KEY"'] : []
+  return ['curl', quoted(address(request, apiRoot)), ...key, ...body].join(' ')
 }
 
 export function asCommand(request: Request): string {
@@ -26,15 +34,25 @@ export function asCommand(request: Request): string {
   return ['localfn functions invoke', request.function, event, ...files, '--wait'].join(' ')
 }
 
-export function asPython(request: Request, apiRoot: string): string {
+export function asPython(request: Request, apiRoot: string, needsKey = false): string {
   const files = uploads(request)
   const url = pythonOf(address(request, apiRoot))
   const event = pythonOf(JSON.stringify(request.event))
   const parts = files.map(({ name, filename }) => `${pythonOf(name)}: open(${pythonOf(filename)}, "rb")`)
-  const call = files.length
-    ? `answer = httpx.post(${url}, data={"event": ${event}}, files={${parts.join(', ')}})`
-    : `answer = httpx.post(${url}, content=${event}, headers={"Content-Type": "application/json"})`
-  return ['import httpx', '', call, 'print(answer.raise_for_status().json()["id"])', ''].join('\n')
+  const headers = [
+    ...(files.length ? [] : ['"Content-Type": "application/json"']),
+    ...(needsKey ? [`"Authorization": "Bearer " + os.environ["LOCALFN_API_KEY"]`] : []),
+  ]
+  const body = files.length ? `data={"event": ${event}}, files={${parts.join(', ')}}` : `content=${event}`
+  const call = `answer = httpx.post(${url}, ${body}, headers={${headers.join(', ')}})`
+  return [
+    ...(needsKey ? ['import os', ''] : []),
+    'import httpx',
+    '',
+    call,
+    'print(answer.raise_for_status().json()["id"])',
+    '',
+  ].join('\n')
 }
 
 /** A JSON string is a Python string, but for what JSON leaves unescaped and Python would not: nothing of the sort. */

@@ -31,7 +31,8 @@ export function useList() {
       const isRunning = page.items.some(isLive)
       // The newest page may get new rows at any time; an older one changes only while something on it runs.
       if (!isRunning && cursor.value) return null
-      return Math.max(isRunning ? RUNNING_MS : QUIET_MS, SHARE * tookMs)
+      const pause = isRunning ? RUNNING_MS : QUIET_MS
+      return filters.value.q ? Math.max(pause, SHARE * tookMs) : pause
     },
     watch: () => JSON.stringify([filters.value, cursor.value]),
   })

@@ -1,7 +1,7 @@
 /** What the editor holds of a schedule: texts as they are typed, and what is sent of them. Pure. */
 import type { Schedule, ScheduleFields } from '@/api/schedules'
 import { parseJson } from '@/components/json/parsing'
-import { fromInput, toInput } from './zones'
+import { fromInput, toInput } from '@/format/localInput'
 
 export interface Draft {
   name: string

@@ -25,14 +25,3 @@ export function inZone(time: string, zone: string | undefined): string {
 
 export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone
 export const knownZones = () => ['UTC', ...Intl.supportedValuesOf('timeZone')]
-
-/** What an <input type="datetime-local"> holds, and back. */
-export function toInput(time: string | null): string {
-  if (!time) return ''
-  const date = new Date(time)
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
-}
-
-export function fromInput(text: string): string | null {
-  return text ? new Date(text).toISOString() : null
-}

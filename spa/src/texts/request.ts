@@ -98,6 +98,7 @@ export const request = {
   },
   attempts: {
     none: 'No attempt has begun.',
+    hidden: (n: number) => `Show ${count(n, 'attempt')} in between`,
     number: (n: number) => `Attempt ${n}`,
     cold: (ms: string) => `cold start ${ms}`,
     coldStart: 'cold start',

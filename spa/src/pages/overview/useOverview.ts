@@ -23,21 +23,21 @@ interface Details {
   isUntouched: boolean
 }
 
-export interface Seen extends Details {
+/** details: null while the database is away and nothing is known from before: nought of everything would be a lie. */
+export interface Seen {
   stats: Stats
+  details: Details | null
 }
 
-const NOTHING: Details = { workers: [], sandboxes: [], running: [], failed: [], isUntouched: false }
-
 export function useOverview() {
-  let last: Details = NOTHING
+  let details: Details | null = null
   return usePolling<Seen>({
     ask: async (signal) => {
       const stats = await readStats(signal)
       // With the database away the others have nothing new to say, and the stats say that.
       if (!stats.problems.some(({ code }) => code === 'database_away'))
-        last = await readDetails(stats, signal)
-      return { stats, ...last }
+        details = await readDetails(stats, signal)
+      return { stats, details }
     },
     every: () => EVERY_MS,
   })

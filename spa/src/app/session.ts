@@ -2,7 +2,7 @@
 import { computed, reactive } from 'vue'
 import { onUnauthorized } from '@/api/client'
 import { Poller } from '@/api/poller'
-import { Problem } from '@/api/problem'
+import { isPassing, Problem } from '@/api/problem'
 import {
   changePassword as postPassword,
   logIn as postLogin,
@@ -11,6 +11,7 @@ import {
   type Permission,
   type Session,
 } from '@/api/session'
+import { reportAnswer, reportAway, toldWhenSlow } from '@/polling/connection'
 import { app } from '@/texts'
 
 const state = reactive<{ session: Session | null; isLoginNeeded: boolean; generation: number }>({
@@ -39,15 +40,16 @@ export function whyNot(permission: Permission): string {
 /** Asks until there is an answer; no page waits for it. */
 export function loadSession(): void {
   const poller = new Poller<Session>({
-    ask: readSession,
+    ask: (signal) => toldWhenSlow(readSession(signal)),
     every: () => null,
     onValue: (session) => {
+      reportAnswer()
       adopt(session)
       poller.stop()
     },
     onError: (error) => {
-      // Away: the pages' own calls tell of it. 401: nobody is logged in.
-      if (error instanceof Problem && error.status === 401) state.isLoginNeeded = true
+      if (isPassing(error)) reportAway(error)
+      else if (error instanceof Problem && error.status === 401) state.isLoginNeeded = true
     },
   })
   poller.wake()

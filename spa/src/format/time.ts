@@ -57,6 +57,19 @@ export function exact(time: Date): string {
   return EXACT.format(time)
 }
 
+const SHORT = new Intl.DateTimeFormat('en-GB', {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+})
+
+/** To the minute, in the reader's own zone. */
+export function short(time: Date): string {
+  return SHORT.format(time)
+}
+
 export function between(start: string | null, end: string | null, now: Date): number | null {
   if (!start) return null
   return (end ? Date.parse(end) : now.getTime()) - Date.parse(start)

@@ -2,7 +2,7 @@
 import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef, type WatchSource } from 'vue'
 import { isPassing } from '@/api/problem'
 import { Poller } from '@/api/poller'
-import { reportAnswer, reportAway } from './connection'
+import { reportAnswer, reportAway, toldWhenSlow } from './connection'
 
 export interface Polled<T> {
   /** The last good value; it stays while the server is away. */
@@ -19,18 +19,6 @@ export interface PollingOptions<T> {
   every: (value: T) => number | null
   /** A change of these asks anew and forgets the old value. */
   watch?: WatchSource<unknown>
-}
-
-const SLOW_MS = 6_000 // far above what any page asks: the server, or its database, stands still
-
-/** A call gives up after half a minute; a person who looks at nothing is told earlier. */
-async function toldWhenSlow<T>(answer: Promise<T>): Promise<T> {
-  const timer = setTimeout(reportAway, SLOW_MS, null)
-  try {
-    return await answer
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 export function usePolling<T>(options: PollingOptions<T>): Polled<T> {

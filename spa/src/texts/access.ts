@@ -35,7 +35,6 @@ export const access = {
     },
     create: 'New user',
     createTitle: 'New user',
-    edit: 'Change…',
     editOf: (name: string) => `Change ${name}`,
     deleteOf: (name: string) => `Delete ${name}`,
     name: 'User name',

@@ -105,6 +105,19 @@ def test_keys_walk_the_list_and_open_a_row(page: Page, filled: Runtime) -> None:
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
 
 
+def test_all_that_fit_the_filters_are_selected_beyond_the_page(page: Page, filled: Runtime) -> None:
+    fill(filled)
+    page.goto(f"{filled.url}/requests?function=echo")
+    expect(rows(page)).to_have_count(50)
+    page.get_by_role("checkbox", name="Select all on this page").check()
+    bar = page.get_by_role("group", name="With the selected")
+    bar.get_by_role("button", name="Select all that fit").click()
+    expect(bar).to_contain_text("121 selected")
+    expect(bar.get_by_role("button", name="Delete")).to_contain_text("121")
+    rows(page).first.get_by_role("checkbox").uncheck()
+    expect(bar).to_contain_text("49 selected")
+
+
 def test_the_selected_are_retried_and_deleted_together(page: Page, filled: Runtime) -> None:
     fill(filled)
     page.goto(f"{filled.url}/requests?function=charge_invoice")

@@ -30,6 +30,8 @@ def addresses(runtime: Runtime) -> dict[str, str]:
         "running": f"/requests/{runtime.post('build_report', {'steps': 600, 'pause_s': 0.5})['id']}",
         "welcome": "/welcome",
         "audit": "/audit",
+        "users": "/users",
+        "keys": "/keys",
         "overview": "/overview",
         "functions": "/functions",
         "function": "/functions/order_as_model",

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.runtime import Runtime
+from tests.waiting import wait_until
 
 
 def test_an_order_is_sent_by_the_form_of_its_schema_and_remembered(page: Page, runtime: Runtime) -> None:
@@ -93,6 +94,21 @@ def test_a_schedule_made_here_fires_at_its_time(page: Page, runtime: Runtime) ->
     # A minute at the longest; the row says when, and the page follows.
     expect(page.get_by_role("main")).to_contain_text("Completed", ignore_case=True, timeout=75_000)
     runtime.http.delete("/api/schedules/quick")
+
+
+def test_the_front_page_shows_what_runs_and_what_failed_and_retries_it(page: Page, runtime: Runtime) -> None:
+    running = runtime.post("build_report", {"steps": 600, "pause_s": 0.5})["id"]
+    failed = runtime.call("charge_invoice")["id"]
+    page.goto(runtime.url)
+    expect(page).to_have_url(re.compile("/overview$"))
+    expect(page.get_by_role("region", name="Running now")).to_contain_text(
+        re.compile(r"build_report.*region \d+ of 600")
+    )
+    row = page.get_by_role("region", name="Latest failures").get_by_role("listitem").first
+    expect(row.get_by_role("link")).to_have_attribute("href", f"/requests/{failed}")
+    row.get_by_role("button", name="Retry charge_invoice").click()
+    wait_until(lambda: len(runtime.attempts(failed)) == 2, 30, "it runs again")
+    runtime.http.post(f"/api/requests/{running}/cancel")
 
 
 @pytest.fixture

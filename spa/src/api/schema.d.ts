@@ -4646,7 +4646,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is away; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];

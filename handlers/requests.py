@@ -52,6 +52,7 @@ def _moved(what: str) -> Answer:
         "status": query.status,
         "function": query.words.about("made by calls of this function"),
         "schedule": query.words.about("made by this schedule"),
+        "queue": query.words.about("on this queue"),
         "since": query.moment.about("made then or later"),
         "until": query.moment.about("made before"),
         "q": query.words.about(

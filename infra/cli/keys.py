@@ -35,7 +35,13 @@ def keys() -> None:
     help="What it is for; may be given again. manage: cancel, retry, delete, edit schedules.",
 )
 @click.option("--function", "functions", metavar="NAME", multiple=True, help="Only for this one; may be given again.")
-@click.option("--expires-in", "expires_days", type=click.FloatRange(0, 3650, min_open=True), metavar="DAYS")
+@click.option(
+    "--expires-in",
+    "expires_days",
+    type=click.FloatRange(0, 3650, min_open=True),
+    metavar="DAYS",
+    help="Never, when left out.",
+)
 @json_option
 def create(
     name: str, scopes: tuple[str, ...], functions: tuple[str, ...], expires_days: float | None, as_json: bool

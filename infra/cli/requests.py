@@ -27,9 +27,10 @@ def requests() -> None:
 
 
 @requests.command("list")
-@click.option("--status", type=click.Choice(STATUSES))
-@click.option("--function", metavar="NAME")
-@click.option("--schedule", metavar="NAME")
+@click.option("--status", type=click.Choice(STATUSES), help="Only those that stand so.")
+@click.option("--function", metavar="NAME", help="Only calls of this function.")
+@click.option("--schedule", metavar="NAME", help="Only those that this schedule made.")
+@click.option("--queue", metavar="QUEUE", help="Only those on this queue.")
 @click.option("--since", type=Moment(), help="Accepted at this time or later; `2h` is two hours ago.")
 @click.option("--until", type=Moment(), help="Accepted before this time.")
 @click.option("--q", metavar="TEXT", help="In id, function, event or error.")
@@ -178,7 +179,7 @@ def _each(
 @requests.command()
 @click.option("--older-than", type=Age(), default="7d", show_default=True, help="Accepted longer ago than this.")
 @click.option("--status", type=click.Choice(ENDED), help="Only those that ended so.")
-@click.option("--function", metavar="NAME")
+@click.option("--function", metavar="NAME", help="Only calls of this function.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def purge(older_than: timedelta, status: str | None, function: str | None, yes: bool, as_json: bool) -> None:
@@ -200,6 +201,7 @@ def purge(older_than: timedelta, status: str | None, function: str | None, yes: 
 
 def _agreed(count: int) -> bool:
     try:
-        return click.confirm(f"Delete {count} requests with their results, files and logs?", err=True)
+        what = "1 request with its" if count == 1 else f"{count} requests with their"
+        return click.confirm(f"Delete {what} results, files and logs?", err=True)
     except click.Abort:
         raise click.UsageError("nobody answers here; --yes deletes without asking.") from None

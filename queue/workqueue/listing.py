@@ -33,6 +33,7 @@ class Filter:
     status: Status | None = None
     function: str | None = None
     schedule: str | None = None
+    queue: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     text: str | None = None
@@ -92,6 +93,7 @@ def _narrowed(statement: Select[Any], wanted: Filter, before: UUID | None) -> Se
             (COLUMNS.status, wanted.status),
             (COLUMNS.function, wanted.function),
             (COLUMNS.schedule, wanted.schedule),
+            (COLUMNS.queue, wanted.queue),
         )
         if value is not None
     ]

@@ -14,7 +14,8 @@ FILL = text(
     """
     INSERT INTO processing_request (id, function, status, event, max_attempts, on_lost, queue, created_at, available_at)
     SELECT CAST(lpad(to_hex(n), 32, '0') AS uuid), CASE WHEN n % 5 = 0 THEN 'fifth' ELSE 'other' END, 'pending',
-        json_build_object('n', 'number ' || n || '.'), 1, 'rerun', 'default', now(), now()
+        json_build_object('n', 'number ' || n || '.'), 1, 'rerun',
+        CASE WHEN n % 7 = 0 THEN 'low' ELSE 'default' END, now(), now()
     FROM generate_series(1, :rows) AS n
     """
 )
@@ -62,3 +63,11 @@ def test_a_page_for_which_there_is_no_time_holds_what_was_found_and_goes_on(
     found, pages = all_pages(filled, Filter(text="number 1."))
     assert (found, pages) == ([1], ROWS // listing.FIRST_STRETCH)
     assert all_pages(filled, Filter(text="99.", limit=3))[0] == numbers("99.")
+
+
+def test_a_queue_narrows_the_list_and_a_search(filled: Engine) -> None:
+    rows, cursor = listing.page(filled, Filter(queue="low", limit=3))
+    assert [row["id"].int for row in rows] == [7000, 6993, 6986]
+    assert cursor == UUID(int=6986)
+    rows, _ = listing.page(filled, Filter(queue="low", text="99.", limit=2))
+    assert [row["id"].int for row in rows] == numbers("99.", 7)[:2]

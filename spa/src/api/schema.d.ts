@@ -3342,6 +3342,8 @@ export interface operations {
                 function?: string;
                 /** @description made by this schedule */
                 schedule?: string;
+                /** @description on this queue */
+                queue?: string;
                 /** @description made then or later */
                 since?: string;
                 /** @description made before */

@@ -10,6 +10,8 @@ export const requests = {
   anyFunction: 'Any function',
   schedule: 'Schedule',
   anySchedule: 'Any schedule',
+  queue: 'Queue',
+  anyQueue: 'Any queue',
   time: 'Time',
   times: {
     any: 'Any time',

@@ -11,6 +11,7 @@ export interface Filters {
   status: Status | ''
   function: string
   schedule: string
+  queue: string
   time: Time | ''
   q: string
 }
@@ -28,6 +29,7 @@ export function filtersOf(query: LocationQuery): Filters {
     status: STATUSES.find((known) => known === status) ?? '',
     function: one(query, 'function'),
     schedule: one(query, 'schedule'),
+    queue: one(query, 'queue'),
     time: Object.hasOwn(TIMES, time) ? (time as Time) : '',
     q: one(query, 'q'),
   }

@@ -17,7 +17,7 @@ export interface LogLine {
 }
 
 /** More than a person reads; the whole is a click away, as plain text. */
-export const MOST_LINES = 5_000
+export const MOST_LINES = 2_000
 
 export function useLogs(id: string, request: ShallowRef<Request | null>, attempts: { value: Attempt[] }) {
   const lines = shallowRef<LogLine[]>([])

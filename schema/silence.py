@@ -18,8 +18,8 @@ from psycopg.waiting import Ready
 
 Answer = TypeVar("Answer")
 
-PATIENCE_S = 3.0  # before a statement that has no answer is a reason to ask whether the server is there
-PROBE_S = 3  # for that; whole seconds, as libpq has it
+PATIENCE_S = 4.0  # before a statement that has no answer is a reason to ask whether the server is there
+PROBE_S = 5  # for that; a machine that has too much to do needs some. Both together are less than ten.
 RESPITE_S = 2.0  # so long one that was silent is taken to be so
 LONGEST_S = 60.0  # a statement that a server works at for so long is none of ours; or its line swallows, alone
 

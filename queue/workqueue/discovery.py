@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 IMPORT_LIMIT_S = 60.0
 MAX_DESCRIPTION = 16 * 1024 * 1024
+MOST_TOLD = 5  # names of functions in a line of the log
 
 Stamp = frozenset[tuple[str, int, int]]
 
@@ -175,8 +176,9 @@ def _tell(unit: Unit, findings: Findings) -> None:
         error = f"{failure.error_type}: {failure.error_message}"
         log.warning("a module cannot be imported", extra={"unit": unit.key, "error": error})
     elif findings.functions:
-        names = " ".join(function.name for function in findings.functions)
-        log.info("discovered", extra={"unit": unit.key, "functions": names})
+        names = [function.name for function in findings.functions[:MOST_TOLD]]
+        names += ["…"] if len(findings.functions) > MOST_TOLD else []
+        log.info("discovered", extra={"unit": unit.key, "functions": ",".join(names)})
 
 
 class Watcher:

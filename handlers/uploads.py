@@ -40,7 +40,7 @@ def read(services: Services, request_id: UUID) -> Invocation:
     if request.mimetype == "multipart/form-data":
         return _multipart(services, request_id)
     body = json_body(services.limits.max_event_bytes)
-    return Invocation(events.parse(body, services.limits.max_event_bytes), (), body)
+    return Invocation(events.event(body, services.limits.max_event_bytes), (), body)
 
 
 def json_body(max_bytes: int) -> bytes:
@@ -75,7 +75,7 @@ def _multipart(services: Services, request_id: UUID) -> Invocation:
     if not parts and not request.form:
         raise BadEventError("The body holds no part: is its boundary the one of the header?")
     raw = _event_part()
-    event = events.parse(raw, limits.max_event_bytes)
+    event = events.event(raw, limits.max_event_bytes)
     files = {name: _only(name, parts.getlist(name)) for name in parts if name != EVENT_PART}
     try:
         stored = tuple(_store(services, request_id, name, file) for name, file in files.items())

@@ -15,12 +15,15 @@ SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
+def event(body: bytes, max_bytes: int) -> Any:
+    """The event in `body`; no body is `{}` (contract, section 3). Raises BadEventError or EventTooLargeError."""
+    return parse(body, max_bytes) if body else {}
+
+
 def parse(body: bytes, max_bytes: int) -> Any:
-    """The event in `body`; an empty body is `{}`. Raises BadEventError or EventTooLargeError."""
+    """The value in `body`. Raises BadEventError or EventTooLargeError."""
     if len(body) > max_bytes:
         raise EventTooLargeError(f"The event has {len(body)} bytes, {max_bytes} are allowed.")
-    if not body.strip():
-        return {}
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -54,6 +54,7 @@ def refused(answer: httpx.Response, status: int, *words: str) -> dict[str, Any]:
     [
         (b'{"a": 1,\n "b" 2}', 400, ["line 2", "column 6"]),
         (b"not json", 400, ["line 1", "column 1"]),
+        (b" \n", 400, ["line 2", "column 1"]),
         (b'{"a": NaN}', 400, ["NaN"]),
         (b'{"a": -Infinity}', 400, ["Infinity"]),
         (b'{"a": 1e999}', 400, ["1e999"]),

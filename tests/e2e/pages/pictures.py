@@ -17,7 +17,7 @@ FOLDER = ROOT / "docs" / "images"
 SIZE = {"width": 1180, "height": 720}
 COLOURS = 128
 # The same letters on every machine that has Inter; the system's own where it has not.
-LETTERS = ":root { --font: Inter, system-ui, sans-serif }"
+LETTERS = ":root { --font: Inter, system-ui, sans-serif } .source { visibility: hidden }"  # whose folder it is
 CUSTOMERS = ("Ada", "Grace", "Linus", "Barbara", "Edsger")
 
 
@@ -34,7 +34,7 @@ def fill(runtime: Runtime) -> dict[str, str]:
     profiled = runtime.http.post("/api/functions/profile_csv", files=csv).json()["id"]
     runtime.ended(profiled)
     runtime.post("echo", {"customer": "Ada"}, params={"delay_s": 5_400})
-    running = runtime.post("build_report", {"month": "2026-11", "steps": 24, "pause_s": 1})["id"]
+    running = runtime.post("build_report", {"month": "2026-11", "steps": 24, "pause_s": 4})["id"]
     progress = f"/api/requests/{running}"
     wait_until(lambda: (runtime.get(progress)["progress"]["fraction"] or 0) > 0.3, 60, "the report is under way")
     nightly = {"name": "nightly", "function": "sync_inventory", "expression": "30 2 * * MON-FRI"}
@@ -59,6 +59,7 @@ def take(page: Page, name: str) -> None:
     shot.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_pictures(browser: Browser, runtime: Runtime, theme: Any) -> None:
     made = fill(runtime)
@@ -73,15 +74,16 @@ def test_pictures(browser: Browser, runtime: Runtime, theme: Any) -> None:
             page.add_style_tag(content=LETTERS)
             expect(page.get_by_role("heading", level=1)).to_be_visible()
 
-        show("/requests")
-        take(page, f"requests-{theme}")
-        show("/overview")
+        show("/overview")  # first, with what runs only for a while
         expect(page.get_by_text("Ended per minute")).to_be_visible()
         take(page, f"overview-{theme}")
+        show(f"/requests/{made['running']}")
+        take(page, f"running-{theme}")
+        show("/requests")
+        take(page, f"requests-{theme}")
         show("/functions/profile_csv")
         take(page, f"function-{theme}")
         show("/schedules/nightly")
         take(page, f"schedule-{theme}")
-        for name in ("running", "failed"):
-            show(f"/requests/{made[name]}")
-            take(page, f"{name}-{theme}")
+        show(f"/requests/{made['failed']}")
+        take(page, f"failed-{theme}")

@@ -58,6 +58,7 @@ def violations(page: Page) -> list[dict[str, Any]]:
     return [{"rule": entry["id"], "at": [node["html"][:200] for node in entry["nodes"]]} for entry in found]
 
 
+@pytest.mark.timeout(600)  # twenty pages, each examined whole: a busy machine needs its time
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_is_accessible_fits_its_screen_and_is_pictured(

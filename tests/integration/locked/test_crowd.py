@@ -1,6 +1,7 @@
 """A crowd of clients that wait: those that only look are served all the same."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -31,7 +32,8 @@ def test_two_hundred_that_wait_keep_nobody_else_waiting(runtime: Runtime, tmp_pa
             flag.touch()
             return await asyncio.gather(*posts), looked, submitted
 
-    answers, looked, submitted = asyncio.run(crowd())
+    with ThreadPoolExecutor(1) as apart:  # a browser's test before it leaves its loop in this thread
+        answers, looked, submitted = apart.submit(asyncio.run, crowd()).result()
     assert looked == [200] * 20
     assert submitted.status_code == 202
     assert {answer.status_code for answer in answers} <= {200, 202}

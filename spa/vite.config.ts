@@ -30,6 +30,7 @@ export default defineConfig(({ command }) => ({
     assetsInlineLimit: 0, // data: addresses are none of 'self'
     cssCodeSplit: true,
     reportCompressedSize: false,
+    rolldownOptions: { checks: { pluginTimings: false } }, // how long a plugin took is no news to who starts localfn
   },
   server: {
     proxy: Object.fromEntries(

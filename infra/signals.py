@@ -39,7 +39,9 @@ class Signals:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for number, handler in self._old.items():
-            signal.signal(number, handler)
+            # Asked to stop, this process is about to end in order: one more Ctrl-C must not end it in another way.
+            is_ending = self.stop_requests and number in STOP
+            signal.signal(number, signal.SIG_IGN if is_ending else handler)
         signal.set_wakeup_fd(self._old_fd)
         self._selector.unregister(self._reader)
         self._reader.close()

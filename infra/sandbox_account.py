@@ -32,7 +32,7 @@ ANSWER_S = 30.0
 FAULTS = (OSError, ValueError, subprocess.SubprocessError)
 ASK = "from localfn.reach import main; main()"
 ORDINARY = "Run localfn as an ordinary user, or set LOCALFN_SANDBOX_USER=root if you mean it."
-TODO = (
+REMEDY = (
     "Put it where every account may go, name an account that may in LOCALFN_SANDBOX_USER, "
     "or set LOCALFN_SANDBOX_USER=root if you mean it."
 )
@@ -140,11 +140,11 @@ def _ask(account: Account, settings: Settings) -> Found:
         if isinstance(error, OSError) and error.errno in (errno.EPERM, errno.EINVAL):
             return Found(problem=f"this root cannot become {account}. {ORDINARY}")
         python = Path(settings.python).resolve()
-        return Found(problem=f"{account} cannot run {python} with {sdk.source()} ({error}). {TODO}")
+        return Found(problem=f"{account} cannot run {python} with {sdk.source()} ({error}). {REMEDY}")
     for path, bar in answer["barred"].items():
         name = "LOCALFN_FUNCTIONS" if path in units else "LOCALFN_HOME"
         where = bar if bar == path else f"{bar}, where {name} {path} lies"
-        return Found(problem=f"{account} has no access to {where}. {TODO}")
+        return Found(problem=f"{account} has no access to {where}. {REMEDY}")
     return Found(replace(account, parts_network=answer["parts_network"]), open=tuple(answer["open"]))
 
 

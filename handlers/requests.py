@@ -207,9 +207,7 @@ def cancel(id: str) -> tuple[Response, int]:
 @needs(Permission.OPERATE)
 @operation(
     "Run a failed request again",
-    json_answer(
-        shapes.REQUEST, "It is pending again.", status=202, headers=(answers.RETRY_AFTER,), links=answers.LINKS
-    ),
+    _moved("It is pending again."),
     path=ID,
     refuses=(404, 409),
 )

@@ -8,9 +8,10 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 import psycopg
@@ -19,7 +20,7 @@ import redis
 import sqlalchemy
 from psycopg import sql
 
-from tests.runtime import Runtime, running
+from tests.runtime import PROCESSES, Runtime, own_folder, running
 
 TEMPLATE = "migrated"
 
@@ -112,20 +113,52 @@ def engine(database_url: str) -> Iterator[sqlalchemy.Engine]:
 
 @pytest.fixture
 def redis_url(servers: Servers) -> str:
-    """The URL of an empty Redis database; the shared runtime uses another one."""
+    """The URL of an empty Redis database, which no runtime uses."""
     with redis.Redis.from_url(servers.redis_url) as client:
         client.flushdb()
     return servers.redis_url
 
 
+class StartRuntime(Protocol):
+    """database_url: instead of a fresh, migrated database. settings: further environment variables."""
+
+    def __call__(
+        self,
+        *,
+        database_url: str | None = None,
+        processes: tuple[str, ...] = PROCESSES,
+        settings: Mapping[str, str] | None = None,
+    ) -> contextlib.AbstractContextManager[Runtime]: ...
+
+
 @pytest.fixture(scope="session")
-def runtime(servers: Servers, migrated: str) -> Iterator[Runtime]:
+def start_runtime(servers: Servers, migrated: str) -> StartRuntime:
+    """Starts runtimes that share nothing but the servers: each has its database, its Redis database and its folder."""
+    free = list(range(1, 16))  # 0 is that of `redis_url`
+
+    @contextlib.contextmanager
+    def start(
+        *,
+        database_url: str | None = None,
+        processes: tuple[str, ...] = PROCESSES,
+        settings: Mapping[str, str] | None = None,
+    ) -> Iterator[Runtime]:
+        number = free.pop()
+        redis_url = f"{servers.redis_url}?db={number}"
+        with contextlib.ExitStack() as stack:
+            stack.callback(free.append, number)
+            stack.callback(stack.enter_context(redis.Redis.from_url(redis_url)).flushdb)
+            url = database_url or stack.enter_context(contextlib.contextmanager(fresh_database)(servers, migrated))
+            folder = stack.enter_context(own_folder())
+            yield stack.enter_context(running(url, redis_url, folder, processes=processes, settings=settings))
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
     """A whole runtime, shared by the tests of this worker; tests that kill something start their own."""
-    with (
-        tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp") as folder,
-        contextlib.contextmanager(fresh_database)(servers, migrated) as url,
-        running(url, servers.redis_url + "?db=1", Path(folder).resolve()) as shared,
-    ):
+    with start_runtime() as shared:
         yield shared
 
 

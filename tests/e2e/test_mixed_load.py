@@ -1,7 +1,5 @@
 """Two hundred requests of mixed functions from eight clients at once: every one ends rightly, nothing is left."""
 
-import contextlib
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from schema.session import make_engine
-from tests.conftest import Servers, fresh_database
-from tests.runtime import Runtime, running
+from tests.conftest import StartRuntime
+from tests.runtime import Runtime
 from tests.waiting import wait_until
 
 CLIENTS, REQUESTS = 8, 200
@@ -35,13 +33,9 @@ MIX: list[tuple[str, Any, str, str | None]] = [
 
 
 @pytest.fixture
-def alone(servers: Servers, migrated: str) -> Iterator[Runtime]:
+def alone(start_runtime: StartRuntime) -> Iterator[Runtime]:
     """A runtime of its own, so that what is left over is this test's."""
-    with (
-        tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp") as folder,
-        contextlib.contextmanager(fresh_database)(servers, migrated) as url,
-        running(url, servers.redis_url + "?db=2", Path(folder).resolve()) as runtime,
-    ):
+    with start_runtime() as runtime:
         yield runtime
 
 

@@ -6,12 +6,12 @@ import pty
 import signal
 from io import RawIOBase
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.commands import LIMIT_S, begun, json_of, line_with, localfn, next_line
-from tests.runtime import Runtime, free_port, running
+from tests.conftest import StartRuntime
+from tests.runtime import Runtime, free_port
 
 
 def read_until(terminal: RawIOBase, text: bytes) -> bytes:
@@ -141,11 +141,11 @@ def test_ctrl_c_ends_with_130_and_leaves_the_request_running(runtime: Runtime, t
     assert runtime.ended(last.split()[-1])["status"] == "completed"
 
 
-def test_a_restart_of_the_web_process_is_ridden_out(servers: Any, database_url: str, short_tmp_path: Path) -> None:
-    flag = short_tmp_path / "flag"
+def test_a_restart_of_the_web_process_is_ridden_out(start_runtime: StartRuntime, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
     event = json.dumps({"flag": str(flag)})
     with (
-        running(database_url, servers.redis_url + "?db=2", short_tmp_path) as runtime,
+        start_runtime() as runtime,
         begun(runtime, "functions", "invoke", "wait_for_flag", "--wait", "--data", event) as process,
     ):
         next_line(process)

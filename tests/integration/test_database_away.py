@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from infra.embedded.postgres import Postgres
-from tests.conftest import Servers
+from tests.conftest import StartRuntime
 from tests.embedded_servers import start, stop
-from tests.runtime import Runtime, running
+from tests.runtime import Runtime, own_folder
 from tests.waiting import wait_until
 
 LEASE_S = 3
@@ -38,20 +37,18 @@ class Database:
 
 @pytest.fixture
 def database() -> Iterator[Database]:
-    with tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        service = Postgres(Path(folder).resolve())
+    with own_folder() as folder:
+        service = Postgres(folder)
         own = Database(service, start(service))
         yield own
         stop(service, own.process)
 
 
 @pytest.fixture
-def runtime(database: Database, servers: Servers) -> Iterator[Runtime]:
-    with tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp") as folder:
-        settings = {"LOCALFN_LEASE_SECONDS": str(LEASE_S)}
-        redis_url = servers.redis_url + "?db=4"
-        with running(database.service.url, redis_url, Path(folder).resolve(), settings=settings) as own:
-            yield own
+def runtime(database: Database, start_runtime: StartRuntime) -> Iterator[Runtime]:
+    settings = {"LOCALFN_LEASE_SECONDS": str(LEASE_S)}
+    with start_runtime(database_url=database.service.url, settings=settings) as own:
+        yield own
 
 
 def test_an_outage_longer_than_the_lease_costs_no_running_request_its_attempt(

@@ -1,7 +1,6 @@
 """PostgreSQL stopped as by SIGSTOP: it is there and says nothing. Everybody hears so soon, and goes on when it does."""
 
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +17,9 @@ from infra.embedded.postgres import Postgres
 from schema import silence
 from schema.session import make_engine
 from tests.commands import localfn
-from tests.conftest import Servers
+from tests.conftest import Servers, StartRuntime
 from tests.embedded_servers import start, stop
-from tests.runtime import Runtime, running
+from tests.runtime import Runtime, own_folder
 from tests.waiting import wait_until
 
 LEASE_S = 3
@@ -49,8 +48,8 @@ class Frozen:
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Frozen]:
-    with tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        service = Postgres(Path(folder).resolve())
+    with own_folder() as folder:
+        service = Postgres(folder)
         own = Frozen(service, start(service))
         try:
             yield own
@@ -60,12 +59,10 @@ def database() -> Iterator[Frozen]:
 
 
 @pytest.fixture(scope="module")
-def runtime(database: Frozen, servers: Servers) -> Iterator[Runtime]:
-    with tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp") as folder:
-        settings = {"LOCALFN_LEASE_SECONDS": str(LEASE_S)}
-        redis_url = servers.redis_url + "?db=6"
-        with running(database.service.url, redis_url, Path(folder).resolve(), settings=settings) as own:
-            yield own
+def runtime(database: Frozen, start_runtime: StartRuntime) -> Iterator[Runtime]:
+    settings = {"LOCALFN_LEASE_SECONDS": str(LEASE_S)}
+    with start_runtime(database_url=database.service.url, settings=settings) as own:
+        yield own
 
 
 @pytest.fixture

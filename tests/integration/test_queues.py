@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -10,8 +9,9 @@ import redis
 from sqlalchemy import Engine
 
 from tests.commands import json_of, localfn
+from tests.conftest import StartRuntime
 from tests.integration.test_lifecycle import accepted
-from tests.runtime import Runtime, running
+from tests.runtime import Runtime
 from tests.waiting import wait_until
 from workqueue import lifecycle, pausing
 from workqueue.doorbell import Bell, Doorbell, queue
@@ -20,9 +20,9 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def own(database_url: str, redis_url: str, short_tmp_path: Path) -> Iterator[Runtime]:
+def own(start_runtime: StartRuntime) -> Iterator[Runtime]:
     """A runtime whose queues and Redis are this test's alone."""
-    with running(database_url, redis_url, short_tmp_path) as runtime:
+    with start_runtime() as runtime:
         yield runtime
 
 

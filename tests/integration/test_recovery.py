@@ -1,10 +1,8 @@
 """Processes killed, frozen and stopped in the middle of requests: nothing is lost, nothing runs on, one result."""
 
-import contextlib
 import json
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +13,8 @@ import pytest
 import redis
 
 from tests.commands import localfn
-from tests.conftest import Servers, fresh_database
-from tests.runtime import Runtime, running
+from tests.conftest import StartRuntime
+from tests.runtime import Runtime
 from tests.waiting import wait_until
 
 LEASE_S = 3
@@ -24,14 +22,10 @@ ROOM_S = 8  # a machine busy with other tests is slower than the promise's 2 s
 
 
 @pytest.fixture(scope="module")
-def fragile(servers: Servers, migrated: str) -> Iterator[Runtime]:
+def fragile(start_runtime: StartRuntime) -> Iterator[Runtime]:
     """A runtime of this module's own, with a short lease, whose processes the tests kill and start again."""
     settings = {"LOCALFN_LEASE_SECONDS": str(LEASE_S), "LOCALFN_GRACE_SECONDS": "2"}
-    with (
-        tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp") as folder,
-        contextlib.contextmanager(fresh_database)(servers, migrated) as url,
-        running(url, servers.redis_url + "?db=3", Path(folder).resolve(), settings=settings) as runtime,
-    ):
+    with start_runtime(settings=settings) as runtime:
         yield runtime
 
 

@@ -1,6 +1,5 @@
 """Files on S3, against a real S3-compatible server: moto's, or whatever LOCALSTACK_HOST names."""
 
-import contextlib
 import hashlib
 import io
 import os
@@ -16,9 +15,9 @@ import pytest
 from sqlalchemy import Engine
 
 from infra import file_store
-from tests.conftest import Servers, fresh_database
+from tests.conftest import StartRuntime
 from tests.integration.test_lifecycle import accepted
-from tests.runtime import Runtime, free_port, own_folder, running
+from tests.runtime import Runtime, free_port
 from tests.waiting import wait_until
 from workqueue import sweep
 from workqueue.errors import BucketMissingError
@@ -161,15 +160,10 @@ def test_a_server_that_is_away_is_the_stores_trouble(monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture(scope="module")
-def on_s3(servers: Servers, migrated: str, s3_environ: dict[str, str]) -> Iterator[Runtime]:
+def on_s3(start_runtime: StartRuntime, s3_environ: dict[str, str]) -> Iterator[Runtime]:
     """A whole runtime whose files lie on S3."""
-
     settings = s3_environ | {"LOCALFN_FILES": f"s3://whole-{uuid4().hex}/p", "LOCALFN_CONCURRENCY": "2"}
-    with (
-        contextlib.contextmanager(fresh_database)(servers, migrated) as url,
-        own_folder() as folder,
-        running(url, servers.redis_url + "?db=2", folder, settings=settings) as runtime,
-    ):
+    with start_runtime(settings=settings) as runtime:
         yield runtime
 
 

@@ -9,26 +9,24 @@ import psutil
 import pytest
 
 from tests.collector import Collector, collecting
-from tests.conftest import Servers, fresh_database
+from tests.conftest import StartRuntime
 from tests.integration.test_recovery import worker_of
-from tests.runtime import Runtime, own_folder, running
+from tests.runtime import Runtime
 from tests.waiting import wait_until
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 @pytest.fixture(scope="module")
-def traced(servers: Servers, migrated: str) -> Iterator[tuple[Runtime, Collector]]:
-    database = fresh_database(servers, migrated)
-    with collecting() as collector, own_folder() as folder:
+def traced(start_runtime: StartRuntime) -> Iterator[tuple[Runtime, Collector]]:
+    with collecting() as collector:
         settings = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "OTEL_BSP_SCHEDULE_DELAY": "200",
             "LOCALFN_LEASE_SECONDS": "3",
         }
-        with running(next(database), servers.redis_url + "?db=3", folder, settings=settings) as runtime:
+        with start_runtime(settings=settings) as runtime:
             yield runtime, collector
-    next(database, None)
 
 
 def complete(collector: Collector, trace_id: str, function: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@ import { count } from './count'
 
 export const components = {
   status: { pending: 'pending', processing: 'processing', completed: 'completed', failed: 'failed' },
+  paused: 'paused',
   copy: 'Copy',
   copied: 'Copied',
   copyFailed: 'The browser did not allow copying.',

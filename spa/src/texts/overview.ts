@@ -41,7 +41,6 @@ export const overview = {
   queues: {
     title: 'Queues',
     columns: { name: 'Queue', depth: 'Waiting', oldest: 'Oldest', workers: 'Workers', actions: 'Actions' },
-    paused: 'paused',
     scheduled: (n: number) => `${n.toLocaleString('en')} for later`,
     empty: 'Empty',
     pauseOf: (name: string) => `Pause queue ${name}`,

@@ -7,7 +7,6 @@ export const schedules = {
     title: 'No schedule yet',
     text: 'A schedule makes a request at its times: every five minutes, each Monday at nine, once at noon.',
   },
-  paused: 'paused',
   over: 'no more',
   here: 'here',
   never: 'not yet',

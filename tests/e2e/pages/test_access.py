@@ -7,7 +7,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.runtime import Runtime, running
+from tests.conftest import StartRuntime
+from tests.runtime import Runtime
 from tests.waiting import wait_until
 
 PASSWORD = "correct horse battery staple"
@@ -15,17 +16,9 @@ SETTINGS = {"LOCALFN_AUTH": "required", "SUPERUSER_USERNAME": "ada", "SUPERUSER_
 
 
 @pytest.fixture(scope="module")
-def asking(servers: object, migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+def asking(start_runtime: StartRuntime) -> Iterator[Runtime]:
     """A runtime that asks who one is, with a failed request, a waiting one and a schedule."""
-    from contextlib import contextmanager
-
-    from tests.conftest import Servers, fresh_database
-
-    assert isinstance(servers, Servers)
-    with (
-        contextmanager(fresh_database)(servers, migrated) as url,
-        running(url, servers.redis_url + "?db=3", tmp_path_factory.mktemp("asking"), settings=SETTINGS) as runtime,
-    ):
+    with start_runtime(settings=SETTINGS) as runtime:
         body = {"username": "ada", "password": PASSWORD}
         cookie = httpx.post(f"{runtime.url}/api/session", json=body).headers["Set-Cookie"].partition(";")[0]
         runtime.http.headers["Cookie"] = cookie

@@ -3,23 +3,21 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.runtime import Runtime, running
+from tests.conftest import StartRuntime
+from tests.runtime import Runtime
 
 Start = Callable[..., Runtime]
 PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture
-def start(database_url: str, redis_url: str, short_tmp_path: Path) -> Iterator[Start]:
+def start(start_runtime: StartRuntime) -> Iterator[Start]:
     with ExitStack() as stack:
-        yield lambda **settings: stack.enter_context(
-            running(database_url, redis_url, short_tmp_path, settings=settings)
-        )
+        yield lambda **settings: stack.enter_context(start_runtime(settings=settings))
 
 
 def test_a_server_that_is_killed_is_missed_quietly_and_found_again(page: Page, start: Start) -> None:

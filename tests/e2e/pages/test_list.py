@@ -6,22 +6,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.runtime import Runtime, own_folder, running
+from tests.conftest import StartRuntime
+from tests.runtime import Runtime
 
 
 @pytest.fixture(scope="module")
-def filled(servers: object, migrated: str) -> Iterator[Runtime]:
+def filled(start_runtime: StartRuntime) -> Iterator[Runtime]:
     """A runtime of its own: these tests count what is listed. Empty at first, as a person finds it."""
-    from contextlib import contextmanager
-
-    from tests.conftest import Servers, fresh_database
-
-    assert isinstance(servers, Servers)
-    with (
-        contextmanager(fresh_database)(servers, migrated) as url,
-        own_folder() as folder,
-        running(url, servers.redis_url + "?db=2", folder) as runtime,
-    ):
+    with start_runtime() as runtime:
         yield runtime
 
 

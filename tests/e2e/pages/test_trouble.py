@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from infra.embedded.postgres import Postgres
-from tests.conftest import Servers
+from tests.conftest import StartRuntime
 from tests.embedded_servers import start, stop
-from tests.runtime import Runtime, running
+from tests.runtime import Runtime
 
 Picture = Callable[[str], None]
 SUB_PATH = {"VITE_APP_STATIC_ROOT": "/tools/localfn/", "VITE_APP_API_ROOT": "/tools/localfn/api"}
@@ -28,13 +28,12 @@ def picture(page: Page, pictures: Path) -> Picture:
 
 
 def test_what_is_wrong_is_said_in_words_while_the_database_is_away_too(
-    page: Page, servers: Servers, short_tmp_path: Path, picture: Picture
+    page: Page, start_runtime: StartRuntime, short_tmp_path: Path, picture: Picture
 ) -> None:
-    service = Postgres(short_tmp_path / "own")
+    service = Postgres(short_tmp_path)
     process = start(service)
-    redis_url = servers.redis_url + "?db=5"
     try:
-        with running(service.url, redis_url, short_tmp_path, settings={"LOCALFN_QUEUES": "high,default"}) as runtime:
+        with start_runtime(database_url=service.url, settings={"LOCALFN_QUEUES": "high,default"}) as runtime:
             for _ in range(6):
                 runtime.call("charge_invoice")
             runtime.write("broken_here.py", "import nothing_of_this_name\n")
@@ -61,8 +60,8 @@ def test_what_is_wrong_is_said_in_words_while_the_database_is_away_too(
 
 
 @pytest.fixture
-def below(database_url: str, redis_url: str, short_tmp_path: Path) -> Iterator[Runtime]:
-    with running(database_url, redis_url, short_tmp_path, settings=SUB_PATH) as runtime:
+def below(start_runtime: StartRuntime) -> Iterator[Runtime]:
+    with start_runtime(settings=SUB_PATH) as runtime:
         yield runtime
 
 

@@ -1,18 +1,15 @@
 """A runtime in production mode, where users log in and programs have keys; shared by the tests of this folder."""
 
-import contextlib
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import Engine
 
 from schema.session import make_engine
-from tests.conftest import Servers, fresh_database
-from tests.runtime import Runtime, running
+from tests.conftest import StartRuntime
+from tests.runtime import Runtime
 from workqueue.access import keys, users
 from workqueue.clock import Clock
 
@@ -58,14 +55,10 @@ def cookie(answer: httpx.Response) -> str:
 
 
 @pytest.fixture(scope="session")
-def guarded(servers: Servers, migrated: str) -> Iterator[Guarded]:
+def guarded(start_runtime: StartRuntime) -> Iterator[Guarded]:
     settings = {"LOCALFN_ENV": "production", "HOST": "127.0.0.1"}
-    with (
-        tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp") as folder,
-        contextlib.contextmanager(fresh_database)(servers, migrated) as url,
-        running(url, servers.redis_url + "?db=2", Path(folder).resolve(), settings=settings) as runtime,
-    ):
-        engine = make_engine(url)
+    with start_runtime(settings=settings) as runtime:
+        engine = make_engine(runtime.database_url)
         try:
             users.ensure_superuser(engine, "ada", PASSWORD)
             made = Guarded(runtime, engine)

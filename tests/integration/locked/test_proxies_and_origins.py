@@ -1,20 +1,19 @@
 """A proxy that is trusted and one that is not; an origin that is named and others."""
 
-import contextlib
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from tests.conftest import Servers, fresh_database
+from tests.conftest import StartRuntime
 from tests.integration.locked.conftest import Guarded
-from tests.runtime import Runtime, own_folder, running
+from tests.runtime import Runtime
 
 FRIEND, EVIL = "https://friend.example", "https://evil.example"
 
 
 @pytest.fixture(scope="module")
-def proxied(servers: Servers, migrated: str) -> Iterator[Runtime]:
+def proxied(start_runtime: StartRuntime) -> Iterator[Runtime]:
     settings = {
         "LOCALFN_TRUSTED_PROXIES": "1",
         "LOCALFN_ALLOWED_HOSTS": "tools.example.org",
@@ -24,11 +23,7 @@ def proxied(servers: Servers, migrated: str) -> Iterator[Runtime]:
         "SUPERUSER_USERNAME": "ada",
         "SUPERUSER_PASSWORD": "correct horse",
     }
-    with (
-        contextlib.contextmanager(fresh_database)(servers, migrated) as url,
-        own_folder() as folder,
-        running(url, servers.redis_url + "?db=3", folder, settings=settings) as made,
-    ):
+    with start_runtime(settings=settings) as made:
         yield made
 
 

@@ -1,14 +1,11 @@
 """Several schedulers, killed at random, with Redis emptied now and then: every tick makes exactly one request."""
 
-import contextlib
 import random
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psutil
 import pytest
@@ -16,8 +13,8 @@ import redis
 from sqlalchemy import Engine, text
 
 from schema.session import make_engine
-from tests.conftest import Servers, fresh_database
-from tests.runtime import Runtime, running
+from tests.conftest import StartRuntime
+from tests.runtime import Runtime
 from tests.waiting import wait_until
 
 SCHEDULES = 25
@@ -26,13 +23,9 @@ SCHEDULERS = 2
 
 
 @pytest.fixture
-def stage(servers: Servers, migrated: str) -> Iterator[Runtime]:
+def stage(start_runtime: StartRuntime) -> Iterator[Runtime]:
     """Web and workers; the schedulers are the test's."""
-    with (
-        tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp") as folder,
-        contextlib.contextmanager(fresh_database)(servers, migrated) as url,
-        running(url, servers.redis_url + "?db=5", Path(folder).resolve(), processes=("web", "worker")) as runtime,
-    ):
+    with start_runtime(processes=("web", "worker")) as runtime:
         yield runtime
 
 

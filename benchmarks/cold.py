@@ -14,11 +14,11 @@ import click
 from benchmarks import stack
 from infra import sdk
 from infra.sandboxing import without_ours
-from workqueue.child import Child
-from workqueue.interpreter import Interpreter
-from workqueue.parentage import adopt_orphans
-from workqueue.sandbox import Frame, Gone, Sandbox
-from workqueue.zygote import Zygote
+from workqueue.sandboxes.child import Child
+from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.sandboxes.parentage import adopt_orphans
+from workqueue.sandboxes.sandbox import Frame, Gone, Sandbox
+from workqueue.sandboxes.zygote import Zygote
 
 LIMIT_S = 30.0
 

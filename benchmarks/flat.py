@@ -25,9 +25,9 @@ from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.lifecycle import Completion, Record
 from workqueue.listing import Filter
-from workqueue.reconcile import UNANSWERED_S
 from workqueue.registry import Registered
 from workqueue.submit import Order, submit
+from workqueue.upkeep.reconcile import UNANSWERED_S
 
 FUNCTION = Registered(
     name="noop", unit="measured", root=None, module="measured", source_file="measured.py", source_line=1,

@@ -17,7 +17,7 @@ from workqueue import audit, cancelling, events, lifecycle
 from workqueue.access.principals import Permission
 from workqueue.doorbell import Bell
 from workqueue.errors import NotAllowedNowError, UnknownRequestError
-from workqueue.store import forget
+from workqueue.files.store import forget
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/api/requests")
 

@@ -17,7 +17,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from handlers.problems import problem
 from workqueue.access.principals import Permission
-from workqueue.bell_job import BellJob, BellQueue, BellWorker
+from workqueue.workers.bell_job import BellJob, BellQueue, BellWorker
 
 BLUEPRINT = "rq_dashboard"
 CHANGING_GET = "rq_dashboard.requeue_all"

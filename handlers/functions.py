@@ -17,8 +17,8 @@ from handlers.problems import unprocessable
 from handlers.services import Services, services
 from workqueue import events, registry
 from workqueue.access.principals import Permission
+from workqueue.files.store import forget
 from workqueue.observing import trace_context
-from workqueue.store import forget
 from workqueue.submit import Order, Receipt, submit
 
 blueprint = Blueprint("functions", __name__, url_prefix="/api/functions")

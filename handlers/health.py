@@ -11,7 +11,7 @@ from handlers.openapi import shapes
 from handlers.openapi.operation import json_answer, operation
 from handlers.services import services
 from schema import revision
-from workqueue import presence
+from workqueue.workers import presence
 
 blueprint = Blueprint("health", __name__)
 

@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from workqueue import errors
-from workqueue.persist import first_line, is_outage
-from workqueue.store import StoreTroubleError
+from workqueue.files.store import StoreTroubleError
+from workqueue.invocation.persist import first_line, is_outage
 
 log = logging.getLogger(__name__)
 

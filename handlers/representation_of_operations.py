@@ -13,7 +13,7 @@ from workqueue.figures.histogram import percentiles_ms
 from workqueue.figures.overview import Snapshot
 from workqueue.figures.problems import Problem
 from workqueue.figures.series import Health, Percentiles, Series
-from workqueue.presence import Present
+from workqueue.workers.presence import Present
 
 
 def stats(found: Snapshot) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from handlers.services import services
 from workqueue import cancelling, lifecycle, listing, reading
 from workqueue.access.principals import Permission
 from workqueue.audit import Action
-from workqueue.store import forget
+from workqueue.files.store import forget
 
 blueprint = Blueprint("requests", __name__, url_prefix="/api/requests")
 

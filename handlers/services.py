@@ -12,8 +12,8 @@ from workqueue.access.doorkeeper import Doorkeeper
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.figures.overview import Overview
+from workqueue.files.store import FileStore
 from workqueue.observing.meter import Meter
-from workqueue.store import FileStore
 from workqueue.waiting import Waiting
 
 EXTENSION = "localfn"

@@ -14,8 +14,8 @@ from handlers.problems import unprocessable
 from handlers.services import Services
 from workqueue import events
 from workqueue.errors import BadEventError, EventTooLargeError
-from workqueue.file_names import file_name_problem
-from workqueue.store import StoredFile, content_type, forget
+from workqueue.files.file_names import file_name_problem
+from workqueue.files.store import StoredFile, content_type, forget
 
 EVENT_PART = "event"
 KIND = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")

@@ -19,9 +19,10 @@ from infra.masking import masked
 from infra.settings import Settings, load
 from schema import revision
 from schema.session import make_engine
-from workqueue import presence, registry
+from workqueue import registry
 from workqueue.clock import Clock
 from workqueue.schedules.reading import listing
+from workqueue.workers import presence
 
 OLDEST_POSTGRES, OLDEST_REDIS = 14, (6, 2)
 ANSWER_S = 3

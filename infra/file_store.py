@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from infra.errors import SettingsError
-from workqueue.store import FileStore, FolderStore
+from workqueue.files.store import FileStore, FolderStore
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PREFIX = re.compile(r"[A-Za-z0-9!_.*'()/-]*")  # what S3's own guide calls safe
@@ -42,7 +42,7 @@ def make(files: str, home: Path) -> FileStore:
     bucket = read(files)
     if bucket is None:
         return FolderStore(home / "files")
-    from workqueue.s3_store import S3Store  # boto3 takes 30 MB: only who uses S3 pays for it
+    from workqueue.files.s3_store import S3Store  # boto3 takes 30 MB: only who uses S3 pays for it
 
     return S3Store(bucket.name, bucket.prefix, lambda: s3_client(os.environ))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.errors import HomeError
 from infra.records import Records
-from workqueue.account import Account
+from workqueue.sandboxes.account import Account
 
 FOLDERS = ("run", "files", "work", "spool")
 SHUT, ENTERED, READ = 0o700, 0o711, 0o755  # by others; who enters alone sees no names

@@ -14,7 +14,7 @@ from infra.interpreter import check_interpreter
 from infra.settings import Settings
 from workqueue import discovery
 from workqueue.errors import BucketMissingError
-from workqueue.store import StoreTroubleError
+from workqueue.files.store import StoreTroubleError
 
 GIB = 1024**3
 LEAST_FREE_BYTES = GIB

@@ -19,7 +19,7 @@ from infra import sdk
 from infra.errors import InfraError, SettingsError
 from infra.settings import Settings
 from workqueue import discovery
-from workqueue.account import Account
+from workqueue.sandboxes.account import Account
 
 NAME = "localfn"  # of one that no file lists
 # Given to nobody: neither by distributions and useradd nor by systemd (systemd.io/UIDS-GIDS), and inside of the 65,536

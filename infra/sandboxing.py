@@ -11,8 +11,8 @@ from infra.errors import SettingsError
 from infra.home import Home
 from infra.settings import Settings
 from workqueue import discovery
-from workqueue.account import Account, leave_groups
-from workqueue.interpreter import Interpreter
+from workqueue.sandboxes.account import Account, leave_groups
+from workqueue.sandboxes.interpreter import Interpreter
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from infra.orphans import kill_descendants
 from infra.output import Output, say
 from infra.records import Records
 from infra.signals import Signals
-from workqueue.parentage import adopt_orphans
+from workqueue.sandboxes.parentage import adopt_orphans
 
 TURN_S = 0.05
 # A child that ends this often without once having been ready will not get better by trying.

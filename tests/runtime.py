@@ -18,8 +18,8 @@ import httpx
 
 from tests.described import Checking
 from tests.waiting import wait_until
-from workqueue.parentage import die_with_parent
-from workqueue.workplace import worker_of
+from workqueue.files.workplace import worker_of
+from workqueue.sandboxes.parentage import die_with_parent
 
 CASES = Path(__file__).parent / "cases"
 EXAMPLES = Path(__file__).parent.parent / "functions"

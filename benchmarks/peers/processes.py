@@ -12,7 +12,7 @@ import click
 import psutil
 
 from infra.ending import end_trees
-from workqueue.parentage import die_with_parent
+from workqueue.sandboxes.parentage import die_with_parent
 
 ROOT = Path(__file__).parents[2]
 TAIL_LINES = 15

@@ -21,9 +21,9 @@ from workqueue import discovery, registry
 from workqueue.access import users
 from workqueue.audit import Action
 from workqueue.errors import BadAccessError, BadScheduleError, BucketMissingError, DuplicateFunctionError
-from workqueue.interpreter import Interpreter
+from workqueue.files.store import StoreTroubleError
+from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.schedules import declaring, editing
-from workqueue.store import StoreTroubleError
 
 log = logging.getLogger(__name__)
 

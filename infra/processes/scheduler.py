@@ -10,7 +10,7 @@ from infra import file_store, logs
 from infra.processes.connections import redis_client, urls
 from infra.settings import Settings
 from schema.session import make_engine
-from workqueue import audit, presence, reconcile, sweep
+from workqueue import audit
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.figures import tally
@@ -18,11 +18,13 @@ from workqueue.observing import totals
 from workqueue.observing.meter import Meter
 from workqueue.observing.observers import observing
 from workqueue.pausing import Paused
-from workqueue.reconcile import Chore, Reconciler
 from workqueue.schedules import editing, ticker
 from workqueue.schedules.declaring import Declarations
 from workqueue.schedules.mirror import Mirror
 from workqueue.schedules.ticker import Ticker
+from workqueue.upkeep import reconcile, sweep
+from workqueue.upkeep.reconcile import Chore, Reconciler
+from workqueue.workers import presence
 
 TICK_REDIS_TIMEOUT_S = 1.0
 HAND_OVER_EVERY_S = 4.0

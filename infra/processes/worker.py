@@ -4,9 +4,9 @@ from infra import file_store, logs, sandboxing
 from infra.home import Home
 from infra.processes.connections import urls
 from infra.settings import Settings
-from workqueue.elastic import Bounds
-from workqueue.plan import PoolPlan
-from workqueue.pool import Pool
+from workqueue.workers.elastic import Bounds
+from workqueue.workers.plan import PoolPlan
+from workqueue.workers.pool import Pool
 
 
 def run(settings: Settings) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from workqueue.errors import DuplicateFunctionError
-from workqueue.interpreter import Interpreter
 from workqueue.registry import DiscoveredUnit, ImportFailure, Registered, Registry
-from workqueue.sandbox import Frame, Gone, Sandbox
+from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.sandboxes.sandbox import Frame, Gone, Sandbox
 from workqueue.storable import storable_value
 
 log = logging.getLogger(__name__)

@@ -15,11 +15,11 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
-from workqueue.bell_job import BellJob, BellQueue
+from workqueue.workers.bell_job import BellJob, BellQueue
 
 log = logging.getLogger(__name__)
 
-ENTRY = "workqueue.worker.answer"  # the only thing that a worker runs
+ENTRY = "workqueue.workers.worker.answer"  # the only thing that a worker runs
 CHANNEL = "localfn:changed"
 ERA = "localfn:era"
 QUEUED_TTL_S = 7 * 24 * 3600  # a bell that was lost on its way is forgotten some day; none is needed for its request

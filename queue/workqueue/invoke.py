@@ -6,20 +6,21 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from uuid import UUID
 
-from workqueue import driving, finishing, lifecycle, phases
-from workqueue.attempt import Attempt, Runtime
+from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, SandboxHostLostError
-from workqueue.finishing import once, patiently
-from workqueue.group import Group
-from workqueue.interruptions import FunctionFailedError, StoppingError
-from workqueue.keeper import Keeper
+from workqueue.files.store import forget
+from workqueue.invocation import driving, finishing, phases
+from workqueue.invocation.attempt import Attempt, Runtime
+from workqueue.invocation.finishing import once, patiently
+from workqueue.invocation.group import Group
+from workqueue.invocation.interruptions import FunctionFailedError, StoppingError
+from workqueue.invocation.keeper import Keeper
+from workqueue.invocation.persist import first_line, is_outage, persist
+from workqueue.invocation.saving import save
+from workqueue.invocation.settlement import settle, settle_refused
 from workqueue.lifecycle import Claim
-from workqueue.logbook import Logbook
-from workqueue.persist import first_line, is_outage, persist
+from workqueue.logs.logbook import Logbook
 from workqueue.registry import Registered
-from workqueue.saving import save
-from workqueue.settlement import settle, settle_refused
-from workqueue.store import forget
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.session import at_once
 from workqueue.audit import Act, record
-from workqueue.persist import first_line
+from workqueue.invocation.persist import first_line
 
 log = logging.getLogger(__name__)
 

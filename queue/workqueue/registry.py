@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, te
 from schema.session import at_once
 from schema.tables import discovered_unit, import_failure, registered_function
 from workqueue.errors import UnknownFunctionError
-from workqueue.retry import Policy
+from workqueue.invocation.retry import Policy
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # contract, section 4; PostgreSQL refuses to look for some other texts
 PUBLISH_LOCK = 0x6C6F6372  # "locr": several machines may discover at the same time

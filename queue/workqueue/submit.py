@@ -16,10 +16,10 @@ from workqueue import lifecycle, moves
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.errors import KeyReusedError
+from workqueue.files.store import StoredFile
 from workqueue.lifecycle import Accepted
 from workqueue.lifecycle.requests import key_holder
 from workqueue.registry import Registered
-from workqueue.store import StoredFile
 
 log = logging.getLogger(__name__)
 

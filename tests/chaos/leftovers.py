@@ -9,7 +9,7 @@ from redis import Redis
 from tests.chaos import processes
 from tests.chaos.stage import RUN, Stage
 from tests.chaos.verdict import Violation
-from workqueue.process_tree import TAG
+from workqueue.sandboxes.process_tree import TAG
 
 OURS = "localfn"
 SHOWN = 5

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from infra.embedded.postmaster import processes_of
-from workqueue.process_tree import TAG
+from workqueue.sandboxes.process_tree import TAG
 
 
 def of(pids: Iterable[int]) -> list[psutil.Process]:

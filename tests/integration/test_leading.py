@@ -8,8 +8,8 @@ from sqlalchemy import Engine, text
 from tests.waiting import wait_until
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
-from workqueue.leading import RECONCILER, TICKER, lead
-from workqueue.reconcile import Chore, Reconciler, run
+from workqueue.upkeep.leading import RECONCILER, TICKER, lead
+from workqueue.upkeep.reconcile import Chore, Reconciler, run
 
 
 def begun(target: Callable[[threading.Event], None]) -> Callable[[], None]:

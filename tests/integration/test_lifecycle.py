@@ -13,9 +13,9 @@ from schema.statuses import Outcome, Phase
 from workqueue import lifecycle, reading
 from workqueue.doorbell import Bell
 from workqueue.errors import LeaseLostError, NotAllowedNowError, UnknownRequestError
-from workqueue.interruptions import CancelledError
+from workqueue.invocation.interruptions import CancelledError
 from workqueue.lifecycle import Accepted, Claim, Completion, Record, Standing
-from workqueue.logbook import Line
+from workqueue.logs.logbook import Line
 from workqueue.registry import Registered
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -23,9 +23,9 @@ from schema.statuses import MOVES, Outcome, Phase, Status
 from tests.integration.test_lifecycle import accepted
 from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, NotAllowedNowError
-from workqueue.interruptions import CancelledError
+from workqueue.invocation.interruptions import CancelledError
+from workqueue.invocation.retry import MAX_LOSSES
 from workqueue.lifecycle import Claim, Completion, Record, Standing
-from workqueue.retry import MAX_LOSSES
 
 LEASE_S = 8.0
 WORKERS = st.sampled_from(["a", "b", "c"])

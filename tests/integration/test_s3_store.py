@@ -19,10 +19,10 @@ from tests.conftest import StartRuntime
 from tests.integration.test_lifecycle import accepted
 from tests.runtime import Runtime, free_port
 from tests.waiting import wait_until
-from workqueue import sweep
 from workqueue.errors import BucketMissingError
-from workqueue.s3_store import MULTIPART_BYTES, S3Store
-from workqueue.store import StoreTroubleError
+from workqueue.files.s3_store import MULTIPART_BYTES, S3Store
+from workqueue.files.store import StoreTroubleError
+from workqueue.upkeep import sweep
 
 MIB = 1024 * 1024
 ID = UUID(int=7)
@@ -116,7 +116,7 @@ def test_parts_and_requests_are_removed_and_neighbours_stay(store: S3Store) -> N
 def test_more_than_one_call_can_delete_is_removed(store: S3Store) -> None:
     for number in range(3):
         store.put(ID, str(number), "a", io.BytesIO(b"x"))
-    import workqueue.s3_store as module
+    import workqueue.files.s3_store as module
 
     before, module.DELETED_AT_ONCE = module.DELETED_AT_ONCE, 2
     try:

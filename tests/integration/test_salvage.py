@@ -12,9 +12,9 @@ from schema.statuses import Phase
 from tests.integration.test_lifecycle import LEASE_S, NOW, accepted, claimed, finish, seconds
 from workqueue import lifecycle, reading
 from workqueue.lifecycle import Claim, Standing
-from workqueue.logbook import Line, Logbook
-from workqueue.salvage import lines_of_lost_workers
-from workqueue.spool import FILE_BYTES, Spool
+from workqueue.logs.logbook import Line, Logbook
+from workqueue.logs.salvage import lines_of_lost_workers
+from workqueue.logs.spool import FILE_BYTES, Spool
 
 
 @pytest.fixture

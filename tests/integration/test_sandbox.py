@@ -9,8 +9,8 @@ import pytest
 
 from tests.runtime import CASES
 from tests.waiting import wait_until
-from workqueue.interpreter import Interpreter
-from workqueue.sandbox import Frame, Gone, Sandbox
+from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.sandboxes.sandbox import Frame, Gone, Sandbox
 
 SDK = Path(__file__).parent.parent.parent / "queue"
 

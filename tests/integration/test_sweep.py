@@ -11,11 +11,12 @@ import redis
 from sqlalchemy import Engine, text
 
 from tests.integration.test_lifecycle import NOW, accepted, claimed, finish
-from workqueue import reading, sweep
+from workqueue import reading
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.errors import UnknownRequestError
-from workqueue.store import FolderStore
+from workqueue.files.store import FolderStore
+from workqueue.upkeep import sweep
 
 
 def directory(folder: Path, name: str) -> Path:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workqueue.elastic import IDLE_S, LONG_S, ROOM, SETTLE_S, WAITING_S, Bounds, Load, to_start, to_stop
+from workqueue.workers.elastic import IDLE_S, LONG_S, ROOM, SETTLE_S, WAITING_S, Bounds, Load, to_start, to_stop
 
 BOUNDS = Bounds(2, 10)
 LONG, SHORT = LONG_S * 2, 0.001

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workqueue.logbook import HEAD_BYTES, LINE_BYTES, TAIL_BYTES, Logbook
+from workqueue.logs.logbook import HEAD_BYTES, LINE_BYTES, TAIL_BYTES, Logbook
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from workqueue.output import Stream
+from workqueue.sandboxes.output import Stream
 
 MARK = b"\0abc"
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.test_lifecycle import NOW, registered
+from workqueue.invocation.pace import BUDGET_S, MOST, Pace
 from workqueue.lifecycle import Claim
-from workqueue.pace import BUDGET_S, MOST, Pace
 
 SHORT_S = BUDGET_S / 10
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from workqueue.figures.backlog import Depth, Queue
 from workqueue.figures.problems import Facts, problems
 from workqueue.figures.tally import Minute
-from workqueue.presence import Present
+from workqueue.workers.presence import Present
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workqueue.retry import JITTER, MAX_LOSSES, Fail, GiveBack, Policy, after_failure, after_loss, backoff_s
+from workqueue.invocation.retry import JITTER, MAX_LOSSES, Fail, GiveBack, Policy, after_failure, after_loss, backoff_s
 
 
 @pytest.mark.parametrize(("failures", "delay_s"), [(1, 2), (2, 4), (3, 8), (8, 256), (9, 300), (10_000, 300)])

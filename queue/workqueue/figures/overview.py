@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.schedules import schedule
 from schema.tables import import_failure
-from workqueue import pausing, presence
+from workqueue import pausing
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.figures import backlog, tally
@@ -20,9 +20,10 @@ from workqueue.figures.backlog import Depth, Queue
 from workqueue.figures.problems import Facts, Problem, problems
 from workqueue.figures.series import hour, merged
 from workqueue.figures.tally import Minute
-from workqueue.persist import is_outage
-from workqueue.presence import Present
+from workqueue.invocation.persist import is_outage
 from workqueue.registry import ImportFailure
+from workqueue.workers import presence
+from workqueue.workers.presence import Present
 
 KNOWN_S = 1.0  # many screens poll: they share an answer for so long
 RECENT = timedelta(hours=1)

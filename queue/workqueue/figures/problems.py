@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from workqueue.figures.backlog import Queue
 from workqueue.figures.tally import Minute
-from workqueue.presence import Present
 from workqueue.registry import ImportFailure
+from workqueue.workers.presence import Present
 
 LONG_WAIT = timedelta(seconds=60)
 SCHEDULER_SILENT = timedelta(seconds=150)  # it rolls up each minute soon after its end

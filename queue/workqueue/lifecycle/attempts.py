@@ -15,7 +15,7 @@ from schema.session import at_once, to_json
 from schema.statuses import Phase
 from schema.tables import output_file
 from workqueue.errors import LeaseLostError
-from workqueue.interruptions import CancelledError
+from workqueue.invocation.interruptions import CancelledError
 from workqueue.lifecycle.claims import Claim, Completion, Record, Standing
 from workqueue.lifecycle.records import close_attempt, store_files, store_lines
 

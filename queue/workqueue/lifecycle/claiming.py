@@ -9,9 +9,9 @@ from sqlalchemy import Engine, text
 
 from schema.session import at_once
 from workqueue.doorbell import Bell
+from workqueue.files.store import StoredFile
 from workqueue.lifecycle.claims import Claim
 from workqueue.registry import Registered
-from workqueue.store import StoredFile
 
 # A bell for an immediate request may arrive before its `available_at` by another machine's clock.
 EARLY = timedelta(milliseconds=500)

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from schema.statuses import Outcome, Phase
-from workqueue.logbook import Line
+from workqueue.files.store import StoredFile
+from workqueue.logs.logbook import Line
 from workqueue.registry import Registered
-from workqueue.store import StoredFile
 
 Progress = tuple[float | None, str | None]  # a fraction from 0 to 1, and a short text
 

@@ -11,9 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from schema.session import to_json
 from schema.tables import request_log
+from workqueue.files.store import StoredFile
 from workqueue.lifecycle.claims import Claim, Record
-from workqueue.logbook import Line
-from workqueue.store import StoredFile
+from workqueue.logs.logbook import Line
 
 RECORD = text(
     """

@@ -11,10 +11,10 @@ from sqlalchemy import Engine, TextClause, text
 from schema.session import to_json
 from schema.statuses import Outcome, Status
 from workqueue.doorbell import Bell
-from workqueue.interruptions import CancelledError
+from workqueue.invocation.interruptions import CancelledError
+from workqueue.invocation.retry import Fail, Policy, after_loss
 from workqueue.lifecycle.claims import Record
-from workqueue.logbook import Line
-from workqueue.retry import Fail, Policy, after_loss
+from workqueue.logs.logbook import Line
 
 LOST = "The worker {worker} was lost: it did not extend its lease."
 

@@ -14,11 +14,11 @@ from schema.tables import idempotency_key, input_file
 from workqueue.audit import Act, record
 from workqueue.doorbell import Bell
 from workqueue.errors import NotAllowedNowError
-from workqueue.interruptions import CancelledError
+from workqueue.files.store import StoredFile
+from workqueue.invocation.interruptions import CancelledError
 from workqueue.lifecycle.locking import lock
 from workqueue.lifecycle.records import store_files
 from workqueue.registry import Registered
-from workqueue.store import StoredFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.session import at_once
+from workqueue.invocation.persist import first_line, is_outage
 from workqueue.observing.meter import Key, Meter
-from workqueue.persist import first_line, is_outage
 
 log = logging.getLogger(__name__)
 

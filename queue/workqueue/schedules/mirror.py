@@ -18,9 +18,9 @@ from redis import Redis
 from rq.job import Job
 from rq_scheduler import Scheduler
 
-from workqueue.bell_job import BellJob
 from workqueue.clock import Clock
 from workqueue.schedules.planning import Wait
+from workqueue.workers.bell_job import BellJob
 
 PREFIX = "schedule-"
 ENTRY = "workqueue.schedules.firing.fire"  # what is shown; no worker runs it

@@ -15,13 +15,13 @@ from sqlalchemy import Engine
 from workqueue import moves
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
-from workqueue.leading import TICKER, lead
+from workqueue.invocation.persist import first_line, is_outage
 from workqueue.observing import metrics
 from workqueue.observing.meter import Meter
-from workqueue.persist import first_line, is_outage
 from workqueue.schedules import firing, planning
 from workqueue.schedules.mirror import Mirror, differing
 from workqueue.schedules.planning import Wait
+from workqueue.upkeep.leading import TICKER, lead
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import pytest
 from infra import sdk
 from tests.integration.locked.accounts import OTHER, needs_root, open_python
 from tests.waiting import wait_until
-from workqueue.account import Account
-from workqueue.interpreter import Interpreter
-from workqueue.sandbox import Frame, Output, Sandbox
+from workqueue.sandboxes.account import Account
+from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.sandboxes.sandbox import Frame, Output, Sandbox
 
 pytestmark = needs_root
 
@@ -26,7 +26,8 @@ def python() -> str:
 def test_strays_are_found_by_a_root_that_may_not_trace_others(python: str) -> None:
     """Containers take CAP_SYS_PTRACE from root, and with it the view of other accounts' variables."""
     code = (
-        "import subprocess, sys\nfrom workqueue import process_tree\nfrom workqueue.account import leave_groups\n"
+        "import subprocess, sys\nfrom workqueue.sandboxes import process_tree\n"
+        "from workqueue.sandboxes.account import leave_groups\n"
         "leave_groups()\n"
         f"one = [{python!r}, '-c', 'print(flush=True); import time; time.sleep(60)']\n"
         f"stray = subprocess.Popen(one, env={{process_tree.TAG: 'mine'}}, user={OTHER}, group={OTHER}, "

@@ -68,7 +68,7 @@ def deep() -> str:
 KINDS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "another function": lambda trace: {"data": call("os.system", f"touch {trace}")},
     "its name, with more": lambda trace: {"data": call("subprocess.check_output", ["touch", str(trace)])},
-    "our own entry": lambda trace: {"data": call("workqueue.worker.answer", str(trace))},
+    "our own entry": lambda trace: {"data": call("workqueue.workers.worker.answer", str(trace))},
     "pickle": lambda trace: {"data": pickle.dumps(("os.system", None, (Bomb(trace),), {}))},
     "pickle in its meta": lambda trace: {"data": call("x"), "meta": pickle.dumps(Bomb(trace))},
     "pickle as its result": lambda trace: {"data": call("x"), "result": pickle.dumps(Bomb(trace))},

@@ -20,8 +20,8 @@ from tests.embedded_servers import start, stop
 from tests.integration.locked.accounts import NOBODY_NAMED, OTHER, needs_root, open_python
 from tests.runtime import Runtime, own_folder, running
 from tests.waiting import wait_until
-from workqueue.account import Account
-from workqueue.workplace import Workplace
+from workqueue.files.workplace import Workplace
+from workqueue.sandboxes.account import Account
 
 pytestmark = needs_root
 IS_SHUT = "PermissionError"
@@ -178,7 +178,7 @@ def test_no_group_of_root_opens_a_file(tmp_path: Path) -> None:
     (tmp_path / "grouped").write_text("x")
     (tmp_path / "grouped").chmod(0o640)
     code = (
-        "import sys, pathlib\nfrom workqueue.account import Account, acting, leave_groups\n"
+        "import sys, pathlib\nfrom workqueue.sandboxes.account import Account, acting, leave_groups\n"
         f"leave_groups()\nwith acting(Account('other', {OTHER}, {OTHER}, None)):\n"
         "    pathlib.Path(sys.argv[1]).read_text()\n"
     )

@@ -10,12 +10,13 @@ import redis
 from sqlalchemy import Engine, text
 
 from tests.integration.schedules.rows import at, edit, made, put, register, row
-from workqueue import lifecycle, sweep
+from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.lifecycle import Completion, Record
 from workqueue.schedules import editing, planning
 from workqueue.schedules.firing import BATCH, Fired, fire
+from workqueue.upkeep import sweep
 
 
 def look(engine: Engine, seconds: float) -> Fired:

@@ -10,12 +10,12 @@ from rq_scheduler import Scheduler
 from sqlalchemy import Engine
 
 from tests.integration.schedules.rows import edit, made, put, register, row
-from workqueue.bell_job import BellJob
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.schedules import firing, planning
 from workqueue.schedules.mirror import Mirror
 from workqueue.schedules.ticker import Ticker
+from workqueue.workers.bell_job import BellJob
 
 
 class SetClock(Clock):

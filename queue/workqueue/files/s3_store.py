@@ -1,0 +1,169 @@
+"""Files on S3: `<prefix>/<request id>/<part>/<name>`, streamed both ways.
+
+What was sent is checked by the service against the checksums that go along; what is read, against the file's own.
+"""
+
+import contextlib
+import errno
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import IO, Any
+from uuid import UUID
+
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workqueue.errors import BucketMissingError
+from workqueue.files.store import StoredFile, StoreTroubleError, content_type
+
+MULTIPART_BYTES = 8 * 1024 * 1024
+DELETED_AT_ONCE = 1000  # the most that DeleteObjects takes
+MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
+
+
+class S3Store:
+    """make_client: gives a boto3 client; called in each process by itself, because a client must not cross a fork."""
+
+    def __init__(self, bucket: str, prefix: str, make_client: Callable[[], Any]) -> None:
+        self.bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._make_client = make_client
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._make_client()
+
+    def prepare(self, *, make: bool) -> None:
+        try:
+            self.reach()
+        except BucketMissingError:
+            if not make:
+                raise
+            self._make_bucket()
+
+    def reach(self) -> None:
+        try:
+            with _told():
+                self._client.head_bucket(Bucket=self.bucket)
+        except FileNotFoundError:
+            raise BucketMissingError(f"There is no bucket {self.bucket!r} on S3.") from None
+
+    def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
+        key, counted = f"{request_id}/{part}/{name}", _Counted(source)
+        kind = content_type(name)
+        with _told():
+            # In parts from a size on: then no more than a few parts are ever in memory, however large the file.
+            self._client.upload_fileobj(
+                counted,
+                self.bucket,
+                self._prefix + key,
+                ExtraArgs={"ContentType": kind, "ChecksumAlgorithm": "SHA256"},
+                Config=TransferConfig(multipart_threshold=MULTIPART_BYTES, multipart_chunksize=MULTIPART_BYTES),
+            )
+            stored = self._client.head_object(Bucket=self.bucket, Key=self._prefix + key)["ContentLength"]
+        if stored != counted.size:
+            raise StoreTroubleError(f"{name}: {counted.size} bytes were sent to S3, and it has {stored}.")
+        return StoredFile(name, name, counted.size, kind, counted.digest.hexdigest(), key)
+
+    def open(self, stored_as: str, sha256: str = "") -> IO[bytes]:
+        with _told():
+            body = self._client.get_object(Bucket=self.bucket, Key=self._prefix + stored_as)["Body"]
+        return io.BufferedReader(_Checked(body, stored_as, sha256), 1024 * 1024)
+
+    def remove(self, request_id: UUID, part: str = "") -> None:
+        prefix = f"{self._prefix}{request_id}/" + (f"{part}/" if part else "")
+        with _told():
+            self._abort(prefix, lambda _: True)
+            keys = [entry["Key"] for entry in self._listed(prefix)]
+            for start in range(0, len(keys), DELETED_AT_ONCE):
+                objects = [{"Key": key} for key in keys[start : start + DELETED_AT_ONCE]]
+                self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
+
+    def request_ids(self, before: float) -> list[UUID]:
+        first = dict[UUID, float]()
+        with _told():
+            for entry in self._listed(self._prefix):
+                with contextlib.suppress(ValueError):  # not ours
+                    id = UUID(entry["Key"].removeprefix(self._prefix).partition("/")[0])
+                    first[id] = min(first.get(id, before), entry["LastModified"].timestamp())
+        return [id for id, time in first.items() if time < before]
+
+    def forget_unfinished(self, before: float) -> None:
+        with _told():
+            self._abort(self._prefix, lambda upload: bool(upload["Initiated"].timestamp() < before))
+
+    def _make_bucket(self) -> None:
+        region = self._client.meta.region_name
+        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        with _told():
+            try:
+                self._client.create_bucket(Bucket=self.bucket, **where)
+            except self._client.exceptions.BucketAlreadyOwnedByYou:
+                return  # several start at once
+
+    def _listed(self, prefix: str) -> Iterator[dict[str, Any]]:
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            yield from page.get("Contents", ())
+
+    def _abort(self, prefix: str, wanted: Callable[[dict[str, Any]], bool]) -> None:
+        """Uploads in parts that were never completed are in no listing, but are paid for."""
+        for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix):
+            for upload in filter(wanted, page.get("Uploads", ())):
+                self._client.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+
+
+class _Counted(io.RawIOBase):
+    """Counts and hashes what is read from it."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+        self.size, self.digest = 0, hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._source.read(size)
+        self.size += len(data)
+        self.digest.update(data)
+        return data
+
+
+class _Checked(io.RawIOBase):
+    """A body that at its end is what it should be. sha256: in hex; empty is not checked."""
+
+    def __init__(self, body: Any, stored_as: str, sha256: str) -> None:
+        self._body, self._stored_as, self._sha256 = body, stored_as, sha256
+        self._digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with _told():
+            data = self._body.read(len(buffer))
+        self._digest.update(data)
+        if not data and self._sha256 and self._digest.hexdigest() != self._sha256:
+            raise StoreTroubleError(f"{self._stored_as} on S3 is not what was stored: its checksum is another.")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._body.close()
+        super().close()
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """S3's trouble as that of a file store. Raises FileNotFoundError, StoreTroubleError."""
+    try:
+        yield
+    except ClientError as error:
+        told = error.response.get("Error", {})
+        if str(told.get("Code")) in MISSING:
+            raise FileNotFoundError(errno.ENOENT, str(error)) from None
+        raise StoreTroubleError(f"S3 refuses: {told.get('Code')} {told.get('Message')}") from error
+    except BotoCoreError as error:
+        raise StoreTroubleError(f"S3 is away: {error}") from error

@@ -1,0 +1,174 @@
+"""The value that the steps of an invocation work on: one attempt, its phases, its output, its interruption."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from schema.statuses import Phase
+from workqueue.clock import Clock
+from workqueue.doorbell import Doorbell
+from workqueue.files.store import FileStore, StoredFile
+from workqueue.files.workplace import Workplace
+from workqueue.invocation.interruptions import AttemptEndedError
+from workqueue.invocation.pace import Pace
+from workqueue.lifecycle import Claim, Completion, Progress, Record
+from workqueue.logs.logbook import Logbook
+from workqueue.logs.spool import Spool
+from workqueue.observing import Observers
+from workqueue.observing.meter import Meter
+from workqueue.sandboxes.lending import SandboxClient
+from workqueue.sandboxes.sandbox import Sandbox
+from workqueue.workers.board import Board
+from workqueue.workers.gauge import Gauge
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a worker process invokes requests with.
+
+    given_up: set when the grace of a stop is over; writes no longer wait for an absent database then.
+    """
+
+    worker: str
+    queues: tuple[str, ...]
+    engine: Engine
+    doorbell: Doorbell
+    board: Board
+    clock: Clock
+    sandboxes: SandboxClient
+    store: FileStore
+    workplace: Workplace
+    spool: Spool
+    gauge: Gauge
+    lease_s: float
+    meter: Meter = field(default_factory=Meter)
+    observers: Observers = field(default_factory=Observers)
+    pace: Pace = field(default_factory=Pace)
+    given_up: threading.Event = field(default_factory=threading.Event)
+
+    def put_away(self) -> None:
+        """Nothing follows soon: what was kept for the next request is given back. Raises SandboxHostLostError."""
+        self.workplace.put_away()
+        self.sandboxes.put_away()
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One try at a request, while it is under way.
+
+    interruption: set from another thread when the attempt has to end; the driving loop raises it.
+    is_sent: its sandbox has got it together with one before it, and begins when that one is over.
+    place: the how-manieth it is, from 0, of those that its sandbox got together.
+    has_begun: whether it had, when its sandbox ended by itself.
+    is_in_doubt: it may have gone back to the queue, without an answer.
+    is_called_back: its sandbox will not begin it, unless it is sent again.
+    leaves_clean: it left its working directory as it had found it.
+    ran: when it began, began to process, and ended, as its sandbox says.
+    own_s: for how long its sandbox was at it, less what it waited for a processor.
+    cleanup_event: the normalised event as JSON text, for a cleanup in another sandbox.
+    """
+
+    claim: Claim
+    clock: Clock
+    record: Record = field(default_factory=Record)
+    logbook: Logbook = field(default_factory=Logbook)
+    sandbox: Sandbox | None = None
+    is_sent: bool = False
+    place: int = 0
+    has_begun: bool = False
+    is_in_doubt: bool = False
+    is_called_back: bool = False
+    phase: Phase = Phase.VALIDATE
+    phase_began: datetime | None = None
+    progress: Progress = (None, None)
+    interruption: BaseException | None = None
+    leaves_clean: bool = False
+    ran: tuple[datetime, datetime, datetime] | None = None
+    own_s: float | None = None
+    is_cleaned_up: bool = False
+    cleanup_event: bytes = b""
+
+    @property
+    def request_id(self) -> UUID:
+        return self.claim.request_id
+
+    @property
+    def has_hook(self) -> bool:
+        """Whether its cleanup runs code of the user's."""
+        return self.claim.function is not None and self.claim.function.has_cleanup
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it needs nothing of us before it begins, and nothing but its result is taken when it ends."""
+        function, claim = self.claim.function, self.claim
+        return (
+            function is not None
+            and not function.has_cleanup
+            and not function.schema_checked_outside
+            and not claim.inputs
+            and claim.on_lost != "fail"
+        )
+
+    def log_fields(self) -> dict[str, Any]:
+        return {
+            "request_id": str(self.claim.request_id),
+            "attempt": self.claim.attempt,
+            "function": self.claim.function_name,
+            "worker": self.claim.worker,
+        }
+
+    def begin(self, phase: Phase) -> None:
+        """Closes the phase before as done, if it is open, and starts this one."""
+        self.end_phase("ok")
+        self.phase, self.phase_began = phase, self.clock.now()
+        self.record.phases.append({"phase": phase, "started_at": self.phase_began.isoformat()})
+
+    def end_phase(self, outcome: str, error: str | None = None) -> None:
+        if self.phase_began is None:
+            return
+        now = self.clock.now()
+        ended = {
+            "finished_at": now.isoformat(),
+            "duration_ms": round((now - self.phase_began).total_seconds() * 1000, 3),
+            "outcome": outcome,
+        }
+        # At once: the keeper's thread may store it at any moment.
+        self.record.phases[-1] |= ended | ({"error": error} if error else {})
+        self.phase_began = None
+
+    def begun(self) -> Record:
+        """What is known by now, for a thread that reads while this one goes on."""
+        record = self.record
+        phases = [dict(entry) for entry in record.phases]
+        return Record(phases=phases, cold_start=record.cold_start, init_ms=record.init_ms)
+
+    def retime(self) -> None:
+        """Its first two phases were when the sandbox says, not when we came to hear of them."""
+        if self.ran is None:
+            return
+        (validate, *_, process), (began, processing, ended) = self.record.phases, self.ran
+        for entry, start, end in ((validate, began, processing), (process, processing, ended)):
+            entry["started_at"], entry["finished_at"] = start.isoformat(), end.isoformat()
+            entry["duration_ms"] = round((end - start).total_seconds() * 1000, 3)
+
+    @contextmanager
+    def in_phase(self, phase: Phase) -> Iterator[None]:
+        """A phase that is done when the block ends, and failed when it raises."""
+        self.begin(phase)
+        try:
+            yield
+        except AttemptEndedError as end:
+            self.end_phase(end.outcome, str(end))
+            raise
+        self.end_phase("ok")
+
+    def completed(self, data: str, files: list[StoredFile]) -> Completion:
+        """What is stored of it when it has come to its result. data: JSON text."""
+        self.record.lines += self.logbook.close(self.clock.now())
+        return Completion(self.claim, data, files, self.record, self.progress)

@@ -1,0 +1,201 @@
+"""Drives a sandbox through one exchange: sends, collects output and progress, and ends it when it must end."""
+
+import logging
+import signal
+import time
+from typing import Any
+
+import psutil
+
+from schema.statuses import Phase
+from workqueue.invocation.attempt import Attempt, Runtime
+from workqueue.invocation.interruptions import (
+    AttemptEndedError,
+    CalledBackError,
+    FunctionFailedError,
+    InvalidError,
+    OutOfMemoryError,
+    SandboxExitedError,
+    TimedOutError,
+)
+from workqueue.invocation.trouble import no_sandbox
+from workqueue.lifecycle import Progress
+from workqueue.registry import Registered
+from workqueue.sandboxes import process_tree
+from workqueue.sandboxes.sandbox import LAST_FRAMES, RUBBISH, Frame, Gone, News, Output, Sandbox
+from workqueue.storable import storable
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.1  # how often interruption and memory are looked at; far below the second that a kill may take
+TREE_LOOKS = 10  # every so many looks the children's memory is counted too: that walks the process table
+START_LIMIT_S = 60.0  # for the interpreter and the user's imports
+MAX_TYPE, MAX_MESSAGE = 200, 500  # characters of an error's type, of a progress message
+MAX_DELAY_S = 366 * 24 * 3600.0
+
+
+def borrow(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
+    """Gives the attempt a sandbox that has imported the function, if it has none: a warm one, or a cold start."""
+    if attempt.sandbox is not None:
+        return
+    started = time.monotonic()
+    load: dict[str, Any] = {"type": "load", "root": function.root, "module": function.module}
+    load |= {"function": function.name, "network": function.network}
+    try:
+        attempt.sandbox = sandbox = runtime.sandboxes.lend(load, function.environment)
+    except OSError as error:
+        raise no_sandbox(attempt, str(error)) from None
+    attempt.record.cold_start = sandbox.cold_start
+    if not sandbox.cold_start:
+        return
+    answer = exchange(runtime, attempt, START_LIMIT_S, "while importing its module")
+    attempt.record.init_ms = round((time.monotonic() - started) * 1000, 1)
+    if answer.type != "ready":
+        dispose(runtime, attempt)
+        raise failed(answer)
+    sandbox.ready = answer.head
+
+
+def exchange(runtime: Runtime, attempt: Attempt, limit_s: float, doing: str, *, memory_mb: int | None = None) -> Frame:
+    """Listens until the sandbox has given its last word on this attempt.
+
+    limit_s: seconds after which the sandbox is killed; doing: what it was at then, as a clause.
+    Raises the attempt's interruption, TimedOutError, OutOfMemoryError or SandboxExitedError; the sandbox is then dead.
+    Raises CalledBackError when it lives and will not begin.
+    """
+    sandbox = attempt.sandbox
+    assert sandbox is not None
+    began = time.monotonic()
+    ends_at, look_at = began + limit_s, began + LOOK_S
+    watch = MemoryWatch(sandbox.pid, memory_mb)
+    while True:
+        item = _sensible(attempt, sandbox.next(min(look_at, ends_at) - time.monotonic()))
+        if attempt.is_called_back or (isinstance(item, Frame) and item.type == "declined"):
+            raise CalledBackError
+        if isinstance(item, Frame) and item.type in LAST_FRAMES:
+            return item
+        if isinstance(item, Gone):
+            raise _gone(runtime, attempt, sandbox, item, doing)
+        if item is not None:
+            _note(attempt, item)
+        if time.monotonic() >= min(look_at, ends_at):
+            look_at = time.monotonic() + LOOK_S
+            if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing)) is not None:
+                dispose(runtime, attempt)
+                raise reason
+
+
+def _sensible(attempt: Attempt, item: News | None) -> News | None:
+    """What was said. An answer to another request is none; what a thread it left behind says of it is no news."""
+    own = str(attempt.request_id)
+    if isinstance(item, Frame) and item.head.get("request_id", own) != own:
+        return Gone(RUBBISH) if item.type in LAST_FRAMES else None
+    return item
+
+
+def _gone(runtime: Runtime, attempt: Attempt, sandbox: Sandbox, gone: Gone, doing: str) -> AttemptEndedError:
+    attempt.has_begun = sandbox.turns.has_begun(attempt.place)
+    status = dispose(runtime, attempt)
+    rubbish = f"It wrote into the runtime's socket {doing}, and was killed."
+    words = rubbish if gone.why == RUBBISH else _describe_exit(status, doing)
+    if sandbox.has_started:
+        return SandboxExitedError(words)
+    return no_sandbox(attempt, words)
+
+
+def _reason_to_kill(
+    attempt: Attempt, watch: "MemoryWatch", ends_at: float, limit_s: float, doing: str
+) -> BaseException | None:
+    if attempt.interruption is not None:
+        return attempt.interruption
+    if time.monotonic() >= ends_at:
+        return TimedOutError(f"It was killed after {limit_s:g} s {doing}.")
+    if (resident_mb := watch.exceeded()) is not None:
+        return OutOfMemoryError(f"It was killed at {resident_mb:.0f} MB of memory; {watch.limit_mb} MB are allowed.")
+    return None
+
+
+def dispose(runtime: Runtime, attempt: Attempt) -> int:
+    """Kills the attempt's sandbox with all it started; what it printed until then is kept. Gives its exit status."""
+    sandbox, attempt.sandbox = attempt.sandbox, None
+    assert sandbox is not None
+    try:
+        status = runtime.sandboxes.end(sandbox)
+        for item in sandbox.drain():
+            _note(attempt, item)
+    finally:
+        sandbox.close()
+    log.info("sandbox ended", extra=attempt.log_fields() | {"exit_status": status})
+    return status
+
+
+def failed(answer: Frame) -> AttemptEndedError:
+    """What a "failed" or "refused" frame says, as an exception."""
+    head = answer.head
+    kind = InvalidError if head.get("kind") == "invalid" else FunctionFailedError
+    error_type = storable(str(head.get("error_type")))[:MAX_TYPE]
+    end = kind(
+        storable(str(head.get("error_message"))) or error_type,
+        error_type=error_type,
+        traceback=storable(str(head.get("traceback") or "")) or None,
+    )
+    delay_s = head.get("delay_s")
+    end.delay_s = min(float(delay_s), MAX_DELAY_S) if isinstance(delay_s, int | float) else None
+    end.may_retry = end.may_retry and head.get("kind") != "fail"
+    return end
+
+
+class MemoryWatch:
+    """Compares a sandbox's resident memory with its limit, now and then with its children's."""
+
+    def __init__(self, pid: int, limit_mb: int | None) -> None:
+        self.pid = pid
+        self.limit_mb = limit_mb
+        self._looks = 0
+
+    def exceeded(self) -> float | None:
+        """The MiB in use when they are above the limit."""
+        if self.limit_mb is None:
+            return None
+        self._looks += 1
+        used = process_tree.resident_mb(self.pid) if self._looks % TREE_LOOKS == 0 else _own_resident_mb(self.pid)
+        return used if used > self.limit_mb else None
+
+
+def _own_resident_mb(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / (1024 * 1024)
+    except psutil.Error:
+        return 0.0
+
+
+def _note(attempt: Attempt, item: News) -> None:
+    if isinstance(item, Output):
+        attempt.logbook.feed(item.stream, item.data, attempt.clock.now())
+    elif isinstance(item, Frame) and item.type == "started" and attempt.sandbox:
+        attempt.sandbox.has_started = True
+    elif isinstance(item, Frame) and item.type == "phase":
+        attempt.cleanup_event = item.body
+        attempt.begin(Phase.PROCESS)
+    elif isinstance(item, Frame) and item.type == "progress":
+        attempt.progress = _progress(attempt.progress, item.head)
+
+
+def _progress(before: Progress, head: dict[str, Any]) -> Progress:
+    """What is new replaces what was; user code may have sent anything, so it is looked at."""
+    fraction, message = head.get("fraction"), head.get("message")
+    return (
+        min(1.0, max(0.0, float(fraction))) if isinstance(fraction, int | float) else before[0],
+        storable(message)[:MAX_MESSAGE] if isinstance(message, str) else before[1],
+    )
+
+
+def _describe_exit(status: int, doing: str) -> str:
+    if status >= 0:
+        return f"The sandbox exited with status {status} {doing}."
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    hint = " Nothing of localfn sent it; the system does when memory runs out." if name == "SIGKILL" else ""
+    return f"The sandbox was ended by {name} {doing}.{hint}"

@@ -1,0 +1,251 @@
+"""The steps of an invocation between claim and settlement, one function each."""
+
+import contextlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from schema.statuses import Phase
+from workqueue import lifecycle
+from workqueue.errors import SandboxHostLostError
+from workqueue.files.store import StoredFile
+from workqueue.invocation import driving, trouble
+from workqueue.invocation.attempt import Attempt, Runtime
+from workqueue.invocation.group import Group
+from workqueue.invocation.interruptions import AttemptEndedError, CalledBackError, InvalidError, SandboxExitedError
+from workqueue.invocation.persist import persist
+from workqueue.lifecycle import Standing
+from workqueue.observing import trace_context
+from workqueue.registry import Registered
+from workqueue.sandboxes.sandbox import Frame
+
+log = logging.getLogger(__name__)
+
+CLEANUP_LIMIT_S = 10.0  # for the cleanup hook: short, because the worker is needed elsewhere
+AMEND_LIMIT_S = 5.0  # a note about the cleanup is not worth holding a worker for
+WITHIN_S = 24 * 3600.0  # no request takes longer
+INPUT_FOLDER = "input"
+
+
+def validate_and_process(runtime: Runtime, group: Group, attempt: Attempt, function: Registered) -> Frame:
+    """Phases 1 and 2: a working directory, a sandbox, the checks, the function. Gives the "done" frame.
+
+    The sandbox gets those of the group that can follow together with it, and runs them one after another.
+    """
+    attempt.begin(Phase.VALIDATE)
+    try:
+        answer = None
+        while answer is None:
+            if not attempt.is_sent:
+                _prepare(runtime, attempt, function)
+                driving.borrow(runtime, attempt, function)
+                _confirm_lease(runtime, attempt)
+                _send(runtime, function, [attempt, *group.followers(attempt)])
+            answer = _answer(runtime, group, attempt, function)
+        _note(attempt, answer)
+        if answer.type != "done":
+            raise driving.failed(answer)
+    except AttemptEndedError as end:
+        attempt.end_phase(end.outcome, str(end))
+        raise
+    attempt.end_phase("ok")
+    if attempt.is_sent:
+        attempt.retime()
+    return answer
+
+
+def _answer(runtime: Runtime, group: Group, attempt: Attempt, function: Registered) -> Frame | None:
+    """None when it was called back before it had begun: it is sent again then."""
+    if not _has_checks(attempt) and attempt.phase != Phase.PROCESS:
+        attempt.begin(Phase.PROCESS)
+    try:
+        return driving.exchange(
+            runtime, attempt, function.timeout_s, "while running the function", memory_mb=function.memory_mb
+        )
+    except CalledBackError:
+        pass
+    except SandboxExitedError:
+        if attempt.has_begun or attempt.record.cold_start:
+            raise
+        # What a request before it had left behind ended the warm sandbox. Another one, or a fresh one, shall run it.
+    attempt.is_sent = attempt.is_called_back = False
+    group.call_back(attempt.sandbox)
+    return None
+
+
+def cleanup(runtime: Runtime, attempt: Attempt) -> None:
+    """Phase 4, always: the function's hook, then the working directory. It cannot change the outcome."""
+    attempt.interruption = None  # what ends here has its own deadline
+    attempt.begin(Phase.CLEANUP)
+    try:
+        _run_hook(runtime, attempt)
+        attempt.end_phase("ok")
+    except AttemptEndedError as end:
+        attempt.end_phase("failed", f"{end.error_type}: {end}")
+        log.warning("cleanup failed", extra=attempt.log_fields() | {"error": str(end)})
+    except SandboxHostLostError as lost:
+        attempt.end_phase("failed", str(lost))
+    finally:
+        runtime.workplace.clear(is_like_new=attempt.leaves_clean and attempt.sandbox is not None)
+        attempt.is_cleaned_up = True
+
+
+def note_cleanup(runtime: Runtime, attempt: Attempt) -> None:
+    """Stores what cleanup did after the request was settled."""
+    attempt.record.lines = attempt.logbook.close(runtime.clock.now())
+    persist(lambda: lifecycle.amend(runtime.engine, attempt.claim, attempt.record), runtime.given_up, AMEND_LIMIT_S)
+
+
+def release(runtime: Runtime, attempt: Attempt) -> None:
+    """The sandbox is warm and free for whoever comes."""
+    sandbox, attempt.sandbox = attempt.sandbox, None
+    if sandbox is not None:
+        with contextlib.suppress(SandboxHostLostError):  # it took all its sandboxes with it
+            runtime.sandboxes.keep(sandbox)
+
+
+def _has_checks(attempt: Attempt) -> bool:
+    """Whether the sandbox validates, and tells when it has done so; else the function begins at once."""
+    ready = attempt.sandbox.ready if attempt.sandbox else None
+    return ready is None or bool(ready.get("has_checks"))
+
+
+def _confirm_lease(runtime: Runtime, attempt: Attempt) -> None:
+    """A worker that was frozen since its claim must not start what another may be running by now.
+
+    Raises LeaseLostError. The usual attempt gets here within milliseconds, and asks nobody.
+    """
+    if attempt.is_in_doubt or runtime.clock.now() - attempt.claim.claimed_at > timedelta(seconds=runtime.lease_s / 2):
+        expires_at = runtime.clock.in_seconds(runtime.lease_s)
+        persist(
+            lambda: lifecycle.extend(runtime.engine, attempt.claim, expires_at, Standing(attempt.phase)),
+            runtime.given_up,
+        )
+
+
+def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
+    try:
+        runtime.workplace.prepare()
+        for file, path in _input_paths(runtime, attempt).items():
+            _place(runtime, file, path)
+    except OSError as error:
+        raise trouble.no_storage(attempt, error) from None
+    if function.schema_checked_outside and function.input_schema is not None:
+        check_schema(json.loads(attempt.claim.event), function.input_schema)
+
+
+def _place(runtime: Runtime, file: StoredFile, path: Path) -> None:
+    try:
+        source = runtime.store.open(file.stored_as, file.sha256)
+    except FileNotFoundError:
+        raise trouble.lost_upload(file) from None
+    with source, runtime.workplace.acting():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as target:
+            shutil.copyfileobj(source, target)
+
+
+def check_schema(event: Any, schema: dict[str, Any]) -> None:
+    """Raises InvalidError with the first mismatch and where it is."""
+    import jsonschema  # here, because most functions have no schema, and every worker would pay for it
+
+    try:
+        kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+        found = jsonschema.exceptions.best_match(kind(schema).iter_errors(event))
+    except jsonschema.exceptions.SchemaError as error:
+        raise InvalidError(f"The function's input schema is not valid: {error.message}") from None
+    if found is not None:
+        raise InvalidError(f"{found.json_path}: {found.message}", error_type="ValidationError")
+
+
+def _send(runtime: Runtime, function: Registered, attempts: Sequence[Attempt]) -> None:
+    """Gives the sandbox its work, and a turn for each, which the keeper takes back when one lasts."""
+    sandbox = attempts[0].sandbox
+    assert sandbox is not None
+    for place, attempt in enumerate(attempts):
+        attempt.place = place
+    head = {
+        "type": "run",
+        "round": sandbox.give_turns(len(attempts)),
+        "workdir": str(runtime.workplace.path),
+        "now": runtime.clock.now().timestamp(),
+        "limit_s": function.timeout_s,
+        "valid_s": runtime.lease_s / 2,
+        "members": [_told(runtime, attempt) for attempt in attempts],
+    }
+    sandbox.send(head, f"[{','.join(attempt.claim.event for attempt in attempts)}]".encode())
+    _doze(runtime.pace.expected_s(attempt.claim for attempt in attempts[1:]))
+
+
+def _doze(expected_s: float) -> None:
+    """To wake for each answer of a group would cost as much as to run it: most of them are read together."""
+    if expected_s:
+        time.sleep(expected_s)
+
+
+def _told(runtime: Runtime, attempt: Attempt) -> dict[str, object]:
+    """What a sandbox has to know of an attempt."""
+    claim = attempt.claim
+    return {
+        "request_id": str(claim.request_id),
+        "attempt": claim.attempt,
+        "max_attempts": claim.max_attempts,
+        "traceparent": trace_context.for_user_code(claim),
+        "files": {file.name: str(path) for file, path in _input_paths(runtime, attempt).items()},
+    }
+
+
+def _input_paths(runtime: Runtime, attempt: Attempt) -> dict[StoredFile, Path]:
+    """Where each upload is placed: under the name it came with, in a folder named by its part.
+
+    Two parts may hold files of one name, and functions look at the extension.
+    """
+    folder = runtime.workplace.path / INPUT_FOLDER
+    return {file: folder / file.name / file.filename for file in attempt.claim.inputs}
+
+
+def _note(attempt: Attempt, answer: Frame) -> None:
+    """What the sandbox says of itself. Modules that were imported while it ran count, too, when code is compared."""
+    attempt.record.max_rss_mb = _number(answer.head.get("max_rss_mb"))
+    _note_times(attempt, answer)
+    if attempt.sandbox is not None and attempt.sandbox.ready is not None:
+        attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
+        attempt.leaves_clean = bool(answer.head.get("is_clean")) and not attempt.sandbox.is_spent
+        if "code_files" in answer.head:
+            attempt.sandbox.ready["files"] = answer.head["code_files"]
+
+
+def _note_times(attempt: Attempt, answer: Frame) -> None:
+    """User code may have said anything: what cannot be is not believed."""
+    with contextlib.suppress(TypeError, ValueError, KeyError):
+        began, processing, ended = (float(at) for at in answer.head["at"])
+        if time.monotonic() - WITHIN_S < began <= processing <= ended <= time.monotonic():
+            attempt.ran = attempt.clock.of(began), attempt.clock.of(processing), attempt.clock.of(ended)
+            attempt.own_s = max(0.0, ended - began - float(answer.head["delayed_s"]))
+
+
+def _number(found: object) -> float | None:
+    return float(found) if isinstance(found, int | float) else None
+
+
+def _run_hook(runtime: Runtime, attempt: Attempt) -> None:
+    function = attempt.claim.function
+    if function is None or not function.has_cleanup:
+        return
+    if attempt.sandbox is None:  # it was killed: a fresh one cleans up
+        driving.borrow(runtime, attempt, function)
+    runtime.workplace.prepare()
+    assert attempt.sandbox is not None
+    deadline = runtime.clock.in_seconds(CLEANUP_LIMIT_S).timestamp()
+    head = {"type": "cleanup", "workdir": str(runtime.workplace.path), "deadline": deadline}
+    head |= {"remaining_s": CLEANUP_LIMIT_S} | _told(runtime, attempt)
+    attempt.sandbox.send(head, attempt.cleanup_event or attempt.claim.event.encode())
+    answer = driving.exchange(runtime, attempt, CLEANUP_LIMIT_S, "while cleaning up")
+    attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
+    if answer.type != "done":
+        raise driving.failed(answer)

@@ -1,0 +1,57 @@
+"""Phase 3, up to the commit point: what came out of a sandbox is checked, and its files go to the store."""
+
+import json
+
+from schema.statuses import Phase
+from workqueue import events
+from workqueue.errors import BadEventError
+from workqueue.files.file_names import file_name_problem
+from workqueue.files.store import StoredFile, open_regular
+from workqueue.invocation import driving
+from workqueue.invocation.attempt import Attempt, Runtime
+from workqueue.invocation.interruptions import FunctionFailedError
+from workqueue.invocation.trouble import waiting_for_store
+from workqueue.sandboxes.sandbox import Frame
+
+OUTPUT_FOLDER = ".output"  # where the SDK's save_file puts files (localfn.context)
+
+
+def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> tuple[str, list[StoredFile]]:
+    """Gives the result as JSON text, and the output files."""
+    try:
+        with attempt.in_phase(Phase.SAVE):
+            data = _checked(answer.body)
+            names = [str(entry["name"]) for entry in answer.head["files"]]
+            return data, [_store(runtime, attempt, name) for name in names]
+    except Exception:
+        # An answer that cannot be saved was hardly made by the SDK: who knows what the sandbox is at now.
+        driving.dispose(runtime, attempt)
+        raise
+
+
+def _checked(result: bytes) -> str:
+    """The result as text, checked: what comes out of a sandbox is not trusted to be what the SDK made."""
+    try:
+        text = result.decode()
+        events.check_characters(text)
+        json.loads(text, parse_constant=events.refuse_constant)
+    except (ValueError, RecursionError, BadEventError) as error:
+        raise FunctionFailedError(f"The result is not JSON: {error}", error_type="ResultNotSerializable") from None
+    return text
+
+
+def _store(runtime: Runtime, attempt: Attempt, name: str) -> StoredFile:
+    if reason := file_name_problem(name):  # the SDK checks it too, but user code can speak for itself
+        raise FunctionFailedError(f"The output file {name[:100]!r}: {reason}.", error_type="OutputFileMissing")
+    path = runtime.workplace.path / OUTPUT_FOLDER / name
+
+    def put() -> StoredFile:
+        with runtime.workplace.acting():
+            source = open_regular(path)
+        with source:
+            return runtime.store.put(attempt.request_id, attempt.claim.part, name, source)
+
+    try:
+        return waiting_for_store(runtime, attempt, put)
+    except OSError as error:
+        raise FunctionFailedError(f"The output file {name!r}: {error}.", error_type="OutputFileMissing") from None

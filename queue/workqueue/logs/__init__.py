@@ -1,0 +1,1 @@
+"""What functions print: bounded, kept through a kill, stored."""

@@ -1,0 +1,94 @@
+"""How a sandbox's interpreter is started, with which variables."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from localfn import frames
+from workqueue.sandboxes import process_tree
+from workqueue.sandboxes.account import Account
+from workqueue.sandboxes.child import Child, Ends, Process
+from workqueue.sandboxes.offline import without_network
+
+BOOT = "from localfn.loop import main; main({fds})"
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """python: the program; sdk: folder with only the localfn package in it; environment: what user code may see.
+
+    account: who runs it; None: whoever we are.
+    """
+
+    python: str
+    sdk: Path
+    environment: Mapping[str, str]
+    max_result_bytes: int
+    account: Account | None = None
+
+    def start(self, load: dict[str, Any], environment: Mapping[str, str]) -> Child:
+        """Starts an interpreter as a sandbox and tells it what to load. Raises OSError, ValueError.
+
+        load: a "load" or "describe" head.
+        """
+        ends, tag = Ends.make(self.account), uuid4().hex
+        try:
+            control, stdout, stderr, turns = ends.their_fds
+            with without_network() if self.is_parted(load) else nullcontext(False) as is_offline:
+                process = self.run(BOOT, [control, turns], self.variables(environment, tag), [stdout, stderr])
+        except (OSError, ValueError):
+            ends.close_ours()
+            raise
+        finally:
+            ends.close_theirs()
+        return self.child(tag, process, ends, load | {"is_offline": is_offline})
+
+    def is_parted(self, load: dict[str, Any]) -> bool:
+        """Whether it is we who have to take the network from this function."""
+        return load.get("network") is False and self.account is not None and not self.account.parts_network
+
+    def child(self, tag: str, process: Process, ends: Ends, load: dict[str, Any]) -> Child:
+        """A sandbox that was started, told what to load."""
+        child = Child(tag, process, ends)
+        with contextlib.suppress(OSError):  # it died at once: its driver will see that
+            frames.write(ends.control, load | {"max_result_bytes": self.max_result_bytes, "mark": child.mark})
+        return child
+
+    def variables(self, environment: Mapping[str, str], tag: str) -> dict[str, str]:
+        """The whole environment of a sandbox with this tag. environment: the function's own."""
+        paths = [str(self.sdk), *filter(None, [self.environment.get("PYTHONPATH")])]
+        return {
+            **self.environment,
+            **environment,
+            "PYTHONPATH": os.pathsep.join(paths),
+            process_tree.TAG: tag,
+            process_tree.OWNER: process_tree.owner(),
+        }
+
+    def run(
+        self, code: str, fds: Sequence[int], variables: Mapping[str, str], output: Sequence[int]
+    ) -> "subprocess.Popen[bytes]":
+        """Starts the interpreter with a piece of code that gets the numbers of descriptors. output: stdout, stderr."""
+        return subprocess.Popen(
+            [self.python, "-c", code.format(fds=list(fds))],
+            stdin=subprocess.DEVNULL,
+            stdout=output[0],
+            stderr=output[1],
+            pass_fds=fds,
+            env=variables,
+            cwd="/",
+            start_new_session=True,
+            **self._identity(),
+        )
+
+    def _identity(self) -> dict[str, Any]:
+        """Taken on before the program is run, so that nothing of what is installed for it runs as root."""
+        if self.account is None:
+            return {}
+        return {"user": self.account.uid, "group": self.account.gid, "extra_groups": []}

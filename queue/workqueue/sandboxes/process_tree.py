@@ -1,0 +1,145 @@
+"""Ends a process with everything that it started, also what moved to a session of its own."""
+
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+
+from workqueue.sandboxes.account import acting_as
+
+ROUNDS = 10  # of stopping; each finds what was forked before the parent stood still
+OWNER = "_SANDBOX_OWNER"  # environment variable that tells whose sandbox a process belongs to
+TAG = "_SANDBOX_ID"  # environment variable by which strays are recognised
+
+
+def end(pid: int, tag: str) -> None:
+    """Kills process `pid`, its group and its descendants; `pid` must be a child that is not yet reaped.
+
+    First all are stopped, so that none forks while we look; then all are killed. Whoever left the tree by
+    outliving its parent is found by the tag in its environment.
+    """
+    found = _stop(pid)
+    for process in found:
+        _signal(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    _signal(pid, signal.SIGKILL)
+    end_tagged(tag)
+
+
+def end_strays(known: set[int]) -> None:
+    """Ends children of this process that nobody knows: they lost their parent, a sandbox, and came to us."""
+    for pid in set(_child_pids(os.getpid())) - known:
+        found = _stop(pid)
+        for process in found:
+            _signal(process.pid, signal.SIGKILL)
+        _signal(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
+def is_idle(pid: int) -> bool:
+    """Whether the process lives, is not stopped (its own code may have sent it SIGSTOP), and has no children."""
+    try:
+        stopped = psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+    return not stopped and not _child_pids(pid)
+
+
+def _child_pids(pid: int) -> list[int]:
+    """Direct children. The kernel keeps a list of them (Linux); elsewhere the whole process table is searched."""
+    try:
+        lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        lists = []
+    if lists:
+        return [int(child) for text in lists for child in text.split()]
+    try:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.Error:
+        return []
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of the process and its descendants in MiB; 0.0 when it is gone."""
+    total = 0
+    try:
+        top = psutil.Process(pid)
+        for process in [top, *top.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                total += process.memory_info().rss
+    except psutil.Error:
+        return 0.0
+    return total / (1024 * 1024)
+
+
+def owner() -> str:
+    """This process as an owner of sandboxes: a pid alone could be anybody's one day, or mean another container's.
+
+    Empty elsewhere than on Linux.
+    """
+    if sys.platform != "linux":
+        return ""
+    return f"{Path('/proc/self/ns/pid').readlink()} {os.getpid()} {_started(os.getpid())}"
+
+
+def end_ownerless() -> None:
+    """Kills what the sandboxes of owners that are gone had started: nobody else knows of it any more. Linux only."""
+    here = owner().partition(" ")[0]
+    for process in psutil.process_iter() if here else ():
+        with contextlib.suppress(psutil.Error, OSError, ValueError):
+            namespace, pid, started = _variables(process).get(OWNER, "").split(" ")
+            if namespace == here and _started(int(pid)) != started:
+                _signal(process.pid, signal.SIGKILL)
+
+
+def _started(pid: int) -> str | None:
+    """When it started, in ticks since the boot (proc(5), stat, field 22); no step of the wall clock changes it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
+def _stop(pid: int) -> set[psutil.Process]:
+    found: set[psutil.Process] = set()
+    _signal(pid, signal.SIGSTOP)
+    for _ in range(ROUNDS):
+        try:
+            new = set(psutil.Process(pid).children(recursive=True)) - found
+        except psutil.Error:
+            break
+        if not new:
+            break
+        for process in new:
+            _signal(process.pid, signal.SIGSTOP)
+        found |= new
+    return found
+
+
+def end_tagged(tag: str) -> None:
+    """Kills what a sandbox started and left behind; the sandbox itself may be gone."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if _variables(process).get(TAG) == tag:
+                _signal(process.pid, signal.SIGKILL)
+
+
+def _variables(process: psutil.Process) -> dict[str, str]:
+    """Its environment. Root may read that of another account's in any case only outside of containers."""
+    try:
+        return dict(process.environ())
+    except psutil.AccessDenied:
+        if os.geteuid() != 0 or sys.platform != "linux":
+            raise
+    with acting_as(process.uids().effective, process.gids().effective):
+        return dict(process.environ())
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)

@@ -1,0 +1,148 @@
+"""The reconciler: a loop that makes true what a crash left half done. Any number of copies may run; one leads.
+
+Pending and due but not rung, or rung and not answered: it rings. A lease that lapsed: the request is given back
+for the next attempt, or failed when none is left.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from redis.exceptions import RedisError
+from sqlalchemy import Engine
+
+from workqueue import lifecycle, moves
+from workqueue.clock import Clock
+from workqueue.doorbell import Bell, Doorbell
+from workqueue.invocation.persist import first_line, is_outage
+from workqueue.lifecycle.recovery import Lapsed
+from workqueue.observing import Observers, metrics
+from workqueue.observing.meter import Meter
+from workqueue.upkeep.leading import RECONCILER, lead
+
+log = logging.getLogger(__name__)
+
+UNANSWERED_S = 3.0  # a bell that was rung so long ago and waits in no queue was lost
+FRESH_S = 1.5  # a process that just started waits so long before it takes a lease for lapsed
+OUTAGE_S = 3.0  # a pause this long between two good looks was an outage
+MANY = 1000  # bells that wait: to read such a queue from end to end is dear, and done at longer intervals
+LONGEST_PAUSE_S = 24.0
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """One copy. lease_s: what leases last; after an outage of the database they get as much once more."""
+
+    engine: Engine
+    doorbell: Doorbell
+    clock: Clock
+    lease_s: float
+    spare_until: datetime | None = None
+    looked_at: datetime | None = None
+    era: str = ""  # of Redis
+    ask_at: datetime | None = None  # when unanswered bells are looked for next
+    pause_s: float = 0.0
+    meter: Meter = field(default_factory=Meter)
+    observers: Observers = field(default_factory=Observers)
+
+    def look(self) -> None:
+        """Puts right what there is now."""
+        now = self.clock.now()
+        self._notice_outage(now)
+        if self.spare_until is None or now >= self.spare_until:
+            self._expire(now)
+        self._ring(now)
+        self.looked_at = self.clock.now()
+
+    def _expire(self, now: datetime) -> None:
+        lapsed = lifecycle.expire(self.engine, now)
+        for each in lapsed:
+            log.warning("worker lost", extra=_facts(each))
+            self.doorbell.announce(each.request_id)
+        self.observers.lost(lapsed, now)
+
+    def _notice_outage(self, now: datetime) -> None:
+        """While the database was away no worker could extend: that is no sign of its death."""
+        if self.looked_at is None:  # just started: perhaps everything was, after an outage that we did not see
+            self.spare_until = now + timedelta(seconds=FRESH_S)
+        elif now - self.looked_at > timedelta(seconds=OUTAGE_S):
+            self.spare_until = now + timedelta(seconds=self.lease_s)
+
+    def _ring(self, now: datetime) -> None:
+        bells = lifecycle.silent(self.engine, now) + self._lost(now)
+        if bells and self.doorbell.ring(bells):
+            lifecycle.mark_rung(self.engine, bells, now)
+            log.info("rang", extra=moves.rung(bells))
+            self.meter.count(metrics.RECONCILER, "rang", by=len(bells))
+
+    def _lost(self, now: datetime) -> list[Bell]:
+        """Bells that were rung, and not answered, and wait in no queue."""
+        try:
+            era = self.doorbell.era()
+            if self.ask_at is not None and now < self.ask_at and era == self.era:
+                return []
+            grace_s = UNANSWERED_S if era == self.era else 0.0  # what was lost with all others is not waited for
+            bells = lifecycle.unanswered(self.engine, now - timedelta(seconds=grace_s))
+            waiting = self.doorbell.waiting(sorted({bell.queue for bell in bells}))
+        except RedisError as error:
+            log.debug("no bell was looked for: Redis is away", extra={"error": str(error)})
+            return []
+        patient = [bell for bell in bells if bell.job_id in waiting]  # it only has not been their turn
+        lifecycle.mark_rung(self.engine, patient, now)
+        self.pause_s = min(2 * self.pause_s + 1, LONGEST_PAUSE_S) if len(patient) >= MANY else 0.0
+        self.era, self.ask_at = era, now + timedelta(seconds=self.pause_s)
+        return [bell for bell in bells if bell.job_id not in waiting]
+
+
+def _facts(lapsed: Lapsed) -> dict[str, object]:
+    return {
+        "request_id": str(lapsed.request_id),
+        "attempt": lapsed.attempt,
+        "function": lapsed.function_name,
+        "worker": lapsed.worker,
+        "outcome": lapsed.record.outcome,
+        "status": lapsed.status,
+    }
+
+
+@dataclass(slots=True)
+class Chore:
+    """Something that the leader does now and then; an error of one is no matter of the others."""
+
+    name: str
+    every_s: float
+    do: Callable[[], object]
+    due_at: float = 0.0
+
+    def do_if_due(self) -> None:
+        if time.monotonic() < self.due_at:
+            return
+        self.due_at = time.monotonic() + self.every_s
+        try:
+            self.do()
+        except Exception as error:
+            # The leader's other work must go on, whatever it is. An outage is no news after its first line; what
+            # nobody expected needs its traceback.
+            unexpected = None if is_outage(error) or isinstance(error, RedisError) else error
+            log.warning("a chore failed", extra={"chore": self.name, "error": first_line(error)}, exc_info=unexpected)
+
+
+def run(reconciler: Reconciler, chores: Sequence[Chore], stopping: threading.Event) -> None:
+    """Looks again and again while it leads; else waits to lead. Ends when `stopping` is set."""
+    steps = [Chore("reconciler", 0.0, reconciler.look), *chores]
+
+    def turn() -> None:
+        for step in steps:
+            step.do_if_due()
+
+    def follow() -> None:
+        reconciler.looked_at = reconciler.clock.now()  # somebody else leads, and the database is there
+
+    def begin() -> None:
+        log.info("leading")
+        reconciler.clock.synchronise(reconciler.engine)
+
+    lead(reconciler.engine, RECONCILER, turn, stopping, begin=begin, follow=follow)

@@ -1,0 +1,27 @@
+"""What a pool needs to know."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from workqueue.files.store import FileStore
+from workqueue.sandboxes.account import Account
+from workqueue.workers.elastic import Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """Times in seconds, sizes in bytes; the folders exist. account: who runs sandboxes; None: whoever we are."""
+
+    database_url: str
+    redis_url: str
+    queues: tuple[str, ...]
+    bounds: Bounds
+    lease_s: float
+    grace_s: float
+    max_result_bytes: int
+    work_folder: Path
+    spool_folder: Path
+    store: FileStore
+    functions: tuple[str, ...]
+    traces: bool = False
+    account: Account | None = None

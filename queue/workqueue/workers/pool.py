@@ -1,0 +1,212 @@
+"""The worker pool of one machine: an RQ WorkerPool whose parent process also keeps the sandboxes."""
+
+import gc
+import logging
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from multiprocessing import get_context
+from secrets import token_hex
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq.serializers import JSONSerializer
+from rq.worker_pool import WorkerData, WorkerPool
+
+from schema.session import make_engine, preload
+from workqueue.figures.sandboxes import NoteLine
+from workqueue.sandboxes import process_tree
+from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.sandboxes.lending import Borrower
+from workqueue.sandboxes.parentage import adopt_orphans, die_with_parent
+from workqueue.sandboxes.sandbox_host import SandboxHost
+from workqueue.workers import elastic, scout, worker_process
+from workqueue.workers.elastic import Load
+from workqueue.workers.gauge import Gauge
+from workqueue.workers.plan import PoolPlan
+from workqueue.workers.processors import Processors
+from workqueue.workers.worker import Worker
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.05  # how often workers are counted, and the dead replaced
+CHORES_S = 1.0  # how often idle sandboxes and strays are looked for
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  # before a process that died at once is replaced
+SETTLED_S = 5.0  # one that lived so long did not die of its start
+SCOUT = "scout"
+
+
+class Pool(WorkerPool):
+    """Starts workers by forking itself, replaces the dead, and serves them sandboxes in between.
+
+    It runs no thread and its only connection asks Redis for lengths, so that a fork is safe at any time.
+    """
+
+    def __init__(self, plan: PoolPlan, interpreter: Interpreter) -> None:
+        super().__init__(
+            list(plan.queues),
+            connection=Redis.from_url(plan.redis_url, socket_connect_timeout=1, socket_timeout=1),
+            num_workers=plan.bounds.minimum,
+            worker_class=Worker,
+            serializer=JSONSerializer,
+        )
+        self.plan = plan
+        self.interpreter = interpreter
+        self.host = SandboxHost(interpreter, max_idle=plan.bounds.maximum)
+        self._selector = selectors.DefaultSelector()
+        self._engine = make_engine(plan.database_url, pool_size=2, max_overflow=1, by_key=True)
+        self._gauges: dict[str, Gauge] = {}
+        self._processors = Processors()
+        self._notes = NoteLine()
+        self._scout: WorkerData | None = None
+        self._started_at: dict[str, float] = {}
+        self._pause_s = 0.0
+        self._start_again_at = 0.0
+
+    def run(self) -> None:
+        """Until SIGTERM or SIGINT, and then until every worker has ended.
+
+        Whatever goes wrong ends the process at once, to be started again: an ordinary exit would first wait for the
+        workers, which wait for sandboxes.
+        """
+        try:
+            self._run()
+        except BaseException:
+            log.exception("the pool ends")
+            self.host.close()
+            os._exit(1)
+
+    def _run(self) -> None:
+        preload(self._engine)
+        gc.collect()
+        gc.freeze()  # what is loaded now stays shared with the forked workers
+        self.status = self.Status.STARTED
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.request_stop)
+        adopt_orphans()
+        self.host.zygote.prepare()
+        bounds, queues = self.plan.bounds, ",".join(self.plan.queues)
+        log.info("working", extra={"queues": queues, "workers": f"{bounds.minimum}-{bounds.maximum}"})
+        look_at = chores_at = 0.0
+        while self.status != self.Status.STOPPED or self.worker_dict:
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + TICK_S
+                self._look_after_processes()
+            for key, _ in self._selector.select(max(0.0, look_at - time.monotonic())):
+                self._serve(key.data)
+            if time.monotonic() >= chores_at:
+                chores_at = time.monotonic() + CHORES_S
+                self._do_chores()
+        self._end_scout()
+        self._notes.close()
+        self.host.close()
+
+    def start_worker(self, *_: Any, **__: Any) -> None:
+        """Like RQ's, with a line to the sandbox host, and a name that tells a person where it runs."""
+        name = f"{socket.gethostname()}-{token_hex(4)}"
+        self._gauges[name] = gauge = Gauge()
+        ours, theirs = socket.socketpair()
+        # Registered before the fork: the child closes every line that it finds here, this one too.
+        self._selector.register(ours, selectors.EVENT_READ, Borrower(name, ours, self.host))
+        life = partial(worker_process.live, self.plan, self._engine, name, theirs, gauge)
+        self.worker_dict[name] = self._fork(name, life)
+        theirs.close()
+
+    def reap_workers(self) -> None:
+        """Like RQ's, without waiting a tenth of a second for each that lives."""
+        for data in list(self.worker_dict.values()):
+            if not data.process.is_alive():
+                self.handle_dead_worker(data)
+
+    def handle_dead_worker(self, worker_data: WorkerData) -> None:
+        super().handle_dead_worker(worker_data)
+        self._gauges.pop(worker_data.name).close()
+        self._note_death(worker_data)
+        if status := worker_data.process.exitcode:  # it did not end by itself
+            log.warning("a worker ended", extra={"worker": worker_data.name, "exit_status": status})
+
+    def stop_worker(self, worker_data: WorkerData, sig: signal.Signals = signal.SIGTERM) -> None:
+        super().stop_worker(worker_data, sig)
+
+    def _look_after_processes(self) -> None:
+        self.reap_workers()
+        if self._scout is not None and not self._scout.process.is_alive():
+            self._note_death(self._scout)
+            self._scout = None
+        if self.status == self.Status.STOPPED or time.monotonic() < self._start_again_at:
+            return
+        self._fit_to_demand()
+        if self._scout is None:
+            plan = self.plan
+            self._scout = self._fork(
+                SCOUT,
+                lambda: scout.run(plan, self.interpreter, self._notes),
+            )
+
+    def _do_chores(self) -> None:
+        self.host.end_stale()
+        self._notes.tell(self.host.census())
+        known = {data.pid for data in self.worker_dict.values()} | self.host.pids()
+        process_tree.end_strays(known | ({self._scout.pid} if self._scout else set()))
+        if self.status == self.Status.STOPPED:
+            # Again: one may have been too young to hear it the first time.
+            self.stop_workers()  # type: ignore[no-untyped-call]
+
+    def _fit_to_demand(self) -> None:
+        """Starts workers while requests wait and there is something for more of them to do; stops those that idle."""
+        read = {name: gauge.read() for name, gauge in self._gauges.items()}
+        busy = [lasting_s for is_busy, lasting_s in read.values() if is_busy]
+        idle = {name: lasting_s for name, (is_busy, lasting_s) in read.items() if not is_busy}
+        bounds = self.plan.bounds
+        newest_s = time.monotonic() - max(self._started_at.values(), default=0.0)
+        waiting = 0 if idle else self._waiting()
+        load = Load(busy, len(idle), newest_s, waiting, self._processors.idle())
+        for _ in range(elastic.to_start(load, bounds)):
+            self.start_worker()
+        for name in elastic.to_stop(idle, len(self.worker_dict), bounds):
+            # Should it have taken a job this very moment, that bell is lost, and the reconciler rings again.
+            self.stop_worker(self.worker_dict[name])
+
+    def _waiting(self) -> int:
+        try:
+            return sum(queue.count for queue in self.queues)
+        except RedisError:
+            return 0  # nobody can take a job now anyway
+
+    def _note_death(self, data: WorkerData) -> None:
+        """Whoever dies of its start is started again after a pause that grows."""
+        lived_s = time.monotonic() - self._started_at.pop(data.name)
+        self._pause_s = min(max(self._pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S) if lived_s < SETTLED_S else 0.0
+        self._start_again_at = time.monotonic() + self._pause_s
+
+    def _fork(self, name: str, life: Callable[[], None]) -> WorkerData:
+        process = get_context("fork").Process(target=self._begin, args=(life,), name=name)
+        process.start()
+        self._started_at[name] = time.monotonic()
+        return WorkerData(name=name, pid=process.pid or 0, process=process)
+
+    def _begin(self, life: Callable[[], None]) -> None:
+        """First in a forked child: lets go of what belongs to the pool."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)  # until it has handlers of its own; the pool's are not for it
+        die_with_parent(signal.SIGTERM)
+        for key in list(self._selector.get_map().values()):
+            key.data.line.close()  # else neither side would notice the other's end
+        self._selector.close()
+        self.host.let_go()
+        life()
+
+    def _serve(self, borrower: Borrower) -> None:
+        if not borrower.serve():
+            self._selector.unregister(borrower.line)
+            borrower.close()
+
+    def _end_scout(self) -> None:
+        if self._scout is not None:
+            self._scout.process.terminate()
+            self._scout.process.join()

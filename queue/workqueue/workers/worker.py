@@ -1,0 +1,178 @@
+"""An RQ worker that answers doorbells: it takes jobs from the queues, finds the request ids in them, and invokes them.
+
+RQ's own loop makes some twenty round trips to Redis a job. This one makes two, for one job or for many: it takes a
+few bells (bells.py), and shows all when they have ended (board.py).
+"""
+
+import logging
+import re
+import signal
+import threading
+import time
+from types import FrameType
+from typing import NoReturn
+from uuid import UUID
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import SimpleWorker
+from rq.exceptions import StopRequested
+from rq.serializers import JSONSerializer
+from rq.suspension import is_suspended
+from rq.worker import WorkerStatus
+
+from workqueue.doorbell import queue
+from workqueue.errors import WorkqueueError
+from workqueue.invocation.attempt import Runtime
+from workqueue.invocation.interruptions import StoppingError
+from workqueue.invocation.keeper import Keeper
+from workqueue.invoke import invoke
+from workqueue.workers import refusing
+from workqueue.workers.bell_job import BellJob
+from workqueue.workers.bells import Bells
+
+log = logging.getLogger(__name__)
+
+# RQ shows a worker as dead after worker_ttl + 60 s without a sign of life. Its default, 420, would keep a killed
+# worker on the dashboard for eight minutes.
+WORKER_TTL_S = 30
+LISTEN_S = 10  # an idle worker gives a sign of life so often
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # before an absent Redis is asked again
+SUSPENSION_S = 1.0  # how often it is asked whether an operator suspended the workers (`rq suspend`)
+JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d{1,9}")
+
+
+def answer(request_id: str) -> NoReturn:
+    """What RQ's jobs name as their function, for people to read. Our workers take the id from the job's own."""
+    raise WorkqueueError(f"Only a worker of localfn can run request {request_id}.")
+
+
+class Worker(SimpleWorker):
+    """An RQ worker with a loop of its own, which gives back what it cannot finish in time, and ends with its host."""
+
+    def __init__(self, runtime: Runtime, redis: Redis, grace_s: float) -> None:
+        """grace_s: seconds that a running request has after SIGTERM."""
+        super().__init__(
+            [queue(name, redis) for name in runtime.queues],
+            name=runtime.worker,
+            connection=redis,
+            job_class=BellJob,
+            serializer=JSONSerializer,
+            worker_ttl=WORKER_TTL_S,
+        )
+        self.runtime, self.grace_s = runtime, grace_s
+        self.bells = Bells(redis, [each.key for each in self.queues])
+        self.keeper = Keeper(runtime, self.keep_alive)
+        self._stopping = threading.Event()
+        self._listens = self._is_suspended = False
+        self._sign_at = self._suspension_at = 0.0
+
+    def run(self) -> None:
+        """Until SIGTERM, or until the sandbox host is gone."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.request_stop)
+        pause_s = FIRST_PAUSE_S
+        while not self._stopping.is_set() and not self.runtime.sandboxes.host_is_lost:
+            try:
+                ids = self._next()
+                if ids and not self._stopping.is_set():  # else their bells are lost, and the reconciler rings again
+                    invoke(self.runtime, self.keeper, ids)
+                pause_s = FIRST_PAUSE_S
+            except StopRequested:
+                break
+            except RedisError as error:
+                log.warning("Redis is away", extra={"error": str(error)})
+                self._stopping.wait(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            except Exception:
+                # Nothing is lost: what was claimed has a lease, and what was not is still pending.
+                log.exception("the worker failed at a request")
+        self._leave()
+
+    def _next(self) -> list[UUID]:
+        """The requests to run now; none when nobody rang for a while."""
+        now = time.monotonic()
+        if now >= self._sign_at:
+            self._give_sign()
+            self._sign_at = now + LISTEN_S
+        if now >= self._suspension_at:
+            self._is_suspended = bool(is_suspended(self.connection, self))
+            self._suspension_at = now + SUSPENSION_S
+        if self._is_suspended:
+            self.runtime.gauge.set_idle()
+            self._stopping.wait(SUSPENSION_S)
+            return []
+        taken = self._take_bells()
+        if not taken and self.should_run_maintenance_tasks:
+            self.run_maintenance_tasks()  # type: ignore[no-untyped-call]  # RQ's: what its books keep for too long
+        return [id for job_id in taken if (id := self._request_id(job_id)) is not None]
+
+    def _take_bells(self) -> list[str]:
+        """The job ids of several bells when many wait; of the next one when none does."""
+        taken = self.bells.waiting(self.runtime.pace.appetite()) or self._listen()
+        self.runtime.gauge.set_busy()
+        return taken
+
+    def _listen(self) -> list[str]:
+        self.runtime.put_away()
+        self.runtime.gauge.set_idle()
+        self._listens = True
+        try:
+            # Either the signal came before, or its handler finds that we listen.
+            return [] if self._stopping.is_set() else self.bells.next(LISTEN_S)
+        finally:
+            self._listens = False
+
+    def _request_id(self, job_id: str) -> UUID | None:
+        """The request that this job rang for. What is not our job is refused, shown as failed, and not run."""
+        if match := JOB_ID.fullmatch(job_id):
+            return UUID(match[1])
+        refusing.refuse(self.connection, job_id, self.name)
+        return None
+
+    def _give_sign(self) -> None:
+        """Tells RQ that this worker is there; it may have to be told from the start, if Redis was emptied."""
+        if self.connection.exists(self.key):
+            self.heartbeat()
+        else:
+            self.register_birth()  # type: ignore[no-untyped-call]
+            self.set_state(WorkerStatus.IDLE)
+
+    def keep_alive(self) -> None:
+        """The same while a request runs, from another thread.
+
+        Through the doorbell's client, which does not wait long: the caller has a lease to keep.
+        """
+        try:
+            with self.runtime.doorbell.redis.pipeline(transaction=False) as pipeline:
+                self.heartbeat(WORKER_TTL_S + 60, pipeline)
+                pipeline.execute()
+        except RedisError as error:
+            log.debug("no heartbeat", extra={"error": str(error)})
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - RQ's signature
+        """After SIGTERM: what runs may finish within the grace, then it is given back. A second signal changes nothing.
+
+        Should a bell have been taken this very moment, it is lost, and the reconciler rings again.
+        """
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        log.info("stopping", extra={"worker": self.name})
+        timer = threading.Timer(self.grace_s, self._end_grace)
+        timer.daemon = True
+        timer.start()
+        if self._listens:
+            raise StopRequested
+
+    def _end_grace(self) -> None:
+        self.runtime.given_up.set()
+        self.keeper.interrupt(StoppingError())
+
+    def _leave(self) -> None:
+        self.runtime.workplace.put_away()  # a forked process ends without the finalizers that would do it
+        self.runtime.spool.close()
+        try:
+            self.register_death()  # type: ignore[no-untyped-call]
+        except RedisError as error:
+            log.debug("RQ was not told of the end", extra={"error": str(error)})

@@ -1,0 +1,71 @@
+"""The life of a worker process, from the fork of its pool to its end."""
+
+import logging
+import socket
+import threading
+
+from redis import Redis
+from sqlalchemy import Engine
+
+from workqueue.clock import Clock
+from workqueue.doorbell import Doorbell
+from workqueue.files.workplace import Workplace
+from workqueue.invocation.attempt import Runtime
+from workqueue.invocation.persist import persist
+from workqueue.logs.spool import Spool
+from workqueue.observing import totals
+from workqueue.observing.meter import Meter
+from workqueue.observing.observers import observing
+from workqueue.sandboxes.lending import SandboxClient
+from workqueue.workers import presence
+from workqueue.workers.board import Board
+from workqueue.workers.gauge import Gauge
+from workqueue.workers.plan import PoolPlan
+from workqueue.workers.worker import Worker
+
+
+def live(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gauge: Gauge) -> None:
+    """Works until it is stopped or its host is gone. engine: made before the fork, without a connection."""
+    _name_in_log(name)
+    runtime = _runtime(plan, engine, name, line, gauge)
+    presence.note(runtime)  # by the connection that is there already; the keeper opens one when something lasts
+    Worker(runtime, Redis.from_url(plan.redis_url), plan.grace_s).run()
+    runtime.observers.close()
+    totals.hand_over(engine, runtime.meter)
+    presence.leave(runtime)
+
+
+def _name_in_log(worker: str) -> None:
+    """Each line of this process names it, whatever it tells of."""
+
+    def named(record: logging.LogRecord) -> bool:
+        record.worker = getattr(record, "worker", worker)
+        return True
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(named)
+
+
+def _runtime(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gauge: Gauge) -> Runtime:
+    clock, given_up = Clock(), threading.Event()
+    persist(lambda: clock.synchronise(engine), given_up)
+    # Nobody waits long for Redis while a request runs: it is only told of things.
+    redis = Redis.from_url(plan.redis_url, socket_connect_timeout=1, socket_timeout=1)
+    meter = Meter()
+    return Runtime(
+        given_up=given_up,
+        worker=name,
+        queues=plan.queues,
+        engine=engine,
+        doorbell=Doorbell(redis),
+        board=Board(redis, name),
+        clock=clock,
+        sandboxes=SandboxClient(line, max_body=2 * plan.max_result_bytes + 1024 * 1024),
+        store=plan.store,
+        workplace=Workplace(plan.work_folder, name, plan.account),
+        spool=Spool(plan.spool_folder, name),
+        gauge=gauge,
+        lease_s=plan.lease_s,
+        meter=meter,
+        observers=observing(meter, "worker", traces=plan.traces),
+    )

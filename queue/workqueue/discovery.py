@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workqueue import input_schema
 from workqueue.errors import DuplicateFunctionError
 from workqueue.registry import DiscoveredUnit, ImportFailure, Registered, Registry
 from workqueue.sandboxes.interpreter import Interpreter
@@ -122,6 +123,11 @@ def _findings(unit: Unit, head: dict[str, Any]) -> Findings:
     if head["type"] != "described":
         return _failed(unit, head["error_type"], head["error_message"], head["traceback"])
     functions = tuple(Registered(unit=unit.key, root=unit.root or None, **described) for described in head["functions"])
+    for function in functions:
+        if function.schema_checked_outside and (problem := input_schema.problem(function.input_schema or {})):
+            return _failed(
+                unit, "SchemaError", f"@function on {function.name!r}: input is no JSON Schema. {problem}", ""
+            )
     return Findings(functions, None, tuple(path for path, _, _ in head["files"]))
 
 

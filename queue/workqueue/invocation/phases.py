@@ -8,16 +8,15 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from schema.statuses import Phase
-from workqueue import lifecycle
+from workqueue import input_schema, lifecycle
 from workqueue.errors import SandboxHostLostError
 from workqueue.files.store import StoredFile
 from workqueue.invocation import driving, trouble
 from workqueue.invocation.attempt import Attempt, Runtime
 from workqueue.invocation.group import Group
-from workqueue.invocation.interruptions import AttemptEndedError, CalledBackError, InvalidError, SandboxExitedError
+from workqueue.invocation.interruptions import AttemptEndedError, CalledBackError, SandboxExitedError
 from workqueue.invocation.persist import persist
 from workqueue.lifecycle import Standing
 from workqueue.observing import trace_context
@@ -136,7 +135,8 @@ def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
     except OSError as error:
         raise trouble.no_storage(attempt, error) from None
     if function.schema_checked_outside and function.input_schema is not None:
-        check_schema(json.loads(attempt.claim.event), function.input_schema)
+        limit_s = max(1, int(min(function.timeout_s, runtime.lease_s / 2)))
+        input_schema.check(json.loads(attempt.claim.event), function.input_schema, limit_s)
 
 
 def _place(runtime: Runtime, file: StoredFile, path: Path) -> None:
@@ -148,19 +148,6 @@ def _place(runtime: Runtime, file: StoredFile, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as target:
             shutil.copyfileobj(source, target)
-
-
-def check_schema(event: Any, schema: dict[str, Any]) -> None:
-    """Raises InvalidError with the first mismatch and where it is."""
-    import jsonschema  # here, because most functions have no schema, and every worker would pay for it
-
-    try:
-        kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-        found = jsonschema.exceptions.best_match(kind(schema).iter_errors(event))
-    except jsonschema.exceptions.SchemaError as error:
-        raise InvalidError(f"The function's input schema is not valid: {error.message}") from None
-    if found is not None:
-        raise InvalidError(f"{found.json_path}: {found.message}", error_type="ValidationError")
 
 
 def _send(runtime: Runtime, function: Registered, attempts: Sequence[Attempt]) -> None:

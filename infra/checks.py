@@ -155,7 +155,7 @@ def _queues(found: registry.Registry, served: set[str]) -> Iterator[Finding]:
 def _functions(found: registry.Registry) -> Iterator[Finding]:
     for failure in found.failures:
         detail = f"{failure.source_file} fails to import: {failure.error_type}: {failure.error_message}"
-        yield Finding("functions", False, detail, "correct the file; it is looked at again when it changes")
+        yield Finding("functions", False, detail, "correct it, or install what it misses; it is tried again by itself")
     if not found.failures:
         yield Finding("functions", True, f"{len(found.functions)} found, all import")
 

@@ -24,6 +24,7 @@ from workqueue.errors import BadAccessError, BadScheduleError, BucketMissingErro
 from workqueue.files.store import StoreTroubleError
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.schedules import declaring, editing
+from workqueue.watching import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def _migrate(database_url: str, settings: Settings) -> None:
 
 
 def _discover(engine: Engine, settings: Settings, interpreter: Interpreter) -> None:
-    watcher = discovery.Watcher(interpreter, settings.functions, registry.read(engine))
+    watcher = Watcher(interpreter, settings.functions, registry.read(engine))
     changed = watcher.look()
     discovery.check_unique(watcher.registry)
     if changed:

@@ -7,6 +7,8 @@ import importlib.machinery
 import os
 import pkgutil
 import sys
+import traceback
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -81,15 +83,30 @@ def put_on_path(root: str | None) -> None:
 def files_of(root: str | None, module: str) -> list[list[Any]]:
     """The source files that user code was loaded from: [path, mtime in ns, size in bytes] each."""
     folder = root or _home(sys.modules.get(module.partition(".")[0]))
+    paths = [getattr(loaded, "__file__", None) or "" for loaded in list(sys.modules.values())]
+    return _as_they_are(path for path in paths if folder and is_below(path, folder))
+
+
+def blamed_for(error: Exception, root: str | None, module: str) -> list[list[Any]]:
+    """What may have to change before an import that failed succeeds, in the form of `files_of`.
+
+    What was loaded, the files that the error came through, and the folders that are searched: a package that is
+    installed changes its folder.
+    """
+    through = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
+    if isinstance(error, SyntaxError) and error.filename:
+        through.add(error.filename)
+    return files_of(root, module) + _as_they_are({*through, *sys.path} - {""})
+
+
+def _as_they_are(paths: Iterable[str]) -> list[list[Any]]:
     found = []
-    for loaded in list(sys.modules.values()):
-        path = getattr(loaded, "__file__", None) or ""
-        if folder and is_below(path, folder):
-            try:
-                stat = os.stat(path)
-            except OSError:
-                continue
-            found.append([path, stat.st_mtime_ns, stat.st_size])
+    for path in paths:
+        try:
+            stat = os.stat(path)
+        except OSError:
+            continue
+        found.append([path, stat.st_mtime_ns, stat.st_size])
     return found
 
 

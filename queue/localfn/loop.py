@@ -113,16 +113,15 @@ def _describe(channel: Channel, head: dict[str, Any]) -> None:
         with _exit_at_once():
             functions = loading.describe(head["root"], head["module"])
     except Exception as error:
-        _refuse(channel, error)
+        _refuse(channel, error, files=loading.blamed_for(error, head["root"], head["module"]))
     files = loading.files_of(head["root"], head["module"])
     channel.answer({"type": "described", "functions": functions, "files": files})
 
 
-def _refuse(channel: Channel, error: Exception) -> NoReturn:
+def _refuse(channel: Channel, error: Exception, **more: Any) -> NoReturn:
     with contextlib.suppress(OSError):
         # LocalfnError is raised by us about a declaration: our frames are no news to its reader.
-        answer = failure(error, "import")
-        answer["type"] = "refused"
+        answer = failure(error, "import") | {"type": "refused"} | more
         if isinstance(error, LocalfnError):
             answer["error_type"] = type(error).__name__
         channel.answer(answer)

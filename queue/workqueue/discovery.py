@@ -5,13 +5,13 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workqueue import input_schema
 from workqueue.errors import DuplicateFunctionError
-from workqueue.registry import DiscoveredUnit, ImportFailure, Registered, Registry
+from workqueue.registry import ImportFailure, Registered, Registry
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sandboxes.sandbox import Frame, Gone, Sandbox
 from workqueue.storable import storable_value
@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 
 IMPORT_LIMIT_S = 60.0
 MAX_DESCRIPTION = 16 * 1024 * 1024
-MOST_TOLD = 5  # names of functions in a line of the log
 
 Stamp = frozenset[tuple[str, int, int]]
 
@@ -40,7 +39,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What importing a unit gave: functions, or why it failed; and the files that it consists of."""
+    """What importing a unit gave: functions, or why it failed; and the files and folders that may change that."""
 
     functions: tuple[Registered, ...]
     failure: ImportFailure | None
@@ -121,7 +120,8 @@ def _listen(sandbox: Sandbox, unit: Unit) -> Findings:
 
 def _findings(unit: Unit, head: dict[str, Any]) -> Findings:
     if head["type"] != "described":
-        return _failed(unit, head["error_type"], head["error_message"], head["traceback"])
+        blamed = tuple(path for path, _, _ in head.get("files", ()))
+        return _failed(unit, head["error_type"], head["error_message"], head["traceback"], blamed)
     functions = tuple(Registered(unit=unit.key, root=unit.root or None, **described) for described in head["functions"])
     for function in functions:
         if function.schema_checked_outside and (problem := input_schema.problem(function.input_schema or {})):
@@ -131,10 +131,10 @@ def _findings(unit: Unit, head: dict[str, Any]) -> Findings:
     return Findings(functions, None, tuple(path for path, _, _ in head["files"]))
 
 
-def _failed(unit: Unit, error_type: str, message: str, traceback: str) -> Findings:
+def _failed(unit: Unit, error_type: str, message: str, traceback: str, files: tuple[str, ...] = ()) -> Findings:
     path = Path(unit.path)
     file = str(path / "__init__.py") if path.is_dir() else unit.path
-    return Findings((), ImportFailure(unit.key, file, error_type, message, traceback), ())
+    return Findings((), ImportFailure(unit.key, file, error_type, message, traceback), files)
 
 
 def merge(found: dict[Unit, Findings], before: Registry) -> Registry:
@@ -174,67 +174,3 @@ def _duplicate(loser: Registered, winner: Registered) -> ImportFailure:
 
     message = f"Two functions are named {loser.name!r}: {place(winner)} and {place(loser)}. Rename one."
     return ImportFailure(loser.unit, loser.source_file, "DuplicateFunction", message, "")
-
-
-def _tell(unit: Unit, findings: Findings) -> None:
-    """Modules without a function are shared code, and no news."""
-    if (failure := findings.failure) is not None:
-        error = f"{failure.error_type}: {failure.error_message}"
-        log.warning("a module cannot be imported", extra={"unit": unit.key, "error": error})
-    elif findings.functions:
-        names = [function.name for function in findings.functions[:MOST_TOLD]]
-        names += ["…"] if len(findings.functions) > MOST_TOLD else []
-        log.info("discovered", extra={"unit": unit.key, "functions": ",".join(names)})
-
-
-class Watcher:
-    """Discovers what changed since the last look; the first look compares with what the registry remembers."""
-
-    def __init__(self, interpreter: Interpreter, sources: Sequence[str], registry: Registry) -> None:
-        self.interpreter = interpreter
-        self.sources = sources
-        self.registry = registry
-        self._known: dict[Unit, tuple[Stamp, Findings]] = {}
-        self._remembered = self._recall(registry)
-
-    def look(self) -> bool:
-        """Imports new and changed units again. True when the registry is another than before."""
-        self._known = {unit: self._look_at(unit) for unit in units(self.sources)}
-        self._remembered = {}
-        merged = merge({unit: findings for unit, (_, findings) in self._known.items()}, self.registry)
-        registry = replace(merged, units=self._discovered())
-        changed, self.registry = registry != self.registry, registry
-        return changed
-
-    def _look_at(self, unit: Unit) -> tuple[Stamp, Findings]:
-        known = self._known.get(unit) or self._remembered.get(unit.key)
-        before = stamp(unit, known[1].files if known else ())
-        if known is not None and known[0] == before:
-            return known
-        findings = describe(self.interpreter, unit)
-        _tell(unit, findings)
-        # Of its own files the stamp from before the import counts: a change during it is seen at the next look.
-        paths = {path for path, _, _ in before}
-        return before | {entry for entry in stamp(unit, findings.files) if entry[0] not in paths}, findings
-
-    def _recall(self, registry: Registry) -> dict[str, tuple[Stamp, Findings]]:
-        """What an earlier process found with this interpreter. Failures are not recalled: they may be mended by now."""
-        functions: dict[str, list[Registered]] = {}
-        for function in registry.functions:
-            functions.setdefault(function.unit, []).append(function)
-        failed = {failure.unit for failure in registry.failures}
-        return {
-            known.unit: (
-                frozenset((path, mtime, size) for path, mtime, size in known.files),
-                Findings(tuple(functions.get(known.unit, ())), None, tuple(path for path, _, _ in known.files)),
-            )
-            for known in registry.units
-            if known.python == self.interpreter.python and known.unit not in failed
-        }
-
-    def _discovered(self) -> tuple[DiscoveredUnit, ...]:
-        return tuple(
-            DiscoveredUnit(unit.key, self.interpreter.python, [list(entry) for entry in sorted(found)])
-            for unit, (found, findings) in sorted(self._known.items(), key=lambda entry: entry[0])
-            if findings.failure is None
-        )

@@ -18,7 +18,7 @@ from tests.runtime import Runtime
 from tests.waiting import wait_until
 
 LEASE_S = 3
-ROOM_S = 8  # a machine busy with other tests is slower than the promise's 2 s
+ROOM_S = 20  # for a machine that has much else to do; what is promised is measured by the chaos runs
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from schema.session import make_engine
 from workqueue import registry
 from workqueue.clock import Clock
-from workqueue.discovery import Watcher
 from workqueue.figures import sandboxes
 from workqueue.figures.sandboxes import NoteLine
 from workqueue.invocation.persist import first_line
@@ -22,6 +21,7 @@ from workqueue.logs import salvage
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.upkeep import sweep
+from workqueue.watching import Watcher
 from workqueue.workers.plan import PoolPlan
 
 log = logging.getLogger(__name__)

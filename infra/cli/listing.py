@@ -40,10 +40,12 @@ def ids(client: Client, filters: Mapping[str, Any]) -> list[str]:
 
 def joined(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Pages as one answer of the API's shape."""
-    whole: dict[str, Any] = {"items": [], "next_cursor": None}
+    items: list[dict[str, Any]] = []
+    cursor = None
     for page in found:
-        whole = {"items": whole["items"] + page["items"], "next_cursor": page["next_cursor"]}
-    return whole
+        items += page["items"]
+        cursor = page["next_cursor"]
+    return {"items": items, "next_cursor": cursor}
 
 
 def print_pages(found: Iterable[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Lists requests, newest first, in keyset pages; a page that looks for a text costs no more than about a second."""
+"""Lists requests, newest first, in keyset pages; one that no index helps to find costs no more than about a second."""
 
 import re
 import time
@@ -21,7 +21,8 @@ COLUMNS = processing_request.c
 CLOCKS_S = 3600.0
 MOST_MILLISECONDS = (1 << 48) - 1
 
-# No index knows the middle of a text, so each row is looked through: so many at first, and more while they are small.
+# No index knows the middle of a text, or a queue (most requests are in one; it would cost each write, and help with the
+# empty ones). So each row is looked at: so many at first, and more while they are small.
 SEARCH_S = 1.0
 FIRST_STRETCH, LONGEST_STRETCH = 500, 32_000
 
@@ -44,22 +45,25 @@ class Filter:
 def page(engine: Engine, wanted: Filter) -> tuple[list[Row], UUID | None]:
     """Requests, newest first, and the cursor of the next page, None on the last.
 
-    Of a text a page may hold few or none and still not be the last: its cursor is as far as there was time to look.
+    Of a text or a queue a page may hold few or none and still not be the last: its cursor is as far as there was time
+    to look.
     """
     with at_once(engine) as connection:
-        if wanted.text:
-            return _search(connection, wanted, wanted.text)
+        if sought := _sought(wanted):
+            return _search(connection, wanted, sought)
         rows = _rows(connection, wanted, wanted.limit + 1)
     return _cut(rows, wanted.limit, None)
 
 
-def _search(connection: Connection, wanted: Filter, words: str) -> tuple[list[Row], UUID | None]:
+def _search(
+    connection: Connection, wanted: Filter, sought: Sequence[ColumnElement[bool]]
+) -> tuple[list[Row], UUID | None]:
     """Stretch by stretch, each twice as long as the one before, until the page is full or the time is over."""
     found: list[Row] = []
     ends_at, before, length = time.monotonic() + SEARCH_S, wanted.before, FIRST_STRETCH
     while True:
         oldest = _end_of_stretch(connection, wanted, before, length)
-        within = [_holds(words), *([COLUMNS.id >= oldest] if oldest else [])]
+        within = [*sought, *([COLUMNS.id >= oldest] if oldest else [])]
         found += _rows(connection, wanted, wanted.limit + 1 - len(found), before, *within)
         if oldest is None or len(found) > wanted.limit or time.monotonic() >= ends_at:
             return _cut(found, wanted.limit, oldest)
@@ -93,7 +97,6 @@ def _narrowed(statement: Select[Any], wanted: Filter, before: UUID | None) -> Se
             (COLUMNS.status, wanted.status),
             (COLUMNS.function, wanted.function),
             (COLUMNS.schedule, wanted.schedule),
-            (COLUMNS.queue, wanted.queue),
         )
         if value is not None
     ]
@@ -110,6 +113,12 @@ def _first_id(moment: datetime, shift_s: float) -> UUID:
     """The lowest id of a millisecond so long after (RFC 9562, UUIDv7): the index of ids serves for times, too."""
     milliseconds = int((moment.timestamp() + shift_s) * 1000)
     return UUID(int=min(max(milliseconds, 0), MOST_MILLISECONDS) << 80)
+
+
+def _sought(wanted: Filter) -> list[ColumnElement[bool]]:
+    """What no index knows."""
+    conditions = [_holds(wanted.text)] if wanted.text else []
+    return conditions + ([COLUMNS.queue == wanted.queue] if wanted.queue is not None else [])
 
 
 def _holds(words: str) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Looking for a text: bounded in time, stretch by stretch, and nothing is overlooked."""
+"""Looking for a text or a queue: bounded in time, stretch by stretch, and nothing is overlooked."""
 
 from uuid import UUID
 
@@ -63,6 +63,12 @@ def test_a_page_for_which_there_is_no_time_holds_what_was_found_and_goes_on(
     found, pages = all_pages(filled, Filter(text="number 1."))
     assert (found, pages) == ([1], ROWS // listing.FIRST_STRETCH)
     assert all_pages(filled, Filter(text="99.", limit=3))[0] == numbers("99.")
+
+
+def test_a_queue_that_nobody_uses_is_given_up_after_a_while(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "SEARCH_S", 0.0)
+    rows, cursor = listing.page(filled, Filter(queue="high"))
+    assert (rows, cursor) == ([], UUID(int=ROWS - listing.FIRST_STRETCH + 1))
 
 
 def test_a_queue_narrows_the_list_and_a_search(filled: Engine) -> None:

@@ -2,6 +2,8 @@
 
 import signal
 import threading
+import time
+from collections.abc import Callable
 from functools import partial
 
 from sqlalchemy import Engine
@@ -22,12 +24,17 @@ from workqueue.schedules import editing, ticker
 from workqueue.schedules.declaring import Declarations
 from workqueue.schedules.mirror import Mirror
 from workqueue.schedules.ticker import Ticker
-from workqueue.upkeep import reconcile, sweep
-from workqueue.upkeep.reconcile import Chore, Reconciler
+from workqueue.upkeep import chores, reconcile, sweep
+from workqueue.upkeep.chores import Chore
+from workqueue.upkeep.leading import Role
+from workqueue.upkeep.reconcile import Reconciler
 from workqueue.workers import presence
 
 TICK_REDIS_TIMEOUT_S = 1.0
 HAND_OVER_EVERY_S = 4.0
+END_S = 5.0  # what a loop is at after so long may be cut off at any point, and is taken up by the next leader
+
+Loop = Callable[[threading.Event], None]
 
 
 def run(settings: Settings) -> None:
@@ -37,44 +44,71 @@ def run(settings: Settings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    engine, clock = make_engine(database_url, pool_size=4), Clock()
+    engine, clock, meter = make_engine(database_url, pool_size=8), Clock(), Meter()
     doorbell = Doorbell(redis_client(redis_url), Paused(engine).names)
-    store = file_store.make(settings.files, settings.home)
-    days = settings.retention_days
-    rules = partial(editing.rules, engine, settings.queues, settings.max_event_bytes)
-    chores = [
-        Chore("clock", 30, lambda: clock.synchronise(engine)),
-        Chore("workers", 60, lambda: presence.forget_gone(engine, clock.now())),
-        Chore("tally", 5, lambda: tally.roll_up(engine, clock.now())),
-        Chore("retention", 60, lambda: sweep.old_requests(engine, store, doorbell, clock, days)),
-        Chore("ticks", 3600, lambda: sweep.old_ticks(engine, clock, days)),
-        Chore("audit", 3600, lambda: audit.sweep(engine, clock.now())),
-        Chore("files", 3600, lambda: sweep.orphaned_files(engine, store)),
-        Chore("declared", 2, Declarations(engine, rules).look),
-    ]
-    # A thread of their own: a tick must not wait for the end of a chore.
-    meter = Meter()
-    ticks = threading.Thread(target=_tick, args=(_ticker(engine, redis_url, clock, meter), stopping), name="schedules")
-    ticks.start()
-    numbers = threading.Thread(target=_hand_over, args=(engine, meter, stopping), name="metrics")
-    numbers.start()
     observers = observing(meter, "scheduler", traces=settings.traces)
     reconciler = Reconciler(engine, doorbell, clock, settings.lease_s, meter=meter, observers=observers)
+    removing = _removing(settings, engine, doorbell, clock)
+    # A thread each: neither a tick nor lost work waits for the end of a chore, nor the figures for a slow file store.
+    others = [
+        _begun("schedules", partial(ticker.run, _ticker(engine, redis_url, clock, meter)), stopping),
+        _begun("books", partial(chores.run, engine, Role.BOOKKEEPER, _bookkeeping(engine, clock, settings)), stopping),
+        _begun("removals", partial(chores.run, engine, Role.REMOVER, removing), stopping),
+        _begun("metrics", partial(_hand_over, engine, meter), stopping),
+    ]
     try:
-        reconcile.run(reconciler, chores, stopping)
+        reconcile.run(reconciler, [_clock(engine, clock), _declared(engine, settings)], stopping)
     finally:
         stopping.set()
         observers.close()
-        ticks.join()
-        numbers.join()
+        ends_at = time.monotonic() + END_S
+        for thread in others:
+            thread.join(max(0.0, ends_at - time.monotonic()))
 
 
-def _tick(made: Ticker, stopping: threading.Event) -> None:
+def _clock(engine: Engine, clock: Clock) -> Chore:
+    return Chore("clock", 10, lambda: clock.refresh(engine, every_s=30))
+
+
+def _declared(engine: Engine, settings: Settings) -> Chore:
+    rules = partial(editing.rules, engine, settings.queues, settings.max_event_bytes)
+    return Chore("declared", 2, Declarations(engine, rules).look)
+
+
+def _bookkeeping(engine: Engine, clock: Clock, settings: Settings) -> list[Chore]:
+    """What is counted, and what the database's own tables need."""
+    return [
+        _clock(engine, clock),
+        Chore("tally", 5, lambda: tally.roll_up(engine, clock.now())),
+        Chore("workers", 60, lambda: presence.forget_gone(engine, clock.now())),
+        Chore("ticks", 3600, lambda: sweep.old_ticks(engine, clock, settings.retention_days)),
+        Chore("audit", 3600, lambda: audit.sweep(engine, clock.now())),
+    ]
+
+
+def _removing(settings: Settings, engine: Engine, doorbell: Doorbell, clock: Clock) -> list[Chore]:
+    """What goes through the file store, which may be slow."""
+    store, days = file_store.make(settings.files, settings.home), settings.retention_days
+    retention = partial(sweep.old_requests, engine, store, doorbell, clock, days)
+    return [
+        _clock(engine, clock),
+        Chore("retention", 60, retention, full=sweep.FULL_LOOK),
+        Chore("files", 3600, lambda: sweep.orphaned_files(engine, store)),
+    ]
+
+
+def _begun(name: str, loop: Loop, stopping: threading.Event) -> threading.Thread:
     """Should it ever end by itself, the process ends with it, and is started again."""
-    try:
-        ticker.run(made, stopping)
-    finally:
-        stopping.set()
+
+    def run() -> None:
+        try:
+            loop(stopping)
+        finally:
+            stopping.set()
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 def _hand_over(engine: Engine, meter: Meter, stopping: threading.Event) -> None:

@@ -130,7 +130,7 @@ def _services(settings: Settings) -> "Services":
         waiting=Waiting(redis_client(redis_url)),
         store=file_store.make(settings.files, settings.home),
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
-        overview=Overview(engine, doorbell, clock, settings.queues),
+        overview=Overview(engine, doorbell, clock, settings.queues, settings.retention_days),
         access=Access(doorkeeper, secure_cookie=settings.is_production),
         tracer=LateTracer() if settings.traces else None,
     )

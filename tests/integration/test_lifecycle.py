@@ -259,7 +259,7 @@ def test_purging_removes_what_ended_before_a_time_in_chunks(engine: Engine) -> N
     assert lifecycle.purge(engine, seconds(0.5)) == []
     first = lifecycle.purge(engine, seconds(2), chunk=3)
     rest = lifecycle.purge(engine, seconds(2), chunk=3)
-    assert {id for id, _ in first + rest} == set(ended)
+    assert {each.request_id for each in first + rest} == set(ended)
     assert (len(first), len(rest)) == (3, 2)
     assert row(engine, waiting)["status"] == "pending"
 

@@ -10,12 +10,15 @@ import pytest
 import redis
 from sqlalchemy import Engine, text
 
+from schema.tables import input_file
 from tests.integration.test_lifecycle import NOW, accepted, claimed, finish
-from workqueue import reading
+from workqueue import lifecycle, reading
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.errors import UnknownRequestError
 from workqueue.files.store import FolderStore
+from workqueue.lifecycle import Completion, Record
+from workqueue.lifecycle.records import store_files
 from workqueue.upkeep import sweep
 
 
@@ -31,6 +34,12 @@ def note_worker(engine: Engine, name: str) -> None:
             text("INSERT INTO worker VALUES (:name, 'host', 1, 'default', :now, :now)"),
             {"name": name, "now": datetime.now(UTC)},
         )
+
+
+def upload(engine: Engine, store: FolderStore, request_id: UUID) -> None:
+    stored = store.put(request_id, "in", "a.txt", io.BytesIO(b"x"))
+    with engine.begin() as connection:
+        store_files(connection, input_file, request_id, [stored], NOW)
 
 
 def test_only_directories_of_workers_that_are_gone_are_removed(engine: Engine, tmp_path: Path) -> None:
@@ -62,7 +71,7 @@ def test_old_requests_go_with_their_files_and_young_ones_stay(
     old, waiting = accepted(engine), accepted(engine)
     finish(engine, claimed(engine, old))
     for request_id in (old, waiting):
-        store.put(request_id, "in", "a.txt", io.BytesIO(b"x"))
+        upload(engine, store, request_id)
 
     days = (datetime.now(UTC) - NOW).days
     assert sweep.old_requests(engine, store, doorbell, clock, 0) == 0
@@ -71,6 +80,30 @@ def test_old_requests_go_with_their_files_and_young_ones_stay(
     with pytest.raises(UnknownRequestError):
         reading.request(engine, old)
     assert store.request_ids(time.time() + 1) == [waiting]
+
+
+def test_only_old_requests_with_files_cost_a_call_of_the_store(
+    engine: Engine, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    class Watched(FolderStore):
+        def remove(self, request_id: UUID, part: str = "") -> None:
+            removed.append(request_id)
+            super().remove(request_id, part)
+
+    removed: list[UUID] = []
+    store, plain = Watched(tmp_path), accepted(engine)
+    uploaded, written = accepted(engine), accepted(engine)
+    finish(engine, claimed(engine, plain))
+    upload(engine, store, uploaded)
+    finish(engine, claimed(engine, uploaded))
+    stored = store.put(written, "1", "b.txt", io.BytesIO(b"x"))
+    completion = Completion(claimed(engine, written), "1", [stored], Record())
+    assert lifecycle.finish(engine, [completion], NOW) == {}
+
+    days = (datetime.now(UTC) - NOW).days - 1
+    assert sweep.old_requests(engine, store, Doorbell(redis_client), Clock(), days) == 3
+    assert sorted(removed) == sorted([uploaded, written])
+    assert store.request_ids(time.time() + 1) == []
 
 
 def test_files_of_requests_that_do_not_exist_are_removed_when_they_are_old(engine: Engine, tmp_path: Path) -> None:

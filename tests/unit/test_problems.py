@@ -69,3 +69,15 @@ def test_a_function_fails_when_half_of_its_last_requests_did_and_those_were_five
     text = "Function pay fails: 5 of 10 requests in the last 15 minutes."
     assert told(minutes=minutes(5, 5)) == [("function_fails", text)]
     assert told(minutes=minutes(0, 4)) == told(minutes=minutes(6, 5)) == told(minutes=minutes(0, 50, ago=20)) == []
+
+
+def test_retention_that_does_not_keep_up_is_told_once_it_is_an_hour_late() -> None:
+    day = timedelta(days=1)
+    assert told(keep_for=7 * day, oldest_ended_at=NOW - 7 * day - timedelta(minutes=59)) == []
+    assert told(keep_for=None, oldest_ended_at=NOW - 900 * day) == []
+    assert told(keep_for=7 * day, oldest_ended_at=None) == []
+    text = (
+        "Old requests are not deleted as fast as they come: the oldest ended 9 days ago, LOCALFN_RETENTION_DAYS is 7."
+        " The scheduler's log may say why."
+    )
+    assert told(keep_for=7 * day, oldest_ended_at=NOW - 9 * day) == [("retention_behind", text)]

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.schedules import schedule
-from schema.tables import import_failure
+from schema.tables import import_failure, processing_request
 from workqueue import pausing
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
@@ -58,9 +58,15 @@ class Stored:
 
 
 class Overview:
-    """One per web process. served: the queues that workers of this installation are to serve."""
+    """One per web process. served: the queues that workers of this installation are to serve.
 
-    def __init__(self, engine: Engine, doorbell: Doorbell, clock: Clock, served: tuple[str, ...]) -> None:
+    retention_days: how long ended requests are kept; 0 for ever.
+    """
+
+    def __init__(
+        self, engine: Engine, doorbell: Doorbell, clock: Clock, served: tuple[str, ...], retention_days: float = 0
+    ) -> None:
+        self._keep_for = timedelta(days=retention_days) if retention_days else None
         self._engine, self._doorbell, self._clock, self._served = engine, doorbell, clock, served
         self._lock = threading.Lock()
         self._stored: Stored | None = None
@@ -116,6 +122,8 @@ class Overview:
             counted_until=stored.until,
             import_failures=[ImportFailure(**row) for row in connection.execute(select(import_failure)).mappings()],
             schedules=_failing_schedules(connection),
+            keep_for=self._keep_for,
+            oldest_ended_at=connection.execute(select(func.min(processing_request.c.finished_at))).scalar_one(),
             minutes=recent,
         )
         return Snapshot(

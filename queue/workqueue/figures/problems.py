@@ -11,6 +11,7 @@ from workqueue.workers.presence import Present
 
 LONG_WAIT = timedelta(seconds=60)
 SCHEDULER_SILENT = timedelta(seconds=150)  # it rolls up each minute soon after its end
+RETENTION_LATE = timedelta(hours=1)
 FAILING_WINDOW = timedelta(minutes=15)
 FAILING_COUNT, FAILING_PART = 5, 0.5
 
@@ -28,7 +29,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known now. counted_until: how far the leading scheduler has come. schedules: name → its error."""
+    """What is known now. counted_until: how far the leading scheduler has come. schedules: name → its error.
+
+    keep_for: how long ended requests are kept; None for ever. oldest_ended_at: when the oldest of them ended.
+    """
 
     now: datetime
     database_away_since: datetime | None = None
@@ -38,13 +42,15 @@ class Facts:
     counted_until: datetime | None = None
     import_failures: Sequence[ImportFailure] = ()
     schedules: Sequence[tuple[str, str]] = ()
+    keep_for: timedelta | None = None
+    oldest_ended_at: datetime | None = None
     minutes: Sequence[Minute] = field(default=())
 
 
 def problems(facts: Facts) -> list[Problem]:
     """The worst first."""
     order = {"error": 0, "warning": 1, "info": 2}
-    found = [*_away(facts), *_processes(facts), *_queues(facts), *_code(facts), *_failing(facts)]
+    found = [*_away(facts), *_processes(facts), *_queues(facts), *_code(facts), *_failing(facts), *_retention(facts)]
     return sorted(found, key=lambda problem: order[problem.severity])
 
 
@@ -116,6 +122,16 @@ def _failing(facts: Facts) -> Iterator[Problem]:
             yield Problem("function_fails", "warning", text, None, ("function", function))
 
 
+def _retention(facts: Facts) -> Iterator[Problem]:
+    oldest, keep_for = facts.oldest_ended_at, facts.keep_for
+    if oldest is not None and keep_for is not None and facts.now - oldest > keep_for + RETENTION_LATE:
+        text = (
+            f"Old requests are not deleted as fast as they come: the oldest ended {_lasting(facts.now - oldest)} ago,"
+            f" LOCALFN_RETENTION_DAYS is {keep_for / timedelta(days=1):g}. The scheduler's log may say why."
+        )
+        yield Problem("retention_behind", "warning", text, oldest + keep_for)
+
+
 def _waiting(count: int) -> str:
     return "nothing waits" if not count else "one request waits" if count == 1 else f"{count:,} requests wait"
 
@@ -126,4 +142,4 @@ def _clock(moment: datetime) -> str:
 
 def _lasting(span: timedelta) -> str:
     minutes = int(span.total_seconds() // 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 48 * 60 else f"{span.days} days"

@@ -215,18 +215,26 @@ PURGE = text(
         ORDER BY finished_at LIMIT :chunk
         FOR UPDATE SKIP LOCKED
     ))
-    RETURNING id, attempt
+    RETURNING id, attempt,
+        EXISTS (SELECT FROM input_file i WHERE i.request_id = processing_request.id)
+        OR EXISTS (SELECT FROM output_file o WHERE o.request_id = processing_request.id) AS has_files
     """
 )
 
 
-def purge(
-    engine: Engine, before: datetime, status: Status | None = None, chunk: int = 500
-) -> list[tuple[UUID, list[str]]]:
-    """Removes up to `chunk` requests that ended before a time.
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """A request that was removed; what is kept of it elsewhere than in the database is to follow."""
 
-    Gives their ids and the ids of their RQ jobs: files and jobs follow the rows, never the other way round.
+    request_id: UUID
+    job_ids: list[str]
+    has_files: bool
+
+
+def purge(engine: Engine, before: datetime, status: Status | None = None, chunk: int = 500) -> list[Purged]:
+    """Removes up to `chunk` requests that ended before a time: files and RQ's jobs follow the rows, never the other
+    way round.
     """
     with engine.begin() as connection:
         rows = connection.execute(PURGE, {"before": before, "status": status, "chunk": chunk})
-        return [(row.id, job_ids(row.id, row.attempt)) for row in rows]
+        return [Purged(row.id, job_ids(row.id, row.attempt), row.has_files) for row in rows]

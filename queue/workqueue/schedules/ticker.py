@@ -21,7 +21,7 @@ from workqueue.observing.meter import Meter
 from workqueue.schedules import firing, planning
 from workqueue.schedules.mirror import Mirror, differing
 from workqueue.schedules.planning import Wait
-from workqueue.upkeep.leading import TICKER, lead
+from workqueue.upkeep.leading import Role, lead
 
 log = logging.getLogger(__name__)
 
@@ -135,5 +135,5 @@ class Ticker:
 
 def run(ticker: Ticker, stopping: threading.Event) -> None:
     """Fires schedules while it leads; else waits to lead. Ends when `stopping` is set."""
-    lead(ticker.engine, TICKER, ticker.guarded_turn, stopping, begin=ticker.begin, pause_s=ticker.pause_s)
+    lead(ticker.engine, Role.TICKER, ticker.guarded_turn, stopping, begin=ticker.begin, pause_s=ticker.pause_s)
     ticker.end()

@@ -6,8 +6,7 @@ for the next attempt, or failed when none is left.
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,11 +16,11 @@ from sqlalchemy import Engine
 from workqueue import lifecycle, moves
 from workqueue.clock import Clock
 from workqueue.doorbell import Bell, Doorbell
-from workqueue.invocation.persist import first_line, is_outage
 from workqueue.lifecycle.recovery import Lapsed
 from workqueue.observing import Observers, metrics
 from workqueue.observing.meter import Meter
-from workqueue.upkeep.leading import RECONCILER, lead
+from workqueue.upkeep.chores import Chore
+from workqueue.upkeep.leading import Role, lead
 
 log = logging.getLogger(__name__)
 
@@ -108,30 +107,11 @@ def _facts(lapsed: Lapsed) -> dict[str, object]:
     }
 
 
-@dataclass(slots=True)
-class Chore:
-    """Something that the leader does now and then; an error of one is no matter of the others."""
-
-    name: str
-    every_s: float
-    do: Callable[[], object]
-    due_at: float = 0.0
-
-    def do_if_due(self) -> None:
-        if time.monotonic() < self.due_at:
-            return
-        self.due_at = time.monotonic() + self.every_s
-        try:
-            self.do()
-        except Exception as error:
-            # The leader's other work must go on, whatever it is. An outage is no news after its first line; what
-            # nobody expected needs its traceback.
-            unexpected = None if is_outage(error) or isinstance(error, RedisError) else error
-            log.warning("a chore failed", extra={"chore": self.name, "error": first_line(error)}, exc_info=unexpected)
-
-
 def run(reconciler: Reconciler, chores: Sequence[Chore], stopping: threading.Event) -> None:
-    """Looks again and again while it leads; else waits to lead. Ends when `stopping` is set."""
+    """Looks again and again while it leads; else waits to lead. Ends when `stopping` is set.
+
+    chores: quick ones only, since lost work waits for their end. The others have loops of their own (chores.py).
+    """
     steps = [Chore("reconciler", 0.0, reconciler.look), *chores]
 
     def turn() -> None:
@@ -145,4 +125,4 @@ def run(reconciler: Reconciler, chores: Sequence[Chore], stopping: threading.Eve
         log.info("leading")
         reconciler.clock.synchronise(reconciler.engine)
 
-    lead(reconciler.engine, RECONCILER, turn, stopping, begin=begin, follow=follow)
+    lead(reconciler.engine, Role.RECONCILER, turn, stopping, begin=begin, follow=follow)

@@ -1,19 +1,23 @@
 """Settings: what is read from where, and the one line for what cannot be read."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra import door
+from infra import door, settings
+from infra.environment import Environment
 from infra.errors import SettingsError
 from infra.settings import NAMES, Settings, load
 
 # A folder without a .env file.
 NOWHERE = Path("/nonexistent")
+SETTINGS_PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 URLS = {"DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h"}
 
 
@@ -193,3 +197,27 @@ def test_a_bad_url_is_not_quoted() -> None:
 def test_every_name_that_is_allowed_is_read() -> None:
     source = "".join(Path(module.__code__.co_filename).read_text() for module in (load, door.read))
     assert all(source.count(f'"{name}"') >= 2 for name in NAMES)
+
+
+class Asked(dict[str, str]):
+    """Variables that remember which of them were asked for."""
+
+    def __init__(self, **variables: str) -> None:
+        super().__init__(variables)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def test_the_docs_tell_of_every_setting_and_of_no_other() -> None:
+    # Two lists are looked into once they are there, the parts of an address when one of them is.
+    asked = Asked(POSTGRES_HOST="h", LOCALFN_ALLOWED_HOSTS="h", LOCALFN_ALLOWED_ORIGINS="https://h")
+    settings._read(Environment(asked), NOWHERE)
+    rows = [line.split("|")[1] for line in SETTINGS_PAGE.read_text().splitlines() if line.startswith("| `")]
+    names = set(re.findall(r"`([A-Z_]+)`", "".join(rows)))
+    inside = {"RQ_REDIS_URL", *(f"POSTGRES_{part}" for part in ("HOST", "PORT", "DB", "USER", "PASSWORD"))}
+    assert all(f"`{name}`" in SETTINGS_PAGE.read_text() for name in inside)
+    assert names | inside == asked.names
+    assert asked.names >= NAMES

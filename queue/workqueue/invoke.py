@@ -87,7 +87,7 @@ def _finish_due(runtime: Runtime, group: Group) -> None:
     except Exception as error:
         if not is_outage(error):
             raise
-        log.warning("PostgreSQL is away; results wait for it", extra={"error": first_line(error)})
+        log.warning("PostgreSQL does not take results now; they wait for it", extra={"error": first_line(error)})
 
 
 def _hand_on(runtime: Runtime, group: Group, attempt: Attempt) -> None:

@@ -1,7 +1,9 @@
 """A sandbox as its owner sees it: the process, and our ends of its sockets and pipes."""
 
+import contextlib
 import os
 import secrets
+import signal
 import socket
 import time
 from dataclasses import dataclass, field
@@ -10,6 +12,9 @@ from typing import Any, Protocol
 
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.account import Account
+
+DEATH_S = 1.0  # what is killed is dead by then, or sleeps in the kernel: on a file system that hangs, say
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.0005, 0.02  # between two looks whether it is
 
 
 class Process(Protocol):
@@ -20,9 +25,6 @@ class Process(Protocol):
     def poll(self) -> int | None:
         """Its exit status, negative for a signal; None while it lives."""
 
-    def wait(self) -> int:
-        """Waits for its end; gives its exit status."""
-
 
 class Forked:
     """A child process that nobody started by `subprocess`."""
@@ -32,19 +34,20 @@ class Forked:
         self._status: int | None = None
 
     def poll(self) -> int | None:
-        return self._reap(os.WNOHANG)
-
-    def wait(self) -> int:
-        status = self._reap(0)
-        assert status is not None
-        return status
-
-    def _reap(self, options: int) -> int | None:
         if self._status is None:
-            pid, status = os.waitpid(self.pid, options)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self._status = os.waitstatus_to_exitcode(status)
         return self._status
+
+
+def awaited(process: Process, limit_s: float) -> int | None:
+    """The exit status of one that was killed or told to end; None when it has not ended within the limit."""
+    ends_at, pause_s = time.monotonic() + limit_s, FIRST_PAUSE_S
+    while (status := process.poll()) is None and time.monotonic() < ends_at:
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+    return status
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,18 @@ class Ends:
 
     @classmethod
     def make(cls, account: Account | None = None) -> "Ends":
-        """account: who has the other ends."""
-        ours, theirs = socket.socketpair()
-        (out_read, out_write), (err_read, err_write) = os.pipe(), os.pipe()
-        if account is not None:
-            account.own(out_write)  # /dev/stdout is opened anew by whoever names it
-            account.own(err_write)
-        return cls(ours, out_read, err_read, socket.socketpair(), theirs, out_write, err_write)
+        """account: who has the other ends. Raises OSError, and leaves none of them open then."""
+        with contextlib.ExitStack() as made:
+            ours, theirs = map(made.enter_context, socket.socketpair())
+            turns = socket.socketpair()
+            for end in turns:
+                made.enter_context(end)
+            (out_read, out_write), (err_read, err_write) = _pipe(made), _pipe(made)
+            if account is not None:
+                account.own(out_write)  # /dev/stdout is opened anew by whoever names it
+                account.own(err_write)
+            made.pop_all()
+        return cls(ours, out_read, err_read, turns, theirs, out_write, err_write)
 
     @property
     def our_fds(self) -> list[int]:
@@ -92,6 +100,13 @@ class Ends:
             end.close()
         for fd in (self.stdout, self.stderr):
             os.close(fd)
+
+
+def _pipe(made: contextlib.ExitStack) -> tuple[int, int]:
+    ends = os.pipe()
+    for end in ends:
+        made.callback(os.close, end)
+    return ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +152,20 @@ class Child:
         return are_as_imported(self.ready["files"])
 
     def end(self) -> int:
-        """Kills it with all that it started and reaps it; gives its exit status, negative for a signal."""
+        """Kills it with all that it started; gives its exit status, negative for a signal.
+
+        It is reaped, unless it sleeps in the kernel and hears of the kill when it wakes (`is_reaped`).
+        """
         if self.process.poll() is None:
             process_tree.end(self.process.pid, self.id)
         else:
             process_tree.end_tagged(self.id)  # it died by itself, and what it had started did not
-        status = self.process.wait()
+        status = awaited(self.process, DEATH_S)
         self.close()
-        return status
+        return -signal.SIGKILL if status is None else status
+
+    def is_reaped(self) -> bool:
+        return self.process.poll() is not None
 
     def close(self) -> None:
         self.ends.close_ours()

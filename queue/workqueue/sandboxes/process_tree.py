@@ -10,6 +10,7 @@ import psutil
 
 from workqueue.sandboxes.account import acting_as
 
+UNSEEN = (psutil.Error, OSError)  # it is gone; or there is no descriptor left to look with
 ROUNDS = 10  # of stopping; each finds what was forked before the parent stood still
 OWNER = "_SANDBOX_OWNER"  # environment variable that tells whose sandbox a process belongs to
 TAG = "_SANDBOX_ID"  # environment variable by which strays are recognised
@@ -38,14 +39,14 @@ def end_strays(known: set[int]) -> None:
             _signal(process.pid, signal.SIGKILL)
         _signal(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
+            os.waitpid(pid, os.WNOHANG)  # one that is not dead yet is found again
 
 
 def is_idle(pid: int) -> bool:
     """Whether the process lives, is not stopped (its own code may have sent it SIGSTOP), and has no children."""
     try:
         stopped = psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
-    except psutil.Error:
+    except UNSEEN:
         return False
     return not stopped and not _child_pids(pid)
 
@@ -60,7 +61,7 @@ def _child_pids(pid: int) -> list[int]:
         return [int(child) for text in lists for child in text.split()]
     try:
         return [child.pid for child in psutil.Process(pid).children()]
-    except psutil.Error:
+    except UNSEEN:
         return []
 
 
@@ -111,7 +112,7 @@ def _stop(pid: int) -> set[psutil.Process]:
     for _ in range(ROUNDS):
         try:
             new = set(psutil.Process(pid).children(recursive=True)) - found
-        except psutil.Error:
+        except UNSEEN:
             break
         if not new:
             break
@@ -123,10 +124,11 @@ def _stop(pid: int) -> set[psutil.Process]:
 
 def end_tagged(tag: str) -> None:
     """Kills what a sandbox started and left behind; the sandbox itself may be gone."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if _variables(process).get(TAG) == tag:
-                _signal(process.pid, signal.SIGKILL)
+    with contextlib.suppress(*UNSEEN):
+        for process in psutil.process_iter():
+            with contextlib.suppress(*UNSEEN):
+                if _variables(process).get(TAG) == tag:
+                    _signal(process.pid, signal.SIGKILL)
 
 
 def _variables(process: psutil.Process) -> dict[str, str]:

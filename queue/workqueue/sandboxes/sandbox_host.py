@@ -30,6 +30,7 @@ class SandboxHost:
         self.max_idle = max_idle
         self._idle: dict[str, list[Child]] = {}
         self._lent: dict[str, tuple[str, str, Child]] = {}  # id -> (borrower, key, child)
+        self._dying: list[Child] = []  # killed, and asleep in the kernel: on a file system that hangs, say
 
     def lend(self, borrower: str, load: dict[str, Any], environment: Mapping[str, str]) -> Child:
         """A warm sandbox of this function if there is a fresh one, else a new one that still has to import."""
@@ -48,7 +49,7 @@ class SandboxHost:
         key, child = loan
         child.ready, child.used_at = ready, time.monotonic()
         if not process_tree.is_idle(child.process.pid):
-            child.end()  # what a request started ends with it; there is no telling it from what is meant to stay
+            self._end(child)  # what a request started ends with it; there is no telling it from what is meant to stay
             return
         self._idle.setdefault(key, []).append(child)
         self._evict()
@@ -56,7 +57,19 @@ class SandboxHost:
     def end(self, borrower: str, id: str) -> int:
         """A borrower wants it ended; gives the exit status, 0 for what it had not borrowed."""
         loan = self._loan(borrower, id)
-        return loan[1].end() if loan is not None else 0
+        return self._end(loan[1]) if loan is not None else 0
+
+    def _end(self, child: Child) -> int:
+        """One that does not die is not waited for: this thread serves all workers of the machine."""
+        status = child.end()
+        if not child.is_reaped():
+            self._dying.append(child)
+            log.warning("a sandbox was killed and does not die; it is not waited for", extra={"pid": child.process.pid})
+        return status
+
+    def reap(self) -> None:
+        """Those of them that have died at last."""
+        self._dying = [child for child in self._dying if not child.is_reaped()]
 
     def end_loans_of(self, borrower: str) -> None:
         """The borrower died: nobody drives its sandboxes any more."""
@@ -73,9 +86,8 @@ class SandboxHost:
 
     def pids(self) -> set[int]:
         """The processes of all sandboxes, and of what forks them."""
-        lent = [child for _, _, child in self._lent.values()]
         own = {self.zygote.pid} if self.zygote.pid is not None else set()
-        return own | {child.process.pid for children in (lent, *self._idle.values()) for child in children}
+        return own | {child.process.pid for child in (*self._children(), *self._dying)}
 
     def census(self) -> list[SandboxNote]:
         """All that there are, for people to see."""
@@ -102,20 +114,19 @@ class SandboxHost:
 
     def let_go(self) -> None:
         """In a process forked from the host's: closes its copies of what belongs to the host."""
-        children = [child for _, _, child in self._lent.values()]
-        children += [child for idle in self._idle.values() for child in idle]
-        for child in children:
+        for child in self._children():
             child.close()
         self.zygote.let_go()
 
     def close(self) -> None:
-        for _, _, child in self._lent.values():
-            child.end()
-        for children in self._idle.values():
-            for child in children:
-                child.end()
+        for child in self._children():
+            self._end(child)
         self._lent, self._idle = {}, {}
         self.zygote.close()
+
+    def _children(self) -> list[Child]:
+        lent = [child for _, _, child in self._lent.values()]
+        return lent + [child for idle in self._idle.values() for child in idle]
 
     def _warm(self, key: str) -> Child | None:
         while children := self._idle.get(key):
@@ -123,7 +134,7 @@ class SandboxHost:
             self._idle[key].pop()
             if child.is_fresh():
                 return child
-            child.end()
+            self._end(child)
         return None
 
     def _evict(self) -> None:
@@ -138,4 +149,4 @@ class SandboxHost:
         self._idle[key].remove(child)
         if not self._idle[key]:
             del self._idle[key]
-        child.end()
+        self._end(child)

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from localfn import frames
-from workqueue.sandboxes.child import Child, Ends, Forked, Process
+from workqueue.sandboxes.child import DEATH_S, Child, Ends, Forked, Process, awaited
 from workqueue.sandboxes.interpreter import Interpreter
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Zygote:
         if self._process is not None and self._line is not None:
             self._line.close()
             self._process.kill()
-            self._process.wait()
+            awaited(self._process, DEATH_S)
         self._process = self._line = None
 
     def _fork(self, variables: Mapping[str, str], ends: Ends) -> Process:

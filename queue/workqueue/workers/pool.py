@@ -8,25 +8,27 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from functools import partial
-from multiprocessing import get_context
 from secrets import token_hex
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
-from rq.worker_pool import WorkerData, WorkerPool
+from rq.worker_pool import WorkerPool
 
 from schema.session import make_engine, preload
 from workqueue.figures.sandboxes import NoteLine
 from workqueue.sandboxes import process_tree
+from workqueue.sandboxes.child import awaited
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sandboxes.lending import Borrower
 from workqueue.sandboxes.parentage import adopt_orphans, die_with_parent
 from workqueue.sandboxes.sandbox_host import SandboxHost
 from workqueue.workers import elastic, scout, worker_process
 from workqueue.workers.elastic import Load
+from workqueue.workers.forked import Member, fork
 from workqueue.workers.gauge import Gauge
 from workqueue.workers.plan import PoolPlan
 from workqueue.workers.processors import Processors
@@ -38,7 +40,9 @@ TICK_S = 0.05  # how often workers are counted, and the dead replaced
 CHORES_S = 1.0  # how often idle sandboxes and strays are looked for
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  # before a process that died at once is replaced
 SETTLED_S = 5.0  # one that lived so long did not die of its start
+SHORT_S = 1.0  # before a machine that had no room for another process is asked again
 SCOUT = "scout"
+SCOUT_END_S = 3.0  # it may be importing a module
 
 
 class Pool(WorkerPool):
@@ -63,7 +67,9 @@ class Pool(WorkerPool):
         self._gauges: dict[str, Gauge] = {}
         self._processors = Processors()
         self._notes = NoteLine()
-        self._scout: WorkerData | None = None
+        self.worker_dict: dict[str, Member] = {}  # type: ignore[assignment]  # RQ reads the same fields
+        self._scout: Member | None = None
+        self._is_short = False  # of room for another process
         self._started_at: dict[str, float] = {}
         self._pause_s = 0.0
         self._start_again_at = 0.0
@@ -107,49 +113,56 @@ class Pool(WorkerPool):
         self.host.close()
 
     def start_worker(self, *_: Any, **__: Any) -> None:
-        """Like RQ's, with a line to the sandbox host, and a name that tells a person where it runs."""
+        """Like RQ's, with a line to the sandbox host, and a name that tells a person where it runs.
+
+        Raises OSError when there is no room for it; nothing is left of it then.
+        """
         name = f"{socket.gethostname()}-{token_hex(4)}"
-        self._gauges[name] = gauge = Gauge()
-        ours, theirs = socket.socketpair()
-        # Registered before the fork: the child closes every line that it finds here, this one too.
-        self._selector.register(ours, selectors.EVENT_READ, Borrower(name, ours, self.host))
-        life = partial(worker_process.live, self.plan, self._engine, name, theirs, gauge)
-        self.worker_dict[name] = self._fork(name, life)
+        with ExitStack() as made:
+            gauge = made.enter_context(closing(Gauge()))
+            ours, theirs = map(made.enter_context, socket.socketpair())
+            # Registered before the fork: the child closes every line that it finds here, this one too.
+            self._selector.register(ours, selectors.EVENT_READ, Borrower(name, ours, self.host))
+            made.callback(self._selector.unregister, ours)
+            life = partial(worker_process.live, self.plan, self._engine, name, theirs, gauge)
+            self.worker_dict[name] = self._fork(name, life)
+            made.pop_all()
+        self._gauges[name] = gauge
         theirs.close()
 
     def reap_workers(self) -> None:
         """Like RQ's, without waiting a tenth of a second for each that lives."""
         for data in list(self.worker_dict.values()):
-            if not data.process.is_alive():
+            if data.process.poll() is not None:
                 self.handle_dead_worker(data)
 
-    def handle_dead_worker(self, worker_data: WorkerData) -> None:
-        super().handle_dead_worker(worker_data)
+    def handle_dead_worker(self, worker_data: Member) -> None:  # type: ignore[override]
+        super().handle_dead_worker(worker_data)  # type: ignore[arg-type]
         self._gauges.pop(worker_data.name).close()
         self._note_death(worker_data)
-        if status := worker_data.process.exitcode:  # it did not end by itself
+        if status := worker_data.process.poll():  # it did not end by itself
             log.warning("a worker ended", extra={"worker": worker_data.name, "exit_status": status})
 
-    def stop_worker(self, worker_data: WorkerData, sig: signal.Signals = signal.SIGTERM) -> None:
-        super().stop_worker(worker_data, sig)
+    def stop_worker(self, worker_data: Member, sig: signal.Signals = signal.SIGTERM) -> None:  # type: ignore[override]
+        super().stop_worker(worker_data, sig)  # type: ignore[arg-type]
 
     def _look_after_processes(self) -> None:
         self.reap_workers()
-        if self._scout is not None and not self._scout.process.is_alive():
+        if self._scout is not None and self._scout.process.poll() is not None:
             self._note_death(self._scout)
             self._scout = None
         if self.status == self.Status.STOPPED or time.monotonic() < self._start_again_at:
             return
-        self._fit_to_demand()
-        if self._scout is None:
-            plan = self.plan
-            self._scout = self._fork(
-                SCOUT,
-                lambda: scout.run(plan, self.interpreter, self._notes),
-            )
+        try:
+            self._fit_to_demand()
+            if self._scout is None:
+                self._scout = self._fork(SCOUT, partial(scout.run, self.plan, self.interpreter, self._notes))
+        except OSError as error:
+            self._wait_for_room(error)
 
     def _do_chores(self) -> None:
         self.host.end_stale()
+        self.host.reap()
         self._notes.tell(self.host.census())
         known = {data.pid for data in self.worker_dict.values()} | self.host.pids()
         process_tree.end_strays(known | ({self._scout.pid} if self._scout else set()))
@@ -178,17 +191,24 @@ class Pool(WorkerPool):
         except RedisError:
             return 0  # nobody can take a job now anyway
 
-    def _note_death(self, data: WorkerData) -> None:
+    def _wait_for_room(self, error: OSError) -> None:
+        """Descriptors, memory or processes are short: what there is works on, and growing is tried again. Told once."""
+        self._start_again_at = time.monotonic() + SHORT_S
+        if not self._is_short:
+            self._is_short = True
+            log.warning("no room for another process now; it is tried again", extra={"error": str(error)})
+
+    def _note_death(self, data: Member) -> None:
         """Whoever dies of its start is started again after a pause that grows."""
         lived_s = time.monotonic() - self._started_at.pop(data.name)
         self._pause_s = min(max(self._pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S) if lived_s < SETTLED_S else 0.0
         self._start_again_at = time.monotonic() + self._pause_s
 
-    def _fork(self, name: str, life: Callable[[], None]) -> WorkerData:
-        process = get_context("fork").Process(target=self._begin, args=(life,), name=name)
-        process.start()
+    def _fork(self, name: str, life: Callable[[], None]) -> Member:
+        born = fork(name, partial(self._begin, life))
         self._started_at[name] = time.monotonic()
-        return WorkerData(name=name, pid=process.pid or 0, process=process)
+        self._is_short = False
+        return born
 
     def _begin(self, life: Callable[[], None]) -> None:
         """First in a forked child: lets go of what belongs to the pool."""
@@ -208,5 +228,6 @@ class Pool(WorkerPool):
 
     def _end_scout(self) -> None:
         if self._scout is not None:
-            self._scout.process.terminate()
-            self._scout.process.join()
+            os.kill(self._scout.pid, signal.SIGTERM)
+            if awaited(self._scout.process, SCOUT_END_S) is None:
+                os.kill(self._scout.pid, signal.SIGKILL)

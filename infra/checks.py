@@ -8,7 +8,7 @@ import redis
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from infra import machine_checks
+from infra import machine_checks, room
 from infra.client import Client, UnreachableError, connect
 from infra.connected import connected
 from infra.database_url import for_libpq, mask
@@ -41,6 +41,7 @@ def examine() -> Iterator[Finding]:
     yield machine_checks.account(settings)
     yield machine_checks.home(settings)
     yield machine_checks.folders(settings)
+    yield machine_checks.open_files(settings)
     yield machine_checks.files(settings)
     yield machine_checks.pages(settings)
     with client:
@@ -105,6 +106,19 @@ def postgres(database_url: str) -> Finding:
     return Finding("PostgreSQL", True, f"{shown.split()[0]} answers")
 
 
+def connections(database_url: str, concurrency: int) -> Finding:
+    """Whether the server lets in all that this machine's processes may open; other machines' come on top."""
+    limits = "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int"
+    with psycopg.connect(for_libpq(database_url), connect_timeout=ANSWER_S) as connection:
+        ((allowed, reserved),) = connection.execute(limits).fetchall()
+    needed = room.connections(concurrency)
+    detail = f"{allowed} are allowed, this machine's processes may open {needed}"
+    if needed > allowed - reserved:
+        todo = "raise max_connections of PostgreSQL, or lower LOCALFN_CONCURRENCY"
+        return Finding("connections", False, detail, todo)
+    return Finding("connections", True, detail)
+
+
 def _database(settings: Settings) -> Iterator[Finding]:
     """PostgreSQL, and then what is read from it."""
     assert settings.database_url is not None
@@ -112,6 +126,10 @@ def _database(settings: Settings) -> Iterator[Finding]:
     yield found
     if not found.ok:
         return
+    try:
+        yield connections(settings.database_url, settings.concurrency)
+    except psycopg.Error as error:  # it is full, say
+        yield Finding("connections", False, _first_line(error), "look into PostgreSQL's log")
     engine = make_engine(settings.database_url, pool_size=1)
     try:
         is_current = revision.is_current(engine)

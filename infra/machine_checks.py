@@ -7,7 +7,7 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from infra import file_store, sandbox_account, screen
+from infra import file_store, room, sandbox_account, screen
 from infra.errors import InterpreterError, SettingsError
 from infra.finding import Finding
 from infra.interpreter import check_interpreter
@@ -66,6 +66,15 @@ def folders(settings: Settings) -> Finding:
         detail = f"{', '.join(missing)} is neither a folder nor a module"
         return Finding("folders", False, detail, "correct LOCALFN_FUNCTIONS, or make the folder")
     return Finding("folders", True, ":".join(map(_shortened, settings.functions)))
+
+
+def open_files(settings: Settings) -> Finding:
+    """Whether the pool may have as many as its concurrency needs."""
+    try:
+        room.make(settings.concurrency)
+    except SettingsError as error:
+        return Finding("open files", False, str(error), "ulimit -Hn tells the limit; systemd: LimitNOFILE=")
+    return Finding("open files", True, f"enough for {settings.concurrency} requests at a time")
 
 
 def files(settings: Settings) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from infra import room
 from infra.child import ChildSpec
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
@@ -30,6 +31,7 @@ def up(settings: Settings) -> None:
     home.make()
     check_interpreter(settings.python)
     settings.door.check(settings.host)
+    room.make(settings.concurrency)
     with home.locked():
         recovered = home.records.recover()
         if recovered:
@@ -48,7 +50,7 @@ def up(settings: Settings) -> None:
 def _supervise(home: Home, settings: Settings) -> None:
     services: list[Service] = []
     if settings.database_url is None:
-        services.append(Postgres(home.root))
+        services.append(Postgres(home.root, max_connections=room.embedded_connections(settings.concurrency)))
     if settings.redis_url is None:
         services.append(Redis(home.root))
     with Supervisor(home.records, with_names=settings.log_format == "text") as supervisor:

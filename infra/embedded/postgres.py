@@ -21,11 +21,10 @@ from infra.embedded import postmaster
 from infra.embedded.account import server_account
 from infra.embedded.sockets import make_socket_folder, socket_folder
 from infra.errors import ServerFailedError, ServerMissingError
+from infra.room import LEAST_CONNECTIONS
 
 USER = DATABASE = "postgres"
 PORT = 5432  # only part of the socket's name; nothing listens on it
-# Web threads, twenty workers, a scheduler and a few people with psql.
-MAX_CONNECTIONS = 200
 # Its answer to whoever asks too early, or too late.
 NOISE = re.compile(rb"FATAL:  the database system is (starting up|shutting down|not yet accepting connections)")
 
@@ -39,6 +38,7 @@ class Postgres:
     # Fast shutdown first; an immediate one (recovered at the next start) only if that hangs.
     stop_steps: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGINT, 1.5), (signal.SIGQUIT, 0.8))
     noise: re.Pattern[bytes] = NOISE
+    max_connections: int = LEAST_CONNECTIONS
     # More `name=value` settings of the server; the tests give up durability for speed.
     options: tuple[str, ...] = ()
 
@@ -76,7 +76,7 @@ class Postgres:
             "unix_socket_directories": quoted,
             "unix_socket_permissions": "0700",
             "port": str(PORT),
-            "max_connections": str(MAX_CONNECTIONS),
+            "max_connections": str(self.max_connections),
             # What clients did wrong is theirs to log; here stands only why the server would not run.
             "log_min_messages": "fatal",
             "log_min_error_statement": "panic",

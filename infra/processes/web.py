@@ -9,7 +9,7 @@ import gunicorn.glogging
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from infra import file_store, logs, screen, web_root
+from infra import file_store, logs, room, screen, web_root
 from infra.listening import address
 from infra.processes import observed, slow_clients
 from infra.processes.connections import redis_client, urls
@@ -17,7 +17,6 @@ from infra.settings import Settings, cores
 
 THREADS = 64  # of each process; a client that waits (`Prefer: wait`) holds one of them
 MOST_PROCESSES = 4
-CONNECTIONS = 40  # to the database, of all processes together; a server has 100 for everybody unless told otherwise
 GRACE_S = 5
 OPEN = "LOCALFN_INSECURE=1: whoever reaches this port can run code here, without a login"
 
@@ -119,7 +118,7 @@ def _services(settings: Settings) -> "Services":
     from workqueue.waiting import Waiting
 
     database_url, redis_url = urls(settings)
-    connections = CONNECTIONS // processes(cores())
+    connections = room.OF_WEB // processes(cores())
     engine = make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4)
     doorbell, clock = Doorbell(redis_client(redis_url), Paused(engine).names), Clock()
     doorkeeper = Doorkeeper(engine, clock.now) if settings.door.needs_login else None

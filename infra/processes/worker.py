@@ -1,6 +1,6 @@
 """`localfn worker`: the worker pool of this machine."""
 
-from infra import file_store, logs, sandboxing
+from infra import file_store, logs, room, sandboxing
 from infra.home import Home
 from infra.processes.connections import urls
 from infra.settings import Settings
@@ -13,6 +13,7 @@ def run(settings: Settings) -> None:
     """Works until SIGTERM, and then until every worker has ended."""
     logs.configure(settings.log_level, settings.log_format, "worker")
     Home(settings.home).make()
+    room.make(settings.concurrency)
     database_url, redis_url = urls(settings)
     interpreter = sandboxing.interpreter(settings)
     plan = PoolPlan(

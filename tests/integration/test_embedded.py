@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import redis
 
+from infra import room
 from infra.embedded.account import Account, ordinary_account
 from infra.embedded.postgres import Postgres
 from infra.embedded.postmaster import processes_of
@@ -66,6 +67,13 @@ def test_postgres_is_utf8_durable_and_listens_on_no_port(home: Path, run: Run) -
     assert query(postgres, "SHOW fsync") == "on"
     assert query(postgres, "SHOW listen_addresses") == ""
     assert query(postgres, "SHOW max_connections") == "200"
+
+
+def test_postgres_lets_in_all_that_a_concurrency_needs(home: Path, run: Run) -> None:
+    assert room.connections(20) < 97, "what a server of others allows, unless told otherwise"
+    postgres = Postgres(home, max_connections=room.embedded_connections(200))
+    run(postgres)
+    assert int(str(query(postgres, "SHOW max_connections"))) > room.connections(200)
 
 
 def test_postgres_wants_its_password_and_keeps_it_to_itself(home: Path, run: Run) -> None:

@@ -234,6 +234,29 @@ def test_a_persons_retry_starts_a_new_series_but_goes_on_numbering(engine: Engin
         lifecycle.retry(engine, request_id, NOW)
 
 
+@pytest.mark.parametrize("is_retried", [True, False])
+def test_what_was_claimed_and_not_begun_looks_as_before(engine: Engine, is_retried: bool) -> None:
+    """A retry forgot the error of the series before; an attempt of the same series leaves its own to be seen."""
+    request_id = accepted(engine)
+    first = claimed(engine, request_id)
+    if is_retried:
+        lifecycle.fail(engine, first, failed(), Phase.PROCESS, seconds(1))
+        lifecycle.retry(engine, request_id, seconds(2))
+    else:
+        lifecycle.give_back(engine, first, failed(), seconds(1), failures=1)
+    before = row(engine, request_id)
+    assert (before["error_type"], before["started_at"] is None) == (
+        (None, True) if is_retried else ("ValueError", False)
+    )
+
+    (bell,) = lifecycle.unclaim(engine, [claimed(engine, request_id, at_s=3)], seconds(4))
+
+    assert bell.attempt == 2
+    after = row(engine, request_id)
+    for name in ("status", "attempt", "started_at", "error_type", "error_message", "worker", "phase"):
+        assert after[name] == before[name], name
+
+
 def test_deleting_removes_all_that_belongs_to_a_request_but_not_while_it_runs(engine: Engine) -> None:
     request_id = accepted(engine)
     claim = claimed(engine, request_id)

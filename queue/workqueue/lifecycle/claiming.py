@@ -35,7 +35,8 @@ CLAIMED = """
 CLAIM = text(
     """
     WITH rung AS MATERIALIZED (
-        SELECT id, status, available_at FROM processing_request WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
+        SELECT id, status, available_at, started_at, error_type, error_message
+        FROM processing_request WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
     ), claimed AS (
         UPDATE processing_request r
         SET status = 'processing', phase = 'validate', attempt = attempt + 1, worker = :worker,
@@ -45,7 +46,8 @@ CLAIM = text(
         FROM rung WHERE r.id = rung.id AND rung.status = 'pending' AND rung.available_at <= :latest
             AND NOT EXISTS (SELECT FROM paused_queue p WHERE p.name = r.queue)
         RETURNING r.id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
-                  r.started_at, r.available_at, created_at, schedule, traceparent
+                  r.started_at, r.available_at, created_at, schedule, traceparent, rung.started_at AS started_before,
+                  rung.error_type AS error_type_before, rung.error_message AS error_message_before
     ), opened AS (
         INSERT INTO request_attempt (request_id, number, worker, started_at)
         SELECT id, attempt, :worker, started_at FROM claimed
@@ -59,7 +61,8 @@ RESUME = text(
         UPDATE processing_request SET lease_expires_at = :lease
         WHERE id = ANY(:ids) AND status = 'processing' AND worker = :worker
         RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
-            available_at, created_at, schedule, traceparent
+            available_at, created_at, schedule, traceparent, NULL::timestamptz AS started_before,
+            NULL AS error_type_before, NULL AS error_message_before -- nobody knows any more
     )
     """
     + CLAIMED
@@ -93,10 +96,11 @@ UNCLAIM = text(
     WITH freed AS (
         UPDATE processing_request r
         SET status = 'pending', phase = NULL, attempt = r.attempt - 1, worker = NULL, lease_expires_at = NULL,
-            started_at = before.started_at, error_type = before.error_type, error_message = before.error_message,
+            started_at = held.started_at, error_type = held.error_type, error_message = held.error_message,
             rung_at = :now
-        FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[])) AS held (id, attempt)
-        LEFT JOIN request_attempt before ON before.request_id = held.id AND before.number = held.attempt - 1
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:started AS timestamptz[]),
+                    CAST(:types AS text[]), CAST(:messages AS text[]))
+            AS held (id, attempt, started_at, error_type, error_message)
         WHERE r.id = held.id AND r.attempt = held.attempt AND r.status = 'processing' AND r.worker = :worker
           AND NOT r.cancel_requested
         RETURNING r.id, r.attempt, r.queue, r.function
@@ -116,7 +120,9 @@ def unclaim(engine: Engine, claims: Sequence[Claim], now: datetime) -> list[Bell
     """
     claims = sorted(claims, key=lambda claim: claim.request_id)  # rows are locked in this order everywhere
     tokens = {"ids": [claim.request_id for claim in claims], "attempts": [claim.attempt for claim in claims]}
-    values = tokens | {"worker": claims[0].worker, "now": now}
+    shown = zip(*(claim.shown_before for claim in claims), strict=True)
+    values = tokens | dict(zip(("started", "types", "messages"), map(list, shown), strict=True))
+    values |= {"worker": claims[0].worker, "now": now}
     with at_once(engine) as connection:
         rows = connection.execute(UNCLAIM, values)
         return [Bell(row.id, row.number, row.queue, row.function, is_let_go=True) for row in rows]
@@ -144,6 +150,7 @@ def _claims(rows: Sequence[Mapping[Any, Any]], worker: str, now: datetime) -> di
             available_at=row["available_at"],
             schedule=row["schedule"],
             traceparent=row["traceparent"],
+            shown_before=(row["started_before"], row["error_type_before"], row["error_message_before"]),
         )
         for row in rows
     }

@@ -11,6 +11,7 @@ from workqueue.files.store import StoredFile
 from workqueue.logs.logbook import Line
 from workqueue.registry import Registered
 
+Shown = tuple[datetime | None, str | None, str | None]  # started_at, error_type, error_message
 Progress = tuple[float | None, str | None]  # a fraction from 0 to 1, and a short text
 
 
@@ -24,6 +25,7 @@ class Claim:
     """A lease on a request: who may write it, and what has to be run.
 
     event: JSON text, passed on unparsed. function: None when it no longer exists.
+    shown_before: what the request said of the attempt before, should this one not begin.
     """
 
     request_id: UUID
@@ -43,6 +45,7 @@ class Claim:
     available_at: datetime
     schedule: str | None = None
     traceparent: str | None = None
+    shown_before: Shown = (None, None, None)
 
     @property
     def token(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import redis
 import sqlalchemy
 from psycopg import sql
 
-from tests.runtime import PROCESSES, Runtime, own_folder, running
+from tests.runtime import CASES, EXAMPLES, PROCESSES, Runtime, own_folder, running
 
 TEMPLATE = "migrated"
 
@@ -89,6 +89,27 @@ def migrated(servers: Servers) -> str:
     return TEMPLATE
 
 
+@pytest.fixture(scope="session")
+def discovered(servers: Servers, migrated: str) -> str:
+    """As `migrated`, and the functions of the tests are known, as after a first start: the next ones are quick."""
+    from infra import sdk
+    from schema.session import make_engine
+    from workqueue import registry
+    from workqueue.sandboxes.interpreter import Interpreter
+    from workqueue.watching import Watcher
+
+    name = f"{migrated}_discovered"
+    names = {"name": sql.Identifier(name), "template": sql.Identifier(migrated)}
+    servers.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").format(**names))
+    interpreter = Interpreter(sys.executable, sdk.source().parent, {}, 1 << 20)
+    watcher = Watcher(interpreter, [str(CASES), str(EXAMPLES)], registry.Registry((), ()))
+    watcher.look()
+    engine = make_engine(servers.database(name))
+    registry.publish(engine, watcher.registry)
+    engine.dispose()
+    return name
+
+
 @pytest.fixture
 def empty_database_url(servers: Servers) -> Iterator[str]:
     """The URL of a fresh database without tables."""
@@ -132,7 +153,7 @@ class StartRuntime(Protocol):
 
 
 @pytest.fixture(scope="session")
-def start_runtime(servers: Servers, migrated: str) -> StartRuntime:
+def start_runtime(servers: Servers, discovered: str) -> StartRuntime:
     """Starts runtimes that share nothing but the servers: each has its database, its Redis database and its folder."""
     free = list(range(1, 16))  # 0 is that of `redis_url`
 
@@ -148,7 +169,7 @@ def start_runtime(servers: Servers, migrated: str) -> StartRuntime:
         with contextlib.ExitStack() as stack:
             stack.callback(free.append, number)
             stack.callback(stack.enter_context(redis.Redis.from_url(redis_url)).flushdb)
-            url = database_url or stack.enter_context(contextlib.contextmanager(fresh_database)(servers, migrated))
+            url = database_url or stack.enter_context(contextlib.contextmanager(fresh_database)(servers, discovered))
             folder = stack.enter_context(own_folder())
             yield stack.enter_context(running(url, redis_url, folder, processes=processes, settings=settings))
 

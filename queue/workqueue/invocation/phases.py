@@ -10,10 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from schema.statuses import Phase
-from workqueue import input_schema, lifecycle
+from workqueue import lifecycle
 from workqueue.errors import SandboxHostLostError
 from workqueue.files.store import StoredFile
-from workqueue.invocation import driving, trouble
+from workqueue.invocation import driving, input_check, trouble
 from workqueue.invocation.attempt import Attempt, Runtime
 from workqueue.invocation.group import Group
 from workqueue.invocation.interruptions import AttemptEndedError, CalledBackError, SandboxExitedError
@@ -136,7 +136,7 @@ def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
         raise trouble.no_storage(attempt, error) from None
     if function.schema_checked_outside and function.input_schema is not None:
         limit_s = max(1, int(min(function.timeout_s, runtime.lease_s / 2)))
-        input_schema.check(json.loads(attempt.claim.event), function.input_schema, limit_s)
+        input_check.check(json.loads(attempt.claim.event), function.input_schema, limit_s)
 
 
 def _place(runtime: Runtime, file: StoredFile, path: Path) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 from alembic import autogenerate, command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from schema import revision
+from schema.advisory import Lock, hold
 from schema.comparing import OPTIONS, metadata
 from schema.session import make_engine
 
 FOLDER = Path(__file__).parent / "migrations"
-LOCK = 0x6C6F6366  # "locf": an advisory lock of our own; nobody else migrates while it is held
 
 
 class SchemaDiffersError(Exception):
@@ -87,7 +87,7 @@ def _alone(database_url: str) -> Iterator[Connection]:
     engine = make_engine(database_url, pool_size=1, longest_s=float("inf"))
     try:
         with engine.begin() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            hold(connection, Lock.MIGRATE)
             yield connection
     finally:
         engine.dispose()

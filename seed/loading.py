@@ -12,12 +12,12 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, func, text
 from sqlalchemy.dialects.postgresql import insert
 
+from schema.advisory import Lock, hold
 from schema.tables import setup_flag
 from seed.errors import BadEntryError, FixtureError
 from seed.fixtures import Entry
 
 FLAG = "fixtures"
-LOCK = 0x6C6F6365  # "loce"
 
 
 class Kind(Protocol):
@@ -55,7 +55,7 @@ def load(engine: Engine, entries: Sequence[Entry], kinds: Mapping[str, Kind], *,
     ready, left_out = _checked(entries, kinds)
     made, found = Counter[str](), 0
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        hold(connection, Lock.SEED)
         if once and _is_done(connection):
             return None
         for kind, value in ready:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from infra import file_store, logs
 from infra.processes.connections import redis_client, urls
 from infra.settings import Settings
+from schema.advisory import Lock
 from schema.session import make_engine
 from workqueue import audit
 from workqueue.clock import Clock
@@ -26,7 +27,6 @@ from workqueue.schedules.mirror import Mirror
 from workqueue.schedules.ticker import Ticker
 from workqueue.upkeep import chores, reconcile, sweep
 from workqueue.upkeep.chores import Chore
-from workqueue.upkeep.leading import Role
 from workqueue.upkeep.reconcile import Reconciler
 from workqueue.workers import presence
 
@@ -52,8 +52,8 @@ def run(settings: Settings) -> None:
     # A thread each: neither a tick nor lost work waits for the end of a chore, nor the figures for a slow file store.
     others = [
         _begun("schedules", partial(ticker.run, _ticker(engine, redis_url, clock, meter)), stopping),
-        _begun("books", partial(chores.run, engine, Role.BOOKKEEPER, _bookkeeping(engine, clock, settings)), stopping),
-        _begun("removals", partial(chores.run, engine, Role.REMOVER, removing), stopping),
+        _begun("books", partial(chores.run, engine, Lock.BOOKKEEPER, _bookkeeping(engine, clock, settings)), stopping),
+        _begun("removals", partial(chores.run, engine, Lock.REMOVER, removing), stopping),
         _begun("metrics", partial(_hand_over, engine, meter), stopping),
     ]
     try:

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, text
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
 
+from schema.advisory import Lock, hold
 from schema.session import at_once
 from schema.tables import discovered_unit, import_failure, registered_function
 from workqueue.errors import UnknownFunctionError
 from workqueue.invocation.retry import Policy
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # contract, section 4; PostgreSQL refuses to look for some other texts
-PUBLISH_LOCK = 0x6C6F6372  # "locr": several machines may discover at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def read(engine: Engine) -> Registry:
 def publish(engine: Engine, registry: Registry) -> None:
     """Makes `registry` the truth, in one transaction: nobody sees half of a change."""
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": PUBLISH_LOCK})
+        hold(connection, Lock.PUBLISH)
         connection.execute(delete(registered_function))
         connection.execute(delete(import_failure))
         connection.execute(delete(discovered_unit))

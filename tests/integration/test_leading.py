@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from schema.advisory import Lock
 from schema.session import make_engine
 from tests.conftest import StartRuntime
 from tests.integration.test_lifecycle import accepted, claimed
@@ -18,7 +19,7 @@ from workqueue.doorbell import Doorbell
 from workqueue.upkeep import chores as chores_loop
 from workqueue.upkeep import leading
 from workqueue.upkeep.chores import Chore
-from workqueue.upkeep.leading import Role, lead
+from workqueue.upkeep.leading import lead
 from workqueue.upkeep.reconcile import Reconciler, run
 
 
@@ -42,7 +43,7 @@ def test_of_two_copies_one_takes_turns_and_the_other_takes_over(engine: Engine) 
         def turn() -> None:
             turns[name] += 1
 
-        return begun(lambda stopping: lead(engine, Role.TICKER, turn, stopping, pause_s=lambda: 0.01))
+        return begun(lambda stopping: lead(engine, Lock.TICKER, turn, stopping, pause_s=lambda: 0.01))
 
     end_first = copy("first")
     wait_until(lambda: turns["first"] > 3)
@@ -56,7 +57,7 @@ def test_of_two_copies_one_takes_turns_and_the_other_takes_over(engine: Engine) 
 
 
 def test_the_loops_do_not_keep_each_other_from_leading(engine: Engine) -> None:
-    led = {role: threading.Event() for role in Role}
+    led = {role: threading.Event() for role in Lock}
     ends = [
         begun(lambda stopping, role=role, event=event: lead(engine, role, event.set, stopping))  # type: ignore[misc]
         for role, event in led.items()
@@ -69,7 +70,7 @@ def test_the_loops_do_not_keep_each_other_from_leading(engine: Engine) -> None:
 
 def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
     turns: list[int] = []
-    end = begun(lambda stopping: lead(engine, Role.TICKER, lambda: turns.append(1), stopping, pause_s=lambda: 0.01))
+    end = begun(lambda stopping: lead(engine, Lock.TICKER, lambda: turns.append(1), stopping, pause_s=lambda: 0.01))
     wait_until(lambda: len(turns) > 3)
     with engine.begin() as connection:
         # Of this database only: other tests' schedulers lead in theirs.
@@ -77,7 +78,7 @@ def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database"
             " WHERE locktype = 'advisory' AND objid = :lock AND d.datname = current_database()"
         )
-        assert connection.execute(text(statement), {"lock": int(Role.TICKER)}).scalars().all() == [True]
+        assert connection.execute(text(statement), {"lock": int(Lock.TICKER)}).scalars().all() == [True]
     before = len(turns)
     wait_until(lambda: len(turns) > before + 3)
     end()
@@ -95,9 +96,9 @@ class LastingTurn:
     def __init__(self, engine: Engine) -> None:
         self.begins = self.follows = 0
         self.is_under_way, self.may_end, self.heir_leads = threading.Event(), threading.Event(), threading.Event()
-        self._end = begun(lambda stopping: lead(engine, Role.REMOVER, self._turn, stopping, begin=self._begin))
+        self._end = begun(lambda stopping: lead(engine, Lock.REMOVER, self._turn, stopping, begin=self._begin))
         wait_until(self.is_under_way.is_set)
-        heir = partial(lead, engine, Role.REMOVER, self.heir_leads.set, follow=self._follow)
+        heir = partial(lead, engine, Lock.REMOVER, self.heir_leads.set, follow=self._follow)
         self._end_heir = begun(heir)
 
     def _begin(self) -> None:
@@ -163,7 +164,7 @@ def test_an_error_of_the_reconciler_or_of_a_chore_is_no_matter_of_the_others(eng
 def test_a_chore_that_left_more_to_do_goes_on_at_once(engine: Engine) -> None:
     left = [3, 10, 10, 10]
     chore = Chore("much", 3600, lambda: left.pop() if len(left) > 1 else left[0], full=10)
-    end = begun(lambda stopping: chores_loop.run(engine, Role.REMOVER, [chore], stopping))
+    end = begun(lambda stopping: chores_loop.run(engine, Lock.REMOVER, [chore], stopping))
     wait_until(lambda: left == [3])
     wait_until(lambda: chore.due_at > 0)
     end()

@@ -6,13 +6,12 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from schema.advisory import Lock, hold
 from workqueue.errors import BadScheduleError
 from workqueue.schedules.checking import Rules, checked_declaration
 from workqueue.schedules.editing import upsert_declared
 
 log = logging.getLogger(__name__)
-
-DECLARE_LOCK = 0x6C6F6373  # "locs": several machines may start at the same time
 
 Declared = Mapping[str, Mapping[str, Any]]
 
@@ -31,7 +30,7 @@ def declare_all(engine: Engine, declared: Declared, rules: Rules) -> None:
     """
     values = [checked(name, body, rules) for name, body in declared.items()]
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": DECLARE_LOCK})
+        hold(connection, Lock.DECLARE)
         for entry in values:
             upsert_declared(connection, entry)
         gone = text("DELETE FROM schedule WHERE declared AND name <> ALL(:names)")

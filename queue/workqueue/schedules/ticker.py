@@ -12,6 +12,7 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
+from schema.advisory import Lock
 from workqueue import moves
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
@@ -21,7 +22,7 @@ from workqueue.observing.meter import Meter
 from workqueue.schedules import firing, planning
 from workqueue.schedules.mirror import Mirror, differing
 from workqueue.schedules.planning import Wait
-from workqueue.upkeep.leading import Role, lead
+from workqueue.upkeep.leading import lead
 
 log = logging.getLogger(__name__)
 
@@ -135,5 +136,5 @@ class Ticker:
 
 def run(ticker: Ticker, stopping: threading.Event) -> None:
     """Fires schedules while it leads; else waits to lead. Ends when `stopping` is set."""
-    lead(ticker.engine, Role.TICKER, ticker.guarded_turn, stopping, begin=ticker.begin, pause_s=ticker.pause_s)
+    lead(ticker.engine, Lock.TICKER, ticker.guarded_turn, stopping, begin=ticker.begin, pause_s=ticker.pause_s)
     ticker.end()

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
+from schema.advisory import Lock
 from workqueue.invocation.persist import first_line, is_outage
-from workqueue.upkeep.leading import Role, lead
+from workqueue.upkeep.leading import lead
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Chore:
                 self.due_at = 0.0
 
 
-def run(engine: Engine, role: Role, chores: Sequence[Chore], stopping: threading.Event) -> None:
+def run(engine: Engine, role: Lock, chores: Sequence[Chore], stopping: threading.Event) -> None:
     """Does them while it leads; else waits to lead. Ends when `stopping` is set, after the chore under way."""
 
     def turn() -> None:

@@ -4,12 +4,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import IntEnum
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from schema.advisory import Lock, take
 from schema.session import at_once
 from workqueue.errors import WorkqueueError
 from workqueue.invocation.persist import first_line
@@ -21,22 +21,13 @@ FROZEN_S = 4.0  # a leader whose process gave no sign for so long leads no more
 SIGN_S = 1.0  # so often it gives one, however long its turn lasts
 
 
-class Role(IntEnum):
-    """What there is to lead: a loop each, by an advisory lock each. The numbers spell what they are for."""
-
-    RECONCILER = 0x6C6F636C  # "locl"
-    TICKER = 0x6C6F6374  # "loct"
-    BOOKKEEPER = 0x6C6F6362  # "locb"
-    REMOVER = 0x6C6F6372  # "locr"
-
-
 class LeadLostError(WorkqueueError):
     """The session that held the lock is gone, and the lock with it."""
 
 
 def lead(
     engine: Engine,
-    role: Role,
+    role: Lock,
     turn: Callable[[], None],
     stopping: threading.Event,
     *,
@@ -67,14 +58,13 @@ def lead(
         stopping.wait(EVERY_S)
 
 
-def _leads(connection: Connection, role: Role) -> bool:
+def _leads(connection: Connection, role: Lock) -> bool:
     """The lock belongs to the connection's session: it ends with the process, or with the connection.
 
     PostgreSQL ends the session of a leader that is frozen, so that another one leads.
     """
     connection.execute(text(f"SET idle_session_timeout = {int(FROZEN_S * 1000)}"))
-    lock = text("SELECT pg_try_advisory_lock(:lock)")
-    return bool(connection.execute(lock, {"lock": int(role)}).scalar_one())
+    return take(connection, role)
 
 
 class Lead:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
+from schema.advisory import Lock
 from workqueue import lifecycle, moves
 from workqueue.clock import Clock
 from workqueue.doorbell import Bell, Doorbell
@@ -20,7 +21,7 @@ from workqueue.lifecycle.recovery import Lapsed
 from workqueue.observing import Observers, metrics
 from workqueue.observing.meter import Meter
 from workqueue.upkeep.chores import Chore
-from workqueue.upkeep.leading import Role, lead
+from workqueue.upkeep.leading import lead
 
 log = logging.getLogger(__name__)
 
@@ -125,4 +126,4 @@ def run(reconciler: Reconciler, chores: Sequence[Chore], stopping: threading.Eve
         log.info("leading")
         reconciler.clock.synchronise(reconciler.engine)
 
-    lead(reconciler.engine, Role.RECONCILER, turn, stopping, begin=begin, follow=follow)
+    lead(reconciler.engine, Lock.RECONCILER, turn, stopping, begin=begin, follow=follow)

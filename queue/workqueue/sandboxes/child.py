@@ -15,6 +15,7 @@ from workqueue.sandboxes.account import Account
 
 DEATH_S = 1.0  # what is killed is dead by then, or sleeps in the kernel: on a file system that hangs, say
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.0005, 0.02  # between two looks whether it is
+MOST_FILES = 10_000  # that are looked at each time, in the process that serves all workers
 
 
 class Process(Protocol):
@@ -149,7 +150,7 @@ class Child:
         """Whether it lives, is silent, and the code on disk is still what it imported."""
         if self.process.poll() is not None or self.ready is None or not process_tree.is_idle(self.process.pid):
             return False
-        return are_as_imported(self.ready["files"])
+        return are_as_imported(self.ready.get("files"))
 
     def end(self) -> int:
         """Kills it with all that it started; gives its exit status, negative for a signal.
@@ -171,9 +172,17 @@ class Child:
         self.ends.close_ours()
 
 
-def are_as_imported(files: list[list[Any]]) -> bool:
-    """Whether the files that a sandbox has imported are still the same on disk: [path, mtime in ns, size] each."""
-    return all(_stamp(path) == (mtime, size) for path, mtime, size in files)
+def are_as_imported(files: object) -> bool:
+    """Whether the files that a sandbox has imported are still the same on disk: [path, mtime in ns, size] each.
+
+    User code may have said anything: what is no such list, or one that takes long to look through, is not the same.
+    """
+    if not isinstance(files, list) or len(files) > MOST_FILES:
+        return False
+    try:
+        return all(_stamp(path) == (mtime, size) for path, mtime, size in files)
+    except (TypeError, ValueError):
+        return False
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

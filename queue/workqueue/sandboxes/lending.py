@@ -13,7 +13,7 @@ from workqueue.sandboxes.child import Loan, are_as_imported
 from workqueue.sandboxes.sandbox import Sandbox
 from workqueue.sandboxes.sandbox_host import SandboxHost
 
-MAX_LINE = 4 * 1024 * 1024
+MAX_LINE = 16 * 1024 * 1024  # thrice a frame's head, which it passes on with all characters escaped
 FDS = 5
 ANSWER_S = 15.0  # a host that does not answer for so long counts as gone
 
@@ -98,7 +98,8 @@ class SandboxClient:
 
 def _is_fresh(sandbox: Sandbox) -> bool:
     """Whether another request may have it, as a host asks before it lends one (Child.is_fresh)."""
-    return sandbox.ready is not None and process_tree.is_idle(sandbox.pid) and are_as_imported(sandbox.ready["files"])
+    ready = sandbox.ready
+    return ready is not None and process_tree.is_idle(sandbox.pid) and are_as_imported(ready.get("files"))
 
 
 class Borrower:

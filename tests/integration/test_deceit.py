@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.runtime import Runtime
@@ -20,3 +21,14 @@ def test_a_sandbox_that_lies_about_its_code_is_ended_and_nothing_else(runtime: R
         return all(each["function"] != "lie_about_its_code" for each in runtime.get("/api/sandboxes")["items"])
 
     assert wait_until(is_gone, what="the pool has looked at its files and ended it")
+
+
+def test_thousands_of_dead_children_cost_nobody_the_pool(runtime: Runtime) -> None:
+    pool = psutil.Process(runtime.processes["worker"].pid)
+    runtime.call("leave_the_dead", {"count": 1000})
+
+    def are_reaped() -> bool:
+        return sum(child.status() == psutil.STATUS_ZOMBIE for child in pool.children()) < 100
+
+    wait_until(are_reaped, 20, "the pool has reaped them")
+    assert runtime.result("echo", "served meanwhile") == "served meanwhile"

@@ -1,9 +1,12 @@
 """A real sandbox, driven by hand."""
 
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -58,6 +61,21 @@ def test_it_is_known_which_had_begun_when_a_sandbox_ends(sandbox: Sandbox, tmp_p
 
     assert [isinstance(answer(sandbox), Gone) for _ in range(3)] == [False, False, True]
     assert [sandbox.turns.has_begun(place) for place in range(4)] == [True, True, True, False]
+
+
+def test_whoever_traces_a_sandbox_does_not_keep_its_owner_waiting() -> None:
+    """Its parent would be told of its end when the tracer has been, or has ended."""
+    load = {"type": "load", "root": str(CASES), "module": "company", "function": "end_at"}
+    child = Interpreter(sys.executable, SDK, {}, 1 << 20).start(load, {})
+    seize = f"import ctypes; print(ctypes.CDLL(None).ptrace(0x4206, {child.process.pid}, None, None), flush=True)"
+    with subprocess.Popen([sys.executable, "-c", f"{seize}; input()"], stdin=PIPE, stdout=PIPE) as tracer:
+        assert tracer.stdout is not None
+        if tracer.stdout.readline() != b"0\n":
+            child.end()
+            pytest.skip("this system does not let a process trace another")
+        assert child.end() == -signal.SIGKILL
+        assert tracer.poll() is None
+    wait_until(lambda: child.process.poll() is not None, what="it is reaped once the tracer is gone")
 
 
 def test_what_is_called_back_does_not_begin(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,7 @@ import psutil
 from workqueue.sandboxes.account import acting_as
 
 UNSEEN = (psutil.Error, OSError)  # it is gone; or there is no descriptor left to look with
+STRAYS_S = 0.05  # for the strays of one look; whoever looks serves workers, too
 ROUNDS = 10  # of stopping; each finds what was forked before the parent stood still
 OWNER = "_SANDBOX_OWNER"  # environment variable that tells whose sandbox a process belongs to
 TAG = "_SANDBOX_ID"  # environment variable by which strays are recognised
@@ -32,14 +34,24 @@ def end(pid: int, tag: str) -> None:
 
 
 def end_strays(known: set[int]) -> None:
-    """Ends children of this process that nobody knows: they lost their parent, a sandbox, and came to us."""
-    for pid in set(_child_pids(os.getpid())) - known:
-        found = _stop(pid)
-        for process in found:
-            _signal(process.pid, signal.SIGKILL)
-        _signal(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)  # one that is not dead yet is found again
+    """Ends children of this process that nobody knows: they lost their parent, a sandbox, and came to us.
+
+    What they had started comes to us in turn, and is found by the next round; what forks faster than we look, by the
+    next call. Never waits for the death of one: there may be thousands, and some that are traced die for their tracer.
+    """
+    ends_at = time.monotonic() + STRAYS_S
+    while living := [pid for pid in set(_child_pids(os.getpid())) - known if not _is_reaped(pid)]:
+        for pid in living:
+            _signal(pid, signal.SIGKILL)
+        if time.monotonic() >= ends_at:
+            return
+
+
+def _is_reaped(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
 
 
 def is_idle(pid: int) -> bool:

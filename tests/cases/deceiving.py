@@ -1,7 +1,11 @@
 """Functions that lie to the runtime, or set a trap for it, or for who comes next."""
 
+import contextlib
 import os
 import sys
+import threading
+import time
+from pathlib import Path
 from typing import Any
 
 from localfn import Context, function, loading
@@ -20,3 +24,21 @@ def leave_the_dead(event: Any, context: Context) -> Any:
     for _ in range(event["count"]):
         if os.fork() == 0:
             os._exit(0)
+
+
+@function
+def plant_for_the_next(event: Any, context: Context) -> Any:
+    """A thread that outlives the request puts a pipe where the next one's upload would be placed."""
+
+    def plant() -> None:
+        time.sleep(0.001)
+        with contextlib.suppress(OSError):
+            (context.workdir / "input" / "part").mkdir(parents=True)
+            os.mkfifo(context.workdir / "input" / "part" / "a.txt")
+
+    threading.Thread(target=plant).start()
+
+
+@function
+def list_what_is_there(event: Any, context: Context) -> Any:
+    return sorted(str(path) for path in Path.cwd().rglob("*") if path.is_file())

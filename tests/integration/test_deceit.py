@@ -32,3 +32,19 @@ def test_thousands_of_dead_children_cost_nobody_the_pool(runtime: Runtime) -> No
 
     wait_until(are_reaped, 20, "the pool has reaped them")
     assert runtime.result("echo", "served meanwhile") == "served meanwhile"
+
+
+def test_what_is_planted_for_the_next_upload_holds_no_worker(runtime: Runtime) -> None:
+    """A pipe would be opened for ever; what was left of another request is not there at all."""
+    runtime.http.post("/api/queues/default/pause")
+    ids = []
+    for _ in range(25):
+        runtime.post("plant_for_the_next")
+        answer = runtime.http.post("/api/functions/list_what_is_there", files={"part": ("a.txt", b"own")})
+        ids.append(answer.json()["id"])
+    runtime.http.post("/api/queues/default/resume")
+
+    for id in ids:
+        assert runtime.ended(id, 60)["status"] == "completed"
+        (found,) = runtime.get(f"/api/requests/{id}/result")["data"]
+        assert found.endswith("input/part/a.txt")

@@ -35,10 +35,11 @@ class Workplace:
         assert self._directory is not None
         return Path(self._directory.name)
 
-    def prepare(self) -> None:
-        """It is there, and like new. Raises OSError."""
-        # A worker that was frozen for long may have lost it to the sweep.
-        if self._directory is not None and _is_as_made(self._directory.name):
+    def prepare(self, *, is_begun: bool = False) -> None:
+        """It is there, and like new, or as its request has left it when that is_begun. Raises OSError."""
+        # A worker that was frozen for long may have lost it to the sweep; and what a request before has left running
+        # may have put something there since it was looked at.
+        if self._directory is not None and _is_as_made(self._directory.name, may_hold=is_begun):
             return
         self.put_away()
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -71,9 +72,12 @@ def worker_of(path: Path) -> str | None:
     return name if plus and path.name.endswith(SUFFIX) else None
 
 
-def _is_as_made(path: str) -> bool:
+def _is_as_made(path: str, *, may_hold: bool) -> bool:
     try:
         mode = os.lstat(path).st_mode
+        if not stat.S_ISDIR(mode) or stat.S_IMODE(mode) != MODE:
+            return False
+        with os.scandir(path) as entries:
+            return may_hold or not any(entries)
     except OSError:
         return False
-    return stat.S_ISDIR(mode) and stat.S_IMODE(mode) == MODE

@@ -146,7 +146,8 @@ def _place(runtime: Runtime, file: StoredFile, path: Path) -> None:
         raise trouble.lost_upload(file) from None
     with source, runtime.workplace.acting():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as target:
+        # A link or a pipe that somebody has put there is neither followed nor waited for.
+        with path.open("xb") as target:
             shutil.copyfileobj(source, target)
 
 
@@ -226,7 +227,7 @@ def _run_hook(runtime: Runtime, attempt: Attempt) -> None:
         return
     if attempt.sandbox is None:  # it was killed: a fresh one cleans up
         driving.borrow(runtime, attempt, function)
-    runtime.workplace.prepare()
+    runtime.workplace.prepare(is_begun=True)
     assert attempt.sandbox is not None
     deadline = runtime.clock.in_seconds(CLEANUP_LIMIT_S).timestamp()
     head = {"type": "cleanup", "workdir": str(runtime.workplace.path), "deadline": deadline}

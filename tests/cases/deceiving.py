@@ -42,3 +42,10 @@ def plant_for_the_next(event: Any, context: Context) -> Any:
 @function
 def list_what_is_there(event: Any, context: Context) -> Any:
     return sorted(str(path) for path in Path.cwd().rglob("*") if path.is_file())
+
+
+@function
+def swap_its_folder_for_a_link(event: Any, context: Context) -> Any:
+    """Below the link lies what is its reader's own affair, whoever reads it."""
+    (context.workdir / ".output").symlink_to("/proc/self")
+    context.saved = [{"name": "maps"}]

@@ -9,6 +9,12 @@ from tests.runtime import Runtime
 from tests.waiting import wait_until
 
 
+def test_a_link_in_place_of_the_output_folder_is_refused(runtime: Runtime) -> None:
+    """It would lead to what is the reader's own affair."""
+    request = runtime.call("swap_its_folder_for_a_link")
+    assert (request["status"], request["error_type"], request["files"]) == ("failed", "OutputFileMissing", [])
+
+
 @pytest.mark.parametrize(
     "files",
     [5, {}, [5], [["/x"]], [[{}, 1, 2]], [["/dev/null", 1, 2]] * 20_000],

@@ -127,9 +127,16 @@ def content_type(name: str) -> str:
 
 
 def open_regular(path: Path) -> IO[bytes]:
-    """Opens a file that user code left, but no link, pipe or device in its place. Raises OSError."""
-    # O_NONBLOCK: opening a pipe nobody writes to would otherwise wait for ever.
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    """Opens a file that user code left, but no link, pipe or device in its place or its folder's. Raises OSError.
+
+    By a link in place of the folder it could name files that are its reader's own affair: below /proc/self, say.
+    """
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        # O_NONBLOCK: opening a pipe nobody writes to would otherwise wait for ever.
+        fd = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise OSError(f"{path.name} is not a regular file")

@@ -49,3 +49,12 @@ def swap_its_folder_for_a_link(event: Any, context: Context) -> Any:
     """Below the link lies what is its reader's own affair, whoever reads it."""
     (context.workdir / ".output").symlink_to("/proc/self")
     context.saved = [{"name": "maps"}]
+
+
+@function
+def dig(event: Any, context: Context) -> Any:
+    """Folders in folders, more than there are calls in a stack or open files."""
+    for _ in range(event["depth"]):
+        Path("d").mkdir()
+        os.chdir("d")
+    Path("bottom").write_text("x")

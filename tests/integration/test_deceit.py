@@ -54,3 +54,11 @@ def test_what_is_planted_for_the_next_upload_holds_no_worker(runtime: Runtime) -
         assert runtime.ended(id, 60)["status"] == "completed"
         (found,) = runtime.get(f"/api/requests/{id}/result")["data"]
         assert found.endswith("input/part/a.txt")
+
+
+def test_a_directory_is_removed_however_deep(runtime: Runtime) -> None:
+    request = runtime.call("dig", {"depth": 3000})
+    runtime.settled_attempts(request["id"])
+
+    assert request["status"] == "completed", request
+    wait_until(lambda: not runtime.left_behind(), what="no working directory is left")

@@ -12,6 +12,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from workqueue.files.removing import remove_folder
 from workqueue.sandboxes.account import Account, acting
 
 SUFFIX = ".work"
@@ -61,7 +62,9 @@ class Workplace:
         """What cannot be removed stays until its worker is gone, and the sweep comes."""
         directory, self._directory = self._directory, None
         if directory is not None:
-            directory.cleanup()
+            remove_folder(Path(directory.name))
+            with contextlib.suppress(OSError, RecursionError):  # what it removes at the end of its life is gone
+                directory.cleanup()
             with contextlib.suppress(OSError):  # it is gone, as it should be
                 Path(directory.name).unlink()  # what user code put in its place
 

@@ -1,7 +1,6 @@
 """Removes what a crash left lying about: working directories, files of requests that are no more, old requests."""
 
 import logging
-import shutil
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -13,6 +12,7 @@ from sqlalchemy import Engine, text
 from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
+from workqueue.files.removing import remove_folder
 from workqueue.files.store import FileStore
 from workqueue.files.workplace import worker_of
 from workqueue.workers import presence
@@ -48,7 +48,7 @@ def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
     gone = [path for path, worker in found.items() if worker not in kept]
     for path in gone:
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
+            remove_folder(path)
         else:  # user code put it there
             path.unlink(missing_ok=True)
     if gone:

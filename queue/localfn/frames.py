@@ -68,7 +68,7 @@ def read(sock: socket.socket, reader: Reader) -> tuple[dict[str, Any], bytes] | 
 def _head(raw: bytes) -> dict[str, Any]:
     try:
         head = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FrameError("the head is not JSON") from error
     if not isinstance(head, dict) or not isinstance(head.get("type"), str):
         raise FrameError("the head has no type")

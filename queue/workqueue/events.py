@@ -31,7 +31,7 @@ def parse(body: bytes, max_bytes: int) -> Any:
     check_depth(text)
     check_characters(text)
     try:
-        return json.loads(text, parse_constant=refuse_constant, parse_float=_finite)
+        return json.loads(text, parse_constant=refuse_constant, parse_float=finite)
     except json.JSONDecodeError as error:
         raise BadEventError(
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
@@ -77,7 +77,7 @@ def refuse_constant(constant: str) -> NoReturn:
     raise BadEventError(f"{constant} is not JSON: use null or a text.")
 
 
-def _finite(digits: str) -> float:
+def finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
         raise BadEventError(f"The number {digits[:40]} is too large.")

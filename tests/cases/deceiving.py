@@ -1,14 +1,17 @@
 """Functions that lie to the runtime, or set a trap for it, or for who comes next."""
 
 import contextlib
+import json
 import os
+import socket
+import struct
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from localfn import Context, function, loading
+from localfn import Context, function, loading, peak
 
 
 @function
@@ -58,3 +61,22 @@ def dig(event: Any, context: Context) -> Any:
         Path("d").mkdir()
         os.chdir("d")
     Path("bottom").write_text("x")
+
+
+@function
+def tell_its_phase_often(event: Any, context: Context) -> Any:
+    say({"type": "phase", "phase": "process", "request_id": context.request_id}, times=500)
+
+
+@function
+def exaggerate(event: Any, context: Context) -> Any:
+    peak.Peak.mb = lambda _: event["number"]  # type: ignore[method-assign, assignment]
+    say({"type": "progress", "request_id": context.request_id, "fraction": event["number"]})
+
+
+def say(head: Any, times: int = 1) -> None:
+    """By the runtime's own socket."""
+    encoded = json.dumps(head).encode()
+    for fd in range(3, 256):
+        with contextlib.suppress(OSError):
+            socket.socket(fileno=os.dup(fd)).sendall((struct.pack("!II", len(encoded), 0) + encoded) * times)

@@ -62,3 +62,15 @@ def test_a_directory_is_removed_however_deep(runtime: Runtime) -> None:
 
     assert request["status"] == "completed", request
     wait_until(lambda: not runtime.left_behind(), what="no working directory is left")
+
+
+def test_a_phase_begins_once_however_often_it_is_told(runtime: Runtime) -> None:
+    request = runtime.call("tell_its_phase_often")
+    assert len(runtime.settled_attempts(request["id"])[0]["phases"]) <= 4
+
+
+def test_a_number_beyond_all_floats_is_none(runtime: Runtime) -> None:
+    request = runtime.call("exaggerate", {"number": 10**400})
+
+    assert (request["status"], request["progress"]["fraction"]) == ("completed", None), request
+    assert runtime.settled_attempts(request["id"])[0]["max_rss_mb"] is None

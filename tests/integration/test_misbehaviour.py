@@ -204,6 +204,7 @@ def test_cleanup_is_over_before_the_next_attempt_begins(runtime: Runtime, tmp_pa
         ({"files": [{"name": "/etc/passwd"}]}, "1", "OutputFileMissing"),
         ({"files": []}, "NaN", "ResultNotSerializable"),
         ({"files": []}, "not json", "ResultNotSerializable"),
+        ({"files": []}, "[1e400]", "ResultNotSerializable"),
         ({}, "1", "RuntimeFault"),
     ],
 )

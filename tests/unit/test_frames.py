@@ -37,6 +37,14 @@ def test_rubbish_is_an_incomplete_frame_or_a_frame_error(data: bytes) -> None:
         pass
 
 
+def test_a_head_that_is_nested_beyond_reading_is_a_frame_error() -> None:
+    head = b'{"type":"x","deep":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    reader = frames.Reader(max_body=100)
+    reader.feed(struct.pack("!II", len(head), 0) + head)
+    with pytest.raises(frames.FrameError):
+        reader.next()
+
+
 @pytest.mark.parametrize("lengths", [(frames.MAX_HEAD + 1, 0), (2, 101), (0xFFFFFFFF, 0xFFFFFFFF)])
 def test_a_frame_that_announces_too_much_is_refused_at_once(lengths: tuple[int, int]) -> None:
     reader = frames.Reader(max_body=100)

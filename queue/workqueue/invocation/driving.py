@@ -1,6 +1,7 @@
 """Drives a sandbox through one exchange: sends, collects output and progress, and ends it when it must end."""
 
 import logging
+import math
 import signal
 import time
 from typing import Any
@@ -139,8 +140,8 @@ def failed(answer: Frame) -> AttemptEndedError:
         error_type=error_type,
         traceback=storable(str(head.get("traceback") or "")) or None,
     )
-    delay_s = head.get("delay_s")
-    end.delay_s = min(float(delay_s), MAX_DELAY_S) if isinstance(delay_s, int | float) else None
+    delay_s = number(head.get("delay_s"))
+    end.delay_s = None if delay_s is None else min(max(0.0, delay_s), MAX_DELAY_S)
     end.may_retry = end.may_retry and head.get("kind") != "fail"
     return end
 
@@ -174,7 +175,7 @@ def _note(attempt: Attempt, item: News) -> None:
         attempt.logbook.feed(item.stream, item.data, attempt.clock.now())
     elif isinstance(item, Frame) and item.type == "started" and attempt.sandbox:
         attempt.sandbox.has_started = True
-    elif isinstance(item, Frame) and item.type == "phase":
+    elif isinstance(item, Frame) and item.type == "phase" and attempt.phase == Phase.VALIDATE:  # it is told once
         attempt.cleanup_event = item.body
         attempt.begin(Phase.PROCESS)
     elif isinstance(item, Frame) and item.type == "progress":
@@ -183,11 +184,20 @@ def _note(attempt: Attempt, item: News) -> None:
 
 def _progress(before: Progress, head: dict[str, Any]) -> Progress:
     """What is new replaces what was; user code may have sent anything, so it is looked at."""
-    fraction, message = head.get("fraction"), head.get("message")
+    fraction, message = number(head.get("fraction")), head.get("message")
     return (
-        min(1.0, max(0.0, float(fraction))) if isinstance(fraction, int | float) else before[0],
+        before[0] if fraction is None else min(1.0, max(0.0, fraction)),
         storable(message)[:MAX_MESSAGE] if isinstance(message, str) else before[1],
     )
+
+
+def number(found: object) -> float | None:
+    """What user code has sent as one, if it is: JSON as Python reads it has NaN, and integers beyond all floats."""
+    try:
+        value = float(found) if isinstance(found, int | float) else math.nan
+    except OverflowError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _describe_exit(status: int, doing: str) -> str:

@@ -199,7 +199,7 @@ def _input_paths(runtime: Runtime, attempt: Attempt) -> dict[StoredFile, Path]:
 
 def _note(attempt: Attempt, answer: Frame) -> None:
     """What the sandbox says of itself. Modules that were imported while it ran count, too, when code is compared."""
-    attempt.record.max_rss_mb = _number(answer.head.get("max_rss_mb"))
+    attempt.record.max_rss_mb = driving.number(answer.head.get("max_rss_mb"))
     _note_times(attempt, answer)
     if attempt.sandbox is not None and attempt.sandbox.ready is not None:
         attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
@@ -210,15 +210,11 @@ def _note(attempt: Attempt, answer: Frame) -> None:
 
 def _note_times(attempt: Attempt, answer: Frame) -> None:
     """User code may have said anything: what cannot be is not believed."""
-    with contextlib.suppress(TypeError, ValueError, KeyError):
+    with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
         began, processing, ended = (float(at) for at in answer.head["at"])
         if time.monotonic() - WITHIN_S < began <= processing <= ended <= time.monotonic():
             attempt.ran = attempt.clock.of(began), attempt.clock.of(processing), attempt.clock.of(ended)
             attempt.own_s = max(0.0, ended - began - float(answer.head["delayed_s"]))
-
-
-def _number(found: object) -> float | None:
-    return float(found) if isinstance(found, int | float) else None
 
 
 def _run_hook(runtime: Runtime, attempt: Attempt) -> None:

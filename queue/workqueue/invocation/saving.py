@@ -34,7 +34,7 @@ def _checked(result: bytes) -> str:
     try:
         text = result.decode()
         events.check_characters(text)
-        json.loads(text, parse_constant=events.refuse_constant)
+        json.loads(text, parse_constant=events.refuse_constant, parse_float=events.finite)
     except (ValueError, RecursionError, BadEventError) as error:
         raise FunctionFailedError(f"The result is not JSON: {error}", error_type="ResultNotSerializable") from None
     return text

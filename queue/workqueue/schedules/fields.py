@@ -4,7 +4,6 @@ A reader raises ValueError, whose text says what is wrong and shows a valid valu
 """
 
 import difflib
-import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,6 +18,7 @@ from workqueue.schedules.cron import FIRST_YEAR, LAST_YEAR
 Reader = Callable[[Any], Any]
 
 LONGEST_DESCRIPTION = 1000
+LONGEST_NAME, LONGEST_ZONE = 64, 64
 MOST_RUNS = 2**31 - 1
 LONGEST_GRACE_S = 366 * 86400.0
 MOMENT_EXAMPLE = "2030-01-31T12:00:00Z"
@@ -45,7 +45,7 @@ def rule(value: Any) -> str:
 
 
 def zone(value: Any) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ZONE:  # those near to a long one take long to find
         raise ValueError("the name of a time zone is needed, such as Europe/Berlin")
     try:
         zones.find(value)
@@ -85,10 +85,10 @@ def runs(value: Any) -> int | None:
 
 
 def seconds(value: Any) -> float:
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    if not 0 <= number <= LONGEST_GRACE_S:
+    # Compared before it is made one: an integer may lie beyond all floats.
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= LONGEST_GRACE_S:
         raise ValueError("seconds from 0 to a year are needed, such as 10")
-    return number
+    return float(value)
 
 
 def misfire(value: Any) -> Misfire:
@@ -114,7 +114,7 @@ def description(value: Any) -> str:
 def one_of_functions(names: frozenset[str]) -> Reader:
     def read(value: Any) -> str:
         if not isinstance(value, str) or value not in names:
-            near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.0)
+            near = difflib.get_close_matches(str(value)[:LONGEST_NAME], names, n=1, cutoff=0.0)
             example = f"a valid one is {near[0]}" if near else "there is none yet"
             raise ValueError(f"there is no function named {value!r}; {example}")
         return str(value)

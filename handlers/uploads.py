@@ -74,7 +74,7 @@ def _multipart(services: Services, request_id: UUID) -> Invocation:
         ) from None
     if not parts and not request.form:
         raise BadEventError("The body holds no part: is its boundary the one of the header?")
-    raw = _event_part()
+    raw = _event_part(limits.max_event_bytes)
     event = events.event(raw, limits.max_event_bytes)
     files = {name: _only(name, parts.getlist(name)) for name in parts if name != EVENT_PART}
     try:
@@ -90,8 +90,8 @@ def _multipart(services: Services, request_id: UUID) -> Invocation:
     return Invocation(event, stored, digest.digest())
 
 
-def _event_part() -> bytes:
-    """The part `event`: a field, or a file whose content is the event."""
+def _event_part(max_bytes: int) -> bytes:
+    """The part `event`: a field, or a file whose content is the event; of one that is too large, so much as tells."""
     if None in {*request.form, *request.files}:
         raise BadEventError("A part has no name, or one that cannot be read.")
     for name in request.form:
@@ -106,7 +106,7 @@ def _event_part() -> bytes:
             return fields[0].encode()
         except UnicodeEncodeError:
             raise BadEventError("The part `event` is not UTF-8.") from None
-    return files[0].read() if files else b""
+    return files[0].read(max_bytes + 1) if files else b""
 
 
 def _only(name: str, found: list[FileStorage]) -> FileStorage:

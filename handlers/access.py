@@ -55,6 +55,14 @@ def install(app: Flask, doorkeeper: Doorkeeper | None) -> None:
         return None if needed == OPEN else refusal(found, needed)
 
     app.before_request(check)
+    app.after_request(keep_private)
+
+
+def keep_private(answer: Response) -> Response:
+    """What is told to somebody who said who he is no cache on the way keeps for others; his browser asks each time."""
+    if g.get("principal") is not None:
+        answer.headers.setdefault("Cache-Control", "private, no-cache")
+    return answer
 
 
 def need() -> str:

@@ -67,3 +67,10 @@ def test_a_key_for_one_function_reads_nothing_beyond_it_by_any_route(guarded: Gu
     wrong = {call: status for call, status in found.items() if status not in right[call]}
     assert wrong == {}
     assert set(changed.values()) == {403}
+
+
+def test_what_somebody_may_see_is_kept_for_nobody_else(guarded: Guarded) -> None:
+    reads = [call for call in routes(guarded) if call[0] == "GET" and call not in OPEN]
+    with guarded.with_key("read") as http:
+        told = {call: http.request(*call).headers.get("Cache-Control", "") for call in [*reads, ("GET", "/rq/")]}
+    assert {call: words for call, words in told.items() if "private" not in words and "no-store" not in words} == {}

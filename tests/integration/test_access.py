@@ -33,6 +33,12 @@ def key_wanted(**fields: object) -> keys.Wanted:
     return keys.wanted({"name": "ci", "scopes": ["invoke"], **fields}, NOW)
 
 
+@pytest.mark.parametrize("username", ["anonymous", "Local"])
+def test_nobody_has_the_name_of_who_did_not_log_in(engine: Engine, username: str) -> None:
+    with pytest.raises(BadAccessError):
+        users.create(engine, {"username": username, "password": PASSWORD})
+
+
 def test_the_superuser_is_made_once_and_then_made_so_again(engine: Engine) -> None:
     assert users.ensure_superuser(engine, "ada", PASSWORD)
     assert not users.ensure_superuser(engine, "ADA", "another one")

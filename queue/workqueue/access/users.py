@@ -16,6 +16,7 @@ from workqueue.audit import Act, Action, record
 from workqueue.errors import BadAccessError, LastAdminError, UnknownUserError, UserExistsError
 
 USERNAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
+NOBODY = ("anonymous", "local")  # as the audit calls who did not log in
 MAX_EMAIL = 254
 SHOWN = (
     app_user.c.username,
@@ -155,6 +156,10 @@ def _is_email(value: Any) -> bool:
     )
 
 
+def _is_free_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(USERNAME.fullmatch(value)) and value.lower() not in NOBODY
+
+
 def _is_password(value: Any) -> bool:
     return isinstance(value, str) and MIN_PASSWORD <= len(value) <= MAX_PASSWORD and _is_text(value)
 
@@ -164,7 +169,7 @@ def _is_text(value: str) -> bool:
 
 
 RULES: Rules = {
-    "username": (lambda value: isinstance(value, str) and bool(USERNAME.fullmatch(value)), _NAME),
+    "username": (_is_free_name, f"{_NAME}, and none of {', '.join(NOBODY)}"),
     "password": (_is_password, f"{MIN_PASSWORD} to {MAX_PASSWORD} characters are needed"),
     "email": (_is_email, "an address, or null, is needed"),
     "role": (lambda value: isinstance(value, str) and value in tuple(Role), f"one of {', '.join(Role)} is needed"),

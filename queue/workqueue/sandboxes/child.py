@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.account import Account
 
-# What is killed is dead by then; or it sleeps in the kernel (a file system that hangs), or another process of its account
-# traces it, which is told first and may keep it to itself.
+# What is killed is dead by then; or it sleeps in the kernel (a file system that hangs), or another process of its
+# account traces it, which is told first and may keep it to itself.
 DEATH_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.0005, 0.02  # between two looks whether it is
 MOST_FILES = 10_000  # that are looked at each time, in the process that serves all workers

@@ -47,7 +47,7 @@ def run(settings: Settings) -> None:
     engine, clock, meter = make_engine(database_url, pool_size=8), Clock(), Meter()
     doorbell = Doorbell(redis_client(redis_url), Paused(engine).names)
     observers = observing(meter, "scheduler", traces=settings.traces)
-    reconciler = Reconciler(engine, doorbell, clock, settings.lease_s, meter=meter, observers=observers)
+    reconciler = Reconciler(engine, doorbell, Clock(), settings.lease_s, meter=meter, observers=observers)
     removing = _removing(settings, engine, doorbell, clock)
     # A thread each: neither a tick nor lost work waits for the end of a chore, nor the figures for a slow file store.
     others = [
@@ -57,7 +57,7 @@ def run(settings: Settings) -> None:
         _begun("metrics", partial(_hand_over, engine, meter), stopping),
     ]
     try:
-        reconcile.run(reconciler, [_clock(engine, clock), _declared(engine, settings)], stopping)
+        reconcile.run(reconciler, [_declared(engine, settings)], stopping)
     finally:
         stopping.set()
         observers.close()
@@ -67,7 +67,7 @@ def run(settings: Settings) -> None:
 
 
 def _clock(engine: Engine, clock: Clock) -> Chore:
-    return Chore("clock", 10, lambda: clock.refresh(engine, every_s=30))
+    return Chore("clock", 0, lambda: clock.refresh(engine))
 
 
 def _declared(engine: Engine, settings: Settings) -> Chore:

@@ -1,7 +1,9 @@
 """The one clock: the database's time, carried forward by a clock of this machine that nobody sets.
 
-Leases and due times are compared across machines, so all must read the same clock; and a step of the
-local wall clock (NTP, a person) must neither expire a lease nor fire a schedule twice.
+Due times are compared across machines, so all must read the same clock; and a step of the local wall clock (NTP, a
+person) must not fire a schedule twice. The database's own clock may be set, too: with the embedded one it is this
+machine's. Who decides about leases therefore lets the database tell the time in the statement itself (lifecycle);
+everybody else notices a step at the next `refresh`, and the reconciler makes up for it (upkeep/reconcile.py).
 """
 
 import time
@@ -15,19 +17,26 @@ from schema.session import at_once
 TICKS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 TRIES, QUICK_S = 5, 0.0005
+STEP_S = 0.5  # between two looks no clock goes wrong by so much, unless it is set
+
+
+def ticks() -> float:
+    """Seconds of the clock that nobody sets."""
+    return time.clock_gettime(TICKS)
 
 
 class Clock:
     """Tells the time. Until the first `synchronise` it is this machine's own."""
 
     def __init__(self) -> None:
-        self._point = (datetime.now(UTC), time.clock_gettime(TICKS))  # one value: threads read it without a lock
+        self._point = (datetime.now(UTC), ticks())  # one value: threads read it without a lock
         self._synchronised_at = float("-inf")
+        self._wall_s = 0.0  # what this machine's wall clock was ahead of its ticks then
 
     def now(self) -> datetime:
         """The current time, aware, UTC."""
         base, taken_at = self._point
-        return base + timedelta(seconds=time.clock_gettime(TICKS) - taken_at)
+        return base + timedelta(seconds=ticks() - taken_at)
 
     def of(self, monotonic: float) -> datetime:
         """What it was when `time.monotonic()`, in whatever process of this machine, gave this."""
@@ -36,24 +45,33 @@ class Clock:
     def in_seconds(self, seconds: float) -> datetime:
         return self.now() + timedelta(seconds=seconds)
 
-    def synchronise(self, engine: Engine) -> None:
+    def synchronise(self, engine: Engine) -> float:
         """Takes over the database's time; half the round trip is what the answer is old by.
 
         Of a few answers the quickest is taken: on a busy machine one may come late, by tens of milliseconds.
+        Gives by how many seconds the database's clock was set since the last time, as far as that is beyond doubt; 0
+        where it was not, and at the first time.
         """
         quickest_s = float("inf")
         with at_once(engine) as connection:
             for _ in range(TRIES):
-                before = time.clock_gettime(TICKS)
+                before = ticks()
                 database_now = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-                after = time.clock_gettime(TICKS)
+                after = ticks()
                 if after - before < quickest_s:
                     quickest_s, point = after - before, (database_now.astimezone(UTC), (before + after) / 2)
                 if quickest_s <= QUICK_S:
                     break
-        self._point, self._synchronised_at = point, after
+        (base, taken_at), is_first = self._point, self._synchronised_at == float("-inf")
+        set_by_s = (point[0] - base).total_seconds() - (point[1] - taken_at)
+        self._point, self._synchronised_at, self._wall_s = point, after, time.time() - after
+        return 0.0 if is_first or abs(set_by_s) < STEP_S + quickest_s else set_by_s
 
-    def refresh(self, engine: Engine, every_s: float = 60.0) -> None:
-        """Synchronises when the last time is long ago: two crystals drift apart by milliseconds a minute."""
-        if time.clock_gettime(TICKS) - self._synchronised_at >= every_s:
+    def refresh(self, engine: Engine, every_s: float = 10.0) -> None:
+        """Synchronises when the last time is a while ago: that the database's clock was set is known so soon.
+
+        And at once when this machine's was: perhaps it is the database's.
+        """
+        now = ticks()
+        if now - self._synchronised_at >= every_s or abs(time.time() - now - self._wall_s) >= STEP_S:
             self.synchronise(engine)

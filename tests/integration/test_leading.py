@@ -12,8 +12,9 @@ from sqlalchemy import Engine, text
 from schema.advisory import Lock
 from schema.session import make_engine
 from tests.conftest import StartRuntime
-from tests.integration.test_lifecycle import accepted, claimed
+from tests.integration.test_lifecycle import NOW, accepted
 from tests.waiting import wait_until
+from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.upkeep import chores as chores_loop
@@ -177,7 +178,7 @@ def test_a_file_store_that_does_not_answer_holds_up_neither_lost_work_nor_the_fi
         runtime.env["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         runtime.env["LOCALFN_FILES"] = "s3://a-bucket"
         engine = make_engine(runtime.database_url, pool_size=1)
-        claimed(engine, accepted(engine))
+        lifecycle.claim(engine, [accepted(engine)], "lost", NOW, 1.0)
         runtime.start("scheduler")
         deaf.settimeout(60)
         connection, _ = deaf.accept()  # it looks for orphaned files now

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from uuid_utils.compat import uuid7
 
 from schema.statuses import Outcome, Phase
+from tests import database_time
 from workqueue import lifecycle, reading
 from workqueue.doorbell import Bell
 from workqueue.errors import LeaseLostError, NotAllowedNowError, UnknownRequestError
@@ -45,6 +46,7 @@ def accepted(engine: Engine, *, available_s: float = 0, **options: Any) -> UUID:
 
 
 def claimed(engine: Engine, request_id: UUID, worker: str = "w", at_s: float = 0) -> Claim:
+    database_time.stand(engine, seconds(at_s))
     (claim,) = lifecycle.claim(engine, [request_id], worker, seconds(at_s), LEASE_S)
     return claim
 
@@ -106,7 +108,7 @@ def test_a_late_attempt_changes_nothing(engine: Engine, write: str) -> None:
     before = row(engine, request_id)
 
     writes: dict[str, Any] = {
-        "extend": lambda: lifecycle.extend(engine, late, seconds(99), Standing(Phase.PROCESS, begun=failed())),
+        "extend": lambda: lifecycle.extend(engine, late, 99, Standing(Phase.PROCESS, begun=failed())),
         "finish": lambda: finish(engine, late),
         "fail": lambda: lifecycle.fail(engine, late, failed(), Phase.PROCESS, NOW),
         "give_back": lambda: lifecycle.give_back(engine, late, failed(), NOW),
@@ -136,9 +138,10 @@ def test_two_workers_with_one_attempt_number_are_told_apart(engine: Engine) -> N
 def test_an_extension_keeps_the_lease_and_shows_phase_and_progress(engine: Engine) -> None:
     request_id = accepted(engine)
     claim = claimed(engine, request_id)
-    lifecycle.extend(engine, claim, seconds(20), Standing(Phase.PROCESS, (0.5, "half")))
+    database_time.stand(engine, seconds(12))
+    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS, (0.5, "half")))
 
-    assert lifecycle.expire(engine, seconds(19)) == []
+    assert lifecycle.expire(engine, seconds(12 + LEASE_S)) == []
     found = row(engine, request_id)
     assert (found["phase"], found["progress_fraction"], found["progress_message"]) == ("process", 0.5, "half")
 
@@ -148,8 +151,8 @@ def test_what_an_extension_has_told_of_an_attempt_stands_on_it_when_its_worker_i
     claim = claimed(engine, request_id)
     phases = [{"phase": "validate", "outcome": "ok"}, {"phase": "process"}]
     begun = Record(phases=phases, cold_start=True, init_ms=12.5)
-    lifecycle.extend(engine, claim, seconds(8), Standing(Phase.PROCESS, begun=begun))
-    lifecycle.extend(engine, claim, seconds(8), Standing(Phase.PROCESS))  # nothing new
+    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS, begun=begun))
+    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS))  # nothing new
     (running,) = reading.attempts(engine, request_id)
     assert (running["outcome"], running["phases"], running["init_ms"]) == (None, phases, 12.5)
 
@@ -200,10 +203,10 @@ def test_a_pending_request_is_cancelled_at_once(engine: Engine) -> None:
 def test_a_cancel_is_told_at_the_next_extension_and_wins_over_a_finish(engine: Engine) -> None:
     request_id = accepted(engine)
     claim = claimed(engine, request_id)
-    assert not lifecycle.extend(engine, claim, seconds(8), Standing(Phase.PROCESS))
+    assert not lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS))
     lifecycle.cancel(engine, request_id, NOW)
 
-    assert lifecycle.extend(engine, claim, seconds(8), Standing(Phase.PROCESS))
+    assert lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS))
     with pytest.raises(CancelledError):
         finish(engine, claim)
     lifecycle.fail(engine, claim, failed("Cancelled"), Phase.PROCESS, NOW, failures=0)
@@ -309,7 +312,7 @@ def test_lines_whose_storing_was_not_answered_are_stored_again_without_harm(engi
     claim = claimed(engine, request_id)
     line = Line(1, NOW, "stdout", "said")
     for lines in ([line], [line, Line(2, NOW, "stdout", "more")]):
-        lifecycle.extend(engine, claim, seconds(8), Standing(Phase.PROCESS, lines=lines))
+        lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS, lines=lines))
     finish(engine, claim, lines=[line])
 
     assert [row["line"] for row in reading.logs(engine, request_id, None, (0, 0))] == ["said", "more"]

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, text
 
 from schema.statuses import MOVES, Outcome, Phase, Status
+from tests import database_time
 from tests.integration.test_lifecycle import accepted
 from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, NotAllowedNowError
@@ -68,6 +69,7 @@ class Requests(RuleBasedStateMachine):
         super().__init__()
         self.engine = engine
         self.now = START
+        database_time.stand(engine, START)
         self.model: dict[UUID, Modelled] = {}
         with engine.begin() as connection:
             connection.execute(text("DELETE FROM processing_request"))
@@ -81,6 +83,7 @@ class Requests(RuleBasedStateMachine):
     @rule(seconds=st.floats(0.1, 3 * LEASE_S))
     def time_passes(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+        database_time.stand(self.engine, self.now)
 
     @rule(target=claims, group=st.lists(ids, min_size=1, max_size=4, unique=True), worker=WORKERS)
     def claim(self, group: list[UUID], worker: str) -> Any:
@@ -120,13 +123,13 @@ class Requests(RuleBasedStateMachine):
 
     @rule(claim=claims)
     def extend(self, claim: Claim) -> None:
-        model, until = self.model[claim.request_id], self.now + timedelta(seconds=LEASE_S)
+        model = self.model[claim.request_id]
 
         def write() -> bool:
-            return lifecycle.extend(self.engine, claim, until, Standing(Phase.PROCESS, (0.5, None)))
+            return lifecycle.extend(self.engine, claim, LEASE_S, Standing(Phase.PROCESS, (0.5, None)))
 
         if self.check_held(model, claim, write) is not None:
-            model.lease_until = until
+            model.lease_until = self.now + timedelta(seconds=LEASE_S)
 
     @rule(group=st.lists(claims, min_size=1, max_size=4, unique_by=lambda claim: claim.request_id), worker=WORKERS)
     def finish(self, group: list[Claim], worker: str) -> None:

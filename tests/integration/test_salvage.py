@@ -62,7 +62,7 @@ def test_what_an_extension_has_stored_stays_as_it_is(
     engine: Engine, claim: Claim, spool: Spool, tmp_path: Path
 ) -> None:
     standing = Standing(Phase.PROCESS, lines=[line(1)])
-    lifecycle.extend(engine, claim, seconds(8), standing)
+    lifecycle.extend(engine, claim, LEASE_S, standing)
     spool.keep(claim, [line(1), line(2)])
     killed(spool)
     lifecycle.expire(engine, seconds(LEASE_S + 1))

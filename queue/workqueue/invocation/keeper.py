@@ -102,7 +102,6 @@ class Keeper:
     def _look(self, group: Group, attempt: Attempt, now: float) -> None:
         """It has been running for a while."""
         if now >= self._look_at:
-            # A look that hangs writes a lease that was computed before: the next one is due at once then.
             self._look_at = now + EVERY_S
             self._keep(attempt, now)
         if group.neighbours_wait():
@@ -140,8 +139,7 @@ class Keeper:
         news = begun if begun != self._stored else None  # of a phase that lasts only its beginning
         standing = Standing(attempt.phase, attempt.progress, lines, news)
         try:
-            expires_at = runtime.clock.in_seconds(runtime.lease_s)
-            cancelled = lifecycle.extend(runtime.engine, attempt.claim, expires_at, standing)
+            cancelled = lifecycle.extend(runtime.engine, attempt.claim, runtime.lease_s, standing)
         except Exception:
             attempt.logbook.put_back(lines)  # stored with the next extension
             raise

@@ -120,9 +120,8 @@ def _confirm_lease(runtime: Runtime, attempt: Attempt) -> None:
     Raises LeaseLostError. The usual attempt gets here within milliseconds, and asks nobody.
     """
     if attempt.is_in_doubt or runtime.clock.now() - attempt.claim.claimed_at > timedelta(seconds=runtime.lease_s / 2):
-        expires_at = runtime.clock.in_seconds(runtime.lease_s)
         persist(
-            lambda: lifecycle.extend(runtime.engine, attempt.claim, expires_at, Standing(attempt.phase)),
+            lambda: lifecycle.extend(runtime.engine, attempt.claim, runtime.lease_s, Standing(attempt.phase)),
             runtime.given_up,
         )
 

@@ -1,7 +1,7 @@
 """The only writer of a request's status: each function is one arrow of docs/request-life.md, one transaction.
 
 claiming, attempts: moves of the worker that takes and holds the lease. requests: moves asked for from outside.
-hastening: one with a later time. recovery: the reconciler's moves. emptying: all that wait in a queue.
+hastening: one with a later time. recovery, setting_back: the reconciler's moves. emptying: all that wait in a queue.
 """
 
 from workqueue.lifecycle.attempts import amend, extend, fail, finish, give_back
@@ -11,6 +11,7 @@ from workqueue.lifecycle.emptying import empty
 from workqueue.lifecycle.hastening import hasten
 from workqueue.lifecycle.recovery import Lapsed, LostLine, expire, keep_lines, mark_rung, silent, unanswered
 from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry
+from workqueue.lifecycle.setting_back import set_back
 
 __all__ = [
     "Accepted",
@@ -37,6 +38,7 @@ __all__ = [
     "mark_rung",
     "purge",
     "retry",
+    "set_back",
     "silent",
     "unanswered",
     "unclaim",

@@ -6,7 +6,7 @@ of the token because a crash of PostgreSQL may forget a claim, whose attempt num
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
@@ -22,7 +22,8 @@ from workqueue.lifecycle.records import close_attempt, store_files, store_lines
 EXTEND = text(
     """
     UPDATE processing_request
-    SET lease_expires_at = :lease, phase = :phase, progress_fraction = :fraction, progress_message = :message
+    SET lease_expires_at = clock_timestamp() + make_interval(secs => :lease_s), phase = :phase,
+        progress_fraction = :fraction, progress_message = :message
     WHERE id = :id AND status = 'processing' AND attempt = :attempt AND worker = :worker
     RETURNING cancel_requested
     """
@@ -37,13 +38,13 @@ BEGUN = text(
 )
 
 
-def extend(engine: Engine, claim: Claim, lease_expires_at: datetime, standing: Standing) -> bool:
-    """Extends the lease; stores how far the attempt has come. True when a cancel was requested.
+def extend(engine: Engine, claim: Claim, lease_s: float, standing: Standing) -> bool:
+    """Extends the lease to `lease_s` from now; stores how far the attempt has come. True when a cancel was requested.
 
     What is stored of its phases stands, should the worker be lost before it can tell more.
     """
     fraction, message = standing.progress
-    values = {"lease": lease_expires_at, "phase": standing.phase, "fraction": fraction, "message": message}
+    values = {"lease_s": lease_s, "phase": standing.phase, "fraction": fraction, "message": message}
     with engine.begin() as connection:
         # Only a lease and a display: nothing that must survive a crash of PostgreSQL.
         connection.execute(text("SET LOCAL synchronous_commit = off"))
@@ -154,7 +155,8 @@ def fail(engine: Engine, claim: Claim, record: Record, phase: Phase, now: dateti
 GIVE_BACK = text(
     """
     UPDATE processing_request
-    SET status = 'pending', phase = NULL, available_at = :available_at, lease_expires_at = NULL, worker = NULL,
+    SET status = 'pending', phase = NULL, available_at = clock_timestamp() + make_interval(secs => :delay_s),
+        lease_expires_at = NULL, worker = NULL,
         failures = failures + :failures, rung_at = NULL, progress_fraction = NULL, progress_message = NULL,
         error_type = :error_type, error_message = :error_message
     WHERE id = :id AND status = 'processing' AND attempt = :attempt AND worker = :worker AND NOT cancel_requested
@@ -178,8 +180,7 @@ def give_back(
 
     The reconciler rings when it is due, so a crash after the commit costs nothing.
     """
-    available_at = now + timedelta(seconds=delay_s)
-    values = {"available_at": available_at, "failures": failures}
+    values = {"delay_s": delay_s, "failures": failures}
     errors = {"error_type": record.error_type, "error_message": record.error_message}
     with engine.begin() as connection:
         if connection.execute(GIVE_BACK, claim.token | values | errors).first() is None:

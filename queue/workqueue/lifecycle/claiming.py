@@ -30,20 +30,25 @@ CLAIMED = """
            set_config('synchronous_commit', CASE WHEN bool_or(on_lost = 'fail') OVER () THEN 'on' ELSE 'off' END, true)
     FROM claimed
 """
+# The lease is counted from the database's own time, as an extension is: whatever this machine believes, the reconciler
+# compares it with the clock that it was written by. What was rung for was due; by a clock that was set back since it
+# might not look so any more.
 # The rows are locked in the order of their ids: two workers whose bells overlap wait for each other, in one order.
 # They are found by their ids alone: with its status in the condition, all that wait would be walked through.
 CLAIM = text(
     """
     WITH rung AS MATERIALIZED (
-        SELECT id, status, available_at, started_at, error_type, error_message
+        SELECT id, status, available_at, rung_at, started_at, error_type, error_message
         FROM processing_request WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
     ), claimed AS (
         UPDATE processing_request r
         SET status = 'processing', phase = 'validate', attempt = attempt + 1, worker = :worker,
-            job_id = r.id || '-' || (attempt + 1), lease_expires_at = :lease, rung_at = NULL,
+            job_id = r.id || '-' || (attempt + 1), rung_at = NULL,
+            lease_expires_at = clock_timestamp() + make_interval(secs => :lease_s),
             started_at = greatest(:now, created_at), -- two processes' clocks agree within a millisecond
             progress_fraction = NULL, progress_message = NULL, error_type = NULL, error_message = NULL
-        FROM rung WHERE r.id = rung.id AND rung.status = 'pending' AND rung.available_at <= :latest
+        FROM rung WHERE r.id = rung.id AND rung.status = 'pending'
+            AND (rung.available_at <= :latest OR rung.rung_at IS NOT NULL)
             AND NOT EXISTS (SELECT FROM paused_queue p WHERE p.name = r.queue)
         RETURNING r.id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
                   r.started_at, r.available_at, created_at, schedule, traceparent, rung.started_at AS started_before,
@@ -58,7 +63,7 @@ CLAIM = text(
 RESUME = text(
     """
     WITH claimed AS (
-        UPDATE processing_request SET lease_expires_at = :lease
+        UPDATE processing_request SET lease_expires_at = clock_timestamp() + make_interval(secs => :lease_s)
         WHERE id = ANY(:ids) AND status = 'processing' AND worker = :worker
         RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
             available_at, created_at, schedule, traceparent, NULL::timestamptz AS started_before,
@@ -78,7 +83,7 @@ def claim(engine: Engine, request_ids: Sequence[UUID], worker: str, now: datetim
     forgotten, it would be claimed and started again.
     """
     request_ids = list(dict.fromkeys(request_ids))  # a bell that was rung twice may have been taken twice
-    values = {"ids": request_ids, "worker": worker, "now": now, "lease": now + timedelta(seconds=lease_s)}
+    values = {"ids": request_ids, "worker": worker, "now": now, "lease_s": lease_s}
     with at_once(engine) as connection:
         rows = connection.execute(CLAIM, values | {"latest": now + EARLY}).mappings().all()
         claims = _claims(rows, worker, now)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -182,13 +182,18 @@ SILENT = text(
 UNANSWERED = text(
     f"""{LIVELY}
     SELECT r.* FROM lively l CROSS JOIN LATERAL (
-        SELECT id, attempt, queue, function, rung_at FROM processing_request
-        WHERE status = 'pending' AND queue = l.queue AND rung_at < :before
-        ORDER BY rung_at LIMIT :limit
+        (SELECT id, attempt, queue, function, rung_at FROM processing_request
+         WHERE status = 'pending' AND queue = l.queue AND rung_at < :before
+         ORDER BY rung_at LIMIT :limit)
+        UNION ALL
+        (SELECT id, attempt, queue, function, rung_at FROM processing_request
+         WHERE status = 'pending' AND queue = l.queue AND rung_at > :ahead
+         ORDER BY rung_at LIMIT :limit)
     ) r ORDER BY rung_at LIMIT :limit
     """  # noqa: S608 - of constants
 )
 AT_ONCE = 5000
+AHEAD = timedelta(seconds=5)  # no two clocks disagree by so much, unless one was set since
 
 
 def silent(engine: Engine, now: datetime) -> list[Bell]:
@@ -197,8 +202,11 @@ def silent(engine: Engine, now: datetime) -> list[Bell]:
 
 
 def unanswered(engine: Engine, before: datetime) -> list[Bell]:
-    """The bells that were rung before then, longest ago first, of what is still pending; none of a paused queue."""
-    return _bells(engine, UNANSWERED, {"before": before, "limit": AT_ONCE})
+    """The bells that were rung before then, longest ago first, of what is still pending; none of a paused queue.
+
+    Last those that were rung later than now: by a clock that was set back since.
+    """
+    return _bells(engine, UNANSWERED, {"before": before, "ahead": before + AHEAD, "limit": AT_ONCE})
 
 
 def _bells(engine: Engine, statement: TextClause, values: dict[str, object]) -> list[Bell]:
@@ -207,11 +215,14 @@ def _bells(engine: Engine, statement: TextClause, values: dict[str, object]) -> 
         return [Bell(row.id, row.attempt + 1, row.queue, row.function) for row in rows]
 
 
+# What was claimed and given back since, for later, gets none: a mark says that the request is due (claiming.py).
 # What is being claimed right now needs no mark; to wait for it could be a deadlock, since a claim locks many rows.
 MARK_RUNG = text(
     """
     UPDATE processing_request SET rung_at = :now WHERE id = ANY(ARRAY(
-        SELECT id FROM processing_request WHERE id = ANY(:ids) AND status = 'pending' FOR UPDATE SKIP LOCKED
+        SELECT id FROM processing_request
+        WHERE id = ANY(:ids) AND status = 'pending' AND (available_at <= :now OR rung_at IS NOT NULL)
+        FOR UPDATE SKIP LOCKED
     ))
     """
 )

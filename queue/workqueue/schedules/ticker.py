@@ -53,7 +53,7 @@ class Ticker:
 
     def turn(self) -> None:
         """Does what there is to do now. An error ends the turn, and the next one begins from the rows."""
-        self.clock.refresh(self.engine, every_s=30)
+        self.clock.refresh(self.engine)
         now = self.clock.now()
         self._plan()
         due = self._ask_redis(self.mirror.due)

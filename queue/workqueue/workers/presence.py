@@ -90,6 +90,7 @@ SEEN = text(
 
 def present(engine: Engine, clock: Clock) -> list[Present]:
     """Workers that live, with what each runs."""
+    clock.refresh(engine)
     with engine.connect() as connection:
         return [worker for worker in seen(connection, clock.now()) if worker.is_alive]
 

@@ -37,7 +37,7 @@ def readyz() -> tuple[Response, int]:
     migrations = _ask(lambda: revision.is_current(here.engine))
     found = {
         "migrations": migrations,
-        "redis": _ask(lambda: bool(here.doorbell.redis.ping())),
+        "redis": _ask(here.doorbell.reach),
         # A database that is silent is not asked twice: that would take as long again.
         "workers": migrations
         if _is_away(migrations)

@@ -3,6 +3,7 @@
 from redis import Redis
 
 from infra.settings import Settings
+from workqueue.respite import PATIENCE_S
 
 
 def urls(settings: Settings) -> tuple[str, str]:
@@ -12,6 +13,6 @@ def urls(settings: Settings) -> tuple[str, str]:
     return settings.database_url, settings.redis_url
 
 
-def redis_client(url: str, timeout_s: float = 5.0) -> Redis:
+def redis_client(url: str) -> Redis:
     """Times are short: Redis is only a doorbell, and nobody waits long at a door."""
-    return Redis.from_url(url, socket_connect_timeout=min(2.0, timeout_s), socket_timeout=timeout_s)
+    return Redis.from_url(url, socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S)

@@ -30,7 +30,6 @@ from workqueue.upkeep.chores import Chore
 from workqueue.upkeep.reconcile import Reconciler
 from workqueue.workers import presence
 
-TICK_REDIS_TIMEOUT_S = 1.0
 HAND_OVER_EVERY_S = 4.0
 END_S = 5.0  # what a loop is at after so long may be cut off at any point, and is taken up by the next leader
 
@@ -45,13 +44,14 @@ def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     engine, clock, meter = make_engine(database_url, pool_size=8), Clock(), Meter()
-    doorbell = Doorbell(redis_client(redis_url), Paused(engine).names)
+    redis = redis_client(redis_url)
+    doorbell, mirror = Doorbell(redis, Paused(engine).names), Mirror(redis, clock)
     observers = observing(meter, "scheduler", traces=settings.traces)
     reconciler = Reconciler(engine, doorbell, Clock(), settings.lease_s, meter=meter, observers=observers)
     removing = _removing(settings, engine, doorbell, clock)
     # A thread each: neither a tick nor lost work waits for the end of a chore, nor the figures for a slow file store.
     others = [
-        _begun("schedules", partial(ticker.run, _ticker(engine, redis_url, clock, meter)), stopping),
+        _begun("schedules", partial(ticker.run, Ticker(engine, doorbell, clock, mirror, meter=meter)), stopping),
         _begun("books", partial(chores.run, engine, Lock.BOOKKEEPER, _bookkeeping(engine, clock, settings)), stopping),
         _begun("removals", partial(chores.run, engine, Lock.REMOVER, removing), stopping),
         _begun("metrics", partial(_hand_over, engine, meter), stopping),
@@ -116,8 +116,3 @@ def _hand_over(engine: Engine, meter: Meter, stopping: threading.Event) -> None:
     while not stopping.wait(HAND_OVER_EVERY_S):
         totals.hand_over(engine, meter)
     totals.hand_over(engine, meter)
-
-
-def _ticker(engine: Engine, redis_url: str, clock: Clock, meter: Meter) -> Ticker:
-    redis = redis_client(redis_url, TICK_REDIS_TIMEOUT_S)
-    return Ticker(engine, Doorbell(redis, Paused(engine).names), clock, Mirror(redis, clock), meter=meter)

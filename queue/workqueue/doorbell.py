@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from redis import Redis
@@ -15,9 +15,12 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
+from workqueue.respite import Respite
 from workqueue.workers.bell_job import BellJob, BellQueue
 
 log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 ENTRY = "workqueue.workers.worker.answer"  # the only thing that a worker runs
 CHANNEL = "localfn:changed"
@@ -56,6 +59,15 @@ class Doorbell:
     def __init__(self, redis: Redis, paused: Callable[[], Container[str]] = frozenset) -> None:
         self.redis = redis
         self._paused = paused
+        self._respite = Respite()
+
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """Asks this Redis anything; nobody waits for it while it gave no answer a moment ago. Raises RedisError."""
+        return self._respite.ask(question)
+
+    def reach(self) -> bool:
+        """Whether it answers as it should. Raises RedisError."""
+        return bool(self.ask(self.redis.ping))
 
     def ring(self, bells: Iterable[Bell]) -> bool:
         """Rings all, in one round trip. False when Redis is away: the reconciler will find them not rung."""
@@ -64,7 +76,7 @@ class Doorbell:
             with self.redis.pipeline(transaction=False) as pipeline:
                 for name, together in _by_queue(bell for bell in bells if bell.queue not in paused).items():
                     self._put(pipeline, queue(name, self.redis), together)
-                pipeline.execute()
+                self.ask(pipeline.execute)
         except RedisError as error:
             log.warning("Redis is away: the doorbell was not rung", extra={"error": str(error)})
             return False
@@ -95,18 +107,21 @@ class Doorbell:
 
     def _publish(self, names: str) -> None:
         try:
-            self.redis.publish(CHANNEL, names)
+            self.ask(lambda: self.redis.publish(CHANNEL, names))
         except RedisError as error:
             log.debug("nobody was told of a change", extra={"error": str(error)})
 
     def forget(self, job_ids: Sequence[str]) -> None:
         """Removes the jobs of requests that were deleted. What Redis does not answer to expires by itself."""
         try:
-            for job in BellJob.fetch_many(job_ids, self.redis, JSONSerializer):
-                if job is not None:
-                    job.delete()
+            self.ask(lambda: self._delete(job_ids))
         except RedisError as error:
             log.debug("jobs were left to expire", extra={"error": str(error)})
+
+    def _delete(self, job_ids: Sequence[str]) -> None:
+        for job in BellJob.fetch_many(job_ids, self.redis, JSONSerializer):
+            if job is not None:
+                job.delete()
 
     def era(self) -> str:
         """Names the time since Redis may have lost what it held: emptied, or started anew. Raises RedisError."""
@@ -114,20 +129,20 @@ class Doorbell:
             pipeline.set(ERA, str(uuid4()), nx=True)
             pipeline.get(ERA)
             pipeline.info("server")
-            _, since, server = pipeline.execute()
+            _, since, server = self.ask(pipeline.execute)
         return f"{server['run_id']} {since.decode()}"
 
     def silence(self, name: str) -> None:
         """Takes all bells out of a queue, of whatever waits there. Their jobs expire, or are rung again."""
         try:
-            self.redis.delete(queue(name, self.redis).key)
+            self.ask(lambda: self.redis.delete(queue(name, self.redis).key))
         except RedisError as error:
             log.debug("bells were left in a queue", extra={"error": str(error), "queue": name})
 
     def end_era(self) -> None:
         """Bells were lost on purpose, or not rung: the reconciler is to look for them now."""
         try:
-            self.redis.delete(ERA)
+            self.ask(lambda: self.redis.delete(ERA))
         except RedisError as error:
             log.debug("the era did not end", extra={"error": str(error)})
 
@@ -136,11 +151,11 @@ class Doorbell:
         with self.redis.pipeline(transaction=False) as pipeline:
             for name in names:
                 pipeline.llen(queue(name, self.redis).key)
-            return dict(zip(names, pipeline.execute(), strict=True))
+            return dict(zip(names, self.ask(pipeline.execute), strict=True))
 
     def waiting(self, names: Sequence[str]) -> set[str]:
         """The job ids that wait in these queues. Raises RedisError."""
-        return {job_id for name in names for job_id in queue(name, self.redis).get_job_ids()}
+        return self.ask(lambda: {job_id for name in names for job_id in queue(name, self.redis).get_job_ids()})
 
 
 def _by_queue(bells: Iterable[Bell]) -> dict[str, list[Bell]]:

@@ -151,7 +151,7 @@ class Overview:
 
     def _ask_redis(self) -> None:
         try:
-            self._doorbell.redis.ping()
+            self._doorbell.reach()
             self._redis_away_since = None
         except RedisError:
             self._redis_away_since = self._redis_away_since or self._clock.now()

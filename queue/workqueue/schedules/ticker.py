@@ -19,6 +19,7 @@ from workqueue.doorbell import Doorbell
 from workqueue.invocation.persist import first_line, is_outage
 from workqueue.observing import metrics
 from workqueue.observing.meter import Meter
+from workqueue.respite import StillAwayError
 from workqueue.schedules import firing, planning
 from workqueue.schedules.mirror import Mirror, differing
 from workqueue.schedules.planning import Wait
@@ -34,12 +35,11 @@ OVERDUE_S = 1.0  # a row so long due that the clock did not name fires all the s
 MOST_PLANS = 4  # batches planned at one look
 COMPARE_EVERY_S = 5.0  # rows removed by plain SQL stay in the copy for so long
 BEAT_EVERY_S = 3.0
-REDIS_PAUSE_S = 2.0  # while Redis is away the rows are the clock, and it is asked no more often than this
 
 
 @dataclass(slots=True)
 class Ticker:
-    """One copy. Its Redis client should not wait long: a deaf Redis must not hold up a tick."""
+    """One copy. mirror: by the doorbell's client, which should not wait long: a deaf Redis must not hold up a tick."""
 
     engine: Engine
     doorbell: Doorbell
@@ -48,7 +48,6 @@ class Ticker:
     shown: int = 0  # how many schedules the copy held when it was last compared
     compare_at: float = 0.0
     beat_at: float = 0.0
-    redis_at: float = 0.0
     meter: Meter = field(default_factory=Meter)
 
     def turn(self) -> None:
@@ -76,7 +75,7 @@ class Ticker:
             for late_s in fired.late_s:
                 self.meter.observe(metrics.LATENESS, late_s)
             if fired.bells:
-                self._ask_redis(partial(self.doorbell.ring, fired.bells))
+                self.doorbell.ring(fired.bells)
                 log.info("schedules fired", extra=moves.rung(fired.bells))
             self._show(fired.waits)
             if len(fired.waits) < firing.BATCH:
@@ -100,14 +99,13 @@ class Ticker:
         self.shown, self.compare_at = len(waits), time.monotonic() + COMPARE_EVERY_S
 
     def _ask_redis(self, question: Callable[[], Answer]) -> Answer | None:
-        """None when Redis is away, or was a moment ago."""
-        if time.monotonic() < self.redis_at:
-            return None
+        """None when Redis is away, or was a moment ago: then the rows are the clock."""
         try:
-            return question()
+            return self.doorbell.ask(question)
+        except StillAwayError:
+            return None
         except RedisError as error:
             log.warning("Redis is away: the rows are the clock", extra={"error": str(error)})
-            self.redis_at = time.monotonic() + REDIS_PAUSE_S
             return None
 
     def begin(self) -> None:

@@ -1,0 +1,52 @@
+"""A Redis that is away, or there and silent: who waited for it in vain keeps the others of its process from waiting.
+
+What it is asked here can be left out: bells are rung again by the reconciler, and who waits looks by itself.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+Answer = TypeVar("Answer")
+
+PATIENCE_S = 1.0  # how long a client should wait for one answer
+RESPITE_S = 2.0  # so long nobody asks one that gave none
+
+
+class StillAwayError(RedisConnectionError):
+    """Redis gave no answer a moment ago, and is not asked again yet."""
+
+    def __init__(self) -> None:
+        super().__init__((type(self).__doc__ or "").strip())
+
+
+class Respite:
+    """What the threads of a process know together."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ends_at = float("-inf")
+
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """What `question` gives. Raises RedisError: at once, and unasked, while there was no answer a moment ago."""
+        if self._ends_at > float("-inf"):
+            self._turn_away()
+        try:
+            answer = question()
+        except (RedisConnectionError, RedisTimeoutError):
+            self._ends_at = time.monotonic() + RESPITE_S
+            raise
+        self._ends_at = float("-inf")
+        return answer
+
+    def _turn_away(self) -> None:
+        """All but one, who finds out whether it is back."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._ends_at:
+                raise StillAwayError
+            self._ends_at = now + RESPITE_S

@@ -146,7 +146,7 @@ idempotency_key = Table(
         index=True,
     ),
     Column("body_sha256", Text, nullable=False),
-    Column("created_at", Moment, nullable=False, index=True),
+    Column("created_at", Moment, nullable=False),
 )
 
 registered_function = Table(

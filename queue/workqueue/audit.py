@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select
 from uuid_utils.compat import uuid7
 
 from schema.audit import audit_entry
+from workqueue.ids import first_id
 
 log = logging.getLogger(__name__)
 
@@ -98,4 +99,4 @@ def listing(engine: Engine, wanted: Filter) -> tuple[Sequence[RowMapping], UUID 
 def sweep(engine: Engine, now: datetime) -> None:
     """Removes what is older than it is kept."""
     with engine.begin() as connection:
-        connection.execute(delete(audit_entry).where(audit_entry.c.time < now - KEPT))
+        connection.execute(delete(audit_entry).where(audit_entry.c.id < first_id(now - KEPT)))

@@ -13,13 +13,13 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, St
 from schema.session import at_once
 from schema.statuses import Status
 from schema.tables import processing_request
+from workqueue.ids import first_id
 
 Row = RowMapping
 COLUMNS = processing_request.c
 
 # An id is made before its upload has arrived, by the clock of a web machine; created_at after it, by the database's.
 CLOCKS_S = 3600.0
-MOST_MILLISECONDS = (1 << 48) - 1
 
 # No index knows the middle of a text, or a queue (most requests are in one; it would cost each write, and help with the
 # empty ones). So each row is looked at: so many at first, and more while they are small.
@@ -101,18 +101,12 @@ def _narrowed(statement: Select[Any], wanted: Filter, before: UUID | None) -> Se
         if value is not None
     ]
     if wanted.since is not None:
-        conditions += [COLUMNS.created_at >= wanted.since, COLUMNS.id >= _first_id(wanted.since, -CLOCKS_S)]
+        conditions += [COLUMNS.created_at >= wanted.since, COLUMNS.id >= first_id(wanted.since, -CLOCKS_S)]
     if wanted.until is not None:
-        conditions += [COLUMNS.created_at < wanted.until, COLUMNS.id < _first_id(wanted.until, CLOCKS_S)]
+        conditions += [COLUMNS.created_at < wanted.until, COLUMNS.id < first_id(wanted.until, CLOCKS_S)]
     if before is not None:
         conditions.append(COLUMNS.id < before)
     return statement.where(*conditions)
-
-
-def _first_id(moment: datetime, shift_s: float) -> UUID:
-    """The lowest id of a millisecond so long after (RFC 9562, UUIDv7): the index of ids serves for times, too."""
-    milliseconds = int((moment.timestamp() + shift_s) * 1000)
-    return UUID(int=min(max(milliseconds, 0), MOST_MILLISECONDS) << 80)
 
 
 def _sought(wanted: Filter) -> list[ColumnElement[bool]]:

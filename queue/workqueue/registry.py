@@ -80,10 +80,13 @@ FIND = select(registered_function).where(registered_function.c.name == bindparam
 
 def find(engine: Engine, name: str) -> Registered:
     """The function of this name. Raises UnknownFunctionError."""
-    if not NAME.fullmatch(name):
-        raise UnknownFunctionError(f"There is no function named {name!r}.")
     with at_once(engine) as connection:
-        row = connection.execute(FIND, {"name": name}).mappings().first()
+        return found(connection, name)
+
+
+def found(connection: Connection, name: str) -> Registered:
+    """The same, on a connection that is there already: who holds one must not wait for another."""
+    row = connection.execute(FIND, {"name": name}).mappings().first() if NAME.fullmatch(name) else None
     if row is None:
         raise UnknownFunctionError(f"There is no function named {name!r}.")
     return from_row(row)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from uuid_utils.compat import uuid7
 
 from schema.session import at_once
@@ -72,17 +72,26 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, order: Order) -> Re
     several = bool(order.files) or order.idempotency_key is not None
     with engine.connect() if several else at_once(engine) as connection:
         key = (order.idempotency_key, digest) if order.idempotency_key is not None else None
-        if key:
-            connection.execute(FORGET_KEY, {"function": order.function.name, "key": key[0], "before": now - KEY_KEPT})
-        if not lifecycle.accept(connection, requests, key=key):
+        while not _accept(connection, requests, key):
             connection.rollback()
             held = key_holder(connection, order.function.name, str(order.idempotency_key))
-            return _replay(held, digest)
+            if held is not None:
+                return _replay(held, digest)
+            # Whoever held it was deleted this moment, and the key with it: it is free.
         connection.commit()
     due = [request.bell for request in requests if request.available_at <= now]
     doorbell.ring(due)
     log.info("accepted", extra=moves.names([(request.id, None, order.function.name) for request in requests]))
     return Receipt(tuple(request.id for request in requests), tuple(requests))
+
+
+def _accept(connection: Connection, requests: Sequence[Accepted], key: tuple[str, str] | None) -> bool:
+    """Stores them, when the caller commits. False when somebody holds the key."""
+    first = requests[0]
+    if key is not None:
+        values = {"function": first.function.name, "key": key[0], "before": first.created_at - KEY_KEPT}
+        connection.execute(FORGET_KEY, values)
+    return lifecycle.accept(connection, requests, key=key)
 
 
 FORGET_KEY = text("DELETE FROM idempotency_key WHERE function = :function AND key = :key AND created_at < :before")
@@ -105,7 +114,8 @@ def _requests(order: Order, now: datetime) -> list[Accepted]:
     ]
 
 
-def _replay(held: tuple[UUID, str] | None, digest: str) -> Receipt:
-    if held is None or held[1] != digest:
+def _replay(held: tuple[UUID, str], digest: str) -> Receipt:
+    request_id, body_sha256 = held
+    if body_sha256 != digest:
         raise KeyReusedError
-    return Receipt((held[0],))
+    return Receipt((request_id,))

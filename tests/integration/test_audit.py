@@ -1,14 +1,17 @@
 """The audit tells who changed what, in the transaction that changed it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy
 
+from schema.audit import audit_entry
 from tests.commands import localfn
 from tests.runtime import Runtime
 from tests.waiting import wait_until
 from workqueue import audit
 from workqueue.audit import Act, Action, Filter
+from workqueue.ids import first_id
 
 
 def entries(runtime: Runtime, **query: Any) -> list[tuple[str, str]]:
@@ -107,3 +110,14 @@ def test_old_entries_are_swept(engine: sqlalchemy.Engine) -> None:
     assert len(audit.listing(engine, Filter())[0]) == 1
     audit.sweep(engine, now + audit.KEPT * 1.01)
     assert audit.listing(engine, Filter()) == ([], None)
+
+
+def test_the_age_of_an_entry_is_that_of_its_id_which_is_indexed(engine: sqlalchemy.Engine) -> None:
+    now = datetime.now(UTC)
+    ids = [first_id(now - audit.KEPT, shift_s) for shift_s in (-3600, 3600)]
+    with engine.begin() as connection:
+        for id in ids:
+            values = {"id": id, "actor": "ada", "action": "queue.pause", "details": {}}
+            connection.execute(sqlalchemy.insert(audit_entry).values(values))
+    audit.sweep(engine, now)
+    assert [entry["id"] for entry in audit.listing(engine, Filter())[0]] == ids[1:]

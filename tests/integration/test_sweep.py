@@ -1,6 +1,7 @@
 """What a crash left lying about is removed, and nothing else is."""
 
 import io
+import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,6 +116,22 @@ def test_files_of_requests_that_do_not_exist_are_removed_when_they_are_old(engin
     assert sweep.orphaned_files(engine, store) == 0
     assert sweep.orphaned_files(engine, store, before=time.time() + 1) == 1
     assert store.request_ids(time.time() + 1) == [known]
+
+
+def test_a_stored_file_is_on_the_disk_with_its_name_and_all_folders_that_are_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, fsync = set[int](), os.fsync
+
+    def watched(fd: int) -> None:
+        fsync(fd)
+        synced.add(os.fstat(fd).st_ino)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    folder, request_id = tmp_path / "files", UUID(int=7)
+    FolderStore(folder).put(request_id, "in", "a.txt", io.BytesIO(b"x"))
+    file = folder / str(request_id) / "in" / "a.txt"
+    assert {path.stat().st_ino for path in (file, *file.parents[:4])} <= synced
 
 
 def test_nothing_to_sweep_is_no_error(engine: Engine, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ class FolderStore:
 
     def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
         target = self.folder / str(request_id) / part / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         digest, size = hashlib.sha256(), 0
         with target.open("wb") as file:
             while chunk := source.read(CHUNK):
@@ -88,7 +88,8 @@ class FolderStore:
                 size += len(chunk)
                 file.write(chunk)
             file.flush()
-            os.fsync(file.fileno())  # the row that names it is durable, so the file has to be
+            os.fsync(file.fileno())  # the row that names it is durable, so the file has to be, and its name, too
+        _sync(target.parent)
         key = f"{request_id}/{part}/{name}"
         return StoredFile(name, name, size, content_type(name), digest.hexdigest(), key)
 
@@ -112,6 +113,23 @@ class FolderStore:
 
     def forget_unfinished(self, before: float) -> None:
         """Half a file is a file here: it goes with its request, or with its attempt."""
+
+
+def _make_folder(folder: Path) -> None:
+    """With those above it that are missing; each is known on the disk to the one that it stands in."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    """What stands in it outlives a crash of the machine: to sync a file says nothing of its name."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def forget(store: FileStore, request_id: UUID, part: str = "") -> None:

@@ -87,7 +87,7 @@ def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, act: Ac
     clock.refresh(engine)
     now = clock.now()
     with engine.begin() as connection:
-        request = _accept(connection, engine, name, now)
+        request = _accept(connection, name, now)
         connection.execute(RAN, {"name": name, "now": now, "id": request.id})
         record(connection, act and replace(act, details={"request_id": str(request.id)}))
     doorbell.ring([request.bell])
@@ -95,9 +95,9 @@ def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, act: Ac
     return request.id
 
 
-def _accept(connection: Connection, engine: Engine, name: str, now: datetime) -> Accepted:
+def _accept(connection: Connection, name: str, now: datetime) -> Accepted:
     found = reading.locked(connection, name)
-    function = registry.find(engine, found.function)
+    function = registry.found(connection, found.function)
     request = Accepted(
         id=uuid7(),
         function=function,

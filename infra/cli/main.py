@@ -6,6 +6,7 @@ from dataclasses import replace
 import click
 
 from infra.cli.group import RootGroup
+from infra.seclusion import seclude
 from infra.settings import Settings, export_dotenv, load
 
 SECTIONS = {
@@ -98,8 +99,11 @@ def version() -> None:
 
 
 def _settings() -> Settings:
+    """What a process of the runtime works with; for it the door closes here."""
     export_dotenv()
-    return load()
+    settings = load()
+    seclude(settings)
+    return settings
 
 
 def _connected() -> Settings:

@@ -178,8 +178,11 @@ def start_runtime(servers: Servers, discovered: str) -> StartRuntime:
 
 @pytest.fixture(scope="session")
 def runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
-    """A whole runtime, shared by the tests of this worker; tests that kill something start their own."""
-    with start_runtime() as shared:
+    """A whole runtime, shared by the tests of this worker; tests that kill something start their own.
+
+    Its leases are long: a machine that stalls for half a minute costs none of them, and no test an attempt.
+    """
+    with start_runtime(settings={"LOCALFN_LEASE_SECONDS": "120"}) as shared:
         yield shared
 
 

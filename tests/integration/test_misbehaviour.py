@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tests.runtime import Runtime
-from tests.waiting import wait_until
+from tests.waiting import wait_until, witnessed
 
 
 @pytest.fixture(autouse=True)
@@ -63,13 +63,15 @@ def test_the_request_ends_with_the_right_error(
 
 @pytest.mark.parametrize("function", ["ignore_signals", "spin_in_c", "swallow_everything"])
 def test_a_function_past_its_timeout_is_dead_within_a_second(runtime: Runtime, function: str) -> None:
-    request = runtime.call(function)
+    with witnessed() as stalls:
+        request = runtime.call(function)
 
     assert (request["status"], request["error_type"]) == ("failed", "TimedOut")
     (attempt,) = runtime.attempts(request["id"])
     assert attempt["outcome"] == "timed_out"
     process = next(phase for phase in attempt["phases"] if phase["phase"] == "process")
-    assert 1000 <= process["duration_ms"] < 2000
+    # A second of its own, and the one that is promised; what the machine kept everybody waiting is on top.
+    assert 1000 <= process["duration_ms"] < 2000 + 1000 * stalls.lasted_s, stalls.lasted_s
 
 
 def test_grandchildren_die_with_the_sandbox_wherever_they_hide(runtime: Runtime, tmp_path: Path) -> None:

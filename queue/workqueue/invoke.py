@@ -9,9 +9,9 @@ from uuid import UUID
 from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, SandboxHostLostError
 from workqueue.files.store import forget
-from workqueue.invocation import driving, finishing, phases
+from workqueue.invocation import cleaning, driving, finishing, phases
 from workqueue.invocation.attempt import Attempt, Runtime
-from workqueue.invocation.finishing import once, patiently
+from workqueue.invocation.finishing import patiently
 from workqueue.invocation.group import Group
 from workqueue.invocation.interruptions import FunctionFailedError, StoppingError
 from workqueue.invocation.keeper import Keeper
@@ -30,14 +30,15 @@ CLAIM_LIMIT_S = 5.0  # without a claim nothing is lost: the bell is rung again w
 def invoke(runtime: Runtime, keeper: Keeper, request_ids: Sequence[UUID]) -> None:
     """Runs one attempt at each request, one after another, and finishes them together.
 
-    Does nothing about those that cannot be claimed: their bell was rung twice, or too late.
+    Does nothing about those that cannot be claimed: their bell was rung twice, or too late. After any exception
+    this worker must not claim again: it may hold what it has begun.
     """
-    claims = persist(lambda: _claim(runtime, request_ids), runtime.given_up, CLAIM_LIMIT_S)
+    claims = _claim(runtime, request_ids)
     if not claims:
         return
     group = Group(_attempt(runtime, claim) for claim in claims)
     with keeper.holding(group), _ending_what_is_left(runtime, group):
-        finishing.let_go(runtime, group, group.beyond(runtime.pace.fitting(claims)), patiently(runtime))
+        finishing.let_go(runtime, group, runtime.pace.fitting(claims), patiently(runtime))
         while (attempt := group.take()) is not None:
             if runtime.given_up.is_set():  # it was set before whoever ran then was interrupted: none slips through
                 attempt.interruption = attempt.interruption or StoppingError()
@@ -45,7 +46,7 @@ def invoke(runtime: Runtime, keeper: Keeper, request_ids: Sequence[UUID]) -> Non
             _finish_due(runtime, group)
             _hand_on(runtime, group, attempt)
             if runtime.given_up.is_set():  # the grace of a stop is over
-                finishing.spare_neighbours(runtime, group, patiently(runtime))
+                _let_all_go(runtime, group)
         settle_refused(runtime, group, patiently(runtime))
         runtime.spool.clear()
 
@@ -61,7 +62,7 @@ def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
         answer = phases.validate_and_process(runtime, group, attempt, _known(attempt.claim))
         data, files = save(runtime, attempt, answer)
         if not attempt.has_hook:  # nothing of the user's runs in it, so it need not wait for the commit
-            phases.cleanup(runtime, attempt)
+            cleaning.clean_up(runtime, attempt)
         group.complete(attempt, attempt.completed(data, files))
     except LeaseLostError:
         _abandon(runtime, attempt)
@@ -75,26 +76,25 @@ def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
 
 
 def _finish_due(runtime: Runtime, group: Group) -> None:
-    """The commit point. While the sandbox is at the next one already, its deadline must not wait for a database."""
-    if not group.is_due():
-        return
-    if group.follower() is None:
+    """The commit point. While the sandbox is at the next one already, it is the keeper's: a deadline does not wait."""
+    if group.follower() is None and group.is_due():
         finishing.finish(runtime, group, patiently(runtime))
         settle_refused(runtime, group, patiently(runtime))
-        return
-    try:
-        finishing.finish(runtime, group, once)
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        log.warning("PostgreSQL does not take results now; they wait for it", extra={"error": first_line(error)})
+
+
+def _let_all_go(runtime: Runtime, group: Group) -> None:
+    """What a sandbox has begun already is ended first, in its turn."""
+    if (follower := group.follower()) is not None:
+        group.call_back(follower.sandbox)
+    if group.follower() is None:
+        finishing.spare_neighbours(runtime, group, patiently(runtime))
 
 
 def _hand_on(runtime: Runtime, group: Group, attempt: Attempt) -> None:
     """After the commit cleanup cannot change the outcome. Then the sandbox is free for the next."""
     if not attempt.is_cleaned_up:
-        phases.cleanup(runtime, attempt)
-        phases.note_cleanup(runtime, attempt)
+        cleaning.clean_up(runtime, attempt)
+        cleaning.store(runtime, attempt)
     if attempt.sandbox is None or not attempt.leaves_clean:
         group.call_back(attempt.sandbox)  # it is gone, or stopped where it was
     if group.follower() is None:
@@ -103,15 +103,14 @@ def _hand_on(runtime: Runtime, group: Group, attempt: Attempt) -> None:
 
 
 def _settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception) -> None:
-    follows = group.follower() is not None
+    if attempt.sandbox is not None and group.follower() is not None:  # it runs, and must be watched
+        cleaning.clean_up(runtime, attempt)  # no hook has a follower
+        group.refuse(attempt, error)
+        return
     try:
-        finishing.tell(runtime, [settle(runtime, group, attempt, error, once if follows else patiently(runtime))])
+        finishing.tell(runtime, [settle(runtime, group, attempt, error, patiently(runtime))])
     except LeaseLostError:
         _abandon(runtime, attempt)
-    except Exception as outage:
-        if not (follows and is_outage(outage)):
-            raise
-        group.refused.append((attempt, error))  # settled when nothing runs that must be watched
 
 
 @contextlib.contextmanager
@@ -128,7 +127,18 @@ def _ending_what_is_left(runtime: Runtime, group: Group) -> Iterator[None]:
 
 
 def _claim(runtime: Runtime, request_ids: Sequence[UUID]) -> list[Claim]:
-    claims = lifecycle.claim(runtime.engine, request_ids, runtime.worker, runtime.clock.now(), runtime.lease_s)
+    """None while the database is away: if one was claimed all the same, it was not begun, and a bell resumes it."""
+
+    def claim() -> list[Claim]:
+        return lifecycle.claim(runtime.engine, request_ids, runtime.worker, runtime.clock.now(), runtime.lease_s)
+
+    try:
+        claims = persist(claim, runtime.given_up, CLAIM_LIMIT_S)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        log.warning("PostgreSQL is away; nothing is claimed", extra={"error": first_line(error)})
+        return []
     if claims:
         log.debug("claimed", extra=finishing.names(claims))
     return claims

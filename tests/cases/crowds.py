@@ -10,6 +10,7 @@ from typing import Any
 from localfn import Context, function
 
 mark = "as imported"
+ended_at = 0.0
 
 
 @function(max_attempts=3, retry_delay_s=0)
@@ -34,6 +35,20 @@ def be_short(event: Any, context: Context) -> Any:
     if "flag" in event:
         until(event["flag"])
     return {"n": event["n"], "request": context.request_id}
+
+
+@function(timeout_s=1, max_attempts=1)
+def be_short_or_hang(event: Any, context: Context) -> Any:
+    """One that hangs says first which process does, and how long the process has had nothing to do."""
+    global ended_at
+    if "pids" in event:
+        Path(event["pids"], "new").write_text(str(time.monotonic() - ended_at))
+        Path(event["pids"], "new").rename(Path(event["pids"], str(os.getpid())))
+        while True:
+            time.sleep(1)
+    time.sleep(event.get("seconds", 0))
+    ended_at = time.monotonic()
+    return event["n"]
 
 
 @function(on_lost="fail")

@@ -139,6 +139,8 @@ def hooked(event: dict[str, Any], context: Context) -> Any:
         raise RuntimeError("as asked")
     if event["do"] == "exit":
         os._exit(1)
+    if event["do"] == "wait":
+        until(event["flag"])
     return event
 
 

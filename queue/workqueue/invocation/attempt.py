@@ -99,6 +99,13 @@ class Attempt:
         return self.claim.request_id
 
     @property
+    def ended_in(self) -> Phase:
+        """The phase that it came to, cleanup aside."""
+        return Phase(
+            next((e["phase"] for e in reversed(self.record.phases) if e["phase"] != Phase.CLEANUP), self.phase)
+        )
+
+    @property
     def has_hook(self) -> bool:
         """Whether its cleanup runs code of the user's."""
         return self.claim.function is not None and self.claim.function.has_cleanup

@@ -1,20 +1,19 @@
 """The commit point of a group, and the way back for those of its members that were not begun.
 
-Done by the worker's thread, which waits for an absent database, and by the keeper's, which does not: `way` is how a
-write is made.
+Done by the worker's thread while no sandbox is at work, and then it waits for an absent database; and by the keeper's,
+which does not: `way` is how a write is made.
 """
 
 import logging
-from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
 from schema.statuses import Outcome, Status
 from workqueue import lifecycle, moves
-from workqueue.invocation.attempt import Attempt, Runtime
-from workqueue.invocation.group import Group
+from workqueue.invocation.attempt import Runtime
+from workqueue.invocation.group import Done, Group
 from workqueue.invocation.interruptions import CancelledError
 from workqueue.invocation.persist import is_outage, persist
 from workqueue.lifecycle import Claim, Completion
@@ -51,14 +50,18 @@ def finish(runtime: Runtime, group: Group, way: Way) -> None:
     A crash after the commit loses nothing but the news: clients look by themselves, and a bell that RQ rings again
     finds nothing to claim. What could not be finished is in `group.refused`.
     """
-    with group.lock:
-        done, now = group.done, runtime.clock.now()
-        if not done:
-            return
-        completions = [completion for _, completion in done]
-        refused = _write(runtime, completions, now, way)
-        group.done = []
-        group.refused += [(attempt, refused[id]) for attempt, _ in done if (id := attempt.request_id) in refused]
+    with group.writing:
+        while done := group.done():
+            _finish(runtime, group, done, way)
+
+
+def _finish(runtime: Runtime, group: Group, done: Sequence[Done], way: Way) -> None:
+    now = runtime.clock.now()
+    for attempt, completion in done:
+        completion.record.lines += attempt.logbook.take()  # of an extension that failed when it was done already
+    completions = [completion for _, completion in done]
+    refused = _write(runtime, completions, now, way)
+    group.note_written(done, refused)
     finished = [done for done in completions if done.claim.request_id not in refused]
     tell(runtime, [Ended(done.claim, Outcome.COMPLETED, Status.COMPLETED) for done in finished])
     runtime.observers.ended([Settled(done.claim, done.record, Status.COMPLETED) for done in finished], now)
@@ -79,33 +82,37 @@ def _write(runtime: Runtime, completions: Sequence[Completion], now: datetime, w
     return refused
 
 
-def let_go(runtime: Runtime, group: Group, unbegun: Collection[Attempt], way: Way) -> None:
-    """Waiting members go back to the queue, in front, as if they had not been claimed."""
-    with group.lock:
+def let_go(runtime: Runtime, group: Group, keep: int, way: Way) -> None:
+    """Waiting members behind the first `keep` go back to the queue, in front, as if they had not been claimed."""
+    with group.writing:
+        unbegun = group.set_aside(keep)
         if not unbegun:
             return
         claims = [attempt.claim for attempt in unbegun]
         for attempt in unbegun:
             attempt.is_in_doubt = True  # until it is known whether they went
-        bells = way(lambda: lifecycle.unclaim(runtime.engine, claims, runtime.clock.now()))
+        try:
+            bells = way(lambda: lifecycle.unclaim(runtime.engine, claims, runtime.clock.now()))
+        except BaseException:
+            group.rejoin(unbegun)
+            raise
         free = {bell.request_id for bell in bells}
-        # A cancel came first, or the lease is lost: whoever settles them will see which.
-        kept = [attempt for attempt in unbegun if attempt.request_id not in free]
-        for attempt in kept:
-            attempt.is_cleaned_up = True  # it was not begun
-        group.refused += [(attempt, CancelledError()) for attempt in kept]
-        group.waiting = deque(attempt for attempt in group.waiting if attempt not in unbegun)
+        for attempt in unbegun:
+            if attempt.request_id not in free:
+                # A cancel came first, or the lease is lost: whoever settles it will see which.
+                attempt.is_cleaned_up = True  # it was not begun
+                group.refuse(attempt, CancelledError())
     runtime.doorbell.ring(bells)
     log.info("let go", extra=names(claims))
 
 
 def spare_neighbours(runtime: Runtime, group: Group, way: Way) -> None:
     """One lasts, or all has to end: those that are done are finished, those that were not begun go back."""
-    with group.lock:
+    with group.writing:
         finish(runtime, group, way)
         if (follower := group.follower()) is not None:
             group.call_back(follower.sandbox)
-        let_go(runtime, group, [attempt for attempt in group.waiting if not attempt.is_sent], way)
+        let_go(runtime, group, 0, way)
 
 
 def tell(runtime: Runtime, ended: Sequence[Ended]) -> None:

@@ -57,7 +57,7 @@ class Keeper:
         try:
             yield
         finally:
-            with group.lock:  # no look is under way
+            with group.writing:  # no look is under way
                 self._group = None
 
     def interrupt(self, reason: BaseException) -> None:
@@ -91,13 +91,19 @@ class Keeper:
         if group is None or attempt is None:
             return PATIENCE_S if group is not None or now < self._awake_until else self._note_at - now
         self._awake_until = now + AWAKE_S
-        if attempt is not self._seen:
+        is_new = attempt is not self._seen
+        if is_new:
             self._seen, self._look_at, self._is_shown, self._stored = attempt, now + FIRST_LOOK_S, False, None
-            return PATIENCE_S
-        with group.lock:
-            if group.running is attempt:
+        if not group.writing.acquire(blocking=False):
+            return PATIENCE_S  # the worker writes itself: nothing runs
+        try:
+            if is_new and group.is_overdue():
+                self._write(group, finishing.finish)
+            elif not is_new and group.running is attempt:
                 self._look(group, attempt, now)
-        return min(self._look_at, self._note_at) - time.monotonic()
+        finally:
+            group.writing.release()
+        return PATIENCE_S if is_new else min(self._look_at, self._note_at) - time.monotonic()
 
     def _look(self, group: Group, attempt: Attempt, now: float) -> None:
         """It has been running for a while."""
@@ -105,7 +111,7 @@ class Keeper:
             self._look_at = now + EVERY_S
             self._keep(attempt, now)
         if group.neighbours_wait():
-            self._spare_neighbours(group)
+            self._write(group, finishing.spare_neighbours)
 
     def _keep(self, attempt: Attempt, now: float) -> None:
         try:
@@ -118,9 +124,9 @@ class Keeper:
             self._look_at = now + FIRST_LOOK_S
             log.warning("the lease was not extended", extra=attempt.log_fields() | {"error": first_line(error)})
 
-    def _spare_neighbours(self, group: Group) -> None:
+    def _write(self, group: Group, write: Callable[[Runtime, Group, finishing.Way], None]) -> None:
         try:
-            finishing.spare_neighbours(self._runtime, group, finishing.once)
+            write(self._runtime, group, finishing.once)
             settle_refused(self._runtime, group, finishing.once)
         except Exception as error:  # noqa: BLE001 - tried again at the next look
             log.warning("the neighbours still wait", extra={"error": first_line(error)})

@@ -1,4 +1,4 @@
-"""The steps of an invocation between claim and settlement, one function each."""
+"""The steps of an invocation from the claim to the function's answer, and back to the stock of sandboxes."""
 
 import contextlib
 import json
@@ -25,8 +25,6 @@ from workqueue.sandboxes.sandbox import Frame
 
 log = logging.getLogger(__name__)
 
-CLEANUP_LIMIT_S = 10.0  # for the cleanup hook: short, because the worker is needed elsewhere
-AMEND_LIMIT_S = 5.0  # a note about the cleanup is not worth holding a worker for
 WITHIN_S = 24 * 3600.0  # no request takes longer
 INPUT_FOLDER = "input"
 
@@ -75,29 +73,6 @@ def _answer(runtime: Runtime, group: Group, attempt: Attempt, function: Register
     attempt.is_sent = attempt.is_called_back = False
     group.call_back(attempt.sandbox)
     return None
-
-
-def cleanup(runtime: Runtime, attempt: Attempt) -> None:
-    """Phase 4, always: the function's hook, then the working directory. It cannot change the outcome."""
-    attempt.interruption = None  # what ends here has its own deadline
-    attempt.begin(Phase.CLEANUP)
-    try:
-        _run_hook(runtime, attempt)
-        attempt.end_phase("ok")
-    except AttemptEndedError as end:
-        attempt.end_phase("failed", f"{end.error_type}: {end}")
-        log.warning("cleanup failed", extra=attempt.log_fields() | {"error": str(end)})
-    except SandboxHostLostError as lost:
-        attempt.end_phase("failed", str(lost))
-    finally:
-        runtime.workplace.clear(is_like_new=attempt.leaves_clean and attempt.sandbox is not None)
-        attempt.is_cleaned_up = True
-
-
-def note_cleanup(runtime: Runtime, attempt: Attempt) -> None:
-    """Stores what cleanup did after the request was settled."""
-    attempt.record.lines = attempt.logbook.close(runtime.clock.now())
-    persist(lambda: lifecycle.amend(runtime.engine, attempt.claim, attempt.record), runtime.given_up, AMEND_LIMIT_S)
 
 
 def release(runtime: Runtime, attempt: Attempt) -> None:
@@ -163,7 +138,7 @@ def _send(runtime: Runtime, function: Registered, attempts: Sequence[Attempt]) -
         "now": runtime.clock.now().timestamp(),
         "limit_s": function.timeout_s,
         "valid_s": runtime.lease_s / 2,
-        "members": [_told(runtime, attempt) for attempt in attempts],
+        "members": [told(runtime, attempt) for attempt in attempts],
     }
     sandbox.send(head, f"[{','.join(attempt.claim.event for attempt in attempts)}]".encode())
     _doze(runtime.pace.expected_s(attempt.claim for attempt in attempts[1:]))
@@ -175,7 +150,7 @@ def _doze(expected_s: float) -> None:
         time.sleep(expected_s)
 
 
-def _told(runtime: Runtime, attempt: Attempt) -> dict[str, object]:
+def told(runtime: Runtime, attempt: Attempt) -> dict[str, object]:
     """What a sandbox has to know of an attempt."""
     claim = attempt.claim
     return {
@@ -214,21 +189,3 @@ def _note_times(attempt: Attempt, answer: Frame) -> None:
         if time.monotonic() - WITHIN_S < began <= processing <= ended <= time.monotonic():
             attempt.ran = attempt.clock.of(began), attempt.clock.of(processing), attempt.clock.of(ended)
             attempt.own_s = max(0.0, ended - began - float(answer.head["delayed_s"]))
-
-
-def _run_hook(runtime: Runtime, attempt: Attempt) -> None:
-    function = attempt.claim.function
-    if function is None or not function.has_cleanup:
-        return
-    if attempt.sandbox is None:  # it was killed: a fresh one cleans up
-        driving.borrow(runtime, attempt, function)
-    runtime.workplace.prepare(is_begun=True)
-    assert attempt.sandbox is not None
-    deadline = runtime.clock.in_seconds(CLEANUP_LIMIT_S).timestamp()
-    head = {"type": "cleanup", "workdir": str(runtime.workplace.path), "deadline": deadline}
-    head |= {"remaining_s": CLEANUP_LIMIT_S} | _told(runtime, attempt)
-    attempt.sandbox.send(head, attempt.cleanup_event or attempt.claim.event.encode())
-    answer = driving.exchange(runtime, attempt, CLEANUP_LIMIT_S, "while cleaning up")
-    attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
-    if answer.type != "done":
-        raise driving.failed(answer)

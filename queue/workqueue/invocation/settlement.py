@@ -8,7 +8,7 @@ from schema.statuses import Phase, Status
 from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, SandboxHostLostError
 from workqueue.files.store import forget
-from workqueue.invocation import finishing, phases, retry
+from workqueue.invocation import cleaning, finishing, retry
 from workqueue.invocation.attempt import Attempt, Runtime
 from workqueue.invocation.finishing import Way
 from workqueue.invocation.group import Group
@@ -34,17 +34,17 @@ def settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception, w
     end, record = _as_end(attempt, error), attempt.record
     record.outcome, record.error_type, record.error_message = end.outcome, end.error_type, str(end)
     record.traceback = end.traceback
-    decision, phase = decide(attempt.claim, end), attempt.phase
+    decision, phase = decide(attempt.claim, end), attempt.ended_in
     follows = isinstance(decision, retry.GiveBack) and end.is_failure
     # First, under the lease, if the next attempt may follow at once, or if nothing of the user's runs in it.
     if (follows or not attempt.has_hook) and not attempt.is_cleaned_up:
-        phases.cleanup(runtime, attempt)
+        cleaning.clean_up(runtime, attempt)
     if isinstance(decision, retry.GiveBack):
         try:
             return _give_back(runtime, group, attempt, end, decision.delay_s, way)
         except CancelledError as cancelled:  # asked for at the last moment: there is no next attempt
             record.outcome, record.error_type, record.error_message = cancelled.outcome, "Cancelled", str(cancelled)
-            return _fail(runtime, group, attempt, cancelled, attempt.phase, way)
+            return _fail(runtime, group, attempt, cancelled, phase, way)
     return _fail(runtime, group, attempt, end, phase, way)
 
 
@@ -53,7 +53,7 @@ def settle_refused(runtime: Runtime, group: Group, way: Way) -> None:
 
     None of them runs, and none has a sandbox or a working directory any more.
     """
-    with group.lock:
+    with group.writing:
         while group.refused:
             attempt, error = group.refused[0]
             try:

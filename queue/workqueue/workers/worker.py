@@ -68,7 +68,7 @@ class Worker(SimpleWorker):
         self._sign_at = self._suspension_at = 0.0
 
     def run(self) -> None:
-        """Until SIGTERM, or until the sandbox host is gone."""
+        """Until SIGTERM, until the sandbox host is gone, or until an error that nobody foresaw."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.request_stop)
         pause_s = FIRST_PAUSE_S
@@ -85,8 +85,10 @@ class Worker(SimpleWorker):
                 self._stopping.wait(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             except Exception:
-                # Nothing is lost: what was claimed has a lease, and what was not is still pending.
-                log.exception("the worker failed at a request")
+                # What it has claimed it must not take up again as if it had not begun it: the process, whose name is
+                # part of the token, ends; the leases lapse, and the pool starts another one.
+                log.exception("the worker failed and ends; what it had claimed follows when its lease has lapsed")
+                break
         self._leave()
 
     def _next(self) -> list[UUID]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, String, Text, cast, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, String, Text, cast, func, or_, select
 
 from schema.session import at_once
 from schema.statuses import Status
@@ -20,6 +20,10 @@ COLUMNS = processing_request.c
 
 # An id is made before its upload has arrived, by the clock of a web machine; created_at after it, by the database's.
 CLOCKS_S = 3600.0
+
+# So many rows are read at once, and no more of them once their events have so many bytes: a page is made in memory.
+AT_ONCE, ENOUGH_BYTES = 64, 8 * 1024 * 1024
+EVENT_BYTES = func.octet_length(cast(COLUMNS.event, Text)).label("event_bytes")
 
 # No index knows the middle of a text, or a queue (most requests are in one; it would cost each write, and help with the
 # empty ones). So each row is looked at: so many at first, and more while they are small.
@@ -45,14 +49,27 @@ class Filter:
 def page(engine: Engine, wanted: Filter) -> tuple[list[Row], UUID | None]:
     """Requests, newest first, and the cursor of the next page, None on the last.
 
-    Of a text or a queue a page may hold few or none and still not be the last: its cursor is as far as there was time
-    to look.
+    A page may hold fewer than asked for and still not be the last: of large events it holds few, and of a text or a
+    queue as many as there was time to find.
     """
     with at_once(engine) as connection:
         if sought := _sought(wanted):
             return _search(connection, wanted, sought)
-        rows = _rows(connection, wanted, wanted.limit + 1)
-    return _cut(rows, wanted.limit, None)
+        return _page(connection, wanted)
+
+
+def _page(connection: Connection, wanted: Filter) -> tuple[list[Row], UUID | None]:
+    found: list[Row] = []
+    before = wanted.before
+    while True:
+        asked = min(AT_ONCE, wanted.limit + 1 - len(found))
+        rows = _rows(connection, wanted, asked, before)
+        found += rows
+        if len(rows) < asked or len(found) > wanted.limit:
+            return _cut(found, wanted.limit, None)
+        before = found[-1]["id"]
+        if sum(row["event_bytes"] for row in found) > ENOUGH_BYTES:
+            return found, before
 
 
 def _search(
@@ -86,7 +103,7 @@ def _end_of_stretch(connection: Connection, wanted: Filter, before: UUID | None,
 def _rows(
     connection: Connection, wanted: Filter, limit: int, before: UUID | None = None, *more: ColumnElement[bool]
 ) -> list[Row]:
-    statement = _narrowed(select(processing_request), wanted, before or wanted.before).where(*more)
+    statement = _narrowed(select(processing_request, EVENT_BYTES), wanted, before or wanted.before).where(*more)
     return list(connection.execute(statement.order_by(COLUMNS.id.desc()).limit(limit)).mappings())
 
 

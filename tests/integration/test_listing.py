@@ -65,6 +65,15 @@ def test_a_page_for_which_there_is_no_time_holds_what_was_found_and_goes_on(
     assert all_pages(filled, Filter(text="99.", limit=3))[0] == numbers("99.")
 
 
+def test_a_page_of_large_events_holds_few_and_goes_on(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "ENOUGH_BYTES", 1000)
+    rows, cursor = listing.page(filled, Filter(limit=500))
+    assert len(rows) == listing.AT_ONCE
+    assert cursor == rows[-1]["id"]
+    following, _ = listing.page(filled, Filter(limit=500, before=cursor))
+    assert [row["id"].int for row in (*rows, *following)] == list(range(ROWS, ROWS - 2 * listing.AT_ONCE, -1))
+
+
 def test_a_queue_that_nobody_uses_is_given_up_after_a_while(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "SEARCH_S", 0.0)
     rows, cursor = listing.page(filled, Filter(queue="high"))

@@ -67,3 +67,17 @@ def test_one_byte_too_many_is_refused_before_anything_else() -> None:
     assert events.parse(b'"12345678"', 10) == "12345678"
     with pytest.raises(EventTooLargeError):
         events.parse(b'"123456789"', 10)
+
+
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a":', "}"), ('[{"a]":', "}]")])
+def test_a_hundred_levels_are_taken_and_no_more(start: str, end: str) -> None:
+    levels = 100 // (start.count("[") + start.count("{"))
+    for more, fits in ((0, True), (1, False)):
+        body = (start * (levels + more) + '"[[["' + end * (levels + more)).encode()
+        if fits:
+            assert events.parse(body, len(body))
+        else:
+            with pytest.raises(BadEventError, match="deeper than 100"):
+                events.parse(body, len(body))
+    with pytest.raises(BadEventError):
+        events.parse((start * 200_000).encode(), 10**9)

@@ -56,6 +56,7 @@ class Strangers:
     def install(self, app: Flask) -> None:
         app.before_request(self.refuse)
         app.after_request(self.mark)
+        app.after_request(lead_nowhere_else)
 
     def refuse(self) -> Response | None:
         """The answer to a stranger; None for all others."""
@@ -128,6 +129,14 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def lead_nowhere_else(answer: Response) -> Response:
+    """A redirect to a path of ours names no host: it would be the one that the client has called us."""
+    here, location = request.host_url.rstrip("/"), answer.headers.get("Location", "")
+    if location.startswith(f"{here}/") and not location.startswith(f"{here}//"):
+        answer.headers["Location"] = location.removeprefix(here)
+    return answer
 
 
 def _unknown_host() -> Response:

@@ -173,3 +173,9 @@ def test_what_a_stranger_posted_is_text_on_the_dashboard(runtime: Runtime) -> No
 
 def test_the_dashboard_changes_nothing_by_a_get(runtime: Runtime) -> None:
     assert runtime.http.get("/rq/requeue/default").status_code == 405
+
+
+@pytest.mark.parametrize(("path", "expected"), [("/rq", "/rq/"), ("//api//functions", "/api/functions")])
+def test_a_redirect_names_no_host(runtime: Runtime, path: str, expected: str) -> None:
+    status, headers = sent_with(runtime, "GET", path, "stranger.localhost")
+    assert (status, headers["location"]) == (308, expected)

@@ -31,6 +31,7 @@ class Clock:
     def __init__(self) -> None:
         self._point = (datetime.now(UTC), ticks())  # one value: threads read it without a lock
         self._synchronised_at = float("-inf")
+        self._doubt_s = 0.0  # by how much the point may be wrong
         self._wall_s = 0.0  # what this machine's wall clock was ahead of its ticks then
 
     def now(self) -> datetime:
@@ -64,8 +65,11 @@ class Clock:
                     break
         (base, taken_at), is_first = self._point, self._synchronised_at == float("-inf")
         set_by_s = (point[0] - base).total_seconds() - (point[1] - taken_at)
+        # Of both points: the late answers of a busy machine must not look like a clock that was set.
+        doubt_s = self._doubt_s + quickest_s / 2
         self._point, self._synchronised_at, self._wall_s = point, after, time.time() - after
-        return 0.0 if is_first or abs(set_by_s) < STEP_S + quickest_s else set_by_s
+        self._doubt_s = quickest_s / 2
+        return 0.0 if is_first or abs(set_by_s) < STEP_S + doubt_s else set_by_s
 
     def refresh(self, engine: Engine, every_s: float = 10.0) -> None:
         """Synchronises when the last time is a while ago: that the database's clock was set is known so soon.

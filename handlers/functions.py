@@ -1,6 +1,5 @@
 """GET and POST of /api/functions: what there is to call, and calling it."""
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,9 +15,8 @@ from handlers.openapi.operation import Header, Link, json_answer, operation
 from handlers.openapi.schemas import array, text
 from handlers.problems import unprocessable
 from handlers.services import Services, services
-from workqueue import events, registry
+from workqueue import registry
 from workqueue.access.principals import Permission
-from workqueue.errors import EventTooLargeError
 from workqueue.files.store import forget
 from workqueue.observing import trace_context
 from workqueue.submit import Order, Receipt, submit
@@ -26,7 +24,6 @@ from workqueue.submit import Order, Receipt, submit
 blueprint = Blueprint("functions", __name__, url_prefix="/api/functions")
 
 MAX_BATCH = 10_000
-BATCH_EVENTS_BYTES = 16  # so many of the largest events in a batch: its values take many times its bytes of memory
 MAX_KEY = 255
 
 WANTED = {
@@ -169,7 +166,7 @@ def invoke_batch(name: str, wanted: dict[str, Any]) -> tuple[Response, int]:
     function = registry.find(here.engine, name)
     _check_times(wanted)
     _check_queue(here, wanted["queue"] or function.queue)
-    batch = _batch(here)
+    batch = uploads.batch(here, MAX_BATCH)
     order = Order(
         function,
         batch,
@@ -180,20 +177,6 @@ def invoke_batch(name: str, wanted: dict[str, Any]) -> tuple[Response, int]:
     receipt = submit(here.engine, here.doorbell, here.clock, order)
     _trace(here, order, receipt, began)
     return jsonify(ids=[str(id) for id in receipt.ids]), 202
-
-
-def _batch(here: Services) -> list[Any]:
-    largest = here.limits.max_event_bytes
-    limit = min(here.limits.max_upload_bytes, BATCH_EVENTS_BYTES * largest)
-    body = uploads.json_body(limit)
-    batch = events.parse(body, limit)
-    if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
-        raise unprocessable("body", f"an array of 1 to {MAX_BATCH} events is needed")
-    if len(body) > largest:  # else each of them fits
-        for place, event in enumerate(batch):
-            if len(json.dumps(event, ensure_ascii=False).encode()) > largest:
-                raise EventTooLargeError(f"Event {place} has more than the {largest} bytes that are allowed.")
-    return batch
 
 
 def _trace(here: Services, order: Order, receipt: Receipt, began: datetime) -> None:

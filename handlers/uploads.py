@@ -1,6 +1,7 @@
 """Reads the body of an invocation: the event, and the files that came with it."""
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -21,6 +22,7 @@ EVENT_PART = "event"
 KIND = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 OVERHEAD = 64 * 1024  # of a multipart body: boundaries and part headers
 ACCEPTED = "Send application/json, or multipart/form-data with a part `event` (JSON) and file parts."
+BATCH_EVENTS_BYTES = 16  # so many of the largest events in a batch: its values take many times its bytes of memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,21 @@ def json_body(max_bytes: int) -> bytes:
 
 def _too_large(max_bytes: int) -> NoReturn:
     raise EventTooLargeError(f"The body is larger than the {max_bytes} bytes that are allowed.")
+
+
+def batch(services: Services, most: int) -> list[Any]:
+    """The events of a batch. Raises BadEventError, EventTooLargeError, and 422 for what is no array of 1 to `most`."""
+    largest = services.limits.max_event_bytes
+    limit = min(services.limits.max_upload_bytes, BATCH_EVENTS_BYTES * largest)
+    body = json_body(limit)
+    found = events.parse(body, limit)
+    if not isinstance(found, list) or not 1 <= len(found) <= most:
+        raise unprocessable("body", f"an array of 1 to {most} events is needed")
+    if len(body) > largest:  # else each of them fits
+        for place, event in enumerate(found):
+            if len(json.dumps(event, ensure_ascii=False).encode()) > largest:
+                raise EventTooLargeError(f"Event {place} has more than the {largest} bytes that are allowed.")
+    return found
 
 
 def _multipart(services: Services, request_id: UUID) -> Invocation:

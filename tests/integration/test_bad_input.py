@@ -223,3 +223,8 @@ def test_a_bad_idempotency_key_is_a_422(runtime: Runtime, key: str) -> None:
 
 def test_a_path_that_does_not_exist_is_a_404_problem(runtime: Runtime) -> None:
     refused(runtime.http.get("/api/nothing"), 404)
+
+
+def test_an_event_of_a_batch_is_no_larger_than_one_alone(runtime: Runtime) -> None:
+    answer = runtime.http.post("/api/functions/echo/batch", json=[1, "x" * 1024 * 1024])
+    refused(answer, 413, "Event 1 has more than the 1048576 bytes")

@@ -159,10 +159,17 @@ class Child:
 
         It is reaped, unless it sleeps in the kernel and hears of the kill when it wakes (`is_reaped`).
         """
+        self.kill()
+        process_tree.end_tagged(self.id)
+        return self.bury()
+
+    def kill(self) -> None:
+        """With all that it started, but for what has left its tree; that has its tag."""
         if self.process.poll() is None:
-            process_tree.end(self.process.pid, self.id)
-        else:
-            process_tree.end_tagged(self.id)  # it died by itself, and what it had started did not
+            process_tree.end(self.process.pid)
+
+    def bury(self) -> int:
+        """After its kill: as `end`."""
         status = awaited(self.process, DEATH_S)
         self.close()
         return -signal.SIGKILL if status is None else status

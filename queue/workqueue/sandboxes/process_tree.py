@@ -18,11 +18,11 @@ OWNER = "_SANDBOX_OWNER"  # environment variable that tells whose sandbox a proc
 TAG = "_SANDBOX_ID"  # environment variable by which strays are recognised
 
 
-def end(pid: int, tag: str) -> None:
+def end(pid: int) -> None:
     """Kills process `pid`, its group and its descendants; `pid` must be a child that is not yet reaped.
 
     First all are stopped, so that none forks while we look; then all are killed. Whoever left the tree by
-    outliving its parent is found by the tag in its environment.
+    outliving its parent is found by its tag (`end_tagged`).
     """
     found = _stop(pid)
     for process in found:
@@ -30,7 +30,6 @@ def end(pid: int, tag: str) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
     _signal(pid, signal.SIGKILL)
-    end_tagged(tag)
 
 
 def end_strays(known: set[int]) -> None:
@@ -134,12 +133,12 @@ def _stop(pid: int) -> set[psutil.Process]:
     return found
 
 
-def end_tagged(tag: str) -> None:
-    """Kills what a sandbox started and left behind; the sandbox itself may be gone."""
+def end_tagged(*tags: str) -> None:
+    """Kills what these sandboxes started and left behind; they themselves may be gone. One walk over all processes."""
     with contextlib.suppress(*UNSEEN):
         for process in psutil.process_iter():
             with contextlib.suppress(*UNSEEN):
-                if _variables(process).get(TAG) == tag:
+                if _variables(process).get(TAG) in tags:
                     _signal(process.pid, signal.SIGKILL)
 
 

@@ -128,7 +128,8 @@ class Sandbox:
 
     def kill(self) -> None:
         """Ends it and all that it started, now. The host is still to be told (SandboxClient.end)."""
-        process_tree.end(self.pid, self.id)
+        process_tree.end(self.pid)
+        process_tree.end_tagged(self.id)
 
     def close(self) -> None:
         self._selector.close()

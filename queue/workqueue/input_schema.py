@@ -3,6 +3,13 @@
 from typing import Any
 
 
+def load() -> None:
+    """What it needs. Not at the import of this module: most functions have no schema, and every process would pay."""
+    import jsonschema_specifications  # noqa: F401 - jsonschema comes with `_dialect`
+
+    _dialect({})
+
+
 def problem(schema: dict[str, Any]) -> str | None:
     """What makes it useless, in a sentence; None for a schema that events can be held against."""
     try:
@@ -28,6 +35,6 @@ def mismatch(event: Any, schema: dict[str, Any]) -> str | None:
 
 
 def _dialect(schema: dict[str, Any]) -> Any:
-    import jsonschema  # not above: most functions have no schema, and every process would pay for it
+    import jsonschema
 
     return jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)

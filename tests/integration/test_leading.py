@@ -69,10 +69,7 @@ def test_the_loops_do_not_keep_each_other_from_leading(engine: Engine) -> None:
         end()
 
 
-def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
-    turns: list[int] = []
-    end = begun(lambda stopping: lead(engine, Lock.TICKER, lambda: turns.append(1), stopping, pause_s=lambda: 0.01))
-    wait_until(lambda: len(turns) > 3)
+def end_session_of_leader(engine: Engine) -> None:
     with engine.begin() as connection:
         # Of this database only: other tests' schedulers lead in theirs.
         statement = (
@@ -80,8 +77,34 @@ def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
             " WHERE locktype = 'advisory' AND objid = :lock AND d.datname = current_database()"
         )
         assert connection.execute(text(statement), {"lock": int(Lock.TICKER)}).scalars().all() == [True]
+
+
+def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
+    turns: list[int] = []
+    end = begun(lambda stopping: lead(engine, Lock.TICKER, lambda: turns.append(1), stopping, pause_s=lambda: 0.01))
+    wait_until(lambda: len(turns) > 3)
+    end_session_of_leader(engine)
     before = len(turns)
     wait_until(lambda: len(turns) > before + 3)
+    end()
+
+
+@pytest.mark.usefixtures("_frozen_soon")
+def test_a_lead_that_is_lost_while_a_turn_lasts_is_taken_again(engine: Engine) -> None:
+    """It is the thread that gives the signs that finds out."""
+    turns: list[int] = []
+    may_end = threading.Event()
+
+    def turn() -> None:
+        turns.append(1)
+        may_end.wait()
+
+    end = begun(lambda stopping: lead(engine, Lock.TICKER, turn, stopping, pause_s=lambda: 0.01))
+    wait_until(lambda: bool(turns))
+    end_session_of_leader(engine)
+    wait_until(lambda: all(thread.name != "lead" for thread in threading.enumerate()), what="it has found out")
+    may_end.set()
+    wait_until(lambda: len(turns) > 3, what="it leads again")
     end()
 
 

@@ -109,7 +109,7 @@ def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
     except OSError as error:
         raise trouble.no_storage(attempt, error) from None
     if function.schema_checked_outside and function.input_schema is not None:
-        limit_s = max(1, int(min(function.timeout_s, runtime.lease_s / 2)))
+        limit_s = min(function.timeout_s, runtime.lease_s / 2, input_check.LONGEST_S)
         input_check.check(json.loads(attempt.claim.event), function.input_schema, limit_s)
 
 

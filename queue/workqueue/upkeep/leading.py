@@ -74,14 +74,18 @@ class Lead:
         self._connection = connection
         self._lock = threading.Lock()  # two threads give signs, by one connection
         self._is_over = threading.Event()
+        self._loss: str | None = None
 
     def confirm(self) -> None:
-        """Raises LeadLostError when the session, and with it the lock, is gone."""
+        """Raises LeadLostError when the session, and with it the lock, is gone; once it is, every time."""
         with self._lock:
-            try:
-                self._connection.execute(text("SELECT 1"))
-            except DBAPIError as error:
-                raise LeadLostError(first_line(error)) from error
+            if self._loss is None:
+                try:
+                    self._connection.execute(text("SELECT 1"))
+                except DBAPIError as error:
+                    self._loss = first_line(error)
+            if self._loss is not None:
+                raise LeadLostError(self._loss)
 
     @contextmanager
     def kept(self) -> Iterator[None]:

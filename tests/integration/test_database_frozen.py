@@ -22,7 +22,7 @@ from tests.embedded_servers import start, stop
 from tests.runtime import Runtime, own_folder
 from tests.waiting import wait_until
 
-LEASE_S = 3
+LEASE_S = 8  # the default: after the freeze workers get as long again to find their database
 BOUND_S = 25  # ten are meant; the rest is for a machine that has other work
 
 

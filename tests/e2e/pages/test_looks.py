@@ -37,7 +37,7 @@ def addresses(runtime: Runtime) -> dict[str, str]:
         "function": "/functions/order_as_model",
         "function-without-schema": "/functions/profile_csv",
         "schedules": "/schedules",
-        "schedule": f"/schedules/{schedule(runtime, 'nightly', '30 2 * * MON-FRI', 'America/New_York')}",
+        "schedule": f"/schedules/{schedule(runtime, 'looked-at', '30 2 * * MON-FRI', 'America/New_York')}",
         "schedule-editor": "/schedules?new=profile_csv",
         "no-such-page": "/no/such/page",
     }

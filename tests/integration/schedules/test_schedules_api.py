@@ -23,7 +23,12 @@ FIELDS = {
 
 @pytest.fixture(autouse=True)
 def _no_schedules_stay(runtime: Runtime) -> Iterator[None]:
+    delete_all(runtime)  # those of other files' tests
     yield
+    delete_all(runtime)
+
+
+def delete_all(runtime: Runtime) -> None:
     for item in runtime.get("/api/schedules")["items"]:
         assert runtime.http.delete(f"/api/schedules/{item['name']}").status_code == 204
 

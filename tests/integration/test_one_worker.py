@@ -63,10 +63,11 @@ def test_a_worker_that_fails_at_a_request_does_not_start_it_again(runtime: Runti
 
     with redis.Redis.from_url(runtime.redis_url) as client:
         Doorbell(client).ring([Bell(UUID(request["id"]), 1, request["queue"], "start_only_once")])
-    assert runtime.result("echo", "goes on") == "goes on"
+    following = runtime.call("echo", "goes on")
+    assert following["status"] == "completed"
 
     assert ledger.read_text().count("\n") == 1
-    assert worker(runtime) != before
+    assert runtime.attempts(following["id"])[0]["worker"] != before
     assert runtime.ended(request["id"], 60)["error_type"] == "WorkerLost"
     assert ledger.read_text().count("\n") == 1
     execute(runtime, "DROP TRIGGER refusal ON processing_request")

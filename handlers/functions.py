@@ -28,7 +28,7 @@ MAX_KEY = 255
 
 WANTED = {
     "delay_s": query.delay.about("run it no earlier than so many seconds from now"),
-    "run_at": query.moment.about("run it no earlier than at this time"),
+    "run_at": query.moment.about("run it no earlier than at this time, at most 366 days from now"),
     "queue": query.words.about("another queue than the function's own"),
 }
 KEY = Header(
@@ -117,7 +117,7 @@ def invoke(name: str, wanted: dict[str, Any]) -> Response:
     here = services()
     began = here.clock.now()
     function = registry.find(here.engine, name)
-    _check_times(wanted)
+    _check_times(wanted, began)
     _check_queue(here, wanted["queue"] or function.queue)
     request_id = uuid7()
     posted = uploads.read(here, request_id)
@@ -164,7 +164,7 @@ def invoke_batch(name: str, wanted: dict[str, Any]) -> tuple[Response, int]:
     here = services()
     began = here.clock.now()
     function = registry.find(here.engine, name)
-    _check_times(wanted)
+    _check_times(wanted, began)
     _check_queue(here, wanted["queue"] or function.queue)
     batch = uploads.batch(here, MAX_BATCH)
     order = Order(
@@ -186,12 +186,17 @@ def _trace(here: Services, order: Order, receipt: Receipt, began: datetime) -> N
             here.tracer.submitted(request_.id, order.function.name, order.traceparent, began, ended)
 
 
-def _check_times(wanted: dict[str, Any]) -> None:
-    if wanted["delay_s"] is not None and wanted["run_at"] is not None:
+def _check_times(wanted: dict[str, Any], now: datetime) -> None:
+    """Refuse two times, and a time that lies further ahead than delay_s may. Raises 422."""
+    run_at, latest = wanted["run_at"], now + timedelta(seconds=query.MAX_DELAY_S)
+    if run_at is not None and wanted["delay_s"] is not None:
         raise unprocessable("run_at", "give either delay_s or run_at")
+    if run_at is not None and run_at > latest:
+        raise unprocessable("run_at", f"lies too far ahead; the latest time is {representation.second(latest)}")
 
 
 def _available_at(here: Services, wanted: dict[str, Any]) -> datetime | None:
+    """Return the time that delay_s or run_at names; None for now."""
     if wanted["delay_s"] is not None:
         return here.clock.now() + timedelta(seconds=wanted["delay_s"])
     run_at: datetime | None = wanted["run_at"]

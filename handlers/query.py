@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +12,12 @@ from werkzeug.exceptions import NotFound
 
 from handlers.problems import unprocessable
 from schema.statuses import Status
+from workqueue import times
 
 MAX_WAIT_S = 60
 MAX_WORDS = 200
 MAX_DELAY_S = 366 * 24 * 3600.0
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-FURTHEST_ZONE = timedelta(hours=15)
-MOMENT_EXAMPLE = "2026-01-31T12:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +79,9 @@ def delay(text: str) -> float:
     return float(text)
 
 
-@reads(type="string", format="date-time", examples=[MOMENT_EXAMPLE])
+@reads(type="string", format="date-time", examples=[times.EXAMPLE])
 def moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-        offset = found.utcoffset()
-        if offset is None:
-            raise ValueError
-        # Python's zones go up to a day, PostgreSQL's do not. What overflows on the way to UTC does so here.
-        return found if abs(offset) <= FURTHEST_ZONE else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(f"a time with its zone is needed, such as {MOMENT_EXAMPLE}") from None
+    return times.read_time(text)
 
 
 @reads(type="string", minLength=1, maxLength=MAX_WORDS, pattern=r"^[^\u0000]*$")

@@ -2,9 +2,12 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import psycopg
+from psycopg.adapt import Loader
+from psycopg.pq import Format
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError, OperationalError
@@ -13,10 +16,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from schema.silence import LONGEST_S, Server
 
 RESTED_S = 1.0
+# A day within what Python holds, so that every zone can show them.
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 CONNECT_TIMEOUT_S = 5  # a server that is away is noticed, not waited for
 POOL_TIMEOUT_S = 4
 # A line that is cut without a word is noticed within a lease (TCP only; silence.py has the rest).
+_EXACT: Any = psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, Format.TEXT)
 KEEPALIVES = {
     "keepalives": 1,
     "keepalives_idle": 3,
@@ -62,6 +68,7 @@ def make_engine(
         made: Any = server.connect(*arguments, **parameters)
         return cast("DBAPIConnection", made)
 
+    event.listen(engine, "connect", _read_every_time)
     if by_key:
         event.listen(engine, "connect", _plan_by_key)
     event.listen(engine, "checkin", _note_return)
@@ -86,6 +93,28 @@ def preload(engine: Engine) -> None:
 def at_once(engine: Engine) -> Connection:
     """A connection on which every statement is a transaction of its own: one trip to the server instead of three."""
     return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+
+class _TimeLoader(Loader):
+    """Read a time; one that Python cannot hold becomes the nearest that it can.
+
+    A row that plain SQL wrote, `infinity` say, then takes no list, page or worker with it.
+    """
+
+    def __init__(self, oid: int, context: Any = None) -> None:
+        super().__init__(oid, context)
+        self._exact = _EXACT(oid, context)
+
+    def load(self, data: Any) -> Any:
+        try:
+            return self._exact.load(data)
+        except psycopg.DataError:
+            text = bytes(data)
+            return EARLIEST if text.startswith(b"-") or text.endswith(b"BC") else LATEST
+
+
+def _read_every_time(connection: DBAPIConnection, _: object) -> None:
+    connection.adapters.register_loader("timestamptz", _TimeLoader)
 
 
 def _plan_by_key(connection: DBAPIConnection, _: object) -> None:

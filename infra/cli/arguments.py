@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-LONGEST_S = 100 * 366 * 86400  # older than any request, and still a date
+LONGEST_S = 50 * 366 * 86400  # older than any request, and a time that the API takes
 EVENT_PART = "event"  # of a multipart body, and so no name for a file
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from workqueue.access.credentials import digest, make_key
 from workqueue.access.principals import Principal, of_key
 from workqueue.audit import Act, Action, record
 from workqueue.errors import BadAccessError, KeyExistsError, UnknownKeyError
+from workqueue.times import EXPECTED, read_time
 
 NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
 FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -110,9 +111,8 @@ def _is_list(value: Any, is_good: Any) -> bool:
 
 def _moment(value: Any) -> datetime | None:
     try:
-        found = datetime.fromisoformat(value)
-        return found.astimezone(UTC) if found.tzinfo is not None else None  # overflows here, not in the database
-    except (TypeError, ValueError, OverflowError):
+        return read_time(value)
+    except ValueError:
         return None
 
 
@@ -131,6 +131,6 @@ RULES: Rules = {
     ),
     "expires_at": (
         lambda value: value is None or _moment(value) is not None,
-        "a time with its zone, such as 2030-01-31T12:00:00Z, or null is needed",
+        f"{EXPECTED}, or null",
     ),
 }

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from cronsim import CronSim, CronSimError
 
 from workqueue.errors import BadExpressionError
+from workqueue.times import FIRST_YEAR, LAST_YEAR
 
 NAMED = {
     "@yearly": "0 0 1 1 *",
@@ -23,7 +24,6 @@ NAMED = {
     "@hourly": "0 * * * *",
 }
 AWS_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-FIRST_YEAR, LAST_YEAR = 1970, 2199  # AWS's own limits
 HORIZON_YEARS = 50  # what has no time within so many years has none
 SOME_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - a wall clock's time, as all of this module's
 

@@ -5,7 +5,7 @@ A reader raises ValueError, whose text says what is wrong and shows a valid valu
 
 import difflib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +13,7 @@ from schema.policies import Misfire, Overlap
 from workqueue.errors import BadExpressionError, UnknownZoneError
 from workqueue.registry import NAME
 from workqueue.schedules import expression, zones
-from workqueue.schedules.cron import FIRST_YEAR, LAST_YEAR
+from workqueue.times import EXPECTED, FIRST_YEAR, read_time
 
 Reader = Callable[[Any], Any]
 
@@ -21,7 +21,6 @@ LONGEST_DESCRIPTION = 1000
 LONGEST_NAME, LONGEST_ZONE = 64, 64
 MOST_RUNS = 2**31 - 1
 LONGEST_GRACE_S = 366 * 86400.0
-MOMENT_EXAMPLE = "2030-01-31T12:00:00Z"
 
 
 def name(value: Any) -> str:
@@ -61,19 +60,16 @@ def flag(value: Any) -> bool:
 
 
 def moment(value: Any) -> datetime | None:
-    """A time with its zone, to the second; None for no bound."""
+    """Return a time with its zone, to the second; None for no bound."""
     if value is None:
         return None
     try:
-        # A value from a TOML file is a time already.
-        found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        if found.tzinfo is None:
-            raise ValueError
-        if not FIRST_YEAR < found.year <= LAST_YEAR:
-            raise ValueError
-        return found.astimezone(UTC).replace(microsecond=0)
-    except (ValueError, TypeError, OverflowError):
-        raise ValueError(f"a time with its zone is needed, such as {MOMENT_EXAMPLE}, or null") from None
+        found = read_time(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or null") from None
+    if found.year == FIRST_YEAR:  # the table's own bound
+        raise ValueError(f"{EXPECTED}, or null")
+    return found.replace(microsecond=0)
 
 
 def runs(value: Any) -> int | None:

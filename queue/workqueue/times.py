@@ -1,0 +1,24 @@
+"""Read the times that clients, operators and declarations give: each is one that every list can show again."""
+
+from datetime import UTC, datetime
+
+FIRST_YEAR, LAST_YEAR = 1970, 2199  # of AWS's cron; PostgreSQL knows years that Python and JavaScript cannot read
+EXAMPLE = "2030-01-31T12:00:00Z"
+EXPECTED = f"a time with its zone, from {FIRST_YEAR} to {LAST_YEAR}, is needed, such as {EXAMPLE}"
+
+
+def read_time(text: object) -> datetime:
+    """Return the time that an RFC 3339 text names, in UTC.
+
+    text: a text, or a datetime, which is what a TOML file gives.
+    Raises ValueError, whose text says what is expected.
+    """
+    try:
+        found = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
+        # A year may be another one in UTC, or leave Python's range on the way there.
+        utc = found.astimezone(UTC) if found.utcoffset() is not None else None
+    except (ValueError, OverflowError):
+        utc = None
+    if utc is None or not FIRST_YEAR <= utc.year <= LAST_YEAR:
+        raise ValueError(EXPECTED)
+    return utc

@@ -186,12 +186,32 @@ test.each([
   expect(piecesOf(line).map(({ text, classes }) => [text, classes.join(' ')])).toEqual(expected)
 })
 
+test.each([
+  ['\r 10 %\r 50 %', ' 50 %'],
+  ['\r 50 %\r', ' 50 %'],
+  ['done\r', 'done'],
+  ['\r\x1b[32m90 %\x1b[0m', '90 %'],
+])('a line that overwrites itself shows its last state: %j', (line, expected) => {
+  expect(plainText(line)).toBe(expected)
+  expect(piecesOf(line).map(({ text }) => text)).toEqual([expected])
+})
+
 test('a filter looks at the text without its colours', () => {
   expect(plainText('\x1b[1mre\x1b[0mport')).toBe('report')
 })
 
+const EVENT = `{"it's":1}`
+
+test('copied calls hold the event as it was stored', () => {
+  const event = '{"2":1.0,"1":1849263518273645211}'
+  const escaped = event.replaceAll('"', String.raw`\"`)
+  expect(asCurl(REQUEST, event, '/api')).toContain(`-d '${event}'`)
+  expect(asCommand(REQUEST, event)).toContain(`--data '${event}'`)
+  expect(asPython(REQUEST, event, '/api')).toContain(`content="${escaped}"`)
+})
+
 test('copied calls quote what a shell would take apart', () => {
-  expect(asCurl(REQUEST, 'http://h/api')).toBe(
+  expect(asCurl(REQUEST, EVENT, 'http://h/api')).toBe(
     `curl 'http://h/api/functions/echo' -H 'Content-Type: application/json' -d '{"it'\\''s":1}'`,
   )
   const file = {
@@ -204,11 +224,13 @@ test('copied calls quote what a shell would take apart', () => {
     href: '',
   }
   const upload: Request = { ...REQUEST, event: {}, files: [file, { ...file, kind: 'output' }] }
-  expect(asCurl(upload, '/api')).toBe(
+  expect(asCurl(upload, '{}', '/api')).toBe(
     `curl '/api/functions/echo' --form-string 'event={}' -F 'csv=@"a b.csv"'`,
   )
-  expect(asCommand(upload)).toBe(`localfn functions invoke echo --data '{}' --file 'csv=a b.csv' --wait`)
-  expect(asCurl(REQUEST, '/api', true)).toContain('-H "Authorization: Bearer $LOCALFN_API_KEY"')
-  expect(asPython(REQUEST, '/api', true)).toContain('os.environ["LOCALFN_API_KEY"]')
-  expect(asPython(REQUEST, '/api')).toContain(String.raw`content="{\"it's\":1}"`)
+  expect(asCommand(upload, '{}')).toBe(
+    `localfn functions invoke echo --data '{}' --file 'csv=a b.csv' --wait`,
+  )
+  expect(asCurl(REQUEST, EVENT, '/api', true)).toContain('-H "Authorization: Bearer $LOCALFN_API_KEY"')
+  expect(asPython(REQUEST, EVENT, '/api', true)).toContain('os.environ["LOCALFN_API_KEY"]')
+  expect(asPython(REQUEST, EVENT, '/api')).toContain(String.raw`content="{\"it's\":1}"`)
 })

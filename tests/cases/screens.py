@@ -11,6 +11,11 @@ from localfn import Context, function
 GREEN, YELLOW, RED, BOLD, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[1;31m", "\x1b[1m", "\x1b[0m"
 
 
+@function
+def print_numbers(event: dict[str, Any], context: Context) -> None:
+    print(*range(1, event["to"] + 1), sep="\n")
+
+
 @function(timeout_s=600, memory_mb=256)
 def build_report(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Builds a monthly report from orders, step by step; {"steps", "pause_s"} say how long that takes."""

@@ -1,4 +1,5 @@
 /** Calls the API: JSON in and out, a limit in time, errors as `Problem` or `Unreachable`. */
+import { parseAnswer } from './exact'
 import { problemOf, Unreachable } from './problem'
 import { apiUrl, type Query } from './roots'
 
@@ -8,6 +9,8 @@ export interface Call {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   query?: Query
   json?: unknown
+  /** Instead of `json`: the JSON as text, which is sent as it is. */
+  text?: string
   form?: FormData
   headers?: Record<string, string>
   signal?: AbortSignal | undefined
@@ -26,14 +29,15 @@ export function onUnauthorized(listener: Listener): void {
 export async function send(path: string, call: Call = {}): Promise<Response> {
   const limit = AbortSignal.timeout(call.limitMs ?? LIMIT_MS)
   const headers = new Headers({ Accept: 'application/json', ...call.headers })
-  if (call.json !== undefined) headers.set('Content-Type', 'application/json')
+  const text = call.text ?? (call.json === undefined ? null : JSON.stringify(call.json))
+  if (text !== null) headers.set('Content-Type', 'application/json')
   try {
     return await fetch(apiUrl(path, call.query), {
       method: call.method ?? 'GET',
       headers,
       credentials: 'same-origin',
       cache: 'no-store', // the ETags are ours to keep: see conditional()
-      body: call.form ?? (call.json === undefined ? null : JSON.stringify(call.json)),
+      body: call.form ?? text,
       signal: call.signal ? AbortSignal.any([call.signal, limit]) : limit,
     })
   } catch (error) {
@@ -54,9 +58,9 @@ export async function json<T>(path: string, call: Call = {}): Promise<T> {
   return read<T>(await request(path, call))
 }
 
-async function read<T>(answer: Response): Promise<T> {
+async function read<T>(answer: Response, parse: (text: string) => unknown = parseAnswer): Promise<T> {
   try {
-    return (await answer.json()) as T
+    return parse(await answer.text()) as T
   } catch (error) {
     throw new Unreachable(error) // cut off half-way
   }
@@ -64,9 +68,9 @@ async function read<T>(answer: Response): Promise<T> {
 
 /**
  * A reader that asks with the last ETag and hands out the very same value while nothing has changed,
- * so that nothing is drawn again. One reader per place that polls.
+ * so that nothing is drawn again. One reader per place that polls. parse: makes the value of the answer's text.
  */
-export function conditional<T>(): (path: string, call?: Call) => Promise<T> {
+export function conditional<T>(parse?: (text: string) => unknown): (path: string, call?: Call) => Promise<T> {
   let last: { url: string; etag: string; value: T } | null = null
   return async (path, call = {}) => {
     const url = apiUrl(path, call.query)
@@ -77,7 +81,7 @@ export function conditional<T>(): (path: string, call?: Call) => Promise<T> {
       if (answer.status === 401) listeners.forEach((listener) => listener())
       throw await problemOf(answer)
     }
-    const value = await read<T>(answer)
+    const value = await read<T>(answer, parse)
     const etag = answer.headers.get('ETag')
     last = etag ? { url, etag, value } : null
     return value

@@ -7,7 +7,6 @@ import type {
   BulkOutcomes,
   FunctionInfo,
   ImportFailure,
-  Json,
   Page,
   Request,
   Result,
@@ -54,7 +53,8 @@ export const listFunctions = (signal?: AbortSignal) =>
   json<{ items: FunctionInfo[]; errors: ImportFailure[] }>('/functions', { signal })
 
 export interface Invocation {
-  event: Json
+  /** JSON as text. */
+  event: string
   files?: { part: string; file: File }[]
   query?: Query
 }
@@ -62,9 +62,9 @@ export interface Invocation {
 /** Posts an event, with files as multipart; gives the accepted request. */
 export function invoke(name: string, { event, files = [], query = {} }: Invocation): Promise<Request> {
   const target = `/functions/${encodeURIComponent(name)}`
-  if (!files.length) return json<Request>(target, { method: 'POST', json: event, query })
+  if (!files.length) return json<Request>(target, { method: 'POST', text: event, query })
   const form = new FormData()
-  form.set('event', new Blob([JSON.stringify(event)], { type: 'application/json' }))
+  form.set('event', new Blob([event], { type: 'application/json' }))
   for (const { part, file } of files) form.set(part, file, file.name)
   return json<Request>(target, { method: 'POST', form, query, limitMs: 600_000 })
 }

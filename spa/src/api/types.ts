@@ -1,9 +1,10 @@
 /** What the API answers: schema.d.ts, which is made from the API's own description, under the names that pages use. */
+import type { ExactNumber } from './exact'
 import type { components } from './schema'
 
 type Schemas = components['schemas']
 
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+export type Json = null | boolean | number | ExactNumber | string | Json[] | { [key: string]: Json }
 
 export type Request = Omit<Schemas['Request'], 'event'> & { event: Json }
 export type Result = Omit<Schemas['Result'], 'data'> & { data: Json }

@@ -131,6 +131,7 @@ export const request = {
     search: 'Filter lines',
     region: 'Log lines',
     cut: (n: number) => `${count(n, 'earlier line is', 'earlier lines are')} not shown`,
+    showAll: 'Show all lines',
     noHit: 'No line fits.',
   },
 } as const

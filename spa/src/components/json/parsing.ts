@@ -1,6 +1,7 @@
 /** JSON as a person types it: the value, or where it stops being JSON. Pure. */
 import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser'
 import type { Json } from '@/api/types'
+import { parseExact } from '@/api/exact'
 
 export interface SyntaxFault {
   offset: number
@@ -20,7 +21,7 @@ export function parseJson(text: string): Parsed {
   const first = errors[0]
   if (first) return { value: null, fault: faultAt(text, first.offset, first.length, words(first)) }
   try {
-    return { value: JSON.parse(text) as Json, fault: null }
+    return { value: parseExact(text), fault: null }
   } catch (error) {
     // The scanner above forgives a few things in numbers and strings; the browser's own word is final.
     return { value: null, fault: faultAt(text, 0, text.length, error instanceof Error ? error.message : '') }

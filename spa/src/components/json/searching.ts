@@ -1,5 +1,6 @@
 /** Where a text occurs in a JSON value, and which nodes have to be open for it to be seen. Pure. */
 import type { Json } from '@/api/types'
+import { isObject } from '@/api/exact'
 
 /** `/columns/0/name`: each key after a slash, with `~` and `/` in keys escaped as RFC 6901 does. */
 export function childPath(path: string, key: string | number): string {
@@ -39,7 +40,7 @@ function visit(value: Json, path: string, wanted: string, found: Found, ancestor
 export type Branch = Json[] | { [key: string]: Json }
 
 export function isBranch(value: Json): value is Branch {
-  return typeof value === 'object' && value !== null
+  return Array.isArray(value) || isObject(value)
 }
 
 export function entries(value: Json): [string | number, Json][] {

@@ -1,22 +1,19 @@
-/** The last event of each function, in this browser. */
-import type { Json } from '@/api/types'
+/** The last event of each function, as JSON text, in this browser. */
 
 const MOST_CHARACTERS = 100_000
 const key = (name: string) => `localfn.event.${name}`
 
-export function recall(name: string): Json | undefined {
+export function recall(name: string): string | undefined {
   try {
-    const text = localStorage.getItem(key(name))
-    return text === null ? undefined : (JSON.parse(text) as Json)
+    return localStorage.getItem(key(name)) ?? undefined
   } catch {
-    return undefined // storage is switched off, or somebody else wrote there
+    return undefined // storage is switched off
   }
 }
 
-export function remember(name: string, event: Json): void {
-  const text = JSON.stringify(event)
+export function remember(name: string, event: string): void {
   try {
-    if (text.length <= MOST_CHARACTERS) localStorage.setItem(key(name), text)
+    if (event.length <= MOST_CHARACTERS) localStorage.setItem(key(name), event)
   } catch {
     return // full, or switched off: the next visit starts afresh
   }

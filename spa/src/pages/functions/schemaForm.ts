@@ -1,5 +1,6 @@
 /** A JSON Schema as a form: which fields, of what kind, with what to begin. What no field can show is typed as JSON. Pure. */
 import type { Json } from '@/api/types'
+import { isNumber, isObject, parseExact } from '@/api/exact'
 
 export type Schema = { [key: string]: Json }
 export type Value = Json | undefined
@@ -26,10 +27,6 @@ export function formOf(schema: Schema | null): Field | null {
   if (!schema) return null
   const field = fieldOf(schema, schema, '', true, 0)
   return field.kind === 'object' && field.fields.length ? field : null
-}
-
-function isObject(value: Value): value is Schema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function resolved(schema: Schema, root: Schema): Schema {
@@ -107,7 +104,7 @@ function text(schema: Schema, key: string): string {
 
 function number(schema: Schema, key: string): number | null {
   const found = schema[key]
-  return typeof found === 'number' ? found : null
+  return isNumber(found) ? Number(found) : null
 }
 
 function numberOf(schema: Schema, common: Common, isWhole: boolean): Field {
@@ -139,7 +136,7 @@ function objectOf(schema: Schema, root: Schema, common: Common, depth: number): 
 
 /** With what a field begins; undefined is left out of the event. */
 export function initialOf(field: Field): Value {
-  if (field.initial !== undefined) return structuredClone(field.initial)
+  if (field.initial !== undefined) return parseExact(JSON.stringify(field.initial))
   if (!field.isRequired) return undefined
   if (field.kind === 'object') {
     return whole(Object.fromEntries(field.fields.map(({ name, field: part }) => [name, initialOf(part)])))
@@ -170,7 +167,7 @@ function isOf(field: Field, value: Json): boolean {
   }
   if (field.kind === 'array') return Array.isArray(value)
   if (field.kind === 'choice') return field.choices.some((choice) => equal(choice, value))
-  if (field.kind === 'number') return typeof value === 'number'
+  if (field.kind === 'number') return isNumber(value)
   if (field.kind === 'text') return typeof value === 'string'
   if (field.kind === 'boolean') return typeof value === 'boolean'
   return true

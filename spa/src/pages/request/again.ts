@@ -1,9 +1,10 @@
-/** Runs a request's function once more, with the same or another event; its uploads are sent along. */
+/** Run the function of a request again, with this event and the same uploads. */
 import { request as call } from '@/api/client'
 import { invoke } from '@/api/requests'
-import type { Json, Request } from '@/api/types'
+import type { Request } from '@/api/types'
 
-export async function runAgain(before: Request, event: Json = before.event): Promise<Request> {
+/** event: JSON as text. */
+export async function runAgain(before: Request, event: string): Promise<Request> {
   const inputs = before.files.filter(({ kind }) => kind === 'input')
   const files = await Promise.all(
     inputs.map(async ({ name, filename, content_type }) => {

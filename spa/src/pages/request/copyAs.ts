@@ -14,10 +14,9 @@ function curlFile(name: string, filename: string): string {
 const uploads = (request: Request): RequestFile[] => request.files.filter(({ kind }) => kind === 'input')
 const address = (request: Request, apiRoot: string) => `${apiRoot}/functions/${request.function}`
 
-/** needsKey: whether whoever calls has to say who it is. The key stays in the environment, as the command line's. */
-export function asCurl(request: Request, apiRoot: string, needsKey = false): string {
+/** event: JSON as text. needsKey: the caller sends an API key, which stays in the environment. */
+export function asCurl(request: Request, event: string, apiRoot: string, needsKey = false): string {
   const files = uploads(request)
-  const event = JSON.stringify(request.event)
   const body = files.length
     ? [
         `--form-string ${quoted(`event=${event}`)}`, // -F would take a `;` in it for the end
@@ -28,22 +27,24 @@ export function asCurl(request: Request, apiRoot: string, needsKey = false): str
   return ['curl', quoted(address(request, apiRoot)), ...key, ...body].join(' ')
 }
 
-export function asCommand(request: Request): string {
+export function asCommand(request: Request, event: string): string {
   const files = uploads(request).map(({ name, filename }) => `--file ${quoted(`${name}=${filename}`)}`)
-  const event = `--data ${quoted(JSON.stringify(request.event))}`
-  return ['localfn functions invoke', request.function, event, ...files, '--wait'].join(' ')
+  return ['localfn functions invoke', request.function, `--data ${quoted(event)}`, ...files, '--wait'].join(
+    ' ',
+  )
 }
 
-export function asPython(request: Request, apiRoot: string, needsKey = false): string {
+export function asPython(request: Request, event: string, apiRoot: string, needsKey = false): string {
   const files = uploads(request)
   const url = pythonOf(address(request, apiRoot))
-  const event = pythonOf(JSON.stringify(request.event))
   const parts = files.map(({ name, filename }) => `${pythonOf(name)}: open(${pythonOf(filename)}, "rb")`)
   const headers = [
     ...(files.length ? [] : ['"Content-Type": "application/json"']),
     ...(needsKey ? [`"Authorization": "Bearer " + os.environ["LOCALFN_API_KEY"]`] : []),
   ]
-  const body = files.length ? `data={"event": ${event}}, files={${parts.join(', ')}}` : `content=${event}`
+  const body = files.length
+    ? `data={"event": ${pythonOf(event)}}, files={${parts.join(', ')}}`
+    : `content=${pythonOf(event)}`
   const call = `answer = httpx.post(${url}, ${body}, headers={${headers.join(', ')}})`
   return [
     ...(needsKey ? ['import os', ''] : []),

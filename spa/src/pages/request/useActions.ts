@@ -3,7 +3,7 @@ import { ref } from 'vue'
 import { useRouter } from 'vue-router'
 import { tell, tellError } from '@/app/toasts'
 import { cancelRequest, deleteRequest, retryRequest, runRequestNow } from '@/api/requests'
-import type { Json, Request } from '@/api/types'
+import type { Request } from '@/api/types'
 import { request as texts } from '@/texts'
 import { runAgain } from './again'
 
@@ -27,7 +27,7 @@ export function useActions(get: () => Request, refresh: () => void) {
     }
   }
 
-  async function again(event?: Json): Promise<boolean> {
+  async function again(event: string): Promise<boolean> {
     return act(texts.actions.again, async () => {
       const next = await runAgain(get(), event)
       await router.push({ name: 'request', params: { id: next.id } })

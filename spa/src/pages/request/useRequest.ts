@@ -3,6 +3,8 @@ import { computed, watch } from 'vue'
 import { conditional } from '@/api/client'
 import { EVERY_MS } from '@/api/pollStatus'
 import { readAttempts, readResult } from '@/api/requests'
+import { parseAnswer } from '@/api/exact'
+import { memberText } from '@/components/json/text'
 import { isLive, type Attempt, type Request, type Result } from '@/api/types'
 import { usePolling } from '@/polling/usePolling'
 
@@ -10,7 +12,11 @@ const CLEANUP_MS = 1_000
 const CLEANUP_TRIES = 20
 
 export function useRequest(id: string) {
-  const read = conditional<Request>()
+  let answer = ''
+  const read = conditional<Request>((text) => {
+    answer = text
+    return parseAnswer(text)
+  })
   const request = usePolling<Request>({
     ask: (signal) => read(`/requests/${encodeURIComponent(id)}`, { signal }),
     every: (now) => (isLive(now) ? EVERY_MS : null),
@@ -39,6 +45,8 @@ export function useRequest(id: string) {
     error: request.error,
     attempts: computed(() => attempts.data.value ?? []),
     result: result.data,
+    /** The event as the server wrote it. */
+    eventText: () => memberText(answer, 'event'),
     refresh: request.refresh,
   }
 }

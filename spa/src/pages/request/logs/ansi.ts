@@ -29,7 +29,13 @@ const SEQUENCE =
   /\x1b\[([\d;:]*)m|\x1b\[[\d;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.?|[\x00-\x08\x0b-\x1f\x7f]/g
 /* eslint-enable no-control-regex */
 
-export function piecesOf(line: string): Piece[] {
+/** Of a line that returned to its beginning, as a progress bar does: what was written last. */
+function lastState(line: string): string {
+  return line.slice(line.lastIndexOf('\r', line.trimEnd().length - 1) + 1)
+}
+
+export function piecesOf(whole: string): Piece[] {
+  const line = lastState(whole)
   const pieces: Piece[] = []
   let pen = BLANK
   let from = 0
@@ -44,7 +50,7 @@ export function piecesOf(line: string): Piece[] {
 }
 
 export function plainText(line: string): string {
-  return line.replace(SEQUENCE, '')
+  return lastState(line).replace(SEQUENCE, '')
 }
 
 const SWITCHES: Record<number, Partial<Pen>> = {

@@ -16,27 +16,22 @@ export interface LogLine {
   plain: string
 }
 
-/** More than a person reads; the whole is a click away, as plain text. */
-export const MOST_LINES = 2_000
-
 export function useLogs(id: string, request: ShallowRef<Request | null>, attempts: { value: Attempt[] }) {
   const lines = shallowRef<LogLine[]>([])
   let after: string | null = null
-  let count = 0
   const poll = usePolling<boolean>({
     ask: async (signal) => {
       const page = await readLogs(id, after, signal)
-      const fresh = parse(page.text, count)
-      count += fresh.length
+      const fresh = parse(page.text, lines.value.length)
       after = page.nextAfter
-      if (fresh.length) lines.value = [...lines.value, ...fresh].slice(-MOST_LINES)
+      if (fresh.length) lines.value = [...lines.value, ...fresh]
       return fresh.length > 0
     },
     // A full page is followed by the next at once.
     every: (hadLines) => (hadLines ? 300 : request.value?.status === 'processing' ? EVERY_MS : null),
   })
   watch([request, () => attempts.value], poll.refresh)
-  return { lines, cut: () => count - lines.value.length, isLoading: poll.isLoading }
+  return { lines, isLoading: poll.isLoading }
 }
 
 const LINE = /^(\S+) (\d+) (\S+) (.*)$/s

@@ -1,4 +1,4 @@
-"""fetch_json: ask an HTTP API for JSON. Which failures are worth another attempt, and which are final."""
+"""fetch_json: call an HTTP API for JSON. Shows which failures deserve another attempt, and which are final."""
 
 from __future__ import annotations
 
@@ -6,21 +6,27 @@ import base64
 import http.client
 import json
 import math
+import os
+import socket
 import ssl
 import time
-import urllib.request
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
-from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from http_call.addresses import Allowance, read_allowance
+from http_call.body import read_body, read_reason
+from http_call.connection import Deadline
+from http_call.exchange import Answer, Call, exchange, split_url, without_secrets
 from localfn import Context, Fail, Retry, ValidationError, function
 
 MAX_RETRY_AFTER_S = 300.0
-SHOWN_OF_A_REFUSAL = 500
-HARMLESS_HEADERS = ("Accept", "User-agent")
+# Set by the operator, not by an event: networks, addresses and host names that may be called although they are
+# not public, separated by commas; "1" for all.
+ALLOW_PRIVATE = "FETCH_JSON_ALLOW_PRIVATE"
+OWN_HEADERS = ("connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade")
 SHOWN_HEADERS = (
     "content-type",
     "date",
@@ -41,186 +47,149 @@ INPUT = {
         "method": {"enum": ["GET", "POST", "PUT", "PATCH", "DELETE"], "default": "GET"},
         "headers": {"type": "object", "additionalProperties": {"type": "string"}},
         "body": {"description": "Any JSON; sent as application/json"},
-        "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 60, "default": 10},
-        "max_bytes": {"type": "integer", "minimum": 1, "maximum": 5_242_880, "default": 1_048_576},
+        "timeout_s": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": 60,
+            "default": 10,
+            "description": "For all of an attempt: name, connection, redirects, headers and body",
+        },
+        "max_bytes": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 5_242_880,
+            "default": 1_048_576,
+            "description": "Largest body, before and after decompression",
+        },
     },
 }
 
 
 @function(timeout_s=90, max_attempts=4, retry_delay_s=1, memory_mb=256, input=INPUT)
 def fetch_json(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Calls an HTTP API and returns its JSON: {"status", "headers", "json", "elapsed_ms", "url"}.
+    """Call an HTTP API and return its JSON: {"status", "headers", "json", "elapsed_ms", "url"}.
 
-    Another attempt follows after 5xx, 429, a timeout or a broken connection: when Retry-After says so, else
-    after a growing pause. Any other refusal, and an answer that is no JSON or is larger than max_bytes, fails
-    at once. A call other than GET carries an Idempotency-Key that stays the same over all attempts.
+    Another attempt follows after 5xx, 429, a timeout or a broken connection: when Retry-After says so, else after
+    a growing pause. Any other refusal is final, and so is an answer that is no JSON or larger than max_bytes.
+    A call other than GET carries an Idempotency-Key that stays the same over all attempts.
+    Only public addresses are called, at redirects too, unless FETCH_JSON_ALLOW_PRIVATE names others: networks,
+    addresses and host names, separated by commas, in the environment of localfn. Proxies are not used.
     """
-    request = _request(event, context)
-    place = _without_secrets(request.full_url)
-    context.logger.info("%s %s, attempt %d", request.get_method(), place, context.attempt)
+    call = _call(event, context)
+    place = without_secrets(call.url)
+    context.logger.info("%s %s, attempt %d", call.method, place, context.attempt)
     started = time.monotonic()
     try:
-        with _OPENER.open(request, timeout=event.get("timeout_s", 10)) as response:
-            body = _read(response, event.get("max_bytes", 1_048_576), started + event.get("timeout_s", 10))
-    except HTTPError as refusal:
-        with closing(refusal):
-            _refused(refusal, place)
+        with closing(exchange(call, Deadline(event.get("timeout_s", 10)), _allowance())) as answer:
+            if not 200 <= answer.status < 300:
+                _refuse(answer)
+            body = read_body(answer, event.get("max_bytes", 1_048_576))
     except (OSError, http.client.HTTPException) as error:
-        _broken(error, place)
+        _break_off(error, place)
+    is_empty = not body and (answer.status in (204, 205) or call.method != "GET")
     return {
-        "status": response.status,
-        "headers": _useful(response.headers),
-        "json": _parsed(body, response.status),
+        "status": answer.status,
+        "headers": _shown_headers(answer),
+        "json": None if is_empty else _parse(body, answer),
         "elapsed_ms": round((time.monotonic() - started) * 1000),
-        "url": response.url,
+        "url": answer.url,
     }
 
 
 @fetch_json.validate
 def check(event: dict[str, Any], _context: Context) -> dict[str, Any]:
-    """Refuses what can never be sent, before an attempt is made."""
+    """Refuse an event that can never be sent, before an attempt is made."""
+    url = event["url"].strip()
     try:
-        parts = urlsplit(event["url"].strip())
-        host, _ = parts.hostname, parts.port
+        split_url(url)
     except ValueError as error:
         raise ValidationError(f"url: {error}") from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise ValidationError("url: http:// or https:// and a host are needed")
-    if any(character <= " " or character > "~" for character in event["url"].strip()):
-        raise ValidationError("url: spaces and characters beyond ASCII must be percent-encoded (hosts: as xn--…)")
     for name, value in event.get("headers", {}).items():
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
             raise ValidationError(f"headers: {name!r} is no header name")
+        if name.lower() in OWN_HEADERS:
+            raise ValidationError(f"headers: {name!r} is set by fetch_json itself; leave it out")
         if not value.isprintable() or not value.isascii():
             raise ValidationError(f"headers: the value of {name!r} holds characters that a header cannot")
-    return {**event, "url": event["url"].strip()}
+    return {**event, "url": url}
 
 
-def _request(event: dict[str, Any], context: Context) -> urllib.request.Request:
-    """The call that the event describes; a name and password in its url become an Authorization header."""
+def _call(event: dict[str, Any], context: Context) -> Call:
+    """Return the call that the event describes; a name and password in its url become an Authorization header."""
     parts = urlsplit(event["url"])
     userinfo, _, host = parts.netloc.rpartition("@")
-    url = urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
-    request = urllib.request.Request(url, method=event.get("method", "GET"))  # noqa: S310 - check() saw the scheme
-    request.add_header("Accept", "application/json")
-    request.add_header("User-Agent", "localfn-fetch-json/1")
+    method = event.get("method", "GET")
+    headers = {"accept": "application/json", "accept-encoding": "gzip, deflate", "user-agent": "localfn-fetch-json/1"}
+    body = None
     if userinfo:
-        token = base64.b64encode(unquote(userinfo).encode()).decode()
-        request.add_header("Authorization", f"Basic {token}")
-    if request.get_method() != "GET":
-        # A timeout does not tell whether the call arrived; by this key the server knows the next as the same.
-        request.add_header("Idempotency-Key", context.request_id)
+        headers["authorization"] = "Basic " + base64.b64encode(unquote(userinfo).encode()).decode()
+    if method != "GET":
+        # A timeout does not tell whether the call arrived; this key lets the server recognise the next attempt.
+        headers["idempotency-key"] = context.request_id
     if "body" in event:
-        request.data = json.dumps(event["body"]).encode()
-        request.add_header("Content-Type", "application/json")
-    for name, value in event.get("headers", {}).items():
-        request.add_header(name, value)
-    return request
+        body = json.dumps(event["body"]).encode()
+        headers["content-type"] = "application/json"
+    headers.update((name.lower(), value) for name, value in event.get("headers", {}).items())
+    return Call(urlunsplit((parts.scheme, host, parts.path, parts.query, "")), method, headers, body)
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """urllib's own takes every header along; here keys and cookies stay with their own server."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        if urlsplit(newurl).scheme not in ("http", "https"):
-            fp.close()
-            raise Fail(f"{_without_secrets(req.full_url)} redirects to a {urlsplit(newurl).scheme}: address")
-        following = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if following is not None and _origin(newurl) != _origin(req.full_url):
-            following.headers = {name: req.headers[name] for name in HARMLESS_HEADERS if name in req.headers}
-        fp.close()  # urllib would read its body to the end, however long
-        return following
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Not build_opener(): that one also opens file:, ftp: and data: addresses."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.UnknownHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        _Redirects,
-        urllib.request.HTTPErrorProcessor,
-    ):
-        opener.add_handler(handler())
-    return opener
-
-
-_OPENER = _opener()
-
-
-def _read(response: http.client.HTTPResponse, max_bytes: int, ends_at: float) -> bytes:
-    """The whole body. The socket's timeout is for each piece; `ends_at` is for all of them together."""
-    expected = response.length
-    if expected is not None and expected > max_bytes:
-        raise Fail(f"the answer has {expected:,} bytes, {max_bytes:,} are allowed (max_bytes)")
-    body = bytearray()
-    while expected is None or len(body) < expected:
-        piece = response.read1(65_536)
-        body += piece
-        if not piece:
-            break
-        if len(body) > max_bytes:
-            raise Fail(f"the answer has more than the {max_bytes:,} bytes that are allowed (max_bytes)")
-        if time.monotonic() > ends_at:
-            raise TimeoutError("the answer takes too long")
-    if expected is not None and len(body) < expected:
-        raise http.client.IncompleteRead(b"", expected - len(body))
-    return bytes(body)
-
-
-def _refused(refusal: HTTPError, place: str) -> NoReturn:
-    """A status other than 2xx: another attempt where it may help, else the end with what the server said."""
-    if refusal.code == 429 or refusal.code >= 500:
-        delay_s = _retry_after_s(refusal.headers.get("Retry-After"))
-        raise Retry(f"{place} answered {refusal.code}", delay_s=delay_s) from None
+def _allowance() -> Allowance:
     try:
-        said = refusal.read(SHOWN_OF_A_REFUSAL).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException):
-        said = ""
-    said = "".join(letter if letter.isprintable() else " " for letter in said).strip()
-    raise Fail(f"{place} answered {refusal.code} {refusal.reason}: {said}".rstrip(": ")) from None
+        return read_allowance(os.environ.get(ALLOW_PRIVATE, ""))
+    except ValueError as error:
+        raise Fail(f"the variable {ALLOW_PRIVATE} cannot be read: {error}") from None
 
 
-def _broken(error: Exception, place: str) -> NoReturn:
-    """No answer, or half of one. `from None`: the cause may quote the address with its password."""
-    reason = error.reason if isinstance(error, URLError) else error
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        raise Fail(f"{place}: the certificate is not trusted: {reason.verify_message}") from None
-    if isinstance(reason, http.client.InvalidURL):
-        raise Fail(f"{place} redirects to an address that cannot be used") from None
-    what = "timed out" if isinstance(reason, TimeoutError) or "timed out" in str(reason) else str(reason)
-    raise Retry(f"{place}: {what or type(reason).__name__}") from None
+def _refuse(answer: Answer) -> NoReturn:
+    """End the attempt on a status other than 2xx: with another one where that may help, else with the reason."""
+    place = without_secrets(answer.url)
+    if answer.status == 429 or answer.status >= 500:
+        raise Retry(f"{place} answered {answer.status}", delay_s=_retry_after_s(answer.header("Retry-After")))
+    reason = f"{place} answered {answer.status} {answer.response.reason}"
+    raise Fail(f"{reason}: {read_reason(answer)}".rstrip(": "))
 
 
-def _retry_after_s(value: str | None) -> float | None:
-    """Retry-After (RFC 9110, 10.2.3: seconds, or a date) as seconds from now, at most MAX_RETRY_AFTER_S."""
-    if value is None:
-        return None
+def _break_off(error: Exception, place: str) -> NoReturn:
+    """End the attempt without a whole answer. `from None`: the cause may quote the address with its password."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        raise Fail(f"{place}: the certificate is not trusted: {error.verify_message}") from None
+    if isinstance(error, socket.timeout):
+        raise Retry(f"{place}: timed out") from None
+    if isinstance(error, http.client.HTTPException) and not isinstance(
+        error, (http.client.IncompleteRead, http.client.RemoteDisconnected)
+    ):
+        raise Fail(f"{place}: the answer is not HTTP: {type(error).__name__}") from None
+    raise Retry(f"{place}: {error or type(error).__name__}") from None
+
+
+def _retry_after_s(value: str) -> float | None:
+    """Return Retry-After (RFC 9110, 10.2.3: seconds, or a date) as seconds from now, at most MAX_RETRY_AFTER_S."""
     try:
         if value.strip().isdigit():
             seconds = float(value)
         else:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
+            moment = parsedate_to_datetime(value)
+            if moment.tzinfo is None:  # the zone "-0000"
+                moment = moment.replace(tzinfo=timezone.utc)
+            seconds = (moment - datetime.now(timezone.utc)).total_seconds()
+    except (TypeError, ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
 
 
-def _parsed(body: bytes, status: int) -> Any:
-    if status in (204, 205):
-        return None
+def _parse(body: bytes, answer: Answer) -> Any:
+    """Return the JSON of a body. json itself tells UTF-8, UTF-16 and UTF-32 apart, with and without a mark."""
+    charset = answer.response.headers.get_content_charset() or "utf-8"
     try:
-        return json.loads(body, parse_constant=_no_number, parse_float=_finite)
+        text = body if charset.startswith("utf") else body.decode(charset)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except LookupError:
+        raise Fail(f"the answer's charset {charset[:40]!r} is not known") from None
     except (ValueError, RecursionError) as error:
         raise Fail(f"the answer ({len(body):,} bytes) is not JSON: {error}") from None
 
 
-def _no_number(word: str) -> NoReturn:
+def _refuse_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 
@@ -231,16 +200,8 @@ def _finite(text: str) -> float:
     return number
 
 
-def _useful(headers: http.client.HTTPMessage) -> dict[str, str]:
-    names = ((name.lower(), value) for name, value in headers.items())
-    return {name: value for name, value in names if name in SHOWN_HEADERS or name.startswith("x-ratelimit-")}
-
-
-def _origin(url: str) -> tuple[str, str]:
-    return urlsplit(url)[:2]
-
-
-def _without_secrets(url: str) -> str:
-    """For logs and messages: keys hide in the query, too."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+def _shown_headers(answer: Answer) -> dict[str, str]:
+    """Return the headers that are useful to a caller, those of one name joined, without control characters."""
+    names = {name.lower() for name in answer.response.headers}
+    shown = sorted(name for name in names if name in SHOWN_HEADERS or name.startswith("x-ratelimit-"))
+    return {name: "".join(filter(str.isprintable, answer.header(name))) for name in shown}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,14 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving() -> Iterator[Api]:
+def serving(certificate: Path | None = None) -> Iterator[Api]:
+    """Serve until the block ends; with TLS when a certificate and its key are given."""
     with Server(("127.0.0.1", 0), Handler) as server:
-        server.api = Api(f"http://127.0.0.1:{server.server_port}")
+        server.api = Api(f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}")
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -75,6 +82,19 @@ def nothing(handler: Handler) -> None:
 def hang(handler: Handler) -> None:
     """Says nothing until the test is over."""
     handler.server.api.released.wait(30)
+
+
+def raw(*pieces: bytes, drip: bytes = b"") -> Answer:
+    """Send bytes as they are, then `drip` again and again until the test is over or the caller hangs up."""
+
+    def send(handler: Handler) -> None:
+        handler.close_connection = True
+        for piece in pieces:
+            handler.wfile.write(piece)
+        while drip and not handler.server.api.released.wait(0.02):
+            handler.wfile.write(drip)
+
+    return send
 
 
 def answer(status: int = 200, body: bytes = b"{}", **headers: str) -> Answer:

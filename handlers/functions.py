@@ -50,7 +50,7 @@ EVENT = Body(
             "additionalProperties": {"type": "string", "contentMediaType": "application/octet-stream"},
         },
     },
-    "An empty body is the event `{}`.",
+    "An empty body is the event `{}`. `Content-Encoding: gzip` is taken; the limits hold for both sizes.",
     is_required=False,
 )
 BATCH = Body({"application/json": array({}, "events", minItems=1, maxItems=MAX_BATCH)})

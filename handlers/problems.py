@@ -1,6 +1,7 @@
 """Every error as application/problem+json (RFC 9457): one table from exceptions to answers."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -44,9 +45,15 @@ STATUSES: dict[type[errors.WorkqueueError], HTTPStatus] = {
 class BadRequestError(Exception):
     """The client asks for something that cannot be. errors: one entry per field, {"field", "detail"}."""
 
-    def __init__(self, status: HTTPStatus, detail: str, errors: list[dict[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        errors: list[dict[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.errors = status, detail, errors
+        self.status, self.detail, self.errors, self.headers = status, detail, errors, headers or {}
 
 
 def unprocessable(field: str, detail: str) -> BadRequestError:
@@ -80,7 +87,9 @@ def refused(error: errors.WorkqueueError) -> Response:
 
 
 def bad(error: BadRequestError) -> Response:
-    return problem(error.status, error.detail, errors=error.errors)
+    answer = problem(error.status, error.detail, errors=error.errors)
+    answer.headers.update(error.headers)
+    return answer
 
 
 def http(error: HTTPException) -> Response:

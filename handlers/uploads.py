@@ -11,14 +11,17 @@ from flask import request
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from handlers.body.encoding import decompress
+from handlers.body.multipart import Parts, check_charset, read_parts
 from handlers.problems import unprocessable
 from handlers.services import Services
 from workqueue import events
-from workqueue.errors import BadEventError, EventTooLargeError
+from workqueue.errors import EventTooLargeError
 from workqueue.files.file_names import file_name_problem
 from workqueue.files.store import StoredFile, content_type, forget
 
 EVENT_PART = "event"
+UNREAD = "\ufffd"  # what stands for bytes that are no character
 KIND = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 OVERHEAD = 64 * 1024  # of a multipart body: boundaries and part headers
 ACCEPTED = "Send application/json, or multipart/form-data with a part `event` (JSON) and file parts."
@@ -48,6 +51,7 @@ def read(services: Services, request_id: UUID) -> Invocation:
 def json_body(max_bytes: int) -> bytes:
     """The body of a JSON request, at most `max_bytes` long. Raises 413, 415."""
     request.max_content_length = max_bytes + 1  # one more, because a chunked body is cut there without a word
+    decompress(max_bytes)
     is_json = request.mimetype == "application/json" or request.mimetype.endswith("+json")
     try:
         body = request.get_data(cache=False)
@@ -57,6 +61,7 @@ def json_body(max_bytes: int) -> bytes:
         _too_large(max_bytes)
     if body and not is_json:
         raise UnsupportedMediaType(f"The body is {request.mimetype or 'of no named type'}. {ACCEPTED}")
+    check_charset(request.mimetype_params.get("charset"), body, "The body")
     return body
 
 
@@ -83,17 +88,26 @@ def _multipart(services: Services, request_id: UUID) -> Invocation:
     limits = services.limits
     request.max_content_length = limits.max_upload_bytes + limits.max_event_bytes + OVERHEAD
     request.max_form_memory_size = limits.max_event_bytes
+    decompress(request.max_content_length)
     try:
-        parts = request.files
+        parts = read_parts()
     except RequestEntityTooLarge:
         raise EventTooLargeError(
             f"The files may have {limits.max_upload_bytes} bytes, the event {limits.max_event_bytes}."
         ) from None
-    if not parts and not request.form:
-        raise BadEventError("The body holds no part: is its boundary the one of the header?")
-    raw = _event_part(limits.max_event_bytes)
+    try:
+        return _stored(services, request_id, parts)
+    finally:
+        for file in parts.files.values():
+            file.close()
+
+
+def _stored(services: Services, request_id: UUID, parts: Parts) -> Invocation:
+    """Store the files of a multipart body; the store is left as it was when that fails."""
+    limits = services.limits
+    raw = _event_part(parts, limits.max_event_bytes)
     event = events.event(raw, limits.max_event_bytes)
-    files = {name: _only(name, parts.getlist(name)) for name in parts if name != EVENT_PART}
+    files = {name: _only(name, parts.files.getlist(name)) for name in parts.files if name != EVENT_PART}
     try:
         stored = tuple(_store(services, request_id, name, file) for name, file in files.items())
         if sum(file.size for file in stored) > limits.max_upload_bytes:
@@ -107,30 +121,28 @@ def _multipart(services: Services, request_id: UUID) -> Invocation:
     return Invocation(event, stored, digest.digest())
 
 
-def _event_part(max_bytes: int) -> bytes:
-    """The part `event`: a field, or a file whose content is the event; of one that is too large, so much as tells."""
-    if None in {*request.form, *request.files}:
-        raise BadEventError("A part has no name, or one that cannot be read.")
-    for name in request.form:
+def _event_part(parts: Parts, max_bytes: int) -> bytes:
+    """Return the part `event`: a field, or a file that holds it; of one that is too large, so much as tells."""
+    for name in parts.fields:
         if name != EVENT_PART:
             raise unprocessable(name, "unknown field: data goes into the part `event` as JSON, files have a filename")
-    fields = request.form.getlist(EVENT_PART)
-    files = request.files.getlist(EVENT_PART)
+    fields = parts.fields.getlist(EVENT_PART)
+    files = parts.files.getlist(EVENT_PART)
     if len(fields) + len(files) > 1:
         raise unprocessable(EVENT_PART, "is given more than once")
     if fields:
-        try:
-            return fields[0].encode()
-        except UnicodeEncodeError:
-            raise BadEventError("The part `event` is not UTF-8.") from None
-    return files[0].read(max_bytes + 1) if files else b""
+        return fields[0]
+    content = files[0].read(max_bytes + 1) if files else b""
+    check_charset(files[0].mimetype_params.get("charset") if files else None, content, "The part 'event'")
+    return content
 
 
 def _only(name: str, found: list[FileStorage]) -> FileStorage:
     if len(found) > 1:
         raise unprocessable(name, "is given more than once: name each file part differently")
     for text in (name, found[0].filename or name):
-        if reason := file_name_problem(text):
+        reason = "a character of it cannot be read; send it in UTF-8" if UNREAD in text else file_name_problem(text)
+        if reason:
             raise unprocessable(name, f"{text!r} cannot be a file name: {reason}")
     return found[0]
 

@@ -1994,7 +1994,7 @@ export interface operations {
             query?: {
                 /** @description run it no earlier than so many seconds from now */
                 delay_s?: number;
-                /** @description run it no earlier than at this time */
+                /** @description run it no earlier than at this time, at most 366 days from now */
                 run_at?: string;
                 /** @description another queue than the function's own */
                 queue?: string;
@@ -2012,7 +2012,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description An empty body is the event `{}`. */
+        /** @description An empty body is the event `{}`. `Content-Encoding: gzip` is taken; the limits hold for both sizes. */
         requestBody?: {
             content: {
                 "application/json": unknown;
@@ -2224,7 +2224,7 @@ export interface operations {
             query?: {
                 /** @description run it no earlier than so many seconds from now */
                 delay_s?: number;
-                /** @description run it no earlier than at this time */
+                /** @description run it no earlier than at this time, at most 366 days from now */
                 run_at?: string;
                 /** @description another queue than the function's own */
                 queue?: string;

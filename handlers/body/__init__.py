@@ -1,0 +1,1 @@
+"""Read the bytes of a request's body exactly as the client sent them, or refuse them."""

@@ -21,7 +21,7 @@ from handlers.access import needs
 from handlers.openapi.operation import Answer, operation
 from handlers.openapi.schemas import text
 from handlers.services import Services, services
-from schema.statuses import ENDED
+from schema.statuses import End
 from workqueue import registry
 from workqueue.access.principals import Permission
 from workqueue.figures import sandboxes
@@ -73,7 +73,7 @@ class Installation(Collector):
         zeros: list[Key] = [(metric.name, ()) for metric in counters if not metric.labels]
         zeros += [(metric.name, (value,)) for metric in counters for value in metric.known]
         functions = sorted(registry.names(self._services.engine))[:MOST_FUNCTIONS]
-        zeros += [(metrics.REQUESTS.name, (name, status)) for name in functions for status in ENDED]
+        zeros += [(metrics.REQUESTS.name, (name, end)) for name in functions for end in End]
         return {key: [0.0] for key in zeros}
 
     def collect(self) -> Iterable[Metric]:

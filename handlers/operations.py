@@ -1,7 +1,10 @@
 """/api/stats, /api/workers, /api/sandboxes and a function's stats: how the installation is doing."""
 
+from typing import Any
+
 from flask import Blueprint, Response, jsonify
 
+from handlers import query
 from handlers import representation_of_operations as told
 from handlers.access import needs
 from handlers.openapi import operations_shapes as shapes
@@ -9,9 +12,11 @@ from handlers.openapi.operation import json_answer, operation
 from handlers.services import services
 from workqueue import registry
 from workqueue.access.principals import Permission
-from workqueue.figures import sandboxes
+from workqueue.figures import highlights, sandboxes
 
 blueprint = Blueprint("operations", __name__, url_prefix="/api")
+
+MAX_HIGHLIGHTS = 20
 
 
 @blueprint.get("/stats")
@@ -19,6 +24,18 @@ blueprint = Blueprint("operations", __name__, url_prefix="/api")
 @operation("Show how the installation is doing", json_answer(shapes.STATS, "Counts, series and what is wrong."))
 def stats() -> Response:
     return jsonify(told.stats(services().overview.snapshot()))
+
+
+@blueprint.get("/highlights")
+@needs(Permission.READ)
+@operation(
+    "Name what has run longest and what failed last",
+    json_answer(shapes.HIGHLIGHTS, "Requests without their events; cancelled ones are not among the failed."),
+    query={"limit": query.whole(1, MAX_HIGHLIGHTS).about("at most so many of each; 4 unless given")},
+)
+def show_highlights(wanted: dict[str, Any]) -> Response:
+    running, failed = highlights.read(services().engine, wanted["limit"] or 4)
+    return jsonify(running=[told.highlight(row) for row in running], failed=[told.highlight(row) for row in failed])
 
 
 @blueprint.get("/functions/<name>/stats")

@@ -106,6 +106,11 @@ def status(text: str) -> Status:
     return Status(one_of(tuple(Status))(text))
 
 
+@reads(type="boolean")
+def flag(text: str) -> bool:
+    return bool(one_of(("true", "false"))(text) == "true")
+
+
 @reads(type="string", format="uuid")
 def cursor(text: str) -> UUID:
     if not UUID_TEXT.fullmatch(text):

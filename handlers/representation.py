@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from sqlalchemy import RowMapping
 
-from schema.statuses import LIVE, Status
+from schema.statuses import LIVE, Status, is_cancelled
 from workqueue.lifecycle import Accepted
 from workqueue.reading import FoundFile
 from workqueue.registry import ImportFailure, Registered
@@ -60,6 +60,7 @@ def request(row: Mapping[Any, Any], files: Sequence[FoundFile]) -> dict[str, Any
         "error_type": row["error_type"],
         "error_message": row["error_message"],
         "cancel_requested": row["cancel_requested"],
+        "cancelled": is_cancelled(row),
         "worker": row["worker"],
         "files": [file(row["id"], found) for found in files],
         "links": links(row["id"]),
@@ -141,7 +142,6 @@ def import_failure(failure: ImportFailure) -> dict[str, Any]:
 
 def schedule(found: Found) -> dict[str, Any]:
     row = found.schedule
-    last = {"id": str(row.last_request_id), "status": found.last_status} if found.last_status else None
     return {
         "name": row.name,
         "function": row.function,
@@ -161,8 +161,18 @@ def schedule(found: Found) -> dict[str, Any]:
         "next_run_at": second(row.next_run_at),
         "last_run_at": moment(row.last_run_at),
         "total_runs": row.total_runs,
-        "last_request": last,
+        "last_request": _last_request(found),
         "error": row.error,
+    }
+
+
+def _last_request(found: Found) -> dict[str, Any] | None:
+    if found.last_status is None:
+        return None
+    return {
+        "id": str(found.schedule.last_request_id),
+        "status": found.last_status,
+        "cancelled": found.is_last_cancelled,
     }
 
 

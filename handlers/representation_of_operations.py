@@ -1,12 +1,12 @@
 """How queues, workers, sandboxes and statistics look in JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from handlers.representation import moment, second
-from schema.statuses import Status
+from schema.statuses import End, Status
 from workqueue.figures import series
 from workqueue.figures.backlog import Queue
 from workqueue.figures.histogram import percentiles_ms
@@ -17,14 +17,15 @@ from workqueue.workers.presence import Present
 
 
 def stats(found: Snapshot) -> dict[str, Any]:
-    """counts: what waits and runs now, and what ended in the last 24 hours."""
+    """counts: what waits and runs now, and what ended in the last 24 hours; cancelled ones are not among the failed."""
+    kinds = (*Status, End.CANCELLED)
     functions = {name: function_stats(found, name) for name in _names(found)}
     hour = series.recent(found.recent, found.now)
     return {
         "time": moment(found.now),
         "counts": {
-            "by_status": {status: sum(each[status] for each in functions.values()) for status in Status},
-            "by_function": {name: {status: each[status] for status in Status} for name, each in functions.items()},
+            "by_status": {kind: sum(each[kind] for each in functions.values()) for kind in kinds},
+            "by_function": {name: {kind: each[kind] for kind in kinds} for name, each in functions.items()},
             "ended_within_s": 24 * 3600,
         },
         "throughput": _throughput(hour),
@@ -60,6 +61,7 @@ def function_stats(found: Snapshot, name: str) -> dict[str, Any]:
         Status.PROCESSING: live.get(Status.PROCESSING, 0),
         Status.COMPLETED: health.count - health.failures,
         Status.FAILED: health.failures,
+        End.CANCELLED: health.cancelled,
     } | _health(health)
 
 
@@ -83,12 +85,13 @@ def _names(found: Snapshot) -> list[str]:
 
 
 def _throughput(hour: Series) -> dict[str, Any]:
-    """per_minute: of the last whole minute."""
+    """per_minute: completed and failed in the last whole minute."""
     return {
         "per_minute": hour.completed[-2] + hour.failed[-2],
         "times": [second(time) for time in hour.times],
         "completed": hour.completed,
         "failed": hour.failed,
+        "cancelled": hour.cancelled,
     }
 
 
@@ -140,6 +143,20 @@ def worker(found: Present) -> dict[str, Any]:
 def sandbox(note: dict[str, Any]) -> dict[str, Any]:
     names = ("id", "host", "pid", "function", "state", "worker", "memory_mb", "age_s")
     return {name: note.get(name) for name in names}
+
+
+def highlight(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        "id": str(row["id"]),
+        "function": row["function"],
+        "status": row["status"],
+        "phase": row["phase"],
+        "progress": {"fraction": row["progress_fraction"], "message": row["progress_message"]},
+        "started_at": moment(row["started_at"]),
+        "finished_at": moment(row["finished_at"]),
+        "error_type": row["error_type"],
+        "error_message": row["error_message"],
+    }
 
 
 def problem(found: Problem) -> dict[str, Any]:

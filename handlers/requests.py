@@ -50,6 +50,7 @@ def _moved(what: str) -> Answer:
     headers=(Header("If-None-Match", text(), "an ETag that was answered before"),),
     query={
         "status": query.status,
+        "cancelled": query.flag.about("true: only those that were cancelled; false: only the others"),
         "function": query.words.about("made by calls of this function"),
         "schedule": query.words.about("made by this schedule"),
         "queue": query.words.about("on this queue"),

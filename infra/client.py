@@ -150,4 +150,5 @@ def _quoted(text: str) -> str:
 
 
 def _given(query: dict[str, object]) -> dict[str, str]:
-    return {name: str(value) for name, value in query.items() if value is not None}
+    given = {name: value for name, value in query.items() if value is not None}
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}

@@ -18,9 +18,10 @@ minute_tally = Table(
     Column("minute", Moment, primary_key=True),
     Column("function", Text, primary_key=True),
     Column("completed", Integer, nullable=False),
-    Column("failed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False, comment="without those that were cancelled"),
     Column("waits", JSON, nullable=False, comment="histogram of the time in the queue: bucket → count"),
     Column("runs", JSON, nullable=False, comment="histogram of the time from claim to end: bucket → count"),
+    Column("cancelled", Integer, nullable=False, server_default="0", comment="in neither histogram"),
 )
 
 depth_sample = Table(

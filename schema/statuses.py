@@ -3,7 +3,9 @@
 Each state's sentence says who moves a row into it and out of it, and what a crash there does.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class Status(StrEnum):
@@ -33,6 +35,31 @@ MOVES: frozenset[tuple[Status, Status]] = frozenset(
     }
 )
 
+CANCELLED = "Cancelled"
+"""The error type of a request that was cancelled."""
+
+# A cancel is no failure of the function. The error type alone does not tell: a function may raise a class of that name.
+IS_CANCELLED = f"(status = 'failed' AND cancel_requested AND coalesce(error_type, '') = '{CANCELLED}')"
+IS_FAILURE = f"(status = 'failed' AND NOT (cancel_requested AND coalesce(error_type, '') = '{CANCELLED}'))"
+
+
+class End(StrEnum):
+    """How a request ended, as every figure counts it: a cancelled one is neither completed nor failed."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED_AS = f"(CASE WHEN {IS_CANCELLED} THEN '{End.CANCELLED}' ELSE status END)"
+"""The End of a request, in SQL."""
+
+
+def is_cancelled(row: Mapping[Any, Any]) -> bool:
+    """Return IS_CANCELLED for a row of processing_request."""
+    return row["status"] == Status.FAILED and row["error_type"] == CANCELLED and bool(row["cancel_requested"])
+
+
 LIVE = (Status.PENDING, Status.PROCESSING)
 ENDED = (Status.COMPLETED, Status.FAILED)
 
@@ -57,3 +84,8 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     LOST = "lost"
     GIVEN_BACK = "given_back"
+
+
+def end_of(status: Status, outcome: Outcome) -> End:
+    """Return the End of a request. status: it has ended; outcome: how its last attempt ended."""
+    return End.CANCELLED if outcome is Outcome.CANCELLED else End(status)

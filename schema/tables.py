@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
-from schema.statuses import Status
+from schema.statuses import IS_FAILURE, Status
 
 metadata = MetaData(
     naming_convention={
@@ -73,6 +73,7 @@ processing_request = Table(
     Index("ix_processing_request_status_id", "status", "id"),
     Index("ix_processing_request_function_id", "function", "id"),
     Index("ix_processing_request_finished_at", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+    Index("ix_processing_request_failure", "finished_at", postgresql_where=text(IS_FAILURE)),
     Index("ix_processing_request_schedule_id", "schedule", "id", postgresql_where=text("schedule IS NOT NULL")),
 )
 

@@ -30,7 +30,8 @@ def _percentiles(*names: str) -> dict[str, Any]:
 
 PERCENTILES = shape("Percentiles", **_percentiles("p50", "p95", "p99"))
 PERCENTILE_SERIES = shape("PercentileSeries", **{name: array(nullable(number("ms"))) for name in ("p50", "p95", "p99")})
-BY_STATUS = shape("CountByStatus", **{str(status): COUNT for status in Status})
+CANCELLED = whole("ended by a person's cancel: their status is failed, but no figure counts them as failed", minimum=0)
+BY_STATUS = shape("CountByStatus", **{str(status): COUNT for status in Status}, cancelled=CANCELLED)
 
 QUEUE = shape(
     "Queue",
@@ -84,7 +85,8 @@ FUNCTION_STATS = shape(
     "FunctionStats",
     "What waits and runs of it now, and its last 24 hours.",
     **{str(status): COUNT for status in Status},
-    count=COUNT,
+    cancelled=CANCELLED,
+    count=whole("completed and failed", minimum=0),
     failures=COUNT,
     **_percentiles("p50_ms", "p95_ms", "wait_p95_ms"),
     sparkline=SPARKLINE,
@@ -107,6 +109,7 @@ PER_MINUTE = shape(
     times=TIMES,
     completed=array(COUNT),
     failed=array(COUNT),
+    cancelled=array(CANCELLED),
 )
 LATENCY = shape("Latency", within_s=whole(), wait_ms=PERCENTILES, run_ms=PERCENTILES)
 LATENCY_SERIES = shape("LatencySeries", times=TIMES, wait_ms=PERCENTILE_SERIES, run_ms=PERCENTILE_SERIES)
@@ -126,6 +129,25 @@ STATS: Shape = shape(
     workers=shape("WorkerCounts", alive=COUNT, busy=COUNT),
     functions=mapping(FUNCTION_STATS),
     problems=array(TROUBLE),
+)
+
+HIGHLIGHT = shape(
+    "Highlight",
+    "A request without its event.",
+    id=uuid(),
+    function=text(),
+    status=one_of(Status),
+    phase=nullable(one_of(Phase)),
+    progress=shape("HighlightProgress", fraction=nullable(number()), message=nullable(text())),
+    started_at=nullable(moment()),
+    finished_at=nullable(moment()),
+    error_type=nullable(text()),
+    error_message=nullable(text("its beginning")),
+)
+HIGHLIGHTS = shape(
+    "Highlights",
+    running=array(HIGHLIGHT, "what runs, longest first"),
+    failed=array(HIGHLIGHT, "failures, latest first"),
 )
 
 ACTIONS = one_of(("retry", "run", "cancel", "delete"))

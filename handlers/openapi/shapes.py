@@ -102,6 +102,7 @@ REQUEST_FIELDS: dict[str, Any] = {
     "error_type": nullable(text("why it ended, or why its last attempt did")),
     "error_message": nullable(text()),
     "cancel_requested": flag(),
+    "cancelled": flag("it ended because of a cancel: its status is failed, and no figure counts it as a failure"),
     "worker": nullable(text("that runs it, or ran it last")),
     "files": array(FILE),
     "links": LINKS,
@@ -176,7 +177,7 @@ NEEDED = ("name", "function", "expression")
 OPTIONAL: dict[str, Any] = {name: Optional(schema) for name, schema in SETTABLE.items()}
 NEW_SCHEDULE = closed(shape("NewSchedule", **OPTIONAL | {name: SETTABLE[name] for name in NEEDED}))
 SCHEDULE_CHANGE = closed(shape("ScheduleChange", "What is given is changed.", **OPTIONAL))
-LAST_REQUEST = shape("LastRequest", id=uuid(), status=one_of(Status))
+LAST_REQUEST = shape("LastRequest", id=uuid(), status=one_of(Status), cancelled=flag())
 TIMED_BY = ("timezone", "start_at", "end_at")
 SCHEDULE_TIMES = closed(
     shape("ScheduleTimes", **{name: OPTIONAL[name] for name in TIMED_BY} | {"expression": SETTABLE["expression"]})

@@ -184,7 +184,10 @@ def _finish(client: Client, patience: Patience, progress: Progress, request_id: 
 
 
 def _explain(request: dict[str, Any], attempts: list[dict[str, Any]]) -> None:
-    """Why it failed: one line, and the end of the traceback when there is one."""
+    """Say why it failed: one line, and the end of the traceback when there is one."""
+    if request["cancelled"]:
+        note(f"{one_line(request['function'])} was cancelled; run it again: localfn requests retry {request['id']}")
+        return
     made = f" (attempt {request['attempt']})" if request["attempt"] > 1 else ""
     note(click.style(f"{one_line(request['function'])} failed{made}: {failure(request)}", fg="red"))
     ending = last_lines(attempts[-1]["traceback"]) if attempts else ""

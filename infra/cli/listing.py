@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from infra.cli.printing import STATUS_COLOURS, Column, emit, note, table
-from infra.cli.progress import described, took_s
+from infra.cli.progress import described, status_word, took_s
 from infra.cli.story import failure
 from infra.cli.units import ago, seconds
 from infra.client import Client
@@ -62,9 +62,11 @@ def print_pages(found: Iterable[dict[str, Any]]) -> None:
 
 
 def _row(request: dict[str, Any]) -> tuple[str, ...]:
-    status = request["status"]
+    status = status_word(request)
     if status == "completed":
         more = f"took {seconds(took_s(request))}"
+    elif status == "cancelled":
+        more = f"after {seconds(took_s(request))}" if request["started_at"] else "before it began"
     else:
         more = failure(request) or described(request).removeprefix(status)
     return request["id"], request["function"], status, ago(request["created_at"]).removesuffix(" ago"), more

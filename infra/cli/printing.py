@@ -14,7 +14,13 @@ from infra.cli.units import clip, harmless, one_line, pad, width
 
 WIDTH = 100
 LAST = 24  # cells that the last column gets before others are shortened for it
-STATUS_COLOURS = {"completed": "green", "failed": "red", "processing": "cyan", "pending": "yellow"}
+STATUS_COLOURS = {
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "yellow",
+    "processing": "cyan",
+    "pending": "yellow",
+}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -48,7 +48,7 @@ def described(request: dict[str, Any]) -> str:
     if request["status"] == "pending":
         return _waiting(request)
     if is_over(request):
-        return str(request["status"])
+        return status_word(request)
     parts = ["processing"]
     if request["attempt"] > 1:
         parts.append(f"attempt {request['attempt']}")
@@ -73,6 +73,11 @@ def _bar(fraction: float | None) -> list[str]:
         return []
     full = round(max(0.0, min(fraction, 1.0)) * BAR)
     return [f"[{'#' * full}{'.' * (BAR - full)}] {fraction:.0%}"]
+
+
+def status_word(request: dict[str, Any]) -> str:
+    """Return the status as a person reads it: a cancelled request is `failed` in the API, and no failure."""
+    return "cancelled" if request["cancelled"] else str(request["status"])
 
 
 def is_over(request: dict[str, Any]) -> bool:

@@ -28,6 +28,7 @@ def requests() -> None:
 
 @requests.command("list")
 @click.option("--status", type=click.Choice(STATUSES), help="Only those that stand so.")
+@click.option("--cancelled/--not-cancelled", default=None, help="Only those that were cancelled, or only the others.")
 @click.option("--function", metavar="NAME", help="Only calls of this function.")
 @click.option("--schedule", metavar="NAME", help="Only those that this schedule made.")
 @click.option("--queue", metavar="QUEUE", help="Only those on this queue.")
@@ -38,7 +39,7 @@ def requests() -> None:
 @click.option("--cursor", help="Go on where the list before ended.")
 @click.option("--all", "everything", is_flag=True, help="No limit.")
 @json_option
-def show_all(limit: int, cursor: str | None, everything: bool, as_json: bool, **filters: str | None) -> None:
+def show_all(limit: int, cursor: str | None, everything: bool, as_json: bool, **filters: Any) -> None:
     """List requests, newest first."""
     with connect(load()) as client:
         pages = listing.pages(client, filters, cursor, None if everything else limit)

@@ -9,6 +9,7 @@ import click
 from infra.cli.arguments import Event, Seconds
 from infra.cli.group import CommandGroup
 from infra.cli.printing import STATUS_COLOURS, Column, coloured, emit, emit_json, fields, json_option, note, table
+from infra.cli.progress import status_word
 from infra.cli.units import ago, clip, local, one_line
 from infra.client import connect, schedule_path
 from infra.settings import load
@@ -77,7 +78,7 @@ def show_all(as_json: bool) -> None:
 
 def _row(item: dict[str, Any]) -> tuple[str, ...]:
     following = ago(item["next_run_at"]) if item["next_run_at"] else "-" if item["enabled"] else "disabled"
-    last = item["last_request"]["status"] if item["last_request"] else "-"
+    last = status_word(item["last_request"]) if item["last_request"] else "-"
     return item["name"], item["function"], item["expression"], item["timezone"], following, last, _runs(item)
 
 
@@ -209,7 +210,7 @@ def _tell(item: dict[str, Any], as_json: bool) -> None:
                 ("expression", f"{item['expression']}  {item['timezone']}"),
                 ("enabled", "yes" if item["enabled"] else "no"),
                 ("next", _time(item["next_run_at"]) or "none"),
-                ("last", f"{coloured(last['status'])}  {last['id']}" if last else ""),
+                ("last", f"{coloured(status_word(last))}  {last['id']}" if last else ""),
                 ("runs", _runs(item)),
                 ("not before", _time(item["start_at"])),
                 ("not after", _time(item["end_at"])),

@@ -8,13 +8,20 @@ from typing import Any
 import click
 
 from infra.cli.printing import coloured, fields
-from infra.cli.progress import described, took_s
+from infra.cli.progress import described, status_word, took_s
 from infra.cli.units import ago, between, clip, local, one_line, seconds, since, size
 
 EVENT_WIDTH = 84
 ERROR_WIDTH, PHASE_ERROR_WIDTH = 240, 50  # the attempt's traceback has it whole
 ENDING_LINES = 8
-COLOURS = {"completed": "green", "ok": "green", "given_back": "yellow", "running": "cyan", None: "cyan"}
+COLOURS = {
+    "completed": "green",
+    "ok": "green",
+    "given_back": "yellow",
+    "cancelled": "yellow",
+    "running": "cyan",
+    None: "cyan",
+}
 
 
 def told(request: dict[str, Any], attempts: Sequence[dict[str, Any]]) -> str:
@@ -28,8 +35,8 @@ def _head(request: dict[str, Any]) -> str:
     pairs = [
         ("request", request["id"]),
         ("function", click.style(request["function"], bold=True)),
-        ("status", coloured(request["status"]) + described(request).removeprefix(request["status"])),
-        ("error", clip(failure(request), ERROR_WIDTH)),
+        ("status", coloured(status_word(request)) + described(request).removeprefix(status_word(request))),
+        ("error", "" if request["cancelled"] else clip(failure(request), ERROR_WIDTH)),
         ("attempts", f"{request['attempt']}; after {request['max_attempts']} failed ones it is given up"),
         ("queue", request["queue"]),
         ("schedule", request["schedule"] or ""),

@@ -8,10 +8,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, String, Text, cast, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    RowMapping,
+    Select,
+    String,
+    Text,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from schema.session import at_once
-from schema.statuses import Status
+from schema.statuses import IS_CANCELLED, Status
 from schema.tables import processing_request
 from workqueue.ids import first_id
 
@@ -33,9 +46,13 @@ FIRST_STRETCH, LONGEST_STRETCH = 500, 32_000
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which requests to list. text: found in id, function, error or event. before: a keyset cursor."""
+    """Which requests to list. text: found in id, function, error or event. before: a keyset cursor.
+
+    cancelled: only cancelled requests, or only others.
+    """
 
     status: Status | None = None
+    cancelled: bool | None = None
     function: str | None = None
     schedule: str | None = None
     queue: str | None = None
@@ -117,6 +134,8 @@ def _narrowed(statement: Select[Any], wanted: Filter, before: UUID | None) -> Se
         )
         if value is not None
     ]
+    if wanted.cancelled is not None:
+        conditions.append(literal_column(IS_CANCELLED if wanted.cancelled else f"NOT {IS_CANCELLED}"))
     if wanted.since is not None:
         conditions += [COLUMNS.created_at >= wanted.since, COLUMNS.id >= first_id(wanted.since, -CLOCKS_S)]
     if wanted.until is not None:

@@ -5,6 +5,7 @@ import { asCommand, asCurl, asPython } from '@/pages/request/copyAs'
 import { blocksOf, framesOf } from '@/pages/request/error/traceback'
 import { piecesOf, plainText } from '@/pages/request/logs/ansi'
 import { stepsOf } from '@/pages/request/steps'
+import { apiQuery, filtersOf } from '@/pages/requests/filters'
 
 const NOW = new Date('2026-01-01T00:00:10.000Z')
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, 0) + second * 1000).toISOString()
@@ -29,6 +30,7 @@ const REQUEST: Request = {
   error_type: null,
   error_message: null,
   cancel_requested: false,
+  cancelled: false,
   worker: 'w',
   files: [],
   links: { self: '', result: '', attempts: '', logs: '', cancel: '', retry: '' },
@@ -85,6 +87,24 @@ test('a phase that a kill cut off has failed, without a duration that nobody mea
   const killed: Attempt = { ...FAILED, outcome: 'killed', phases: [{ phase: 'process', started_at: at(2) }] }
   const step = stepsOf({ ...REQUEST, status: 'failed' }, killed, NOW).find(({ name }) => name === 'process')
   expect(step).toMatchObject({ state: 'failed', took: '' })
+})
+
+test('a cancel cuts a phase off and fails nothing, in the steps and on the timeline', () => {
+  const cancelled: Request = { ...REQUEST, status: 'failed', cancelled: true }
+  for (const end of [{}, { outcome: 'cancelled' }]) {
+    const phases = [{ phase: 'process' as const, started_at: at(2), ...end }]
+    const attempt: Attempt = { ...FAILED, outcome: 'cancelled', phases }
+    expect(states(cancelled, attempt)).toEqual(['done', 'skipped', 'cancelled', 'skipped', 'skipped'])
+    const [row] = timelineOf(cancelled, [attempt], NOW)
+    expect(row?.segments.map(({ isBad }) => isBad)).toEqual([false, false])
+  }
+})
+
+test('a filter by failures leaves cancelled requests out, and one by cancelled finds them', () => {
+  const asked = (status: string) => apiQuery(filtersOf({ status }), '', NOW)
+  expect(asked('failed')).toMatchObject({ status: 'failed', cancelled: false })
+  expect(asked('cancelled')).toMatchObject({ status: 'failed', cancelled: true })
+  expect(asked('completed')).not.toHaveProperty('cancelled')
 })
 
 const RUNNING: Attempt = {

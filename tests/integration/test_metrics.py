@@ -110,7 +110,8 @@ def test_what_ends_while_it_waits_is_counted_too(counting: Runtime) -> None:
     assert counting.http.post(f"/api/requests/{one}/cancel").status_code == 202
     counting.http.post("/api/requests/bulk", json={"action": "cancel", "ids": others})
     more = grown(counting, before)
-    assert more("localfn_requests_ended_total", function="counted_failure", status="failed") == 3
+    assert more("localfn_requests_ended_total", function="counted_failure", status="cancelled") == 3
+    assert more("localfn_requests_ended_total", function="counted_failure", status="failed") == 0
     assert more("localfn_attempts_total", function="counted_failure", outcome="cancelled") == 0
 
 
@@ -127,7 +128,8 @@ def test_what_an_emptied_queue_held_and_what_a_lost_worker_ended_is_counted(engi
 
     with engine.connect() as connection:
         found = totals.read(connection)
-    assert found[metrics.REQUESTS.name, ("f", "failed")] == [3]
+    assert found[metrics.REQUESTS.name, ("f", "cancelled")] == [2]
+    assert found[metrics.REQUESTS.name, ("f", "failed")] == [1]
     assert found[metrics.ATTEMPTS.name, ("f", "lost")] == [2]
     assert found[metrics.RECONCILER.name, ("rerun",)] == found[metrics.RECONCILER.name, ("failed",)] == [1]
 
@@ -141,7 +143,7 @@ def test_a_row_of_numbers_that_somebody_holds_keeps_no_cancel_waiting(engine: En
         cancelling.cancel(engine, meter, accepted(engine), NOW)  # it is handed over with the next
     cancelling.cancel(engine, meter, accepted(engine), NOW)
     with engine.connect() as connection:
-        assert totals.read(connection)[metrics.REQUESTS.name, ("f", "failed")] == [3]
+        assert totals.read(connection)[metrics.REQUESTS.name, ("f", "cancelled")] == [3]
 
 
 def test_what_there_is_now_is_told(runtime: Runtime) -> None:

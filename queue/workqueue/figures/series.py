@@ -19,11 +19,13 @@ class Series:
     """The last hour, minute by minute, oldest first; the last one is still under way.
 
     waits, runs: percentiles of each minute. failures: by function, those that had none left out.
+    cancelled: in no other of these.
     """
 
     times: list[datetime]
     completed: list[int]
     failed: list[int]
+    cancelled: list[int]
     waits: list[Percentiles]
     runs: list[Percentiles]
     failures: dict[str, list[int]]
@@ -31,10 +33,14 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A function's last 24 hours. completed, failed: by the hour, oldest first; the last one is still under way."""
+    """A function's last 24 hours. completed, failed: by the hour, oldest first; the last one is still under way.
+
+    count: of both; cancelled ones come on top.
+    """
 
     count: int
     failures: int
+    cancelled: int
     waits: Percentiles
     runs: Percentiles
     hours: list[datetime]
@@ -53,6 +59,7 @@ def merged(minutes: Iterable[Minute], place: Callable[[Minute], datetime]) -> li
             sum(each.failed for each in group),
             added(each.waits for each in group),
             added(each.runs for each in group),
+            sum(each.cancelled for each in group),
         )
         for (moment, function), group in groups.items()
     ]
@@ -73,6 +80,7 @@ def recent(minutes: Iterable[Minute], now: datetime) -> Series:
         times=times,
         completed=[sum(each.completed for each in group) for group in groups],
         failed=[sum(each.failed for each in group) for group in groups],
+        cancelled=[sum(each.cancelled for each in group) for group in groups],
         waits=[percentiles_ms(waits(group)) for group in groups],
         runs=[percentiles_ms(runs(group)) for group in groups],
         failures={
@@ -95,6 +103,7 @@ def health(minutes: Sequence[Minute], now: datetime) -> Health:
     return Health(
         count=sum(completed) + sum(failed),
         failures=sum(failed),
+        cancelled=sum(each.cancelled for each in shown),
         waits=percentiles_ms(waits(shown)),
         runs=percentiles_ms(runs(shown)),
         hours=hours,

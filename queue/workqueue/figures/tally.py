@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from schema.operations import depth_sample, minute_tally, tally_mark
-from schema.statuses import Status
+from schema.statuses import ENDED_AS, End
 from workqueue.figures.backlog import depths
 from workqueue.figures.histogram import STEPS, Histogram
 
@@ -27,18 +27,21 @@ MOST_UNCOUNTED = timedelta(minutes=5)  # what a reader counts by itself while no
 DURATION = f"floor({STEPS} * ln(greatest(extract(epoch FROM %s)::float8 * 1e6, 1)) / ln(2::float8))::int"
 COUNT = text(
     f"""
-    SELECT date_trunc('minute', finished_at, 'UTC') AS minute, function, status,
+    SELECT date_trunc('minute', finished_at, 'UTC') AS minute, function, {ENDED_AS} AS ended_as,
         {DURATION % "started_at - available_at"} AS wait, {DURATION % "finished_at - started_at"} AS run,
         count(*) AS count
     FROM processing_request WHERE finished_at >= :since AND finished_at < :until
     GROUP BY 1, 2, 3, 4, 5
-    """  # noqa: S608 - both come from above
+    """  # noqa: S608 - of constants
 )
 
 
 @dataclass(slots=True)
 class Minute:
-    """What a function did in one minute. waits, runs: histograms; what was cancelled while it waited is in neither."""
+    """What a function did in one minute. waits, runs: histograms; cancelled requests are in neither.
+
+    A person chose when those ended: their times say nothing of the function.
+    """
 
     minute: datetime
     function: str
@@ -46,9 +49,13 @@ class Minute:
     failed: int = 0
     waits: Histogram = field(default_factory=dict)
     runs: Histogram = field(default_factory=dict)
+    cancelled: int = 0
 
     def add(self, row: Any) -> None:
-        if row.status == Status.COMPLETED:
+        if row.ended_as == End.CANCELLED:
+            self.cancelled += row.count
+            return
+        if row.ended_as == End.COMPLETED:
             self.completed += row.count
         else:
             self.failed += row.count
@@ -100,6 +107,7 @@ def _store(connection: Connection, minutes: Iterable[Minute]) -> None:
             "failed": each.failed,
             "waits": each.waits,
             "runs": each.runs,
+            "cancelled": each.cancelled,
         }
         for each in minutes
     ]
@@ -124,7 +132,15 @@ def stored(connection: Connection, since: datetime, until: datetime) -> list[Min
     columns = minute_tally.c
     statement = select(minute_tally).where(columns.minute >= since, columns.minute < until)
     return [
-        Minute(row.minute, row.function, row.completed, row.failed, _numbered(row.waits), _numbered(row.runs))
+        Minute(
+            minute=row.minute,
+            function=row.function,
+            completed=row.completed,
+            failed=row.failed,
+            waits=_numbered(row.waits),
+            runs=_numbered(row.runs),
+            cancelled=row.cancelled,
+        )
         for row in connection.execute(statement)
     ]
 

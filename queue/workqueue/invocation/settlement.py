@@ -4,7 +4,7 @@ import logging
 import random
 from dataclasses import replace
 
-from schema.statuses import Phase, Status
+from schema.statuses import CANCELLED, Phase, Status
 from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, SandboxHostLostError
 from workqueue.files.store import forget
@@ -43,7 +43,7 @@ def settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception, w
         try:
             return _give_back(runtime, group, attempt, end, decision.delay_s, way)
         except CancelledError as cancelled:  # asked for at the last moment: there is no next attempt
-            record.outcome, record.error_type, record.error_message = cancelled.outcome, "Cancelled", str(cancelled)
+            record.outcome, record.error_type, record.error_message = cancelled.outcome, CANCELLED, str(cancelled)
             return _fail(runtime, group, attempt, cancelled, phase, way)
     return _fail(runtime, group, attempt, end, phase, way)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Engine, TextClause, text
 
 from schema.session import to_json
-from schema.statuses import Outcome, Status
+from schema.statuses import CANCELLED, Outcome, Status
 from workqueue.doorbell import Bell
 from workqueue.invocation.interruptions import CancelledError
 from workqueue.invocation.retry import Fail, Policy, after_loss
@@ -100,7 +100,7 @@ def _found(row: Any) -> Lapsed:
         phases=row.phases or [],
         cold_start=row.cold_start,
         init_ms=row.init_ms,
-        error_type="Cancelled" if cancelled else "WorkerLost",
+        error_type=CANCELLED if cancelled else "WorkerLost",
         error_message=str(CancelledError()) if cancelled else LOST.format(worker=row.worker),
     )
     return Lapsed(

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from schema.statuses import ENDED, Outcome, Status
+from schema.statuses import ENDED, End, Outcome, Status, end_of
 from workqueue.lifecycle import Lapsed
 from workqueue.observing import Settled, metrics
 from workqueue.observing.metrics import BUCKETS, CAUSES, Metric
@@ -41,13 +41,13 @@ class Meter:
                 self._count(metrics.RECONCILER, ("failed" if is_failed else "rerun",))
                 self._count(metrics.ATTEMPTS, (function, each.record.outcome))
                 if is_failed:
-                    self._count(metrics.REQUESTS, (function, each.status))
+                    self._count(metrics.REQUESTS, (function, end_of(each.status, each.record.outcome)))
 
     def cancelled(self, functions: Iterable[str]) -> None:
         """Requests that ended while they waited: no attempt tells of them."""
         with self._lock:
             for function in functions:
-                self._count(metrics.REQUESTS, (self._label(function), Status.FAILED))
+                self._count(metrics.REQUESTS, (self._label(function), End.CANCELLED))
 
     def close(self) -> None:
         """What was counted is handed over by whoever has a connection."""
@@ -79,7 +79,7 @@ class Meter:
         one = (function,)
         self._count(metrics.ATTEMPTS, (function, record.outcome))
         if settled.status in ENDED:
-            self._count(metrics.REQUESTS, (function, settled.status))
+            self._count(metrics.REQUESTS, (function, end_of(settled.status, record.outcome)))
         if record.outcome is not Outcome.COMPLETED and record.error_type in CAUSES:
             self._count(metrics.KILLS, (CAUSES[record.error_type],))
         if record.cold_start:
@@ -87,6 +87,8 @@ class Meter:
         if record.init_ms is not None:
             self._observe(metrics.INIT, one, record.init_ms / 1000)
         self._observe(metrics.QUEUE_WAIT, one, (claim.claimed_at - claim.available_at).total_seconds())
+        if record.outcome is Outcome.CANCELLED:
+            return  # a person chose when it ended: its times say nothing of the function
         self._observe(metrics.RUN, one, (now - claim.claimed_at).total_seconds())
         for phase in record.phases:
             if (duration_ms := phase.get("duration_ms")) is not None:

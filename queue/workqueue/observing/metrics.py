@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from schema.statuses import CANCELLED
+
 # Seconds. Few, because each is a number in every histogram: from what a no-op takes to the longest timeout.
 BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 3600.0)
 
@@ -21,13 +23,17 @@ class Metric:
 
 
 ATTEMPTS = Metric("localfn_attempts", "Attempts that ended, by how.", ("function", "outcome"))
-REQUESTS = Metric("localfn_requests_ended", "Requests that came to an end.", ("function", "status"))
+REQUESTS = Metric(
+    "localfn_requests_ended",
+    "Requests that ended; status is completed, failed or cancelled.",
+    ("function", "status"),
+)
 COLD_STARTS = Metric("localfn_cold_starts", "Attempts that began in a fresh sandbox.", ("function",))
 CAUSES = {  # by an attempt's error
     "TimedOut": "timeout",
     "OutOfMemory": "memory",
     "SandboxExited": "exit",
-    "Cancelled": "cancel",
+    CANCELLED: "cancel",
     "Stopping": "stop",
 }
 KILLS = Metric(
@@ -40,7 +46,7 @@ LEASES_LOST = Metric("localfn_leases_lost", "Workers that held a request and fel
 ACTIONS = ("rang", "rerun", "failed")
 RECONCILER = Metric("localfn_reconciler_actions", "What the reconciler put right.", ("action",), known=ACTIONS)
 QUEUE_WAIT = Metric("localfn_queue_wait_seconds", "From when it was due to the claim.", ("function",), True)
-RUN = Metric("localfn_run_seconds", "From the claim to the end of the attempt.", ("function",), True)
+RUN = Metric("localfn_run_seconds", "From the claim to the attempt's end; not of cancelled ones.", ("function",), True)
 PHASE = Metric("localfn_phase_seconds", "How long each phase took.", ("function", "phase"), True)
 INIT = Metric("localfn_cold_start_seconds", "Making a sandbox and importing the function.", ("function",), True)
 LATENESS = Metric("localfn_schedule_lateness_seconds", "From a schedule's time to its request.", (), True)

@@ -25,6 +25,7 @@ from workqueue.observing import Settled
 from workqueue.observing.trace_context import TraceContext, of_request, span_id
 
 SUBMIT = "submit"
+NO_ERROR = (Outcome.COMPLETED, Outcome.CANCELLED)
 SCOPE = InstrumentationScope("localfn", version("localfn"))
 
 
@@ -115,7 +116,7 @@ class _Spans:
 def _spans(claim: Claim | Lapsed, record: Record, status: RequestStatus, now: datetime) -> Iterable[_Made]:
     make = _Spans(claim.request_id, claim.function_name, of_request(claim.request_id, claim.traceparent))
     number = claim.attempt
-    error = None if record.outcome is Outcome.COMPLETED else f"{record.error_type}: {record.error_message}"
+    error = None if record.outcome in NO_ERROR else f"{record.error_type}: {record.error_message}"
     above = SUBMIT if claim.schedule is None else None
     yield make.made(f"{number}/wait", "wait", above, claim.available_at, claim.claimed_at, queue=claim.queue)
     yield make.made(
@@ -137,7 +138,8 @@ def _spans(claim: Claim | Lapsed, record: Record, status: RequestStatus, now: da
     for phase in record.phases:
         name, began = phase["phase"], datetime.fromisoformat(phase["started_at"])
         ended = datetime.fromisoformat(phase["finished_at"]) if "finished_at" in phase else now  # cut off by the loss
-        wrong = None if phase.get("outcome") == "ok" else str(phase.get("error") or phase.get("outcome") or error)
+        is_well = phase.get("outcome") in ("ok", Outcome.CANCELLED)
+        wrong = None if is_well else str(phase.get("error") or phase.get("outcome") or error)
         yield make.made(f"{number}/{name}", name, str(number), began, ended, error=wrong, attempt=number)
 
 

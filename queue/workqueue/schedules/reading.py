@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, select
+from sqlalchemy import Connection, Engine, RowMapping, func, literal_column, select
 
 from schema.schedules import schedule
+from schema.statuses import IS_CANCELLED
 from schema.tables import processing_request
 from workqueue.errors import BadExpressionError, UnknownScheduleError, UnknownZoneError
 from workqueue.registry import NAME
@@ -16,14 +17,19 @@ from workqueue.schedules.timetable import preview
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A schedule, and the status of its last request: None when there is none, or it was deleted."""
+    """A schedule, and how its last request stands: last_status is None when there is none, or it was deleted."""
 
     schedule: Schedule
     last_status: str | None
+    is_last_cancelled: bool = False
 
 
 LISTED = (
-    select(schedule, processing_request.c.status.label("last_status"))
+    select(
+        schedule,
+        processing_request.c.status.label("last_status"),
+        func.coalesce(literal_column(IS_CANCELLED), False).label("is_last_cancelled"),
+    )
     .outerjoin(processing_request, processing_request.c.id == schedule.c.last_request_id)
     .order_by(schedule.c.name)
 )
@@ -67,7 +73,7 @@ def next_times(found: Schedule, now: datetime, count: int) -> list[datetime]:
 
 
 def _found(row: RowMapping | Any) -> Found:
-    return Found(from_row(row), row["last_status"])
+    return Found(from_row(row), row["last_status"], row["is_last_cancelled"])
 
 
 def _name(name: str) -> str:

@@ -1,6 +1,6 @@
 /** How the installation does: /api/stats, workers, sandboxes, queues. */
 import { json } from './client'
-import type { Status } from './types'
+import type { Highlights, Status } from './types'
 
 export type Percentile = 'p50' | 'p95' | 'p99'
 export type PercentileSeries = Record<Percentile, (number | null)[]>
@@ -23,7 +23,10 @@ export interface QueueInfo {
   workers: number
 }
 
-export interface FunctionStats extends Record<Status, number> {
+/** By status; cancelled requests are not among the failed. */
+export type Counts = Record<Status | 'cancelled', number>
+
+export interface FunctionStats extends Counts {
   count: number
   failures: number
   p50_ms: number | null
@@ -34,8 +37,8 @@ export interface FunctionStats extends Record<Status, number> {
 
 export interface Stats {
   time: string
-  counts: { by_status: Record<Status, number>; by_function: Record<string, Record<Status, number>> }
-  throughput: { per_minute: number; times: string[]; completed: number[]; failed: number[] }
+  counts: { by_status: Counts; by_function: Record<string, Counts> }
+  throughput: Record<'completed' | 'failed' | 'cancelled', number[]> & { per_minute: number; times: string[] }
   latency: Record<'wait_ms' | 'run_ms', Record<Percentile, number | null>>
   latency_series: { times: string[]; wait_ms: PercentileSeries; run_ms: PercentileSeries }
   failures: { times: string[]; by_function: Record<string, number[]> }
@@ -71,6 +74,8 @@ export interface SandboxInfo {
   age_s: number
 }
 
+/** What has run longest, and what failed last. */
+export const readHighlights = (signal?: AbortSignal) => json<Highlights>('/highlights', { signal })
 export const readStats = (signal?: AbortSignal) => json<Stats>('/stats', { signal })
 export const readFunctionStats = (name: string, signal?: AbortSignal) =>
   json<FunctionStats>(`/functions/${encodeURIComponent(name)}/stats`, { signal })

@@ -24,7 +24,7 @@ export interface Schedule extends ScheduleFields {
   next_run_at: string | null
   last_run_at: string | null
   total_runs: number
-  last_request: { id: string; status: Status } | null
+  last_request: { id: string; status: Status; cancelled: boolean } | null
   error: string | null
 }
 

@@ -108,6 +108,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/highlights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Name what has run longest and what failed last
+         * @description Needs `read`.
+         */
+        get: operations["operations_show_highlights"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/keys": {
         parameters: {
             query?: never;
@@ -935,6 +955,8 @@ export interface components {
             error_type: string | null;
             error_message: string | null;
             cancel_requested: boolean;
+            /** @description it ended because of a cancel: its status is failed, and no figure counts it as a failure */
+            cancelled: boolean;
             /** @description that runs it, or ran it last */
             worker: string | null;
             files: components["schemas"]["File"][];
@@ -1020,6 +1042,8 @@ export interface components {
             error_type: string | null;
             error_message: string | null;
             cancel_requested: boolean;
+            /** @description it ended because of a cancel: its status is failed, and no figure counts it as a failure */
+            cancelled: boolean;
             /** @description that runs it, or ran it last */
             worker: string | null;
             files: components["schemas"]["File"][];
@@ -1037,6 +1061,9 @@ export interface components {
             processing: number;
             completed: number;
             failed: number;
+            /** @description ended by a person's cancel: their status is failed, but no figure counts them as failed */
+            cancelled: number;
+            /** @description completed and failed */
             count: number;
             failures: number;
             /** @description ms */
@@ -1052,6 +1079,43 @@ export interface components {
             times: string[];
             completed: number[];
             failed: number[];
+        };
+        Highlights: {
+            /** @description what runs, longest first */
+            running: components["schemas"]["Highlight"][];
+            /** @description failures, latest first */
+            failed: components["schemas"]["Highlight"][];
+        };
+        /** @description A request without its event. */
+        Highlight: {
+            /**
+             * Format: uuid
+             * @example 01a2037b-e857-7610-bf00-d59177c539a5
+             */
+            id: string;
+            function: string;
+            /** @enum {string} */
+            status: "pending" | "processing" | "completed" | "failed";
+            /** @enum {string|null} */
+            phase: "validate" | "process" | "save" | "cleanup" | null;
+            progress: components["schemas"]["HighlightProgress"];
+            /**
+             * Format: date-time
+             * @example 2026-11-22T13:39:45.046Z
+             */
+            started_at: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T13:39:45.046Z
+             */
+            finished_at: string | null;
+            error_type: string | null;
+            /** @description its beginning */
+            error_message: string | null;
+        };
+        HighlightProgress: {
+            fraction: number | null;
+            message: string | null;
         };
         Keys: {
             items: components["schemas"]["Key"][];
@@ -1327,6 +1391,7 @@ export interface components {
             id: string;
             /** @enum {string} */
             status: "pending" | "processing" | "completed" | "failed";
+            cancelled: boolean;
         };
         NewSchedule: {
             name: string;
@@ -1498,6 +1563,8 @@ export interface components {
             processing: number;
             completed: number;
             failed: number;
+            /** @description ended by a person's cancel: their status is failed, but no figure counts them as failed */
+            cancelled: number;
         };
         Throughput: {
             /** @description in the last whole minute */
@@ -1506,6 +1573,7 @@ export interface components {
             times: string[];
             completed: number[];
             failed: number[];
+            cancelled: number[];
         };
         Latency: {
             within_s: number;
@@ -2514,6 +2582,105 @@ export interface operations {
             };
         };
     };
+    operations_show_highlights: {
+        parameters: {
+            query?: {
+                /** @description at most so many of each; 4 unless given */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Requests without their events; cancelled ones are not among the failed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Highlights"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Log in, or send an API key: Authorization: Bearer lfn_…"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unprocessable Entity",
+                     *       "status": 422,
+                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "errors": [
+                     *         {
+                     *           "field": "limit",
+                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait before the next try */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The database is away; try again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     keys_show_all: {
         parameters: {
             query?: never;
@@ -3338,6 +3505,8 @@ export interface operations {
         parameters: {
             query?: {
                 status?: "pending" | "processing" | "completed" | "failed";
+                /** @description true: only those that were cancelled; false: only the others */
+                cancelled?: boolean;
                 /** @description made by calls of this function */
                 function?: string;
                 /** @description made by this schedule */

@@ -11,6 +11,9 @@ export type Result = Omit<Schemas['Result'], 'data'> & { data: Json }
 export type FunctionInfo = Omit<Schemas['Function'], 'input_schema'> & {
   input_schema: { [key: string]: Json } | null
 }
+/** A request as the overview names it: without its event. */
+export type Highlight = Schemas['Highlight']
+export type Highlights = Schemas['Highlights']
 export type RequestFile = Schemas['File']
 export type Attempt = Schemas['Attempt']
 export type Phase = Schemas['AttemptPhase']

@@ -1,7 +1,13 @@
 import { count } from './count'
 
 export const components = {
-  status: { pending: 'pending', processing: 'processing', completed: 'completed', failed: 'failed' },
+  status: {
+    pending: 'pending',
+    processing: 'processing',
+    completed: 'completed',
+    failed: 'failed',
+    cancelled: 'cancelled',
+  },
   paused: 'paused',
   copy: 'Copy',
   copied: 'Copied',

@@ -60,6 +60,7 @@ export const overview = {
     throughput: 'Ended per minute',
     completed: 'completed',
     failed: 'failed',
+    cancelled: 'cancelled',
     depth: 'Waiting, by queue',
     run: 'Time to run',
     wait: 'Time in the queue',

@@ -15,7 +15,14 @@ export const request = {
     cleanup: 'cleanup',
   },
   steps: 'Steps',
-  step: { done: 'done', running: 'runs', waiting: 'to come', failed: 'failed', skipped: 'not reached' },
+  step: {
+    done: 'done',
+    running: 'runs',
+    waiting: 'to come',
+    failed: 'failed',
+    cancelled: 'cancelled',
+    skipped: 'not reached',
+  },
   facts: {
     attempt: 'Attempt',
     of: (attempt: number, max: number) => `${attempt} of ${max}`,
@@ -43,7 +50,7 @@ export const request = {
     cli: 'Command line',
     python: 'Python',
     cancelTitle: 'Cancel this request?',
-    cancelText: 'It ends as failed. If it runs, it is killed within two seconds; its cleanup still runs.',
+    cancelText: 'It ends as cancelled. If it runs, it is killed within two seconds; its cleanup still runs.',
     cancelYes: 'Cancel it',
     deleteTitle: 'Delete this request?',
     deleteText: 'The request, its result, logs and files are gone for good.',
@@ -64,6 +71,7 @@ export const request = {
     cancelling: 'Being cancelled.',
   },
   ended: (took: string, message: string) => [`Completed in ${took}`, message].filter(Boolean).join(' · '),
+  cancelledAfter: (took: string) => (took ? `Cancelled after ${took}` : 'Cancelled before it began'),
   failedAfter: (took: string) => (took ? `Failed after ${took}` : 'Failed before it began'),
   progress: 'Progress',
   sections: {
@@ -83,7 +91,7 @@ export const request = {
     yours: 'Your code',
     whole: 'Whole traceback',
     hidden: (n: number) => count(n, 'line of libraries', 'lines of libraries'),
-    before: (attempt: number) => `Attempt ${attempt} failed; another one follows.`,
+    before: (attempt: number) => `This ended attempt ${attempt}; another attempt follows.`,
   },
   files: {
     none: 'No files.',

@@ -33,6 +33,7 @@ export const requests = {
   waits: (queue: string) => `waits in queue ${queue}`,
   nextAttempt: (attempt: number, when: string) => `attempt ${attempt} ${when}`,
   cancelling: 'being cancelled',
+  cancelledAfter: (took: string) => (took ? `after ${took}` : 'before it began'),
   scheduled: (name: string) => `by schedule ${name}`,
   bulk: {
     label: 'With the selected',
@@ -55,7 +56,7 @@ export const requests = {
         `${count(n, 'failed request gets', 'failed requests get')} a new series of attempts.`,
       run: (n: number) =>
         `${count(n, 'request that waits for its time begins', 'requests that wait for their time begin')} as soon as a worker is free.`,
-      cancel: (n: number) => `${count(n, 'request ends', 'requests end')} as failed; what runs is killed.`,
+      cancel: (n: number) => `${count(n, 'request ends', 'requests end')} as cancelled; what runs is killed.`,
       delete: (n: number) =>
         `${count(n, 'request and its files are', 'requests and their files are')} gone for good.`,
     },

@@ -1,5 +1,6 @@
 /** What the overview shows, asked together every two seconds. */
 import {
+  readHighlights,
   readSandboxes,
   readStats,
   readWorkers,
@@ -8,17 +9,14 @@ import {
   type WorkerInfo,
 } from '@/api/operations'
 import { listRequests } from '@/api/requests'
-import type { Request } from '@/api/types'
+import type { Highlights } from '@/api/types'
 import { usePolling } from '@/polling/usePolling'
 
 const EVERY_MS = 2_000
-const ROWS = 4
 
-interface Details {
+interface Details extends Highlights {
   workers: WorkerInfo[]
   sandboxes: SandboxInfo[]
-  running: Request[]
-  failed: Request[]
   /** No request was ever made here. */
   isUntouched: boolean
 }
@@ -44,18 +42,14 @@ export function useOverview() {
 }
 
 async function readDetails(stats: Stats, signal: AbortSignal): Promise<Details> {
-  const [workers, sandboxes, running, failed, isUntouched] = await Promise.all([
+  const [workers, sandboxes, highlights, isUntouched] = await Promise.all([
     readWorkers(signal),
     readSandboxes(signal),
-    newest('processing', signal),
-    newest('failed', signal),
+    readHighlights(signal),
     hasNone(stats, signal),
   ])
-  return { workers, sandboxes, running, failed, isUntouched }
+  return { workers, sandboxes, ...highlights, isUntouched }
 }
-
-const newest = async (status: Request['status'], signal: AbortSignal) =>
-  (await listRequests({ status, limit: ROWS }, signal)).items
 
 /** The counts are of a day; only where they say nothing is the table itself asked. */
 async function hasNone({ counts }: Stats, signal: AbortSignal): Promise<boolean> {

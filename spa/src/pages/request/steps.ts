@@ -1,8 +1,8 @@
 /** The stepper's content: accepted, then the phases of the last attempt. Pure. */
-import { PHASES, type Attempt, type Phase, type PhaseName, type Request } from '@/api/types'
+import { isLive, PHASES, type Attempt, type Phase, type PhaseName, type Request } from '@/api/types'
 import { duration } from '@/format/time'
 
-export type StepState = 'done' | 'running' | 'waiting' | 'failed' | 'skipped'
+export type StepState = 'done' | 'running' | 'waiting' | 'failed' | 'cancelled' | 'skipped'
 
 export interface Step {
   name: 'accepted' | PhaseName
@@ -19,7 +19,7 @@ export function stepsOf(request: Request, attempt: Attempt | undefined, now: Dat
 
 function phaseStep(name: PhaseName, request: Request, attempt: Attempt | undefined, now: Date): Step {
   const phase = attempt?.phases.find((entry) => entry.phase === name)
-  const isOver = request.status === 'completed' || request.status === 'failed'
+  const isOver = !isLive(request)
   if (!phase) {
     return {
       name,
@@ -32,11 +32,14 @@ function phaseStep(name: PhaseName, request: Request, attempt: Attempt | undefin
   const ms = phase.duration_ms ?? now.getTime() - Date.parse(phase.started_at)
   // A phase that was cut off by a kill has no duration: what a clock would show for it is not true.
   const took = isCut && phase.duration_ms === undefined ? '' : duration(ms)
-  return { name, state: isCut ? 'failed' : present(phase), at: phase.started_at, took }
+  return { name, state: isCut ? cutState(request) : present(phase), at: phase.started_at, took }
 }
+
+const cutState = (request: Request): StepState => (request.cancelled ? 'cancelled' : 'failed')
 
 function present(phase: Phase): StepState {
   if (phase.outcome === undefined) return 'running'
+  if (phase.outcome === 'cancelled') return 'cancelled'
   return phase.outcome === 'ok' ? 'done' : 'failed'
 }
 

@@ -7,8 +7,12 @@ export const TIMES = { '15m': 15, '1h': 60, '24h': 24 * 60, '7d': 7 * 24 * 60 } 
 export type Time = keyof typeof TIMES
 export const PAGE_SIZE = 50
 
+/** What a person filters by: a cancelled request has the status `failed`, and is no failure. */
+export const SHOWN = [...STATUSES, 'cancelled'] as const
+export type Shown = Status | 'cancelled'
+
 export interface Filters {
-  status: Status | ''
+  status: Shown | ''
   function: string
   schedule: string
   queue: string
@@ -26,7 +30,7 @@ export function filtersOf(query: LocationQuery): Filters {
   const status = one(query, 'status')
   const time = one(query, 'time')
   return {
-    status: STATUSES.find((known) => known === status) ?? '',
+    status: SHOWN.find((known) => known === status) ?? '',
     function: one(query, 'function'),
     schedule: one(query, 'schedule'),
     queue: one(query, 'queue'),
@@ -46,12 +50,18 @@ export function addressOf(filters: Filters): Record<string, string> {
   return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== ''))
 }
 
+function statusQuery(status: Shown | ''): Query {
+  if (status === 'cancelled') return { status: 'failed', cancelled: true }
+  return status === 'failed' ? { status, cancelled: false } : { status }
+}
+
 export function apiQuery(filters: Filters, cursor: string, now: Date): Query {
-  const { time, q, ...rest } = filters
+  const { time, q, status, ...rest } = filters
   // To the minute, so that the address of the call, and with it the ETag, holds for a while.
   const since = time ? Math.floor(now.getTime() / 60_000 - TIMES[time]) * 60_000 : null
   return {
     ...rest,
+    ...statusQuery(status),
     q: q.trim().slice(0, 200),
     since: since && new Date(since).toISOString(),
     cursor,

@@ -52,7 +52,14 @@ function piecesOf(attempt: Attempt, request: Request, now: Date): Piece[] {
   if (pieces.length) return pieces
   const isLost = attempt.outcome !== null
   const kind = (isLost ? null : request.phase) ?? 'process'
-  return [{ kind, from: Date.parse(attempt.started_at), to: endOf(attempt, now), isBad: isLost }]
+  return [
+    {
+      kind,
+      from: Date.parse(attempt.started_at),
+      to: endOf(attempt, now),
+      isBad: isLost && attempt.outcome !== 'cancelled',
+    },
+  ]
 }
 
 function phasesOf(attempt: Attempt, now: Date): Piece[] {
@@ -67,7 +74,12 @@ function phasesOf(attempt: Attempt, now: Date): Piece[] {
       from = ready
     }
     const isCut = !phase.outcome && attempt.outcome !== null
-    pieces.push({ kind: phase.phase, from, to, isBad: isCut || (phase.outcome ?? 'ok') !== 'ok' })
+    pieces.push({
+      kind: phase.phase,
+      from,
+      to,
+      isBad: attempt.outcome !== 'cancelled' && (isCut || (phase.outcome ?? 'ok') !== 'ok'),
+    })
   }
   return pieces
 }

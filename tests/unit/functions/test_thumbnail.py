@@ -6,53 +6,18 @@ import base64
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
 from localfn import Context, ValidationError
+from tests.unit.functions.thumbs import BLUE, RED, Thumbs, is_like, two_halves
 from thumbnail import check, thumbnail
-
-RED, BLUE = (255, 0, 0), (0, 0, 255)
-ORIENTATION = 0x0112
-
-
-class Thumbs:
-    """Runs the function on one image file and opens what it wrote."""
-
-    def __init__(self, make_context: Callable[..., Context], tmp_path: Path) -> None:
-        self.make_context = make_context
-        self.upload = tmp_path / "upload"
-
-    def of(self, picture: Image.Image | bytes, kind: str = "PNG", save: Any = None, **event: Any) -> dict[str, Any]:
-        if isinstance(picture, bytes):
-            self.upload.write_bytes(picture)
-        else:
-            picture.save(self.upload, kind, **(save or {}))
-        self.context = self.make_context(image=self.upload)
-        result: dict[str, Any] = thumbnail(check(event, self.context), self.context)
-        return result
-
-    def open(self, name: str) -> Image.Image:
-        assert name in [entry["name"] for entry in self.context.saved]
-        return Image.open(io.BytesIO((self.context.workdir / ".output" / name).read_bytes()))
 
 
 @pytest.fixture
 def thumbs(make_context: Callable[..., Context], tmp_path: Path) -> Thumbs:
     return Thumbs(make_context, tmp_path)
-
-
-def two_halves(width: int = 400, height: int = 200, mode: str = "RGB") -> Image.Image:
-    """Red on the left, blue on the right."""
-    picture = Image.new("RGB", (width, height), RED)
-    picture.paste(BLUE, (width // 2, 0, width, height))
-    return picture.convert(mode)
-
-
-def is_like(pixel: Any, colour: tuple[int, ...]) -> bool:
-    return all(abs(a - b) < 40 for a, b in zip(pixel, colour, strict=True))
 
 
 def test_the_default_sizes_are_written_as_webp(thumbs: Thumbs) -> None:
@@ -81,20 +46,6 @@ def test_sizes_and_format_are_chosen_by_the_event(thumbs: Thumbs, extension: str
 def test_a_small_image_is_not_enlarged_and_a_thin_one_keeps_a_pixel(thumbs: Thumbs) -> None:
     result = thumbs.of(two_halves(1000, 2), sizes=[64, 2000])
     assert [(t["width"], t["height"]) for t in result["thumbnails"]] == [(64, 1), (1000, 2)]
-
-
-@pytest.mark.parametrize(("orientation", "size"), [(1, (400, 200)), (3, (400, 200)), (6, (200, 400)), (8, (200, 400))])
-def test_the_picture_is_turned_as_its_exif_data_says(thumbs: Thumbs, orientation: int, size: tuple[int, int]) -> None:
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    result = thumbs.of(two_halves(), "JPEG", {"exif": exif, "quality": 95}, sizes=[100], format="png")
-    assert (result["original"]["width"], result["original"]["height"]) == size
-    with thumbs.open("thumb-100.png") as small:
-        first, last = small.getpixel((3, 3)), small.getpixel((small.width - 4, small.height - 4))
-        assert not small.getexif()
-    expected = (RED, BLUE) if orientation in (1, 6) else (BLUE, RED)
-    assert is_like(first, expected[0])
-    assert is_like(last, expected[1])
 
 
 def test_transparency_is_white_in_jpeg_and_stays_elsewhere(thumbs: Thumbs) -> None:

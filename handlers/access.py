@@ -107,7 +107,7 @@ def _beyond(found: Principal) -> Response | None:
     arguments = request.view_args or {}
     if request.blueprint == "functions" and "name" in arguments:
         is_within = found.may_call(arguments["name"])
-    elif request.blueprint == "requests" and "id" in arguments:
+    elif request.blueprint in ("requests", "files") and "id" in arguments:
         is_within = _is_theirs(found, arguments["id"])
     else:
         is_within = request.endpoint == "requests.show_all" and found.may_call(request.args.get("function", ""))

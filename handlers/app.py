@@ -22,6 +22,7 @@ from handlers import (
     session,
     users,
 )
+from handlers.files import routes as files
 from handlers.services import Services
 from handlers.static_files import Screen, StaticFiles
 from handlers.strangers import Strangers
@@ -29,6 +30,7 @@ from handlers.strangers import Strangers
 BLUEPRINTS = (
     functions.blueprint,
     requests.blueprint,
+    files.blueprint,
     bulk.blueprint,
     schedules.blueprint,
     queues.blueprint,

@@ -15,6 +15,7 @@ from workqueue.registry import ImportFailure, Registered
 from workqueue.schedules.reading import Found
 
 RETRY_AFTER_S = 2
+FILES = {"input": "inputs", "output": "files"}  # an upload and an output may have one name
 NEW: dict[str, Any] = {
     "phase": None,
     "progress_fraction": None,
@@ -85,7 +86,7 @@ def file(request_id: object, found: FoundFile) -> dict[str, Any]:
         "size": found.size,
         "content_type": found.content_type,
         "sha256": found.sha256,
-        "href": f"/api/requests/{request_id}/files/{quote(found.name, safe='')}",
+        "href": f"/api/requests/{request_id}/{FILES[found.kind]}/{quote(found.name, safe='')}",
     }
 
 

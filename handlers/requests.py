@@ -1,10 +1,8 @@
 """/api/requests: see, follow, hasten, cancel, retry and delete what was accepted."""
 
 from typing import Any
-from urllib.parse import quote
 
-from flask import Blueprint, Response, jsonify, request, send_file
-from werkzeug.exceptions import NotFound
+from flask import Blueprint, Response, jsonify, request
 
 from handlers import answers, query, representation
 from handlers.access import act, needs
@@ -23,9 +21,7 @@ MAX_PAGE = 500
 
 ID = {"id": text(format="uuid")}
 ETAG = Header("ETag", text(), "of this representation: If-None-Match with it answers 304 while it is the same")
-DISPOSITION = Header("Content-Disposition", text(), "attachment, with the file's name")
 NEXT_AFTER = Header("Next-After", text(examples=["1.250"]), "for `after` of the next call: only newer lines then")
-BYTES = {"*/*": text(contentMediaType="application/octet-stream")}
 
 
 def _moved(what: str) -> Answer:
@@ -154,38 +150,6 @@ def logs(id: str, wanted: dict[str, Any]) -> Response:
     answer = Response(text, content_type="text/plain; charset=utf-8")
     place = (lines[-1]["attempt"], lines[-1]["number"]) if lines else after
     answer.headers["Next-After"] = f"{place[0]}.{place[1]}"
-    return answer
-
-
-@blueprint.get("/<id>/files/<path:name>")
-@needs(Permission.FOLLOW)
-@operation(
-    "Download a file of a request",
-    Answer(200, "Its bytes.", BYTES, headers=(ETAG, DISPOSITION)),
-    Answer(206, "A part of them, as Range asked for.", BYTES, headers=(ETAG, DISPOSITION)),
-    Answer(304, "They are what the client has already.", headers=(ETAG,)),
-    path=ID,
-    refuses=(404, 416),
-)
-def file(id: str, name: str) -> Response:
-    here = services()
-    _, files = reading.request(here.engine, query.request_id(id))
-    # An output file hides an upload of the same name: it is what was made of it.
-    found = next((file for file in sorted(files, key=lambda f: f.kind, reverse=True) if file.name == name), None)
-    if found is None:
-        raise NotFound(f"The request has no file {name!r}.")
-    try:
-        content = here.store.open(found.stored_as, found.sha256)
-    except FileNotFoundError:
-        raise NotFound(f"The file {name!r} is no more in the file store.") from None
-    answer = send_file(content, mimetype=found.content_type, etag=found.sha256, conditional=True)
-    # RFC 6266: the plain name for old clients, the encoded one for all characters.
-    plain = found.filename.encode("ascii", "replace").decode().replace("\\", "_").replace('"', "_")
-    encoded = quote(found.filename, safe="")
-    answer.headers["Content-Disposition"] = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    # Whatever a browser makes of it, it is no page of ours: it runs nothing and may ask us for nothing.
-    answer.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'; sandbox"
     return answer
 
 

@@ -67,7 +67,7 @@ FUNCTIONS = listing("Functions", FUNCTION, errors=array(IMPORT_FAILURE))
 
 FILE = shape(
     "File",
-    name=text("the part it came in, or the name it was saved under"),
+    name=text("the part it came in, or the name it was saved under; an input and an output may have the same"),
     kind=one_of(("input", "output")),
     filename=text(),
     size=whole("bytes"),

@@ -188,6 +188,9 @@ def test_uploads_and_outputs_go_through_s3_and_nothing_lies_in_the_home(on_s3: R
     upload = on_s3.http.get(f"/api/requests/{request['id']}/files/csv")
     assert upload.content == text
     assert upload.headers["Content-Type"].startswith("text/csv")
+    assert upload.headers["Content-Length"] == str(len(text))
+    part = on_s3.http.get(f"/api/requests/{request['id']}/inputs/csv", headers={"Range": "bytes=5-9"})
+    assert (part.status_code, part.content) == (206, text[5:10])
     cleaned = on_s3.http.get(f"/api/requests/{request['id']}/files/cleaned.csv")
     assert cleaned.content.count(b"\n") == 400_001
     assert not any(path.is_file() for path in (on_s3.home / "files").rglob("*"))

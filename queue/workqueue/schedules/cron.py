@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta
 from cronsim import CronSim, CronSimError
 
 from workqueue.errors import BadExpressionError
-from workqueue.times import FIRST_YEAR, LAST_YEAR
 
+FIRST_YEAR, LAST_YEAR = 1970, 2199  # AWS's own limits
 NAMED = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from workqueue.errors import BadExpressionError
-from workqueue.schedules.cron import Cron, parse_aws, parse_plain
-from workqueue.times import FIRST_YEAR, LAST_YEAR
+from workqueue.schedules.cron import FIRST_YEAR, LAST_YEAR, Cron, parse_aws, parse_plain
 
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 LONGEST_RATE_S = 366 * 86400

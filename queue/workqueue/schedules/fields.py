@@ -13,7 +13,8 @@ from schema.policies import Misfire, Overlap
 from workqueue.errors import BadExpressionError, UnknownZoneError
 from workqueue.registry import NAME
 from workqueue.schedules import expression, zones
-from workqueue.times import EXPECTED, FIRST_YEAR, read_time
+from workqueue.schedules.cron import FIRST_YEAR, LAST_YEAR
+from workqueue.times import EXAMPLE, read_time
 
 Reader = Callable[[Any], Any]
 
@@ -67,8 +68,8 @@ def moment(value: Any) -> datetime | None:
         found = read_time(value)
     except ValueError as error:
         raise ValueError(f"{error}, or null") from None
-    if found.year == FIRST_YEAR:  # the table's own bound
-        raise ValueError(f"{EXPECTED}, or null")
+    if not FIRST_YEAR < found.year <= LAST_YEAR:
+        raise ValueError(f"a year from {FIRST_YEAR + 1} to {LAST_YEAR} is needed, such as {EXAMPLE}, or null")
     return found.replace(microsecond=0)
 
 

@@ -9,6 +9,7 @@ import type {
   ImportFailure,
   Page,
   Request,
+  RequestFile,
   Result,
 } from './types'
 
@@ -45,9 +46,12 @@ export const actOnMany = (action: BulkAction, ids: string[]) =>
   json<BulkOutcomes>('/requests/bulk', { method: 'POST', json: { action, ids } })
 export const deleteRequest = (id: string) => call(path(id), { method: 'DELETE' })
 
-export function fileUrl(id: string, name: string): string {
-  return apiUrl(path(id, `/files/${encodeURIComponent(name)}`))
+/** Below the API's root. An upload and an output of one name have two addresses. */
+export function filePath(id: string, { kind, name }: Pick<RequestFile, 'kind' | 'name'>): string {
+  return path(id, `/${kind === 'input' ? 'inputs' : 'files'}/${encodeURIComponent(name)}`)
 }
+
+export const fileUrl = (id: string, file: RequestFile): string => apiUrl(filePath(id, file))
 
 export const listFunctions = (signal?: AbortSignal) =>
   json<{ items: FunctionInfo[]; errors: ImportFailure[] }>('/functions', { signal })

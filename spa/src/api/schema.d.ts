@@ -345,9 +345,29 @@ export interface paths {
         };
         /**
          * Download a file of a request
-         * @description Needs `follow`.
+         * @description The output file of this name; without one, the upload of this name. Needs `follow`.
          */
-        get: operations["requests_file"];
+        get: operations["files_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{id}/inputs/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download an upload of a request
+         * @description name: that of the part that it came in. Needs `follow`.
+         */
+        get: operations["files_input_file"];
         put?: never;
         post?: never;
         delete?: never;
@@ -967,7 +987,7 @@ export interface components {
             message: string | null;
         };
         File: {
-            /** @description the part it came in, or the name it was saved under */
+            /** @description the part it came in, or the name it was saved under; an input and an output may have the same */
             name: string;
             /** @enum {string} */
             kind: "input" | "output";
@@ -4144,10 +4164,17 @@ export interface operations {
             };
         };
     };
-    requests_file: {
+    files_file: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description one range of bytes; several are answered with the whole file */
+                Range?: string;
+                /** @description an ETag: Range counts only while the file has it */
+                "If-Range"?: string;
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
                 name: string;
@@ -4159,23 +4186,33 @@ export interface operations {
             /** @description Its bytes. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
                     ETag?: string;
                     /** @description attachment, with the file's name */
                     "Content-Disposition"?: string;
+                    /** @description bytes */
+                    "Content-Length"?: number;
+                    /** @description Range is understood */
+                    "Accept-Ranges"?: "bytes";
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": string;
                 };
             };
-            /** @description A part of them, as Range asked for. */
+            /** @description Those of them that Range asked for. */
             206: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
                     ETag?: string;
                     /** @description attachment, with the file's name */
                     "Content-Disposition"?: string;
+                    /** @description bytes */
+                    "Content-Length"?: number;
+                    /** @description Range is understood */
+                    "Accept-Ranges"?: "bytes";
+                    /** @description which bytes these are, of how many */
+                    "Content-Range"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4185,7 +4222,183 @@ export interface operations {
             /** @description They are what the client has already. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Log in, or send an API key: Authorization: Bearer lfn_…"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Not Found",
+                     *       "status": 404,
+                     *       "detail": "There is no request 01a2037b-e857-7610-bf00-d59177c539a5."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Requested Range Not Satisfiable */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Requested Range Not Satisfiable",
+                     *       "status": 416,
+                     *       "detail": "The requested range cannot be delivered."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unprocessable Entity",
+                     *       "status": 422,
+                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "errors": [
+                     *         {
+                     *           "field": "limit",
+                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait before the next try */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The database is away; try again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    files_input_file: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description one range of bytes; several are answered with the whole file */
+                Range?: string;
+                /** @description an ETag: Range counts only while the file has it */
+                "If-Range"?: string;
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its bytes. */
+            200: {
+                headers: {
+                    /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
+                    ETag?: string;
+                    /** @description attachment, with the file's name */
+                    "Content-Disposition"?: string;
+                    /** @description bytes */
+                    "Content-Length"?: number;
+                    /** @description Range is understood */
+                    "Accept-Ranges"?: "bytes";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description Those of them that Range asked for. */
+            206: {
+                headers: {
+                    /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
+                    ETag?: string;
+                    /** @description attachment, with the file's name */
+                    "Content-Disposition"?: string;
+                    /** @description bytes */
+                    "Content-Length"?: number;
+                    /** @description Range is understood */
+                    "Accept-Ranges"?: "bytes";
+                    /** @description which bytes these are, of how many */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description They are what the client has already. */
+            304: {
+                headers: {
+                    /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
                     ETag?: string;
                     [name: string]: unknown;
                 };

@@ -1,15 +1,17 @@
 /** Run the function of a request again, with this event and the same uploads. */
 import { request as call } from '@/api/client'
-import { invoke } from '@/api/requests'
+import { filePath, invoke } from '@/api/requests'
 import type { Request } from '@/api/types'
 
 /** event: JSON as text. */
 export async function runAgain(before: Request, event: string): Promise<Request> {
   const inputs = before.files.filter(({ kind }) => kind === 'input')
   const files = await Promise.all(
-    inputs.map(async ({ name, filename, content_type }) => {
-      const path = `/requests/${before.id}/files/${encodeURIComponent(name)}`
-      const content = await (await call(path, { headers: { Accept: '*/*' }, limitMs: 600_000 })).blob()
+    inputs.map(async (input) => {
+      const { name, filename, content_type } = input
+      const content = await (
+        await call(filePath(before.id, input), { headers: { Accept: '*/*' }, limitMs: 600_000 })
+      ).blob()
       return { part: name, file: new File([content], filename, { type: content_type }) }
     }),
   )

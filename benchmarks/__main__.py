@@ -3,6 +3,7 @@
 import click
 
 from benchmarks import cold, flat, latency, parallel, recovery, schedules, start, web
+from benchmarks.crowd.command import command as crowd
 from benchmarks.peers.command import command as peers
 
 
@@ -12,6 +13,7 @@ def bench() -> None:
 
 
 bench.add_command(cold.command)
+bench.add_command(crowd)
 bench.add_command(flat.command)
 bench.add_command(latency.command)
 bench.add_command(parallel.command)

@@ -1,5 +1,6 @@
 """HTTP clients that cost next to nothing: on a shared machine a benchmark must not measure its own clients."""
 
+import json
 import multiprocessing
 import socket
 import time
@@ -17,6 +18,7 @@ class Connection:
         address = urlsplit(url)
         self.host = f"{address.hostname}:{address.port}"
         self._socket = socket.create_connection((address.hostname, address.port))
+        self.head = b""  # of the last answer
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def request(self, method: str, path: str, body: bytes = b"", headers: str = "") -> tuple[int, bytes]:
@@ -25,11 +27,18 @@ class Connection:
         self._socket.sendall(head.encode() + body)
         return self._answer()
 
+    def log_in(self, username: str, password: str) -> str:
+        """Return the cookie of a new session, as a Cookie header holds it."""
+        body = json.dumps({"username": username, "password": password}).encode()
+        self.request("POST", "/api/session", body, "Content-Type: application/json\r\n")
+        return self.head.partition(b"Set-Cookie: ")[2].partition(b";")[0].decode()
+
     def _answer(self) -> tuple[int, bytes]:
         data = b""
         while (end := data.find(b"\r\n\r\n")) < 0:
             data += self._more()
-        head = data[:end].lower()
+        self.head = data[:end]
+        head = self.head.lower()
         start = head.find(LENGTH)
         size = 0 if start < 0 else int(head[start + len(LENGTH) :].split(b"\r\n", 1)[0])
         body = data[end + 4 :]

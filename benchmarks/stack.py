@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,11 @@ from localfn import function
 @function
 def noop(event, context):
     return event
+
+
+@function
+def enlarge(event, context):
+    return [0] * (3 * 1024 * 1024 - 10)
 
 
 @function
@@ -53,8 +58,8 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def up(path: Path) -> Iterator[Stack]:
-    """Starts everything, waits for the ready line, and stops everything in the end."""
+def up(path: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stack]:
+    """Start everything, wait for the ready line, and stop everything in the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -62,7 +67,7 @@ def up(path: Path) -> Iterator[Stack]:
     began = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "infra.cli", "up"],
-        env=os.environ | names,
+        env=os.environ | names | dict(settings or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -10,13 +10,15 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from infra import file_store, logs, room, screen, web_root
+from infra.http_server.lanes import THREADS
+from infra.http_server.worker import Worker, defer_accept
 from infra.listening import address
-from infra.processes import observed, slow_clients
+from infra.processes import observed
 from infra.processes.connections import redis_client, urls
 from infra.settings import Settings, cores
 
-THREADS = 64  # of each process; a client that waits (`Prefer: wait`) holds one of them
 MOST_PROCESSES = 4
+MAX_CONNECTIONS = 1000  # of each process
 GRACE_S = 5
 OPEN = "LOCALFN_INSECURE=1: whoever reaches this port can run code here, without a login"
 
@@ -46,7 +48,7 @@ class Server(BaseApplication):
         host, port = self._settings.host, self._settings.port
         config: dict[str, Any] = {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-            "worker_class": slow_clients.Worker,
+            "worker_class": Worker,
             "when_ready": self._ready,
             "workers": processes(cores()),
             "preload_app": True,  # what is loaded once is shared by all
@@ -54,14 +56,14 @@ class Server(BaseApplication):
             "control_socket_disable": True,
             "forwarded_allow_ips": "",  # whom to believe is decided by LOCALFN_TRUSTED_PROXIES alone
             "graceful_timeout": GRACE_S,
-            "keepalive": 30,
+            "worker_connections": MAX_CONNECTIONS,
             "logger_class": Logger,
         }
         for name, value in config.items():
             self.cfg.set(name, value)
 
     def _ready(self, arbiter: Any) -> None:
-        slow_clients.wait_for_data(arbiter)
+        defer_accept(arbiter)
         log.info("listening", extra={"url": address(self._settings.host, self._settings.port)})
 
     def load(self) -> Callable[..., Iterable[bytes]]:

@@ -1,0 +1,51 @@
+"""Read from the head of a request what its scheduling needs. Gunicorn parses, and judges, the head again."""
+
+import re
+from dataclasses import dataclass
+
+MAX_HEAD_BYTES = 64 * 1024
+MAX_AHEAD_BYTES = 64 * 1024  # of a body that is received before the request gets a thread
+END = b"\r\n\r\n"
+PROBE = re.compile(rb"(?:GET|HEAD) /(?:healthz|readyz)(?:\?[^ ]*)? HTTP/1\.[01]\r\n")
+FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|expect)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+LENGTH = re.compile(rb"[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """size: of the head in bytes. body_bytes: of the body that is announced; None when only reading it tells.
+
+    is_probe: it asks for a health endpoint and has no body.
+    """
+
+    size: int
+    body_bytes: int | None
+    is_probe: bool
+
+    @property
+    def ahead_bytes(self) -> int:
+        """How many bytes to receive before the request gets a thread: all, unless the body is large or unbounded."""
+        is_small = self.body_bytes is not None and self.body_bytes <= MAX_AHEAD_BYTES
+        return self.size + (self.body_bytes or 0) if is_small else self.size
+
+    def is_complete(self, received: int) -> bool:
+        """Tell whether head and body are among so many received bytes."""
+        return self.body_bytes is not None and received >= self.size + self.body_bytes
+
+
+def read_head(data: bytes | bytearray, searched: int = 0) -> Head | None:
+    """Return what the head in `data` says; None while its end is missing.
+
+    searched: so many bytes were here before, without an end.
+    """
+    end = data.find(END, max(searched - len(END) + 1, 0))
+    if end < 0:
+        return None
+    size = end + len(END)
+    fields = FRAMING.findall(data, 0, end)
+    if not fields:
+        return Head(size, 0, is_probe=PROBE.match(data) is not None)
+    lengths = [value.strip() for name, value in fields if name.lower() == b"content-length"]
+    # Several lengths, another framing or a client that waits for "100 Continue": only reading the body tells.
+    is_plain = len(fields) == len(lengths) == 1 and LENGTH.fullmatch(lengths[0]) is not None
+    return Head(size, int(lengths[0]) if is_plain else None, is_probe=False)

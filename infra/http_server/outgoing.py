@@ -1,0 +1,110 @@
+"""Hold what a client has not taken yet of its answers: little in memory, more in a temporary file."""
+
+import os
+import socket
+import tempfile
+from collections import deque
+from dataclasses import dataclass
+from typing import IO
+
+IN_MEMORY_BYTES = 16 * 1024
+PIECE_BYTES = 256 * 1024  # sent at a time, so that one quick client does not occupy the event loop
+
+
+@dataclass(slots=True)
+class FilePart:
+    """A part of a file that is to be sent. is_own: the descriptor is closed afterwards."""
+
+    descriptor: int
+    offset: int
+    count: int
+    is_own: bool
+
+
+class Outgoing:
+    """Bytes and parts of files in the order in which they are to be sent."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._parts: deque[memoryview | FilePart] = deque()
+        self._spool: IO[bytes] | None = None
+        self._in_memory = self._spooled = 0
+
+    def add(self, data: memoryview) -> None:
+        """Append a copy of some bytes. Raises OSError, and appends nothing, when the disk is full."""
+        if self._in_memory + len(data) <= IN_MEMORY_BYTES:
+            self._parts.append(memoryview(bytes(data)))
+            self._in_memory += len(data)
+        else:
+            self._add_to_spool(data)
+        self.size += len(data)
+
+    def _add_to_spool(self, data: memoryview) -> None:
+        if self._spool is None:
+            self._spool = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed when all is sent
+        descriptor, last = self._spool.fileno(), self._parts[-1] if self._parts else None
+        if os.pwrite(descriptor, data, self._spooled) < len(data):
+            raise OSError("no room for an answer")
+        if isinstance(last, FilePart) and last.descriptor == descriptor:
+            last.count += len(data)
+        else:
+            self._parts.append(FilePart(descriptor, self._spooled, len(data), is_own=False))
+        self._spooled += len(data)
+
+    def add_file(self, descriptor: int, offset: int, count: int) -> None:
+        """Append a part of a file. The caller may close its own descriptor afterwards."""
+        self._parts.append(FilePart(os.dup(descriptor), offset, count, is_own=True))
+        self.size += count
+
+    def send(self, client: socket.socket) -> int:
+        """Send what the client takes now, and return how much. Raises OSError when the client is gone."""
+        total = 0
+        while self._parts and total < PIECE_BYTES:
+            part = self._parts[0]
+            try:
+                sent = self._send_file(client, part) if isinstance(part, FilePart) else self._send_bytes(client, part)
+            except BlockingIOError:
+                break
+            self.size -= sent
+            total += sent
+        if not self._parts:
+            self.close()
+        return total
+
+    def _send_bytes(self, client: socket.socket, part: memoryview) -> int:
+        sent = client.send(part, socket.MSG_DONTWAIT)
+        self._in_memory -= sent
+        if sent == len(part):
+            self._parts.popleft()
+        else:
+            self._parts[0] = part[sent:]
+        return sent
+
+    def _send_file(self, client: socket.socket, part: FilePart) -> int:
+        """Raises BrokenPipeError when the file has become shorter: the client must not wait for the rest."""
+        data = os.pread(part.descriptor, min(part.count, PIECE_BYTES), part.offset)
+        if not data:
+            raise BrokenPipeError("the file is shorter than its answer says")
+        sent = client.send(data, socket.MSG_DONTWAIT)
+        part.offset += sent
+        part.count -= sent
+        if not part.count:
+            self._parts.popleft()
+            _release(part)
+        return sent
+
+    def close(self) -> None:
+        """Forget everything that is left."""
+        for part in self._parts:
+            if isinstance(part, FilePart):
+                _release(part)
+        self._parts.clear()
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+        self.size = self._in_memory = self._spooled = 0
+
+
+def _release(part: FilePart) -> None:
+    if part.is_own:
+        os.close(part.descriptor)

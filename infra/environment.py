@@ -1,8 +1,10 @@
 """Typed reading of environment variables: one method per kind of value, one clear line per bad value."""
 
 import math
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from infra.errors import SettingsError
 
@@ -73,3 +75,38 @@ class Environment:
         if match is None or unit is None or float(match[1]) * unit < 1:
             raise SettingsError(f"{name}: {value!r} is not a size; write bytes or, for example, 6MiB.")
         return int(float(match[1]) * unit)
+
+    def path(self, name: str, default: str, directory: Path) -> Path:
+        """Return an absolute path. directory: what a relative one begins at."""
+        return directory / _expanded(name, self.text(name, default))
+
+    def program(self, name: str, default: str, directory: Path) -> str:
+        """Return the path of a program, or the name under which PATH has it.
+
+        A path is made absolute, since sandboxes are started in another folder. It is not resolved: the link in an
+        environment's `bin` tells Python which environment it is.
+        """
+        text = self.text(name, default)
+        return str(directory / _expanded(name, text)) if os.sep in text else text
+
+    def sources(self, name: str, default: str, directory: Path) -> tuple[str, ...]:
+        """Return folders and modules, parted at each `:` but not inside the path of a folder that exists."""
+        pieces, found = self.text(name, default).split(":"), list[str]()
+        while pieces:
+            counts = range(len(pieces), 1, -1)
+            count = next((n for n in counts if (directory / _expanded(name, ":".join(pieces[:n]))).is_dir()), 1)
+            found.append(":".join(pieces[:count]).strip())
+            del pieces[:count]
+        named = tuple(str(_expanded(name, item)) if item.startswith("~") else item for item in found if item)
+        if not named:
+            raise SettingsError(f"{name} names nothing.")
+        return named
+
+
+def _expanded(name: str, text: str) -> Path:
+    """Replace a leading `~` or `~user`. Raises SettingsError."""
+    try:
+        return Path(text.strip()).expanduser()
+    except RuntimeError:
+        reason = "begins with the home folder of an account that does not exist"
+        raise SettingsError(f"{name}: {text.strip()!r} {reason}.") from None

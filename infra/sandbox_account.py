@@ -20,6 +20,7 @@ from infra.errors import InfraError, SettingsError
 from infra.settings import Settings
 from workqueue import discovery
 from workqueue.sandboxes.account import Account
+from workqueue.sandboxes.interpreter import prelude, search_path
 
 NAME = "localfn"  # of one that no file lists
 # Given to nobody: neither by distributions and useradd nor by systemd (systemd.io/UIDS-GIDS), and inside of the 65,536
@@ -158,14 +159,15 @@ def _is_sound(python: str, asked: dict[str, list[str]]) -> bool:
 
 
 def _answer(python: str, asked: dict[str, list[str]], **identity: Any) -> dict[str, Any]:
+    folder = sdk.source().parent
     done = subprocess.run(
-        [python, "-B", "-c", ASK],
+        [python, "-B", "-c", prelude(folder) + ASK],
         input=json.dumps(asked),
         capture_output=True,
         text=True,
         check=False,
         timeout=ANSWER_S,
-        env={"PYTHONPATH": str(sdk.source().parent)},
+        env={"PYTHONPATH": search_path(folder)},
         cwd="/",
         **identity,
     )

@@ -49,6 +49,7 @@ NAMES = frozenset(
 )
 SECRETS = ("superuser_password", "api_key")
 MIB = 1024 * 1024
+DEFAULT_FUNCTIONS = "./functions"
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,7 +108,7 @@ def load(environ: Mapping[str, str] | None = None, directory: Path | None = None
 
     The environment wins over the file. Raises SettingsError, whose message names the variable.
     """
-    directory = (directory or Path.cwd()).absolute()
+    directory = (directory or _current_folder()).absolute()
     # Without interpolation: a password may hold `${`, and what is written should be what is read.
     from_file = dotenv_values(directory / ".env", interpolate=False)
     merged = {name: value for name, value in from_file.items() if value is not None}
@@ -119,6 +120,13 @@ def load(environ: Mapping[str, str] | None = None, directory: Path | None = None
 def export_dotenv(directory: Path | None = None) -> None:
     """Put the `.env` file into this process's environment, where functions and cloud clients look."""
     load_dotenv((directory or Path.cwd()) / ".env", override=False, interpolate=False)
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise SettingsError("the current folder does not exist any more; change to another one.") from None
 
 
 def _refuse_unknown_names(environ: Mapping[str, str]) -> None:
@@ -135,9 +143,9 @@ def _read(env: Environment, directory: Path) -> Settings:
     concurrency = env.whole("LOCALFN_CONCURRENCY", 20, at_least=1)
     return Settings(
         env=mode,
-        home=directory / Path(env.text("LOCALFN_HOME", ".localfn")).expanduser(),
-        functions=env.items("LOCALFN_FUNCTIONS", "./functions", separator=":"),
-        python=env.text("LOCALFN_PYTHON", sys.executable),
+        home=env.path("LOCALFN_HOME", ".localfn", directory),
+        functions=env.sources("LOCALFN_FUNCTIONS", DEFAULT_FUNCTIONS, directory),
+        python=env.program("LOCALFN_PYTHON", sys.executable, directory),
         sandbox_user=env.maybe("LOCALFN_SANDBOX_USER"),
         host=env.text("HOST", "0.0.0.0" if production else "127.0.0.1"),  # noqa: S104 - containers need it
         port=env.whole("PORT", 5000, at_least=1, at_most=65535),

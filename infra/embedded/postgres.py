@@ -56,13 +56,11 @@ class Postgres:
         return joined(host=str(socket_folder(self.home)), port=PORT, database=DATABASE, user=USER, password=password)
 
     def prepare(self) -> None:
-        sockets = make_socket_folder(self.home)
+        account = server_account()
+        sockets = make_socket_folder(self.home, account.owner)
         if not self.folder.exists():
             self._make_cluster()
-        account = server_account()
         account.give(self.folder)
-        if sockets.parent == self.home:
-            account.give(sockets)
         account.check_reach(_program("postgres"), self.data)
         postmaster.end_leftovers(self.data)
         for leftover in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import redis
 
+from infra.embedded.account import server_account
 from infra.embedded.sockets import make_socket_folder, socket_folder
 from infra.errors import ServerMissingError
 
@@ -51,7 +52,7 @@ class Redis:
 
     def prepare(self) -> None:
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        make_socket_folder(self.home)
+        make_socket_folder(self.home, server_account().owner)  # one folder for both servers
         self._end_leftover()
         self.socket.unlink(missing_ok=True)
 

@@ -140,8 +140,8 @@ def _exit_at_once() -> Any:
 
 
 def _prepare_process() -> None:
-    if sys.path and sys.path[0] == "":  # put there by `-c`: the current directory is no place to import from
-        del sys.path[0]
+    if "" in sys.path:  # put there by `-c`: the current directory is no place to import from
+        sys.path.remove("")
     confinement.renounce()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):

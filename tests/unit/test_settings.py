@@ -221,3 +221,22 @@ def test_the_docs_tell_of_every_setting_and_of_no_other() -> None:
     assert all(f"`{name}`" in SETTINGS_PAGE.read_text() for name in inside)
     assert names | inside == asked.names
     assert asked.names >= NAMES
+
+
+def test_a_colon_parts_functions_but_not_the_name_of_a_folder_that_exists(tmp_path: Path) -> None:
+    (tmp_path / "a:b c").mkdir()
+    (tmp_path / "d").mkdir()
+    text = f"{tmp_path}/a:b c:package.module:./d:~/x"
+    assert load({"LOCALFN_FUNCTIONS": text}, tmp_path).functions == (
+        f"{tmp_path}/a:b c", "package.module", "./d", str(Path.home() / "x"),
+    )  # fmt: skip
+
+
+def test_an_interpreter_given_by_a_path_is_absolute_and_its_links_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "python").symlink_to("/usr/bin/python3")
+    assert load({"LOCALFN_PYTHON": "./python"}, tmp_path).python == str(tmp_path / "python")
+    assert load({"LOCALFN_PYTHON": "python3"}, tmp_path).python == "python3"
+
+
+def test_the_home_folder_of_no_account_is_refused() -> None:
+    assert refusal(LOCALFN_HOME="~nobody-here/x").startswith("LOCALFN_HOME: '~nobody-here/x' begins with")

@@ -61,12 +61,12 @@ class Interpreter:
         return child
 
     def variables(self, environment: Mapping[str, str], tag: str) -> dict[str, str]:
-        """The whole environment of a sandbox with this tag. environment: the function's own."""
-        paths = [str(self.sdk), *filter(None, [self.environment.get("PYTHONPATH")])]
+        """Return the whole environment of a sandbox with this tag. environment: the function's own."""
+        paths = [search_path(self.sdk), self.environment.get("PYTHONPATH")]
         return {
             **self.environment,
             **environment,
-            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             process_tree.TAG: tag,
             process_tree.OWNER: process_tree.owner(),
         }
@@ -74,9 +74,9 @@ class Interpreter:
     def run(
         self, code: str, fds: Sequence[int], variables: Mapping[str, str], output: Sequence[int]
     ) -> "subprocess.Popen[bytes]":
-        """Starts the interpreter with a piece of code that gets the numbers of descriptors. output: stdout, stderr."""
+        """Start the interpreter with a piece of code that gets the numbers of descriptors. output: stdout, stderr."""
         return subprocess.Popen(
-            [self.python, "-c", code.format(fds=list(fds))],
+            [self.python, "-c", prelude(self.sdk) + code.format(fds=list(fds))],
             stdin=subprocess.DEVNULL,
             stdout=output[0],
             stderr=output[1],
@@ -92,3 +92,13 @@ class Interpreter:
         if self.account is None:
             return {}
         return {"user": self.account.uid, "group": self.account.gid, "extra_groups": []}
+
+
+def search_path(sdk: Path) -> str:
+    """Return the folder as PYTHONPATH names it; empty where it cannot: it knows no escape for its separator."""
+    return "" if os.pathsep in str(sdk) else str(sdk)
+
+
+def prelude(sdk: Path) -> str:
+    """Return code that puts the folder on the path of modules where PYTHONPATH cannot name it."""
+    return "" if search_path(sdk) else f"import sys; sys.path.insert(0, {str(sdk)!r}); "

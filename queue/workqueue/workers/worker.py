@@ -67,6 +67,13 @@ class Worker(SimpleWorker):
         self._listens = self._is_suspended = False
         self._sign_at = self._suspension_at = 0.0
 
+    def _set_ip_address(self, connection: Redis) -> None:
+        """Do as RQ does; it fails where the path of a Redis' unix socket has a space or a `=` in it."""
+        try:
+            super()._set_ip_address(connection)
+        except ValueError:
+            self.ip_address = "unknown"
+
     def run(self) -> None:
         """Until SIGTERM, until the sandbox host is gone, or until an error that nobody foresaw."""
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -2,15 +2,21 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
+from infra.ending import is_alive
 from infra.errors import HomeError
+from infra.output import say
 from infra.records import Records
 from workqueue.sandboxes.account import Account
 
 FOLDERS = ("run", "files", "work", "spool")
+GUARD_S, PAUSE_S = 30.0, 0.05  # for a guard to end what a killed `up` had started
 SHUT, ENTERED, READ = 0o700, 0o711, 0o755  # by others; who enters alone sees no names
 
 
@@ -45,31 +51,55 @@ class Home:
             raise unusable(self.root, error) from error
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the home against a second `up`. The lock ends with the process, however that ends."""
+    def locked(self) -> Iterator[int]:
+        """Hold the home against a second `up`; yield the lock's descriptor. It ends with the last process that has it.
+
+        After an `up` that was killed its guard has it, until all that it had started has ended.
+        """
         try:
             descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise unusable(self.root, error) from error
         try:
             self._lock(descriptor)
-            yield
+            yield descriptor
         finally:
             os.close(descriptor)
 
     def _lock(self, descriptor: int) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            pid = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
-            raise HomeError(
-                f"localfn already runs with {self.root} (pid {pid}); stop it, or set LOCALFN_HOME to another folder."
-            ) from error
+        if not _is_locked(descriptor):
+            pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            if _is_running(pid):
+                todo = "stop it, or set LOCALFN_HOME to another folder"
+                raise HomeError(f"localfn already runs with {self.root} (pid {pid}); {todo}.")
+            say("a run was killed; waiting until what it had started has ended")
+            _wait_for_guard(descriptor, self.root)
         try:
             os.truncate(descriptor, 0)
-            os.write(descriptor, f"{os.getpid()}\n".encode())
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
             raise unusable(self.root, error) from error
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Take the lock; return whether it was free."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_running(pid: str) -> bool:
+    return not pid.isdecimal() or (psutil.pid_exists(int(pid)) and is_alive(psutil.Process(int(pid))))
+
+
+def _wait_for_guard(descriptor: int, root: Path) -> None:
+    ends_at = time.monotonic() + GUARD_S
+    while not _is_locked(descriptor):
+        if time.monotonic() > ends_at:
+            raise HomeError(f"what a killed run with {root} had started has not ended within {GUARD_S:g} s; end it.")
+        time.sleep(PAUSE_S)
 
 
 def unusable(root: Path, error: OSError) -> HomeError:

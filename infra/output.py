@@ -1,5 +1,6 @@
 """Passes the children's output through: whole lines, after the child's name where a person reads them."""
 
+import contextlib
 import os
 import re
 import selectors
@@ -22,11 +23,15 @@ class Output:
         self._selector = selector
         self._with_names = with_names
         self._colours: dict[str, int] = {}
+        self._errors: dict[str, _Lines] = {}
 
     def add(self, name: str, pipe: IO[bytes], target: BinaryIO, noise: re.Pattern[bytes] | None = None) -> None:
         """noise: lines that are not passed on."""
         os.set_blocking(pipe.fileno(), False)
-        self._selector.register(pipe, selectors.EVENT_READ, _Lines(pipe, target, self._prefix(name, target), noise))
+        lines = _Lines(pipe, target, self._prefix(name, target), noise)
+        if target is sys.stderr.buffer:
+            self._errors[name] = lines
+        self._selector.register(pipe, selectors.EVENT_READ, lines)
 
     def _prefix(self, name: str, target: BinaryIO) -> bytes:
         colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
@@ -39,6 +44,14 @@ class Output:
         if not lines.read():
             self._selector.unregister(lines.pipe)
             lines.close()
+
+    def last_words(self, name: str) -> str:
+        """Return the last line that a child, which has ended, wrote on stderr; empty for none."""
+        lines = self._errors.get(name)
+        if lines is None:
+            return ""
+        lines.read_rest()
+        return lines.last.decode(errors="replace").strip()
 
     def drain(self) -> None:
         """Pass on what is left. A pipe that a grandchild still holds open is not waited for."""
@@ -58,18 +71,38 @@ class _Lines:
         self._prefix = prefix
         self._noise = noise
         self._begun = b""
+        self.last = b""  # line that is not empty
+
+    def read_rest(self) -> None:
+        """Pass on what has arrived, and the begun line behind it."""
+        with contextlib.suppress(EOFError):
+            while not self.pipe.closed and self.read_some():
+                continue
+        if self._begun:
+            self._write([self._begun])
+            self._begun = b""
 
     def read(self) -> bool:
-        """One read: a talkative child must not keep the others waiting. False when the pipe has ended."""
+        """Read once: a talkative child must not keep the others waiting. Return False when the pipe has ended."""
+        try:
+            self.read_some()
+        except EOFError:
+            return False
+        return True
+
+    def read_some(self) -> bool:
+        """Return whether there was anything to read. Raises EOFError when the pipe has ended."""
         try:
             chunk = os.read(self.pipe.fileno(), CHUNK_BYTES)
         except BlockingIOError:
-            return True
+            return False
+        if not chunk:
+            raise EOFError
         *whole, self._begun = (self._begun + chunk).split(b"\n")
         if len(self._begun) > LONGEST_LINE_BYTES:  # no line but a flood; it must not fill our memory
             whole, self._begun = [*whole, self._begun], b""
         self._write(whole)
-        return bool(chunk)
+        return True
 
     def close(self) -> None:
         if self._begun:
@@ -81,6 +114,7 @@ class _Lines:
             lines = [line for line in lines if not self._noise.search(line)]
         if not lines:
             return
+        self.last = next((line for line in reversed(lines) if line.strip()), self.last)
         text = b"".join(self._prefix + line + b"\n" for line in lines)
         try:
             self._target.write(text)

@@ -5,13 +5,12 @@ process began it names one process for good.
 """
 
 import json
-import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
-from infra.ending import end_trees, is_alive
+from infra.ending import PATIENCE_S, Steps, end_trees, is_alive
 
 # Linux counts from the boot: when the clock is set, every process's create time moves with it.
 CLOCK_DRIFT_S = 2.0
@@ -23,7 +22,8 @@ class Record:
 
     pid: int
     create_time: float
-    stop_signal: int
+    # As of a ChildSpec: whoever ends it later does so as gently as its supervisor.
+    stop_steps: Steps
     # Later stages use the earlier ones and are ended first.
     stage: int = 0
 
@@ -44,7 +44,8 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def add(self, name: str, pid: int, stop_signal: signal.Signals, stage: int) -> None:
+    def add(self, name: str, pid: int, stop_steps: Steps, stage: int) -> None:
+        """Note a process that was just started; one that has ended already is left out."""
         try:
             create_time = psutil.Process(pid).create_time()
         except psutil.NoSuchProcess:
@@ -52,7 +53,7 @@ class Records:
         path = self.folder / f"{name}.json"
         # Renamed into place: half a record, after a crash in the middle, would be none.
         new = path.with_suffix(".new")
-        new.write_text(json.dumps(asdict(Record(pid, create_time, stop_signal, stage))))
+        new.write_text(json.dumps(asdict(Record(pid, create_time, stop_steps, stage))))
         new.replace(path)
 
     def remove(self, name: str) -> None:
@@ -60,7 +61,10 @@ class Records:
 
     def find(self, name: str) -> Record | None:
         try:
-            return Record(**json.loads((self.folder / f"{name}.json").read_text()))
+            fields = json.loads((self.folder / f"{name}.json").read_text())
+            if "stop_signal" in fields:  # of version 0.1
+                fields["stop_steps"] = [(fields.pop("stop_signal"), PATIENCE_S)]
+            return Record(**fields)
         except (OSError, ValueError, TypeError):
             return None
 
@@ -74,7 +78,7 @@ class Records:
         running = {name: record for name, record in found.items() if record and record.process()}
         for stage in sorted({record.stage for record in running.values()}, reverse=True):
             of_stage = [record for record in running.values() if record.stage == stage]
-            end_trees([(process, record.stop_signal) for record in of_stage if (process := record.process())])
+            end_trees([(process, record.stop_steps) for record in of_stage if (process := record.process())])
         for name in found:
             self.remove(name)
         return sorted(running)

@@ -103,14 +103,17 @@ class Settings:
         return mask(value) if name.endswith("_url") and value is not None else value
 
 
-def load(environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
-    """Settings from `environ` (default: ours) and the `.env` file in `directory` (default: the current one).
+def load(
+    environ: Mapping[str, str] | None = None, directory: Path | None = None, *, reads_file: bool = True
+) -> Settings:
+    """Read the settings from `environ` (default: ours) and the `.env` file in `directory` (default: the current one).
 
-    The environment wins over the file. Raises SettingsError, whose message names the variable.
+    The environment wins over the file, which is left out unless reads_file. Raises SettingsError, whose message names
+    the variable.
     """
     directory = (directory or _current_folder()).absolute()
     # Without interpolation: a password may hold `${`, and what is written should be what is read.
-    from_file = dotenv_values(directory / ".env", interpolate=False)
+    from_file = dotenv_values(directory / ".env", interpolate=False) if reads_file else {}
     merged = {name: value for name, value in from_file.items() if value is not None}
     merged.update(os.environ if environ is None else environ)
     _refuse_unknown_names(merged)

@@ -21,6 +21,7 @@ from infra.orphans import kill_descendants
 from infra.output import Output, say
 from infra.records import Records
 from infra.signals import Signals
+from infra.supervision.guard import Guard
 from workqueue.sandboxes.parentage import adopt_orphans
 
 TURN_S = 0.05
@@ -35,11 +36,12 @@ class StopRequested(BaseException):
 class Supervisor:
     """Use as a context manager: leaving it, for whatever reason, stops everything that was started.
 
-    with_names: of the children, before each line that they write.
+    with_names: of the children, before each line that they write. guard: told of each process that ended.
     """
 
-    def __init__(self, records: Records, *, with_names: bool = False) -> None:
+    def __init__(self, records: Records, *, with_names: bool = False, guard: Guard | None = None) -> None:
         self._records = records
+        self._guard = guard
         self._selector = selectors.DefaultSelector()
         self._output = Output(self._selector, with_names=with_names)
         self._signals = Signals(self._selector)
@@ -71,10 +73,11 @@ class Supervisor:
         deadline = time.monotonic() + timeout_s
         while waiting:
             self._turn()
-            waiting = [child for child in waiting if not child.is_ready()]
+            # A child that was ready and has ended since is waited for again.
+            waiting = [child for child in stage if child.process is None or (child in waiting and not child.is_ready())]
             for child in waiting:
                 if child.failures >= MOST_FAILURES:
-                    raise ServerFailedError(f"{child.name} does not start: {child.why_ended()}.")
+                    raise ServerFailedError(f"{child.name} does not start: {child.why_ended}")
             if waiting and time.monotonic() > deadline:
                 names = ", ".join(child.name for child in waiting)
                 raise ServerFailedError(f"not ready within {timeout_s:g} s: {names}.")
@@ -89,7 +92,7 @@ class Supervisor:
             self._turn()
         self._stages.remove([child])
         if child.exit_code != 0:
-            raise ServerFailedError(f"{child.name} failed ({child.why_ended()}); its reason stands above.")
+            raise ServerFailedError(f"{child.name} failed: {child.why_ended}")
 
     def run(self) -> None:
         """Keep everything running until a signal asks to stop."""
@@ -117,7 +120,8 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         process = child.start()
         self._children[process.pid] = child
-        self._records.add(child.name, process.pid, child.spec.stop_steps[0][0], child.stage)
+        self._records.add(child.name, process.pid, child.spec.stop_steps, child.stage)
+        child.hand_over()
         if process.stdout is not None and process.stderr is not None:
             for pipe, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):
                 self._output.add(child.name, pipe, target.buffer, child.spec.noise)
@@ -141,9 +145,11 @@ class Supervisor:
             child = self._children.pop(pid, None)
             if child is not None:
                 self._ended(child, os.waitstatus_to_exitcode(status))
+            elif self._guard is not None:
+                self._guard.reaped(pid, os.waitstatus_to_exitcode(status))
 
     def _ended(self, child: Child, exit_code: int) -> None:
-        child.ended(exit_code)
+        child.ended(exit_code, self._output.last_words(child.name))
         self._records.remove(child.name)
         if not (self._stopping or child.spec.one_shot):
             pause_s = child.delay_restart()
@@ -170,30 +176,41 @@ class Supervisor:
 
 
 class _Stop:
-    """One child on its way down: its next step, and when. Another Ctrl-C takes that step at once."""
+    """One child on its way down: its next step, and when. Another Ctrl-C takes the next step at once."""
 
     def __init__(self, child: Child, signals: Signals) -> None:
         self._child = child
         self._signals = signals
         self._seen = signals.stop_requests
         self._steps = list(child.spec.stop_steps)
+        self._hurried = [child.spec.hurried_step] if child.spec.hurried_step is not None else []
         self._until = 0.0
+        self._is_asked = False
 
     def push(self) -> None:
         process = self._child.process
         if process is None:
             return
-        hurried = self._signals.stop_requests > self._seen
-        if time.monotonic() < self._until and not hurried:
+        is_hurried = self._is_asked and self._signals.stop_requests > self._seen
+        if time.monotonic() < self._until and not is_hurried:
             return
         self._seen = self._signals.stop_requests
-        if self._steps:
-            number, patience_s = self._steps.pop(0)
+        self._is_asked = True
+        step = self._next_step(is_hurried=is_hurried)
+        if step is not None:
+            number, patience_s = step
             self._until = time.monotonic() + patience_s
             os.kill(process.pid, number)
         else:
             self._until = time.monotonic() + 1.0
             below = descendants(psutil.Process(process.pid))
-            # Nobody else reaps it, so the pid is still its own, even if it has just ended.
+            # Only this process reaps it, so the pid is still its own, even if it has just ended.
             os.kill(process.pid, signal.SIGKILL)
             kill_all(below)
+
+    def _next_step(self, *, is_hurried: bool) -> tuple[signal.Signals, float] | None:
+        """Return None when it is time to kill."""
+        if is_hurried and self._hurried:
+            self._steps.clear()
+            return self._hurried.pop()
+        return self._steps.pop(0) if self._steps else None

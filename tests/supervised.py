@@ -21,6 +21,7 @@ def spec_of(child: dict[str, str], folder: Path) -> ChildSpec:
         command=lambda: (sys.executable, "-u", "-c", child["code"], str(folder), child["name"]),
         is_ready=(folder / f"{child['name']}.ready").exists,
         stop_steps=((signal.SIGTERM, float(child.get("patience_s", 5))),),
+        hurried_step=(signal.SIGUSR1, 5.0) if child.get("is_hurried") else None,
     )
 
 

@@ -57,7 +57,7 @@ def running(commands: Sequence[Command], log: Path) -> Iterator[list[subprocess.
 def end(started: Sequence[subprocess.Popen[bytes]]) -> None:
     """SIGTERM, a few seconds, then SIGKILL to what is left, children included."""
     alive = [process for process in started if process.poll() is None]
-    end_trees([(psutil.Process(process.pid), signal.SIGTERM) for process in alive])
+    end_trees([(psutil.Process(process.pid), ((signal.SIGTERM, 3.0),)) for process in alive])
     for process in started:
         process.wait()
 

@@ -8,6 +8,7 @@ import click
 from infra.cli.group import RootGroup
 from infra.seclusion import seclude
 from infra.settings import Settings, export_dotenv, load
+from infra.supervision.line import Attached, attach
 
 SECTIONS = {
     "Start and check": ("up", "doctor", "version"),
@@ -43,7 +44,7 @@ def init(only_servers: bool) -> None:
     """Wait for the servers, migrate, find the functions, load the fixtures once, make the superuser."""
     from infra.processes.init import run
 
-    run(_connected(), only_servers=only_servers)
+    run(_connected(attach()), only_servers=only_servers)
 
 
 @cli.command()
@@ -55,7 +56,7 @@ def web(development: bool) -> None:
     else:
         from infra.processes.web import run
 
-    run(_connected())
+    run(_connected(attach()))
 
 
 @cli.command()
@@ -65,7 +66,7 @@ def dashboard(host: str, port: int) -> None:
     """Serve rq-dashboard alone, without a login: it shows, and changes nothing."""
     from infra.processes.dashboard import run
 
-    run(replace(_connected(), host=host, port=port))
+    run(replace(_connected(None), host=host, port=port))
 
 
 @cli.command()
@@ -73,7 +74,8 @@ def worker() -> None:
     """Run the worker pool."""
     from infra.processes.worker import run
 
-    run(_connected())
+    line = attach()
+    run(_connected(line), line.tell_ready if line is not None else None)
 
 
 @cli.command()
@@ -81,7 +83,7 @@ def scheduler() -> None:
     """Fire the schedules, and give back what lost workers had taken."""
     from infra.processes.scheduler import run
 
-    run(_connected())
+    run(_connected(attach()))
 
 
 @cli.command()
@@ -98,15 +100,19 @@ def version() -> None:
     click.echo(f"localfn {importlib.metadata.version('localfn')}")
 
 
-def _settings() -> Settings:
-    """What a process of the runtime works with; for it the door closes here."""
-    export_dotenv()
-    settings = load()
+def _settings(line: Attached | None = None) -> Settings:
+    """Return what a process of the runtime works with; for it the door closes here.
+
+    line: to the `up` that started this process, and has read `.env` for it.
+    """
+    if line is None:
+        export_dotenv()
+    settings = load(reads_file=line is None)
     seclude(settings)
     return settings
 
 
-def _connected() -> Settings:
+def _connected(line: Attached | None) -> Settings:
     from infra.connected import connected
 
-    return connected(_settings())
+    return connected(_settings(line))

@@ -22,6 +22,7 @@ from infra.embedded.account import server_account
 from infra.embedded.sockets import make_socket_folder, socket_folder
 from infra.errors import ServerFailedError, ServerMissingError
 from infra.room import LEAST_CONNECTIONS
+from infra.supervision.line import started_with
 
 USER = DATABASE = "postgres"
 PORT = 5432  # only part of the socket's name; nothing listens on it
@@ -62,9 +63,12 @@ class Postgres:
             self._make_cluster()
         account.give(self.folder)
         account.check_reach(_program("postgres"), self.data)
-        postmaster.end_leftovers(self.data)
+        self.end_leftovers()
         for leftover in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
             (sockets / leftover).unlink(missing_ok=True)
+
+    def end_leftovers(self) -> None:
+        postmaster.end_leftovers(self.data)
 
     def command(self) -> list[str]:
         # A list in PostgreSQL's syntax: without the quotes a comma in the path would part it.
@@ -120,7 +124,8 @@ class Postgres:
             capture_output=True,
             text=True,
             check=False,
-            env=_plain_environment(),
+            # Without passwords, and without PGDATA and the like, which would lead it elsewhere.
+            env=started_with(os.environ),
             start_new_session=True,
         )
         if done.returncode != 0:
@@ -128,11 +133,6 @@ class Postgres:
             line = next((line for line in lines if "error:" in line or "FATAL:" in line), lines[-1])
             reason = re.sub(r"^.*?(error|FATAL): *", "", line.strip())
             raise ServerFailedError(f"PostgreSQL's data folder could not be made: {reason}")
-
-
-def _plain_environment() -> dict[str, str]:
-    """Without PGDATA, PGPORT and the like, which would lead the server's own tools elsewhere."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
 def _program(name: str) -> Path:

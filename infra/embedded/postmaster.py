@@ -13,13 +13,15 @@ import psutil
 
 from infra.ending import end_trees
 
+LEFTOVER_STEPS = ((signal.SIGQUIT, 3.0),)
+
 
 def end_leftovers(data: Path) -> None:
     """End every PostgreSQL process of this data folder; then no postmaster.pid stays without one."""
     pid_file = data / "postmaster.pid"
     if not pid_file.exists():
         return
-    end_trees([(process, signal.SIGQUIT) for process in processes_of(data)])
+    end_trees([(process, LEFTOVER_STEPS) for process in processes_of(data)])
     if not processes_of(data):
         pid_file.unlink(missing_ok=True)
 

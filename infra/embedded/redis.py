@@ -53,7 +53,7 @@ class Redis:
     def prepare(self) -> None:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         make_socket_folder(self.home, server_account().owner)  # one folder for both servers
-        self._end_leftover()
+        self.end_leftovers()
         self.socket.unlink(missing_ok=True)
 
     def command(self) -> list[str]:
@@ -70,8 +70,8 @@ class Redis:
         except redis.RedisError:
             return False
 
-    def _end_leftover(self) -> None:
-        """What still answers was left by a killed run: two must not write one append-only file."""
+    def end_leftovers(self) -> None:
+        """End the server that still answers: two must not write one append-only file."""
         try:
             with self._client() as client:
                 client.shutdown(nosave=True)

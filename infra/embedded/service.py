@@ -27,6 +27,9 @@ class Service(Protocol):
     def prepare(self) -> None:
         """Make the data and end leftovers of a killed run. Before every start. Raises InfraError."""
 
+    def end_leftovers(self) -> None:
+        """End the servers of this home that a killed run left."""
+
     def command(self) -> list[str]: ...
 
     def is_ready(self) -> bool:

@@ -1,5 +1,7 @@
 """`localfn worker`: the worker pool of this machine."""
 
+from collections.abc import Callable
+
 from infra import file_store, logs, room, sandboxing
 from infra.home import Home
 from infra.processes.connections import urls
@@ -9,8 +11,8 @@ from workqueue.workers.plan import PoolPlan
 from workqueue.workers.pool import Pool
 
 
-def run(settings: Settings) -> None:
-    """Works until SIGTERM, and then until every worker has ended."""
+def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> None:
+    """Work until SIGTERM, and then until every worker has ended. tell_ready: called when the first worker has begun."""
     logs.configure(settings.log_level, settings.log_format, "worker")
     Home(settings.home).make()
     room.make(settings.concurrency)
@@ -31,4 +33,4 @@ def run(settings: Settings) -> None:
         traces=settings.traces,
         account=interpreter.account,
     )
-    Pool(plan, interpreter).run()
+    Pool(plan, interpreter, tell_ready).run()

@@ -5,9 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,119 +13,9 @@ import pytest
 
 from infra.embedded.running import find_running
 from infra.ending import is_alive
-from infra.records import Records
+from tests.e2e.conftest import Start
+from tests.up import CHILDREN, free_port, without_runtime_settings
 from tests.waiting import wait_until
-
-CHILDREN = ("postgres", "redis", "web", "worker", "scheduler")
-FUNCTION = """
-from localfn import function
-
-
-@function()
-def echo(event, context):
-    return event
-"""
-
-
-class Up:
-    """One `localfn up` with a home, a port and a functions folder of its own."""
-
-    def __init__(self, folder: Path, **environ: str) -> None:
-        self.home = Path(environ.get("LOCALFN_HOME", folder / "home"))
-        self.port = int(environ.get("PORT", free_port()))
-        functions = folder / "functions"
-        functions.mkdir(exist_ok=True)
-        (functions / "echo.py").write_text(FUNCTION)
-        ours = {
-            "LOCALFN_HOME": str(self.home),
-            "LOCALFN_FUNCTIONS": str(functions),
-            "PORT": str(self.port),
-            "LOCALFN_CONCURRENCY": "2",
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "infra.cli", "up"],
-            cwd=folder,
-            env=without_runtime_settings() | ours | environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    @property
-    def records(self) -> Records:
-        return Records(self.home / "run")
-
-    def wait_ready(self) -> None:
-        assert self.process.stdout is not None
-        line = f"localfn ready on http://127.0.0.1:{self.port}\n"
-        if line not in iter(self.process.stdout.readline, ""):
-            raise AssertionError(f"up ended: {self.process.communicate()[1]}")
-
-    def pid(self, name: str) -> int:
-        record = self.records.find(name)
-        return record.pid if record else 0
-
-    def has_another(self, name: str, killed: int) -> bool:
-        return self.pid(name) not in (0, killed)
-
-    def family(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def is_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> str:
-        """Stop it within the promised ten seconds; returns what it wrote on stderr."""
-        self.process.send_signal(number)
-        return self.process.communicate(timeout=10)[1]
-
-    def refusal(self) -> str:
-        """The one line with which it refused to start."""
-        _, errors = self.process.communicate(timeout=60)
-        assert self.process.returncode == 1, errors
-        assert "Traceback" not in errors
-        return errors.strip().splitlines()[-1]
-
-
-def without_runtime_settings() -> dict[str, str]:
-    ours = ("LOCALFN_", "POSTGRES_", "DATABASE_URL", "REDIS_URL", "RQ_", "HOST", "PORT")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-Start = Callable[..., Up]
-
-
-@pytest.fixture
-def start(short_tmp_path: Path) -> Iterator[Start]:
-    running: list[Up] = []
-
-    def begin(name: str = "one", **environ: str) -> Up:
-        folder = short_tmp_path / name
-        folder.mkdir(exist_ok=True)
-        up = Up(folder, **environ)
-        running.append(up)
-        return up
-
-    yield begin
-    for up in running:
-        if up.process.poll() is None:
-            up.process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                up.process.communicate(timeout=15)
-        up.process.kill()
-        up.process.communicate()
-        if up.home.is_dir():
-            up.records.recover()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -201,16 +88,27 @@ def test_whichever_child_is_killed_comes_back(start: Start) -> None:
     assert up.process.returncode == 0
 
 
-def test_what_a_killed_up_left_is_ended_by_the_next_one(start: Start) -> None:
+def test_what_up_left_is_ended_by_the_next_one_when_its_guard_was_killed_too(start: Start) -> None:
     first = start()
     first.wait_ready()
     left = [psutil.Process(first.pid(name)) for name in CHILDREN]
+    guard = first.guard()
     first.process.kill()
-    first.process.wait()
+    guard.kill()
     second = start(PORT=str(first.port))
     second.wait_ready()
     assert not any(is_alive(process) for process in left)
     assert "ended what a killed run had left" in second.end()
+
+
+def test_a_guard_that_is_killed_is_replaced(start: Start) -> None:
+    up = start()
+    up.wait_ready()
+    killed = up.guard()
+    killed.kill()
+    wait_until(lambda: up.guard() != killed, what="another guard")
+    up.end()
+    assert up.process.returncode == 0
 
 
 def test_another_process_finds_the_services_of_a_running_up(start: Start) -> None:

@@ -180,9 +180,7 @@ def test_a_home_with_an_odd_name_works(home: Path, run: Run, name: str) -> None:
             shutil.rmtree(socket_folder(odd), ignore_errors=True)
 
 
-def test_a_link_and_a_relative_path_to_a_home_lead_to_its_sockets(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_link_and_a_relative_path_to_a_home_lead_to_its_sockets(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = home / "with space"
     odd.mkdir()
     (home / "link to it").symlink_to(odd)
@@ -206,7 +204,7 @@ def test_a_socket_folder_that_somebody_else_made_is_refused(home: Path) -> None:
 def test_another_process_finds_the_running_services_and_not_the_ended_ones(home: Path, run: Run) -> None:
     service = Redis(home)
     process = run(service)
-    Records(home / "run").add("redis", process.pid, signal.SIGTERM, 0)
+    Records(home / "run").add("redis", process.pid, ((signal.SIGTERM, 5.0),), 0)
     assert find_running(home).redis_url == service.url
     assert find_running(home).database_url is None
     process.terminate()

@@ -33,6 +33,7 @@ note("started")
 READY = "(folder / f'{name}.ready').touch()\n"
 WAIT = "while True: time.sleep(60)\n"
 WELL = BEGIN + READY + WAIT
+DEAF_TO_TERM = "signal.signal(signal.SIGTERM, lambda *_: note('asked'))\n"
 DEAF = BEGIN + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + READY + WAIT
 
 Start = Callable[..., "Supervised"]
@@ -160,6 +161,17 @@ def test_a_second_ctrl_c_does_not_wait_for_that_time(start: Start) -> None:
     assert not psutil.pid_exists(pid)
 
 
+def test_a_second_ctrl_c_is_told_to_a_child_that_hurries(start: Start) -> None:
+    hurries = "signal.signal(signal.SIGUSR1, lambda *_: (note('hurried'), os._exit(0)))\n"
+    supervised = start(
+        [child("a", BEGIN + DEAF_TO_TERM + hurries + READY + WAIT, patience_s=60) | {"is_hurried": True}]
+    )
+    supervised.process.send_signal(signal.SIGINT)
+    wait_until(lambda: "a asked" in supervised.notes(), what="the first one arrived")
+    supervised.end(signal.SIGINT)
+    assert supervised.notes()[-1] == "a hurried"
+
+
 def test_what_a_child_started_ends_with_it(start: Start) -> None:
     code = BEGIN + "print(subprocess.Popen(['sleep', '600']).pid)\n" + READY + WAIT
     supervised = start([child("a", code)])
@@ -197,6 +209,13 @@ def test_a_child_that_never_becomes_ready_ends_the_start_after_three_tries(start
     assert supervised.notes()[-1] == "well stopped"
 
 
+def test_the_start_that_fails_tells_the_reason_of_the_first_end(start: Start) -> None:
+    code = BEGIN + "print('ends', len(open(folder / 'notes').readlines()), file=sys.stderr)\nsys.exit(7)"
+    supervised = start([child("a", code)], ready=False)
+    _, errors = supervised.process.communicate(timeout=15)
+    assert errors.splitlines()[-1] == "a does not start: exit code 7: ends 1"
+
+
 def test_no_record_of_a_child_stays_after_a_stop(start: Start) -> None:
     supervised = start([child("a")])
     supervised.end()
@@ -215,7 +234,7 @@ def test_children_of_a_killed_supervisor_are_ended_by_the_next(start: Start) -> 
 
 def test_a_stranger_with_a_recorded_pid_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "600"]) as stranger:
-        Records(tmp_path).add("a", stranger.pid, signal.SIGTERM, 0)
+        Records(tmp_path).add("a", stranger.pid, ((signal.SIGTERM, 5.0),), 0)
         record = tmp_path / "a.json"
         fields = json.loads(record.read_text())
         record.write_text(json.dumps(fields | {"create_time": fields["create_time"] - 100}))

@@ -16,6 +16,7 @@ from workqueue.sandboxes.account import Account
 from workqueue.sandboxes.child import Child, Ends, Process
 from workqueue.sandboxes.offline import without_network
 
+ANSWER_S = 30.0
 BOOT = "from localfn.loop import main; main({fds})"
 
 
@@ -48,6 +49,21 @@ class Interpreter:
         finally:
             ends.close_theirs()
         return self.child(tag, process, ends, load | {"is_offline": is_offline})
+
+    def trouble(self) -> str:
+        """Return why it cannot run sandboxes: the last line of its error; empty when it can, or is only slow."""
+        command = [self.python, "-c", prelude(self.sdk) + "import localfn.loop"]
+        options: dict[str, Any] = {"cwd": "/", "capture_output": True, "text": True, "errors": "replace"}
+        try:
+            done = subprocess.run(
+                command, env=self.variables({}, ""), timeout=ANSWER_S, check=False, **options, **self._identity()
+            )
+        except subprocess.TimeoutExpired:
+            return ""
+        except OSError as error:
+            return str(error)
+        lines = done.stderr.strip().splitlines() or [f"it ends with {done.returncode}"]
+        return lines[-1] if done.returncode else ""
 
     def is_parted(self, load: dict[str, Any]) -> bool:
         """Whether it is we who have to take the network from this function."""

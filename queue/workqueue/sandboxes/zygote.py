@@ -58,10 +58,15 @@ class Zygote:
             ends.close_theirs()
         return self._interpreter.child(tag, process, ends, load)
 
-    def prepare(self) -> None:
-        """Starts it, so that the first cold start finds it ready. A failure is the first cold start's to tell."""
-        with contextlib.suppress(OSError, ValueError, frames.FrameError):
-            self._ready()
+    def prepare(self) -> bool:
+        """Start it, so that the first cold start finds it ready. Return False when it did not start."""
+        try:
+            if sys.platform == "linux":
+                self._ready()
+        except (OSError, ValueError, frames.FrameError):
+            self.close()
+            return False
+        return True
 
     def let_go(self) -> None:
         """In a process forked from the host's."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import partial
 from secrets import token_hex
+from types import FrameType
 from typing import Any
 
 from redis import Redis
@@ -32,7 +33,8 @@ from workqueue.workers.forked import Member, fork
 from workqueue.workers.gauge import Gauge
 from workqueue.workers.plan import PoolPlan
 from workqueue.workers.processors import Processors
-from workqueue.workers.worker import Worker
+from workqueue.workers.startup import Startup, WorkersFailError
+from workqueue.workers.worker import END_GRACE, Worker
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,8 @@ class Pool(WorkerPool):
     It runs no thread and its only connection asks Redis for lengths, so that a fork is safe at any time.
     """
 
-    def __init__(self, plan: PoolPlan, interpreter: Interpreter) -> None:
+    def __init__(self, plan: PoolPlan, interpreter: Interpreter, tell_ready: Callable[[], None] | None = None) -> None:
+        """tell_ready: as in Startup."""
         super().__init__(
             list(plan.queues),
             connection=Redis.from_url(plan.redis_url, socket_connect_timeout=1, socket_timeout=1),
@@ -69,23 +72,28 @@ class Pool(WorkerPool):
         self._notes = NoteLine()
         self.worker_dict: dict[str, Member] = {}  # type: ignore[assignment]  # RQ reads the same fields
         self._scout: Member | None = None
+        self._startup = Startup(plan.bounds.minimum, tell_ready)
+        self._is_hurried = False
         self._is_short = False  # of room for another process
         self._started_at: dict[str, float] = {}
         self._pause_s = 0.0
         self._start_again_at = 0.0
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT, and then until every worker has ended.
+        """Run until SIGTERM or SIGINT, and then until every worker has ended.
 
-        Whatever goes wrong ends the process at once, to be started again: an ordinary exit would first wait for the
-        workers, which wait for sandboxes.
+        An error ends the process at once, to be started again: an ordinary exit would first wait for the workers.
         """
         try:
             self._run()
+        except WorkersFailError as error:
+            log.error("the pool ends", extra={"error": str(error)})
         except BaseException:
             log.exception("the pool ends")
-            self.host.close()
-            os._exit(1)
+        else:
+            return
+        self.host.close()
+        os._exit(1)
 
     def _run(self) -> None:
         preload(self._engine)
@@ -95,7 +103,8 @@ class Pool(WorkerPool):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.request_stop)
         adopt_orphans()
-        self.host.zygote.prepare()
+        if not self.host.zygote.prepare() and (trouble := self.interpreter.trouble()):
+            raise WorkersFailError(f"{self.interpreter.python} cannot run functions: {trouble}")
         bounds, queues = self.plan.bounds, ",".join(self.plan.queues)
         log.info("working", extra={"queues": queues, "workers": f"{bounds.minimum}-{bounds.maximum}"})
         look_at = chores_at = 0.0
@@ -113,7 +122,7 @@ class Pool(WorkerPool):
         self.host.close()
 
     def start_worker(self, *_: Any, **__: Any) -> None:
-        """Like RQ's, with a line to the sandbox host, and a name that tells a person where it runs.
+        """Start one, with a line to the sandbox host, and a name that tells a person where it runs.
 
         Raises OSError when there is no room for it; nothing is left of it then.
         """
@@ -138,16 +147,26 @@ class Pool(WorkerPool):
 
     def handle_dead_worker(self, worker_data: Member) -> None:  # type: ignore[override]
         super().handle_dead_worker(worker_data)  # type: ignore[arg-type]
-        self._gauges.pop(worker_data.name).close()
+        with closing(self._gauges.pop(worker_data.name)) as gauge:
+            if self.status != self.Status.STOPPED:
+                self._startup.note_death(gauge, worker_data.process.poll())
         self._note_death(worker_data)
         if status := worker_data.process.poll():  # it did not end by itself
             log.warning("a worker ended", extra={"worker": worker_data.name, "exit_status": status})
 
+    def request_stop(self, signum: int | None = None, frame: FrameType | None = None) -> None:
+        """Take SIGTERM or SIGINT: the workers may finish within their grace. A second one ends the grace."""
+        self._is_hurried = self.status == self.Status.STOPPED
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
     def stop_worker(self, worker_data: Member, sig: signal.Signals = signal.SIGTERM) -> None:  # type: ignore[override]
         super().stop_worker(worker_data, sig)  # type: ignore[arg-type]
+        if self._is_hurried:
+            super().stop_worker(worker_data, END_GRACE)  # type: ignore[arg-type]
 
     def _look_after_processes(self) -> None:
         self.reap_workers()
+        self._startup.look(self._gauges.values())
         if self._scout is not None and self._scout.process.poll() is not None:
             self._note_death(self._scout)
             self._scout = None

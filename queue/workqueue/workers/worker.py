@@ -39,6 +39,7 @@ WORKER_TTL_S = 30
 LISTEN_S = 10  # an idle worker gives a sign of life so often
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # before an absent Redis is asked again
 SUSPENSION_S = 1.0  # how often it is asked whether an operator suspended the workers (`rq suspend`)
+END_GRACE = signal.SIGUSR1  # from the pool, after a second SIGTERM to it
 JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d{1,9}")
 
 
@@ -64,7 +65,7 @@ class Worker(SimpleWorker):
         self.bells = Bells(redis, [each.key for each in self.queues])
         self.keeper = Keeper(runtime, self.keep_alive)
         self._stopping = threading.Event()
-        self._listens = self._is_suspended = False
+        self._listens = self._is_suspended = self._is_hurried = False
         self._sign_at = self._suspension_at = 0.0
 
     def _set_ip_address(self, connection: Redis) -> None:
@@ -78,6 +79,7 @@ class Worker(SimpleWorker):
         """Until SIGTERM, until the sandbox host is gone, or until an error that nobody foresaw."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.request_stop)
+        signal.signal(END_GRACE, self._hurry)
         pause_s = FIRST_PAUSE_S
         while not self._stopping.is_set() and not self.runtime.sandboxes.host_is_lost:
             try:
@@ -160,7 +162,7 @@ class Worker(SimpleWorker):
             log.debug("no heartbeat", extra={"error": str(error)})
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - RQ's signature
-        """After SIGTERM: what runs may finish within the grace, then it is given back. A second signal changes nothing.
+        """Let what runs finish within the grace, then give it back. A second signal of the kind changes nothing.
 
         Should a bell have been taken this very moment, it is lost, and the reconciler rings again.
         """
@@ -173,6 +175,12 @@ class Worker(SimpleWorker):
         timer.start()
         if self._listens:
             raise StopRequested
+
+    def _hurry(self, _signum: int, _frame: FrameType | None) -> None:
+        """End the grace at once. In a thread: a signal may come while this one holds what is needed for it."""
+        if not self._is_hurried:
+            self._is_hurried = True
+            threading.Thread(target=self._end_grace, daemon=True).start()
 
     def _end_grace(self) -> None:
         self.runtime.given_up.set()

@@ -3,8 +3,10 @@
 import logging
 import socket
 import threading
+import time
 
 from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from workqueue.clock import Clock
@@ -23,16 +25,37 @@ from workqueue.workers.gauge import Gauge
 from workqueue.workers.plan import PoolPlan
 from workqueue.workers.worker import Worker
 
+log = logging.getLogger(__name__)
+
+REDIS_PAUSE_S = 0.5
+
 
 def live(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gauge: Gauge) -> None:
-    """Works until it is stopped or its host is gone. engine: made before the fork, without a connection."""
+    """Work until it is stopped or its host is gone. engine: made before the fork, without a connection."""
     _name_in_log(name)
-    runtime = _runtime(plan, engine, name, line, gauge)
-    presence.note(runtime)  # by the connection that is there already; the keeper opens one when something lasts
-    Worker(runtime, Redis.from_url(plan.redis_url), plan.grace_s).run()
+    try:
+        runtime = _runtime(plan, engine, name, line, gauge)
+        worker = _made(plan, runtime)
+    except BaseException as error:
+        gauge.set_failure(f"{type(error).__name__}: {error}")
+        raise
+    # Only now: who is on record as present can serve. By the connection that is there already; the keeper opens one
+    # when something lasts.
+    presence.note(runtime)
+    worker.run()
     runtime.observers.close()
     totals.hand_over(engine, runtime.meter)
     presence.leave(runtime)
+
+
+def _made(plan: PoolPlan, runtime: Runtime) -> Worker:
+    """Return the worker once Redis, to which RQ speaks at once, answers. An outage is no failure of the worker's."""
+    while True:
+        try:
+            return Worker(runtime, Redis.from_url(plan.redis_url), plan.grace_s)
+        except RedisError as error:
+            log.warning("Redis is unavailable", extra={"error": str(error)})
+            time.sleep(REDIS_PAUSE_S)
 
 
 def _name_in_log(worker: str) -> None:

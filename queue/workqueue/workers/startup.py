@@ -1,0 +1,34 @@
+"""What becomes of the first workers of a pool: one begins to look for work, or all die and the reason is told."""
+
+from collections.abc import Callable, Iterable
+
+from workqueue.errors import WorkqueueError
+from workqueue.workers.gauge import Gauge
+
+
+class WorkersFailError(WorkqueueError):
+    """The pool has no worker that could serve a request, and will have none."""
+
+
+class Startup:
+    """minimum: workers that are to stay. tell_ready: called once, when the first one has begun."""
+
+    def __init__(self, minimum: int, tell_ready: Callable[[], None] | None) -> None:
+        self._minimum, self._tell_ready = minimum, tell_ready
+        self._is_over = False
+        self._reasons: list[str] = []
+
+    def look(self, gauges: Iterable[Gauge]) -> None:
+        """Find out whether one has begun."""
+        if not self._is_over and any(gauge.has_begun() for gauge in gauges):
+            self._is_over = True
+            if self._tell_ready is not None:
+                self._tell_ready()
+
+    def note_death(self, gauge: Gauge, status: int | None) -> None:
+        """Take note of a worker that died. Raise WorkersFailError when the next ones would die as well."""
+        if self._is_over or gauge.has_begun():
+            return
+        self._reasons.append(gauge.failure() or f"exit status {status}")
+        if len(self._reasons) > self._minimum:
+            raise WorkersFailError(f"every worker dies at its start: {self._reasons[0]}")

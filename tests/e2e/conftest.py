@@ -1,0 +1,36 @@
+"""Starts whole runtimes as their users do, and ends them."""
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.up import Up
+
+Start = Callable[..., Up]
+
+
+@pytest.fixture
+def start(short_tmp_path: Path) -> Iterator[Start]:
+    running: list[Up] = []
+
+    def begin(name: str = "one", **environ: str) -> Up:
+        folder = short_tmp_path / name
+        folder.mkdir(exist_ok=True)
+        up = Up(folder, **environ)
+        running.append(up)
+        return up
+
+    yield begin
+    for up in running:
+        if up.process.poll() is None:
+            up.process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                up.process.communicate(timeout=15)
+        up.process.kill()
+        up.process.communicate()
+        if up.home.is_dir():
+            up.records.recover()

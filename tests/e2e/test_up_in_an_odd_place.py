@@ -1,0 +1,112 @@
+"""One `localfn up` whose every path is odd: it serves, shows no password, and leaves nothing when it is killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from infra.embedded.postgres import Postgres
+from infra.ending import is_alive
+from tests.commands import COMMAND
+from tests.up import CHILDREN, Up
+from tests.waiting import wait_until
+
+NAME = "my projects: 100 % ü '\"" + "long" * 25
+NAPS = """
+    SELECT a.outcome, r.status FROM request_attempt a JOIN processing_request r ON r.id = a.request_id
+    WHERE r.function = 'nap'
+"""
+SECRETS = {"SUPERUSER_PASSWORD": "secret-of-the-admin", "LOCALFN_API_KEY": "lfn_secret-of-the-command-line"}
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("odd") / NAME
+    for above in (folder.parent, *folder.parents[1:3]):
+        above.chmod(0o711)  # as root, functions run as an account that has to get here
+    folder.mkdir()
+    (folder / "tmp *").mkdir()
+    (folder / "py thon").symlink_to(sys.executable)
+    (folder / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in SECRETS.items()))
+    (folder / ".env").chmod(0o600)
+    up = Up(
+        folder,
+        LOCALFN_HOME="ho me/of [it]",
+        LOCALFN_PYTHON="./py thon",
+        TMPDIR=str(folder / "tmp *"),
+        SUPERUSER_USERNAME="ada",
+    )
+    up.home = folder / "ho me" / "of [it]"
+    up.wait_ready()
+    yield up
+    up.process.kill()
+    up.process.communicate(timeout=30)
+    up.records.recover()
+
+
+def test_a_request_is_served(up: Up) -> None:
+    assert up.submit("echo", {"a": 1}, Prefer="wait=30")["result"] == {"a": 1}
+
+
+def test_a_second_shell_finds_it_by_a_link_too(up: Up, short_tmp_path: Path) -> None:
+    (short_tmp_path / "li nk").symlink_to(up.home)
+    for home in (up.home, short_tmp_path / "li nk"):
+        env = {"PATH": os.environ["PATH"], "LOCALFN_HOME": str(home), "PORT": str(up.port)}
+        done = subprocess.run([*COMMAND, "users", "list"], env=env, capture_output=True, text=True, check=False)
+        assert (done.returncode, "ada" in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_process_shows_a_password(up: Up) -> None:
+    password = (Postgres(up.home).folder / "password").read_text().strip()
+    for process in up.family():
+        for part in ("environ", "cmdline"):
+            shown = Path(f"/proc/{process.pid}/{part}").read_text(errors="replace")
+            found = [name for name, secret in {**SECRETS, "of PostgreSQL": password}.items() if secret in shown]
+            assert not found, f"{part} of {process.cmdline()}"
+
+
+def test_a_frozen_up_is_not_taken_for_dead(up: Up) -> None:
+    guard = up.guard()
+    up.process.send_signal(signal.SIGSTOP)
+    try:
+        assert up.submit("echo", {}, Prefer="wait=30")["result"] == {}
+        assert guard.status() == psutil.STATUS_SLEEPING
+    finally:
+        up.process.send_signal(signal.SIGCONT)
+
+
+def test_when_up_is_killed_all_ends_by_itself_and_what_ran_is_given_back(up: Up) -> None:
+    naps = [up.submit("nap", 300)["id"] for _ in range(2)]
+    wait_until(lambda: all(up.ask(f"/api/requests/{nap}")["status"] == "processing" for nap in naps), 30, "both run")
+    family = up.family()
+    assert all(up.pid(name) for name in CHILDREN)
+    up.process.kill()
+    up.process.wait()
+    wait_until(lambda: not any(is_alive(process) for process in family), 30, "all have ended")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", up.port))
+    assert list(up.records.folder.glob("*.json")) == []
+    assert not (Postgres(up.home).data / "postmaster.pid").exists(), "PostgreSQL ended in order"
+    assert outcomes(up.home) == [("given_back", "pending")] * len(naps)
+
+
+def outcomes(home: Path) -> list[tuple[str, str]]:
+    """Of the attempts at naps: their outcome, and how the request stands. Read by a PostgreSQL of the test's own."""
+    postgres = Postgres(home)
+    postgres.prepare()
+    with subprocess.Popen(postgres.command(), start_new_session=True) as server:
+        try:
+            wait_until(postgres.is_ready, what="PostgreSQL is ready")
+            with psycopg.connect(postgres.url.replace("+psycopg", "", 1)) as connection:
+                return connection.execute(NAPS).fetchall()
+        finally:
+            server.send_signal(signal.SIGINT)

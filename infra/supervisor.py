@@ -79,8 +79,7 @@ class Supervisor:
                 if child.failures >= MOST_FAILURES:
                     raise ServerFailedError(f"{child.name} does not start: {child.why_ended}")
             if waiting and time.monotonic() > deadline:
-                names = ", ".join(child.name for child in waiting)
-                raise ServerFailedError(f"not ready within {timeout_s:g} s: {names}.")
+                raise ServerFailedError(f"not ready within {timeout_s:g} s: {self._told(waiting)}.")
 
     def run_once(self, spec: ChildSpec) -> None:
         """Run a child to its end. Raises ServerFailedError when that is not exit code 0."""
@@ -113,6 +112,11 @@ class Supervisor:
             raise StopRequested
         for child in self._due():
             self._restart(child)
+
+    def _told(self, children: Sequence[Child]) -> str:
+        """Return their names, each with its last words."""
+        words = {child.name: self._output.last_words(child.name) for child in children}
+        return "; ".join(f"{name} (its last line: {last})" if last else name for name, last in words.items())
 
     def _due(self) -> list[Child]:
         return [child for stage in self._stages for child in stage if child.is_due()]

@@ -28,6 +28,8 @@ from workqueue.watching import Watcher
 
 log = logging.getLogger(__name__)
 
+SANDBOX_EXITED = "SandboxExited"
+
 
 def run(settings: Settings, *, only_servers: bool = False) -> None:
     """only_servers: waits for them and makes the screen ready, and no more: what every container needs.
@@ -85,9 +87,17 @@ def _migrate(database_url: str, settings: Settings) -> None:
 def _discover(engine: Engine, settings: Settings, interpreter: Interpreter) -> None:
     watcher = Watcher(interpreter, settings.functions, registry.read(engine))
     changed = watcher.look()
+    if any(failure.error_type == SANDBOX_EXITED for failure in watcher.registry.failures):
+        _check(interpreter)
     discovery.check_unique(watcher.registry)
     if changed:
         registry.publish(engine, watcher.registry)
+
+
+def _check(interpreter: Interpreter) -> None:
+    """Raise InfraError when no module can be imported, whatever is in it."""
+    if trouble := interpreter.trouble():
+        raise InfraError(f"LOCALFN_PYTHON: {interpreter.python} cannot run functions: {trouble}")
 
 
 def _declare(engine: Engine, settings: Settings) -> None:

@@ -73,6 +73,7 @@ class Pool(WorkerPool):
         self.worker_dict: dict[str, Member] = {}  # type: ignore[assignment]  # RQ reads the same fields
         self._scout: Member | None = None
         self._startup = Startup(plan.bounds.minimum, tell_ready)
+        self._can_run = True  # the interpreter of the functions, as far as is known
         self._is_hurried = False
         self._is_short = False  # of room for another process
         self._started_at: dict[str, float] = {}
@@ -103,8 +104,7 @@ class Pool(WorkerPool):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.request_stop)
         adopt_orphans()
-        if not self.host.zygote.prepare() and (trouble := self.interpreter.trouble()):
-            raise WorkersFailError(f"{self.interpreter.python} cannot run functions: {trouble}")
+        self._prepare_interpreter()
         bounds, queues = self.plan.bounds, ",".join(self.plan.queues)
         log.info("working", extra={"queues": queues, "workers": f"{bounds.minimum}-{bounds.maximum}"})
         look_at = chores_at = 0.0
@@ -166,7 +166,8 @@ class Pool(WorkerPool):
 
     def _look_after_processes(self) -> None:
         self.reap_workers()
-        self._startup.look(self._gauges.values())
+        if self._can_run:
+            self._startup.look(self._gauges.values())
         if self._scout is not None and self._scout.process.poll() is not None:
             self._note_death(self._scout)
             self._scout = None
@@ -179,7 +180,16 @@ class Pool(WorkerPool):
         except OSError as error:
             self._wait_for_room(error)
 
+    def _prepare_interpreter(self) -> None:
+        """Start what forks sandboxes. While the interpreter does not run, requests wait, and the pool is not ready."""
+        trouble = "" if self.host.zygote.prepare() else self.interpreter.trouble()
+        if trouble and self._can_run:
+            log.error("functions cannot be run", extra={"python": self.interpreter.python, "error": trouble})
+        self._can_run = not trouble
+
     def _do_chores(self) -> None:
+        if not self._can_run:
+            self._prepare_interpreter()
         self.host.end_stale()
         self.host.reap()
         self._notes.tell(self.host.census())

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
+from localfn.checks import model
+from localfn.checks.calls import call_problem, place, plain_function
+from localfn.checks.options import MAX_TIMEOUT_S, check_known, option_problem
 from localfn.context import Context
 from localfn.errors import LocalfnError
 
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-MAX_TIMEOUT_S = 3600.0  # the seed's ceiling: one hour at most per task
 DEFAULT_MEMORY_MB = 512
-MIN_MEMORY_MB = 32  # a bare interpreter with this SDK takes about 15 MB
-MAX_MEMORY_MB = 1024 * 1024
-MAX_DELAY_S = 366 * 24 * 3600.0
-ON_LOST = ("rerun", "fail")
-SCHEDULE_HELP = 'a text such as "rate(5 minutes)", or a dict with an "expression" and other fields of a schedule'
 
 Body = Callable[[Any, Context], Any]
 Hook = TypeVar("Hook", bound=Callable[[Any, Context], Any])
@@ -32,81 +25,122 @@ class Function:
     """A declared function. Calling it calls the plain Python function, so it is easy to test."""
 
     def __init__(self, body: Body, options: dict[str, Any]) -> None:
+        """Check the declaration. Raises LocalfnError, with file and line."""
         self.body = body
+        self.__name__: str = getattr(body, "__name__", "")
         self.options = options
-        self.name: str = options.pop("name") or body.__name__
+        self.name: Any = options["name"] if options["name"] is not None else self.__name__
+        self._refuse(self._problem())
         self.input: Any = options.pop("input")
-        self.network: Any = options.pop("network")
+        self.network: bool = options.pop("network")
+        del options["name"]
         self.validate_hook: Body | None = None
         self.cleanup_hook: Body | None = None
-        self.__doc__ = body.__doc__
-        self.__name__ = body.__name__
+        self.__doc__ = _doc(body)
         self.__module__ = body.__module__
         self.__wrapped__ = body
-        self._check()
+        self.declared_in = _module_being_run() or self.__module__
 
     def __call__(self, event: Any, context: Context) -> Any:
+        """Call the plain Python function."""
         return self.body(event, context)
 
     def validate(self, hook: Hook) -> Hook:
-        """Registers the hook that checks and normalises the event before the function runs.
+        """Register the hook that checks and normalises the event before the function runs.
 
         It takes (event, context), returns the event that the function gets, and raises to refuse.
+        Raises LocalfnError for a second one, and for one that cannot be called so.
         """
+        self._check_hook("validate", hook, self.validate_hook)
         self.validate_hook = hook
         return hook
 
     def cleanup(self, hook: Hook) -> Hook:
-        """Registers the hook that runs after the request, whatever became of it."""
+        """Register the hook that runs after the request, whether it completed or failed.
+
+        Raises LocalfnError for a second one, and for one that cannot be called with (event, context).
+        """
+        self._check_hook("cleanup", hook, self.cleanup_hook)
         self.cleanup_hook = hook
         return hook
 
     def describe(self) -> dict[str, Any]:
-        """The function as JSON: what the registry stores and the API shows."""
+        """Return the function as JSON: what the registry stores and the API shows.
+
+        Raises LocalfnError for an input that cannot be used. The module is imported by then, so names are resolved.
+        """
+        file, line = place(self.body)
+        try:
+            schema = model.input_schema(self.input)
+            self.wants_instance()
+        except LocalfnError as error:
+            raise LocalfnError(f"{self._title()}: {error}") from error.__cause__
         return {
             "name": self.name,
-            "description": inspect.cleandoc(self.body.__doc__ or ""),
-            "source_file": inspect.getsourcefile(inspect.unwrap(self.body)) or "",
-            "source_line": inspect.unwrap(self.body).__code__.co_firstlineno,
-            "module": self.__module__,
-            "input_schema": input_schema(self.input),
+            "description": inspect.cleandoc(self.__doc__ or ""),
+            "source_file": file,
+            "source_line": line,
+            "module": self.declared_in,
+            "input_schema": schema,
             "schema_checked_outside": isinstance(self.input, Mapping),
             "has_cleanup": self.cleanup_hook is not None,
             "network": self.network,
             **self.options,
         }
 
-    def _check(self) -> None:
-        problem = next((text for wrong, text in self._problems() if wrong), None)
-        if problem:
-            raise LocalfnError(f"@function on {self.body.__qualname__!r}: {problem}")
+    def wants_instance(self) -> bool:
+        """Tell whether the function gets an instance of its pydantic model. Raises LocalfnError."""
+        if self.input is None or isinstance(self.input, Mapping):
+            return False
+        return model.wants_instance(self.body, self.input)
 
-    def _problems(self) -> list[tuple[bool, str]]:
-        o = self.options
-        return [
-            (not NAME.fullmatch(self.name), f"name={self.name!r}: use 1 to 64 of A-Z a-z 0-9 _ -"),
-            (
-                inspect.iscoroutinefunction(self.body),
-                "it is an async function: call asyncio.run(…) inside a plain one",
-            ),
-            (
-                not 0 < _number(o["timeout_s"]) <= MAX_TIMEOUT_S,
-                f"timeout_s: from 0 to {MAX_TIMEOUT_S:.0f} seconds",
-            ),
-            (not 1 <= _whole(o["max_attempts"]) <= 100, "max_attempts: a whole number from 1 to 100"),
-            (
-                not MIN_MEMORY_MB <= _whole(o["memory_mb"]) <= MAX_MEMORY_MB,
-                f"memory_mb: a whole number from {MIN_MEMORY_MB} to {MAX_MEMORY_MB}",
-            ),
-            (not QUEUE.fullmatch(str(o["queue"])), "queue: 1 to 64 of A-Z a-z 0-9 _ . -"),
-            (not 0 <= _number(o["retry_delay_s"]) <= MAX_DELAY_S, "retry_delay_s: seconds from 0 to a year"),
-            (not 0 <= _number(o["retry_max_delay_s"]) <= MAX_DELAY_S, "retry_max_delay_s: seconds from 0 to a year"),
-            (o["on_lost"] not in ON_LOST, "on_lost: 'rerun' or 'fail'"),
-            (not isinstance(self.network, bool), "network: True or False"),
-            (not _texts(o["environment"]), "environment: a dict of texts, no name empty or with an ="),
-            (not _is_input(self.input), "input: a pydantic model or a JSON Schema dict"),
-            (not _is_schedule(o["schedule"]), f"schedule: {SCHEDULE_HELP}"),
-        ]
+    def _problem(self) -> str | None:
+        if isinstance(self.body, Function):
+            return "it is declared already; take one @function off"
+        if problem := call_problem(self.body):
+            return problem
+        if not self.__name__ and self.options["name"] is None:
+            return f"a {type(self.body).__name__} has no name; give it one with name="
+        found = option_problem({**self.options, "name": self.name})
+        return found or model.input_problem(self.options["input"])
+
+    def _check_hook(self, kind: str, hook: Any, before: Any) -> None:
+        problem = call_problem(hook)
+        if before is not None:
+            file, line = place(before)
+            problem = f"it would replace the {kind} hook of {file}:{line}; a function has one: let it call the other"
+        if problem:
+            raise LocalfnError(f"{_where(hook)}@{self.name}.{kind} on {_shown(hook)}: {problem}")
+
+    def _refuse(self, problem: str | None) -> None:
+        if problem:
+            raise LocalfnError(f"{self._title()}: {problem}")
+
+    def _title(self) -> str:
+        return f"{_where(self.body)}@function on {_shown(self.body)}"
+
+
+def _where(called: Any) -> str:
+    file, line = place(called)
+    return f"{file}:{line}: " if file else ""
+
+
+def _shown(called: Any) -> str:
+    return repr(getattr(called, "__qualname__", None) or type(called).__name__)
+
+
+def _doc(body: Body) -> str | None:
+    """Return the docstring. That of a partial, or of a callable object's class, describes another thing."""
+    found = getattr(plain_function(body), "__doc__", None)
+    return found if isinstance(found, str) else None
+
+
+def _module_being_run() -> str | None:
+    """Return the name of the module that declares: the one that Python runs now, whichever helper it calls."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_name != "<module>":
+        frame = frame.f_back
+    return frame.f_globals.get("__name__") if frame is not None else None
 
 
 @overload
@@ -146,8 +180,9 @@ def function(
     on_lost: str = "rerun",
     environment: Mapping[str, str] | None = None,
     schedule: str | Mapping[str, Any] | None = None,
+    **unknown: Any,
 ) -> Any:
-    """Declares a function; used bare or with options.
+    """Declare a function; used bare or with options.
 
     name: shown and called by this name; default is the Python name.
     timeout_s: seconds after which the function and all its children are killed.
@@ -160,9 +195,10 @@ def function(
     on_lost: 'rerun' or 'fail' when the worker that ran it was lost.
     environment: variables added to those that the function sees.
     schedule: an expression, or a dict of a schedule's fields: a schedule of the function's name follows it.
-    Raises LocalfnError for a value that is out of range.
+    Raises LocalfnError for a wrong value or an option that does not exist, and for a function that cannot be called
+    with (event, context).
     """
-    options = {
+    options: dict[str, Any] = {
         "name": name,
         "input": input,
         "timeout_s": timeout_s,
@@ -173,54 +209,15 @@ def function(
         "retry_delay_s": retry_delay_s,
         "retry_max_delay_s": retry_max_delay_s,
         "on_lost": on_lost,
-        "environment": dict(environment or {}),
+        "environment": dict(environment or {}) if isinstance(environment, (Mapping, type(None))) else environment,
         "schedule": {"expression": schedule} if isinstance(schedule, str) else schedule,
     }
 
+    check_known(unknown, options)
+
     def declare(plain: Body) -> Function:
-        made = Function(plain, options)
+        made = Function(plain, dict(options))
         declared.append(made)
         return made
 
     return declare if body is None else declare(body)
-
-
-def input_schema(model: Any) -> dict[str, Any] | None:
-    """JSON Schema of an `input=`: the dict itself, or what the pydantic model says of itself."""
-    if model is None or isinstance(model, Mapping):
-        return None if model is None else dict(model)
-    schema: dict[str, Any] = model.model_json_schema()
-    return schema
-
-
-def _is_input(model: Any) -> bool:
-    return model is None or isinstance(model, Mapping) or hasattr(model, "model_json_schema")
-
-
-def _is_schedule(value: Any) -> bool:
-    """Whether it has the shape; what its fields say is checked by the runtime, which knows zones and queues."""
-    if value is None:
-        return True
-    if not isinstance(value, Mapping) or not isinstance(value.get("expression"), str):
-        return False
-    try:
-        json.dumps(dict(value), allow_nan=False)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _number(value: float | int | Any) -> float:
-    ok = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if ok else float("nan")
-
-
-def _whole(value: Any) -> float:
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else float("nan")
-
-
-def _texts(value: Mapping[Any, Any]) -> bool:
-    return all(
-        isinstance(key, str) and isinstance(text, str) and key and "=" not in key and "\0" not in key + text
-        for key, text in value.items()
-    )

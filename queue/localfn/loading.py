@@ -28,17 +28,17 @@ class AsOnDisk(importlib.machinery.SourceFileLoader):
 
 
 def load(root: str | None, module: str, name: str) -> Function:
-    """Imports the module and returns the function declared under `name`.
+    """Import the module and return the function declared under `name`.
 
     root: folder to import from, or None for what the interpreter finds by itself.
     Raises LocalfnError when the module does not declare it, and whatever the import raises.
     """
     put_on_path(root)
     importlib.import_module(module)
-    for made in declaration.declared:
-        if made.name == name:
-            return made
-    raise LocalfnError(f"{module} declares no function named {name!r} any more")
+    found = [made for made in declaration.declared if made.name == name]
+    if not found:
+        raise LocalfnError(f"{module} declares no function named {name!r} any more")
+    return next((made for made in found if made.declared_in == module), found[0])
 
 
 def describe(root: str | None, module: str) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def describe(root: str | None, module: str) -> list[dict[str, Any]]:
     return [
         made.describe()
         for made in declaration.declared
-        if made.__module__ == module or made.__module__.startswith(module + ".")
+        if made.declared_in == module or made.declared_in.startswith(module + ".")
     ]
 
 
@@ -87,7 +87,7 @@ def files_of(root: str | None, module: str) -> list[list[Any]]:
     return _as_they_are(path for path in paths if folder and is_below(path, folder))
 
 
-def blamed_for(error: Exception, root: str | None, module: str) -> list[list[Any]]:
+def blamed_for(error: BaseException, root: str | None, module: str) -> list[list[Any]]:
     """What may have to change before an import that failed succeeds, in the form of `files_of`.
 
     What was loaded, the files that the error came through, and the folders that are searched: a package that is

@@ -22,13 +22,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from localfn import confinement, loading
-from localfn.channel import Channel, flush
+from localfn.channel import Channel
 from localfn.declaration import Function
 from localfn.errors import LocalfnError
-from localfn.running import Run, failure
+from localfn.outcome.failure import failure
+from localfn.running import Run
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+DECODER = json.JSONDecoder()
 
 
 def main(fds: Sequence[int]) -> None:
@@ -55,20 +57,18 @@ def _serve(channel: Channel, run: Run, loaded: dict[str, Any]) -> None:
     modules = len(sys.modules)
     while (frame := channel.receive()) is not None:
         head, body = frame
-        events = json.loads(body)
         if head["type"] == "cleanup":
-            act, members = run.cleanup, zip([head], [events])
+            act, members = run.cleanup, zip([head], _events(b"[%b]" % body))
         else:
-            act, members = run.invoke, zip(_placed(head), events)
-        for member, event in members:
+            act, members = run.invoke, zip(_placed(head), _events(body))
+        for member, (event, text) in members:
             if act == run.invoke and not channel.takes_turn(head["round"]):
                 break  # called back, with all behind it
             if member.get("valid_s", 0) < 0:  # the runtime was frozen, perhaps: somebody else may have it by now
                 channel.answer({"type": "declined", "request_id": member["request_id"]})
                 break
             confinement.grant_cpu(member["remaining_s"])
-            with _exit_at_once():
-                answer, result = act(member, event)
+            answer, result = act(member, event, text)
             channel.end_copy()
             answer["request_id"] = member["request_id"]
             if len(sys.modules) != modules:  # imported while running: a change of that file counts from now on
@@ -79,6 +79,22 @@ def _serve(channel: Channel, run: Run, loaded: dict[str, Any]) -> None:
             if answer["has_children"] or not answer.get("is_clean"):
                 break  # the runtime has something to do; it takes the others back and sends them again
         os.chdir("/")
+
+
+def _events(body: bytes) -> Iterator[tuple[Any, str]]:
+    """Yield each event of a JSON array with its own text: a parsed number has lost digits."""
+    text = body.decode()
+    place = _after_blanks(text, 1)
+    while place < len(text) and text[place] != "]":
+        event, end = DECODER.raw_decode(text, place)
+        yield event, text[place:end]
+        place = _after_blanks(text, _after_blanks(text, end) + 1)  # behind the comma
+
+
+def _after_blanks(text: str, place: int) -> int:
+    while text[place : place + 1] in (" ", "\t", "\n", "\r"):
+        place += 1
+    return place
 
 
 def _placed(head: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -97,11 +113,10 @@ def _placed(head: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _load(channel: Channel, head: dict[str, Any]) -> Function:
     try:
-        with _exit_at_once():
-            function = loading.load(head["root"], head["module"], head["function"])
+        function = loading.load(head["root"], head["module"], head["function"])
         function.describe()  # what cannot be described is refused before the first request
         confinement.confine(function.options["memory_mb"], network=function.network or head.get("is_offline", False))
-    except Exception as error:
+    except BaseException as error:
         _refuse(channel, error)
     gc.collect()
     gc.freeze()  # what was imported stays for good: later collections need not walk it
@@ -110,15 +125,14 @@ def _load(channel: Channel, head: dict[str, Any]) -> Function:
 
 def _describe(channel: Channel, head: dict[str, Any]) -> None:
     try:
-        with _exit_at_once():
-            functions = loading.describe(head["root"], head["module"])
-    except Exception as error:
+        functions = loading.describe(head["root"], head["module"])
+    except BaseException as error:
         _refuse(channel, error, files=loading.blamed_for(error, head["root"], head["module"]))
     files = loading.files_of(head["root"], head["module"])
     channel.answer({"type": "described", "functions": functions, "files": files})
 
 
-def _refuse(channel: Channel, error: Exception, **more: Any) -> NoReturn:
+def _refuse(channel: Channel, error: BaseException, **more: Any) -> NoReturn:
     with contextlib.suppress(OSError):
         # LocalfnError is raised by us about a declaration: our frames are no news to its reader.
         answer = failure(error, "import") | {"type": "refused"} | more
@@ -126,17 +140,6 @@ def _refuse(channel: Channel, error: Exception, **more: Any) -> NoReturn:
             answer["error_type"] = type(error).__name__
         channel.answer(answer)
     os._exit(1)
-
-
-@contextlib.contextmanager
-def _exit_at_once() -> Any:
-    """sys.exit() ends the sandbox now, even when user code left threads that would keep it alive."""
-    try:
-        yield
-    except SystemExit as exit_:
-        flush()
-        code = exit_.code
-        os._exit(code & 0xFF if isinstance(code, int) else 0 if code is None else 1)
 
 
 def _prepare_process() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from workqueue import input_schema
 from workqueue.errors import DuplicateFunctionError
 from workqueue.registry import ImportFailure, Registered, Registry
+from workqueue.sandboxes.exits.exit_status import describe_exit
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sandboxes.sandbox import Frame, Gone, Sandbox
 from workqueue.storable import storable_value
@@ -19,6 +20,8 @@ from workqueue.storable import storable_value
 log = logging.getLogger(__name__)
 
 IMPORT_LIMIT_S = 60.0
+EXIT_S = 0.5  # for an interpreter that has closed its socket to end
+DOING = "while importing the module"
 MAX_DESCRIPTION = 16 * 1024 * 1024
 
 Stamp = frozenset[tuple[str, int, int]]
@@ -101,20 +104,25 @@ def describe(interpreter: Interpreter, unit: Unit) -> Findings:
     child = interpreter.start({"type": "describe", "root": unit.root or None, "module": unit.module}, {})
     sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], MAX_DESCRIPTION)
     try:
-        return _listen(sandbox, unit)
+        answer = _listen(sandbox, unit)
+        ended_itself = isinstance(answer, Gone) and sandbox.has_ended(EXIT_S)
     finally:
         sandbox.close()
-        child.end()
+        status = child.end()
+    if isinstance(answer, Gone):
+        words = describe_exit(status, DOING) if ended_itself else f"It closed the runtime's socket {DOING}."
+        return _failed(unit, "SandboxExited", words, "")
+    return answer
 
 
-def _listen(sandbox: Sandbox, unit: Unit) -> Findings:
+def _listen(sandbox: Sandbox, unit: Unit) -> Findings | Gone:
     ends_at = time.monotonic() + IMPORT_LIMIT_S
     while (remaining_s := ends_at - time.monotonic()) > 0:
         news = sandbox.next(remaining_s)
         if isinstance(news, Frame) and news.type != "started":
             return _findings(unit, storable_value(news.head))
         if isinstance(news, Gone):
-            return _failed(unit, "SandboxExited", "Importing it ended the interpreter.", "")
+            return news
     return _failed(unit, "TimedOut", f"Importing it took longer than {IMPORT_LIMIT_S:.0f} s.", "")
 
 

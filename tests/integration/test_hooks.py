@@ -23,8 +23,8 @@ def test_an_event_that_fits_the_input_is_normalised(runtime: Runtime, function: 
 @pytest.mark.parametrize(
     ("function", "event", "words"),
     [
-        ("order_as_model", {"count": 1}, "article"),
-        ("order_as_dict", [], "valid dictionary or instance of Order"),
+        ("order_as_model", {"count": 1}, "article: Field required"),
+        ("order_as_dict", [], "Input should be an object"),
         ("by_schema", {"n": 0}, "$.n"),
         ("by_schema", {"n": 1, "m": 2}, "'m' was unexpected"),
         ("by_schema", "text", "is not of type 'object'"),

@@ -37,7 +37,7 @@ def command_of(process: psutil.Process) -> str:
     ("function", "error_type", "words"),
     [
         ("exit_hard", "SandboxExited", "exited with status 3"),
-        ("exit_softly", "SandboxExited", "exited with status 4"),
+        ("exit_softly", "SystemExit", "sys.exit(4) was called"),
         ("crash", "SandboxExited", "SIGSEGV"),
         ("hoard", "OutOfMemory", "96 MB"),
         ("hoard_at_once", "OutOfMemory", ""),

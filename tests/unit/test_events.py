@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localfn.results import ResultNotSerializableError, to_json
+from localfn.outcome.failure import ResultNotSerializableError
+from localfn.outcome.result import to_json
 from workqueue import events
 from workqueue.errors import BadEventError, EventTooLargeError
 

@@ -6,8 +6,6 @@ import signal
 import time
 from typing import Any
 
-import psutil
-
 from schema.statuses import Phase
 from workqueue.invocation.attempt import Attempt, Runtime
 from workqueue.invocation.interruptions import (
@@ -22,14 +20,15 @@ from workqueue.invocation.interruptions import (
 from workqueue.invocation.trouble import no_sandbox
 from workqueue.lifecycle import Progress
 from workqueue.registry import Registered
-from workqueue.sandboxes import process_tree
-from workqueue.sandboxes.sandbox import LAST_FRAMES, RUBBISH, Frame, Gone, News, Output, Sandbox
+from workqueue.sandboxes.exits.exit_status import describe_exit
+from workqueue.sandboxes.exits.memory_watch import MemoryWatch
+from workqueue.sandboxes.sandbox import LAST_FRAMES, RUBBISH, Frame, Gone, News, Output
 from workqueue.storable import storable
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.1  # how often interruption and memory are looked at; far below the second that a kill may take
-TREE_LOOKS = 10  # every so many looks the children's memory is counted too: that walks the process table
+EXIT_S = 0.5  # for an interpreter that has closed its socket to end; then it is killed
 START_LIMIT_S = 60.0  # for the interpreter and the user's imports
 MAX_TYPE, MAX_MESSAGE = 200, 500  # characters of an error's type, of a progress message
 MAX_DELAY_S = 366 * 24 * 3600.0
@@ -76,7 +75,7 @@ def exchange(runtime: Runtime, attempt: Attempt, limit_s: float, doing: str, *, 
         if isinstance(item, Frame) and item.type in LAST_FRAMES:
             return item
         if isinstance(item, Gone):
-            raise _gone(runtime, attempt, sandbox, item, doing)
+            raise _gone(runtime, attempt, item, watch, doing)
         if item is not None:
             _note(attempt, item)
         if time.monotonic() >= min(look_at, ends_at):
@@ -94,18 +93,29 @@ def _sensible(attempt: Attempt, item: News | None) -> News | None:
     return item
 
 
-def _gone(runtime: Runtime, attempt: Attempt, sandbox: Sandbox, gone: Gone, doing: str) -> AttemptEndedError:
+def _gone(runtime: Runtime, attempt: Attempt, gone: Gone, watch: MemoryWatch, doing: str) -> AttemptEndedError:
+    """Kill what is left of a sandbox that speaks no more, and return why: a kill of ours is called one."""
+    sandbox = attempt.sandbox
+    assert sandbox is not None
     attempt.has_begun = sandbox.turns.has_begun(attempt.place)
+    ended_itself = gone.why != RUBBISH and not sandbox.was_killed and sandbox.has_ended(EXIT_S)
+    memory_ran_out = ended_itself and watch.was_killed_for_memory()
     status = dispose(runtime, attempt)
-    rubbish = f"It wrote into the runtime's socket {doing}, and was killed."
-    words = rubbish if gone.why == RUBBISH else _describe_exit(status, doing)
-    if sandbox.has_started:
-        return SandboxExitedError(words)
-    return no_sandbox(attempt, words)
+    if not ended_itself:
+        did = "It wrote into" if gone.why == RUBBISH else "It closed"
+        words = f"{did} the runtime's socket {doing}, and was killed."
+    elif status == -signal.SIGKILL and memory_ran_out:
+        return OutOfMemoryError(
+            f"The kernel's out-of-memory killer ended it {doing}: the machine or its container ran out of memory."
+            + watch.describe_last()
+        )
+    else:
+        words = describe_exit(status, doing) + (watch.describe_last() if status == -signal.SIGKILL else "")
+    return SandboxExitedError(words) if sandbox.has_started else no_sandbox(attempt, words)
 
 
 def _reason_to_kill(
-    attempt: Attempt, watch: "MemoryWatch", ends_at: float, limit_s: float, doing: str
+    attempt: Attempt, watch: MemoryWatch, ends_at: float, limit_s: float, doing: str
 ) -> BaseException | None:
     if attempt.interruption is not None:
         return attempt.interruption
@@ -146,30 +156,6 @@ def failed(answer: Frame) -> AttemptEndedError:
     return end
 
 
-class MemoryWatch:
-    """Compares a sandbox's resident memory with its limit, now and then with its children's."""
-
-    def __init__(self, pid: int, limit_mb: int | None) -> None:
-        self.pid = pid
-        self.limit_mb = limit_mb
-        self._looks = 0
-
-    def exceeded(self) -> float | None:
-        """The MiB in use when they are above the limit."""
-        if self.limit_mb is None:
-            return None
-        self._looks += 1
-        used = process_tree.resident_mb(self.pid) if self._looks % TREE_LOOKS == 0 else _own_resident_mb(self.pid)
-        return used if used > self.limit_mb else None
-
-
-def _own_resident_mb(pid: int) -> float:
-    try:
-        return float(psutil.Process(pid).memory_info().rss) / (1024 * 1024)
-    except psutil.Error:
-        return 0.0
-
-
 def _note(attempt: Attempt, item: News) -> None:
     if isinstance(item, Output):
         attempt.logbook.feed(item.stream, item.data, attempt.clock.now())
@@ -198,14 +184,3 @@ def number(found: object) -> float | None:
     except OverflowError:
         return None
     return value if math.isfinite(value) else None
-
-
-def _describe_exit(status: int, doing: str) -> str:
-    if status >= 0:
-        return f"The sandbox exited with status {status} {doing}."
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    hint = " Nothing of localfn sent it; the system does when memory runs out." if name == "SIGKILL" else ""
-    return f"The sandbox was ended by {name} {doing}.{hint}"

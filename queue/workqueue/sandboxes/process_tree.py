@@ -13,6 +13,7 @@ from workqueue.sandboxes.account import acting_as
 
 UNSEEN = (psutil.Error, OSError)  # it is gone; or there is no descriptor left to look with
 STRAYS_S = 0.05  # for the strays of one look; whoever looks serves workers, too
+LOOK_S = 0.01  # between two looks at a process that is about to end
 ROUNDS = 10  # of stopping; each finds what was forked before the parent stood still
 OWNER = "_SANDBOX_OWNER"  # environment variable that tells whose sandbox a process belongs to
 TAG = "_SANDBOX_ID"  # environment variable by which strays are recognised
@@ -60,6 +61,20 @@ def is_idle(pid: int) -> bool:
     except UNSEEN:
         return False
     return not stopped and not _child_pids(pid)
+
+
+def has_ended(pid: int, limit_s: float) -> bool:
+    """Wait for a process that another one reaps; return whether it ended within the limit."""
+    ends_at = time.monotonic() + limit_s
+    while True:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        if time.monotonic() >= ends_at:
+            return False
+        time.sleep(LOOK_S)
 
 
 def _child_pids(pid: int) -> list[int]:

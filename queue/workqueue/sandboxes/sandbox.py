@@ -4,6 +4,7 @@ The process itself belongs to the sandbox host, which lends it (sandbox_host.py)
 """
 
 import os
+import select
 import selectors
 import socket
 import time
@@ -66,6 +67,7 @@ class Sandbox:
     def __init__(self, loan: Loan, fds: list[int], max_body: int) -> None:
         self.id, self.pid, self.ready = loan.id, loan.pid, loan.ready
         self.cold_start = loan.ready is None
+        self.was_killed = False
         self.is_spent = False  # its request left processes behind: there is no telling them from the next one's
         self.has_started = loan.ready is not None  # our part of it runs: what happens from here on is the user's code
         self.socket = socket.socket(fileno=fds[0])
@@ -127,9 +129,16 @@ class Sandbox:
                 yield Output(stream.name, rest)
 
     def kill(self) -> None:
-        """Ends it and all that it started, now. The host is still to be told (SandboxClient.end)."""
+        """End it and all that it started, now. The host is still to be told (SandboxClient.end)."""
+        self.was_killed = True
         process_tree.end(self.pid)
         process_tree.end_tagged(self.id)
+
+    def has_ended(self, limit_s: float) -> bool:
+        """Wait for the process to end by itself; return whether it did within the limit."""
+        if self._pidfd is not None:
+            return bool(select.select([self._pidfd], [], [], limit_s)[0])
+        return process_tree.has_ended(self.pid, limit_s)
 
     def close(self) -> None:
         self._selector.close()

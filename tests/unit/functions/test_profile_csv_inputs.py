@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from localfn import Context, ValidationError
-from localfn.results import to_json
+from localfn.outcome.result import to_json
 from profile_csv import check, profile_csv
 
 Profile = Callable[..., dict[str, Any]]

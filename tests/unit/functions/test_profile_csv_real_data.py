@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from localfn import Context
-from localfn.results import to_json
+from localfn.outcome.result import to_json
 from profile_csv import check, profile_csv
 
 Profile = Callable[[Path], dict[str, Any]]

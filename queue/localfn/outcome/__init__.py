@@ -1,0 +1,1 @@
+"""Turns what user code returned or raised into what the runtime stores."""

@@ -1,0 +1,200 @@
+"""Writes what a function returned as strict JSON text, with the digits and texts that the function gave."""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import datetime
+import decimal
+import enum
+import json
+import math
+import os
+import re
+import uuid
+from pathlib import PurePath
+from typing import Any
+
+from localfn.outcome.failure import ResultNotSerializableError
+
+# A real escape for U+0000, not a backslash that is itself escaped. PostgreSQL cannot store that character.
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+# The json module writes int and float only. A Decimal's digits go through it in a text that no other value can be.
+DECIMAL = f"decimal {os.urandom(8).hex()} "
+DECIMALS = re.compile(f'"{DECIMAL}([^"]*)"')
+MAX_DEPTH = 500  # levels of nesting; localfn's own readers recurse, and Python ends a recursion at 1,000
+MAX_DIGITS = 4_300  # of a whole number: Python's own limit for reading one
+MAX_PATH = 200  # characters of a path in a message
+SCALARS = frozenset({str, int, float, bool, type(None)})
+ADVICE: tuple[tuple[Any, str], ...] = (
+    (enum.Enum, "use its .value"),
+    ((bytes, bytearray, memoryview), "write it as text, base64 for example, or as a file with save_file()"),
+    (datetime.timedelta, "use .total_seconds()"),
+    (collections.abc.Set, "use sorted(…) or list(…)"),
+    (collections.abc.Mapping, "use dict(…)"),
+    (collections.abc.Iterator, "use list(…)"),
+    (collections.abc.Awaitable, "run it with asyncio.run(…)"),
+)
+
+
+def to_json(value: Any) -> bytes:
+    """Return the value as UTF-8 JSON. Raises ResultNotSerializableError with the path of what JSON cannot hold."""
+    try:
+        check_keys(value)
+        text = json.dumps(value, default=convert, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        encoded = text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ResultNotSerializableError(_explain(value, error)) from None
+    if "\\u0000" in text and NUL.search(text):
+        raise ResultNotSerializableError(_explain(value, ValueError("it holds the character U+0000")))
+    return DECIMALS.sub(r"\1", text).encode() if DECIMAL in text else encoded
+
+
+def convert(value: Any) -> Any:
+    """Return what the json module can write for a value that it does not know. Raises TypeError, ValueError."""
+    made = _converted(value)
+    check_keys(made)
+    return made
+
+
+def _converted(value: Any) -> Any:
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        if value != value:
+            raise ValueError(f"a {_name(value)} is no time; use None")
+        return value.isoformat()
+    if isinstance(value, (uuid.UUID, PurePath)):
+        return str(value)
+    if isinstance(value, decimal.Decimal):
+        return DECIMAL + _digits(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if hasattr(value, "model_dump") and not isinstance(value, type):
+        return value.model_dump(mode="json")
+    raise TypeError(f"a {_name(value)} is not JSON" + _advice(value))
+
+
+def check_keys(value: Any) -> None:
+    """Raise ValueError for keys of a dict that are one text in JSON, and for too many levels.
+
+    json.dumps writes keys such as 1, True and None as texts, and would write both of two that collide.
+    """
+    level, seen, depth = [value], set[int](), 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+        below: list[Any] = []
+        for each in level:
+            if not isinstance(each, (dict, list, tuple)) or id(each) in seen:
+                continue
+            seen.add(id(each))
+            if isinstance(each, dict) and not all(type(key) is str for key in each):
+                _key_texts(each)
+            inner = each.values() if isinstance(each, dict) else each
+            if not SCALARS.issuperset(map(type, inner)):
+                below += [value for value in inner if type(value) not in SCALARS]
+        level = below
+
+
+def _key_texts(found: dict[Any, Any]) -> dict[str, Any]:
+    """Return the values by the texts of their keys. Raises TypeError, ValueError."""
+    keys: dict[str, Any] = {}
+    for key in found:
+        text = _key_text(key)
+        if text in keys:
+            raise ValueError(f"the keys {keys[text]!r} and {key!r} are both {text!r} as text")
+        keys[text] = key
+    return {text: found[key] for text, key in keys.items()}
+
+
+def _key_text(key: Any) -> str:
+    if isinstance(key, str):
+        return str.__str__(key)
+    if key is None or isinstance(key, bool):
+        return {None: "null", True: "true", False: "false"}[key]
+    if isinstance(key, int):
+        return int.__repr__(key)
+    if isinstance(key, float):
+        if not math.isfinite(key):
+            raise ValueError(f"the key {float(key)} is not JSON; use a text")
+        return float.__repr__(key)
+    raise TypeError(f"the key {key!r:.100} is a {_name(key)}; keys are texts: use str(…)")
+
+
+def _digits(value: decimal.Decimal) -> str:
+    """Return a Decimal as a JSON number with all its digits, trailing zeros too. Raises ValueError."""
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise ValueError(f"Decimal('{value}') is not JSON; use None or a text")
+    if exponent > 0 and value.adjusted() < MAX_DIGITS:
+        return format(value, "f")  # 1E+3 is 1000: readers take a number with an exponent for a float
+    if exponent > 0 or (exponent < 0 and math.isinf(float(value))):
+        raise ValueError("the Decimal is too large for a JSON number; use a text")
+    return decimal.Decimal.__str__(value)
+
+
+def _name(value: Any) -> str:
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _advice(value: Any) -> str:
+    if isinstance(value, type):
+        return ""
+    advice = next((advice for kind, advice in ADVICE if isinstance(value, kind)), "")
+    if not advice and hasattr(value, "tolist"):  # numpy's scalars and arrays
+        advice = "use .tolist()"
+    return f"; {advice}" if advice else ""
+
+
+def _explain(value: Any, error: Exception) -> str:
+    """Return the path of the first value that JSON cannot hold, and why it cannot."""
+    try:
+        path, reason = _fault(value, "$", ()) or ("$", str(error))
+    except RecursionError:
+        path, reason = "$", f"it is nested deeper than {MAX_DEPTH} levels, or holds itself"
+    except Exception:
+        path, reason = "$", str(error)
+    return f"{path}: {reason}" if len(path) <= MAX_PATH else f"{path[:MAX_PATH]}…: {reason}"
+
+
+def _fault(value: Any, path: str, above: tuple[int, ...]) -> tuple[str, str] | None:
+    """Return the first fault in or below a value. above: the ids of the values that hold it."""
+    if id(value) in above:
+        return path, "it holds itself"
+    try:
+        if isinstance(value, dict):
+            inner = [(f"{path}{_step(text)}", each) for text, each in _key_texts(value).items()]
+        elif isinstance(value, (list, tuple)):
+            inner = [(f"{path}[{place}]", each) for place, each in enumerate(value)]
+        elif isinstance(value, (str, int, float)) or value is None:
+            _check_scalar(value)
+            inner = []
+        else:
+            inner = [(path, _converted(value))]
+    except (TypeError, ValueError) as error:
+        return path, str(error)
+    for place, each in inner:
+        if (found := _fault(each, place, (*above, id(value)))) is not None:
+            return found
+    return None
+
+
+def _step(key: str) -> str:
+    _check_scalar(key)
+    return f".{key}" if key.isidentifier() else f"[{json.dumps(key, ensure_ascii=False)}]"
+
+
+def _check_scalar(value: Any) -> None:
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("a text holds the character U+0000, which PostgreSQL cannot store")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            half = value[error.start]
+            raise ValueError(f"a text holds half a character, U+{ord(half):04X}: it is not valid Unicode") from None
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{float(value)} is not JSON; use None or a text")
+    elif isinstance(value, int):
+        int.__repr__(value)  # raises ValueError for more digits than Python reads

@@ -1,0 +1,1 @@
+"""Finds out why a sandbox ended, from measurements only."""

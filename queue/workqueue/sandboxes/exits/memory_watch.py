@@ -1,0 +1,91 @@
+"""Measures a sandbox's memory while it works, and counts what the kernel killed for want of memory."""
+
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from workqueue.sandboxes import process_tree
+
+TREE_LOOKS = 10  # every so many looks the children's memory is counted too: that walks the process table
+# A process with much memory takes a while to die, and the kernel counts its kill before that.
+RECENT_LOOKS = 20
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+class MemoryWatch:
+    """Compares a sandbox's resident memory with its limit, now and then with its children's.
+
+    limit_mb: None for no limit. counters: files of the kernel with a line `oom_kill N`; the first that exists is read.
+    """
+
+    def __init__(self, pid: int, limit_mb: int | None, counters: Sequence[Path] | None = None) -> None:
+        self.pid = pid
+        self.limit_mb = limit_mb
+        self.last_mb: float | None = None
+        self._counters = counters
+        self._recent: deque[int] = deque(maxlen=RECENT_LOOKS)
+        self._looks = 0
+
+    def exceeded(self) -> float | None:
+        """Measure; return the MiB in use when they are above the limit."""
+        self._looks += 1
+        if self._counters is None:  # not sooner: most requests end before the first look
+            self._counters = oom_counters()
+        if (kills := _oom_kills(self._counters)) is not None:
+            self._recent.append(kills)
+        used = process_tree.resident_mb(self.pid) if self._looks % TREE_LOOKS == 0 else _own_resident_mb(self.pid)
+        self.last_mb = used or self.last_mb
+        return used if self.limit_mb is not None and used > self.limit_mb else None
+
+    def was_killed_for_memory(self) -> bool:
+        """Tell whether the kernel's out-of-memory killer ended a process of this group within the last looks.
+
+        False where the kernel does not count it, and before the first look.
+        """
+        kills = _oom_kills(self._counters or ())
+        return kills is not None and bool(self._recent) and kills > self._recent[0]
+
+    def describe_last(self) -> str:
+        """Return the last measurement as a sentence; nothing before the first one."""
+        if self.last_mb is None:
+            return ""
+        allowed = "" if self.limit_mb is None else f"; {self.limit_mb} MB are allowed"
+        return f" It used {self.last_mb:.0f} MB of memory when that was last measured{allowed}."
+
+
+def oom_counters(of_process: str = "self") -> list[Path]:
+    """Return the files that may count what the out-of-memory killer ended, the closest to this process first.
+
+    Sandboxes are in the control group of their worker. Without one the kernel counts for the whole machine.
+    """
+    try:
+        lines = Path(f"/proc/{of_process}/cgroup").read_text().splitlines()
+    except OSError:  # not Linux
+        return []
+    found = []
+    for _, controllers, path in (line.split(":", 2) for line in lines if line.count(":") >= 2):
+        if not controllers:
+            found.append(CGROUPS / path.lstrip("/") / "memory.events")
+        elif "memory" in controllers.split(","):
+            # In a container the group's own path is often not there: its folder is mounted as the root.
+            found += [CGROUPS / "memory" / place / "memory.oom_control" for place in (path.lstrip("/"), "")]
+    return [file for file in [*found, Path("/proc/vmstat")] if file.exists()][:1]
+
+
+def _oom_kills(counters: Sequence[Path]) -> int | None:
+    for file in counters:
+        try:
+            words = [line.split() for line in file.read_text().splitlines()]
+            return next(int(word[1]) for word in words if word[0] == "oom_kill")
+        except (OSError, StopIteration, ValueError, IndexError):
+            continue
+    return None
+
+
+def _own_resident_mb(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / (1024 * 1024)
+    except psutil.Error:
+        return 0.0

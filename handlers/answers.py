@@ -29,8 +29,11 @@ def told(body: dict[str, Any]) -> Response:
     return answer
 
 
-def ended(here: Services, request_id: UUID, wait_s: float) -> dict[str, Any] | None:
-    """The request with its result, once it has ended; None when it still lives after so many seconds."""
+def ended(here: Services, request_id: UUID, wait_s: float) -> tuple[dict[str, Any] | None, bool]:
+    """Return the request with its result once it has ended, and whether the client was let wait.
+
+    None when the request still lives after so many seconds.
+    """
 
     def look() -> dict[str, Any] | None:
         row, files = reading.outcome(here.engine, request_id)

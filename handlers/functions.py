@@ -34,10 +34,12 @@ WANTED = {
 KEY = Header(
     "Idempotency-Key",
     text(minLength=1, maxLength=MAX_KEY),
-    "the same key and body within 24 h: the first request is answered again; another body: 409",
+    "the same key and body within 24 h: the first request, or batch, is answered again; another body: 409",
 )
-REPLAYED = Header("Idempotent-Replayed", text(enum=["true"]), "this key was used before: it is the first request")
-APPLIED = Header("Preference-Applied", text(examples=["wait=2"]), "for how long the server was willing to wait")
+REPLAYED = Header("Idempotent-Replayed", text(enum=["true"]), "this key was used before: the first answer again")
+APPLIED = Header(
+    "Preference-Applied", text(examples=["wait=2"]), "that the server did wait; absent when too many wait already"
+)
 TRACEPARENT = Header("traceparent", text(), "W3C Trace Context: the trace that the request is to be part of")
 LOCATION = Header("Location", text(), "the address of the request")
 EVENT = Body(
@@ -153,30 +155,41 @@ def invoke(name: str, wanted: dict[str, Any]) -> Response:
         shapes.BATCH,
         "All are stored, or none.",
         status=202,
+        headers=(REPLAYED,),
         links={"first": Link("requests.show", {"id": "$response.body#/ids/0"})},
     ),
     query=WANTED,
-    headers=(TRACEPARENT,),
+    headers=(KEY, TRACEPARENT),
     body=BATCH,
-    refuses=(400, 404, 413, 415),
+    refuses=(400, 404, 409, 413, 415),
 )
-def invoke_batch(name: str, wanted: dict[str, Any]) -> tuple[Response, int]:
+def invoke_batch(name: str, wanted: dict[str, Any]) -> Response:
     here = services()
     began = here.clock.now()
     function = registry.find(here.engine, name)
     _check_times(wanted, began)
     _check_queue(here, wanted["queue"] or function.queue)
-    batch = uploads.batch(here, MAX_BATCH)
+    batch, body = uploads.batch(here, MAX_BATCH)
     order = Order(
         function,
         batch,
         queue=wanted["queue"],
         available_at=_available_at(here, wanted),
+        idempotency_key=_key(),
+        body=body,
         traceparent=trace_context.valid(request.headers.get("traceparent")),
     )
     receipt = submit(here.engine, here.doorbell, here.clock, order)
     _trace(here, order, receipt, began)
-    return jsonify(ids=[str(id) for id in receipt.ids]), 202
+    answer = jsonify(ids=[str(id) for id in receipt.ids])
+    answer.status_code = 202
+    return _replayed(answer, receipt)
+
+
+def _replayed(answer: Response, receipt: Receipt) -> Response:
+    if receipt.replayed:
+        answer.headers["Idempotent-Replayed"] = "true"
+    return answer
 
 
 def _trace(here: Services, order: Order, receipt: Receipt, began: datetime) -> None:
@@ -220,8 +233,8 @@ def _key() -> str | None:
 def _accepted(here: Services, receipt: Receipt) -> Response:
     """202 with the request, or 200 with its result when it ended while the client was willing to wait."""
     request_id = receipt.ids[0]
-    wait_s = query.preferred_wait_s()
-    ended = answers.ended(here, request_id, wait_s) if wait_s is not None else None
+    wait_s = query.preferred_wait_s(request.headers.get("Prefer", ""))
+    ended, waited = answers.ended(here, request_id, wait_s) if wait_s is not None else (None, False)
     if ended is not None:
         answer = answers.told(ended)
     elif receipt.accepted and wait_s is None:
@@ -232,8 +245,6 @@ def _accepted(here: Services, receipt: Receipt) -> Response:
     answer.headers["Location"] = f"/api/requests/{request_id}"
     if ended is None:
         answer.headers["Retry-After"] = str(representation.RETRY_AFTER_S)
-    if wait_s is not None:
+    if waited:
         answer.headers["Preference-Applied"] = f"wait={wait_s}"
-    if receipt.replayed:
-        answer.headers["Idempotent-Replayed"] = "true"
-    return answer
+    return _replayed(answer, receipt)

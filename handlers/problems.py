@@ -17,7 +17,10 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
 DATABASE_AWAY = "The database is away; try again."
-BY_ENDPOINT = {"functions.invoke": f"{DATABASE_AWAY} With an Idempotency-Key it makes no second request."}
+BY_ENDPOINT = {
+    "functions.invoke": f"{DATABASE_AWAY} With an Idempotency-Key it makes no second request.",
+    "functions.invoke_batch": f"{DATABASE_AWAY} With an Idempotency-Key it makes no second batch.",
+}
 
 STATUSES: dict[type[errors.WorkqueueError], HTTPStatus] = {
     errors.UnknownFunctionError: HTTPStatus.NOT_FOUND,

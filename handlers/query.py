@@ -17,6 +17,12 @@ from workqueue import times
 MAX_WAIT_S = 60
 MAX_WORDS = 200
 MAX_DELAY_S = 366 * 24 * 3600.0
+# One preference up to its comma, with its parameters; or, without a name, what is none.
+_TOKEN, _QUOTED = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++", r'"(?:[^"\\]|\\.)*+"'
+PREFERENCE = re.compile(
+    rf"\s*+(?P<name>{_TOKEN})\s*+(?:=\s*+(?P<value>{_TOKEN}|{_QUOTED})\s*+)?+(?:;(?:[^,\"]|{_QUOTED})*+)?+(?:,|$)"
+    rf"|(?:[^,\"]|{_QUOTED}|\")++(?:,|$)"
+)
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -137,7 +143,13 @@ def uuid(text: str, what: str) -> UUID:
     return UUID(text)
 
 
-def preferred_wait_s() -> int | None:
-    """N of `Prefer: wait=N` (RFC 7240), between 1 and 60; a preference that makes no sense is ignored, as it says."""
-    match = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\"?", request.headers.get("Prefer", ""), re.ASCII)
-    return min(max(int(match[1]), 1), MAX_WAIT_S) if match else None
+def preferred_wait_s(header: str) -> int | None:
+    """Return N of `Prefer: wait=N` (RFC 7240), brought between 1 and 60.
+
+    The first `wait` counts, in any case, quoted or not; what makes no sense is ignored, as the RFC says.
+    """
+    for match in PREFERENCE.finditer(header):
+        if (match["name"] or "").lower() == "wait":
+            digits = (match["value"] or "").strip('"')
+            return min(max(int(digits), 1), MAX_WAIT_S) if re.fullmatch(r"\d{1,9}", digits, re.ASCII) else None
+    return None

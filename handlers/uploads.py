@@ -25,6 +25,7 @@ UNREAD = "\ufffd"  # what stands for bytes that are no character
 KIND = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 OVERHEAD = 64 * 1024  # of a multipart body: boundaries and part headers
 ACCEPTED = "Send application/json, or multipart/form-data with a part `event` (JSON) and file parts."
+BATCH_MARK = b"batch\0"  # the same array as the event of one call is another body
 BATCH_EVENTS_BYTES = 16  # so many of the largest events in a batch: its values take many times its bytes of memory
 
 
@@ -69,8 +70,11 @@ def _too_large(max_bytes: int) -> NoReturn:
     raise EventTooLargeError(f"The body is larger than the {max_bytes} bytes that are allowed.")
 
 
-def batch(services: Services, most: int) -> list[Any]:
-    """The events of a batch. Raises BadEventError, EventTooLargeError, and 422 for what is no array of 1 to `most`."""
+def batch(services: Services, most: int) -> tuple[list[Any], bytes]:
+    """Return the events of a batch, and what stands for them.
+
+    Raises BadEventError, EventTooLargeError, and 422 for what is no array of 1 to `most`.
+    """
     largest = services.limits.max_event_bytes
     limit = min(services.limits.max_upload_bytes, BATCH_EVENTS_BYTES * largest)
     body = json_body(limit)
@@ -81,7 +85,7 @@ def batch(services: Services, most: int) -> list[Any]:
         for place, event in enumerate(found):
             if len(json.dumps(event, ensure_ascii=False).encode()) > largest:
                 raise EventTooLargeError(f"Event {place} has more than the {largest} bytes that are allowed.")
-    return found
+    return found, BATCH_MARK + body
 
 
 def _multipart(services: Services, request_id: UUID) -> Invocation:

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
 from schema.statuses import IS_FAILURE, Status
 
@@ -148,6 +148,7 @@ idempotency_key = Table(
     ),
     Column("body_sha256", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("batch_ids", ARRAY(Uuid), comment="of a batch, in the order of its events; null: of one request"),
 )
 
 registered_function = Table(

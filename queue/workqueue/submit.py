@@ -114,8 +114,8 @@ def _requests(order: Order, now: datetime) -> list[Accepted]:
     ]
 
 
-def _replay(held: tuple[UUID, str], digest: str) -> Receipt:
-    request_id, body_sha256 = held
+def _replay(held: tuple[tuple[UUID, ...], str], digest: str) -> Receipt:
+    ids, body_sha256 = held
     if body_sha256 != digest:
         raise KeyReusedError
-    return Receipt((request_id,))
+    return Receipt(ids)

@@ -37,12 +37,15 @@ class Waiting:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def until(self, request_id: UUID, look: Callable[[], Found | None], timeout_s: float) -> Found | None:
-        """Waits until `look()` gives something, or for the timeout; gives what it gave last."""
+    def until(self, request_id: UUID, look: Callable[[], Found | None], timeout_s: float) -> tuple[Found | None, bool]:
+        """Wait until `look()` returns something, or for the timeout.
+
+        Return what it returned last, and whether there was room to wait: without, it is asked once.
+        """
         ends_at = time.monotonic() + timeout_s
         woken = self._enter(str(request_id))
         if woken is None:
-            return look()
+            return look(), False
         try:
             while (found := look()) is None:
                 remaining_s = ends_at - time.monotonic()
@@ -50,7 +53,7 @@ class Waiting:
                     break
                 woken.wait(min(remaining_s, LOOK_EVERY_S))
                 woken.clear()
-            return found
+            return found, True
         finally:
             self._leave(str(request_id), woken)
 

@@ -51,3 +51,24 @@ def test_a_key_whose_request_is_deleted_at_that_moment_is_free(
     second = posted(2)
     assert not second.replayed
     assert posted(2).ids == second.ids
+
+
+@pytest.mark.parametrize("count", [1, 2, 1000])
+def test_of_many_equal_batches_with_one_key_one_is_stored(
+    engine: Engine, redis_client: redis.Redis, count: int
+) -> None:
+    register(engine)
+    function, doorbell, clock = registry.find(engine, "f"), Doorbell(redis_client), Clock()
+    clock.synchronise(engine)
+
+    def posted(_: int) -> Receipt:
+        order = Order(function, list(range(count)), idempotency_key="k", body=b"batch")
+        return submit.submit(engine, doorbell, clock, order)
+
+    with ThreadPoolExecutor(8) as pool:
+        receipts = list(pool.map(posted, range(8)))
+    assert len({receipt.ids for receipt in receipts}) == 1
+    assert len(receipts[0].ids) == count
+    assert [receipt.replayed for receipt in receipts].count(False) == 1
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM processing_request").scalar_one() == count

@@ -94,35 +94,37 @@ def accept(
     connection.execute(ACCEPT, {"requests": ROWS.encode(rows)})
     for request in requests:
         store_files(connection, input_file, request.id, request.files, request.created_at)
-    return key is None or _take_key(connection, requests[0], *key)
+    return key is None or _take_key(connection, requests, *key)
 
 
 TAKE_KEY = text(
     """
-    INSERT INTO idempotency_key (function, key, request_id, body_sha256, created_at)
-    VALUES (:function, :key, :request_id, :body_sha256, :now)
+    INSERT INTO idempotency_key (function, key, request_id, body_sha256, created_at, batch_ids)
+    VALUES (:function, :key, :request_id, :body_sha256, :now, :batch_ids)
     ON CONFLICT (function, key) DO NOTHING
     RETURNING request_id
     """
 )
 
 
-def _take_key(connection: Connection, request: Accepted, key: str, body_sha256: str) -> bool:
+def _take_key(connection: Connection, requests: Sequence[Accepted], key: str, body_sha256: str) -> bool:
+    request = requests[0]
     values = {
         "function": request.function.name,
         "key": key,
         "request_id": request.id,
         "body_sha256": body_sha256,
         "now": request.created_at,
+        "batch_ids": [each.id for each in requests] if len(requests) > 1 else None,
     }
     return connection.execute(TAKE_KEY, values).first() is not None
 
 
-def key_holder(connection: Connection, function: str, key: str) -> tuple[UUID, str] | None:
-    """The request that holds an idempotency key, and the SHA-256 of its body."""
+def key_holder(connection: Connection, function: str, key: str) -> tuple[tuple[UUID, ...], str] | None:
+    """Return the ids of the requests that hold an idempotency key, and the SHA-256 of their body."""
     found = idempotency_key.c
     row = connection.execute(idempotency_key.select().where(found.function == function, found.key == key)).one_or_none()
-    return (row.request_id, row.body_sha256) if row else None
+    return (tuple(row.batch_ids or (row.request_id,)), row.body_sha256) if row else None
 
 
 CANCEL = text(

@@ -2088,7 +2088,7 @@ export interface operations {
                 queue?: string;
             };
             header?: {
-                /** @description the same key and body within 24 h: the first request is answered again; another body: 409 */
+                /** @description the same key and body within 24 h: the first request, or batch, is answered again; another body: 409 */
                 "Idempotency-Key"?: string;
                 /** @description W3C Trace Context: the trace that the request is to be part of */
                 traceparent?: string;
@@ -2117,9 +2117,9 @@ export interface operations {
                 headers: {
                     /** @description the address of the request */
                     Location?: string;
-                    /** @description this key was used before: it is the first request */
+                    /** @description this key was used before: the first answer again */
                     "Idempotent-Replayed"?: "true";
-                    /** @description for how long the server was willing to wait */
+                    /** @description that the server did wait; absent when too many wait already */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -2134,9 +2134,9 @@ export interface operations {
                     Location?: string;
                     /** @description seconds to wait before it is asked for again, while it runs */
                     "Retry-After"?: number;
-                    /** @description this key was used before: it is the first request */
+                    /** @description this key was used before: the first answer again */
                     "Idempotent-Replayed"?: "true";
-                    /** @description for how long the server was willing to wait */
+                    /** @description that the server did wait; absent when too many wait already */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -2318,6 +2318,8 @@ export interface operations {
                 queue?: string;
             };
             header?: {
+                /** @description the same key and body within 24 h: the first request, or batch, is answered again; another body: 409 */
+                "Idempotency-Key"?: string;
                 /** @description W3C Trace Context: the trace that the request is to be part of */
                 traceparent?: string;
             };
@@ -2335,6 +2337,8 @@ export interface operations {
             /** @description All are stored, or none. */
             202: {
                 headers: {
+                    /** @description this key was used before: the first answer again */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -2404,6 +2408,23 @@ export interface operations {
                      *       "title": "Not Found",
                      *       "status": 404,
                      *       "detail": "There is no request 01a2037b-e857-7610-bf00-d59177c539a5."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Conflict",
+                     *       "status": 409,
+                     *       "detail": "Only a failed request can be retried; this one is completed."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2479,7 +2500,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second batch."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];

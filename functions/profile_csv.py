@@ -1,4 +1,4 @@
-"""profile_csv: what is in a CSV file. Shows an upload, progress by rows, output files and a validate hook."""
+"""profile_csv: the contents of a CSV file in figures. Shows an upload, progress, output files and a validate hook."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import codecs
 from typing import Any
 
 from csv_profile import chart, kinds
-from csv_profile.reading import Table, UnreadableError, write_rows
+from csv_profile.notes import warnings
+from csv_profile.reading import MANY_COLUMNS, Table, UnreadableError, write_rows
 from csv_profile.summary import Column, summarise
 from csv_profile.tally import Tally, relieve
 from csv_profile.words import counted
 from localfn import Context, ValidationError, function
 
-# Distinct texts held for all columns together, some 200 bytes each; beyond it the largest is summed up.
-MAX_DISTINCT = 1_500_000
+# Distinct texts held for all columns together, up to 650 bytes each; beyond it the largest column is summed up.
+MAX_DISTINCT = 1_000_000
 
 INPUT = {
     "type": "object",
@@ -25,18 +26,25 @@ INPUT = {
             "minLength": 1,
             "maxLength": 1,
             "pattern": '[^"\r\n]',
-            "description": "Default: whichever of comma, semicolon, tab and bar fits the first rows",
+            "description": "Default: that of a first line sep=…, else comma, semicolon, tab or bar, whichever fits",
         },
         "encoding": {
             "type": "string",
             "minLength": 1,
-            "description": "Default: the byte order mark's, else utf-8, else latin-1",
+            "description": "Default: the byte order mark's, else utf-8, else utf-16, cp1252 or latin-1 with a warning",
         },
         "na_values": {
             "type": "array",
             "items": {"type": "string"},
-            "description": "Texts for a missing value, besides the usual ones (empty, NA, NaN, null, - …)",
+            "description": "Texts for a missing value, besides the default ones",
         },
+        "keep_default_na": {
+            "type": "boolean",
+            "default": True,
+            "description": "false: only empty cells and na_values are missing. Default: these, too: "
+            + " ".join(sorted(kinds.MISSING - {""})),
+        },
+        "decimal": {"enum": [".", ","], "default": ".", "description": "Begins the fraction of a number"},
         "has_header": {
             "type": "boolean",
             "default": True,
@@ -46,24 +54,25 @@ INPUT = {
 }
 
 
-@function(timeout_s=300, max_attempts=2, memory_mb=768, input=INPUT)
+@function(timeout_s=300, max_attempts=2, memory_mb=1024, input=INPUT)
 def profile_csv(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Profiles a CSV file: per column its kind, missing and distinct values, range, quantiles, top values.
+    """Profile a CSV file: per column its kind, missing and distinct values, range, quantiles, top values.
 
-    Send the file as the upload `csv`, or its text as {"csv": "a,b\\n1,2"}. Answers {"rows", "columns",
-    "encoding", "delimiter", "ragged_rows": {"short", "long"}}. columns, in the file's order: {NAME: {"kind",
-    "missing", "distinct", "min", "max", "mean", "std", "quantiles": {"p05", "p25", "p50", "p75", "p95"},
-    "top": [{"value", "count"}]}}. Kinds: integer, number, boolean, date, datetime, text, empty; what a kind
-    does not have is null. A column with too many distinct values to count them all says "approximate": true.
-    Writes cleaned.csv and chart.svg.
+    Send the file as the upload `csv`, or its text as {"csv": "a,b\\n1,2"}. Returns {"rows", "columns",
+    "encoding", "delimiter", "ragged_rows": {"short", "long"}, "warnings": [text]}. columns, in the file's order:
+    {NAME: {"kind", "missing", "distinct", "min", "max", "mean", "std", "quantiles": {"p05", "p25", "p50", "p75",
+    "p95"}, "top": [{"value", "count"}]}}. Kinds: integer (up to 38 digits), number, boolean, date, datetime, text,
+    empty; facts that a kind does not have are null. A column with too many distinct values to count them all says
+    "approximate": true. warnings: assumptions about the file, and likely mistakes in it.
+    Writes cleaned.csv (UTF-8, commas, cells trimmed, missing ones empty, nothing else changed) and chart.svg.
     """
     try:
         with _open(event, context) as table:
-            tallies = _read(table, context)
+            tallies = _read(table, event.get("decimal", "."), context)
     except UnreadableError as error:
         raise ValidationError(f"the CSV cannot be read: {error}") from None
     context.progress(0.9, f"summing up {len(tallies)} columns")
-    columns = [summarise(name, tally) for name, tally in zip(table.names, tallies)]
+    columns = [summarise(name, tally, len(tallies) > MANY_COLUMNS) for name, tally in zip(table.names, tallies)]
     _save_chart(columns, table.rows, context)
     context.progress(1.0, counted(table.rows, "row"))
     context.logger.info("profiled %s of %s", counted(table.rows, "row"), counted(len(columns), "column"))
@@ -73,12 +82,13 @@ def profile_csv(event: dict[str, Any], context: Context) -> dict[str, Any]:
         "encoding": table.encoding,
         "delimiter": table.delimiter,
         "ragged_rows": {"short": table.short_rows, "long": table.long_rows},
+        "warnings": warnings(table, columns, frozenset(event.get("na_values", ()))),
     }
 
 
 @profile_csv.validate
 def check(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Exactly one CSV, and an encoding that exists."""
+    """Refuse an event without exactly one CSV, or with an encoding that does not exist."""
     if ("csv" in event) == ("csv" in context.files):
         sent = ", ".join(sorted(context.files)) or "none"
         raise ValidationError(
@@ -99,13 +109,14 @@ def _open(event: dict[str, Any], context: Context) -> Table:
     if source is None:
         source, encoding = context.workdir / "inline.csv", "utf-8"
         source.write_bytes(event["csv"].encode(encoding, "replace"))
-    missing = kinds.MISSING.union(event.get("na_values", ()))
+    usual = kinds.MISSING if event.get("keep_default_na", True) else frozenset[str]()
+    missing = usual.union(event.get("na_values", ()))
     return Table(source, encoding, event.get("delimiter"), event.get("has_header", True), missing)
 
 
-def _read(table: Table, context: Context) -> list[Tally]:
-    """One pass over the table: counts every column and writes cleaned.csv as it goes."""
-    tallies = [Tally() for _ in table.names]
+def _read(table: Table, decimal: str, context: Context) -> list[Tally]:
+    """Read the table once: count every column, and write cleaned.csv on the way."""
+    tallies = [Tally(decimal) for _ in table.names]
     cleaned = context.workdir / "cleaned.csv"
     with cleaned.open("w", encoding="utf-8", newline="") as file:
         if table.names:

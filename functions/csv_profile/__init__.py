@@ -1,1 +1,1 @@
-"""How profile_csv works inside: reading, kinds of values, counting, summing up, drawing."""
+"""Hold the parts of profile_csv: detection, reading, kinds of values, counting, summing up, drawing, warnings."""

@@ -1,4 +1,4 @@
-"""Draws a profile as one SVG: per column its name, kind, share of missing cells and a small histogram."""
+"""Draw a profile as one SVG: per column its name, kind, share of missing cells and a small histogram."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ text{fill:#1c2733}.title{font-size:18px;font-weight:600}.soft{fill:#66727f;font-
 
 
 def draw(columns: list[Column], rows: int) -> str:
-    """The chart as SVG text; `rows` is the number of rows of the table."""
+    """Return the chart as SVG text; `rows` is the number of rows of the table."""
     height = HEAD + LINE * max(1, len(columns)) + FOOT
     title = f"{counted(rows, 'row')} × {counted(len(columns), 'column')}"  # noqa: RUF001 - the sign is meant
     lines = [_line(column, rows, HEAD + LINE * place) for place, column in enumerate(columns)]
@@ -68,7 +68,7 @@ def _line(column: Column, rows: int, top: int) -> str:
 
 
 def _histogram(column: Column, bottom: int) -> str:
-    """One path for all bars, which keeps the chart of a wide table small."""
+    """Draw one path for all bars, which keeps the chart of a wide table small."""
     if not column.bars:
         return ""
     step = min(_BARS_WIDTH / len(column.bars), 24.0)

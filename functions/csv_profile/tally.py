@@ -1,4 +1,4 @@
-"""Counts one column's cells: exactly while they fit in memory, in a summary of bounded size beyond that."""
+"""Count one column's cells: exactly while they fit in memory, in a summary of bounded size beyond that."""
 
 from __future__ import annotations
 
@@ -9,37 +9,43 @@ from typing import Any
 
 from csv_profile import kinds
 
-MAX_TEXT = 200
+MAX_TEXT = 120
 _HASHES = 4096  # standard error of the estimated distinct count: 1/sqrt(4096) = 1.6 %
 _CENTROIDS = 2000
 _HASH_SPACE = 2.0**64
 
 
 class Tally:
-    """How often each text stands in a column.
+    """Count how often each text stands in a column.
 
     counts: text -> how often, of the cells that are not missing. missing: number of empty cells.
-    spilled: None while `counts` is everything there is.
+    spilled: None while `counts` holds everything. decimal: the column's decimal point.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, decimal: str = ".") -> None:
+        self.decimal = decimal
         self.counts: Counter[str] = Counter()
         self.missing = 0
         self.spilled: Spilled | None = None
 
     def add(self, cells: list[str]) -> None:
-        """Takes one batch of the column; "" is a missing cell."""
+        """Count one batch of the column; "" is a missing cell."""
         if max(map(len, cells)) > MAX_TEXT:
             cells = [_shortened(cell) for cell in cells]
         self.counts.update(cells)
         self.missing += self.counts.pop("", 0)
 
+    def read(self, text: str) -> tuple[str, Any]:
+        """Return kind and value of one of the texts."""
+        return kinds.read(text, self.decimal)
+
     def distinct(self) -> int:
+        """Return the number of distinct texts, estimated once some have spilled."""
         return self.spilled.distinct(self.counts) if self.spilled else len(self.counts)
 
     def spill(self) -> None:
-        """Keeps the most frequent texts, and the extremes so that these stay exact; sums up the others."""
-        values = {text: kinds.read(text) for text in self.counts}
+        """Keep the most frequent texts, and the extremes so that these stay exact; sum up the others."""
+        values = {text: self.read(text) for text in self.counts}
         kept = {text: count for text, count in self.counts.most_common(len(self.counts) // 4) if count > 1}
         kept.update((text, self.counts[text]) for text in _extremes(values))
         self.spilled = self.spilled or Spilled()
@@ -48,13 +54,13 @@ class Tally:
 
 
 def relieve(tallies: list[Tally], limit: int) -> None:
-    """Lets the largest columns spill until all hold at most `limit` texts together (at least 10 each)."""
+    """Let the largest columns spill until all hold at most `limit` texts together (at least 10 each)."""
     while sum(len(tally.counts) for tally in tallies) > limit:
         max(tallies, key=lambda tally: len(tally.counts)).spill()
 
 
 class Spilled:
-    """A summary of texts that were counted and then let go.
+    """Sum up texts that were counted and then let go.
 
     kinds: the kinds seen. centroids: (value, weight) of numbers and moments, ascending, neighbours merged.
     """
@@ -65,6 +71,7 @@ class Spilled:
         self._hashes: set[int] = set()
 
     def absorb(self, counts: dict[str, int], values: dict[str, tuple[str, Any]]) -> None:
+        """Add texts: how often each stands in the column, and its kind and value."""
         self._hashes = _smallest(self._hashes.union(map(_hash, counts)))
         self.kinds.update(values[text][0] for text in counts)
         ordered = ((values[text], count) for text, count in counts.items())
@@ -72,7 +79,7 @@ class Spilled:
         self.centroids = _merged(self.centroids)
 
     def distinct(self, others: Counter[str]) -> int:
-        """Distinct texts in here and in `others` together, estimated from the smallest hashes (KMV)."""
+        """Estimate the distinct texts in here and in `others` together from the smallest hashes (KMV)."""
         smallest = _smallest(self._hashes.union(map(_hash, others)))
         if len(smallest) < _HASHES:
             return len(smallest)
@@ -80,7 +87,7 @@ class Spilled:
 
 
 def _merged(centroids: list[tuple[float, int]]) -> list[tuple[float, int]]:
-    """Neighbours joined as long as none carries more than its share of the weight; the mean of all stays."""
+    """Join neighbours as long as none carries more than its share of the weight; the mean of all stays."""
     share = sum(weight for _, weight in centroids) / _CENTROIDS
     merged: list[tuple[float, int]] = []
     for value, weight in sorted(centroids):
@@ -93,7 +100,7 @@ def _merged(centroids: list[tuple[float, int]]) -> list[tuple[float, int]]:
 
 
 def _extremes(values: dict[str, tuple[str, Any]]) -> set[str]:
-    """The smallest and the largest as text, as number and as moment."""
+    """Return the smallest and the largest as text, as number and as moment."""
     found = {min(values), max(values)}
     for group in (kinds.NUMERIC, kinds.MOMENTS):
         ordered = [(value, text) for text, (kind, value) in values.items() if kind in group]
@@ -112,7 +119,7 @@ def _hash(text: str) -> int:
 
 
 def _shortened(text: str) -> str:
-    """A long text as its beginning and a digest: still distinct from others, no longer large."""
+    """Return a long text as its beginning and a digest: still distinct from others, no longer large."""
     if len(text) <= MAX_TEXT:
         return text
     return f"{text[: MAX_TEXT - 20]}…{_hash(text):016x}"

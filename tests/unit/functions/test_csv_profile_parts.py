@@ -54,8 +54,8 @@ def test_the_deviation_of_tiny_and_huge_numbers_is_not_lost() -> None:
     assert mean_and_std([(-1.7e308, 1), (1.7e308, 1)]) == (0.0, None)
 
 
-@given(st.integers(min_value=-(10**18) + 1, max_value=10**18 - 1))
-def test_every_integer_of_up_to_18_digits_is_read_exactly(number: int) -> None:
+@given(st.integers(min_value=-(10**38) + 1, max_value=10**38 - 1))
+def test_every_integer_of_up_to_38_digits_is_read_exactly(number: int) -> None:
     assert kinds.read(str(number)) == ("integer", number)
 
 

@@ -70,7 +70,7 @@ def test_words_for_no_finite_number_never_reach_the_result(profile: Profile, wor
     result = profile(f"a\n1.5\n{word}\n2.5\n")
     assert result["columns"]["a"]["missing"] == 1
     assert result["columns"]["a"]["max"] == 2.5
-    assert word not in json.dumps(result)
+    assert word not in json.dumps(result["columns"])
 
 
 def test_a_number_too_large_for_a_float_is_a_text(profile: Profile) -> None:
@@ -123,15 +123,24 @@ def test_blank_lines_are_no_rows(profile: Profile) -> None:
     assert profile("\na\n\n1\n\n2\n\n")["rows"] == 2
 
 
-def test_what_is_not_utf_8_is_read_as_latin_1_and_says_so(profile: Profile) -> None:
-    result = profile("stadt,n\nKöln,1\nMünchen,2\n".encode("latin-1"))
-    assert result["encoding"] == "latin-1"
-    assert result["columns"]["stadt"]["min"] == "Köln"
-    assert profile("stadt,n\nKöln,1\n".encode())["encoding"] == "utf-8"
+def test_an_encoding_that_is_assumed_is_said(profile: Profile) -> None:
+    for text, encoding in [
+        ("Köln €", "cp1252"),
+        ("Köln \x81", "latin-1"),
+        ("Köln", "utf-16-le"),
+        ("Köln", "utf-16-be"),
+    ]:
+        result = profile(f"stadt,n\n{text},1\nMünchen,2\n".encode(encoding))
+        assert result["encoding"] == encoding
+        assert result["columns"]["stadt"]["min"] == text
+        assert f"the file is not UTF-8 and was read as {encoding}" in result["warnings"][0]
+    for encoding, sent in [("utf-8", "utf-8"), ("utf-8", "utf-8-sig"), ("utf-16", "utf-16"), ("utf-32", "utf-32")]:
+        result = profile("stadt,n\nKöln,1\n".encode(sent))
+        assert (result["encoding"], list(result["columns"]), result["warnings"]) == (encoding, ["stadt", "n"], [])
 
 
 def test_a_byte_that_is_not_utf_8_is_found_at_the_end_of_a_large_file(profile: Profile) -> None:
-    assert profile(b"a,b\n" + b"1,2\n" * 600_000 + b"\xfc,2\n")["encoding"] == "latin-1"
+    assert profile(b"a,b\n" + b"1,2\n" * 600_000 + b"\xfc,2\n")["encoding"] == "cp1252"
 
 
 def test_an_encoding_that_does_not_fit_the_file_is_refused(profile: Profile) -> None:
@@ -154,7 +163,7 @@ def test_two_hundred_columns_keep_their_order(profile: Profile) -> None:
 
 
 def test_more_columns_than_a_table_can_have_are_refused(profile: Profile) -> None:
-    with pytest.raises(ValidationError, match="more than 10,000 columns"):
+    with pytest.raises(ValidationError, match="line 1 has 10,001 columns, 10,000 can be profiled"):
         profile("," * 10_000)
 
 
@@ -197,11 +206,11 @@ def test_the_character_that_postgresql_cannot_store_is_dropped(profile: Profile)
 
 
 def test_a_quote_that_never_ends_is_refused_in_words(profile: Profile) -> None:
-    with pytest.raises(ValidationError, match="cannot be read: after row 0: field larger"):
+    with pytest.raises(ValidationError, match="the row on line 2 has a cell of more than 1,048,576 characters"):
         profile('a,b\n1,"' + "x\n" * 600_000)
 
 
-@pytest.mark.parametrize("identifier", ["007", "02134", "1234567890123456789012", "1_000", "0x1F", "١٢"])
+@pytest.mark.parametrize("identifier", ["007", "02134", "1" * 39, "1_000", "0x1F", "١٢"])
 def test_what_only_looks_like_a_number_is_a_text(profile: Profile, identifier: str) -> None:
     column = profile(f"a,b\n{identifier},1\n")["columns"]["a"]
     assert (column["kind"], column["min"]) == ("text", identifier)

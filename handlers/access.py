@@ -12,7 +12,6 @@ from workqueue import reading
 from workqueue.access.doorkeeper import Doorkeeper
 from workqueue.access.principals import LOCAL, Permission, Principal
 from workqueue.audit import Act, Action
-from workqueue.errors import UnknownRequestError
 
 COOKIE = "localfn_session"
 View = TypeVar("View", bound=Callable[..., Any])
@@ -117,7 +116,11 @@ def _beyond(found: Principal) -> Response | None:
 
 
 def _is_theirs(found: Principal, id: str) -> bool:
-    """A request of another function is none that this key knows of. Raises UnknownRequestError."""
-    if not found.may_call(reading.function_of(services().engine, query.request_id(id))):
-        raise UnknownRequestError
+    """Whether the key may see the request. One of another function is answered as one that is not there.
+
+    Raises UnknownRequestError.
+    """
+    request_id = query.request_id(id)
+    if not found.may_call(reading.function_of(services().engine, request_id)):
+        raise reading.unknown(request_id)
     return True

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response, jsonify
 
-from handlers import representation
+from handlers import representation, sight
 from handlers.openapi.operation import Header, Link
 from handlers.openapi.schemas import whole
 from handlers.services import Services
@@ -22,8 +22,8 @@ def respond(here: Services, request_id: UUID) -> Response:
 
 
 def told(body: dict[str, Any]) -> Response:
-    """A request's representation as an answer that says when to ask again."""
-    answer = jsonify(body)
+    """Return what the caller may see of a request, and when to ask again."""
+    answer = jsonify(sight.REQUEST.of(body))
     if representation.is_live(body["status"]):
         answer.headers["Retry-After"] = str(representation.RETRY_AFTER_S)
     return answer

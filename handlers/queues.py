@@ -5,6 +5,7 @@ import time
 from flask import Blueprint, Response, jsonify
 
 from handlers import representation_of_operations as told
+from handlers import sight
 from handlers.access import act, needs
 from handlers.openapi import operations_shapes as shapes
 from handlers.openapi.operation import json_answer, operation
@@ -32,7 +33,7 @@ def show_all() -> Response:
 @needs(Permission.OPERATE)
 @operation(
     "Pause a queue",
-    json_answer(shapes.QUEUE, "Nothing of it is begun; what runs goes on."),
+    json_answer(sight.QUEUE.schema, "Nothing of it is begun; what runs goes on."),
     refuses=(404,),
 )
 def pause(name: str) -> Response:
@@ -44,7 +45,7 @@ def pause(name: str) -> Response:
 
 @blueprint.post("/<name>/resume")
 @needs(Permission.OPERATE)
-@operation("Resume a queue", json_answer(shapes.QUEUE, "It is served again."), refuses=(404,))
+@operation("Resume a queue", json_answer(sight.QUEUE.schema, "It is served again."), refuses=(404,))
 def resume(name: str) -> Response:
     here = _known(name)
     pausing.resume(here.engine, name, act(Action.QUEUE_RESUME, name))
@@ -83,4 +84,4 @@ def _known(name: str) -> Services:
 def _shown(here: Services, name: str) -> Response:
     here.overview.forget()
     found = next(queue for queue in here.overview.queues() if queue.name == name)
-    return jsonify(told.queue(found, here.clock.now()))
+    return jsonify(sight.QUEUE.of(told.queue(found, here.clock.now())))

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from handlers import answers, query, representation
+from handlers import answers, query, representation, sight
 from handlers.access import act, needs
 from handlers.openapi import shapes
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
@@ -26,7 +26,7 @@ NEXT_AFTER = Header("Next-After", text(examples=["1.250"]), "for `after` of the 
 
 def _moved(what: str) -> Answer:
     """A request that somebody has just moved, with when to look at it again."""
-    return json_answer(shapes.REQUEST, what, status=202, headers=(answers.RETRY_AFTER,), links=answers.LINKS)
+    return json_answer(sight.REQUEST.schema, what, status=202, headers=(answers.RETRY_AFTER,), links=answers.LINKS)
 
 
 @blueprint.get("")

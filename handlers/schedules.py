@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from handlers import answers, query, representation, uploads
+from handlers import answers, query, representation, sight, uploads
 from handlers.access import act, needs
 from handlers.openapi import shapes
 from handlers.openapi.bodies import Body
@@ -43,7 +43,7 @@ def show_all() -> Response:
 @operation(
     "Create a schedule",
     json_answer(
-        shapes.SCHEDULE,
+        sight.SCHEDULE.schema,
         "The schedule.",
         status=201,
         headers=(Header("Location", text(), "the address of the schedule"),),
@@ -84,7 +84,7 @@ def show(name: str) -> Response:
 @needs(Permission.MANAGE)
 @operation(
     "Change a schedule",
-    json_answer(shapes.SCHEDULE, "The schedule as it is now.", links=LINKS),
+    json_answer(sight.SCHEDULE.schema, "The schedule as it is now.", links=LINKS),
     path=PATH,
     body=Body({"application/json": shapes.SCHEDULE_CHANGE}, examples={"pause": {"enabled": False}}),
     refuses=(404, *BODY_ERRORS),
@@ -108,7 +108,7 @@ def delete(name: str) -> tuple[str, int]:
 @operation(
     "Run a schedule now",
     json_answer(
-        shapes.REQUEST,
+        sight.REQUEST.schema,
         "A request, whatever the schedule's times say.",
         status=202,
         headers=(Header("Location", text(), "the address of the request"), answers.RETRY_AFTER),
@@ -155,4 +155,4 @@ def _rules(here: Services) -> Rules:
 
 
 def _shown(here: Services, name: str) -> Response:
-    return jsonify(representation.schedule(reading.find(here.engine, name)))
+    return jsonify(sight.SCHEDULE.of(representation.schedule(reading.find(here.engine, name))))

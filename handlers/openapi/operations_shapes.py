@@ -44,6 +44,13 @@ QUEUE = shape(
     workers=whole("that serve it"),
 )
 QUEUES = listing("Queues", QUEUE)
+CHANGED_QUEUE = shape(
+    "ChangedQueue",
+    "A queue as a caller sees it that may steer it and not read it.",
+    name=text(),
+    paused=flag(),
+    paused_at=nullable(moment()),
+)
 EMPTIED = shape(
     "EmptiedQueue",
     name=text(),

@@ -108,6 +108,11 @@ REQUEST_FIELDS: dict[str, Any] = {
     "links": LINKS,
 }
 REQUEST = shape("Request", "One accepted call.", **REQUEST_FIELDS)
+CHANGED_REQUEST = shape(
+    "ChangedRequest",
+    "A request as a caller sees it that may change it and not read it.",
+    **{name: REQUEST_FIELDS[name] for name in ("id", "function", "status", "cancel_requested", "links")},
+)
 ENDED = shape(
     "EndedRequest",
     "A request that ended while the client waited, with its result.",
@@ -182,11 +187,19 @@ TIMED_BY = ("timezone", "start_at", "end_at")
 SCHEDULE_TIMES = closed(
     shape("ScheduleTimes", **{name: OPTIONAL[name] for name in TIMED_BY} | {"expression": SETTABLE["expression"]})
 )
+NEXT_RUN = nullable(moment())
+CHANGED_SCHEDULE = shape(
+    "ChangedSchedule",
+    "A schedule as a caller sees it that may change it and not read it.",
+    name=NAME,
+    enabled=flag(),
+    next_run_at=NEXT_RUN,
+)
 SCHEDULE = shape(
     "Schedule",
     **SETTABLE,
     declared=flag("in code or localfn.toml"),
-    next_run_at=nullable(moment()),
+    next_run_at=NEXT_RUN,
     last_run_at=nullable(moment()),
     total_runs=whole(),
     last_request=nullable(LAST_REQUEST),

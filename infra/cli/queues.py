@@ -74,7 +74,11 @@ def empty(name: str, yes: bool, as_json: bool) -> None:
 def _steer(name: str, action: str, as_json: bool) -> None:
     with connect(load()) as client:
         item = _post(client, name, action)
-    emit_json(item) if as_json else emit(table(COLUMNS, [_row(item)]))
+    if as_json:
+        return emit_json(item)
+    if "depth" not in item:  # the key may steer queues, and not read them
+        return emit(f"{item['name']}  {'paused' if item['paused'] else 'running'}")
+    return emit(table(COLUMNS, [_row(item)]))
 
 
 def _post(client: Client, name: str, action: str) -> dict[str, Any]:

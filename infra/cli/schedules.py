@@ -197,6 +197,8 @@ def _whole(text: str) -> int:
 def _tell(item: dict[str, Any], as_json: bool) -> None:
     if as_json:
         return emit_json(item)
+    if "expression" not in item:  # the key may change schedules, and not read them
+        return emit(item["name"])
     last = item["last_request"]
     event = one_line(json.dumps(item["event"], ensure_ascii=False))
     emit(

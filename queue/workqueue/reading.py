@@ -108,7 +108,7 @@ def _one(engine: Engine, statement: Select[Any], request_id: UUID) -> Row:
     with at_once(engine) as connection:
         row = connection.execute(statement, {"id": request_id}).mappings().one_or_none()
     if row is None:
-        raise _unknown(request_id)
+        raise unknown(request_id)
     return row
 
 
@@ -116,7 +116,8 @@ def _found(row: Row, *columns: str) -> list[FoundFile]:
     return [FoundFile(**file) for column in columns for file in row[column] or ()]
 
 
-def _unknown(request_id: UUID) -> UnknownRequestError:
+def unknown(request_id: UUID) -> UnknownRequestError:
+    """Return what is said of a request that is not there, and of one that a caller is not to know of."""
     return UnknownRequestError(f"There is no request {request_id}.")
 
 

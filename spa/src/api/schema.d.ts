@@ -1238,6 +1238,16 @@ export interface components {
             /** @description false: more were there than fit into one call; ask again */
             complete: boolean;
         };
+        /** @description A queue as a caller sees it that may steer it and not read it. */
+        ChangedQueue: {
+            name: string;
+            paused: boolean;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T13:39:45.046Z
+             */
+            paused_at: string | null;
+        };
         Requests: {
             items: components["schemas"]["Request"][];
             /** @description for `cursor` of the next page; null on the last */
@@ -1291,6 +1301,20 @@ export interface components {
             duration_ms?: number;
             outcome?: string;
             error?: string;
+        };
+        /** @description A request as a caller sees it that may change it and not read it. */
+        ChangedRequest: {
+            /**
+             * Format: uuid
+             * @description UUIDv7: sorts by creation
+             * @example 01a2037b-e857-7610-bf00-d59177c539a5
+             */
+            id: string;
+            function: string;
+            /** @enum {string} */
+            status: "pending" | "processing" | "completed" | "failed";
+            cancel_requested: boolean;
+            links: components["schemas"]["RequestLinks"];
         };
         Result: {
             /**
@@ -1412,6 +1436,16 @@ export interface components {
             /** @enum {string} */
             status: "pending" | "processing" | "completed" | "failed";
             cancelled: boolean;
+        };
+        /** @description A schedule as a caller sees it that may change it and not read it. */
+        ChangedSchedule: {
+            name: string;
+            enabled: boolean;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T13:39:45.046Z
+             */
+            next_run_at: string | null;
         };
         NewSchedule: {
             name: string;
@@ -3329,7 +3363,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Queue"];
+                    "application/json": components["schemas"]["Queue"] | components["schemas"]["ChangedQueue"];
                 };
             };
             /** @description Unauthorized */
@@ -3444,7 +3478,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Queue"];
+                    "application/json": components["schemas"]["Queue"] | components["schemas"]["ChangedQueue"];
                 };
             };
             /** @description Unauthorized */
@@ -4070,7 +4104,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Request"];
+                    "application/json": components["schemas"]["Request"] | components["schemas"]["ChangedRequest"];
                 };
             };
             /** @description Unauthorized */
@@ -4810,7 +4844,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Request"];
+                    "application/json": components["schemas"]["Request"] | components["schemas"]["ChangedRequest"];
                 };
             };
             /** @description Unauthorized */
@@ -4944,7 +4978,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Request"];
+                    "application/json": components["schemas"]["Request"] | components["schemas"]["ChangedRequest"];
                 };
             };
             /** @description Unauthorized */
@@ -5423,7 +5457,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Schedule"];
+                    "application/json": components["schemas"]["Schedule"] | components["schemas"]["ChangedSchedule"];
                 };
             };
             /** @description Bad Request */
@@ -5838,7 +5872,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Schedule"];
+                    "application/json": components["schemas"]["Schedule"] | components["schemas"]["ChangedSchedule"];
                 };
             };
             /** @description Bad Request */
@@ -6126,7 +6160,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Request"];
+                    "application/json": components["schemas"]["Request"] | components["schemas"]["ChangedRequest"];
                 };
             };
             /** @description Unauthorized */

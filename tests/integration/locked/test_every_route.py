@@ -23,11 +23,17 @@ CHANGES_OF_THE_DASHBOARD = [
 
 
 def routes(guarded: Guarded) -> Iterator[tuple[str, str]]:
-    """Method and path; what a path leaves open is filled with what is not there."""
+    """Yield method and path; what a path leaves open is filled with what is not there."""
+    for method, path in open_routes(guarded):
+        yield method, re.sub(r"\{(\w+)\}", lambda found: FILLED.get(found[1], "talk"), path)
+
+
+def open_routes(guarded: Guarded) -> Iterator[tuple[str, str]]:
+    """Yield method and path as the description has them."""
     description = httpx.get(f"{guarded.runtime.url}/openapi.json").raise_for_status().json()
     for path, operations in description["paths"].items():
         for method in operations.keys() & {"get", "post", "patch", "put", "delete"}:
-            yield method.upper(), re.sub(r"\{(\w+)\}", lambda found: FILLED.get(found[1], "talk"), path)
+            yield method.upper(), path
 
 
 FILLED = {"id": NOWHERE, "path": "x"}

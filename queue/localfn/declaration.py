@@ -37,7 +37,7 @@ class Function:
         self.validate_hook: Body | None = None
         self.cleanup_hook: Body | None = None
         self.__doc__ = _doc(body)
-        self.__module__ = body.__module__
+        self.__module__ = getattr(body, "__module__", None) or ""
         self.__wrapped__ = body
         self.declared_in = _module_being_run() or self.__module__
 
@@ -49,7 +49,7 @@ class Function:
         """Register the hook that checks and normalises the event before the function runs.
 
         It takes (event, context), returns the event that the function gets, and raises to refuse.
-        Raises LocalfnError for a second one, and for one that cannot be called so.
+        Raises LocalfnError for a second hook, and for a hook that cannot be called so.
         """
         self._check_hook("validate", hook, self.validate_hook)
         self.validate_hook = hook
@@ -58,7 +58,7 @@ class Function:
     def cleanup(self, hook: Hook) -> Hook:
         """Register the hook that runs after the request, whether it completed or failed.
 
-        Raises LocalfnError for a second one, and for one that cannot be called with (event, context).
+        Raises LocalfnError for a second hook, and for a hook that cannot be called with (event, context).
         """
         self._check_hook("cleanup", hook, self.cleanup_hook)
         self.cleanup_hook = hook
@@ -136,7 +136,7 @@ def _doc(body: Body) -> str | None:
 
 
 def _module_being_run() -> str | None:
-    """Return the name of the module that declares: the one that Python runs now, whichever helper it calls."""
+    """Return the name of the module that declares: Python runs its top level now."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_code.co_name != "<module>":
         frame = frame.f_back

@@ -22,6 +22,7 @@ class Retry(LocalfnError):
 
     def __init__(self, message: str = "another attempt was asked for", *, delay_s: float | None = None) -> None:
         super().__init__(message)
-        if delay_s is not None and not 0 <= delay_s <= MAX_DELAY_S:
-            raise LocalfnError(f"Retry(delay_s={delay_s!r}): seconds from 0 to a year are needed")
+        is_number = isinstance(delay_s, (int, float)) and not isinstance(delay_s, bool)
+        if delay_s is not None and not (is_number and 0 <= delay_s <= MAX_DELAY_S):
+            raise LocalfnError(f"Retry(delay_s={delay_s!r}): use a number of seconds from 0 to {MAX_DELAY_S:.0f}")
         self.delay_s = delay_s

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.runtime import Runtime
 from tests.waiting import wait_until
 
@@ -168,3 +170,65 @@ def test_a_module_that_began_to_kill_its_interpreter_fails_its_requests_and_hold
         assert (request["status"], request["attempt"], request["error_type"]) == ("failed", 1, "SandboxExited")
         assert "status 7 while importing its module" in request["error_message"]
     path.unlink()
+
+
+ASYNC_HOOK = """
+@function
+def checked_later(event, context): ...
+@checked_later.validate
+async def check(event, context): ...
+"""
+MISSING_MODEL = """
+from typing import TYPE_CHECKING
+import pydantic
+if TYPE_CHECKING:
+    from nowhere import Order
+class Basket(pydantic.BaseModel):
+    n: int
+@function(input=Basket)
+def buy(order: "Order", context): ...
+"""
+UNKNOWN_OPTION = """
+@function(timeout=5)
+def limited(event, context): ...
+"""
+ENDING = """
+import sys
+sys.exit("no key is set")
+"""
+SCHEMA_OF_OBJECTS = """
+@function(input={"enum": [object()]})
+def enumerated(event, context): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "error_type", "words"),
+    [
+        (
+            ASYNC_HOOK,
+            "LocalfnError",
+            ":4: @checked_later.validate on 'check': it is an async function: call asyncio.run",
+        ),
+        (
+            MISSING_MODEL,
+            "LocalfnError",
+            ":8: @function on 'buy': the annotation 'Order' of parameter 'order' cannot be",
+        ),
+        (UNKNOWN_OPTION, "LocalfnError", "@function has no option 'timeout'; did you mean timeout_s?"),
+        (ENDING, "SystemExit", "no key is set"),
+        (SCHEMA_OF_OBJECTS, "LocalfnError", "@function on 'enumerated': input=: $.enum[0]: a object is not JSON"),
+    ],
+)
+def test_a_declaration_that_cannot_be_done_is_refused_with_its_place_and_reason(
+    runtime: Runtime, code: str, error_type: str, words: str
+) -> None:
+    path = runtime.write("refused.py", "from localfn import function" + code)
+
+    def listed() -> list[dict[str, Any]]:
+        found = runtime.get("/api/functions")["errors"]
+        return [error for error in found if error["source_file"] == str(path) and words in error["error_message"]]
+
+    assert wait_until(listed, SEEN_WITHIN_S, words)[0]["error_type"] == error_type
+    path.unlink()
+    wait_until(lambda: not listed(), SEEN_WITHIN_S)

@@ -20,6 +20,52 @@ def test_an_event_that_fits_the_input_is_normalised(runtime: Runtime, function: 
     assert runtime.result(function, event) == result
 
 
+@pytest.mark.parametrize("function", ["checked_by_type_checkers", "decorated", "optional", "from_partial"])
+def test_a_function_gets_the_model_that_it_names(runtime: Runtime, function: str) -> None:
+    event = {"Article": "a", "due": "2026-11-30T12:00:00Z"}
+    assert runtime.result(function, event) == {"type": "Order", "price": "None", "due": "2026-11-30T12:00:00+00:00"}
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("hooked_by_wrappers", "the hook 'wrapper': it returned a coroutine, which has not run: call asyncio.run"),
+        ("forgets_to_return", "the validate hook 'forget' returned None: return the event that the function gets"),
+    ],
+)
+def test_a_hook_that_does_nothing_fails_the_request_and_refuses_no_event(
+    runtime: Runtime, function: str, words: str
+) -> None:
+    request = runtime.call(function, {"a": 1})
+
+    assert (request["phase"], request["error_type"]) == ("validate", "LocalfnError")
+    assert words in request["error_message"]
+    assert runtime.attempts(request["id"])[0]["outcome"] == "failed"
+
+
+def test_a_cleanup_that_does_nothing_is_shown(runtime: Runtime) -> None:
+    request = runtime.call("cleans_by_generator")
+    (attempt,) = runtime.settled_attempts(request["id"])
+
+    assert request["status"] == "completed"
+    assert "it returned a generator, which has not run" in attempt["phases"][-1]["error"]
+
+
+def test_a_result_that_has_not_run_is_refused_with_advice(runtime: Runtime) -> None:
+    request = runtime.call("returns_a_coroutine")
+
+    assert request["error_type"] == "ResultNotSerializable"
+    assert request["error_message"] == "$: a coroutine is not JSON; run it with asyncio.run(…)"
+
+
+def test_a_cleanup_after_a_kill_gets_the_model_again(runtime: Runtime, tmp_path: Path) -> None:
+    request = runtime.call("exits_with_a_model", {"Article": str(tmp_path / "note"), "price": 2.5})
+    (attempt,) = runtime.settled_attempts(request["id"])
+
+    assert attempt["phases"][-1]["outcome"] == "ok", attempt
+    assert (tmp_path / "note").read_text() == "2.5"
+
+
 @pytest.mark.parametrize(
     ("function", "event", "words"),
     [

@@ -1,5 +1,7 @@
 """@function: what it takes, and what it says to a wrong value."""
 
+import functools
+import re
 from typing import Any
 
 import pytest
@@ -40,12 +42,30 @@ def test_the_bare_decorator_takes_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"timeout_s": 0}, "timeout_s"),
-        ({"timeout_s": 3601}, "timeout_s"),
-        ({"timeout_s": "5"}, "timeout_s"),
+        ({"timeout_s": 0}, r"timeout_s=0: use a number of seconds above 0, at most 3600"),
+        ({"timeout_s": 3601}, "timeout_s=3601"),
+        ({"timeout_s": "5"}, "timeout_s='5'"),
+        ({"timeout_s": float("nan")}, "timeout_s=nan"),
+        ({"timeout_s": float("inf")}, "timeout_s=inf"),
+        ({"timeout_s": 10**400}, "timeout_s=1000"),
+        ({"timeout_s": None}, "timeout_s=None"),
         ({"max_attempts": 0}, "max_attempts"),
         ({"max_attempts": 1.5}, "max_attempts"),
-        ({"max_attempts": True}, "max_attempts"),
+        ({"max_attempts": True}, "max_attempts=True"),
+        ({"max_attempts": 10**400}, "max_attempts=1000"),
+        ({"network": "no"}, "network='no'"),
+        ({"queue": "a b"}, "queue='a b'"),
+        ({"queue": None}, "queue=None"),
+        ({"name": ""}, "name=''"),
+        ({"name": 5}, "name=5"),
+        ({"memory_mb": -1}, "memory_mb=-1: use a whole number from 32"),
+        ({"memory_mb": 256.0}, r"memory_mb=256\.0"),
+        ({"environment": ["A"]}, r"environment=\['A'\]"),
+        ({"environment": {"A": "\udcff"}}, r"environment: \$.A: a text holds half a character"),
+        ({"on_lost": ["fail"]}, "on_lost"),
+        ({"timeout": 5}, r"no option 'timeout'; did you mean timeout_s\?"),
+        ({"colour": "red"}, r"no option 'colour'; the options are name, input, timeout_s"),
+        ({"schedule": {"expression": "@daily", "event": {1: 1, "1": 2}}}, "both '1' as text"),
         ({"memory_mb": 1}, "memory_mb"),
         ({"memory_mb": 10_000_000_000}, "memory_mb"),
         ({"retry_delay_s": 1e12}, "retry_delay_s"),
@@ -73,6 +93,123 @@ def test_a_wrong_option_is_refused_by_its_name(options: dict[str, Any], word: st
 def test_an_async_function_is_refused_with_advice() -> None:
     with pytest.raises(LocalfnError, match=r"asyncio\.run"):
         function(later)
+
+
+def generates(event: Any, context: Context) -> Any:
+    yield event
+
+
+async def generates_later(event: Any, context: Context) -> Any:
+    yield event
+
+
+def takes_one(event: Any) -> Any: ...
+
+
+def takes_three(event: Any, context: Context, database: Any) -> Any: ...
+
+
+def takes_keywords(*, event: Any, context: Context) -> Any: ...
+
+
+class Task:
+    def __init__(self, event: Any, context: Context) -> None: ...
+
+    def run(self, event: Any, context: Context) -> Any: ...
+
+    @classmethod
+    def made(cls, event: Any, context: Context) -> Any: ...
+
+
+class AsyncTask:
+    async def __call__(self, event: Any, context: Context) -> Any: ...
+
+
+class CallableTask:
+    """Of the class."""
+
+    def __call__(self, event: Any, context: Context) -> Any:
+        """Of the call."""
+        return event, context
+
+
+UNFIT = [
+    (later, "it is an async function"),
+    (functools.partial(later), "it is an async function"),
+    (AsyncTask(), "it is an async function"),
+    (generates, "it is a generator function, whose body would never run"),
+    (generates_later, "it is an async generator function"),
+    (takes_one, r"it is called with \(event, context\), and takes \(event\)"),
+    (takes_three, r"takes \(event, context, database\)"),
+    (takes_keywords, r"takes \(event, context\)"),
+    (Task.run, r"takes \(self, event, context\)"),
+    (Task, "it is a class"),
+    (classmethod(body), "it is a classmethod"),
+    ("body", "it is a str"),
+    (None, "it is a NoneType"),
+]
+
+
+@pytest.mark.parametrize(("unfit", "words"), UNFIT)
+def test_what_cannot_be_called_as_a_function_is_refused(unfit: Any, words: str) -> None:
+    with pytest.raises(LocalfnError, match=words):
+        function(name="f")(unfit)
+
+
+@pytest.mark.parametrize("kind", ["validate", "cleanup"])
+@pytest.mark.parametrize(("unfit", "words"), UNFIT)
+def test_what_cannot_be_called_as_a_hook_is_refused(kind: str, unfit: Any, words: str) -> None:
+    made = function(body)
+    with pytest.raises(LocalfnError, match=f"@body.{kind} on .*{words}"):
+        getattr(made, kind)(unfit)
+
+
+@pytest.mark.parametrize("kind", ["validate", "cleanup"])
+def test_a_second_hook_of_a_kind_is_refused_with_the_place_of_the_first(kind: str) -> None:
+    made = function(body)
+    register = getattr(made, kind)
+    register(body)
+    with pytest.raises(LocalfnError, match=rf"it would replace the {kind} hook of .*test_declaration.py:\d+"):
+        register(lambda *both: both)
+
+
+def test_a_refusal_names_file_and_line() -> None:
+    with pytest.raises(LocalfnError, match=rf"^{re.escape(__file__)}:\d+: @function on 'takes_one': it is called"):
+        function(takes_one)  # type: ignore[arg-type]
+
+
+def test_a_function_that_is_declared_twice_is_refused() -> None:
+    with pytest.raises(LocalfnError, match="it is declared already"):
+        function(name="again")(function(body))
+
+
+@pytest.mark.parametrize(
+    ("called", "description"),
+    [
+        (functools.partial(body), "First line.\n\nMore."),
+        (CallableTask(), "Of the call."),
+        (Task({}, Context(request_id="1", function_name="f", workdir="/")).run, ""),
+        (Task.made, ""),
+        (lambda *both: both, ""),
+    ],
+)
+def test_partials_methods_objects_and_lambdas_are_functions_under_a_name(called: Any, description: str) -> None:
+    described = function(name="named")(called).describe()
+    assert (described["name"], described["description"]) == ("named", description)
+    assert described["source_file"] == __file__
+    assert described["source_line"] > 0
+
+
+def test_what_has_no_name_that_can_be_used_needs_one() -> None:
+    with pytest.raises(LocalfnError, match="a partial has no name; give it one with name="):
+        function(functools.partial(body))
+    with pytest.raises(LocalfnError, match="name='<lambda>'"):
+        function(lambda *both: both)
+
+
+def test_one_decorator_declares_several_functions() -> None:
+    declare = function(timeout_s=5)
+    assert [declare(made).describe()["timeout_s"] for made in (body, body)] == [5, 5]
 
 
 def test_a_retry_takes_no_negative_delay() -> None:

@@ -1,1 +1,1 @@
-"""Checks declarations: what is declared can be done, or is refused with file, line and reason."""
+"""Checks declarations: localfn can do what they say, or refuses them with file, line and reason."""

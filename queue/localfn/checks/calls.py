@@ -11,7 +11,7 @@ MAX_LAYERS = 100  # of decorators, partials and methods around one function
 
 
 def call_problem(called: Any) -> str | None:
-    """Return why `called` cannot be a function or hook, as a clause; None for one that can."""
+    """Return why `called` cannot be a function or hook, as a clause, or None."""
     if inspect.isclass(called) or not callable(called):
         return f"it is {_kind_of(called)}; only functions and other callables can be declared"
     by_kind: dict[Callable[[Any], bool], str] = {
@@ -53,7 +53,7 @@ def unfinished_problem(value: Any) -> str | None:
 
 
 def plain_function(called: Any) -> Any:
-    """Return the Python function inside decorators, partials, methods and callable objects; else what is innermost."""
+    """Return the Python function in decorators, partials, methods and callable objects; else the innermost object."""
     for _ in range(MAX_LAYERS):
         if isinstance(called, functools.partial):
             called = called.func
@@ -69,6 +69,6 @@ def plain_function(called: Any) -> Any:
 
 
 def place(called: Any) -> tuple[str, int]:
-    """Return the file and line of a function's source; ("", 0) for one that is not written in Python."""
+    """Return the file and line of a function's source; ("", 0) without Python source."""
     code = getattr(plain_function(called), "__code__", None)
     return (inspect.getsourcefile(code) or code.co_filename, code.co_firstlineno) if code is not None else ("", 0)

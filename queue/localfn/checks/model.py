@@ -16,6 +16,8 @@ from typing import Any
 
 from localfn.checks.calls import plain_function
 from localfn.errors import LocalfnError
+from localfn.outcome.failure import ResultNotSerializableError
+from localfn.outcome.result import to_json
 
 
 class ExactFloat(float):
@@ -35,7 +37,7 @@ class ExactFloat(float):
 
 
 def input_problem(model: Any) -> str | None:
-    """Return why `model` cannot be an `input=`, as a clause; None for one that can."""
+    """Return why `model` cannot be an `input=`, as a clause, or None."""
     if model is None or isinstance(model, Mapping):
         return None
     if inspect.isclass(model) and hasattr(model, "model_validate_json"):
@@ -48,8 +50,14 @@ def input_problem(model: Any) -> str | None:
 
 def input_schema(model: Any) -> dict[str, Any] | None:
     """Return the JSON Schema of an `input=`: the dict itself, or the schema of the pydantic model."""
-    if model is None or isinstance(model, Mapping):
-        return None if model is None else dict(model)
+    if model is None:
+        return None
+    if isinstance(model, Mapping):
+        try:
+            to_json(model)
+        except ResultNotSerializableError as error:
+            raise LocalfnError(f"input=: {error}") from error
+        return dict(model)
     try:
         schema: dict[str, Any] = model.model_json_schema()
     except Exception as error:

@@ -31,7 +31,7 @@ def check_known(given: Iterable[str], known: Collection[str]) -> None:
 
 
 def option_problem(options: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the first wrong option, with its value; None if all are right."""
+    """Return the first wrong option with its value and its rule; None if all are right."""
     for name, (is_right, rule) in RULES.items():
         if not is_right(options[name]):
             return f"{name}={options[name]!r:.200}: use {rule}"

@@ -95,7 +95,7 @@ def _kind(error: BaseException, phase: str) -> str:
         return "fail" if phase != "validate" else "invalid"
     if any(issubclass(kind, Retry) for kind in kinds):
         return "retry"
-    # A validate hook "raises to refuse": any Exception but the one that says that memory is short.
+    # A validate hook "raises to refuse": any Exception but MemoryError.
     refuses = phase == "validate" and isinstance(error, Exception) and not isinstance(error, MemoryError)
     return "invalid" if refuses else "error"
 

@@ -1,4 +1,4 @@
-"""Writes what a function returned as strict JSON text, with the digits and texts that the function gave."""
+"""Writes the result of a function as strict JSON text, with the digits and texts that the function gave."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ADVICE: tuple[tuple[Any, str], ...] = (
 
 
 def to_json(value: Any) -> bytes:
-    """Return the value as UTF-8 JSON. Raises ResultNotSerializableError with the path of what JSON cannot hold."""
+    """Return the value as UTF-8 JSON. Raises ResultNotSerializableError with the path of the value at fault."""
     try:
         check_keys(value)
         text = json.dumps(value, default=convert, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -197,4 +197,7 @@ def _check_scalar(value: Any) -> None:
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{float(value)} is not JSON; use None or a text")
     elif isinstance(value, int):
-        int.__repr__(value)  # raises ValueError for more digits than Python reads
+        try:
+            int.__repr__(value)
+        except ValueError:
+            raise ValueError("a whole number is longer than Python reads (4,300 digits); use a text") from None

@@ -8,7 +8,7 @@ import psutil
 
 from workqueue.sandboxes import process_tree
 
-TREE_LOOKS = 10  # every so many looks the children's memory is counted too: that walks the process table
+TREE_LOOKS = 10  # each tenth look counts the children's memory too, which walks the process table
 # A process with much memory takes a while to die, and the kernel counts its kill before that.
 RECENT_LOOKS = 20
 CGROUPS = Path("/sys/fs/cgroup")

@@ -2,7 +2,7 @@
 
 import click
 
-from benchmarks import cold, flat, latency, parallel, recovery, schedules, start, web
+from benchmarks import cold, flat, latency, parallel, recovery, sandbox, schedules, start, web
 from benchmarks.crowd.command import command as crowd
 from benchmarks.peers.command import command as peers
 
@@ -19,6 +19,7 @@ bench.add_command(latency.command)
 bench.add_command(parallel.command)
 bench.add_command(peers)
 bench.add_command(recovery.command)
+bench.add_command(sandbox.command)
 bench.add_command(schedules.command)
 bench.add_command(start.command)
 bench.add_command(web.command)

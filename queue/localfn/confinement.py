@@ -9,12 +9,14 @@ import contextlib
 import ctypes
 import math
 import os
+import resource
 import sys
 import threading
 
 from localfn.errors import LocalfnError
 
 MIB = 1024 * 1024
+PROCESSORS = os.cpu_count() or 1  # the C library reads a file for each look
 MOST_FILES = 4096  # open at a time, in each process
 MOST_FILE_BYTES = 10 * 1024 * MIB  # of one file
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
@@ -54,17 +56,13 @@ def grant_cpu(limit_s: float) -> None:
 
     The runtime ends it earlier, by the clock on the wall: this is for whatever it would not find.
     """
-    import resource
-
     used_s = sum(os.times()[:2])
-    soft = math.ceil(used_s + (limit_s + 10) * (os.cpu_count() or 1))
+    soft = math.ceil(used_s + (limit_s + 10) * PROCESSORS)
     with contextlib.suppress(ValueError):  # above the hard limit that we were started with: that one holds
         resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _limit(memory_mb: int) -> None:
-    import resource
-
     # A backstop for allocations too quick for the runtime's own watch on resident memory. It counts address space
     # that may never be used (thread stacks, arenas), hence the ample room above.
     limits = {

@@ -12,6 +12,7 @@ import struct
 from typing import Any
 
 LENGTHS = struct.Struct("!II")
+ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for each frame
 MAX_HEAD = 4 * 1024 * 1024  # bytes; a description with a large input schema stays far below it
 
 
@@ -20,7 +21,7 @@ class FrameError(Exception):
 
 
 def encode(head: dict[str, Any], body: bytes = b"") -> bytes:
-    encoded = json.dumps(head, separators=(",", ":")).encode()
+    encoded = ENCODER.encode(head).encode()
     return LENGTHS.pack(len(encoded), len(body)) + encoded + body
 
 

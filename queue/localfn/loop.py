@@ -26,6 +26,7 @@ from localfn.channel import Channel
 from localfn.declaration import Function
 from localfn.errors import LocalfnError
 from localfn.outcome.failure import failure
+from localfn.process.leftovers import FreshState
 from localfn.running import Run
 
 PR_SET_PDEATHSIG = 1
@@ -48,12 +49,15 @@ def main(fds: Sequence[int]) -> None:
         _describe(channel, head)
         return
     run = Run(_load(channel, head), channel.send, head["max_result_bytes"])
+    fresh = FreshState(run.peak, run.function.name)
     files = loading.files_of(head["root"], head["module"])
     channel.answer({"type": "ready", "has_checks": run.has_checks, "files": files})
-    _serve(channel, run, head)
+    _serve(channel, run, fresh, head)
+    # The runtime is gone. Threads and exit handlers of past requests must not run without it.
+    os._exit(0)
 
 
-def _serve(channel: Channel, run: Run, loaded: dict[str, Any]) -> None:
+def _serve(channel: Channel, run: Run, fresh: FreshState, loaded: dict[str, Any]) -> None:
     modules = len(sys.modules)
     while (frame := channel.receive()) is not None:
         head, body = frame
@@ -74,9 +78,9 @@ def _serve(channel: Channel, run: Run, loaded: dict[str, Any]) -> None:
             if len(sys.modules) != modules:  # imported while running: a change of that file counts from now on
                 modules = len(sys.modules)
                 answer["code_files"] = loading.files_of(loaded["root"], loaded["module"])
-            answer["has_children"] = _has_children()
+            _look_around(answer, run, fresh, is_over=run.is_over(act))
             channel.answer(answer, result)
-            if answer["has_children"] or not answer.get("is_clean"):
+            if answer["has_children"] or answer.get("leftovers") or not answer.get("is_clean"):
                 break  # the runtime has something to do; it takes the others back and sends them again
         os.chdir("/")
 
@@ -95,6 +99,24 @@ def _after_blanks(text: str, place: int) -> int:
     while text[place : place + 1] in (" ", "\t", "\n", "\r"):
         place += 1
     return place
+
+
+def _look_around(answer: dict[str, Any], run: Run, fresh: FreshState, *, is_over: bool) -> None:
+    """Add to the answer what the request used, and what it left behind: then this sandbox is not used again.
+
+    is_over: no code of the request follows.
+    """
+    status, has_children = run.peak.read(), _has_children()
+    answer["max_rss_mb"], answer["has_children"] = run.peak.mb(status), has_children
+    if not is_over:
+        return
+    left = ["a child process"] if has_children and hasattr(os, "waitid") else []
+    try:
+        left += fresh.restore(status)
+    except BaseException as error:  # user code has closed our descriptors, or its signal handler raised
+        left.append(f"a process that cannot be looked at ({type(error).__name__}: {error})")
+    if left:
+        answer["leftovers"] = ", ".join(left)
 
 
 def _placed(head: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,8 @@ import sys
 
 from localfn.channel import opened
 
+STATUS_BYTES = 16_384  # the processors of a large machine take some of them
+
 
 class Peak:
     """The peak of this process's resident memory, on Linux of one request: the kernel lets it start anew."""
@@ -24,13 +26,19 @@ class Peak:
             except OSError:
                 self._clear = None  # user code closed it, or it is not permitted here: the peak is the sandbox's then
 
-    def mb(self) -> float:
-        """MiB."""
+    def read(self) -> bytes:
+        """Give what /proc/self/status says now; empty where it cannot be read."""
         if self._status is not None:
             try:
-                text = os.pread(self._status, 4096, 0)
-                return round(int(text.split(b"VmHWM:", 1)[1].split(None, 1)[0]) / 1024, 1)
-            except (OSError, IndexError, ValueError):
-                self._status = None
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
+                return os.pread(self._status, STATUS_BYTES, 0)
+            except OSError:
+                self._status = None  # user code closed it
+        return b""
+
+    def mb(self, status: bytes) -> float:
+        """Give the peak in MiB. status: what `read` gave."""
+        try:
+            return round(int(status.split(b"VmHWM:", 1)[1].split(None, 1)[0]) / 1024, 1)
+        except (IndexError, ValueError):
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import stat
 import time
@@ -35,6 +36,7 @@ class Run:
         self.has_checks = bool(function.input is not None or function.validate_hook or function.cleanup_hook)
         self.peak, self.delay = Peak(), Delay()
         self.began = self.processing = 0.0
+        self.scope = contextvars.copy_context()
         self.event: Any = None
         self.context: Context | None = None
 
@@ -49,10 +51,11 @@ class Run:
         self.context = context = self._context(head)
         self.event = event  # what cleanup sees when the event is refused
         os.chdir(context.workdir)
-        answer, result = self._through_phases(event, text, context)
+        # Context variables that the request sets end with it.
+        self.scope = contextvars.copy_context()
+        answer, result = self.scope.run(self._through_phases, event, text, context)
         answer["at"] = [self.began, self.processing, ended := time.monotonic()]
         answer["delayed_s"] = self.delay.s(ended - self.began)
-        answer["max_rss_mb"] = self.peak.mb()
         answer["is_clean"] = _is_like_new(head["workdir"])
         return answer, result
 
@@ -75,7 +78,8 @@ class Run:
     def _failed(self, error: BaseException, phase: str) -> Answer:
         head = failure(error, phase)
         if head["error_type"] == "OutOfMemory":
-            used = f"{self.peak.mb():.0f} MB were in use at most, memory_mb is {self.function.options['memory_mb']}."
+            peak_mb = self.peak.mb(self.peak.read())
+            used = f"{peak_mb:.0f} MB were in use at most, memory_mb is {self.function.options['memory_mb']}."
             head["error_message"] = f"{head['error_message'] or 'An allocation failed'}: {used}"
         return head, b""
 
@@ -84,17 +88,23 @@ class Run:
         hook = self.function.cleanup_hook
         is_same = self.context is not None and self.context.request_id == head["request_id"]
         context = self.context if is_same and self.context is not None else self._context(head)
+        if not is_same:
+            self.scope = contextvars.copy_context()
         os.chdir(context.workdir)
         try:
             if not is_same:
                 self.event = read_event(self.function.input, text) if self.wants_instance else event
             if hook:
-                _finished(hook, hook(self.event, context))
+                _finished(hook, self.scope.run(hook, self.event, context))
         except BaseException as error:
             return self._failed(error, "cleanup")
         finally:
             self.event = self.context = None
         return {"type": "done"}, b""
+
+    def is_over(self, act: Callable[..., Answer]) -> bool:
+        """Tell whether no code of the request follows: its cleanup hook is part of it."""
+        return act == self.cleanup or self.function.cleanup_hook is None
 
     def _validate(self, event: Any, text: str, context: Context) -> Any:
         if self.has_model:
@@ -148,9 +158,8 @@ class Run:
 def _is_like_new(folder: str) -> bool:
     """Whether the next request may have the working directory as this one left it."""
     try:
-        found = os.lstat(folder)
-        with os.scandir(folder) as entries:
-            return stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o700 and not any(entries)
+        mode = os.lstat(folder).st_mode
+        return stat.S_ISDIR(mode) and stat.S_IMODE(mode) == 0o700 and not os.listdir(folder)
     except OSError:
         return False
 

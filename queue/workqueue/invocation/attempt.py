@@ -69,6 +69,7 @@ class Attempt:
     is_in_doubt: it may have gone back to the queue, without an answer.
     is_called_back: its sandbox will not begin it, unless it is sent again.
     leaves_clean: it left its working directory as it had found it.
+    leftovers: what it left in its sandbox, in words; empty when another request may have the sandbox.
     ran: when it began, began to process, and ended, as its sandbox says.
     own_s: for how long its sandbox was at it, less what it waited for a processor.
     cleanup_event: the normalised event as JSON text, for a cleanup in another sandbox.
@@ -89,6 +90,7 @@ class Attempt:
     progress: Progress = (None, None)
     interruption: BaseException | None = None
     leaves_clean: bool = False
+    leftovers: str = ""
     ran: tuple[datetime, datetime, datetime] | None = None
     own_s: float | None = None
     is_cleaned_up: bool = False

@@ -33,6 +33,7 @@ def clean_up(runtime: Runtime, attempt: Attempt) -> None:
     except SandboxHostLostError as lost:
         attempt.end_phase("failed", str(lost))
     finally:
+        driving.end_spent(runtime, attempt)
         runtime.workplace.clear(is_like_new=attempt.leaves_clean and attempt.sandbox is not None)
         attempt.is_cleaned_up = True
 
@@ -65,6 +66,6 @@ def _run_hook(runtime: Runtime, attempt: Attempt) -> None:
     head |= {"remaining_s": CLEANUP_LIMIT_S} | told(runtime, attempt)
     attempt.sandbox.send(head, attempt.cleanup_event or attempt.claim.event.encode())
     answer = driving.exchange(runtime, attempt, CLEANUP_LIMIT_S, "while cleaning up")
-    attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
+    driving.note_leftovers(attempt, answer)
     if answer.type != "done":
         raise driving.failed(answer)

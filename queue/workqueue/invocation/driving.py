@@ -1,5 +1,6 @@
 """Drives a sandbox through one exchange: sends, collects output and progress, and ends it when it must end."""
 
+import contextlib
 import logging
 import math
 import signal
@@ -7,6 +8,7 @@ import time
 from typing import Any
 
 from schema.statuses import Phase
+from workqueue.errors import SandboxHostLostError
 from workqueue.invocation.attempt import Attempt, Runtime
 from workqueue.invocation.interruptions import (
     AttemptEndedError,
@@ -138,6 +140,25 @@ def dispose(runtime: Runtime, attempt: Attempt) -> int:
         sandbox.close()
     log.info("sandbox ended", extra=attempt.log_fields() | {"exit_status": status})
     return status
+
+
+def note_leftovers(attempt: Attempt, answer: Frame) -> None:
+    """Note what the request left in its sandbox, for `end_spent`, and in its log: its next one starts cold."""
+    assert attempt.sandbox is not None
+    attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
+    attempt.leftovers = storable(str(answer.head.get("leftovers") or ""))[:MAX_MESSAGE]
+    if attempt.leftovers:
+        words = f"The sandbox is not used again, because the request left or changed: {attempt.leftovers}."
+        attempt.logbook.say(words, attempt.clock.now())
+
+
+def end_spent(runtime: Runtime, attempt: Attempt) -> None:
+    """End a sandbox in which the request left something, before anything else happens in the request's directory."""
+    if attempt.sandbox is None or not attempt.leftovers:
+        return
+    log.info("sandbox not used again", extra=attempt.log_fields() | {"leftovers": attempt.leftovers})
+    with contextlib.suppress(SandboxHostLostError):  # all its sandboxes ended with it
+        dispose(runtime, attempt)
 
 
 def failed(answer: Frame) -> AttemptEndedError:

@@ -45,6 +45,7 @@ def validate_and_process(runtime: Runtime, group: Group, attempt: Attempt, funct
                 _send(runtime, function, [attempt, *group.followers(attempt)])
             answer = _answer(runtime, group, attempt, function)
         _note(attempt, answer)
+        driving.end_spent(runtime, attempt)
         if answer.type != "done":
             raise driving.failed(answer)
     except AttemptEndedError as end:
@@ -76,7 +77,7 @@ def _answer(runtime: Runtime, group: Group, attempt: Attempt, function: Register
 
 
 def release(runtime: Runtime, attempt: Attempt) -> None:
-    """The sandbox is warm and free for whoever comes."""
+    """Keep the sandbox, which is warm and like a fresh one, for the next request of the function."""
     sandbox, attempt.sandbox = attempt.sandbox, None
     if sandbox is not None:
         with contextlib.suppress(SandboxHostLostError):  # it took all its sandboxes with it
@@ -176,7 +177,7 @@ def _note(attempt: Attempt, answer: Frame) -> None:
     attempt.record.max_rss_mb = driving.number(answer.head.get("max_rss_mb"))
     _note_times(attempt, answer)
     if attempt.sandbox is not None and attempt.sandbox.ready is not None:
-        attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
+        driving.note_leftovers(attempt, answer)
         attempt.leaves_clean = bool(answer.head.get("is_clean")) and not attempt.sandbox.is_spent
         if "code_files" in answer.head:
             attempt.sandbox.ready["files"] = answer.head["code_files"]

@@ -46,6 +46,12 @@ class Logbook:
         self._partial[stream] = rest
         self._pass_on()
 
+    def say(self, text: str, time: datetime) -> None:
+        """Add a line of the runtime's own, behind all that was printed."""
+        self._end_lines(time)
+        self._add("localfn", text.encode(), time)
+        self._pass_on()
+
     def take(self) -> list[Line]:
         """The lines of the head that nobody has taken yet."""
         with self._lock:
@@ -59,10 +65,7 @@ class Logbook:
 
     def close(self, time: datetime) -> list[Line]:
         """The rest: the untaken head, a mark where lines were cut, and the tail."""
-        for stream, rest in self._partial.items():
-            if rest:
-                self._add(stream, rest, time)
-        self._partial = {}
+        self._end_lines(time)
         self._pass_on()
         lines = self.take()
         if self._cut and self._tail:
@@ -73,6 +76,12 @@ class Logbook:
         self._tail.clear()
         self._cut = self._tail_size = self._head_size = 0
         return lines
+
+    def _end_lines(self, time: datetime) -> None:
+        for stream, rest in self._partial.items():
+            if rest:
+                self._add(stream, rest, time)
+        self._partial = {}
 
     def _add(self, stream: str, raw: bytes, time: datetime) -> None:
         for start in range(0, max(len(raw), 1), LINE_BYTES):

@@ -1,0 +1,75 @@
+"""How much processor time a sandbox takes for a no-op: to read the event, run the function, look around and answer."""
+
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+
+from benchmarks import stack
+from infra import sdk
+from infra.sandboxing import without_ours
+from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.sandboxes.sandbox import Frame, Gone, Sandbox
+
+LIMIT_S = 30.0
+ROW = 32  # requests that are sent together
+
+
+@click.command("sandbox")
+@click.option("--other", type=click.Path(path_type=Path), help="A folder with a localfn package to compare with.")
+@click.option("--count", default=3_200, show_default=True, help="Requests of one pass.")
+@click.option("--passes", default=9, show_default=True)
+def command(other: Path | None, count: int, passes: int) -> None:
+    """Drive warm sandboxes by hand, in turns, without database and Redis."""
+    folders = {"this": sdk.source().parent} | ({"other": other.resolve()} if other else {})
+    took: dict[str, list[float]] = {name: [] for name in folders}
+    with stack.folder() as folder, ExitStack() as opened:
+        started = {name: opened.enter_context(warm(folder, path)) for name, path in folders.items()}
+        workdir = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="lf-")))
+        for _ in range(passes):
+            for name, sandbox in started.items():
+                before = processor_us(sandbox.pid)
+                for _ in range(count // ROW):
+                    run(sandbox, workdir)
+                took[name].append((processor_us(sandbox.pid) - before) / count)
+    for name, figures in took.items():
+        click.echo(f"{name:6} median {statistics.median(figures):.1f} µs ({min(figures):.1f}–{max(figures):.1f})")
+
+
+@contextmanager
+def warm(folder: Path, package: Path) -> Iterator[Sandbox]:
+    python = Interpreter(sys.executable, package, without_ours(os.environ), 1 << 20)
+    load = {"type": "load", "root": str(folder / "functions"), "module": "measured", "function": "noop"}
+    child = python.start(load, {})
+    sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], 1 << 20)
+    try:
+        answered(sandbox, 1)
+        yield sandbox
+    finally:
+        sandbox.close()
+        child.end()
+
+
+def run(sandbox: Sandbox, workdir: Path) -> None:
+    members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(ROW)]
+    head = {"type": "run", "workdir": str(workdir), "now": 0.0, "limit_s": 60, "valid_s": 60, "members": members}
+    sandbox.send(head | {"round": sandbox.give_turns(ROW)}, b"[" + b",".join([b'{"n":1}'] * ROW) + b"]")
+    answered(sandbox, ROW)
+
+
+def answered(sandbox: Sandbox, count: int) -> None:
+    """Wait for so many last words."""
+    while count:
+        news = sandbox.next(LIMIT_S)
+        assert not isinstance(news, Gone), news
+        count -= isinstance(news, Frame) and news.type in ("ready", "done")
+
+
+def processor_us(pid: int) -> float:
+    """proc(5): nanoseconds that the process's main thread was on a processor."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1000

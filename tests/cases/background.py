@@ -1,0 +1,18 @@
+"""A module whose import starts a thread and opens a file: they are part of what a fresh sandbox is."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from localfn import Context, function
+
+source = Path(__file__).open()
+threading.Thread(target=threading.Event().wait, name="background", daemon=True).start()
+
+
+@function
+def beside_background(event: Any, context: Context) -> Any:
+    """Leaves another thread if it is asked to."""
+    if event.get("do"):
+        threading.Thread(target=threading.Event().wait, name="another", daemon=True).start()
+    return threading.active_count()

@@ -1,5 +1,7 @@
 /// <reference types="vitest/config" />
 // How the SPA is built: asset links carry a placeholder that `localfn init` turns into the address of this installation.
+import { fileURLToPath } from 'node:url'
+
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vite'
 
@@ -17,7 +19,7 @@ export default defineConfig(({ command }) => ({
         command === 'serve' ? html.replaceAll(STATIC_ROOT, '/').replaceAll(API_ROOT, '/api') : html,
     },
   ],
-  resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   experimental: {
     // Only index.html names the roots. A hashed file then holds the same bytes in every installation, so that
     // browsers may keep it for ever; scripts and styles find each other by relative links.

@@ -1,5 +1,6 @@
 """GET and POST of /api/functions: what there is to call, and calling it."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,7 +63,9 @@ BATCH = Body({"application/json": array({}, "events", minItems=1, maxItems=MAX_B
 @needs(Permission.READ)
 @operation(
     "List the functions",
-    json_answer(shapes.FUNCTIONS, "All functions, and the code that could not be imported."),
+    json_answer(
+        shapes.FUNCTIONS, "All functions, the code that could not be imported, and the files that are not discovered."
+    ),
 )
 def show_all() -> Response:
     found = registry.read(services().engine)
@@ -70,6 +73,7 @@ def show_all() -> Response:
     return jsonify(
         items=[representation.function(function, failures.get(function.unit)) for function in found.functions],
         errors=[representation.import_failure(failure) for failure in found.failures],
+        skipped=[asdict(file) for file in found.skipped],
     )
 
 

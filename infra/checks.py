@@ -174,6 +174,8 @@ def _functions(found: registry.Registry) -> Iterator[Finding]:
     for failure in found.failures:
         detail = f"{failure.source_file} fails to import: {failure.error_type}: {failure.error_message}"
         yield Finding("functions", False, detail, "correct it, or install what it misses; it is tried again by itself")
+    for file in found.skipped:
+        yield Finding("functions", True, f"{file.source_file} is not discovered", file.reason)
     if not found.failures:
         yield Finding("functions", True, f"{len(found.functions)} found, all import")
 

@@ -11,7 +11,7 @@ from infra import file_store, room, sandbox_account, screen
 from infra.errors import InterpreterError, SettingsError
 from infra.finding import Finding
 from infra.interpreter import check_interpreter
-from infra.settings import Settings
+from infra.settings import DEFAULT_FUNCTIONS, Settings
 from workqueue import discovery
 from workqueue.errors import BucketMissingError
 from workqueue.files.store import StoreTroubleError
@@ -62,6 +62,8 @@ def home(settings: Settings) -> Finding:
 
 def folders(settings: Settings) -> Finding:
     missing = discovery.missing(settings.functions)
+    if missing == [DEFAULT_FUNCTIONS]:
+        return Finding("folders", True, f"{DEFAULT_FUNCTIONS} is not there yet", "make it, or set LOCALFN_FUNCTIONS")
     if missing:
         detail = f"{', '.join(missing)} is neither a folder nor a module"
         return Finding("folders", False, detail, "correct LOCALFN_FUNCTIONS, or make the folder")

@@ -9,7 +9,7 @@ from pathlib import Path
 from infra import sandbox_account, sdk
 from infra.errors import SettingsError
 from infra.home import Home
-from infra.settings import Settings
+from infra.settings import DEFAULT_FUNCTIONS, Settings
 from workqueue import discovery
 from workqueue.sandboxes.account import Account, leave_groups
 from workqueue.sandboxes.interpreter import Interpreter
@@ -47,8 +47,10 @@ def interpreter(settings: Settings) -> Interpreter:
 
 
 def check_functions(settings: Settings) -> None:
-    """Raises SettingsError when LOCALFN_FUNCTIONS names what does not exist."""
+    """Raise SettingsError when LOCALFN_FUNCTIONS names what does not exist. The default folder may be made later."""
     for source in discovery.missing(settings.functions):
+        if source == DEFAULT_FUNCTIONS:
+            continue
         raise SettingsError(f"LOCALFN_FUNCTIONS: {source!r} is neither a folder nor a module.")
 
 

@@ -194,6 +194,13 @@ import_failure = Table(
     Column("traceback", Text, nullable=False),
 )
 
+skipped_file = Table(
+    "skipped_file",
+    metadata,
+    Column("source_file", Text, primary_key=True, comment="holds a function, and is not discovered"),
+    Column("reason", Text, nullable=False),
+)
+
 worker = Table(
     "worker",
     metadata,

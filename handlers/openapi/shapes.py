@@ -63,7 +63,8 @@ FUNCTION = shape(
     module=text(),
     error=nullable(IMPORT_FAILURE),
 )
-FUNCTIONS = listing("Functions", FUNCTION, errors=array(IMPORT_FAILURE))
+SKIPPED_FILE = shape("SkippedFile", "A file that is not discovered.", source_file=text(), reason=text())
+FUNCTIONS = listing("Functions", FUNCTION, errors=array(IMPORT_FAILURE), skipped=array(SKIPPED_FILE))
 
 FILE = shape(
     "File",

@@ -48,6 +48,8 @@ def show_all(as_json: bool) -> None:
     if found["errors"]:
         emit("\n" + click.style("These modules fail to import:", fg="red"))
         emit("\n".join(f"  {_import_failure(error)}" for error in found["errors"]))
+    for file in found["skipped"]:
+        note(f"not discovered: {file['source_file']}: {file['reason']}")
     return None
 
 

@@ -5,6 +5,7 @@ next start does what is left.
 """
 
 import logging
+from dataclasses import replace
 
 from sqlalchemy import Engine
 
@@ -85,13 +86,18 @@ def _migrate(database_url: str, settings: Settings) -> None:
 
 
 def _discover(engine: Engine, settings: Settings, interpreter: Interpreter) -> None:
-    watcher = Watcher(interpreter, settings.functions, registry.read(engine))
-    changed = watcher.look()
+    before = registry.read(engine)
+    watcher = Watcher(
+        interpreter, settings.functions, replace(before, skipped=())
+    )  # all of them are told at each start
+    watcher.look()
     if any(failure.error_type == SANDBOX_EXITED for failure in watcher.registry.failures):
         _check(interpreter)
     discovery.check_unique(watcher.registry)
-    if changed:
+    if watcher.registry != before:
         registry.publish(engine, watcher.registry)
+    if not watcher.registry.functions:
+        log.warning("no functions were found", extra={"folders": ":".join(settings.functions)})
 
 
 def _check(interpreter: Interpreter) -> None:

@@ -47,7 +47,7 @@ def describe(root: str | None, module: str) -> list[dict[str, Any]]:
     top = importlib.import_module(module)
     if root and not is_below(getattr(top, "__file__", None) or "", root):
         raise LocalfnError(
-            f"{module}.py has the name of a module of Python's standard library, which comes first: rename it"
+            f"{module} has the name of a module of Python's standard library, which comes first: rename it"
         )
     for found in pkgutil.walk_packages(getattr(top, "__path__", []), prefix=module + "."):
         if not found.name.endswith(".__main__"):

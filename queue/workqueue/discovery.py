@@ -1,10 +1,11 @@
 """Finds functions: which modules there are, and what each declares, asked of a sandbox that imports it."""
 
+import contextlib
 import importlib.util
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from workqueue.registry import ImportFailure, Registered, Registry
 from workqueue.sandboxes.exits.exit_status import describe_exit
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sandboxes.sandbox import Frame, Gone, Sandbox
+from workqueue.skipped_files import SkippedFile, declares, is_module, is_package, skipped_in
 from workqueue.storable import storable_value
 
 log = logging.getLogger(__name__)
@@ -58,21 +60,24 @@ def _units_of(source: str) -> Iterator[Unit]:
     folder = Path(source).absolute()
     if folder.is_dir():
         # A folder that is a package itself is imported as one, so that relative imports in it work.
-        is_package = (folder / "__init__.py").is_file()
-        root, prefix = (folder.parent, folder.name + ".") if is_package else (folder, "")
-        for path in sorted(folder.iterdir()):
-            if _is_module(path) or _is_package(path):
-                yield Unit(str(root), prefix + path.stem, str(path))
+        is_inside = (folder / "__init__.py").is_file()
+        root, prefix = (folder.parent, folder.name + ".") if is_inside else (folder, "")
+        with contextlib.suppress(PermissionError):  # named as skipped
+            for path in sorted(folder.iterdir()):
+                if is_module(path) or is_package(path):
+                    yield Unit(str(root), prefix + path.stem, str(path))
     elif os.sep not in source:
         yield Unit("", source, source)
 
 
-def _is_module(path: Path) -> bool:
-    return path.suffix == ".py" and not path.name.startswith(("_", ".")) and path.stem.isidentifier()
-
-
-def _is_package(path: Path) -> bool:
-    return path.name.isidentifier() and not path.name.startswith("_") and (path / "__init__.py").is_file()
+def skipped(sources: Iterable[str], found: Mapping[Unit, Findings]) -> tuple[SkippedFile, ...]:
+    """Return the files that hold functions which are not found. found: what importing each unit gave."""
+    files = set(skipped_in(folder for source in sources if (folder := Path(source).absolute()).is_dir()))
+    for unit, findings in found.items():
+        path = Path(unit.path)
+        if findings.failure is None and not findings.functions and declares(path):
+            files.add(SkippedFile(unit.path, "it holds @function, and importing it declares none"))
+    return tuple(sorted(files))
 
 
 def missing(sources: Iterable[str]) -> list[str]:

@@ -9,9 +9,10 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
 
 from schema.advisory import Lock, hold
 from schema.session import at_once
-from schema.tables import discovered_unit, import_failure, registered_function
+from schema.tables import discovered_unit, import_failure, registered_function, skipped_file
 from workqueue.errors import UnknownFunctionError
 from workqueue.invocation.retry import Policy
+from workqueue.skipped_files import SkippedFile
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # contract, section 4; PostgreSQL refuses to look for some other texts
 
@@ -73,6 +74,7 @@ class Registry:
     functions: tuple[Registered, ...] = ()
     failures: tuple[ImportFailure, ...] = ()
     units: tuple[DiscoveredUnit, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
 
 
 FIND = select(registered_function).where(registered_function.c.name == bindparam("name"))
@@ -108,10 +110,12 @@ def read(engine: Engine) -> Registry:
         functions = connection.execute(select(registered_function).order_by(registered_function.c.name)).mappings()
         failures = connection.execute(select(import_failure).order_by(import_failure.c.unit)).mappings()
         units = connection.execute(select(discovered_unit).order_by(discovered_unit.c.unit)).mappings()
+        skipped = connection.execute(select(skipped_file).order_by(skipped_file.c.source_file)).mappings()
         return Registry(
             tuple(from_row(row) for row in functions),
             tuple(ImportFailure(**dict(row)) for row in failures),
             tuple(DiscoveredUnit(**dict(row)) for row in units),
+            tuple(SkippedFile(**dict(row)) for row in skipped),
         )
 
 
@@ -122,9 +126,11 @@ def publish(engine: Engine, registry: Registry) -> None:
         connection.execute(delete(registered_function))
         connection.execute(delete(import_failure))
         connection.execute(delete(discovered_unit))
+        connection.execute(delete(skipped_file))
         _insert(connection, registered_function, registry.functions)
         _insert(connection, import_failure, registry.failures)
         _insert(connection, discovered_unit, registry.units)
+        _insert(connection, skipped_file, registry.skipped)
 
 
 def _insert(connection: Connection, table: Any, rows: Sequence[Any]) -> None:

@@ -6,9 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workqueue.discovery import Findings, Stamp, Unit, describe, merge, stamp, units
+from workqueue.discovery import Findings, Stamp, Unit, describe, merge, skipped, stamp, units
 from workqueue.registry import DiscoveredUnit, Registered, Registry
 from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.skipped_files import SkippedFile
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,10 @@ class Watcher:
         """Imports new and changed units again. True when the registry is another than before."""
         self._known = {unit: self._look_at(unit) for unit in units(self.sources)}
         self._remembered = {}
-        merged = merge({unit: known.findings for unit, known in self._known.items()}, self.registry)
-        registry = replace(merged, units=self._discovered())
+        found = {unit: known.findings for unit, known in self._known.items()}
+        files = skipped(self.sources, found)
+        _tell_skipped(set(files) - set(self.registry.skipped))
+        registry = replace(merge(found, self.registry), units=self._discovered(), skipped=files)
         changed, self.registry = registry != self.registry, registry
         return changed
 
@@ -80,6 +83,11 @@ class Watcher:
             for unit, known in sorted(self._known.items(), key=lambda entry: entry[0])
             if known.findings.failure is None
         )
+
+
+def _tell_skipped(files: set[SkippedFile]) -> None:
+    for file in sorted(files):
+        log.warning("a file is not discovered", extra={"file": file.source_file, "reason": file.reason})
 
 
 def _tell(unit: Unit, findings: Findings) -> None:

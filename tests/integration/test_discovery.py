@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.commands import localfn
 from tests.runtime import Runtime
 from tests.waiting import wait_until
 
@@ -232,3 +233,26 @@ def test_a_declaration_that_cannot_be_done_is_refused_with_its_place_and_reason(
     assert wait_until(listed, SEEN_WITHIN_S, words)[0]["error_type"] == error_type
     path.unlink()
     wait_until(lambda: not listed(), SEEN_WITHIN_S)
+
+
+def test_a_file_that_is_not_discovered_is_named_everywhere(runtime: Runtime) -> None:
+    runtime.write("my-function.py", returning("of_a_dashed_file", "1"))
+    runtime.write("without_init/x.py", returning("of_no_package", "1"))
+    runtime.write("guarded.py", f"{HEAD}if __name__ == '__main__':\n    @function\n    def guarded(e, c): ...\n")
+    wait_until(lambda: runtime.knows("of_a_dashed_file"), SEEN_WITHIN_S)
+    assert runtime.result("of_a_dashed_file") == 1
+
+    def skipped() -> dict[str, str]:
+        files = runtime.get("/api/functions")["skipped"]
+        return {Path(file["source_file"]).name: file["reason"] for file in files}
+
+    wait_until(lambda: len(skipped()) >= 2, SEEN_WITHIN_S, "both files are named")
+    assert "without_init has no __init__.py" in skipped()["x.py"]
+    assert "importing it declares none" in skipped()["guarded.py"]
+    for words in (("functions", "list"), ("doctor",)):
+        done = localfn(runtime, *words)
+        assert "without_init has no __init__.py" in done.stdout + done.stderr
+
+    for name in ("without_init/x.py", "guarded.py", "my-function.py"):
+        (runtime.functions / name).unlink()
+    wait_until(lambda: not skipped(), SEEN_WITHIN_S, "no file is named any more")

@@ -11,6 +11,7 @@ import type {
   Request,
   RequestFile,
   Result,
+  SkippedFile,
 } from './types'
 
 const path = (id: string, rest = '') => `/requests/${encodeURIComponent(id)}${rest}`
@@ -54,7 +55,7 @@ export function filePath(id: string, { kind, name }: Pick<RequestFile, 'kind' | 
 export const fileUrl = (id: string, file: RequestFile): string => apiUrl(filePath(id, file))
 
 export const listFunctions = (signal?: AbortSignal) =>
-  json<{ items: FunctionInfo[]; errors: ImportFailure[] }>('/functions', { signal })
+  json<{ items: FunctionInfo[]; errors: ImportFailure[]; skipped: SkippedFile[] }>('/functions', { signal })
 
 export interface Invocation {
   /** JSON as text. */

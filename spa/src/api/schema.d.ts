@@ -893,6 +893,7 @@ export interface components {
         Functions: {
             items: components["schemas"]["Function"][];
             errors: components["schemas"]["ImportFailure"][];
+            skipped: components["schemas"]["SkippedFile"][];
         };
         Function: {
             name: string;
@@ -919,6 +920,11 @@ export interface components {
             error_type: string;
             error_message: string;
             traceback: string;
+        };
+        /** @description A file that is not discovered. */
+        SkippedFile: {
+            source_file: string;
+            reason: string;
         };
         /** @description One accepted call. */
         Request: {
@@ -1909,7 +1915,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All functions, and the code that could not be imported. */
+            /** @description All functions, the code that could not be imported, and the files that are not discovered. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -18,6 +18,7 @@ export type RequestFile = Schemas['File']
 export type Attempt = Schemas['Attempt']
 export type Phase = Schemas['AttemptPhase']
 export type ImportFailure = Schemas['ImportFailure']
+export type SkippedFile = Schemas['SkippedFile']
 export type AuditEntry = Omit<Schemas['AuditEntry'], 'details'> & { details: { [key: string]: Json } }
 export type AuditAction = AuditEntry['action']
 export type BulkOutcomes = Schemas['BulkOutcomes']

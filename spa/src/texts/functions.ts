@@ -17,6 +17,8 @@ export const functions = {
   health: (count: number, failures: number) =>
     `${plural(count, 'request')} in 24 hours, ${failures.toLocaleString('en')} failed`,
   broken: 'cannot be imported',
+  skipped: 'Files that are not discovered',
+  notDiscovered: 'is not discovered',
   none: {
     title: 'No function was found',
     text: 'Write one into a folder that LOCALFN_FUNCTIONS names; it is seen within two seconds.',

@@ -1,0 +1,126 @@
+"""Finds files that a person may take for functions and that discovery does not import, each with the reason.
+
+A file is named only when it declares a function, as far as its text tells: shared code, notes and data are no news.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+DECLARES = re.compile(rb"@(\w+\.)*function\b")
+MAX_READ_BYTES = 256 * 1024
+MAX_DEPTH, MAX_ENTRIES = 3, 1000  # of folders without __init__.py: someone's data may lie there
+ENVIRONMENT = "pyvenv.cfg"  # in each folder that Python made an environment of
+PACKAGES = frozenset({"node_modules", "site-packages", "__pycache__"})
+TESTS = re.compile(r"(test_.*|.*_test|conftest)\.py")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SkippedFile:
+    """A file, or a folder that cannot be read."""
+
+    source_file: str
+    reason: str
+
+
+def is_module(path: Path) -> bool:
+    """Return whether discovery imports this file of a functions folder."""
+    if path.suffix != ".py" or path.name.startswith(("_", ".")) or "." in path.stem:
+        return False
+    if (path.parent / path.stem / "__init__.py").is_file():  # Python takes the package
+        return False
+    # A test imports what only a test needs; it is none of discovery's unless it declares a function.
+    return TESTS.fullmatch(path.name) is None or declares(path)
+
+
+def is_package(path: Path) -> bool:
+    """Return whether discovery imports this folder of a functions folder."""
+    return "." not in path.name and not path.name.startswith("_") and (path / "__init__.py").is_file()
+
+
+def declares(path: Path) -> bool:
+    """Return whether the text of the file holds a declaration of a function; False for one that cannot be read."""
+    try:
+        found = path.stat()
+        return path.is_file() and _declares(path, found.st_mtime_ns, found.st_size)
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=4096)
+def _declares(path: Path, _mtime_ns: int, _size: int) -> bool:
+    with path.open("rb") as file:
+        return DECLARES.search(file.read(MAX_READ_BYTES)) is not None
+
+
+def skipped_in(folders: Iterable[Path]) -> tuple[SkippedFile, ...]:
+    """Return what discovery leaves out of these functions folders."""
+    return tuple(sorted({skipped for folder in folders for skipped in _in_folder(folder)}))
+
+
+def _in_folder(folder: Path) -> Iterator[SkippedFile]:
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        yield SkippedFile(str(folder), f"it cannot be read: {error.strerror}")
+        return
+    for path in paths:
+        if path.is_dir():
+            yield from _below(path)
+        elif not is_module(path) and declares(path) and (reason := _reason(path)):
+            yield SkippedFile(str(path), reason)
+
+
+def _reason(path: Path) -> str:
+    """Return why a file that declares a function is not imported; empty for a copy of one that is."""
+    name, folder = path.name, path.parent
+    if path.suffix == ".ipynb":
+        return "it is a notebook; save its code as a .py file"
+    if path.suffix != ".py":
+        original = name.partition(".py")[0] + ".py"
+        return "" if (folder / original).exists() else "its name does not end in .py; rename it"
+    if name.startswith("."):
+        return "its name begins with '.', as hidden files do; rename it"
+    if name.startswith("_"):
+        return "its name begins with '_', as shared code does; rename it"
+    if "." in path.stem:
+        return "Python cannot import a file with a '.' in its name; rename it"
+    return f"the folder {path.stem} has the same name and comes first; rename one of them"
+
+
+def _below(folder: Path) -> Iterator[SkippedFile]:
+    """Yield files in folders that Python does not take for packages, at any depth that a person would look into."""
+    left = MAX_ENTRIES
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        depth = len(here.relative_to(folder).parts)
+        if ENVIRONMENT in files or here.name in PACKAGES or here.name.startswith(".") or depth > MAX_DEPTH or left < 0:
+            folders.clear()
+            continue
+        left -= len(folders) + len(files)
+        if is_package(here) and (depth == 0 or (here.parent / "__init__.py").is_file()):
+            continue
+        lacking = _lacking(here, folder)
+        for name in sorted(files)[:MAX_ENTRIES]:
+            if name.endswith(".py") and declares(here / name):
+                yield SkippedFile(str(here / name), lacking)
+
+
+def _lacking(here: Path, top: Path) -> str:
+    """Return why the folder is not imported. top: the one that lies in the functions folder."""
+    for folder in (top, *(top / part for part in _prefixes(here, top))):
+        if "." in folder.name:
+            return f"Python cannot import the folder {folder.name}, for the '.' in its name; rename it"
+        if folder.name.startswith("_"):
+            return f"the name of the folder {folder.name} begins with '_', as shared code does; rename it"
+        if not (folder / "__init__.py").is_file():
+            return f"the folder {folder.name} has no __init__.py; add an empty one, or move the file up"
+    return "a folder above it is not imported"
+
+
+def _prefixes(here: Path, top: Path) -> Iterator[Path]:
+    parts = here.relative_to(top).parts
+    return (Path(*parts[: count + 1]) for count in range(len(parts)))

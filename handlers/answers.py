@@ -1,24 +1,40 @@
 """A request as an answer: as it is now, with when to ask again, or once it has ended."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 
-from handlers import representation, sight
+from handlers import memory, representation, sight
 from handlers.openapi.operation import Header, Link
 from handlers.openapi.schemas import whole
+from handlers.problems import OverloadedError
 from handlers.services import Services
 from workqueue import reading
 
 RETRY_AFTER = Header("Retry-After", whole(minimum=1), "seconds to wait before it is asked for again, while it runs")
+TEXT_WEIGHT = 6  # times its bytes: how much memory the text of one value takes on its way into an answer
 FOLLOWING = ("show", "result", "attempts", "logs", "cancel", "retry", "run", "delete")
 LINKS = {name: Link(f"requests.{name}", {"id": "$response.body#/id"}) for name in FOLLOWING}
 
 
 def respond(here: Services, request_id: UUID) -> Response:
     """The request as it is now."""
-    return told(representation.request(*reading.request(here.engine, request_id)))
+    row, files = reading.request(here.engine, request_id)
+    return told(representation.request(complete(here, row, event=("event", request_id)), files))
+
+
+def complete(here: Services, row: Mapping[Any, Any], **large: tuple[str, UUID]) -> Mapping[Any, Any]:
+    """Return the row with the texts that were too large to be read with it, once there is memory for them.
+
+    large: for a column, what it holds and of which request. Raises OverloadedError.
+    """
+    missing = {name: place for name, place in large.items() if row[name] is None and row[f"{name}_bytes"] is not None}
+    # After a change the client has to learn that it was made: such an answer waits longer for its memory.
+    wait_s = memory.WAIT_S if request.method in ("GET", "HEAD") else memory.LONG_WAIT_S
+    memory.reserve(sum(TEXT_WEIGHT * row[f"{name}_bytes"] for name in missing), wait_s)
+    return {**row} | {name: reading.large_text(here.engine, *place) for name, place in missing.items()}
 
 
 def told(body: dict[str, Any]) -> Response:
@@ -37,7 +53,12 @@ def ended(here: Services, request_id: UUID, wait_s: float) -> tuple[dict[str, An
 
     def look() -> dict[str, Any] | None:
         row, files = reading.outcome(here.engine, request_id)
-        live = representation.is_live(row["status"])
-        return None if live else representation.request(row, files) | {"result": row["result"]}
+        if representation.is_live(row["status"]):
+            return None
+        try:
+            row = complete(here, row, event=("event", request_id), result=("result", request_id))
+        except OverloadedError:
+            return None  # the request is accepted: an answer without its result is better than an error
+        return representation.request(row, files) | {"result": row["result"]}
 
     return here.waiting.until(request_id, look, wait_s)

@@ -1,7 +1,6 @@
 """The application factory: handlers, error answers, the dashboard, the screen, and who is let in."""
 
 from flask import Flask
-from flask.json.provider import DefaultJSONProvider
 
 from handlers import (
     access,
@@ -13,6 +12,7 @@ from handlers import (
     health,
     http_metrics,
     keys,
+    memory,
     metrics,
     operations,
     problems,
@@ -23,6 +23,7 @@ from handlers import (
     users,
 )
 from handlers.files import routes as files
+from handlers.json_answers import JsonProvider
 from handlers.services import Services
 from handlers.static_files import Screen, StaticFiles
 from handlers.strangers import Strangers
@@ -51,14 +52,11 @@ def create_app(services: Services, redis_url: str, screen: Screen, strangers: St
     redis_url: for rq-dashboard, which opens connections of its own. strangers: from where it may be called.
     """
     app = Flask("localfn", static_folder=None)
-    provider = DefaultJSONProvider(app)
-    provider.sort_keys = False  # an event comes back in the order in which it was sent
-    provider.ensure_ascii = False
-    provider.compact = True
-    app.json = provider
+    app.json = JsonProvider(app)
     http_metrics.install(app)  # first, so that what is refused counts too
     services.install(app)
     problems.install(app)
+    memory.install(app)
     strangers.install(app)
     access.install(app, services.access.doorkeeper)
     add_routes(app)

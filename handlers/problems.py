@@ -59,6 +59,10 @@ class BadRequestError(Exception):
         self.status, self.detail, self.errors, self.headers = status, detail, errors, headers or {}
 
 
+class OverloadedError(Exception):
+    """This server does as much as it can at a time; the client tries again a little later. Nothing was accepted."""
+
+
 def unprocessable(field: str, detail: str) -> BadRequestError:
     """422 for one field, which is named."""
     entry = [{"field": field, "detail": detail}]
@@ -75,6 +79,7 @@ def problem(status: int, detail: str, **more: Any) -> Response:
 def install(app: Flask) -> None:
     app.register_error_handler(errors.WorkqueueError, refused)
     app.register_error_handler(BadRequestError, bad)
+    app.register_error_handler(OverloadedError, overloaded)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(SQLAlchemyError, database)
     app.register_error_handler(StoreTroubleError, file_store)
@@ -92,6 +97,12 @@ def refused(error: errors.WorkqueueError) -> Response:
 def bad(error: BadRequestError) -> Response:
     answer = problem(error.status, error.detail, errors=error.errors)
     answer.headers.update(error.headers)
+    return answer
+
+
+def overloaded(error: OverloadedError) -> Response:
+    answer = problem(503, str(error))
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 
 

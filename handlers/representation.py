@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import RowMapping
-
 from schema.statuses import LIVE, Status, is_cancelled
+from workqueue.events import JsonText
 from workqueue.lifecycle import Accepted
 from workqueue.reading import FoundFile
 from workqueue.registry import ImportFailure, Registered
@@ -70,7 +69,8 @@ def request(row: Mapping[Any, Any], files: Sequence[FoundFile]) -> dict[str, Any
 
 def accepted(request_: Accepted) -> dict[str, Any]:
     """A request as it was stored a moment ago; to read it back would cost as much as storing it."""
-    return request(NEW | request_.row(None), [FoundFile("input", **asdict(found)) for found in request_.files])
+    row = NEW | request_.row(None) | {"event": JsonText.of(request_.event)}
+    return request(row, [FoundFile("input", **asdict(found)) for found in request_.files])
 
 
 def links(request_id: object) -> dict[str, str]:
@@ -90,7 +90,7 @@ def file(request_id: object, found: FoundFile) -> dict[str, Any]:
     }
 
 
-def result(row: RowMapping, files: Sequence[FoundFile]) -> dict[str, Any]:
+def result(row: Mapping[Any, Any], files: Sequence[FoundFile]) -> dict[str, Any]:
     return {
         "request_id": str(row["request_id"]),
         "data": row["data"],
@@ -99,7 +99,7 @@ def result(row: RowMapping, files: Sequence[FoundFile]) -> dict[str, Any]:
     }
 
 
-def attempt(row: RowMapping) -> dict[str, Any]:
+def attempt(row: Mapping[Any, Any]) -> dict[str, Any]:
     shown = {str(name): value for name, value in row.items() if name != "request_id"}
     return shown | {
         "started_at": moment(row["started_at"]),

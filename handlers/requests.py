@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from handlers import answers, query, representation, sight
+from handlers import answers, memory, query, representation, sight
 from handlers.access import act, needs
 from handlers.openapi import shapes
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
@@ -18,6 +18,7 @@ from workqueue.files.store import forget
 blueprint = Blueprint("requests", __name__, url_prefix="/api/requests")
 
 MAX_PAGE = 500
+PAGE_WEIGHT = 3  # times the bytes of its events: how much memory a page takes
 
 ID = {"id": text(format="uuid")}
 ETAG = Header("ETag", text(), "of this representation: If-None-Match with it answers 304 while it is the same")
@@ -62,8 +63,13 @@ def _moved(what: str) -> Answer:
 )
 def show_all(wanted: dict[str, Any]) -> Response:
     wanted |= {"text": wanted.pop("q"), "before": wanted.pop("cursor"), "limit": wanted["limit"] or 50}
-    rows, cursor = listing.page(services().engine, listing.Filter(**wanted))
-    items = [representation.request(row, ()) for row in rows]
+    here = services()
+    rows, cursor = listing.page(here.engine, listing.Filter(**wanted))
+    large_bytes = sum(row["event_bytes"] for row in rows if row["event"] is None)
+    memory.reserve(PAGE_WEIGHT * large_bytes)
+    events = {row["id"]: row["event"] for row in rows if row["event"] is not None}
+    events |= listing.large_events(here.engine, rows)
+    items = [representation.request(row | {"event": events[row["id"]]}, ()) for row in rows if row["id"] in events]
     answer = jsonify(items=items, next_cursor=str(cursor) if cursor else None)
     answer.add_etag()
     answer.make_conditional(request)
@@ -107,8 +113,9 @@ def show(id: str, wanted: dict[str, Any]) -> Response:
     refuses=(404, 409),
 )
 def result(id: str) -> Response:
-    row, files = reading.result(services().engine, query.request_id(id))
-    return jsonify(representation.result(row, files))
+    here, request_id = services(), query.request_id(id)
+    row, files = reading.result(here.engine, request_id)
+    return jsonify(representation.result(answers.complete(here, row, data=("result", request_id)), files))
 
 
 @blueprint.get("/<id>/attempts")

@@ -1,10 +1,9 @@
 """Reads the body of an invocation: the event, and the files that came with it."""
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 from uuid import UUID
 
 from flask import request
@@ -13,10 +12,12 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from handlers.body.encoding import decompress
 from handlers.body.multipart import Parts, check_charset, read_parts
+from handlers.body.spool import receive
 from handlers.problems import unprocessable
 from handlers.services import Services
 from workqueue import events
 from workqueue.errors import EventTooLargeError
+from workqueue.events import BatchReader, JsonText, NoBatchError
 from workqueue.files.file_names import file_name_problem
 from workqueue.files.store import StoredFile, content_type, forget
 
@@ -26,14 +27,16 @@ KIND = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 OVERHEAD = 64 * 1024  # of a multipart body: boundaries and part headers
 ACCEPTED = "Send application/json, or multipart/form-data with a part `event` (JSON) and file parts."
 BATCH_MARK = b"batch\0"  # the same array as the event of one call is another body
-BATCH_EVENTS_BYTES = 16  # so many of the largest events in a batch: its values take many times its bytes of memory
+BATCH_EVENTS_BYTES = 16  # so many of the largest events may a batch have
+# How much memory a body takes, times its bytes: as texts of events, as those of a batch, as objects.
+EVENT_WEIGHT, BATCH_WEIGHT, OBJECTS_WEIGHT = 8, 3, 50
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """What was posted. digest: stands for the body, whatever boundary a client chose."""
 
-    event: Any
+    event: JsonText
     files: tuple[StoredFile, ...]
     digest: bytes
 
@@ -45,17 +48,20 @@ def read(services: Services, request_id: UUID) -> Invocation:
     """
     if request.mimetype == "multipart/form-data":
         return _multipart(services, request_id)
-    body = json_body(services.limits.max_event_bytes)
+    body = json_body(services.limits.max_event_bytes, EVENT_WEIGHT)
     return Invocation(events.event(body, services.limits.max_event_bytes), (), body)
 
 
-def json_body(max_bytes: int) -> bytes:
-    """The body of a JSON request, at most `max_bytes` long. Raises 413, 415."""
+def json_body(max_bytes: int, weight: int = OBJECTS_WEIGHT) -> bytes:
+    """Return the body of a JSON request, at most `max_bytes` long. Raises 413, 415, and 503 when memory is short.
+
+    weight: times the body's bytes, how much memory the call takes.
+    """
     request.max_content_length = max_bytes + 1  # one more, because a chunked body is cut there without a word
     decompress(max_bytes)
     is_json = request.mimetype == "application/json" or request.mimetype.endswith("+json")
     try:
-        body = request.get_data(cache=False)
+        body = receive(request.stream, max_bytes, weight)
     except RequestEntityTooLarge:
         _too_large(max_bytes)
     if len(body) > max_bytes:
@@ -70,22 +76,19 @@ def _too_large(max_bytes: int) -> NoReturn:
     raise EventTooLargeError(f"The body is larger than the {max_bytes} bytes that are allowed.")
 
 
-def batch(services: Services, most: int) -> tuple[list[Any], bytes]:
+def batch(services: Services, most: int) -> tuple[list[JsonText], bytes]:
     """Return the events of a batch, and what stands for them.
 
-    Raises BadEventError, EventTooLargeError, and 422 for what is no array of 1 to `most`.
+    Raises BadEventError, EventTooLargeError, 503, and 422 for what is no array of 1 to `most` events.
     """
     largest = services.limits.max_event_bytes
-    limit = min(services.limits.max_upload_bytes, BATCH_EVENTS_BYTES * largest)
-    body = json_body(limit)
-    found = events.parse(body, limit)
-    if not isinstance(found, list) or not 1 <= len(found) <= most:
-        raise unprocessable("body", f"an array of 1 to {most} events is needed")
-    if len(body) > largest:  # else each of them fits
-        for place, event in enumerate(found):
-            if len(json.dumps(event, ensure_ascii=False).encode()) > largest:
-                raise EventTooLargeError(f"Event {place} has more than the {largest} bytes that are allowed.")
-    return found, BATCH_MARK + body
+    body = json_body(min(services.limits.max_upload_bytes, BATCH_EVENTS_BYTES * largest), BATCH_WEIGHT)
+    digest = hashlib.sha256(BATCH_MARK)
+    digest.update(body)
+    try:
+        return BatchReader(body, largest).read(most), digest.digest()
+    except NoBatchError:
+        raise unprocessable("body", f"an array of 1 to {most} events is needed") from None
 
 
 def _multipart(services: Services, request_id: UUID) -> Invocation:
@@ -102,8 +105,7 @@ def _multipart(services: Services, request_id: UUID) -> Invocation:
     try:
         return _stored(services, request_id, parts)
     finally:
-        for file in parts.files.values():
-            file.close()
+        parts.close()
 
 
 def _stored(services: Services, request_id: UUID, parts: Parts) -> Invocation:

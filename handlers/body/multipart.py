@@ -11,6 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 from werkzeug.http import parse_options_header
 
+from handlers.body.spool import Spool
 from handlers.problems import BadRequestError, unprocessable
 from workqueue.errors import BadEventError
 
@@ -22,18 +23,36 @@ UNICODE = ("", "utf-8", "utf8", "us-ascii", "ascii")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a body: those with a filename, and the bytes of those without one."""
+    """Hold the parts of a body: those with a filename, and the bytes of those without one."""
 
     fields: MultiDict[str, bytes]
     files: MultiDict[str, FileStorage]
+    spool: Spool
+
+    def close(self) -> None:
+        """Forget the bytes of the files."""
+        self.spool.close()
 
 
 def read_parts() -> Parts:
     """Return the parts of the request's body. Raises 400, 415, and RequestEntityTooLarge."""
     boundary = request.mimetype_params.get("boundary", "")
-    parser = _Parser(max_form_memory_size=request.max_form_memory_size, max_form_parts=request.max_form_parts)
     if not boundary or not boundary.isascii():
         raise BadEventError("The Content-Type names no boundary; a client's library adds one.")
+    spool = Spool()
+    try:
+        return _parse(boundary, spool)
+    except BaseException:
+        spool.close()
+        raise
+
+
+def _parse(boundary: str, spool: Spool) -> Parts:
+    parser = _Parser(
+        stream_factory=spool.add_part,
+        max_form_memory_size=request.max_form_memory_size,
+        max_form_parts=request.max_form_parts,
+    )
     try:
         fields, files = parser.parse(request.stream, boundary.encode(), request.content_length)
     except RequestEntityTooLarge:
@@ -46,7 +65,7 @@ def read_parts() -> Parts:
         raise BadEventError("The body holds no part: is its boundary the one of the header?")
     if None in {*fields, *files}:
         raise BadEventError("A part has no name, or one that cannot be read.")
-    return Parts(MultiDict([(name, _exact(name, value)) for name, value in fields.items(multi=True)]), files)
+    return Parts(MultiDict([(name, _exact(name, value)) for name, value in fields.items(multi=True)]), files, spool)
 
 
 def check_charset(declared: str | None, content: bytes, what: str) -> None:

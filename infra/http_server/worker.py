@@ -19,6 +19,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from infra.http_server.client_socket import MAX_UNTAKEN_S
 from infra.http_server.connection import HEAD_S, Connection, State
+from infra.http_server.freed_memory import return_freed_memory
 from infra.http_server.head import MAX_HEAD_BYTES
 from infra.http_server.lanes import ALL_THREADS, Lane, Lanes
 from infra.http_server.refusals import BUSY, HEAD_TOO_LARGE
@@ -41,6 +42,10 @@ class Worker(ThreadWorker):
         self._lanes: Lanes[Connection] = Lanes()
         self._by_state: dict[State, dict[Connection, None]] = {state: {} for state in State}  # oldest first
         self._reaped_at = 0.0
+
+    def init_process(self) -> None:
+        return_freed_memory()
+        super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(ALL_THREADS)

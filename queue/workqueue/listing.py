@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    RowMapping,
     Select,
     String,
     Text,
     cast,
-    func,
     literal_column,
     or_,
     select,
@@ -26,17 +24,21 @@ from sqlalchemy import (
 from schema.session import at_once
 from schema.statuses import IS_CANCELLED, Status
 from schema.tables import processing_request
+from workqueue import reading
+from workqueue.events import JsonText
 from workqueue.ids import first_id
 
-Row = RowMapping
+Row = dict[str, Any]
 COLUMNS = processing_request.c
 
 # An id is made before its upload has arrived, by the clock of a web machine; created_at after it, by the database's.
 CLOCKS_S = 3600.0
 
 # So many rows are read at once, and no more of them once their events have so many bytes: a page is made in memory.
+# Larger events are read when the page is known, so many bytes at a time.
 AT_ONCE, ENOUGH_BYTES = 64, 8 * 1024 * 1024
-EVENT_BYTES = func.octet_length(cast(COLUMNS.event, Text)).label("event_bytes")
+INLINE_BYTES, CHUNK_BYTES = 2 * 1024, 1024 * 1024
+EVENT = reading.inline(COLUMNS.event, "event", INLINE_BYTES)
 
 # No index knows the middle of a text, or a queue (most requests are in one; it would cost each write, and help with the
 # empty ones). So each row is looked at: so many at first, and more while they are small.
@@ -67,12 +69,36 @@ def page(engine: Engine, wanted: Filter) -> tuple[list[Row], UUID | None]:
     """Requests, newest first, and the cursor of the next page, None on the last.
 
     A page may hold fewer than asked for and still not be the last: of large events it holds few, and of a text or a
-    queue as many as there was time to find.
+    queue as many as there was time to find. `event` is a JsonText, None if it is large: `large_events` reads those.
     """
     with at_once(engine) as connection:
-        if sought := _sought(wanted):
-            return _search(connection, wanted, sought)
-        return _page(connection, wanted)
+        sought = _sought(wanted)
+        rows, cursor = _search(connection, wanted, sought) if sought else _page(connection, wanted)
+    size = 0
+    for place, row in enumerate(rows):
+        size += row["event_bytes"]
+        if size > ENOUGH_BYTES:
+            return [reading.with_texts(row, "event") for row in rows[: place + 1]], row["id"]
+    return [reading.with_texts(row, "event") for row in rows], cursor
+
+
+def large_events(engine: Engine, rows: Sequence[Row]) -> Iterator[tuple[UUID, JsonText]]:
+    """Read the events that are too large to be in these rows. A request that was deleted since has none."""
+    ids: list[UUID] = []
+    size = 0
+    for row in rows:
+        if row["event"] is None:
+            ids.append(row["id"])
+            size += row["event_bytes"]
+        if ids and (size >= CHUNK_BYTES or row is rows[-1]):
+            yield from _events(engine, ids)
+            ids, size = [], 0
+
+
+def _events(engine: Engine, ids: Sequence[UUID]) -> list[tuple[UUID, JsonText]]:
+    statement = select(COLUMNS.id, cast(COLUMNS.event, Text)).where(COLUMNS.id.in_(ids))
+    with at_once(engine) as connection:
+        return [(id, JsonText(text.encode())) for id, text in connection.execute(statement)]
 
 
 def _page(connection: Connection, wanted: Filter) -> tuple[list[Row], UUID | None]:
@@ -120,8 +146,8 @@ def _end_of_stretch(connection: Connection, wanted: Filter, before: UUID | None,
 def _rows(
     connection: Connection, wanted: Filter, limit: int, before: UUID | None = None, *more: ColumnElement[bool]
 ) -> list[Row]:
-    statement = _narrowed(select(processing_request, EVENT_BYTES), wanted, before or wanted.before).where(*more)
-    return list(connection.execute(statement.order_by(COLUMNS.id.desc()).limit(limit)).mappings())
+    statement = _narrowed(select(*reading.BESIDE_EVENT, *EVENT), wanted, before or wanted.before).where(*more)
+    return [dict(row) for row in connection.execute(statement.order_by(COLUMNS.id.desc()).limit(limit)).mappings()]
 
 
 def _narrowed(statement: Select[Any], wanted: Filter, before: UUID | None) -> Select[Any]:

@@ -1,6 +1,6 @@
 """Reads requests and what belongs to them; changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -8,12 +8,16 @@ from uuid import UUID
 
 from sqlalchemy import (
     BindParameter,
+    Column,
+    ColumnElement,
     Engine,
-    RowMapping,
     ScalarSelect,
     Select,
     Table,
+    Text,
     bindparam,
+    case,
+    cast,
     func,
     select,
 )
@@ -30,8 +34,9 @@ from schema.tables import (
     request_log,
 )
 from workqueue.errors import NotAllowedNowError, UnknownRequestError
+from workqueue.events import JsonText
 
-Row = RowMapping
+Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,22 @@ class FoundFile:
     stored_as: str
 
 
+INLINE_BYTES = 64 * 1024  # of a JSON text that is read with its row; a larger one is read when there is memory for it
 ID: BindParameter[UUID] = bindparam("id")
+
+
+def inline(column: Column[Any], name: str, limit: int = INLINE_BYTES) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """Return two columns: a JSON value's text, null if it is large; and its size in bytes, null if there is none."""
+    text = cast(column, Text)
+    size = func.octet_length(text)
+    return case((size <= limit, text)).label(name), size.label(f"{name}_bytes")
+
+
+def with_texts(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
+    """Return a row whose columns of these names are JsonText, None where the text is large or there is none."""
+    return {str(name): value for name, value in row.items()} | {
+        name: None if row[name] is None else JsonText(row[name].encode()) for name in names
+    }
 
 
 def _files(kind: str, table: Table) -> ScalarSelect[Any]:
@@ -60,27 +80,44 @@ def _files(kind: str, table: Table) -> ScalarSelect[Any]:
 
 # Made once: building a statement costs more than running it.
 FILES = (_files("input", input_file).label("inputs"), _files("output", output_file).label("outputs"))
-REQUEST = select(processing_request, *FILES).where(processing_request.c.id == ID)
+BESIDE_EVENT = tuple(column for column in processing_request.c if column.name != "event")
+EVENT = inline(processing_request.c.event, "event")
+REQUEST = select(*BESIDE_EVENT, *EVENT, *FILES).where(processing_request.c.id == ID)
 OUTCOME = (
-    select(processing_request, processing_result.c.data.label("result"), *FILES)
+    select(*BESIDE_EVENT, *EVENT, *inline(processing_result.c.data, "result"), *FILES)
     .outerjoin(processing_result, processing_result.c.request_id == processing_request.c.id)
     .where(processing_request.c.id == ID)
 )
 FUNCTION = select(processing_request.c.function).where(processing_request.c.id == ID)
 STATUS = select(processing_request.c.status, processing_request.c.attempt).where(processing_request.c.id == ID)
-RESULT = select(processing_result, FILES[1]).where(processing_result.c.request_id == ID)
+RESULT = select(
+    processing_result.c.request_id, processing_result.c.created_at, *inline(processing_result.c.data, "data"), FILES[1]
+).where(processing_result.c.request_id == ID)
+LARGE = {
+    "event": select(cast(processing_request.c.event, Text)).where(processing_request.c.id == ID),
+    "result": select(cast(processing_result.c.data, Text)).where(processing_result.c.request_id == ID),
+}
 
 
 def request(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
-    """A request's row and files. Raises UnknownRequestError."""
+    """Return a request's row and files. `event` is a JsonText, None if it is large. Raises UnknownRequestError."""
     row = _one(engine, REQUEST, request_id)
-    return row, _found(row, "inputs", "outputs")
+    return with_texts(row, "event"), _found(row, "inputs", "outputs")
 
 
 def outcome(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
-    """The same, with the data of its `result` in the row, null while there is none. Raises UnknownRequestError."""
+    """Return the same with the data of its `result`, as a JsonText too. Raises UnknownRequestError."""
     row = _one(engine, OUTCOME, request_id)
-    return row, _found(row, "inputs", "outputs")
+    return with_texts(row, "event", "result"), _found(row, "inputs", "outputs")
+
+
+def large_text(engine: Engine, what: str, request_id: UUID) -> JsonText:
+    """Return the "event" or the "result" of a request, whatever its size. Raises UnknownRequestError."""
+    with at_once(engine) as connection:
+        found = connection.execute(LARGE[what], {"id": request_id}).scalar_one_or_none()
+    if found is None:
+        raise unknown(request_id)
+    return JsonText(found.encode())
 
 
 def status(engine: Engine, request_id: UUID) -> tuple[Status, int]:
@@ -101,7 +138,7 @@ def result(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
     if row is None:
         now, _ = status(engine, request_id)
         raise NotAllowedNowError(f"The request has no result: it is {now}.")
-    return row, _found(row, "outputs")
+    return with_texts(row, "data"), _found(row, "outputs")
 
 
 def _one(engine: Engine, statement: Select[Any], request_id: UUID) -> Row:

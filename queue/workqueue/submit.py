@@ -28,8 +28,9 @@ KEY_KEPT = timedelta(hours=24)  # contract, section 3
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a client asks for. events: one, or those of a batch. files: uploads, stored already under `id`.
+    """Hold what a client asks for.
 
+    events: one, or those of a batch, as values or as their JsonText. files: uploads, stored already under `id`.
     function: as the registry has it. body: what an idempotency key stands for.
     queue, available_at: None for the function's own queue, and for now.
     """
@@ -69,7 +70,7 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, order: Order) -> Re
     digest = hashlib.sha256(order.body).hexdigest()
     requests = _requests(order, now)
     # One statement is a transaction of its own, with one trip to the server instead of three.
-    several = bool(order.files) or order.idempotency_key is not None
+    several = bool(order.files) or order.idempotency_key is not None or len(requests) > 1
     with engine.connect() if several else at_once(engine) as connection:
         key = (order.idempotency_key, digest) if order.idempotency_key is not None else None
         while not _accept(connection, requests, key):

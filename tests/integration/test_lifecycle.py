@@ -14,6 +14,7 @@ from tests import database_time
 from workqueue import lifecycle, reading
 from workqueue.doorbell import Bell
 from workqueue.errors import LeaseLostError, NotAllowedNowError, UnknownRequestError
+from workqueue.events import JsonText
 from workqueue.invocation.interruptions import CancelledError
 from workqueue.lifecycle import Accepted, Claim, Completion, Record, Standing
 from workqueue.logs.logbook import Line
@@ -87,7 +88,7 @@ def test_finishing_stores_result_status_and_attempt_together(engine: Engine) -> 
 
     found = row(engine, request_id)
     assert (found["status"], found["lease_expires_at"], found["finished_at"]) == ("completed", None, seconds(1))
-    assert reading.result(engine, request_id)[0]["data"] == {"b": 2}
+    assert reading.result(engine, request_id)[0]["data"] == JsonText(b'{"b": 2}')
     assert reading.attempts(engine, request_id)[0]["outcome"] == "completed"
 
 
@@ -96,7 +97,7 @@ def test_finishing_twice_is_finishing_once_when_the_first_answer_was_lost(engine
     claim = claimed(engine, request_id)
     finish(engine, claim, "1")
     finish(engine, claim, "1")
-    assert reading.result(engine, request_id)[0]["data"] == 1
+    assert reading.result(engine, request_id)[0]["data"] == JsonText(b"1")
 
 
 @pytest.mark.parametrize("write", ["extend", "finish", "fail", "give_back"])

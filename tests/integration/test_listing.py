@@ -68,10 +68,24 @@ def test_a_page_for_which_there_is_no_time_holds_what_was_found_and_goes_on(
 def test_a_page_of_large_events_holds_few_and_goes_on(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "ENOUGH_BYTES", 1000)
     rows, cursor = listing.page(filled, Filter(limit=500))
-    assert len(rows) == listing.AT_ONCE
+    sizes = [row["event_bytes"] for row in rows]
+    assert sum(sizes[:-1]) <= 1000 < sum(sizes)
     assert cursor == rows[-1]["id"]
     following, _ = listing.page(filled, Filter(limit=500, before=cursor))
-    assert [row["id"].int for row in (*rows, *following)] == list(range(ROWS, ROWS - 2 * listing.AT_ONCE, -1))
+    ids = [row["id"].int for row in (*rows, *following)]
+    assert ids == list(range(ROWS, ROWS - len(ids), -1))
+    found, _ = listing.page(filled, Filter(limit=500, text="number"))
+    assert [row["id"] for row in found] == [row["id"] for row in rows]
+
+
+def test_events_that_are_too_large_for_the_page_are_read_afterwards(
+    filled: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, _ = listing.page(filled, Filter(limit=20))
+    monkeypatch.setattr(listing, "CHUNK_BYTES", 100)
+    large = [row | {"event": None} for row in rows]
+    assert dict(listing.large_events(filled, large)) == {row["id"]: row["event"] for row in rows}
+    assert list(listing.large_events(filled, rows)) == []
 
 
 def test_a_queue_that_nobody_uses_is_given_up_after_a_while(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def test_a_text_that_never_ends_is_refused_without_a_long_search() -> None:
 
 
 def test_no_body_is_an_empty_object_and_a_byte_order_mark_is_no_matter() -> None:
-    assert events.event(b"", 10) == {}
+    assert events.event(b"", 10) == events.JsonText(b"{}")
     assert events.parse(b"\xef\xbb\xbf[1]", 10) == [1]
 
 
@@ -82,3 +82,48 @@ def test_a_hundred_levels_are_taken_and_no_more(start: str, end: str) -> None:
                 events.parse(body, len(body))
     with pytest.raises(BadEventError):
         events.parse((start * 200_000).encode(), 10**9)
+
+
+@pytest.mark.parametrize("largest", [8, 9, 16, 1000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[1]",
+        b'\xef\xbb\xbf [ 1 , 22222,[],{},\n null,true , "a"]\n ',
+        b"[12345678,12345678,1.5,-1]",
+        '["äöü","😀",["😀"],"ä"]'.encode(),
+        b"[" + b"1," * 500 + b"1]",
+        b"[" + b"     [1],\n" * 50 + b"[]]",
+    ],
+)
+def test_a_batch_is_read_as_one_value_is_whatever_fits_at_a_time(body: bytes, largest: int) -> None:
+    found = events.BatchReader(body, largest).read(1000)
+    assert [json.loads(each.utf8) for each in found] == events.parse(body, 10**6)
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "words"),
+    [
+        (b'["12345678"]', EventTooLargeError, "Event 0"),
+        (b'[1,"1234567890"]', EventTooLargeError, "Event 1"),
+        (b"[1,123456789]", EventTooLargeError, "Event 1"),
+        (b"[1,[[[[[]]]]]]", EventTooLargeError, "Event 1"),
+        (b"[1\n,]", BadEventError, "line 2, column 2"),
+        (b"[1,2 3,4,5,6,7,8,9,10]", BadEventError, "line 1, column 6"),
+        (b"[1,2,3,4,5,6,7,8,9,10}", BadEventError, "line 1, column 22"),
+        (b"[1,2,3,4,5,6,7,8,9,10", BadEventError, "line 1, column 22"),
+        (b"[1] [2]", BadEventError, "Extra data"),
+        (b"[1,NaN]", BadEventError, "NaN"),
+        (b'[1,"\\u0000"]', BadEventError, "U+0000"),
+        (b"[1,2,3,4,5,6,7,8,9,\xff]", BadEventError, "byte 19 is 0xff"),
+        (b"{}", events.NoBatchError, ""),
+        (b"[ ]", events.NoBatchError, ""),
+        (b"[" + b"1," * 1000 + b"1]", events.NoBatchError, ""),
+        (b"", events.NoBatchError, ""),
+        (b"{", BadEventError, "column"),
+    ],
+)
+def test_a_bad_batch_is_refused_at_the_place(body: bytes, error: type[Exception], words: str) -> None:
+    with pytest.raises(error) as caught:
+        events.BatchReader(body, 8).read(1000)
+    assert words in str(caught.value)

@@ -14,6 +14,7 @@ from schema.tables import idempotency_key, input_file
 from workqueue.audit import Act, record
 from workqueue.doorbell import Bell
 from workqueue.errors import NotAllowedNowError
+from workqueue.events import JsonText
 from workqueue.files.store import StoredFile
 from workqueue.invocation.interruptions import CancelledError
 from workqueue.lifecycle.locking import lock
@@ -23,7 +24,7 @@ from workqueue.registry import Registered
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A request about to be stored. event: any JSON value. available_at: not claimed before.
+    """A request about to be stored. event: any JSON value, or its JsonText. available_at: not claimed before.
 
     schedule, scheduled_for: the schedule that made it, and the time of its tick. traceparent: the client's.
     """
@@ -48,7 +49,6 @@ class Accepted:
             "id": self.id,
             "function": self.function.name,
             "status": Status.PENDING,
-            "event": self.event,
             "max_attempts": self.function.max_attempts,
             "on_lost": self.function.on_lost,
             "job_id": self.bell.job_id,
@@ -62,6 +62,7 @@ class Accepted:
         }
 
 
+STATEMENT_BYTES = 1024 * 1024  # of events, in each of the statements that store a batch
 ROWS = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)  # ids and times
 ACCEPT = text(
     """
@@ -86,15 +87,28 @@ def accept(
     key: (Idempotency-Key, SHA-256 of the body). `rung_at` is set though the bell rings only after the commit:
     should the process die in between, the reconciler finds a bell that nobody answered, and rings again.
 
-    One statement, whatever their number: prepared once, and planned for none.
+    One statement for many: prepared once, and planned for none. Large events have several, so that no statement
+    takes many times the memory of a batch.
     """
-    rows = [
-        request.row(request.created_at if request.available_at <= request.created_at else None) for request in requests
-    ]
-    connection.execute(ACCEPT, {"requests": ROWS.encode(rows)})
+    rows: list[str] = []
+    size = 0
+    for request in requests:
+        rows.append(_encode(request))
+        size += len(rows[-1])
+        if size > STATEMENT_BYTES:
+            connection.execute(ACCEPT, {"requests": f"[{','.join(rows)}]"})
+            rows, size = [], 0
+    if rows:
+        connection.execute(ACCEPT, {"requests": f"[{','.join(rows)}]"})
     for request in requests:
         store_files(connection, input_file, request.id, request.files, request.created_at)
     return key is None or _take_key(connection, requests, *key)
+
+
+def _encode(request: Accepted) -> str:
+    """Return the row in JSON. The event's text goes in as it is."""
+    row = ROWS.encode(request.row(request.created_at if request.available_at <= request.created_at else None))
+    return f'{row[:-1]},"event":{JsonText.of(request.event).utf8.decode()}}}'
 
 
 TAKE_KEY = text(

@@ -1,0 +1,94 @@
+"""Receive bodies into temporary files: a body takes memory when it is here, and not while a client sends it."""
+
+import io
+import os
+import tempfile
+from typing import IO, Any, cast
+
+from handlers import memory
+
+IN_MEMORY_BYTES = 64 * 1024
+
+
+def receive(stream: IO[bytes], max_bytes: int, weight: int) -> bytes:
+    """Return what a stream holds; of what is too large, one byte too many.
+
+    weight: times its bytes, how much memory is reserved for a large one. Raises OverloadedError.
+    """
+    first = stream.read(min(IN_MEMORY_BYTES, max_bytes) + 1)
+    if len(first) <= min(IN_MEMORY_BYTES, max_bytes):
+        memory.reserve(len(first) * weight)
+        return first
+    with tempfile.TemporaryFile() as spool:
+        size = spool.write(first)
+        while size <= max_bytes and (chunk := stream.read(min(IN_MEMORY_BYTES, max_bytes + 1 - size))):
+            size += spool.write(chunk)
+        memory.reserve(size * weight)
+        spool.seek(0)
+        return spool.read()
+
+
+class Spool:
+    """One temporary file for all parts of a body: many parts take no more memory and descriptors than one."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
+        self.size = 0
+
+    def add_part(
+        self,
+        total_content_length: int | None = None,
+        content_type: str | None = None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        """Begin a part; the one before has ended. The arguments are those of werkzeug's stream factories."""
+        del total_content_length, content_type, filename, content_length
+        return cast("IO[bytes]", Part(self))
+
+    def append(self, data: Any) -> int:
+        written = os.pwrite(self._file.fileno(), data, self.size)
+        self.size += written
+        return written
+
+    def read(self, size: int, offset: int) -> bytes:
+        return os.pread(self._file.fileno(), size, offset)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Part(io.RawIOBase):
+    """A part of the spool: written from its beginning to its end, then read."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool, self._start = spool, spool.size
+        self._size = self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        written = self._spool.append(data)
+        self._size += written
+        self._place = self._size
+        return written
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._spool.read(min(len(buffer), self._size - self._place), self._start + self._place)
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._place = max({io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence] + offset, 0)
+        return self._place
+
+    def tell(self) -> int:
+        return self._place

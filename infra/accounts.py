@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from handlers.keys import key as key_shown
 from handlers.users import user as user_shown
-from infra.connected import connected
+from infra.connected import connected, of_this_machine
 from infra.errors import InfraError
 from infra.operator import act, actor
 from infra.settings import load
@@ -38,9 +38,10 @@ class NoSuchKeyError(InfraError):
 
 
 def make_superuser(username: str, password: str, email: str | None) -> bool:
-    """An admin of this name, with this password. Tells whether he is new. Raises AccountError."""
+    """Make an admin of this name, with this password. Return whether the user is new. Raises AccountError."""
     with _engine() as engine:
         try:
+            users.check_password(password)
             made_by = act("users create-superuser", Action.USER_CHANGE, username)
             return users.ensure_superuser(engine, username, password, email, made_by)
         except BadAccessError as error:
@@ -88,7 +89,7 @@ def revoke_key(wanted: str) -> dict[str, Any]:
 
 @contextmanager
 def _engine() -> Iterator[Engine]:
-    settings = connected(load())
+    settings = connected(of_this_machine(load()))
     assert settings.database_url is not None
     engine = make_engine(settings.database_url, pool_size=1)
     try:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from infra import machine_checks, room
 from infra.client import Client, UnreachableError, connect
-from infra.connected import connected
+from infra.connected import connected, is_elsewhere
 from infra.database_url import for_libpq, mask
 from infra.errors import InfraError, PortTakenError, SettingsError
 from infra.finding import Finding
@@ -37,6 +37,11 @@ def examine() -> Iterator[Finding]:
         yield Finding("settings", False, str(error), "correct it in the environment or in .env")
         return
     yield Finding("settings", True, f"{settings.env}, {client.url}")
+    if is_elsewhere(settings):
+        with client:
+            yield web(client, settings)
+        yield Finding("machine", True, "LOCALFN_URL names another runtime", "call doctor on its machine for the rest")
+        return
     yield machine_checks.interpreter(settings)
     yield machine_checks.account(settings)
     yield machine_checks.home(settings)
@@ -67,6 +72,8 @@ def web(client: Client, settings: Settings) -> Finding:
         if answer == {"status": "ok"}:
             return Finding("web", True, f"answers at {client.url}")
     except UnreachableError as error:
+        if is_elsewhere(settings):
+            return Finding("web", False, str(error), "correct LOCALFN_URL, or start that runtime")
         try:
             check_port(settings.host, settings.port)
         except PortTakenError:

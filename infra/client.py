@@ -1,8 +1,10 @@
 """The runtime's HTTP API as commands see it: JSON in and out, and every refusal an error with an exit code."""
 
+import re
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import httpx
 
@@ -15,6 +17,7 @@ LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, 
 CONNECT_S = 5.0
 ANSWER_S = 30.0
 USAGE_CODE, NOT_FOUND_CODE = 2, 4
+MIN_ID_DIGITS, MAX_CANDIDATES = 6, 6
 EXIT_CODES: dict[int, int] = {
     httpx.codes.BAD_REQUEST: USAGE_CODE,
     httpx.codes.NOT_FOUND: NOT_FOUND_CODE,
@@ -33,6 +36,14 @@ class RefusedError(InfraError):
         self.exit_code = EXIT_CODES.get(status, 1)
 
 
+class IdError(RefusedError):
+    """No request has an id that begins as typed, or several have one."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message, httpx.codes.NOT_FOUND)
+        self.exit_code = exit_code
+
+
 class UnreachableError(InfraError):
     """The runtime does not answer, or says that it cannot now."""
 
@@ -42,8 +53,9 @@ class UnreachableError(InfraError):
 class Client:
     """The runtime at one address. Every call raises RefusedError or UnreachableError."""
 
-    def __init__(self, url: str, api_key: str | None = None) -> None:
-        self.url = url
+    def __init__(self, url: str, api_key: str | None = None, todo: str = "start it with `localfn up`") -> None:
+        """todo: what to do when it does not answer."""
+        self.url, self._todo = url, todo
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
         # Without the environment's proxies: the runtime is on this machine or one hop away.
         self._http = httpx.Client(base_url=url, trust_env=False, headers=headers)
@@ -65,6 +77,27 @@ class Client:
         answer = self._send("GET", path, params=_given(query))
         return answer.text.split("\n")[:-1], answer.headers.get("Next-After", "")
 
+    def request_id(self, typed: str) -> str:
+        """Return the id of the one request whose id begins so; what is no beginning of an id is left as it is.
+
+        Ids are sorted, so the newest below the highest id with these digits are asked for. Raises IdError.
+        """
+        digits = typed.replace("-", "").lower()
+        if not re.fullmatch(r"[0-9a-f]{1,31}", digits):
+            return typed
+        if len(digits) < MIN_ID_DIGITS:
+            raise IdError(f"{typed!r} is too short for an id; give at least {MIN_ID_DIGITS} digits.", USAGE_CODE)
+        below = UUID(digits.ljust(32, "f"))
+        items = self.get("/api/requests", cursor=below, limit=MAX_CANDIDATES)["items"]
+        ids = [item["id"] for item in items if item["id"].replace("-", "").startswith(digits)]
+        if not ids:
+            raise IdError(f"there is no request whose id begins with {typed!r}.", NOT_FOUND_CODE)
+        if len(ids) > 1:
+            more = ", …" if len(ids) == MAX_CANDIDATES else ""
+            raise IdError(f"several requests have ids that begin with {typed!r}: {', '.join(ids)}{more}.", USAGE_CODE)
+        found: str = ids[0]
+        return found
+
     def post(self, path: str, *, query: dict[str, object] | None = None, **body: Any) -> Any:
         """body: what httpx takes: content, files, headers."""
         return self._json(self._send("POST", path, params=_given(query or {}), **body))
@@ -81,7 +114,7 @@ class Client:
         try:
             answer = self._http.request(method, path, timeout=timeout, **options)
         except httpx.ConnectError:
-            raise UnreachableError(f"no runtime answers at {self.url}; start it with `localfn up`.") from None
+            raise UnreachableError(f"no runtime answers at {self.url}; {self._todo}.") from None
         except httpx.TransportError as error:
             raise UnreachableError(f"the runtime at {self.url} broke off: {error or type(error).__name__}") from error
         if not answer.is_success:
@@ -110,16 +143,19 @@ class Client:
     def _stranger(self, answer: httpx.Response) -> UnreachableError:
         """Another program at our port: macOS, for one, listens on 5000."""
         return UnreachableError(
-            f"what answers at {self.url} is not localfn (HTTP {answer.status_code}); is PORT right?"
+            f"what answers at {self.url} is not localfn (HTTP {answer.status_code}); correct PORT or LOCALFN_URL."
         )
 
 
 def connect(settings: Settings) -> Client:
-    """The runtime at the settings' HOST and PORT; nothing is sent yet."""
+    """Return the runtime at LOCALFN_URL, or at the settings' HOST and PORT; nothing is sent yet."""
     try:
+        if settings.url:
+            return Client(settings.url, settings.api_key, "start it, or correct LOCALFN_URL")
         return Client(address(LOOPBACK.get(settings.host, settings.host), settings.port), settings.api_key)
     except httpx.InvalidURL as error:
-        raise SettingsError(f"HOST {settings.host!r} is no address.") from error
+        name, value = ("LOCALFN_URL", settings.url) if settings.url else ("HOST", settings.host)
+        raise SettingsError(f"{name} {value!r} is not a valid address.") from error
 
 
 def function_path(name: str) -> str:

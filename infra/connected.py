@@ -1,10 +1,13 @@
 """Completes the settings of a process started alone with the addresses of the `up` of its home."""
 
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from infra.embedded.running import find_running
-from infra.errors import NotRunningError
+from infra.errors import NotRunningError, SettingsError
 from infra.settings import Settings
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
 def connected(settings: Settings) -> Settings:
@@ -21,3 +24,21 @@ def connected(settings: Settings) -> Settings:
             f"and there is no {' and no '.join(missing)}."
         )
     return replace(settings, database_url=database_url, redis_url=redis_url)
+
+
+def is_elsewhere(settings: Settings) -> bool:
+    """Return whether LOCALFN_URL names another runtime than the one of this machine's settings."""
+    if settings.url is None:
+        return False
+    parts = urlsplit(settings.url)
+    return (parts.hostname, parts.port) not in {(host, settings.port) for host in (*LOOPBACK_NAMES, settings.host)}
+
+
+def of_this_machine(settings: Settings) -> Settings:
+    """Return them. Raises SettingsError where LOCALFN_URL names another runtime: that one's database is not at hand."""
+    if is_elsewhere(settings):
+        raise SettingsError(
+            f"this command works on the database of the machine that it runs on, and LOCALFN_URL is {settings.url}; "
+            "call it on that machine, or unset LOCALFN_URL."
+        )
+    return settings

@@ -76,6 +76,13 @@ class Environment:
             raise SettingsError(f"{name}: {value!r} is not a size; write bytes or, for example, 6MiB.")
         return int(float(match[1]) * unit)
 
+    def url(self, name: str, example: str) -> str | None:
+        """Return an http(s) address without a slash at its end."""
+        url = self.maybe(name)
+        if url is not None and not re.match(r"https?://[^/?#]", url):
+            raise SettingsError(f"{name} must start with http:// or https://, such as {example}.")
+        return None if url is None else url.rstrip("/")
+
     def path(self, name: str, default: str, directory: Path) -> Path:
         """Return an absolute path. directory: what a relative one begins at."""
         return directory / _expanded(name, self.text(name, default))

@@ -7,6 +7,8 @@ import selectors
 import sys
 from typing import IO, BinaryIO
 
+from infra.called_as import as_typed
+
 COLOURS = (36, 33, 32, 35, 34, 31)
 WIDTH = 9
 CHUNK_BYTES = 65536
@@ -134,7 +136,7 @@ def _send_to_nowhere(target: BinaryIO) -> None:
 def say(text: str) -> None:
     """A line of the supervisor's own, on stderr."""
     try:
-        sys.stderr.write(f"localfn: {text}\n")
+        sys.stderr.write(f"localfn: {as_typed(text)}\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         return

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values, load_dotenv
 
-from infra import door, file_store
+from infra import called_as, door, file_store
 from infra.database_url import from_parts, mask, normalised
 from infra.door import Door
 from infra.environment import Environment
@@ -44,9 +44,11 @@ NAMES = frozenset(
         "LOCALFN_RETENTION_DAYS",
         "LOCALFN_SANDBOX_USER",
         "LOCALFN_TRUSTED_PROXIES",
+        "LOCALFN_URL",
         "LOCALFN_WAIT_SECONDS",
     }
 )
+NO_SETTINGS = frozenset({called_as.VARIABLE})
 SECRETS = ("superuser_password", "api_key")
 MIB = 1024 * 1024
 DEFAULT_FUNCTIONS = "./functions"
@@ -85,6 +87,7 @@ class Settings:
     wait_s: float
     traces: bool
     api_key: str | None
+    url: str | None
     door: Door
 
     @property
@@ -134,7 +137,7 @@ def _current_folder() -> Path:
 
 def _refuse_unknown_names(environ: Mapping[str, str]) -> None:
     for name in sorted(environ):
-        if name.startswith("LOCALFN_") and name not in NAMES:
+        if name.startswith("LOCALFN_") and name not in NAMES | NO_SETTINGS:
             near = difflib.get_close_matches(name, NAMES, n=1)
             hint = f"did you mean {near[0]}?" if near else "localfn has no such setting."
             raise SettingsError(f"{name} is unknown; {hint}")
@@ -174,6 +177,7 @@ def _read(env: Environment, directory: Path) -> Settings:
         wait_s=env.number("LOCALFN_WAIT_SECONDS", 60, above=0),
         traces=_traces(env),
         api_key=env.maybe("LOCALFN_API_KEY"),
+        url=env.url("LOCALFN_URL", "http://127.0.0.1:5000"),
         door=door.read(env, production=production),
     )
 
@@ -218,13 +222,8 @@ def _files(env: Environment) -> str:
 
 def _traces(env: Environment) -> bool:
     """Whether a collector of traces is set. The names are OpenTelemetry's, whose exporter reads them itself."""
-    found = False
-    for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
-        url = env.maybe(name)
-        if url is not None and not re.match(r"https?://.", url):
-            raise SettingsError(f"{name} must start with http:// or https://, such as http://localhost:4318.")
-        found = found or url is not None
-    return found
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return bool({name for name in names if env.url(name, "http://localhost:4318")})  # each is checked
 
 
 def _superuser_password(env: Environment) -> str | None:

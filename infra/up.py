@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 
 from infra import room
+from infra.called_as import VARIABLE as CALLED_AS
+from infra.called_as import called_as
 from infra.child import HURRIED, ChildSpec
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
@@ -113,6 +115,7 @@ def _variables(settings: Settings, embedded: dict[str, str]) -> dict[str, str]:
     redis_url = settings.redis_url or embedded["redis"]
     variables = os.environ | {
         "LOCALFN_HOME": str(settings.home),
+        CALLED_AS: called_as(),
         "PORT": str(settings.port),
         "HOST": settings.host,
         "DATABASE_URL": database_url,

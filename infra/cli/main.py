@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import click
 
+from infra.called_as import called_as
 from infra.cli.group import RootGroup
 from infra.seclusion import seclude
 from infra.settings import Settings, export_dotenv, load
@@ -18,24 +19,32 @@ SECTIONS = {
     "Single processes": ("web", "worker", "scheduler"),
     "Set up and describe": ("init", "db", "seed", "openapi"),
 }
+CODES = (
+    "Exit codes: 0 done; 1 the request failed, or something is not well; 2 wrong usage or a bad setting; 3 no runtime "
+    "is reachable; 4 not found; 124 waited too long, and the request goes on; 130 ended by Ctrl-C."
+)
 
 
-@click.group(cls=RootGroup, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=RootGroup, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]}, epilog=CODES)
+@click.version_option(importlib.metadata.version("localfn"), message="localfn %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
     """Run functions on your own machine as a cloud would: accepted means it will finish."""
 
 
 def main() -> None:
-    cli(prog_name="localfn")
+    cli(prog_name=called_as())
 
 
 @cli.command()
-def up() -> None:
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Listen on this port instead of PORT's.")
+@click.option("--host", metavar="ADDRESS", help="Listen on this address instead of HOST's.")
+def up(port: int | None, host: str | None) -> None:
     """Start everything: PostgreSQL and Redis where no URL is given, web, worker, scheduler."""
     from infra.up import up as run
 
-    run(_settings())
+    settings = _settings()
+    run(replace(settings, port=port or settings.port, host=host or settings.host))
 
 
 @cli.command()

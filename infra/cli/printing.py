@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
+from infra.called_as import as_typed
 from infra.cli.units import clip, harmless, one_line, pad, width
 
-WIDTH = 100
+ENDLESS = 1_000_000  # cells of a line that no person reads on a terminal: nothing in it is shortened
 LAST = 24  # cells that the last column gets before others are shortened for it
 STATUS_COLOURS = {
     "completed": "green",
@@ -43,7 +44,7 @@ def emit(text: str) -> None:
 def note(text: str) -> None:
     """A line on stderr."""
     try:
-        click.echo(harmless(text), err=True, color=wants_colour())
+        click.echo(harmless(as_typed(text)), err=True, color=wants_colour())
     except (OSError, ValueError):  # nobody reads our remarks
         return
 
@@ -88,12 +89,18 @@ def fields(pairs: Iterable[tuple[str, str]]) -> str:
     return "\n".join(f"{click.style(pad(name, widest), dim=True)}  {value}" for name, value in given)
 
 
+def shortened(text: str, limit: int) -> str:
+    """Return at most `limit` cells on a terminal, and all in a pipe."""
+    return clip(text, limit) if line_width() < ENDLESS else text
+
+
 def coloured(status: str) -> str:
     return click.style(status, fg=STATUS_COLOURS.get(status))
 
 
 def line_width() -> int:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+    """Return the width of the terminal; endless in a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else ENDLESS
 
 
 def _fitting(columns: Sequence[Column], widths: Sequence[int], room: int) -> list[int]:
@@ -119,7 +126,8 @@ def _width_of(column: Column, cells: Sequence[str]) -> int:
 def _line(columns: Sequence[Column], cells: Sequence[str], widths: Sequence[int], *, bold: bool = False) -> str:
     shown = []
     for column, cell, room in zip(columns, cells, widths, strict=True):
-        padded = clip(cell, room) if column is columns[-1] else pad(clip(cell, room), room)
+        text = shortened(cell, room)
+        padded = text if column is columns[-1] else pad(text, room)
         colour = column.colours.get(cell)
         shown.append(click.style(padded, bold=bold or None, fg=colour) if bold or colour else padded)
     return "  ".join(shown).rstrip()

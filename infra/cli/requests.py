@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from infra.cli import listing, tailing
+from infra.cli import listing, tailing, watching
 from infra.cli.arguments import Age, Moment, before_now
 from infra.cli.group import CommandGroup
 from infra.cli.printing import emit, emit_json, json_option, note
@@ -38,10 +38,15 @@ def requests() -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
 @click.option("--cursor", help="Go on where the list before ended.")
 @click.option("--all", "everything", is_flag=True, help="No limit.")
+@click.option("--watch", is_flag=True, help="Show the list again whenever it changes, until Ctrl-C.")
 @json_option
-def show_all(limit: int, cursor: str | None, everything: bool, as_json: bool, **filters: Any) -> None:
+def show_all(watch: bool, limit: int, cursor: str | None, everything: bool, as_json: bool, **filters: Any) -> None:
     """List requests, newest first."""
+    if watch and (as_json or everything or cursor):
+        raise click.UsageError("--watch goes with filters and --limit only.")
     with connect(load()) as client:
+        if watch:
+            watching.watch(lambda: listing.pages(client, filters, None, limit))
         pages = listing.pages(client, filters, cursor, None if everything else limit)
         if as_json:
             emit_json(listing.joined(pages))
@@ -55,6 +60,7 @@ def show_all(limit: int, cursor: str | None, everything: bool, as_json: bool, **
 def show(id: str, as_json: bool) -> None:
     """Show a request's story: how it stands, its times, its attempts."""
     with connect(load()) as client:
+        id = client.request_id(id)
         request = client.get(request_path(id))
         if as_json:
             return emit_json(request)
@@ -68,7 +74,7 @@ def show(id: str, as_json: bool) -> None:
 def result(id: str, as_json: bool) -> None:
     """Print the result's data as JSON; with --json the whole answer, files too."""
     with connect(load()) as client:
-        answer = client.get(request_path(id, "result"))
+        answer = client.get(request_path(client.request_id(id), "result"))
         emit_json(answer if as_json else answer["data"])
         for line in [] if as_json else downloads(answer["files"], client.url):
             note(f"  {line}")
@@ -80,7 +86,7 @@ def result(id: str, as_json: bool) -> None:
 def attempts(id: str, as_json: bool) -> None:
     """Show each attempt: outcome, phases, durations, traceback."""
     with connect(load()) as client:
-        answer = client.get(request_path(id, "attempts"))
+        answer = client.get(request_path(client.request_id(id), "attempts"))
     if as_json:
         emit_json(answer)
     elif answer["items"]:
@@ -97,7 +103,7 @@ def attempts(id: str, as_json: bool) -> None:
 def logs(id: str, follow: bool, attempt: int | None, as_json: bool) -> None:
     """Print what the function printed; with --json one object per line."""
     with connect(load()) as client:
-        tail = tailing.Tail(client, id, attempt, as_json)
+        tail = tailing.Tail(client, client.request_id(id), attempt, as_json)
         try:
             tail.follow() if follow else tail.print_new()
         except KeyboardInterrupt:
@@ -164,6 +170,7 @@ def _each(
     with connect(load()) as client:
         for id in ids:
             try:
+                id = client.request_id(id)
                 items.append(act(client, id))
             except RefusedError as error:
                 note(f"localfn: {id}: {error}")

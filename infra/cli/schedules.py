@@ -8,9 +8,20 @@ import click
 
 from infra.cli.arguments import Event, Seconds
 from infra.cli.group import CommandGroup
-from infra.cli.printing import STATUS_COLOURS, Column, coloured, emit, emit_json, fields, json_option, note, table
+from infra.cli.printing import (
+    STATUS_COLOURS,
+    Column,
+    coloured,
+    emit,
+    emit_json,
+    fields,
+    json_option,
+    note,
+    shortened,
+    table,
+)
 from infra.cli.progress import status_word
-from infra.cli.units import ago, clip, local, one_line
+from infra.cli.units import ago, local, one_line
 from infra.client import connect, schedule_path
 from infra.settings import load
 
@@ -207,7 +218,7 @@ def _tell(item: dict[str, Any], as_json: bool) -> None:
                 ("schedule", click.style(item["name"], bold=True)),
                 ("about", one_line(item["description"])),
                 ("function", item["function"]),
-                ("event", "" if item["event"] == {} else clip(event, EVENT_WIDTH)),
+                ("event", "" if item["event"] == {} else shortened(event, EVENT_WIDTH)),
                 ("queue", item["queue"] or ""),
                 ("expression", f"{item['expression']}  {item['timezone']}"),
                 ("enabled", "yes" if item["enabled"] else "no"),

@@ -11,12 +11,12 @@ from infra.errors import SettingsError
 def seed(with_dev: bool) -> None:
     """Load the fixtures. What is there already stays as it is, so it may be called again."""
     from infra import seeding
-    from infra.connected import connected
+    from infra.connected import connected, of_this_machine
     from infra.processes.connections import urls
     from infra.settings import load
     from schema.session import make_engine
 
-    settings = connected(load())
+    settings = connected(of_this_machine(load()))
     if with_dev and settings.is_production:
         raise SettingsError("--dev is for LOCALFN_ENV=local: dev_* fixtures stay out of production.")
     engine = make_engine(urls(settings)[0], pool_size=1)

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from infra.cli.printing import coloured, fields
+from infra.cli.printing import coloured, fields, shortened
 from infra.cli.progress import described, status_word, took_s
-from infra.cli.units import ago, between, clip, local, one_line, seconds, since, size
+from infra.cli.units import ago, between, local, one_line, seconds, since, size
 
 EVENT_WIDTH = 84
 ERROR_WIDTH, PHASE_ERROR_WIDTH = 240, 50  # the attempt's traceback has it whole
@@ -36,12 +36,12 @@ def _head(request: dict[str, Any]) -> str:
         ("request", request["id"]),
         ("function", click.style(request["function"], bold=True)),
         ("status", coloured(status_word(request)) + described(request).removeprefix(status_word(request))),
-        ("error", "" if request["cancelled"] else clip(failure(request), ERROR_WIDTH)),
+        ("error", "" if request["cancelled"] else shortened(failure(request), ERROR_WIDTH)),
         ("attempts", f"{request['attempt']}; after {request['max_attempts']} failed ones it is given up"),
         ("queue", request["queue"]),
         ("schedule", request["schedule"] or ""),
         *_times(request),
-        ("event", clip(event, EVENT_WIDTH)),
+        ("event", shortened(event, EVENT_WIDTH)),
         *((file["kind"], f"{file['name']}  {size(file['size'])}") for file in request["files"]),
     ]
     return fields(pairs)
@@ -82,7 +82,7 @@ def _phase_told(phase: dict[str, Any], *, is_running: bool) -> str:
     if outcome == "ok":
         return line
     styled = click.style(outcome, fg=COLOURS.get(outcome, "red"))
-    error = clip(one_line(phase.get("error") or ""), PHASE_ERROR_WIDTH)
+    error = shortened(one_line(phase.get("error") or ""), PHASE_ERROR_WIDTH)
     return "  ".join(filter(None, (line, styled, error)))
 
 

@@ -6,7 +6,7 @@ import time
 from infra.cli.following import LOOK_EVERY_S, Patience
 from infra.cli.printing import emit, note
 from infra.cli.progress import Progress, is_over, took_s
-from infra.cli.units import seconds
+from infra.cli.units import local, seconds
 from infra.client import Client, request_path
 
 # The cleanup hook runs after the request has ended, and its lines come later than the status.
@@ -29,7 +29,7 @@ class Tail:
             lines, self._after = self._client.get_lines(path, attempt=self._attempt, after=self._after)
             if not lines:
                 return
-            emit("\n".join(map(as_object, lines) if self._as_json else lines))
+            emit("\n".join(map(as_object if self._as_json else in_local_time, lines)))
 
     def follow(self) -> None:
         """Prints until the request has ended, and says how. A runtime that restarts is waited for."""
@@ -52,6 +52,12 @@ class Tail:
                 break
             time.sleep(PAUSE_S)
         patience.ask(lambda _: self.print_new())
+
+
+def in_local_time(line: str) -> str:
+    """Return the line with its time in this machine's zone, as all commands tell times."""
+    time_, _, rest = line.partition(" ")
+    return f"{local(time_, 'milliseconds')} {rest}"
 
 
 def as_object(line: str) -> str:

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 import click
 import pytest
 
-from infra.cli.printing import WIDTH, Column, fields, table
+from infra.cli import printing
+from infra.cli.printing import Column, fields, table
 from infra.cli.units import ago, clip, one_line, seconds, size, width
 from infra.client import explained
 
@@ -20,11 +21,20 @@ def shown(*rows: tuple[str, str]) -> list[str]:
     return click.unstyle(table([Column("NAME"), Column("MORE")], rows)).split("\n")
 
 
-def test_no_line_of_a_table_is_wider_than_a_hundred_cells() -> None:
+def test_no_line_of_a_table_is_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(printing, "line_width", lambda: 100)
     lines = shown(("a", "x" * 500), ("b" * 30, "漢字" * 100))
 
-    assert all(width(line) <= WIDTH for line in lines)
+    assert all(width(line) <= 100 for line in lines)
     assert lines[1].endswith("…")
+
+
+def test_in_a_pipe_nothing_is_cut() -> None:
+    lines = shown(("b" * 300, "漢字" * 100))
+
+    assert "b" * 300 in lines[1]
+    assert lines[1].endswith("漢字")
+    assert printing.shortened("x" * 500, 10) == "x" * 500
 
 
 def test_columns_begin_at_the_same_cell_with_wide_and_joining_characters() -> None:

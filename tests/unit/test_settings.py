@@ -240,3 +240,8 @@ def test_an_interpreter_given_by_a_path_is_absolute_and_its_links_are_kept(tmp_p
 
 def test_the_home_folder_of_no_account_is_refused() -> None:
     assert refusal(LOCALFN_HOME="~nobody-here/x").startswith("LOCALFN_HOME: '~nobody-here/x' begins with")
+
+
+def test_the_address_of_another_runtime_is_an_http_url() -> None:
+    assert read(LOCALFN_URL="https://host/tools/localfn/").url == "https://host/tools/localfn"
+    assert refusal(LOCALFN_URL="host:5000").startswith("LOCALFN_URL must start with http:// or https://")

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, select, update
 
 from schema.access import Role, app_user
 from workqueue.access import sessions, throttle, users
-from workqueue.access.checking import check, entry
+from workqueue.access.checking import entry
 from workqueue.access.credentials import MAX_PASSWORD, hash_password, is_password
 from workqueue.audit import Act, Action, record
 from workqueue.errors import BadAccessError
@@ -16,7 +16,7 @@ WRONG = "it is not your password"
 
 def change(engine: Engine, username: str, old: str, new: str, address: str, now: datetime) -> sessions.Login:
     """Every session of the user ends; gives the one that goes on. Raises BadAccessError, TooManyLoginsError."""
-    check({"password": new}, {"password": users.RULES["password"]})
+    users.check_password(new)
     throttle.reserve(engine, username, address, now)
     with engine.connect() as connection:
         known = connection.scalar(select(app_user.c.password_hash).where(app_user.c.username == username))

@@ -90,6 +90,11 @@ def remove(engine: Engine, username: str, act: Act | None = None) -> None:
         record(connection, act)
 
 
+def check_password(password: str) -> None:
+    """Raise BadAccessError for one that the pages and the API would refuse."""
+    check({"password": password}, {"password": RULES["password"]})
+
+
 def ensure_superuser(
     engine: Engine, username: str, password: str, email: str | None = None, act: Act | None = None
 ) -> bool:

@@ -22,6 +22,7 @@ from handlers import (
     session,
     users,
 )
+from handlers.body import delivery
 from handlers.files import routes as files
 from handlers.json_answers import JsonProvider
 from handlers.services import Services
@@ -57,6 +58,7 @@ def create_app(services: Services, redis_url: str, screen: Screen, strangers: St
     services.install(app)
     problems.install(app)
     memory.install(app)
+    delivery.install(app)
     strangers.install(app)
     access.install(app, services.access.doorkeeper)
     add_routes(app)

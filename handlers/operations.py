@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
+from werkzeug.http import generate_etag
 
 from handlers import query
 from handlers import representation_of_operations as told
@@ -23,7 +24,22 @@ MAX_HIGHLIGHTS = 20
 @needs(Permission.READ)
 @operation("Show how the installation is doing", json_answer(shapes.STATS, "Counts, series and what is wrong."))
 def stats() -> Response:
-    return jsonify(told.stats(services().overview.snapshot()))
+    return tagged(told.stats(services().overview.snapshot()))
+
+
+@blueprint.get("/stats/functions")
+@needs(Permission.READ)
+@operation("Show how every function is doing", json_answer(shapes.FUNCTIONS_STATS, "Their last 24 hours."))
+def functions_stats() -> Response:
+    return tagged(told.functions_stats(services().overview.snapshot()))
+
+
+def tagged(body: dict[str, Any]) -> Response:
+    """Return an answer whose ETag says nothing of when it was made: figures that stay the same are a 304."""
+    answer = jsonify(body)
+    lasting = jsonify({name: value for name, value in body.items() if name != "time"})
+    answer.set_etag(generate_etag(lasting.get_data()), weak=True)
+    return answer
 
 
 @blueprint.get("/highlights")

@@ -1,6 +1,6 @@
 """How queues, workers, sandboxes and statistics look in JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -13,19 +13,24 @@ from workqueue.figures.histogram import percentiles_ms
 from workqueue.figures.overview import Snapshot
 from workqueue.figures.problems import Problem
 from workqueue.figures.series import Health, Percentiles, Series
+from workqueue.figures.tally import Minute
 from workqueue.workers.presence import Present
+
+KINDS = (*Status, End.CANCELLED)
+# However many functions there are, an answer that is asked for every two seconds stays small.
+MOST_COUNTED, MOST_FAILING = 100, 20
 
 
 def stats(found: Snapshot) -> dict[str, Any]:
     """counts: what waits and runs now, and what ended in the last 24 hours; cancelled ones are not among the failed."""
-    kinds = (*Status, End.CANCELLED)
-    functions = {name: function_stats(found, name) for name in _names(found)}
+    counts = _counts(found)
     hour = series.recent(found.recent, found.now)
+    failing = sorted(hour.failures, key=lambda name: sum(hour.failures[name]), reverse=True)[:MOST_FAILING]
     return {
         "time": moment(found.now),
         "counts": {
-            "by_status": {kind: sum(each[kind] for each in functions.values()) for kind in kinds},
-            "by_function": {name: {kind: each[kind] for kind in kinds} for name, each in functions.items()},
+            "by_status": {kind: sum(each[kind] for each in counts.values()) for kind in KINDS},
+            "by_function": {name: counts[name] for name in sorted(_largest(counts, MOST_COUNTED))},
             "ended_within_s": 24 * 3600,
         },
         "throughput": _throughput(hour),
@@ -39,7 +44,10 @@ def stats(found: Snapshot) -> dict[str, Any]:
             "wait_ms": _columns(hour.waits),
             "run_ms": _columns(hour.runs),
         },
-        "failures": {"times": [second(time) for time in hour.times], "by_function": hour.failures},
+        "failures": {
+            "times": [second(time) for time in hour.times],
+            "by_function": {name: hour.failures[name] for name in failing},
+        },
         "queue_depth": {item.name: item.depth.due for item in found.queues},
         "queue_depth_series": _depths(found, hour.times),
         "queues": [queue(item, found.now) for item in found.queues],
@@ -47,14 +55,48 @@ def stats(found: Snapshot) -> dict[str, Any]:
             "alive": sum(each.is_alive for each in found.workers),
             "busy": sum(each.state == "busy" for each in found.workers),
         },
-        "functions": functions,
         "problems": [problem(each) for each in found.problems],
     }
 
 
+def _counts(found: Snapshot) -> dict[str, dict[str, int]]:
+    """What waits and runs of each function now, and what ended of it within 24 hours."""
+    counts = {name: dict.fromkeys(KINDS, 0) | found.live[name] for name in found.live}
+    for each in found.hours:
+        ended = counts.setdefault(each.function, dict.fromkeys(KINDS, 0))
+        ended[Status.COMPLETED] += each.completed
+        ended[Status.FAILED] += each.failed
+        ended[End.CANCELLED] += each.cancelled
+    return counts
+
+
+def _largest(counts: Mapping[str, Mapping[str, int]], most: int) -> list[str]:
+    return sorted(counts, key=lambda name: (-sum(counts[name].values()), name))[:most]
+
+
+def functions_stats(found: Snapshot) -> dict[str, Any]:
+    """Every function's last 24 hours, without the hours themselves, which are the same for all."""
+    hours = _by_function(found.hours)
+    names = sorted({*hours, *found.live})
+    told = {name: _stats(found, name, hours.get(name, ())) for name in names}
+    times = [each["sparkline"].pop("times") for each in told.values()]
+    return {"time": moment(found.now), "times": times[0] if times else [], "functions": told}
+
+
+def _by_function(minutes: Iterable[Minute]) -> dict[str, list[Minute]]:
+    groups: dict[str, list[Minute]] = {}
+    for each in minutes:
+        groups.setdefault(each.function, []).append(each)
+    return groups
+
+
 def function_stats(found: Snapshot, name: str) -> dict[str, Any]:
     """What waits and runs of it now, and its last 24 hours."""
-    health = series.health([each for each in found.hours if each.function == name], found.now)
+    return _stats(found, name, [each for each in found.hours if each.function == name])
+
+
+def _stats(found: Snapshot, name: str, hours: Sequence[Minute]) -> dict[str, Any]:
+    health = series.health(hours, found.now)
     live = found.live.get(name, {})
     return {
         Status.PENDING: live.get(Status.PENDING, 0),

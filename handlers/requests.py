@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from handlers import answers, memory, query, representation, sight
 from handlers.access import act, needs
@@ -21,7 +21,6 @@ MAX_PAGE = 500
 PAGE_WEIGHT = 3  # times the bytes of its events: how much memory a page takes
 
 ID = {"id": text(format="uuid")}
-ETAG = Header("ETag", text(), "of this representation: If-None-Match with it answers 304 while it is the same")
 NEXT_AFTER = Header("Next-After", text(examples=["1.250"]), "for `after` of the next call: only newer lines then")
 
 
@@ -41,10 +40,7 @@ def _moved(what: str) -> Answer:
             "next": Link("requests.show_all", {"cursor": "$response.body#/next_cursor"}),
             "first": Link("requests.show", {"id": "$response.body#/items/0/id"}),
         },
-        headers=(ETAG,),
     ),
-    Answer(304, "It is what the client has already.", headers=(ETAG,)),
-    headers=(Header("If-None-Match", text(), "an ETag that was answered before"),),
     query={
         "status": query.status,
         "cancelled": query.flag.about("true: only those that were cancelled; false: only the others"),
@@ -70,21 +66,16 @@ def show_all(wanted: dict[str, Any]) -> Response:
     events = {row["id"]: row["event"] for row in rows if row["event"] is not None}
     events |= listing.large_events(here.engine, rows)
     items = [representation.request(row | {"event": events[row["id"]]}, ()) for row in rows if row["id"] in events]
-    answer = jsonify(items=items, next_cursor=str(cursor) if cursor else None)
-    answer.add_etag()
-    answer.make_conditional(request)
-    return answer
+    return jsonify(items=items, next_cursor=str(cursor) if cursor else None)
 
 
 @blueprint.get("/<id>")
 @needs(Permission.FOLLOW)
 @operation(
     "Show a request",
-    json_answer(shapes.REQUEST, "The request as it is now.", headers=(ETAG, answers.RETRY_AFTER), links=answers.LINKS),
-    Answer(304, "It is what the client has already.", headers=(ETAG,)),
+    json_answer(shapes.REQUEST, "The request as it is now.", headers=(answers.RETRY_AFTER,), links=answers.LINKS),
     path=ID,
     query={"wait": query.whole(0, query.MAX_WAIT_S).about("answer when the status changes, or after so many seconds")},
-    headers=(Header("If-None-Match", text(), "an ETag that was answered before"),),
     refuses=(404,),
 )
 def show(id: str, wanted: dict[str, Any]) -> Response:
@@ -98,10 +89,7 @@ def show(id: str, wanted: dict[str, Any]) -> Response:
             return True if now != before or not representation.is_live(now[0]) else None
 
         here.waiting.until(request_id, changed, wait_s)
-    answer = answers.respond(here, request_id)
-    answer.add_etag()
-    answer.make_conditional(request)
-    return answer
+    return answers.respond(here, request_id)
 
 
 @blueprint.get("/<id>/result")

@@ -9,6 +9,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from handlers import access
+from handlers.body import delivery
 from handlers.openapi import operation as operations
 from handlers.openapi.operation import Answer, Header, Operation
 from handlers.openapi.schemas import Components, Schema, text
@@ -41,7 +42,8 @@ def describe(app: Flask, root: str) -> Schema:
         for method in METHODS if told else ():
             if told and method in (rule.methods or ()):
                 needed = access.need_of(app.view_functions[rule.endpoint])
-                paths.setdefault(_path(rule), {})[method.lower()] = _operation(rule, told, needed, components)
+                shown = delivery.described(told, method, rule.rule)
+                paths.setdefault(_path(rule), {})[method.lower()] = _operation(rule, shown, needed, components)
     return {
         "openapi": "3.1.0",
         "info": {

@@ -88,15 +88,24 @@ SANDBOX = shape(
 SANDBOXES = listing("Sandboxes", SANDBOX)
 
 SPARKLINE = shape("Sparkline", times=array(moment(), "hours"), completed=array(COUNT), failed=array(COUNT))
-FUNCTION_STATS = shape(
-    "FunctionStats",
-    "What waits and runs of it now, and its last 24 hours.",
+HEALTH: dict[str, Any] = {
     **{str(status): COUNT for status in Status},
-    cancelled=CANCELLED,
-    count=whole("completed and failed", minimum=0),
-    failures=COUNT,
+    "cancelled": CANCELLED,
+    "count": whole("completed and failed", minimum=0),
+    "failures": COUNT,
     **_percentiles("p50_ms", "p95_ms", "wait_p95_ms"),
-    sparkline=SPARKLINE,
+}
+FUNCTION_STATS = shape(
+    "FunctionStats", "What waits and runs of it now, and its last 24 hours.", **HEALTH, sparkline=SPARKLINE
+)
+FUNCTIONS_STATS = shape(
+    "FunctionsStats",
+    "The last 24 hours of every function of which there was something.",
+    time=moment(),
+    times=array(moment(), "the hours of all sparklines"),
+    functions=mapping(
+        shape("FunctionHealth", **HEALTH, sparkline=shape("HealthLine", completed=array(COUNT), failed=array(COUNT)))
+    ),
 )
 TROUBLE = shape(
     "Trouble",
@@ -108,7 +117,10 @@ TROUBLE = shape(
     subject=nullable(shape("TroubleSubject", kind=text(), name=text())),
 )
 COUNTS = shape(
-    "Counts", by_status=BY_STATUS, by_function=mapping(BY_STATUS), ended_within_s=whole("how far back the ended go")
+    "Counts",
+    by_status=BY_STATUS,
+    by_function=mapping(BY_STATUS, "the 100 functions of which there was most"),
+    ended_within_s=whole("how far back the ended go"),
 )
 PER_MINUTE = shape(
     "Throughput",
@@ -120,7 +132,9 @@ PER_MINUTE = shape(
 )
 LATENCY = shape("Latency", within_s=whole(), wait_ms=PERCENTILES, run_ms=PERCENTILES)
 LATENCY_SERIES = shape("LatencySeries", times=TIMES, wait_ms=PERCENTILE_SERIES, run_ms=PERCENTILE_SERIES)
-FAILURES = shape("Failures", times=TIMES, by_function=mapping(array(COUNT)))
+FAILURES = shape(
+    "Failures", times=TIMES, by_function=mapping(array(COUNT), "the 20 functions that failed most, the worst first")
+)
 DEPTHS = shape("QueueDepths", times=TIMES, by_queue=mapping(array(nullable(COUNT), "null where nobody looked")))
 STATS: Shape = shape(
     "Stats",
@@ -134,7 +148,6 @@ STATS: Shape = shape(
     queue_depth_series=DEPTHS,
     queues=array(QUEUE),
     workers=shape("WorkerCounts", alive=COUNT, busy=COUNT),
-    functions=mapping(FUNCTION_STATS),
     problems=array(TROUBLE),
 )
 

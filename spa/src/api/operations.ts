@@ -1,5 +1,5 @@
 /** How the installation does: /api/stats, workers, sandboxes, queues. */
-import { json } from './client'
+import { conditional, json } from './client'
 import type { Highlights, Status } from './types'
 
 export type Percentile = 'p50' | 'p95' | 'p99'
@@ -35,6 +35,11 @@ export interface FunctionStats extends Counts {
   sparkline: { times: string[]; completed: number[]; failed: number[] }
 }
 
+/** The same in a list of all functions, whose hours are the same. */
+export interface FunctionHealth extends Omit<FunctionStats, 'sparkline'> {
+  sparkline: Omit<FunctionStats['sparkline'], 'times'>
+}
+
 export interface Stats {
   time: string
   counts: { by_status: Counts; by_function: Record<string, Counts> }
@@ -45,7 +50,6 @@ export interface Stats {
   queue_depth_series: { times: string[]; by_queue: Record<string, (number | null)[]> }
   queues: QueueInfo[]
   workers: { alive: number; busy: number }
-  functions: Record<string, FunctionStats>
   problems: Problem[]
 }
 
@@ -76,7 +80,11 @@ export interface SandboxInfo {
 
 /** What has run longest, and what failed last. */
 export const readHighlights = (signal?: AbortSignal) => json<Highlights>('/highlights', { signal })
-export const readStats = (signal?: AbortSignal) => json<Stats>('/stats', { signal })
+const statsIfChanged = conditional<Stats>()
+export const readStats = (signal?: AbortSignal) => statsIfChanged('/stats', { signal })
+const healthIfChanged = conditional<{ functions: Record<string, FunctionHealth> }>()
+export const readFunctionsHealth = async (signal?: AbortSignal) =>
+  (await healthIfChanged('/stats/functions', { signal })).functions
 export const readFunctionStats = (name: string, signal?: AbortSignal) =>
   json<FunctionStats>(`/functions/${encodeURIComponent(name)}/stats`, { signal })
 export const readQueues = async (signal?: AbortSignal) =>

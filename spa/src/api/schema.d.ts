@@ -667,6 +667,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/stats/functions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how every function is doing
+         * @description Needs `read`.
+         */
+        get: operations["operations_functions_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users": {
         parameters: {
             query?: never;
@@ -1605,13 +1625,11 @@ export interface components {
             queue_depth_series: components["schemas"]["QueueDepths"];
             queues: components["schemas"]["Queue"][];
             workers: components["schemas"]["WorkerCounts"];
-            functions: {
-                [key: string]: components["schemas"]["FunctionStats"];
-            };
             problems: components["schemas"]["Trouble"][];
         };
         Counts: {
             by_status: components["schemas"]["CountByStatus"];
+            /** @description the 100 functions of which there was most */
             by_function: {
                 [key: string]: components["schemas"]["CountByStatus"];
             };
@@ -1662,6 +1680,7 @@ export interface components {
         Failures: {
             /** @description the minutes, oldest first */
             times: string[];
+            /** @description the 20 functions that failed most, the worst first */
             by_function: {
                 [key: string]: number[];
             };
@@ -1694,6 +1713,41 @@ export interface components {
         TroubleSubject: {
             kind: string;
             name: string;
+        };
+        /** @description The last 24 hours of every function of which there was something. */
+        FunctionsStats: {
+            /**
+             * Format: date-time
+             * @example 2026-11-22T13:39:45.046Z
+             */
+            time: string;
+            /** @description the hours of all sparklines */
+            times: string[];
+            functions: {
+                [key: string]: components["schemas"]["FunctionHealth"];
+            };
+        };
+        FunctionHealth: {
+            pending: number;
+            processing: number;
+            completed: number;
+            failed: number;
+            /** @description ended by a person's cancel: their status is failed, but no figure counts them as failed */
+            cancelled: number;
+            /** @description completed and failed */
+            count: number;
+            failures: number;
+            /** @description ms */
+            p50_ms: number | null;
+            /** @description ms */
+            p95_ms: number | null;
+            /** @description ms */
+            wait_p95_ms: number | null;
+            sparkline: components["schemas"]["HealthLine"];
+        };
+        HealthLine: {
+            completed: number[];
+            failed: number[];
         };
         Users: {
             items: components["schemas"]["User"][];
@@ -1813,7 +1867,10 @@ export interface operations {
                 /** @description next_cursor of the page before */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1822,11 +1879,22 @@ export interface operations {
             /** @description A page, newest first. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEntries"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -1909,7 +1977,10 @@ export interface operations {
     functions_show_all: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1918,11 +1989,22 @@ export interface operations {
             /** @description All functions, the code that could not be imported, and the files that are not discovered. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Functions"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -2005,7 +2087,10 @@ export interface operations {
     functions_show: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -2016,11 +2101,22 @@ export interface operations {
             /** @description The function. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Function"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -2551,7 +2647,10 @@ export interface operations {
     operations_function_stats: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -2562,11 +2661,22 @@ export interface operations {
             /** @description Its last 24 hours. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FunctionStats"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -2669,7 +2779,10 @@ export interface operations {
                 /** @description at most so many of each; 4 unless given */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2678,11 +2791,22 @@ export interface operations {
             /** @description Requests without their events; cancelled ones are not among the failed. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Highlights"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -2765,7 +2889,10 @@ export interface operations {
     keys_show_all: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2774,11 +2901,22 @@ export interface operations {
             /** @description All, without the keys themselves. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Keys"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -3144,7 +3282,10 @@ export interface operations {
     queues_show_all: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3153,11 +3294,22 @@ export interface operations {
             /** @description Those that are served, and those in which something waits. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Queues"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -3979,7 +4131,10 @@ export interface operations {
     requests_attempts: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3990,11 +4145,22 @@ export interface operations {
             /** @description First to last, each with its phases. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Attempts"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -4702,7 +4868,10 @@ export interface operations {
     requests_result: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4713,11 +4882,22 @@ export interface operations {
             /** @description What the function returned, and the files that it saved. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Result"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -5253,7 +5433,10 @@ export interface operations {
     operations_show_sandboxes: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5262,11 +5445,22 @@ export interface operations {
             /** @description Those of every machine, with their memory. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Sandboxes"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -5349,7 +5543,10 @@ export interface operations {
     schedules_show_all: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5358,11 +5555,22 @@ export interface operations {
             /** @description All, by name. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Schedules"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -5615,7 +5823,10 @@ export interface operations {
     schedules_show: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5626,11 +5837,22 @@ export interface operations {
             /** @description The schedule. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Schedule"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -6033,7 +6255,10 @@ export interface operations {
                 /** @description so many; 10 unless given */
                 count?: number;
             };
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -6044,11 +6269,22 @@ export interface operations {
             /** @description The next times; those of a disabled one as if it were enabled. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Times"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -6958,7 +7194,10 @@ export interface operations {
     operations_stats: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6967,11 +7206,132 @@ export interface operations {
             /** @description Counts, series and what is wrong. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Stats"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Log in, or send an API key: Authorization: Bearer lfn_…"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unprocessable Entity",
+                     *       "status": 422,
+                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "errors": [
+                     *         {
+                     *           "field": "limit",
+                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description seconds to wait before the next try */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The database is away; try again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    operations_functions_stats: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Their last 24 hours. */
+            200: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionsStats"];
+                };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -7054,7 +7414,10 @@ export interface operations {
     users_show_all: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7063,11 +7426,22 @@ export interface operations {
             /** @description All, by name. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Users"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -7320,7 +7694,10 @@ export interface operations {
     users_show: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -7331,11 +7708,22 @@ export interface operations {
             /** @description The user. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -7752,7 +8140,10 @@ export interface operations {
     operations_workers: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description an ETag that was answered before */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7761,11 +8152,22 @@ export interface operations {
             /** @description Who does what now. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Workers"];
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {

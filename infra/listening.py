@@ -22,7 +22,7 @@ def check_port(host: str, port: int) -> None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortTakenError(
-                f"PORT {port} on {host} is taken by another program; set PORT to a free one."
+                f"PORT {port} on {host} is taken by another program; set PORT (or --port) to a free one."
             ) from error
         raise PortTakenError(f"HOST {host}, PORT {port} cannot be listened on: {error.strerror}.") from error
 

@@ -18,6 +18,7 @@ from tests.waiting import wait_until
 
 CHILDREN = ("postgres", "redis", "web", "worker", "scheduler")
 FUNCTION = """
+import os
 import time
 from localfn import function
 
@@ -25,6 +26,11 @@ from localfn import function
 @function()
 def echo(event, context):
     return event
+
+
+@function()
+def variable(event, context):
+    return os.environ.get(event)
 
 
 @function(timeout_s=600)

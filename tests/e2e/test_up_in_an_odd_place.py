@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import psycopg
 import pytest
@@ -23,6 +24,7 @@ NAPS = """
     SELECT a.outcome, r.status FROM request_attempt a JOIN processing_request r ON r.id = a.request_id
     WHERE r.function = 'nap'
 """
+AWS_KEY = "secret-of-s3"
 SECRETS = {"SUPERUSER_PASSWORD": "secret-of-the-admin", "LOCALFN_API_KEY": "lfn_secret-of-the-command-line"}
 
 
@@ -42,6 +44,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         LOCALFN_PYTHON="./py thon",
         TMPDIR=str(folder / "tmp *"),
         SUPERUSER_USERNAME="ada",
+        AWS_SECRET_ACCESS_KEY=AWS_KEY,
     )
     up.home = folder / "ho me" / "of [it]"
     up.wait_ready()
@@ -53,6 +56,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 def test_a_request_is_served(up: Up) -> None:
     assert up.submit("echo", {"a": 1}, Prefer="wait=30")["result"] == {"a": 1}
+    assert up.submit("variable", "AWS_SECRET_ACCESS_KEY", Prefer="wait=30")["result"] == AWS_KEY
+    assert "localfn_http_request_seconds_count{" in httpx.get(f"http://127.0.0.1:{up.port}/metrics").text
 
 
 def test_a_second_shell_finds_it_by_a_link_too(up: Up, short_tmp_path: Path) -> None:
@@ -69,7 +74,11 @@ def test_no_process_shows_a_password(up: Up) -> None:
     for process in up.family():
         for part in ("environ", "cmdline"):
             shown = Path(f"/proc/{process.pid}/{part}").read_text(errors="replace")
-            found = [name for name, secret in {**SECRETS, "of PostgreSQL": password}.items() if secret in shown]
+            found = [
+                name
+                for name, secret in {**SECRETS, "AWS": AWS_KEY, "of PostgreSQL": password}.items()
+                if secret in shown
+            ]
             assert not found, f"{part} of {process.cmdline()}"
 
 

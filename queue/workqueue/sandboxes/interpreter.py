@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -17,6 +18,8 @@ from workqueue.sandboxes.child import Child, Ends, Process
 from workqueue.sandboxes.offline import without_network
 
 ANSWER_S = 30.0
+SECRET_NAME = re.compile(r"PASSW|PASSPHRASE|_PWD$|SECRET|TOKEN|KEY|CREDENTIAL|SESSION", re.IGNORECASE)
+LOGIN = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 BOOT = "from localfn.loop import main; main({fds})"
 
 
@@ -39,16 +42,18 @@ class Interpreter:
         load: a "load" or "describe" head.
         """
         ends, tag = Ends.make(self.account), uuid4().hex
+        variables = self.variables(environment, tag)
         try:
             control, stdout, stderr, turns = ends.their_fds
             with without_network() if self.is_parted(load) else nullcontext(False) as is_offline:
-                process = self.run(BOOT, [control, turns], self.variables(environment, tag), [stdout, stderr])
+                process = self.run(BOOT, [control, turns], variables, [stdout, stderr])
         except (OSError, ValueError):
             ends.close_ours()
             raise
         finally:
             ends.close_theirs()
-        return self.child(tag, process, ends, load | {"is_offline": is_offline})
+        secrets = {name: value for name, value in variables.items() if is_secret(name, value)}
+        return self.child(tag, process, ends, load | {"is_offline": is_offline, "environment": secrets})
 
     def trouble(self) -> str:
         """Return why it cannot run sandboxes: the last line of its error; empty when it can, or is only slow."""
@@ -90,14 +95,17 @@ class Interpreter:
     def run(
         self, code: str, fds: Sequence[int], variables: Mapping[str, str], output: Sequence[int]
     ) -> "subprocess.Popen[bytes]":
-        """Start the interpreter with a piece of code that gets the numbers of descriptors. output: stdout, stderr."""
+        """Start the interpreter with a piece of code that gets the numbers of descriptors. output: stdout, stderr.
+
+        Without secrets: /proc shows for as long as it lives what a process was started with. They follow in a frame.
+        """
         return subprocess.Popen(
             [self.python, "-c", prelude(self.sdk) + code.format(fds=list(fds))],
             stdin=subprocess.DEVNULL,
             stdout=output[0],
             stderr=output[1],
             pass_fds=fds,
-            env=variables,
+            env={name: value for name, value in variables.items() if not is_secret(name, value)},
             cwd="/",
             start_new_session=True,
             **self._identity(),
@@ -108,6 +116,11 @@ class Interpreter:
         if self.account is None:
             return {}
         return {"user": self.account.uid, "group": self.account.gid, "extra_groups": []}
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Return whether a variable looks like a password, a key, or an address with one in it."""
+    return SECRET_NAME.search(name) is not None or LOGIN.search(value) is not None
 
 
 def search_path(sdk: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response
 from flask.json.provider import DefaultJSONProvider
 
+from schema import exact_json
 from workqueue.events import JsonText
 
 # No text of an answer holds U+0000, which PostgreSQL cannot store: a place is never mistaken.
@@ -35,7 +36,7 @@ class JsonProvider(DefaultJSONProvider):
             return f"\0{len(texts) - 1}\0"
 
         encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=default)
-        pieces = PLACE.split(encoder.encode(obj).encode())
+        pieces = PLACE.split(exact_json.write(obj, encoder.encode).encode())
         if len(pieces) > 1:  # every second one is the number of a text
             pieces[1::2] = [texts[int(number)] for number in pieces[1::2]]
         return b"".join(pieces)

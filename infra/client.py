@@ -11,6 +11,7 @@ import httpx
 from infra.errors import InfraError, SettingsError
 from infra.listening import address
 from infra.settings import Settings
+from schema import exact_json
 
 # What listens on every address is called on the loopback one.
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
@@ -111,6 +112,9 @@ class Client:
 
     def _send(self, method: str, path: str, *, answer_s: float = ANSWER_S, **options: Any) -> httpx.Response:
         timeout = httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s))
+        if "json" in options:
+            options["content"] = exact_json.write(options.pop("json"))
+            options["headers"] = {"Content-Type": "application/json", **options.get("headers", {})}
         try:
             answer = self._http.request(method, path, timeout=timeout, **options)
         except httpx.ConnectError:
@@ -123,7 +127,7 @@ class Client:
 
     def _json(self, answer: httpx.Response) -> Any:
         try:
-            return answer.json()
+            return exact_json.read(answer.content)
         except ValueError:
             raise self._stranger(answer) from None
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from schema import exact_json
 from schema.silence import LONGEST_S, Server
 
 RESTED_S = 1.0
@@ -52,6 +53,7 @@ def make_engine(
         max_overflow=max_overflow,
         pool_timeout=POOL_TIMEOUT_S,
         json_serializer=to_json,
+        json_deserializer=exact_json.read,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": "localfn",
@@ -148,5 +150,5 @@ def _check_rested(connection: DBAPIConnection, record: ConnectionPoolEntry, _: o
 
 
 def to_json(value: Any) -> str:
-    """Strict, compact JSON, as it is stored."""
-    return ENCODER.encode(value)
+    """Return strict, compact JSON, as it is stored."""
+    return exact_json.write(value, ENCODER.encode)

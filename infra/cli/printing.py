@@ -6,12 +6,14 @@ import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import click
 
 from infra.called_as import as_typed
 from infra.cli.units import clip, harmless, one_line, pad, width
+from schema import exact_json
 
 ENDLESS = 1_000_000  # cells of a line that no person reads on a terminal: nothing in it is shortened
 LAST = 24  # cells that the last column gets before others are shortened for it
@@ -57,7 +59,8 @@ def wants_colour() -> bool | None:
 def emit_json(value: Any) -> None:
     """Indented on a terminal, in one line elsewhere."""
     ascii_only = sys.stdout.encoding.lower().replace("-", "") != "utf8"
-    emit(json.dumps(value, indent=2 if sys.stdout.isatty() else None, ensure_ascii=ascii_only))
+    indent = 2 if sys.stdout.isatty() else None
+    emit(exact_json.write(value, partial(json.dumps, indent=indent, ensure_ascii=ascii_only)))
 
 
 @dataclass(frozen=True)

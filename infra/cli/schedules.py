@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -24,6 +25,7 @@ from infra.cli.progress import status_word
 from infra.cli.units import ago, local, one_line
 from infra.client import connect, schedule_path
 from infra.settings import load
+from schema import exact_json
 
 COLUMNS = (
     Column("SCHEDULE", least=16),
@@ -193,7 +195,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     body: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     body |= {name: None for name in MAY_BE_EMPTY if body.get(name) == NOTHING}
     if "event" in body:
-        body["event"] = json.loads(body["event"])
+        body["event"] = exact_json.read(body["event"])
     if body.get("max_runs") is not None:
         body["max_runs"] = _whole(body["max_runs"])
     return body
@@ -211,7 +213,7 @@ def _tell(item: dict[str, Any], as_json: bool) -> None:
     if "expression" not in item:  # the key may change schedules, and not read them
         return emit(item["name"])
     last = item["last_request"]
-    event = one_line(json.dumps(item["event"], ensure_ascii=False))
+    event = one_line(exact_json.write(item["event"], partial(json.dumps, ensure_ascii=False)))
     emit(
         fields(
             [

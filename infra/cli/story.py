@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ import click
 from infra.cli.printing import coloured, fields, shortened
 from infra.cli.progress import described, status_word, took_s
 from infra.cli.units import ago, between, local, one_line, seconds, since, size
+from schema import exact_json
 
 EVENT_WIDTH = 84
 ERROR_WIDTH, PHASE_ERROR_WIDTH = 240, 50  # the attempt's traceback has it whole
@@ -31,7 +33,7 @@ def told(request: dict[str, Any], attempts: Sequence[dict[str, Any]]) -> str:
 
 
 def _head(request: dict[str, Any]) -> str:
-    event = one_line(json.dumps(request["event"], ensure_ascii=False))
+    event = one_line(exact_json.write(request["event"], partial(json.dumps, ensure_ascii=False)))
     pairs = [
         ("request", request["id"]),
         ("function", click.style(request["function"], bold=True)),

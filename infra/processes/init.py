@@ -93,7 +93,7 @@ def _discover(engine: Engine, settings: Settings, interpreter: Interpreter) -> N
     watcher.look()
     if any(failure.error_type == SANDBOX_EXITED for failure in watcher.registry.failures):
         _check(interpreter)
-    discovery.check_unique(watcher.registry)
+    discovery.check_start(watcher.registry)
     if watcher.registry != before:
         registry.publish(engine, watcher.registry)
     if not watcher.registry.functions:

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from workqueue import input_schema
-from workqueue.errors import DuplicateFunctionError
+from workqueue.errors import BadScheduleError, DuplicateFunctionError
 from workqueue.registry import ImportFailure, Registered, Registry
 from workqueue.sandboxes.exits.exit_status import describe_exit
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sandboxes.sandbox import Frame, Gone, Sandbox
+from workqueue.schedules.checking import Rules, checked_declaration
 from workqueue.skipped_files import SkippedFile, declares, is_module, is_package, skipped_in
 from workqueue.storable import storable_value
 
@@ -137,11 +139,26 @@ def _findings(unit: Unit, head: dict[str, Any]) -> Findings:
         return _failed(unit, head["error_type"], head["error_message"], head["traceback"], blamed)
     functions = tuple(Registered(unit=unit.key, root=unit.root or None, **described) for described in head["functions"])
     for function in functions:
-        if function.schema_checked_outside and (problem := input_schema.problem(function.input_schema or {})):
-            return _failed(
-                unit, "SchemaError", f"@function on {function.name!r}: input is no JSON Schema. {problem}", ""
-            )
+        if (problem := _problem(function)) is not None:
+            error_type, words = problem
+            return _failed(unit, error_type, f"{_place(function)}: @function on {function.name!r}: {words}", "")
     return Findings(functions, None, tuple(path for path, _, _ in head["files"]))
+
+
+def _problem(function: Registered) -> tuple[str, str] | None:
+    """Return the error type and words for a schema or schedule that cannot be used."""
+    if function.schema_checked_outside and (problem := input_schema.problem(function.input_schema or {})):
+        return "SchemaError", f"input is no JSON Schema. {problem}"
+    if function.schedule is None:
+        return None
+    queue = function.schedule.get("queue")
+    # Workers elsewhere may serve any queue, and may allow larger events: the start checks both.
+    rules = Rules((queue,) if isinstance(queue, str) else (), sys.maxsize, frozenset({function.name}))
+    try:
+        checked_declaration({"name": function.name, **function.schedule, "function": function.name}, rules)
+    except BadScheduleError as error:
+        return "ScheduleError", "; ".join(f"schedule: {one['field']}: {one['detail']}" for one in error.errors)
+    return None
 
 
 def _failed(unit: Unit, error_type: str, message: str, traceback: str, files: tuple[str, ...] = ()) -> Findings:
@@ -174,16 +191,19 @@ def merge(found: dict[Unit, Findings], before: Registry) -> Registry:
     )
 
 
-def check_unique(registry: Registry) -> None:
-    """Raises DuplicateFunctionError for the first name that two functions have."""
+def check_start(registry: Registry) -> None:
+    """Raise the first failure that stops a start: DuplicateFunctionError or BadScheduleError."""
     for failure in registry.failures:
         if failure.error_type == "DuplicateFunction":
             raise DuplicateFunctionError(failure.error_message)
+        if failure.error_type == "ScheduleError":
+            raise BadScheduleError([{"field": failure.unit, "detail": failure.error_message}])
 
 
 def _duplicate(loser: Registered, winner: Registered) -> ImportFailure:
-    def place(function: Registered) -> str:
-        return f"{function.source_file}:{function.source_line}"
-
-    message = f"Two functions are named {loser.name!r}: {place(winner)} and {place(loser)}. Rename one."
+    message = f"Two functions are named {loser.name!r}: {_place(winner)} and {_place(loser)}. Rename one."
     return ImportFailure(loser.unit, loser.source_file, "DuplicateFunction", message, "")
+
+
+def _place(function: Registered) -> str:
+    return f"{function.source_file}:{function.source_line}"

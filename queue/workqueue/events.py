@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from schema import exact_json
 from schema.session import to_json
 from workqueue.errors import BadEventError, EventTooLargeError
 
@@ -169,23 +170,26 @@ def parse(body: bytes, max_bytes: int) -> Any:
         raise _bad_number(error) from None
 
 
-def check_depth(body: bytes) -> None:
-    """Before the parser recurses: takes away the innermost pairs of brackets, level by level, until none is left.
+def check_depth(body: bytes, most: int = MAX_DEPTH) -> None:
+    """Raise BadEventError for more than `most` levels of nesting, before the parser recurses.
 
-    Not bracket by bracket: a body of nothing else would cost seconds.
+    Takes away the innermost pairs of brackets, level by level, until none is left. Not bracket by bracket: a body of
+    nothing else would cost seconds.
     """
+    if body.count(b"[") + body.count(b"{") <= most:
+        return
     brackets = TEXTS.sub(b"", body).translate(AS_SQUARE, BESIDE_BRACKETS)
-    for _ in range(MAX_DEPTH):
+    for _ in range(most):
         outer = brackets.replace(b"[]", b"")
         if len(outer) == len(brackets):
             break
         brackets = outer
-    if brackets.count(b"[") > MAX_DEPTH or b"[]" in brackets:  # what is left open is no JSON, but recursed into as well
-        raise _too_deep()
+    if brackets.count(b"[") > most or b"[]" in brackets:  # what is left open is no JSON, but recursed into as well
+        raise _too_deep(most)
 
 
-def _too_deep() -> BadEventError:
-    return BadEventError(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
+def _too_deep(most: int = MAX_DEPTH) -> BadEventError:
+    return BadEventError(f"The JSON is nested deeper than {most} levels.")
 
 
 def _not_utf8(body: bytes, place: int) -> BadEventError:
@@ -219,7 +223,8 @@ def refuse_constant(constant: str) -> NoReturn:
 
 
 def finite(digits: str) -> float:
-    number = float(digits)
+    """Return the number with its digits. Raises BadEventError for one beyond all floats."""
+    number = exact_json.number(digits)
     if not math.isfinite(number):
         raise BadEventError(f"The number {digits[:40]} is too large.")
     return number

@@ -110,3 +110,20 @@ def exits_with_a_model(order: Order, context: Context) -> Any:
 @exits_with_a_model.cleanup
 def note(order: Order, context: Context) -> None:
     Path(order.article).write_text(str(order.price))
+
+
+class Amounts(pydantic.BaseModel):
+    amounts: list[decimal.Decimal]
+
+
+@function(input=Amounts)
+def add_up(found: Amounts, context: Context) -> Any:
+    return {"sum": sum(found.amounts), "amounts": found.amounts, "big": 10**30, "small": 5e-324, "minus": -0.0}
+
+
+@function
+def nest(event: Any, context: Context) -> Any:
+    value: Any = 1
+    for _ in range(event):
+        value = [value]
+    return value

@@ -197,6 +197,10 @@ ENDING = """
 import sys
 sys.exit("no key is set")
 """
+WRONG_SCHEDULE = """
+@function(schedule={"expression": "every now and then", "timezone": "Europe/Atlantis"})
+def timed(event, context): ...
+"""
 SCHEMA_OF_OBJECTS = """
 @function(input={"enum": [object()]})
 def enumerated(event, context): ...
@@ -218,6 +222,7 @@ def enumerated(event, context): ...
         ),
         (UNKNOWN_OPTION, "LocalfnError", "@function has no option 'timeout'; did you mean timeout_s?"),
         (ENDING, "SystemExit", "no key is set"),
+        (WRONG_SCHEDULE, "ScheduleError", ":2: @function on 'timed': schedule: expression: "),
         (SCHEMA_OF_OBJECTS, "LocalfnError", "@function on 'enumerated': input=: $.enum[0]: a object is not JSON"),
     ],
 )

@@ -67,7 +67,8 @@ def test_a_reference_to_elsewhere_is_not_followed(runtime: Runtime) -> None:
 )
 def test_what_is_no_schema_is_told_when_it_is_found(runtime: Runtime, schema: dict[str, Any], words: str) -> None:
     runtime.write(
-        "no_schema.py", f"from localfn import function\n@function(input={schema!r})\ndef no_schema(event): ...\n"
+        "no_schema.py",
+        f"from localfn import function\n@function(input={schema!r})\ndef no_schema(event, context): ...\n",
     )
 
     def told() -> str:
@@ -75,5 +76,5 @@ def test_what_is_no_schema_is_told_when_it_is_found(runtime: Runtime, schema: di
         return next((each["error_message"] for each in errors if words in each["error_message"]), "")
 
     message = wait_until(told, 30, "it is told")
-    assert message.startswith("@function on 'no_schema': input is no JSON Schema. ")
+    assert "@function on 'no_schema': input is no JSON Schema. " in message
     (runtime.functions / "no_schema.py").unlink()

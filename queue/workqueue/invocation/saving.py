@@ -13,6 +13,7 @@ from workqueue.invocation.interruptions import FunctionFailedError
 from workqueue.invocation.trouble import waiting_for_store
 from workqueue.sandboxes.sandbox import Frame
 
+MAX_DEPTH = 500  # levels of a result that every reader can follow; as the SDK allows (localfn.outcome.result)
 OUTPUT_FOLDER = ".output"  # where the SDK's save_file puts files (localfn.context)
 
 
@@ -33,6 +34,7 @@ def _checked(result: bytes) -> str:
     """The result as text, checked: what comes out of a sandbox is not trusted to be what the SDK made."""
     try:
         text = result.decode()
+        events.check_depth(result, MAX_DEPTH)
         events.check_characters(text)
         json.loads(text, parse_constant=events.refuse_constant, parse_float=events.finite)
     except (ValueError, RecursionError, BadEventError) as error:

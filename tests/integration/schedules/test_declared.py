@@ -146,7 +146,7 @@ def test_init_declares_what_code_and_file_say(
     (tmp_path / "functions" / "timed.py").write_text(CODE.replace("rate(5 minutes)", "rate(5 apples)"))
     again = init(database_url, redis_url, tmp_path)
     assert again.returncode != 0
-    assert "often.expression" in again.stderr
+    assert "@function on 'often': schedule: expression: " in again.stderr
     assert "Traceback" not in again.stderr
 
 

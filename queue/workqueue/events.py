@@ -5,6 +5,7 @@ import json
 import math
 import re
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -161,7 +162,7 @@ def parse(body: bytes, max_bytes: int) -> Any:
     check_depth(body)
     check_characters(text)
     try:
-        return json.loads(text, parse_constant=refuse_constant, parse_float=finite)
+        return DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise BadEventError(
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
@@ -230,5 +231,14 @@ def finite(digits: str) -> float:
     return number
 
 
-DECODER = json.JSONDecoder(parse_constant=refuse_constant, parse_float=finite)
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these pairs. Raises BadEventError for a key that stands twice: one value would be lost."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise BadEventError(f"The key {twice[:40]!r} stands twice in one object.")
+    return found
+
+
+DECODER = json.JSONDecoder(parse_constant=refuse_constant, parse_float=finite, object_pairs_hook=without_duplicates)
 SPACES = re.compile(r"[ \t\n\r]*")

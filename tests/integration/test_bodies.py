@@ -182,3 +182,36 @@ def test_another_content_encoding_is_refused_by_name(runtime: Runtime, name: str
     assert answer.status_code == 415
     assert repr(name) in answer.json()["detail"]
     assert answer.headers["Accept-Encoding"] == "gzip"
+
+
+NUMBERS = b'{"n":[0.1234567890123456789,1E5,1.50,-0.0,1849263518273645211,123456789012345678901234567890]}'
+
+
+def test_the_numbers_of_an_event_come_back_as_they_are_written(runtime: Runtime) -> None:
+    single = post(runtime, NUMBERS, JSON)
+    batch = runtime.http.post("/api/functions/echo/batch", content=b"[%s]" % NUMBERS, headers=JSON).json()["ids"]
+    form_ = form(runtime, field(NUMBERS))
+    ids = [single.json()["id"], *batch, form_.json()["id"]]
+    assert NUMBERS in single.content
+    for id in ids:
+        assert NUMBERS in runtime.http.get(f"/api/requests/{id}").content
+    listed = runtime.http.get("/api/requests?limit=500").content
+    assert listed.count(NUMBERS) >= len(ids)
+    for id in ids:
+        runtime.ended(id)
+        assert runtime.http.delete(f"/api/requests/{id}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/api/functions/echo", b'{"a":{"b":1,"b":2}}', "'b'"),
+        ("/api/functions/echo/batch", b'[{"b":1,"b":2}]', "'b'"),
+        ("/api/schedules", b'{"name":"x","name":"y"}', "'name'"),
+        ("/api/functions/echo", b'{"a":-1e400}', "-1e400"),
+    ],
+)
+def test_what_could_not_be_kept_is_refused_by_name(runtime: Runtime, path: str, body: bytes, words: str) -> None:
+    answer = runtime.http.post(path, content=body, headers=JSON)
+    assert answer.status_code == 400
+    assert words in answer.json()["detail"]

@@ -127,3 +127,25 @@ def test_a_bad_batch_is_refused_at_the_place(body: bytes, error: type[Exception]
     with pytest.raises(error) as caught:
         events.BatchReader(body, 8).read(1000)
     assert words in str(caught.value)
+
+
+NUMBERS = st.from_regex(r"\A-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?\Z")
+
+
+@given(NUMBERS)
+def test_a_number_of_an_event_stays_as_it_is_written(digits: str) -> None:
+    body = f'{{"a":[{digits}]}}'
+    kept = body if digits != "-0" else '{"a":[0]}'  # an integer has no sign of zero
+    assert events.event(body.encode(), 10**6).utf8.decode() == kept
+    assert events.BatchReader(f"[{body}]".encode(), 10**6).read(1)[0].utf8.decode() == kept
+
+
+@pytest.mark.parametrize("body", ['{"a":1,"a":2}', '[{"b":{"a":1,"\\u0061":1}}]', '{"":1,"":1}'])
+def test_a_key_that_stands_twice_is_refused(body: str) -> None:
+    for read in (
+        lambda: events.event(body.encode(), 100),
+        lambda: events.parse(body.encode(), 100),
+        lambda: events.BatchReader(f"[{body}]".encode(), 100).read(1),
+    ):
+        with pytest.raises(BadEventError, match="stands twice"):
+            read()

@@ -66,7 +66,7 @@ ERROR_TYPES: dict[type[BaseException], str] = {
 
 def failure(error: BaseException, phase: str) -> dict[str, Any]:
     """Return the head of the "failed" frame for an exception that user code raised in `phase`."""
-    if isinstance(error, MemoryError):
+    if issubclass(type(error), MemoryError):  # isinstance would ask the exception, which may raise
         with contextlib.suppress(BaseException):
             traceback.clear_frames(error.__traceback__)  # their variables hold the memory that the words below need
     kind = _kind(error, phase)
@@ -89,14 +89,15 @@ def _kind(error: BaseException, phase: str) -> str:
     kinds = [type(leaf) for leaf in _leaves(error)]
     if any(issubclass(kind, (Fail, HookError)) for kind in kinds):
         return "fail"
-    if isinstance(error, ValidationError):
+    if issubclass(type(error), ValidationError):
         return "invalid"
     if any(issubclass(kind, ValidationError) for kind in kinds):
         return "fail" if phase != "validate" else "invalid"
     if any(issubclass(kind, Retry) for kind in kinds):
         return "retry"
     # A validate hook "raises to refuse": any Exception but MemoryError.
-    refuses = phase == "validate" and isinstance(error, Exception) and not isinstance(error, MemoryError)
+    kind = type(error)
+    refuses = phase == "validate" and issubclass(kind, Exception) and not issubclass(kind, MemoryError)
     return "invalid" if refuses else "error"
 
 
@@ -131,9 +132,9 @@ def _attempted(describe: Callable[[BaseException], str], error: BaseException) -
 
 
 def _type(error: BaseException) -> str:
-    if isinstance(error, MemoryError) and not _is_raised_by_statement(error):
-        return "OutOfMemory"
     kind = type(error)
+    if issubclass(kind, MemoryError) and not _is_raised_by_statement(error):
+        return "OutOfMemory"
     if kind in ERROR_TYPES:
         return ERROR_TYPES[kind]
     return f"{kind.__module__}.{kind.__qualname__}" if kind.__name__ in OF_THE_RUNTIME else kind.__name__
@@ -148,8 +149,8 @@ def _is_raised_by_statement(error: BaseException) -> bool:
 
 
 def _message(error: BaseException) -> str:
-    if isinstance(error, SystemExit):
-        return _exit_message(error.code)
+    if issubclass(type(error), SystemExit):
+        return _exit_message(error.code)  # type: ignore[attr-defined]
     if _is_group(error):
         return (
             f"{error}: {_listed([f'{type(leaf).__name__}: {_attempted(_message, leaf)}' for leaf in _leaves(error)])}"
@@ -182,7 +183,7 @@ def _traceback(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
-    if trace is None and not isinstance(error, SyntaxError):
+    if trace is None and not issubclass(type(error), SyntaxError):
         return ""  # the SDK raised it: it holds no line of the user's
     for chain in (True, False):
         with contextlib.suppress(BaseException):  # the exception's text, notes or cause may raise

@@ -94,7 +94,7 @@ def test_a_schedule_fires_and_its_requests_say_what_they_are_for(runtime: Runtim
     assert [after - before for before, after in pairwise(moments)] == [timedelta(seconds=1)] * 2
     shown = runtime.get("/api/schedules/thrice")
     assert (shown["total_runs"], shown["next_run_at"]) == (3, None)
-    assert shown["last_request"] == {"id": newest["id"], "status": "completed"}
+    assert shown["last_request"] == {"id": newest["id"], "status": "completed", "cancelled": False}
     assert shown["last_run_at"] == newest["created_at"]
 
 
@@ -115,7 +115,10 @@ def test_a_run_now_makes_a_request_at_once(runtime: Runtime) -> None:
     assert (request["status"], request["event"], request["schedule"]) == ("completed", [1], "nightly")
     assert request["scheduled_for"] is None
     shown = runtime.get("/api/schedules/nightly")
-    assert (shown["total_runs"], shown["last_request"]) == (1, {"id": request["id"], "status": "completed"})
+    assert (shown["total_runs"], shown["last_request"]) == (
+        1,
+        {"id": request["id"], "status": "completed", "cancelled": False},
+    )
 
 
 def test_the_next_times_are_shown_even_of_a_disabled_one(runtime: Runtime) -> None:

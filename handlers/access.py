@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, request
 
-from handlers import dashboard, query
+from handlers import query
 from handlers.problems import problem
 from handlers.services import services
 from workqueue import reading
@@ -14,6 +14,8 @@ from workqueue.access.principals import LOCAL, Permission, Principal
 from workqueue.audit import Act, Action
 
 COOKIE = "localfn_session"
+# Browsers take a cookie of this name over TLS only, for `/` and this very host: no subdomain can plant one.
+HOST_COOKIE = f"__Host-{COOKIE}"
 View = TypeVar("View", bound=Callable[..., Any])
 NEED = "_localfn_need"
 OPEN = "open"  # to everybody
@@ -68,8 +70,6 @@ def need() -> str:
     """What the route of this call needs. One that says nothing is an admin's; where there is none, nothing is done."""
     if request.endpoint is None:
         return OPEN
-    if request.blueprint == dashboard.BLUEPRINT:
-        return dashboard.permission()
     return need_of(current_app.view_functions.get(request.endpoint))
 
 
@@ -79,13 +79,23 @@ def need_of(view: Callable[..., Any] | None) -> str:
     return found
 
 
+def is_cookie_secure() -> bool:
+    """Tell whether the session's cookie is for TLS only: in production always, else where the call came over TLS."""
+    return services().access.secure_cookie or request.is_secure
+
+
+def cookie_name() -> str:
+    """Return the name of the session's cookie. Its path is `/`, below a sub-path too, so the prefix always fits."""
+    return HOST_COOKIE if is_cookie_secure() else COOKIE
+
+
 def identify(doorkeeper: Doorkeeper) -> Principal | None:
     """Who sends this key or this cookie. A key counts for itself: a wrong one is not made good by a cookie."""
     header = request.headers.get("Authorization")
     if header is not None:
         scheme, _, key = header.partition(" ")
         return doorkeeper.of_key(key.strip()) if scheme.lower() == "bearer" else None
-    token = request.cookies.get(COOKIE)
+    token = request.cookies.get(cookie_name())
     return doorkeeper.of_token(token) if token else None
 
 

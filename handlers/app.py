@@ -6,7 +6,6 @@ from handlers import (
     access,
     audit,
     bulk,
-    dashboard,
     docs,
     functions,
     health,
@@ -15,7 +14,6 @@ from handlers import (
     memory,
     metrics,
     operations,
-    problems,
     queues,
     requests,
     schedules,
@@ -23,8 +21,9 @@ from handlers import (
     users,
 )
 from handlers.body import delivery
+from handlers.dashboard import routes as dashboard
 from handlers.files import routes as files
-from handlers.json_answers import JsonProvider
+from handlers.secured_app import make_app
 from handlers.services import Services
 from handlers.static_files import Screen, StaticFiles
 from handlers.strangers import Strangers
@@ -52,18 +51,15 @@ def create_app(services: Services, redis_url: str, screen: Screen, strangers: St
 
     redis_url: for rq-dashboard, which opens connections of its own. strangers: from where it may be called.
     """
-    app = Flask("localfn", static_folder=None)
-    app.json = JsonProvider(app)
-    http_metrics.install(app)  # first, so that what is refused counts too
+    app = make_app("localfn", strangers)
+    http_metrics.install(app)
     services.install(app)
-    problems.install(app)
     memory.install(app)
     delivery.install(app)
-    strangers.install(app)
     access.install(app, services.access.doorkeeper)
     add_routes(app)
     StaticFiles(screen).install(app)
-    dashboard.mount(app, redis_url)
+    dashboard.install(app, redis_url, strangers)
     return app
 
 

@@ -20,7 +20,7 @@ SECONDS = Histogram(
 
 
 def install(app: Flask) -> None:
-    app.before_request(_begin)
+    app.before_request_funcs.setdefault(None, []).insert(0, _begin)  # what is refused counts, too
     app.after_request(_end)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 
 from handlers import query, uploads
-from handlers.access import COOKIE, open_to_all
+from handlers.access import cookie_name, is_cookie_secure, open_to_all
 from handlers.openapi import access_shapes as shapes
 from handlers.openapi.bodies import Body
 from handlers.openapi.operation import Answer, Header, json_answer, operation
@@ -45,7 +45,7 @@ def log_in() -> Response:
         return problem(409, NOBODY)
     username, password = _posted("username", "password")
     login = sessions.log_in(here.engine, username, password, request.remote_addr or "", here.clock.now())
-    if (before := request.cookies.get(COOKIE)) is not None:
+    if (before := request.cookies.get(cookie_name())) is not None:
         _end(before, everywhere=False)  # whoever planted it has nothing of the new one, and the old one is over
     return _begun(login)
 
@@ -76,12 +76,12 @@ def _begun(login: sessions.Login) -> Response:
     g.actor = login.principal.actor
     answer = _told(here.access, login.principal)
     answer.set_cookie(
-        COOKIE,
+        cookie_name(),
         login.token,
         max_age=login.life_s,
         httponly=True,
         samesite="Lax",
-        secure=here.access.secure_cookie or request.is_secure,
+        secure=is_cookie_secure(),
         path="/",
     )
     return answer
@@ -96,10 +96,10 @@ def _begun(login: sessions.Login) -> Response:
 )
 def log_out(wanted: dict[str, Any]) -> Response:
     everywhere = wanted["everywhere"] == "true"
-    if (token := request.cookies.get(COOKIE)) is not None:
+    if (token := request.cookies.get(cookie_name())) is not None:
         _end(token, everywhere=everywhere)
     answer = Response(status=204)
-    answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax")
+    answer.delete_cookie(cookie_name(), path="/", httponly=True, samesite="Lax", secure=is_cookie_secure())
     return answer
 
 

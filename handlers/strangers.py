@@ -6,10 +6,12 @@ no page can forge. Programs send none of these, and are not asked for them.
 """
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from werkzeug.datastructures import Headers
 
 from handlers.problems import problem
@@ -24,6 +26,21 @@ PREFLIGHT = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, traceparent",
     "Access-Control-Max-Age": "600",
 }
+
+
+View = TypeVar("View", bound=Callable[..., Any])
+ANY_PAGE = "_localfn_any_page"
+ONE_YEAR_S = 31_536_000
+
+
+def readable_by_any_page(view: View) -> View:
+    """Mark a view that a page of any origin may load: it gives what anybody may have, or asks for a capability."""
+    setattr(view, ANY_PAGE, True)
+    return view
+
+
+def _is_for_any_page() -> bool:
+    return getattr(current_app.view_functions.get(request.endpoint or ""), ANY_PAGE, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +65,14 @@ class Hosts:
 
 @dataclass(frozen=True, slots=True)
 class Strangers:
-    """Who is let in. origins: of other web pages that may use the API, as `https://example.org`."""
+    """Who is let in. origins: of other web pages that may use the API, as `https://example.org`.
+
+    keep_tls: tell browsers that came over TLS to use nothing else for a year.
+    """
 
     hosts: Hosts
     origins: frozenset[str] = frozenset()
+    keep_tls: bool = False
 
     def install(self, app: Flask) -> None:
         app.before_request(self.refuse)
@@ -74,7 +95,7 @@ class Strangers:
         site = request.headers.get("Sec-Fetch-Site")
         is_elsewhere = site not in (None, "same-origin", "none")
         if request.method in READING:  # a link from elsewhere may lead here; a script there may not read
-            return is_elsewhere and request.headers.get("Sec-Fetch-Mode") != "navigate"
+            return is_elsewhere and request.headers.get("Sec-Fetch-Mode") != "navigate" and not _is_for_any_page()
         return is_elsewhere or (origin is not None and not self._is_own(origin, host, site))
 
     def _is_own(self, origin: str, host: tuple[str, int | None] | None, site: str | None) -> bool:
@@ -89,14 +110,21 @@ class Strangers:
         )
 
     def mark(self, answer: Response) -> Response:
-        """What browsers are to keep in mind about an answer."""
+        """Add the headers that tell browsers how to treat an answer."""
         headers = answer.headers
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("X-Frame-Options", "DENY")
         headers.setdefault("Referrer-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+        if self.keep_tls and request.is_secure:
+            headers.setdefault("Strict-Transport-Security", f"max-age={ONE_YEAR_S}")
         if answer.mimetype != "text/html":  # pages bring their own; anything else is not to be a page at all
             headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
-        if self.origins:
+        if _is_for_any_page():
+            headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
+            headers.setdefault("Access-Control-Allow-Origin", "null")  # what a sandboxed page calls its origin
+        elif self.origins:
             self._share(headers)
         else:
             headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")

@@ -2,14 +2,14 @@
 
 import json
 
-from flask import Flask
-
 from handlers.app import add_routes
 from handlers.openapi.document import describe
+from handlers.secured_app import make_app
+from handlers.strangers import Hosts, Strangers
 
 
 def description() -> str:
-    """The same document as /openapi.json, as JSON text."""
-    app = Flask("localfn", static_folder=None)
+    """Return the same document as /openapi.json, as JSON text."""
+    app = make_app("localfn", Strangers(Hosts()))
     add_routes(app)
     return json.dumps(describe(app, ""), indent=2, ensure_ascii=False)

@@ -1,10 +1,10 @@
 """The one form of a PostgreSQL URL that the rest of the program sees, and how to show it safely."""
 
-import re
 from urllib.parse import quote
 
 from infra.environment import Environment
 from infra.errors import SettingsError
+from infra.masking import masked_url
 
 DRIVER = "postgresql+psycopg://"
 
@@ -47,10 +47,5 @@ def for_libpq(url: str) -> str:
 
 
 def mask(url: str) -> str:
-    """The URL with its password, wherever it stands, as `***`.
-
-    Up to the last @: a password that nobody escaped may hold one, and rather too much is hidden than too
-    little.
-    """
-    without_login = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url)
-    return re.sub(r"([?&]password=)[^&#]*", r"\1***", without_login)
+    """Return the URL with its password, wherever it stands, as `***`."""
+    return masked_url(url)

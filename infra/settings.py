@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values, load_dotenv
 
@@ -200,10 +201,26 @@ def _redis_url(env: Environment, *, required: bool) -> str | None:
             continue
         if not url.startswith(("redis://", "rediss://", "unix://")):
             raise SettingsError(f"{name} must start with redis://, rediss:// or unix://.")
+        _check_parts(name, url)
         return url
     if required:
         raise SettingsError("REDIS_URL is missing: with LOCALFN_ENV=production there is no embedded one.")
     return None
+
+
+def _check_parts(name: str, url: str) -> None:
+    """Raise SettingsError for a URL that cannot be taken apart. The error never quotes it: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        rest = parts.fragment if parts.scheme == "unix" else parts.path + parts.fragment
+        is_whole = parts.port != 0 and "@" not in rest and ("@" not in parts.query or "=" in parts.query)
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise SettingsError(
+            f"{name} is not a valid URL. Percent-encode what is special in its user name and password: / as %2F, "
+            "? as %3F, # as %23, [ as %5B, @ as %40."
+        )
 
 
 def _queues(env: Environment) -> tuple[str, ...]:

@@ -58,7 +58,12 @@ def describe(app: Flask, root: str) -> Schema:
             "schemas": components.schemas,
             "securitySchemes": {
                 "apiKey": {"type": "http", "scheme": "bearer", "description": "lfn_…"},
-                "session": {"type": "apiKey", "in": "cookie", "name": access.COOKIE},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": access.COOKIE,
+                    "description": f"Over TLS and in production its name is {access.HOST_COOKIE}.",
+                },
             },
         },
     }

@@ -1,13 +1,19 @@
 """`localfn dashboard`: rq-dashboard alone. It has no login, so it shows and changes nothing.
 
-The same pages stand behind the login of `localfn web`, at /rq/, where who may can also act.
+The same pages stand behind the login of `localfn web`, at /rq/.
 """
+
+from dataclasses import replace
 
 from flask import Flask, request
 from werkzeug.exceptions import MethodNotAllowed
 
-from handlers import dashboard, problems
+from handlers.dashboard import routes
+from handlers.secured_app import make_app as make_secured_app
 from infra import logs
+from infra.door import is_loopback
+from infra.errors import SettingsError
+from infra.processes import entrance
 from infra.processes.connections import urls
 from infra.processes.web import Server
 from infra.settings import Settings
@@ -16,21 +22,32 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def run(settings: Settings) -> None:
-    """Serves until SIGTERM."""
+    """Serve until SIGTERM. Raises SettingsError."""
     logs.configure(settings.log_level, settings.log_format, "dashboard")
+    check(settings)
     Server(settings, make_app).run()
 
 
+def check(settings: Settings) -> None:
+    """Raise SettingsError where other machines would see jobs and tracebacks."""
+    if not (is_loopback(settings.host) or settings.door.is_insecure):
+        raise SettingsError(
+            f"--host {settings.host} is reachable from other machines, and `localfn dashboard` has no login. Use a "
+            "loopback address, or /rq/ of `localfn web`; LOCALFN_INSECURE=1 serves it there all the same."
+        )
+
+
 def make_app(settings: Settings) -> Flask:
-    app = Flask("localfn-dashboard", static_folder=None)
-    app.add_url_rule("/<path:filename>", "static", build_only=True)  # its pages ask for an icon's address
-    problems.install(app)
+    """Make the application. It answers to this machine's names, to HOST and to LOCALFN_ALLOWED_HOSTS."""
+    door = replace(settings.door, needs_login=False, origins=())
+    strangers = entrance.strangers(door, settings.host, production=settings.is_production)
+    app = make_secured_app("localfn-dashboard", strangers)
     app.before_request(refuse_changes)
-    dashboard.mount(app, urls(settings)[1])
-    app.config["RQ_DASHBOARD_DISABLE_DELETE"] = True
-    return app
+    routes.install(app, urls(settings)[1], strangers)
+    return entrance.guarded(app, door.proxies)
 
 
 def refuse_changes() -> None:
+    """Raise MethodNotAllowed for a call that changes something."""
     if request.method not in SAFE:
-        raise MethodNotAllowed(valid_methods=list(SAFE), description="This dashboard only shows; /rq/ of web changes.")
+        raise MethodNotAllowed(valid_methods=list(SAFE), description="This dashboard only shows.")

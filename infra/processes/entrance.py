@@ -9,28 +9,25 @@ from handlers.strangers import Hosts, Strangers
 from infra.door import EVERYWHERE, Door
 
 
-def strangers(door: Door, host: str) -> Strangers:
-    """From where the API may be called. host: what it listens on.
+def strangers(door: Door, host: str, *, production: bool) -> Strangers:
+    """Return from where an application may be called. host: what it listens on.
 
     Where users log in, a browser sends their cookie to the name that they logged in at and to no other: DNS rebinding
     gains nothing there, and any name will do until some are named.
     """
     everywhere = host in EVERYWHERE
     names = frozenset(door.hosts) if everywhere else frozenset({*door.hosts, host.lower()})
-    return Strangers(
-        Hosts(names, any=door.needs_login and not door.hosts, addresses=everywhere), frozenset(door.origins)
-    )
+    hosts = Hosts(names, any=door.needs_login and not door.hosts, addresses=everywhere)
+    return Strangers(hosts, frozenset(door.origins), keep_tls=production)
 
 
-def answer_the_malformed(app: Flask) -> Flask:
-    """What gunicorn finds out about a body only while it is read is the client's mistake, too."""
+def guarded(app: Flask, proxies: int) -> Flask:
+    """Complete an application for the network: malformed bodies, and how many proxies are believed.
+
+    Trusted proxies tell who called, by which name, over what, below which path; no header of others is believed.
+    """
     app.register_error_handler(ParseException, lambda _: problem(400, "The body is not as HTTP has it."))
-    return app
-
-
-def behind_proxies(app: Flask, count: int) -> Flask:
-    """So many proxies are believed who called, by which name, over what, below which path; no header of others is."""
-    if count:
-        fixed = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_prefix=count)
+    if proxies:
+        fixed = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies)
         app.wsgi_app = fixed  # type: ignore[method-assign]  # as Flask's own documentation says
     return app

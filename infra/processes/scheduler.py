@@ -47,7 +47,9 @@ def run(settings: Settings) -> None:
     redis = redis_client(redis_url)
     doorbell, mirror = Doorbell(redis, Paused(engine).names), Mirror(redis, clock)
     observers = observing(meter, "scheduler", traces=settings.traces)
-    reconciler = Reconciler(engine, doorbell, Clock(), settings.lease_s, meter=meter, observers=observers)
+    reconciler = Reconciler(
+        engine, doorbell, Clock(), settings.lease_s, settings.queues, meter=meter, observers=observers
+    )
     removing = _removing(settings, engine, doorbell, clock)
     # A thread each: neither a tick nor lost work waits for the end of a chore, nor the figures for a slow file store.
     others = [

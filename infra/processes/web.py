@@ -104,8 +104,8 @@ def make_app(settings: Settings) -> Flask:
         static_origin=web_root.origin(settings.static_root),
         api_origin=web_root.origin(settings.api_root),
     )
-    app = create_app(services, urls(settings)[1], shown, entrance.strangers(settings.door, settings.host))
-    return entrance.behind_proxies(entrance.answer_the_malformed(app), settings.door.proxies)
+    strangers = entrance.strangers(settings.door, settings.host, production=settings.is_production)
+    return entrance.guarded(create_app(services, urls(settings)[1], shown, strangers), settings.door.proxies)
 
 
 def _services(settings: Settings) -> "Services":

@@ -16,7 +16,10 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 
 from workqueue.respite import Respite
-from workqueue.workers.bell_job import BellJob, BellQueue
+from workqueue.upkeep import redis_keys
+from workqueue.upkeep.redis_keys import ERA
+from workqueue.workers.bell_job import BellJob
+from workqueue.workers.bell_queue import BellQueue
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +27,6 @@ Answer = TypeVar("Answer")
 
 ENTRY = "workqueue.workers.worker.answer"  # the only thing that a worker runs
 CHANNEL = "localfn:changed"
-ERA = "localfn:era"
 QUEUED_TTL_S = 7 * 24 * 3600  # a bell that was lost on its way is forgotten some day; none is needed for its request
 RESULT_TTL_S = 600  # how long rq-dashboard shows a finished job
 FAILURE_TTL_S = 24 * 3600  # and a failed one; the truth about both is in PostgreSQL
@@ -78,7 +80,7 @@ class Doorbell:
                     self._put(pipeline, queue(name, self.redis), together)
                 self.ask(pipeline.execute)
         except RedisError as error:
-            log.warning("Redis is away: the doorbell was not rung", extra={"error": str(error)})
+            log.warning("the doorbell was not rung", extra={"error": str(error)})
             return False
         return True
 
@@ -124,13 +126,17 @@ class Doorbell:
                 job.delete()
 
     def era(self) -> str:
-        """Names the time since Redis may have lost what it held: emptied, or started anew. Raises RedisError."""
+        """Name the time since Redis may have lost what it held: emptied, or started anew. Raises RedisError."""
         with self.redis.pipeline(transaction=False) as pipeline:
-            pipeline.set(ERA, str(uuid4()), nx=True)
-            pipeline.get(ERA)
+            redis_keys.shared_value(pipeline, ERA, str(uuid4()))
             pipeline.info("server")
-            _, since, server = self.ask(pipeline.execute)
+            since, server = self.ask(pipeline.execute)
         return f"{server['run_id']} {since.decode()}"
+
+    def repair(self, queues: Iterable[str]) -> None:
+        """Delete what makes commands on the runtime's keys fail; the era then ends. Raises RedisError."""
+        if self.ask(lambda: redis_keys.repair(self.redis, queues)):
+            self.end_era()
 
     def silence(self, name: str) -> None:
         """Takes all bells out of a queue, of whatever waits there. Their jobs expire, or are rung again."""

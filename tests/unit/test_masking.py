@@ -25,6 +25,18 @@ SECRET = "hunter2-hunter2"
         f"Authorization: Bearer lfn_{SECRET}{SECRET}",
         f"key lfn_{SECRET}{SECRET} was used",
         f"Cookie: localfn_session={SECRET}",
+        f"Cookie: __Host-localfn_session={SECRET}",
+        f"redis://host/0?password={SECRET} is away",
+        f"redis://host/0?username=ada&password={SECRET}&db=1 is away",
+        f"redis://host/0?pass%77ord={SECRET}",
+        f"rediss://host/0?ssl_password={SECRET}",
+        f"postgresql://host/db?user=ada&sslpassword={SECRET}",
+        f"unix://ada:{SECRET}@/run/redis.sock?db=1",
+        f"unix:///run/redis.sock?db=1&password={SECRET}",
+        f"redis://:it's\"{SECRET}@host",
+        f"redis://:{'x' * 1500}{SECRET}@host",
+        f"AWS_SECRET_ACCESS_KEY={SECRET}",
+        f"POSTGRES_PASSWORD={SECRET}",
     ],
 )
 def test_a_secret_is_taken_out_of_every_line(text: str) -> None:
@@ -47,6 +59,8 @@ def test_a_secret_is_taken_out_of_every_line(text: str) -> None:
         "accepted function=echo count=3",
         "a@b.example: no such user",
         "lfn_ is how keys begin",
+        "redis://127.0.0.1:6379/0?db=1&a=100%25 answers",
+        "tokens=3 max_tokens=5",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
@@ -63,6 +77,15 @@ def test_a_fact_makes_no_line_of_its_own() -> None:
 
 def test_a_long_text_is_masked_quickly() -> None:
     began = time.perf_counter()
-    for text in ("://" + "a" * 200_000, "password" * 30_000, "token = " * 30_000, "://a:" * 20_000, "bearer " * 30_000):
+    for text in (
+        "://" + "a" * 200_000,
+        "?a%" * 60_000,
+        "a_" * 60_000 + "token",
+        "://a:" * 30_000 + "@",
+        "password" * 30_000,
+        "token = " * 30_000,
+        "://a:" * 20_000,
+        "bearer " * 30_000,
+    ):
         masked(text)
     assert time.perf_counter() - began < 5

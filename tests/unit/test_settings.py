@@ -245,3 +245,11 @@ def test_the_home_folder_of_no_account_is_refused() -> None:
 def test_the_address_of_another_runtime_is_an_http_url() -> None:
     assert read(LOCALFN_URL="https://host/tools/localfn/").url == "https://host/tools/localfn"
     assert refusal(LOCALFN_URL="host:5000").startswith("LOCALFN_URL must start with http:// or https://")
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "RQ_REDIS_URL"])
+@pytest.mark.parametrize("password", ["sec/ret", "sec#ret", "sec?ret", "[secret", "12/34", "12#34", "12?34"])
+def test_a_redis_url_whose_password_is_not_encoded_is_refused_and_not_shown(name: str, password: str) -> None:
+    with pytest.raises(SettingsError, match=name) as caught:
+        read(**{"DATABASE_URL": "postgresql://h/d", name: f"redis://:{password}@host:6379/0"})
+    assert not re.search("sec|ret@|34", str(caught.value))

@@ -38,13 +38,15 @@ LONGEST_PAUSE_S = 24.0
 class Reconciler:
     """One copy. lease_s: what leases last; after an outage of the database they get as much once more.
 
-    clock: its own: that it was set is told once, to whoever synchronises it.
+    clock: its own: that it was set is told once, to whoever synchronises it. queues: those that workers serve, whose
+    keys in Redis are repaired.
     """
 
     engine: Engine
     doorbell: Doorbell
     clock: Clock
     lease_s: float
+    queues: tuple[str, ...] = ()
     spare_until: float = 0.0  # of the monotonic clock, as ask_at: workers have time to extend while machines are awake
     looked_at: float | None = None  # by the clock's ticks, which go on while a machine sleeps
     era: str = ""  # of Redis
@@ -116,6 +118,7 @@ class Reconciler:
     def _lost(self, now: datetime) -> list[Bell]:
         """Bells that were rung, and not answered, and wait in no queue."""
         try:
+            self.doorbell.repair(self.queues)
             era = self.doorbell.era()
             if time.monotonic() < self.ask_at and era == self.era:
                 return []

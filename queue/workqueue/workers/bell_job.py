@@ -1,21 +1,69 @@
-"""RQ's job as we read it: whatever somebody wrote into Redis, it is JSON or nothing, and it makes nobody call anything.
+"""RQ's job as every process of the runtime reads it.
 
-RQ's own class calls, by names that stand in Redis, callbacks when it cleans up after a lost worker, and addresses when
-a job ends; and unpickles whatever a reader without a serializer fetches.
+RQ's own classes unpickle fields, import callbacks by the names in a job, call webhooks, and raise on a name that is
+not UTF-8. A bell has none of this: what a bell does not have is not read. Importing this module also takes the pickle
+serializer, which is RQ's default, out of the process.
 """
 
-from typing import Any, ClassVar
+import contextlib
+import re
+import zlib
+from base64 import b64decode
+from collections.abc import Iterable
+from typing import Any, ClassVar, NoReturn
 
 from redis import Redis
-from rq import Queue, Worker
+from redis.client import Pipeline
+from redis.exceptions import ResponseError
+from rq import Queue, registry
 from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
-from rq.serializers import JSONSerializer
+from rq.results import Result
+from rq.serializers import DefaultSerializer, JSONSerializer
 
 from workqueue.errors import WorkqueueError
 
-MAX_DATA = 64 * 1024  # bytes; a bell's has a hundred
+MAX_DATA = 64 * 1024  # bytes of one field; a bell's has a hundred
+MAX_ERROR = 8 * 1024 * 1024  # bytes of a traceback
 UNREADABLE = '["unreadable", null, [], {}]'
+JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
+QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+KINDS: dict[str, type[registry.BaseRegistry]] = {
+    kind.__name__: kind
+    for kind in (
+        registry.CanceledJobRegistry,
+        registry.DeferredJobRegistry,
+        registry.FailedJobRegistry,
+        registry.FinishedJobRegistry,
+        registry.ScheduledJobRegistry,
+        registry.StartedJobRegistry,
+    )
+}
+FIELDS = frozenset(
+    {
+        "created_at",
+        "data",
+        "description",
+        "ended_at",
+        "enqueued_at",
+        "failure_ttl",
+        "origin",
+        "result_ttl",
+        "started_at",
+        "status",
+        "timeout",
+        "ttl",
+        "worker_name",
+    }
+)
+
+
+def refuse_pickle(*_: Any, **__: Any) -> NoReturn:
+    """Raise DeserializationError; stands in the place of `pickle.loads`."""
+    raise DeserializationError("localfn reads JSON only; pickled data is not loaded.")
+
+
+DefaultSerializer.loads = refuse_pickle  # whichever class of RQ asks for it, in whichever version
 
 
 class BellJob(Job):
@@ -28,34 +76,112 @@ class BellJob(Job):
     def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None) -> None:  # noqa: ARG002
         super().__init__(id, connection, serializer=JSONSerializer)
 
-    def restore(self, raw_data: Any) -> None:
-        """Raises NoSuchJobError for what is no job."""
+    @classmethod
+    def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> Job:
+        """Return the job. Raises NoSuchJobError for an invalid id or a key of another type."""
+        if not JOB_ID.fullmatch(id):
+            raise NoSuchJobError("This is not a job id.")
         try:
-            super().restore(raw_data)
+            return super().fetch(id, connection, serializer)
+        except ResponseError as error:  # the key holds another type
+            raise NoSuchJobError(f"{cls.key_for(id)} is not a job: {error}") from error
+
+    def restore(self, raw_data: Any) -> None:
+        """Read the fields that a bell has; a call that cannot be read is shown as unreadable. Raises NoSuchJobError."""
+        known = {text(name): value for name, value in raw_data.items() if text(name) in FIELDS}
+        try:
+            super().restore({name: _short(name, value) for name, value in known.items()})
+            self._check_call()
         except NoSuchJobError:
             raise
-        except Exception as error:
-            raise NoSuchJobError(f"{self.key} is no job: {type(error).__name__}") from error
-        self.retries_left, self.webhooks, self.repeats_left = None, [], None
+        except Exception:  # noqa: BLE001 - RQ has no error of its own for a field that it cannot read
+            self._restore_without_call(known)
+
+    def _check_call(self) -> None:
+        kinds = (type(self.func_name), type(self.args), type(self.kwargs))
+        if kinds != (str, list, dict):
+            raise ValueError("The call has not the form of a call.")
+
+    def _restore_without_call(self, known: dict[str, Any]) -> None:
         try:
-            _ = self.func_name
-        except (DeserializationError, ValueError, TypeError):
-            self.data = UNREADABLE.encode()
+            super().restore({**known, "data": UNREADABLE.encode()})
+        except Exception as error:
+            raise NoSuchJobError(f"{self.key} is not a job: {type(error).__name__}") from error
+
+    def get_meta(self, refresh: bool = True) -> dict[str, Any]:  # noqa: ARG002 - RQ's signature
+        """Return no metadata: a bell has none, and that of other jobs is not read."""
+        return {}
+
+    def latest_result(self, timeout: int = 0) -> Result | None:  # noqa: ARG002 - RQ's signature
+        """Return how the job ended, and its error; None when that cannot be read. The returned value is not read."""
+        try:
+            entries: Any = self.connection.xrevrange(_results_key(self.id), count=1)
+            return _result(self, *entries[0]) if entries else None
+        except (ResponseError, ValueError, KeyError, zlib.error):
+            return None
+
+    def delete(
+        self,
+        pipeline: Pipeline | None = None,
+        remove_from_queue: bool = True,
+        delete_dependents: bool = False,  # noqa: ARG002 - a bell has none
+    ) -> None:
+        """Delete the job and its entries, in every status; an entry of its execution lapses by itself."""
+        commands = self.connection.pipeline(transaction=False) if pipeline is None else pipeline
+        if remove_from_queue:
+            commands.lrem(f"{Queue.redis_queue_namespace_prefix}{self.origin}", 0, self.id)
+        for kind in KINDS.values():
+            commands.zrem(kind.key_template.format(self.origin), self.id)
+        commands.delete(self.key, self.dependents_key, self.dependencies_key, _results_key(self.id))
+        if pipeline is None:
+            commands.execute(raise_on_error=False)  # a key of another type has no entry of this job
 
     def perform(self) -> None:
+        """Raise WorkqueueError: workers of localfn take the id from a job, and nothing else."""
         raise WorkqueueError("No job is performed: workers of localfn take the id from it, and nothing else.")
 
     def send_webhooks(self, *_: Any, **__: Any) -> None:
-        """There are none."""
+        """Call no webhook: a bell has none."""
 
 
-class BellQueue(Queue):
-    """A queue of such jobs."""
+def ids(entries: Iterable[bytes | str]) -> list[str]:
+    """Return the job ids of the entries of a queue or registry, without entries of another form."""
+    found = (text(entry).partition(":")[0] for entry in entries)
+    return [job_id for job_id in found if JOB_ID.fullmatch(job_id)]
 
-    job_class = BellJob
+
+def _results_key(job_id: str) -> str:
+    key: str = Result.get_key(job_id)  # type: ignore[no-untyped-call]
+    return key
 
 
-class BellWorker(Worker):
-    """A worker as rq-dashboard looks at it: what it does is read as one of these, too."""
+def _result(job: Job, result_id: bytes, fields: dict[bytes, bytes]) -> Result:
+    """Raises ValueError, KeyError, zlib.error."""
+    error = fields.get(b"exc_string")
+    message = None if error is None else _unpacked(b64decode(error), MAX_ERROR).decode("utf-8", "replace")
+    kind = Result.Type(int(fields[b"type"]))
+    return Result(job.id, kind, connection=job.connection, id=text(result_id), exc_string=message)
 
-    job_class = BellJob
+
+def text(value: bytes | str) -> str:
+    """Return the text, with replacement characters for bytes that are not UTF-8."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
+
+
+def _short(name: str, value: Any) -> Any:
+    """Return a field decompressed and bounded. Raises ValueError when it is too long."""
+    if name == "data":
+        with contextlib.suppress(zlib.error):  # it is stored uncompressed
+            value = _unpacked(value, MAX_DATA)
+    if len(value) > MAX_DATA:
+        raise ValueError(f"{name} is longer than {MAX_DATA} bytes.")
+    return value
+
+
+def _unpacked(packed: bytes, most: int) -> bytes:
+    """Decompress, as far as `most` bytes: a small field may unpack to gigabytes. Raises zlib.error, ValueError."""
+    unpacker = zlib.decompressobj()
+    found = unpacker.decompress(packed, most)
+    if unpacker.unconsumed_tail:
+        raise ValueError(f"The field unpacks to more than {most} bytes.")
+    return found

@@ -1,7 +1,6 @@
 """A job that is not ours: it is not run, and shown as failed. What it says is not trusted for that, either."""
 
 import logging
-import re
 import time
 from typing import Any
 
@@ -14,13 +13,11 @@ from rq.results import Result
 from rq.utils import as_text, now, utcformat
 
 from workqueue.doorbell import FAILURE_TTL_S, queue
-from workqueue.workers.bell_job import MAX_DATA, UNREADABLE, BellJob
+from workqueue.workers.bell_job import JOB_ID, MAX_DATA, QUEUE_NAME, UNREADABLE, BellJob
 
 log = logging.getLogger(__name__)
 
 REFUSED = "This is no job of localfn: it was not run."
-ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
-QUEUE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_SHOWN = 80  # characters of an id in the log
 # By these RQ calls something, tries again, or rings others.
 ARMED = (
@@ -41,7 +38,7 @@ SHORT = ("origin", "description", "status", "created_at", "enqueued_at", "starte
 def refuse(redis: Redis, job_id: str, worker: str) -> None:
     """worker: by whom. Raises RedisError."""
     log.error("a job that is not ours was refused", extra={"job_id": ascii(job_id[:MAX_SHOWN])})
-    if not ID.fullmatch(job_id):
+    if not JOB_ID.fullmatch(job_id):
         return  # RQ could not show it
     key = Job.key_for(job_id)
     try:
@@ -72,7 +69,7 @@ def _disarm(redis: Redis, job_id: str, key: str) -> None:
 
 def _show(redis: Redis, job_id: str, key: str, worker: str) -> None:
     origin = as_text(redis.hget(key, "origin") or b"default")  # it was read as a job, so it is text
-    name = origin if QUEUE.fullmatch(origin) else "default"
+    name = origin if QUEUE_NAME.fullmatch(origin) else "default"
     registry = FailedJobRegistry(queue=queue(name, redis))
     shown: dict[Any, Any] = {"status": JobStatus.FAILED, "origin": name, "ended_at": utcformat(now())}
     with redis.pipeline(transaction=False) as pipeline:

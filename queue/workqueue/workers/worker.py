@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
 from redis import Redis
@@ -19,6 +19,7 @@ from rq import SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.suspension import is_suspended
+from rq.utils import now
 from rq.worker import WorkerStatus
 
 from workqueue.doorbell import queue
@@ -27,6 +28,7 @@ from workqueue.invocation.attempt import Runtime
 from workqueue.invocation.interruptions import StoppingError
 from workqueue.invocation.keeper import Keeper
 from workqueue.invoke import invoke
+from workqueue.upkeep import redis_keys
 from workqueue.workers import refusing
 from workqueue.workers.bell_job import BellJob
 from workqueue.workers.bells import Bells
@@ -90,7 +92,7 @@ class Worker(SimpleWorker):
             except StopRequested:
                 break
             except RedisError as error:
-                log.warning("Redis is away", extra={"error": str(error)})
+                log.warning("Redis failed", extra={"error": str(error)})
                 self._stopping.wait(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             except Exception:
@@ -102,20 +104,20 @@ class Worker(SimpleWorker):
 
     def _next(self) -> list[UUID]:
         """The requests to run now; none when nobody rang for a while."""
-        now = time.monotonic()
-        if now >= self._sign_at:
+        moment = time.monotonic()
+        if moment >= self._sign_at:
             self._give_sign()
-            self._sign_at = now + LISTEN_S
-        if now >= self._suspension_at:
+            self._sign_at = moment + LISTEN_S
+        if moment >= self._suspension_at:
             self._is_suspended = bool(is_suspended(self.connection, self))
-            self._suspension_at = now + SUSPENSION_S
+            self._suspension_at = moment + SUSPENSION_S
         if self._is_suspended:
             self.runtime.gauge.set_idle()
             self._stopping.wait(SUSPENSION_S)
             return []
         taken = self._take_bells()
         if not taken and self.should_run_maintenance_tasks:
-            self.run_maintenance_tasks()  # type: ignore[no-untyped-call]  # RQ's: what its books keep for too long
+            self.run_maintenance_tasks()
         return [id for job_id in taken if (id := self._request_id(job_id)) is not None]
 
     def _take_bells(self) -> list[str]:
@@ -141,11 +143,22 @@ class Worker(SimpleWorker):
         refusing.refuse(self.connection, job_id, self.name)
         return None
 
+    def run_maintenance_tasks(self) -> None:
+        """Remove what lapsed from the registries, by classes that no entry of another program ends."""
+        for each in self.queues:
+            if each.acquire_maintenance_lock():
+                try:
+                    redis_keys.clean(each)
+                finally:
+                    each.release_maintenance_lock()  # type: ignore[no-untyped-call]
+        self.last_cleaned_at: Any = now()
+
     def _give_sign(self) -> None:
-        """Tells RQ that this worker is there; it may have to be told from the start, if Redis was emptied."""
-        if self.connection.exists(self.key):
+        """Show RQ that this worker lives; anew, when its entry is gone or is not an entry of a worker."""
+        if self.connection.type(self.key) == b"hash":
             self.heartbeat()
         else:
+            self.connection.delete(self.key)
             self.register_birth()  # type: ignore[no-untyped-call]
             self.set_state(WorkerStatus.IDLE)
 

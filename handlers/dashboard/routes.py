@@ -1,0 +1,125 @@
+"""The routes below /rq/: what each needs, and how rq-dashboard is asked for its answer."""
+
+from io import BytesIO
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, request
+from redis import Redis
+from redis.exceptions import RedisError
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as AnyResponse
+
+from handlers.access import needs, open_to_all
+from handlers.dashboard import page
+from handlers.dashboard.guest import KINDS, Kind, make_guest
+from handlers.problems import problem
+from handlers.strangers import Strangers, readable_by_any_page
+from workqueue.access.principals import Permission
+from workqueue.respite import PATIENCE_S
+
+blueprint = Blueprint("rq_dashboard", __name__, url_prefix="/rq")
+
+EXTENSION = "localfn-dashboard"
+LONG = "public, max-age=86400"
+PASSED = ("Allow", "Cache-Control", "Content-Type", "ETag", "Last-Modified", "Location", "Retry-After")
+CONDITIONS = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH")
+
+
+def install(app: Flask, redis_url: str, strangers: Strangers) -> None:
+    """Put rq-dashboard into the application, below /rq/. redis_url: where RQ's keys are."""
+    timeouts: dict[str, Any] = {"socket_connect_timeout": PATIENCE_S, "socket_timeout": PATIENCE_S}
+    app.extensions[EXTENSION] = make_guest(redis_url, strangers), Redis.from_url(redis_url, **timeouts)
+    app.register_blueprint(blueprint)
+    app.register_error_handler(RedisError, unavailable)
+
+
+def unavailable(_: RedisError) -> Response:
+    """Answer a call that Redis did not."""
+    answer = problem(503, "Redis is unavailable; try again.")
+    answer.headers["Retry-After"] = "2"
+    return answer
+
+
+@blueprint.get("/", defaults={"path": ""})
+@blueprint.get("/<path:path>")
+@needs(Permission.READ)
+def show(path: str) -> Response:
+    """Answer a person's page, or a program's question."""
+    answer = _taken(_ask(path, Kind.PAGE, Kind.DATA, Kind.FILE))
+    if answer.mimetype == "text/html":
+        _, redis = current_app.extensions[EXTENSION]
+        page.seal(answer, f"{request.script_root}/rq/", page.issue(redis))
+    return answer
+
+
+@blueprint.post("/<path:path>")
+@needs(Permission.OPERATE)
+def change(path: str) -> Response:
+    """Move bells, for a program: the pages of rq-dashboard cannot call this."""
+    return _without_page(_taken(_ask(path, Kind.CHANGE)))
+
+
+@blueprint.get("/~<capability>/", defaults={"path": ""})
+@blueprint.get("/~<capability>/<path:path>")
+@open_to_all
+@readable_by_any_page
+def data(capability: str, path: str) -> Response:
+    """Answer a page's poll. A sandboxed page has no cookie, so a capability in the path lets it in."""
+    _, redis = current_app.extensions[EXTENSION]
+    if not page.is_valid(redis, capability):
+        return problem(403, "This page of rq-dashboard is too old; load it again.")
+    return _without_page(_taken(_ask(path, Kind.DATA)))
+
+
+@blueprint.get("/static/<path:name>")
+@blueprint.get("/favicon.ico", defaults={"name": ""})
+@open_to_all
+@readable_by_any_page
+def file(name: str) -> Response:
+    """Answer a file of rq-dashboard's package; the files are public."""
+    answer = _without_page(_taken(_ask(f"static/{name}" if name else "favicon.ico", Kind.FILE)))
+    if answer.status_code in (200, 304):
+        answer.headers["Cache-Control"] = LONG
+    return answer
+
+
+def _ask(path: str, *kinds: Kind) -> AnyResponse:
+    """Call rq-dashboard. It gets a method and a path: no cookie, no key, no body, no header that names the caller."""
+    guest, _ = current_app.extensions[EXTENSION]
+    outer = request.environ
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": outer.get("SCRIPT_NAME", "") + "/rq",
+        "PATH_INFO": f"/{path}".encode().decode("latin-1"),
+        "QUERY_STRING": "",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.input": BytesIO(),
+        "wsgi.errors": outer["wsgi.errors"],
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        KINDS: kinds,
+    }
+    for name in ("SERVER_NAME", "SERVER_PORT", "HTTP_HOST", "wsgi.url_scheme", *CONDITIONS):
+        if name in outer:
+            environ[name] = outer[name]
+    return AnyResponse.from_app(guest, environ, buffered=True)
+
+
+def _taken(found: AnyResponse) -> Response:
+    """Take over the body and a few headers, and escape HTML in data."""
+    answer = Response(found.get_data(), status=found.status_code)
+    for name in PASSED:
+        if name in found.headers:
+            answer.headers[name] = found.headers[name]
+    if answer.mimetype == "application/json" and request.method != "HEAD":
+        page.escape_data(answer)
+    return answer
+
+
+def _without_page(answer: Response) -> Response:
+    """Raise NotFound for a page: it would hold a capability."""
+    if answer.mimetype == "text/html":
+        raise NotFound("rq-dashboard has no such page.")
+    return answer

@@ -1,7 +1,7 @@
 """RQ's job as every process of the runtime reads it.
 
 RQ's own classes unpickle fields, import callbacks by the names in a job, call webhooks, and raise on a name that is
-not UTF-8. A bell has none of this: what a bell does not have is not read. Importing this module also takes the pickle
+not UTF-8. A bell has none of this, so only the fields of a bell are read. Importing this module also takes the pickle
 serializer, which is RQ's default, out of the process.
 """
 

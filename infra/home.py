@@ -16,7 +16,7 @@ from infra.records import Records
 from workqueue.sandboxes.account import Account
 
 FOLDERS = ("run", "files", "work", "spool")
-GUARD_S, PAUSE_S = 30.0, 0.05  # for a guard to end what a killed `up` had started
+GUARD_S, PAUSE_S = 30.0, 0.05  # for the guard of a killed `up` to end all
 SHUT, ENTERED, READ = 0o700, 0o711, 0o755  # by others; who enters alone sees no names
 
 

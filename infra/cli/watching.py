@@ -1,4 +1,4 @@
-"""Shows a list of requests again and again: in place on a terminal, in a pipe only what is new in it."""
+"""Shows a list of requests again and again: in place on a terminal, in a pipe only changed lines."""
 
 import sys
 import time

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     home = Path.cwd() / Path(variables.get("LOCALFN_HOME") or ".localfn").expanduser()
     try:
         check_home(home)
-        if not _is_used(home):  # by an `up`, which says so, or by one that ends
+        if not _is_used(home):  # `up` says so, or waits for a killed run
             check_port(given.host, _port(given.port))
     except InfraError as error:
         sys.stderr.write(f"localfn: {error}\n")
@@ -66,7 +66,7 @@ def _is_used(home: Path) -> bool:
 
 
 def _from_file(path: Path) -> Mapping[str, str]:
-    """Return what a simple line of the `.env` file says; `localfn up` reads it in full."""
+    """Return the variables of simple lines in the `.env` file; `localfn up` reads it in full."""
     try:
         lines = path.read_text("utf-8", errors="replace").splitlines()
     except OSError:

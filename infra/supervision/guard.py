@@ -65,7 +65,7 @@ class Guard:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Wait for the end of `up`; end what it left."""
+    """Wait for the end of `up`, then end all processes that it left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a machine that shuts down asks `up`, too
     if os.read(int(arguments[0]), 1) != ORDERLY:
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _end_all(home: Path) -> None:
-    # Imported only now: the guard waits for as long as `up` lives, and is to take little memory.
+    # Imported only now: the guard waits for as long as `up` lives, in little memory.
     from infra.embedded.postgres import Postgres
     from infra.embedded.redis import Redis
     from infra.output import say

@@ -29,7 +29,7 @@ def started_with(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Line:
-    """The end of `up`. variables: all that the process is to find in its environment."""
+    """The end of `up`. variables: the whole environment of the process."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = dict(variables)
@@ -42,7 +42,7 @@ class Line:
         return self._theirs.fileno()
 
     def hand_over(self) -> None:
-        """Send the variables. Called once the process is on record: one that `up` cannot name gets nothing, and ends.
+        """Send the variables. Called once the process is on record: without a record it gets nothing, and ends.
 
         In a thread, as a process that is frozen at its start takes nothing.
         """

@@ -160,6 +160,25 @@ def test_the_request_of_an_ended_pool_runs_again(fragile: Runtime, tmp_path: Pat
     assert attempts_started(ledger) == [1, 2]
 
 
+def test_a_second_sigterm_ends_the_grace_and_what_runs_is_given_back(fragile: Runtime, tmp_path: Path) -> None:
+    fragile.stop("worker")
+    grace, fragile.env["LOCALFN_GRACE_SECONDS"] = fragile.env["LOCALFN_GRACE_SECONDS"], "600"
+    try:
+        pool = fragile.start("worker")
+        request_id, ledger, sandbox = begun(fragile, "sleep_and_note", tmp_path, 100)
+        pool.send_signal(signal.SIGTERM)
+        time.sleep(0.5)  # two signals in one instant melt into one
+        assert pool.poll() is None
+        assert psutil.pid_exists(sandbox)
+        assert fragile.stop("worker") == 0
+        assert [attempt["outcome"] for attempt in fragile.attempts(request_id)] == ["given_back"]
+        assert fragile.get(f"/api/requests/{request_id}")["status"] == "pending"
+        assert attempts_started(ledger) == [1]
+        fragile.http.post(f"/api/requests/{request_id}/cancel")
+    finally:
+        fragile.env["LOCALFN_GRACE_SECONDS"] = grace
+
+
 def test_a_request_that_ends_within_the_grace_of_a_stop_is_not_given_back(fragile: Runtime, tmp_path: Path) -> None:
     request_id, ledger, _ = begun(fragile, "sleep_and_note", tmp_path, 1)
     assert fragile.stop("worker") == 0

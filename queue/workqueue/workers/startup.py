@@ -1,4 +1,4 @@
-"""What becomes of the first workers of a pool: one begins to look for work, or all die and the reason is told."""
+"""The first workers of a pool: one begins to look for work, or all die and the pool ends with the reason."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,7 +11,7 @@ class WorkersFailError(WorkqueueError):
 
 
 class Startup:
-    """minimum: workers that are to stay. tell_ready: called once, when the first one has begun."""
+    """minimum: workers of an idle pool. tell_ready: called once, when the first worker has begun."""
 
     def __init__(self, minimum: int, tell_ready: Callable[[], None] | None) -> None:
         self._minimum, self._tell_ready = minimum, tell_ready

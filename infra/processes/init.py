@@ -90,7 +90,13 @@ def _discover(engine: Engine, settings: Settings, interpreter: Interpreter) -> N
     watcher = Watcher(
         interpreter, settings.functions, replace(before, skipped=())
     )  # all of them are told at each start
-    watcher.look()
+    try:
+        watcher.look()
+    except OSError as error:
+        if error.filename != interpreter.python:
+            raise
+        who = interpreter.account or "this account"
+        raise InfraError(f"LOCALFN_PYTHON: {who} cannot run {interpreter.python}: {error.strerror}.") from None
     if any(failure.error_type == SANDBOX_EXITED for failure in watcher.registry.failures):
         _check(interpreter)
     discovery.check_start(watcher.registry)

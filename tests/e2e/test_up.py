@@ -69,8 +69,8 @@ def test_an_interpreter_that_is_none_is_refused(start: Start, python: str) -> No
     assert start(LOCALFN_PYTHON=python).refusal().startswith("localfn: LOCALFN_PYTHON: ")
 
 
-def test_an_interpreter_that_cannot_run_functions_is_told_and_ready_is_not(start: Start, short_tmp_path: Path) -> None:
-    python = short_tmp_path / "python"
+def test_an_interpreter_that_cannot_run_functions_is_told_and_ready_is_not(start: Start, tmp_path: Path) -> None:
+    python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\n[ "$1" = -I ] && exec {sys.executable} "$@"\necho no libraries here >&2\nexit 1\n')
     python.chmod(0o755)
     assert start(LOCALFN_PYTHON=str(python)).refusal().endswith("cannot run functions: no libraries here")

@@ -77,14 +77,16 @@ class Context:
             self._report(fraction, None if message is None else str(message)[:500])
 
     def save_file(self, path: str | Path, name: str | None = None) -> str:
-        """Makes the file an output file of the request, kept when the request completes.
+        """Make the file an output file of the request, kept when the request completes.
 
         path: a file, relative to the working directory or absolute; its content is taken as it is now.
         name: the name it is downloaded by; default is the file's own. The same name again replaces it.
-        Returns the name. Raises LocalfnError for a name with a folder in it, or no such file.
+        Returns the name. Raises LocalfnError for a name that no file can have, or no such file.
         """
         source = self.workdir / path
         name = source.name if name is None else name
+        if not isinstance(name, str):
+            raise LocalfnError(f"save_file: name={name!r} is a {type(name).__name__}; use a text")
         if reason := file_name_problem(name):
             raise LocalfnError(f"save_file: {name!r} cannot be a file name: {reason}")
         if not source.is_file():

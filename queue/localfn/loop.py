@@ -25,6 +25,7 @@ from localfn import confinement, loading
 from localfn.channel import Channel
 from localfn.declaration import Function
 from localfn.errors import LocalfnError
+from localfn.frames import MAX_HEAD
 from localfn.outcome.failure import failure
 from localfn.process.leftovers import FreshState
 from localfn.running import Run
@@ -152,7 +153,10 @@ def _describe(channel: Channel, head: dict[str, Any]) -> None:
     except BaseException as error:
         _refuse(channel, error, files=loading.blamed_for(error, head["root"], head["module"]))
     files = loading.files_of(head["root"], head["module"])
-    channel.answer({"type": "described", "functions": functions, "files": files})
+    described = {"type": "described", "functions": functions, "files": files}
+    if (size := len(json.dumps(described))) > MAX_HEAD:
+        _refuse(channel, LocalfnError(f"the functions' schemas and options have {size} bytes; use at most {MAX_HEAD}"))
+    channel.answer(described)
 
 
 def _refuse(channel: Channel, error: BaseException, **more: Any) -> NoReturn:

@@ -16,7 +16,7 @@ from workqueue.errors import BadScheduleError, DuplicateFunctionError
 from workqueue.registry import ImportFailure, Registered, Registry
 from workqueue.sandboxes.exits.exit_status import describe_exit
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sandboxes.sandbox import Frame, Gone, Sandbox
+from workqueue.sandboxes.sandbox import RUBBISH, Frame, Gone, Sandbox
 from workqueue.schedules.checking import Rules, checked_declaration
 from workqueue.skipped_files import SkippedFile, declares, is_module, is_package, skipped_in
 from workqueue.storable import storable_value
@@ -112,12 +112,13 @@ def describe(interpreter: Interpreter, unit: Unit) -> Findings:
     sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], MAX_DESCRIPTION)
     try:
         answer = _listen(sandbox, unit)
-        ended_itself = isinstance(answer, Gone) and sandbox.has_ended(EXIT_S)
+        ended_itself = isinstance(answer, Gone) and answer.why != RUBBISH and sandbox.has_ended(EXIT_S)
     finally:
         sandbox.close()
         status = child.end()
     if isinstance(answer, Gone):
-        words = describe_exit(status, DOING) if ended_itself else f"It closed the runtime's socket {DOING}."
+        did = "wrote into" if answer.why == RUBBISH else "closed"
+        words = describe_exit(status, DOING) if ended_itself else f"It {did} the runtime's socket {DOING}."
         return _failed(unit, "SandboxExited", words, "")
     return answer
 

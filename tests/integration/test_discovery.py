@@ -193,6 +193,10 @@ UNKNOWN_OPTION = """
 @function(timeout=5)
 def limited(event, context): ...
 """
+HUGE_SCHEMA = """
+@function(input={"enum": ["x" * 5_000_000]})
+def enumerated(event, context): ...
+"""
 ENDING = """
 import sys
 sys.exit("no key is set")
@@ -221,6 +225,7 @@ def enumerated(event, context): ...
             ":8: @function on 'buy': the annotation 'Order' of parameter 'order' cannot be",
         ),
         (UNKNOWN_OPTION, "LocalfnError", "@function has no option 'timeout'; did you mean timeout_s?"),
+        (HUGE_SCHEMA, "LocalfnError", "bytes; use at most 4194304"),
         (ENDING, "SystemExit", "no key is set"),
         (WRONG_SCHEDULE, "ScheduleError", ":2: @function on 'timed': schedule: expression: "),
         (SCHEMA_OF_OBJECTS, "LocalfnError", "@function on 'enumerated': input=: $.enum[0]: a object is not JSON"),

@@ -2,6 +2,7 @@
 
 import functools
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -222,3 +223,11 @@ def test_a_schedule_is_an_expression_or_a_dict_of_its_fields() -> None:
     assert function(schedule="rate(5 minutes)")(body).describe()["schedule"] == {"expression": "rate(5 minutes)"}
     fields = {"expression": "@daily", "timezone": "Europe/Berlin", "event": {"a": [1]}}
     assert function(schedule=fields)(body).describe()["schedule"] == fields
+
+
+@pytest.mark.parametrize("name", [5, b"a.txt", Path("a.txt")])
+def test_the_name_of_an_output_file_is_a_text(tmp_path: Path, name: Any) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    context = Context(request_id="1", function_name="f", workdir=tmp_path)
+    with pytest.raises(LocalfnError, match=r"save_file: name=.* use a text"):
+        context.save_file("a.txt", name=name)

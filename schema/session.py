@@ -52,6 +52,7 @@ def make_engine(
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_timeout=POOL_TIMEOUT_S,
+        hide_parameters=True,  # an error's text goes into logs, and events are not for these
         json_serializer=to_json,
         json_deserializer=exact_json.read,
         connect_args={

@@ -208,6 +208,8 @@ def test_cleanup_is_over_before_the_next_attempt_begins(runtime: Runtime, tmp_pa
         ({"files": []}, "not json", "ResultNotSerializable"),
         ({"files": []}, "[1e400]", "ResultNotSerializable"),
         ({}, "1", "RuntimeFault"),
+        ({"files": 5}, "1", "RuntimeFault"),
+        ({"files": [{"name": "INSERT INTO"}] * 2}, "1", "OutputFileMissing"),
     ],
 )
 def test_an_answer_that_the_sdk_did_not_make_is_looked_at(
@@ -215,3 +217,6 @@ def test_an_answer_that_the_sdk_did_not_make_is_looked_at(
 ) -> None:
     request = runtime.call("speak_for_the_sdk", {"head": head, "body": body})
     assert (request["status"], request["error_type"]) == ("failed", error_type), request
+    told = str(request["error_message"]) + str(runtime.attempts(request["id"]))
+    assert "SQL" not in told
+    assert "psycopg" not in told

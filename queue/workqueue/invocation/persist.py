@@ -34,6 +34,14 @@ def first_line(error: Exception) -> str:
     return str(error).split("\n")[0]
 
 
+def error_kind(error: Exception) -> str:
+    """Return the class of an error, that of the database's own where it refused.
+
+    Its message may hold a statement and values of other people: it belongs into the log of the process only.
+    """
+    return type(getattr(error, "orig", None) or error).__name__
+
+
 def persist(write: Callable[[], Answer], given_up: threading.Event, limit_s: float = float("inf")) -> Answer:
     """Calls `write` until the database has answered it.
 

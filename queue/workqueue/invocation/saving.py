@@ -22,7 +22,7 @@ def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> tuple[str, list[S
     try:
         with attempt.in_phase(Phase.SAVE):
             data = _checked(answer.body)
-            names = [str(entry["name"]) for entry in answer.head["files"]]
+            names = list(dict.fromkeys(str(entry["name"]) for entry in answer.head["files"]))
             return data, [_store(runtime, attempt, name) for name in names]
     except Exception:
         # An answer that cannot be saved was hardly made by the SDK: who knows what the sandbox is at now.

@@ -19,14 +19,12 @@ from workqueue.invocation.interruptions import (
     LostWorkError,
     StoppingError,
 )
+from workqueue.invocation.persist import error_kind
 from workqueue.lifecycle import Claim
 from workqueue.observing import Settled
-from workqueue.storable import storable
 from workqueue.workers.board import Ended
 
 log = logging.getLogger(__name__)
-
-MAX_WORDS = 1000  # characters of an unforeseen error's message
 
 
 def settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception, way: Way) -> Ended:
@@ -107,5 +105,12 @@ def _as_end(attempt: Attempt, error: Exception) -> AttemptEndedError:
     if isinstance(error, AttemptEndedError):
         return error
     log.error("an attempt failed inside the runtime", exc_info=error, extra=attempt.log_fields())
-    words = storable(f"{type(error).__name__}: {error}")
-    return FunctionFailedError(f"localfn itself failed at this: {words[:MAX_WORDS]}", error_type="RuntimeFault")
+    return unforeseen(error)
+
+
+def unforeseen(error: Exception) -> FunctionFailedError:
+    """Return the end of an attempt for an error of the runtime, whose own words stay in the log of the process."""
+    return FunctionFailedError(
+        f"The runtime failed at this attempt ({error_kind(error)}); the log of its worker says why.",
+        error_type="RuntimeFault",
+    )

@@ -15,7 +15,7 @@ from localfn.checks.model import read_event
 from localfn.context import Context
 from localfn.declaration import Body, Function
 from localfn.delay import Delay
-from localfn.outcome.failure import HookError, ResultTooLargeError, failure
+from localfn.outcome.failure import HookError, ResultTooLargeError, end_fork, failure
 from localfn.outcome.result import to_json
 from localfn.peak import Peak
 
@@ -36,6 +36,7 @@ class Run:
         self.has_checks = bool(function.input is not None or function.validate_hook or function.cleanup_hook)
         self.peak, self.delay = Peak(), Delay()
         self.began = self.processing = 0.0
+        self.owner = os.getpid()
         self.scope = contextvars.copy_context()
         self.event: Any = None
         self.context: Context | None = None
@@ -76,6 +77,8 @@ class Run:
         return {"type": "done", "files": context.saved}, result
 
     def _failed(self, error: BaseException, phase: str) -> Answer:
+        if os.getpid() != self.owner:
+            end_fork(error)
         head = failure(error, phase)
         if head["error_type"] == "OutOfMemory":
             peak_mb = self.peak.mb(self.peak.read())
@@ -124,8 +127,8 @@ class Run:
         if self.function.cleanup_hook is None:
             return b""
         try:
-            event = self.event.model_dump(mode="json", by_alias=True) if self.wants_instance else self.event
-            text = to_json(event)
+            dump = getattr(self.event, "model_dump", None)
+            text = to_json(self.event if dump is None else dump(mode="json", by_alias=True))
         except Exception:
             return b""
         return text if len(text) <= self.max_result_bytes else b""

@@ -101,6 +101,24 @@ def test_a_kill_of_localfn_is_called_one(runtime: Runtime) -> None:
     assert request["error_message"] == "It closed the runtime's socket while running the function, and was killed."
 
 
+@pytest.mark.parametrize(
+    ("way", "status", "printed"),
+    [("exit 3", 3, ""), ("exit", 0, ""), ("exit with a text", 1, "no such city"), ("own", 1, "OwnEnd: of my own")],
+)
+def test_a_forked_child_ends_as_python_ends_one(runtime: Runtime, way: str, status: int, printed: str) -> None:
+    request = runtime.call("fork_and_exit", way)
+
+    assert request["status"] == "completed"
+    assert runtime.get(f"/api/requests/{request['id']}/result")["data"] == status
+    assert printed in "\n".join(runtime.logs(request["id"]))
+
+
+def test_what_ends_in_a_validate_hook_ends_while_validating(runtime: Runtime) -> None:
+    request = runtime.call("end_early", "exit hard")
+
+    assert request["error_message"] == "The sandbox exited with status 7 while validating the event."
+
+
 @pytest.mark.parametrize("way", ["thread", "__del__"])
 def test_what_is_raised_where_nobody_catches_it_stands_in_the_log_and_ends_nothing(runtime: Runtime, way: str) -> None:
     request = runtime.call("end", way)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import opcode
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from localfn.errors import Fail, LocalfnError, Retry, ValidationError
 
@@ -82,6 +83,20 @@ def failure(error: BaseException, phase: str) -> dict[str, Any]:
         "traceback": _cut(_traceback(error)),
         "delay_s": _delay_s(error) if kind == "retry" else None,
     }
+
+
+def end_fork(error: BaseException) -> NoReturn:
+    """End a process that user code forked as Python does: by the status of sys.exit(), or with a traceback and 1.
+
+    Its parent is user code, and waits for that status.
+    """
+    code = error.code if isinstance(error, SystemExit) else _traceback(error) or type(error).__name__
+    with contextlib.suppress(Exception):  # user code may have closed or replaced the streams
+        if not isinstance(code, (int, type(None))):
+            sys.stderr.write(f"{code}\n")
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0 if code is None else code & 0xFF if isinstance(code, int) else 1)
 
 
 def _kind(error: BaseException, phase: str) -> str:

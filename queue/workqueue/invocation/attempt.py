@@ -101,6 +101,11 @@ class Attempt:
         return self.claim.request_id
 
     @property
+    def doing(self) -> str:
+        """Return what its sandbox is at, as a clause."""
+        return "while validating the event" if self.phase == Phase.VALIDATE else "while running the function"
+
+    @property
     def ended_in(self) -> Phase:
         """The phase that it came to, cleanup aside."""
         return Phase(

@@ -58,10 +58,13 @@ def borrow(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
     sandbox.ready = answer.head
 
 
-def exchange(runtime: Runtime, attempt: Attempt, limit_s: float, doing: str, *, memory_mb: int | None = None) -> Frame:
-    """Listens until the sandbox has given its last word on this attempt.
+def exchange(
+    runtime: Runtime, attempt: Attempt, limit_s: float, doing: str | None = None, *, memory_mb: int | None = None
+) -> Frame:
+    """Listen until the sandbox has given its last word on this attempt.
 
-    limit_s: seconds after which the sandbox is killed; doing: what it was at then, as a clause.
+    limit_s: seconds after which the sandbox is killed.
+    doing: what it is at, as a clause; None for what the attempt's phase says.
     Raises the attempt's interruption, TimedOutError, OutOfMemoryError or SandboxExitedError; the sandbox is then dead.
     Raises CalledBackError when it lives and will not begin.
     """
@@ -77,12 +80,12 @@ def exchange(runtime: Runtime, attempt: Attempt, limit_s: float, doing: str, *, 
         if isinstance(item, Frame) and item.type in LAST_FRAMES:
             return item
         if isinstance(item, Gone):
-            raise _gone(runtime, attempt, item, watch, doing)
+            raise _gone(runtime, attempt, item, watch, doing or attempt.doing)
         if item is not None:
             _note(attempt, item)
         if time.monotonic() >= min(look_at, ends_at):
             look_at = time.monotonic() + LOOK_S
-            if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing)) is not None:
+            if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing or attempt.doing)) is not None:
                 dispose(runtime, attempt)
                 raise reason
 

@@ -62,9 +62,7 @@ def _answer(runtime: Runtime, group: Group, attempt: Attempt, function: Register
     if not _has_checks(attempt) and attempt.phase != Phase.PROCESS:
         attempt.begin(Phase.PROCESS)
     try:
-        return driving.exchange(
-            runtime, attempt, function.timeout_s, "while running the function", memory_mb=function.memory_mb
-        )
+        return driving.exchange(runtime, attempt, function.timeout_s, memory_mb=function.memory_mb)
     except CalledBackError:
         pass
     except SandboxExitedError:

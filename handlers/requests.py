@@ -23,6 +23,13 @@ PAGE_WEIGHT = 3  # times the bytes of its events: how much memory a page takes
 ID = {"id": text(format="uuid")}
 NEXT_AFTER = Header("Next-After", text(examples=["1.250"]), "for `after` of the next call: only newer lines then")
 
+CURRENT_LINES = Header(
+    "Current-Lines",
+    text(examples=["1"]),
+    "how many of the last lines have no end yet (a prompt, a progress bar): Next-After does not count them, so the "
+    "next call gives them as they are then",
+)
+
 
 def _moved(what: str) -> Answer:
     """A request that somebody has just moved, with when to look at it again."""
@@ -127,24 +134,30 @@ def attempts(id: str) -> Response:
         200,
         "One line each: time, attempt, stream, text. Where a flood was cut a line of the stream `localfn` says so.",
         {"text/plain": text(examples=["2026-11-22T13:39:45.046Z 1 stdout this is attempt 1\n"])},
-        headers=(NEXT_AFTER,),
+        headers=(NEXT_AFTER, CURRENT_LINES),
     ),
     path=ID,
     query={
         "attempt": query.whole(1, 999_999_999).about("only of this one"),
         "after": query.log_place.about("Next-After of the answer before: only what is newer"),
+        "current": query.flag.about("with lines that have no end yet; default: true without `after`, false with it"),
     },
     refuses=(404,),
 )
 def logs(id: str, wanted: dict[str, Any]) -> Response:
     after = wanted["after"] or (0, 0)
-    lines = reading.logs(services().engine, query.request_id(id), wanted["attempt"], after)
+    lines, current = reading.logs(services().engine, query.request_id(id), wanted["attempt"], after)
+    is_wanted = wanted["after"] is None if wanted["current"] is None else wanted["current"]
+    current = current if is_wanted else []
+    shown = [(line["time"], line["attempt"], line["stream"], line["line"]) for line in lines]
+    shown += [(line.time, line.attempt, line.stream, line.line) for line in current]
     text = "".join(
-        f"{representation.moment(line['time'])} {line['attempt']} {line['stream']} {line['line']}\n" for line in lines
+        f"{representation.moment(time)} {attempt} {stream} {line}\n" for time, attempt, stream, line in shown
     )
     answer = Response(text, content_type="text/plain; charset=utf-8")
     place = (lines[-1]["attempt"], lines[-1]["number"]) if lines else after
     answer.headers["Next-After"] = f"{place[0]}.{place[1]}"
+    answer.headers["Current-Lines"] = str(len(current))
     return answer
 
 

@@ -20,7 +20,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 PROBES = ("/healthz", "/readyz")  # called by address, by whatever looks after containers; they tell nothing
 READING = ("GET", "HEAD", "OPTIONS")
 DEFAULT_PORTS = {"http": 80, "https": 443}
-EXPOSED = "ETag, Location, Next-After, Idempotent-Replayed, Preference-Applied, Retry-After"
+EXPOSED = "ETag, Location, Next-After, Current-Lines, Idempotent-Replayed, Preference-Applied, Retry-After"
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, traceparent",

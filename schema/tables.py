@@ -93,6 +93,7 @@ request_attempt = Table(
     Column("error_type", Text),
     Column("error_message", Text),
     Column("traceback", Text),
+    Column("current_lines", JSON, comment="printed lines without an end, while it runs: [[time, stream, line], …]"),
 )
 
 processing_result = Table(

@@ -52,7 +52,15 @@ class Description:
 
     def _of_headers(self, told: dict[str, Any], answer: httpx.Response) -> str | None:
         """A header that the contract names may not be there without being told of."""
-        named = ("Location", "Retry-After", "ETag", "Idempotent-Replayed", "Preference-Applied", "Next-After")
+        named = (
+            "Location",
+            "Retry-After",
+            "ETag",
+            "Idempotent-Replayed",
+            "Preference-Applied",
+            "Next-After",
+            "Current-Lines",
+        )
         missing = [name for name in named if name in answer.headers and name not in told.get("headers", {})]
         return f"headers that are not told of: {', '.join(missing)}" if missing else None
 

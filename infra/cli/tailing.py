@@ -22,11 +22,15 @@ class Tail:
         self._attempt, self._as_json = attempt, as_json
         self._after: str | None = None
 
-    def print_new(self) -> None:
-        """Everything since the last time; an answer holds only so many lines."""
+    def print_new(self, *, current: bool = True) -> None:
+        """Print all since the last time; an answer holds only so many lines.
+
+        current: at first also the lines that have no end yet. Who follows gets them when they have one.
+        """
         path = request_path(self._request_id, "logs")
         while True:
-            lines, self._after = self._client.get_lines(path, attempt=self._attempt, after=self._after)
+            wanted = {"attempt": self._attempt, "after": self._after, "current": None if current else "false"}
+            lines, self._after = self._client.get_lines(path, **wanted)
             if not lines:
                 return
             emit("\n".join(map(as_object if self._as_json else in_local_time, lines)))
@@ -37,7 +41,7 @@ class Tail:
         path, wait_s = request_path(self._request_id), 0
         while True:
             request = patience.ask(lambda _, wait_s=wait_s: self._client.get(path, wait=wait_s))  # type: ignore[misc]
-            patience.ask(lambda _: self.print_new())
+            patience.ask(lambda _: self.print_new(current=False))
             if is_over(request):
                 break
             wait_s = LOOK_EVERY_S
@@ -51,7 +55,7 @@ class Tail:
             if not attempts or any(phase["phase"] == "cleanup" for phase in attempts[-1]["phases"]):
                 break
             time.sleep(PAUSE_S)
-        patience.ask(lambda _: self.print_new())
+        patience.ask(lambda _: self.print_new(current=False))
 
 
 def in_local_time(line: str) -> str:

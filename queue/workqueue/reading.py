@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from sqlalchemy import (
     cast,
     func,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
@@ -169,10 +171,31 @@ def attempts(engine: Engine, request_id: UUID) -> Sequence[Row]:
     return rows
 
 
+@dataclass(frozen=True, slots=True)
+class CurrentLine:
+    """A printed line that has no end yet, as it was when the lease was extended last."""
+
+    time: datetime
+    attempt: int
+    stream: str
+    line: str
+
+
+CURRENT_LINES = text(
+    """
+    SELECT number, current_lines FROM request_attempt
+    WHERE request_id = :id AND outcome IS NULL AND current_lines IS NOT NULL AND number = coalesce(:attempt, number)
+    """
+)
+
+
 def logs(
     engine: Engine, request_id: UUID, attempt: int | None, after: tuple[int, int], limit: int = 100_000
-) -> Sequence[Row]:
-    """Log lines after (attempt, number), in order. Raises UnknownRequestError."""
+) -> tuple[Sequence[Row], list[CurrentLine]]:
+    """Return log lines after (attempt, number), in order, and the lines that have no end yet.
+
+    The latter only when no line follows the former: they are what a running attempt is at. Raises UnknownRequestError.
+    """
     columns = request_log.c
     place = func.row(columns.attempt, columns.number)
     statement = (
@@ -184,7 +207,11 @@ def logs(
     if attempt is not None:
         statement = statement.where(columns.attempt == attempt)
     with at_once(engine) as connection:
+        # First: a line that ends in between is then there twice, and never missing.
+        running = connection.execute(CURRENT_LINES, {"id": request_id, "attempt": attempt}).one_or_none()
         rows = connection.execute(statement).mappings().all()
     if not rows:
         status(engine, request_id)
-    return rows
+    if running is None or len(rows) == limit:
+        return rows, []
+    return rows, [CurrentLine(datetime.fromisoformat(t), running.number, *rest) for t, *rest in running.current_lines]

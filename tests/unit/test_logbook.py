@@ -1,11 +1,13 @@
 """The bounded log of an attempt."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workqueue.logs.logbook import HEAD_BYTES, LINE_BYTES, TAIL_BYTES, Logbook
+from workqueue.logs.logbook import HEAD_BYTES, HEAD_LINES, LINE_BYTES, TAIL_BYTES, TAIL_LINES, Line, Logbook
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -64,10 +66,95 @@ def test_a_flood_keeps_its_beginning_and_its_end_and_counts_the_rest() -> None:
     assert [line.number for line in kept] == sorted(line.number for line in kept)
 
 
+def test_what_fits_is_kept_whole() -> None:
+    book = Logbook()
+    for number in range(10_000):
+        book.feed("stdout", f"{number:063d}\n".encode(), NOW)
+    assert texts(book) == [f"{number:063d}" for number in range(10_000)]
+
+
 def test_a_flood_of_empty_lines_is_bounded_too() -> None:
     book = Logbook()
-    book.feed("stdout", b"\n" * 1_000_000, NOW)
-    assert len(book.close(NOW)) < 20_000
+    for _ in range(10):
+        book.feed("stdout", b"\n" * 100_000, NOW)
+    assert len(book.close(NOW)) == HEAD_LINES + 1 + TAIL_LINES
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff" * 65_536,
+        b"\0" * 65_536,
+        b"\x1b" * 65_536,
+        b"\xed\xa0\x80" * 20_000,
+        "€".encode() * 20_000,
+        b"\xff\n" * 5_000,
+        b"\xff" * 1_000 + b"\n",
+        b"x" * 65_536,
+        b"50 %\r" * 10_000,
+    ],
+)
+@pytest.mark.parametrize("ends", [b"", b"\n"])
+def test_whatever_is_printed_the_bound_is_that_of_the_bytes_stored(data: bytes, ends: bytes) -> None:
+    """The spool gets small batches, and what is held in memory is what is stored in the end."""
+    batches: list[int] = []
+
+    def keep(lines: Sequence[Line]) -> None:
+        batches.append(len(lines))
+
+    book, held = Logbook(keep), 0
+    for _ in range(25):
+        book.feed("stdout", data + ends, NOW)
+        held = max(held, sum(size for _, size in book._tail))
+    kept = [line for line in book.close(NOW) if line.stream == "stdout"]
+
+    assert held <= TAIL_BYTES
+    assert sum(len(line.line.encode()) for line in kept) <= HEAD_BYTES + TAIL_BYTES
+    assert len(kept) <= HEAD_LINES + TAIL_LINES
+    assert max(len(line.line.encode()) for line in kept) <= 3 * LINE_BYTES
+    assert max(batches) <= 1_000
+
+
+def test_a_broken_line_loses_no_character() -> None:
+    book = Logbook()
+    book.feed("stdout", b"a" + "€".encode() * 20_000 + b"\n", NOW)
+    assert "".join(texts(book)) == "a" + "€" * 20_000
+
+
+@pytest.mark.parametrize(
+    ("printed", "line"),
+    [
+        (b"10 %\r50 %\r100 %", "100 %"),
+        (b"\r10 %\r50 %\r", "50 %"),
+        (b"10 %\r\n", "10 %"),
+        (b"10 %\r50 %\r\r\n", "50 %"),
+        (b"x" * 100 + b"\rdone\n", "done"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 1_000])
+def test_a_carriage_return_begins_the_line_anew(printed: bytes, line: str, size: int) -> None:
+    book = Logbook()
+    for start in range(0, len(printed), size):
+        book.feed("stderr", printed[start : start + size], NOW)
+    assert texts(book)[-1] == line
+
+
+def test_progress_of_megabytes_is_one_short_line() -> None:
+    book = Logbook()
+    for number in range(20_000):
+        book.feed("stderr", f"\r{number} of 100000 [{'#' * 50}]".encode(), NOW)
+    assert len(texts(book)) == 1
+
+
+def test_lines_without_an_end_are_told_as_they_are_now() -> None:
+    book = Logbook()
+    book.feed("stdout", b"done\nName: ", NOW)
+    book.feed("stderr", b"\r 50 %", NOW)
+    assert [(line.stream, line.line) for line in book.current()] == [("stdout", "Name: "), ("stderr", " 50 %")]
+    book.feed("stdout", b"Ada\n", NOW)
+    book.feed("stderr", b"\r100 %\n", NOW)
+    assert book.current() == []
+    assert texts(book) == ["done", "Name: Ada", "100 %"]
 
 
 def test_a_line_without_end_is_broken() -> None:

@@ -7,7 +7,7 @@ What lasts must not keep its group waiting: that is seen to here, too.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from workqueue import lifecycle
@@ -20,6 +20,7 @@ from workqueue.invocation.pace import PATIENCE_S
 from workqueue.invocation.persist import first_line
 from workqueue.invocation.settlement import settle_refused
 from workqueue.lifecycle import Record, Standing
+from workqueue.logs.logbook import Line
 from workqueue.observing import totals
 from workqueue.workers import presence
 
@@ -43,6 +44,7 @@ class Keeper:
         self._note_at = time.monotonic() + presence.EVERY_S  # it was noted at its start
         self._is_shown = False
         self._stored: Record | None = None  # what is known of the attempt, as it was stored last
+        self._current: Sequence[Line] = ()  # its lines without an end, as they were stored last
         self._news = threading.Event()
         self._sleeps = True  # it waits for longer than the patience that a group's members need
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -94,6 +96,7 @@ class Keeper:
         is_new = attempt is not self._seen
         if is_new:
             self._seen, self._look_at, self._is_shown, self._stored = attempt, now + FIRST_LOOK_S, False, None
+            self._current = ()
         if not group.writing.acquire(blocking=False):
             return PATIENCE_S  # the worker writes itself: nothing runs
         try:
@@ -143,12 +146,14 @@ class Keeper:
     def _extend(self, attempt: Attempt) -> None:
         runtime, begun, lines = self._runtime, attempt.begun(), attempt.logbook.take()
         news = begun if begun != self._stored else None  # of a phase that lasts only its beginning
-        standing = Standing(attempt.phase, attempt.progress, lines, news)
+        current = attempt.logbook.current()
+        changed = current if current != self._current else None
+        standing = Standing(attempt.phase, attempt.progress, lines, news, changed)
         try:
             cancelled = lifecycle.extend(runtime.engine, attempt.claim, runtime.lease_s, standing)
         except Exception:
             attempt.logbook.put_back(lines)  # stored with the next extension
             raise
-        self._stored = begun
+        self._stored, self._current = begun, current
         if cancelled:
             attempt.interruption = attempt.interruption or CancelledError()

@@ -38,6 +38,11 @@ BEGUN = text(
 )
 
 
+CURRENT = text(
+    "UPDATE request_attempt SET current_lines = CAST(:lines AS json) WHERE request_id = :id AND number = :attempt"
+)
+
+
 def extend(engine: Engine, claim: Claim, lease_s: float, standing: Standing) -> bool:
     """Extends the lease to `lease_s` from now; stores how far the attempt has come. True when a cancel was requested.
 
@@ -55,6 +60,9 @@ def extend(engine: Engine, claim: Claim, lease_s: float, standing: Standing) -> 
             known = {"phases": to_json(begun.phases), "cold_start": begun.cold_start, "init_ms": begun.init_ms}
             connection.execute(BEGUN, claim.token | known)
         store_lines(connection, claim, standing.lines)
+        if standing.current is not None:
+            shown = [(line.time.isoformat(), line.stream, line.line) for line in standing.current]
+            connection.execute(CURRENT, claim.token | {"lines": to_json(shown)})
     return bool(cancel_requested)
 
 

@@ -63,12 +63,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far an attempt has come that still runs. begun: what is known of it by now; None when nothing is new."""
+    """Tell how far an attempt has come that still runs.
+
+    begun: what is known of it by now; None when nothing is new. current: its lines without an end; None when they are
+    as they were stored last.
+    """
 
     phase: Phase
     progress: Progress = (None, None)
     lines: Sequence[Line] = ()
     begun: "Record | None" = None
+    current: Sequence[Line] | None = None
 
 
 @dataclass(slots=True)

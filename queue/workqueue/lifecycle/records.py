@@ -10,7 +10,6 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import insert
 
 from schema.session import to_json
-from schema.tables import request_log
 from workqueue.files.store import StoredFile
 from workqueue.lifecycle.claims import Claim, Record
 from workqueue.logs.logbook import Line
@@ -22,6 +21,18 @@ RECORD = text(
         init_ms = :init_ms, max_rss_mb = :max_rss_mb, error_type = :error_type, error_message = :error_message,
         traceback = :traceback
     WHERE request_id = :id AND number = :attempt
+    """
+)
+
+
+# One statement, whatever their number: a log may have tens of thousands. Some may be there: the answer to the extension
+# that stored them was lost.
+STORE_LINES = text(
+    """
+    INSERT INTO request_log (request_id, attempt, number, time, stream, line)
+    SELECT :id, :attempt, (d ->> 0)::int, (d ->> 1)::timestamptz, d ->> 2, d ->> 3
+    FROM json_array_elements(CAST(:lines AS json)) AS d
+    ON CONFLICT DO NOTHING
     """
 )
 
@@ -52,7 +63,5 @@ def store_files(
 
 def store_lines(connection: Connection, claim: Claim, lines: Sequence[Line]) -> None:
     if lines:
-        shared = {"request_id": claim.request_id, "attempt": claim.attempt}
-        # Some may be there: the answer to the extension that stored them was lost.
-        statement = insert(request_log).on_conflict_do_nothing()
-        connection.execute(statement, [asdict(line) | shared for line in lines])
+        rows = [(line.number, line.time.isoformat(), line.stream, line.line) for line in lines]
+        connection.execute(STORE_LINES, {"id": claim.request_id, "attempt": claim.attempt, "lines": to_json(rows)})

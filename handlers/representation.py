@@ -99,8 +99,11 @@ def result(row: Mapping[Any, Any], files: Sequence[FoundFile]) -> dict[str, Any]
     }
 
 
+HIDDEN_OF_ATTEMPTS = ("request_id", "current_lines")  # the latter is part of the logs
+
+
 def attempt(row: Mapping[Any, Any]) -> dict[str, Any]:
-    shown = {str(name): value for name, value in row.items() if name != "request_id"}
+    shown = {str(name): value for name, value in row.items() if name not in HIDDEN_OF_ATTEMPTS}
     return shown | {
         "started_at": moment(row["started_at"]),
         "finished_at": moment(row["finished_at"]),

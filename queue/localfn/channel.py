@@ -6,28 +6,25 @@ import contextlib
 import fcntl
 import os
 import socket
-import sys
 import threading
 from typing import Any
 
 from localfn import frames
-
-LOWEST_FD = 100  # out of the way of code that closes or reuses the low numbers
+from localfn.printing import LOWEST_FD, Marks, flush
 
 
 class Channel:
     """Only this process may speak on it, never a child that user code forked.
 
-    mark: what is written behind the output of each request, so that the runtime can tell it from the next one's.
+    marks: what is written into the output, so that the runtime can tell one request's from the next one's.
     """
 
     def __init__(self, control: int, turns: int, max_body: int) -> None:
         self.socket = socket.socket(fileno=moved(control))
         self._turns = socket.socket(fileno=moved(turns))
-        self._outputs = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, LOWEST_FD) for fd in (1, 2)]
+        self.marks = Marks()
         self.reader = frames.Reader(max_body)
         self.owner = os.getpid()
-        self.mark = b""
         self._lock = threading.Lock()  # user code may report progress from several threads
         self._turn: int | None = None  # taken out, and not used yet
 
@@ -51,9 +48,7 @@ class Channel:
         if os.getpid() != self.owner:
             return
         flush()
-        for fd in self._outputs:
-            with contextlib.suppress(OSError):  # user code broke it: nothing is read from it then
-                self._write_mark(fd)
+        self.marks.end()
         self.send(head, body)
 
     def takes_turn(self, round_: int) -> bool:
@@ -68,19 +63,6 @@ class Channel:
         if mine:
             self._turn = None
         return mine
-
-    def _write_mark(self, fd: int) -> None:
-        try:
-            os.write(fd, self.mark)
-        except BlockingIOError:  # user code wanted a pipe that does not block, and filled it
-            os.set_blocking(fd, True)
-            os.write(fd, self.mark)
-
-
-def flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # user code may have closed or replaced it
-            stream.flush()
 
 
 def moved(fd: int) -> int:

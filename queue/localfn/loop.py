@@ -27,6 +27,7 @@ from localfn.declaration import Function
 from localfn.errors import LocalfnError
 from localfn.frames import MAX_HEAD
 from localfn.outcome.failure import failure
+from localfn.printing import mark_output
 from localfn.process.leftovers import FreshState
 from localfn.running import Run
 
@@ -40,12 +41,14 @@ def main(fds: Sequence[int]) -> None:
     _prepare_process()
     control, turns = fds
     channel = Channel(control, turns, max_body=1 << 31)
+    mark_output(channel.marks)
+    _log_to_stderr()
     frame = channel.receive()
     if frame is None:
         return
     channel.send({"type": "started"})  # what ends this process from here on is the user's code
     head, _ = frame
-    channel.mark = head["mark"].encode()
+    channel.marks.mark = head["mark"].encode()
     os.environ.update(head.get("environment", {}))  # what /proc is not to show
     if head["type"] == "describe":
         _describe(channel, head)
@@ -173,16 +176,18 @@ def _prepare_process() -> None:
     if "" in sys.path:  # put there by `-c`: the current directory is no place to import from
         sys.path.remove("")
     confinement.renounce()
+    confinement.shrink_thread_stacks()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
-    faulthandler.enable()  # a crash in C leaves its traceback in the request's log
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     if sys.platform == "linux":
         # The process that started us owns us: when it dies, so do we. And what our children start and
         # abandon comes back to us instead of to init, so that it is found and killed with us.
         die_with_parent(signal.SIGKILL)
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _log_to_stderr() -> None:
+    faulthandler.enable()  # a crash in C leaves its traceback in the request's log
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
 
 
 def die_with_parent(number: int) -> None:

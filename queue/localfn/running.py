@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from localfn import confinement
 from localfn.checks.calls import unfinished_problem
 from localfn.checks.model import read_event
 from localfn.context import Context
@@ -21,6 +22,8 @@ from localfn.peak import Peak
 
 Answer = tuple[dict[str, Any], bytes]
 Send = Callable[..., None]
+
+NO_THREAD = "can't start new thread"  # the message of Python's RuntimeError
 
 
 class Run:
@@ -84,7 +87,17 @@ class Run:
             peak_mb = self.peak.mb(self.peak.read())
             used = f"{peak_mb:.0f} MB were in use at most, memory_mb is {self.function.options['memory_mb']}."
             head["error_message"] = f"{head['error_message'] or 'An allocation failed'}: {used}"
+        elif head["error_message"] == NO_THREAD:
+            head["error_message"] += self._why_no_thread()
         return head, b""
+
+    def _why_no_thread(self) -> str:
+        memory_mb = self.function.options["memory_mb"]
+        fence_mb, stack_mb = confinement.fence_mb(memory_mb), confinement.THREAD_STACK_BYTES // confinement.MIB
+        return (
+            f". The stacks of threads ({stack_mb} MiB each) count in the {fence_mb} MiB that the sandbox may allocate "
+            f"with memory_mb={memory_mb}: use fewer threads, or a larger memory_mb."
+        )
 
     def cleanup(self, head: dict[str, Any], event: Any, text: str) -> Answer:
         """Run phase 4, the function's hook. In the sandbox that ran the request it sees the very same objects."""

@@ -66,7 +66,7 @@ def look(context: Context) -> dict[str, Any]:
         "tracing": [str(sys.gettrace()), str(sys.getprofile())],
         "collector": [gc.isenabled(), gc.get_threshold()],
         "recursion": sys.getrecursionlimit(),
-        "stack": threading.stack_size(),
+        "stack": stack_size(),
         "timeout": socket.getdefaulttimeout(),
         "filters": [str(each) for each in warnings.filters],
         "logging": [len(logging.root.handlers), logging.root.level, len(context.logger.handlers)],
@@ -83,6 +83,12 @@ def is_open(fd: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def stack_size() -> int:
+    found = threading.stack_size()
+    threading.stack_size(found)
+    return found
 
 
 def umask() -> int:

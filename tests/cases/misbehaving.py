@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -274,3 +275,34 @@ def speak_for_the_sdk(event: Any, context: Context) -> Any:
         except OSError:
             continue
     time.sleep(60)
+
+
+@function(memory_mb=512)
+def start_threads(event: Any, context: Context) -> Any:
+    """Has so many threads at once."""
+    with ThreadPoolExecutor(event["count"]) as pool:
+        barrier = threading.Barrier(event["count"] + 1, timeout=60)
+        for _ in range(event["count"]):
+            pool.submit(barrier.wait)
+        barrier.wait()
+    return event["count"]
+
+
+@function(memory_mb=96)
+def hoard_in_threads(event: Any, context: Context) -> Any:
+    """Uses more memory than it may, on the stacks' side of the fence."""
+    kept: list[bytes] = []
+    with ThreadPoolExecutor(20) as pool:
+        for _ in range(40):
+            pool.submit(lambda: kept.append(b"x" * (8 * 1024 * 1024)))
+        time.sleep(60)
+
+
+@function(memory_mb=64)
+def start_too_many_threads(event: Any, context: Context) -> Any:
+    over = threading.Event()
+    try:
+        for _ in range(5_000):
+            threading.Thread(target=over.wait, daemon=True).start()
+    finally:
+        over.set()

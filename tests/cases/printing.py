@@ -1,8 +1,12 @@
 """Functions that print: in turns to both streams, much, without line ends, and what is no text."""
 
+import ctypes
 import os
+import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,3 +39,35 @@ def print_bytes(event: Any, context: Context) -> Any:
     for _ in range(event["millions"]):
         os.write(1, piece) if event.get("raw") else sys.stdout.buffer.write(piece)
     print("\nthe end")
+
+
+@function
+def print_in_turns(event: Any, context: Context) -> Any:
+    """Even numbers to stdout, odd ones to stderr."""
+    ways: dict[str, Callable[[int], Any]] = {
+        "print": lambda n: print(n, file=sys.stderr if n % 2 else sys.stdout),
+        "os.write": lambda n: os.write(1 + n % 2, f"{n}\n".encode()),
+        "logger": lambda n: context.logger.warning("%s", n) if n % 2 else print(n),
+        "threads": in_thread,
+        "one by one": lambda n: (sys.stderr if n % 2 else sys.stdout).write(f"{n}\n"),
+    }
+    for number in range(2 * event["count"]):
+        ways[event["way"]](number)
+
+
+def in_thread(number: int) -> None:
+    thread = threading.Thread(target=print, args=(number,), kwargs={"file": sys.stderr if number % 2 else sys.stdout})
+    thread.start()
+    thread.join()
+
+
+@function
+def print_around_others(event: Any, context: Context) -> Any:
+    print("before")
+    subprocess.run(["sh", "-c", 'echo "child\'s error" >&2'], check=True)
+    subprocess.run(["sh", "-c", 'sleep 0.1; echo "child\'s output"'], check=True)
+    ctypes.CDLL(None).puts(b"from C")
+    print("after", file=sys.stderr)
+    os.system('echo "another child\'s error" >&2')
+    time.sleep(0.01)
+    print("at the end")

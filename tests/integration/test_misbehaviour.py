@@ -42,6 +42,8 @@ def command_of(process: psutil.Process) -> str:
         ("hoard", "OutOfMemory", "96 MB"),
         ("hoard_at_once", "OutOfMemory", ""),
         ("hoard_in_child", "OutOfMemory", "96 MB"),
+        ("hoard_in_threads", "OutOfMemory", "96 MB"),
+        ("start_too_many_threads", "RuntimeError", "1088 MiB that the sandbox may allocate with memory_mb=64"),
         ("write_into_the_wire", None, ""),
         ("return_too_much", "ResultTooLarge", "6291456"),
         ("error_without_words", "Mute", "could not be made"),
@@ -97,6 +99,11 @@ def is_alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.mark.parametrize("count", [200, 500])
+def test_stacks_of_threads_do_not_use_up_the_memory(runtime: Runtime, count: int) -> None:
+    assert runtime.result("start_threads", {"count": count}) == count
 
 
 def test_a_flood_of_output_is_kept_at_both_ends_and_marked_in_the_middle(runtime: Runtime) -> None:

@@ -35,10 +35,10 @@ def test_lines_without_an_end_are_shown_as_they_are_now(runtime: Runtime, tmp_pa
         (prompt, progress) = [line.split(" ", 3)[3] for line in answer.text.split("\n")[:-1]]
         return prompt, progress
 
-    first = wait_until(shown, 30, "both lines are shown")
-    later = wait_until(lambda: (now := shown()) and now[1] != first[1] and now, 30, "the progress goes on")
-    assert first[0] == later[0] == "Name: "
-    assert first[1].endswith(" of many")
+    prompt, progress = wait_until(shown, 30, "both lines are shown")
+    assert prompt == "Name: "
+    assert progress.endswith(" of many")
+    wait_until(lambda: shown() not in (None, (prompt, progress)), 30, "the progress goes on")
     following = runtime.http.get(url, params={"after": "0.0"})
     assert (following.text, following.headers["Current-Lines"]) == ("", "0"), "a client that follows gets whole lines"
     assert runtime.http.get(url, params={"after": "0.0", "current": "true"}).headers["Current-Lines"] == "2"
@@ -49,9 +49,31 @@ def test_lines_without_an_end_are_shown_as_they_are_now(runtime: Runtime, tmp_pa
     assert runtime.http.get(url).headers["Current-Lines"] == "0"
 
 
+@pytest.mark.parametrize("way", ["print", "os.write", "logger", "threads", "one by one"])
+def test_both_streams_are_in_the_order_of_printing(runtime: Runtime, way: str) -> None:
+    request = runtime.call("print_in_turns", {"way": way, "count": 300})
+
+    assert [text.split()[-1] for _, text in printed(runtime, request)] == [str(number) for number in range(600)]
+    assert {stream for stream, _ in printed(runtime, request)} == {"stdout", "stderr"}
+
+
+def test_children_and_c_libraries_print_between_the_lines_of_python(runtime: Runtime) -> None:
+    request = runtime.call("print_around_others", {})
+
+    assert printed(runtime, request) == [
+        ("stdout", "before"),
+        ("stderr", "child's error"),
+        ("stdout", "child's output"),
+        ("stdout", "from C"),
+        ("stderr", "after"),
+        ("stderr", "another child's error"),
+        ("stdout", "at the end"),
+    ]
+
+
 @pytest.mark.parametrize("byte", [0xFF, 0x00, 0x0A, 0x0D, 0x1B])
 def test_no_byte_passes_the_bound(runtime: Runtime, byte: int) -> None:
-    request = runtime.call("print_bytes", {"byte": byte, "millions": 10}, timeout_s=120)
+    request = runtime.call("print_bytes", {"byte": byte, "millions": 2}, timeout_s=120)
 
     assert request["status"] == "completed"
     lines = printed(runtime, request)

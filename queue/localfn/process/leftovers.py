@@ -16,11 +16,13 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from localfn.channel import LOWEST_FD, opened
+from localfn.channel import opened
 from localfn.peak import Peak
+from localfn.printing import LOWEST_FD
 from localfn.process.settings import OUTPUT_FDS, Setting, settings_of_process
 
 GRACE_S = 0.02  # a thread that was joined is known to the kernel for a moment longer
+LONG_GRACE_S = 0.5  # while it waits for a processor to end on
 LOOK_S = 0.0005
 MAX_NAMES = 5  # named in one message; the others are counted
 MAX_NAME = 100  # characters of a name
@@ -94,9 +96,10 @@ class FreshState:
     def _left_threads(self, status: bytes) -> list[str]:
         if len(self._threads) == 1 and b"\nThreads:\t1\n" in status:
             return []
-        ends_at, is_collected = time.monotonic() + GRACE_S, False
+        began, is_collected = time.monotonic(), False
         while left := self._thread_ids() - self._threads:
-            if time.monotonic() >= ends_at:
+            passed_s = time.monotonic() - began
+            if passed_s >= LONG_GRACE_S or (passed_s >= GRACE_S and not all(map(_may_be_ending, left))):
                 return _named("thread", _thread_names(left))
             if not is_collected:  # an executor that is garbage ends its threads
                 gc.collect()
@@ -220,6 +223,17 @@ def _describe(fd: int) -> str:
         return f"{fd}: {os.readlink(f'/proc/self/fd/{fd}')}"
     except OSError:
         return str(fd)
+
+
+def _may_be_ending(thread: int) -> bool:
+    """Tell whether Python knows no such thread any more, and it does not sleep."""
+    if any(thread == each.native_id for each in threading.enumerate()):
+        return False
+    try:
+        with open(f"/proc/self/task/{thread}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] != b"S"
+    except (OSError, IndexError):
+        return sys.platform == "linux"  # it has ended
 
 
 def _thread_names(ids: set[int]) -> list[str]:

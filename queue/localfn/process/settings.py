@@ -62,7 +62,7 @@ def settings_of_process(logger: str) -> list[Setting]:
         Setting("the garbage collector", _collector, _set_collector),
         Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
         Setting("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
-        Setting("the size of thread stacks", threading.stack_size, threading.stack_size),
+        Setting("the size of thread stacks", _stack_size, threading.stack_size),
         Setting("the default timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
         # Libraries add filters when they are imported, and only what is shown depends on them.
         Setting("warning filters", _filters, _set_filters, belongs_to_modules=False),
@@ -163,6 +163,14 @@ def _umask() -> int:
     umask = os.umask(0o077)
     os.umask(umask)
     return umask
+
+
+def _stack_size() -> int:
+    """Read it by setting it: without an argument the call sets the default."""
+    size = threading.stack_size()
+    if size:
+        threading.stack_size(size)
+    return size
 
 
 def _limits() -> tuple[tuple[int, int], ...]:

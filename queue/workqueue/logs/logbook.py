@@ -44,6 +44,9 @@ class Logbook:
         """Take what was just read from a stream ("stdout" or "stderr")."""
         before, _ = self._partial.get(stream, (b"", time))
         *lines, rest = (before + data).split(b"\n")
+        if self._tail and len(lines) > TAIL_LINES:  # a flood: the first of them would be cut in any case
+            gone = len(lines) - TAIL_LINES
+            self._cut, self._count, lines = self._cut + gone, self._count + gone, lines[gone:]
         for line in lines:
             self._add(stream, _visible(line), time)
         rest = _current(rest)

@@ -1,29 +1,41 @@
-"""What a sandbox prints, cut where one request's output ends and the next one's begins.
+"""What a sandbox prints, in the order in which it was printed, cut where one request's output ends.
 
-The sandbox writes a mark behind the output of each request, before it answers. So output and answer belong together
-although they come by different ways, and although requests follow one another without waiting for us.
+Two pipes tell no order between them. The sandbox therefore writes marks into both (localfn/printing.py): one before
+Python prints to the other stream, or prints again after a pause, and one behind the output of each request, before it
+answers. All that stands before a mark in either pipe was printed before all that stands behind it in the other.
 """
 
 import os
 import select
 import time
+from collections.abc import Sequence
 
 READ_SIZE = 262_144
 MARK_WAIT_S = 0.5  # an answer came, its mark did not: user code broke the pipe
+MOST_AHEAD = 1024 * 1024  # bytes of one stream that wait for a mark in the other one
+END = b"e"  # the kind of the mark behind the output of a request; the others name the stream that is printed to
+
+Printed = tuple[str, bytes]  # name of the stream, and bytes
 
 
 class Stream:
-    """Our end of a sandbox's stdout or stderr. fd: does not block."""
+    """Our end of a sandbox's stdout or stderr. fd: does not block. kind: of the marks before Python prints to it."""
 
     def __init__(self, name: str, fd: int, mark: bytes) -> None:
         self.name = name
         self.fd = fd
+        self.kind = {"stdout": b"1", "stderr": b"2"}[name]
         self.is_open = True
         self._mark = mark
         self._buffer = b""
 
+    @property
+    def size(self) -> int:
+        """Bytes that were read and not taken."""
+        return len(self._buffer)
+
     def read(self) -> bool:
-        """Takes in what is in the pipe; whether there was anything."""
+        """Take in what is in the pipe; tell whether there was anything."""
         try:
             data = os.read(self.fd, READ_SIZE)
         except BlockingIOError:
@@ -34,28 +46,99 @@ class Stream:
         self._buffer += data
         return self.is_open
 
-    def until_mark(self) -> bytes:
-        """What was printed before the next mark; the mark is in the pipe, unless user code broke it."""
-        ends_at = time.monotonic() + MARK_WAIT_S
-        while (at := self._buffer.find(self._mark)) < 0:
-            remaining_s = ends_at - time.monotonic()
-            if not self.is_open or remaining_s <= 0:
-                return self.rest()
-            if not self.read():
-                select.select([self.fd], [], [], remaining_s)
-        found, self._buffer = self._buffer[:at], self._buffer[at + len(self._mark) :]
-        return found
+    def before_mark(self) -> tuple[bytes, bytes]:
+        """Take what stands before the next mark, and the mark; return it with the kind of the mark, b"" without one.
 
-    def so_far(self) -> bytes:
-        """What was printed before the next mark, or what may be the beginning of one."""
-        at = self._buffer.find(self._mark)
+        What may be the beginning of a mark stays.
+        """
+        at, size = self._buffer.find(self._mark), len(self._mark)
         if at < 0:
             start = self._buffer.rfind(self._mark[:1])
             at = start if start >= 0 and self._mark.startswith(self._buffer[start:]) else len(self._buffer)
-        found, self._buffer = self._buffer[:at], self._buffer[at:]
-        return found
+            size = 0
+        end = at + size
+        kind = self._buffer[end : end + 1] if size else b""
+        found, self._buffer = self._buffer[:at], self._buffer[end + 1 if kind else at :]
+        return found, kind
 
     def rest(self) -> bytes:
-        """All that is left, without marks: nobody will tell any more whose it is."""
-        found, self._buffer = self._buffer.replace(self._mark, b""), b""
+        """Take all that is left, without marks: nobody will tell any more whose it is."""
+        first, *others = self._buffer.split(self._mark)
+        self._buffer = b""
+        return first + b"".join(other[1:] for other in others)
+
+
+class Outputs:
+    """Both streams of one sandbox."""
+
+    def __init__(self, streams: Sequence[Stream]) -> None:
+        self.streams = tuple(streams)
+        self._begun = self.streams  # in the order in which they were printed to since the last mark
+        self._passed: dict[Stream, bytes] = {}  # those whose next mark was read, and its kind
+
+    def read(self) -> bool:
+        """Take in what is in both pipes; tell whether there was anything."""
+        return True in [stream.read() for stream in self.streams]
+
+    def take(self) -> list[Printed]:
+        """Take what was printed, up to the end of the request's output; nothing is waited for."""
+        found: list[Printed] = []
+        while True:
+            for stream in self._begun:
+                if stream not in self._passed:
+                    data, kind = stream.before_mark()
+                    found += [(stream.name, data)] if data else []
+                    if kind:
+                        self._passed[stream] = kind
+            if self._is_at_end() or not (self._goes_on() or self._reads_on()):
+                return found
+
+    def until_end(self) -> list[Printed]:
+        """Take what was printed before the next end; its marks are in the pipes, unless user code broke them."""
+        ends_at = time.monotonic() + MARK_WAIT_S
+        found = self.take()
+        while not self._is_at_end():
+            remaining_s, waiting = ends_at - time.monotonic(), self._behind()
+            if remaining_s <= 0 or not waiting:
+                return found + self.rest()
+            ready, _, _ = select.select([stream.fd for stream in waiting], [], [], remaining_s)
+            for stream in waiting:
+                if stream.fd in ready:
+                    stream.read()
+            found += self.take()
+        self._begin(self.streams)
         return found
+
+    def rest(self) -> list[Printed]:
+        """Take all that is left, in order as far as it is known."""
+        found = self.take()
+        self._begin(self.streams)
+        return found + [(stream.name, data) for stream in self.streams if (data := stream.rest())]
+
+    def _is_at_end(self) -> bool:
+        return len(self._passed) == len(self.streams) and set(self._passed.values()) == {END}
+
+    def _goes_on(self) -> bool:
+        """Go behind the mark that all have passed, if they have."""
+        behind = self._behind()
+        if behind and max(stream.size for stream in self.streams) <= MOST_AHEAD:
+            return False
+        kinds = set(self._passed.values())
+        if not kinds or kinds == {END}:
+            return False
+        if END in kinds:  # a mark is missing in one of the pipes: they are together again at the end
+            self._passed = {stream: kind for stream, kind in self._passed.items() if kind == END}
+        else:
+            self._begin(sorted(self.streams, key=lambda stream: stream.kind not in kinds))
+        return True
+
+    def _reads_on(self) -> bool:
+        """Read from those whose mark is on its way; tell whether anything came."""
+        return bool(self._passed) and True in [stream.read() for stream in self._behind()]
+
+    def _behind(self) -> list[Stream]:
+        """Those that may still bring something before the next mark."""
+        return [stream for stream in self.streams if stream not in self._passed and stream.is_open]
+
+    def _begin(self, streams: Sequence[Stream]) -> None:
+        self._begun, self._passed = tuple(streams), {}

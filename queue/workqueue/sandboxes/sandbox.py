@@ -16,7 +16,7 @@ from typing import Any
 from localfn import frames
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.child import Loan
-from workqueue.sandboxes.output import Stream
+from workqueue.sandboxes.output import Outputs, Printed, Stream
 from workqueue.sandboxes.turns import Turns
 
 READ_SIZE = 262_144
@@ -72,7 +72,7 @@ class Sandbox:
         self.has_started = loan.ready is not None  # our part of it runs: what happens from here on is the user's code
         self.socket = socket.socket(fileno=fds[0])
         mark = loan.mark.encode()
-        self._streams = [Stream("stdout", fds[1], mark), Stream("stderr", fds[2], mark)]
+        self._outputs = Outputs([Stream("stdout", fds[1], mark), Stream("stderr", fds[2], mark)])
         self.turns = Turns(fds[3], fds[4])
         self._reader = frames.Reader(max_body)
         self._outgoing = bytearray()
@@ -80,7 +80,7 @@ class Sandbox:
         self._news: deque[News] = deque()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self.socket, selectors.EVENT_READ, "control")
-        for stream in self._streams:
+        for stream in self._outputs.streams:
             os.set_blocking(stream.fd, False)
             self._selector.register(stream.fd, selectors.EVENT_READ, stream)
         # A child that user code forked may hold the socket open after its parent died: watch the process too.
@@ -113,8 +113,7 @@ class Sandbox:
         self._listen(0)
         quiet = all(isinstance(item, Output) for item in self._news)
         self._news.clear()
-        for stream in self._streams:
-            stream.rest()
+        self._outputs.rest()
         return quiet
 
     def drain(self) -> Iterator["News"]:
@@ -122,11 +121,9 @@ class Sandbox:
         ends_at = time.monotonic() + DRAIN_S
         yield from self._news
         self._news.clear()
-        for stream in self._streams:
-            while stream.read() and time.monotonic() < ends_at:
-                pass
-            if rest := stream.rest():
-                yield Output(stream.name, rest)
+        while self._outputs.read() and time.monotonic() < ends_at:
+            yield from self._printed(self._outputs.take())
+        yield from self._printed(self._outputs.rest())
 
     def kill(self) -> None:
         """End it and all that it started, now. The host is still to be told (SandboxClient.end)."""
@@ -144,7 +141,7 @@ class Sandbox:
         self._selector.close()
         self.socket.close()
         self.turns.close()
-        for fd in [*(stream.fd for stream in self._streams), *([] if self._pidfd is None else [self._pidfd])]:
+        for fd in [*(stream.fd for stream in self._outputs.streams), *([] if self._pidfd is None else [self._pidfd])]:
             os.close(fd)
 
     def _listen(self, timeout_s: float) -> None:
@@ -161,7 +158,7 @@ class Sandbox:
         if gone:
             while self._readable() and not self._receive():  # a result that was sent is a result
                 pass
-        self._news.extend(Output(stream.name, data) for stream in self._streams if (data := stream.so_far()))
+        self._news.extend(self._printed(self._outputs.take()))
         if gone:
             self._news.append(Gone(gone))
 
@@ -190,11 +187,14 @@ class Sandbox:
             while (found := self._reader.next()) is not None:
                 frame = Frame(*found)
                 if frame.type in LAST_FRAMES:
-                    self._news.extend(Output(s.name, text) for s in self._streams if (text := s.until_mark()))
+                    self._news.extend(self._printed(self._outputs.until_end()))
                 self._news.append(frame)
         except frames.FrameError:
             return RUBBISH
         return "" if data else EXITED
+
+    def _printed(self, found: list[Printed]) -> list[Output]:
+        return [Output(name, data) for name, data in found]
 
     def _readable(self) -> bool:
         return any(key.data == "control" and mask & selectors.EVENT_READ for key, mask in self._selector.select(0))

@@ -1,0 +1,112 @@
+"""Keep the order of what is printed to stdout and to stderr: two pipes that tell nothing of each other.
+
+Marks go into both pipes: before Python prints to the other stream than last, and before it prints after a pause, in
+which a child process or a C library may have written. What they write themselves has no marks: the runtime gives it in
+the order in which it arrives between two marks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import io
+import os
+import sys
+import time
+from typing import Any
+
+LOWEST_FD = 100  # out of the way of code that closes or reuses the low numbers
+PAUSE_S = 0.001
+STDOUT, STDERR, END = b"1", b"2", b"e"  # kinds of marks: who prints next; the output of a request ends
+KINDS = {1: STDOUT, 2: STDERR}
+LINE_BUFFERED = 1  # _IOLBF
+C_BUFFER_BYTES = 8192
+
+posix_write, fflush = os.write, ctypes.CDLL(None).fflush
+
+
+class Marks:
+    """Writes marks into both pipes. mark: what they begin with; it is not to be guessed by user code.
+
+    Nothing is locked: a thread or a signal handler in between changes the order of marks in a pipe, not their number.
+    """
+
+    def __init__(self) -> None:
+        self.mark = b""
+        self._owner = os.getpid()
+        self._fds = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, LOWEST_FD) for fd in KINDS]
+        self._last = b""
+        self._printed_at = 0.0
+
+    def before(self, kind: bytes) -> None:
+        """Tell both pipes that Python is about to print to this stream."""
+        now = time.monotonic()
+        if kind != self._last or now - self._printed_at > PAUSE_S:
+            self._last = kind
+            self._write(kind)
+        self._printed_at = now
+
+    def end(self) -> None:
+        """Tell that what follows belongs to the next request."""
+        self._last = b""
+        self._write(END)
+
+    def _write(self, kind: bytes) -> None:
+        if not self.mark or os.getpid() != self._owner:  # a forked child prints into the same pipes
+            return
+        for fd in self._fds:
+            with contextlib.suppress(OSError):  # user code broke it: nothing is read from it then
+                _write_whole(fd, self.mark + kind)
+
+
+def _write_whole(fd: int, data: bytes) -> None:
+    try:
+        posix_write(fd, data)
+    except BlockingIOError:  # user code wanted a pipe that does not block, and filled it
+        os.set_blocking(fd, True)
+        posix_write(fd, data)
+
+
+class MarkedFile(io.FileIO):
+    """The file below sys.stdout or sys.stderr."""
+
+    def __init__(self, fd: int, name: str, marks: Marks) -> None:
+        super().__init__(fd, "wb", closefd=False)
+        self.name = name
+        self._marks, self._kind = marks, KINDS[fd]
+
+    def write(self, data: Any) -> int:
+        """Write as a file does, behind a mark where one is needed."""
+        self._marks.before(self._kind)
+        return super().write(data)
+
+
+def mark_output(marks: Marks) -> None:
+    """Mark what Python prints, through sys.stdout, sys.stderr and os.write(), and let C print line by line."""
+    for fd, name in ((1, "stdout"), (2, "stderr")):
+        buffer = io.BufferedWriter(MarkedFile(fd, f"<{name}>", marks))
+        before = getattr(sys, name)
+        stream = io.TextIOWrapper(buffer, before.encoding, "backslashreplace", line_buffering=True)
+        stream.mode = "w"  # type: ignore[misc]
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+    def write(fd: int, data: Any, /) -> int:
+        if fd in KINDS:
+            marks.before(KINDS[fd])
+        return posix_write(fd, data)
+
+    write.__module__, write.__qualname__, write.__doc__ = "os", "write", posix_write.__doc__
+    os.write = write
+    with contextlib.suppress(ValueError):  # no such name in this C library
+        libc = ctypes.CDLL(None)
+        libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, LINE_BUFFERED, C_BUFFER_BYTES)
+
+
+def flush() -> None:
+    """Write what Python and C still hold of what was printed."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # user code may have closed or replaced it
+            stream.flush()
+    fflush(None)

@@ -25,16 +25,22 @@ export async function readAttempts(id: string, signal?: AbortSignal): Promise<At
 export interface LogPage {
   text: string
   nextAfter: string | null
+  /** How many of the last lines have no end yet: the next page gives them again, as they are then. */
+  current: number
 }
 
-/** Log lines behind `after` (the `nextAfter` of the page before), all attempts. */
+/** Log lines behind `after` (the `nextAfter` of the page before), all attempts, and those that have no end yet. */
 export async function readLogs(id: string, after: string | null, signal?: AbortSignal): Promise<LogPage> {
   const answer = await call(path(id, '/logs'), {
-    query: { after },
+    query: { after, current: 'true' },
     signal,
     headers: { Accept: 'text/plain' },
   })
-  return { text: await answer.text(), nextAfter: answer.headers.get('Next-After') }
+  return {
+    text: await answer.text(),
+    nextAfter: answer.headers.get('Next-After'),
+    current: Number(answer.headers.get('Current-Lines') ?? 0),
+  }
 }
 
 export const listRequests = (query: Query, signal?: AbortSignal) =>

@@ -4750,6 +4750,8 @@ export interface operations {
                 attempt?: number;
                 /** @description Next-After of the answer before: only what is newer */
                 after?: string;
+                /** @description with lines that have no end yet; default: true without `after`, false with it */
+                current?: boolean;
             };
             header?: never;
             path: {
@@ -4764,6 +4766,8 @@ export interface operations {
                 headers: {
                     /** @description for `after` of the next call: only newer lines then */
                     "Next-After"?: string;
+                    /** @description how many of the last lines have no end yet (a prompt, a progress bar): Next-After does not count them, so the next call gives them as they are then */
+                    "Current-Lines"?: string;
                     [name: string]: unknown;
                 };
                 content: {

@@ -19,13 +19,16 @@ export interface LogLine {
 export function useLogs(id: string, request: ShallowRef<Request | null>, attempts: { value: Attempt[] }) {
   const lines = shallowRef<LogLine[]>([])
   let after: string | null = null
+  let ended = 0 // how many of the lines have an end; those behind them are replaced by the next page
   const poll = usePolling<boolean>({
     ask: async (signal) => {
       const page = await readLogs(id, after, signal)
-      const fresh = parse(page.text, lines.value.length)
+      const fresh = parse(page.text, ended)
       after = page.nextAfter
-      if (fresh.length) lines.value = [...lines.value, ...fresh]
-      return fresh.length > 0
+      if (fresh.length || lines.value.length > ended) lines.value = [...lines.value.slice(0, ended), ...fresh]
+      const hadLines = fresh.length > page.current
+      ended += fresh.length - page.current
+      return hadLines
     },
     // A full page is followed by the next at once.
     every: (hadLines) => (hadLines ? 300 : request.value?.status === 'processing' ? EVERY_MS : null),

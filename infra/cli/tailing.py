@@ -6,7 +6,7 @@ import time
 from infra.cli.following import LOOK_EVERY_S, Patience
 from infra.cli.printing import emit, note
 from infra.cli.progress import Progress, is_over, took_s
-from infra.cli.units import local, seconds
+from infra.cli.units import moment, seconds
 from infra.client import Client, request_path
 
 # The cleanup hook runs after the request has ended, and its lines come later than the status.
@@ -61,7 +61,7 @@ class Tail:
 def in_local_time(line: str) -> str:
     """Return the line with its time in this machine's zone, as all commands tell times."""
     time_, _, rest = line.partition(" ")
-    return f"{local(time_, 'milliseconds')} {rest}"
+    return f"{moment(time_).astimezone().isoformat(timespec='milliseconds')} {rest}"
 
 
 def as_object(line: str) -> str:

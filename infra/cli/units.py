@@ -34,9 +34,9 @@ def ago(text: str, now: datetime | None = None) -> str:
     return "now"
 
 
-def local(text: str, precision: str = "seconds") -> str:
-    """Return a time of the API in this machine's zone, with its distance from UTC. precision: as of isoformat."""
-    return moment(text).astimezone().isoformat(" ", precision)
+def local(text: str) -> str:
+    """Return a time of the API in this machine's zone, to the second, with its distance from UTC."""
+    return moment(text).astimezone().isoformat(" ", "seconds")
 
 
 def seconds(amount_s: float | None) -> str:

@@ -12,14 +12,13 @@ from tests.runtime import Runtime, free_port
 from tests.waiting import wait_until
 
 
-def test_functions_are_listed_in_a_table_that_fits(runtime: Runtime) -> None:
+def test_functions_are_listed_in_a_table(runtime: Runtime) -> None:
     done = localfn(runtime, "functions", "list")
 
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["FUNCTION", "QUEUE", "TIMEOUT", "ATTEMPTS", "MEMORY", "DESCRIPTION"]
     (echo,) = [line for line in lines if line.startswith("echo ")]
     assert echo.split(maxsplit=5) == ["echo", "default", "1", "h", "1", "512 MB   Gives back what it gets."]
-    assert max(map(len, lines)) <= 100
     assert "\x1b" not in done.stdout, "no colours into a pipe"
 
 

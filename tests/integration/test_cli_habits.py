@@ -9,7 +9,7 @@ from tests.commands import NOWHERE, begun, ids_of, json_of, localfn
 from tests.runtime import Runtime
 from tests.waiting import wait_until
 
-TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3})?\+05:30"
+TIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{3})?\+05:30"
 
 
 def test_an_id_may_be_shortened_while_it_is_unique(runtime: Runtime) -> None:

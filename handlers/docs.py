@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request, send_file
 
 from handlers.access import open_to_all
+from handlers.body.delivery import ETAG, UNCHANGED
 from handlers.openapi.document import describe
 from handlers.openapi.operation import Answer, json_answer, operation
 from handlers.openapi.schemas import text
@@ -21,14 +22,14 @@ POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'no
 
 @blueprint.get("/openapi.json")
 @open_to_all
-@operation("Describe the API", json_answer({"type": "object"}, "OpenAPI 3.1."))
+@operation("Describe the API", json_answer({"type": "object"}, "OpenAPI 3.1.", headers=(ETAG,)), UNCHANGED)
 def document() -> Response:
     return _kept(jsonify(describe(current_app, request.script_root)))
 
 
 @blueprint.get("/docs")
 @open_to_all
-@operation("Describe the API for people", Answer(200, "A page.", {"text/html": text()}))
+@operation("Describe the API for people", Answer(200, "A page.", {"text/html": text()}, headers=(ETAG,)), UNCHANGED)
 def page() -> Response:
     answer = make_response(render_template("docs.html", api=describe(current_app, request.script_root)))
     answer.headers["Content-Security-Policy"] = POLICY
@@ -38,7 +39,7 @@ def page() -> Response:
 
 @blueprint.get("/docs/style.css")
 @open_to_all
-@operation("Give the page its looks", Answer(200, "A style sheet.", {"text/css": text()}))
+@operation("Give the page its looks", Answer(200, "A style sheet.", {"text/css": text()}, headers=(ETAG,)), UNCHANGED)
 def style() -> Response:
     return send_file(STYLE, mimetype="text/css", max_age=3600)
 

@@ -1,8 +1,10 @@
 """Functions that try to take their worker down with them."""
 
+import contextlib
 import ctypes
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -258,6 +260,22 @@ def slowly(event: Any, context: Context) -> None:
 def note(event: Any, line: str) -> None:
     with Path(event["ledger"]).open("a") as ledger:
         ledger.write(line + "\n")
+
+
+@function
+def leave_everywhere(event: Any, context: Context) -> Any:
+    """Put one text, which may be no Unicode, wherever a function can put one."""
+    text, fraction = event["escaped"].encode().decode("unicode_escape"), float(event["fraction"])
+    os.write(1, text.encode("utf-8", "surrogatepass") + b"\n")
+    context.logger.warning("%s", text)
+    with contextlib.suppress(ValueError):
+        context.progress(fraction, text)
+    Path("out").write_text("x")
+    with contextlib.suppress(ValueError, OSError):
+        context.save_file("out", name=text)
+    if event["fails"]:
+        raise type(re.sub(r"\W", "_", text)[:50] or "x", (Exception,), {})(text)
+    return {text: [text, fraction]}
 
 
 @function

@@ -8263,11 +8263,22 @@ export interface operations {
             /** @description A page. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Forbidden */
             403: {
@@ -8342,11 +8353,22 @@ export interface operations {
             /** @description A style sheet. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/css": string;
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Forbidden */
             403: {
@@ -8596,11 +8618,22 @@ export interface operations {
             /** @description OpenAPI 3.1. */
             200: {
                 headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": Record<string, never>;
                 };
+            };
+            /** @description It is what the client has already. */
+            304: {
+                headers: {
+                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Forbidden */
             403: {

@@ -52,12 +52,12 @@ def checked_by_type_checkers(order: Order, context: Context) -> Any:
 
 @function(input=Order)
 @logged
-def decorated(order: Order, context: Context) -> Any:
+def decorated_order(order: Order, context: Context) -> Any:
     return told(order)
 
 
 @function(input=Order)
-def optional(order: Optional[Order], context: Context) -> Any:  # noqa: UP045
+def optional_order(order: Optional[Order], context: Context) -> Any:  # noqa: UP045
     return told(order)
 
 

@@ -20,7 +20,7 @@ def test_an_event_that_fits_the_input_is_normalised(runtime: Runtime, function: 
     assert runtime.result(function, event) == result
 
 
-@pytest.mark.parametrize("function", ["checked_by_type_checkers", "decorated", "optional", "from_partial"])
+@pytest.mark.parametrize("function", ["checked_by_type_checkers", "decorated_order", "optional_order", "from_partial"])
 def test_a_function_gets_the_model_that_it_names(runtime: Runtime, function: str) -> None:
     event = {"Article": "a", "due": "2026-11-30T12:00:00Z"}
     assert runtime.result(function, event) == {"type": "Order", "price": "None", "due": "2026-11-30T12:00:00+00:00"}

@@ -16,6 +16,7 @@ from workqueue.observing.metrics import BUCKETS, CAUSES, Metric
 
 MOST_FUNCTIONS = 200  # names as labels; a process that meets more calls the rest OTHER
 OTHER = "other"
+LIVING = (Outcome.COMPLETED, Outcome.FAILED, Outcome.INVALID)  # the sandbox lived on: a MemoryError ends none
 
 Key = tuple[str, tuple[str, ...]]  # metric, labels
 
@@ -80,7 +81,7 @@ class Meter:
         self._count(metrics.ATTEMPTS, (function, record.outcome))
         if settled.status in ENDED:
             self._count(metrics.REQUESTS, (function, end_of(settled.status, record.outcome)))
-        if record.outcome is not Outcome.COMPLETED and record.error_type in CAUSES:
+        if record.outcome not in LIVING and record.error_type in CAUSES:
             self._count(metrics.KILLS, (CAUSES[record.error_type],))
         if record.cold_start:
             self._count(metrics.COLD_STARTS, one)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Response, jsonify, request
 
-from handlers import memory, representation, sight
+from handlers import memory, query, representation, sight
 from handlers.openapi.operation import Header, Link
 from handlers.openapi.schemas import whole
 from handlers.problems import OverloadedError
@@ -61,4 +61,4 @@ def ended(here: Services, request_id: UUID, wait_s: float) -> tuple[dict[str, An
             return None  # the request is accepted: an answer without its result is better than an error
         return representation.request(row, files) | {"result": row["result"]}
 
-    return here.waiting.until(request_id, look, wait_s)
+    return here.waiting.until(request_id, look, wait_s) if query.may_wait() else (look(), False)

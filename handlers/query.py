@@ -153,3 +153,8 @@ def preferred_wait_s(header: str) -> int | None:
             digits = (match["value"] or "").strip('"')
             return min(max(int(digits), 1), MAX_WAIT_S) if re.fullmatch(r"\d{1,9}", digits, re.ASCII) else None
     return None
+
+
+def may_wait() -> bool:
+    """Tell whether the server has a thread for this call to wait; without one, it is answered at once."""
+    return bool(request.environ.get("localfn.may_wait", True))

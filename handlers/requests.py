@@ -88,7 +88,7 @@ def show_all(wanted: dict[str, Any]) -> Response:
 def show(id: str, wanted: dict[str, Any]) -> Response:
     here, request_id = services(), query.request_id(id)
     wait_s = wanted["wait"]
-    if wait_s:
+    if wait_s and query.may_wait():
         before = reading.status(here.engine, request_id)
 
         def changed() -> bool | None:

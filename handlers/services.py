@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import Flask, current_app
 from sqlalchemy import Engine
 
+from handlers.readiness import Readiness
 from workqueue.access.doorkeeper import Doorkeeper
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
@@ -62,6 +63,7 @@ class Services:
     store: FileStore
     limits: Limits
     overview: Overview
+    readiness: Readiness
     access: Access = field(default_factory=Access)
     tracer: Tracer | None = None
     meter: Meter = field(default_factory=Meter)

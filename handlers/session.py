@@ -1,5 +1,7 @@
 """/api/session: logging in, out, and asking who one is."""
 
+import contextlib
+import ipaddress
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, request
@@ -20,6 +22,7 @@ from workqueue.access.principals import Permission, Principal
 blueprint = Blueprint("session", __name__, url_prefix="/api/session")
 
 MAX_BODY = 16 * 1024
+MAX_ADDRESS = 64  # characters; IPv6 with the name of an interface
 NOBODY = "Nobody logs in here: LOCALFN_AUTH is none."
 COOKIE_SET = Header("Set-Cookie", text(), "the session")
 
@@ -44,7 +47,7 @@ def log_in() -> Response:
     if not here.access.needs_login:
         return problem(409, NOBODY)
     username, password = _posted("username", "password")
-    login = sessions.log_in(here.engine, username, password, request.remote_addr or "", here.clock.now())
+    login = sessions.log_in(here.engine, username, password, _address(), here.clock.now())
     if (before := request.cookies.get(cookie_name())) is not None:
         _end(before, everywhere=False)  # whoever planted it has nothing of the new one, and the old one is over
     return _begun(login)
@@ -66,9 +69,18 @@ def change_password() -> Response:
     if who is None or who.role is None:
         return problem(401, "Log in first: a password is changed by the user whose it is.")
     old, new = _posted("old_password", "password")
-    login = own_password.change(here.engine, who.actor, old, new, request.remote_addr or "", here.clock.now())
+    login = own_password.change(here.engine, who.actor, old, new, _address(), here.clock.now())
     here.access.forget()
     return _begun(login)
+
+
+def _address() -> str:
+    """Return the client's address; "unknown" where a proxy names something else: it is stored."""
+    text = request.remote_addr or ""
+    for found in (text, text.rpartition(":")[0].strip("[]")):  # some proxies add the port
+        with contextlib.suppress(ValueError):
+            return str(ipaddress.ip_address(found))[:MAX_ADDRESS]
+    return "unknown"
 
 
 def _begun(login: sessions.Login) -> Response:

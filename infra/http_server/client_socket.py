@@ -5,6 +5,7 @@ import errno
 import select
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 from infra.http_server.outgoing import IN_MEMORY_BYTES, Outgoing
@@ -13,20 +14,23 @@ START_S = 5.0  # for a body to begin, beside the time that its bytes have
 MIN_BYTES_PER_S = 8 * 1024  # of what is sent to us
 MAX_PAUSE_S = 15.0  # between two bytes, however much came before
 MAX_UNTAKEN_S = 30.0  # for a client to take a byte of its answer
-MAX_UNSENT_BYTES = 32 * 1024 * 1024  # of one client's answers; a thread that makes more waits for the client
+MAX_UNSENT_BYTES = 16 * 1024 * 1024  # of one client's answers; a thread that makes more waits for the client
 
 
 class ClientSocket(socket.socket):
     """Reading raises ConnectionResetError when the client is too slow.
 
     ahead: bytes that the event loop has received already. outgoing: answers that the client has not taken yet.
+    may_wait: the request that runs now has a thread for a long time. on_slow: called when a thread waits for the client
+    to take a large answer.
     """
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
         self.ahead = bytearray()
         self.outgoing = Outgoing()
-        self.was_too_slow = False
+        self.was_too_slow = self.may_wait = False
+        self.on_slow: Callable[[], None] = lambda: None
         self.begin_body()
 
     def begin_body(self) -> None:
@@ -95,6 +99,8 @@ class ClientSocket(socket.socket):
 
     def _wait_for_room(self, allowed_bytes: int) -> None:
         """Send until no more than so many bytes are left. Raises ConnectionResetError when the client takes nothing."""
+        if self.outgoing.size > allowed_bytes:
+            self.on_slow()
         while self.outgoing.size > allowed_bytes:
             if not self._is_ready(select.POLLOUT, MAX_UNTAKEN_S):
                 self.was_too_slow = True

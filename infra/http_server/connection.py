@@ -35,10 +35,15 @@ class Connection(TConn):
         self.data_ready = True  # a thread gets it when there is something to do
         self.state = State.IDLE
         self.deadline = 0.0
-        self.lane = Lane.READY
+        self.lanes: list[Lane] = []  # those in which its request counts as running
         self.is_kept = True
         self.head: Head | None = None
         self._searched = 0
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether the client asks to wait for the end of a request."""
+        return self.head is not None and self.head.waits
 
     def read_head(self) -> Head | None:
         """Return the head of the next request, once it is here."""

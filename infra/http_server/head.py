@@ -6,6 +6,8 @@ from dataclasses import dataclass
 MAX_HEAD_BYTES = 64 * 1024
 MAX_AHEAD_BYTES = 64 * 1024  # of a body that is received before the request gets a thread
 END = b"\r\n\r\n"
+CREDENTIALS = re.compile(rb"\r\n(?:cookie|authorization)[ \t]*:", re.IGNORECASE)
+WAITS = re.compile(rb"\A[^\r\n]*[?&]wait=|\r\nprefer[ \t]*:[^\r\n]*wait", re.IGNORECASE)
 PROBE = re.compile(rb"(?:GET|HEAD) /(?:healthz|readyz)(?:\?[^ ]*)? HTTP/1\.[01]\r\n")
 FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|expect)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -15,12 +17,14 @@ LENGTH = re.compile(rb"[0-9]{1,18}")
 class Head:
     """size: of the head in bytes. body_bytes: of the body that is announced; None when only reading it tells.
 
-    is_probe: it asks for a health endpoint and has no body.
+    is_probe: it asks for a health endpoint, has no body, and says not who asks: that would be looked up.
+    waits: the client asks to wait for the end of a request.
     """
 
     size: int
     body_bytes: int | None
     is_probe: bool
+    waits: bool
 
     @property
     def ahead_bytes(self) -> int:
@@ -41,11 +45,14 @@ def read_head(data: bytes | bytearray, searched: int = 0) -> Head | None:
     end = data.find(END, max(searched - len(END) + 1, 0))
     if end < 0:
         return None
-    size = end + len(END)
-    fields = FRAMING.findall(data, 0, end)
-    if not fields:
-        return Head(size, 0, is_probe=PROBE.match(data) is not None)
+    head = bytes(data[: end + 2])
+    fields = FRAMING.findall(head)
     lengths = [value.strip() for name, value in fields if name.lower() == b"content-length"]
     # Several lengths, another framing or a client that waits for "100 Continue": only reading the body tells.
     is_plain = len(fields) == len(lengths) == 1 and LENGTH.fullmatch(lengths[0]) is not None
-    return Head(size, int(lengths[0]) if is_plain else None, is_probe=False)
+    return Head(
+        size=end + len(END),
+        body_bytes=int(lengths[0]) if is_plain else None if fields else 0,
+        is_probe=PROBE.match(head) is not None and not fields and CREDENTIALS.search(head) is None,
+        waits=WAITS.search(head) is not None,
+    )

@@ -6,55 +6,61 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Generic, TypeVar
 
-THREADS = 64  # for requests whose body is here; a client that waits (`Prefer: wait`) holds one of them
-INCOMING_THREADS = 16  # for requests whose body is still to come
-PROBE_THREADS = 2  # for /healthz and /readyz
-ALL_THREADS = THREADS + INCOMING_THREADS + PROBE_THREADS
-MAX_QUEUED_S = 10.0  # that a request waits for a thread
+MAX_QUEUED_S = 15.0  # that a request waits for a thread
+
+
+class Lane(Enum):
+    """PROBE: health endpoints. READY: the body is here. WAITING: the client waits for the end of a request.
+
+    INCOMING: the body is still to come. SLOW: it came late and is here, or the client takes a large answer slowly.
+    """
+
+    PROBE = "probe"
+    READY = "ready"
+    WAITING = "waiting"
+    INCOMING = "incoming"
+    SLOW = "slow"
+
+
+THREADS = {Lane.PROBE: 2, Lane.READY: 24, Lane.WAITING: 48, Lane.INCOMING: 16, Lane.SLOW: 32}
+# An incoming request may become a slow one: both together have no more threads than SLOW.
+ALL_THREADS = sum(THREADS.values()) - THREADS[Lane.INCOMING]
 
 Item = TypeVar("Item")
 
 
-class Lane(Enum):
-    PROBE = "probe"
-    READY = "ready"
-    INCOMING = "incoming"
-
-
 class Lanes(Generic[Item]):
-    """Counts of running requests and queues of waiting ones, by lane; used by the event loop only."""
+    """Counts of running requests and queues of others, by lane; used by the event loop only."""
 
     def __init__(self) -> None:
         self._running = dict.fromkeys(Lane, 0)
         self._queues: dict[Lane, deque[tuple[float, Item]]] = {lane: deque() for lane in Lane}
 
     def add(self, lane: Lane, item: Item) -> None:
+        """Queue a request that has no thread yet."""
         self._queues[lane].append((time.monotonic() + MAX_QUEUED_S, item))
 
-    def start(self) -> Iterator[Item]:
+    def start(self) -> Iterator[tuple[Lane, Item]]:
         """Take out those that may run now, and count them as running."""
         for lane, queue in self._queues.items():
-            while queue and self._has_room(lane):
-                self._running[lane] += 1
-                yield queue.popleft()[1]
+            while queue and self.has_room(lane):
+                self.count(lane)
+                yield lane, queue.popleft()[1]
 
-    def _has_room(self, lane: Lane) -> bool:
-        running = self._running
-        if lane is Lane.PROBE:
-            return running[lane] < PROBE_THREADS
-        if lane is Lane.READY:
-            return running[lane] < THREADS
-        # Those whose body has arrived since are READY now: together they must not want more threads than there are.
-        return running[lane] < INCOMING_THREADS and running[lane] + running[Lane.READY] < THREADS + INCOMING_THREADS
+    def has_room(self, lane: Lane) -> bool:
+        """Tell whether one more may run in this lane."""
+        taken = self._running[lane]
+        if lane is Lane.SLOW or (lane is Lane.INCOMING and taken < THREADS[lane]):
+            return self._running[Lane.INCOMING] + self._running[Lane.SLOW] < THREADS[Lane.SLOW]
+        return taken < THREADS[lane]
+
+    def count(self, lane: Lane) -> None:
+        """Count one more as running."""
+        self._running[lane] += 1
 
     def end(self, lane: Lane) -> None:
         """Count one less as running."""
         self._running[lane] -= 1
-
-    def move(self, before: Lane, now: Lane) -> None:
-        """Count a running request in another lane."""
-        self._running[before] -= 1
-        self._running[now] += 1
 
     def expire(self) -> Iterator[Item]:
         """Take out those that have waited too long."""

@@ -11,6 +11,7 @@ import errno
 import selectors
 import socket
 import time
+from collections.abc import Iterable, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from infra.http_server.client_socket import MAX_UNTAKEN_S
 from infra.http_server.connection import HEAD_S, Connection, State
 from infra.http_server.freed_memory import return_freed_memory
-from infra.http_server.head import MAX_HEAD_BYTES
+from infra.http_server.head import MAX_HEAD_BYTES, Head
 from infra.http_server.lanes import ALL_THREADS, Lane, Lanes
 from infra.http_server.refusals import BUSY, HEAD_TOO_LARGE
 
@@ -117,19 +118,39 @@ class Worker(ThreadWorker):
                 self._refuse(conn, HEAD_TOO_LARGE)
         elif received >= head.ahead_bytes:
             self._move(conn, State.HELD)
-            is_here = head.is_complete(received)
-            conn.lane = Lane.PROBE if head.is_probe else Lane.READY if is_here else Lane.INCOMING
-            self._lanes.add(conn.lane, conn)
+            self._lanes.add(self._lane(head, received), conn)
             self._start_queued()
 
+    def _lane(self, head: Head, received: int) -> Lane:
+        if not head.is_complete(received):
+            return Lane.INCOMING
+        if head.is_probe and received == head.size:  # many at once on one connection are no probe
+            return Lane.PROBE
+        return Lane.WAITING if head.waits and self._lanes.has_room(Lane.WAITING) else Lane.READY
+
     def _start_queued(self) -> None:
-        for conn in self._lanes.start():
+        for lane, conn in self._lanes.start():
+            conn.lanes = [lane]
+            if lane is Lane.INCOMING and conn.waits and self._lanes.has_room(Lane.WAITING):
+                self._count(conn, Lane.WAITING)  # it waits when its body is here
+            conn.sock.may_wait = Lane.WAITING in conn.lanes
+            conn.sock.on_slow = partial(self.method_queue.defer, self._note_slow, conn)
             conn.sock.begin_body()
             self.enqueue_req(conn)
 
+    def _count(self, conn: Connection, lane: Lane) -> None:
+        self._lanes.count(lane)
+        conn.lanes.append(lane)
+
+    def _uncount(self, conn: Connection, lane: Lane) -> None:
+        if lane in conn.lanes:
+            self._lanes.end(lane)
+            conn.lanes.remove(lane)
+
     def finish_request(self, conn: Any, fs: "Future[bool]") -> None:
         """Go on with a connection that a thread has done with."""
-        self._lanes.end(conn.lane)
+        for lane in tuple(conn.lanes):
+            self._uncount(conn, lane)
         failed = fs.cancelled() or fs.exception() is not None
         conn.is_kept = not failed and fs.result()
         if failed or conn.sock.was_too_slow:
@@ -138,6 +159,23 @@ class Worker(ThreadWorker):
             conn.expect_request()
             self._send(conn)
         self._start_queued()
+
+    def _note_arrival(self, conn: Connection) -> None:
+        """Make room for the next request whose body is still to come."""
+        self._uncount(conn, Lane.INCOMING)
+        if not conn.lanes:
+            self._count(conn, Lane.SLOW)
+        self._start_queued()
+
+    def _note_slow(self, conn: Connection) -> None:
+        """Make room for others while the client takes a large answer; cut it when too many do so."""
+        if Lane.READY in conn.lanes:
+            self._uncount(conn, Lane.READY)
+            if not self._lanes.has_room(Lane.SLOW):
+                with contextlib.suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RDWR)
+            self._count(conn, Lane.SLOW)
+            self._start_queued()
 
     def _refuse(self, conn: Connection, answer: bytes) -> None:
         conn.is_kept = False
@@ -208,23 +246,24 @@ class Worker(ThreadWorker):
 
     # In a thread
 
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        app = self.wsgi
+
+        def with_leave_to_wait(environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
+            environ["localfn.may_wait"] = environ["gunicorn.socket"].may_wait
+            return app(environ, start_response)
+
+        self.wsgi = with_leave_to_wait
+
     def handle_request(self, req: Any, conn: Any) -> Any:
-        if conn.lane is Lane.INCOMING:
-            req.body.reader = WatchedReader(req.body.reader, partial(self._defer_arrival, conn))
+        if Lane.INCOMING in conn.lanes:
+            arrived = partial(self.method_queue.defer, self._note_arrival, conn)
+            req.body.reader = WatchedReader(req.body.reader, arrived)
         return super().handle_request(req, conn)
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         return keepalive and bool(conn.parser.finish_body(deadline=time.monotonic() + DRAIN_S))
-
-    def _defer_arrival(self, conn: Connection) -> None:
-        self.method_queue.defer(self._note_arrival, conn)
-
-    def _note_arrival(self, conn: Connection) -> None:
-        """Make room for the next one whose body is still to come."""
-        if conn.lane is Lane.INCOMING:
-            self._lanes.move(Lane.INCOMING, Lane.READY)
-            conn.lane = Lane.READY
-            self._start_queued()
 
 
 class WatchedReader:

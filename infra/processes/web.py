@@ -10,7 +10,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from infra import file_store, logs, room, screen, web_root
-from infra.http_server.lanes import THREADS
+from infra.http_server.lanes import ALL_THREADS
 from infra.http_server.worker import Worker, defer_accept
 from infra.listening import address
 from infra.processes import observed
@@ -52,7 +52,7 @@ class Server(BaseApplication):
             "when_ready": self._ready,
             "workers": processes(cores()),
             "preload_app": True,  # what is loaded once is shared by all
-            "threads": THREADS,
+            "threads": ALL_THREADS,
             "control_socket_disable": True,
             "forwarded_allow_ips": "",  # whom to believe is decided by LOCALFN_TRUSTED_PROXIES alone
             "graceful_timeout": GRACE_S,
@@ -109,6 +109,7 @@ def make_app(settings: Settings) -> Flask:
 
 
 def _services(settings: Settings) -> "Services":
+    from handlers.readiness import Readiness
     from handlers.services import Access, Limits, Services
     from infra.processes.observed import LateTracer
     from schema.session import make_engine
@@ -120,7 +121,7 @@ def _services(settings: Settings) -> "Services":
     from workqueue.waiting import Waiting
 
     database_url, redis_url = urls(settings)
-    connections = room.OF_WEB // processes(cores())
+    connections = room.OF_WEB // processes(cores()) - 1  # one is the readiness check's
     engine = make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4)
     doorbell, clock = Doorbell(redis_client(redis_url), Paused(engine).names), Clock()
     doorkeeper = Doorkeeper(engine, clock.now) if settings.door.needs_login else None
@@ -131,6 +132,7 @@ def _services(settings: Settings) -> "Services":
         waiting=Waiting(redis_client(redis_url)),
         store=file_store.make(settings.files, settings.home),
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
+        readiness=Readiness(make_engine(database_url, pool_size=1, max_overflow=0), doorbell, clock),
         overview=Overview(engine, doorbell, clock, settings.queues, settings.retention_days),
         access=Access(doorkeeper, secure_cookie=settings.is_production),
         tracer=LateTracer() if settings.traces else None,

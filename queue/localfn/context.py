@@ -14,6 +14,7 @@ from localfn.errors import LocalfnError
 from localfn.names import file_name_problem
 
 OUTPUT_FOLDER = ".output"  # in the working directory; the worker takes the output files from here
+MAX_OUTPUT_FILES = 1_000  # of one attempt
 PROGRESS_INTERVAL_S = 0.1  # bare fractions that come quicker are dropped: nobody reads them
 
 
@@ -81,7 +82,7 @@ class Context:
 
         path: a file, relative to the working directory or absolute; its content is taken as it is now.
         name: the name it is downloaded by; default is the file's own. The same name again replaces it.
-        Returns the name. Raises LocalfnError for a name that no file can have, or no such file.
+        Returns the name. Raises LocalfnError for a name that no file can have, no such file, or a file too many.
         """
         source = self.workdir / path
         name = source.name if name is None else name
@@ -91,11 +92,14 @@ class Context:
             raise LocalfnError(f"save_file: {name!r} cannot be a file name: {reason}")
         if not source.is_file():
             raise LocalfnError(f"save_file: there is no file {str(path)!r}")
+        others = [entry for entry in self.saved if entry["name"] != name]
+        if len(others) >= MAX_OUTPUT_FILES:
+            raise LocalfnError(f"save_file: a request may save {MAX_OUTPUT_FILES} files; put them into an archive")
         folder = self.workdir / OUTPUT_FOLDER
         folder.mkdir(exist_ok=True)
         target = folder / name
         if source != target:
             # A copy, not a link or a move: what the function does to its file afterwards is its own affair.
             shutil.copyfile(source, target)
-        self.saved = [entry for entry in self.saved if entry["name"] != name] + [{"name": name}]
+        self.saved = [*others, {"name": name}]
         return name

@@ -78,6 +78,7 @@ def frozen(database: Frozen, runtime: Runtime) -> Iterator[Frozen]:
 
 def test_every_call_is_answered_soon(frozen: Frozen, runtime: Runtime) -> None:
     """More at once than there are connections: none waits behind others, either."""
+    wait_until(lambda: not runtime.is_ready(), 30, "the check of readiness has noticed")
     calls = [
         ("GET", "/readyz"),
         ("GET", "/api/schedules"),

@@ -33,6 +33,7 @@ OF_THE_RUNTIME = frozenset(
         "NoStorage",
         "OutOfMemory",
         "OutputFileMissing",
+        "OutputTooLarge",
         "ResultNotSerializable",
         "ResultTooLarge",
         "RuntimeFault",

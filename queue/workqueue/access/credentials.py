@@ -3,6 +3,9 @@
 import hashlib
 import secrets
 import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -18,24 +21,60 @@ MIN_PASSWORD = 8
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 AT_ONCE = threading.BoundedSemaphore(2)
 WAIT_S = 5.0
+MAX_LOGINS = 12  # under way in a process, those that wait for their hash among them: the next is told to come again
+MAX_LOGINS_OF_ADDRESS = 3
 # Of no password that anybody has: an unknown name has to cost the time of a known one.
 NOBODY = HASHER.hash(secrets.token_urlsafe(32))
 
 
-def hash_password(password: str) -> str:
-    return HASHER.hash(password)
+class Logins:
+    """The logins that are under way in this process, by the address of their client."""
+
+    def __init__(self) -> None:
+        self._by_address: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def turn(self, address: str) -> Iterator[None]:
+        """Count a login while it is under way. Raises TooManyLoginsError at once when there are too many."""
+        with self._lock:
+            if self._by_address.total() >= MAX_LOGINS or self._by_address[address] >= MAX_LOGINS_OF_ADDRESS:
+                raise TooManyLoginsError(1)
+            self._by_address[address] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._by_address[address] -= 1
+                self._by_address += Counter()  # drops addresses without a login
 
 
-def is_password(password: str, password_hash: str | None) -> bool:
-    """Whether it is the one. None, for a user who is not there, takes as long. Raises TooManyLoginsError."""
+LOGINS = Logins()
+
+
+@contextmanager
+def _hashing() -> Iterator[None]:
     if not AT_ONCE.acquire(timeout=WAIT_S):
         raise TooManyLoginsError(1)
     try:
-        HASHER.verify(password_hash or NOBODY, password)
-    except (VerificationError, InvalidHashError):
-        return False
+        yield
     finally:
         AT_ONCE.release()
+
+
+def hash_password(password: str) -> str:
+    """Return the hash to be stored. Raises TooManyLoginsError."""
+    with _hashing():
+        return HASHER.hash(password)
+
+
+def is_password(password: str, password_hash: str | None) -> bool:
+    """Tell whether it is the one. None, for a user who is not there, takes as long. Raises TooManyLoginsError."""
+    try:
+        with _hashing():
+            HASHER.verify(password_hash or NOBODY, password)
+    except (VerificationError, InvalidHashError):
+        return False
     return password_hash is not None
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select, update
 from schema.access import Role, app_user
 from workqueue.access import sessions, throttle, users
 from workqueue.access.checking import entry
-from workqueue.access.credentials import MAX_PASSWORD, hash_password, is_password
+from workqueue.access.credentials import LOGINS, MAX_PASSWORD, hash_password, is_password
 from workqueue.audit import Act, Action, record
 from workqueue.errors import BadAccessError
 
@@ -17,6 +17,11 @@ WRONG = "it is not your password"
 def change(engine: Engine, username: str, old: str, new: str, address: str, now: datetime) -> sessions.Login:
     """Every session of the user ends; gives the one that goes on. Raises BadAccessError, TooManyLoginsError."""
     users.check_password(new)
+    with LOGINS.turn(address):
+        return _change(engine, username, old, new, address, now)
+
+
+def _change(engine: Engine, username: str, old: str, new: str, address: str, now: datetime) -> sessions.Login:
     throttle.reserve(engine, username, address, now)
     with engine.connect() as connection:
         known = connection.scalar(select(app_user.c.password_hash).where(app_user.c.username == username))

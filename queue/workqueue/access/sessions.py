@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from schema.access import Role, app_user, login_session
 from workqueue.access import throttle
-from workqueue.access.credentials import MAX_PASSWORD, digest, is_password, make_token
+from workqueue.access.credentials import LOGINS, MAX_PASSWORD, digest, is_password, make_token
 from workqueue.access.principals import Principal, of_user
 from workqueue.audit import Act, Action, record
 from workqueue.errors import BadLoginError
@@ -16,6 +16,7 @@ from workqueue.storable import storable
 LIFE = timedelta(days=7)
 IDLE = timedelta(hours=24)
 SEEN_EVERY = timedelta(minutes=5)  # how often a use is written down
+MAX_USERNAME = 64  # characters; a longer name is nobody's, and is not stored
 MOST = 20  # sessions of one user; the oldest ends when there are more
 
 
@@ -29,7 +30,12 @@ class Login:
 
 
 def log_in(engine: Engine, username: str, password: str, address: str, now: datetime) -> Login:
-    """A new session, whatever the client had before. Raises BadLoginError, TooManyLoginsError."""
+    """Begin a session, whatever the client had before. Raises BadLoginError, TooManyLoginsError."""
+    with LOGINS.turn(address):
+        return _log_in(engine, username[: MAX_USERNAME + 1], password, address, now)
+
+
+def _log_in(engine: Engine, username: str, password: str, address: str, now: datetime) -> Login:
     throttle.reserve(engine, username, address, now)
     with engine.connect() as connection:
         mine = func.lower(app_user.c.username) == username.lower()

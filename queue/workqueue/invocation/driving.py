@@ -33,6 +33,8 @@ LOOK_S = 0.1  # how often interruption and memory are looked at; far below the s
 EXIT_S = 0.5  # for an interpreter that has closed its socket to end; then it is killed
 START_LIMIT_S = 60.0  # for the interpreter and the user's imports
 MAX_TYPE, MAX_MESSAGE = 200, 500  # characters of an error's type, of a progress message
+# Characters of an error's message and traceback. The SDK keeps fewer; code of the user may send a frame of its own.
+MAX_ERROR, MAX_TRACEBACK = 10_000, 70_000
 MAX_DELAY_S = 366 * 24 * 3600.0
 
 
@@ -170,9 +172,9 @@ def failed(answer: Frame) -> AttemptEndedError:
     kind = InvalidError if head.get("kind") == "invalid" else FunctionFailedError
     error_type = storable(str(head.get("error_type")))[:MAX_TYPE]
     end = kind(
-        storable(str(head.get("error_message"))) or error_type,
+        storable(str(head.get("error_message")))[:MAX_ERROR] or error_type,
         error_type=error_type,
-        traceback=storable(str(head.get("traceback") or "")) or None,
+        traceback=storable(str(head.get("traceback") or ""))[:MAX_TRACEBACK] or None,
     )
     delay_s = number(head.get("delay_s"))
     end.delay_s = None if delay_s is None else min(max(0.0, delay_s), MAX_DELAY_S)

@@ -1,6 +1,7 @@
 """Phase 3, up to the commit point: what came out of a sandbox is checked, and its files go to the store."""
 
 import json
+import os
 
 from schema.statuses import Phase
 from workqueue import events
@@ -15,6 +16,8 @@ from workqueue.sandboxes.sandbox import Frame
 
 MAX_DEPTH = 500  # levels of a result that every reader can follow; as the SDK allows (localfn.outcome.result)
 OUTPUT_FOLDER = ".output"  # where the SDK's save_file puts files (localfn.context)
+MAX_OUTPUT_FILES = 1_000  # of one attempt; localfn.context refuses more
+MAX_OUTPUT_BYTES = 10 * 1024**3  # of all output files of one attempt together
 
 
 def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> tuple[str, list[StoredFile]]:
@@ -23,7 +26,7 @@ def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> tuple[str, list[S
         with attempt.in_phase(Phase.SAVE):
             data = _checked(answer.body)
             names = list(dict.fromkeys(str(entry["name"]) for entry in answer.head["files"]))
-            return data, [_store(runtime, attempt, name) for name in names]
+            return data, _store_all(runtime, attempt, names)
     except Exception:
         # An answer that cannot be saved was hardly made by the SDK: who knows what the sandbox is at now.
         driving.dispose(runtime, attempt)
@@ -42,7 +45,20 @@ def _checked(result: bytes) -> str:
     return text
 
 
-def _store(runtime: Runtime, attempt: Attempt, name: str) -> StoredFile:
+def _store_all(runtime: Runtime, attempt: Attempt, names: list[str]) -> list[StoredFile]:
+    if len(names) > MAX_OUTPUT_FILES:
+        raise _too_large(f"The function saved {len(names)} output files, {MAX_OUTPUT_FILES} are allowed.")
+    stored: list[StoredFile] = []
+    for name in names:
+        stored.append(_store(runtime, attempt, name, MAX_OUTPUT_BYTES - sum(file.size for file in stored)))
+    return stored
+
+
+def _too_large(message: str) -> FunctionFailedError:
+    return FunctionFailedError(f"{message} Save them as one archive, or fewer.", error_type="OutputTooLarge")
+
+
+def _store(runtime: Runtime, attempt: Attempt, name: str, left_bytes: int) -> StoredFile:
     if reason := file_name_problem(name):  # the SDK checks it too, but user code can speak for itself
         raise FunctionFailedError(f"The output file {name[:100]!r}: {reason}.", error_type="OutputFileMissing")
     path = runtime.workplace.path / OUTPUT_FOLDER / name
@@ -51,6 +67,8 @@ def _store(runtime: Runtime, attempt: Attempt, name: str) -> StoredFile:
         with runtime.workplace.acting():
             source = open_regular(path)
         with source:
+            if os.fstat(source.fileno()).st_size > left_bytes:
+                raise _too_large(f"The output files have more than {MAX_OUTPUT_BYTES} bytes together, with {name!r}.")
             return runtime.store.put(attempt.request_id, attempt.claim.part, name, source)
 
     try:

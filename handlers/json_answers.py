@@ -1,4 +1,4 @@
-"""Answer JSON; the text of a value that comes from the database goes into the answer as it is."""
+"""Answer JSON; the text of a stored value goes into the answer unchanged."""
 
 import json
 import re

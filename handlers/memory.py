@@ -1,4 +1,4 @@
-"""Bound the memory of one web process: what takes much of it waits for its turn, for a moment, or gets 503."""
+"""Bound the memory of one web process: a call that needs much waits a moment for its share, or gets 503."""
 
 import threading
 
@@ -8,7 +8,7 @@ from handlers.problems import OverloadedError
 
 CAPACITY_BYTES = 64 * 1024 * 1024
 WAIT_S, LONG_WAIT_S = 2.0, 20.0
-FREE_BYTES = 64 * 1024  # what takes no more than that is not counted
+FREE_BYTES = 64 * 1024  # a smaller share is not counted
 
 
 class MemoryBudget:
@@ -19,9 +19,9 @@ class MemoryBudget:
         self._changed = threading.Condition()
 
     def take(self, size: int, wait_s: float) -> int:
-        """Wait for so many bytes, and return how many were taken. Raises OverloadedError.
+        """Wait for `size` bytes, and return the number taken. Raises OverloadedError.
 
-        What is larger than the whole budget gets all of it, and runs alone.
+        A call that needs more than the whole budget gets all of it, and runs alone.
         """
         size = min(size, self._capacity)
         with self._changed:
@@ -40,9 +40,9 @@ budget = MemoryBudget()  # one per process, as the memory is
 
 
 def reserve(size: int, wait_s: float = WAIT_S) -> None:
-    """Take memory for the rest of this call. Raises OverloadedError when other calls have it.
+    """Take memory for the rest of this call. Raises OverloadedError while other calls have it.
 
-    A call that needs more gives back what it has first: calls that wait for each other's memory would wait for ever.
+    A call that needs more first gives back its share: two calls that wait for each other would never end.
     """
     if size > FREE_BYTES:
         held = g.pop("reserved_bytes", 0)

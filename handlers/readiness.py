@@ -1,4 +1,4 @@
-"""Whether requests are accepted and run: found out by a thread of its own, so that no probe waits."""
+"""Find out in a thread of its own whether requests are accepted and run, so that no probe waits."""
 
 import threading
 import time
@@ -18,11 +18,11 @@ CHECKS = ("migrations", "redis", "workers")
 EVERY_S = 1.0  # the database and Redis are asked so often, however many probes come
 KEPT_UP_S = 90.0  # after a probe: the next one finds a fresh look
 FIRST_S = 1.0  # that a probe waits for the first look after a while without probes
-STALE_S = 4.0  # an older look is none
+STALE_S = 4.0  # an older look does not count
 
 
 class Readiness:
-    """What a thread of its own has last found out; a probe never waits long for a slow database or Redis.
+    """Ask the database and Redis in a thread of its own: a probe never waits long for a slow one.
 
     engine: of its own, so that other calls cannot take all connections.
     """
@@ -35,7 +35,7 @@ class Readiness:
         self._is_kept_up = False
 
     def look(self) -> dict[str, str]:
-        """Return what was found within the last seconds; "away" when there was no answer."""
+        """Return the state found within the last seconds; "away" without an answer."""
         with self._changed:
             self._asked_at = time.monotonic()
             if not self._is_kept_up:
@@ -56,7 +56,7 @@ class Readiness:
                 time.sleep(EVERY_S)
         finally:
             with self._changed:
-                self._is_kept_up = False  # after an error nobody foresaw, too: the next probe begins anew
+                self._is_kept_up = False  # after an unexpected error too: the next probe begins anew
 
     def _check(self) -> dict[str, str]:
         migrations = _ask(lambda: revision.is_current(self._engine))

@@ -1,4 +1,4 @@
-"""The attacks: what a crowd of clients sends, each for some seconds."""
+"""The attacks of a crowd of clients, each for some seconds."""
 
 import asyncio
 import contextlib

@@ -66,7 +66,7 @@ def prepare(url: str) -> Target:
 
 
 def web_processes(pid: int) -> list[int]:
-    """Those that serve: the children of `localfn web`."""
+    """Return the processes that serve: the children of `localfn web`."""
     of_up = psutil.Process(pid).children(recursive=True)
     web = next(process for process in of_up if process.cmdline()[-1:] == ["web"])
     return [process.pid for process in web.children()]

@@ -1,4 +1,4 @@
-"""Raw HTTP connections for attacks: each sends what it likes, as slowly as it likes."""
+"""Raw HTTP connections for attacks: any bytes, at any pace."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ ANSWER_LIMIT_S = 30.0
 class Target:
     """The attacked runtime. cookie: of a user who may call functions.
 
-    large: the id of a request with a large result; held: of one that does not end.
+    large: the id of a request with a large result; held: the id of a request that does not end.
     """
 
     host: str
@@ -33,7 +33,7 @@ class Target:
 
 @contextlib.asynccontextmanager
 async def connection(target: Target) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection that is cut without a word in the end."""
+    """Open a connection, and cut it in the end."""
     reader, writer = await asyncio.open_connection(target.host, target.port, limit=4096)
     try:
         yield reader, writer
@@ -75,7 +75,7 @@ async def drip(target: Target, head: bytes, piece: bytes, every_s: float) -> Non
 
 
 async def crowd(count: int, seconds: float, client: Callable[[int], Awaitable[object]]) -> None:
-    """Run so many clients for so long; each begins again when it has ended."""
+    """Run `count` clients for some seconds; each begins again when it has ended."""
     ends_at = time.monotonic() + seconds
 
     async def again(number: int) -> None:

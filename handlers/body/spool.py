@@ -11,7 +11,7 @@ IN_MEMORY_BYTES = 64 * 1024
 
 
 def receive(stream: IO[bytes], max_bytes: int, weight: int) -> bytes:
-    """Return what a stream holds; of what is too large, one byte too many.
+    """Return the bytes of a stream; of a body that is too large, one byte more than allowed.
 
     weight: times its bytes, how much memory is reserved for a large one. Raises OverloadedError.
     """
@@ -29,7 +29,7 @@ def receive(stream: IO[bytes], max_bytes: int, weight: int) -> bytes:
 
 
 class Spool:
-    """One temporary file for all parts of a body: many parts take no more memory and descriptors than one."""
+    """One temporary file for all parts of a body: a thousand parts take the memory and descriptors of one."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()

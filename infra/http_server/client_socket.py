@@ -11,7 +11,7 @@ from typing import Any
 from infra.http_server.outgoing import IN_MEMORY_BYTES, Outgoing
 
 START_S = 5.0  # for a body to begin, beside the time that its bytes have
-MIN_BYTES_PER_S = 8 * 1024  # of what is sent to us
+MIN_BYTES_PER_S = 8 * 1024  # a client has to send
 MAX_PAUSE_S = 15.0  # between two bytes, however much came before
 MAX_UNTAKEN_S = 30.0  # for a client to take a byte of its answer
 MAX_UNSENT_BYTES = 16 * 1024 * 1024  # of one client's answers; a thread that makes more waits for the client
@@ -39,16 +39,16 @@ class ClientSocket(socket.socket):
         self._received = 0
 
     def receive_ahead(self, size: int) -> int:
-        """Receive without waiting, for the thread that will run the request, and return how many bytes came.
+        """Receive bytes for the thread of the next request, and return their number.
 
-        Raises OSError: BlockingIOError when there are none yet.
+        Raises OSError: BlockingIOError when no byte is here yet.
         """
         data = super().recv(size, socket.MSG_DONTWAIT)
         self.ahead += data
         return len(data)
 
     def discard(self, size: int) -> int:
-        """Receive without waiting, for nobody. Raises OSError, as receive_ahead does."""
+        """Receive bytes, drop them, and return their number. Raises OSError, as receive_ahead does."""
         return len(super().recv(size, socket.MSG_DONTWAIT))
 
     def recv(self, size: int, flags: int = 0) -> bytes:
@@ -56,7 +56,7 @@ class ClientSocket(socket.socket):
             data = bytes(self.ahead[:size])
             del self.ahead[:size]
             return data
-        if self.gettimeout() is not None:  # whoever set one waits for no longer
+        if self.gettimeout() is not None:  # gunicorn sets one while it drains a body
             return super().recv(size, flags)
         try:
             data = super().recv(size, flags | socket.MSG_DONTWAIT)
@@ -98,7 +98,7 @@ class ClientSocket(socket.socket):
                 self.outgoing.add(view[start : start + IN_MEMORY_BYTES])
 
     def _wait_for_room(self, allowed_bytes: int) -> None:
-        """Send until no more than so many bytes are left. Raises ConnectionResetError when the client takes nothing."""
+        """Send until at most `allowed_bytes` are left. Raises ConnectionResetError when the client takes nothing."""
         if self.outgoing.size > allowed_bytes:
             self.on_slow()
         while self.outgoing.size > allowed_bytes:

@@ -14,7 +14,7 @@ HEAD_S = 5.0  # for the head of a request, from its first byte
 
 
 class State(Enum):
-    """Who has the connection: in HELD a queue or a thread, in the others the event loop."""
+    """HELD: a queue or a thread has the connection. In every other state the event loop has it."""
 
     IDLE = "idle"
     RECEIVING = "receiving"

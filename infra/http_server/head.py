@@ -28,19 +28,19 @@ class Head:
 
     @property
     def ahead_bytes(self) -> int:
-        """How many bytes to receive before the request gets a thread: all, unless the body is large or unbounded."""
+        """Return the bytes to receive before the request gets a thread: all, unless the body is large or unbounded."""
         is_small = self.body_bytes is not None and self.body_bytes <= MAX_AHEAD_BYTES
         return self.size + (self.body_bytes or 0) if is_small else self.size
 
     def is_complete(self, received: int) -> bool:
-        """Tell whether head and body are among so many received bytes."""
+        """Tell whether head and body are complete when this number of bytes is received."""
         return self.body_bytes is not None and received >= self.size + self.body_bytes
 
 
 def read_head(data: bytes | bytearray, searched: int = 0) -> Head | None:
     """Return what the head in `data` says; None while its end is missing.
 
-    searched: so many bytes were here before, without an end.
+    searched: the number of bytes at the beginning that hold no end.
     """
     end = data.find(END, max(searched - len(END) + 1, 0))
     if end < 0:

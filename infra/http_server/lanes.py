@@ -23,7 +23,7 @@ class Lane(Enum):
 
 
 THREADS = {Lane.PROBE: 2, Lane.READY: 24, Lane.WAITING: 48, Lane.INCOMING: 16, Lane.SLOW: 32}
-# An incoming request may become a slow one: both together have no more threads than SLOW.
+# An incoming request may become a slow one: both kinds share the threads of SLOW.
 ALL_THREADS = sum(THREADS.values()) - THREADS[Lane.INCOMING]
 
 Item = TypeVar("Item")

@@ -1,4 +1,4 @@
-"""Hold what a client has not taken yet of its answers: little in memory, more in a temporary file."""
+"""Hold the part of its answers that a client has not taken yet: little in memory, more in a temporary file."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ PIECE_BYTES = 256 * 1024  # sent at a time, so that one quick client does not oc
 
 @dataclass(slots=True)
 class FilePart:
-    """A part of a file that is to be sent. is_own: the descriptor is closed afterwards."""
+    """A part of a file to send. is_own: the descriptor is closed afterwards."""
 
     descriptor: int
     offset: int
@@ -22,7 +22,7 @@ class FilePart:
 
 
 class Outgoing:
-    """Bytes and parts of files in the order in which they are to be sent."""
+    """Bytes and parts of files, in the order of sending."""
 
     def __init__(self) -> None:
         self.size = 0

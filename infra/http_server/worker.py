@@ -27,11 +27,11 @@ from infra.http_server.refusals import BUSY, HEAD_TOO_LARGE
 
 KEPT_S = 30.0  # that a connection may rest between two requests
 LINGER_S = 2.0  # for a client to read its last answer before the connection is cut
-DRAIN_S = 0.05  # for a body that a handler did not read: what is not here by then ends the connection
+DRAIN_S = 0.05  # for the rest of a body that a handler did not read; a longer one ends the connection
 RECEIVE_BYTES = 64 * 1024
 REAP_EVERY_S = 0.25
 DEFER_ACCEPT_S = 60
-SPARE_CONNECTIONS = 20  # below gunicorn's own limit, at which it accepts no more
+SPARE_CONNECTIONS = 20  # below gunicorn's own limit, at which it stops accepting
 EVICTED_FIRST = (State.LINGERING, State.IDLE, State.RECEIVING)
 
 
@@ -221,7 +221,7 @@ class Worker(ThreadWorker):
             conn.sock.close()
 
     def _evict(self) -> None:
-        """Make room for a new connection: close one that only waits, the one that has waited longest."""
+        """Make room for a new connection: close the connection that has waited longest."""
         for state in EVICTED_FIRST:
             for conn in self._by_state[state]:
                 self._close(conn)
@@ -240,7 +240,7 @@ class Worker(ThreadWorker):
                 self._close(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """This process stops: resting connections are closed soon."""
+        """Close resting connections soon, because this process stops."""
         for conn in self._by_state[State.IDLE]:
             conn.deadline = min(conn.deadline, deadline)
 

@@ -58,9 +58,8 @@ class BatchReader:
     def __init__(self, body: bytes, max_event_bytes: int) -> None:
         self._body, self._max_bytes = body, max_event_bytes
         self._text, self._place = "", 0  # a part of the body, and where in it the next event or comma is
-        self._start = self._end = (
-            len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0
-        )  # of the part, in bytes
+        # Of the part, in bytes.
+        self._start = self._end = len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0
         self._refill()
 
     def read(self, most: int) -> list[JsonText]:

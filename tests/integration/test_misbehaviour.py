@@ -211,6 +211,7 @@ def test_cleanup_is_over_before_the_next_attempt_begins(runtime: Runtime, tmp_pa
     [
         ({"files": [{"name": "../../../stolen"}]}, "1", "OutputFileMissing"),
         ({"files": [{"name": "/etc/passwd"}]}, "1", "OutputFileMissing"),
+        ({"files": [{"name": f"{number}"} for number in range(1_001)]}, "1", "OutputTooLarge"),
         ({"files": []}, "NaN", "ResultNotSerializable"),
         ({"files": []}, "not json", "ResultNotSerializable"),
         ({"files": []}, "[1e400]", "ResultNotSerializable"),

@@ -79,8 +79,12 @@ def functions_stats(found: Snapshot) -> dict[str, Any]:
     hours = _by_function(found.hours)
     names = sorted({*hours, *found.live})
     told = {name: _stats(found, name, hours.get(name, ())) for name in names}
-    times = [each["sparkline"].pop("times") for each in told.values()]
-    return {"time": moment(found.now), "times": times[0] if times else [], "functions": told}
+    return {"time": moment(found.now), "times": _hours(found), "functions": told}
+
+
+def _hours(found: Snapshot) -> list[str | None]:
+    """The hours of every sparkline."""
+    return [second(time) for time in series.health((), found.now).hours]
 
 
 def _by_function(minutes: Iterable[Minute]) -> dict[str, list[Minute]]:
@@ -92,7 +96,8 @@ def _by_function(minutes: Iterable[Minute]) -> dict[str, list[Minute]]:
 
 def function_stats(found: Snapshot, name: str) -> dict[str, Any]:
     """What waits and runs of it now, and its last 24 hours."""
-    return _stats(found, name, [each for each in found.hours if each.function == name])
+    told = _stats(found, name, [each for each in found.hours if each.function == name])
+    return told | {"sparkline": {"times": _hours(found)} | told["sparkline"]}
 
 
 def _stats(found: Snapshot, name: str, hours: Sequence[Minute]) -> dict[str, Any]:
@@ -115,7 +120,6 @@ def _health(health: Health) -> dict[str, Any]:
         "p95_ms": health.runs["p95"],
         "wait_p95_ms": health.waits["p95"],
         "sparkline": {
-            "times": [second(time) for time in health.hours],
             "completed": health.completed,
             "failed": health.failed,
         },

@@ -140,7 +140,7 @@ def test_a_person_reads_cancelled_where_the_status_is_failed(cancels: Cancels) -
 def test_a_function_that_raises_a_class_of_that_name_has_failed(cancels: Cancels) -> None:
     runtime = cancels.runtime
     request = runtime.call("raises_cancelled")
-    assert (request["error_type"], request["cancelled"]) == ("Cancelled", False)
+    assert (request["error_type"], request["cancelled"]) == ("cut_short.Cancelled", False)
     stats = "/api/functions/raises_cancelled/stats"
     wait_until(lambda: runtime.get(stats)["failures"] == 1, 5, "it is counted")
     assert runtime.get("/api/highlights")["failed"][0]["id"] == request["id"]

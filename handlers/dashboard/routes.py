@@ -3,7 +3,7 @@
 from io import BytesIO
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, request, url_for
 from redis import Redis
 from redis.exceptions import RedisError
 from werkzeug.exceptions import NotFound
@@ -48,7 +48,7 @@ def show(path: str) -> Response:
     answer = _taken(_ask(path, Kind.PAGE, Kind.DATA, Kind.FILE))
     if answer.mimetype == "text/html":
         _, redis = current_app.extensions[EXTENSION]
-        page.seal(answer, f"{request.script_root}/rq/", page.issue(redis))
+        page.seal(answer, url_for("rq_dashboard.show"), page.issue(redis))
     return answer
 
 

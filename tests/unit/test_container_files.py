@@ -83,7 +83,8 @@ def test_manifests_fit_kubernetes_own_schemas() -> None:
     import kubernetes_validate
 
     ours = [found for found in documents() if "keda" not in found["apiVersion"]]
-    assert {found["kind"] for found in ours} == {"ConfigMap", "Service", "Deployment", "PodDisruptionBudget"}
+    kinds = {"ConfigMap", "Service", "Deployment", "PodDisruptionBudget", "NetworkPolicy"}
+    assert {found["kind"] for found in ours} == kinds
     for found in ours:
         kubernetes_validate.validate(found, "1.30", strict=True)
 
@@ -98,6 +99,59 @@ def test_pods_need_no_root_and_workers_have_the_time_that_they_were_promised() -
     (settings,) = [found["data"] for found in documents() if found["kind"] == "ConfigMap"]
     (worker,) = [pod for pod in pods() if pod["containers"][0]["args"] == ["start-worker"]]
     assert worker["terminationGracePeriodSeconds"] > float(settings["LOCALFN_GRACE_SECONDS"])
+
+
+def test_pods_have_no_token_of_the_cluster_and_a_bound_for_everything() -> None:
+    for pod in pods():
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["enableServiceLinks"] is False
+        for volume in pod["volumes"]:
+            assert volume["emptyDir"]["sizeLimit"], volume
+        for container in pod["containers"]:
+            assert {"cpu", "memory", "ephemeral-storage"} <= set(container["resources"]["limits"])
+            assert {"cpu", "memory"} <= set(container["resources"]["requests"])
+
+
+def is_selected(labels: dict[str, str], selector: dict[str, Any]) -> bool:
+    expressions = selector.get("matchExpressions", ())
+    return selector["matchLabels"].items() <= labels.items() and all(
+        each["operator"] == "In" and labels.get(each["key"]) in each["values"] for each in expressions
+    )
+
+
+def test_every_pod_has_a_network_policy_and_functions_reach_no_address_of_the_cluster() -> None:
+    policies = [found["spec"] for found in documents() if found["kind"] == "NetworkPolicy"]
+    private = {"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"}
+    for deployment in (found["spec"]["template"] for found in documents() if found["kind"] == "Deployment"):
+        labels = deployment["metadata"]["labels"]
+        (policy,) = [each for each in policies if is_selected(labels, each["podSelector"])]
+        assert "Ingress" in policy["policyTypes"]
+        if labels["app.kubernetes.io/component"] != "web":
+            assert "Egress" in policy["policyTypes"]
+            assert "ingress" not in policy, "nothing calls it"
+            blocks = [to["ipBlock"] for rule in policy["egress"] for to in rule["to"] if "ipBlock" in to]
+            assert [set(block["except"]) for block in blocks if block["cidr"] == "0.0.0.0/0"] == [private]
+
+
+def test_redis_in_production_has_a_password_without_a_default() -> None:
+    services = yaml.safe_load(COMPOSE[1].read_text())["services"]
+    needed = "${REDIS_PASSWORD:?set it in production.env}"
+    redis = services["redis"]
+    assert redis["command"][redis["command"].index("--requirepass") + 1] == needed
+    assert redis["environment"]["REDISCLI_AUTH"] == needed
+    assert "ports" not in redis
+    for name in ("web", "worker", "scheduler"):
+        assert services[name]["environment"]["REDIS_URL"] == f"redis://:{needed}@redis:6379/0"
+
+
+def test_the_examples_are_not_in_the_image_of_production() -> None:
+    assert not re.search(r"^COPY.*\bfunctions\b", DOCKERFILES[0].read_text(), re.M)
+    services = yaml.safe_load(COMPOSE[1].read_text())["services"]
+    for name in ("web", "worker", "scheduler"):
+        assert "${FUNCTIONS:-functions}:/app/functions:ro" in services[name]["volumes"]
+    local = yaml.safe_load(COMPOSE[0].read_text())["services"]
+    for name in ("init", "web", "worker", "scheduler"):
+        assert "./functions:/app/functions:ro" in local[name]["volumes"]
 
 
 def test_keda_scales_the_workers_there_are() -> None:

@@ -59,3 +59,41 @@ def test_an_origin_that_is_named_may_call_and_no_other_and_no_cookie_goes_along(
             assert refused.status_code == 403, stranger
             assert "Access-Control-Allow-Origin" not in refused.headers
         assert http.post("/api/functions/echo", json={}, headers={"Origin": FRIEND}).status_code == 401
+
+
+def test_over_tls_browsers_are_told_to_stay_there(proxied: Runtime, guarded: Guarded, runtime: Runtime) -> None:
+    over_tls = {"X-Forwarded-Proto": "https"}
+    with httpx.Client(base_url=proxied.url, timeout=30) as http:
+        for path in ("/", "/api/functions", "/api/nothing", "/rq/static/css/main.css", "/docs", "/healthz"):
+            told = http.get(path, headers=over_tls).headers
+            assert told["Strict-Transport-Security"] == "max-age=31536000", path
+            assert "Strict-Transport-Security" not in http.get(path).headers, path
+    # A header of a proxy that is not trusted, and local mode: TLS is not known, or is the developer's own affair.
+    with guarded.stranger() as http:
+        assert "Strict-Transport-Security" not in http.get("/", headers=over_tls).headers
+    assert "Strict-Transport-Security" not in runtime.http.get("/", headers=over_tls).headers
+
+
+def test_the_cookie_of_production_is_of_this_host_only(proxied: Runtime, runtime: Runtime) -> None:
+    with httpx.Client(base_url=proxied.url, timeout=30) as http:
+        answer = http.post("/api/session", json={"username": "ada", "password": "correct horse"})
+        cookie, *attributes = answer.headers["Set-Cookie"].split("; ")
+        assert cookie.startswith("__Host-localfn_session=")
+        assert {"Secure", "Path=/", "HttpOnly"} <= set(attributes)
+        assert not [each for each in attributes if each.startswith("Domain")]
+        assert http.get("/api/functions", headers={"Cookie": cookie}).status_code == 200
+        # One of the other name may have been planted by another host of the domain.
+        planted = cookie.removeprefix("__Host-")
+        assert http.get("/api/functions", headers={"Cookie": planted}).status_code == 401
+        told = http.delete("/api/session", headers={"Cookie": cookie}).headers["Set-Cookie"].split("; ")
+        assert told[0] == "__Host-localfn_session="
+        assert "Secure" in told, "else a browser keeps the cookie"
+
+
+def test_every_page_keeps_its_window_and_devices_to_itself(runtime: Runtime) -> None:
+    for path in ("/", "/docs", "/api/functions", "/overview", "/nothing"):
+        told = httpx.get(runtime.url + path, headers={"Accept": "text/html"}).headers
+        assert told["Cross-Origin-Opener-Policy"] == "same-origin", path
+        assert "camera=()" in told["Permissions-Policy"], path
+    # A sandboxed page with another value would not be shown.
+    assert runtime.http.get("/rq/").headers["Cross-Origin-Opener-Policy"] == "unsafe-none"

@@ -132,12 +132,6 @@ def kill_itself(number: signal.Signals) -> None:
     time.sleep(60)
 
 
-def die_slowly() -> None:
-    time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(60)
-
-
 def throw(error: BaseException) -> None:
     raise error
 
@@ -170,7 +164,6 @@ WAYS = {
     "said memory": lambda: throw(MemoryError("the cache is full")),
     "SIGTERM": lambda: kill_itself(signal.SIGTERM),
     "SIGKILL": lambda: kill_itself(signal.SIGKILL),
-    "SIGKILL later": die_slowly,
     "SIGSEGV": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "SIGABRT": os.abort,
     "model": lambda: Invoice.model_validate({"lines": [{"price": "x"}]}),
@@ -208,6 +201,14 @@ def fork_and_exit(event: Any, context: Context) -> Any:
     if pid == 0:
         WAYS[event]()
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@function(memory_mb=96)
+def die_when_told(event: Any, context: Context) -> Any:
+    context.progress(0.5)
+    while not Path(event["flag"]).exists():
+        time.sleep(0.01)
+    kill_itself(signal.SIGKILL)
 
 
 @function

@@ -1,10 +1,12 @@
 """How a function ended is told as it was: the exception's class, its words, its traceback; who killed it, and why."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.runtime import Runtime
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,6 @@ def test_a_group_asks_for_what_is_in_it(runtime: Runtime, way: str, attempts: in
         ("exit hard", "The sandbox exited with status 7 while running the function."),
         ("SIGTERM", "The sandbox was ended by SIGTERM while running the function."),
         ("SIGKILL", "The sandbox was ended by SIGKILL while running the function. localfn did not send it."),
-        ("SIGKILL later", "MB of memory when that was last measured; 96 MB are allowed."),
         ("SIGSEGV", "ended by SIGSEGV while running the function. The interpreter crashed"),
         ("SIGABRT", "ended by SIGABRT while running the function. The interpreter crashed"),
     ],
@@ -85,6 +86,19 @@ def test_what_ended_the_interpreter_is_named_and_memory_only_when_it_was_measure
         assert (attempt["error_type"], attempt["outcome"], attempt["traceback"]) == ("SandboxExited", "killed", None)
         assert words in attempt["error_message"]
         assert "out of memory" not in attempt["error_message"]
+
+
+def test_a_kill_from_outside_is_told_with_the_last_measurement(runtime: Runtime, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    id = runtime.post("die_when_told", {"flag": str(flag)})["id"]
+    # It is shown by a worker that has looked at the sandbox several times.
+    wait_until(lambda: runtime.get(f"/api/requests/{id}")["progress"]["fraction"], 30, "progress is shown")
+    flag.touch()
+    request = runtime.ended(id)
+
+    assert request["error_type"] == "SandboxExited"
+    assert "ended by SIGKILL while running the function. localfn did not send it." in request["error_message"]
+    assert "MB of memory when that was last measured; 96 MB are allowed." in request["error_message"]
 
 
 def test_the_limit_on_processor_time_is_named(runtime: Runtime) -> None:

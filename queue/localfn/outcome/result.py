@@ -12,6 +12,7 @@ import math
 import os
 import re
 import uuid
+from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
@@ -25,6 +26,8 @@ DECIMALS = re.compile(f'"{DECIMAL}([^"]*)"')
 MAX_DEPTH = 500  # levels of nesting; localfn's own readers recurse, and Python ends a recursion at 1,000
 MAX_DIGITS = 4_300  # of a whole number: Python's own limit for reading one
 MAX_PATH = 200  # characters of a path in a message
+CONTAINERS = (dict, list, tuple)
+TEXTS = frozenset({str})
 SCALARS = frozenset({str, int, float, bool, type(None)})
 ADVICE: tuple[tuple[Any, str], ...] = (
     (enum.Enum, "use its .value"),
@@ -78,22 +81,23 @@ def check_keys(value: Any) -> None:
 
     json.dumps writes keys such as 1, True and None as texts, and would write both of two that collide.
     """
-    level, seen, depth = [value], set[int](), 0
-    while level:
+    level: list[Any] = [value] if isinstance(value, CONTAINERS) else []
+    seen = {id(value)}
+    depth = 0
+    while level:  # all containers of a level at once: a loop over each would take as long as writing them
         depth += 1
         if depth > MAX_DEPTH:
             raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
-        below: list[Any] = []
-        for each in level:
-            if not isinstance(each, (dict, list, tuple)) or id(each) in seen:
-                continue
-            seen.add(id(each))
-            if isinstance(each, dict) and not all(type(key) is str for key in each):
+        dicts = [each for each in level if isinstance(each, dict)]
+        if not TEXTS.issuperset(map(type, chain.from_iterable(dicts))):
+            for each in dicts:
                 _key_texts(each)
-            inner = each.values() if isinstance(each, dict) else each
-            if not SCALARS.issuperset(map(type, inner)):
-                below += [value for value in inner if type(value) not in SCALARS]
-        level = below
+        lists = [each for each in level if not isinstance(each, dict)]
+        inner = chain(chain.from_iterable(map(dict.values, dicts)), chain.from_iterable(lists))
+        below = [found for found in inner if type(found) not in SCALARS and isinstance(found, CONTAINERS)]
+        fresh = {id(each): each for each in below if id(each) not in seen}
+        seen.update(fresh)
+        level = list(fresh.values())
 
 
 def _key_texts(found: dict[Any, Any]) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def create_app(services: Services, redis_url: str, screen: Screen, strangers: St
     redis_url: for rq-dashboard, which opens connections of its own. strangers: from where it may be called.
     """
     app = make_app("localfn", strangers)
-    http_metrics.install(app)
+    calls = http_metrics.Calls()
+    calls.install(app)
     services.install(app)
     memory.install(app)
     delivery.install(app)
@@ -60,6 +61,7 @@ def create_app(services: Services, redis_url: str, screen: Screen, strangers: St
     add_routes(app)
     StaticFiles(screen).install(app)
     dashboard.install(app, redis_url, strangers)
+    calls.learn_routes(app)
     return app
 
 

@@ -125,6 +125,7 @@ def invoke(name: str, wanted: dict[str, Any]) -> Response:
     function = registry.find(here.engine, name)
     _check_times(wanted, began)
     _check_queue(here, wanted["queue"] or function.queue)
+    here.check_room()
     request_id = uuid7()
     posted = uploads.read(here, request_id)
     order = Order(
@@ -173,6 +174,7 @@ def invoke_batch(name: str, wanted: dict[str, Any]) -> Response:
     function = registry.find(here.engine, name)
     _check_times(wanted, began)
     _check_queue(here, wanted["queue"] or function.queue)
+    here.check_room()
     batch, body = uploads.batch(here, MAX_BATCH)
     order = Order(
         function,

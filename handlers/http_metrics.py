@@ -1,36 +1,115 @@
-"""How many calls, how long, by route: counted in files that the web processes of a machine share."""
+"""Count calls and their durations by route, in memory that the processes of one web server share.
 
+The memory is anonymous: no file backs it, so a full disk cannot end a process that counts (SIGBUS), and nothing is left
+behind. Each process adds to a slot of its own; any of them reads all slots. A process that takes over the slot of an
+ended one goes on from its numbers, so that no counter goes back.
+"""
+
+import mmap
+import threading
 import time
+from bisect import bisect_left
+from collections.abc import Iterator
+from http import HTTPStatus
 
 from flask import Flask, Response, g, request
-from prometheus_client import Histogram
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 # Of what waits for a request's end (`wait=`) the time is the client's wish.
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
-METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
+BOUNDS = [*(str(bound) for bound in BUCKETS), "+Inf"]
+OTHER = "other"
+METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", OTHER)
+STATUSES = [int(status) for status in HTTPStatus]
 NO_ROUTE = "(none)"  # a file or page of the screen, or nothing at all
-LABELS = ("route", "method", "status")
-SECONDS = Histogram(
-    "localfn_http_request_seconds",
-    "Time to answer a call, by route; its count by status is the number of calls.",
-    LABELS,
-    buckets=BUCKETS,
-    registry=None,
-)
+NAME, LABELS = "localfn_http_request_seconds", ("route", "method", "status")
+HELP = "Time to answer a call, by route; its count by status is the number of calls."
+EXTENSION = "localfn_calls"
+
+SLOTS = 8  # processes of one server at the same time, those that just end included
+MAX_SERIES = 1000  # of a slot; all routes, methods and statuses that occur are some hundred
+WIDTH = 1 + len(BOUNDS) + 1  # which series, the count of each bucket, the sum of all durations
+SLOT_NUMBERS = 1 + MAX_SERIES * WIDTH  # how many series there are, and the series
+
+Labels = tuple[str, str, str]
 
 
-def install(app: Flask) -> None:
-    app.before_request_funcs.setdefault(None, []).insert(0, _begin)  # what is refused counts, too
-    app.after_request(_end)
+class Calls(Collector):
+    """The calls of all processes that were forked after this was made."""
+
+    def __init__(self) -> None:
+        self._numbers = memoryview(mmap.mmap(-1, SLOTS * SLOT_NUMBERS * 8)).cast("d")
+        self._lock = threading.Lock()
+        self._routes = [NO_ROUTE]
+        self.use_slot(0)
+
+    def install(self, app: Flask) -> None:
+        app.before_request_funcs.setdefault(None, []).insert(0, _begin)  # what is refused counts, too
+        app.after_request(self._end)
+        app.extensions[EXTENSION] = self
+
+    def learn_routes(self, app: Flask) -> None:
+        """Number the routes, once all are there and before the server forks."""
+        self._routes = [NO_ROUTE, *sorted({rule.rule for rule in app.url_map.iter_rules()})]
+
+    def use_slot(self, slot: int) -> None:
+        """Count into this slot from now on."""
+        self._start = slot * SLOT_NUMBERS
+        self._places = {self._numbers[place]: place for place in self._series(slot)}
+
+    def observe(self, labels: Labels, seconds: float) -> None:
+        series = self._number_of(labels)
+        with self._lock:
+            place = self._places.get(series) or self._add(series)
+            self._numbers[place + 1 + bisect_left(BUCKETS, seconds)] += 1
+            self._numbers[place + WIDTH - 1] += seconds
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        totals: dict[float, list[float]] = {}
+        for slot in range(SLOTS):
+            for place in self._series(slot):
+                found = self._numbers[place + 1 : place + WIDTH].tolist()
+                before = totals.get(self._numbers[place], [0.0] * len(found))
+                totals[self._numbers[place]] = [a + b for a, b in zip(before, found, strict=True)]
+        family = HistogramMetricFamily(NAME, HELP, labels=LABELS)
+        for series, values in sorted(totals.items()):
+            counts = [sum(values[: place + 1]) for place in range(len(BOUNDS))]
+            family.add_metric(self._labels_of(int(series)), list(zip(BOUNDS, counts, strict=True)), values[-1])
+        yield family
+
+    def _series(self, slot: int) -> Iterator[int]:
+        start = slot * SLOT_NUMBERS
+        return (start + 1 + place * WIDTH for place in range(int(self._numbers[start])))
+
+    def _add(self, series: float) -> int:
+        count = len(self._places)
+        if count >= MAX_SERIES:
+            return self._start + 1  # never seen: the labels are from closed sets
+        place = self._places[series] = self._start + 1 + count * WIDTH
+        self._numbers[place] = series
+        self._numbers[self._start] = count + 1  # last: a reader sees whole series
+        return place
+
+    def _number_of(self, labels: Labels) -> float:
+        route, method, status = labels
+        at_route = self._routes.index(route) if route in self._routes else 0
+        known = int(status) if int(status) in STATUSES else HTTPStatus.INTERNAL_SERVER_ERROR
+        at_status = STATUSES.index(known)
+        return float((at_route * len(METHODS) + METHODS.index(method)) * len(STATUSES) + at_status)
+
+    def _labels_of(self, series: int) -> Labels:
+        rest, status = divmod(series, len(STATUSES))
+        route, method = divmod(rest, len(METHODS))
+        return self._routes[route], METHODS[method], str(STATUSES[status])
+
+    def _end(self, answer: Response) -> Response:
+        """Every label is from a closed set: the route's pattern, never its address."""
+        route = request.url_rule.rule if request.url_rule is not None else NO_ROUTE
+        method = request.method if request.method in METHODS else OTHER
+        self.observe((route, method, str(answer.status_code)), time.perf_counter() - g.began_at)
+        return answer
 
 
 def _begin() -> None:
     g.began_at = time.perf_counter()
-
-
-def _end(answer: Response) -> Response:
-    """Every label is from a closed set: the route's pattern, never its address."""
-    route = request.url_rule.rule if request.url_rule is not None else NO_ROUTE
-    method = request.method if request.method in METHODS else "other"
-    SECONDS.labels(route, method, str(answer.status_code)).observe(time.perf_counter() - g.began_at)
-    return answer

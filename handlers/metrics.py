@@ -1,18 +1,15 @@
 """/metrics: the whole installation in Prometheus' text, whichever web process is asked.
 
-From PostgreSQL what every process counted (workqueue.observing.totals) and what there is now; from files of the web
-processes of this machine their calls. The whole installation through one address: where there are several machines with
-a web process each, their calls are told by each for itself, and everything else is the same from all.
+From PostgreSQL what every process counted (workqueue.observing.totals) and what there is now; from memory that the web
+processes of this machine share, their calls. One address tells of the whole installation. Where several machines have a
+web process each, each of them tells of its own calls, and everything else is the same from all.
 """
 
-import os
 from collections.abc import Iterable
-from pathlib import Path
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -33,7 +30,6 @@ from workqueue.observing.meter import MOST_FUNCTIONS, Key
 blueprint = Blueprint("metrics", __name__)
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 BOUNDS = [*(f"{bound:g}" for bound in metrics.BUCKETS), "+Inf"]
 
 # What there is now: the meaning and the labels of each.
@@ -55,21 +51,8 @@ GAUGES = {
 def show() -> Response:
     registry = CollectorRegistry()
     registry.register(Installation(services()))
-    if FOLDER in os.environ:
-        WebProcesses(registry)  # type: ignore[no-untyped-call]
-    else:
-        registry.register(http_metrics.SECONDS)
+    registry.register(current_app.extensions[http_metrics.EXTENSION])
     return Response(generate_latest(registry), content_type=KIND)
-
-
-class WebProcesses(MultiProcessCollector):
-    """What the web processes of this machine counted."""
-
-    def collect(self) -> Iterable[Metric]:
-        """Read their files. Not prometheus_client's own way, which takes the brackets of a folder for a pattern."""
-        files = [str(path) for path in Path(os.environ[FOLDER]).glob("*.db")]
-        found: Iterable[Metric] = self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
-        return found
 
 
 class Installation(Collector):
@@ -90,8 +73,9 @@ class Installation(Collector):
     def collect(self) -> Iterable[Metric]:
         here = self._services
         snapshot = here.overview.snapshot()
-        away = {problem.code for problem in snapshot.problems}
-        yield GaugeMetricFamily("localfn_redis_up", "1 while Redis answers.", value="redis_away" not in away)
+        codes = {problem.code for problem in snapshot.problems}
+        is_up = codes.isdisjoint(("redis_away", "redis_refuses"))
+        yield GaugeMetricFamily("localfn_redis_up", "1 while Redis answers and takes writes.", value=is_up)
         try:
             zeros = self._zeros()
             with here.engine.connect() as connection:
@@ -158,5 +142,5 @@ def _now(snapshot: Snapshot) -> Iterable[Metric]:
             live.add_metric((function, str(status)), count)
     trouble = _gauge("localfn_problems")
     for code in sorted({problem.code for problem in snapshot.problems}):
-        trouble.add_metric((code,), sum(problem.code == code for problem in snapshot.problems))
+        trouble.add_metric((code,), sum(problem.count for problem in snapshot.problems if problem.code == code))
     yield from (depth, later, age, paused, workers, live, trouble)

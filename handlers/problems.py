@@ -1,5 +1,6 @@
 """Every error as application/problem+json (RFC 9457): one table from exceptions to answers."""
 
+import errno
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -9,18 +10,28 @@ from flask import Flask, Response, current_app, json, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from handlers.services import services
+from schema.outage import WORDS, Outage, outage_of
 from workqueue import errors
 from workqueue.files.store import StoreTroubleError
-from workqueue.invocation.persist import first_line, is_outage
+from workqueue.invocation.persist import first_line
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
-DATABASE_AWAY = "The database is away; try again."
-BY_ENDPOINT = {
-    "functions.invoke": f"{DATABASE_AWAY} With an Idempotency-Key it makes no second request.",
-    "functions.invoke_batch": f"{DATABASE_AWAY} With an Idempotency-Key it makes no second batch.",
+DISK_FULL = "The disk is full; nothing was stored. Try again when there is room."
+# Status and detail, by what keeps the database from it.
+OUTAGES = {
+    Outage.AWAY: (503, "The database is away; try again."),
+    Outage.FULL: (507, "The disk of the database is full; nothing was stored. Try again when there is room."),
+    Outage.READ_ONLY: (503, "The database takes no writes now; nothing was stored. Try again."),
+    Outage.CROWDED: (503, "The database has no free connection; try again."),
 }
+BY_ENDPOINT = {
+    "functions.invoke": " With an Idempotency-Key it makes no second request.",
+    "functions.invoke_batch": " With an Idempotency-Key it makes no second batch.",
+}
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 STATUSES: dict[type[errors.WorkqueueError], HTTPStatus] = {
     errors.UnknownFunctionError: HTTPStatus.NOT_FOUND,
@@ -83,6 +94,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(SQLAlchemyError, database)
     app.register_error_handler(StoreTroubleError, file_store)
+    app.register_error_handler(OSError, system)
     app.register_error_handler(Exception, unexpected)
 
 
@@ -116,10 +128,24 @@ def http(error: HTTPException) -> Response:
 
 
 def database(error: SQLAlchemyError) -> Response:
-    if not is_outage(error):
+    outage = outage_of(error)
+    if outage is None:
         return unexpected(error)
-    log.warning("PostgreSQL is away", extra={"error": first_line(error)})
-    answer = problem(503, BY_ENDPOINT.get(request.endpoint or "", DATABASE_AWAY))
+    log.warning(WORDS[outage], extra={"error": first_line(error)})
+    services().overview.note_outage(outage)
+    status, detail = OUTAGES[outage]
+    more = BY_ENDPOINT.get(request.endpoint or "", "") if outage is Outage.AWAY else ""
+    answer = problem(status, detail + more)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
+
+
+def system(error: OSError) -> Response:
+    """Answer an error of the operating system: a full disk is no fault of the server's code."""
+    if error.errno not in NO_ROOM:
+        return unexpected(error)
+    log.warning("the disk is full", extra={"error": str(error)})
+    answer = problem(507, DISK_FULL)
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from schema import revision
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
+from workqueue.respite import refusal
 from workqueue.workers import presence
 
 OK, AWAY = "ok", "away"
@@ -72,4 +73,6 @@ def _ask(check: Callable[[], bool]) -> str:
     try:
         return OK if check() else "missing"
     except (SQLAlchemyError, RedisError) as error:
+        if isinstance(error, RedisError) and (cause := refusal(error)):
+            return f"refuses writes: {cause}"
         return f"{AWAY}: {type(error).__name__}"

@@ -11,7 +11,7 @@ from workqueue.figures import series
 from workqueue.figures.backlog import Queue
 from workqueue.figures.histogram import percentiles_ms
 from workqueue.figures.overview import Snapshot
-from workqueue.figures.problems import Problem
+from workqueue.figures.sentences import Problem
 from workqueue.figures.series import Health, Percentiles, Series
 from workqueue.figures.tally import Minute
 from workqueue.workers.presence import Present

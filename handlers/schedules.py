@@ -119,6 +119,7 @@ def delete(name: str) -> tuple[str, int]:
 )
 def run(name: str) -> tuple[Response, int]:
     here = services()
+    here.check_room()
     request_id = editing.run_now(here.engine, here.doorbell, here.clock, name, act(Action.SCHEDULE_RUN, name))
     answer = answers.respond(here, request_id)
     answer.headers["Location"] = f"/api/requests/{request_id}"

@@ -13,6 +13,7 @@ from workqueue.access.doorkeeper import Doorkeeper
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.figures.overview import Overview
+from workqueue.files.disk import Disk
 from workqueue.files.store import FileStore
 from workqueue.observing.meter import Meter
 from workqueue.waiting import Waiting
@@ -65,8 +66,14 @@ class Services:
     overview: Overview
     readiness: Readiness
     access: Access = field(default_factory=Access)
+    disk: Disk | None = None
     tracer: Tracer | None = None
     meter: Meter = field(default_factory=Meter)
+
+    def check_room(self) -> None:
+        """Raise DiskFullError while the database's disk on this machine is full: a request would find no room."""
+        if self.disk is not None:
+            self.disk.check()
 
     def install(self, app: Flask) -> None:
         app.extensions[EXTENSION] = self

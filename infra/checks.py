@@ -21,6 +21,8 @@ from schema import revision
 from schema.session import make_engine
 from workqueue import registry
 from workqueue.clock import Clock
+from workqueue.doorbell import PROBE, PROBE_TTL_S
+from workqueue.respite import refusal
 from workqueue.schedules.reading import listing
 from workqueue.workers import presence
 
@@ -91,6 +93,10 @@ def redis_server(settings: Settings) -> Finding:
             settings.redis_url, socket_connect_timeout=ANSWER_S, socket_timeout=ANSWER_S
         ) as client:
             version = str(client.info("server")["redis_version"])
+            client.set(PROBE, b"", ex=PROBE_TTL_S)
+    except redis.ResponseError as error:
+        cause = refusal(error) or _first_line(error)
+        return Finding("Redis", False, f"it answers and refuses writes: {cause}", "give it room, or a writable one")
     except (redis.RedisError, ValueError) as error:
         return Finding(
             "Redis", False, _first_line(error), f"start it, or correct REDIS_URL ({mask(settings.redis_url)})"

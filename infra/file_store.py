@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from infra.errors import SettingsError
+from workqueue.files.disk import Disk
 from workqueue.files.store import FileStore, FolderStore
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -37,11 +38,11 @@ def read(text: str) -> Bucket | None:
     return Bucket(parts.netloc, parts.path.strip("/"))
 
 
-def make(files: str, home: Path) -> FileStore:
-    """The store of a process and of those that are forked off it. files: LOCALFN_FILES."""
+def make(files: str, home: Path, disk: Disk | None = None) -> FileStore:
+    """Return the store of a process and of those that are forked off it. files: LOCALFN_FILES; disk: that of home."""
     bucket = read(files)
     if bucket is None:
-        return FolderStore(home / "files")
+        return FolderStore(home / "files", disk)
     from workqueue.files.s3_store import S3Store  # boto3 takes 30 MB: only who uses S3 pays for it
 
     return S3Store(bucket.name, bucket.prefix, lambda: s3_client(os.environ))

@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from infra import file_store, room, sandbox_account, screen
+from infra.disk import disk_of
 from infra.errors import InterpreterError, SettingsError
 from infra.finding import Finding
 from infra.interpreter import check_interpreter
 from infra.settings import DEFAULT_FUNCTIONS, Settings
 from workqueue import discovery
 from workqueue.errors import BucketMissingError
+from workqueue.files.disk import MIB
 from workqueue.files.store import StoreTroubleError
 
 GIB = 1024**3
@@ -55,6 +57,11 @@ def home(settings: Settings) -> Finding:
         todo = "make it writable, or set LOCALFN_HOME to another folder"
         return Finding("home", False, f"{folder} cannot be written: {reason}", todo)
     shown = f"{settings.home}, {free / GIB:.1f} GiB free"
+    disk = disk_of(settings)
+    if free < disk.min_free_bytes:
+        left = f"{free // MIB} MiB are free, {disk.min_free_bytes // MIB} MiB are needed"
+        detail = f"the disk of {settings.home} is full: {left}"
+        return Finding("home", False, detail, "free some space; what waits goes on by itself then")
     if free < LEAST_FREE_BYTES:
         return Finding("home", False, shown, "free some space: uploads, results and the database lie there")
     return Finding("home", True, shown)

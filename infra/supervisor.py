@@ -9,7 +9,7 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import psutil
@@ -29,6 +29,10 @@ TURN_S = 0.05
 MOST_FAILURES = 3
 
 
+def nothing_to_do() -> None:
+    return None
+
+
 class StopRequested(BaseException):
     """Ctrl-C or SIGTERM arrived: leave the startup, or the wait, and stop."""
 
@@ -37,9 +41,18 @@ class Supervisor:
     """Use as a context manager: leaving it, for whatever reason, stops everything that was started.
 
     with_names: of the children, before each line that they write. guard: told of each process that ended.
+    each_turn: called between the turns, must be quick.
     """
 
-    def __init__(self, records: Records, *, with_names: bool = False, guard: Guard | None = None) -> None:
+    def __init__(
+        self,
+        records: Records,
+        *,
+        with_names: bool = False,
+        guard: Guard | None = None,
+        each_turn: Callable[[], None] = nothing_to_do,
+    ) -> None:
+        self._each_turn = each_turn
         self._records = records
         self._guard = guard
         self._selector = selectors.DefaultSelector()
@@ -106,6 +119,7 @@ class Supervisor:
             else:
                 self._output.pump(key.data)
         self._reap()
+        self._each_turn()
         if self._stopping:
             return
         if self._signals.stop_requests:

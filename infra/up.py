@@ -11,6 +11,7 @@ from infra import room
 from infra.called_as import VARIABLE as CALLED_AS
 from infra.called_as import called_as
 from infra.child import HURRIED, ChildSpec
+from infra.disk import Reserve
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
 from infra.embedded.service import Service
@@ -20,7 +21,7 @@ from infra.listening import address, check_port, is_ready
 from infra.output import say
 from infra.settings import Settings
 from infra.supervision.guard import Guard
-from infra.supervisor import StopRequested, Supervisor
+from infra.supervisor import StopRequested, Supervisor, nothing_to_do
 
 # The worker has seven seconds from SIGTERM to SIGKILL. It must have given its requests back before that, or
 # they would wait for their leases to expire at the next start.
@@ -61,11 +62,15 @@ def prepare(settings: Settings) -> Home:
 
 def _supervise(home: Home, settings: Settings, guard: Guard) -> None:
     services: list[Service] = []
+    each_turn = nothing_to_do
     if settings.database_url is None:
+        each_turn = Reserve(home.root).look
+        each_turn()  # before PostgreSQL starts: it needs room for that
         services.append(Postgres(home.root, max_connections=room.embedded_connections(settings.concurrency)))
     if settings.redis_url is None:
         services.append(Redis(home.root))
-    with Supervisor(home.records, with_names=settings.log_format == "text", guard=guard) as supervisor:
+    with_names = settings.log_format == "text"
+    with Supervisor(home.records, with_names=with_names, guard=guard, each_turn=each_turn) as supervisor:
         supervisor.start_stage([_service_spec(service) for service in services], settings.wait_s)
         variables = _variables(settings, {service.name: service.url for service in services})
         supervisor.run_once(replace(_own_spec("init", variables), one_shot=True))

@@ -14,10 +14,12 @@ from handlers.openapi import operation as operations
 from handlers.openapi.operation import Answer, Header, Operation
 from handlers.openapi.schemas import Components, Schema, text
 from handlers.openapi.shapes import PROBLEM
-from handlers.problems import BY_ENDPOINT, DATABASE_AWAY
+from handlers.problems import BY_ENDPOINT, DISK_FULL, OUTAGES
+from schema.outage import Outage
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-ANYWHERE = (403, 422, 503)  # a web page of another origin; an unknown query parameter; the database is away
+# A web page of another origin; an unknown query parameter; the database is away, or its disk is full.
+ANYWHERE = (403, 422, 503, 507)
 EXAMPLES = {
     400: "The body is not JSON: Expecting ',' delimiter at line 2, column 6.",
     401: "Log in, or send an API key: Authorization: Bearer lfn_…",
@@ -29,7 +31,8 @@ EXAMPLES = {
     416: "The requested range cannot be delivered.",
     422: "limit: a whole number from 1 to 500 is needed",
     429: "Too many logins failed; try again in 30 s.",
-    503: DATABASE_AWAY,
+    503: OUTAGES[Outage.AWAY][1],
+    507: DISK_FULL,
 }
 RETRY_AFTER = Header("Retry-After", {"type": "integer", "minimum": 1}, "seconds to wait before the next try")
 
@@ -149,7 +152,7 @@ def _headers(headers: Any) -> Schema:
 
 
 def _problem(status: int, endpoint: str, components: Components) -> Schema:
-    detail = BY_ENDPOINT.get(endpoint, EXAMPLES[status]) if status == 503 else EXAMPLES[status]
+    detail = EXAMPLES[status] + (BY_ENDPOINT.get(endpoint, "") if status == 503 else "")
     example = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -163,7 +166,7 @@ def _problem(status: int, endpoint: str, components: Components) -> Schema:
         status,
         HTTPStatus(status).phrase,
         {"application/problem+json": PROBLEM},
-        headers=(RETRY_AFTER,) if status in (429, 503) else (),
+        headers=(RETRY_AFTER,) if status in (429, 503, 507) else (),
         example=example,
     )
     return _answer(answer, components)

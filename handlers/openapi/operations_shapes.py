@@ -114,7 +114,8 @@ TROUBLE = shape(
     severity=one_of(("error", "warning", "info")),
     text=text(),
     since=nullable(moment()),
-    subject=nullable(shape("TroubleSubject", kind=text(), name=text())),
+    subject=nullable(shape("TroubleSubject", kind=text(), name=text("empty where it tells of several"))),
+    count=whole("of how many it tells", minimum=1),
 )
 COUNTS = shape(
     "Counts",

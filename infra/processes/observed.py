@@ -1,25 +1,19 @@
-"""What a web process needs to be observed: files for its numbers, and a tracer of its own."""
+"""What a web process needs to be observed: a tracer of its own, and a slot for the numbers of its calls."""
 
-import os
+import itertools
 import threading
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 if TYPE_CHECKING:
     from workqueue.observing.tracing import Tracer
 
-FOLDER = "metrics"
 
-
-def share_numbers(home: Path) -> None:
-    """The web processes of this machine count into files of one folder. Before prometheus_client is imported."""
-    folder = home / FOLDER
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in folder.glob("*.db"):  # of processes that were there before: theirs is another series
-        path.unlink(missing_ok=True)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+def choose_slot(arbiter: Any, worker: Any) -> None:
+    """Give a process about to be forked the first slot that no living one has: that of the one it stands in for."""
+    taken = {other.slot for other in arbiter.WORKERS.values()}
+    worker.slot = next(slot for slot in itertools.count() if slot not in taken)
 
 
 class LateTracer:

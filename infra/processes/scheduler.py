@@ -9,6 +9,7 @@ from functools import partial
 from sqlalchemy import Engine
 
 from infra import file_store, logs
+from infra.disk import disk_of, has_database
 from infra.processes.connections import redis_client, urls
 from infra.settings import Settings
 from schema.advisory import Lock
@@ -51,9 +52,12 @@ def run(settings: Settings) -> None:
         engine, doorbell, Clock(), settings.lease_s, settings.queues, meter=meter, observers=observers
     )
     removing = _removing(settings, engine, doorbell, clock)
+    disk = disk_of(settings) if has_database(settings) else None
     # A thread each: neither a tick nor lost work waits for the end of a chore, nor the figures for a slow file store.
     others = [
-        _begun("schedules", partial(ticker.run, Ticker(engine, doorbell, clock, mirror, meter=meter)), stopping),
+        _begun(
+            "schedules", partial(ticker.run, Ticker(engine, doorbell, clock, mirror, meter=meter, disk=disk)), stopping
+        ),
         _begun("books", partial(chores.run, engine, Lock.BOOKKEEPER, _bookkeeping(engine, clock, settings)), stopping),
         _begun("removals", partial(chores.run, engine, Lock.REMOVER, removing), stopping),
         _begun("metrics", partial(_hand_over, engine, meter), stopping),

@@ -10,6 +10,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from infra import file_store, logs, room, screen, web_root
+from infra.disk import disk_of, has_database
 from infra.http_server.lanes import ALL_THREADS
 from infra.http_server.worker import Worker, defer_accept
 from infra.listening import address
@@ -50,6 +51,8 @@ class Server(BaseApplication):
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "worker_class": Worker,
             "when_ready": self._ready,
+            "pre_fork": observed.choose_slot,
+            "post_fork": self._use_slot,
             "workers": processes(cores()),
             "preload_app": True,  # what is loaded once is shared by all
             "threads": ALL_THREADS,
@@ -66,9 +69,15 @@ class Server(BaseApplication):
         defer_accept(arbiter)
         log.info("listening", extra={"url": address(self._settings.host, self._settings.port)})
 
+    def _use_slot(self, arbiter: Any, worker: Any) -> None:  # noqa: ARG002 - Gunicorn's signature
+        from handlers import http_metrics
+
+        calls: http_metrics.Calls = self._app.extensions[http_metrics.EXTENSION]
+        calls.use_slot(worker.slot % http_metrics.SLOTS)
+
     def load(self) -> Callable[..., Iterable[bytes]]:
         """Before the fork: no thread runs yet, and no connection stays open."""
-        app = self._make_app(self._settings)
+        app = self._app = self._make_app(self._settings)
         gc.collect()
         gc.freeze()  # what is loaded now stays shared: later collections need not walk it
         return app
@@ -90,7 +99,6 @@ def run(settings: Settings) -> None:
 
 def make_app(settings: Settings) -> Flask:
     """The application with all that it works with."""
-    observed.share_numbers(settings.home)
     from handlers.app import create_app
     from handlers.static_files import Screen
     from infra.processes import entrance
@@ -124,16 +132,18 @@ def _services(settings: Settings) -> "Services":
     connections = room.OF_WEB // processes(cores()) - 1  # one is the readiness check's
     engine = make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4)
     doorbell, clock = Doorbell(redis_client(redis_url), Paused(engine).names), Clock()
+    disk = disk_of(settings)
     doorkeeper = Doorkeeper(engine, clock.now) if settings.door.needs_login else None
     return Services(
         engine=engine,
         doorbell=doorbell,
         clock=clock,
         waiting=Waiting(redis_client(redis_url)),
-        store=file_store.make(settings.files, settings.home),
+        store=file_store.make(settings.files, settings.home, disk),
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
         readiness=Readiness(make_engine(database_url, pool_size=1, max_overflow=0), doorbell, clock),
-        overview=Overview(engine, doorbell, clock, settings.queues, settings.retention_days),
+        overview=Overview(engine, doorbell, clock, settings.queues, settings.retention_days, disk=disk),
+        disk=disk if has_database(settings) else None,
         access=Access(doorkeeper, secure_cookie=settings.is_production),
         tracer=LateTracer() if settings.traces else None,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from infra import file_store, logs, room, sandboxing
+from infra.disk import disk_of
 from infra.home import Home
 from infra.processes.connections import urls
 from infra.settings import Settings
@@ -18,6 +19,7 @@ def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> Non
     room.make(settings.concurrency)
     database_url, redis_url = urls(settings)
     interpreter = sandboxing.interpreter(settings)
+    disk = disk_of(settings)
     plan = PoolPlan(
         database_url=database_url,
         redis_url=redis_url,
@@ -28,7 +30,8 @@ def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> Non
         max_result_bytes=settings.max_result_bytes,
         work_folder=settings.home / "work",
         spool_folder=settings.home / "spool",
-        store=file_store.make(settings.files, settings.home),
+        store=file_store.make(settings.files, settings.home, disk),
+        disk=disk,
         functions=settings.functions,
         traces=settings.traces,
         account=interpreter.account,

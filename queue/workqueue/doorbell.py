@@ -15,7 +15,7 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
-from workqueue.respite import Respite
+from workqueue.respite import Respite, trouble
 from workqueue.upkeep import redis_keys
 from workqueue.upkeep.redis_keys import ERA
 from workqueue.workers.bell_job import BellJob
@@ -27,6 +27,7 @@ Answer = TypeVar("Answer")
 
 ENTRY = "workqueue.workers.worker.answer"  # the only thing that a worker runs
 CHANNEL = "localfn:changed"
+PROBE, PROBE_TTL_S = "localfn:probe", 60
 QUEUED_TTL_S = 7 * 24 * 3600  # a bell that was lost on its way is forgotten some day; none is needed for its request
 RESULT_TTL_S = 600  # how long rq-dashboard shows a finished job
 FAILURE_TTL_S = 24 * 3600  # and a failed one; the truth about both is in PostgreSQL
@@ -68,8 +69,11 @@ class Doorbell:
         return self._respite.ask(question)
 
     def reach(self) -> bool:
-        """Whether it answers as it should. Raises RedisError."""
-        return bool(self.ask(self.redis.ping))
+        """Return whether it answers and takes a write. Raises RedisError.
+
+        A write, since a Redis that is full or a replica answers to PING all the same.
+        """
+        return bool(self.ask(lambda: self.redis.set(PROBE, b"", ex=PROBE_TTL_S)))
 
     def ring(self, bells: Iterable[Bell]) -> bool:
         """Rings all, in one round trip. False when Redis is away: the reconciler will find them not rung."""
@@ -80,7 +84,7 @@ class Doorbell:
                     self._put(pipeline, queue(name, self.redis), together)
                 self.ask(pipeline.execute)
         except RedisError as error:
-            log.warning("the doorbell was not rung", extra={"error": str(error)})
+            log.warning("%s; the doorbell was not rung", trouble(error), extra={"error": str(error)})
             return False
         return True
 

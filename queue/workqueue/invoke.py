@@ -15,7 +15,7 @@ from workqueue.invocation.finishing import patiently
 from workqueue.invocation.group import Group
 from workqueue.invocation.interruptions import FunctionFailedError, StoppingError
 from workqueue.invocation.keeper import Keeper
-from workqueue.invocation.persist import first_line, is_outage, persist
+from workqueue.invocation.persist import first_line, is_outage, persist, why
 from workqueue.invocation.saving import save
 from workqueue.invocation.settlement import settle, settle_refused
 from workqueue.lifecycle import Claim
@@ -137,7 +137,7 @@ def _claim(runtime: Runtime, request_ids: Sequence[UUID]) -> list[Claim]:
     except Exception as error:
         if not is_outage(error):
             raise
-        log.warning("PostgreSQL is away; nothing is claimed", extra={"error": first_line(error)})
+        log.warning("%s; nothing is claimed", why(error), extra={"error": first_line(error)})
         return []
     if claims:
         log.debug("claimed", extra=finishing.names(claims))

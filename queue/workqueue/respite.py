@@ -9,12 +9,36 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 Answer = TypeVar("Answer")
 
 PATIENCE_S = 1.0  # how long a client should wait for one answer
 RESPITE_S = 2.0  # so long nobody asks one that gave none
+
+
+CAUSES = {  # of a Redis that answers and takes no writes: by words of its answer
+    "maxmemory": "its memory is full (maxmemory)",
+    "read only replica": "it is a read-only replica",
+    "MISCONF": "it cannot save to its disk",
+    "NOREPLICAS": "it has too few replicas",
+}
+
+
+def refusal(error: RedisError) -> str | None:
+    """Return why Redis refuses writes; None for an error of another kind."""
+    if not isinstance(error, ResponseError):
+        return None
+    return next((cause for words, cause in CAUSES.items() if words in str(error)), None)
+
+
+def trouble(error: RedisError) -> str:
+    """Return what an error of Redis is called in a log."""
+    cause = refusal(error)
+    if cause:
+        return f"Redis refuses writes: {cause}"
+    return "Redis is away" if isinstance(error, (RedisConnectionError, RedisTimeoutError)) else "Redis failed"
 
 
 class StillAwayError(RedisConnectionError):

@@ -16,6 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from workqueue.doorbell import CHANNEL
+from workqueue.respite import trouble
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class Waiting:
                         if message:
                             self._wake(message["data"])
             except RedisError as error:
-                log.debug("not listening: Redis is away", extra={"error": str(error)})
+                log.debug("%s; not listening", trouble(error), extra={"error": str(error)})
                 time.sleep(PAUSE_S)
             except Exception:
                 log.exception("not listening; those who wait look for themselves")  # the thread must not end

@@ -94,7 +94,8 @@ export function makeRouter() {
     history: createWebHistory(routerBase()),
     routes,
     // Back and forward come to the place where one was.
-    scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),
+    scrollBehavior: (to, from, saved) =>
+      saved ?? (to.hash ? { el: to.hash } : to.path === from.path ? false : { top: 0 }),
   })
   router.afterEach((to) => {
     document.title = `${to.meta.title} · ${app.name}`

@@ -5,7 +5,6 @@ import { asCommand, asCurl, asPython } from '@/pages/request/copyAs'
 import { blocksOf, framesOf } from '@/pages/request/error/traceback'
 import { piecesOf, plainText } from '@/pages/request/logs/ansi'
 import { stepsOf } from '@/pages/request/steps'
-import { apiQuery, filtersOf } from '@/pages/requests/filters'
 
 const NOW = new Date('2026-01-01T00:00:10.000Z')
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, 0) + second * 1000).toISOString()
@@ -98,13 +97,6 @@ test('a cancel cuts a phase off and fails nothing, in the steps and on the timel
     const [row] = timelineOf(cancelled, [attempt], NOW)
     expect(row?.segments.map(({ isBad }) => isBad)).toEqual([false, false])
   }
-})
-
-test('a filter by failures leaves cancelled requests out, and one by cancelled finds them', () => {
-  const asked = (status: string) => apiQuery(filtersOf({ status }), '', NOW)
-  expect(asked('failed')).toMatchObject({ status: 'failed', cancelled: false })
-  expect(asked('cancelled')).toMatchObject({ status: 'failed', cancelled: true })
-  expect(asked('completed')).not.toHaveProperty('cancelled')
 })
 
 const RUNNING: Attempt = {

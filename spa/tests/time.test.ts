@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { duration, relative } from '@/format/time'
+import { dated, duration, relative, short } from '@/format/time'
 
 test.each([
   [0, '0 ms'],
@@ -20,4 +20,13 @@ test.each([
 ])('a time %d ms ago is %s', (ago, text) => {
   const now = new Date('2026-01-01T00:00:00Z')
   expect(relative(new Date(now.getTime() - ago), now)).toBe(text)
+})
+
+test('a date has its year where it is not the current one, by the zone that it is shown in', () => {
+  const now = new Date('2026-06-01T12:00:00Z')
+  expect(short(new Date('2026-03-04T05:06:00Z'), now)).not.toContain('2026')
+  expect(short(new Date('2027-03-04T05:06:00Z'), now)).toContain('2027')
+  const newYear = new Date('2026-12-31T23:30:00Z')
+  expect(dated(newYear, now, {}, 'UTC')).not.toMatch(/20\d\d/)
+  expect(dated(newYear, now, {}, 'Asia/Tokyo')).toContain('2027')
 })

@@ -2,17 +2,25 @@
 
 from datetime import UTC, datetime, timedelta
 
+from schema.outage import Outage
 from workqueue.figures.backlog import Depth, Queue
 from workqueue.figures.problems import Facts, problems
 from workqueue.figures.tally import Minute
+from workqueue.registry import ImportFailure
 from workqueue.workers.presence import Present
 
+SILENT = (
+    "40 workers are silent, the last since 11:59:20 UTC, with 780 requests that will be given back when their leases"
+    " lapse."
+)
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def worker(name: str = "host-1", *, is_alive: bool = True) -> Present:
-    seen_at = NOW if is_alive else NOW - timedelta(seconds=40)
-    return Present(name, "host", 1, ("high", "default"), NOW, seen_at, is_alive, None, None, None, None, 0)
+def worker(
+    name: str = "host-1", *, is_alive: bool = True, held: int = 0, runs: str | None = None, age_s: float = 0
+) -> Present:
+    seen_at, started_at = NOW if is_alive else NOW - timedelta(seconds=40), NOW - timedelta(seconds=age_s)
+    return Present(name, "host", 1, ("high", "default"), started_at, seen_at, is_alive, runs, None, None, None, held)
 
 
 def queue(name: str, due: int = 0, waits_s: float = 0, *, is_paused: bool = False, workers: int = 1) -> Queue:
@@ -30,21 +38,21 @@ def test_nothing_is_wrong_where_all_is_well() -> None:
 
 
 def test_without_a_worker_each_queue_need_not_say_so() -> None:
-    text = "No worker is running: requests wait. Start one: `localfn worker`."
+    text = "No worker is running: nothing starts. Start one: `localfn worker`."
     assert told(workers=[], queues=[queue("low", due=3, workers=0)]) == [("no_worker", text)]
 
 
 def test_a_queue_that_no_worker_serves_is_named_with_what_waits_in_it() -> None:
-    text = "No worker serves queue low; 3 requests wait in it. LOCALFN_QUEUES says who does."
+    text = "No worker serves queue low; 3 requests wait in it. Name it in LOCALFN_QUEUES of a worker."
     assert told(queues=[queue("low", due=3, workers=0)]) == [("no_worker_for_queue", text)]
 
 
 def test_a_long_wait_is_told_but_not_of_a_paused_queue() -> None:
-    text = (
-        "The oldest request in queue default waits for 5 min; one request waits for a free worker."
-        " LOCALFN_CONCURRENCY says how many there may be."
-    )
-    assert told(queues=[queue("default", due=1, waits_s=300)]) == [("long_wait", text)]
+    text = "The oldest request in queue default has waited for 5 min; one request waits in it."
+    waiting = [queue("default", due=1, waits_s=300)]
+    assert told(queues=waiting) == [("long_wait", text)]
+    busy = f"{text} All workers are busy; LOCALFN_CONCURRENCY limits how many there are."
+    assert told(queues=waiting, workers=[worker(runs="r")]) == [("long_wait", busy)]
     paused = "Queue default is paused since 12:00:00 UTC; one request waits in it."
     assert told(queues=[queue("default", due=1, waits_s=300, is_paused=True)]) == [("queue_paused", paused)]
 
@@ -81,3 +89,76 @@ def test_retention_that_does_not_keep_up_is_told_once_it_is_an_hour_late() -> No
         " The scheduler's log may say why."
     )
     assert told(keep_for=7 * day, oldest_ended_at=NOW - 9 * day) == [("retention_behind", text)]
+
+
+def test_of_several_of_a_kind_one_line_tells_how_many_names_the_worst_and_leads_to_the_list() -> None:
+    minutes = [Minute(NOW, f"f{n:02}", 0, 5 + n) for n in range(75)]
+    silent = [worker(f"w{n}", is_alive=False, held=n) for n in range(40)]
+    failures = [ImportFailure(f"m{n}", f"m{n}.py", "SyntaxError", "invalid", "") for n in range(2)]
+    queues = [queue("default"), queue("high", is_paused=True), queue("low", is_paused=True)]
+    schedules = [("a", "no such zone"), ("b", "no such zone")]
+    found = problems(
+        Facts(
+            NOW,
+            workers=[worker(), *silent],
+            queues=queues,
+            counted_until=NOW,
+            import_failures=failures,
+            schedules=schedules,
+            minutes=minutes,
+        )
+    )
+    assert [(each.code, each.text, each.count, each.subject) for each in found] == [
+        ("import_failure", "2 files cannot be imported: m0, m1.", 2, ("modules", "")),
+        ("schedule_error", "2 schedules make no requests: a, b.", 2, ("schedules", "")),
+        (
+            "worker_silent",
+            SILENT,
+            40,
+            ("workers", ""),
+        ),
+        ("function_fails", "75 functions fail: f74, f73, f72 and 72 more.", 75, ("functions", "")),
+        ("queue_paused", "2 queues are paused: high, low.", 2, ("queues", "")),
+    ]
+
+
+def test_what_silent_workers_held_is_promised_to_nobody_who_is_not_there() -> None:
+    silent = [worker("w", is_alive=False, held=2)]
+    found = dict(told(workers=silent, counted_until=NOW - timedelta(hours=1)))
+    assert set(found) == {"no_worker", "worker_silent", "no_scheduler"}
+    assert found["worker_silent"].endswith("with 2 requests that will be given back when a scheduler runs.")
+    assert told(workers=[worker(), worker("w", is_alive=False)])[0][1] == "Worker w is silent since 11:59:20 UTC."
+
+
+def test_a_scheduler_that_never_reported_is_missed_after_a_while_and_not_at_once() -> None:
+    assert told(counted_until=None, workers=[worker(age_s=20)]) == []
+    found = told(counted_until=None, workers=[worker(age_s=200)])
+    assert [code for code, _ in found] == ["no_scheduler"]
+    assert found[0][1].startswith("No scheduler has reported yet: ")
+
+
+def test_a_disk_without_room_is_told_with_its_path_and_nothing_else_is_blamed_for_what_waits() -> None:
+    text = "The disk of /srv/home is full, 12 MiB are free: nothing new starts. Free some space."
+    waiting = [queue("default", due=3, waits_s=900)]
+    assert told(full_disk=("/srv/home", 12 * 1024**2), queues=waiting) == [("disk_full", text)]
+
+
+def test_a_database_that_takes_no_writes_is_told_and_nobody_guesses_who_lives_then() -> None:
+    since = {"workers": [], "counted_until": NOW - timedelta(hours=1), "queues": [queue("default", 3, 900)]}
+    for outage, words in (
+        (Outage.FULL, "The disk of the database is full"),
+        (Outage.READ_ONLY, "The database takes no writes"),
+    ):
+        text = f"{words} since 12:00:00 UTC: nothing is accepted, and results wait to be stored."
+        assert told(database_refuses={outage: NOW}, **since) == [(f"database_{outage}", text)]
+
+
+def test_a_redis_that_refuses_writes_is_not_called_away_and_accepts_nothing_while_the_database_does_not() -> None:
+    refuses = ("its memory is full (maxmemory)", NOW)
+    text = (
+        "Redis refuses writes since 12:00:00 UTC, its memory is full (maxmemory): requests are accepted, and none"
+        " starts until it takes them again."
+    )
+    assert told(redis_refuses=refuses, queues=[queue("default", 3, 900)]) == [("redis_refuses", text)]
+    both = dict(told(redis_away_since=NOW, database_away_since=NOW))
+    assert both["redis_away"] == "Redis is away since 12:00:00 UTC: no request starts until it is back."

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from schema.outage import Outage
 from schema.schedules import schedule
 from schema.tables import import_failure, processing_request
 from workqueue import pausing
@@ -17,17 +18,21 @@ from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.figures import backlog, tally
 from workqueue.figures.backlog import Depth, Queue
-from workqueue.figures.problems import Facts, Problem, problems
+from workqueue.figures.problems import Facts, problems
+from workqueue.figures.sentences import Problem
 from workqueue.figures.series import hour, merged
 from workqueue.figures.tally import Minute
+from workqueue.files.disk import Disk
 from workqueue.invocation.persist import is_outage
 from workqueue.registry import ImportFailure
+from workqueue.respite import refusal
 from workqueue.workers import presence
 from workqueue.workers.presence import Present
 
 KNOWN_S = 1.0  # many screens poll: they share an answer for so long
 RECENT = timedelta(hours=1)
 DAY = timedelta(hours=24)
+REFUSED_S = 60.0  # so long after the last write that the database refused, it is said to refuse them
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,21 @@ class Stored:
 class Overview:
     """One per web process. served: the queues that workers of this installation are to serve.
 
-    retention_days: how long ended requests are kept; 0 for ever.
+    retention_days: how long ended requests are kept; 0 for ever. disk: of LOCALFN_HOME on this machine.
     """
 
     def __init__(
-        self, engine: Engine, doorbell: Doorbell, clock: Clock, served: tuple[str, ...], retention_days: float = 0
+        self,
+        engine: Engine,
+        doorbell: Doorbell,
+        clock: Clock,
+        served: tuple[str, ...],
+        retention_days: float = 0,
+        *,
+        disk: Disk | None = None,
     ) -> None:
+        self._disk = disk
+        self._refused: dict[Outage, tuple[float, datetime]] = {}
         self._keep_for = timedelta(days=retention_days) if retention_days else None
         self._engine, self._doorbell, self._clock, self._served = engine, doorbell, clock, served
         self._lock = threading.Lock()
@@ -74,6 +88,7 @@ class Overview:
         self._looked_at = float("-inf")
         self._database_away_since: datetime | None = None
         self._redis_away_since: datetime | None = None
+        self._redis_refuses: tuple[str, datetime] | None = None
 
     def snapshot(self) -> Snapshot:
         """At most a second old; while the database is away the last one, whose problems say so."""
@@ -89,6 +104,23 @@ class Overview:
         known = {queue.name: queue for queue in self.snapshot().queues}
         new = [Queue(name, Depth(), None, 0) for name in paused if name not in known]
         return [replace(queue, paused_at=paused.get(queue.name)) for queue in (*known.values(), *new)]
+
+    def note_outage(self, outage: Outage) -> None:
+        """Remember that the database refused a write for want of room or rights: reads do not tell."""
+        if outage in (Outage.FULL, Outage.READ_ONLY):
+            _, since = self._refused.get(outage, (0.0, self._clock.now()))
+            self._refused[outage] = (time.monotonic(), since)
+
+    def _refusals(self) -> dict[Outage, datetime]:
+        """Return what the database refused lately, and since when. Forgotten when no write met it for a while."""
+        limit = time.monotonic() - REFUSED_S
+        self._refused = {outage: seen for outage, seen in self._refused.items() if seen[0] > limit}
+        return {outage: since for outage, (_, since) in self._refused.items()}
+
+    def _full_disk(self) -> tuple[str, int] | None:
+        if self._disk is None or not self._disk.is_full():
+            return None
+        return str(self._disk.folder), self._disk.free_bytes()
 
     def forget(self) -> None:
         """Somebody changed what it shows: the next one is to see it."""
@@ -116,7 +148,10 @@ class Overview:
         recent = stored.recent + fresh
         facts = Facts(
             now=now,
+            full_disk=self._full_disk(),
+            database_refuses=self._refusals(),
             redis_away_since=self._redis_away_since,
+            redis_refuses=self._redis_refuses,
             workers=workers,
             queues=queues,
             counted_until=stored.until,
@@ -152,15 +187,23 @@ class Overview:
     def _ask_redis(self) -> None:
         try:
             self._doorbell.reach()
-            self._redis_away_since = None
-        except RedisError:
-            self._redis_away_since = self._redis_away_since or self._clock.now()
+            self._redis_away_since, self._redis_refuses = None, None
+        except RedisError as error:
+            cause, now = refusal(error), self._clock.now()
+            self._redis_refuses = (cause, self._redis_refuses[1] if self._redis_refuses else now) if cause else None
+            self._redis_away_since = None if cause else self._redis_away_since or now
 
     def _while_away(self) -> Snapshot:
         now = self._clock.now()
         self._database_away_since = self._database_away_since or now
         found = problems(
-            Facts(now, database_away_since=self._database_away_since, redis_away_since=self._redis_away_since)
+            Facts(
+                now,
+                database_away_since=self._database_away_since,
+                full_disk=self._full_disk(),
+                redis_away_since=self._redis_away_since,
+                redis_refuses=self._redis_refuses,
+            )
         )
         last = self._snapshot or Snapshot(now)
         return Snapshot(now, last.recent, last.hours, last.live, last.queues, last.depths, last.workers, found)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, text
+from sqlalchemy import Connection, Engine, delete, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from schema.operations import depth_sample, minute_tally, tally_mark
 from schema.statuses import ENDED_AS, End
+from schema.tables import processing_request
 from workqueue.figures.backlog import depths
 from workqueue.figures.histogram import STEPS, Histogram
 
@@ -92,7 +93,9 @@ def roll_up(engine: Engine, now: datetime) -> None:
 
 
 def _mark(connection: Connection, now: datetime) -> datetime:
-    first = {"until": floor(now - BACK)}
+    """Return up to when minutes are stored. The first look of all begins with the first request that ended."""
+    ended_at = connection.execute(select(func.min(processing_request.c.finished_at))).scalar_one()
+    first = {"until": floor(max(now - BACK, min(ended_at or now, now)))}
     connection.execute(upsert(tally_mark).values(first).on_conflict_do_nothing())
     found: datetime = connection.execute(select(tally_mark.c.until).with_for_update()).scalar_one()
     return found

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import IO, Protocol
 from uuid import UUID
 
+from workqueue.files.disk import Disk
+
 log = logging.getLogger(__name__)
 
 CHUNK = 1024 * 1024
@@ -68,10 +70,13 @@ class FileStore(Protocol):
 
 
 class FolderStore:
-    """Files below one folder: `<folder>/<request id>/<part>/<name>`."""
+    """Files below one folder: `<folder>/<request id>/<part>/<name>`.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    disk: the one that it lies on, where that is known. A file that would fill it raises DiskFullError.
+    """
+
+    def __init__(self, folder: Path, disk: Disk | None = None) -> None:
+        self.folder, self._disk = folder, disk
 
     def prepare(self, *, make: bool) -> None:  # noqa: ARG002 - a folder costs nothing
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -85,6 +90,8 @@ class FolderStore:
         digest, size = hashlib.sha256(), 0
         with target.open("wb") as file:
             while chunk := source.read(CHUNK):
+                if self._disk is not None:
+                    self._disk.check()
                 digest.update(chunk)
                 size += len(chunk)
                 file.write(chunk)

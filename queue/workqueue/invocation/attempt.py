@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from schema.statuses import Phase
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
+from workqueue.files.disk import Disk
 from workqueue.files.store import FileStore, StoredFile
 from workqueue.files.workplace import Workplace
 from workqueue.invocation.interruptions import AttemptEndedError
@@ -44,6 +45,7 @@ class Runtime:
     sandboxes: SandboxClient
     store: FileStore
     workplace: Workplace
+    disk: Disk
     spool: Spool
     gauge: Gauge
     lease_s: float

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from schema.outage import WORDS, Outage, outage_of
 
 log = logging.getLogger(__name__)
 
@@ -15,18 +17,16 @@ Answer = TypeVar("Answer")
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
-BEYOND_LIMITS = "54"  # the class of errors about what is too large or too complex (PostgreSQL's manual, appendix A)
 
 
 def is_outage(error: Exception) -> bool:
-    """Whether the database could not take it now, rather than ever: away, starting, full, out of connections."""
-    if isinstance(error, PoolTimeoutError):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    # psycopg raises OperationalError for all that concerns the connection or the server's state.
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or (isinstance(error, OperationalError) and not state.startswith(BEYOND_LIMITS))
+    """Return whether the database could not take it now, rather than ever: away, starting, full, out of connections."""
+    return outage_of(error) is not None
+
+
+def why(error: Exception) -> str:
+    """Return what an outage is called in a log."""
+    return WORDS[outage_of(error) or Outage.AWAY]
 
 
 def first_line(error: Exception) -> str:
@@ -56,6 +56,6 @@ def persist(write: Callable[[], Answer], given_up: threading.Event, limit_s: flo
         except (DBAPIError, PoolTimeoutError) as error:
             if not is_outage(error) or given_up.is_set() or time.monotonic() >= ends_at:
                 raise
-            log.warning("PostgreSQL does not take it now; the write is tried again", extra={"error": first_line(error)})
+            log.warning("%s; the write is tried again", why(error), extra={"error": first_line(error)})
         given_up.wait(pause_s)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

@@ -16,10 +16,11 @@ from schema.advisory import Lock
 from workqueue import moves
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
+from workqueue.files.disk import Disk
 from workqueue.invocation.persist import first_line, is_outage
 from workqueue.observing import metrics
 from workqueue.observing.meter import Meter
-from workqueue.respite import StillAwayError
+from workqueue.respite import StillAwayError, trouble
 from workqueue.schedules import firing, planning
 from workqueue.schedules.mirror import Mirror, differing
 from workqueue.schedules.planning import Wait
@@ -39,7 +40,11 @@ BEAT_EVERY_S = 3.0
 
 @dataclass(slots=True)
 class Ticker:
-    """One copy. mirror: by the doorbell's client, which should not wait long: a deaf Redis must not hold up a tick."""
+    """One copy. mirror: by the doorbell's client, which should not wait long: a deaf Redis must not hold up a tick.
+
+    disk: of the database, where it lies on this machine. While it is full no tick fires; what is missed then is a
+    misfire like any other.
+    """
 
     engine: Engine
     doorbell: Doorbell
@@ -49,17 +54,28 @@ class Ticker:
     compare_at: float = 0.0
     beat_at: float = 0.0
     meter: Meter = field(default_factory=Meter)
+    disk: Disk | None = None
+    waits_for_room: bool = False
 
     def turn(self) -> None:
         """Does what there is to do now. An error ends the turn, and the next one begins from the rows."""
         self.clock.refresh(self.engine)
         now = self.clock.now()
+        if self._has_no_room():
+            return
         self._plan()
         due = self._ask_redis(self.mirror.due)
         # Without the clock every row speaks for itself.
         overdue = now if due is None else now - timedelta(seconds=OVERDUE_S)
         self._fire(now, overdue, due or ())
         self._look_after_copy()
+
+    def _has_no_room(self) -> bool:
+        is_full = self.disk is not None and self.disk.is_full()
+        if is_full and not self.waits_for_room:
+            log.warning("the disk is full; no schedule fires")
+        self.waits_for_room = is_full
+        return is_full
 
     def _plan(self) -> None:
         """What was edited; of very much only a part, so that no tick waits for long."""
@@ -105,7 +121,7 @@ class Ticker:
         except StillAwayError:
             return None
         except RedisError as error:
-            log.warning("Redis is away: the rows are the clock", extra={"error": str(error)})
+            log.warning("%s; the rows are the clock", trouble(error), extra={"error": str(error)})
             return None
 
     def begin(self) -> None:

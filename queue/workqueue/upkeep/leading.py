@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from schema.advisory import Lock, take
 from schema.session import at_once
 from workqueue.errors import WorkqueueError
-from workqueue.invocation.persist import first_line
+from workqueue.invocation.persist import first_line, why
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def lead(
         except LeadLostError as lost:
             log.warning("the lead was lost, and is open to any copy", extra={"role": role.name, "error": str(lost)})
         except (DBAPIError, PoolTimeoutError) as error:
-            log.warning("PostgreSQL is away", extra={"error": first_line(error)})
+            log.warning(why(error), extra={"error": first_line(error)})
         stopping.wait(EVERY_S)
 
 

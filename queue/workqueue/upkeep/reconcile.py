@@ -22,6 +22,7 @@ from workqueue.doorbell import Bell, Doorbell
 from workqueue.lifecycle.recovery import Lapsed
 from workqueue.observing import Observers, metrics
 from workqueue.observing.meter import Meter
+from workqueue.respite import trouble
 from workqueue.upkeep.chores import Chore
 from workqueue.upkeep.leading import lead
 
@@ -126,7 +127,7 @@ class Reconciler:
             bells = lifecycle.unanswered(self.engine, now - timedelta(seconds=grace_s))
             waiting = self.doorbell.waiting(sorted({bell.queue for bell in bells}))
         except RedisError as error:
-            log.debug("no bell was looked for: Redis is away", extra={"error": str(error)})
+            log.debug("%s; no bell was looked for", trouble(error), extra={"error": str(error)})
             return []
         patient = [bell for bell in bells if bell.job_id in waiting]  # it only has not been their turn
         lifecycle.mark_rung(self.engine, patient, now)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from workqueue.files.disk import Disk
 from workqueue.files.store import FileStore
 from workqueue.sandboxes.account import Account
 from workqueue.workers.elastic import Bounds
@@ -22,6 +23,7 @@ class PoolPlan:
     work_folder: Path
     spool_folder: Path
     store: FileStore
+    disk: Disk
     functions: tuple[str, ...]
     traces: bool = False
     account: Account | None = None

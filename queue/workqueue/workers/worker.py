@@ -28,6 +28,7 @@ from workqueue.invocation.attempt import Runtime
 from workqueue.invocation.interruptions import StoppingError
 from workqueue.invocation.keeper import Keeper
 from workqueue.invoke import invoke
+from workqueue.respite import refusal, trouble
 from workqueue.upkeep import redis_keys
 from workqueue.workers import refusing
 from workqueue.workers.bell_job import BellJob
@@ -42,6 +43,7 @@ LISTEN_S = 10  # an idle worker gives a sign of life so often
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # before an absent Redis is asked again
 SUSPENSION_S = 1.0  # how often it is asked whether an operator suspended the workers (`rq suspend`)
 END_GRACE = signal.SIGUSR1  # from the pool, after a second SIGTERM to it
+NO_ROOM_S = 1.0  # how often a full disk is asked whether it has room again
 JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d{1,9}")
 
 
@@ -67,7 +69,7 @@ class Worker(SimpleWorker):
         self.bells = Bells(redis, [each.key for each in self.queues])
         self.keeper = Keeper(runtime, self.keep_alive)
         self._stopping = threading.Event()
-        self._listens = self._is_suspended = self._is_hurried = False
+        self._listens = self._is_suspended = self._is_hurried = self._waits_for_room = False
         self._sign_at = self._suspension_at = 0.0
 
     def _set_ip_address(self, connection: Redis) -> None:
@@ -92,7 +94,7 @@ class Worker(SimpleWorker):
             except StopRequested:
                 break
             except RedisError as error:
-                log.warning("Redis failed", extra={"error": str(error)})
+                log.warning(trouble(error), extra={"error": str(error)})
                 self._stopping.wait(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             except Exception:
@@ -111,14 +113,38 @@ class Worker(SimpleWorker):
         if moment >= self._suspension_at:
             self._is_suspended = bool(is_suspended(self.connection, self))
             self._suspension_at = moment + SUSPENSION_S
+        if self._has_no_room():
+            return []
         if self._is_suspended:
             self.runtime.gauge.set_idle()
             self._stopping.wait(SUSPENSION_S)
             return []
         taken = self._take_bells()
         if not taken and self.should_run_maintenance_tasks:
-            self.run_maintenance_tasks()
+            self._maintain()
+        if taken and self._has_no_room():  # it filled while this worker listened: the reconciler rings again
+            return []
         return [id for job_id in taken if (id := self._request_id(job_id)) is not None]
+
+    def _maintain(self) -> None:
+        """Remove what RQ's books keep for too long. Raises RedisError."""
+        try:
+            self.run_maintenance_tasks()
+        except RedisError as error:
+            if not refusal(error):
+                raise
+
+    def _has_no_room(self) -> bool:
+        """Return whether the disk is full, after a pause if so. A request that began now could store nothing."""
+        is_full = self.runtime.disk.is_full()
+        if is_full and not self._waits_for_room:
+            self.runtime.put_away()
+            log.warning("the disk is full; nothing is begun", extra={"path": str(self.runtime.disk.folder)})
+        self._waits_for_room = is_full
+        if is_full:
+            self.runtime.gauge.set_idle()
+            self._stopping.wait(NO_ROOM_S)
+        return is_full
 
     def _take_bells(self) -> list[str]:
         """The job ids of several bells when many wait; of the next one when none does."""
@@ -154,7 +180,18 @@ class Worker(SimpleWorker):
         self.last_cleaned_at: Any = now()
 
     def _give_sign(self) -> None:
-        """Show RQ that this worker lives; anew, when its entry is gone or is not an entry of a worker."""
+        """Tell RQ that this worker is there, from the start if Redis was emptied.
+
+        A Redis that refuses this still gives away bells: one that is full of them would otherwise stay so.
+        """
+        try:
+            self._sign()
+        except RedisError as error:
+            if not refusal(error):
+                raise
+            log.warning(trouble(error), extra={"error": str(error)})
+
+    def _sign(self) -> None:
         if self.connection.type(self.key) == b"hash":
             self.heartbeat()
         else:

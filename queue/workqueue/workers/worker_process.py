@@ -86,6 +86,7 @@ def _runtime(plan: PoolPlan, engine: Engine, name: str, line: socket.socket, gau
         sandboxes=SandboxClient(line, max_body=2 * plan.max_result_bytes + 1024 * 1024),
         store=plan.store,
         workplace=Workplace(plan.work_folder, name, plan.account),
+        disk=plan.disk,
         spool=Spool(plan.spool_folder, name),
         gauge=gauge,
         lease_s=plan.lease_s,

@@ -11,6 +11,7 @@ export interface Problem {
   text: string
   since: string | null
   subject: { kind: string; name: string } | null
+  count: number
 }
 
 export interface QueueInfo {

@@ -57,17 +57,33 @@ export function exact(time: Date): string {
   return EXACT.format(time)
 }
 
-const SHORT = new Intl.DateTimeFormat('en-GB', {
-  weekday: 'short',
-  day: 'numeric',
-  month: 'short',
-  hour: '2-digit',
-  minute: '2-digit',
-})
+const DAY = { weekday: 'short', day: 'numeric', month: 'short' } as const
+const MINUTE = { hour: '2-digit', minute: '2-digit' } as const
+const made = new Map<string, Intl.DateTimeFormat>()
 
-/** To the minute, in the reader's own zone. */
-export function short(time: Date): string {
-  return SHORT.format(time)
+/** To the minute, in the reader's own zone; with the year where it is not that of `now`. */
+export function short(time: Date, now: Date): string {
+  return dated(time, now, MINUTE)
+}
+
+/** Format a time with its day, in a zone or in the reader's own; with the year where it is not that of `now` there. */
+export function dated(
+  time: Date,
+  now: Date,
+  clock: Intl.DateTimeFormatOptions,
+  timeZone: string | undefined = undefined,
+): string {
+  const zone = timeZone ? { timeZone } : {}
+  const year = formatter({ year: 'numeric', ...zone })
+  const needsYear = year.format(time) !== year.format(now)
+  return formatter({ ...DAY, ...(needsYear && { year: 'numeric' as const }), ...clock, ...zone }).format(time)
+}
+
+function formatter(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = JSON.stringify(options)
+  const known = made.get(key) ?? new Intl.DateTimeFormat('en-GB', options)
+  made.set(key, known)
+  return known
 }
 
 export function between(start: string | null, end: string | null, now: Date): number | null {

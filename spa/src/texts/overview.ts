@@ -2,7 +2,7 @@ import { count } from './count'
 
 export const overview = {
   title: 'Overview',
-  fine: 'Everything runs.',
+  fine: 'Nothing is wrong.',
   problems: 'What is wrong',
   since: 'since',
   dashboard: 'RQ’s own view',
@@ -22,7 +22,7 @@ export const overview = {
     all: 'all failed',
     none: 'Nothing has failed.',
     retry: (name: string) => `Retry ${name}`,
-    retried: (name: string) => `${name} runs again.`,
+    retried: (name: string) => `${name} queued to run again.`,
   },
   workers: {
     title: 'Workers',
@@ -30,12 +30,12 @@ export const overview = {
     state: { idle: 'idle', busy: 'busy', silent: 'silent' },
     more: (n: number) => `and ${n} more`,
     none: 'No worker is running. Start one: localfn worker',
-    idle: 'waits for work',
+    idle: 'idle',
   },
   sandboxes: {
     title: 'Sandboxes',
     columns: { function: 'Function', state: 'State', memory: 'Memory', age: 'Age' },
-    none: 'None is warm: the next request starts one.',
+    none: 'No sandbox is warm.',
     total: (n: number, memory: string) => `${n} · ${memory}`,
   },
   queues: {
@@ -46,8 +46,8 @@ export const overview = {
     pauseOf: (name: string) => `Pause queue ${name}`,
     resumeOf: (name: string) => `Resume queue ${name}`,
     emptyOf: (name: string) => `Empty queue ${name}`,
-    wasPaused: (name: string) => `Queue ${name} is paused: what comes waits.`,
-    wasResumed: (name: string) => `Queue ${name} goes on.`,
+    wasPaused: (name: string) => `Queue ${name} paused.`,
+    wasResumed: (name: string) => `Queue ${name} resumed.`,
     wasEmptied: (n: number) => `${n.toLocaleString('en')} cancelled.`,
     confirmTitle: (name: string) => `Empty queue ${name}?`,
     confirm: (n: number) =>

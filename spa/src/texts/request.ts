@@ -55,9 +55,9 @@ export const request = {
     deleteTitle: 'Delete this request?',
     deleteText: 'The request, its result, logs and files are gone for good.',
     deleteYes: 'Delete it',
-    retried: 'It runs again.',
-    runs: 'It waits no more.',
-    cancelled: 'It will be cancelled.',
+    retried: 'Queued to run again.',
+    runs: 'Queued to run now.',
+    cancelled: 'Cancel requested.',
     deleted: 'Deleted.',
     filesToo: 'The uploads of this request are sent along.',
     editTitle: (name: string) => `Run ${name} with an edited event`,
@@ -65,7 +65,7 @@ export const request = {
     close: 'Close',
   },
   waiting: {
-    queue: (queue: string) => `Waits in queue ${queue} for a worker.`,
+    queue: (queue: string) => `Waits in queue ${queue}.`,
     due: (when: string) => `Not before its time: ${when}.`,
     retry: (attempt: number, when: string) => `Attempt ${attempt} follows ${when}.`,
     cancelling: 'Being cancelled.',
@@ -83,8 +83,8 @@ export const request = {
     logs: 'Logs',
   },
   noResult: {
-    pending: 'There will be a result once it has run.',
-    processing: 'It runs; the result comes here.',
+    pending: 'No result yet.',
+    processing: 'No result yet.',
     completed: 'Loading…',
   },
   error: {

@@ -61,8 +61,8 @@ export const requests = {
         `${count(n, 'request and its files are', 'requests and their files are')} gone for good.`,
     },
     done: {
-      retry: (n: number) => `${n.toLocaleString('en')} will run again`,
-      run: (n: number) => `${count(n, 'waits', 'wait')} no more`,
+      retry: (n: number) => `${n.toLocaleString('en')} queued to run again`,
+      run: (n: number) => `${n.toLocaleString('en')} queued to run now`,
       cancel: (n: number) => `${n.toLocaleString('en')} cancelled`,
       delete: (n: number) => `${n.toLocaleString('en')} deleted`,
     },

@@ -118,7 +118,7 @@ def test_the_selected_are_retried_and_deleted_together(page: Page, filled: Runti
     bar = page.get_by_role("group", name="With the selected")
     bar.get_by_role("button", name="Retry").click()
     page.get_by_role("dialog").get_by_role("button", name="Retry").click()
-    expect(page.get_by_text("3 will run again")).to_be_visible()
+    expect(page.get_by_text("3 queued to run again")).to_be_visible()
     # The attempts have a column of their own.
     expect(rows(page).locator("td:nth-child(5)")).to_have_text(["2", "2", "2"])
     expect(rows(page).filter(has_text="failed")).to_have_count(3)

@@ -44,7 +44,7 @@ def test_what_is_wrong_is_said_in_words_while_the_database_is_away_too(
             runtime.post("echo", 1)
             page.goto(f"{runtime.url}/overview")
             wrong = page.get_by_role("region", name="What is wrong")
-            expect(wrong).to_contain_text("No worker is running: requests wait.")
+            expect(wrong).to_contain_text("No worker is running: nothing starts.")
             expect(wrong).to_contain_text("Function charge_invoice fails: 6 of 6 requests")
             expect(wrong).to_contain_text("Queue high is paused since")
             picture("overview-trouble")

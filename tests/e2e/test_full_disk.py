@@ -1,0 +1,72 @@
+"""`localfn up` with everything on one small disk, which is filled to the last byte while it runs, and then freed."""
+
+import signal
+from pathlib import Path
+
+import httpx
+
+from infra.disk import RESERVE
+from tests.e2e.conftest import Start
+from tests.integration.test_no_room import fill, small_disk
+from tests.up import CHILDREN
+from tests.waiting import wait_until
+
+SLOW = """
+import time
+from localfn import function
+
+
+@function
+def slow(event, context):
+    time.sleep(event["s"])
+    return "x" * 200_000
+"""
+SIZE_MB = 220
+
+
+def test_a_disk_without_a_byte_left_ends_nothing_and_loses_nothing(short_tmp_path: Path, start: Start) -> None:
+    home = short_tmp_path / "disk"
+    with small_disk(home, SIZE_MB):
+        (short_tmp_path / "one" / "functions").mkdir(parents=True)
+        (short_tmp_path / "one" / "functions" / "slow.py").write_text(SLOW)
+        up = start(LOCALFN_HOME=str(home))
+        try:
+            up.wait_ready()
+            with httpx.Client(base_url=f"http://127.0.0.1:{up.port}", timeout=30) as http:
+                pids = {name: up.pid(name) for name in CHILDREN}
+                check(http, home)
+                assert {name: up.pid(name) for name in pids} == pids
+        finally:
+            errors = up.end(signal.SIGTERM)
+    assert "is full: nothing is accepted until" in errors
+    assert "SIGBUS" not in errors
+
+
+def check(http: httpx.Client, home: Path) -> None:
+    def post(seconds: float) -> httpx.Response:
+        return http.post("/api/functions/slow", json={"s": seconds})
+
+    def problems() -> set[str]:
+        return {each["code"] for each in http.get("/api/stats").json()["problems"]}
+
+    assert (home / RESERVE).exists()
+    accepted = [post(3).json()["id"] for _ in range(6)]
+    filler = fill(home)
+    wait_until(lambda: post(0).status_code == 507, 10, "a submit is refused")
+    wait_until(lambda: "disk_full" in problems(), 10, "the overview tells")
+    wait_until(lambda: not (home / RESERVE).exists(), 10, "the reserve is released")
+    for path in ("/", "/healthz", "/api/requests", "/api/stats", "/metrics", f"/api/requests/{accepted[0]}"):
+        wait_until(lambda path=path: http.get(path).status_code == 200, 10, path)  # type: ignore[misc]
+    # What runs ends; nothing is begun.
+    running = "/api/requests?status=processing"
+    wait_until(lambda: not http.get(running).json()["items"], 30, "what ran has ended")
+    assert http.get("/api/requests?status=pending").json()["items"]
+    answer = http.post(f"/api/requests/{accepted[-1]}/cancel")
+    assert answer.status_code == 202, answer.text
+
+    filler.unlink()
+    for each in accepted[:-1]:
+        wait_until(lambda each=each: http.get(f"/api/requests/{each}").json()["status"] == "completed", 60, each)  # type: ignore[misc]
+    wait_until((home / RESERVE).exists, 10, "the reserve is made again")
+    assert post(0).status_code == 202
+    wait_until(lambda: not problems(), 20, "nothing is wrong")

@@ -58,7 +58,12 @@ def by_hand(runtime: Runtime, request: pytest.FixtureRequest) -> Iterator[UUID]:
 
 @pytest.mark.parametrize(
     "by_hand",
-    [("infinity", "1"), ("-infinity", "1"), ("9999-12-31T23:59:59-14:59", "1"), ("0044-03-15 BC", "1")],
+    [
+        ("infinity", "1"),
+        ("-infinity", "1"),
+        ("9999-12-31T23:59:59-14:59", "1"),
+        ("0044-03-15 BC", '{"a": "\\ud800", "a": 1e999}'),
+    ],
     indirect=True,
 )
 def test_a_row_that_sql_wrote_takes_no_list_with_it(runtime: Runtime, by_hand: UUID) -> None:

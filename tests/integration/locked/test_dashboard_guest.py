@@ -9,6 +9,7 @@ import inspect
 import json
 import pickle
 import re
+import subprocess
 import sys
 import time
 import zlib
@@ -120,6 +121,19 @@ def test_the_alarm_rings() -> None:
     pickle.loads(BOMB)  # noqa: S301 - this is what the others must not do
     assert LOADED == ["builtins.print"]
     LOADED.clear()
+
+
+@pytest.mark.parametrize(
+    "module", ["handlers.app", "infra.processes.dashboard", "infra.processes.scheduler", "infra.processes.worker"]
+)
+def test_no_process_has_a_serializer_that_loads_pickles(module: str) -> None:
+    code = (
+        f"import {module}, pickle, rq.serializers as found; "
+        "loads = [found.resolve_serializer(name).loads for name in (None, 'pickle', 'json')]; "
+        "print(pickle.loads in loads, found.DefaultSerializer.loads.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "refuse_pickle"]
 
 
 def test_every_route_and_every_argument_is_listed(app: Flask) -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 MAX_HEAD_BYTES = 64 * 1024
 MAX_AHEAD_BYTES = 64 * 1024  # of a body that is received before the request gets a thread
 END = b"\r\n\r\n"
-CREDENTIALS = re.compile(rb"\r\n(?:cookie|authorization)[ \t]*:", re.IGNORECASE)
-WAITS = re.compile(rb"\A[^\r\n]*[?&]wait=|\r\nprefer[ \t]*:[^\r\n]*wait", re.IGNORECASE)
+CREDENTIALS = re.compile(rb"\r\n(?:cookie|authorization)[ \t]*:")
+WAITS = re.compile(rb"\A[^\r\n]*[?&]wait=|\r\nprefer[ \t]*:[^\r\n]*wait")
 PROBE = re.compile(rb"(?:GET|HEAD) /(?:healthz|readyz)(?:\?[^ ]*)? HTTP/1\.[01]\r\n")
-FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|expect)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+# These look at a head in lower case.
+FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|expect)[ \t]*:[ \t]*([^\r\n]*)")
 LENGTH = re.compile(rb"[0-9]{1,18}")
 
 
@@ -46,13 +47,14 @@ def read_head(data: bytes | bytearray, searched: int = 0) -> Head | None:
     if end < 0:
         return None
     head = bytes(data[: end + 2])
-    fields = FRAMING.findall(head)
-    lengths = [value.strip() for name, value in fields if name.lower() == b"content-length"]
+    lowered = head.lower()
+    fields = FRAMING.findall(lowered)
+    lengths = [value.strip() for name, value in fields if name == b"content-length"]
     # Several lengths, another framing or a client that waits for "100 Continue": only reading the body tells.
     is_plain = len(fields) == len(lengths) == 1 and LENGTH.fullmatch(lengths[0]) is not None
     return Head(
         size=end + len(END),
         body_bytes=int(lengths[0]) if is_plain else None if fields else 0,
-        is_probe=PROBE.match(head) is not None and not fields and CREDENTIALS.search(head) is None,
-        waits=WAITS.search(head) is not None,
+        is_probe=PROBE.match(head) is not None and not fields and CREDENTIALS.search(lowered) is None,
+        waits=b"wait" in lowered and WAITS.search(lowered) is not None,
     )

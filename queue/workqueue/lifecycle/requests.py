@@ -1,7 +1,7 @@
 """Moves of a request that come from outside of an attempt: accept, cancel, retry, delete, purge."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
+from schema import exact_json
 from schema.statuses import Status
 from schema.tables import idempotency_key, input_file
 from workqueue.audit import Act, record
@@ -90,25 +91,30 @@ def accept(
     One statement for many: prepared once, and planned for none. Large events have several, so that no statement
     takes many times the memory of a batch.
     """
-    rows: list[str] = []
-    size = 0
-    for request in requests:
-        rows.append(_encode(request))
-        size += len(rows[-1])
-        if size > STATEMENT_BYTES:
-            connection.execute(ACCEPT, {"requests": f"[{','.join(rows)}]"})
-            rows, size = [], 0
-    if rows:
-        connection.execute(ACCEPT, {"requests": f"[{','.join(rows)}]"})
+    for rows in _statements(requests):
+        connection.execute(ACCEPT, {"requests": rows})
     for request in requests:
         store_files(connection, input_file, request.id, request.files, request.created_at)
     return key is None or _take_key(connection, requests, *key)
 
 
-def _encode(request: Accepted) -> str:
-    """Return the row in JSON. The event's text goes in as it is."""
-    row = ROWS.encode(request.row(request.created_at if request.available_at <= request.created_at else None))
-    return f'{row[:-1]},"event":{JsonText.of(request.event).utf8.decode()}}}'
+def _statements(requests: Sequence[Accepted]) -> Iterator[str]:
+    """Yield the rows in JSON arrays. A JsonText goes in unchanged; values are small, and go into one array."""
+    rows: list[str] = []
+    size = 0
+    if not any(isinstance(request.event, JsonText) for request in requests):
+        yield exact_json.write([_row(request) | {"event": request.event} for request in requests], ROWS.encode)
+        return
+    for request in requests:
+        rows.append(f'{ROWS.encode(_row(request))[:-1]},"event":{JsonText.of(request.event).utf8.decode()}}}')
+        size += len(rows[-1])
+        if size > STATEMENT_BYTES or request is requests[-1]:
+            yield f"[{','.join(rows)}]"
+            rows, size = [], 0
+
+
+def _row(request: Accepted) -> dict[str, Any]:
+    return request.row(request.created_at if request.available_at <= request.created_at else None)
 
 
 TAKE_KEY = text(

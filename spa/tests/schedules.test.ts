@@ -12,7 +12,10 @@ describe('an expression in words', () => {
     ['@daily', 'At 00:00, every day'],
     ['cron(0 9 ? * 2-6 *)', 'At 09:00, Monday through Friday'],
     ['rate(1 hour)', 'Every hour'],
+    ['rate(1 minutes)', 'Every minute'],
+    ['rate( 01  Minutes )', 'Every minute'],
     ['rate(5 minutes)', 'Every 5 minutes'],
+    ['rate(5 minute)', 'Every 5 minutes'],
     ['at(2030-01-31T12:00:00)', 'Once, at 2030-01-31 12:00:00'],
   ])('%s', (expression, words) => {
     expect(inWords(expression, toString)).toBe(words)

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from cronsim import CronSim, CronSimError
 
 from workqueue.errors import BadExpressionError
+from workqueue.schedules.zones import ClockChange
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199  # AWS's own limits
 NAMED = {
@@ -32,12 +33,12 @@ SOME_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - a wall clock's time, as all of
 class Cron:
     """The times of a wall clock that an expression names.
 
-    pattern: five fields as cronsim reads them. years: None for all. near: the N of `NW`, the weekday nearest to day N.
-    is_minutely: every hour, and more than one minute of it; then a time that the clocks skip is made up for.
+    pattern: five fields as cronsim reads them. change: the rule for clocks that are set. years: None for all.
+    near: the N of `NW`, the weekday nearest to day N.
     """
 
     pattern: str
-    is_minutely: bool
+    change: ClockChange
     years: frozenset[int] | None = None
     near: int | None = None
 
@@ -53,7 +54,9 @@ def parse_plain(text: str) -> Cron:
         raise BadExpressionError(
             f"{text!r} has {len(fields)} fields; cron has five, minute hour day month weekday, such as 0 8 * * MON-FRI."
         )
-    return _cron(fields)
+    # Debian's cron looks at the first character: `*/5` is a wildcard, `0-59/5` names its times.
+    is_wildcard = any(field.startswith("*") for field in fields[:2])
+    return _cron(fields, ClockChange.EVERY if is_wildcard else ClockChange.ONCE)
 
 
 def parse_aws(text: str) -> Cron:
@@ -72,18 +75,18 @@ def parse_aws(text: str) -> Cron:
     near = _near(day)
     days = "*" if day == "?" else day if near is None else f"{max(near - 2, 1)}-{min(near + 2, 31)}"
     weekdays = "*" if weekday == "?" else _weekdays(weekday)
-    return _cron([minute, hour, days, month, weekdays], _years(year), near)
+    return _cron([minute, hour, days, month, weekdays], ClockChange.SHOWN, _years(year), near)
 
 
-def _cron(fields: list[str], years: frozenset[int] | None = None, near: int | None = None) -> Cron:
+def _cron(fields: list[str], change: ClockChange, years: frozenset[int] | None = None, near: int | None = None) -> Cron:
     # cronsim takes the step of a range of one for that of an open range: 5-5/10 would be 5, 15, 25, …
     pattern = re.sub(r"(?<![\w-])(\w+)-\1/[1-9]\d*", r"\1", " ".join(fields))
     try:
-        read = CronSim(pattern, SOME_DAY)
+        CronSim(pattern, SOME_DAY)
     except CronSimError as error:
         name = str(error).removeprefix("Bad ")
         raise BadExpressionError(f"the {name} of {pattern!r} cannot be read; a valid one is 0 8 * * MON-FRI.") from None
-    return Cron(pattern, len(read.minutes) > 1 and len(read.hours) == 24, years, near)
+    return Cron(pattern, change, years, near)
 
 
 def _near(day: str) -> int | None:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
-from workqueue.schedules.cron import Cron, local_times
+from workqueue.schedules.cron import local_times
 from workqueue.schedules.expression import At, Rate, Rule
-from workqueue.schedules.zones import moments
+from workqueue.schedules.zones import ClockChange, moments, start_of_walk
 
 INSTANT = timedelta(microseconds=1)
 LOOKBACKS = tuple(timedelta(days=days) for days in (1 / 24, 1, 32, 366))
@@ -68,20 +68,10 @@ def _unbounded(table: Timetable, low: datetime) -> Iterator[datetime]:
     if isinstance(rule, Rate):
         yield from _multiples(table.anchor, rule.every, low)
         return
-    # A wall clock that was set back shows times again that count as past: what is not later than `low` is left out.
-    shown = low.astimezone(zone).replace(tzinfo=None)
-    found = _once(rule, zone) if isinstance(rule, At) else _walk(rule, zone, shown)
-    for tick in found:
-        if tick > low:
-            yield tick
-
-
-def _walk(rule: Cron, zone: ZoneInfo, shown: datetime) -> Iterator[datetime]:
-    return moments(local_times(rule, shown), zone, make_up=rule.is_minutely)
-
-
-def _once(rule: At, zone: ZoneInfo) -> Iterator[datetime]:
-    return moments([rule.local], zone, make_up=False)
+    local = [rule.local] if isinstance(rule, At) else local_times(rule, start_of_walk(low, zone))
+    change = ClockChange.SHOWN if isinstance(rule, At) else rule.change
+    # The walk may begin with times that were shown before `low`.
+    yield from (tick for tick in moments(local, zone, change) if tick > low)
 
 
 def _multiples(anchor: datetime, every: timedelta, low: datetime) -> Iterator[datetime]:

@@ -24,8 +24,9 @@ def waiting(
     grace_s: float = 10,
     since: datetime = NINE - INSTANT,
     kept: datetime | None = None,
+    zone: str = "UTC",
 ) -> Waiting:
-    table = Timetable(parse(expression), zones.find("UTC"), NINE)
+    table = Timetable(parse(expression), zones.find(zone), NINE)
     return Waiting(table, since, misfire, grace_s, kept)
 
 
@@ -89,3 +90,25 @@ def test_a_row_set_back_by_hand_makes_the_times_of_its_table_from_there() -> Non
 def test_a_year_of_missed_minutes_is_no_long_walk() -> None:
     found = due(waiting(Misfire.ONCE, expression="* * * * *"), after(366 * 1440))
     assert found == Due((after(366 * 1440),), after(366 * 1440 + 1))
+
+
+# The clocks of Berlin go back from 03:00 to 02:00 at 01:00Z, and forward from 02:00 to 03:00 at 01:00Z.
+@pytest.mark.parametrize(
+    ("expression", "day", "hours"),
+    [
+        ("0 * * * *", datetime(2026, 10, 25, tzinfo=UTC), [0, 1, 2, 3]),
+        ("0 2 * * *", datetime(2026, 10, 25, tzinfo=UTC), [0]),
+        ("cron(0 * * * ? *)", datetime(2026, 10, 25, tzinfo=UTC), [0, 2, 3]),
+        ("0 * * * *", datetime(2026, 3, 29, tzinfo=UTC), [0, 1, 2, 3]),
+        ("30 2 * * *", datetime(2026, 3, 29, tzinfo=UTC), [1]),
+        ("cron(30 2 * * ? *)", datetime(2026, 3, 29, tzinfo=UTC), []),
+    ],
+)
+def test_a_downtime_over_a_clock_change_misses_the_times_that_would_have_been(
+    expression: str, day: datetime, hours: list[int]
+) -> None:
+    missed = tuple(day + timedelta(hours=hour) for hour in hours)
+    now = day + timedelta(hours=3, minutes=59)
+    for misfire, expected in ((Misfire.ALL, missed), (Misfire.ONCE, missed[-1:]), (Misfire.SKIP, ())):
+        row = waiting(misfire, expression=expression, zone="Europe/Berlin", since=day - INSTANT)
+        assert due(row, now).ticks == expected

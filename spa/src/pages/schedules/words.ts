@@ -10,7 +10,7 @@ type ToWords = (expression: string, options: object) => string
 export function inWords(expression: string, toWords: ToWords): string {
   const text = expression.trim()
   const rate = RATE.exec(text)
-  if (rate) return schedules.every(rate[1] === '1' ? (rate[2] ?? '') : `${rate[1]} ${rate[2]}`)
+  if (rate) return schedules.every(interval(Number(rate[1]), rate[2] ?? ''))
   const at = AT.exec(text)
   if (at) return schedules.once((at[1] ?? '').replace('T', ' '))
   const aws = AWS_CRON.exec(text)
@@ -23,6 +23,13 @@ export function inWords(expression: string, toWords: ToWords): string {
     return '' // the library throws texts for what it cannot read
   }
 }
+
+/** AWS takes `1 minute` and `5 minutes` only; the server takes both for either, and both read the same. */
+function interval(count: number, unit: string): string {
+  const one = unit.toLowerCase().replace(/s$/, '')
+  return count === 1 ? one : `${count} ${one}s`
+}
+
 const OPTIONS = { use24HourTimeFormat: true, verbose: true, throwExceptionOnParseError: true }
 
 /** The library is loaded when the first expression is to be told. */

@@ -1,4 +1,4 @@
-"""Cron expressions, five fields or AWS's six, and the local times that they name. Pure.
+"""Parse cron expressions, five fields or AWS's six, and walk over the local times that they name. Pure.
 
 cronsim reads the five common fields and walks the calendar. What it lacks stands here: AWS's counting of weekdays,
 `?`, `W` and the year.
@@ -25,13 +25,13 @@ NAMED = {
     "@hourly": "0 * * * *",
 }
 AWS_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-HORIZON_YEARS = 50  # what has no time within so many years has none
+HORIZON_YEARS = 50  # an expression without a time in these years has none
 SOME_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - a wall clock's time, as all of this module's
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """The times of a wall clock that an expression names.
+    """Hold the times of a wall clock that an expression names.
 
     pattern: five fields as cronsim reads them. change: the rule for clocks that are set. years: None for all.
     near: the N of `NW`, the weekday nearest to day N.
@@ -60,7 +60,7 @@ def parse_plain(text: str) -> Cron:
 
 
 def parse_aws(text: str) -> Cron:
-    """What stands in `cron(…)`: minute, hour, day, month, weekday, year. Raises BadExpressionError."""
+    """Parse the inside of `cron(…)`: minute, hour, day, month, weekday, year. Raises BadExpressionError."""
     fields = text.upper().split()
     if len(fields) != 6:
         raise BadExpressionError(
@@ -101,7 +101,7 @@ def _weekdays(text: str) -> str:
     if text == "L":
         return "6"
     numbers = re.sub("|".join(AWS_DAYS), lambda match: str(1 + AWS_DAYS.index(match[0])), text)
-    # An open step would reach cronsim's day 7, which is Sunday once more.
+    # An open step would reach cronsim's day 7, which is Sunday again.
     closed = re.sub(r"(?<![-\d])(\d+)/", r"\1-7/", numbers)
     return re.sub(r"(?<![#/\d])\d+", lambda match: _counted_from_zero(match[0], text), closed)
 
@@ -132,7 +132,7 @@ def _years_of(term: str) -> range:
 
 
 def local_times(cron: Cron, after: datetime) -> Iterator[datetime]:
-    """The times of a wall clock after `after`, ascending; both without a zone. Ends where there are no more."""
+    """Yield the times of a wall clock after `after`, ascending; both without a zone."""
     walk = CronSim(cron.pattern, after)
     for local in walk:
         if local.year > after.year + max(HORIZON_YEARS, _years_ahead(cron, after)):
@@ -151,7 +151,7 @@ def _years_ahead(cron: Cron, after: datetime) -> int:
 
 
 def nearest_weekday(year: int, month: int, day: int) -> date | None:
-    """The weekday nearest to a day, within its month; None in a month that has no such day."""
+    """Return the weekday nearest to a day, within its month; None in a month without such a day."""
     try:
         wanted = date(year, month, day)
     except ValueError:

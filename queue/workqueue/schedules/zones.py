@@ -17,7 +17,7 @@ CORRECTION = timedelta(hours=3)  # Debian's cron(8)
 
 @lru_cache
 def find(name: str) -> ZoneInfo:
-    """Return the zone of this IANA name. Raises UnknownZoneError, which proposes one that looks like it."""
+    """Return the zone of this IANA name. Raises UnknownZoneError, which proposes a similar name."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -52,7 +52,7 @@ def moments(local_times: Iterable[datetime], zone: ZoneInfo, rule: ClockChange) 
 def start_of_walk(moment: datetime, zone: ZoneInfo) -> datetime:
     """Return a local time so that every time shown after `moment` is later.
 
-    In the first of two equal hours that lies behind the clock: the second hour shows times again.
+    In the first of two equal hours this is a time before the clock's: the second hour shows times again.
     """
     shown = moment.astimezone(zone)
     ahead = shown.replace(fold=0).utcoffset(), shown.replace(fold=1).utcoffset()

@@ -31,6 +31,8 @@ print(json.dumps(describe(sys.argv[1], sys.argv[2])))
         ("fetch_json", ["fetch_json"]),
         ("thumbnail", ["thumbnail"]),
         ("csv_profile", []),
+        ("http_call", []),
+        ("photo", []),
     ],
 )
 def test_each_module_is_discovered_with_its_functions(module: str, names: list[str]) -> None:

@@ -23,6 +23,7 @@ from http_call.exchange import Answer, Call, exchange, split_url, without_secret
 from localfn import Context, Fail, Retry, ValidationError, function
 
 MAX_RETRY_AFTER_S = 300.0
+MAX_HEADER_CHARACTERS = 8_192
 # Set by the operator, not by an event: networks, addresses and host names that may be called although they are
 # not public, separated by commas; "1" for all.
 ALLOW_PRIVATE = "FETCH_JSON_ALLOW_PRIVATE"
@@ -204,4 +205,4 @@ def _shown_headers(answer: Answer) -> dict[str, str]:
     """Return the headers that are useful to a caller, those of one name joined, without control characters."""
     names = {name.lower() for name in answer.response.headers}
     shown = sorted(name for name in names if name in SHOWN_HEADERS or name.startswith("x-ratelimit-"))
-    return {name: "".join(filter(str.isprintable, answer.header(name))) for name in shown}
+    return {name: "".join(filter(str.isprintable, answer.header(name)))[:MAX_HEADER_CHARACTERS] for name in shown}

@@ -125,6 +125,16 @@ def detect_delimiter(sample: str, complete: bool = True) -> str:
     return best or next((delimiter for delimiter in DELIMITERS if delimiter not in sample), DELIMITERS[0])
 
 
+def hidden_delimiter(sample: str) -> str | None:
+    """Return the delimiter that splits nearly all lines but the first, which may be a title and not the names."""
+    below = sample.partition("\n")[2]
+    for delimiter in DELIMITERS:
+        widths = _widths(below, delimiter)
+        if len(widths) > 1 and widths[0] > 1 and widths.count(widths[0]) > 0.8 * len(widths):
+            return delimiter
+    return None
+
+
 def _widths(sample: str, delimiter: str) -> list[int]:
     """Return the number of cells in each row; none where the sample cannot be read so."""
     try:

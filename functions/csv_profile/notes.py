@@ -47,6 +47,11 @@ def _of_the_names(table: Table) -> Iterator[str]:
         yield f"long names were cut: {listed(cut)}"
     if table.rows and table.header and all(kinds.read(name)[0] in kinds.ORDERED for name in table.header):
         yield "the first line was taken for names but looks like values; send has_header=false if it is a row"
+    if len(table.header) == 1 and table.hidden_delimiter:
+        yield (
+            f"the first line was taken for the only name, but {table.hidden_delimiter!r} splits the lines below it; "
+            "leave a title out"
+        )
 
 
 def _of_the_rows(table: Table) -> Iterator[str]:

@@ -16,7 +16,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from csv_profile.detection import detect_delimiter, detect_encoding, other_format, separator_line
+from csv_profile.detection import (
+    detect_delimiter,
+    detect_encoding,
+    hidden_delimiter,
+    other_format,
+    separator_line,
+)
 
 CELLS_PER_BATCH = 20_000
 MIN_ROWS_PER_BATCH = 50  # each batch costs some time per column, which a wide table pays seldom
@@ -133,6 +139,7 @@ class Table:
             sample = self._file.read(_SAMPLE_CHARACTERS)
             is_complete = len(sample) < _SAMPLE_CHARACTERS
             sample = sample.lstrip("\ufeff").replace("\0", "")
+            self.hidden_delimiter = hidden_delimiter(sample)
             self._file.seek(0)
             separator = separator_line(sample)
             if separator:

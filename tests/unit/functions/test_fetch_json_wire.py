@@ -166,11 +166,13 @@ def test_a_damaged_or_unknown_compression_is_final_and_half_a_body_is_not(api: A
 
 
 def test_several_headers_of_one_name_are_all_shown(api: Api, fetch: Fetch) -> None:
-    links = b'Link: </2>; rel="next"\r\nLINK: </9>; rel="last"\r\n'
+    long = b"X-RateLimit-Policy: " + b"x" * 60_000 + b"\r\n"
+    links = long + b'Link: </2>; rel="next"\r\nLINK: </9>; rel="last"\r\n'
     api.answers = [raw(OK, links, b"ETag: a\x01b\r\nContent-Length: 2\r\n\r\n{}")]
     headers = fetch(api.url)["headers"]
     assert headers["link"] == '</2>; rel="next", </9>; rel="last"'
     assert headers["etag"] == "ab"
+    assert len(headers["x-ratelimit-policy"]) == 8_192
 
 
 @pytest.mark.parametrize(

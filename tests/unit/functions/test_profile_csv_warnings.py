@@ -232,6 +232,12 @@ def test_separators_between_thousands_are_pointed_at(profile: Profile, cells: li
     assert "texts that may be numbers" in result["warnings"][0]
 
 
+def test_a_title_above_the_names_is_pointed_at(profile: Profile) -> None:
+    result = profile("Sales of 2026\n\nname,qty\napple,3\npear,4\n")
+    assert "',' splits the lines below it" in "".join(result["warnings"])
+    assert profile("note\nhello, world\nbye\n")["warnings"] == []
+
+
 def test_postcodes_are_not_taken_for_numbers(profile: Profile) -> None:
     result = profile("code,b\n01067,1\n02134,2\n")
     assert (result["columns"]["code"]["kind"], result["warnings"]) == ("text", [])

@@ -50,6 +50,14 @@ def test_dockerfiles_are_without_blame_and_need_no_buildkit(path: Path) -> None:
         assert re.fullmatch(r"\$\{\w+\}", image), "base images are build arguments"
 
 
+def test_the_image_holds_no_examples() -> None:
+    """fetch_json and thumbnail take URLs and files of strangers: production runs the operator's functions only."""
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    examples = {path.name for path in (ROOT / "functions").iterdir() if path.name != "__pycache__"}
+    assert {"profile_csv.py", "fetch_json.py", "thumbnail.py"} <= examples
+    assert {f"functions/{name}" for name in examples} <= set(ignored)
+
+
 @pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
 def test_ports_are_on_loopback_and_servers_are_waited_for_until_they_are_well(path: Path) -> None:
     services = yaml.safe_load(path.read_text())["services"]

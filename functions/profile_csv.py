@@ -116,7 +116,7 @@ def _open(event: dict[str, Any], context: Context) -> Table:
 
 def _read(table: Table, decimal: str, context: Context) -> list[Tally]:
     """Read the table once: count every column, and write cleaned.csv on the way."""
-    tallies = [Tally(decimal) for _ in table.names]
+    tallies = [Tally(decimal, len(table.names)) for _ in table.names]
     cleaned = context.workdir / "cleaned.csv"
     with cleaned.open("w", encoding="utf-8", newline="") as file:
         if table.names:

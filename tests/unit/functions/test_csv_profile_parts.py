@@ -172,3 +172,17 @@ def test_only_the_largest_column_spills() -> None:
     relieve([small, large], 100)
     assert small.spilled is None
     assert large.distinct() == 200
+
+
+def test_the_columns_of_a_wide_table_share_the_memory_for_their_summaries() -> None:
+    tally = Tally(columns=10_000)
+    for start in range(0, 30_000, 1_000):
+        tally.add([str(number) for number in range(start, start + 1_000)])
+        relieve([tally], 100)
+    assert tally.spilled is not None
+    assert len(tally.spilled.centroids) <= 200
+    facts = summarise("x", tally).facts
+    assert (facts["min"], facts["max"]) == (0, 29_999)
+    assert facts["mean"] == pytest.approx(14_999.5)
+    assert facts["distinct"] == pytest.approx(30_000, rel=0.5)  # five standard errors of 100 hashes
+    assert facts["quantiles"]["p50"] == pytest.approx(15_000, rel=0.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from localfn import Context
-from tests.unit.functions.loopback_api import Api, serving
+from tests.unit.functions.fetch_json.loopback_api import Api, serving
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT / "tests" / "data"
@@ -72,5 +73,22 @@ def fetch(make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> Callabl
         context = make_context()
         result: dict[str, Any] = fetch_json(check({"url": url, **event}, context), context)
         return result
+
+    return run
+
+
+@pytest.fixture
+def profile(make_context: MakeContext, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Profile bytes as an upload; "cleaned" is the text of cleaned.csv."""
+    from localfn.outcome.result import to_json
+    from profile_csv import check, profile_csv
+
+    def run(content: bytes | str, **event: Any) -> dict[str, Any]:
+        upload = tmp_path / "upload"
+        upload.write_bytes(content if isinstance(content, bytes) else content.encode())
+        context = make_context(csv=upload)
+        result: dict[str, Any] = json.loads(to_json(profile_csv(check(event, context), context)))
+        cleaned = (context.workdir / ".output" / "cleaned.csv").read_bytes().decode()
+        return {**result, "cleaned": cleaned}
 
     return run

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from localfn import Fail, Retry, ValidationError
-from tests.unit.functions.loopback_api import Api, answer, serving
+from tests.unit.functions.fetch_json.loopback_api import Api, answer, serving
 
 Fetch = Callable[..., dict[str, Any]]
 

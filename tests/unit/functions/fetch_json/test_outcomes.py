@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from localfn import Fail, Retry
-from tests.unit.functions.loopback_api import Api, Handler, answer, hang, nothing
+from tests.unit.functions.fetch_json.loopback_api import Api, Handler, answer, hang, nothing
 
 Fetch = Callable[..., dict[str, Any]]
 

@@ -11,7 +11,7 @@ import pytest
 
 from http_call.addresses import Allowance, is_public, read_allowance
 from localfn import Fail
-from tests.unit.functions.loopback_api import Api, answer
+from tests.unit.functions.fetch_json.loopback_api import Api, answer
 
 Fetch = Callable[..., dict[str, Any]]
 VARIABLE = "FETCH_JSON_ALLOW_PRIVATE"

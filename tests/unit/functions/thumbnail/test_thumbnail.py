@@ -5,19 +5,13 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from localfn import Context, ValidationError
-from tests.unit.functions.thumbs import BLUE, RED, Thumbs, is_like, two_halves
+from tests.unit.functions.thumbnail.thumbs import BLUE, RED, Thumbs, is_like, two_halves
 from thumbnail import check, thumbnail
-
-
-@pytest.fixture
-def thumbs(make_context: Callable[..., Context], tmp_path: Path) -> Thumbs:
-    return Thumbs(make_context, tmp_path)
 
 
 def test_the_default_sizes_are_written_as_webp(thumbs: Thumbs) -> None:

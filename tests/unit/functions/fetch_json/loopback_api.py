@@ -23,6 +23,7 @@ class Handler(BaseHTTPRequestHandler):
     """Hands the call to the API's next answer."""
 
     server: Server
+    wbufsize = -1  # head and body leave together, however slow the machine is
 
     def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
@@ -91,8 +92,10 @@ def raw(*pieces: bytes, drip: bytes = b"") -> Answer:
         handler.close_connection = True
         for piece in pieces:
             handler.wfile.write(piece)
+        handler.wfile.flush()
         while drip and not handler.server.api.released.wait(0.02):
             handler.wfile.write(drip)
+            handler.wfile.flush()
 
     return send
 

@@ -118,8 +118,8 @@ def test_https_is_spoken_with_a_server_whose_certificate_is_trusted(
         with pytest.raises(Fail, match="the certificate is not trusted"):
             fetch(api.url)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        api.answers = [answer(200, b"[1]"), raw(OK, b"Content-Length: 9\r\n\r\n", drip=b" ")]
+        api.answers = [answer(200, b"[1]"), raw(OK, b"Content-Length: 9999\r\n\r\n", drip=b" ")]
         assert fetch(api.url, method="POST", body="x" * 100_000)["json"] == [1]
         with pytest.raises(Retry, match="timed out"):
-            fetch(api.url, timeout_s=0.1)
-        assert [len(call.body) for call in api.calls] == [100_002, 0]
+            fetch(api.url, timeout_s=1)
+        assert len(api.calls[0].body) == 100_002

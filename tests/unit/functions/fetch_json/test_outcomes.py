@@ -99,6 +99,7 @@ def test_a_server_that_drips_is_cut_off_when_the_time_for_all_of_it_is_over(api:
         handler.end_headers()
         while not api.released.wait(0.02):
             handler.wfile.write(b" ")
+            handler.wfile.flush()
 
     api.answers = [drip]
     with pytest.raises(Retry, match="timed out"):

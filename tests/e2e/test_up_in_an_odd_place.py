@@ -1,6 +1,7 @@
 """One `localfn up` whose every path is odd: it serves, shows no password, and leaves nothing when it is killed."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from infra.embedded.postgres import Postgres
+from infra.embedded.sockets import socket_folder
 from infra.ending import is_alive
 from tests.commands import COMMAND
 from tests.up import CHILDREN, Up
@@ -52,6 +54,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     up.process.kill()
     up.process.communicate(timeout=30)
     up.records.recover()
+    shutil.rmtree(socket_folder(up.home), ignore_errors=True)
 
 
 def test_a_request_is_served(up: Up) -> None:

@@ -1,4 +1,4 @@
-"""How much processor time a sandbox takes for a no-op: to read the event, run the function, look around and answer."""
+"""Measure the processor time of a sandbox for a no-op: read the event, run the function, look around, answer."""
 
 import os
 import statistics
@@ -21,7 +21,7 @@ ROW = 32  # requests that are sent together
 
 
 @click.command("sandbox")
-@click.option("--other", type=click.Path(path_type=Path), help="A folder with a localfn package to compare with.")
+@click.option("--other", type=click.Path(path_type=Path), help="A folder with a localfn package of the same wire.")
 @click.option("--count", default=3_200, show_default=True, help="Requests of one pass.")
 @click.option("--passes", default=9, show_default=True)
 def command(other: Path | None, count: int, passes: int) -> None:
@@ -63,7 +63,7 @@ def run(sandbox: Sandbox, workdir: Path) -> None:
 
 
 def answered(sandbox: Sandbox, count: int) -> None:
-    """Wait for so many last words."""
+    """Wait for this number of answers."""
     while count:
         news = sandbox.next(LIMIT_S)
         assert not isinstance(news, Gone), news

@@ -18,7 +18,7 @@ from localfn.errors import LocalfnError
 MIB = 1024 * 1024
 PROCESSORS = os.cpu_count() or 1  # the C library reads a file for each look
 THREAD_STACK_BYTES = 2 * MIB  # each of Python's; of the C library's 8 MiB 126 would use up the fence of 512 MiB
-THREADS_ROOM_MB = 512  # above what a function may use, for stacks
+THREADS_ROOM_MB = 512  # added to the fence for stacks
 MOST_FILES = 4096  # open at a time, in each process
 MOST_FILE_BYTES = 10 * 1024 * MIB  # of one file
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38

@@ -1,4 +1,4 @@
-"""Keep the order of what is printed to stdout and to stderr: two pipes that tell nothing of each other.
+"""Keep the order of output to stdout and stderr: two pipes tell no order between them.
 
 Marks go into both pipes: before Python prints to the other stream than last, and before it prints after a pause, in
 which a child process or a C library may have written. What they write themselves has no marks: the runtime gives it in
@@ -105,7 +105,7 @@ def mark_output(marks: Marks) -> None:
 
 
 def flush() -> None:
-    """Write what Python and C still hold of what was printed."""
+    """Write the output that Python and C still hold in buffers."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # user code may have closed or replaced it
             stream.flush()

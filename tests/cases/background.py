@@ -1,4 +1,4 @@
-"""A module whose import starts a thread and opens a file: they are part of what a fresh sandbox is."""
+"""A module whose import starts a thread and opens a file: both belong to a fresh sandbox."""
 
 import threading
 from pathlib import Path

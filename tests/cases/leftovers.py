@@ -33,7 +33,7 @@ LIMITS = [getattr(resource, f"RLIMIT_{name}") for name in ("AS", "DATA", "FSIZE"
 
 @function
 def leave(event: Any, context: Context) -> Any:
-    """Does what its event asks for, and gives what it found before."""
+    """Return the state that the request found, and do the deed that its event names."""
     found = look(context)
     if "do" in event:
         {**ENDING, **RESTORED, **HARMLESS}[event["do"]](context)
@@ -41,7 +41,7 @@ def leave(event: Any, context: Context) -> Any:
 
 
 def look(context: Context) -> dict[str, Any]:
-    """What a request finds, as JSON."""
+    """Return the state of the process, as JSON."""
     libc.getenv.restype = ctypes.c_char_p
     return {
         "threads": threading.active_count(),
@@ -111,7 +111,7 @@ def keep_executor(context: Context) -> None:
 
 
 def start_watchdog(context: Context) -> None:
-    """A thread in C."""
+    """Start a thread in C."""
     faulthandler.dump_traceback_later(3600)
 
 
@@ -189,7 +189,7 @@ def leave_pending_signal(context: Context) -> None:
 
 
 def handle_crashes(context: Context) -> None:
-    """A handler in C, which Python cannot put back."""
+    """Replace a handler in C, which Python cannot restore."""
     signal.signal(signal.SIGSEGV, signal.SIG_IGN)
 
 
@@ -218,7 +218,7 @@ def forget_sdk(context: Context) -> None:
 
 
 def import_and_set(context: Context) -> None:
-    """What belongs to the imported module, and what to the request, cannot be told apart."""
+    """Change a setting in a request that imports: it may belong to the module."""
     sys.modules.pop("this_is_new", None)
     module = type(sys)("this_is_new")
     sys.modules["this_is_new"] = module

@@ -1,4 +1,4 @@
-"""Functions that print: in turns to both streams, much, without line ends, and what is no text."""
+"""Functions that print: in turns to both streams, much, without line ends, and bytes that are no text."""
 
 import ctypes
 import os
@@ -21,7 +21,7 @@ def print_lines(event: Any, context: Context) -> Any:
 
 @function
 def show_progress(event: Any, context: Context) -> Any:
-    """A progress bar and a prompt, until the flag is there."""
+    """Print a progress bar and a prompt until the flag exists."""
     print("Name: ", end="", flush=True)
     number = 0
     while not Path(event["flag"]).exists():
@@ -34,7 +34,7 @@ def show_progress(event: Any, context: Context) -> Any:
 
 @function
 def print_bytes(event: Any, context: Context) -> Any:
-    """The same byte, millions of times, and a last line."""
+    """Print the same byte, millions of times, and a last line."""
     piece = bytes([event["byte"]]) * 1_000_000
     for _ in range(event["millions"]):
         os.write(1, piece) if event.get("raw") else sys.stdout.buffer.write(piece)

@@ -24,7 +24,7 @@ Run = Callable[..., list[Frame]]
 
 @contextmanager
 def warm(module: str, function: str) -> Iterator[Sandbox]:
-    """A sandbox that has imported the function."""
+    """Start a sandbox that has imported the function."""
     load = {"type": "load", "root": str(CASES), "module": module, "function": function}
     child = Interpreter(sys.executable, SDK, {"TZ": "UTC"}, 1 << 20).start(load, {})
     sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], 1 << 20)
@@ -38,7 +38,7 @@ def warm(module: str, function: str) -> Iterator[Sandbox]:
 
 
 def answers(sandbox: Sandbox, folder: Path, events: list[dict[str, Any]]) -> list[Frame]:
-    """Those to the events that the sandbox has begun, which came together."""
+    """Send the events together; return the answers to those that the sandbox has begun."""
     folder.chmod(0o700)
     members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(len(events))]
     head = {"type": "run", "workdir": str(folder), "now": 0.0, "limit_s": 60, "valid_s": 60, "members": members}
@@ -57,7 +57,7 @@ def answers(sandbox: Sandbox, folder: Path, events: list[dict[str, Any]]) -> lis
 @pytest.mark.parametrize("deed", sorted({**RESTORED, **HARMLESS}))
 def test_what_can_be_restored_is_as_it_was(tmp_path: Path, deed: str) -> None:
     with warm("leftovers", "leave") as sandbox:
-        answers(sandbox, tmp_path, [{"do": deed}, {}] if deed in HARMLESS else [{}])  # imports what is imported late
+        answers(sandbox, tmp_path, [{"do": deed}, {}] if deed in HARMLESS else [{}])
         first, second = answers(sandbox, tmp_path, [{"do": deed}, {}])
 
     assert json.loads(second.body) == json.loads(first.body)

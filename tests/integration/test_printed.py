@@ -1,4 +1,4 @@
-"""What functions print: whole within the bounds, live, and bounded whatever it is."""
+"""Output of functions: whole within the bounds, in order, live, and bounded for all bytes."""
 
 from pathlib import Path
 from typing import Any

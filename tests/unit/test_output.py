@@ -64,7 +64,7 @@ def test_turns_are_given_in_the_order_of_the_marks(pipes: tuple[Outputs, int, in
 
 
 def test_who_prints_first_behind_a_mark_is_given_first(pipes: tuple[Outputs, int, int]) -> None:
-    """A child process may write to the other stream before the next mark."""
+    """Let a child process write to the other stream before the next mark."""
     outputs, out, err = pipes
     os.write(out, ERR + b"child" + OUT + b"later" + END)
     os.write(err, ERR + b"parent" + OUT + END)
@@ -76,7 +76,7 @@ def test_who_prints_first_behind_a_mark_is_given_first(pipes: tuple[Outputs, int
 def test_however_it_arrives_the_order_is_that_of_printing(
     printed: list[tuple[bool, bytes]], data: st.DataObject
 ) -> None:
-    """Every write of the sandbox, cut anywhere, with a reader that comes in between at any time."""
+    """Cut every write of the sandbox anywhere, and read at any time in between."""
     writes: list[tuple[bool, bytes]] = []
     for is_error, text in printed:
         kind = ERR if is_error else OUT

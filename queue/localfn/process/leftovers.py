@@ -1,4 +1,4 @@
-"""Compare a sandbox after a request with what it was before the first one: restore it, or tell what cannot be restored.
+"""Compare a sandbox after a request with its state before the first one: restore it, or name the rest.
 
 Settings of the process are restored (settings.py). What acts by itself (threads, timers), changed descriptors, and what
 only a new process has again end the sandbox: the runtime does not use it for another request. Objects that user code
@@ -29,7 +29,7 @@ MAX_NAME = 100  # characters of a name
 TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 PUBLIC_SIGNALS = sum(1 << (number - 1) for number in signal.valid_signals())
 SIGNALS = b"\nSigPnd:"
-UNREADABLE = object()  # what is read of a setting whose reading fails
+UNREADABLE = object()  # stands for the value of a setting that cannot be read
 KERNEL_FIELDS = {  # of /proc/self/status
     b"Uid": "user",
     b"Gid": "group",
@@ -68,7 +68,7 @@ class FreshState:
         self._threads = self._thread_ids()
 
     def restore(self, status: bytes) -> list[str]:
-        """Restore what a request changed. Give what cannot be restored, in words for people.
+        """Restore the changes of a request. Return the names of those that cannot be restored, for people.
 
         status: what `Peak.read` gave after the request.
         """
@@ -132,7 +132,7 @@ class FreshState:
         return not self._compared or all(signal.getsignal(each) is self._handlers[each] for each in self._compared)
 
     def _changed_process(self, has_imported: bool) -> Iterator[str]:
-        """Restore signal handlers. The rest of what the kernel tells of this process cannot be restored."""
+        """Restore signal handlers; name the other changes in /proc/self/status, which cannot be restored."""
         if not has_imported:
             for number, handler in self._handlers.items():
                 if handler is not None and signal.getsignal(number) is not handler:
@@ -170,7 +170,7 @@ class FreshState:
         return [fd for fd in below if fd in OUTPUT_FDS or _identity(fd) is not None]
 
     def _thread_ids(self) -> set[int]:
-        """Linux tells of those of C libraries, too; elsewhere only those of `threading` are known."""
+        """Return all threads. Linux lists those of C libraries, too; elsewhere only `threading` is asked."""
         if self._tasks is not None:
             return set(map(int, os.listdir(self._tasks)))
         return {thread.ident for thread in threading.enumerate() if thread.ident is not None}

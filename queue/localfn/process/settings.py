@@ -64,7 +64,7 @@ def settings_of_process(logger: str) -> list[Setting]:
         Setting("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
         Setting("the size of thread stacks", _stack_size, threading.stack_size),
         Setting("the default timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
-        # Libraries add filters when they are imported, and only what is shown depends on them.
+        # Libraries add filters when they are imported; only messages depend on them.
         Setting("warning filters", _filters, _set_filters, belongs_to_modules=False),
     ]
 
@@ -91,7 +91,7 @@ class Environment:
         return id(os.environ), self._variables
 
     def write(self, value: tuple[int, dict[str, str]]) -> None:
-        """Restore os.environ, the object and its content, and what was changed past it."""
+        """Restore os.environ, the object and its content, and the variables that only C code sees."""
         os.environ = self._mapping  # noqa: B003 - it is the very object that was there
         for name in self.read()[1]:
             os.unsetenv(name)
@@ -231,7 +231,7 @@ def _set_filters(value: tuple[Any, ...]) -> None:
     filters, content, warnings.showwarning = value
     filters[:] = content
     warnings.filters = filters
-    # What a module was told once is kept by the version of the filters; its name depends on the version of Python.
+    # Modules remember their warnings by the version of the filters. The function depends on the version of Python.
     for name in ("_filters_mutated", "_filters_mutated_lock_held"):
         with contextlib.suppress(AttributeError):
             getattr(warnings, name)()

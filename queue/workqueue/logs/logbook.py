@@ -1,4 +1,4 @@
-"""Cut what a function printed into lines, bounded: the beginning and the end are kept, the middle is counted."""
+"""Cut the output of a function into lines, bounded: beginning and end are kept, the middle is counted."""
 
 import threading
 from collections import deque
@@ -41,7 +41,7 @@ class Logbook:
         self._cut = 0
 
     def feed(self, stream: str, data: bytes, time: datetime) -> None:
-        """Take what was just read from a stream ("stdout" or "stderr")."""
+        """Take bytes that were read from a stream ("stdout" or "stderr")."""
         before, _ = self._partial.get(stream, (b"", time))
         *lines, rest = (before + data).split(b"\n")
         if self._tail and len(lines) > TAIL_LINES:  # a flood: the first of them would be cut in any case
@@ -65,7 +65,7 @@ class Logbook:
         self._pass_on()
 
     def take(self) -> list[Line]:
-        """Return the lines of the head that nobody has taken yet."""
+        """Return the lines of the head that are not taken yet."""
         with self._lock:
             fresh, self._fresh = self._fresh, []
         return fresh
@@ -140,14 +140,14 @@ class Logbook:
 
 
 def _current(raw: bytes) -> bytes:
-    """Drop what a carriage return has overwritten of a line that goes on. One at its end overwrites nothing yet."""
+    """Drop the overwritten part of a line that goes on. A carriage return at its end overwrites nothing yet."""
     written = raw.rstrip(b"\r")
     start = written.rfind(b"\r") + 1
     return written[start:] + (b"\r" if len(written) < len(raw) else b"")
 
 
 def _visible(raw: bytes) -> bytes:
-    """Return what is seen of a line: the last of the texts that overwrite each other."""
+    """Return the visible part of a line: the last of the texts that overwrite each other."""
     written = raw.rstrip(b"\r")
     return written[written.rfind(b"\r") + 1 :]
 

@@ -1,4 +1,4 @@
-"""What a sandbox prints, in the order in which it was printed, cut where one request's output ends.
+"""Read the output of a sandbox in the order of printing, cut at the end of each request's output.
 
 Two pipes tell no order between them. The sandbox therefore writes marks into both (localfn/printing.py): one before
 Python prints to the other stream, or prints again after a pause, and one behind the output of each request, before it
@@ -35,7 +35,7 @@ class Stream:
         return len(self._buffer)
 
     def read(self) -> bool:
-        """Take in what is in the pipe; tell whether there was anything."""
+        """Read the pipe empty; tell whether anything came."""
         try:
             data = os.read(self.fd, READ_SIZE)
         except BlockingIOError:
@@ -62,7 +62,7 @@ class Stream:
         return found, kind
 
     def rest(self) -> bytes:
-        """Take all that is left, without marks: nobody will tell any more whose it is."""
+        """Take the rest, without marks: it belongs to the request that is known last."""
         first, *others = self._buffer.split(self._mark)
         self._buffer = b""
         return first + b"".join(other[1:] for other in others)
@@ -77,11 +77,11 @@ class Outputs:
         self._passed: dict[Stream, bytes] = {}  # those whose next mark was read, and its kind
 
     def read(self) -> bool:
-        """Take in what is in both pipes; tell whether there was anything."""
+        """Read both pipes; tell whether anything came."""
         return True in [stream.read() for stream in self.streams]
 
     def take(self) -> list[Printed]:
-        """Take what was printed, up to the end of the request's output; nothing is waited for."""
+        """Take the output that has been read, up to the end of the request's output; wait for nothing."""
         found: list[Printed] = []
         while True:
             for stream in self._begun:
@@ -94,7 +94,7 @@ class Outputs:
                 return found
 
     def until_end(self) -> list[Printed]:
-        """Take what was printed before the next end; its marks are in the pipes, unless user code broke them."""
+        """Take the output before the next end; its marks are in the pipes, unless user code broke them."""
         ends_at = time.monotonic() + MARK_WAIT_S
         found = self.take()
         while not self._is_at_end():
@@ -110,7 +110,7 @@ class Outputs:
         return found
 
     def rest(self) -> list[Printed]:
-        """Take all that is left, in order as far as it is known."""
+        """Take the rest, in order as far as marks tell it."""
         found = self.take()
         self._begin(self.streams)
         return found + [(stream.name, data) for stream in self.streams if (data := stream.rest())]
@@ -137,7 +137,7 @@ class Outputs:
         return bool(self._passed) and True in [stream.read() for stream in self._behind()]
 
     def _behind(self) -> list[Stream]:
-        """Those that may still bring something before the next mark."""
+        """Return the streams that may still bring output before the next mark."""
         return [stream for stream in self.streams if stream not in self._passed and stream.is_open]
 
     def _begin(self, streams: Sequence[Stream]) -> None:

@@ -16,7 +16,7 @@ from flask import Flask, Response, g, request
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-# Of what waits for a request's end (`wait=`) the time is the client's wish.
+# A call with `wait=` lasts as long as its client wishes.
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 BOUNDS = [*(str(bound) for bound in BUCKETS), "+Inf"]
 OTHER = "other"
@@ -45,7 +45,7 @@ class Calls(Collector):
         self.use_slot(0)
 
     def install(self, app: Flask) -> None:
-        app.before_request_funcs.setdefault(None, []).insert(0, _begin)  # what is refused counts, too
+        app.before_request_funcs.setdefault(None, []).insert(0, _begin)  # refused calls count, too
         app.after_request(self._end)
         app.extensions[EXTENSION] = self
 
@@ -104,7 +104,7 @@ class Calls(Collector):
         return self._routes[route], METHODS[method], str(STATUSES[status])
 
     def _end(self, answer: Response) -> Response:
-        """Every label is from a closed set: the route's pattern, never its address."""
+        """Count a call; labels are from closed sets: the route's pattern, never its address."""
         route = request.url_rule.rule if request.url_rule is not None else NO_ROUTE
         method = request.method if request.method in METHODS else OTHER
         self.observe((route, method, str(answer.status_code)), time.perf_counter() - g.began_at)

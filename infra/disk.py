@@ -1,8 +1,8 @@
 """The disk of LOCALFN_HOME: when it counts as full, and a reserve for the embedded PostgreSQL.
 
 PostgreSQL answers no new connection, and so no page, once a disk has not a byte left; it may even end, and then needs
-room to start. So `up` keeps a file in reserve. It removes the file when the disk runs full, whatever filled it, and
-makes it again once there is room. Meanwhile nothing is accepted or begun that would use this room up.
+room to start. So `up` keeps a file in reserve. It removes the file when the disk runs full, and makes it
+again once there is room. Meanwhile nothing is accepted or begun that would use this room up.
 """
 
 import os
@@ -61,7 +61,7 @@ class Reserve:
         try:
             with self._path.open("xb") as file:
                 _allocate(file.fileno())
-        except OSError:  # somebody was quicker with the room; there is another look
+        except OSError:  # another program took the room first; the next look tries again
             self._path.unlink(missing_ok=True)
 
 

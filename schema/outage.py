@@ -25,7 +25,7 @@ class Outage(StrEnum):
 # PostgreSQL's manual, appendix A.
 BY_STATE = {"53100": Outage.FULL, "25006": Outage.READ_ONLY}
 CROWDED_CLASS = "53"  # insufficient resources
-BEYOND_LIMITS = "54"  # what is too large or too complex: that will not change
+BEYOND_LIMITS = "54"  # too large or too complex: a retry changes nothing
 # A refused connection has no code in psycopg; the server's words are all there is.
 BY_WORDS = {
     "No space left on device": Outage.FULL,

@@ -1,4 +1,4 @@
-"""Say what is wrong now, in words for a person in a hurry: what happened, and what to do. Pure.
+"""Name problems for a person in a hurry: the event, and the remedy. Pure.
 
 One line for each kind: of many functions that fail, one line says how many, names the worst, and leads to the list.
 Each sentence holds in the state that it is said in, whatever else is wrong.
@@ -29,7 +29,7 @@ REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known now. counted_until: how far the leading scheduler has come. schedules: name → its error.
+    """The state now. counted_until: how far the leading scheduler has come. schedules: name → its error.
 
     full_disk: the folder whose disk has no room, and the bytes left. database_refuses: which writes, since when.
     redis_refuses: why it refuses writes, since when. keep_for: how long ended requests are kept; None for ever.
@@ -61,18 +61,18 @@ class Facts:
 
     @property
     def starts(self) -> bool:
-        """Whether anything starts that a free worker could take."""
+        """Return whether a free worker would get a request."""
         return self.accepts and not (self.redis_away_since or self.redis_refuses)
 
     @property
     def has_scheduler(self) -> bool:
-        """Whether one has reported lately; one that never did has some time to begin with."""
+        """Return whether a scheduler has reported lately; a new installation has some time before its first report."""
         known = self.counted_until or min((worker.started_at for worker in self.alive), default=self.now)
         return self.now - known <= SCHEDULER_SILENT
 
 
 def problems(facts: Facts) -> list[Problem]:
-    """Return what is wrong, the worst first."""
+    """Return all problems, the worst first."""
     found = [
         *_storage(facts),
         *_redis(facts),
@@ -111,7 +111,7 @@ def _redis(facts: Facts) -> Iterator[Problem]:
 
 def _processes(facts: Facts) -> Iterator[Problem]:
     if facts.database_away_since or facts.database_refuses:
-        return  # no process can report: nobody knows which live
+        return  # no process can report, so none counts as gone
     if not facts.alive:
         yield Problem("no_worker", "error", "No worker is running: nothing starts. Start one: `localfn worker`.")
     silent = sorted((worker for worker in facts.workers if not worker.is_alive), key=lambda each: each.seen_at)
@@ -148,7 +148,7 @@ def _queues(facts: Facts) -> Iterator[Problem]:
         return
     open_ = [queue for queue in facts.queues if queue.paused_at is None]
     yield from folded([_unserved(queue) for queue in open_ if not queue.workers], "queues are served by no worker")
-    if facts.starts:  # else why they wait is told already
+    if facts.starts:  # otherwise an earlier line says why they wait
         late = [(queue, queue.depth.oldest) for queue in open_ if queue.workers and queue.depth.oldest is not None]
         waits = [_late(facts, queue, oldest) for queue, oldest in late if facts.now - oldest > LONG_WAIT]
         yield from folded(waits, "queues have a request that has waited for more than a minute")

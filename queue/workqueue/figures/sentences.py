@@ -10,7 +10,7 @@ ORDER = {"error": 0, "warning": 1, "info": 2}
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """severity: error, warning or info. subject: what it is about, as (kind, name), to be linked to.
+    """severity: error, warning or info. subject: its object as (kind, name), for a link.
 
     count: of how many things of its kind it tells; the kind is in the plural then, and has no name.
     """

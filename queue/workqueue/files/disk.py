@@ -20,7 +20,7 @@ class DiskFullError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The disk that `folder` lies on. It counts as full while less than `min_free_bytes` are free."""
+    """The disk of `folder`. It counts as full while less than `min_free_bytes` are free."""
 
     folder: Path
     min_free_bytes: int
@@ -34,7 +34,7 @@ class Disk:
     def is_full(self) -> bool:
         try:
             return self.free_bytes() < self.min_free_bytes
-        except OSError:  # it cannot be asked: whatever writes to it meets the reason itself
+        except OSError:  # it cannot be asked: the next write meets the reason
             return False
 
     def check(self) -> None:

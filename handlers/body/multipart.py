@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 from werkzeug.http import parse_options_header
 
-from handlers.body.spool import Spool
+from handlers.body.spool import SENDERS, Spool, sender
 from handlers.problems import BadRequestError, unprocessable
 from workqueue.errors import BadEventError
 
@@ -41,7 +41,8 @@ def read_parts() -> Parts:
         raise BadEventError("The Content-Type names no boundary; a client's library adds one.")
     spool = Spool()
     try:
-        return _parse(boundary, spool)
+        with SENDERS.sending(sender()):
+            return _parse(boundary, spool)
     except BaseException:
         spool.close()
         raise

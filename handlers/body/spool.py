@@ -3,11 +3,20 @@
 import io
 import os
 import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any, cast
 
+from flask import g
+
 from handlers import memory
+from handlers.problems import OverloadedError
+from handlers.services import services
 
 IN_MEMORY_BYTES = 64 * 1024
+MAX_BODIES_OF_SENDER = 8  # half of those that a process receives at a time
 
 
 def receive(stream: IO[bytes], max_bytes: int, weight: int) -> bytes:
@@ -19,13 +28,46 @@ def receive(stream: IO[bytes], max_bytes: int, weight: int) -> bytes:
     if len(first) <= min(IN_MEMORY_BYTES, max_bytes):
         memory.reserve(len(first) * weight)
         return first
-    with tempfile.TemporaryFile() as spool:
+    with SENDERS.sending(sender()), tempfile.TemporaryFile() as spool:
         size = spool.write(first)
         while size <= max_bytes and (chunk := stream.read(min(IN_MEMORY_BYTES, max_bytes + 1 - size))):
             size += spool.write(chunk)
         memory.reserve(size * weight)
         spool.seek(0)
         return spool.read()
+
+
+class Senders:
+    """The large bodies that are under way in this process, by their sender; used by any thread."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def sending(self, sender: str | None) -> Iterator[None]:
+        """Count a body while it arrives. sender: None for no limit. Raises OverloadedError."""
+        if sender is None:
+            yield
+            return
+        with self._lock:
+            if self._counts[sender] >= MAX_BODIES_OF_SENDER:
+                raise OverloadedError(f"{sender} sends {MAX_BODIES_OF_SENDER} large bodies already; try again later.")
+            self._counts[sender] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._counts[sender] -= 1
+                self._counts += Counter()  # drops senders without a body
+
+
+SENDERS = Senders()
+
+
+def sender() -> str | None:
+    """Return who sends the body of this call; None where nobody logs in: everyone is the same user there."""
+    return str(g.actor) if services().access.needs_login else None
 
 
 class Spool:

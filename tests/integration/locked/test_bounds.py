@@ -169,6 +169,22 @@ def test_a_page_of_large_events_is_whole(runtime: Runtime) -> None:
             runtime.http.delete(f"/api/requests/{id}")
 
 
+def test_one_sender_does_not_take_the_room_for_bodies_of_all(guarded: Guarded) -> None:
+    greedy, other = guarded.key("invoke", name="greedy"), guarded.key("invoke", name="other")
+    body = b'"' + b"x" * 200_000 + b'"'
+    begun = head("POST /api/functions/echo HTTP/1.1", f"Authorization: Bearer {greedy}", f"Content-Length: {len(body)}")
+
+    def post(key: str) -> int:
+        headers = JSON | {"Authorization": f"Bearer {key}"}
+        return httpx.post(
+            f"{guarded.runtime.url}/api/functions/echo", content=body, headers=headers, timeout=60
+        ).status_code
+
+    with lines(guarded.runtime, 60, begun + body[:100_000]):
+        wait_until(lambda: post(greedy) == 503, 30, "the greedy sender is told to wait")
+        assert post(other) == 202
+
+
 def test_a_flood_of_logins_is_turned_away_and_then_over(guarded: Guarded) -> None:
     body = {"username": "ada", "password": "wrong password"}
 

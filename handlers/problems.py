@@ -26,6 +26,7 @@ OUTAGES = {
     Outage.FULL: (507, "The disk of the database is full; nothing was stored. Try again when there is room."),
     Outage.READ_ONLY: (503, "The database takes no writes now; nothing was stored. Try again."),
     Outage.CROWDED: (503, "The database has no free connection; try again."),
+    Outage.SLOW: (503, "The database does not answer in time; try again."),
 }
 BY_ENDPOINT = {
     "functions.invoke": " With an Idempotency-Key it makes no second request.",
@@ -134,7 +135,7 @@ def database(error: SQLAlchemyError) -> Response:
     log.warning(WORDS[outage], extra={"error": first_line(error)})
     services().overview.note_outage(outage)
     status, detail = OUTAGES[outage]
-    more = BY_ENDPOINT.get(request.endpoint or "", "") if outage is Outage.AWAY else ""
+    more = BY_ENDPOINT.get(request.endpoint or "", "") if outage in (Outage.AWAY, Outage.SLOW) else ""
     answer = problem(status, detail + more)
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer

@@ -18,6 +18,9 @@ class Outage(StrEnum):
     CROWDED = "crowded"
     """It has no connection, or no memory, left."""
 
+    SLOW = "slow"
+    """All connections of this process have waited for it too long."""
+
     AWAY = "away"
     """It does not answer, starts, or stops."""
 
@@ -37,6 +40,7 @@ WORDS = {
     Outage.FULL: "the disk of PostgreSQL is full",
     Outage.READ_ONLY: "PostgreSQL takes no writes: it is read-only",
     Outage.CROWDED: "PostgreSQL has no free connection",
+    Outage.SLOW: "PostgreSQL does not answer in time",
     Outage.AWAY: "PostgreSQL is away",
 }
 
@@ -44,7 +48,7 @@ WORDS = {
 def outage_of(error: Exception) -> Outage | None:
     """Return what keeps the database from this statement now; None for an error that it would give at any time."""
     if isinstance(error, PoolTimeoutError):
-        return Outage.CROWDED
+        return Outage.SLOW
     if not isinstance(error, DBAPIError):
         return None
     state = getattr(error.orig, "sqlstate", None) or ""

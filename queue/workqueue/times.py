@@ -1,10 +1,13 @@
 """Read the times that clients, operators and declarations give: each is one that every list can show again."""
 
+import re
 from datetime import UTC, datetime
 
 # PostgreSQL holds times that Python does not; one would make its list unreadable. These can be shown in every zone.
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 EXAMPLE = "2030-01-31T12:00:00Z"
+# datetime.fromisoformat also reads week dates, any character between date and time, and text behind a U+0000.
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 EXPECTED = f"a time with its zone, from {FIRST_YEAR} to {LAST_YEAR}, is needed, such as {EXAMPLE}"
 
 
@@ -15,7 +18,7 @@ def read_time(text: object) -> datetime:
     Raises ValueError, whose text says what is expected.
     """
     try:
-        found = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
+        found = text if isinstance(text, datetime) else _parse(str(text).upper())
         # A year may be another one in UTC, or leave Python's range on the way there.
         utc = found.astimezone(UTC) if found.utcoffset() is not None else None
     except (ValueError, OverflowError):
@@ -23,3 +26,10 @@ def read_time(text: object) -> datetime:
     if utc is None or not FIRST_YEAR <= utc.year <= LAST_YEAR:
         raise ValueError(EXPECTED)
     return utc
+
+
+def _parse(text: str) -> datetime:
+    """Return the time. Raises ValueError."""
+    if not RFC_3339.fullmatch(text):
+        raise ValueError(EXPECTED)
+    return datetime.fromisoformat(text)

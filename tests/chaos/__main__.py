@@ -2,6 +2,7 @@
 
 import argparse
 import secrets
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ def main() -> int:
     parser.add_argument("--lease", type=float, default=8.0, help="LOCALFN_LEASE_SECONDS (default 8)")
     parser.add_argument("--keep", type=Path, default=None, help="a new folder with a short path, to keep data and logs")
     wanted = parser.parse_args()
+    # A run that is told to end leaves nothing behind, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     seed = secrets.randbelow(1_000_000) if wanted.seed is None else wanted.seed
     print(f"seed {seed}, {wanted.minutes:g} minutes", flush=True)
     report = run(seed, wanted.minutes * 60, wanted.lease, wanted.keep)

@@ -17,15 +17,17 @@ PAUSE_S = 0.6  # between two calls of one client, on average
 KEY_TRIES_S = 60.0  # so long a post with a key is tried again; no outage of the schedule is longer
 AGAIN_S = 0.5
 REMEMBERED = 12  # accepted requests that may still be cancelled: lately, else they have ended
-# A server that is being replaced, or away: what a client has to live with.
-EXCUSED = frozenset({503})
+NO_ROOM = 507
+# A server that is being replaced, or away, and a disk that is full: what a client has to live with.
+EXCUSED = frozenset({503, NO_ROOM})
 
 
 @dataclass
 class Promises:
-    """What the runtime answered. ids: of every 202. keys: Idempotency-Key → the ids it was answered with.
+    """Hold what the runtime answered. ids: of every 202. keys: Idempotency-Key → the ids it was answered with.
 
-    cancelled, retried: id → when that was answered 202. oddities: answers that nothing excuses.
+    cancelled, retried: id → when that was answered 202. full_at: when a 507 came.
+    oddities: answers that nothing excuses.
     """
 
     ids: set[str] = field(default_factory=set)
@@ -33,6 +35,7 @@ class Promises:
     cancelled: dict[str, float] = field(default_factory=dict)
     retried: dict[str, float] = field(default_factory=dict)
     oddities: list[str] = field(default_factory=list)
+    full_at: list[float] = field(default_factory=list)
     refusals: int = 0
     unreachable: int = 0
     given_up: int = 0
@@ -47,14 +50,18 @@ class Promises:
                 self.keys.setdefault(order.key, set()).update(ids)
 
     def note(self, answer: httpx.Response | None, expected: tuple[int, ...]) -> None:
-        """Counts what was no success, and keeps what is no excuse."""
+        """Count what was no success, and keep what nothing excuses."""
         with self.lock:
             if answer is None:
                 self.unreachable += 1
             elif answer.status_code in EXCUSED:
                 self.refusals += 1
+                if answer.status_code == NO_ROOM:
+                    self.full_at.append(time.monotonic())
                 if "Retry-After" not in answer.headers:
-                    self.oddities.append(f"503 without Retry-After: {answer.request.method} {answer.request.url}")
+                    self.oddities.append(
+                        f"{answer.status_code} without Retry-After: {answer.request.method} {answer.request.url}"
+                    )
             elif answer.status_code not in expected:
                 self.oddities.append(
                     f"{answer.status_code} to {answer.request.method} {answer.request.url}: {answer.text[:300]}"

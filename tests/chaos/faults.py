@@ -10,6 +10,7 @@ SETTLE_S = 5.0  # a calm begins so long after the last fault has ended: everythi
 MARGIN_S = 3.0  # a calm lasts so much longer than a lease
 LONGEST_FREEZE_S = 20.0
 AWAY_S = 10.0
+LONGEST_FULL_S = 10.0
 
 
 class Act(StrEnum):
@@ -22,6 +23,7 @@ class Act(StrEnum):
     FLUSH = "flush"
     PAUSE = "pause"
     AWAY = "away"  # PostgreSQL: immediate stop, and back later
+    FILL = "fill"  # the disk of LOCALFN_HOME, to its last byte; what fills it is removed later
     # Of a busy worker, while everything else is left alone: by these the promised time is measured.
     LONE_KILL = "lone kill"
     LONE_FREEZE = "lone freeze"
@@ -38,11 +40,12 @@ class Target(StrEnum):
     REDIS = "redis"
     POSTGRES = "postgres"
     RUNTIME = "runtime"  # every process of ours at once
+    DISK = "disk"  # left out where no small disk can be mounted
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One planned fault. at_s: seconds from the start. lasts_s: of a freeze, a pause, an absence, a calm.
+    """One planned fault. at_s: seconds from the start. lasts_s: of a freeze, a pause, an absence, a full disk, a calm.
 
     chance: from 0 to 1, which of the processes of its kind it hits.
     """
@@ -87,6 +90,8 @@ DECK = (
     (Act.AWAY, Target.POSTGRES),
     (Act.FREEZE, Target.POSTGRES),
     (Act.KILL, Target.RUNTIME),
+    (Act.FILL, Target.DISK),
+    (Act.FILL, Target.DISK),
     (Act.LONE_KILL, Target.WORKER),
     (Act.LONE_KILL, Target.WORKER),
     (Act.LONE_FREEZE, Target.WORKER),
@@ -121,6 +126,8 @@ def _lasts_s(random: Random, act: Act, lease_s: float) -> float:
         return lease_s + MARGIN_S
     if act == Act.AWAY:
         return AWAY_S
+    if act == Act.FILL:
+        return random.uniform(1.0, LONGEST_FULL_S)
     if act not in LASTING:
         return 0.0
     shorter, longer = random.uniform(1.0, lease_s), random.uniform(lease_s, min(3 * lease_s, LONGEST_FREEZE_S))

@@ -16,6 +16,7 @@ from tests.chaos import processes
 from tests.chaos.faults import LONE, Act, Fault, Target
 from tests.chaos.keeper import DOWN_S
 from tests.chaos.stage import POOLS, Stage
+from tests.disks import fill
 
 LEAD_S = 1.0  # from a lone kill's turn until it comes: what is under way ends
 MOST_WAITING = 2  # with more, a request would wait for its turn, and not for its recovery
@@ -66,6 +67,8 @@ class Injector:
             self._hit_postgres(fault)
         elif fault.target == Target.RUNTIME:
             self._kill_runtime()
+        elif fault.target == Target.DISK:
+            self._fill_disk(fault)
         else:
             self._signal(fault)
 
@@ -141,6 +144,15 @@ class Injector:
         processes.send_all(found if fault.act == Act.FREEZE else found[:1], number)
         if fault.act == Act.FREEZE:
             self._later(fault.lasts_s, lambda: processes.send_all(found, signal.SIGCONT))
+
+    def _fill_disk(self, fault: Fault) -> None:
+        kind = f"{fault.act} {fault.target}"
+        if not self.stage.has_small_disk:
+            self.stage.story.left_out.add(kind)
+            return
+        self.stage.story.add(kind, lasts_s=fault.lasts_s)
+        filler = fill(self.stage.home)
+        self._later(fault.lasts_s, filler.unlink)
 
     def _hit_alone(self, fault: Fault) -> None:
         """Everything else is left alone until it has been recovered from: this is what the promise is measured by."""

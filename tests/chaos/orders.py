@@ -10,6 +10,7 @@ from uuid import uuid4
 ALWAYS = frozenset({"Cancelled", "WorkerLost", "SandboxExited", "TimedOut"})
 OWN_ERRORS = {"flaky": frozenset({"UnluckyError"}), "doomed": frozenset({"UnluckyError"})}
 NEVER_COMPLETE = frozenset({"doomed", "overdue"})
+WRITING = frozenset({"long", "writer"})  # into their working directories
 MIXTURE = {
     "quick": 30,
     "long": 18,

@@ -36,11 +36,14 @@ class Report:
         yield "faults", evidence.story.faults().total()
         for kind, count in sorted(evidence.story.faults().items()):
             yield f"  {kind}", count
+        for kind in sorted(evidence.story.left_out):
+            yield f"  {kind}", "left out: this account may not mount a small disk"
         yield (
             "requests",
             f"{len(evidence.requests)} ({len(promises.ids)} answered 202, {len(promises.keys)} with a key)",
         )
-        yield "  refused with 503", promises.refusals
+        yield "  refused with 503", promises.refusals - len(promises.full_at)
+        yield "  refused with 507", len(promises.full_at)
         yield "  not answered", promises.unreachable
         yield "  cancels answered 202", len(promises.cancelled)
         yield "  retries asked for", len(promises.retried)

@@ -31,13 +31,13 @@ def run(seed: int, duration_s: float, lease_s: float, keep: Path | None = None) 
     """duration_s: of the faults; settling and judging come on top. keep: a folder to leave everything in."""
     if keep is not None:
         keep.mkdir(parents=True)
-        return _run(keep, seed, duration_s, lease_s)
+        return _run(keep.resolve(), seed, duration_s, lease_s, keep=True)
     with tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         return _run(Path(folder).resolve(), seed, duration_s, lease_s)
 
 
-def _run(folder: Path, seed: int, duration_s: float, lease_s: float) -> Report:
-    with staged(folder, seed, lease_s) as stage:
+def _run(folder: Path, seed: int, duration_s: float, lease_s: float, *, keep: bool = False) -> Report:
+    with staged(folder, seed, lease_s, keep=keep) as stage:
         promises, clock = Promises(), WallClock.read()
         _play(stage, promises, seed, duration_s, lease_s)
         settled_s, unsettled = _settle(stage)

@@ -15,10 +15,13 @@ import psycopg
 import redis as redis_client
 import sqlalchemy
 
+from infra.embedded.account import server_account
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
 from infra.embedded.service import Service
+from infra.embedded.sockets import make_socket_folder, socket_folder
 from tests.chaos import processes
+from tests.chaos.disk import WAL_LIMIT, reserve, small_disk
 from tests.chaos.keeper import Keeper, wait_ended
 from tests.chaos.proxy import Proxy
 from tests.chaos.story import Story
@@ -52,6 +55,10 @@ class Stage:
     @property
     def home(self) -> Path:
         return self.folder / "home"
+
+    @property
+    def has_small_disk(self) -> bool:
+        return self.home.is_mount()
 
     @property
     def ledger(self) -> Path:
@@ -97,14 +104,22 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path, seed: int, lease_s: float) -> Iterator[Stage]:
-    """Starts everything in `folder`, and ends all of it, whatever happened."""
-    (folder / "logs").mkdir()
-    home, story, run = folder / "home", Story(), uuid4().hex
+def staged(folder: Path, seed: int, lease_s: float, *, keep: bool = False) -> Iterator[Stage]:
+    """Start everything in `folder`, and end all of it, whatever happened. keep: leave the data there."""
+    home = folder / "home"
     home.mkdir(mode=0o700)
-    postgres, redis_server = Postgres(home), Redis(home)
+    with small_disk(home, keep=keep), reserve(home), _started(folder, home, seed, lease_s) as stage:
+        yield stage
+
+
+@contextmanager
+def _started(folder: Path, home: Path, seed: int, lease_s: float) -> Iterator[Stage]:
+    (folder / "logs").mkdir()
+    story, run = Story(), uuid4().hex
+    postgres, redis_server = Postgres(home, options=WAL_LIMIT), Redis(home)
     keepers = {service.name: _keeper_of(service, folder, story) for service in (postgres, redis_server)}
-    proxy = Proxy(folder / "proxy", home / "sock" / ".s.PGSQL.5432", story, seed)
+    sockets = make_socket_folder(home, server_account().owner)
+    proxy = Proxy(_proxy_folder(home), sockets / ".s.PGSQL.5432", story, seed)
     proxy.start()
     try:
         for service in (postgres, redis_server):
@@ -143,8 +158,13 @@ def _end(keepers: dict[str, Keeper], services: dict[str, Service]) -> None:
             keeper.stop(services[name].stop_steps if name in services else ((signal.SIGTERM, STOP_LIMIT_S),))
 
 
+def _proxy_folder(home: Path) -> Path:
+    """Return a folder beside PostgreSQL's socket: by it the runtime knows that the data lie in LOCALFN_HOME."""
+    return socket_folder(home) / "proxy"
+
+
 def _environment(folder: Path, postgres: Postgres, redis: Redis, port: int, lease_s: float) -> dict[str, str]:
-    through_proxy = sqlalchemy.make_url(postgres.url).update_query_dict({"host": str(folder / "proxy")})
+    through_proxy = sqlalchemy.make_url(postgres.url).update_query_dict({"host": str(_proxy_folder(folder / "home"))})
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCALFN_")}
     return inherited | {
         "DATABASE_URL": through_proxy.render_as_string(hide_password=False),

@@ -26,9 +26,10 @@ class Happening:
 
 @dataclass
 class Story:
-    """Written by many threads."""
+    """Keep what many threads write. left_out: the kinds of faults that this machine does not allow."""
 
     happenings: list[Happening] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(

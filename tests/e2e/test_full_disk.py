@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 
 from infra.disk import RESERVE
+from tests.disks import fill, small_disk
 from tests.e2e.conftest import Start
-from tests.integration.test_no_room import fill, small_disk
 from tests.up import CHILDREN
 from tests.waiting import wait_until
 

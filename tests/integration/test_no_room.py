@@ -1,9 +1,5 @@
 """A full disk, a Redis or a database that takes no writes: each is called what it is, and reads go on."""
 
-import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -21,33 +17,11 @@ from schema.outage import Outage, outage_of
 from schema.session import make_engine
 from tests.commands import localfn
 from tests.conftest import StartRuntime
+from tests.disks import fill, small_disk
 from tests.runtime import PROCESSES, Runtime
 from tests.waiting import wait_until
 from workqueue.files.disk import MIB, Disk, DiskFullError
 from workqueue.files.store import FolderStore
-
-
-@contextmanager
-def small_disk(folder: Path, size_mb: int) -> Iterator[Path]:
-    """Mount a disk of that size, in memory. Skips where this account may not."""
-    folder.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=0711", "tmpfs", str(folder)]
-    if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("a small disk needs a root that may mount one")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Write all the room that there is now, and none that is made meanwhile: a reserve that is released, say."""
-    path = folder / "filler"
-    left = Disk(folder, 0).free_bytes()
-    with path.open("ab", buffering=0) as file, suppress(OSError):
-        while left > 0:
-            left -= file.write(b"x" * min(MIB, left))
-    return path
 
 
 def problems(runtime: Runtime) -> dict[str, str]:

@@ -1,0 +1,45 @@
+"""The small disk of a run leaves nothing behind, however the run ends."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.disk import small_disk
+from tests.disks import fill
+from workqueue.files.disk import Disk
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    return home
+
+
+def require_small(home: Path) -> None:
+    if not home.is_mount():
+        pytest.skip("a small disk needs a root that may mount one")
+
+
+def fill_until_interrupted(home: Path) -> None:
+    with small_disk(home, keep=False):
+        require_small(home)
+        fill(home)
+        assert Disk(home, 0).free_bytes() == 0
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_leaves_no_disk_behind(home: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fill_until_interrupted(home)
+    assert not home.is_mount()
+    assert list(home.iterdir()) == []
+
+
+def test_what_is_to_be_kept_stays_without_the_disk(home: Path) -> None:
+    with small_disk(home, keep=True):
+        require_small(home)
+        (home / "kept").write_text("kept")
+    assert not home.is_mount()
+    assert (home / "kept").read_text() == "kept"
+    assert [path.name for path in home.parent.iterdir()] == ["home"]

@@ -65,6 +65,9 @@ def look(context: Context) -> dict[str, Any]:
         "hooks": [str(hook) for hook in (sys.excepthook, sys.unraisablehook, threading.excepthook)],
         "tracing": [str(sys.gettrace()), str(sys.getprofile())],
         "collector": [gc.isenabled(), gc.get_threshold()],
+        "arguments": list(sys.argv),
+        "importers": [len(sys.meta_path), len(sys.path_hooks)],
+        "switches": [sys.dont_write_bytecode, sys.get_int_max_str_digits(), str(sys.get_asyncgen_hooks())],
         "recursion": sys.getrecursionlimit(),
         "stack": stack_size(),
         "timeout": socket.getdefaulttimeout(),
@@ -225,6 +228,11 @@ def import_and_set(context: Context) -> None:
     os.environ["LEFT"] = "by a module"
 
 
+def change_root(context: Context) -> None:
+    """Only root may."""
+    os.chroot("/tmp")
+
+
 ENDING: dict[str, Callable[[Context], None]] = {
     deed.__name__: deed
     for deed in (
@@ -255,6 +263,7 @@ ENDING: dict[str, Callable[[Context], None]] = {
         be_nice,
         forget_sdk,
         import_and_set,
+        *([change_root] if os.geteuid() == 0 else []),
     )
 }
 
@@ -311,6 +320,26 @@ def change_path(context: Context) -> None:
 
 def replace_path(context: Context) -> None:
     sys.path = ["/tmp"]
+
+
+def change_arguments(context: Context) -> None:
+    sys.argv.append("--left")
+
+
+def replace_arguments(context: Context) -> None:
+    sys.argv = ["left"]
+
+
+def add_importers(context: Context) -> None:
+    sys.meta_path.insert(0, sys.meta_path[-1])
+    sys.path_hooks.clear()
+
+
+def change_switches(context: Context) -> None:
+    sys.dont_write_bytecode = not sys.dont_write_bytecode
+    sys.set_int_max_str_digits(0)
+    sys.set_coroutine_origin_tracking_depth(9)
+    sys.set_asyncgen_hooks(print, print)
 
 
 def replace_streams(context: Context) -> None:
@@ -392,6 +421,10 @@ RESTORED: dict[str, Callable[[Context], None]] = {
         lower_soft_limits,
         change_path,
         replace_path,
+        change_arguments,
+        replace_arguments,
+        add_importers,
+        change_switches,
         replace_streams,
         change_buffering,
         make_output_not_wait,

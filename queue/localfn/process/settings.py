@@ -5,9 +5,7 @@ Reading all of them takes some ten microseconds; it is done after each request.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import gc
 import locale
 import logging
 import os
@@ -16,11 +14,12 @@ import socket
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
+
+from localfn.process import interpreter
 
 OUTPUT_FDS = (0, 1, 2)
 STREAM_MODES = ("closed", "encoding", "errors", "line_buffering", "write_through")
@@ -49,23 +48,27 @@ def settings_of_process(logger: str) -> list[Setting]:
         Setting("sys.stdin, sys.stdout or sys.stderr", _streams, _set_streams),
         *(Setting(f"the mode of {stream.name}", *_mode_of(stream)) for stream in _streams()[1:] if stream is not None),
         Setting("the blocking mode of stdin, stdout or stderr", _blocking, _set_blocking),
-        Setting("a hook of sys or threading", _hooks, _set_hooks),
-        Setting("a trace or profile function", _tracing, _set_tracing),
+        Setting("a hook of sys or threading", interpreter.hooks, interpreter.set_hooks),
+        Setting("a trace or profile function", interpreter.tracing, interpreter.set_tracing),
         Setting("the environment", environment.read, environment.write),
         Setting("the time zone", partial(attrgetter("tzname", "timezone"), time), lambda _: time.tzset()),
-        Setting("sys.path", lambda: (sys.path, list(sys.path)), _set_path),
+        Setting("sys.path", lambda: (sys.path, list(sys.path)), interpreter.set_path),
+        Setting("sys.argv", lambda: (sys.argv, list(sys.argv)), interpreter.set_arguments),
+        Setting("a switch of the interpreter", interpreter.switches, interpreter.set_switches),
+        Setting("the root directory", _root, lambda _: None),  # a process has no way back
         Setting("the umask", _umask, os.umask),
         Setting("the locale", partial(locale.setlocale, locale.LC_ALL), partial(locale.setlocale, locale.LC_ALL)),
         Setting("a resource limit", _limits, _set_limits),
         Setting("the niceness or scheduling policy", _priority, _set_priority),
         Setting("a logger's handlers or level", *_loggers(logger)),
-        Setting("the garbage collector", _collector, _set_collector),
+        Setting("the garbage collector", interpreter.collector, interpreter.set_collector),
         Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
         Setting("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
         Setting("the size of thread stacks", _stack_size, threading.stack_size),
         Setting("the default timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
-        # Libraries add filters when they are imported; only messages depend on them.
-        Setting("warning filters", _filters, _set_filters, belongs_to_modules=False),
+        # Libraries add importers and filters when they are imported.
+        Setting("an import hook", interpreter.importers, interpreter.set_importers, belongs_to_modules=False),
+        Setting("warning filters", interpreter.filters, interpreter.set_filters, belongs_to_modules=False),
     ]
 
 
@@ -133,29 +136,9 @@ def _set_blocking(value: tuple[bool, ...]) -> None:
         os.set_blocking(fd, is_blocking)
 
 
-def _hooks() -> tuple[Any, ...]:
-    return sys.excepthook, sys.displayhook, sys.unraisablehook, sys.breakpointhook, threading.excepthook
-
-
-def _set_hooks(value: tuple[Any, ...]) -> None:
-    sys.excepthook, sys.displayhook, sys.unraisablehook, sys.breakpointhook, threading.excepthook = value
-
-
-def _tracing() -> tuple[Any, ...]:
-    # Python 3.9 has no public way to read those of new threads.
-    return sys.gettrace(), sys.getprofile(), vars(threading)["_trace_hook"], vars(threading)["_profile_hook"]
-
-
-def _set_tracing(value: tuple[Any, ...]) -> None:
-    sys.settrace(value[0])
-    sys.setprofile(value[1])
-    threading.settrace(value[2])
-    threading.setprofile(value[3])
-
-
-def _set_path(value: tuple[list[str], list[str]]) -> None:
-    sys.path, content = value
-    sys.path[:] = content
+def _root() -> tuple[int, int]:
+    root = os.stat("/")
+    return root.st_dev, root.st_ino
 
 
 def _umask() -> int:
@@ -210,29 +193,3 @@ def _loggers(name: str) -> tuple[Callable[[], Any], Callable[[Any], None]]:
             each.setLevel(level)
 
     return read, write
-
-
-def _collector() -> tuple[Any, ...]:
-    return gc.isenabled(), gc.get_threshold(), gc.get_debug()
-
-
-def _set_collector(value: tuple[Any, ...]) -> None:
-    is_enabled, threshold, debug = value
-    (gc.enable if is_enabled else gc.disable)()
-    gc.set_threshold(*threshold)
-    gc.set_debug(debug)
-
-
-def _filters() -> tuple[Any, ...]:
-    return warnings.filters, list(warnings.filters), warnings.showwarning
-
-
-def _set_filters(value: tuple[Any, ...]) -> None:
-    filters, content, warnings.showwarning = value
-    filters[:] = content
-    warnings.filters = filters
-    # Modules remember their warnings by the version of the filters. The function depends on the version of Python.
-    for name in ("_filters_mutated", "_filters_mutated_lock_held"):
-        with contextlib.suppress(AttributeError):
-            getattr(warnings, name)()
-            return

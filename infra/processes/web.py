@@ -72,8 +72,9 @@ class Server(BaseApplication):
     def _use_slot(self, arbiter: Any, worker: Any) -> None:  # noqa: ARG002 - Gunicorn's signature
         from handlers import http_metrics
 
-        calls: http_metrics.Calls = self._app.extensions[http_metrics.EXTENSION]
-        calls.use_slot(worker.slot % http_metrics.SLOTS)
+        calls: http_metrics.Calls | None = self._app.extensions.get(http_metrics.EXTENSION)
+        if calls is not None:  # `localfn dashboard` counts no calls
+            calls.use_slot(worker.slot % http_metrics.SLOTS)
 
     def load(self) -> Callable[..., Iterable[bytes]]:
         """Before the fork: no thread runs yet, and no connection stays open."""

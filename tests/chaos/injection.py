@@ -20,6 +20,8 @@ from tests.disks import fill
 
 LEAD_S = 1.0  # from a lone kill's turn until it comes: what is under way ends
 MOST_WAITING = 2  # with more, a request would wait for its turn, and not for its recovery
+RESERVE_SHARE = 0.5  # of the full disks: those on which the reserve is filled, too, when it has been released
+RELEASED_S = 0.9
 WAITING = "SELECT count(*) FROM processing_request WHERE status = 'pending' AND available_at < now()"
 BUSY = "SELECT w.pid FROM worker w JOIN processing_request r ON r.worker = w.name AND r.status = 'processing'"
 
@@ -151,8 +153,13 @@ class Injector:
             self.stage.story.left_out.add(kind)
             return
         self.stage.story.add(kind, lasts_s=fault.lasts_s)
+        self._take_room(fault.lasts_s)
+        if fault.chance < RESERVE_SHARE:
+            self._later(RELEASED_S, lambda: self._take_room(fault.lasts_s - RELEASED_S))
+
+    def _take_room(self, lasts_s: float) -> None:
         filler = fill(self.stage.home)
-        self._later(fault.lasts_s, filler.unlink)
+        self._later(lasts_s, filler.unlink)
 
     def _hit_alone(self, fault: Fault) -> None:
         """Everything else is left alone until it has been recovered from: this is what the promise is measured by."""

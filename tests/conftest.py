@@ -25,6 +25,11 @@ from tests.runtime import CASES, EXAMPLES, PROCESSES, Runtime, own_folder, runni
 TEMPLATE = "migrated"
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their parameter: compressed ones hold the time, and each process of xdist has to find the same ids."""
+    return argname if isinstance(val, bytes) else None
+
+
 @dataclass(frozen=True)
 class Servers:
     """Where the two servers answer."""

@@ -26,7 +26,7 @@ TEMPLATE = "migrated"
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name bytes by their parameter: compressed ones hold the time, and each process of xdist has to find the same ids."""
+    """Name bytes by their parameter: compressed ones hold the time, and all processes of xdist must find one id."""
     return argname if isinstance(val, bytes) else None
 
 

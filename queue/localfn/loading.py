@@ -88,7 +88,7 @@ def files_of(root: str | None, module: str) -> list[list[Any]]:
 
 
 def blamed_for(error: BaseException, root: str | None, module: str) -> list[list[Any]]:
-    """What may have to change before an import that failed succeeds, in the form of `files_of`.
+    """Return what may have to change before an import that failed succeeds, in the form of `files_of`.
 
     What was loaded, the files that the error came through, and the folders that are searched: a package that is
     installed changes its folder.
@@ -96,7 +96,7 @@ def blamed_for(error: BaseException, root: str | None, module: str) -> list[list
     through = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
     if isinstance(error, SyntaxError) and error.filename:
         through.add(error.filename)
-    return files_of(root, module) + _as_they_are({*through, *sys.path} - {""})
+    return files_of(root, module) + _as_they_are(sorted({*through, *sys.path} - {""}))
 
 
 def _as_they_are(paths: Iterable[str]) -> list[list[Any]]:

@@ -76,3 +76,14 @@ def test_one_that_failed_is_left_alone_for_a_while(tmp_path: Path) -> None:
     for _ in range(3):
         assert not watcher.look(), "nothing is new"
     assert tries.read_text() == "x"
+
+
+def test_one_that_fails_each_time_is_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "work.py").write_text(CODE.format(needed="nowhere"))
+    monkeypatch.setattr(watching, "AGAIN_S", 0.0)
+    monkeypatch.setattr(watching, "SHARE", 0)
+    watcher = watcher_of(tmp_path)
+    assert [watcher.look() for _ in range(4)] == [False] * 4, "the registry stays the same"
+    assert [record.getMessage() for record in caplog.records] == ["a module cannot be imported"]

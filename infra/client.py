@@ -54,7 +54,9 @@ class UnreachableError(InfraError):
 class Client:
     """The runtime at one address. Every call raises RefusedError or UnreachableError."""
 
-    def __init__(self, url: str, api_key: str | None = None, todo: str = "start it with `localfn up`") -> None:
+    def __init__(
+        self, url: str, api_key: str | None = None, todo: str = "start it with `localfn up`, or set PORT to its port"
+    ) -> None:
         """todo: what to do when it does not answer."""
         self.url, self._todo = url, todo
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
@@ -81,15 +83,14 @@ class Client:
     def request_id(self, typed: str) -> str:
         """Return the id of the one request whose id begins so; what is no beginning of an id is left as it is.
 
-        Ids are sorted, so the newest below the highest id with these digits are asked for. Raises IdError.
+        Ids are sorted, so the newest before the first id without these digits are asked for. Raises IdError.
         """
         digits = typed.replace("-", "").lower()
         if not re.fullmatch(r"[0-9a-f]{1,31}", digits):
             return typed
         if len(digits) < MIN_ID_DIGITS:
             raise IdError(f"{typed!r} is too short for an id; give at least {MIN_ID_DIGITS} digits.", USAGE_CODE)
-        below = UUID(digits.ljust(32, "f"))
-        items = self.get("/api/requests", cursor=below, limit=MAX_CANDIDATES)["items"]
+        items = self.get("/api/requests", cursor=id_behind(digits), limit=MAX_CANDIDATES)["items"]
         ids = [item["id"] for item in items if item["id"].replace("-", "").startswith(digits)]
         if not ids:
             raise IdError(f"there is no request whose id begins with {typed!r}.", NOT_FOUND_CODE)
@@ -160,6 +161,11 @@ def connect(settings: Settings) -> Client:
     except httpx.InvalidURL as error:
         name, value = ("LOCALFN_URL", settings.url) if settings.url else ("HOST", settings.host)
         raise SettingsError(f"{name} {value!r} is not a valid address.") from error
+
+
+def id_behind(digits: str) -> UUID:
+    """Return the first id above all that begin with these hexadecimal digits; the highest of all has none above it."""
+    return UUID(int=min(int(digits.ljust(32, "f"), 16) + 1, 2**128 - 1))
 
 
 def function_path(name: str) -> str:

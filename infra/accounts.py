@@ -45,7 +45,9 @@ def make_superuser(username: str, password: str, email: str | None) -> bool:
             made_by = act("users create-superuser", Action.USER_CHANGE, username)
             return users.ensure_superuser(engine, username, password, email, made_by)
         except BadAccessError as error:
-            raise AccountError(str(error)) from None
+            # Not "password: 8 …": the redactor of outputs would take the rule for the password.
+            reasons = (f"{entry['field']} is not valid: {entry['detail']}" for entry in error.errors)
+            raise AccountError("; ".join(reasons)) from None
 
 
 def list_users() -> list[dict[str, Any]]:

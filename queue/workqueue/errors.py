@@ -112,7 +112,7 @@ class BadAccessError(WorkqueueError):
     """A user or a key has fields that cannot be. errors: one entry per field, {"field", "detail"}."""
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
-        super().__init__("; ".join(f"{error['field']} is not valid: {error['detail']}" for error in errors))
+        super().__init__("; ".join(f"{error['field']}: {error['detail']}" for error in errors))
         self.errors = errors
 
 

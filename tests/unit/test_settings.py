@@ -17,7 +17,7 @@ from infra.settings import NAMES, Settings, load
 
 # A folder without a .env file.
 NOWHERE = Path("/nonexistent")
-SETTINGS_PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+SETTINGS_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 URLS = {"DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h"}
 
 

@@ -82,6 +82,13 @@ def test_no_byte_passes_the_bound(runtime: Runtime, byte: int) -> None:
     assert memory_of_workers_mb(runtime) < 300
 
 
+def test_a_flood_of_newlines_does_not_hold_the_function_up(runtime: Runtime) -> None:
+    """150 MB of them took longer than a minute: each was a line of its own on the way to the disk."""
+    request = runtime.call("print_bytes", {"byte": 0x0A, "millions": 150, "raw": True}, timeout_s=60)
+
+    assert (request["status"], printed(runtime, request)[-1]) == ("completed", ("stdout", "the end"))
+
+
 def memory_of_workers_mb(runtime: Runtime) -> float:
     pool = psutil.Process(runtime.processes["worker"].pid)
     sizes = []

@@ -12,7 +12,7 @@ from schema.statuses import Phase
 from tests.integration.test_lifecycle import LEASE_S, NOW, accepted, claimed, finish, seconds
 from workqueue import lifecycle, reading
 from workqueue.lifecycle import Claim, Standing
-from workqueue.logs.logbook import Line, Logbook
+from workqueue.logs.logbook import Block, Logbook
 from workqueue.logs.salvage import lines_of_lost_workers
 from workqueue.logs.spool import FILE_BYTES, Spool
 
@@ -29,8 +29,8 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
     made.close()
 
 
-def line(number: int, text: str = "said") -> Line:
-    return Line(number, NOW, "stdout", text)
+def block(number: int, *texts: str) -> Block:
+    return Block(number, NOW, "stdout", list(texts or ("said",)), 0)
 
 
 def killed(spool: Spool) -> None:
@@ -47,7 +47,7 @@ def stored(engine: Engine, claim: Claim) -> list[tuple[int, str]]:
 def test_the_lines_of_a_killed_worker_are_stored_once_and_those_of_a_live_one_are_its_own(
     engine: Engine, claim: Claim, spool: Spool, tmp_path: Path
 ) -> None:
-    book = Logbook(lambda lines: spool.keep(claim, lines))
+    book = Logbook(lambda block: spool.keep(claim, block))
     book.feed("stdout", b"one\ntwo \xff\0\nhalf a li", NOW)
     lines_of_lost_workers(engine, tmp_path)
     assert stored(engine, claim) == []
@@ -61,9 +61,9 @@ def test_the_lines_of_a_killed_worker_are_stored_once_and_those_of_a_live_one_ar
 def test_what_an_extension_has_stored_stays_as_it_is(
     engine: Engine, claim: Claim, spool: Spool, tmp_path: Path
 ) -> None:
-    standing = Standing(Phase.PROCESS, lines=[line(1)])
+    standing = Standing(Phase.PROCESS, lines=block(1).lines())
     lifecycle.extend(engine, claim, LEASE_S, standing)
-    spool.keep(claim, [line(1), line(2)])
+    spool.keep(claim, block(1, "said", "said"))
     killed(spool)
     lifecycle.expire(engine, seconds(LEASE_S + 1))
     lines_of_lost_workers(engine, tmp_path)
@@ -74,8 +74,8 @@ def test_an_attempt_that_ended_gets_nothing_nor_does_one_of_another_worker(
     engine: Engine, claim: Claim, spool: Spool, tmp_path: Path
 ) -> None:
     other = claimed(engine, accepted(engine), "another")
-    spool.keep(claim, [line(1)])
-    spool.keep(other, [line(1)])
+    spool.keep(claim, block(1))
+    spool.keep(other, block(1))
     finish(engine, claim)
     killed(spool)
     lines_of_lost_workers(engine, tmp_path)
@@ -84,7 +84,7 @@ def test_an_attempt_that_ended_gets_nothing_nor_does_one_of_another_worker(
 
 def test_what_is_no_line_of_ours_is_passed_over(engine: Engine, claim: Claim, spool: Spool, tmp_path: Path) -> None:
     """User code can write there, too."""
-    spool.keep(claim, [line(1)])
+    spool.keep(claim, block(1))
     bad = ["", "[]", '{"a": 1}', f'["{uuid4()}", 1, 1, "{NOW.isoformat()}", "stdout", "of nobody"]', '["x", 1']
     bad += [f'["{claim.request_id}", 1, {number}, "{NOW.isoformat()}", "s", "x"]' for number in (-1, 2**40, '"2"')]
     bad += [f'["{claim.request_id}", 1, 2, "never", "s", "x"]']
@@ -98,7 +98,7 @@ def test_what_is_no_line_of_ours_is_passed_over(engine: Engine, claim: Claim, sp
 
 def test_of_a_flood_the_end_is_kept(engine: Engine, claim: Claim, spool: Spool, tmp_path: Path) -> None:
     for number in range(1, 5000):
-        spool.keep(claim, [line(number, f"{number:01000}")])
+        spool.keep(claim, block(number, f"{number:01000}"))
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2.1 * FILE_BYTES
     killed(spool)
     lines_of_lost_workers(engine, tmp_path)
@@ -110,7 +110,7 @@ def test_of_a_flood_the_end_is_kept(engine: Engine, claim: Claim, spool: Spool, 
 def test_what_is_stored_leaves_nothing_and_a_worker_that_ends_no_file(
     claim: Claim, spool: Spool, tmp_path: Path
 ) -> None:
-    spool.keep(claim, [line(1)])
+    spool.keep(claim, block(1))
     spool.clear()
     assert [path.stat().st_size for path in tmp_path.iterdir()] == [0, 0]
     spool.close()

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,6 @@ HEAD_BYTES = 512 * 1024  # kept from the beginning of an attempt's output, in by
 TAIL_BYTES = 512 * 1024  # kept from its end
 HEAD_LINES = TAIL_LINES = 20_000  # a million empty lines are a flood, too
 LINE_BYTES = 16 * 1024  # a longer line is broken
-BATCH_LINES = 1_000  # passed on to `keep` at once
 OWN = "localfn"  # the stream of the runtime's own lines
 
 
@@ -22,47 +21,99 @@ class Line:
     line: str
 
 
+@dataclass(slots=True)
+class Block:
+    """Lines of one stream that were read at once. number: of the first; size: bytes of text as they are stored.
+
+    An object for each line would cost a flood of empty lines some microseconds a byte; a block costs it nanoseconds.
+    """
+
+    number: int
+    time: datetime
+    stream: str
+    texts: list[str]
+    size: int
+
+    def lines(self) -> list[Line]:
+        return [Line(number, self.time, self.stream, text) for number, text in enumerate(self.texts, self.number)]
+
+    def drop(self, count: int, size: int) -> None:
+        """Drop the first lines, which have this size."""
+        del self.texts[:count]
+        self.number += count
+        self.size -= size
+
+
+class Tail:
+    """The last lines of an output, at most TAIL_BYTES and TAIL_LINES."""
+
+    def __init__(self) -> None:
+        self.blocks: deque[Block] = deque()
+        self.size = self.count = 0
+
+    def add(self, block: Block) -> int:
+        """Add lines; return how many others are cut for them."""
+        self.blocks.append(block)
+        self.size += block.size
+        self.count += len(block.texts)
+        cut = 0
+        while self.size > TAIL_BYTES or self.count > TAIL_LINES:
+            cut += self._cut(self.blocks[0])
+        return cut
+
+    def _cut(self, first: Block) -> int:
+        """Cut as many lines of the first block as the limits ask for; return their number."""
+        count, size = len(first.texts), first.size
+        if self.size - size > TAIL_BYTES or self.count - count > TAIL_LINES:
+            self.blocks.popleft()
+        else:
+            count = max(self.count - TAIL_LINES, 0)
+            size = _stored_size("".join(first.texts[:count]))
+            while self.size - size > TAIL_BYTES:
+                size += _stored_size(first.texts[count])
+                count += 1
+            first.drop(count, size)
+        self.size -= size
+        self.count -= count
+        return count
+
+
 class Logbook:
-    """Collects the output of one attempt. keep: is given each line at once, to keep it until it is stored.
+    """Collects the output of one attempt. keep: is given all lines at once, to keep them until they are stored.
 
     A carriage return begins a line anew, as on a terminal: only what stands behind the last one is kept.
     """
 
-    def __init__(self, keep: Callable[[Sequence[Line]], None] | None = None) -> None:
+    def __init__(self, keep: Callable[[Block], None] | None = None) -> None:
         self._keep_elsewhere = keep
-        self._news: list[Line] = []
         self._lock = threading.Lock()  # the loop that reads feeds it, the keeper's thread takes from it
         self._partial: dict[str, tuple[bytes, datetime]] = {}  # lines without an end, and when they were read
         self._fresh: list[Line] = []
-        self._tail: deque[tuple[Line, int]] = deque()
+        self._tail = Tail()
         self._count = 0
         self._head_size = self._head_count = 0
-        self._tail_size = 0
         self._cut = 0
 
     def feed(self, stream: str, data: bytes, time: datetime) -> None:
         """Take bytes that were read from a stream ("stdout" or "stderr")."""
         before, _ = self._partial.get(stream, (b"", time))
-        *lines, rest = (before + data).split(b"\n")
-        if self._tail and len(lines) > TAIL_LINES:  # a flood: the first of them would be cut in any case
-            gone = len(lines) - TAIL_LINES
-            self._cut, self._count, lines = self._cut + gone, self._count + gone, lines[gone:]
-        for line in lines:
-            self._add(stream, _visible(line), time)
+        whole, end, rest = (before + data).rpartition(b"\n")
+        pieces: list[bytes] = []
+        if end:
+            pieces = _visible_lines(self._without_surplus(whole))
         rest = _current(rest)
         while len(rest) > LINE_BYTES:
-            end = _boundary(rest, LINE_BYTES)
-            self._add(stream, rest[:end], time)
-            rest = rest[end:]
+            place = _boundary(rest, LINE_BYTES)
+            pieces.append(rest[:place])
+            rest = rest[place:]
+        self._add(stream, pieces, time)
         with self._lock:
             self._partial[stream] = (rest, time)
-        self._pass_on()
 
     def say(self, text: str, time: datetime) -> None:
         """Add a line of the runtime's own, behind all that was printed."""
         self._end_lines(time)
-        self._add(OWN, text.encode(), time)
-        self._pass_on()
+        self._add(OWN, _broken([text.encode()]), time)
 
     def take(self) -> list[Line]:
         """Return the lines of the head that are not taken yet."""
@@ -85,15 +136,14 @@ class Logbook:
     def close(self, time: datetime) -> list[Line]:
         """Return the rest: the untaken head, a mark where lines were cut, and the tail."""
         self._end_lines(time)
-        self._pass_on()
         lines = self.take()
-        if self._cut and self._tail:
-            number = self._tail[0][0].number - 1
-            lines.append(Line(number, time, OWN, f"… {self._cut} lines were cut here …"))
-        lines.extend(line for line, _ in self._tail)
+        blocks = self._tail.blocks
+        if self._cut and blocks:
+            lines.append(Line(blocks[0].number - 1, time, OWN, f"… {self._cut} lines were cut here …"))
+        lines.extend(line for block in blocks for line in block.lines())
         # What follows (a cleanup's output) is a log of its own, bounded anew.
-        self._tail.clear()
-        self._cut = self._tail_size = self._head_size = self._head_count = 0
+        self._tail = Tail()
+        self._cut = self._head_size = self._head_count = 0
         return lines
 
     def _end_lines(self, time: datetime) -> None:
@@ -101,42 +151,68 @@ class Logbook:
             partial, self._partial = self._partial, {}
         for stream, (rest, _) in partial.items():
             if visible := _visible(rest):
-                self._add(stream, visible, time)
+                self._add(stream, _broken([visible]), time)
 
-    def _add(self, stream: str, raw: bytes, time: datetime) -> None:
-        start = 0
-        while True:
-            end = _boundary(raw, start + LINE_BYTES)
-            self._count += 1
-            line = Line(self._count, time, stream, _text(raw[start:end]))
-            self._keep(line)
-            if self._keep_elsewhere is not None:
-                self._news.append(line)
-                if len(self._news) >= BATCH_LINES:
-                    self._pass_on()
-            if (start := end) >= len(raw):
-                return
+    def _without_surplus(self, whole: bytes) -> bytes:
+        """Cut the first lines of a flood that the tail would cut in any case."""
+        surplus = whole.count(b"\n") + 1 - TAIL_LINES
+        if surplus <= 0 or not self._tail.count:
+            return whole
+        self._cut += surplus
+        self._count += surplus
+        return b"\n".join(whole.rsplit(b"\n", TAIL_LINES)[1:])
 
-    def _pass_on(self) -> None:
-        if self._news and self._keep_elsewhere is not None:
-            self._keep_elsewhere(self._news)
-            self._news = []
-
-    def _keep(self, line: Line) -> None:
-        # As stored: a byte that is no UTF-8 takes three.
-        size = len(line.line) if line.line.isascii() else len(line.line.encode())
-        if not self._tail and self._head_size + size <= HEAD_BYTES and self._head_count < HEAD_LINES:
-            self._head_size += size
-            self._head_count += 1
-            with self._lock:
-                self._fresh.append(line)
+    def _add(self, stream: str, pieces: list[bytes], time: datetime) -> None:
+        if not pieces:
             return
-        self._tail.append((line, size))
-        self._tail_size += size
-        while self._tail_size > TAIL_BYTES or len(self._tail) > TAIL_LINES:
-            _, gone = self._tail.popleft()
-            self._tail_size -= gone
-            self._cut += 1
+        text = _text(b"\n".join(pieces))
+        texts = text.split("\n")
+        block = Block(self._count + 1, time, stream, texts, _stored_size(text) - len(texts) + 1)
+        self._count += len(texts)
+        if self._keep_elsewhere is not None:
+            self._keep_elsewhere(block)
+        if not self._tail.count:
+            self._move_to_head(block)
+        if block.texts:
+            self._cut += self._tail.add(block)
+
+    def _move_to_head(self, block: Block) -> None:
+        count = size = 0
+        for text in block.texts:
+            more = _stored_size(text)
+            if self._head_size + size + more > HEAD_BYTES or self._head_count + count >= HEAD_LINES:
+                break
+            count, size = count + 1, size + more
+        with self._lock:
+            self._fresh += block.lines()[:count]
+        self._head_size += size
+        self._head_count += count
+        block.drop(count, size)
+
+
+def _stored_size(text: str) -> int:
+    # As stored: a byte that is no UTF-8 takes three.
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _visible_lines(whole: bytes) -> list[bytes]:
+    """Return the visible parts of lines; long ones are broken."""
+    lines = whole.split(b"\n")
+    return _broken([_visible(line) for line in lines] if b"\r" in whole else lines)
+
+
+def _broken(lines: list[bytes]) -> list[bytes]:
+    """Return lines of at most LINE_BYTES."""
+    if max(map(len, lines)) <= LINE_BYTES:
+        return lines
+    pieces = []
+    for line in lines:
+        start = 0
+        while (end := _boundary(line, start + LINE_BYTES)) < len(line):
+            pieces.append(line[start:end])
+            start = end
+        pieces.append(line[start:])
+    return pieces
 
 
 def _current(raw: bytes) -> bytes:

@@ -55,12 +55,13 @@ def _left_in(path: Path) -> list[LostLine] | None:
 
 
 def _read(file: BinaryIO) -> Iterator[LostLine]:
-    """The last line may be half a one. What is none of ours is none: user code can write here, too."""
+    """Read blocks of lines; skip those that a crash cut off, and all that user code may have written into the file."""
     for raw in file:
         try:
             request_id, attempt, number, time, stream, text = json.loads(raw)
-            line = Line(_whole(number), datetime.fromisoformat(time), storable(stream), storable(text))
-            yield LostLine(UUID(request_id), _whole(attempt), line)
+            about, printed_at = (UUID(request_id), _whole(attempt)), datetime.fromisoformat(time)
+            for place, line in enumerate(storable(text).split("\n"), _whole(number)):
+                yield LostLine(*about, Line(_whole(place), printed_at, storable(stream), line))
         except (ValueError, TypeError, AttributeError, RecursionError):
             continue
 

@@ -8,11 +8,10 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from workqueue.lifecycle import Claim
-from workqueue.logs.logbook import Line
+from workqueue.logs.logbook import Block
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +27,12 @@ class Spool:
         self._fds: list[int] = []
         self._place = self._size = 0
 
-    def keep(self, claim: Claim, lines: Sequence[Line]) -> None:
+    def keep(self, claim: Claim, block: Block) -> None:
         """Until `clear`. A disk that is full costs what this would have saved, and nothing else."""
         about = str(claim.request_id), claim.attempt
-        rows = (
-            json.dumps((*about, line.number, line.time.isoformat(), line.stream, line.line)) + "\n" for line in lines
-        )
+        row = json.dumps((*about, block.number, block.time.isoformat(), block.stream, "\n".join(block.texts)))
         try:
-            self._write("".join(rows).encode())
+            self._write(f"{row}\n".encode())
         except OSError as error:
             log.debug("lines are not kept on disk", extra={"error": str(error)})
 

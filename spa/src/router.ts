@@ -1,6 +1,6 @@
 /** Every address of the SPA. Each page is a folder in pages/ and is loaded when it is first opened. */
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
-import { routerBase } from '@/api/roots'
+import { routerBase } from '@/api/baseUrls'
 import { access, app, audit, functions, overview, request, requests, schedules, welcome } from '@/texts'
 
 declare module 'vue-router' {
@@ -60,7 +60,7 @@ export const routes: RouteRecordRaw[] = [
   {
     path: '/welcome',
     name: 'welcome',
-    component: () => import('@/pages/welcome/WelcomePage.vue'),
+    component: () => import('@/pages/first-run/FirstRunPage.vue'),
     meta: { title: welcome.title },
   },
   {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { apiQuery, filtersOf } from '@/pages/requests/filters'
+import { filtersToApi, filtersFromUrl } from '@/pages/requests/filters'
 
 const NOW = new Date('2026-01-01T00:00:10.000Z')
 
 test('a filter by failures leaves cancelled requests out, and one by cancelled finds them', () => {
-  const asked = (status: string) => apiQuery(filtersOf({ status }), '', NOW)
+  const asked = (status: string) => filtersToApi(filtersFromUrl({ status }), '', NOW)
   expect(asked('failed')).toMatchObject({ status: 'failed', cancelled: false })
   expect(asked('cancelled')).toMatchObject({ status: 'failed', cancelled: true })
   expect(asked('completed')).not.toHaveProperty('cancelled')

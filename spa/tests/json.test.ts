@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { parseJson } from '@/components/json/parsing'
-import { find, MAX_HITS } from '@/components/json/searching'
+import { parseJson } from '@/components/json/parseJson'
+import { find, MAX_HITS } from '@/components/json/searchTree'
 
 test.each([
   ['{"a": 1,}', 1, 9],

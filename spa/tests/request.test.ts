@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import type { Attempt, Request } from '@/api/types'
-import { timelineOf } from '@/pages/request/attempts/timeline'
+import { buildTimeline } from '@/pages/request/attempts/timeline'
 import { asCommand, asCurl, asPython } from '@/pages/request/copyAs'
-import { blocksOf, framesOf } from '@/pages/request/error/traceback'
-import { piecesOf, plainText } from '@/pages/request/logs/ansi'
-import { stepsOf } from '@/pages/request/steps'
+import { groupFrames, parseFrames } from '@/pages/request/error/traceback'
+import { piecesOf, stripAnsi } from '@/pages/request/logs/ansi'
+import { phaseSteps } from '@/pages/request/phaseSteps'
 
 const NOW = new Date('2026-01-01T00:00:10.000Z')
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, 0) + second * 1000).toISOString()
@@ -62,7 +62,7 @@ const FAILED: Attempt = {
 }
 
 const states = (request: Request, attempt?: Attempt) =>
-  stepsOf(request, attempt, NOW).map(({ state }) => state)
+  phaseSteps(request, attempt, NOW).map(({ state }) => state)
 
 test('steps of a running attempt follow from its phase, those of an ended one from what was stored', () => {
   expect(states(REQUEST, ATTEMPT)).toEqual(['done', 'done', 'running', 'waiting', 'waiting'])
@@ -84,7 +84,9 @@ test('steps of a running attempt follow from its phase, those of an ended one fr
 
 test('a phase that a kill cut off has failed, without a duration that nobody measured', () => {
   const killed: Attempt = { ...FAILED, outcome: 'killed', phases: [{ phase: 'process', started_at: at(2) }] }
-  const step = stepsOf({ ...REQUEST, status: 'failed' }, killed, NOW).find(({ name }) => name === 'process')
+  const step = phaseSteps({ ...REQUEST, status: 'failed' }, killed, NOW).find(
+    ({ name }) => name === 'process',
+  )
   expect(step).toMatchObject({ state: 'failed', took: '' })
 })
 
@@ -94,8 +96,8 @@ test('a cancel cuts a phase off and fails nothing, in the steps and on the timel
     const phases = [{ phase: 'process' as const, started_at: at(2), ...end }]
     const attempt: Attempt = { ...FAILED, outcome: 'cancelled', phases }
     expect(states(cancelled, attempt)).toEqual(['done', 'skipped', 'cancelled', 'skipped', 'skipped'])
-    const [row] = timelineOf(cancelled, [attempt], NOW)
-    expect(row?.segments.map(({ isBad }) => isBad)).toEqual([false, false])
+    const [row] = buildTimeline(cancelled, [attempt], NOW)
+    expect(row?.segments.map(({ isFailed }) => isFailed)).toEqual([false, false])
   }
 })
 
@@ -110,7 +112,7 @@ const RUNNING: Attempt = {
 }
 
 test('a running attempt shows its phases, the last one up to now', () => {
-  const steps = stepsOf(REQUEST, RUNNING, NOW).map(({ state, took }) => [state, took])
+  const steps = phaseSteps(REQUEST, RUNNING, NOW).map(({ state, took }) => [state, took])
   expect(steps).toEqual([
     ['done', ''],
     ['done', '2.0 s'],
@@ -118,8 +120,8 @@ test('a running attempt shows its phases, the last one up to now', () => {
     ['waiting', ''],
     ['waiting', ''],
   ])
-  const [row] = timelineOf(REQUEST, [RUNNING], NOW)
-  expect(row?.segments.map(({ kind, ms, isBad }) => [kind, ms, isBad])).toEqual([
+  const [row] = buildTimeline(REQUEST, [RUNNING], NOW)
+  expect(row?.segments.map(({ kind, ms, isFailed }) => [kind, ms, isFailed])).toEqual([
     ['waiting', 2_000, false],
     ['cold', 1_000, false],
     ['validate', 1_000, false],
@@ -129,16 +131,16 @@ test('a running attempt shows its phases, the last one up to now', () => {
 
 test('a lost attempt keeps the phases that its worker had told, the last one cut off', () => {
   const lost: Attempt = { ...RUNNING, outcome: 'lost', finished_at: at(9) }
-  const [row] = timelineOf({ ...REQUEST, status: 'failed' }, [lost], NOW)
-  expect(row?.segments.at(-1)).toMatchObject({ kind: 'process', ms: 5_000, isBad: true })
-  const step = stepsOf({ ...REQUEST, status: 'failed' }, lost, NOW).find(({ name }) => name === 'process')
+  const [row] = buildTimeline({ ...REQUEST, status: 'failed' }, [lost], NOW)
+  expect(row?.segments.at(-1)).toMatchObject({ kind: 'process', ms: 5_000, isFailed: true })
+  const step = phaseSteps({ ...REQUEST, status: 'failed' }, lost, NOW).find(({ name }) => name === 'process')
   expect(step).toMatchObject({ state: 'failed', took: '' })
 })
 
 test('the timeline tells waiting, cold start, phases and backoff on one scale', () => {
   const second: Attempt = { ...ATTEMPT, number: 2, started_at: at(8) }
-  const [first, next] = timelineOf(REQUEST, [FAILED, second], NOW)
-  expect(first?.segments.map(({ kind, ms, isBad }) => [kind, ms, isBad])).toEqual([
+  const [first, next] = buildTimeline(REQUEST, [FAILED, second], NOW)
+  expect(first?.segments.map(({ kind, ms, isFailed }) => [kind, ms, isFailed])).toEqual([
     ['waiting', 2_000, false],
     ['cold', 1_000, false],
     ['validate', 500, false],
@@ -163,7 +165,7 @@ test('the own lines of a traceback are told from those of libraries', () => {
     '  File "/app/.venv/lib/python3.12/site-packages/x/y.py", line 1, in z',
     'json.decoder.JSONDecodeError: Expecting value',
   ].join('\n')
-  const blocks = blocksOf(framesOf(traceback))
+  const blocks = groupFrames(parseFrames(traceback))
   expect(blocks.map(({ isLibrary, frames }) => [isLibrary, frames.length])).toEqual([
     [false, 1],
     [true, 2],
@@ -175,7 +177,7 @@ test('the own lines of a traceback are told from those of libraries', () => {
 test('of chained exceptions the last one counts', () => {
   const one = 'Traceback (most recent call last):\n  File "/a.py", line 1, in f\nKeyError: 1\n'
   const two = one.replace('/a.py', '/b.py')
-  const frames = framesOf(
+  const frames = parseFrames(
     `${one}\nDuring handling of the above exception, another exception occurred:\n\n${two}`,
   )
   expect(frames.map(({ file }) => file)).toEqual(['/b.py'])
@@ -204,12 +206,12 @@ test.each([
   ['done\r', 'done'],
   ['\r\x1b[32m90 %\x1b[0m', '90 %'],
 ])('a line that overwrites itself shows its last state: %j', (line, expected) => {
-  expect(plainText(line)).toBe(expected)
+  expect(stripAnsi(line)).toBe(expected)
   expect(piecesOf(line).map(({ text }) => text)).toEqual([expected])
 })
 
 test('a filter looks at the text without its colours', () => {
-  expect(plainText('\x1b[1mre\x1b[0mport')).toBe('report')
+  expect(stripAnsi('\x1b[1mre\x1b[0mport')).toBe('report')
 })
 
 const EVENT = `{"it's":1}`

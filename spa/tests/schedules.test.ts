@@ -1,8 +1,8 @@
 import { toString } from 'cronstrue'
 import { describe, expect, it } from 'vitest'
-import { changed, draftOf, emptyDraft, sent } from '@/pages/schedules/fields'
-import { inWords } from '@/pages/schedules/words'
-import { inZone } from '@/pages/schedules/zones'
+import { changed, draftFromSchedule, emptyDraft, sent } from '@/pages/schedules/scheduleDraft'
+import { inWords } from '@/pages/schedules/cronText'
+import { formatInZone } from '@/pages/schedules/timeZones'
 import type { Schedule } from '@/api/schedules'
 
 describe('an expression in words', () => {
@@ -52,7 +52,7 @@ const SCHEDULE: Schedule = {
 
 describe('what the editor sends', () => {
   it('of a change is what differs, and nothing else', () => {
-    const before = draftOf(SCHEDULE)
+    const before = draftFromSchedule(SCHEDULE)
     expect(changed(before, before)).toEqual({})
     expect(changed({ ...before, event: '{"n": 2}', runs: '5' }, before)).toEqual({
       event: { n: 2 },
@@ -76,8 +76,8 @@ describe('what the editor sends', () => {
 describe('a time in a zone', () => {
   const now = new Date('2026-01-01T00:00:00Z')
   it('is that of its clocks, with seconds only where there are some', () => {
-    expect(inZone('2026-07-01T12:00:00Z', 'Europe/Berlin', now)).toMatch(/^Wed,? 1 Jul,? 14:00$/)
-    expect(inZone('2026-07-01T12:00:05Z', 'UTC', now)).toMatch(/^Wed,? 1 Jul,? 12:00:05$/)
-    expect(inZone('2026-07-01T12:00:00Z', 'Mars/Base', now)).toBe('')
+    expect(formatInZone('2026-07-01T12:00:00Z', 'Europe/Berlin', now)).toMatch(/^Wed,? 1 Jul,? 14:00$/)
+    expect(formatInZone('2026-07-01T12:00:05Z', 'UTC', now)).toMatch(/^Wed,? 1 Jul,? 12:00:05$/)
+    expect(formatInZone('2026-07-01T12:00:00Z', 'Mars/Base', now)).toBe('')
   })
 })

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { formOf, initialOf, missing, variantOf, whole, type Schema } from '@/pages/functions/schemaForm'
+import {
+  formFromSchema,
+  initialValue,
+  missing,
+  matchingVariant,
+  whole,
+  type Schema,
+} from '@/pages/functions/schemaForm'
 
 // As pydantic writes it: references, optional fields as anyOf with null, defaults.
 const ORDER: Schema = {
@@ -27,7 +34,7 @@ const ORDER: Schema = {
 }
 
 describe('a form made from a schema', () => {
-  const form = formOf(ORDER)
+  const form = formFromSchema(ORDER)
   if (form?.kind !== 'object') throw new Error('no form')
   const field = (name: string) => form.fields.find((entry) => entry.name === name)?.field
 
@@ -46,11 +53,11 @@ describe('a form made from a schema', () => {
   })
 
   it('begins with the defaults and the required parts, and leaves the rest out', () => {
-    expect(initialOf(form)).toEqual({ customer: {}, lines: [], speed: 'slow', note: null })
+    expect(initialValue(form)).toEqual({ customer: {}, lines: [], speed: 'slow', note: null })
   })
 
   it('names what is required and empty, however deep', () => {
-    expect(missing(form, initialOf(form))).toEqual(['customer.name'])
+    expect(missing(form, initialValue(form))).toEqual(['customer.name'])
     expect(missing(form, { customer: { name: 'Ada' }, lines: [{ count: 1 }, {}] })).toEqual([
       'lines[2].count',
     ])
@@ -58,14 +65,14 @@ describe('a form made from a schema', () => {
   })
 
   it('does without a form where the schema says nothing of properties', () => {
-    expect(formOf(null)).toBeNull()
-    expect(formOf({ type: 'string' })).toBeNull()
-    expect(formOf({ type: 'object' })).toBeNull()
+    expect(formFromSchema(null)).toBeNull()
+    expect(formFromSchema({ type: 'string' })).toBeNull()
+    expect(formFromSchema({ type: 'object' })).toBeNull()
   })
 
   it('ends where a schema refers to itself', () => {
     const tree: Schema = { type: 'object', properties: { left: { $ref: '#' }, value: { type: 'integer' } } }
-    expect(JSON.stringify(formOf(tree))).toContain('"json"')
+    expect(JSON.stringify(formFromSchema(tree))).toContain('"json"')
   })
 
   it('keeps null and drops what is left out', () => {
@@ -93,19 +100,19 @@ const PAID: Schema = {
 }
 
 describe('a field of several variants', () => {
-  const form = formOf(PAID)
+  const form = formFromSchema(PAID)
   if (form?.kind !== 'object') throw new Error('no form')
   const [pay, size] = form.fields.map(({ field }) => field)
   if (pay?.kind !== 'variants' || size?.kind !== 'variants') throw new Error('no variants')
 
   it('begins with the first one, whose mark is set', () => {
-    expect(initialOf(form)).toEqual({ pay: { kind: 'card' }, size: null })
+    expect(initialValue(form)).toEqual({ pay: { kind: 'card' }, size: null })
   })
 
   it('is told apart by the marks, or by the kind of the value', () => {
     const kinds = [{ kind: 'card' }, { kind: 'cash' }, { kind: 'coin' }, 7, undefined]
-    expect(kinds.map((value) => variantOf(pay.variants, value))).toEqual([0, 1, -1, -1, -1])
-    expect([7, 'seven', true].map((value) => variantOf(size.variants, value))).toEqual([0, 1, -1])
+    expect(kinds.map((value) => matchingVariant(pay.variants, value))).toEqual([0, 1, -1, -1, -1])
+    expect([7, 'seven', true].map((value) => matchingVariant(size.variants, value))).toEqual([0, 1, -1])
     expect(size.variants.map(({ title }) => title)).toEqual(['integer', 'string'])
   })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { dated, duration, relative, short } from '@/format/time'
+import { formatDate, formatDuration, formatRelative, formatShort } from '@/format/time'
 
 test.each([
   [0, '0 ms'],
@@ -10,7 +10,7 @@ test.each([
   [7_440_000, '2 h 4 min'],
   [266_400_000, '3 d 2 h'],
   [-5, '0 ms'],
-])('%d ms is told as %s', (ms, text) => expect(duration(ms)).toBe(text))
+])('%d ms is told as %s', (ms, text) => expect(formatDuration(ms)).toBe(text))
 
 test.each([
   [400, 'now'],
@@ -19,14 +19,14 @@ test.each([
   [90_000_000, '1 d ago'],
 ])('a time %d ms ago is %s', (ago, text) => {
   const now = new Date('2026-01-01T00:00:00Z')
-  expect(relative(new Date(now.getTime() - ago), now)).toBe(text)
+  expect(formatRelative(new Date(now.getTime() - ago), now)).toBe(text)
 })
 
 test('a date has its year where it is not the current one, by the zone that it is shown in', () => {
   const now = new Date('2026-06-01T12:00:00Z')
-  expect(short(new Date('2026-03-04T05:06:00Z'), now)).not.toContain('2026')
-  expect(short(new Date('2027-03-04T05:06:00Z'), now)).toContain('2027')
+  expect(formatShort(new Date('2026-03-04T05:06:00Z'), now)).not.toContain('2026')
+  expect(formatShort(new Date('2027-03-04T05:06:00Z'), now)).toContain('2027')
   const newYear = new Date('2026-12-31T23:30:00Z')
-  expect(dated(newYear, now, {}, 'UTC')).not.toMatch(/20\d\d/)
-  expect(dated(newYear, now, {}, 'Asia/Tokyo')).toContain('2027')
+  expect(formatDate(newYear, now, {}, 'UTC')).not.toMatch(/20\d\d/)
+  expect(formatDate(newYear, now, {}, 'Asia/Tokyo')).toContain('2027')
 })

@@ -10,15 +10,15 @@ it('says that the server is away when an answer takes long, and takes it back wh
   let answer: (value: string) => void = () => {}
   const scope = effectScope()
   const polled = scope.run(() =>
-    usePolling({ ask: () => new Promise<string>((resolve) => (answer = resolve)), every: () => null }),
+    usePolling({ load: () => new Promise<string>((resolve) => (answer = resolve)), intervalMs: () => null }),
   )
   await vi.advanceTimersByTimeAsync(5_000)
-  expect(connection.awaySince).toBeNull()
+  expect(connection.unreachableSince).toBeNull()
   await vi.advanceTimersByTimeAsync(2_000)
-  expect(connection.awaySince).not.toBeNull()
+  expect(connection.unreachableSince).not.toBeNull()
   answer('here')
   await vi.advanceTimersByTimeAsync(0)
-  expect(connection.awaySince).toBeNull()
+  expect(connection.unreachableSince).toBeNull()
   expect(polled?.data.value).toBe('here')
   scope.stop()
 })
@@ -29,9 +29,9 @@ it('says nothing of a question that was given up, because its page was left', as
     new Promise<string>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason))
     })
-  scope.run(() => usePolling({ ask: refused, every: () => null }))
+  scope.run(() => usePolling({ load: refused, intervalMs: () => null }))
   await vi.advanceTimersByTimeAsync(1_000)
   scope.stop()
   await vi.advanceTimersByTimeAsync(10_000)
-  expect(connection.awaySince).toBeNull()
+  expect(connection.unreachableSince).toBeNull()
 })

@@ -1,9 +1,9 @@
 /** Calls the API: JSON in and out, a limit in time, errors as `Problem` or `Unreachable`. */
-import { parseAnswer } from './exact'
-import { problemOf, Unreachable } from './problem'
-import { apiUrl, type Query } from './roots'
+import { parseResponse } from './exactJson'
+import { readProblem, Unreachable } from './problem'
+import { apiUrl, type Query } from './baseUrls'
 
-const LIMIT_MS = 30_000
+const TIMEOUT_MS = 30_000
 
 export interface Call {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
@@ -14,7 +14,7 @@ export interface Call {
   form?: FormData
   headers?: Record<string, string>
   signal?: AbortSignal | undefined
-  limitMs?: number
+  timeoutMs?: number
 }
 
 type Listener = () => void
@@ -27,7 +27,7 @@ export function onUnauthorized(listener: Listener): void {
 
 /** The answer, whatever its status is. Throws Unreachable when there is none, AbortError when `signal` fired. */
 export async function send(path: string, call: Call = {}): Promise<Response> {
-  const limit = AbortSignal.timeout(call.limitMs ?? LIMIT_MS)
+  const limit = AbortSignal.timeout(call.timeoutMs ?? TIMEOUT_MS)
   const headers = new Headers({ Accept: 'application/json', ...call.headers })
   const text = call.text ?? (call.json === undefined ? null : JSON.stringify(call.json))
   if (text !== null) headers.set('Content-Type', 'application/json')
@@ -51,14 +51,14 @@ export async function request(path: string, call: Call = {}): Promise<Response> 
   const answer = await send(path, call)
   if (answer.ok) return answer
   if (answer.status === 401 && path !== '/session') listeners.forEach((listener) => listener())
-  throw await problemOf(answer)
+  throw await readProblem(answer)
 }
 
 export async function json<T>(path: string, call: Call = {}): Promise<T> {
   return read<T>(await request(path, call))
 }
 
-async function read<T>(answer: Response, parse: (text: string) => unknown = parseAnswer): Promise<T> {
+async function read<T>(answer: Response, parse: (text: string) => unknown = parseResponse): Promise<T> {
   try {
     return parse(await answer.text()) as T
   } catch (error) {
@@ -79,7 +79,7 @@ export function conditional<T>(parse?: (text: string) => unknown): (path: string
     if (answer.status === 304 && last) return last.value
     if (!answer.ok) {
       if (answer.status === 401) listeners.forEach((listener) => listener())
-      throw await problemOf(answer)
+      throw await readProblem(answer)
     }
     const value = await read<T>(answer, parse)
     const etag = answer.headers.get('ETag')

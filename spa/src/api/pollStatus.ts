@@ -31,8 +31,8 @@ export function pollStatus(requestId: string, options: PollStatusOptions = {}): 
     }
     const abort = () => end(() => reject(new DOMException('Polling was aborted.', 'AbortError')))
     const poller = new Poller<Request>({
-      ask: (signal) => read(`/requests/${encodeURIComponent(requestId)}`, { signal }),
-      every: (request) => (isLive(request) ? EVERY_MS : null),
+      load: (signal) => read(`/requests/${encodeURIComponent(requestId)}`, { signal }),
+      intervalMs: (request) => (isLive(request) ? EVERY_MS : null),
       onValue: (request) => {
         if (request !== last) options.onUpdate?.(request)
         last = request

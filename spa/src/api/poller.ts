@@ -2,23 +2,23 @@
  * Asks again and again, politely: one call at a time, none while the page is hidden, ever more rarely while the
  * server is away. Knows nothing of Vue.
  */
-import { isAbort, isPassing, Problem } from './problem'
+import { isAbort, isTransient, Problem } from './problem'
 
 export interface PollerOptions<T> {
   /** One question. It is never asked twice at the same time. */
-  ask: (signal: AbortSignal) => Promise<T>
+  load: (signal: AbortSignal) => Promise<T>
   /** Milliseconds until the next question; null ends it (`wake` asks again all the same). */
-  every: (value: T) => number | null
+  intervalMs: (value: T) => number | null
   onValue?: (value: T) => void
   onError?: (error: unknown, willRetry: boolean) => void
 }
 
-const FIRST_PAUSE_MS = 2_000
-const LONGEST_PAUSE_MS = 30_000
+const MIN_BACKOFF_MS = 2_000
+const MAX_BACKOFF_MS = 30_000
 
 /** The pause after so many failures in a row: doubled each time, ± 20 % so that open tabs do not come all at once. */
 export function backoffMs(failures: number, random = Math.random()): number {
-  const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS)
+  const pause = Math.min(MIN_BACKOFF_MS * 2 ** (failures - 1), MAX_BACKOFF_MS)
   return pause * (0.8 + 0.4 * random)
 }
 
@@ -28,7 +28,7 @@ export class Poller<T> {
   private failures = 0
   private isStopped = false
   private isDueWhenVisible = false
-  private isAskedAgain = false
+  private isWakePending = false
 
   constructor(private readonly options: PollerOptions<T>) {
     document.addEventListener('visibilitychange', this.onVisibility)
@@ -39,11 +39,11 @@ export class Poller<T> {
   readonly wake = (): void => {
     if (this.isStopped) return
     if (this.controller) {
-      this.isAskedAgain = true
+      this.isWakePending = true
       return
     }
     this.clearTimer()
-    void this.ask()
+    void this.load()
   }
 
   /** Forget the question under way, whose answer is of no interest any more, and ask now. */
@@ -68,32 +68,32 @@ export class Poller<T> {
     this.wake()
   }
 
-  private async ask(): Promise<void> {
+  private async load(): Promise<void> {
     const controller = new AbortController()
     this.controller = controller
-    this.isAskedAgain = false
+    this.isWakePending = false
     let pauseMs: number | null
     try {
-      const value = await this.options.ask(controller.signal)
+      const value = await this.options.load(controller.signal)
       if (this.controller !== controller) return
       this.failures = 0
       this.options.onValue?.(value)
-      pauseMs = this.options.every(value)
+      pauseMs = this.options.intervalMs(value)
     } catch (error) {
       if (this.controller !== controller || isAbort(error)) return
-      pauseMs = this.failed(error)
+      pauseMs = this.onFailure(error)
     }
     this.controller = null
-    this.schedule(this.isAskedAgain ? 0 : pauseMs)
+    this.schedule(this.isWakePending ? 0 : pauseMs)
   }
 
-  private failed(error: unknown): number | null {
+  private onFailure(error: unknown): number | null {
     this.failures += 1
-    const willRetry = isPassing(error)
+    const willRetry = isTransient(error)
     this.options.onError?.(error, willRetry)
     if (!willRetry) return null
     const asked = error instanceof Problem ? (error.retryAfterS ?? 0) * 1000 : 0
-    return Math.max(backoffMs(this.failures), Math.min(asked, LONGEST_PAUSE_MS))
+    return Math.max(backoffMs(this.failures), Math.min(asked, MAX_BACKOFF_MS))
   }
 
   private schedule(pauseMs: number | null): void {
@@ -101,7 +101,7 @@ export class Poller<T> {
     this.timer = setTimeout(() => {
       this.timer = null
       if (document.hidden) this.isDueWhenVisible = true
-      else void this.ask()
+      else void this.load()
     }, pauseMs)
   }
 

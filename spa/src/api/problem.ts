@@ -19,7 +19,7 @@ export class Problem extends Error {
   }
 
   /** Worth asking again later: the server, or what stands in front of it, has a bad moment. */
-  get isPassing(): boolean {
+  get isTransient(): boolean {
     return this.status >= 500 || this.status === 429 || this.status === 408
   }
 }
@@ -32,15 +32,15 @@ export class Unreachable extends Error {
   }
 }
 
-export function isPassing(error: unknown): boolean {
-  return error instanceof Unreachable || (error instanceof Problem && error.isPassing)
+export function isTransient(error: unknown): boolean {
+  return error instanceof Unreachable || (error instanceof Problem && error.isTransient)
 }
 
 export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'AbortError'
 }
 
-export async function problemOf(answer: Response): Promise<Problem> {
+export async function readProblem(answer: Response): Promise<Problem> {
   const retryAfter = Number(answer.headers.get('Retry-After') ?? Number.NaN)
   const pause = Number.isFinite(retryAfter) ? retryAfter : null
   const fallback = new Problem(answer.status, answer.statusText || `HTTP ${answer.status}`, '', [], pause)

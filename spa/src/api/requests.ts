@@ -1,6 +1,6 @@
 /** /api/requests and the calls that make requests. */
 import { json, request as call } from './client'
-import { apiUrl, type Query } from './roots'
+import { apiUrl, type Query } from './baseUrls'
 import type {
   Attempt,
   BulkAction,
@@ -77,5 +77,5 @@ export function invoke(name: string, { event, files = [], query = {} }: Invocati
   const form = new FormData()
   form.set('event', new Blob([event], { type: 'application/json' }))
   for (const { part, file } of files) form.set(part, file, file.name)
-  return json<Request>(target, { method: 'POST', form, query, limitMs: 600_000 })
+  return json<Request>(target, { method: 'POST', form, query, timeoutMs: 600_000 })
 }

@@ -1,5 +1,5 @@
 /** What the API answers: schema.d.ts, which is made from the API's own description, under the names that pages use. */
-import type { ExactNumber } from './exact'
+import type { ExactNumber } from './exactJson'
 import type { components } from './schema'
 
 type Schemas = components['schemas']

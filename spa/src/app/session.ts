@@ -2,7 +2,7 @@
 import { computed, reactive } from 'vue'
 import { onUnauthorized } from '@/api/client'
 import { Poller } from '@/api/poller'
-import { isPassing, Problem } from '@/api/problem'
+import { isTransient, Problem } from '@/api/problem'
 import {
   changePassword as postPassword,
   logIn as postLogin,
@@ -11,7 +11,7 @@ import {
   type Permission,
   type Session,
 } from '@/api/session'
-import { reportAnswer, reportAway, toldWhenSlow } from '@/polling/connection'
+import { reportReachable, reportUnreachable, reportIfSlow } from '@/polling/connection'
 import { app } from '@/texts'
 
 const state = reactive<{ session: Session | null; isLoginNeeded: boolean; generation: number }>({
@@ -23,32 +23,32 @@ const state = reactive<{ session: Session | null; isLoginNeeded: boolean; genera
 export const user = computed(() => state.session?.user ?? null)
 export const isLoginNeeded = computed(() => state.isLoginNeeded)
 /** Whether anybody has to log in here; false until the server has said so. */
-export const asksWho = computed(() => state.session?.auth === 'required')
+export const isLoginRequired = computed(() => state.session?.auth === 'required')
 /** Changes with every login: what was loaded for somebody else is loaded anew. */
 export const generation = computed(() => state.generation)
 
-/** Whether this user may do so. Until the server has said who it is, everything is shown: it refuses by itself. */
-export function may(permission: Permission): boolean {
+/** Whether this user may do so. Until the server has said who it is, fetchAllMatching is shown: it refuses by itself. */
+export function can(permission: Permission): boolean {
   return state.session === null || state.session.permissions.includes(permission)
 }
 
 /** Why not, in words. */
-export function whyNot(permission: Permission): string {
+export function missingPermissionText(permission: Permission): string {
   return app.user.mayNot(user.value?.role ?? '', permission)
 }
 
 /** Asks until there is an answer; no page waits for it. */
 export function loadSession(): void {
   const poller = new Poller<Session>({
-    ask: (signal) => toldWhenSlow(readSession(signal)),
-    every: () => null,
+    load: (signal) => reportIfSlow(readSession(signal)),
+    intervalMs: () => null,
     onValue: (session) => {
-      reportAnswer()
+      reportReachable()
       adopt(session)
       poller.stop()
     },
     onError: (error) => {
-      if (isPassing(error)) reportAway(error)
+      if (isTransient(error)) reportUnreachable(error)
       else if (error instanceof Problem && error.status === 401) state.isLoginNeeded = true
     },
   })

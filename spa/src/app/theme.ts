@@ -8,7 +8,7 @@ const ORDER: Theme[] = ['system', 'light', 'dark']
 const chosen = document.documentElement.dataset.theme
 export const theme = ref<Theme>(chosen === 'light' || chosen === 'dark' ? chosen : 'system')
 
-export function nextTheme(): void {
+export function cycleTheme(): void {
   setTheme(ORDER[(ORDER.indexOf(theme.value) + 1) % ORDER.length] ?? 'system')
 }
 

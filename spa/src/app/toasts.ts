@@ -24,12 +24,12 @@ function show(kind: Toast['kind'], text: string): number {
   return id
 }
 
-export function tell(text: string): void {
+export function showSuccess(text: string): void {
   const id = show('good', text)
   setTimeout(() => dismiss(id), SHOWN_MS)
 }
 
-export function tellError(what: string, error: unknown): void {
+export function showError(what: string, error: unknown): void {
   const why = error instanceof Error ? error.message : String(error)
   show('bad', what ? `${what}: ${why}` : why)
 }

@@ -1,6 +1,6 @@
 /** Sizes and figures for people. */
 
-export function bytes(size: number): string {
+export function formatBytes(size: number): string {
   if (size < 1000) return `${size} B`
   const units = ['kB', 'MB', 'GB', 'TB']
   let value = size

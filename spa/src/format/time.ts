@@ -8,8 +8,8 @@ const UNITS = [
 ] as const
 
 /** 820 ms · 4.2 s · 3 min 5 s · 2 h 4 min · 3 d 2 h */
-export function duration(ms: number): string {
-  if (ms < 0) return duration(0)
+export function formatDuration(ms: number): string {
+  if (ms < 0) return formatDuration(0)
   if (ms < 1000) return `${Math.round(ms)} ms`
   if (ms < 59_950) return `${(ms / 1000).toFixed(ms < 9_950 ? 1 : 0)} s`
   const seconds = Math.round(ms / 1000)
@@ -25,7 +25,7 @@ function two(large: number, unit: string, small: number, smallUnit: string): str
 }
 
 /** "now", "12 s ago", "in 3 h". */
-export function relative(time: Date, now: Date): string {
+export function formatRelative(time: Date, now: Date): string {
   const ms = now.getTime() - time.getTime()
   const size = Math.abs(ms)
   if (size < 1000) return 'now'
@@ -53,7 +53,7 @@ const EXACT = new Intl.DateTimeFormat('en-GB', {
 })
 
 /** To the millisecond, in the reader's own zone. */
-export function exact(time: Date): string {
+export function formatExact(time: Date): string {
   return EXACT.format(time)
 }
 
@@ -62,12 +62,12 @@ const MINUTE = { hour: '2-digit', minute: '2-digit' } as const
 const made = new Map<string, Intl.DateTimeFormat>()
 
 /** To the minute, in the reader's own zone; with the year where it is not that of `now`. */
-export function short(time: Date, now: Date): string {
-  return dated(time, now, MINUTE)
+export function formatShort(time: Date, now: Date): string {
+  return formatDate(time, now, MINUTE)
 }
 
 /** Format a time with its day, in a zone or in the reader's own; with the year where it is not that of `now` there. */
-export function dated(
+export function formatDate(
   time: Date,
   now: Date,
   clock: Intl.DateTimeFormatOptions,
@@ -86,7 +86,7 @@ function formatter(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   return known
 }
 
-export function between(start: string | null, end: string | null, now: Date): number | null {
+export function elapsedMs(start: string | null, end: string | null, now: Date): number | null {
   if (!start) return null
   return (end ? Date.parse(end) : now.getTime()) - Date.parse(start)
 }

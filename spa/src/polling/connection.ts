@@ -6,25 +6,25 @@ const SLOW_MS = 6_000 // far above what any page asks: the server, or its databa
 
 interface Connection {
   /** When it was first noticed that the server is away; null while it answers. */
-  awaySince: Date | null
+  unreachableSince: Date | null
   reason: string
 }
 
-const state = reactive<Connection>({ awaySince: null, reason: '' })
+const state = reactive<Connection>({ unreachableSince: null, reason: '' })
 export const connection = readonly(state)
 
-export function reportAnswer(): void {
-  state.awaySince = null
+export function reportReachable(): void {
+  state.unreachableSince = null
 }
 
-export function reportAway(error: unknown): void {
-  state.awaySince ??= new Date()
+export function reportUnreachable(error: unknown): void {
+  state.unreachableSince ??= new Date()
   state.reason = error instanceof Problem ? error.message : ''
 }
 
 /** A call gives up after half a minute; a person who looks at nothing is told earlier. */
-export async function toldWhenSlow<T>(answer: Promise<T>): Promise<T> {
-  const timer = setTimeout(reportAway, SLOW_MS, null)
+export async function reportIfSlow<T>(answer: Promise<T>): Promise<T> {
+  const timer = setTimeout(reportUnreachable, SLOW_MS, null)
   try {
     return await answer
   } finally {

@@ -4,6 +4,6 @@ import { listFunctions } from '@/api/requests'
 import { usePolling } from './usePolling'
 
 export function useFunctionNames() {
-  const { data } = usePolling({ ask: listFunctions, every: () => null })
+  const { data } = usePolling({ load: listFunctions, intervalMs: () => null })
   return computed(() => (data.value?.items ?? []).map(({ name }) => name).sort())
 }

@@ -1,8 +1,8 @@
 /** A value that keeps itself fresh while its component is shown. */
 import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef, type WatchSource } from 'vue'
-import { isPassing } from '@/api/problem'
+import { isTransient } from '@/api/problem'
 import { Poller } from '@/api/poller'
-import { reportAnswer, reportAway, toldWhenSlow } from './connection'
+import { reportReachable, reportUnreachable, reportIfSlow } from './connection'
 
 export interface Polled<T> {
   /** The last good value; it stays while the server is away. */
@@ -15,8 +15,8 @@ export interface Polled<T> {
 }
 
 export interface PollingOptions<T> {
-  ask: (signal: AbortSignal) => Promise<T>
-  every: (value: T) => number | null
+  load: (signal: AbortSignal) => Promise<T>
+  intervalMs: (value: T) => number | null
   /** A change of these asks anew and forgets the old value. */
   watch?: WatchSource<unknown>
 }
@@ -26,20 +26,20 @@ export function usePolling<T>(options: PollingOptions<T>): Polled<T> {
   const error = shallowRef<unknown>(null)
   const isLoading = ref(true)
   const poller = new Poller<T>({
-    ask: (signal) => toldWhenSlow(options.ask(signal)),
-    every: options.every,
+    load: (signal) => reportIfSlow(options.load(signal)),
+    intervalMs: options.intervalMs,
     onValue: (value) => {
-      reportAnswer()
+      reportReachable()
       error.value = null
       isLoading.value = false
       data.value = value // the same object means that nothing has changed, and nothing is drawn
     },
     onError: (problem) => {
-      if (isPassing(problem)) {
-        reportAway(problem)
+      if (isTransient(problem)) {
+        reportUnreachable(problem)
         return
       }
-      reportAnswer()
+      reportReachable()
       error.value = problem
       isLoading.value = false
     },

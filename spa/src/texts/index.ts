@@ -1,5 +1,5 @@
 /** Every English text of the pages stands in this folder: a file for the shell and one for each page. */
-export { access } from './access'
+export { access } from './accounts'
 export { app } from './app'
 export { audit } from './audit'
 export { count } from './count'
@@ -10,4 +10,4 @@ export { overview } from './overview'
 export { request } from './request'
 export { requests } from './requests'
 export { schedules } from './schedules'
-export { welcome } from './welcome'
+export { welcome } from './firstRun'

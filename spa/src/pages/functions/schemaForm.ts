@@ -1,6 +1,6 @@
 /** A JSON Schema as a form: which fields, of what kind, with what to begin. What no field can show is typed as JSON. Pure. */
 import type { Json } from '@/api/types'
-import { isNumber, isObject, parseExact } from '@/api/exact'
+import { isNumber, isObject, parseExact } from '@/api/exactJson'
 
 export type Schema = { [key: string]: Json }
 export type Value = Json | undefined
@@ -21,11 +21,11 @@ export type Field =
   | (Common & { kind: 'variants'; variants: { title: string; field: Field }[] })
   | (Common & { kind: 'json' })
 
-const DEEPEST = 8 // a schema may refer to itself
+const MAX_DEPTH = 8 // a schema may refer to itself
 
-export function formOf(schema: Schema | null): Field | null {
+export function formFromSchema(schema: Schema | null): Field | null {
   if (!schema) return null
-  const field = fieldOf(schema, schema, '', true, 0)
+  const field = fieldFromSchema(schema, schema, '', true, 0)
   return field.kind === 'object' && field.fields.length ? field : null
 }
 
@@ -58,7 +58,13 @@ function withoutNull(schema: Schema, root: Schema): Schema {
   return schema
 }
 
-function fieldOf(given: Schema, root: Schema, name: string, isRequired: boolean, depth: number): Field {
+function fieldFromSchema(
+  given: Schema,
+  root: Schema,
+  name: string,
+  isRequired: boolean,
+  depth: number,
+): Field {
   const schema = withoutNull(resolved(given, root), root)
   const common: Common = {
     title: name || text(schema, 'title'),
@@ -69,20 +75,20 @@ function fieldOf(given: Schema, root: Schema, name: string, isRequired: boolean,
   if ('const' in schema) return { ...common, kind: 'choice', choices: [schema.const ?? null] }
   if (Array.isArray(schema.enum)) return { ...common, kind: 'choice', choices: schema.enum }
   const options = optionsOf(schema)
-  if (options.length > 1 && depth < DEEPEST) {
+  if (options.length > 1 && depth < MAX_DEPTH) {
     const variants = options.map((option) => ({
       title: text(resolved(option, root), 'title') || text(resolved(option, root), 'type') || 'JSON',
-      field: fieldOf(option, root, '', true, depth + 1),
+      field: fieldFromSchema(option, root, '', true, depth + 1),
     }))
     return { ...common, kind: 'variants', variants }
   }
   const type = typeof schema.type === 'string' ? schema.type : isObject(schema.properties) ? 'object' : ''
-  const make = depth < DEEPEST ? MAKERS[type] : undefined
+  const make = depth < MAX_DEPTH ? BUILDERS[type] : undefined
   return make ? make(schema, root, common, depth) : { ...common, kind: 'json' }
 }
 
-type Maker = (schema: Schema, root: Schema, common: Common, depth: number) => Field
-const MAKERS: Record<string, Maker> = {
+type Builder = (schema: Schema, root: Schema, common: Common, depth: number) => Field
+const BUILDERS: Record<string, Builder> = {
   object: objectOf,
   array: arrayOf,
   integer: (schema, _, common) => numberOf(schema, common, true),
@@ -119,7 +125,7 @@ function numberOf(schema: Schema, common: Common, isWhole: boolean): Field {
 
 function arrayOf(schema: Schema, root: Schema, common: Common, depth: number): Field {
   return isObject(schema.items)
-    ? { ...common, kind: 'array', item: fieldOf(schema.items, root, '', true, depth + 1) }
+    ? { ...common, kind: 'array', item: fieldFromSchema(schema.items, root, '', true, depth + 1) }
     : { ...common, kind: 'json' }
 }
 
@@ -129,32 +135,38 @@ function objectOf(schema: Schema, root: Schema, common: Common, depth: number): 
   if (!properties.length && depth) return { ...common, kind: 'json' }
   const fields = properties.map(([name, property]) => ({
     name,
-    field: fieldOf(isObject(property) ? property : {}, root, name, required.includes(name), depth + 1),
+    field: fieldFromSchema(
+      isObject(property) ? property : {},
+      root,
+      name,
+      required.includes(name),
+      depth + 1,
+    ),
   }))
   return { ...common, kind: 'object', fields }
 }
 
 /** With what a field begins; undefined is left out of the event. */
-export function initialOf(field: Field): Value {
+export function initialValue(field: Field): Value {
   if (field.initial !== undefined) return parseExact(JSON.stringify(field.initial))
   if (!field.isRequired) return undefined
   if (field.kind === 'object') {
-    return whole(Object.fromEntries(field.fields.map(({ name, field: part }) => [name, initialOf(part)])))
+    return whole(Object.fromEntries(field.fields.map(({ name, field: part }) => [name, initialValue(part)])))
   }
   if (field.kind === 'array') return []
   if (field.kind === 'boolean') return false
   if (field.kind === 'choice' && field.choices.length === 1) return field.choices[0]
   const [first] = field.kind === 'variants' ? field.variants : []
-  return first && initialOf(first.field)
+  return first && initialValue(first.field)
 }
 
 /** A field that leaves no choice, such as the mark by which variants are told apart. */
-export function isSettled(field: Field): boolean {
-  return field.kind === 'choice' && field.choices.length === 1 && initialOf(field) !== undefined
+export function isConstant(field: Field): boolean {
+  return field.kind === 'choice' && field.choices.length === 1 && initialValue(field) !== undefined
 }
 
 /** Which variant a value is of, by its kind and by those of its fields that leave no choice; -1: of none. */
-export function variantOf(variants: { field: Field }[], value: Value): number {
+export function matchingVariant(variants: { field: Field }[], value: Value): number {
   return value === undefined ? -1 : variants.findIndex(({ field }) => isOf(field, value))
 }
 
@@ -162,7 +174,9 @@ function isOf(field: Field, value: Json): boolean {
   if (field.kind === 'object') {
     return (
       isObject(value) &&
-      field.fields.every(({ name, field: part }) => !isSettled(part) || equal(value[name], initialOf(part)))
+      field.fields.every(
+        ({ name, field: part }) => !isConstant(part) || equal(value[name], initialValue(part)),
+      )
     )
   }
   if (field.kind === 'array') return Array.isArray(value)
@@ -193,7 +207,7 @@ export function missing(field: Field, value: Value, path = ''): string[] {
     )
   }
   if (field.kind === 'variants') {
-    const variant = field.variants[variantOf(field.variants, value)]
+    const variant = field.variants[matchingVariant(field.variants, value)]
     return variant ? missing(variant.field, value, path) : []
   }
   if (field.kind === 'array' && Array.isArray(value)) {

@@ -36,15 +36,17 @@ export function asCommand(request: Request, event: string): string {
 
 export function asPython(request: Request, event: string, apiRoot: string, needsKey = false): string {
   const files = uploads(request)
-  const url = pythonOf(address(request, apiRoot))
-  const parts = files.map(({ name, filename }) => `${pythonOf(name)}: open(${pythonOf(filename)}, "rb")`)
+  const url = pythonString(address(request, apiRoot))
+  const parts = files.map(
+    ({ name, filename }) => `${pythonString(name)}: open(${pythonString(filename)}, "rb")`,
+  )
   const headers = [
     ...(files.length ? [] : ['"Content-Type": "application/json"']),
     ...(needsKey ? [`"Authorization": "Bearer " + os.environ["LOCALFN_API_KEY"]`] : []),
   ]
   const body = files.length
-    ? `data={"event": ${pythonOf(event)}}, files={${parts.join(', ')}}`
-    : `content=${pythonOf(event)}`
+    ? `data={"event": ${pythonString(event)}}, files={${parts.join(', ')}}`
+    : `content=${pythonString(event)}`
   const call = `answer = httpx.post(${url}, ${body}, headers={${headers.join(', ')}})`
   return [
     ...(needsKey ? ['import os', ''] : []),
@@ -57,6 +59,6 @@ export function asPython(request: Request, event: string, apiRoot: string, needs
 }
 
 /** A JSON string is a Python string, but for what JSON leaves unescaped and Python would not: nothing of the sort. */
-function pythonOf(text: string): string {
+function pythonString(text: string): string {
   return JSON.stringify(text)
 }

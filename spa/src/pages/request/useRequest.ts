@@ -1,10 +1,10 @@
-/** One request and everything about it, each asked for only when it can have changed. */
+/** One request and fetchAllMatching about it, each asked for only when it can have changed. */
 import { computed, watch } from 'vue'
 import { conditional } from '@/api/client'
 import { EVERY_MS } from '@/api/pollStatus'
 import { readAttempts, readResult } from '@/api/requests'
-import { parseAnswer } from '@/api/exact'
-import { memberText } from '@/components/json/text'
+import { parseResponse } from '@/api/exactJson'
+import { memberText } from '@/components/json/jsonText'
 import { isLive, type Attempt, type Request, type Result } from '@/api/types'
 import { usePolling } from '@/polling/usePolling'
 
@@ -15,24 +15,26 @@ export function useRequest(id: string) {
   let answer = ''
   const read = conditional<Request>((text) => {
     answer = text
-    return parseAnswer(text)
+    return parseResponse(text)
   })
   const request = usePolling<Request>({
-    ask: (signal) => read(`/requests/${encodeURIComponent(id)}`, { signal }),
-    every: (now) => (isLive(now) ? EVERY_MS : null),
+    load: (signal) => read(`/requests/${encodeURIComponent(id)}`, { signal }),
+    intervalMs: (now) => (isLive(now) ? EVERY_MS : null),
   })
   const now = request.data
 
   // The cleanup of the last attempt is stored a moment after the request has ended.
   let tries = 0
   const attempts = usePolling<Attempt[]>({
-    ask: (signal) => readAttempts(id, signal),
-    every: (list) =>
-      now.value && !isLive(now.value) && !isTidy(list) && tries++ < CLEANUP_TRIES ? CLEANUP_MS : null,
+    load: (signal) => readAttempts(id, signal),
+    intervalMs: (list) =>
+      now.value && !isLive(now.value) && !isCleanupStored(list) && tries++ < CLEANUP_TRIES
+        ? CLEANUP_MS
+        : null,
   })
   const result = usePolling<Result | null>({
-    ask: (signal) => (now.value?.status === 'completed' ? readResult(id, signal) : Promise.resolve(null)),
-    every: () => null,
+    load: (signal) => (now.value?.status === 'completed' ? readResult(id, signal) : Promise.resolve(null)),
+    intervalMs: () => null,
   })
   watch(now, () => {
     tries = 0
@@ -51,7 +53,7 @@ export function useRequest(id: string) {
   }
 }
 
-function isTidy(attempts: Attempt[]): boolean {
+function isCleanupStored(attempts: Attempt[]): boolean {
   const last = attempts.at(-1)
   if (!last) return true
   const cleanup = last.phases.find(({ phase }) => phase === 'cleanup')

@@ -1,18 +1,18 @@
 /** The list's filters as the address holds them, and as the API wants them. Pure. */
 import type { LocationQuery } from 'vue-router'
-import type { Query } from '@/api/roots'
+import type { Query } from '@/api/baseUrls'
 import { STATUSES, type Status } from '@/api/types'
 
-export const TIMES = { '15m': 15, '1h': 60, '24h': 24 * 60, '7d': 7 * 24 * 60 } as const
-export type Time = keyof typeof TIMES
+export const TIME_RANGES_MIN = { '15m': 15, '1h': 60, '24h': 24 * 60, '7d': 7 * 24 * 60 } as const
+export type Time = keyof typeof TIME_RANGES_MIN
 export const PAGE_SIZE = 50
 
 /** What a person filters by: a cancelled request has the status `failed`, and is no failure. */
-export const SHOWN = [...STATUSES, 'cancelled'] as const
-export type Shown = Status | 'cancelled'
+export const STATUS_FILTERS = [...STATUSES, 'cancelled'] as const
+export type StatusFilter = Status | 'cancelled'
 
 export interface Filters {
-  status: Shown | ''
+  status: StatusFilter | ''
   function: string
   schedule: string
   queue: string
@@ -26,39 +26,39 @@ function one(query: LocationQuery, name: string): string {
 }
 
 /** What makes no sense in the address counts as not given. */
-export function filtersOf(query: LocationQuery): Filters {
+export function filtersFromUrl(query: LocationQuery): Filters {
   const status = one(query, 'status')
   const time = one(query, 'time')
   return {
-    status: SHOWN.find((known) => known === status) ?? '',
+    status: STATUS_FILTERS.find((known) => known === status) ?? '',
     function: one(query, 'function'),
     schedule: one(query, 'schedule'),
     queue: one(query, 'queue'),
-    time: Object.hasOwn(TIMES, time) ? (time as Time) : '',
+    time: Object.hasOwn(TIME_RANGES_MIN, time) ? (time as Time) : '',
     q: one(query, 'q'),
   }
 }
 
-export const cursorOf = (query: LocationQuery): string => one(query, 'cursor')
+export const cursorFromUrl = (query: LocationQuery): string => one(query, 'cursor')
 
 export function isFiltered(filters: Filters): boolean {
   return Object.values(filters).some(Boolean)
 }
 
 /** Only what is set, so that addresses stay short. */
-export function addressOf(filters: Filters): Record<string, string> {
+export function filtersToUrl(filters: Filters): Record<string, string> {
   return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== ''))
 }
 
-function statusQuery(status: Shown | ''): Query {
+function statusQuery(status: StatusFilter | ''): Query {
   if (status === 'cancelled') return { status: 'failed', cancelled: true }
   return status === 'failed' ? { status, cancelled: false } : { status }
 }
 
-export function apiQuery(filters: Filters, cursor: string, now: Date): Query {
+export function filtersToApi(filters: Filters, cursor: string, now: Date): Query {
   const { time, q, status, ...rest } = filters
   // To the minute, so that the address of the call, and with it the ETag, holds for a while.
-  const since = time ? Math.floor(now.getTime() / 60_000 - TIMES[time]) * 60_000 : null
+  const since = time ? Math.floor(now.getTime() / 60_000 - TIME_RANGES_MIN[time]) * 60_000 : null
   return {
     ...rest,
     ...statusQuery(status),

@@ -9,7 +9,7 @@ export interface Segment {
   /** Of the whole, 0 to 1. */
   left: number
   width: number
-  isBad: boolean
+  isFailed: boolean
 }
 
 export interface Row {
@@ -21,10 +21,10 @@ interface Piece {
   kind: Kind
   from: number
   to: number
-  isBad?: boolean
+  isFailed?: boolean
 }
 
-export function timelineOf(request: Request, attempts: Attempt[], now: Date): Row[] {
+export function buildTimeline(request: Request, attempts: Attempt[], now: Date): Row[] {
   const start = Date.parse(request.created_at)
   const end = Math.max(start + 1, ...attempts.map((attempt) => endOf(attempt, now)))
   let before = start
@@ -33,9 +33,9 @@ export function timelineOf(request: Request, attempts: Attempt[], now: Date): Ro
     const gap: Piece = { kind: place ? 'backoff' : 'waiting', from: before, to: began }
     before = endOf(attempt, now)
     const pieces = [gap, ...piecesOf(attempt, request, now)].filter(({ from, to }) => to > from)
-    const segments = pieces.map(({ kind, from, to, isBad = false }) => {
+    const segments = pieces.map(({ kind, from, to, isFailed = false }) => {
       const left = Math.max(0, from - start) / (end - start)
-      return { kind, ms: to - from, left, width: (to - from) / (end - start), isBad }
+      return { kind, ms: to - from, left, width: (to - from) / (end - start), isFailed }
     })
     return { attempt, segments }
   })
@@ -57,7 +57,7 @@ function piecesOf(attempt: Attempt, request: Request, now: Date): Piece[] {
       kind,
       from: Date.parse(attempt.started_at),
       to: endOf(attempt, now),
-      isBad: isLost && attempt.outcome !== 'cancelled',
+      isFailed: isLost && attempt.outcome !== 'cancelled',
     },
   ]
 }
@@ -78,7 +78,7 @@ function phasesOf(attempt: Attempt, now: Date): Piece[] {
       kind: phase.phase,
       from,
       to,
-      isBad: attempt.outcome !== 'cancelled' && (isCut || (phase.outcome ?? 'ok') !== 'ok'),
+      isFailed: attempt.outcome !== 'cancelled' && (isCut || (phase.outcome ?? 'ok') !== 'ok'),
     })
   }
   return pieces

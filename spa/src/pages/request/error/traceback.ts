@@ -18,7 +18,7 @@ const LIBRARY =
   /[/\\](site-packages|dist-packages|lib[/\\]python\d[\d.]*)[/\\]|^<|[/\\]queue[/\\]localfn[/\\]/
 
 /** The frames, outermost first; of chained exceptions those of the last one, which is the one that counts. */
-export function framesOf(traceback: string): Frame[] {
+export function parseFrames(traceback: string): Frame[] {
   const frames: Frame[] = []
   const last = traceback.lastIndexOf('Traceback (most recent call last):')
   for (const text of traceback.slice(Math.max(0, last)).split('\n')) {
@@ -34,7 +34,7 @@ export function framesOf(traceback: string): Frame[] {
 }
 
 /** Neighbours of one kind together. */
-export function blocksOf(frames: Frame[]): Block[] {
+export function groupFrames(frames: Frame[]): Block[] {
   const blocks: Block[] = []
   for (const frame of frames) {
     const block = blocks.at(-1)

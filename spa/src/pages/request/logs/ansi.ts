@@ -23,7 +23,7 @@ const BLANK: Pen = {
   italic: false,
   underline: false,
 }
-// Colours by SGR, and everything else that a terminal would not print: cursor moves, titles, lone control characters.
+// Colours by SGR, and fetchAllMatching else that a terminal would not print: cursor moves, titles, lone control characters.
 /* eslint-disable no-control-regex -- control characters are what this looks for */
 const SEQUENCE =
   /\x1b\[([\d;:]*)m|\x1b\[[\d;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.?|[\x00-\x08\x0b-\x1f\x7f]/g
@@ -49,7 +49,7 @@ export function piecesOf(whole: string): Piece[] {
   return pieces
 }
 
-export function plainText(line: string): string {
+export function stripAnsi(line: string): string {
   return lastState(line).replace(SEQUENCE, '')
 }
 

@@ -4,7 +4,7 @@ import { EVERY_MS } from '@/api/pollStatus'
 import { readLogs } from '@/api/requests'
 import type { Attempt, Request } from '@/api/types'
 import { usePolling } from '@/polling/usePolling'
-import { piecesOf, plainText, type Piece } from './ansi'
+import { piecesOf, stripAnsi, type Piece } from './ansi'
 
 export interface LogLine {
   number: number
@@ -21,7 +21,7 @@ export function useLogs(id: string, request: ShallowRef<Request | null>, attempt
   let after: string | null = null
   let ended = 0 // how many of the lines have an end; those behind them are replaced by the next page
   const poll = usePolling<boolean>({
-    ask: async (signal) => {
+    load: async (signal) => {
       const page = await readLogs(id, after, signal)
       const fresh = parse(page.text, ended)
       after = page.nextAfter
@@ -31,7 +31,7 @@ export function useLogs(id: string, request: ShallowRef<Request | null>, attempt
       return hadLines
     },
     // A full page is followed by the next at once.
-    every: (hadLines) => (hadLines ? 300 : request.value?.status === 'processing' ? EVERY_MS : null),
+    intervalMs: (hadLines) => (hadLines ? 300 : request.value?.status === 'processing' ? EVERY_MS : null),
   })
   watch([request, () => attempts.value], poll.refresh)
   return { lines, isLoading: poll.isLoading }
@@ -51,7 +51,7 @@ function parse(text: string, from: number): LogLine[] {
       attempt: Number(attempt),
       stream,
       pieces: piecesOf(rest),
-      plain: plainText(rest),
+      plain: stripAnsi(rest),
     })
   }
   return found

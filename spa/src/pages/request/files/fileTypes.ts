@@ -1,0 +1,12 @@
+/** Which files can be looked at here. Pure. */
+import type { RequestFile } from '@/api/types'
+
+const MAX_IMAGE_BYTES = 10_000_000
+
+export function previewType(file: RequestFile): 'image' | 'csv' | null {
+  if (/^image\/(png|jpeg|gif|webp|svg\+xml|avif)$/.test(file.content_type)) {
+    return file.size <= MAX_IMAGE_BYTES ? 'image' : null
+  }
+  // Browsers and mail programs send CSV under other names, too.
+  return file.content_type.includes('csv') || /\.(csv|tsv)$/i.test(file.filename) ? 'csv' : null
+}

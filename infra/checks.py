@@ -15,6 +15,7 @@ from infra.database_url import for_libpq, mask
 from infra.errors import InfraError, PortTakenError, SettingsError
 from infra.finding import Finding
 from infra.listening import check_port
+from infra.located import located
 from infra.masking import masked
 from infra.settings import Settings, load
 from schema import revision
@@ -33,7 +34,7 @@ ANSWER_S = 3
 def examine() -> Iterator[Finding]:
     """Every check, one after the other. What rests on something that is away is not asked."""
     try:
-        settings = load()
+        settings = located(load())
         client = connect(settings)
     except SettingsError as error:
         yield Finding("settings", False, str(error), "correct it in the environment or in .env")

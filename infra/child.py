@@ -43,6 +43,8 @@ class ChildSpec:
     hurried_step: tuple[signal.Signals, float] | None = None
     # Lines of its output that tell nobody anything.
     noise: re.Pattern[bytes] | None = None
+    # Host and port, of a process that serves HTTP: other commands find them in its record.
+    address: tuple[str, int] | None = None
     # Runs to its end and is not started again.
     one_shot: bool = False
 

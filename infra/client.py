@@ -10,6 +10,7 @@ import httpx
 
 from infra.errors import InfraError, SettingsError
 from infra.listening import address
+from infra.located import located
 from infra.settings import Settings
 from schema import exact_json
 
@@ -153,7 +154,8 @@ class Client:
 
 
 def connect(settings: Settings) -> Client:
-    """Return the runtime at LOCALFN_URL, or at the settings' HOST and PORT; nothing is sent yet."""
+    """Return the runtime at LOCALFN_URL, at PORT, or at the port of the `up` of this home; nothing is sent yet."""
+    settings = located(settings)
     try:
         if settings.url:
             return Client(settings.url, settings.api_key, "start it, or correct LOCALFN_URL")

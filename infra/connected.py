@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from infra.embedded.running import find_running
 from infra.errors import NotRunningError, SettingsError
+from infra.located import located
 from infra.settings import Settings
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
@@ -30,8 +31,8 @@ def is_elsewhere(settings: Settings) -> bool:
     """Return whether LOCALFN_URL names another runtime than the one of this machine's settings."""
     if settings.url is None:
         return False
-    parts = urlsplit(settings.url)
-    return (parts.hostname, parts.port) not in {(host, settings.port) for host in (*LOOPBACK_NAMES, settings.host)}
+    parts, here = urlsplit(settings.url), located(replace(settings, url=None))
+    return (parts.hostname, parts.port) not in {(host, here.port) for host in (*LOOPBACK_NAMES, here.host)}
 
 
 def of_this_machine(settings: Settings) -> Settings:

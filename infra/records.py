@@ -26,6 +26,8 @@ class Record:
     stop_steps: Steps
     # Later stages use the earlier ones and are ended first.
     stage: int = 0
+    # Host and port, of a process that serves HTTP.
+    address: tuple[str, int] | None = None
 
     def process(self) -> psutil.Process | None:
         """The very process, or None when it has ended."""
@@ -44,7 +46,7 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def add(self, name: str, pid: int, stop_steps: Steps, stage: int) -> None:
+    def add(self, name: str, pid: int, stop_steps: Steps, stage: int, address: tuple[str, int] | None = None) -> None:
         """Note a process that was just started; one that has ended already is left out."""
         try:
             create_time = psutil.Process(pid).create_time()
@@ -53,7 +55,7 @@ class Records:
         path = self.folder / f"{name}.json"
         # Renamed into place: half a record, after a crash in the middle, would be none.
         new = path.with_suffix(".new")
-        new.write_text(json.dumps(asdict(Record(pid, create_time, stop_steps, stage))))
+        new.write_text(json.dumps(asdict(Record(pid, create_time, stop_steps, stage, address))))
         new.replace(path)
 
     def remove(self, name: str) -> None:

@@ -66,6 +66,7 @@ class Settings:
     sandbox_user: str | None
     host: str
     port: int
+    is_port_given: bool
     database_url: str | None
     redis_url: str | None
     concurrency: int
@@ -156,6 +157,7 @@ def _read(env: Environment, directory: Path) -> Settings:
         sandbox_user=env.maybe("LOCALFN_SANDBOX_USER"),
         host=env.text("HOST", "0.0.0.0" if production else "127.0.0.1"),  # noqa: S104 - containers need it
         port=env.whole("PORT", 5000, at_least=1, at_most=65535),
+        is_port_given=env.maybe("PORT") is not None,
         database_url=_database_url(env, required=production),
         redis_url=_redis_url(env, required=production),
         concurrency=concurrency,

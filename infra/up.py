@@ -87,7 +87,7 @@ def _own_specs(settings: Settings, variables: dict[str, str]) -> Sequence[ChildS
     ready = partial(is_ready, settings.host, settings.port)
     return [
         # /readyz asks for the database, Redis and the migrations, too: one question for the whole stage.
-        replace(_own_spec("web", needed), is_ready=ready),
+        replace(_own_spec("web", needed), is_ready=ready, address=(settings.host, settings.port)),
         # It asks for a worker as well, but one of a run that was killed may still be on record.
         replace(_own_spec("worker", needed | grace), tells_ready=True),
         _own_spec("scheduler", needed),

@@ -14,7 +14,7 @@ import pytest
 from infra.embedded.running import find_running
 from infra.ending import is_alive
 from tests.e2e.conftest import Start
-from tests.up import CHILDREN, free_port, without_runtime_settings
+from tests.up import CHILDREN, Up, free_port, without_runtime_settings
 from tests.waiting import wait_until
 
 
@@ -30,6 +30,25 @@ def test_a_signal_stops_everything_and_nothing_stays(start: Start, number: signa
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", up.port))
+
+
+def test_commands_without_a_port_ask_the_runtime_of_their_home(start: Start, tmp_path: Path) -> None:
+    up = start()
+    up.wait_ready()
+    commands = [("functions", "list"), ("requests", "list"), ("doctor",)]
+    for words in commands:
+        assert localfn_without_port(up, tmp_path, *words).returncode == 0, words
+    url = f"http://localhost:{up.port}"
+    assert localfn_without_port(up, tmp_path, "users", "list", LOCALFN_URL=url).returncode == 0
+    up.end()
+    gone = localfn_without_port(up, tmp_path, "functions", "list")
+    assert (gone.returncode, "no runtime answers at http://127.0.0.1:5000; start it" in gone.stderr) == (3, True)
+
+
+def localfn_without_port(up: Up, folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-m", "infra.cli", *words]
+    env = without_runtime_settings() | {"LOCALFN_HOME": str(up.home)} | environ
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_two_copies_run_side_by_side(start: Start) -> None:

@@ -1,0 +1,18 @@
+"""Find the `localfn up` of this home, whatever port it listens on."""
+
+from dataclasses import replace
+
+from infra.settings import Settings
+
+
+def located(settings: Settings) -> Settings:
+    """Return settings with the address of the `up` that runs with this home, unless PORT or LOCALFN_URL names one."""
+    if settings.url is not None or settings.is_port_given:
+        return settings
+    from infra.records import Records  # psutil takes long to import, and most calls name the port
+
+    record = Records(settings.home / "run").find("web")
+    if record is None or record.address is None or record.process() is None:
+        return settings
+    host, port = record.address
+    return replace(settings, host=host, port=port)

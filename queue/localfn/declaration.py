@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 
 from localfn.checks import model
 from localfn.checks.calls import call_problem, place, plain_function
-from localfn.checks.options import MAX_TIMEOUT_S, check_known, option_problem
+from localfn.checks.options import MAX_TIMEOUT_S, option_problem, unknown_problem
 from localfn.context import Context
 from localfn.errors import LocalfnError
 
@@ -24,13 +24,16 @@ declared: list[Function] = []
 class Function:
     """A declared function. Calling it calls the plain Python function, so it is easy to test."""
 
-    def __init__(self, body: Body, options: dict[str, Any]) -> None:
-        """Check the declaration. Raises LocalfnError, with file and line."""
+    def __init__(self, body: Body, options: dict[str, Any], problem: str | None = None) -> None:
+        """Check the declaration. Raises LocalfnError, with file and line.
+
+        problem: what is wrong with how @function was called, known before it had a body.
+        """
         self.body = body
         self.__name__: str = getattr(body, "__name__", "")
         self.options = options
         self.name: Any = options["name"] if options["name"] is not None else self.__name__
-        self._refuse(self._problem())
+        self._refuse(problem or self._problem())
         self.input: Any = options.pop("input")
         self.network: bool = options.pop("network")
         del options["name"]
@@ -213,10 +216,10 @@ def function(
         "schedule": {"expression": schedule} if isinstance(schedule, str) else schedule,
     }
 
-    check_known(unknown, options)
+    unknown_option = unknown_problem(unknown, options)
 
     def declare(plain: Body) -> Function:
-        made = Function(plain, dict(options))
+        made = Function(plain, dict(options), unknown_option)
         declared.append(made)
         return made
 

@@ -224,7 +224,7 @@ def enumerated(event, context): ...
             "LocalfnError",
             ":8: @function on 'buy': the annotation 'Order' of parameter 'order' cannot be",
         ),
-        (UNKNOWN_OPTION, "LocalfnError", "@function has no option 'timeout'; did you mean timeout_s?"),
+        (UNKNOWN_OPTION, "LocalfnError", "there is no option 'timeout'; did you mean timeout_s?"),
         (HUGE_SCHEMA, "LocalfnError", "bytes; use at most 4194304"),
         (ENDING, "SystemExit", "no key is set"),
         (WRONG_SCHEDULE, "ScheduleError", ":2: @function on 'timed': schedule: expression: "),

@@ -113,6 +113,12 @@ def takes_three(event: Any, context: Context, database: Any) -> Any: ...
 def takes_keywords(*, event: Any, context: Context) -> Any: ...
 
 
+def takes_context_by_name(event: Any, *, context: Context) -> Any: ...
+
+
+def takes_one_by_place(event: Any = None, /, **others: Any) -> Any: ...
+
+
 class Task:
     def __init__(self, event: Any, context: Context) -> None: ...
 
@@ -142,7 +148,9 @@ UNFIT = [
     (generates_later, "it is an async generator function"),
     (takes_one, r"it is called with \(event, context\), and takes \(event\)"),
     (takes_three, r"takes \(event, context, database\)"),
-    (takes_keywords, r"takes \(event, context\)"),
+    (takes_keywords, r"takes \(\*, event, context\); event, context can only be passed by name: take the \* out"),
+    (takes_context_by_name, r"takes \(event, \*, context\); context can only be passed by name: take the \* out"),
+    (takes_one_by_place, r"takes \(event=None, /, \*\*others\)$"),
     (Task.run, r"takes \(self, event, context\)"),
     (Task, "it is a class"),
     (classmethod(body), "it is a classmethod"),
@@ -177,6 +185,12 @@ def test_a_second_hook_of_a_kind_is_refused_with_the_place_of_the_first(kind: st
 def test_a_refusal_names_file_and_line() -> None:
     with pytest.raises(LocalfnError, match=rf"^{re.escape(__file__)}:\d+: @function on 'takes_one': it is called"):
         function(takes_one)  # type: ignore[arg-type]
+
+
+def test_an_unknown_option_is_refused_with_file_and_line() -> None:
+    place = rf"^{re.escape(__file__)}:{body.__code__.co_firstlineno}: "
+    with pytest.raises(LocalfnError, match=rf"{place}@function on 'body': there is no option 'memory'; did you mean"):
+        function(memory=64)(body)  # type: ignore[call-overload]
 
 
 def test_a_function_that_is_declared_twice_is_refused() -> None:

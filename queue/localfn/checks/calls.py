@@ -37,9 +37,20 @@ def _signature_problem(called: Callable[..., Any]) -> str | None:
     try:
         signature.bind("event", "context")
     except TypeError:
-        names = ", ".join(str(parameter).split(":")[0] for parameter in signature.parameters.values())
-        return f"it is called with (event, context), and takes ({names})"
+        return f"it is called with (event, context), and takes ({_shown(signature)}){_advice(signature)}"
     return None
+
+
+def _shown(signature: inspect.Signature) -> str:
+    """Return the parameters as Python writes them, `*` and `/` included, without annotations."""
+    plain = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+    return str(inspect.Signature(plain))[1:-1]
+
+
+def _advice(signature: inspect.Signature) -> str:
+    parameters = signature.parameters.values()
+    needed = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.default is each.empty]
+    return f"; {', '.join(needed)} can only be passed by name: take the * out, or give a default" if needed else ""
 
 
 def unfinished_problem(value: Any) -> str | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from localfn.errors import MAX_DELAY_S, LocalfnError
+from localfn.errors import MAX_DELAY_S
 from localfn.outcome.failure import ResultNotSerializableError
 from localfn.outcome.result import to_json
 
@@ -20,14 +20,15 @@ ON_LOST = ("rerun", "fail")
 SCHEDULE_HELP = 'a text such as "rate(5 minutes)", or a dict with an "expression" and other fields of a schedule'
 
 
-def check_known(given: Iterable[str], known: Collection[str]) -> None:
-    """Raise LocalfnError for an option that @function does not have."""
+def unknown_problem(given: Iterable[str], known: Collection[str]) -> str | None:
+    """Return the first option that @function does not have, with the nearest valid one; None if it has all."""
     for name in given:
         import difflib  # only for this message
 
         close = difflib.get_close_matches(name, list(known), 1)
         advice = f"did you mean {close[0]}?" if close else f"the options are {', '.join(known)}"
-        raise LocalfnError(f"@function has no option {name!r}; {advice}")
+        return f"there is no option {name!r}; {advice}"
+    return None
 
 
 def option_problem(options: Mapping[str, Any]) -> str | None:

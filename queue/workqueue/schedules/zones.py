@@ -1,6 +1,7 @@
 """Local times as moments, where clocks skip an hour in spring and repeat one in autumn. Pure."""
 
 import difflib
+import re
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from workqueue.errors import UnknownZoneError
 
 SECOND = timedelta(seconds=1)
+# Names beside the zones in a system's folder of them: each machine means its own by the first two, and "Factory" is
+# the zone of a machine that was not set up. Those below posix/ and right/ are copies, the latter with leap seconds.
+NO_ZONE = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*", re.IGNORECASE)
 CORRECTION = timedelta(hours=3)  # Debian's cron(8)
 
 
@@ -19,9 +23,11 @@ CORRECTION = timedelta(hours=3)  # Debian's cron(8)
 def find(name: str) -> ZoneInfo:
     """Return the zone of this IANA name. Raises UnknownZoneError, which proposes a similar name."""
     try:
+        if NO_ZONE.fullmatch(name):
+            raise ValueError
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        known = {zone.lower(): zone for zone in available_timezones()}
+        known = {zone.lower(): zone for zone in available_timezones() if not NO_ZONE.fullmatch(zone)}
         near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
         proposal = known[near[0]] if near else "Europe/Berlin"
         raise UnknownZoneError(f"there is no time zone {name[:64]!r}; a valid one is {proposal}") from None

@@ -9,6 +9,7 @@ from werkzeug.exceptions import NotFound
 
 from handlers import query
 from handlers.access import needs
+from handlers.files.conditions import is_known, is_met, modified_at
 from handlers.files.ranges import UnsatisfiableError, wanted_range
 from handlers.openapi.operation import Answer, Header, operation
 from handlers.openapi.schemas import text, whole
@@ -23,21 +24,25 @@ blueprint = Blueprint("files", __name__, url_prefix="/api/requests")
 CHUNK = 256 * 1024
 ID = {"id": text(format="uuid")}
 ETAG = Header("ETag", text(), "of its bytes: If-None-Match with it answers 304, If-Range makes Range safe")
+MODIFIED = Header("Last-Modified", text(), "when it was stored")
 DISPOSITION = Header("Content-Disposition", text(), "attachment, with the file's name")
 LENGTH = Header("Content-Length", whole(minimum=0), "bytes")
 ACCEPT_RANGES = Header("Accept-Ranges", text(enum=["bytes"]), "Range is understood")
 CONTENT_RANGE = Header("Content-Range", text(examples=["bytes 0-3/100"]), "which bytes these are, of how many")
 BYTES = {"*/*": text(contentMediaType="application/octet-stream")}
-HEADERS = (ETAG, DISPOSITION, LENGTH, ACCEPT_RANGES)
+HEADERS = (ETAG, MODIFIED, DISPOSITION, LENGTH, ACCEPT_RANGES)
 ANSWERS = (
     Answer(200, "Its bytes.", BYTES, headers=HEADERS),
     Answer(206, "Those of them that Range asked for.", BYTES, headers=(*HEADERS, CONTENT_RANGE)),
-    Answer(304, "They are what the client has already.", headers=(ETAG,)),
+    Answer(304, "They are what the client has already.", headers=(ETAG, MODIFIED)),
 )
 ASKED = (
     Header("Range", text(examples=["bytes=0-3"]), "one range of bytes; several are answered with the whole file"),
     Header("If-Range", text(), "an ETag: Range counts only while the file has it"),
     Header("If-None-Match", text(), "an ETag that was answered before"),
+    Header("If-Modified-Since", text(), "a Last-Modified that was answered before; not with If-None-Match"),
+    Header("If-Match", text(), "ETags: a file that has none of them is a 412"),
+    Header("If-Unmodified-Since", text(), "a time: a file that was stored later is a 412; not with If-Match"),
 )
 
 
@@ -49,7 +54,7 @@ ASKED = (
     description="The output file of this name; without one, the upload of this name.",
     path=ID,
     headers=ASKED,
-    refuses=(404, 416),
+    refuses=(404, 412, 416),
 )
 def file(id: str, name: str) -> Response:
     return _sent(id, name, ("output", "input"))
@@ -63,7 +68,7 @@ def file(id: str, name: str) -> Response:
     description="name: that of the part that it came in.",
     path=ID,
     headers=ASKED,
-    refuses=(404, 416),
+    refuses=(404, 412, 416),
 )
 def input_file(id: str, name: str) -> Response:
     return _sent(id, name, ("input",))
@@ -76,7 +81,9 @@ def _sent(id: str, name: str, kinds: tuple[str, ...]) -> Response:
     found = next((named[kind] for kind in kinds if kind in named), None)
     if found is None:
         raise NotFound(f"The request has no file {name!r}.")
-    if request.if_none_match.contains_weak(found.sha256):
+    if not is_met(found):
+        return problem(412, "The file is not the one that If-Match or If-Unmodified-Since asks for.")
+    if is_known(found):
         return _marked(Response(status=304), found)
     try:
         wanted = wanted_range(request.headers.get("Range"), found.size) if _is_range_asked(found) else None
@@ -120,6 +127,7 @@ def _pieces(content: IO[bytes], length: int) -> Iterator[bytes]:
 
 def _marked(answer: Response, found: FoundFile) -> Response:
     answer.set_etag(found.sha256)
+    answer.last_modified = modified_at(found)
     if answer.status_code == 304:
         return answer
     answer.headers["Accept-Ranges"] = "bytes"

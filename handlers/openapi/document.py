@@ -26,6 +26,7 @@ EXAMPLES = {
     403: "bob may not do this: it needs the permission `operate`.",
     404: "There is no request 01a2037b-e857-7610-bf00-d59177c539a5.",
     409: "Only a failed request can be retried; this one is completed.",
+    412: "The file is not the one that If-Match or If-Unmodified-Since asks for.",
     413: "The body is larger than the 1048576 bytes that are allowed.",
     415: "The body is text/plain. Send application/json.",
     416: "The requested range cannot be delivered.",

@@ -52,6 +52,7 @@ class FoundFile:
     content_type: str
     sha256: str
     stored_as: str
+    created_at: str = ""  # as PostgreSQL writes it: it stores times that Python cannot hold
 
 
 INLINE_BYTES = 64 * 1024  # of a JSON text that is read with its row; a larger one is read when there is memory for it
@@ -75,7 +76,9 @@ def with_texts(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
 def _files(kind: str, table: Table) -> ScalarSelect[Any]:
     """A request's files of one kind as a JSON array, null without any: no trip of their own to the server."""
     file = table.c
-    pairs = {name: file[name] for name in ("name", "filename", "size", "content_type", "sha256", "stored_as")}
+    pairs = {
+        name: file[name] for name in ("name", "filename", "size", "content_type", "sha256", "stored_as", "created_at")
+    }
     told = func.json_build_object(*chain.from_iterable((pairs | {"kind": kind}).items()))
     return select(func.json_agg(aggregate_order_by(told, file.name))).where(file.request_id == ID).scalar_subquery()
 

@@ -90,6 +90,40 @@ def test_a_file_that_the_client_has_is_a_304(runtime: Runtime, address: str) -> 
     assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", etag)
 
 
+@pytest.mark.parametrize(
+    ("name", "condition", "status"),
+    [
+        ("If-Match", "{etag}", 200),
+        ("If-Match", '"x", {etag}', 200),
+        ("If-Match", "*", 200),
+        ("If-Match", '"x"', 412),
+        ("If-Match", "W/{etag}", 412),
+        ("If-Unmodified-Since", "{stored}", 200),
+        ("If-Unmodified-Since", "Sat, 01 Jan 2000 00:00:00 GMT", 412),
+        ("If-Unmodified-Since", "yesterday", 200),
+        ("If-Modified-Since", "{stored}", 304),
+        ("If-Modified-Since", "Sat, 01 Jan 2000 00:00:00 GMT", 200),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_download_keeps_to_its_condition(
+    runtime: Runtime, address: str, method: str, name: str, condition: str, status: int
+) -> None:
+    headers = runtime.http.get(address).headers
+    condition = condition.format(etag=headers["ETag"], stored=headers["Last-Modified"])
+    answer = runtime.http.request(method, address, headers={name: condition})
+    assert answer.status_code == status
+
+
+def test_of_two_conditions_the_one_with_etags_counts(runtime: Runtime, address: str) -> None:
+    etag, long_ago = runtime.http.get(address).headers["ETag"], "Sat, 01 Jan 2000 00:00:00 GMT"
+    for condition, status in ((etag, 200), ('"x"', 412)):
+        headers = {"If-Match": condition, "If-Unmodified-Since": long_ago}
+        assert runtime.http.get(address, headers=headers).status_code == status
+    headers = {"If-None-Match": '"x"', "If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}
+    assert runtime.http.get(address, headers=headers).status_code == 200
+
+
 def test_head_tells_the_length_and_ignores_a_range(runtime: Runtime, address: str) -> None:
     answer = runtime.http.head(address, headers={"Range": "bytes=0-3"})
     assert (answer.status_code, answer.headers["Content-Length"], answer.content) == (200, "256", b"")

@@ -4765,6 +4765,12 @@ export interface operations {
                 "If-Range"?: string;
                 /** @description an ETag that was answered before */
                 "If-None-Match"?: string;
+                /** @description a Last-Modified that was answered before; not with If-None-Match */
+                "If-Modified-Since"?: string;
+                /** @description ETags: a file that has none of them is a 412 */
+                "If-Match"?: string;
+                /** @description a time: a file that was stored later is a 412; not with If-Match */
+                "If-Unmodified-Since"?: string;
             };
             path: {
                 id: string;
@@ -4779,6 +4785,8 @@ export interface operations {
                 headers: {
                     /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
                     ETag?: string;
+                    /** @description when it was stored */
+                    "Last-Modified"?: string;
                     /** @description attachment, with the file's name */
                     "Content-Disposition"?: string;
                     /** @description bytes */
@@ -4796,6 +4804,8 @@ export interface operations {
                 headers: {
                     /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
                     ETag?: string;
+                    /** @description when it was stored */
+                    "Last-Modified"?: string;
                     /** @description attachment, with the file's name */
                     "Content-Disposition"?: string;
                     /** @description bytes */
@@ -4815,6 +4825,8 @@ export interface operations {
                 headers: {
                     /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
                     ETag?: string;
+                    /** @description when it was stored */
+                    "Last-Modified"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4865,6 +4877,23 @@ export interface operations {
                      *       "title": "Not Found",
                      *       "status": 404,
                      *       "detail": "There is no request 01a2037b-e857-7610-bf00-d59177c539a5."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Precondition Failed",
+                     *       "status": 412,
+                     *       "detail": "The file is not the one that If-Match or If-Unmodified-Since asks for."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4960,6 +4989,12 @@ export interface operations {
                 "If-Range"?: string;
                 /** @description an ETag that was answered before */
                 "If-None-Match"?: string;
+                /** @description a Last-Modified that was answered before; not with If-None-Match */
+                "If-Modified-Since"?: string;
+                /** @description ETags: a file that has none of them is a 412 */
+                "If-Match"?: string;
+                /** @description a time: a file that was stored later is a 412; not with If-Match */
+                "If-Unmodified-Since"?: string;
             };
             path: {
                 id: string;
@@ -4974,6 +5009,8 @@ export interface operations {
                 headers: {
                     /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
                     ETag?: string;
+                    /** @description when it was stored */
+                    "Last-Modified"?: string;
                     /** @description attachment, with the file's name */
                     "Content-Disposition"?: string;
                     /** @description bytes */
@@ -4991,6 +5028,8 @@ export interface operations {
                 headers: {
                     /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
                     ETag?: string;
+                    /** @description when it was stored */
+                    "Last-Modified"?: string;
                     /** @description attachment, with the file's name */
                     "Content-Disposition"?: string;
                     /** @description bytes */
@@ -5010,6 +5049,8 @@ export interface operations {
                 headers: {
                     /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
                     ETag?: string;
+                    /** @description when it was stored */
+                    "Last-Modified"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5060,6 +5101,23 @@ export interface operations {
                      *       "title": "Not Found",
                      *       "status": 404,
                      *       "detail": "There is no request 01a2037b-e857-7610-bf00-d59177c539a5."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Precondition Failed",
+                     *       "status": 412,
+                     *       "detail": "The file is not the one that If-Match or If-Unmodified-Since asks for."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];

@@ -11,14 +11,18 @@ from infra.settings import Settings
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
-def connected(settings: Settings) -> Settings:
-    """Settings whose two URLs are set. Raises NotRunningError when one is neither given nor to be found."""
-    if settings.database_url and settings.redis_url:
+def connected(settings: Settings, *, needs_database: bool = True) -> Settings:
+    """Return settings whose URLs are set. Raises NotRunningError when one is neither given nor to be found.
+
+    needs_database: False for a process that uses Redis alone.
+    """
+    if settings.redis_url and (settings.database_url or not needs_database):
         return settings
     running = find_running(settings.home)
     database_url = settings.database_url or running.database_url
     redis_url = settings.redis_url or running.redis_url
-    missing = [name for name, url in (("DATABASE_URL", database_url), ("REDIS_URL", redis_url)) if url is None]
+    needed = {"REDIS_URL": redis_url} | ({"DATABASE_URL": database_url} if needs_database else {})
+    missing = sorted(name for name, url in needed.items() if url is None)
     if missing:
         raise NotRunningError(
             f"no runtime is reachable: `localfn up` does not run with {settings.home}, "

@@ -39,10 +39,12 @@ def json_of(runtime: Runtime, *words: str) -> Any:
 
 
 @contextmanager
-def begun(runtime: Runtime, *words: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+def begun(
+    runtime: Runtime, *words: str, stderr: int = subprocess.PIPE, **environ: str
+) -> Iterator[subprocess.Popen[str]]:
     """A command that goes on while the test does something."""
     with subprocess.Popen(
-        [*COMMAND, *words], env=runtime.env, stdout=subprocess.PIPE, stderr=stderr, text=True
+        [*COMMAND, *words], env=runtime.env | environ, stdout=subprocess.PIPE, stderr=stderr, text=True
     ) as process:
         try:
             yield process

@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import FunctionType, ModuleType
 from typing import Any, NoReturn
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, jsonify, request
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
@@ -25,7 +25,7 @@ from handlers.strangers import Strangers
 from workqueue.errors import WorkqueueError
 from workqueue.respite import PATIENCE_S
 from workqueue.workers.bell_job import JOB_ID, QUEUE_NAME, BellJob
-from workqueue.workers.bell_queue import REGISTRIES, BellQueue, BellWorker, requeue
+from workqueue.workers.bell_queue import REGISTRIES, BellQueue, BellWorker, requeue, requeue_all
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +95,7 @@ def make_guest(redis_url: str, strangers: Strangers) -> Flask:
     for kind, answer in ERRORS.items():
         app.register_error_handler(kind, answer)
     app.register_blueprint(web.blueprint)
+    app.view_functions["rq_dashboard.requeue_all"] = requeue_failed
     return app
 
 
@@ -162,6 +163,12 @@ def _fits(arguments: dict[str, Any]) -> bool:
         name in ARGUMENTS and (value is None or ARGUMENTS[name].fullmatch(str(value)))
         for name, value in arguments.items()
     )
+
+
+def requeue_failed(queue_name: str) -> Response:
+    """Put all failed jobs of a queue back. rq-dashboard's own ends at the first one that cannot be read."""
+    moved, skipped = requeue_all(queue_name, current_app.redis_conn)  # type: ignore[attr-defined]
+    return jsonify(status="OK", count=moved, skipped=skipped)
 
 
 def _not_there(error: Exception) -> Response:  # noqa: ARG001 - what was wrong with it stands in Redis

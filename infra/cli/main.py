@@ -75,7 +75,7 @@ def dashboard(host: str, port: int) -> None:
     """Serve rq-dashboard alone, without a login: it shows, and changes nothing."""
     from infra.processes.dashboard import run
 
-    run(replace(_connected(None), host=host, port=port))
+    run(replace(_connected(None, needs_database=False), host=host, port=port))
 
 
 @cli.command()
@@ -121,7 +121,7 @@ def _settings(line: Attached | None = None) -> Settings:
     return settings
 
 
-def _connected(line: Attached | None) -> Settings:
+def _connected(line: Attached | None, *, needs_database: bool = True) -> Settings:
     from infra.connected import connected
 
-    return connected(_settings(line))
+    return connected(_settings(line), needs_database=needs_database)

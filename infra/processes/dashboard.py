@@ -14,7 +14,6 @@ from infra import logs
 from infra.door import is_loopback
 from infra.errors import SettingsError
 from infra.processes import entrance
-from infra.processes.connections import urls
 from infra.processes.web import Server
 from infra.settings import Settings
 
@@ -43,7 +42,8 @@ def make_app(settings: Settings) -> Flask:
     strangers = entrance.strangers(door, settings.host, production=settings.is_production)
     app = make_secured_app("localfn-dashboard", strangers)
     app.before_request(refuse_changes)
-    routes.install(app, urls(settings)[1], strangers)
+    assert settings.redis_url is not None
+    routes.install(app, settings.redis_url, strangers)
     return entrance.guarded(app, door.proxies)
 
 

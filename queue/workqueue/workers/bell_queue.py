@@ -11,7 +11,7 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import ResponseError
 from rq import Queue, Worker
-from rq.exceptions import NoSuchJobError
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.registry import BaseRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
@@ -135,3 +135,15 @@ def requeue(job_id: str, connection: Redis, **_: Any) -> Job:
     if not QUEUE_NAME.fullmatch(job.origin):
         raise NoSuchJobError("The job names no queue.")
     return REGISTRIES["FailedJobRegistry"](job.origin, connection).requeue(job)
+
+
+def requeue_all(queue_name: str, connection: Redis) -> tuple[int, int]:
+    """Put the failed jobs back into their queues; return how many, and how many cannot be read or moved."""
+    moved = skipped = 0
+    for job_id in BellQueue(queue_name, connection).failed_job_registry.get_job_ids(cleanup=False):
+        try:
+            requeue(job_id, connection)
+            moved += 1
+        except (NoSuchJobError, InvalidJobOperation, ResponseError):
+            skipped += 1
+    return moved, skipped

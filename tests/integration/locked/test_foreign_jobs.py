@@ -115,6 +115,21 @@ def test_a_job_that_is_not_ours_is_refused_told_and_shown_failed(
     assert not trace.exists()
 
 
+def test_one_unreadable_job_does_not_keep_the_others_from_their_queue(runtime: Runtime, books: redis.Redis) -> None:
+    gone, other_type, bell = (uuid4().hex for _ in range(3))
+    put(books, bell, {"data": call("x")})
+    wait_until(lambda: is_shown_failed(books, bell), 20, "it is shown as failed")
+    books.set(f"rq:job:{other_type}", "no job")
+    books.zadd("rq:failed:default", {gone: 1, other_type: 2})
+
+    answer = runtime.http.post("/rq/requeue/default")
+
+    assert (answer.status_code, answer.json()["status"], answer.json()["skipped"]) == (200, "OK", 2)
+    assert answer.json()["count"] >= 1
+    books.delete(f"rq:job:{other_type}")
+    books.zrem("rq:failed:default", gone, other_type)
+
+
 @pytest.mark.parametrize("job_id", ["a b", "\0", "x" * 100_000, "../../x", "0" * 36 + "-1", "ä", "*"])
 def test_an_id_that_is_none_is_refused(runtime: Runtime, books: redis.Redis, job_id: str) -> None:
     books.rpush(QUEUE, job_id, b"\xff\xfe" + os.urandom(4).hex().encode())

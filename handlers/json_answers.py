@@ -1,6 +1,7 @@
 """Answer JSON; the text of a stored value goes into the answer unchanged."""
 
 import json
+import math
 import re
 from typing import Any
 
@@ -26,7 +27,13 @@ class JsonProvider(DefaultJSONProvider):
         return Response(self.encode(self._prepare_response_obj(args, kwargs)) + b"\n", mimetype=self.mimetype)
 
     def encode(self, obj: Any) -> bytes:
-        """Return the JSON of an object that may hold JsonText."""
+        """Return the JSON of an object that may hold JsonText. NaN and infinities, which JSON has not, become null."""
+        try:
+            return self._encode(obj)
+        except ValueError:  # a column of PostgreSQL may hold them; looking first would cost every answer
+            return self._encode(_finite(obj))
+
+    def _encode(self, obj: Any) -> bytes:
         texts: list[bytes] = []
 
         def default(value: Any) -> Any:
@@ -35,8 +42,17 @@ class JsonProvider(DefaultJSONProvider):
             texts.append(value.utf8)
             return f"\0{len(texts) - 1}\0"
 
-        encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=default)
+        encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default)
         pieces = PLACE.split(exact_json.write(obj, encoder.encode).encode())
         if len(pieces) > 1:  # every second one is the number of a text
             pieces[1::2] = [texts[int(number)] for number in pieces[1::2]]
         return b"".join(pieces)
+
+
+def _finite(value: Any) -> Any:
+    """Return the value with null for floats that are not finite. A Number keeps its digits, whatever its float."""
+    if type(value) is float:
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(member) for name, member in value.items()}
+    return [_finite(member) for member in value] if isinstance(value, list | tuple) else value

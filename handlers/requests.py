@@ -132,7 +132,8 @@ def attempts(id: str) -> Response:
     "Read what a request printed",
     Answer(
         200,
-        "One line each: time, attempt, stream, text. Where a flood was cut a line of the stream `localfn` says so.",
+        "One line each: time, attempt, stream, text. Where a flood was cut a line of the stream `localfn` says so. "
+        "A page holds up to 100,000 lines and about 4 MiB; behind the last page comes an empty one.",
         {"text/plain": text(examples=["2026-11-22T13:39:45.046Z 1 stdout this is attempt 1\n"])},
         headers=(NEXT_AFTER, CURRENT_LINES),
     ),

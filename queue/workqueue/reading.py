@@ -192,12 +192,23 @@ CURRENT_LINES = text(
 )
 
 
+LOG_BYTES = 4 * 1024 * 1024  # of a page of log lines, which ends with the line that reaches them
+LOG_LINE_BYTES = 40  # time, attempt and stream beside the text of a line
+
+
 def logs(
-    engine: Engine, request_id: UUID, attempt: int | None, after: tuple[int, int], limit: int = 100_000
+    engine: Engine,
+    request_id: UUID,
+    attempt: int | None,
+    after: tuple[int, int],
+    *,
+    limit: int = 100_000,
+    limit_bytes: int = LOG_BYTES,
 ) -> tuple[Sequence[Row], list[CurrentLine]]:
     """Return log lines after (attempt, number), in order, and the lines that have no end yet.
 
-    The latter only when no line follows the former: they are what a running attempt is at. Raises UnknownRequestError.
+    The latter only when no line follows the former: they are what a running attempt is at. At least one line is
+    returned where there is one, whatever its size. Raises UnknownRequestError.
     """
     columns = request_log.c
     place = func.row(columns.attempt, columns.number)
@@ -212,9 +223,18 @@ def logs(
     with at_once(engine) as connection:
         # First: a line that ends in between is then there twice, and never missing.
         running = connection.execute(CURRENT_LINES, {"id": request_id, "attempt": attempt}).one_or_none()
-        rows = connection.execute(statement).mappings().all()
+        rows = connection.execute(_within(statement, limit_bytes)).mappings().all()
     if not rows:
         status(engine, request_id)
-    if running is None or len(rows) == limit:
+    if running is None or len(rows) == limit or (rows and rows[-1]["size"] >= limit_bytes):
         return rows, []
     return rows, [CurrentLine(datetime.fromisoformat(t), running.number, *rest) for t, *rest in running.current_lines]
+
+
+def _within(lines: Select[Any], limit_bytes: int) -> Select[Any]:
+    """Select the first of these lines, up to the one that reaches the limit. size: of each with all before it."""
+    line = lines.subquery().c
+    own = func.octet_length(line.line) + LOG_LINE_BYTES
+    place = line.attempt, line.number
+    sized = select(*line, own.label("own"), func.sum(own).over(order_by=place).label("size")).subquery().c
+    return select(*sized).where(sized.size - sized.own < limit_bytes).order_by(sized.attempt, sized.number)

@@ -319,6 +319,22 @@ def test_lines_whose_storing_was_not_answered_are_stored_again_without_harm(engi
     assert [row["line"] for row in reading.logs(engine, request_id, None, (0, 0))[0]] == ["said", "more"]
 
 
+@pytest.mark.parametrize(("limit_bytes", "pages"), [(1, [1, 1, 1, 1]), (2_000, [2, 2]), (3_100, [3, 1]), (9_000, [4])])
+def test_a_page_of_log_lines_is_bounded_in_bytes(engine: Engine, limit_bytes: int, pages: list[int]) -> None:
+    request_id = accepted(engine)
+    claim = claimed(engine, request_id)
+    lines = [Line(number, NOW, "stdout", "é" * 500) for number in range(1, 5)]
+    current = [Line(5, NOW, "stdout", "goes on")]
+    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS, lines=lines, current=current))
+
+    place, counts = (0, 0), []
+    while (page := reading.logs(engine, request_id, None, place, limit_bytes=limit_bytes))[0]:
+        counts.append(len(page[0]))
+        place = page[0][-1]["attempt"], page[0][-1]["number"]
+    assert (counts, place) == (pages, (1, 4))
+    assert [line.line for line in page[1]] == ["goes on"], "shown behind the last line only"
+
+
 def test_a_bell_that_was_taken_twice_makes_one_claim(engine: Engine) -> None:
     request_id = accepted(engine)
 

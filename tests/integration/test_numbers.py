@@ -2,6 +2,7 @@
 
 import json
 
+import psycopg
 import pytest
 
 from tests.commands import localfn
@@ -31,6 +32,18 @@ def test_every_digit_of_an_event_and_of_a_result_comes_back(runtime: Runtime) ->
         assert RESULT in text
     shown = localfn(runtime, "requests", "result", id)
     assert (shown.returncode, compact(shown.stdout).strip()) == (0, RESULT)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_a_number_that_json_has_not_is_null(runtime: Runtime, value: str) -> None:
+    """PostgreSQL stores such numbers in a column of floats; a program may write one with SQL."""
+    id = runtime.call("add_up", {"amounts": [1]})["id"]
+    with psycopg.connect(runtime.database_url.replace("+psycopg", "", 1)) as connection:
+        change = "UPDATE processing_request SET progress_fraction = %s WHERE id = %s"
+        connection.execute(change, (float(value), id))
+
+    answer = runtime.http.get(f"/api/requests/{id}")
+    assert answer.json(parse_constant=pytest.fail)["progress"]["fraction"] is None
 
 
 @pytest.mark.parametrize(("levels", "error_type"), [(499, None), (501, "ResultNotSerializable")])

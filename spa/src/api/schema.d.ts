@@ -5221,7 +5221,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line each: time, attempt, stream, text. Where a flood was cut a line of the stream `localfn` says so. */
+            /** @description One line each: time, attempt, stream, text. Where a flood was cut a line of the stream `localfn` says so. A page holds up to 100,000 lines and about 4 MiB; behind the last page comes an empty one. */
             200: {
                 headers: {
                     /** @description for `after` of the next call: only newer lines then */

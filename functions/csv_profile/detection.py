@@ -70,23 +70,32 @@ def _name_of_zip(path: Path) -> str:
 def detect_encoding(path: Path) -> tuple[str, bool]:
     """Return an encoding, and whether it is certain: by a byte order mark, or because all of the file is UTF-8.
 
-    Else UTF-16 if every other byte is zero, else Windows-1252 (Western European), else Latin-1, in which every byte
-    is a character.
+    Else UTF-16 if every other byte is zero and all of the file can be read so, else Windows-1252 (Western European),
+    else Latin-1, in which every byte is a character.
     """
     with path.open("rb") as file:
         head = file.read(_SAMPLE_BYTES)
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding, True
-    half = len(head) // 2
-    zeros = head[0::2].count(0), head[1::2].count(0)
-    if half and zeros[1] > 0.4 * half and zeros[0] < 0.1 * half:
-        return "utf-16-le", False
-    if half and zeros[0] > 0.4 * half and zeros[1] < 0.1 * half:
-        return "utf-16-be", False
+    for zero_at, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if _has_zeros_of_utf_16(head, zero_at) and _is_readable(path, encoding):
+            return encoding, False
     if _is_readable(path, "utf-8"):
         return "utf-8", True
     return "cp1252" if _is_readable(path, "cp1252") else "latin-1", False
+
+
+def _has_zeros_of_utf_16(head: bytes, zero_at: int) -> bool:
+    """Tell whether the bytes have zeros as UTF-16 has them. zero_at: place of the zero in the two bytes of a letter.
+
+    Other files hold NUL characters, too: then some lie in the other place, or the end of the first line has none.
+    """
+    half = len(head) // 2
+    end = min((at for mark in b"\r\n" if (at := head.find(mark)) >= 0), default=-1)
+    if end >= 0 and (end % 2 == zero_at or head[end ^ 1 : (end ^ 1) + 1] != b"\0"):
+        return False
+    return head[zero_at::2].count(0) > 0.4 * half > 0 and head[1 - zero_at :: 2].count(0) < 0.1 * half
 
 
 def _is_readable(path: Path, encoding: str) -> bool:

@@ -32,7 +32,7 @@ def _of_the_file(table: Table) -> Iterator[str]:
     if table.separator:
         yield f"the first line, sep={table.separator}, names a delimiter and was not taken for the columns' names"
     if table.nul_characters:
-        yield f"{counted(table.nul_characters, 'NUL character')} (U+0000) were left out"
+        yield f"the file contains NUL characters (U+0000); {table.nul_characters:,} were left out"
 
 
 def _of_the_names(table: Table) -> Iterator[str]:

@@ -139,6 +139,29 @@ def test_an_encoding_that_is_assumed_is_said(profile: Profile) -> None:
         assert (result["encoding"], list(result["columns"]), result["warnings"]) == (encoding, ["stadt", "n"], [])
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "name,n\n" + "x\0,\0" * 1 + "\n" + "\0a\0b\0c\0d,1\n" * 50,  # every other byte of the second line on
+        "ab\n" + "x\0" * 1000,
+        "abc\n" + "x\0" * 1000 + "\n",
+        "name,n\n" + "a\0\0\0\0\0\0\0,1\n" * 20,
+        "a\0b\0" * 300 + "\n",
+    ],
+)
+def test_a_utf_8_file_with_nul_characters_is_utf_8(profile: Profile, content: str) -> None:
+    result = profile(content)
+    assert result["encoding"] == "utf-8"
+    nuls = content.count("\0")
+    assert f"the file contains NUL characters (U+0000); {nuls:,} were left out" in result["warnings"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_utf_16_without_a_mark_is_known_by_its_zeros(profile: Profile, encoding: str, newline: str) -> None:
+    assert profile(f"stadt,n{newline}Köln,1{newline}".encode(encoding))["encoding"] == encoding
+
+
 def test_a_byte_that_is_not_utf_8_is_found_at_the_end_of_a_large_file(profile: Profile) -> None:
     assert profile(b"a,b\n" + b"1,2\n" * 600_000 + b"\xfc,2\n")["encoding"] == "cp1252"
 

@@ -137,7 +137,7 @@ def test_ragged_rows_are_said_with_their_first_lines(profile: Profile) -> None:
 
 
 def test_characters_that_were_left_out_are_said(profile: Profile) -> None:
-    assert profile("a,b\nx\0\0y,2\n")["warnings"] == ["2 NUL characters (U+0000) were left out"]
+    assert profile("a,b\nx\0\0y,2\n")["warnings"] == ["the file contains NUL characters (U+0000); 2 were left out"]
 
 
 def test_an_empty_file_and_a_header_of_values_are_said(profile: Profile) -> None:

@@ -52,6 +52,7 @@ def look(context: Context) -> dict[str, Any]:
         "mask": sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))),
         "folder": Path.cwd() == context.workdir,
         "umask": umask(),
+        "dumpable": libc.prctl(3, 0, 0, 0, 0),
         "environment": [dict(os.environ), type(os.environ).__name__, str(libc.getenv(b"LEFT"))],
         "locale": locale.setlocale(locale.LC_ALL),
         "zone": time.tzname,
@@ -276,6 +277,10 @@ def change_umask(context: Context) -> None:
     os.umask(0o027)
 
 
+def hide_from_other_processes(context: Context) -> None:
+    assert libc.prctl(4, 0, 0, 0, 0) == 0  # PR_SET_DUMPABLE
+
+
 def change_environment(context: Context) -> None:
     os.environ["LEFT"] = "1"
     del os.environ["PYTHONPATH"]
@@ -411,6 +416,7 @@ RESTORED: dict[str, Callable[[Context], None]] = {
     for deed in (
         change_folder,
         change_umask,
+        hide_from_other_processes,
         change_environment,
         put_variable_past_python,
         replace_environment,

@@ -19,6 +19,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from localfn.confinement import PR_SET_DUMPABLE
 from localfn.process import interpreter
 
 OUTPUT_FDS = (0, 1, 2)
@@ -27,6 +28,9 @@ RECONFIGURED = STREAM_MODES[1:]
 LIMITS = sorted(
     {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")} - {resource.RLIMIT_CPU}
 )
+
+PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+PR_GET_DUMPABLE = 3
 
 
 class Setting(NamedTuple):
@@ -57,6 +61,7 @@ def settings_of_process(logger: str) -> list[Setting]:
         Setting("a switch of the interpreter", interpreter.switches, interpreter.set_switches),
         Setting("the root directory", _root, lambda _: None),  # a process has no way back
         Setting("the umask", _umask, os.umask),
+        Setting("whether other processes may look into this one (PR_SET_DUMPABLE)", _is_dumpable, _set_dumpable),
         Setting("the locale", partial(locale.setlocale, locale.LC_ALL), partial(locale.setlocale, locale.LC_ALL)),
         Setting("a resource limit", _limits, _set_limits),
         Setting("the niceness or scheduling policy", _priority, _set_priority),
@@ -146,6 +151,15 @@ def _umask() -> int:
     umask = os.umask(0o077)
     os.umask(umask)
     return umask
+
+
+def _is_dumpable() -> int:
+    return int(PRCTL(PR_GET_DUMPABLE, 0, 0, 0, 0)) if PRCTL is not None else 0
+
+
+def _set_dumpable(value: int) -> None:
+    if PRCTL is not None:
+        PRCTL(PR_SET_DUMPABLE, value, 0, 0, 0)
 
 
 def _stack_size() -> int:

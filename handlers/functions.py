@@ -35,7 +35,8 @@ WANTED = {
 KEY = Header(
     "Idempotency-Key",
     text(minLength=1, maxLength=MAX_KEY),
-    "the same key and body within 24 h: the first request, or batch, is answered again; another body: 409",
+    "the same key and body within 24 h: the first request, or batch, is answered again; another body: 409. Bodies are "
+    "compared as JSON values: white space, order of keys and escapes do not count, the digits of numbers do",
 )
 REPLAYED = Header("Idempotent-Replayed", text(enum=["true"]), "this key was used before: the first answer again")
 APPLIED = Header(
@@ -136,7 +137,6 @@ def invoke(name: str, wanted: dict[str, Any]) -> Response:
         queue=wanted["queue"],
         available_at=_available_at(here, wanted),
         idempotency_key=_key(),
-        body=posted.digest,
         traceparent=trace_context.valid(request.headers.get("traceparent")),
     )
     try:
@@ -175,14 +175,14 @@ def invoke_batch(name: str, wanted: dict[str, Any]) -> Response:
     _check_times(wanted, began)
     _check_queue(here, wanted["queue"] or function.queue)
     here.check_room()
-    batch, body = uploads.batch(here, MAX_BATCH)
+    batch = uploads.batch(here, MAX_BATCH)
     order = Order(
         function,
         batch,
         queue=wanted["queue"],
         available_at=_available_at(here, wanted),
         idempotency_key=_key(),
-        body=body,
+        is_batch=True,
         traceparent=trace_context.valid(request.headers.get("traceparent")),
     )
     receipt = submit(here.engine, here.doorbell, here.clock, order)

@@ -1,6 +1,5 @@
 """Reads the body of an invocation: the event, and the files that came with it."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -27,7 +26,6 @@ UNREAD = "\ufffd"  # what stands for bytes that are no character
 KIND = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 OVERHEAD = 64 * 1024  # of a multipart body: boundaries and part headers
 ACCEPTED = "Send application/json, or multipart/form-data with a part `event` (JSON) and file parts."
-BATCH_MARK = b"batch\0"  # the same array as the event of one call is another body
 BATCH_EVENTS_BYTES = 16  # so many of the largest events may a batch have
 # How much memory a body takes, times its bytes: as texts of events, as those of a batch, as objects.
 EVENT_WEIGHT, BATCH_WEIGHT, OBJECTS_WEIGHT = 8, 3, 50
@@ -36,11 +34,10 @@ SMALL_BATCH_BYTES = 128 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What was posted. digest: stands for the body, whatever boundary a client chose."""
+    """Hold what was posted."""
 
     event: JsonText
     files: tuple[StoredFile, ...]
-    digest: bytes
 
 
 def read(services: Services, request_id: UUID) -> Invocation:
@@ -51,7 +48,7 @@ def read(services: Services, request_id: UUID) -> Invocation:
     if request.mimetype == "multipart/form-data":
         return _multipart(services, request_id)
     body = json_body(services.limits.max_event_bytes, EVENT_WEIGHT)
-    return Invocation(events.event(body, services.limits.max_event_bytes), (), body)
+    return Invocation(events.event(body, services.limits.max_event_bytes), ())
 
 
 def json_body(max_bytes: int, weight: int = OBJECTS_WEIGHT) -> bytes:
@@ -78,17 +75,15 @@ def _too_large(max_bytes: int) -> NoReturn:
     raise EventTooLargeError(f"The body is larger than the {max_bytes} bytes that are allowed.")
 
 
-def batch(services: Services, most: int) -> tuple[list[Any], bytes]:
-    """Return the events of a batch, as values or as their JsonText, and the digest of the batch.
+def batch(services: Services, most: int) -> list[Any]:
+    """Return the events of a batch, as values or as their JsonText.
 
     Raises BadEventError, EventTooLargeError, 503, and 422 for what is no array of 1 to `most` events.
     """
     largest = services.limits.max_event_bytes
     body = json_body(min(services.limits.max_upload_bytes, BATCH_EVENTS_BYTES * largest), BATCH_WEIGHT)
-    digest = hashlib.sha256(BATCH_MARK)
-    digest.update(body)
     try:
-        return _events(body, largest, most), digest.digest()
+        return _events(body, largest, most)
     except NoBatchError:
         raise unprocessable("body", f"an array of 1 to {most} events is needed") from None
 
@@ -133,10 +128,7 @@ def _stored(services: Services, request_id: UUID, parts: Parts) -> Invocation:
     except BaseException:
         forget(services.store, request_id)
         raise
-    digest = hashlib.sha256(raw)
-    for file in stored:
-        digest.update(f"\0{file.name}\0{file.filename}\0{file.sha256}".encode())
-    return Invocation(event, stored, digest.digest())
+    return Invocation(event, stored)
 
 
 def _event_part(parts: Parts, max_bytes: int) -> bytes:

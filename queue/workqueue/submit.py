@@ -1,6 +1,7 @@
 """Accepts requests: stores them durably, then rings. After `submit` returns the promise holds, whatever dies next."""
 
 import hashlib
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,11 +12,13 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 from uuid_utils.compat import uuid7
 
+from schema import exact_json
 from schema.session import at_once
 from workqueue import lifecycle, moves
 from workqueue.clock import Clock
 from workqueue.doorbell import Doorbell
 from workqueue.errors import KeyReusedError
+from workqueue.events import PARSER, JsonText
 from workqueue.files.store import StoredFile
 from workqueue.lifecycle import Accepted
 from workqueue.lifecycle.requests import key_holder
@@ -23,6 +26,7 @@ from workqueue.registry import Registered
 
 log = logging.getLogger(__name__)
 
+SORTED = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 KEY_KEPT = timedelta(hours=24)  # contract, section 3
 
 
@@ -31,7 +35,7 @@ class Order:
     """Hold what a client asks for.
 
     events: one, or those of a batch, as values or as their JsonText. files: uploads, stored already under `id`.
-    function: as the registry has it. body: what an idempotency key stands for.
+    function: as the registry has it. is_batch: a batch of one event is another order than a call with it.
     queue, available_at: None for the function's own queue, and for now.
     """
 
@@ -43,7 +47,7 @@ class Order:
     available_at: datetime | None = None
     schedule: str | None = None
     idempotency_key: str | None = None
-    body: bytes = b""
+    is_batch: bool = False
     traceparent: str | None = None
 
 
@@ -67,23 +71,39 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, order: Order) -> Re
     """
     clock.refresh(engine)
     now = clock.now()
-    digest = hashlib.sha256(order.body).hexdigest()
+    key = (order.idempotency_key, fingerprint(order)) if order.idempotency_key is not None else None
     requests = _requests(order, now)
     # One statement is a transaction of its own, with one trip to the server instead of three.
     several = bool(order.files) or order.idempotency_key is not None or len(requests) > 1
     with engine.connect() if several else at_once(engine) as connection:
-        key = (order.idempotency_key, digest) if order.idempotency_key is not None else None
         while not _accept(connection, requests, key):
             connection.rollback()
-            held = key_holder(connection, order.function.name, str(order.idempotency_key))
+            assert key is not None, "only a key that is held keeps a request from being accepted"
+            held = key_holder(connection, order.function.name, key[0])
             if held is not None:
-                return _replay(held, digest)
+                return _replay(held, key[1])
             # Whoever held it was deleted this moment, and the key with it: it is free.
         connection.commit()
     due = [request.bell for request in requests if request.available_at <= now]
     doorbell.ring(due)
     log.info("accepted", extra=moves.names([(request.id, None, order.function.name) for request in requests]))
     return Receipt(tuple(request.id for request in requests), tuple(requests))
+
+
+def fingerprint(order: Order) -> str:
+    """Return what an idempotency key stands for: the values that were sent, however they were spelt.
+
+    White space, the order of keys, escapes and the order of files do not count; the digits of numbers do. The
+    Idempotency-Key draft of the IETF leaves this choice to the server. Clients often make the JSON of a retry anew.
+    """
+    found = hashlib.sha256(b"batch" if order.is_batch else b"call")
+    for event in order.events:
+        with PARSER:
+            value = exact_json.read(event.utf8) if isinstance(event, JsonText) else event
+            found.update(f"\0{exact_json.write(value, SORTED.encode)}".encode())
+    for file in sorted(order.files, key=lambda file: file.name):
+        found.update(f"\0{file.name}\0{file.filename}\0{file.sha256}".encode())
+    return found.hexdigest()
 
 
 def _accept(connection: Connection, requests: Sequence[Accepted], key: tuple[str, str] | None) -> bool:

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import psutil
+import pytest
 import redis
 from rq.job import Job
 
@@ -73,6 +75,30 @@ def test_one_key_with_another_body_is_a_conflict_and_with_another_function_a_req
     assert runtime.http.post("/api/functions/echo", json={"n": 2}, headers=key).status_code == 409
     assert runtime.post("count_calls", {"n": 1}, headers=key)["id"] != first["id"]
     assert runtime.post("echo", {"n": 1}, headers=key)["id"] == first["id"]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "status"),
+    [
+        ('{"b":[1.50,"ä"],"a":{"d":1,"c":2}}', 202),
+        ('\n{ "a": {"c": 2, "d": 1}, "b": [1.50, "\\u00e4"] }', 202),
+        ('{"b":[1.5,"ä"],"a":{"d":1,"c":2}}', 409),
+        ('{"b":["ä",1.50],"a":{"d":1,"c":2}}', 409),
+        ('{"b":[1.50,"ä"],"a":{"d":1,"c":2,"e":null}}', 409),
+    ],
+)
+@pytest.mark.parametrize("path", ["", "/batch"])
+def test_a_key_stands_for_a_value_however_it_is_spelt(runtime: Runtime, path: str, spelling: str, status: int) -> None:
+    key, url = {"Idempotency-Key": str(uuid4())} | JSON, f"/api/functions/echo{path}"
+    form = "[%s]" if path else "%s"
+
+    def post(text: str) -> httpx.Response:
+        return runtime.http.post(url, content=form % text, headers=key)
+
+    first, again = post('{"b":[1.50,"ä"],"a":{"d":1,"c":2}}'), post(spelling)
+    assert (first.status_code, again.status_code) == (202, status)
+    name = "ids" if path else "id"
+    assert status == 409 or again.json()[name] == first.json()[name]
 
 
 def test_a_batch_holds_its_key(runtime: Runtime) -> None:

@@ -37,7 +37,7 @@ def test_a_key_whose_request_is_deleted_at_that_moment_is_free(
     function, doorbell, clock = registry.find(engine, "f"), Doorbell(redis_client), Clock()
 
     def posted(event: int) -> Receipt:
-        order = Order(function, [event], idempotency_key="k", body=str(event).encode())
+        order = Order(function, [event], idempotency_key="k")
         return submit.submit(engine, doorbell, clock, order)
 
     first = posted(1)
@@ -62,7 +62,7 @@ def test_of_many_equal_batches_with_one_key_one_is_stored(
     clock.synchronise(engine)
 
     def posted(_: int) -> Receipt:
-        order = Order(function, list(range(count)), idempotency_key="k", body=b"batch")
+        order = Order(function, list(range(count)), idempotency_key="k", is_batch=True)
         return submit.submit(engine, doorbell, clock, order)
 
     with ThreadPoolExecutor(8) as pool:

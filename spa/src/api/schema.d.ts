@@ -2284,7 +2284,7 @@ export interface operations {
                 queue?: string;
             };
             header?: {
-                /** @description the same key and body within 24 h: the first request, or batch, is answered again; another body: 409 */
+                /** @description the same key and body within 24 h: the first request, or batch, is answered again; another body: 409. Bodies are compared as JSON values: white space, order of keys and escapes do not count, the digits of numbers do */
                 "Idempotency-Key"?: string;
                 /** @description W3C Trace Context: the trace that the request is to be part of */
                 traceparent?: string;
@@ -2533,7 +2533,7 @@ export interface operations {
                 queue?: string;
             };
             header?: {
-                /** @description the same key and body within 24 h: the first request, or batch, is answered again; another body: 409 */
+                /** @description the same key and body within 24 h: the first request, or batch, is answered again; another body: 409. Bodies are compared as JSON values: white space, order of keys and escapes do not count, the digits of numbers do */
                 "Idempotency-Key"?: string;
                 /** @description W3C Trace Context: the trace that the request is to be part of */
                 traceparent?: string;

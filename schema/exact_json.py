@@ -33,12 +33,20 @@ def number(digits: str) -> float:
     return made
 
 
+def integer(digits: str) -> float:
+    """Return the int for a JSON number without fraction and exponent; for -0, which no int is, a Number."""
+    return number(digits) if digits == "-0" else int(digits)
+
+
 DECODER = json.JSONDecoder(parse_float=number)
+# It calls Python for each integer, so it is used only for a text that may hold a -0.
+SIGNED_DECODER = json.JSONDecoder(parse_float=number, parse_int=integer)
 
 
 def read(text: str | bytes) -> Any:
     """Return the value in a JSON text. Raises ValueError."""
-    return DECODER.decode(text.decode() if isinstance(text, bytes) else text)
+    decoded = text.decode() if isinstance(text, bytes) else text
+    return (SIGNED_DECODER if "-0" in decoded else DECODER).decode(decoded)
 
 
 def write(value: Any, encode: Callable[[Any], str] = json.dumps) -> str:

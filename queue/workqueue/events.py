@@ -7,6 +7,7 @@ import re
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 from schema import exact_json
@@ -57,6 +58,7 @@ class BatchReader:
 
     def __init__(self, body: bytes, max_event_bytes: int) -> None:
         self._body, self._max_bytes = body, max_event_bytes
+        self._decoder = SIGNED_DECODER if b"-0" in body else DECODER
         self._text, self._place = "", 0  # a part of the body, and where in it the next event or comma is
         # Of the part, in bytes.
         self._start = self._end = len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0
@@ -129,7 +131,7 @@ class BatchReader:
         """Return the value that begins here, and its end; None when it goes on beyond this part of the body."""
         is_last = self._end == len(self._body)
         try:
-            value, end = DECODER.raw_decode(self._text, self._place)
+            value, end = self._decoder.raw_decode(self._text, self._place)
         except json.JSONDecodeError as error:
             # What was cut off looks like a text without an end, or goes wrong within the last characters.
             if not is_last and (error.pos + LONGEST_TOKEN > len(self._text) or error.msg.startswith("Unterminated")):
@@ -161,7 +163,7 @@ def parse(body: bytes, max_bytes: int) -> Any:
     check_depth(body)
     check_characters(text)
     try:
-        return DECODER.decode(text)
+        return (SIGNED_DECODER if "-0" in text else DECODER).decode(text)
     except json.JSONDecodeError as error:
         raise BadEventError(
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
@@ -239,5 +241,8 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-DECODER = json.JSONDecoder(parse_constant=refuse_constant, parse_float=finite, object_pairs_hook=without_duplicates)
+_DECODER = partial(
+    json.JSONDecoder, parse_constant=refuse_constant, parse_float=finite, object_pairs_hook=without_duplicates
+)
+DECODER, SIGNED_DECODER = _DECODER(), _DECODER(parse_int=exact_json.integer)
 SPACES = re.compile(r"[ \t\n\r]*")

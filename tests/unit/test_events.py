@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from localfn.outcome.failure import ResultNotSerializableError
@@ -133,11 +133,11 @@ NUMBERS = st.from_regex(r"\A-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9
 
 
 @given(NUMBERS)
+@example("-0")
 def test_a_number_of_an_event_stays_as_it_is_written(digits: str) -> None:
     body = f'{{"a":[{digits}]}}'
-    kept = body if digits != "-0" else '{"a":[0]}'  # an integer has no sign of zero
-    assert events.event(body.encode(), 10**6).utf8.decode() == kept
-    assert events.BatchReader(f"[{body}]".encode(), 10**6).read(1)[0].utf8.decode() == kept
+    assert events.event(body.encode(), 10**6).utf8.decode() == body
+    assert events.BatchReader(f"[{body}]".encode(), 10**6).read(1)[0].utf8.decode() == body
 
 
 @pytest.mark.parametrize("body", ['{"a":1,"a":2}', '[{"b":{"a":1,"\\u0061":1}}]', '{"":1,"":1}'])

@@ -33,7 +33,9 @@ def test_what_is_read_is_written_as_it_was(text: str) -> None:
     assert to_json(events.parse(text.encode(), 10**6)) == text
 
 
-@pytest.mark.parametrize("text", ["1.10", "1e5", "1E+2", "-0.0", "-0e0", DIGITS, "123456789012345678.25", "5e-400"])
+@pytest.mark.parametrize(
+    "text", ["-0", "1.10", "1e5", "1E+2", "-0.0", "-0e0", DIGITS, "123456789012345678.25", "5e-400"]
+)
 def test_a_number_is_a_float_to_all_other_code(text: str) -> None:
     read = exact_json.read(f'{{"n": {text}}}')["n"]
 

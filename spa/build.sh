@@ -1,24 +1,24 @@
-# The SPA's chores, read by ../dev, whose root, venv, say, die, pip_install and show_progress they use.
+# Build, check and test the SPA. ../dev sources this file and provides root, venv, say, die, pip_install and show_progress.
 
 spa=$root/spa
 node_wheel=$venv/node
 npm_cli=()
 
-# The oldest Node.js that the locked tools run on.
-node_is_new() { "$1" -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 22 || (+a === 22 && +b >= 12) ? 0 : 1)' 2>/dev/null; }
+# The locked tools need Node.js 22.12 or newer.
+is_node_supported() { "$1" -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 22 || (+a === 22 && +b >= 12) ? 0 : 1)' 2>/dev/null; }
 
 install_node() {
-  say "unpacking Node.js, which builds the pages (once, 60 MB)"
+  say "unpacking Node.js to build the pages (once, 60 MB)"
   rm -rf "$node_wheel"
   pip_install --quiet --target "$node_wheel" --no-deps --only-binary=:all: --require-hashes \
-    -r "$root/requirements-node.txt" || die "unpacking Node.js failed; pip's reason stands above. Node.js 22.12 or newer on PATH will do too."
+    -r "$root/requirements-node.txt" || die "unpacking Node.js failed; pip's error is above. Fix it, or put Node.js 22.12 or newer on PATH."
   cp "$root/requirements-node.txt" "$node_wheel/stamp"
 }
 
-# The one on PATH where it is new enough, with its npm; else the wheel's.
+# Prefer node and npm from PATH if they are new enough; else use the wheel.
 find_node() {
   [ ${#npm_cli[@]} = 0 ] || return 0
-  if node_is_new node && npm --version >/dev/null 2>&1; then
+  if is_node_supported node && npm --version >/dev/null 2>&1; then
     npm_cli=(npm)
     return
   fi
@@ -29,16 +29,16 @@ find_node() {
 
 in_spa() { (cd "$spa" && "${npm_cli[@]}" "$@"); }
 
-# node_modules holds a copy of the lock that it was made of.
+# The stamp in node_modules is a copy of the lock file that was installed.
 install_packages() {
   find_node
   cmp -s "$spa/package-lock.json" "$spa/node_modules/.lock-stamp" && return
   say "installing the packages of spa/package-lock.json (only when it has changed)"
-  in_spa ci --no-progress --loglevel=error || die "npm ci failed; its reason stands above."
+  in_spa ci --no-progress --loglevel=error || die "npm ci failed; its error is above."
   cp "$spa/package-lock.json" "$spa/node_modules/.lock-stamp"
 }
 
-# What the build depends on, as one number; a changed, new, renamed or deleted file changes it.
+# Print a checksum of all build inputs; it also changes with new, renamed and deleted files.
 spa_sources() {
   (cd "$spa" && find src public index.html vite.config.ts package-lock.json tsconfig.json -type f | LC_ALL=C sort | xargs cksum | cksum)
 }
@@ -50,11 +50,11 @@ build_spa() {
   sources=$(spa_sources)
   install_packages
   say "building the pages (only when spa/ has changed)"
-  in_spa run --silent build -- --logLevel warn || die "building the pages failed; the reason stands above."
+  in_spa run --silent build -- --logLevel warn || die "building the pages failed; the error is above."
   echo "$sources" >"$venv/spa.stamp"
 }
 
-# Two copies started at once must not write into one folder.
+# The lock keeps two concurrent starts from writing into the same folder.
 ensure_spa() {
   spa_is_fresh && return
   if command -v flock >/dev/null; then
@@ -74,7 +74,7 @@ test_spa() {
   in_spa run --silent test
 }
 
-# The types of the API are made from its description, and committed: whoever changes a route sees what it does to the pages.
+# The API types are generated from the OpenAPI document and committed, so that a changed route shows up in the type check.
 api_types=$spa/src/api/schema.d.ts
 
 make_types() {
@@ -87,7 +87,7 @@ make_types() {
 lint_types() {
   local fresh=$venv/schema.d.ts
   make_types "$fresh"
-  cmp -s "$fresh" "$api_types" || die "spa/src/api/schema.d.ts is not what the routes say: ./dev types renews it."
+  cmp -s "$fresh" "$api_types" || die "spa/src/api/schema.d.ts is out of date: run ./dev types."
 }
 
 find_chromium() {
@@ -98,13 +98,13 @@ find_chromium() {
   [ -x "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" ]
 }
 
-# The tests of the pages drive the system's own browser.
+# The page tests use the browser of the system.
 ensure_chromium() {
   find_chromium && return
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    say "installing chromium for the tests of the pages (once, by apt-get)"
+    say "installing chromium for the page tests (once, by apt-get)"
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } >/dev/null || true
     find_chromium && return
   fi
-  die "the tests of the pages need a browser: apt-get install chromium (Debian), or install Google Chrome."
+  die "the page tests need a browser: run apt-get install chromium (Debian), or install Google Chrome."
 }

@@ -15,22 +15,22 @@ export default defineConfig(
     files: ['**/*.vue', '**/*.ts'],
     languageOptions: { parserOptions: { parser: ts.parser, extraFileExtensions: ['.vue'] } },
     rules: {
-      'no-undef': 'off', // vue-tsc knows better
+      'no-undef': 'off', // vue-tsc checks this
       'max-lines': ['error', 250],
       'max-lines-per-function': ['error', { max: 60, skipComments: true, skipBlankLines: true }],
       complexity: ['error', 12],
       eqeqeq: 'error',
       'no-console': 'error',
       '@typescript-eslint/no-non-null-assertion': 'error',
-      'vue/no-v-html': 'error', // what a function printed must never become markup
-      'vue/no-static-inline-styles': 'error', // the Content-Security-Policy refuses them
+      'vue/no-v-html': 'error', // output of functions must never become markup
+      'vue/no-static-inline-styles': 'error', // the Content-Security-Policy blocks them
       'vue/block-lang': ['error', { script: { lang: 'ts' } }],
       'vue/component-api-style': ['error', ['script-setup']],
-      'vue/multi-word-component-names': 'off', // a page is called as the thing it shows
+      'vue/multi-word-component-names': 'off', // pages are named after what they show
       'vuejs-accessibility/label-has-for': ['error', { required: { some: ['nesting', 'id'] } }],
     },
   },
-  // A test's describe block is as long as it has cases.
+  // A describe block grows with its cases.
   { files: ['tests/**'], rules: { 'max-lines-per-function': 'off' } },
   prettier,
 )

@@ -1,5 +1,5 @@
 /// <reference types="vitest/config" />
-// How the SPA is built: asset links carry a placeholder that `localfn init` turns into the address of this installation.
+// The build of the SPA. Asset links contain a placeholder that `localfn init` replaces by this installation's base URL.
 import { fileURLToPath } from 'node:url'
 
 import vue from '@vitejs/plugin-vue'
@@ -13,7 +13,7 @@ export default defineConfig(({ command }) => ({
   plugins: [
     vue(),
     {
-      // The development server needs no injection: it answers at the root and passes the API on.
+      // The development server needs no placeholders: it serves / and proxies the API.
       name: 'localfn-roots',
       transformIndexHtml: (html: string) =>
         command === 'serve' ? html.replaceAll(STATIC_ROOT, '/').replaceAll(API_ROOT, '/api') : html,
@@ -21,18 +21,18 @@ export default defineConfig(({ command }) => ({
   ],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   experimental: {
-    // Only index.html names the roots. A hashed file then holds the same bytes in every installation, so that
-    // browsers may keep it for ever; scripts and styles find each other by relative links.
+    // Only index.html contains the base URLs. Hashed files are then equal in all installations, so that browsers
+    // may cache them for ever; scripts and styles find each other by relative links.
     renderBuiltUrl: (filename, { hostType }) =>
       hostType === 'html' ? STATIC_ROOT + filename : { relative: true },
   },
   build: {
     target: 'es2022',
-    modulePreload: { polyfill: false }, // it would be an inline script; every supported browser preloads by itself
-    assetsInlineLimit: 0, // data: addresses are none of 'self'
+    modulePreload: { polyfill: false }, // the polyfill is an inline script, which the CSP blocks; all supported browsers preload
+    assetsInlineLimit: 0, // the CSP blocks data: URLs
     cssCodeSplit: true,
     reportCompressedSize: false,
-    rolldownOptions: { checks: { pluginTimings: false } }, // how long a plugin took is no news to who starts localfn
+    rolldownOptions: { checks: { pluginTimings: false } }, // plugin times would clutter the output of ./dev up
   },
   server: {
     proxy: Object.fromEntries(

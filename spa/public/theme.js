@@ -1,10 +1,10 @@
-// A person's choice of theme, kept from the last visit; without one the system's holds.
+// Apply the theme stored by an earlier visit. Without a stored choice, the system's theme applies.
 {
-  let chosen = null
+  let stored = null
   try {
-    chosen = localStorage.getItem('localfn.theme')
+    stored = localStorage.getItem('localfn.theme')
   } catch {
-    // Storage is switched off: nothing was chosen.
+    // Storage is disabled: use the system's theme.
   }
-  if (chosen === 'dark' || chosen === 'light') document.documentElement.dataset.theme = chosen
+  if (stored === 'dark' || stored === 'light') document.documentElement.dataset.theme = stored
 }

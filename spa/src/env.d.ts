@@ -1,6 +1,6 @@
 /// <reference types="vite/client" />
 
-// Not in TypeScript's own library yet: https://tc39.es/proposal-json-parse-with-source/
+// Missing in TypeScript's library: https://tc39.es/proposal-json-parse-with-source/
 interface JSON {
   parse(
     text: string,

@@ -1,7 +1,7 @@
-/** Every address of the SPA. Each page is a folder in pages/ and is loaded when it is first opened. */
+/** All routes of the SPA. Each page is a folder in pages/, loaded when it is first opened. */
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 import { routerBase } from '@/api/baseUrls'
-import { access, app, audit, functions, overview, request, requests, schedules, welcome } from '@/texts'
+import { accounts, app, audit, functions, overview, request, requests, schedules, firstRun } from '@/texts'
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -10,7 +10,6 @@ declare module 'vue-router' {
 }
 
 export const routes: RouteRecordRaw[] = [
-  // Whether all is well, what runs, what failed: what a page that stays open is for.
   { path: '/', redirect: '/overview' },
   {
     path: '/requests',
@@ -61,19 +60,19 @@ export const routes: RouteRecordRaw[] = [
     path: '/welcome',
     name: 'welcome',
     component: () => import('@/pages/first-run/FirstRunPage.vue'),
-    meta: { title: welcome.title },
+    meta: { title: firstRun.title },
   },
   {
     path: '/users',
     name: 'users',
     component: () => import('@/pages/admin/users/UsersPage.vue'),
-    meta: { title: access.users.title },
+    meta: { title: accounts.users.title },
   },
   {
     path: '/keys',
     name: 'keys',
     component: () => import('@/pages/admin/keys/KeysPage.vue'),
-    meta: { title: access.keys.title },
+    meta: { title: accounts.keys.title },
   },
   {
     path: '/audit',
@@ -93,7 +92,7 @@ export function makeRouter() {
   const router = createRouter({
     history: createWebHistory(routerBase()),
     routes,
-    // Back and forward come to the place where one was.
+    // Back and forward restore the scroll position.
     scrollBehavior: (to, from, saved) =>
       saved ?? (to.hash ? { el: to.hash } : to.path === from.path ? false : { top: 0 }),
   })

@@ -26,8 +26,8 @@ describe('exact JSON', () => {
   })
 })
 
-describe('an answer of the API', () => {
-  it("keeps a user's numbers, and makes numbers of its own", () => {
+describe('an API response', () => {
+  it("keeps users' numbers exact, and the API's own plain", () => {
     const one = '{"event":{"id":1.0},"progress":{"fraction":1.0},"attempt":1}'
     for (const answer of [
       parseResponse(one),
@@ -40,7 +40,7 @@ describe('an answer of the API', () => {
       })
   })
 
-  it('is plain where it holds nothing of a user', () => {
+  it('is plain if it holds no JSON of users', () => {
     expect(parseResponse('{"p50_ms":12.0,"items":[1.0]}')).toEqual({ p50_ms: 12, items: [1] })
   })
 })
@@ -48,7 +48,7 @@ describe('an answer of the API', () => {
 describe('JSON as text', () => {
   const event = '{"2": 1.0, "1": [1849263518273645211, "\\ud83d\\ude00"]}'
 
-  it('is the very text of a member', () => {
+  it('returns the exact text of a member', () => {
     expect(memberText(`{"id":"x","event":${event},"files":[{"event":1}]}`, 'event')).toBe(event)
     expect(() => memberText('{"id":1}', 'event')).toThrow('no event')
   })

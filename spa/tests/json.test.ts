@@ -8,25 +8,25 @@ test.each([
   ['{"a": NaN}', 1, 7],
   ["{'a': 1}", 1, 2],
   ['[1] // no', 1, 5],
-])('%s is no JSON, and it says where', (text, line, column) => {
+])('%s has a syntax error at its position', (text, line, column) => {
   expect(parseJson(text).fault).toMatchObject({ line, column })
 })
 
-test.each(['01', '"\t"', '{"a": 1} 2', ''])('what is nearly JSON is none either: %s', (text) => {
+test.each(['01', '"\t"', '{"a": 1} 2', ''])('%s is not JSON', (text) => {
   expect(parseJson(text).fault).not.toBeNull()
 })
 
-test('JSON is given as its value', () => {
+test('JSON is parsed into its value', () => {
   expect(parseJson('{"a": [1, "é", null]}')).toEqual({ value: { a: [1, 'é', null] }, fault: null })
 })
 
-test('a search finds keys and values, and opens what leads to them', () => {
+test('a search finds keys and values, and expands their ancestors', () => {
   const found = find({ orders: [{ city: 'Paris' }, { city: 'Rome' }], 'a/b': 'paris' }, 'PARIS')
   expect([...found.hits]).toEqual(['/orders/0/city', '/a~1b'])
   expect([...found.open]).toEqual(['', '/orders', '/orders/0'])
 })
 
-test('an empty search finds nothing, and a common one no more than can be shown', () => {
+test('an empty search finds nothing; the number of hits is limited', () => {
   expect(find([1, 2], ' ').hits.size).toBe(0)
   expect(
     find(

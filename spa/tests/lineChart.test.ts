@@ -3,7 +3,7 @@ import { beforeEach, expect, test, vi } from 'vitest'
 import { nextTick } from 'vue'
 import LineChart, { type Line } from '@/components/chart/LineChart.vue'
 
-/** A plot as uPlot makes it, which draws nothing: there is no canvas here. */
+/** uPlot needs a canvas, which happy-dom lacks: this one records the number of series it is given. */
 const plots = vi.hoisted(() => [] as { series: number; given: number[] }[])
 vi.mock('uplot', () => ({
   default: class {
@@ -27,7 +27,7 @@ beforeEach(() => {
   plots.length = 0
 })
 
-test('a plot only ever gets as many lines as it was made for', async () => {
+test('a plot only gets data for the lines it was created with', async () => {
   const chart = mount(LineChart, {
     props: { label: 'failures', times, lines: [line('a'), line('b')], format: String },
   })

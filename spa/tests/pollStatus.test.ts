@@ -1,12 +1,12 @@
 // @vitest-environment node
-// Node's own fetch against a real server: ETags and 304 as they are. Of a browser it needs no more than what stands here.
+// Node's fetch against a real HTTP server, for real ETags and 304s. The stubs below are all it needs of a browser.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { pollStatus } from '@/api/pollStatus'
 
 let server: Server
-let answer: (request: IncomingMessage, response: ServerResponse) => void
+let respond: (request: IncomingMessage, response: ServerResponse) => void
 const seen: IncomingMessage[] = []
 
 function send(
@@ -26,7 +26,7 @@ beforeEach(async () => {
   seen.length = 0
   server = createServer((request, response) => {
     seen.push(request)
-    answer(request, response)
+    respond(request, response)
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   const { port } = server.address() as AddressInfo
@@ -38,9 +38,9 @@ afterEach(() => new Promise((closed) => server.close(closed)))
 
 const ETAG = { ETag: '"one"' }
 
-test('it asks with the last ETag, tells of changes only, and ends with the request', async () => {
+test('sends the last ETag, reports only changes, and resolves with the ended request', async () => {
   const statuses = ['processing', null, 'completed']
-  answer = (_, response) => {
+  respond = (_, response) => {
     const status = statuses[seen.length - 1]
     if (status === null) send(response, 304, undefined, ETAG)
     else send(response, 200, { id: 'x', status }, ETAG)
@@ -53,8 +53,8 @@ test('it asks with the last ETag, tells of changes only, and ends with the reque
   expect(seen[0]?.url).toBe('/api/requests/x')
 }, 15_000)
 
-test('it rejects with what the server says of a request that does not exist', async () => {
-  answer = (_, response) =>
+test('rejects with the problem of an unknown request', async () => {
+  respond = (_, response) =>
     send(
       response,
       404,
@@ -64,8 +64,8 @@ test('it rejects with what the server says of a request that does not exist', as
   await expect(pollStatus('x')).rejects.toMatchObject({ status: 404, message: 'There is no request x.' })
 })
 
-test('it ends at once when it is aborted', async () => {
-  answer = (_, response) => send(response, 200, { id: 'x', status: 'pending' })
+test('rejects immediately when aborted', async () => {
+  respond = (_, response) => send(response, 200, { id: 'x', status: 'pending' })
   const controller = new AbortController()
   const polled = pollStatus('x', { signal: controller.signal, onUpdate: () => controller.abort() })
   await expect(polled).rejects.toMatchObject({ name: 'AbortError' })

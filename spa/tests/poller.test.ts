@@ -16,26 +16,26 @@ function setHidden(value: boolean): void {
   document.dispatchEvent(new Event('visibilitychange'))
 }
 
-/** A question whose answers the test gives itself. */
-function held<T>() {
-  const open: { answer: (value: T) => void; refuse: (error: unknown) => void; signal: AbortSignal }[] = []
+/** A load function whose calls the test resolves or rejects. */
+function deferred<T>() {
+  const open: { resolve: (value: T) => void; reject: (error: unknown) => void; signal: AbortSignal }[] = []
   const load = vi.fn(
     (signal: AbortSignal) =>
-      new Promise<T>((answer, refuse) => {
-        open.push({ answer, refuse, signal })
+      new Promise<T>((resolve, reject) => {
+        open.push({ resolve, reject, signal })
       }),
   )
   return { load, open }
 }
 
 describe('a poller', () => {
-  test('asks again after its pause, and never twice at the same time', async () => {
-    const { load, open } = held<number>()
+  test('loads again after the interval, one call at a time', async () => {
+    const { load, open } = deferred<number>()
     const poller = new Poller({ load, intervalMs: () => 2_000 })
     poller.wake()
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(load).toHaveBeenCalledTimes(1) // the answer is slow: nothing piles up
-    open[0]?.answer(1)
+    expect(load).toHaveBeenCalledTimes(1) // slow responses do not pile up
+    open[0]?.resolve(1)
     await vi.advanceTimersByTimeAsync(1_999)
     expect(load).toHaveBeenCalledTimes(1)
     await vi.advanceTimersByTimeAsync(1)
@@ -44,7 +44,7 @@ describe('a poller', () => {
     expect(open[1]?.signal.aborted).toBe(true)
   })
 
-  test('ends when it is told so, and wakes all the same', async () => {
+  test('stops at a null interval, and loads again on wake', async () => {
     const load = vi.fn(() => Promise.resolve('completed'))
     const poller = new Poller({ load, intervalMs: () => null })
     poller.wake()
@@ -55,21 +55,21 @@ describe('a poller', () => {
     expect(load).toHaveBeenCalledTimes(2)
   })
 
-  test('asks once more when it was woken while an answer was under way', async () => {
-    const { load, open } = held<number>()
+  test('loads once more if woken during a call', async () => {
+    const { load, open } = deferred<number>()
     const poller = new Poller({ load, intervalMs: () => null })
     poller.wake()
     poller.wake()
     poller.wake()
-    open[0]?.answer(1)
+    open[0]?.resolve(1)
     await vi.advanceTimersByTimeAsync(0)
     expect(load).toHaveBeenCalledTimes(2)
-    open[1]?.answer(2)
+    open[1]?.resolve(2)
     await vi.advanceTimersByTimeAsync(60_000)
     expect(load).toHaveBeenCalledTimes(2)
   })
 
-  test('asks nothing while the page is hidden, and at once when it is seen again', async () => {
+  test('pauses while the page is hidden, and loads when it becomes visible', async () => {
     const load = vi.fn(() => Promise.resolve(1))
     const poller = new Poller({ load, intervalMs: () => 2_000 })
     poller.wake()
@@ -83,23 +83,23 @@ describe('a poller', () => {
     poller.stop()
   })
 
-  test('comes more and more rarely while the server is away, and at its own pace again afterwards', async () => {
+  test('backs off while the server is unreachable, then returns to its interval', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
-    let isAway = true
-    const load = vi.fn(() => (isAway ? Promise.reject(new Unreachable(null)) : Promise.resolve(1)))
+    let isDown = true
+    const load = vi.fn(() => (isDown ? Promise.reject(new Unreachable(null)) : Promise.resolve(1)))
     const onError = vi.fn()
     const poller = new Poller({ load, intervalMs: () => 2_000, onError })
     poller.wake()
     await vi.advanceTimersByTimeAsync(2_000 + 4_000 + 8_000)
     expect(load).toHaveBeenCalledTimes(4)
     expect(onError).toHaveBeenLastCalledWith(expect.any(Unreachable), true)
-    isAway = false
+    isDown = false
     await vi.advanceTimersByTimeAsync(16_000 + 2_000)
     expect(load).toHaveBeenCalledTimes(6)
     poller.stop()
   })
 
-  test('gives up on a refusal that asking again will not change', async () => {
+  test('stops at a permanent error', async () => {
     const onError = vi.fn()
     const load = vi.fn(() => Promise.reject(new Problem(404, 'Not Found', 'There is no request.')))
     const poller = new Poller({ load, intervalMs: () => 2_000, onError })
@@ -109,8 +109,8 @@ describe('a poller', () => {
     expect(onError).toHaveBeenCalledWith(expect.objectContaining({ status: 404 }), false)
   })
 
-  test('waits as long as the server asks for', async () => {
-    const load = vi.fn(() => Promise.reject(new Problem(503, 'Away', '', [], 20)))
+  test('waits for Retry-After', async () => {
+    const load = vi.fn(() => Promise.reject(new Problem(503, 'Unavailable', '', [], 20)))
     const poller = new Poller({ load, intervalMs: () => 2_000 })
     poller.wake()
     await vi.advanceTimersByTimeAsync(19_999)
@@ -120,20 +120,20 @@ describe('a poller', () => {
     poller.stop()
   })
 
-  test('forgets the answer to a question that was replaced', async () => {
-    const { load, open } = held<string>()
+  test('drops the result of a call that was restarted', async () => {
+    const { load, open } = deferred<string>()
     const onValue = vi.fn()
     const poller = new Poller({ load, intervalMs: () => null, onValue })
     poller.wake()
     poller.restart()
-    open[1]?.answer('new')
-    open[0]?.answer('old')
+    open[1]?.resolve('new')
+    open[0]?.resolve('old')
     await vi.advanceTimersByTimeAsync(0)
     expect(onValue.mock.calls).toEqual([['new']])
   })
 })
 
-test('a pause is doubled up to half a minute, and spread by a fifth', () => {
+test('the backoff doubles up to 30 s, with 20 % jitter', () => {
   expect([1, 2, 3, 4, 5, 20].map((failures) => backoffMs(failures, 0.5))).toEqual([
     2000, 4000, 8000, 16000, 30000, 30000,
   ])

@@ -3,7 +3,7 @@ import type { Attempt, Request } from '@/api/types'
 import { buildTimeline } from '@/pages/request/attempts/timeline'
 import { asCommand, asCurl, asPython } from '@/pages/request/copyAs'
 import { groupFrames, parseFrames } from '@/pages/request/error/traceback'
-import { piecesOf, stripAnsi } from '@/pages/request/logs/ansi'
+import { parseAnsi, stripAnsi } from '@/pages/request/logs/ansi'
 import { phaseSteps } from '@/pages/request/phaseSteps'
 
 const NOW = new Date('2026-01-01T00:00:10.000Z')
@@ -64,7 +64,7 @@ const FAILED: Attempt = {
 const states = (request: Request, attempt?: Attempt) =>
   phaseSteps(request, attempt, NOW).map(({ state }) => state)
 
-test('steps of a running attempt follow from its phase, those of an ended one from what was stored', () => {
+test('steps follow the phase of a running attempt and the stored phases of an ended one', () => {
   expect(states(REQUEST, ATTEMPT)).toEqual(['done', 'done', 'running', 'waiting', 'waiting'])
   expect(states({ ...REQUEST, status: 'pending', phase: null })).toEqual([
     'done',
@@ -82,15 +82,15 @@ test('steps of a running attempt follow from its phase, those of an ended one fr
   ])
 })
 
-test('a phase that a kill cut off has failed, without a duration that nobody measured', () => {
+test('a killed phase has failed and has no duration', () => {
   const killed: Attempt = { ...FAILED, outcome: 'killed', phases: [{ phase: 'process', started_at: at(2) }] }
   const step = phaseSteps({ ...REQUEST, status: 'failed' }, killed, NOW).find(
     ({ name }) => name === 'process',
   )
-  expect(step).toMatchObject({ state: 'failed', took: '' })
+  expect(step).toMatchObject({ state: 'failed', duration: '' })
 })
 
-test('a cancel cuts a phase off and fails nothing, in the steps and on the timeline', () => {
+test('a cancelled phase is not failed, in the steps and on the timeline', () => {
   const cancelled: Request = { ...REQUEST, status: 'failed', cancelled: true }
   for (const end of [{}, { outcome: 'cancelled' }]) {
     const phases = [{ phase: 'process' as const, started_at: at(2), ...end }]
@@ -111,8 +111,8 @@ const RUNNING: Attempt = {
   ],
 }
 
-test('a running attempt shows its phases, the last one up to now', () => {
-  const steps = phaseSteps(REQUEST, RUNNING, NOW).map(({ state, took }) => [state, took])
+test('the last phase of a running attempt lasts until now', () => {
+  const steps = phaseSteps(REQUEST, RUNNING, NOW).map(({ state, duration }) => [state, duration])
   expect(steps).toEqual([
     ['done', ''],
     ['done', '2.0 s'],
@@ -129,15 +129,15 @@ test('a running attempt shows its phases, the last one up to now', () => {
   ])
 })
 
-test('a lost attempt keeps the phases that its worker had told, the last one cut off', () => {
+test('a lost attempt shows its stored phases, the last one as failed', () => {
   const lost: Attempt = { ...RUNNING, outcome: 'lost', finished_at: at(9) }
   const [row] = buildTimeline({ ...REQUEST, status: 'failed' }, [lost], NOW)
   expect(row?.segments.at(-1)).toMatchObject({ kind: 'process', ms: 5_000, isFailed: true })
   const step = phaseSteps({ ...REQUEST, status: 'failed' }, lost, NOW).find(({ name }) => name === 'process')
-  expect(step).toMatchObject({ state: 'failed', took: '' })
+  expect(step).toMatchObject({ state: 'failed', duration: '' })
 })
 
-test('the timeline tells waiting, cold start, phases and backoff on one scale', () => {
+test('the timeline shows waiting, cold start, phases and backoff on one axis', () => {
   const second: Attempt = { ...ATTEMPT, number: 2, started_at: at(8) }
   const [first, next] = buildTimeline(REQUEST, [FAILED, second], NOW)
   expect(first?.segments.map(({ kind, ms, isFailed }) => [kind, ms, isFailed])).toEqual([
@@ -154,7 +154,7 @@ test('the timeline tells waiting, cold start, phases and backoff on one scale', 
   expect((last?.left ?? 0) + (last?.width ?? 0)).toBeCloseTo(1)
 })
 
-test('the own lines of a traceback are told from those of libraries', () => {
+test('user code and library frames of a traceback are grouped', () => {
   const traceback = [
     'Traceback (most recent call last):',
     '  File "/app/functions/report.py", line 9, in report',
@@ -174,7 +174,7 @@ test('the own lines of a traceback are told from those of libraries', () => {
   expect(blocks[0]?.frames[0]?.code).toEqual(['return parse(text)', '       ^^^^^^^^^^^'])
 })
 
-test('of chained exceptions the last one counts', () => {
+test('the frames are those of the last chained exception', () => {
   const one = 'Traceback (most recent call last):\n  File "/a.py", line 1, in f\nKeyError: 1\n'
   const two = one.replace('/a.py', '/b.py')
   const frames = parseFrames(
@@ -197,7 +197,7 @@ test.each([
   ['\x1b[2K\x1b]0;title\x07plain', [['plain', '']]],
   ['\x1b[7mhalf a sequence \x1b[', [['half a sequence ', '']]],
 ])('ANSI sequences become classes: %j', (line, expected) => {
-  expect(piecesOf(line).map(({ text, classes }) => [text, classes.join(' ')])).toEqual(expected)
+  expect(parseAnsi(line).map(({ text, classes }) => [text, classes.join(' ')])).toEqual(expected)
 })
 
 test.each([
@@ -207,16 +207,16 @@ test.each([
   ['\r\x1b[32m90 %\x1b[0m', '90 %'],
 ])('a line that overwrites itself shows its last state: %j', (line, expected) => {
   expect(stripAnsi(line)).toBe(expected)
-  expect(piecesOf(line).map(({ text }) => text)).toEqual([expected])
+  expect(parseAnsi(line).map(({ text }) => text)).toEqual([expected])
 })
 
-test('a filter looks at the text without its colours', () => {
+test('the log filter ignores colours', () => {
   expect(stripAnsi('\x1b[1mre\x1b[0mport')).toBe('report')
 })
 
 const EVENT = `{"it's":1}`
 
-test('copied calls hold the event as it was stored', () => {
+test('copied calls contain the event with exact numbers', () => {
   const event = '{"2":1.0,"1":1849263518273645211}'
   const escaped = event.replaceAll('"', String.raw`\"`)
   expect(asCurl(REQUEST, event, '/api')).toContain(`-d '${event}'`)
@@ -224,7 +224,7 @@ test('copied calls hold the event as it was stored', () => {
   expect(asPython(REQUEST, event, '/api')).toContain(`content="${escaped}"`)
 })
 
-test('copied calls quote what a shell would take apart', () => {
+test('copied calls quote shell metacharacters', () => {
   expect(asCurl(REQUEST, EVENT, 'http://h/api')).toBe(
     `curl 'http://h/api/functions/echo' -H 'Content-Type: application/json' -d '{"it'\\''s":1}'`,
   )

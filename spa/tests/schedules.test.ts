@@ -1,11 +1,11 @@
 import { toString } from 'cronstrue'
 import { describe, expect, it } from 'vitest'
-import { changed, draftFromSchedule, emptyDraft, sent } from '@/pages/schedules/scheduleDraft'
-import { inWords } from '@/pages/schedules/cronText'
+import { changedFields, draftFromSchedule, emptyDraft, fieldsToSend } from '@/pages/schedules/scheduleDraft'
+import { describeExpression } from '@/pages/schedules/cronText'
 import { formatInZone } from '@/pages/schedules/timeZones'
 import type { Schedule } from '@/api/schedules'
 
-describe('an expression in words', () => {
+describe('a description of an expression', () => {
   it.each([
     ['*/5 * * * *', 'Every 5 minutes, every hour, every day'],
     ['30 2 * * MON-FRI', 'At 02:30, Monday through Friday'],
@@ -18,12 +18,12 @@ describe('an expression in words', () => {
     ['rate(5 minute)', 'Every 5 minutes'],
     ['at(2030-01-31T12:00:00)', 'Once, at 2030-01-31 12:00:00'],
   ])('%s', (expression, words) => {
-    expect(inWords(expression, toString)).toBe(words)
+    expect(describeExpression(expression, toString)).toBe(words)
   })
 
-  it('has none for what is no expression', () => {
-    expect(inWords('every tuesday', toString)).toBe('')
-    expect(inWords('61 * * * *', toString)).toBe('')
+  it('is empty for an invalid expression', () => {
+    expect(describeExpression('every tuesday', toString)).toBe('')
+    expect(describeExpression('61 * * * *', toString)).toBe('')
   })
 })
 
@@ -50,20 +50,20 @@ const SCHEDULE: Schedule = {
   error: null,
 }
 
-describe('what the editor sends', () => {
-  it('of a change is what differs, and nothing else', () => {
+describe('the fields that the editor sends', () => {
+  it('are the changed ones for an existing schedule', () => {
     const before = draftFromSchedule(SCHEDULE)
-    expect(changed(before, before)).toEqual({})
-    expect(changed({ ...before, event: '{"n": 2}', runs: '5' }, before)).toEqual({
+    expect(changedFields(before, before)).toEqual({})
+    expect(changedFields({ ...before, event: '{"n": 2}', runs: '5' }, before)).toEqual({
       event: { n: 2 },
       max_runs: 5,
     })
-    expect(changed({ ...before, event: ' { "n" : 1 } ' }, before)).toEqual({})
+    expect(changedFields({ ...before, event: ' { "n" : 1 } ' }, before)).toEqual({})
   })
 
-  it('of a new one is all of it, with null for what is empty', () => {
+  it('are all for a new schedule, with null for empty ones', () => {
     const draft = { ...emptyDraft('echo', 'Europe/Berlin'), name: ' x ', expression: '@daily' }
-    expect(sent(draft)).toMatchObject({
+    expect(fieldsToSend(draft)).toMatchObject({
       name: 'x',
       function: 'echo',
       timezone: 'Europe/Berlin',
@@ -75,7 +75,7 @@ describe('what the editor sends', () => {
 
 describe('a time in a zone', () => {
   const now = new Date('2026-01-01T00:00:00Z')
-  it('is that of its clocks, with seconds only where there are some', () => {
+  it('shows seconds only if they are not zero', () => {
     expect(formatInZone('2026-07-01T12:00:00Z', 'Europe/Berlin', now)).toMatch(/^Wed,? 1 Jul,? 14:00$/)
     expect(formatInZone('2026-07-01T12:00:05Z', 'UTC', now)).toMatch(/^Wed,? 1 Jul,? 12:00:05$/)
     expect(formatInZone('2026-07-01T12:00:00Z', 'Mars/Base', now)).toBe('')

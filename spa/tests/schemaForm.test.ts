@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest'
 import {
   formFromSchema,
   initialValue,
-  missing,
+  missingFields,
   matchingVariant,
-  whole,
+  omitUndefined,
   type Schema,
 } from '@/pages/functions/schemaForm'
 
-// As pydantic writes it: references, optional fields as anyOf with null, defaults.
+// As pydantic writes schemas: references, optional fields as anyOf with null, defaults.
 const ORDER: Schema = {
   type: 'object',
   required: ['customer', 'lines'],
@@ -52,31 +52,31 @@ describe('a form made from a schema', () => {
     expect(field('note')).toMatchObject({ isLong: true, isRequired: false })
   })
 
-  it('begins with the defaults and the required parts, and leaves the rest out', () => {
+  it('starts with defaults and required parts, and omits the rest', () => {
     expect(initialValue(form)).toEqual({ customer: {}, lines: [], speed: 'slow', note: null })
   })
 
-  it('names what is required and empty, however deep', () => {
-    expect(missing(form, initialValue(form))).toEqual(['customer.name'])
-    expect(missing(form, { customer: { name: 'Ada' }, lines: [{ count: 1 }, {}] })).toEqual([
+  it('lists missing required fields at any depth', () => {
+    expect(missingFields(form, initialValue(form))).toEqual(['customer.name'])
+    expect(missingFields(form, { customer: { name: 'Ada' }, lines: [{ count: 1 }, {}] })).toEqual([
       'lines[2].count',
     ])
-    expect(missing(form, { customer: { name: 'Ada' }, lines: [] })).toEqual([])
+    expect(missingFields(form, { customer: { name: 'Ada' }, lines: [] })).toEqual([])
   })
 
-  it('does without a form where the schema says nothing of properties', () => {
+  it('is null for a schema without properties', () => {
     expect(formFromSchema(null)).toBeNull()
     expect(formFromSchema({ type: 'string' })).toBeNull()
     expect(formFromSchema({ type: 'object' })).toBeNull()
   })
 
-  it('ends where a schema refers to itself', () => {
+  it('ends in a schema that refers to itself', () => {
     const tree: Schema = { type: 'object', properties: { left: { $ref: '#' }, value: { type: 'integer' } } }
     expect(JSON.stringify(formFromSchema(tree))).toContain('"json"')
   })
 
-  it('keeps null and drops what is left out', () => {
-    expect(whole({ a: null, b: undefined, c: 0 })).toEqual({ a: null, c: 0 })
+  it('keeps null and drops undefined', () => {
+    expect(omitUndefined({ a: null, b: undefined, c: 0 })).toEqual({ a: null, c: 0 })
   })
 })
 
@@ -105,20 +105,20 @@ describe('a field of several variants', () => {
   const [pay, size] = form.fields.map(({ field }) => field)
   if (pay?.kind !== 'variants' || size?.kind !== 'variants') throw new Error('no variants')
 
-  it('begins with the first one, whose mark is set', () => {
+  it('starts with the first variant and its discriminator', () => {
     expect(initialValue(form)).toEqual({ pay: { kind: 'card' }, size: null })
   })
 
-  it('is told apart by the marks, or by the kind of the value', () => {
+  it('is matched by discriminator or by type', () => {
     const kinds = [{ kind: 'card' }, { kind: 'cash' }, { kind: 'coin' }, 7, undefined]
     expect(kinds.map((value) => matchingVariant(pay.variants, value))).toEqual([0, 1, -1, -1, -1])
     expect([7, 'seven', true].map((value) => matchingVariant(size.variants, value))).toEqual([0, 1, -1])
     expect(size.variants.map(({ title }) => title)).toEqual(['integer', 'string'])
   })
 
-  it('misses what the chosen one needs', () => {
-    expect(missing(form, { pay: { kind: 'card' } })).toEqual(['pay.number'])
-    expect(missing(form, { pay: { kind: 'cash' } })).toEqual([])
-    expect(missing(form, {})).toEqual(['pay'])
+  it('reports the missing fields of the chosen variant', () => {
+    expect(missingFields(form, { pay: { kind: 'card' } })).toEqual(['pay.number'])
+    expect(missingFields(form, { pay: { kind: 'cash' } })).toEqual([])
+    expect(missingFields(form, {})).toEqual(['pay'])
   })
 })

@@ -10,7 +10,7 @@ test.each([
   [7_440_000, '2 h 4 min'],
   [266_400_000, '3 d 2 h'],
   [-5, '0 ms'],
-])('%d ms is told as %s', (ms, text) => expect(formatDuration(ms)).toBe(text))
+])('%d ms is shown as %s', (ms, text) => expect(formatDuration(ms)).toBe(text))
 
 test.each([
   [400, 'now'],
@@ -22,7 +22,7 @@ test.each([
   expect(formatRelative(new Date(now.getTime() - ago), now)).toBe(text)
 })
 
-test('a date has its year where it is not the current one, by the zone that it is shown in', () => {
+test('a date has a year if it is not the current one in the shown zone', () => {
   const now = new Date('2026-06-01T12:00:00Z')
   expect(formatShort(new Date('2026-03-04T05:06:00Z'), now)).not.toContain('2026')
   expect(formatShort(new Date('2027-03-04T05:06:00Z'), now)).toContain('2027')

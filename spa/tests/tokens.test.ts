@@ -7,7 +7,7 @@ function valuesOf(block: string): string[] {
   return [...block.matchAll(/--[\w-]+: [^;]+;|color-scheme: [^;]+;/g)].map(([line]) => line)
 }
 
-test('the dark theme is the same whether it was chosen or is the system’s', () => {
+test('the chosen and the system’s dark theme have the same values', () => {
   const [, chosen, systems] =
     /data-theme='dark'\] \{(.*?)\n\}.*prefers-color-scheme: dark\) \{(.*)\}/s.exec(css) ?? []
   expect(valuesOf(chosen ?? '').length).toBeGreaterThan(20)

@@ -6,7 +6,7 @@ beforeEach(() => {
   document.head.innerHTML = '<meta name="localfn-api-root" content="/tools/localfn/api">'
 })
 
-test('calls go below the root that was injected', () => {
+test('call URLs start with the injected base URL', () => {
   expect(apiUrl('/requests', { status: 'failed', q: '', cursor: null })).toBe(
     '/tools/localfn/api/requests?status=failed',
   )
@@ -23,13 +23,13 @@ test.each([
   expect(routerBase(root, 'https://here.example')).toBe(base)
 })
 
-test('filters survive the way through the address, and nonsense in it counts as not given', () => {
+test('filters survive the round trip through the URL; invalid values are ignored', () => {
   const filters = filtersFromUrl({ status: 'failed', time: '1h', q: ['a', 'b'], function: 'echo' })
   expect(filtersToUrl(filters)).toEqual({ status: 'failed', time: '1h', q: 'a', function: 'echo' })
   expect(filtersToUrl(filtersFromUrl({ status: 'lost', time: 'toString', nothing: '1' }))).toEqual({})
 })
 
-test('a span of time begins at a full minute, so that the same question is asked for a while', () => {
+test('a time range starts at a full minute, so that the call URL stays the same', () => {
   const filters = filtersFromUrl({ time: '15m' })
   const early = filtersToApi(filters, '', new Date('2026-01-01T12:00:01Z'))
   expect(early).toMatchObject({ since: '2026-01-01T11:45:00.000Z' })

@@ -1,4 +1,4 @@
-/** /api/users and /api/keys: who may call. For admins. */
+/** /api/users and /api/keys, for admins. */
 import { json, request } from './client'
 import type { components } from './schema'
 
@@ -20,7 +20,7 @@ export const deleteUser = (name: string) => request(user(name), { method: 'DELET
 
 export const listKeys = async (signal?: AbortSignal) =>
   (await json<{ items: Key[] }>('/keys', { signal })).items
-/** The key itself is in this answer, and in no other. */
+/** Create a key. Only this response contains the key itself. */
 export const createKey = (fields: Schemas['NewKey']) =>
   json<NewKeyTold>('/keys', { method: 'POST', json: fields })
 export const revokeKey = (id: string) => request(`/keys/${id}`, { method: 'DELETE' })

@@ -1,4 +1,4 @@
-/** Where this installation's files and API answer; `localfn init` writes both into index.html. */
+/** The base URLs of the assets and of the API. `localfn init` writes both into index.html. */
 
 function meta(name: string): string {
   return document.querySelector<HTMLMetaElement>(`meta[name="localfn-${name}"]`)?.content ?? ''
@@ -8,13 +8,13 @@ export function withTrailingSlash(root: string): string {
   return root.endsWith('/') ? root : `${root}/`
 }
 
-/** The router's base: the static root's path, or the page's own root where assets come from another host. */
+/** Return the router's base: the path of the static root, or / if the assets come from another host. */
 export function routerBase(staticRoot = meta('static-root'), origin = location.origin): string {
   const url = new URL(withTrailingSlash(staticRoot), origin)
   return url.origin === origin ? url.pathname : '/'
 }
 
-/** The address of a call: `apiUrl('/requests', { status: 'failed' })`. Parameters without a value are left out. */
+/** Return the URL of a call, as in `apiUrl('/requests', { status: 'failed' })`. Empty parameters are omitted. */
 export function apiUrl(path: string, query: Query = {}): string {
   const parameters = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) {
@@ -24,7 +24,7 @@ export function apiUrl(path: string, query: Query = {}): string {
   return (meta('api-root') || '/api').replace(/\/+$/, '') + path + (text ? `?${text}` : '')
 }
 
-/** What stands beside the API: /rq/, /docs, /readyz … */
+/** Return the URL of a path beside the API, such as rq/, docs or readyz. */
 export function siblingUrl(path: string): string {
   return withTrailingSlash(apiUrl('').replace(/\/api$/, '')) + path
 }

@@ -1,19 +1,19 @@
 /**
- * For other front ends: follow one request until it has ended. It needs this folder and no framework.
+ * Follow one request until it has ended. For other front ends: it needs only this folder and no framework.
  *
  *     const request = await pollStatus(id, { onUpdate: (now) => show(now.status, now.progress.fraction) })
  *     if (request.status === 'completed') …
  *
- * Asks every two seconds while the request is pending or processing, with the last ETag, so that an unchanged
- * request costs an empty answer; pauses while the page is hidden; survives a server that is away by asking ever
- * more rarely, at most every 30 s. Rejects with `Problem` when the request does not exist (404) or may not be
- * read (401, 403), and with AbortError when `signal` fires.
+ * It polls every two seconds while the request is pending or processing. It sends the last ETag, so that an unchanged
+ * request costs an empty response. It pauses while the page is hidden, and backs off up to 30 s while the server is
+ * unreachable. It rejects with `Problem` if the request does not exist (404) or reading it is forbidden (401, 403),
+ * and with AbortError if `signal` fires.
  */
-import { conditional } from './client'
+import { conditionalReader } from './client'
 import { Poller } from './poller'
 import { isLive, type Request } from './types'
 
-export const EVERY_MS = 2_000
+export const POLL_INTERVAL_MS = 2_000
 
 export interface PollStatusOptions {
   onUpdate?: (request: Request) => void
@@ -21,7 +21,7 @@ export interface PollStatusOptions {
 }
 
 export function pollStatus(requestId: string, options: PollStatusOptions = {}): Promise<Request> {
-  const read = conditional<Request>()
+  const read = conditionalReader<Request>()
   return new Promise((resolve, reject) => {
     let last: Request | null = null
     const end = (then: () => void) => {
@@ -32,7 +32,7 @@ export function pollStatus(requestId: string, options: PollStatusOptions = {}): 
     const abort = () => end(() => reject(new DOMException('Polling was aborted.', 'AbortError')))
     const poller = new Poller<Request>({
       load: (signal) => read(`/requests/${encodeURIComponent(requestId)}`, { signal }),
-      intervalMs: (request) => (isLive(request) ? EVERY_MS : null),
+      intervalMs: (request) => (isLive(request) ? POLL_INTERVAL_MS : null),
       onValue: (request) => {
         if (request !== last) options.onUpdate?.(request)
         last = request

@@ -1,13 +1,13 @@
 /**
- * Asks again and again, politely: one call at a time, none while the page is hidden, ever more rarely while the
- * server is away. Knows nothing of Vue.
+ * Poll the server: one call at a time, none while the page is hidden, with backoff while the server is unreachable.
+ * Independent of Vue.
  */
 import { isAbort, isTransient, Problem } from './problem'
 
 export interface PollerOptions<T> {
-  /** One question. It is never asked twice at the same time. */
+  /** Read the value. Never called while a previous call is open. */
   load: (signal: AbortSignal) => Promise<T>
-  /** Milliseconds until the next question; null ends it (`wake` asks again all the same). */
+  /** Return the milliseconds until the next call; null stops the polling until `wake` is called. */
   intervalMs: (value: T) => number | null
   onValue?: (value: T) => void
   onError?: (error: unknown, willRetry: boolean) => void
@@ -16,7 +16,7 @@ export interface PollerOptions<T> {
 const MIN_BACKOFF_MS = 2_000
 const MAX_BACKOFF_MS = 30_000
 
-/** The pause after so many failures in a row: doubled each time, ± 20 % so that open tabs do not come all at once. */
+/** Return the pause after a number of failures in a row: doubled each time, ± 20 % so that open tabs do not retry together. */
 export function backoffMs(failures: number, random = Math.random()): number {
   const pause = Math.min(MIN_BACKOFF_MS * 2 ** (failures - 1), MAX_BACKOFF_MS)
   return pause * (0.8 + 0.4 * random)
@@ -35,7 +35,7 @@ export class Poller<T> {
     window.addEventListener('online', this.wake)
   }
 
-  /** Ask now, or right after the answer that is under way: that one may be older than what made you ask. */
+  /** Load now. If a call is open, load again after it: its response may be older than the change that the caller expects. */
   readonly wake = (): void => {
     if (this.isStopped) return
     if (this.controller) {
@@ -46,7 +46,7 @@ export class Poller<T> {
     void this.load()
   }
 
-  /** Forget the question under way, whose answer is of no interest any more, and ask now. */
+  /** Abort the open call, whose result is no longer needed, and load now. */
   readonly restart = (): void => {
     this.controller?.abort()
     this.controller = null
@@ -92,8 +92,8 @@ export class Poller<T> {
     const willRetry = isTransient(error)
     this.options.onError?.(error, willRetry)
     if (!willRetry) return null
-    const asked = error instanceof Problem ? (error.retryAfterS ?? 0) * 1000 : 0
-    return Math.max(backoffMs(this.failures), Math.min(asked, MAX_BACKOFF_MS))
+    const retryAfterMs = error instanceof Problem ? (error.retryAfterS ?? 0) * 1000 : 0
+    return Math.max(backoffMs(this.failures), Math.min(retryAfterMs, MAX_BACKOFF_MS))
   }
 
   private schedule(pauseMs: number | null): void {

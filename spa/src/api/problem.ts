@@ -1,11 +1,11 @@
-/** What can go wrong with a call, as values that pages can show. */
+/** The errors of API calls. */
 
 export interface FieldError {
   field?: string
   detail: string
 }
 
-/** The server refused the call and said why (RFC 9457). */
+/** An error response with its reason (RFC 9457). */
 export class Problem extends Error {
   constructor(
     readonly status: number,
@@ -18,16 +18,16 @@ export class Problem extends Error {
     this.name = 'Problem'
   }
 
-  /** Worth asking again later: the server, or what stands in front of it, has a bad moment. */
+  /** True if a retry may help: the server or a proxy is overloaded or failing. */
   get isTransient(): boolean {
     return this.status >= 500 || this.status === 429 || this.status === 408
   }
 }
 
-/** No answer came: the server is away, or the network is. */
+/** No response arrived: the server or the network is down. */
 export class Unreachable extends Error {
   constructor(cause: unknown) {
-    super('The server does not answer.', { cause })
+    super('The server does not answer. Check that it is running, then try again.', { cause })
     this.name = 'Unreachable'
   }
 }
@@ -40,18 +40,25 @@ export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'AbortError'
 }
 
-export async function readProblem(answer: Response): Promise<Problem> {
-  const retryAfter = Number(answer.headers.get('Retry-After') ?? Number.NaN)
+/** Read the problem from an error response. */
+export async function readProblem(response: Response): Promise<Problem> {
+  const retryAfter = Number(response.headers.get('Retry-After') ?? Number.NaN)
   const pause = Number.isFinite(retryAfter) ? retryAfter : null
-  const fallback = new Problem(answer.status, answer.statusText || `HTTP ${answer.status}`, '', [], pause)
-  if (!answer.headers.get('Content-Type')?.includes('json')) return fallback
+  const fallback = new Problem(
+    response.status,
+    response.statusText || `HTTP ${response.status}`,
+    '',
+    [],
+    pause,
+  )
+  if (!response.headers.get('Content-Type')?.includes('json')) return fallback
   try {
-    const body: unknown = await answer.json()
+    const body: unknown = await response.json()
     if (typeof body !== 'object' || body === null) return fallback
     const { title = fallback.title, detail = '', errors = [] } = body as Partial<Problem>
-    return new Problem(answer.status, title, detail, errors, pause)
+    return new Problem(response.status, title, detail, errors, pause)
   } catch {
-    // A proxy's page that calls itself JSON; the status still says what happened.
+    // A proxy may label its HTML error page as JSON: fall back to the status.
     return fallback
   }
 }

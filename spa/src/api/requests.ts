@@ -1,4 +1,4 @@
-/** /api/requests and the calls that make requests. */
+/** /api/requests, and the calls that create requests. */
 import { json, request as call } from './client'
 import { apiUrl, type Query } from './baseUrls'
 import type {
@@ -25,21 +25,21 @@ export async function readAttempts(id: string, signal?: AbortSignal): Promise<At
 export interface LogPage {
   text: string
   nextAfter: string | null
-  /** How many of the last lines have no end yet: the next page gives them again, as they are then. */
+  /** The number of unfinished lines at the end. The next page repeats them in their new state. */
   current: number
 }
 
-/** Log lines behind `after` (the `nextAfter` of the page before), all attempts, and those that have no end yet. */
+/** Read the log lines of all attempts after a cursor, the `nextAfter` of the previous page, with unfinished lines. */
 export async function readLogs(id: string, after: string | null, signal?: AbortSignal): Promise<LogPage> {
-  const answer = await call(path(id, '/logs'), {
+  const response = await call(path(id, '/logs'), {
     query: { after, current: 'true' },
     signal,
     headers: { Accept: 'text/plain' },
   })
   return {
-    text: await answer.text(),
-    nextAfter: answer.headers.get('Next-After'),
-    current: Number(answer.headers.get('Current-Lines') ?? 0),
+    text: await response.text(),
+    nextAfter: response.headers.get('Next-After'),
+    current: Number(response.headers.get('Current-Lines') ?? 0),
   }
 }
 
@@ -47,13 +47,13 @@ export const listRequests = (query: Query, signal?: AbortSignal) =>
   json<Page<Request>>('/requests', { query, signal })
 export const cancelRequest = (id: string) => json<Request>(path(id, '/cancel'), { method: 'POST' })
 export const retryRequest = (id: string) => json<Request>(path(id, '/retry'), { method: 'POST' })
-/** Of one that waits for its time, or for that of its next attempt. */
+/** Run a delayed request, or the next attempt of one, without waiting for its time. */
 export const runRequestNow = (id: string) => json<Request>(path(id, '/run'), { method: 'POST' })
-export const actOnMany = (action: BulkAction, ids: string[]) =>
+export const applyBulkAction = (action: BulkAction, ids: string[]) =>
   json<BulkOutcomes>('/requests/bulk', { method: 'POST', json: { action, ids } })
 export const deleteRequest = (id: string) => call(path(id), { method: 'DELETE' })
 
-/** Below the API's root. An upload and an output of one name have two addresses. */
+/** Return the path below the API's base URL. An upload and an output file may have the same name. */
 export function filePath(id: string, { kind, name }: Pick<RequestFile, 'kind' | 'name'>): string {
   return path(id, `/${kind === 'input' ? 'inputs' : 'files'}/${encodeURIComponent(name)}`)
 }
@@ -70,7 +70,7 @@ export interface Invocation {
   query?: Query
 }
 
-/** Posts an event, with files as multipart; gives the accepted request. */
+/** Post an event, with files as multipart, and return the accepted request. */
 export function invoke(name: string, { event, files = [], query = {} }: Invocation): Promise<Request> {
   const target = `/functions/${encodeURIComponent(name)}`
   if (!files.length) return json<Request>(target, { method: 'POST', text: event, query })

@@ -1,4 +1,4 @@
-/** /api/schedules: rows that make requests at their times. */
+/** /api/schedules. */
 import { json, request } from './client'
 import type { Json, Request, Status } from './types'
 
@@ -43,7 +43,7 @@ export const runSchedule = (name: string) => json<Request>(path(name, '/run'), {
 export const nextTimes = async (name: string, signal?: AbortSignal) =>
   (await json<{ times: string[] }>(path(name, '/next'), { query: { count: 10 }, signal })).times
 
-/** The next ten times of what is being typed. Throws Problem with the field that is wrong. */
+/** Return the next ten times of an unsaved schedule. Throws Problem that names the invalid field. */
 export const previewTimes = async (
   fields: Partial<Pick<ScheduleFields, 'expression' | 'timezone' | 'start_at' | 'end_at'>>,
   signal?: AbortSignal,

@@ -1,4 +1,4 @@
-/** /api/session: who is logged in and what that allows, logging in and out, the own password. */
+/** /api/session: the user with its permissions, login, logout, and the change of the own password. */
 import { json, request } from './client'
 import type { components } from './schema'
 
@@ -11,6 +11,6 @@ export const logIn = (username: string, password: string) =>
   json<Session>('/session', { method: 'POST', json: { username, password } })
 export const logOut = (everywhere: boolean) =>
   request('/session', { method: 'DELETE', query: { everywhere: everywhere || undefined } })
-/** Ends every session of the user but the one that this gives. Throws Problem that names the field. */
-export const changePassword = (before: string, password: string) =>
-  json<Session>('/session/password', { method: 'POST', json: { old_password: before, password } })
+/** Change the password and end all other sessions of the user. Throws Problem that names the invalid field. */
+export const changePassword = (current: string, password: string) =>
+  json<Session>('/session/password', { method: 'POST', json: { old_password: current, password } })

@@ -1,11 +1,11 @@
-/** How the installation does: /api/stats, workers, sandboxes, queues. */
-import { conditional, json } from './client'
+/** /api/stats, /api/workers, /api/sandboxes and /api/queues. */
+import { conditionalReader, json } from './client'
 import type { Highlights, Status } from './types'
 
 export type Percentile = 'p50' | 'p95' | 'p99'
 export type PercentileSeries = Record<Percentile, (number | null)[]>
 
-export interface Problem {
+export interface SystemProblem {
   code: string
   severity: 'error' | 'warning' | 'info'
   text: string
@@ -24,7 +24,7 @@ export interface QueueInfo {
   workers: number
 }
 
-/** By status; cancelled requests are not among the failed. */
+/** Counts by status. Cancelled requests do not count as failed. */
 export type Counts = Record<Status | 'cancelled', number>
 
 export interface FunctionStats extends Counts {
@@ -36,7 +36,7 @@ export interface FunctionStats extends Counts {
   sparkline: { times: string[]; completed: number[]; failed: number[] }
 }
 
-/** The same in a list of all functions, whose hours are the same. */
+/** FunctionStats without the times, which are the same for all functions of a list. */
 export interface FunctionHealth extends Omit<FunctionStats, 'sparkline'> {
   sparkline: Omit<FunctionStats['sparkline'], 'times'>
 }
@@ -51,7 +51,7 @@ export interface Stats {
   queue_depth_series: { times: string[]; by_queue: Record<string, (number | null)[]> }
   queues: QueueInfo[]
   workers: { alive: number; busy: number }
-  problems: Problem[]
+  problems: SystemProblem[]
 }
 
 export interface WorkerInfo {
@@ -79,11 +79,11 @@ export interface SandboxInfo {
   age_s: number
 }
 
-/** What has run longest, and what failed last. */
+/** Return the requests that have run longest and those that failed last. */
 export const readHighlights = (signal?: AbortSignal) => json<Highlights>('/highlights', { signal })
-const getStats = conditional<Stats>()
+const getStats = conditionalReader<Stats>()
 export const readStats = (signal?: AbortSignal) => getStats('/stats', { signal })
-const getFunctionsHealth = conditional<{ functions: Record<string, FunctionHealth> }>()
+const getFunctionsHealth = conditionalReader<{ functions: Record<string, FunctionHealth> }>()
 export const readFunctionsHealth = async (signal?: AbortSignal) =>
   (await getFunctionsHealth('/stats/functions', { signal })).functions
 export const readFunctionStats = (name: string, signal?: AbortSignal) =>
@@ -99,14 +99,14 @@ const queue = (name: string, action: string) => `/queues/${encodeURIComponent(na
 export const pauseQueue = (name: string) => json<QueueInfo>(queue(name, 'pause'), { method: 'POST' })
 export const resumeQueue = (name: string) => json<QueueInfo>(queue(name, 'resume'), { method: 'POST' })
 
-/** Cancels all that waits; gives how many. One call does what fits ten seconds. */
+/** Cancel all pending requests of a queue and return their number. One call works for at most ten seconds, so repeat it. */
 export async function emptyQueue(name: string): Promise<number> {
   let cancelled = 0
   for (;;) {
-    const answer = await json<{ cancelled: number; complete: boolean }>(queue(name, 'empty'), {
+    const result = await json<{ cancelled: number; complete: boolean }>(queue(name, 'empty'), {
       method: 'POST',
     })
-    cancelled += answer.cancelled
-    if (answer.complete) return cancelled
+    cancelled += result.cancelled
+    if (result.complete) return cancelled
   }
 }

@@ -1,4 +1,4 @@
-/** What the API answers: schema.d.ts, which is made from the API's own description, under the names that pages use. */
+/** The API's types: short names for those of schema.d.ts, which is generated from the OpenAPI document. */
 import type { ExactNumber } from './exactJson'
 import type { components } from './schema'
 
@@ -11,7 +11,7 @@ export type Result = Omit<Schemas['Result'], 'data'> & { data: Json }
 export type FunctionInfo = Omit<Schemas['Function'], 'input_schema'> & {
   input_schema: { [key: string]: Json } | null
 }
-/** A request as the overview names it: without its event. */
+/** A request without its event, for the overview. */
 export type Highlight = Schemas['Highlight']
 export type Highlights = Schemas['Highlights']
 export type RequestFile = Schemas['File']

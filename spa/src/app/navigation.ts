@@ -1,4 +1,4 @@
-/** The entries of the main navigation, in order. A new page adds its route to router.ts and a line here. */
+/** The entries of the main navigation, in order. Add a route to router.ts and an entry here for a new page. */
 import { app } from '@/texts'
 import type { Permission } from '@/api/session'
 import type { IconName } from '@/components/icons'
@@ -7,25 +7,25 @@ export interface NavigationItem {
   route: string
   label: string
   icon: IconName
-  /** Who may not is not led there. */
-  needs: Permission
-  /** `g` and this key lead there. */
+  /** Users without this permission do not see the entry. */
+  permission: Permission
+  /** `g` and this key open the page. */
   key: string
-  /** Routes that belong to this entry, too. */
-  with?: string[]
+  /** Further routes that mark this entry as current. */
+  alsoActiveOn?: string[]
 }
 
 export const navigation: NavigationItem[] = [
-  { route: 'overview', label: app.nav.overview, icon: 'pulse', key: 'o', needs: 'read' },
-  { route: 'requests', label: app.nav.requests, icon: 'list', key: 'r', needs: 'read' },
-  { route: 'functions', label: app.nav.functions, icon: 'function', key: 'f', needs: 'read' },
-  { route: 'schedules', label: app.nav.schedules, icon: 'clock', key: 's', needs: 'read' },
+  { route: 'overview', label: app.nav.overview, icon: 'pulse', key: 'o', permission: 'read' },
+  { route: 'requests', label: app.nav.requests, icon: 'list', key: 'r', permission: 'read' },
+  { route: 'functions', label: app.nav.functions, icon: 'function', key: 'f', permission: 'read' },
+  { route: 'schedules', label: app.nav.schedules, icon: 'clock', key: 's', permission: 'read' },
   {
     route: 'audit',
     label: app.nav.admin,
     icon: 'shield',
     key: 'a',
-    needs: 'administer',
-    with: ['users', 'keys'],
+    permission: 'administer',
+    alsoActiveOn: ['users', 'keys'],
   },
 ]

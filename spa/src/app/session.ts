@@ -1,4 +1,4 @@
-/** Who uses the page. An answer of 401 anywhere brings up the login; the address stays, so that one comes back to it. */
+/** The session and its permissions. A 401 response shows the login form; the URL stays, so the page returns after the login. */
 import { computed, reactive } from 'vue'
 import { onUnauthorized } from '@/api/client'
 import { Poller } from '@/api/poller'
@@ -22,29 +22,29 @@ const state = reactive<{ session: Session | null; isLoginNeeded: boolean; genera
 
 export const user = computed(() => state.session?.user ?? null)
 export const isLoginNeeded = computed(() => state.isLoginNeeded)
-/** Whether anybody has to log in here; false until the server has said so. */
+/** False until the server has answered. */
 export const isLoginRequired = computed(() => state.session?.auth === 'required')
-/** Changes with every login: what was loaded for somebody else is loaded anew. */
-export const generation = computed(() => state.generation)
+/** Grows with each login, so that pages reload the data of the new user. */
+export const sessionGeneration = computed(() => state.generation)
 
-/** Whether this user may do so. Until the server has said who it is, fetchAllMatching is shown: it refuses by itself. */
+/** Return true if the user has the permission, or before the session is known: the server checks each call anyway. */
 export function can(permission: Permission): boolean {
   return state.session === null || state.session.permissions.includes(permission)
 }
 
-/** Why not, in words. */
+/** Return the sentence that explains a missing permission. */
 export function missingPermissionText(permission: Permission): string {
-  return app.user.mayNot(user.value?.role ?? '', permission)
+  return app.user.missingPermission(user.value?.role ?? '', permission)
 }
 
-/** Asks until there is an answer; no page waits for it. */
+/** Load the session in the background, with retries; no page waits for it. */
 export function loadSession(): void {
   const poller = new Poller<Session>({
     load: (signal) => reportIfSlow(readSession(signal)),
     intervalMs: () => null,
     onValue: (session) => {
       reportReachable()
-      adopt(session)
+      setSession(session)
       poller.stop()
     },
     onError: (error) => {
@@ -56,7 +56,7 @@ export function loadSession(): void {
 }
 
 export async function logIn(username: string, password: string): Promise<void> {
-  adopt(await postLogin(username, password))
+  setSession(await postLogin(username, password))
   state.generation += 1
 }
 
@@ -66,11 +66,11 @@ export async function logOut(everywhere: boolean): Promise<void> {
   state.isLoginNeeded = true
 }
 
-export async function changePassword(before: string, password: string): Promise<void> {
-  adopt(await postPassword(before, password))
+export async function changePassword(current: string, password: string): Promise<void> {
+  setSession(await postPassword(current, password))
 }
 
-function adopt(session: Session): void {
+function setSession(session: Session): void {
   state.session = session
   state.isLoginNeeded = session.auth === 'required' && session.user === null
 }

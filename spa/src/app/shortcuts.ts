@@ -1,8 +1,8 @@
-/** Keys: `useShortcuts({ j: next, 'g r': toRequests })`. None of them while somebody types or a dialog is open. */
+/** Keyboard shortcuts: `useShortcuts({ j: next, 'g r': toRequests })`. Off while a field has the focus or a dialog is open. */
 import { onMounted, onUnmounted } from 'vue'
 
 type Shortcuts = Record<string, () => void>
-const PAIR_MS = 900
+const SEQUENCE_MS = 900
 
 function isTyping(target: EventTarget | null): boolean {
   return (
@@ -11,30 +11,29 @@ function isTyping(target: EventTarget | null): boolean {
   )
 }
 
-/** Enter and the space bar belong to whatever has the focus and does something with them. */
-function isActive(target: EventTarget | null): boolean {
+function isActivatable(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.closest('a, button, summary, [role="button"]') !== null
 }
 
-function isForUs(event: KeyboardEvent): boolean {
+function isShortcut(event: KeyboardEvent): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isTyping(event.target))
     return false
-  return !document.querySelector('dialog[open]') && !(event.key === 'Enter' && isActive(event.target))
+  return !document.querySelector('dialog[open]') && !(event.key === 'Enter' && isActivatable(event.target))
 }
 
 export function useShortcuts(shortcuts: Shortcuts): void {
-  let first = ''
-  let firstAt = 0
+  let previousKey = ''
+  let previousAt = 0
 
   function onKey(event: KeyboardEvent): void {
-    if (!isForUs(event)) return
-    const pair = event.timeStamp - firstAt < PAIR_MS ? `${first} ${event.key}` : ''
-    first = event.key
-    firstAt = event.timeStamp
-    const action = shortcuts[pair] ?? (pair.startsWith('g ') ? undefined : shortcuts[event.key])
+    if (!isShortcut(event)) return
+    const sequence = event.timeStamp - previousAt < SEQUENCE_MS ? `${previousKey} ${event.key}` : ''
+    previousKey = event.key
+    previousAt = event.timeStamp
+    const action = shortcuts[sequence] ?? (sequence.startsWith('g ') ? undefined : shortcuts[event.key])
     if (!action) return
     event.preventDefault()
-    first = ''
+    previousKey = ''
     action()
   }
 

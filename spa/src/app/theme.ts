@@ -1,25 +1,25 @@
-/** Light, dark, or as the system says. public/theme.js applies the choice before the first paint. */
+/** The colour theme: light, dark, or the system's. public/theme.js applies a stored choice before the first paint. */
 import { ref } from 'vue'
 
 export type Theme = 'system' | 'light' | 'dark'
 const KEY = 'localfn.theme'
 const ORDER: Theme[] = ['system', 'light', 'dark']
 
-const chosen = document.documentElement.dataset.theme
-export const theme = ref<Theme>(chosen === 'light' || chosen === 'dark' ? chosen : 'system')
+const stored = document.documentElement.dataset.theme
+export const theme = ref<Theme>(stored === 'light' || stored === 'dark' ? stored : 'system')
 
 export function cycleTheme(): void {
   setTheme(ORDER[(ORDER.indexOf(theme.value) + 1) % ORDER.length] ?? 'system')
 }
 
-export function setTheme(wanted: Theme): void {
-  theme.value = wanted
-  if (wanted === 'system') delete document.documentElement.dataset.theme
-  else document.documentElement.dataset.theme = wanted
+export function setTheme(next: Theme): void {
+  theme.value = next
+  if (next === 'system') delete document.documentElement.dataset.theme
+  else document.documentElement.dataset.theme = next
   try {
-    if (wanted === 'system') localStorage.removeItem(KEY)
-    else localStorage.setItem(KEY, wanted)
+    if (next === 'system') localStorage.removeItem(KEY)
+    else localStorage.setItem(KEY, next)
   } catch {
-    // Storage is switched off: the choice holds until the page is left.
+    // Storage is disabled: the choice lasts until the page closes.
   }
 }

@@ -1,35 +1,36 @@
-/** Short notes on what an action did; a good one goes by itself, a bad one stays until it is dismissed. */
+/** Toasts about the outcome of actions. A success disappears by itself; an error stays until it is dismissed. */
 import { reactive, readonly } from 'vue'
 
 export interface Toast {
   id: number
-  kind: 'good' | 'bad'
+  kind: 'success' | 'error'
   text: string
 }
 
-const SHOWN_MS = 5_000
+const SUCCESS_MS = 5_000
+const MAX_TOASTS = 4
 const state = reactive<Toast[]>([])
 let lastId = 0
 export const toasts = readonly(state)
 
 export function dismiss(id: number): void {
-  const place = state.findIndex((toast) => toast.id === id)
-  if (place >= 0) state.splice(place, 1)
+  const index = state.findIndex((toast) => toast.id === id)
+  if (index >= 0) state.splice(index, 1)
 }
 
-function show(kind: Toast['kind'], text: string): number {
+function push(kind: Toast['kind'], text: string): number {
   const id = ++lastId
   state.push({ id, kind, text })
-  if (state.length > 4) state.shift()
+  if (state.length > MAX_TOASTS) state.shift()
   return id
 }
 
 export function showSuccess(text: string): void {
-  const id = show('good', text)
-  setTimeout(() => dismiss(id), SHOWN_MS)
+  const id = push('success', text)
+  setTimeout(() => dismiss(id), SUCCESS_MS)
 }
 
-export function showError(what: string, error: unknown): void {
-  const why = error instanceof Error ? error.message : String(error)
-  show('bad', what ? `${what}: ${why}` : why)
+export function showError(action: string, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error)
+  push('error', action ? `${action}: ${message}` : message)
 }

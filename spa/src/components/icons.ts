@@ -1,4 +1,4 @@
-/** The icons, as paths on a 24 × 24 grid, drawn with a line of 1.75. */
+/** The icons, as SVG paths on a 24 × 24 grid for a stroke width of 1.75. */
 export const icons = {
   list: 'M4 6h16M4 12h16M4 18h10',
   pulse: 'M3 12h4l3-8 4 16 3-8h4',

@@ -1,4 +1,4 @@
-/** What becomes of a form that is sent: one call at a time, what is wrong by field, and what no field can show. */
+/** Submit a form: one call at a time. `errors` belong to fields; `failure` is any other error. */
 import { ref, shallowRef } from 'vue'
 import { Problem, type FieldError } from '@/api/problem'
 

@@ -1,4 +1,4 @@
-/** What an <input type="datetime-local"> holds, in the reader's own zone, and back. */
+/** Convert between RFC 3339 and the value of <input type="datetime-local">, which is in the browser's time zone. */
 
 export function toDatetimeLocal(time: string | null): string {
   const date = new Date(time ?? '')

@@ -1,4 +1,4 @@
-/** Sizes and figures for people. */
+/** Format byte sizes. */
 
 export function formatBytes(size: number): string {
   if (size < 1000) return `${size} B`

@@ -1,4 +1,4 @@
-/** Times and durations in words. Pure: what the time is, is a parameter. */
+/** Format times and durations. Pure: the current time is a parameter. */
 
 const UNITS = [
   ['s', 1000],
@@ -15,12 +15,12 @@ export function formatDuration(ms: number): string {
   const seconds = Math.round(ms / 1000)
   const [days, hours] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24]
   const minutes = Math.floor(seconds / 60) % 60
-  if (days) return two(days, 'd', hours, 'h')
-  if (hours) return two(hours, 'h', minutes, 'min')
-  return two(minutes, 'min', seconds % 60, 's')
+  if (days) return twoUnits(days, 'd', hours, 'h')
+  if (hours) return twoUnits(hours, 'h', minutes, 'min')
+  return twoUnits(minutes, 'min', seconds % 60, 's')
 }
 
-function two(large: number, unit: string, small: number, smallUnit: string): string {
+function twoUnits(large: number, unit: string, small: number, smallUnit: string): string {
   return small ? `${large} ${unit} ${small} ${smallUnit}` : `${large} ${unit}`
 }
 
@@ -32,12 +32,6 @@ export function formatRelative(time: Date, now: Date): string {
   let text = ''
   for (const [unit, length] of UNITS) if (size >= length) text = `${Math.floor(size / length)} ${unit}`
   return ms > 0 ? `${text} ago` : `in ${text}`
-}
-
-/** Milliseconds until `relative` says something else. */
-export function staysMs(time: Date, now: Date): number {
-  const size = Math.abs(now.getTime() - time.getTime())
-  return size < 60_000 ? 1000 : size < 3_600_000 ? 15_000 : 60_000
 }
 
 const EXACT = new Intl.DateTimeFormat('en-GB', {
@@ -52,21 +46,21 @@ const EXACT = new Intl.DateTimeFormat('en-GB', {
   timeZoneName: 'short',
 })
 
-/** To the millisecond, in the reader's own zone. */
+/** Format to the millisecond, in the browser's time zone. */
 export function formatExact(time: Date): string {
   return EXACT.format(time)
 }
 
 const DAY = { weekday: 'short', day: 'numeric', month: 'short' } as const
 const MINUTE = { hour: '2-digit', minute: '2-digit' } as const
-const made = new Map<string, Intl.DateTimeFormat>()
+const formatters = new Map<string, Intl.DateTimeFormat>()
 
-/** To the minute, in the reader's own zone; with the year where it is not that of `now`. */
+/** Format to the minute, in the browser's time zone; with the year if it is not the current one. */
 export function formatShort(time: Date, now: Date): string {
   return formatDate(time, now, MINUTE)
 }
 
-/** Format a time with its day, in a zone or in the reader's own; with the year where it is not that of `now` there. */
+/** Format a time with its day, in a zone or the browser's; with the year if it is not the current one in that zone. */
 export function formatDate(
   time: Date,
   now: Date,
@@ -81,11 +75,12 @@ export function formatDate(
 
 function formatter(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const key = JSON.stringify(options)
-  const known = made.get(key) ?? new Intl.DateTimeFormat('en-GB', options)
-  made.set(key, known)
+  const known = formatters.get(key) ?? new Intl.DateTimeFormat('en-GB', options)
+  formatters.set(key, known)
   return known
 }
 
+/** Return the milliseconds from start to end, or to now while there is no end; null before the start. */
 export function elapsedMs(start: string | null, end: string | null, now: Date): number | null {
   if (!start) return null
   return (end ? Date.parse(end) : now.getTime()) - Date.parse(start)

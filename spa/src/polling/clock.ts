@@ -1,4 +1,4 @@
-/** One ticking `now` for all relative times of a page; it stands still while the page is hidden. */
+/** One ticking clock for all relative times of a page. It pauses while the page is hidden. */
 import { onScopeDispose, readonly, ref } from 'vue'
 
 const now = ref(new Date())

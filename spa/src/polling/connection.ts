@@ -1,11 +1,11 @@
-/** Whether the server answers, as the last calls found it; the banner shows it, every poller reports to it. */
+/** Whether the server is reachable, as all pollers report it. The banner shows it. */
 import { reactive, readonly } from 'vue'
 import { Problem } from '@/api/problem'
 
-const SLOW_MS = 6_000 // far above what any page asks: the server, or its database, stands still
+const SLOW_MS = 6_000 // far above the time of any normal call: the server or its database hangs
 
 interface Connection {
-  /** When it was first noticed that the server is away; null while it answers. */
+  /** The time of the first failed call; null while the server answers. */
   unreachableSince: Date | null
   reason: string
 }
@@ -22,11 +22,11 @@ export function reportUnreachable(error: unknown): void {
   state.reason = error instanceof Problem ? error.message : ''
 }
 
-/** A call gives up after half a minute; a person who looks at nothing is told earlier. */
-export async function reportIfSlow<T>(answer: Promise<T>): Promise<T> {
+/** Report a slow call before its timeout of 30 s, so that the user knows why the page is empty. */
+export async function reportIfSlow<T>(response: Promise<T>): Promise<T> {
   const timer = setTimeout(reportUnreachable, SLOW_MS, null)
   try {
-    return await answer
+    return await response
   } finally {
     clearTimeout(timer)
   }

@@ -1,4 +1,4 @@
-/** The names of the functions, for a choice among them; asked until there is an answer, and none needs to wait for it. */
+/** The names of all functions, for select fields. Loaded once, with retries. */
 import { computed } from 'vue'
 import { listFunctions } from '@/api/requests'
 import { usePolling } from './usePolling'

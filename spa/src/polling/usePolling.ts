@@ -1,23 +1,23 @@
-/** A value that keeps itself fresh while its component is shown. */
+/** A value that is polled while its component is mounted. */
 import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef, type WatchSource } from 'vue'
 import { isTransient } from '@/api/problem'
 import { Poller } from '@/api/poller'
 import { reportReachable, reportUnreachable, reportIfSlow } from './connection'
 
 export interface Polled<T> {
-  /** The last good value; it stays while the server is away. */
+  /** The last value; it stays while the server is unreachable. */
   data: ShallowRef<T | null>
-  /** Why there will be no value: 404, 403 …; a server that is away is the banner's matter. */
+  /** A permanent error, such as 404 or 403. The banner shows temporary errors. */
   error: ShallowRef<unknown>
   isLoading: Ref<boolean>
-  /** Ask now: after an action whose effect the person waits to see. */
+  /** Load now, for example to show the effect of an action. */
   refresh: () => void
 }
 
 export interface PollingOptions<T> {
   load: (signal: AbortSignal) => Promise<T>
   intervalMs: (value: T) => number | null
-  /** A change of these asks anew and forgets the old value. */
+  /** Load again when this source changes. */
   watch?: WatchSource<unknown>
 }
 
@@ -32,7 +32,7 @@ export function usePolling<T>(options: PollingOptions<T>): Polled<T> {
       reportReachable()
       error.value = null
       isLoading.value = false
-      data.value = value // the same object means that nothing has changed, and nothing is drawn
+      data.value = value // an unchanged value is the same object: Vue renders nothing
     },
     onError: (problem) => {
       if (isTransient(problem)) {

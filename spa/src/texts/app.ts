@@ -1,18 +1,18 @@
 import type { Permission } from '@/api/session'
 
-/** What each permission is for, as it ends a sentence. */
-const may: Record<Permission, string> = {
-  read: 'look at this',
-  follow: 'look at this',
-  invoke: 'call functions',
+/** The actions that each permission allows, as the end of "Your role is not allowed to …". */
+const permissions: Record<Permission, string> = {
+  read: 'read this page',
+  follow: 'read this page',
+  invoke: 'invoke functions',
   operate: 'change requests or queues',
   manage: 'change schedules',
-  administer: 'see users, keys and the audit',
+  administer: 'manage users and API keys or read the audit log',
 }
 
 export const app = {
   name: 'localfn',
-  skip: 'Skip to the content',
+  skip: 'Skip to content',
   navigation: 'Main',
   nav: {
     overview: 'Overview',
@@ -21,68 +21,69 @@ export const app = {
     schedules: 'Schedules',
     admin: 'Admin',
   },
-  notFound: { title: 'No such page', text: 'This address leads nowhere.', link: 'To the requests' },
+  notFound: { title: 'Page not found', text: 'No page has this address.', link: 'Go to requests' },
   theme: { system: 'Theme: system', light: 'Theme: light', dark: 'Theme: dark' },
   help: {
-    button: 'Keyboard help',
-    title: 'Keys',
+    button: 'Keyboard shortcuts',
+    title: 'Keyboard shortcuts',
     close: 'Close',
     groups: [
       {
         title: 'Everywhere',
         keys: [
           ['/', 'Search'],
-          ['?', 'This help'],
-          ['g r', 'Go to the requests'],
-          ['g f', 'Go to the functions'],
-          ['g s', 'Go to the schedules'],
+          ['?', 'Show this help'],
+          ['g r', 'Go to requests'],
+          ['g f', 'Go to functions'],
+          ['g s', 'Go to schedules'],
           ['g o', 'Go to the overview'],
-          ['g a', 'Go to the audit, for admins'],
-          ['Esc', 'Close, leave a field'],
+          ['g a', 'Go to the audit log (admins)'],
+          ['Esc', 'Close a dialog, leave a field'],
         ],
       },
       {
         title: 'In a list',
         keys: [
           ['j', 'Next row'],
-          ['k', 'Row before'],
+          ['k', 'Previous row'],
           ['Enter', 'Open the row'],
           ['x', 'Select the row'],
           ['n', 'Next page'],
-          ['p', 'Page before'],
+          ['p', 'Previous page'],
         ],
       },
       {
         title: 'On a request',
         keys: [
-          ['r', 'Retry a failed one'],
-          ['c', 'Cancel a running one'],
-          ['y', 'Copy its id'],
+          ['r', 'Retry a failed request'],
+          ['c', 'Cancel a live request'],
+          ['y', 'Copy the request ID'],
           ['u', 'Back to the list'],
         ],
       },
     ],
   },
-  away: {
-    text: (since: string) => `The server has not answered since ${since}.`,
-    failing: (since: string) => `The server has been in trouble since ${since}.`,
-    more: 'What you see may be old. Asking again by itself.',
-    back: 'The server answers again.',
+  connection: {
+    unreachable: (since: string) => `The server has not answered since ${since}.`,
+    failing: (since: string) => `The server has returned errors since ${since}.`,
+    stale: 'This page may be out of date. It reconnects automatically.',
+    restored: 'Connection to the server restored.',
   },
   user: {
     menu: 'Your account',
     logout: 'Log out',
     everywhere: 'Log out everywhere',
     role: (role: string) => `Role: ${role}`,
-    failed: 'Logging out failed',
+    failed: 'Could not log out',
     password: 'Change password…',
-    mayNot: (role: string, permission: Permission) => `Your role (${role}) may not ${may[permission]}.`,
+    missingPermission: (role: string, permission: Permission) =>
+      `Your role (${role}) is not allowed to ${permissions[permission]}.`,
   },
   dismiss: 'Dismiss',
   retry: 'Try again',
-  broken: {
-    title: 'This part of the page failed to load',
-    text: 'The server may have been updated meanwhile. Loading the page again helps.',
-    reload: 'Load again',
+  loadFailed: {
+    title: 'This page could not be loaded',
+    text: 'The server may have been updated. Reload the page.',
+    reload: 'Reload',
   },
 } as const

@@ -1,6 +1,6 @@
 import type { AuditAction } from '@/api/types'
 
-// One for each that the API knows: a new one is missed by the type check.
+// The type check fails when the API gets a new action that has no text here.
 const actions: Record<AuditAction, string> = {
   'request.retry': 'retried a request',
   'request.run': 'ran a waiting request now',
@@ -9,14 +9,14 @@ const actions: Record<AuditAction, string> = {
   'queue.pause': 'paused a queue',
   'queue.resume': 'resumed a queue',
   'queue.empty': 'emptied a queue',
-  'schedule.create': 'made a schedule',
+  'schedule.create': 'created a schedule',
   'schedule.change': 'changed a schedule',
   'schedule.delete': 'deleted a schedule',
   'schedule.run': 'ran a schedule',
-  'user.create': 'made a user',
+  'user.create': 'created a user',
   'user.change': 'changed a user',
   'user.delete': 'deleted a user',
-  'key.create': 'made an API key',
+  'key.create': 'created an API key',
   'key.revoke': 'revoked an API key',
   'session.login': 'logged in',
   'session.login_failed': 'failed to log in',
@@ -24,14 +24,16 @@ const actions: Record<AuditAction, string> = {
 }
 
 export const audit = {
-  title: 'Audit',
-  lead: 'Nothing was changed by anybody yet.',
-  actor: 'Who',
-  action: 'What',
-  anyAction: 'Everything',
+  title: 'Audit log',
+  actor: 'Actor',
+  action: 'Action',
+  anyAction: 'Any action',
   actions,
-  columns: { time: 'When', actor: 'Who', action: 'What', subject: 'On', details: 'Details' },
-  empty: 'Retries, cancels, deletes, pauses, edits and logins are noted here.',
-  filtered: 'No entry fits.',
-  forbidden: 'Only admins may read the audit.',
+  columns: { time: 'Time', actor: 'Actor', action: 'Action', subject: 'Subject', details: 'Details' },
+  none: {
+    title: 'No audit entries yet',
+    text: 'Logins and every retry, cancel, delete, pause and edit are recorded here.',
+  },
+  filtered: 'No entries match these filters.',
+  forbidden: 'Only admins can read the audit log.',
 } as const

@@ -1,13 +1,13 @@
-/** Every English text of the pages stands in this folder: a file for the shell and one for each page. */
-export { access } from './accounts'
+/** All English texts of the SPA: one file for the shell, one for shared components, and one for each page. */
+export { accounts } from './accounts'
 export { app } from './app'
 export { audit } from './audit'
 export { count } from './count'
 export { components } from './components'
+export { firstRun } from './firstRun'
 export { functions } from './functions'
 export { login } from './login'
 export { overview } from './overview'
 export { request } from './request'
 export { requests } from './requests'
 export { schedules } from './schedules'
-export { welcome } from './firstRun'

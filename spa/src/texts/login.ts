@@ -1,12 +1,12 @@
 export const login = {
   title: 'Log in',
-  lead: 'This localfn asks who you are.',
-  username: 'User name',
+  lead: 'This server requires a login.',
+  username: 'Username',
   password: 'Password',
   button: 'Log in',
   working: 'Logging in…',
-  wrong: 'User name or password is wrong.',
-  throttled: (s: number) => `Too many tries. Try again in ${s} s.`,
-  hint: 'The first user comes from SUPERUSER_USERNAME and SUPERUSER_PASSWORD.',
-  missing: 'Both are needed.',
+  wrong: 'Wrong username or password.',
+  throttled: (s: number) => `Too many attempts. Try again in ${s} s.`,
+  hint: 'No user yet? Start the server with SUPERUSER_USERNAME and SUPERUSER_PASSWORD set.',
+  missing: 'Enter a username and a password.',
 } as const

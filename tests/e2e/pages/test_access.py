@@ -34,7 +34,7 @@ def asking(start_runtime: StartRuntime) -> Iterator[Runtime]:
 
 def log_in(page: Page, runtime: Runtime, name: str, address: str = "/", password: str = PASSWORD) -> None:
     page.goto(runtime.url + address)
-    page.get_by_label("User name").fill(name)
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
     expect(page.locator("summary", has_text=name)).to_be_visible()
@@ -56,14 +56,14 @@ def test_a_viewer_is_offered_nothing_that_would_be_refused_and_told_why(page: Pa
     expect(page.locator("tbody tr")).to_have_count(2)
     expect(page.get_by_role("checkbox")).to_have_count(0)
     page.goto(f"{asking.url}/requests/{failed}")
-    expect(page.get_by_text("Your role (viewer) may not change requests or queues.")).to_be_visible()
-    assert not offered(page) & {"Retry", "Cancel", "Run again", "Run edited…"}
+    expect(page.get_by_text("Your role (viewer) is not allowed to change requests or queues.")).to_be_visible()
+    assert not offered(page) & {"Retry", "Cancel", "Run again", "Edit and run…"}
     page.goto(f"{asking.url}/functions/echo")
-    expect(page.get_by_text("Your role (viewer) may not call functions.")).to_be_visible()
+    expect(page.get_by_text("Your role (viewer) is not allowed to invoke functions.")).to_be_visible()
     expect(page.get_by_role("button", name="Invoke")).to_be_disabled()
     page.goto(f"{asking.url}/schedules/nightly")
-    expect(page.get_by_text("Your role (viewer) may not change schedules.")).to_be_visible()
-    assert offered(page) <= {"Unfold all", "Fold all"}
+    expect(page.get_by_text("Your role (viewer) is not allowed to change schedules.")).to_be_visible()
+    assert offered(page) <= {"Expand all", "Collapse all"}
 
 
 def test_an_operator_runs_a_schedule_and_a_waiting_request_and_changes_no_schedule(page: Page, asking: Runtime) -> None:
@@ -78,8 +78,8 @@ def test_an_operator_runs_a_schedule_and_a_waiting_request_and_changes_no_schedu
 
 def test_an_admin_makes_a_user_who_changes_the_own_password(page: Page, asking: Runtime) -> None:
     log_in(page, asking, "ada", "/users")
-    page.get_by_role("button", name="New user").click()
-    page.get_by_label("User name").fill("grace")
+    page.get_by_role("button", name="Create user").click()
+    page.get_by_label("Username").fill("grace")
     page.get_by_label("Password").fill("short")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert").filter(has_text="8 to")).to_be_visible()
@@ -92,16 +92,16 @@ def test_an_admin_makes_a_user_who_changes_the_own_password(page: Page, asking: 
     log_in(page, asking, "grace", "/overview")
     page.locator("summary", has_text="grace").click()
     page.get_by_role("button", name="Change password").click()
-    dialog = page.get_by_role("dialog", name="Change your password")
-    dialog.get_by_label("The one until now").fill("not this one")
-    dialog.get_by_label("The new one", exact=True).fill("another horse")
-    dialog.get_by_label("The new one once more").fill("another")
-    expect(dialog.get_by_text("These two differ.")).to_be_visible()
-    dialog.get_by_label("The new one once more").fill("another horse")
-    dialog.get_by_role("button", name="Change it").click()
+    dialog = page.get_by_role("dialog", name="Change password")
+    dialog.get_by_label("Current password").fill("not this one")
+    dialog.get_by_label("New password", exact=True).fill("another horse")
+    dialog.get_by_label("Repeat new password").fill("another")
+    expect(dialog.get_by_text("The new passwords differ.")).to_be_visible()
+    dialog.get_by_label("Repeat new password").fill("another horse")
+    dialog.get_by_role("button", name="Change password").click()
     expect(dialog.get_by_text("it is not your password")).to_be_visible()
-    dialog.get_by_label("The one until now").fill(PASSWORD)
-    dialog.get_by_role("button", name="Change it").click()
+    dialog.get_by_label("Current password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Change password").click()
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("heading", name="Queues")).to_be_visible()
     body = {"username": "grace", "password": "another horse"}
@@ -110,12 +110,12 @@ def test_an_admin_makes_a_user_who_changes_the_own_password(page: Page, asking: 
 
 def test_a_key_is_shown_once_opens_and_is_revoked(page: Page, asking: Runtime) -> None:
     log_in(page, asking, "ada", "/keys")
-    page.get_by_role("button", name="New key").click()
-    dialog = page.get_by_role("dialog", name="New API key")
+    page.get_by_role("button", name="Create API key").click()
+    dialog = page.get_by_role("dialog", name="Create API key")
     dialog.get_by_label("Name").fill("ci")
-    dialog.get_by_label("For these functions only").select_option("echo")
-    dialog.get_by_role("button", name="Make the key").click()
-    expect(dialog.get_by_text("This is the key.")).to_be_visible()
+    dialog.get_by_label("Functions").select_option("echo")
+    dialog.get_by_role("button", name="Create key").click()
+    expect(dialog.get_by_text("Copy the API key now.")).to_be_visible()
     key = dialog.locator("code").first.inner_text()
     assert re.fullmatch(r"lfn_\S{30,}", key)
 
@@ -124,12 +124,12 @@ def test_a_key_is_shown_once_opens_and_is_revoked(page: Page, asking: Runtime) -
         return httpx.post(f"{asking.url}/api/functions/echo", headers=headers, json={}).status_code
 
     assert call() == 202
-    dialog.get_by_role("button", name="I have it").click()
+    dialog.get_by_role("button", name="Done").click()
     row = page.locator("tbody tr").filter(has_text="ci")
     expect(row).to_contain_text("echo")
     expect(page.get_by_text(key)).to_have_count(0)
     row.get_by_role("button", name="Revoke ci").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
-    expect(page.get_by_text("There are no keys")).to_be_visible()
+    expect(page.get_by_text("No API keys yet")).to_be_visible()
 
-    wait_until(lambda: call() == 401, 10, "the revoked key opens nothing")
+    wait_until(lambda: call() == 401, 10, "the revoked key is rejected")

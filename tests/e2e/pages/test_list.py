@@ -94,7 +94,7 @@ def test_keys_walk_the_list_and_open_a_row(page: Page, filled: Runtime) -> None:
     page.keyboard.press("u")
     expect(page).to_have_url(f"{filled.url}/requests?status=failed")
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
 
 
 def test_all_that_fit_the_filters_are_selected_beyond_the_page(page: Page, filled: Runtime) -> None:
@@ -102,8 +102,8 @@ def test_all_that_fit_the_filters_are_selected_beyond_the_page(page: Page, fille
     page.goto(f"{filled.url}/requests?function=echo")
     expect(rows(page)).to_have_count(50)
     page.get_by_role("checkbox", name="Select all on this page").check()
-    bar = page.get_by_role("group", name="With the selected")
-    bar.get_by_role("button", name="Select all that fit").click()
+    bar = page.get_by_role("group", name="Bulk actions")
+    bar.get_by_role("button", name="Select all matching requests").click()
     expect(bar).to_contain_text("121 selected")
     expect(bar.get_by_role("button", name="Delete")).to_contain_text("121")
     rows(page).first.get_by_role("checkbox").uncheck()
@@ -115,15 +115,15 @@ def test_the_selected_are_retried_and_deleted_together(page: Page, filled: Runti
     page.goto(f"{filled.url}/requests?function=charge_invoice")
     expect(rows(page)).to_have_count(3)
     page.get_by_role("checkbox", name="Select all on this page").check()
-    bar = page.get_by_role("group", name="With the selected")
+    bar = page.get_by_role("group", name="Bulk actions")
     bar.get_by_role("button", name="Retry").click()
     page.get_by_role("dialog").get_by_role("button", name="Retry").click()
-    expect(page.get_by_text("3 queued to run again")).to_be_visible()
+    expect(page.get_by_text("3 requests queued to run again.")).to_be_visible()
     # The attempts have a column of their own.
     expect(rows(page).locator("td:nth-child(5)")).to_have_text(["2", "2", "2"])
     expect(rows(page).filter(has_text="failed")).to_have_count(3)
     page.get_by_role("checkbox", name="Select all on this page").check()
     bar.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("No request fits these filters.")).to_be_visible()
+    expect(page.get_by_text("No requests match these filters.")).to_be_visible()
     assert filled.get("/api/requests?function=charge_invoice")["items"] == []

@@ -34,7 +34,7 @@ def test_the_first_run_is_one_click_away_from_a_profiled_file(page: Page, runtim
     page.get_by_role("button", name="Profile a CSV file").click()
     expect(badge(page)).to_have_text("completed")
     expect(part(page, "Result")).to_contain_text("rows: 12")
-    expect(page.get_by_role("list", name="Steps").locator(".done")).to_have_count(5)
+    expect(page.get_by_role("list", name="Phases").locator(".done")).to_have_count(5)
     files = part(page, "Files")
     expect(files.get_by_role("img", name="chart.svg")).to_be_visible()
     assert files.get_by_role("img", name="chart.svg").evaluate("image => image.naturalWidth") > 0
@@ -68,7 +68,7 @@ def test_a_failure_shows_the_own_lines_and_a_retry_runs_it_again(page: Page, run
     expect(error).to_contain_text("JSONDecodeError")
     expect(error.locator(".frame")).to_have_count(2)
     expect(error.locator(".frame").last).to_contain_text("screens.py")
-    expect(error.get_by_text("lines of libraries")).to_be_visible()
+    expect(error.get_by_text("library frame")).to_be_visible()
     page.get_by_role("button", name="Retry").click()
     expect(part(page, "Attempts").locator(".row")).to_have_count(2)
     expect(badge(page)).to_have_text("failed")
@@ -88,7 +88,7 @@ def test_a_running_request_is_cancelled_by_key_and_confirmed(page: Page, runtime
     open_request(page, runtime, request_id)
     expect(badge(page)).to_have_text("processing")
     page.keyboard.press("c")
-    page.get_by_role("button", name="Cancel it").click()
+    page.get_by_role("button", name="Cancel request").click()
     expect(badge(page)).to_have_text("cancelled")
     expect(page.get_by_text("Cancelled after")).to_be_visible()
     expect(page.get_by_role("region", name="Error")).to_have_count(0)
@@ -97,14 +97,14 @@ def test_a_running_request_is_cancelled_by_key_and_confirmed(page: Page, runtime
 
 def test_an_edited_event_is_sent_once_it_is_json(page: Page, runtime: Runtime) -> None:
     open_request(page, runtime, runtime.call("echo", {"n": 1})["id"])
-    page.get_by_role("button", name="Run edited").click()
+    page.get_by_role("button", name="Edit and run").click()
     editor = page.get_by_role("textbox", name="Event", exact=True)
     editor.fill('{"n": 2,}')
     expect(page.get_by_text(re.compile(r"^Line 1, column \d+: "))).to_be_visible()
-    expect(page.get_by_role("button", name="Run it")).to_be_disabled()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Run", exact=True)).to_be_disabled()
     editor.fill('{"n": 2}')
     before = id_of(page)
-    page.get_by_role("button", name="Run it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Run", exact=True).click()
     page.wait_for_url(lambda url: not url.endswith(before))
     expect(badge(page)).to_have_text("completed")
     assert runtime.get(f"/api/requests/{id_of(page)}/result")["data"] == {"n": 2}
@@ -123,10 +123,10 @@ def test_no_action_of_the_page_changes_a_number(page: Page, runtime: Runtime) ->
     page.get_by_role("button", name="Run again").click()
     page.wait_for_url(lambda url: not url.endswith(first))
     second = id_of(page)
-    page.get_by_role("button", name="Run edited").click()
+    page.get_by_role("button", name="Edit and run").click()
     expect(page.get_by_role("textbox", name="Event", exact=True)).to_have_value(re.compile("1849263518273645211"))
     page.get_by_role("button", name="Format").click()
-    page.get_by_role("button", name="Run it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Run", exact=True).click()
     page.wait_for_url(lambda url: not url.endswith(second))
     for request_id in (second, id_of(page)):
         runtime.ended(request_id)
@@ -143,7 +143,7 @@ def test_a_long_log_is_shown_whole_with_its_times(page: Page, runtime: Runtime) 
     logs.get_by_label("Filter lines").fill("")
     logs.get_by_role("button", name="Show all lines").click()
     expect(logs.locator(".line")).to_have_count(5_000)
-    logs.get_by_label("Times").check()
+    logs.get_by_label("Timestamps").check()
     expect(logs.locator(".time").first).to_have_text(re.compile(r"^\d\d:\d\d:\d\d\.\d{3}$"))
 
 
@@ -165,7 +165,7 @@ def test_a_long_result_is_folded_and_searched(page: Page, runtime: Runtime) -> N
     result = part(page, "Result")
     expect(result.get_by_role("button", name="Show 1,000 more")).to_be_visible()
     result.get_by_role("textbox").fill("city 2777")
-    expect(result.get_by_text("1 place")).to_be_visible()
+    expect(result.get_by_text("1 match")).to_be_visible()
     expect(result.locator(".hit").filter(has_text="city 2777")).to_be_visible()
 
 
@@ -217,4 +217,4 @@ def test_a_copied_call_makes_the_same_request(
 
 def test_a_request_that_is_gone_says_so(page: Page, runtime: Runtime) -> None:
     open_request(page, runtime, "00000000-0000-7000-8000-000000000000")
-    expect(page.get_by_role("heading", name="There is no such request")).to_be_visible()
+    expect(page.get_by_role("heading", name="Request not found")).to_be_visible()

@@ -23,7 +23,7 @@ def test_an_order_is_sent_by_the_form_of_its_schema_and_remembered(page: Page, r
 
     page.goto(f"{runtime.url}/functions/order_as_dict")
     expect(form.get_by_label("article")).to_have_value("lamp")
-    form.get_by_role("button", name="Start afresh").click()
+    form.get_by_role("button", name="Reset").click()
     expect(form.get_by_label("article")).to_have_value("")
 
 
@@ -46,7 +46,7 @@ def test_a_dropped_file_is_the_part_that_the_function_knows(page: Page, runtime:
         }"""
     )
     form.get_by_role("group", name="Files").dispatch_event("drop", {"dataTransfer": dropped})
-    expect(form.get_by_label("Name of the part for few.csv")).to_have_value("csv")
+    expect(form.get_by_label("Part name for few.csv")).to_have_value("csv")
     form.get_by_role("button", name="Invoke").click()
     expect(page).to_have_url(re.compile("/requests/"))
     expect(page.get_by_role("main")).to_contain_text("Completed", ignore_case=True)
@@ -54,9 +54,9 @@ def test_a_dropped_file_is_the_part_that_the_function_knows(page: Page, runtime:
 
 def test_a_schedule_is_made_with_its_times_in_view_and_fires(page: Page, runtime: Runtime) -> None:
     page.goto(f"{runtime.url}/schedules?new=echo")
-    editor = page.get_by_role("dialog", name="New schedule")
+    editor = page.get_by_role("dialog", name="Create schedule")
     editor.get_by_label("Name").fill("by-hand")
-    when = editor.get_by_label("When")
+    when = editor.get_by_label("Expression")
     when.fill("61 * * * *")
     expect(editor.get_by_role("alert")).to_be_visible()
     expect(when).to_have_attribute("aria-invalid", "true")
@@ -74,7 +74,7 @@ def test_a_schedule_is_made_with_its_times_in_view_and_fires(page: Page, runtime
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     page.get_by_role("button", name="Edit").click()
     editor = page.get_by_role("dialog", name="Edit by-hand")
-    editor.get_by_label("When").fill("rate(2 hours)")
+    editor.get_by_label("Expression").fill("rate(2 hours)")
     editor.get_by_role("button", name="Save").click()
     expect(page.get_by_role("main")).to_contain_text("Every 2 hours")
 
@@ -86,9 +86,9 @@ def test_a_schedule_is_made_with_its_times_in_view_and_fires(page: Page, runtime
 
 def test_a_schedule_made_here_fires_at_its_time(page: Page, runtime: Runtime) -> None:
     page.goto(f"{runtime.url}/schedules?new=echo")
-    editor = page.get_by_role("dialog", name="New schedule")
+    editor = page.get_by_role("dialog", name="Create schedule")
     editor.get_by_label("Name").fill("quick")
-    editor.get_by_label("When").fill("* * * * *")
+    editor.get_by_label("Expression").fill("* * * * *")
     editor.get_by_role("button", name="Create").click()
     expect(page).to_have_url(re.compile("/schedules/quick"))
     # A minute at the longest; the row says when, and the page follows.
@@ -122,11 +122,11 @@ def test_a_queue_is_paused_emptied_and_resumed(page: Page, runtime: Runtime, res
     page.goto(f"{runtime.url}/overview")
     page.get_by_role("button", name=f"Pause queue {resumed}").click()
     expect(page.get_by_role("button", name=f"Resume queue {resumed}")).to_be_visible()
-    expect(page.get_by_role("region", name="What is wrong")).to_contain_text(f"Queue {resumed} is paused")
+    expect(page.get_by_role("region", name="Problems")).to_contain_text(f"Queue {resumed} is paused")
     request = runtime.post("echo", 1, params={"queue": resumed})
 
     page.get_by_role("button", name=f"Empty queue {resumed}").click()
-    page.get_by_role("button", name="Cancel all that waits").click()
+    page.get_by_role("button", name="Cancel pending requests").click()
     # What lasts is looked for: the note that tells how many were cancelled goes after five seconds.
     expect(page.get_by_role("button", name=f"Empty queue {resumed}")).to_be_disabled()
     assert runtime.ended(request["id"])["error_type"] == "Cancelled"

@@ -43,7 +43,7 @@ def test_what_is_wrong_is_said_in_words_while_the_database_is_away_too(
             runtime.http.post("/api/queues/high/pause")
             runtime.post("echo", 1)
             page.goto(f"{runtime.url}/overview")
-            wrong = page.get_by_role("region", name="What is wrong")
+            wrong = page.get_by_role("region", name="Problems")
             expect(wrong).to_contain_text("No worker is running: nothing starts.")
             expect(wrong).to_contain_text("Function charge_invoice fails: 6 of 6 requests")
             expect(wrong).to_contain_text("Queue high is paused since")
@@ -68,7 +68,7 @@ def below(start_runtime: StartRuntime) -> Iterator[Runtime]:
 def test_the_overview_leads_to_rqs_own_view_below_a_sub_path(page: Page, below: Runtime, picture: Picture) -> None:
     request = below.call("raise_error")
     page.goto(f"{below.url}/tools/localfn/overview")
-    page.get_by_role("link", name="own view").click()
+    page.get_by_role("link", name="rq-dashboard").click()
     expect(page).to_have_url(re.compile("/tools/localfn/rq/"))
     expect(page.get_by_role("row", name="default 0 0 0 0 0 1 0")).to_be_visible()
     picture("rq-dashboard")

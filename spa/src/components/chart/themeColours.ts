@@ -1,20 +1,20 @@
-/** The theme's colours as a canvas needs them: resolved, and again when the theme changes. */
+/** The theme's colours as resolved values, because a canvas cannot use CSS variables. They follow a change of the theme. */
 import { onScopeDispose, ref } from 'vue'
 
 export function useThemeColours() {
   const theme = ref(0)
-  const changed = () => {
+  const onChange = () => {
     theme.value += 1
   }
-  const observer = new MutationObserver(changed)
+  const observer = new MutationObserver(onChange)
   observer.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] })
   const system = matchMedia('(prefers-color-scheme: dark)')
-  system.addEventListener('change', changed)
+  system.addEventListener('change', onChange)
   onScopeDispose(() => {
     observer.disconnect()
-    system.removeEventListener('change', changed)
+    system.removeEventListener('change', onChange)
   })
-  const of = (token: string, opacity = 1) => {
+  const resolve = (token: string, opacity = 1) => {
     const value = getComputedStyle(document.documentElement).getPropertyValue(token).trim()
     return opacity === 1
       ? value
@@ -22,5 +22,5 @@ export function useThemeColours() {
           .toString(16)
           .padStart(2, '0')}`
   }
-  return { theme, of }
+  return { theme, resolve }
 }

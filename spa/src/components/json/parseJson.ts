@@ -1,4 +1,4 @@
-/** JSON as a person types it: the value, or where it stops being JSON. Pure. */
+/** Parse typed JSON into its value or the position of the first syntax error. Pure. */
 import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser'
 import type { Json } from '@/api/types'
 import { parseExact } from '@/api/exactJson'
@@ -8,7 +8,7 @@ export interface SyntaxFault {
   length: number
   line: number
   column: number
-  what: string
+  message: string
 }
 
 export type Parsed = { value: Json; fault: null } | { value: null; fault: SyntaxFault }
@@ -19,24 +19,24 @@ export function parseJson(text: string): Parsed {
   const errors: ParseError[] = []
   parse(text, errors, STRICT)
   const first = errors[0]
-  if (first) return { value: null, fault: faultAt(text, first.offset, first.length, words(first)) }
+  if (first) return { value: null, fault: faultAt(text, first.offset, first.length, describe(first)) }
   try {
     return { value: parseExact(text), fault: null }
   } catch (error) {
-    // The scanner above forgives a few things in numbers and strings; the browser's own word is final.
+    // jsonc-parser accepts a few invalid numbers and strings, so the browser's parser decides.
     return { value: null, fault: faultAt(text, 0, text.length, error instanceof Error ? error.message : '') }
   }
 }
 
 /** "ColonExpected" → "colon expected" */
-function words(error: ParseError): string {
+function describe(error: ParseError): string {
   return printParseErrorCode(error.error)
     .replace(/(?<=[a-z])[A-Z]/g, ' $&')
     .toLowerCase()
 }
 
-function faultAt(text: string, offset: number, length: number, what: string): SyntaxFault {
+function faultAt(text: string, offset: number, length: number, message: string): SyntaxFault {
   const before = text.slice(0, offset)
   const line = before.split('\n').length
-  return { offset, length: Math.max(1, length), line, column: offset - before.lastIndexOf('\n'), what }
+  return { offset, length: Math.max(1, length), line, column: offset - before.lastIndexOf('\n'), message }
 }

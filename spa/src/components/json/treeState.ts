@@ -1,10 +1,10 @@
-/** What all nodes of one tree share. */
+/** The state that all nodes of one tree share. */
 import { inject, provide, type ComputedRef, type InjectionKey, type Ref } from 'vue'
 import type { Found } from './searchTree'
 
 export interface Tree {
-  /** What a person folded or unfolded; fetchAllMatching else follows its depth. */
-  chosen: Ref<Map<string, boolean>>
+  /** Nodes that the user expanded or collapsed; the others follow openDepth. */
+  toggled: Ref<Map<string, boolean>>
   found: ComputedRef<Found>
   openDepth: Ref<number>
 }
@@ -15,6 +15,6 @@ export const provideTree = (tree: Tree) => provide(KEY, tree)
 
 export function useTree(): Tree {
   const tree = inject(KEY)
-  if (!tree) throw new Error('A JsonNode stands outside a JsonTree.')
+  if (!tree) throw new Error('JsonNode must be used inside JsonTree.')
   return tree
 }

@@ -1,4 +1,4 @@
-/** A dozen penguins of the Palmer Archipelago (CC0), enough for numbers, texts, dates and gaps. */
+/** Twelve penguins of the Palmer Archipelago (CC0), with numbers, texts, dates and missing values. */
 export const SAMPLE_CSV = `species,island,bill_length_mm,bill_depth_mm,body_mass_g,sex,measured
 Adelie,Torgersen,39.1,18.7,3750,male,2007-11-11
 Adelie,Torgersen,39.5,17.4,3800,female,2007-11-11

@@ -1,4 +1,4 @@
-/** The last event of each function, as JSON text, in this browser. */
+/** The last event sent to each function, as JSON text in the browser's storage. */
 
 const MAX_CHARACTERS = 100_000
 const key = (name: string) => `localfn.event.${name}`
@@ -7,7 +7,7 @@ export function loadLastEvent(name: string): string | undefined {
   try {
     return localStorage.getItem(key(name)) ?? undefined
   } catch {
-    return undefined // storage is switched off
+    return undefined // storage is disabled
   }
 }
 
@@ -15,7 +15,7 @@ export function saveLastEvent(name: string, event: string): void {
   try {
     if (event.length <= MAX_CHARACTERS) localStorage.setItem(key(name), event)
   } catch {
-    return // full, or switched off: the next visit starts afresh
+    return // storage is full or disabled: the next visit starts with an empty form
   }
 }
 

@@ -1,4 +1,4 @@
-/** A JSON Schema as a form: which fields, of what kind, with what to begin. What no field can show is typed as JSON. Pure. */
+/** Turn a JSON Schema into form fields with initial values. Parts that no field can show are typed as JSON. Pure. */
 import type { Json } from '@/api/types'
 import { isNumber, isObject, parseExact } from '@/api/exactJson'
 
@@ -21,7 +21,7 @@ export type Field =
   | (Common & { kind: 'variants'; variants: { title: string; field: Field }[] })
   | (Common & { kind: 'json' })
 
-const MAX_DEPTH = 8 // a schema may refer to itself
+const MAX_DEPTH = 8 // limits schemas that refer to themselves
 
 export function formFromSchema(schema: Schema | null): Field | null {
   if (!schema) return null
@@ -29,7 +29,7 @@ export function formFromSchema(schema: Schema | null): Field | null {
   return field.kind === 'object' && field.fields.length ? field : null
 }
 
-function resolved(schema: Schema, root: Schema): Schema {
+function resolveRef(schema: Schema, root: Schema): Schema {
   const target = schema.$ref
   if (typeof target !== 'string' || !target.startsWith('#/')) return schema
   let found: Value = root
@@ -47,10 +47,10 @@ function optionsOf(schema: Schema): Schema[] {
     : []
 }
 
-/** The one that is left of `anyOf: [X, null]`, which is how an optional field is written. */
+/** Reduce `anyOf: [X, null]` to X: it is how schemas write optional fields. */
 function withoutNull(schema: Schema, root: Schema): Schema {
   const [only, ...others] = optionsOf(schema)
-  if (only && !others.length) return { ...resolved(only, root), ...schema, anyOf: null, oneOf: null }
+  if (only && !others.length) return { ...resolveRef(only, root), ...schema, anyOf: null, oneOf: null }
   if (Array.isArray(schema.type)) {
     const types = schema.type.filter((type) => type !== 'null')
     if (types.length === 1) return { ...schema, type: types[0] ?? null }
@@ -65,7 +65,7 @@ function fieldFromSchema(
   isRequired: boolean,
   depth: number,
 ): Field {
-  const schema = withoutNull(resolved(given, root), root)
+  const schema = withoutNull(resolveRef(given, root), root)
   const common: Common = {
     title: name || text(schema, 'title'),
     description: text(schema, 'description'),
@@ -77,14 +77,14 @@ function fieldFromSchema(
   const options = optionsOf(schema)
   if (options.length > 1 && depth < MAX_DEPTH) {
     const variants = options.map((option) => ({
-      title: text(resolved(option, root), 'title') || text(resolved(option, root), 'type') || 'JSON',
+      title: text(resolveRef(option, root), 'title') || text(resolveRef(option, root), 'type') || 'JSON',
       field: fieldFromSchema(option, root, '', true, depth + 1),
     }))
     return { ...common, kind: 'variants', variants }
   }
   const type = typeof schema.type === 'string' ? schema.type : isObject(schema.properties) ? 'object' : ''
-  const make = depth < MAX_DEPTH ? BUILDERS[type] : undefined
-  return make ? make(schema, root, common, depth) : { ...common, kind: 'json' }
+  const build = depth < MAX_DEPTH ? BUILDERS[type] : undefined
+  return build ? build(schema, root, common, depth) : { ...common, kind: 'json' }
 }
 
 type Builder = (schema: Schema, root: Schema, common: Common, depth: number) => Field
@@ -146,12 +146,14 @@ function objectOf(schema: Schema, root: Schema, common: Common, depth: number): 
   return { ...common, kind: 'object', fields }
 }
 
-/** With what a field begins; undefined is left out of the event. */
+/** Return the initial value of a field; undefined is omitted from the event. */
 export function initialValue(field: Field): Value {
   if (field.initial !== undefined) return parseExact(JSON.stringify(field.initial))
   if (!field.isRequired) return undefined
   if (field.kind === 'object') {
-    return whole(Object.fromEntries(field.fields.map(({ name, field: part }) => [name, initialValue(part)])))
+    return omitUndefined(
+      Object.fromEntries(field.fields.map(({ name, field: part }) => [name, initialValue(part)])),
+    )
   }
   if (field.kind === 'array') return []
   if (field.kind === 'boolean') return false
@@ -160,17 +162,17 @@ export function initialValue(field: Field): Value {
   return first && initialValue(first.field)
 }
 
-/** A field that leaves no choice, such as the mark by which variants are told apart. */
+/** Return true for a field with one possible value, such as the discriminator of variants. */
 export function isConstant(field: Field): boolean {
   return field.kind === 'choice' && field.choices.length === 1 && initialValue(field) !== undefined
 }
 
-/** Which variant a value is of, by its kind and by those of its fields that leave no choice; -1: of none. */
+/** Return the index of the variant that a value belongs to, by its type and its constant fields, or -1. */
 export function matchingVariant(variants: { field: Field }[], value: Value): number {
-  return value === undefined ? -1 : variants.findIndex(({ field }) => isOf(field, value))
+  return value === undefined ? -1 : variants.findIndex(({ field }) => matches(field, value))
 }
 
-function isOf(field: Field, value: Json): boolean {
+function matches(field: Field, value: Json): boolean {
   if (field.kind === 'object') {
     return (
       isObject(value) &&
@@ -191,27 +193,27 @@ export function equal(one: Value, other: Value): boolean {
   return JSON.stringify(one) === JSON.stringify(other)
 }
 
-/** Without what is left out. */
-export function whole(value: Record<string, Value>): Schema {
+/** Remove members that are undefined. */
+export function omitUndefined(value: Record<string, Value>): Schema {
   return Object.fromEntries(
     Object.entries(value).filter((entry): entry is [string, Json] => entry[1] !== undefined),
   )
 }
 
-/** The paths of fields that are required and empty. */
-export function missing(field: Field, value: Value, path = ''): string[] {
+/** Return the paths of required fields without a value. */
+export function missingFields(field: Field, value: Value, path = ''): string[] {
   if (value === undefined) return field.isRequired ? [path || field.title] : []
   if (field.kind === 'object' && isObject(value)) {
     return field.fields.flatMap(({ name, field: part }) =>
-      missing(part, value[name], path ? `${path}.${name}` : name),
+      missingFields(part, value[name], path ? `${path}.${name}` : name),
     )
   }
   if (field.kind === 'variants') {
     const variant = field.variants[matchingVariant(field.variants, value)]
-    return variant ? missing(variant.field, value, path) : []
+    return variant ? missingFields(variant.field, value, path) : []
   }
   if (field.kind === 'array' && Array.isArray(value)) {
-    return value.flatMap((item, place) => missing(field.item, item, `${path}[${place + 1}]`))
+    return value.flatMap((item, index) => missingFields(field.item, item, `${path}[${index + 1}]`))
   }
   return []
 }

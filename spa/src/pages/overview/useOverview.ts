@@ -1,4 +1,4 @@
-/** What the overview shows, asked together every two seconds. */
+/** Poll everything that the overview shows. */
 import {
   readHighlights,
   readSandboxes,
@@ -12,32 +12,32 @@ import { listRequests } from '@/api/requests'
 import type { Highlights } from '@/api/types'
 import { usePolling } from '@/polling/usePolling'
 
-const EVERY_MS = 2_000
+const INTERVAL_MS = 2_000
 
 interface Details extends Highlights {
   workers: WorkerInfo[]
   sandboxes: SandboxInfo[]
-  /** No request was ever made here. */
+  /** True if no request has ever been made. */
   hasNoRequests: boolean
 }
 
-/** details: null while the database is away and nothing is known from before: nought of fetchAllMatching would be a lie. */
-export interface Seen {
+/** details: null if the database was unavailable from the start, because zeros everywhere would be wrong. */
+export interface OverviewData {
   stats: Stats
   details: Details | null
 }
 
 export function useOverview() {
   let details: Details | null = null
-  return usePolling<Seen>({
+  return usePolling<OverviewData>({
     load: async (signal) => {
       const stats = await readStats(signal)
-      // With the database away the others have nothing new to say, and the stats say that.
+      // Without the database the other calls fail; the stats report the outage. Keep the last details.
       if (!stats.problems.some(({ code }) => code === 'database_away'))
         details = await readDetails(stats, signal)
       return { stats, details }
     },
-    intervalMs: () => EVERY_MS,
+    intervalMs: () => INTERVAL_MS,
   })
 }
 
@@ -51,7 +51,7 @@ async function readDetails(stats: Stats, signal: AbortSignal): Promise<Details> 
   return { workers, sandboxes, ...highlights, hasNoRequests }
 }
 
-/** The counts are of a day; only where they say nothing is the table itself asked. */
+/** Ask the list only if the counts, which cover 24 hours, are all zero. */
 async function isWithoutRequests({ counts }: Stats, signal: AbortSignal): Promise<boolean> {
   if (Object.values(counts.by_status).some((count) => count > 0)) return false
   return (await listRequests({ limit: 1 }, signal)).items.length === 0

@@ -1,42 +1,46 @@
-/** This request again, from a shell or a program. Pure: the texts that "Copy as" puts into the clipboard. */
+/** The texts of "Copy as": calls that create the same request. Pure. */
 import type { Request, RequestFile } from '@/api/types'
 
-function quoted(text: string): string {
+function shellQuote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** A file's name as curl reads it, to which `;` and `,` are more than letters. */
+/** Return curl's option for a file. The name is quoted: curl gives `;` and `,` a meaning. */
 function curlFile(name: string, filename: string): string {
   const path = filename.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
-  return `-F ${quoted(`${name}=@"${path}"`)}`
+  return `-F ${shellQuote(`${name}=@"${path}"`)}`
 }
 
 const uploads = (request: Request): RequestFile[] => request.files.filter(({ kind }) => kind === 'input')
-const address = (request: Request, apiRoot: string) => `${apiRoot}/functions/${request.function}`
+const functionUrl = (request: Request, apiRoot: string) => `${apiRoot}/functions/${request.function}`
 
-/** event: JSON as text. needsKey: the caller sends an API key, which stays in the environment. */
+/** event: JSON as text. needsKey: send the API key of the environment, so that the text contains no secret. */
 export function asCurl(request: Request, event: string, apiRoot: string, needsKey = false): string {
   const files = uploads(request)
   const body = files.length
     ? [
-        `--form-string ${quoted(`event=${event}`)}`, // -F would take a `;` in it for the end
+        `--form-string ${shellQuote(`event=${event}`)}`, // -F would cut the event at a `;`
         ...files.map(({ name, filename }) => curlFile(name, filename)),
       ]
-    : [`-H 'Content-Type: application/json'`, `-d ${quoted(event)}`]
+    : [`-H 'Content-Type: application/json'`, `-d ${shellQuote(event)}`]
   const key = needsKey ? ['-H "Authorization: Bearer $LOCALFN_API_KEY"'] : []
-  return ['curl', quoted(address(request, apiRoot)), ...key, ...body].join(' ')
+  return ['curl', shellQuote(functionUrl(request, apiRoot)), ...key, ...body].join(' ')
 }
 
 export function asCommand(request: Request, event: string): string {
-  const files = uploads(request).map(({ name, filename }) => `--file ${quoted(`${name}=${filename}`)}`)
-  return ['localfn functions invoke', request.function, `--data ${quoted(event)}`, ...files, '--wait'].join(
-    ' ',
-  )
+  const files = uploads(request).map(({ name, filename }) => `--file ${shellQuote(`${name}=${filename}`)}`)
+  return [
+    'localfn functions invoke',
+    request.function,
+    `--data ${shellQuote(event)}`,
+    ...files,
+    '--wait',
+  ].join(' ')
 }
 
 export function asPython(request: Request, event: string, apiRoot: string, needsKey = false): string {
   const files = uploads(request)
-  const url = pythonString(address(request, apiRoot))
+  const url = pythonString(functionUrl(request, apiRoot))
   const parts = files.map(
     ({ name, filename }) => `${pythonString(name)}: open(${pythonString(filename)}, "rb")`,
   )
@@ -47,18 +51,18 @@ export function asPython(request: Request, event: string, apiRoot: string, needs
   const body = files.length
     ? `data={"event": ${pythonString(event)}}, files={${parts.join(', ')}}`
     : `content=${pythonString(event)}`
-  const call = `answer = httpx.post(${url}, ${body}, headers={${headers.join(', ')}})`
+  const call = `response = httpx.post(${url}, ${body}, headers={${headers.join(', ')}})`
   return [
     ...(needsKey ? ['import os', ''] : []),
     'import httpx',
     '',
     call,
-    'print(answer.raise_for_status().json()["id"])',
+    'print(response.raise_for_status().json()["id"])',
     '',
   ].join('\n')
 }
 
-/** A JSON string is a Python string, but for what JSON leaves unescaped and Python would not: nothing of the sort. */
+/** Return a Python string literal; each JSON string is one. */
 function pythonString(text: string): string {
   return JSON.stringify(text)
 }

@@ -1,4 +1,4 @@
-/** The stepper's content: accepted, then the phases of the last attempt. Pure. */
+/** The steps of the phase stepper: accepted, then the phases of the last attempt. Pure. */
 import { isLive, PHASES, type Attempt, type Phase, type PhaseName, type Request } from '@/api/types'
 import { formatDuration } from '@/format/time'
 
@@ -7,43 +7,48 @@ export type StepState = 'done' | 'running' | 'waiting' | 'failed' | 'cancelled' 
 export interface Step {
   name: 'accepted' | PhaseName
   state: StepState
-  /** When it began, and how long it took or takes. */
+  /** The start time, and the duration so far. */
   at: string | null
-  took: string
+  duration: string
 }
 
 export function phaseSteps(request: Request, attempt: Attempt | undefined, now: Date): Step[] {
-  const accepted: Step = { name: 'accepted', state: 'done', at: request.created_at, took: '' }
+  const accepted: Step = { name: 'accepted', state: 'done', at: request.created_at, duration: '' }
   return [accepted, ...PHASES.map((name) => phaseStep(name, request, attempt, now))]
 }
 
 function phaseStep(name: PhaseName, request: Request, attempt: Attempt | undefined, now: Date): Step {
   const phase = attempt?.phases.find((entry) => entry.phase === name)
-  const isOver = !isLive(request)
+  const hasEnded = !isLive(request)
   if (!phase) {
     return {
       name,
-      state: isOver || attempt?.outcome ? 'skipped' : stateFromRequest(name, request),
+      state: hasEnded || attempt?.outcome ? 'skipped' : stateFromRequest(name, request),
       at: null,
-      took: '',
+      duration: '',
     }
   }
-  const isCut = phase.outcome === undefined && isOver
+  const isInterrupted = phase.outcome === undefined && hasEnded
   const ms = phase.duration_ms ?? now.getTime() - Date.parse(phase.started_at)
-  // A phase that was cut off by a kill has no duration: what a clock would show for it is not true.
-  const took = isCut && phase.duration_ms === undefined ? '' : formatDuration(ms)
-  return { name, state: isCut ? interruptedState(request) : present(phase), at: phase.started_at, took }
+  // A killed phase has no stored duration, and the time until now would be wrong.
+  const duration = isInterrupted && phase.duration_ms === undefined ? '' : formatDuration(ms)
+  return {
+    name,
+    state: isInterrupted ? interruptedState(request) : stateOfPhase(phase),
+    at: phase.started_at,
+    duration,
+  }
 }
 
 const interruptedState = (request: Request): StepState => (request.cancelled ? 'cancelled' : 'failed')
 
-function present(phase: Phase): StepState {
+function stateOfPhase(phase: Phase): StepState {
   if (phase.outcome === undefined) return 'running'
   if (phase.outcome === 'cancelled') return 'cancelled'
   return phase.outcome === 'ok' ? 'done' : 'failed'
 }
 
-/** Before its first sign of life an attempt has no phases stored; the request says which one it is in. */
+/** Before the first heartbeat an attempt has no stored phases; the request names the current one. */
 function stateFromRequest(name: PhaseName, request: Request): StepState {
   if (request.status !== 'processing' || !request.phase) return 'waiting'
   const distance = PHASES.indexOf(name) - PHASES.indexOf(request.phase)

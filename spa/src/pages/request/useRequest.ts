@@ -1,7 +1,7 @@
-/** One request and fetchAllMatching about it, each asked for only when it can have changed. */
+/** A request with its attempts and result. Each part is loaded again only when it may have changed. */
 import { computed, watch } from 'vue'
-import { conditional } from '@/api/client'
-import { EVERY_MS } from '@/api/pollStatus'
+import { conditionalReader } from '@/api/client'
+import { POLL_INTERVAL_MS } from '@/api/pollStatus'
 import { readAttempts, readResult } from '@/api/requests'
 import { parseResponse } from '@/api/exactJson'
 import { memberText } from '@/components/json/jsonText'
@@ -12,18 +12,18 @@ const CLEANUP_MS = 1_000
 const CLEANUP_TRIES = 20
 
 export function useRequest(id: string) {
-  let answer = ''
-  const read = conditional<Request>((text) => {
-    answer = text
+  let responseText = ''
+  const read = conditionalReader<Request>((text) => {
+    responseText = text
     return parseResponse(text)
   })
   const request = usePolling<Request>({
     load: (signal) => read(`/requests/${encodeURIComponent(id)}`, { signal }),
-    intervalMs: (now) => (isLive(now) ? EVERY_MS : null),
+    intervalMs: (now) => (isLive(now) ? POLL_INTERVAL_MS : null),
   })
   const now = request.data
 
-  // The cleanup of the last attempt is stored a moment after the request has ended.
+  // The worker stores the cleanup phase a moment after the request has ended: poll for it.
   let tries = 0
   const attempts = usePolling<Attempt[]>({
     load: (signal) => readAttempts(id, signal),
@@ -47,8 +47,8 @@ export function useRequest(id: string) {
     error: request.error,
     attempts: computed(() => attempts.data.value ?? []),
     result: result.data,
-    /** The event as the server wrote it. */
-    eventText: () => memberText(answer, 'event'),
+    /** Return the event as the server wrote it, with exact numbers. */
+    eventText: () => memberText(responseText, 'event'),
     refresh: request.refresh,
   }
 }

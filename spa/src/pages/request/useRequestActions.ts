@@ -1,4 +1,4 @@
-/** What a person can do with a request, and what became of it in a note. */
+/** The actions on a request; each reports its outcome in a toast. */
 import { ref } from 'vue'
 import { useRouter } from 'vue-router'
 import { showSuccess, showError } from '@/app/toasts'
@@ -11,24 +11,24 @@ export function useRequestActions(get: () => Request, refresh: () => void) {
   const router = useRouter()
   const isWorking = ref(false)
 
-  /** One at a time; true when it was done. */
-  async function act(what: string, work: () => Promise<unknown>, done = ''): Promise<boolean> {
+  /** Run one action at a time; return true if it succeeded. */
+  async function runAction(label: string, action: () => Promise<unknown>, done = ''): Promise<boolean> {
     if (isWorking.value) return false
     isWorking.value = true
     try {
-      await work()
+      await action()
       if (done) showSuccess(done)
       return true
     } catch (error) {
-      showError(what, error)
+      showError(label, error)
       return false
     } finally {
       isWorking.value = false
     }
   }
 
-  async function again(event: string): Promise<boolean> {
-    return act(texts.actions.again, async () => {
+  async function runRerun(event: string): Promise<boolean> {
+    return runAction(texts.actions.rerun, async () => {
       const next = await rerun(get(), event)
       await router.push({ name: 'request', params: { id: next.id } })
     })
@@ -37,19 +37,19 @@ export function useRequestActions(get: () => Request, refresh: () => void) {
   const { actions } = texts
   return {
     isWorking,
-    again,
+    rerun: runRerun,
     retry: async () => {
-      if (await act(actions.retry, () => retryRequest(get().id), actions.retried)) refresh()
+      if (await runAction(actions.retry, () => retryRequest(get().id), actions.retried)) refresh()
     },
     runNow: async () => {
-      if (await act(actions.now, () => runRequestNow(get().id), actions.runs)) refresh()
+      if (await runAction(actions.runNow, () => runRequestNow(get().id), actions.queuedNow)) refresh()
     },
     cancel: async () => {
-      if (await act(actions.cancel, () => cancelRequest(get().id), actions.cancelled)) refresh()
+      if (await runAction(actions.cancel, () => cancelRequest(get().id), actions.cancelled)) refresh()
     },
     remove: async () => {
-      const isGone = await act(actions.delete, () => deleteRequest(get().id), actions.deleted)
-      if (isGone) await router.push({ name: 'requests' })
+      const isDeleted = await runAction(actions.delete, () => deleteRequest(get().id), actions.deleted)
+      if (isDeleted) await router.push({ name: 'requests' })
     },
   }
 }

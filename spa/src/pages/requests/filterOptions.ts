@@ -1,4 +1,4 @@
-/** The functions and schedules there are, for the filters. Without them the filters still take what the address says. */
+/** The names of functions and schedules for the filters. A filter of the URL works even before they are loaded. */
 import { computed } from 'vue'
 import { listSchedules } from '@/api/schedules'
 import { useFunctionNames } from '@/polling/useFunctionNames'

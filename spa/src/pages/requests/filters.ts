@@ -1,4 +1,4 @@
-/** The list's filters as the address holds them, and as the API wants them. Pure. */
+/** Convert the list's filters between the URL and the API's query parameters. Pure. */
 import type { LocationQuery } from 'vue-router'
 import type { Query } from '@/api/baseUrls'
 import { STATUSES, type Status } from '@/api/types'
@@ -7,7 +7,7 @@ export const TIME_RANGES_MIN = { '15m': 15, '1h': 60, '24h': 24 * 60, '7d': 7 * 
 export type Time = keyof typeof TIME_RANGES_MIN
 export const PAGE_SIZE = 50
 
-/** What a person filters by: a cancelled request has the status `failed`, and is no failure. */
+/** The choices of the status filter. The API gives cancelled requests the status failed; here they are apart. */
 export const STATUS_FILTERS = [...STATUSES, 'cancelled'] as const
 export type StatusFilter = Status | 'cancelled'
 
@@ -20,32 +20,32 @@ export interface Filters {
   q: string
 }
 
-function one(query: LocationQuery, name: string): string {
+function first(query: LocationQuery, name: string): string {
   const value = query[name]
   return (Array.isArray(value) ? value[0] : value) ?? ''
 }
 
-/** What makes no sense in the address counts as not given. */
+/** Read the filters of the URL; ignore invalid values. */
 export function filtersFromUrl(query: LocationQuery): Filters {
-  const status = one(query, 'status')
-  const time = one(query, 'time')
+  const status = first(query, 'status')
+  const time = first(query, 'time')
   return {
     status: STATUS_FILTERS.find((known) => known === status) ?? '',
-    function: one(query, 'function'),
-    schedule: one(query, 'schedule'),
-    queue: one(query, 'queue'),
+    function: first(query, 'function'),
+    schedule: first(query, 'schedule'),
+    queue: first(query, 'queue'),
     time: Object.hasOwn(TIME_RANGES_MIN, time) ? (time as Time) : '',
-    q: one(query, 'q'),
+    q: first(query, 'q'),
   }
 }
 
-export const cursorFromUrl = (query: LocationQuery): string => one(query, 'cursor')
+export const cursorFromUrl = (query: LocationQuery): string => first(query, 'cursor')
 
 export function isFiltered(filters: Filters): boolean {
   return Object.values(filters).some(Boolean)
 }
 
-/** Only what is set, so that addresses stay short. */
+/** Return the filters that are set, to keep URLs short. */
 export function filtersToUrl(filters: Filters): Record<string, string> {
   return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== ''))
 }
@@ -57,7 +57,7 @@ function statusQuery(status: StatusFilter | ''): Query {
 
 export function filtersToApi(filters: Filters, cursor: string, now: Date): Query {
   const { time, q, status, ...rest } = filters
-  // To the minute, so that the address of the call, and with it the ETag, holds for a while.
+  // Rounded to the minute, so that the URL of the call, and with it the ETag, stays valid for a while.
   const since = time ? Math.floor(now.getTime() / 60_000 - TIME_RANGES_MIN[time]) * 60_000 : null
   return {
     ...rest,

@@ -1,12 +1,12 @@
-/** All requests that fit the filters, not only those on this page: walked through page by page, up to a limit. */
+/** Read all requests that match the filters, not only those of the current page, up to a limit. */
 import { listRequests } from '@/api/requests'
 import type { Query } from '@/api/baseUrls'
 import type { Request } from '@/api/types'
 
 export const MAX_REQUESTS = 10_000
-const PAGE = 500
+const PAGE_SIZE = 500
 
-/** What actions have to know of a request; thousands of events are not kept. */
+/** The members that bulk actions need, to keep thousands of events out of the memory. */
 export type SelectedRequest = Pick<Request, 'id' | 'status' | 'available_at'>
 
 export async function fetchAllMatching(
@@ -18,7 +18,7 @@ export async function fetchAllMatching(
   let cursor: string | null = null
   do {
     const page: Awaited<ReturnType<typeof listRequests>> = await listRequests(
-      { ...query, cursor, limit: Math.min(PAGE, MAX_REQUESTS - found.length) },
+      { ...query, cursor, limit: Math.min(PAGE_SIZE, MAX_REQUESTS - found.length) },
       signal,
     )
     found.push(...page.items.map(({ id, status, available_at }) => ({ id, status, available_at })))

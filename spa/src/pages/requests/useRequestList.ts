@@ -1,7 +1,7 @@
-/** The list's place in the address and its rows: filters, pages that back and forward keep, live rows. */
+/** The request list: filters and page in the URL, and live rows. */
 import { computed, ref, shallowRef, watch } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
-import { conditional } from '@/api/client'
+import { conditionalReader } from '@/api/client'
 import { timeOfId } from '@/api/ids'
 import { isLive, type Page, type Request } from '@/api/types'
 import { usePolling } from '@/polling/usePolling'
@@ -15,9 +15,9 @@ import {
   type Filters,
 } from './filters'
 
-const RUNNING_MS = 2_000
-const QUIET_MS = 5_000
-const SHARE = 10 // a search that takes a second is not asked again before ten have gone
+const LIVE_INTERVAL_MS = 2_000
+const IDLE_INTERVAL_MS = 5_000
+const SEARCH_PAUSE_FACTOR = 10 // a search that takes 1 s is repeated after 10 s, to spare the database
 
 export function useRequestList() {
   const route = useRoute()
@@ -25,7 +25,7 @@ export function useRequestList() {
   const filters = computed(() => filtersFromUrl(route.query))
   const cursor = computed(() => cursorFromUrl(route.query))
   const selected = ref(new Set<string>())
-  const read = conditional<Page<Request>>()
+  const read = conditionalReader<Page<Request>>()
   let tookMs = 0
   const list = usePolling<Page<Request>>({
     load: async (signal) => {
@@ -36,17 +36,17 @@ export function useRequestList() {
       return page
     },
     intervalMs: (page) => {
-      const isRunning = page.items.some(isLive)
-      // The newest page may get new rows at any time; an older one changes only while something on it runs.
-      if (!isRunning && cursor.value) return null
-      const pause = isRunning ? RUNNING_MS : QUIET_MS
-      return filters.value.q ? Math.max(pause, SHARE * tookMs) : pause
+      const hasLiveRows = page.items.some(isLive)
+      // The newest page may get new rows at any time; an older page changes only while one of its requests is live.
+      if (!hasLiveRows && cursor.value) return null
+      const pause = hasLiveRows ? LIVE_INTERVAL_MS : IDLE_INTERVAL_MS
+      return filters.value.q ? Math.max(pause, SEARCH_PAUSE_FACTOR * tookMs) : pause
     },
     watch: () => JSON.stringify([filters.value, cursor.value]),
   })
   const rows = useRows(list.data, selected)
 
-  const go = (query: Record<string, string>, trail: string[]) =>
+  const goTo = (query: Record<string, string>, trail: string[]) =>
     router.push({ query, state: { trail: JSON.stringify(trail) } })
 
   return {
@@ -57,8 +57,8 @@ export function useRequestList() {
     isLoading: list.isLoading,
     error: list.error,
     refresh: list.refresh,
-    /** How far a search has come that had not the time to look through all. */
-    reached: computed(() => {
+    /** The time down to which a search looked, if it stopped before the oldest request. */
+    searchedUntil: computed(() => {
       const page = list.data.value
       if (!filters.value.q || !page?.next_cursor || page.items.length === PAGE_SIZE) return null
       return timeOfId(page.next_cursor)
@@ -69,26 +69,26 @@ export function useRequestList() {
       selected.value = new Set()
       return router.replace({ query: filtersToUrl({ ...filters.value, ...change }) })
     },
-    first: () => go(filtersToUrl(filters.value), []),
+    first: () => goTo(filtersToUrl(filters.value), []),
     next: () => {
       const next = list.data.value?.next_cursor
-      if (next) void go({ ...filtersToUrl(filters.value), cursor: next }, [...currentTrail(), cursor.value])
+      if (next) void goTo({ ...filtersToUrl(filters.value), cursor: next }, [...currentTrail(), cursor.value])
     },
     previous: () => {
       const trail = currentTrail()
-      const before = trail.pop() ?? ''
-      void go({ ...filtersToUrl(filters.value), ...(before && { cursor: before }) }, trail)
+      const previous = trail.pop() ?? ''
+      void goTo({ ...filtersToUrl(filters.value), ...(previous && { cursor: previous }) }, trail)
     },
   }
 }
 
-/** The cursors of the pages before this one. Keyset pages only lead on; the way back is what one came by. */
+/** Return the cursors of the previous pages. Keyset pages have no way back, so the history state keeps them. */
 function currentTrail(): string[] {
-  const kept: unknown = history.state?.trail
-  return typeof kept === 'string' ? (JSON.parse(kept) as string[]) : []
+  const stored: unknown = history.state?.trail
+  return typeof stored === 'string' ? (JSON.parse(stored) as string[]) : []
 }
 
-/** While rows are selected, they change in place and none is pushed away under the hand that is about to act. */
+/** While rows are selected, update them in place: new rows must not move the row that the user is about to click. */
 function useRows(data: { value: Page<Request> | null }, selected: { value: Set<string> }) {
   const shown = shallowRef<Request[] | null>(null)
   const hasNewer = ref(false)

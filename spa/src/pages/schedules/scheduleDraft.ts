@@ -1,4 +1,4 @@
-/** What the editor holds of a schedule: texts as they are typed, and what is sent of them. Pure. */
+/** The editor's draft of a schedule: fields as typed, and their conversion to the API. Pure. */
 import type { Schedule, ScheduleFields } from '@/api/schedules'
 import { parseJson } from '@/components/json/parseJson'
 import { fromDatetimeLocal, toDatetimeLocal } from '@/format/datetimeLocal'
@@ -19,7 +19,6 @@ export interface Draft {
   description: string
 }
 
-/** A new one. */
 export function emptyDraft(functionName: string, zone: string): Draft {
   return {
     name: '',
@@ -50,7 +49,7 @@ export function draftFromSchedule(schedule: Schedule): Draft {
   }
 }
 
-export function sent(draft: Draft): ScheduleFields {
+export function fieldsToSend(draft: Draft): ScheduleFields {
   const { value } = parseJson(draft.event)
   return {
     name: draft.name.trim(),
@@ -70,9 +69,9 @@ export function sent(draft: Draft): ScheduleFields {
   }
 }
 
-/** What differs from the schedule as it is: a change says only that. */
-export function changed(draft: Draft, before: Draft): Partial<ScheduleFields> {
-  const [now, then] = [sent(draft), sent(before)]
+/** Return the fields that differ from the saved schedule, for PATCH. */
+export function changedFields(draft: Draft, before: Draft): Partial<ScheduleFields> {
+  const [now, then] = [fieldsToSend(draft), fieldsToSend(before)]
   const names = Object.keys(now) as (keyof ScheduleFields)[]
   const differ = names.filter((name) => JSON.stringify(now[name]) !== JSON.stringify(then[name]))
   return Object.fromEntries(differ.map((name) => [name, now[name]]))

@@ -1,13 +1,13 @@
-/** A moment in two zones: the schedule's own and the reader's. Pure. */
+/** Times in the schedule's time zone and in the browser's. */
 import { formatDate } from '@/format/time'
 
-const CLOCK = { hour: '2-digit', minute: '2-digit', second: '2-digit' } as const
+const TIME = { hour: '2-digit', minute: '2-digit', second: '2-digit' } as const
 
 export function formatInZone(time: string, zone: string | undefined, now: Date): string {
   try {
-    return formatDate(new Date(time), now, CLOCK, zone).replace(/:00$/, '')
+    return formatDate(new Date(time), now, TIME, zone).replace(/:00$/, '')
   } catch {
-    return '' // a zone that this browser does not know
+    return '' // the browser does not know the zone
   }
 }
 

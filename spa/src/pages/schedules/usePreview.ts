@@ -1,22 +1,22 @@
-/** The next times of what is being typed, asked when the typing pauses. */
+/** Preview the next runs of an unsaved schedule, once the typing pauses. */
 import { onScopeDispose, ref, shallowRef, watch, type Ref } from 'vue'
 import { isAbort, Problem, type FieldError } from '@/api/problem'
 import { previewTimes, type ScheduleFields } from '@/api/schedules'
 
-type Asked = Pick<ScheduleFields, 'expression' | 'timezone' | 'start_at' | 'end_at'>
-const PAUSE_MS = 250
+type PreviewFields = Pick<ScheduleFields, 'expression' | 'timezone' | 'start_at' | 'end_at'>
+const DEBOUNCE_MS = 250
 
-export function usePreview(asked: Ref<Asked>) {
+export function usePreview(fields: Ref<PreviewFields>) {
   const times = ref<string[]>([])
   const errors = shallowRef<FieldError[]>([])
   let timer: ReturnType<typeof setTimeout> | undefined
   let controller: AbortController | null = null
 
-  async function ask(): Promise<void> {
+  async function load(): Promise<void> {
     controller = new AbortController()
     const { signal } = controller
     try {
-      times.value = await previewTimes(asked.value, signal)
+      times.value = await previewTimes(fields.value, signal)
       errors.value = []
     } catch (error) {
       if (isAbort(error) || signal.aborted) return
@@ -31,15 +31,15 @@ export function usePreview(asked: Ref<Asked>) {
   }
 
   watch(
-    () => JSON.stringify(asked.value),
+    () => JSON.stringify(fields.value),
     () => {
       stop()
-      if (!asked.value.expression.trim()) {
+      if (!fields.value.expression.trim()) {
         times.value = []
         errors.value = []
         return
       }
-      timer = setTimeout(() => void ask(), PAUSE_MS)
+      timer = setTimeout(() => void load(), DEBOUNCE_MS)
     },
     { immediate: true },
   )

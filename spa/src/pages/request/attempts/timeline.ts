@@ -1,12 +1,12 @@
-/** Attempts on one scale of time: waiting, cold start, phases, backoff. Pure. */
+/** Lay out attempts on one time axis: waiting, cold start, phases, backoff. Pure. */
 import type { Attempt, PhaseName, Request } from '@/api/types'
 
-export type Kind = 'waiting' | 'backoff' | 'cold' | PhaseName
+export type SegmentKind = 'waiting' | 'backoff' | 'cold' | PhaseName
 
 export interface Segment {
-  kind: Kind
+  kind: SegmentKind
   ms: number
-  /** Of the whole, 0 to 1. */
+  /** Fractions of the axis, 0 to 1. */
   left: number
   width: number
   isFailed: boolean
@@ -17,8 +17,8 @@ export interface Row {
   segments: Segment[]
 }
 
-interface Piece {
-  kind: Kind
+interface Interval {
+  kind: SegmentKind
   from: number
   to: number
   isFailed?: boolean
@@ -27,13 +27,13 @@ interface Piece {
 export function buildTimeline(request: Request, attempts: Attempt[], now: Date): Row[] {
   const start = Date.parse(request.created_at)
   const end = Math.max(start + 1, ...attempts.map((attempt) => endOf(attempt, now)))
-  let before = start
-  return attempts.map((attempt, place) => {
+  let previousEnd = start
+  return attempts.map((attempt, index) => {
     const began = Date.parse(attempt.started_at)
-    const gap: Piece = { kind: place ? 'backoff' : 'waiting', from: before, to: began }
-    before = endOf(attempt, now)
-    const pieces = [gap, ...piecesOf(attempt, request, now)].filter(({ from, to }) => to > from)
-    const segments = pieces.map(({ kind, from, to, isFailed = false }) => {
+    const gap: Interval = { kind: index ? 'backoff' : 'waiting', from: previousEnd, to: began }
+    previousEnd = endOf(attempt, now)
+    const intervals = [gap, ...intervalsOf(attempt, request, now)].filter(({ from, to }) => to > from)
+    const segments = intervals.map(({ kind, from, to, isFailed = false }) => {
       const left = Math.max(0, from - start) / (end - start)
       return { kind, ms: to - from, left, width: (to - from) / (end - start), isFailed }
     })
@@ -46,10 +46,10 @@ function endOf(attempt: Attempt, now: Date): number {
   return Math.max(Date.parse(attempt.finished_at ?? now.toISOString()), last ? Date.parse(last) : 0)
 }
 
-/** The phases; of an attempt that has none stored, because it just began or was lost then, one piece for all. */
-function piecesOf(attempt: Attempt, request: Request, now: Date): Piece[] {
-  const pieces = phasesOf(attempt, now)
-  if (pieces.length) return pieces
+/** Return the phases, or one interval for an attempt without stored phases: it just started, or was lost then. */
+function intervalsOf(attempt: Attempt, request: Request, now: Date): Interval[] {
+  const intervals = phasesOf(attempt, now)
+  if (intervals.length) return intervals
   const isLost = attempt.outcome !== null
   const kind = (isLost ? null : request.phase) ?? 'process'
   return [
@@ -62,24 +62,24 @@ function piecesOf(attempt: Attempt, request: Request, now: Date): Piece[] {
   ]
 }
 
-function phasesOf(attempt: Attempt, now: Date): Piece[] {
-  const pieces: Piece[] = []
+function phasesOf(attempt: Attempt, now: Date): Interval[] {
+  const intervals: Interval[] = []
   for (const phase of attempt.phases) {
     let from = Date.parse(phase.started_at)
-    // A phase that never ended was cut off with its attempt: by a kill, or with its worker.
+    // An unfinished phase ended with its attempt: the sandbox was killed or the worker was lost.
     const to = phase.finished_at ? Date.parse(phase.finished_at) : endOf(attempt, now)
     if (phase.phase === 'validate' && attempt.cold_start && attempt.init_ms) {
       const ready = Math.min(to, from + attempt.init_ms)
-      pieces.push({ kind: 'cold', from, to: ready })
+      intervals.push({ kind: 'cold', from, to: ready })
       from = ready
     }
-    const isCut = !phase.outcome && attempt.outcome !== null
-    pieces.push({
+    const isInterrupted = !phase.outcome && attempt.outcome !== null
+    intervals.push({
       kind: phase.phase,
       from,
       to,
-      isFailed: attempt.outcome !== 'cancelled' && (isCut || (phase.outcome ?? 'ok') !== 'ok'),
+      isFailed: attempt.outcome !== 'cancelled' && (isInterrupted || (phase.outcome ?? 'ok') !== 'ok'),
     })
   }
-  return pieces
+  return intervals
 }

@@ -1,4 +1,4 @@
-/** A Python traceback taken apart, so that a person sees the own lines before those of libraries. Pure. */
+/** Parse a Python traceback, so that the page shows user code and folds library frames. Pure. */
 
 export interface Frame {
   file: string
@@ -17,7 +17,7 @@ const FRAME = /^ {2}File "(.+)", line (\d+), in (.+)$/
 const LIBRARY =
   /[/\\](site-packages|dist-packages|lib[/\\]python\d[\d.]*)[/\\]|^<|[/\\]queue[/\\]localfn[/\\]/
 
-/** The frames, outermost first; of chained exceptions those of the last one, which is the one that counts. */
+/** Return the frames, outermost first; for chained exceptions those of the last one, which ended the attempt. */
 export function parseFrames(traceback: string): Frame[] {
   const frames: Frame[] = []
   const last = traceback.lastIndexOf('Traceback (most recent call last):')
@@ -33,7 +33,7 @@ export function parseFrames(traceback: string): Frame[] {
   return frames
 }
 
-/** Neighbours of one kind together. */
+/** Group consecutive frames of user code or of libraries. */
 export function groupFrames(frames: Frame[]): Block[] {
   const blocks: Block[] = []
   for (const frame of frames) {
@@ -44,7 +44,7 @@ export function groupFrames(frames: Frame[]): Block[] {
   return blocks
 }
 
-/** `functions/report.py`, for a path too long to read. */
+/** Return the last folder and the file name, such as `functions/report.py`. */
 export function shortPath(file: string): string {
   return file.split(/[/\\]/).slice(-2).join('/')
 }

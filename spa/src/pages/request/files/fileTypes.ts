@@ -1,4 +1,4 @@
-/** Which files can be looked at here. Pure. */
+/** Which files have a preview. Pure. */
 import type { RequestFile } from '@/api/types'
 
 const MAX_IMAGE_BYTES = 10_000_000
@@ -7,6 +7,6 @@ export function previewType(file: RequestFile): 'image' | 'csv' | null {
   if (/^image\/(png|jpeg|gif|webp|svg\+xml|avif)$/.test(file.content_type)) {
     return file.size <= MAX_IMAGE_BYTES ? 'image' : null
   }
-  // Browsers and mail programs send CSV under other names, too.
+  // Some browsers and mail programs give CSV files another content type.
   return file.content_type.includes('csv') || /\.(csv|tsv)$/i.test(file.filename) ? 'csv' : null
 }

@@ -1,12 +1,12 @@
-/** Text with ANSI colour sequences as pieces with a style; other sequences are left out. Pure. */
+/** Parse text with ANSI colour sequences into styled pieces, and drop all other sequences. Pure. */
 
 export interface Piece {
   text: string
-  /** `ansi-1` … `ansi-15`, `ansi-bold` …: the theme gives them their colours. */
+  /** `ansi-1` … `ansi-15`, `ansi-bold` …; the stylesheet gives the colours. */
   classes: string[]
 }
 
-interface Pen {
+interface Style {
   colour: number | null
   background: number | null
   bold: boolean
@@ -15,7 +15,7 @@ interface Pen {
   underline: boolean
 }
 
-const BLANK: Pen = {
+const PLAIN: Style = {
   colour: null,
   background: null,
   bold: false,
@@ -23,37 +23,37 @@ const BLANK: Pen = {
   italic: false,
   underline: false,
 }
-// Colours by SGR, and fetchAllMatching else that a terminal would not print: cursor moves, titles, lone control characters.
-/* eslint-disable no-control-regex -- control characters are what this looks for */
+// SGR colours, and all other sequences that a terminal does not print: cursor moves, titles, control characters.
+/* eslint-disable no-control-regex -- it matches control characters */
 const SEQUENCE =
   /\x1b\[([\d;:]*)m|\x1b\[[\d;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.?|[\x00-\x08\x0b-\x1f\x7f]/g
 /* eslint-enable no-control-regex */
 
-/** Of a line that returned to its beginning, as a progress bar does: what was written last. */
-function lastState(line: string): string {
+/** Return the text after the last carriage return, as a terminal shows a progress bar. */
+function afterLastReturn(line: string): string {
   return line.slice(line.lastIndexOf('\r', line.trimEnd().length - 1) + 1)
 }
 
-export function piecesOf(whole: string): Piece[] {
-  const line = lastState(whole)
+export function parseAnsi(whole: string): Piece[] {
+  const line = afterLastReturn(whole)
   const pieces: Piece[] = []
-  let pen = BLANK
+  let style = PLAIN
   let from = 0
-  const write = (text: string) => text && pieces.push({ text, classes: classesOf(pen) })
+  const write = (text: string) => text && pieces.push({ text, classes: classesOf(style) })
   for (const match of line.matchAll(SEQUENCE)) {
     write(line.slice(from, match.index))
     from = match.index + match[0].length
-    if (match[1] !== undefined) pen = drawn(pen, match[1].split(/[;:]/).map(Number))
+    if (match[1] !== undefined) style = applyCodes(style, match[1].split(/[;:]/).map(Number))
   }
   write(line.slice(from))
   return pieces
 }
 
 export function stripAnsi(line: string): string {
-  return lastState(line).replace(SEQUENCE, '')
+  return afterLastReturn(line).replace(SEQUENCE, '')
 }
 
-const SWITCHES: Record<number, Partial<Pen>> = {
+const SWITCHES: Record<number, Partial<Style>> = {
   1: { bold: true },
   2: { dim: true },
   3: { italic: true },
@@ -65,19 +65,19 @@ const SWITCHES: Record<number, Partial<Pen>> = {
   49: { background: null },
 }
 
-function drawn(before: Pen, codes: number[]): Pen {
-  let pen = before
+function applyCodes(before: Style, codes: number[]): Style {
+  let style = before
   const left = [...codes]
   for (let code = left.shift(); code !== undefined; code = left.shift()) {
-    if (code === 0) pen = BLANK
-    else if (code === 38) pen = { ...pen, colour: extended(left) }
-    else if (code === 48) pen = { ...pen, background: extended(left) }
-    else pen = { ...pen, ...(SWITCHES[code] ?? basic(code)) }
+    if (code === 0) style = PLAIN
+    else if (code === 38) style = { ...style, colour: extended(left) }
+    else if (code === 48) style = { ...style, background: extended(left) }
+    else style = { ...style, ...(SWITCHES[code] ?? basic(code)) }
   }
-  return pen
+  return style
 }
 
-function basic(code: number): Partial<Pen> {
+function basic(code: number): Partial<Style> {
   if (code >= 30 && code <= 37) return { colour: code - 30 }
   if (code >= 90 && code <= 97) return { colour: code - 82 }
   if (code >= 40 && code <= 47) return { background: code - 40 }
@@ -85,7 +85,7 @@ function basic(code: number): Partial<Pen> {
   return {}
 }
 
-/** Of 256 colours and of true colour the nearest of the sixteen, which both themes can show readably. */
+/** Map 256 colours and true colour to the nearest of the 16 basic colours, which are readable in both themes. */
 function extended(left: number[]): number | null {
   const kind = left.shift()
   if (kind === 2) return nearest(left.splice(0, 3))
@@ -103,11 +103,11 @@ function nearest(rgb: number[]): number {
   return Math.max(red, green, blue) > 190 ? hue + 8 : hue
 }
 
-function classesOf(pen: Pen): string[] {
+function classesOf(style: Style): string[] {
   const classes: string[] = []
-  if (pen.colour !== null) classes.push(`ansi-${pen.colour}`)
-  if (pen.background !== null) classes.push(`ansi-on-${pen.background % 8}`)
+  if (style.colour !== null) classes.push(`ansi-${style.colour}`)
+  if (style.background !== null) classes.push(`ansi-on-${style.background % 8}`)
   for (const name of ['bold', 'dim', 'italic', 'underline'] as const)
-    if (pen[name]) classes.push(`ansi-${name}`)
+    if (style[name]) classes.push(`ansi-${name}`)
   return classes
 }

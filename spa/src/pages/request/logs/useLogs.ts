@@ -1,17 +1,17 @@
-/** What a request printed, followed while it runs: only the lines behind the last one are asked for. */
+/** The log lines of a request, followed while it runs. Each call reads only new lines. */
 import { shallowRef, watch, type ShallowRef } from 'vue'
-import { EVERY_MS } from '@/api/pollStatus'
+import { POLL_INTERVAL_MS } from '@/api/pollStatus'
 import { readLogs } from '@/api/requests'
 import type { Attempt, Request } from '@/api/types'
 import { usePolling } from '@/polling/usePolling'
-import { piecesOf, stripAnsi, type Piece } from './ansi'
+import { parseAnsi, stripAnsi, type Piece } from './ansi'
 
 export interface LogLine {
   number: number
   time: string
   attempt: number
   stream: string
-  /** Taken apart once: thousands of lines are drawn again and again while more of them come. */
+  /** Parsed once, because thousands of lines are rendered again with each new page. */
   pieces: Piece[]
   plain: string
 }
@@ -19,19 +19,21 @@ export interface LogLine {
 export function useLogs(id: string, request: ShallowRef<Request | null>, attempts: { value: Attempt[] }) {
   const lines = shallowRef<LogLine[]>([])
   let after: string | null = null
-  let ended = 0 // how many of the lines have an end; those behind them are replaced by the next page
+  let finished = 0 // number of finished lines; the next page replaces those after them
   const poll = usePolling<boolean>({
     load: async (signal) => {
       const page = await readLogs(id, after, signal)
-      const fresh = parse(page.text, ended)
+      const fresh = parse(page.text, finished)
       after = page.nextAfter
-      if (fresh.length || lines.value.length > ended) lines.value = [...lines.value.slice(0, ended), ...fresh]
+      if (fresh.length || lines.value.length > finished)
+        lines.value = [...lines.value.slice(0, finished), ...fresh]
       const hadLines = fresh.length > page.current
-      ended += fresh.length - page.current
+      finished += fresh.length - page.current
       return hadLines
     },
-    // A full page is followed by the next at once.
-    intervalMs: (hadLines) => (hadLines ? 300 : request.value?.status === 'processing' ? EVERY_MS : null),
+    // New lines may mean a full page: read the next one soon.
+    intervalMs: (hadLines) =>
+      hadLines ? 300 : request.value?.status === 'processing' ? POLL_INTERVAL_MS : null,
   })
   watch([request, () => attempts.value], poll.refresh)
   return { lines, isLoading: poll.isLoading }
@@ -50,7 +52,7 @@ function parse(text: string, from: number): LogLine[] {
       time,
       attempt: Number(attempt),
       stream,
-      pieces: piecesOf(rest),
+      pieces: parseAnsi(rest),
       plain: stripAnsi(rest),
     })
   }

@@ -53,7 +53,7 @@ describe('JSON as text', () => {
     expect(() => memberText('{"id":1}', 'event')).toThrow('no event')
   })
 
-  it('is formatJson without a change but white space', () => {
+  it('formats without changing anything but white space', () => {
     expect(formatJson(event)).toContain('\n  "2": 1.0,')
     expect(formatJson(event).replaceAll(/\s/g, '')).toBe(event.replaceAll(/\s/g, ''))
   })

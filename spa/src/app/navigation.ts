@@ -17,9 +17,30 @@ export interface NavigationItem {
 
 export const navigation: NavigationItem[] = [
   { route: 'overview', label: app.nav.overview, icon: 'pulse', key: 'o', permission: 'read' },
-  { route: 'requests', label: app.nav.requests, icon: 'list', key: 'r', permission: 'read' },
-  { route: 'functions', label: app.nav.functions, icon: 'function', key: 'f', permission: 'read' },
-  { route: 'schedules', label: app.nav.schedules, icon: 'clock', key: 's', permission: 'read' },
+  {
+    route: 'requests',
+    label: app.nav.requests,
+    icon: 'list',
+    key: 'r',
+    permission: 'read',
+    alsoActiveOn: ['request'],
+  },
+  {
+    route: 'functions',
+    label: app.nav.functions,
+    icon: 'function',
+    key: 'f',
+    permission: 'read',
+    alsoActiveOn: ['function'],
+  },
+  {
+    route: 'schedules',
+    label: app.nav.schedules,
+    icon: 'clock',
+    key: 's',
+    permission: 'read',
+    alsoActiveOn: ['schedule'],
+  },
   {
     route: 'audit',
     label: app.nav.admin,

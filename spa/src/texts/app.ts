@@ -38,7 +38,7 @@ export const app = {
           ['g s', 'Go to schedules'],
           ['g o', 'Go to the overview'],
           ['g a', 'Go to the audit log (admins)'],
-          ['Esc', 'Close a dialog, leave a field'],
+          ['Esc', 'Close a dialog'],
         ],
       },
       {
@@ -55,8 +55,8 @@ export const app = {
       {
         title: 'On a request',
         keys: [
-          ['r', 'Retry a failed request'],
-          ['c', 'Cancel a live request'],
+          ['r', 'Retry the request'],
+          ['c', 'Cancel the request'],
           ['y', 'Copy the request ID'],
           ['u', 'Back to the list'],
         ],

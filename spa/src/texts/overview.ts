@@ -13,7 +13,7 @@ export const overview = {
   },
   running: {
     title: 'Running now',
-    all: (n: number) => (n ? `Show all ${n.toLocaleString('en')}` : 'Show all'),
+    all: (n: number) => (n ? `Show all (${n.toLocaleString('en')})` : 'Show all'),
     none: 'No request is running.',
   },
   failed: {

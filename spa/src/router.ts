@@ -41,7 +41,7 @@ export const routes: RouteRecordRaw[] = [
     name: 'function',
     component: () => import('@/pages/functions/FunctionPage.vue'),
     props: true,
-    meta: { title: functions.one },
+    meta: { title: functions.singular },
   },
   {
     path: '/schedules',
@@ -54,7 +54,7 @@ export const routes: RouteRecordRaw[] = [
     name: 'schedule',
     component: () => import('@/pages/schedules/SchedulePage.vue'),
     props: true,
-    meta: { title: schedules.one },
+    meta: { title: schedules.singular },
   },
   {
     path: '/welcome',

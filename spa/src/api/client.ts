@@ -71,7 +71,7 @@ async function parseBody<T>(
 }
 
 /**
- * Return a function that reads a URL with the last ETag. While the server responses 304 it returns the same object,
+ * Return a function that reads a URL with the last ETag. While the server answers 304 it returns the same object,
  * so that Vue renders nothing. Make one reader per poller. parse: turns the text of the body into the value.
  */
 export function conditionalReader<T>(

@@ -21,7 +21,7 @@ export const icons = {
   down: 'M5 9l7 7 7-7',
   first: 'M17 5l-7 7 7 7M6 5v14',
   retry: 'M4 12a8 8 0 0 1 14-5.3L20 9M20 4v5h-5M20 12a8 8 0 0 1-14 5.3L4 15M4 20v-5h5',
-  again: 'M20 12a8 8 0 1 1-2.3-5.7L20 8.6M20 3.5v5.1h-5.1',
+  rerun: 'M20 12a8 8 0 1 1-2.3-5.7L20 8.6M20 3.5v5.1h-5.1',
   stop: 'M6 6h12v12H6z',
   trash: 'M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5',
   play: 'M7 4.5v15l12-7.5z',

@@ -2,7 +2,7 @@ import { count as plural } from './count'
 
 export const functions = {
   title: 'Functions',
-  one: 'Function',
+  singular: 'Function',
   search: 'Search functions',
   period: 'Statistics cover the last 24 hours. p50 and p95 are run times.',
   columns: {

@@ -1,6 +1,6 @@
 export const schedules = {
   title: 'Schedules',
-  one: 'Schedule',
+  singular: 'Schedule',
   create: 'Create schedule',
   columns: { name: 'Schedule', expression: 'When', next: 'Next run', last: 'Last request', runs: 'Runs' },
   none: {
@@ -22,7 +22,7 @@ export const schedules = {
   deleted: (name: string) => `Schedule ${name} deleted.`,
   confirmTitle: (name: string) => `Delete ${name}?`,
   confirm: 'The schedule no longer runs. Requests that it created are kept.',
-  times: { title: 'Next runs', local: 'Your time', none: 'No more runs.' },
+  times: { title: 'Next runs', local: 'Your time', none: 'No further runs.' },
   history: { title: 'History', all: 'Show all requests', none: 'No requests yet. “Run now” creates one.' },
   facts: {
     title: 'Definition',

@@ -36,7 +36,7 @@ function describe(error: ParseError): string {
 }
 
 function faultAt(text: string, offset: number, length: number, message: string): SyntaxFault {
-  const before = text.slice(0, offset)
-  const line = before.split('\n').length
-  return { offset, length: Math.max(1, length), line, column: offset - before.lastIndexOf('\n'), message }
+  const preceding = text.slice(0, offset)
+  const line = preceding.split('\n').length
+  return { offset, length: Math.max(1, length), line, column: offset - preceding.lastIndexOf('\n'), message }
 }

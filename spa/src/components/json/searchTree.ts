@@ -25,15 +25,15 @@ export function find(value: Json, text: string): Found {
 function visit(value: Json, path: string, needle: string, found: Found, ancestors: string[]): void {
   for (const [key, child] of entries(value)) {
     if (found.hits.size >= MAX_HITS) return
-    const here = childPath(path, key)
+    const pointer = childPath(path, key)
     const isHit =
       (typeof key === 'string' && key.toLowerCase().includes(needle)) ||
       (!isBranch(child) && String(child).toLowerCase().includes(needle))
     if (isHit) {
-      found.hits.add(here)
+      found.hits.add(pointer)
       for (const ancestor of [...ancestors, path]) found.open.add(ancestor)
     }
-    if (isBranch(child)) visit(child, here, needle, found, [...ancestors, path])
+    if (isBranch(child)) visit(child, pointer, needle, found, [...ancestors, path])
   }
 }
 

@@ -189,8 +189,8 @@ function matches(field: Field, value: Json): boolean {
   return true
 }
 
-export function equal(one: Value, other: Value): boolean {
-  return JSON.stringify(one) === JSON.stringify(other)
+export function equal(a: Value, b: Value): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
 }
 
 /** Remove members that are undefined. */

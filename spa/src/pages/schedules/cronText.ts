@@ -26,8 +26,8 @@ export function describeExpression(expression: string, cronToText: CronToText): 
 
 /** The server accepts `1 minutes` and `5 minute`, too: use the right plural. */
 function interval(count: number, unit: string): string {
-  const one = unit.toLowerCase().replace(/s$/, '')
-  return count === 1 ? one : `${count} ${one}s`
+  const singular = unit.toLowerCase().replace(/s$/, '')
+  return count === 1 ? singular : `${count} ${singular}s`
 }
 
 const OPTIONS = { use24HourTimeFormat: true, verbose: true, throwExceptionOnParseError: true }

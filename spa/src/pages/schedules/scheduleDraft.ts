@@ -70,9 +70,9 @@ export function fieldsToSend(draft: Draft): ScheduleFields {
 }
 
 /** Return the fields that differ from the saved schedule, for PATCH. */
-export function changedFields(draft: Draft, before: Draft): Partial<ScheduleFields> {
-  const [now, then] = [fieldsToSend(draft), fieldsToSend(before)]
-  const names = Object.keys(now) as (keyof ScheduleFields)[]
-  const differ = names.filter((name) => JSON.stringify(now[name]) !== JSON.stringify(then[name]))
-  return Object.fromEntries(differ.map((name) => [name, now[name]]))
+export function changedFields(draft: Draft, saved: Draft): Partial<ScheduleFields> {
+  const [next, previous] = [fieldsToSend(draft), fieldsToSend(saved)]
+  const names = Object.keys(next) as (keyof ScheduleFields)[]
+  const differ = names.filter((name) => JSON.stringify(next[name]) !== JSON.stringify(previous[name]))
+  return Object.fromEntries(differ.map((name) => [name, next[name]]))
 }

@@ -34,8 +34,8 @@ function afterLastReturn(line: string): string {
   return line.slice(line.lastIndexOf('\r', line.trimEnd().length - 1) + 1)
 }
 
-export function parseAnsi(whole: string): Piece[] {
-  const line = afterLastReturn(whole)
+export function parseAnsi(text: string): Piece[] {
+  const line = afterLastReturn(text)
   const pieces: Piece[] = []
   let style = PLAIN
   let from = 0
@@ -65,8 +65,8 @@ const SWITCHES: Record<number, Partial<Style>> = {
   49: { background: null },
 }
 
-function applyCodes(before: Style, codes: number[]): Style {
-  let style = before
+function applyCodes(previous: Style, codes: number[]): Style {
+  let style = previous
   const left = [...codes]
   for (let code = left.shift(); code !== undefined; code = left.shift()) {
     if (code === 0) style = PLAIN

@@ -114,7 +114,7 @@ def test_a_key_is_shown_once_opens_and_is_revoked(page: Page, asking: Runtime) -
     page.get_by_role("button", name="Create API key").click()
     dialog = page.get_by_role("dialog", name="Create API key")
     dialog.get_by_label("Name").fill("ci")
-    dialog.get_by_label("Functions").select_option("echo")
+    dialog.get_by_label("Functions", exact=True).select_option("echo")
     dialog.get_by_role("button", name="Create key").click()
     expect(dialog.get_by_text("Copy the API key now.")).to_be_visible()
     key = dialog.locator("code").first.inner_text()

@@ -1,4 +1,4 @@
-"""Find the `localfn up` of this home, whatever port it listens on."""
+"""Find the address of the `localfn up` of this home."""
 
 from dataclasses import replace
 

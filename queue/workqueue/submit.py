@@ -32,7 +32,7 @@ KEY_KEPT = timedelta(hours=24)  # contract, section 3
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Hold what a client asks for.
+    """Hold the call that a client makes.
 
     events: one, or those of a batch, as values or as their JsonText. files: uploads, stored already under `id`.
     function: as the registry has it. is_batch: a batch of one event is another order than a call with it.
@@ -82,7 +82,7 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, order: Order) -> Re
             held = key_holder(connection, order.function.name, key[0])
             if held is not None:
                 return _replay(held, key[1])
-            # Whoever held it was deleted this moment, and the key with it: it is free.
+            # The request that held the key was deleted this moment, and the key with it.
         connection.commit()
     due = [request.bell for request in requests if request.available_at <= now]
     doorbell.ring(due)
@@ -107,7 +107,7 @@ def fingerprint(order: Order) -> str:
 
 
 def _accept(connection: Connection, requests: Sequence[Accepted], key: tuple[str, str] | None) -> bool:
-    """Stores them, when the caller commits. False when somebody holds the key."""
+    """Store requests, when the caller commits. Return False when another request holds the key."""
     first = requests[0]
     if key is not None:
         values = {"function": first.function.name, "key": key[0], "before": first.created_at - KEY_KEPT}

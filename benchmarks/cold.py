@@ -12,12 +12,12 @@ from typing import Any
 import click
 
 from benchmarks import stack
-from infra import sdk
-from infra.sandboxing import without_ours
-from workqueue.sandboxes.child import Child
+from infra.sandbox import sdk_link
+from infra.sandbox.setup import without_ours
+from workqueue.sandboxes.connection import Frame, Gone, Sandbox
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sandboxes.parentage import adopt_orphans
-from workqueue.sandboxes.sandbox import Frame, Gone, Sandbox
+from workqueue.sandboxes.prctl import adopt_orphans
+from workqueue.sandboxes.process import Child
 from workqueue.sandboxes.zygote import Zygote
 
 LIMIT_S = 30.0
@@ -30,7 +30,7 @@ def command(count: int, passes: int) -> None:
     """Forked off the zygote, as pools do it on Linux; and with an interpreter of its own, as elsewhere."""
     adopt_orphans()
     with stack.folder() as folder, tempfile.TemporaryDirectory(prefix="lf-") as home:
-        python = Interpreter(sys.executable, sdk.link(Path(home)), without_ours(os.environ), 1 << 20)
+        python = Interpreter(sys.executable, sdk_link.link(Path(home)), without_ours(os.environ), 1 << 20)
         zygote = Zygote(python)
         zygote.prepare()
         load = {"type": "load", "root": str(folder / "functions"), "module": "measured", "function": "noop"}

@@ -18,16 +18,17 @@ from sqlalchemy import Engine, text
 
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis as EmbeddedRedis
+from schema.engine import make_engine
 from schema.migrate import upgrade
-from schema.session import make_engine
-from workqueue import lifecycle, listing, reading
+from workqueue import lifecycle
 from workqueue.clock import Clock
-from workqueue.doorbell import Doorbell
+from workqueue.functions.registry import Registered
 from workqueue.lifecycle import Completion, Record
-from workqueue.listing import Filter
-from workqueue.registry import Registered
+from workqueue.maintenance.reconciler import UNANSWERED_S
+from workqueue.requests import queries, search
+from workqueue.requests.search import Filter
 from workqueue.submit import Order, submit
-from workqueue.upkeep.reconcile import UNANSWERED_S
+from workqueue.transport.doorbell import Doorbell
 
 FUNCTION = Registered(
     name="noop", unit="measured", root=None, module="measured", source_file="measured.py", source_line=1,
@@ -121,12 +122,12 @@ class Subject:
         groups = [ids[first : first + GROUP] for first in range(0, len(ids) - GROUP, GROUP)]
         work = partial(work_off, self.worker_engine, self.clock)
         yield f"claim and finish {GROUP}", each(lambda: work(groups.pop()), len(groups))
-        yield "status", each(lambda: reading.request(self.engine, ids[0]), repeats)
-        yield "list", each(lambda: listing.page(self.engine, Filter()), repeats)
+        yield "status", each(lambda: queries.request(self.engine, ids[0]), repeats)
+        yield "list", each(lambda: search.page(self.engine, Filter()), repeats)
         function = Filter(function="noop")
-        yield "list of a function", each(lambda: listing.page(self.engine, function), repeats)
+        yield "list of a function", each(lambda: search.page(self.engine, function), repeats)
         nowhere = Filter(text="nothing has this text")
-        yield "search in vain", each(lambda: listing.page(self.engine, nowhere), repeats // 20)
+        yield "search in vain", each(lambda: search.page(self.engine, nowhere), repeats // 20)
         yield "reconciler's look", each(self.look, repeats)
 
     def submit(self, count: int) -> tuple[Any, ...]:

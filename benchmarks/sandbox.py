@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 
 from benchmarks import stack
-from infra import sdk
-from infra.sandboxing import without_ours
+from infra.sandbox import sdk_link
+from infra.sandbox.setup import without_ours
+from workqueue.sandboxes.connection import Frame, Gone, Sandbox
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sandboxes.sandbox import Frame, Gone, Sandbox
 
 LIMIT_S = 30.0
 ROW = 32  # requests that are sent together
@@ -26,7 +26,7 @@ ROW = 32  # requests that are sent together
 @click.option("--passes", default=9, show_default=True)
 def command(other: Path | None, count: int, passes: int) -> None:
     """Drive warm sandboxes by hand, in turns, without database and Redis."""
-    folders = {"this": sdk.source().parent} | ({"other": other.resolve()} if other else {})
+    folders = {"this": sdk_link.source().parent} | ({"other": other.resolve()} if other else {})
     took: dict[str, list[float]] = {name: [] for name in folders}
     with stack.folder() as folder, ExitStack() as opened:
         started = {name: opened.enter_context(warm(folder, path)) for name, path in folders.items()}

@@ -9,8 +9,8 @@ import psutil
 from sqlalchemy import Engine, text
 
 from benchmarks import stack
-from infra.embedded.running import find_running
-from schema.session import make_engine
+from infra.embedded.service_lookup import find_running
+from schema.engine import make_engine
 
 PUNCTUAL, TOGETHER, RESTING = 5, 1_000, 10_000
 LIMIT_S = 120.0

@@ -2,31 +2,17 @@
 
 from flask import Flask
 
-from handlers import (
-    access,
-    audit,
-    bulk,
-    docs,
-    functions,
-    health,
-    http_metrics,
-    keys,
-    memory,
-    metrics,
-    operations,
-    queues,
-    requests,
-    schedules,
-    session,
-    users,
-)
-from handlers.body import delivery
+from handlers.accounts import api_keys, audit, sessions, users
+from handlers.api import bulk, functions, queues, requests, schedules, stats
 from handlers.dashboard import routes as dashboard
 from handlers.files import routes as files
-from handlers.secured_app import make_app
+from handlers.http import memory_budget, request_metrics, response_delivery
+from handlers.security import authentication
+from handlers.security.origin_check import Strangers
+from handlers.security.secured_app import make_app
 from handlers.services import Services
-from handlers.static_files import Screen, StaticFiles
-from handlers.strangers import Strangers
+from handlers.spa.static_files import Screen, StaticFiles
+from handlers.system import api_docs, health, metrics
 
 BLUEPRINTS = (
     functions.blueprint,
@@ -35,14 +21,14 @@ BLUEPRINTS = (
     bulk.blueprint,
     schedules.blueprint,
     queues.blueprint,
-    operations.blueprint,
-    session.blueprint,
+    stats.blueprint,
+    sessions.blueprint,
     users.blueprint,
-    keys.blueprint,
+    api_keys.blueprint,
     audit.blueprint,
     health.blueprint,
     metrics.blueprint,
-    docs.blueprint,
+    api_docs.blueprint,
 )
 
 
@@ -52,12 +38,12 @@ def create_app(services: Services, redis_url: str, screen: Screen, strangers: St
     redis_url: for rq-dashboard, which opens connections of its own. strangers: from where it may be called.
     """
     app = make_app("localfn", strangers)
-    calls = http_metrics.Calls()
+    calls = request_metrics.Calls()
     calls.install(app)
     services.install(app)
-    memory.install(app)
-    delivery.install(app)
-    access.install(app, services.access.doorkeeper)
+    memory_budget.install(app)
+    response_delivery.install(app)
+    authentication.install(app, services.access.doorkeeper)
     add_routes(app)
     StaticFiles(screen).install(app)
     dashboard.install(app, redis_url, strangers)

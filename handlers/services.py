@@ -8,15 +8,15 @@ from uuid import UUID
 from flask import Flask, current_app
 from sqlalchemy import Engine
 
-from handlers.readiness import Readiness
-from workqueue.access.doorkeeper import Doorkeeper
+from handlers.system.readiness import Readiness
+from workqueue.auth.authenticator import Doorkeeper
 from workqueue.clock import Clock
-from workqueue.doorbell import Doorbell
-from workqueue.figures.overview import Overview
-from workqueue.files.disk import Disk
+from workqueue.files.disk_space import Disk
 from workqueue.files.store import FileStore
-from workqueue.observing.meter import Meter
-from workqueue.waiting import Waiting
+from workqueue.stats.overview import Overview
+from workqueue.telemetry.counters import Meter
+from workqueue.transport.change_listener import Waiting
+from workqueue.transport.doorbell import Doorbell
 
 EXTENSION = "localfn"
 

@@ -7,7 +7,7 @@ stop; while it runs, a pool's scout ends what the sandboxes of a dead pool left.
 
 import psutil
 
-from infra.ending import descendants, kill_all
+from infra.supervisor.termination import descendants, kill_all
 
 
 def kill_descendants() -> None:

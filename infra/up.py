@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from infra import room
-from infra.called_as import VARIABLE as CALLED_AS
-from infra.called_as import called_as
-from infra.child import HURRIED, ChildSpec
-from infra.disk import Reserve
+from infra.command_name import VARIABLE as CALLED_AS
+from infra.command_name import called_as
+from infra.config import capacity
+from infra.config.home import Home, unusable
+from infra.config.listen_address import address, check_port, is_ready
+from infra.config.settings import Settings
+from infra.disk_reserve import Reserve
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
 from infra.embedded.service import Service
-from infra.home import Home, unusable
-from infra.interpreter import check_interpreter
-from infra.listening import address, check_port, is_ready
-from infra.output import say
-from infra.settings import Settings
-from infra.supervision.guard import Guard
-from infra.supervisor import StopRequested, Supervisor, nothing_to_do
+from infra.sandbox.interpreter_check import check_interpreter
+from infra.supervisor.child import HURRIED, ChildSpec
+from infra.supervisor.orphan_guard import Guard
+from infra.supervisor.output import say
+from infra.supervisor.supervisor import StopRequested, Supervisor, nothing_to_do
 
 # The worker has seven seconds from SIGTERM to SIGKILL. It must have given its requests back before that, or
 # they would wait for their leases to expire at the next start.
@@ -56,7 +56,7 @@ def prepare(settings: Settings) -> Home:
     home.make()
     check_interpreter(settings.python)
     settings.door.check(settings.host)
-    room.make(settings.concurrency)
+    capacity.make(settings.concurrency)
     return home
 
 
@@ -66,7 +66,7 @@ def _supervise(home: Home, settings: Settings, guard: Guard) -> None:
     if settings.database_url is None:
         each_turn = Reserve(home.root).look
         each_turn()  # before PostgreSQL starts: it needs room for that
-        services.append(Postgres(home.root, max_connections=room.embedded_connections(settings.concurrency)))
+        services.append(Postgres(home.root, max_connections=capacity.embedded_connections(settings.concurrency)))
     if settings.redis_url is None:
         services.append(Redis(home.root))
     with_names = settings.log_format == "text"

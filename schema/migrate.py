@@ -13,9 +13,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from schema import revision
-from schema.advisory import Lock, hold
-from schema.comparing import OPTIONS, metadata
-from schema.session import make_engine
+from schema.advisory_locks import Lock, hold
+from schema.autogenerate import OPTIONS, metadata
+from schema.engine import make_engine
 
 FOLDER = Path(__file__).parent / "migrations"
 
@@ -68,7 +68,7 @@ def check(database_url: str) -> list[str]:
 
 
 def differences(connection: Connection, options: dict[str, Any] = OPTIONS) -> list[str]:
-    """What the tables in the code have otherwise than those in the database. options: of schema.comparing."""
+    """What the tables in the code have otherwise than those in the database. options: of schema.autogenerate."""
     context = MigrationContext.configure(connection, opts=options)
     return [_in_words(found) for found in autogenerate.compare_metadata(context, metadata)]
 

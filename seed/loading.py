@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, func, text
 from sqlalchemy.dialects.postgresql import insert
 
-from schema.advisory import Lock, hold
-from schema.tables import setup_flag
+from schema.advisory_locks import Lock, hold
+from schema.tables.requests import setup_flag
 from seed.errors import BadEntryError, FixtureError
 from seed.fixtures import Entry
 

@@ -1,1 +1,1 @@
-"""A package, so that `tests.waiting` is found here: rq-dashboard installs a folder `tests` too."""
+"""A package, so that `tests.support.waiting` is found here: rq-dashboard installs a folder `tests` too."""

@@ -20,7 +20,7 @@ import redis
 import sqlalchemy
 from psycopg import sql
 
-from tests.runtime import CASES, EXAMPLES, PROCESSES, Runtime, own_folder, running
+from tests.support.runtime import CASES, EXAMPLES, PROCESSES, Runtime, own_folder, running
 
 TEMPLATE = "migrated"
 
@@ -67,7 +67,7 @@ def short_tmp_path() -> Iterator[Path]:
 def servers() -> Iterator[Servers]:
     folder = tempfile.mkdtemp(prefix="lf-", dir="/tmp")
     keeper = subprocess.Popen(
-        [sys.executable, "-P", str(Path(__file__).with_name("embedded_servers.py")), folder],
+        [sys.executable, "-P", str(Path(__file__).parent / "support" / "embedded_servers.py"), folder],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         # The terminal's Ctrl-C is for pytest, which still needs the servers to end its tests.
@@ -97,16 +97,16 @@ def migrated(servers: Servers) -> str:
 @pytest.fixture(scope="session")
 def discovered(servers: Servers, migrated: str) -> str:
     """As `migrated`, and the functions of the tests are known, as after a first start: the next ones are quick."""
-    from infra import sdk
-    from schema.session import make_engine
-    from workqueue import registry
+    from infra.sandbox import sdk_link
+    from schema.engine import make_engine
+    from workqueue.functions import registry
+    from workqueue.functions.code_watcher import Watcher
     from workqueue.sandboxes.interpreter import Interpreter
-    from workqueue.watching import Watcher
 
     name = f"{migrated}_discovered"
     names = {"name": sql.Identifier(name), "template": sql.Identifier(migrated)}
     servers.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").format(**names))
-    interpreter = Interpreter(sys.executable, sdk.source().parent, {}, 1 << 20)
+    interpreter = Interpreter(sys.executable, sdk_link.source().parent, {}, 1 << 20)
     watcher = Watcher(interpreter, [str(CASES), str(EXAMPLES)], registry.Registry((), ()))
     watcher.look()
     engine = make_engine(servers.database(name))
@@ -130,7 +130,7 @@ def database_url(servers: Servers, migrated: str) -> Iterator[str]:
 @pytest.fixture
 def engine(database_url: str) -> Iterator[sqlalchemy.Engine]:
     """An engine on a fresh, migrated database."""
-    from schema.session import make_engine
+    from schema.engine import make_engine
 
     engine = make_engine(database_url)
     yield engine

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from uuid import uuid4
 
 from benchmarks.peers import durable, idle
-from benchmarks.peers.rows import PEERS, Rows
+from benchmarks.peers.report.rows import PEERS, Rows
 
 Enqueue = Callable[[Sequence[str]], None]
 

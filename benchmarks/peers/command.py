@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
-from benchmarks.peers import machine, passes, report, servers, tables
+from benchmarks.peers import machine, passes, servers
 from benchmarks.peers.contestant import Contestant
 from benchmarks.peers.durable import WAYS
-from benchmarks.peers.figures import CASES, Described, Run
-from benchmarks.peers.ours import Ours
-from benchmarks.peers.peer import Peer
+from benchmarks.peers.report import report, tables
+from benchmarks.peers.report.figures import CASES, Described, Run
+from benchmarks.peers.runners.on_localfn import Ours
+from benchmarks.peers.runners.peer import Peer
 from benchmarks.peers.setups import SETUPS
 from infra.errors import InfraError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from benchmarks.peers.processes import Command
-from benchmarks.peers.rows import Rows
+from benchmarks.peers.report.rows import Rows
 
 # A bound is no product: it shows what is left when there is nothing but the durable path.
 Kind = Literal["ours", "peer", "bound"]

@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from benchmarks.peers.measured import FUNCTIONS
+from benchmarks.peers.report.measured import FUNCTIONS
 
 DATABASE_URL = "PEERS_DATABASE_URL"
 REDIS_URL = "PEERS_REDIS_URL"

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable
 
-from benchmarks.peers.rows import Rows
+from benchmarks.peers.report.rows import Rows
 
 LOOK_S = 0.0002
 WARM_UP = 20

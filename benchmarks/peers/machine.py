@@ -7,7 +7,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.peers import peer
+from benchmarks.peers.runners import peer
 from benchmarks.peers.servers import Servers
 
 BLOCK = b"\0" * 8192

@@ -9,8 +9,8 @@ import click
 
 from benchmarks.peers import processes
 from benchmarks.peers.contestant import Contestant
-from benchmarks.peers.figures import RATE, Case, Figures, Run, percentiles
-from benchmarks.peers.rows import Rows
+from benchmarks.peers.report.figures import RATE, Case, Figures, Run, percentiles
+from benchmarks.peers.report.rows import Rows
 from benchmarks.peers.servers import Servers
 
 LOOK_S = 0.2

@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 import psutil
 
-from infra.ending import end_trees
-from workqueue.sandboxes.parentage import die_with_parent
+from infra.supervisor.termination import end_trees
+from workqueue.sandboxes.prctl import die_with_parent
 
 ROOT = Path(__file__).parents[2]
 TAIL_LINES = 15

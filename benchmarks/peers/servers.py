@@ -14,7 +14,7 @@ import redis
 
 from benchmarks.peers.durable import TABLES
 from benchmarks.peers.processes import Command, last_lines, start
-from infra.database_url import DRIVER
+from infra.config.database_url import DRIVER
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
 from infra.embedded.service import Service

@@ -12,7 +12,7 @@ from werkzeug.formparser import MultiPartParser
 from werkzeug.http import parse_options_header
 
 from handlers.body.spool import SENDERS, Spool, sender
-from handlers.problems import BadRequestError, unprocessable
+from handlers.http.problems import BadRequestError, unprocessable
 from workqueue.errors import BadEventError
 
 EXACT = "iso-8859-1"  # a character for each byte

@@ -11,8 +11,8 @@ from typing import IO, Any, cast
 
 from flask import g
 
-from handlers import memory
-from handlers.problems import OverloadedError
+from handlers.http import memory_budget
+from handlers.http.problems import OverloadedError
 from handlers.services import services
 
 IN_MEMORY_BYTES = 64 * 1024
@@ -26,13 +26,13 @@ def receive(stream: IO[bytes], max_bytes: int, weight: int) -> bytes:
     """
     first = stream.read(min(IN_MEMORY_BYTES, max_bytes) + 1)
     if len(first) <= min(IN_MEMORY_BYTES, max_bytes):
-        memory.reserve(len(first) * weight)
+        memory_budget.reserve(len(first) * weight)
         return first
     with SENDERS.sending(sender()), tempfile.TemporaryFile() as spool:
         size = spool.write(first)
         while size <= max_bytes and (chunk := stream.read(min(IN_MEMORY_BYTES, max_bytes + 1 - size))):
             size += spool.write(chunk)
-        memory.reserve(size * weight)
+        memory_budget.reserve(size * weight)
         spool.seek(0)
         return spool.read()
 

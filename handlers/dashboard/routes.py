@@ -9,13 +9,13 @@ from redis.exceptions import RedisError
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from handlers.access import needs, open_to_all
-from handlers.dashboard import page
-from handlers.dashboard.guest import KINDS, Kind, make_guest
-from handlers.problems import problem
-from handlers.strangers import Strangers, readable_by_any_page
-from workqueue.access.principals import Permission
-from workqueue.respite import PATIENCE_S
+from handlers.dashboard import page_isolation
+from handlers.dashboard.isolated_app import KINDS, Kind, make_guest
+from handlers.http.problems import problem
+from handlers.security.authentication import needs, open_to_all
+from handlers.security.origin_check import Strangers, readable_by_any_page
+from workqueue.auth.permissions import Permission
+from workqueue.transport.circuit_breaker import PATIENCE_S
 
 blueprint = Blueprint("rq_dashboard", __name__, url_prefix="/rq")
 
@@ -48,7 +48,7 @@ def show(path: str) -> Response:
     answer = _taken(_ask(path, Kind.PAGE, Kind.DATA, Kind.FILE))
     if answer.mimetype == "text/html":
         _, redis = current_app.extensions[EXTENSION]
-        page.seal(answer, url_for("rq_dashboard.show"), page.issue(redis))
+        page_isolation.seal(answer, url_for("rq_dashboard.show"), page_isolation.issue(redis))
     return answer
 
 
@@ -66,7 +66,7 @@ def change(path: str) -> Response:
 def data(capability: str, path: str) -> Response:
     """Answer a page's poll. A sandboxed page has no cookie, so a capability in the path lets it in."""
     _, redis = current_app.extensions[EXTENSION]
-    if not page.is_valid(redis, capability):
+    if not page_isolation.is_valid(redis, capability):
         return problem(403, "This page of rq-dashboard is too old; load it again.")
     return _without_page(_taken(_ask(path, Kind.DATA)))
 
@@ -114,7 +114,7 @@ def _taken(found: AnyResponse) -> Response:
         if name in found.headers:
             answer.headers[name] = found.headers[name]
     if answer.mimetype == "application/json" and request.method != "HEAD":
-        page.escape_data(answer)
+        page_isolation.escape_data(answer)
     return answer
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from flask import request
 
-from workqueue.reading import FoundFile
+from workqueue.requests.queries import FoundFile
 
 
 def modified_at(found: FoundFile) -> datetime | None:

@@ -7,17 +7,17 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
-from handlers import query
-from handlers.access import needs
 from handlers.files.conditions import is_known, is_met, modified_at
 from handlers.files.ranges import UnsatisfiableError, wanted_range
+from handlers.http import query
+from handlers.http.problems import problem
+from handlers.openapi.json_schema import text, whole
 from handlers.openapi.operation import Answer, Header, operation
-from handlers.openapi.schemas import text, whole
-from handlers.problems import problem
+from handlers.security.authentication import needs
 from handlers.services import services
-from workqueue import reading
-from workqueue.access.principals import Permission
-from workqueue.reading import FoundFile
+from workqueue.auth.permissions import Permission
+from workqueue.requests import queries
+from workqueue.requests.queries import FoundFile
 
 blueprint = Blueprint("files", __name__, url_prefix="/api/requests")
 
@@ -76,7 +76,7 @@ def input_file(id: str, name: str) -> Response:
 
 def _sent(id: str, name: str, kinds: tuple[str, ...]) -> Response:
     """The file of the first of these kinds that has this name. Raises 404."""
-    _, files = reading.request(services().engine, query.request_id(id))
+    _, files = queries.request(services().engine, query.request_id(id))
     named = {file.kind: file for file in files if file.name == name}
     found = next((named[kind] for kind in kinds if kind in named), None)
     if found is None:

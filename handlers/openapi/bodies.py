@@ -8,10 +8,10 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from handlers.openapi.schemas import Components, Schema, Shape
-from handlers.problems import BadRequestError
-from handlers.uploads import json_body
-from workqueue import events
+from handlers.body.uploads import json_body
+from handlers.http.problems import BadRequestError
+from handlers.openapi.json_schema import Components, Schema, Shape
+from workqueue import event_json
 
 MOST_BYTES = 64 * 1024
 MOST_ERRORS = 20
@@ -30,7 +30,7 @@ class Body:
 
     def read(self) -> Any:
         """The body, which fits to its schema. Raises 400, 413, 415, and 422 that names each wrong field."""
-        found = events.parse(json_body(MOST_BYTES), MOST_BYTES)
+        found = event_json.parse(json_body(MOST_BYTES), MOST_BYTES)
         errors = sorted(_validator(self).iter_errors(found), key=lambda error: [str(part) for part in error.path])
         if errors:
             told = [{"field": _field(error), "detail": _words(error)} for error in errors[:MOST_ERRORS]]

@@ -8,13 +8,13 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
-from handlers import access
-from handlers.body import delivery
+from handlers.http import response_delivery
+from handlers.http.problems import BY_ENDPOINT, DISK_FULL, OUTAGES
 from handlers.openapi import operation as operations
+from handlers.openapi.json_schema import Components, Schema, text
 from handlers.openapi.operation import Answer, Header, Operation
-from handlers.openapi.schemas import Components, Schema, text
-from handlers.openapi.shapes import PROBLEM
-from handlers.problems import BY_ENDPOINT, DISK_FULL, OUTAGES
+from handlers.openapi.schemas_requests import PROBLEM
+from handlers.security import authentication
 from schema.outage import Outage
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -45,8 +45,8 @@ def describe(app: Flask, root: str) -> Schema:
         told = operations.of(app.view_functions.get(rule.endpoint))
         for method in METHODS if told else ():
             if told and method in (rule.methods or ()):
-                needed = access.need_of(app.view_functions[rule.endpoint])
-                shown = delivery.described(told, method, rule.rule)
+                needed = authentication.need_of(app.view_functions[rule.endpoint])
+                shown = response_delivery.described(told, method, rule.rule)
                 paths.setdefault(_path(rule), {})[method.lower()] = _operation(rule, shown, needed, components)
     return {
         "openapi": "3.1.0",
@@ -65,8 +65,8 @@ def describe(app: Flask, root: str) -> Schema:
                 "session": {
                     "type": "apiKey",
                     "in": "cookie",
-                    "name": access.COOKIE,
-                    "description": f"Over TLS and in production its name is {access.HOST_COOKIE}.",
+                    "name": authentication.COOKIE,
+                    "description": f"Over TLS and in production its name is {authentication.HOST_COOKIE}.",
                 },
             },
         },
@@ -82,7 +82,7 @@ def _id(endpoint: str) -> str:
 
 
 def _operation(rule: Rule, told: Operation, needed: str, components: Components) -> Schema:
-    is_open = needed == access.OPEN
+    is_open = needed == authentication.OPEN
     # 403 also of what is open: the answer to a web page of another origin.
     problems = told.refuses | frozenset(ANYWHERE) | (frozenset() if is_open else frozenset({401}))
     answers = {str(answer.status): _answer(answer, components) for answer in told.answers}

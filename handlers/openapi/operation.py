@@ -6,10 +6,10 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from handlers import query as query_
+from handlers.http import query as query_
+from handlers.http.query import Reader
 from handlers.openapi.bodies import Body
-from handlers.openapi.schemas import Schema, Shape
-from handlers.query import Reader
+from handlers.openapi.json_schema import Schema, Shape
 
 View = TypeVar("View", bound=Callable[..., Any])
 ATTRIBUTE = "operation"

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from infra.called_as import as_typed
-from infra.masking import masked
+from infra.command_name import as_typed
+from infra.redaction import masked
 
 # Found by their names, so that a command that needs none of these libraries imports none.
 UNREACHABLE = frozenset(
@@ -60,7 +60,7 @@ class RootGroup(CommandGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self.commands or cmd_name not in self.list_commands(ctx):
             return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(importlib.import_module(f"infra.cli.{cmd_name}"), cmd_name)
+        command: click.Command = getattr(importlib.import_module(f"infra.cli.commands.{cmd_name}"), cmd_name)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

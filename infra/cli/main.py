@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import click
 
-from infra.called_as import called_as
 from infra.cli.group import RootGroup
-from infra.seclusion import seclude
-from infra.settings import Settings, export_dotenv, load
-from infra.supervision.line import Attached, attach
+from infra.command_name import called_as
+from infra.config.settings import Settings, export_dotenv, load
+from infra.sandbox.hardening import seclude
+from infra.supervisor.control_socket import Attached, attach
 
 SECTIONS = {
     "Start and check": ("up", "doctor", "version"),
@@ -61,7 +61,7 @@ def init(only_servers: bool) -> None:
 def web(development: bool) -> None:
     """Serve HTTP."""
     if development:
-        from infra.processes.development import run
+        from infra.processes.debug_server import run
     else:
         from infra.processes.web import run
 
@@ -98,7 +98,7 @@ def scheduler() -> None:
 @cli.command()
 def openapi() -> None:
     """Print the description of the HTTP API, OpenAPI 3.1 in JSON; nothing has to run for it."""
-    from infra.api_description import description
+    from infra.cli.openapi_export import description
 
     click.echo(description())
 
@@ -122,6 +122,6 @@ def _settings(line: Attached | None = None) -> Settings:
 
 
 def _connected(line: Attached | None, *, needs_database: bool = True) -> Settings:
-    from infra.connected import connected
+    from infra.config.service_urls import connected
 
     return connected(_settings(line), needs_database=needs_database)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from infra.cli.progress import Progress
-from infra.client import Client
+from infra.api_client import Client
+from infra.cli.output.progress import Progress
 
 AT_A_TIME = 200  # each is a transaction, and its files are removed: an answer within a second or two
 

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import psycopg
 
-from infra.database_url import DRIVER, joined
-from infra.embedded import postmaster
-from infra.embedded.account import server_account
+from infra.config.capacity import LEAST_CONNECTIONS
+from infra.config.database_url import DRIVER, joined
+from infra.embedded import stale_postmaster
 from infra.embedded.sockets import make_socket_folder, socket_folder
+from infra.embedded.unprivileged_user import server_account
 from infra.errors import ServerFailedError, ServerMissingError
-from infra.room import LEAST_CONNECTIONS
-from infra.supervision.line import started_with
+from infra.supervisor.control_socket import started_with
 
 USER = DATABASE = "postgres"
 PORT = 5432  # only part of the socket's name; nothing listens on it
@@ -68,7 +68,7 @@ class Postgres:
             (sockets / leftover).unlink(missing_ok=True)
 
     def end_leftovers(self) -> None:
-        postmaster.end_leftovers(self.data)
+        stale_postmaster.end_leftovers(self.data)
 
     def command(self) -> list[str]:
         # A list in PostgreSQL's syntax: without the quotes a comma in the path would part it.

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import redis
 
-from infra.embedded.account import server_account
 from infra.embedded.sockets import make_socket_folder, socket_folder
+from infra.embedded.unprivileged_user import server_account
 from infra.errors import ServerMissingError
 
 # LMOVE, which RQ uses, came with 6.2.

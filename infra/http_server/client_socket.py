@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from infra.http_server.outgoing import IN_MEMORY_BYTES, Outgoing
+from infra.http_server.send_buffer import IN_MEMORY_BYTES, Outgoing
 
 START_S = 5.0  # for a body to begin, beside the time that its bytes have
 MIN_BYTES_PER_S = 8 * 1024  # a client has to send

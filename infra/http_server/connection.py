@@ -7,8 +7,8 @@ from typing import Any
 from gunicorn.workers.gthread import TConn
 
 from infra.http_server.client_socket import MIN_BYTES_PER_S, START_S, ClientSocket
-from infra.http_server.head import Head, read_head
-from infra.http_server.lanes import Lane
+from infra.http_server.request_head import Head, read_head
+from infra.http_server.thread_allocation import Lane
 
 HEAD_S = 5.0  # for the head of a request, from its first byte
 

@@ -2,12 +2,12 @@
 
 from redis import Redis
 
-from infra.settings import Settings
-from workqueue.respite import PATIENCE_S
+from infra.config.settings import Settings
+from workqueue.transport.circuit_breaker import PATIENCE_S
 
 
 def urls(settings: Settings) -> tuple[str, str]:
-    """Database and Redis; infra.connected has filled them in by now."""
+    """Database and Redis; infra.config.service_urls has filled them in by now."""
     assert settings.database_url is not None
     assert settings.redis_url is not None
     return settings.database_url, settings.redis_url

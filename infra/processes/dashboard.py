@@ -9,20 +9,20 @@ from flask import Flask, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from handlers.dashboard import routes
-from handlers.secured_app import make_app as make_secured_app
-from infra import logs
-from infra.door import is_loopback
+from handlers.security.secured_app import make_app as make_secured_app
+from infra import logging_config
+from infra.config.network_access import is_loopback
+from infra.config.settings import Settings
 from infra.errors import SettingsError
-from infra.processes import entrance
+from infra.processes import wsgi
 from infra.processes.web import Server
-from infra.settings import Settings
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM. Raises SettingsError."""
-    logs.configure(settings.log_level, settings.log_format, "dashboard")
+    logging_config.configure(settings.log_level, settings.log_format, "dashboard")
     check(settings)
     Server(settings, make_app).run()
 
@@ -39,12 +39,12 @@ def check(settings: Settings) -> None:
 def make_app(settings: Settings) -> Flask:
     """Make the application. It answers to this machine's names, to HOST and to LOCALFN_ALLOWED_HOSTS."""
     door = replace(settings.door, needs_login=False, origins=())
-    strangers = entrance.strangers(door, settings.host, production=settings.is_production)
+    strangers = wsgi.strangers(door, settings.host, production=settings.is_production)
     app = make_secured_app("localfn-dashboard", strangers)
     app.before_request(refuse_changes)
     assert settings.redis_url is not None
     routes.install(app, settings.redis_url, strangers)
-    return entrance.guarded(app, door.proxies)
+    return wsgi.guarded(app, door.proxies)
 
 
 def refuse_changes() -> None:

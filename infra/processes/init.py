@@ -9,23 +9,27 @@ from dataclasses import replace
 
 from sqlalchemy import Engine
 
-from infra import declared, file_store, logs, sandboxing, screen, seeding
+from infra import logging_config
+from infra.audit_actor import act
+from infra.config import file_storage, localfn_toml
+from infra.config.home import Home
+from infra.config.settings import Settings
 from infra.errors import InfraError
-from infra.home import Home
-from infra.operator import act
-from infra.patience import wait_for_servers
+from infra.processes import fixture_kinds
 from infra.processes.connections import urls
-from infra.settings import Settings
+from infra.processes.wait_for_services import wait_for_servers
+from infra.sandbox import setup
+from infra.spa_assets import publish
 from schema import migrate
-from schema.session import make_engine
-from workqueue import discovery, registry
-from workqueue.access import users
+from schema.engine import make_engine
 from workqueue.audit import Action
+from workqueue.auth import users
 from workqueue.errors import BadAccessError, BadScheduleError, BucketMissingError, DuplicateFunctionError
 from workqueue.files.store import StoreTroubleError
+from workqueue.functions import discovery, registry
+from workqueue.functions.code_watcher import Watcher
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.schedules import declaring, editing
-from workqueue.watching import Watcher
+from workqueue.schedules import declarations, edits
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +41,14 @@ def run(settings: Settings, *, only_servers: bool = False) -> None:
 
     Raises InfraError.
     """
-    logs.configure(settings.log_level, settings.log_format, "init")
+    logging_config.configure(settings.log_level, settings.log_format, "init")
     Home(settings.home).make()
-    sandboxing.check_functions(settings)
-    roots = screen.Roots(settings.static_root, settings.api_root)
-    screen.prepare(settings.home, roots, compress=settings.is_production)
+    setup.check_functions(settings)
+    roots = publish.Roots(settings.static_root, settings.api_root)
+    publish.prepare(settings.home, roots, compress=settings.is_production)
     wait_for_servers(settings)
     if not only_servers:
-        _fill(settings, sandboxing.interpreter(settings))
+        _fill(settings, setup.interpreter(settings))
 
 
 def _fill(settings: Settings, interpreter: Interpreter) -> None:
@@ -55,7 +59,7 @@ def _fill(settings: Settings, interpreter: Interpreter) -> None:
     try:
         _discover(engine, settings, interpreter)
         _declare(engine, settings)
-        log.info(seeding.load(engine, settings, with_dev=not settings.is_production, once=True))
+        log.info(fixture_kinds.load(engine, settings, with_dev=not settings.is_production, once=True))
         _ensure_superuser(engine, settings)
     except (DuplicateFunctionError, BadScheduleError, BadAccessError) as error:
         raise InfraError(str(error)) from None
@@ -66,7 +70,7 @@ def _fill(settings: Settings, interpreter: Interpreter) -> None:
 def _prepare_files(settings: Settings) -> None:
     """A bucket is made on a developer's machine only: in production somebody chooses its region and its rights."""
     try:
-        file_store.make(settings.files, settings.home).prepare(make=not settings.is_production)
+        file_storage.make(settings.files, settings.home).prepare(make=not settings.is_production)
     except (BucketMissingError, StoreTroubleError) as error:
         raise InfraError(f"LOCALFN_FILES {settings.files} cannot be used: {error}") from None
 
@@ -114,8 +118,8 @@ def _check(interpreter: Interpreter) -> None:
 
 def _declare(engine: Engine, settings: Settings) -> None:
     """Schedules of code and of localfn.toml; of one name, the file's counts: it is closer to who runs it."""
-    found = {**declaring.in_code(engine), **declared.schedules()}
-    declaring.declare_all(engine, found, editing.rules(engine, settings.queues, settings.max_event_bytes))
+    found = {**declarations.in_code(engine), **localfn_toml.schedules()}
+    declarations.declare_all(engine, found, edits.rules(engine, settings.queues, settings.max_event_bytes))
 
 
 def _ensure_superuser(engine: Engine, settings: Settings) -> None:

@@ -8,28 +8,30 @@ from functools import partial
 
 from sqlalchemy import Engine
 
-from infra import file_store, logs
-from infra.disk import disk_of, has_database
+from infra import logging_config
+from infra.config import file_storage
+from infra.config.settings import Settings
+from infra.disk_reserve import disk_of, has_database
 from infra.processes.connections import redis_client, urls
-from infra.settings import Settings
-from schema.advisory import Lock
-from schema.session import make_engine
+from schema.advisory_locks import Lock
+from schema.engine import make_engine
 from workqueue import audit
 from workqueue.clock import Clock
-from workqueue.doorbell import Doorbell
-from workqueue.figures import tally
-from workqueue.observing import totals
-from workqueue.observing.meter import Meter
-from workqueue.observing.observers import observing
-from workqueue.pausing import Paused
-from workqueue.schedules import editing, ticker
-from workqueue.schedules.declaring import Declarations
-from workqueue.schedules.mirror import Mirror
+from workqueue.heartbeats import worker_heartbeats
+from workqueue.maintenance import cleaner, periodic
+from workqueue.maintenance import reconciler as reconcile
+from workqueue.maintenance.periodic import Chore
+from workqueue.maintenance.reconciler import Reconciler
+from workqueue.schedules import edits, ticker
+from workqueue.schedules.declarations import Declarations
 from workqueue.schedules.ticker import Ticker
-from workqueue.upkeep import chores, reconcile, sweep
-from workqueue.upkeep.chores import Chore
-from workqueue.upkeep.reconcile import Reconciler
-from workqueue.workers import presence
+from workqueue.stats import minute_rollup
+from workqueue.telemetry import metric_store
+from workqueue.telemetry.counters import Meter
+from workqueue.telemetry.setup import observing
+from workqueue.transport.doorbell import Doorbell
+from workqueue.transport.queue_pauses import Paused
+from workqueue.transport.rq_scheduler import Mirror
 
 HAND_OVER_EVERY_S = 4.0
 END_S = 5.0  # what a loop is at after so long may be cut off at any point, and is taken up by the next leader
@@ -39,7 +41,7 @@ Loop = Callable[[threading.Event], None]
 
 def run(settings: Settings) -> None:
     """Fires schedules, and looks after what others left undone, until SIGTERM."""
-    logs.configure(settings.log_level, settings.log_format, "scheduler")
+    logging_config.configure(settings.log_level, settings.log_format, "scheduler")
     database_url, redis_url = urls(settings)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -58,8 +60,10 @@ def run(settings: Settings) -> None:
         _begun(
             "schedules", partial(ticker.run, Ticker(engine, doorbell, clock, mirror, meter=meter, disk=disk)), stopping
         ),
-        _begun("books", partial(chores.run, engine, Lock.BOOKKEEPER, _bookkeeping(engine, clock, settings)), stopping),
-        _begun("removals", partial(chores.run, engine, Lock.REMOVER, removing), stopping),
+        _begun(
+            "books", partial(periodic.run, engine, Lock.BOOKKEEPER, _bookkeeping(engine, clock, settings)), stopping
+        ),
+        _begun("removals", partial(periodic.run, engine, Lock.REMOVER, removing), stopping),
         _begun("metrics", partial(_hand_over, engine, meter), stopping),
     ]
     try:
@@ -77,7 +81,7 @@ def _clock(engine: Engine, clock: Clock) -> Chore:
 
 
 def _declared(engine: Engine, settings: Settings) -> Chore:
-    rules = partial(editing.rules, engine, settings.queues, settings.max_event_bytes)
+    rules = partial(edits.rules, engine, settings.queues, settings.max_event_bytes)
     return Chore("declared", 2, Declarations(engine, rules).look)
 
 
@@ -85,21 +89,21 @@ def _bookkeeping(engine: Engine, clock: Clock, settings: Settings) -> list[Chore
     """What is counted, and what the database's own tables need."""
     return [
         _clock(engine, clock),
-        Chore("tally", 5, lambda: tally.roll_up(engine, clock.now())),
-        Chore("workers", 60, lambda: presence.forget_gone(engine, clock.now())),
-        Chore("ticks", 3600, lambda: sweep.old_ticks(engine, clock, settings.retention_days)),
+        Chore("tally", 5, lambda: minute_rollup.roll_up(engine, clock.now())),
+        Chore("workers", 60, lambda: worker_heartbeats.forget_gone(engine, clock.now())),
+        Chore("ticks", 3600, lambda: cleaner.old_ticks(engine, clock, settings.retention_days)),
         Chore("audit", 3600, lambda: audit.sweep(engine, clock.now())),
     ]
 
 
 def _removing(settings: Settings, engine: Engine, doorbell: Doorbell, clock: Clock) -> list[Chore]:
     """What goes through the file store, which may be slow."""
-    store, days = file_store.make(settings.files, settings.home), settings.retention_days
-    retention = partial(sweep.old_requests, engine, store, doorbell, clock, days)
+    store, days = file_storage.make(settings.files, settings.home), settings.retention_days
+    retention = partial(cleaner.old_requests, engine, store, doorbell, clock, days)
     return [
         _clock(engine, clock),
-        Chore("retention", 60, retention, full=sweep.FULL_LOOK),
-        Chore("files", 3600, lambda: sweep.orphaned_files(engine, store)),
+        Chore("retention", 60, retention, full=cleaner.FULL_LOOK),
+        Chore("files", 3600, lambda: cleaner.orphaned_files(engine, store)),
     ]
 
 
@@ -120,5 +124,5 @@ def _begun(name: str, loop: Loop, stopping: threading.Event) -> threading.Thread
 def _hand_over(engine: Engine, meter: Meter, stopping: threading.Event) -> None:
     """Whoever leads or not: what this process counted goes to all others' numbers."""
     while not stopping.wait(HAND_OVER_EVERY_S):
-        totals.hand_over(engine, meter)
-    totals.hand_over(engine, meter)
+        metric_store.hand_over(engine, meter)
+    metric_store.hand_over(engine, meter)

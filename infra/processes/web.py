@@ -9,14 +9,16 @@ import gunicorn.glogging
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from infra import file_store, logs, room, screen, web_root
-from infra.disk import disk_of, has_database
-from infra.http_server.lanes import ALL_THREADS
-from infra.http_server.worker import Worker, defer_accept
-from infra.listening import address
-from infra.processes import observed
+from infra import logging_config
+from infra.config import base_urls, capacity, file_storage
+from infra.config.listen_address import address
+from infra.config.settings import Settings, cores
+from infra.disk_reserve import disk_of, has_database
+from infra.http_server.gunicorn_worker import Worker, defer_accept
+from infra.http_server.thread_allocation import ALL_THREADS
+from infra.processes import web_telemetry
 from infra.processes.connections import redis_client, urls
-from infra.settings import Settings, cores
+from infra.spa_assets import publish
 
 MOST_PROCESSES = 4
 MAX_CONNECTIONS = 1000  # of each process
@@ -51,7 +53,7 @@ class Server(BaseApplication):
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "worker_class": Worker,
             "when_ready": self._ready,
-            "pre_fork": observed.choose_slot,
+            "pre_fork": web_telemetry.choose_slot,
             "post_fork": self._use_slot,
             "workers": processes(cores()),
             "preload_app": True,  # what is loaded once is shared by all
@@ -70,11 +72,11 @@ class Server(BaseApplication):
         log.info("listening", extra={"url": address(self._settings.host, self._settings.port)})
 
     def _use_slot(self, arbiter: Any, worker: Any) -> None:  # noqa: ARG002 - Gunicorn's signature
-        from handlers import http_metrics
+        from handlers.http import request_metrics
 
-        calls: http_metrics.Calls | None = self._app.extensions.get(http_metrics.EXTENSION)
+        calls: request_metrics.Calls | None = self._app.extensions.get(request_metrics.EXTENSION)
         if calls is not None:  # `localfn dashboard` counts no calls
-            calls.use_slot(worker.slot % http_metrics.SLOTS)
+            calls.use_slot(worker.slot % request_metrics.SLOTS)
 
     def load(self) -> Callable[..., Iterable[bytes]]:
         """Before the fork: no thread runs yet, and no connection stays open."""
@@ -91,7 +93,7 @@ def processes(cores: int) -> int:
 
 def run(settings: Settings) -> None:
     """Serves until SIGTERM."""
-    logs.configure(settings.log_level, settings.log_format, "web")
+    logging_config.configure(settings.log_level, settings.log_format, "web")
     settings.door.check(settings.host)
     if settings.door.is_wide_open(settings.host):
         log.warning(OPEN, extra={"host": settings.host, "port": settings.port})
@@ -101,36 +103,36 @@ def run(settings: Settings) -> None:
 def make_app(settings: Settings) -> Flask:
     """The application with all that it works with."""
     from handlers.app import create_app
-    from handlers.static_files import Screen
-    from infra.processes import entrance
+    from handlers.spa.static_files import Screen
+    from infra.processes import wsgi
 
     services = _services(settings)
     services.clock.synchronise(services.engine)
     services.engine.dispose()  # each process opens connections of its own
     shown = Screen(
-        folder=settings.home / screen.FOLDER / screen.CURRENT,
-        path=web_root.path(settings.static_root),
-        static_origin=web_root.origin(settings.static_root),
-        api_origin=web_root.origin(settings.api_root),
+        folder=settings.home / publish.FOLDER / publish.CURRENT,
+        path=base_urls.path(settings.static_root),
+        static_origin=base_urls.origin(settings.static_root),
+        api_origin=base_urls.origin(settings.api_root),
     )
-    strangers = entrance.strangers(settings.door, settings.host, production=settings.is_production)
-    return entrance.guarded(create_app(services, urls(settings)[1], shown, strangers), settings.door.proxies)
+    strangers = wsgi.strangers(settings.door, settings.host, production=settings.is_production)
+    return wsgi.guarded(create_app(services, urls(settings)[1], shown, strangers), settings.door.proxies)
 
 
 def _services(settings: Settings) -> "Services":
-    from handlers.readiness import Readiness
     from handlers.services import Access, Limits, Services
-    from infra.processes.observed import LateTracer
-    from schema.session import make_engine
-    from workqueue.access.doorkeeper import Doorkeeper
+    from handlers.system.readiness import Readiness
+    from infra.processes.web_telemetry import LateTracer
+    from schema.engine import make_engine
+    from workqueue.auth.authenticator import Doorkeeper
     from workqueue.clock import Clock
-    from workqueue.doorbell import Doorbell
-    from workqueue.figures.overview import Overview
-    from workqueue.pausing import Paused
-    from workqueue.waiting import Waiting
+    from workqueue.stats.overview import Overview
+    from workqueue.transport.change_listener import Waiting
+    from workqueue.transport.doorbell import Doorbell
+    from workqueue.transport.queue_pauses import Paused
 
     database_url, redis_url = urls(settings)
-    connections = room.OF_WEB // processes(cores()) - 1  # one is the readiness check's
+    connections = capacity.OF_WEB // processes(cores()) - 1  # one is the readiness check's
     engine = make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4)
     doorbell, clock = Doorbell(redis_client(redis_url), Paused(engine).names), Clock()
     disk = disk_of(settings)
@@ -140,7 +142,7 @@ def _services(settings: Settings) -> "Services":
         doorbell=doorbell,
         clock=clock,
         waiting=Waiting(redis_client(redis_url)),
-        store=file_store.make(settings.files, settings.home, disk),
+        store=file_storage.make(settings.files, settings.home, disk),
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
         readiness=Readiness(make_engine(database_url, pool_size=1, max_overflow=0), doorbell, clock),
         overview=Overview(engine, doorbell, clock, settings.queues, settings.retention_days, disk=disk),

@@ -2,23 +2,25 @@
 
 from collections.abc import Callable
 
-from infra import file_store, logs, room, sandboxing
-from infra.disk import disk_of
-from infra.home import Home
+from infra import logging_config
+from infra.config import capacity, file_storage
+from infra.config.home import Home
+from infra.config.settings import Settings
+from infra.disk_reserve import disk_of
 from infra.processes.connections import urls
-from infra.settings import Settings
-from workqueue.workers.elastic import Bounds
-from workqueue.workers.plan import PoolPlan
+from infra.sandbox import setup
+from workqueue.workers.autoscaler import Bounds
+from workqueue.workers.config import PoolPlan
 from workqueue.workers.pool import Pool
 
 
 def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> None:
     """Work until SIGTERM, and then until every worker has ended. tell_ready: called when the first worker has begun."""
-    logs.configure(settings.log_level, settings.log_format, "worker")
+    logging_config.configure(settings.log_level, settings.log_format, "worker")
     Home(settings.home).make()
-    room.make(settings.concurrency)
+    capacity.make(settings.concurrency)
     database_url, redis_url = urls(settings)
-    interpreter = sandboxing.interpreter(settings)
+    interpreter = setup.interpreter(settings)
     disk = disk_of(settings)
     plan = PoolPlan(
         database_url=database_url,
@@ -30,7 +32,7 @@ def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> Non
         max_result_bytes=settings.max_result_bytes,
         work_folder=settings.home / "work",
         spool_folder=settings.home / "spool",
-        store=file_store.make(settings.files, settings.home, disk),
+        store=file_storage.make(settings.files, settings.home, disk),
         disk=disk,
         functions=settings.functions,
         traces=settings.traces,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from localfn.errors import LocalfnError
-from localfn.names import file_name_problem
+from localfn.file_names import file_name_problem
 
 OUTPUT_FOLDER = ".output"  # in the working directory; the worker takes the output files from here
 MAX_OUTPUT_FILES = 1_000  # of one attempt

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select
 from uuid_utils.compat import uuid7
 
-from schema.audit import audit_entry
+from schema.tables.audit import audit_entry
 from workqueue.ids import first_id
 
 log = logging.getLogger(__name__)

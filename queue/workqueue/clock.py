@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, text
 
-from schema.session import at_once
+from schema.engine import at_once
 
 # Goes on while the machine is suspended, where the system can tell (Linux); the plain one stands still then.
 TICKS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

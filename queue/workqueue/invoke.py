@@ -7,20 +7,20 @@ from functools import partial
 from uuid import UUID
 
 from workqueue import lifecycle
+from workqueue.database import first_line, is_outage, persist, why
 from workqueue.errors import LeaseLostError, SandboxHostLostError
 from workqueue.files.store import forget
-from workqueue.invocation import cleaning, driving, finishing, phases
+from workqueue.functions.registry import Registered
+from workqueue.invocation import cleanup, completion, phases, sandbox_session
 from workqueue.invocation.attempt import Attempt, Runtime
-from workqueue.invocation.finishing import patiently
-from workqueue.invocation.group import Group
-from workqueue.invocation.interruptions import FunctionFailedError, StoppingError
-from workqueue.invocation.keeper import Keeper
-from workqueue.invocation.persist import first_line, is_outage, persist, why
-from workqueue.invocation.saving import save
-from workqueue.invocation.settlement import settle, settle_refused
+from workqueue.invocation.batch import Group
+from workqueue.invocation.completion import patiently
+from workqueue.invocation.failure import settle, settle_refused
+from workqueue.invocation.lease_renewer import Keeper
+from workqueue.invocation.results import save
 from workqueue.lifecycle import Claim
-from workqueue.logs.logbook import Logbook
-from workqueue.registry import Registered
+from workqueue.logs.buffer import Logbook
+from workqueue.outcomes import FunctionFailedError, StoppingError
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def invoke(runtime: Runtime, keeper: Keeper, request_ids: Sequence[UUID]) -> Non
         return
     group = Group(_attempt(runtime, claim) for claim in claims)
     with keeper.holding(group), _ending_what_is_left(runtime, group):
-        finishing.let_go(runtime, group, runtime.pace.fitting(claims), patiently(runtime))
+        completion.let_go(runtime, group, runtime.pace.fitting(claims), patiently(runtime))
         while (attempt := group.take()) is not None:
             if runtime.given_up.is_set():  # it was set before whoever ran then was interrupted: none slips through
                 attempt.interruption = attempt.interruption or StoppingError()
@@ -62,7 +62,7 @@ def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
         answer = phases.validate_and_process(runtime, group, attempt, _known(attempt.claim))
         data, files = save(runtime, attempt, answer)
         if not attempt.has_hook:  # nothing of the user's runs in it, so it need not wait for the commit
-            cleaning.clean_up(runtime, attempt)
+            cleanup.clean_up(runtime, attempt)
         group.complete(attempt, attempt.completed(data, files))
     except LeaseLostError:
         _abandon(runtime, attempt)
@@ -78,7 +78,7 @@ def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
 def _finish_due(runtime: Runtime, group: Group) -> None:
     """The commit point. While the sandbox is at the next one already, it is the keeper's: a deadline does not wait."""
     if group.follower() is None and group.is_due():
-        finishing.finish(runtime, group, patiently(runtime))
+        completion.finish(runtime, group, patiently(runtime))
         settle_refused(runtime, group, patiently(runtime))
 
 
@@ -87,14 +87,14 @@ def _let_all_go(runtime: Runtime, group: Group) -> None:
     if (follower := group.follower()) is not None:
         group.call_back(follower.sandbox)
     if group.follower() is None:
-        finishing.spare_neighbours(runtime, group, patiently(runtime))
+        completion.spare_neighbours(runtime, group, patiently(runtime))
 
 
 def _hand_on(runtime: Runtime, group: Group, attempt: Attempt) -> None:
     """After the commit cleanup cannot change the outcome. Then the sandbox is free for the next."""
     if not attempt.is_cleaned_up:
-        cleaning.clean_up(runtime, attempt)
-        cleaning.store(runtime, attempt)
+        cleanup.clean_up(runtime, attempt)
+        cleanup.store(runtime, attempt)
     if attempt.sandbox is None or not attempt.leaves_clean:
         group.call_back(attempt.sandbox)  # it is gone, or stopped where it was
     if group.follower() is None:
@@ -104,11 +104,11 @@ def _hand_on(runtime: Runtime, group: Group, attempt: Attempt) -> None:
 
 def _settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception) -> None:
     if attempt.sandbox is not None and group.follower() is not None:  # it runs, and must be watched
-        cleaning.clean_up(runtime, attempt)  # no hook has a follower
+        cleanup.clean_up(runtime, attempt)  # no hook has a follower
         group.refuse(attempt, error)
         return
     try:
-        finishing.tell(runtime, [settle(runtime, group, attempt, error, patiently(runtime))])
+        completion.tell(runtime, [settle(runtime, group, attempt, error, patiently(runtime))])
     except LeaseLostError:
         _abandon(runtime, attempt)
 
@@ -121,7 +121,7 @@ def _ending_what_is_left(runtime: Runtime, group: Group) -> Iterator[None]:
     except BaseException:
         for attempt in group.with_sandboxes():
             with contextlib.suppress(SandboxHostLostError):
-                driving.dispose(runtime, attempt)
+                sandbox_session.dispose(runtime, attempt)
         runtime.workplace.put_away()
         raise
 
@@ -140,7 +140,7 @@ def _claim(runtime: Runtime, request_ids: Sequence[UUID]) -> list[Claim]:
         log.warning("%s; nothing is claimed", why(error), extra={"error": first_line(error)})
         return []
     if claims:
-        log.debug("claimed", extra=finishing.names(claims))
+        log.debug("claimed", extra=completion.names(claims))
     return claims
 
 
@@ -155,7 +155,7 @@ def _known(claim: Claim) -> Registered:
 def _abandon(runtime: Runtime, attempt: Attempt) -> None:
     """The lease is lost: another attempt may be running. Kill what is ours, change nothing."""
     if attempt.sandbox is not None:
-        driving.dispose(runtime, attempt)
+        sandbox_session.dispose(runtime, attempt)
     runtime.workplace.put_away()
     forget(runtime.store, attempt.request_id, attempt.claim.part)
     attempt.is_cleaned_up = True

@@ -13,16 +13,16 @@ from sqlalchemy import Connection, Engine, text
 from uuid_utils.compat import uuid7
 
 from schema import exact_json
-from schema.session import at_once
-from workqueue import lifecycle, moves
+from schema.engine import at_once
+from workqueue import lifecycle, log_fields
 from workqueue.clock import Clock
-from workqueue.doorbell import Doorbell
 from workqueue.errors import KeyReusedError
-from workqueue.events import PARSER, JsonText
+from workqueue.event_json import PARSER, JsonText
 from workqueue.files.store import StoredFile
+from workqueue.functions.registry import Registered
 from workqueue.lifecycle import Accepted
 from workqueue.lifecycle.requests import key_holder
-from workqueue.registry import Registered
+from workqueue.transport.doorbell import Doorbell
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, order: Order) -> Re
         connection.commit()
     due = [request.bell for request in requests if request.available_at <= now]
     doorbell.ring(due)
-    log.info("accepted", extra=moves.names([(request.id, None, order.function.name) for request in requests]))
+    log.info("accepted", extra=log_fields.names([(request.id, None, order.function.name) for request in requests]))
     return Receipt(tuple(request.id for request in requests), tuple(requests))
 
 

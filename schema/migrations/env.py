@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from schema.comparing import OPTIONS, metadata
+from schema.autogenerate import OPTIONS, metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, **OPTIONS)
 with context.begin_transaction():

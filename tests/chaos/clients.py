@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from tests.chaos import orders
-from tests.chaos.orders import Order
+from tests.chaos import workload
+from tests.chaos.workload import Order
 
 PAUSE_S = 0.6  # between two calls of one client, on average
 KEY_TRIES_S = 60.0  # so long a post with a key is tried again; no outage of the schedule is longer
@@ -88,7 +88,7 @@ class Client:
                 elif chance < 0.2:
                     self._retry()
                 else:
-                    self._post(orders.draw(self.random, self.longest_s))
+                    self._post(workload.draw(self.random, self.longest_s))
 
     def _post(self, order: Order) -> None:
         """With a key until it is accepted; without one a second try would be a second request."""

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import psycopg
 
-from tests.chaos import faults, leftovers, recovery, verdict
+from tests.chaos import faults
 from tests.chaos.clients import Client, Promises
-from tests.chaos.evidence import gather
-from tests.chaos.injection import Injector
-from tests.chaos.report import Report
-from tests.chaos.stage import Stage, staged
-from tests.chaos.story import WallClock
-from tests.chaos.timeline import timeline
-from tests.chaos.verdict import Violation
-from tests.waiting import wait_until
+from tests.chaos.environment.environment import Stage, staged
+from tests.chaos.evidence import leftovers, recovery_time, verdict
+from tests.chaos.evidence.collect import gather
+from tests.chaos.evidence.event_log import WallClock
+from tests.chaos.evidence.report import Report
+from tests.chaos.evidence.timeline import timeline
+from tests.chaos.evidence.verdict import Violation
+from tests.chaos.fault_injection import Injector
+from tests.support.waiting import wait_until
 
 CLIENTS = 4
 END_LIMIT_S = 90.0  # after the last fault; the longest function, its retries and a queue of them take less
@@ -46,8 +47,8 @@ def _run(folder: Path, seed: int, duration_s: float, lease_s: float, *, keep: bo
         late = [Violation(f"{name} did not end after SIGTERM") for name in stage.stop_runtime()]
         found += [*late, *_eventually(lambda: list(leftovers.survivors(stage)), 5.0), *leftovers.connections(stage)]
         found += verdict.judge(evidence)
-        recovered = recovery.recoveries(evidence)
-        found += [*recovery.too_slow(recovered, lease_s), *recovery.lost_without_reason(evidence)]
+        recovered = recovery_time.recoveries(evidence)
+        found += [*recovery_time.too_slow(recovered, lease_s), *recovery_time.lost_without_reason(evidence)]
         ids = list(dict.fromkeys(violation.id for violation in found if violation.id))[:SHOWN]
         timelines = [timeline(evidence, id, stage.logs) for id in ids]
         return Report(seed, lease_s, settled_s, evidence, recovered, found, timelines)

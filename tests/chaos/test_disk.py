@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.disk import small_disk
-from tests.disks import fill
-from workqueue.files.disk import Disk
+from tests.chaos.environment.disk import small_disk
+from tests.support.disks import fill
+from workqueue.files.disk_space import Disk
 
 
 @pytest.fixture

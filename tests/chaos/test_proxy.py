@@ -7,8 +7,8 @@ import psycopg
 import pytest
 import sqlalchemy
 
-from tests.chaos.proxy import SOCKET, Proxy, Shares
-from tests.chaos.story import Story
+from tests.chaos.environment.proxy import SOCKET, Proxy, Shares
+from tests.chaos.evidence.event_log import Story
 
 INSERT = "INSERT INTO setup_flag (name, setup_complete, created_at) VALUES ('x', true, now())"
 COUNT = "SELECT count(*) FROM setup_flag WHERE name = 'x'"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.up import Up
+from tests.support.up import Up
 
 Start = Callable[..., Up]
 

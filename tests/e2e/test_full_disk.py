@@ -5,11 +5,11 @@ from pathlib import Path
 
 import httpx
 
-from infra.disk import RESERVE
-from tests.disks import fill, small_disk
+from infra.disk_reserve import RESERVE
 from tests.e2e.conftest import Start
-from tests.up import CHILDREN
-from tests.waiting import wait_until
+from tests.support.disks import fill, small_disk
+from tests.support.up import CHILDREN
+from tests.support.waiting import wait_until
 
 SLOW = """
 import time

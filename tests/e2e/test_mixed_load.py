@@ -10,10 +10,10 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from schema.session import make_engine
+from schema.engine import make_engine
 from tests.conftest import StartRuntime
-from tests.runtime import Runtime
-from tests.waiting import wait_until
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
 
 CLIENTS, REQUESTS = 8, 200
 CSV = (Path(__file__).parents[1] / "data" / "penguins.csv").read_bytes()

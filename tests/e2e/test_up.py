@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.embedded.running import find_running
-from infra.ending import is_alive
+from infra.embedded.service_lookup import find_running
+from infra.supervisor.termination import is_alive
 from tests.e2e.conftest import Start
-from tests.up import CHILDREN, Up, free_port, without_runtime_settings
-from tests.waiting import wait_until
+from tests.support.up import CHILDREN, Up, free_port, without_runtime_settings
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -16,10 +16,10 @@ import pytest
 
 from infra.embedded.postgres import Postgres
 from infra.embedded.sockets import socket_folder
-from infra.ending import is_alive
-from tests.commands import COMMAND
-from tests.up import CHILDREN, Up
-from tests.waiting import wait_until
+from infra.supervisor.termination import is_alive
+from tests.support.commands import COMMAND
+from tests.support.up import CHILDREN, Up
+from tests.support.waiting import wait_until
 
 NAME = "my projects: 100 % ü '\"" + "long" * 25
 NAPS = """

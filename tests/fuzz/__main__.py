@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from tests.fuzz.attacking import CODE, attack, faults
-from tests.runtime import free_port
-from tests.waiting import wait_until
+from tests.support.runtime import free_port
+from tests.support.waiting import wait_until
 
 EXAMPLES = 50
 ROUND_LIMIT_S = 1800

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Protocol
 from uuid import UUID
 
-from workqueue.files.disk import Disk
+from workqueue.files.disk_space import Disk
 
 log = logging.getLogger(__name__)
 

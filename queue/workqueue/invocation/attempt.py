@@ -12,21 +12,21 @@ from sqlalchemy import Engine
 
 from schema.statuses import Phase
 from workqueue.clock import Clock
-from workqueue.doorbell import Doorbell
-from workqueue.files.disk import Disk
+from workqueue.files.disk_space import Disk
 from workqueue.files.store import FileStore, StoredFile
-from workqueue.files.workplace import Workplace
-from workqueue.invocation.interruptions import AttemptEndedError
-from workqueue.invocation.pace import Pace
+from workqueue.files.working_directory import Workplace
+from workqueue.heartbeats.worker_activity import Gauge
+from workqueue.invocation.batch_sizing import Pace
 from workqueue.lifecycle import Claim, Completion, Progress, Record
-from workqueue.logs.logbook import Logbook
-from workqueue.logs.spool import Spool
-from workqueue.observing import Observers
-from workqueue.observing.meter import Meter
-from workqueue.sandboxes.lending import SandboxClient
-from workqueue.sandboxes.sandbox import Sandbox
-from workqueue.workers.board import Board
-from workqueue.workers.gauge import Gauge
+from workqueue.logs.buffer import Logbook
+from workqueue.logs.spool_file import Spool
+from workqueue.outcomes import AttemptEndedError
+from workqueue.sandboxes.connection import Sandbox
+from workqueue.sandboxes.pool_protocol import SandboxClient
+from workqueue.telemetry import Observers
+from workqueue.telemetry.counters import Meter
+from workqueue.transport.doorbell import Doorbell
+from workqueue.transport.rq_status import Board
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,18 @@ from pathlib import Path
 
 from schema.statuses import Phase
 from workqueue import lifecycle
+from workqueue.database import persist
 from workqueue.errors import SandboxHostLostError
 from workqueue.files.store import StoredFile
-from workqueue.invocation import driving, input_check, trouble
+from workqueue.functions import input_check
+from workqueue.functions.registry import Registered
+from workqueue.invocation import infrastructure_faults, sandbox_session
 from workqueue.invocation.attempt import Attempt, Runtime
-from workqueue.invocation.group import Group
-from workqueue.invocation.interruptions import AttemptEndedError, CalledBackError, SandboxExitedError
-from workqueue.invocation.persist import persist
+from workqueue.invocation.batch import Group
 from workqueue.lifecycle import Standing
-from workqueue.observing import trace_context
-from workqueue.registry import Registered
-from workqueue.sandboxes.sandbox import Frame
+from workqueue.outcomes import AttemptEndedError, CalledBackError, SandboxExitedError
+from workqueue.sandboxes.connection import Frame
+from workqueue.telemetry import trace_context
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +41,14 @@ def validate_and_process(runtime: Runtime, group: Group, attempt: Attempt, funct
         while answer is None:
             if not attempt.is_sent:
                 _prepare(runtime, attempt, function)
-                driving.borrow(runtime, attempt, function)
+                sandbox_session.borrow(runtime, attempt, function)
                 _confirm_lease(runtime, attempt)
                 _send(runtime, function, [attempt, *group.followers(attempt)])
             answer = _answer(runtime, group, attempt, function)
         _note(attempt, answer)
-        driving.end_spent(runtime, attempt)
+        sandbox_session.end_spent(runtime, attempt)
         if answer.type != "done":
-            raise driving.failed(answer)
+            raise sandbox_session.failed(answer)
     except AttemptEndedError as end:
         attempt.end_phase(end.outcome, str(end))
         raise
@@ -62,7 +63,7 @@ def _answer(runtime: Runtime, group: Group, attempt: Attempt, function: Register
     if not _has_checks(attempt) and attempt.phase != Phase.PROCESS:
         attempt.begin(Phase.PROCESS)
     try:
-        return driving.exchange(runtime, attempt, function.timeout_s, memory_mb=function.memory_mb)
+        return sandbox_session.exchange(runtime, attempt, function.timeout_s, memory_mb=function.memory_mb)
     except CalledBackError:
         pass
     except SandboxExitedError:
@@ -106,7 +107,7 @@ def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
         for file, path in _input_paths(runtime, attempt).items():
             _place(runtime, file, path)
     except OSError as error:
-        raise trouble.no_storage(attempt, error) from None
+        raise infrastructure_faults.no_storage(attempt, error) from None
     if function.schema_checked_outside and function.input_schema is not None:
         limit_s = min(function.timeout_s, runtime.lease_s / 2, input_check.LONGEST_S)
         input_check.check(json.loads(attempt.claim.event), function.input_schema, limit_s)
@@ -116,7 +117,7 @@ def _place(runtime: Runtime, file: StoredFile, path: Path) -> None:
     try:
         source = runtime.store.open(file.stored_as, file.sha256)
     except FileNotFoundError:
-        raise trouble.lost_upload(file) from None
+        raise infrastructure_faults.lost_upload(file) from None
     with source, runtime.workplace.acting():
         path.parent.mkdir(parents=True, exist_ok=True)
         # A link or a pipe that somebody has put there is neither followed nor waited for.
@@ -172,10 +173,10 @@ def _input_paths(runtime: Runtime, attempt: Attempt) -> dict[StoredFile, Path]:
 
 def _note(attempt: Attempt, answer: Frame) -> None:
     """What the sandbox says of itself. Modules that were imported while it ran count, too, when code is compared."""
-    attempt.record.max_rss_mb = driving.number(answer.head.get("max_rss_mb"))
+    attempt.record.max_rss_mb = sandbox_session.number(answer.head.get("max_rss_mb"))
     _note_times(attempt, answer)
     if attempt.sandbox is not None and attempt.sandbox.ready is not None:
-        driving.note_leftovers(attempt, answer)
+        sandbox_session.note_leftovers(attempt, answer)
         attempt.leaves_clean = bool(answer.head.get("is_clean")) and not attempt.sandbox.is_spent
         if "code_files" in answer.head:
             attempt.sandbox.ready["files"] = answer.head["code_files"]

@@ -4,14 +4,14 @@ claiming, attempts: moves of the worker that takes and holds the lease. requests
 hastening: one with a later time. recovery, setting_back: the reconciler's moves. emptying: all that wait in a queue.
 """
 
-from workqueue.lifecycle.attempts import amend, extend, fail, finish, give_back
-from workqueue.lifecycle.claiming import claim, unclaim
-from workqueue.lifecycle.claims import Claim, Completion, Progress, Record, Standing
+from workqueue.lifecycle.attempt import amend, extend, fail, finish, give_back
+from workqueue.lifecycle.claim import claim, unclaim
 from workqueue.lifecycle.emptying import empty
 from workqueue.lifecycle.hastening import hasten
 from workqueue.lifecycle.recovery import Lapsed, LostLine, expire, keep_lines, mark_rung, silent, unanswered
 from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry
 from workqueue.lifecycle.setting_back import set_back
+from workqueue.lifecycle.values import Claim, Completion, Progress, Record, Standing
 
 __all__ = [
     "Accepted",

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 from workqueue.audit import Act, record
-from workqueue.invocation.interruptions import CancelledError
+from workqueue.outcomes import CancelledError
 
 # In the order of the index: another one would be sorted anew for each chunk. As an array: a join of the whole table
 # would look cheaper to the planner.

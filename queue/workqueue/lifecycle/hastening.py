@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 from workqueue.audit import Act, record
-from workqueue.doorbell import Bell
 from workqueue.errors import NotAllowedNowError
 from workqueue.lifecycle.locking import lock
+from workqueue.transport.doorbell import Bell
 
 HASTEN = text(
     """

@@ -8,13 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import Engine, TextClause, text
 
-from schema.session import to_json
+from schema.engine import to_json
 from schema.statuses import CANCELLED, Outcome, Status
-from workqueue.doorbell import Bell
-from workqueue.invocation.interruptions import CancelledError
-from workqueue.invocation.retry import Fail, Policy, after_loss
-from workqueue.lifecycle.claims import Record
-from workqueue.logs.logbook import Line
+from workqueue.functions.retry_policy import Fail, Policy, after_loss
+from workqueue.lifecycle.values import Record
+from workqueue.logs.buffer import Line
+from workqueue.outcomes import CancelledError
+from workqueue.transport.doorbell import Bell
 
 LOST = "The worker {worker} was lost: it did not extend its lease."
 

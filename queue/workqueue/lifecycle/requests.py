@@ -11,16 +11,16 @@ from sqlalchemy import Connection, Engine, text
 
 from schema import exact_json
 from schema.statuses import Status
-from schema.tables import idempotency_key, input_file
+from schema.tables.requests import idempotency_key, input_file
 from workqueue.audit import Act, record
-from workqueue.doorbell import Bell
 from workqueue.errors import NotAllowedNowError
-from workqueue.events import JsonText
+from workqueue.event_json import JsonText
 from workqueue.files.store import StoredFile
-from workqueue.invocation.interruptions import CancelledError
+from workqueue.functions.registry import Registered
+from workqueue.lifecycle.attempt_rows import store_files
 from workqueue.lifecycle.locking import lock
-from workqueue.lifecycle.records import store_files
-from workqueue.registry import Registered
+from workqueue.outcomes import CancelledError
+from workqueue.transport.doorbell import Bell
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from localfn import frames
+from localfn.runtime import frames
 from workqueue.sandboxes import process_tree
-from workqueue.sandboxes.account import Account
-from workqueue.sandboxes.child import Child, Ends, Process
-from workqueue.sandboxes.offline import without_network
+from workqueue.sandboxes.network_namespace import without_network
+from workqueue.sandboxes.process import Child, Ends, Process
+from workqueue.sandboxes.user import Account
 
 ANSWER_S = 30.0
 SECRET_NAME = re.compile(r"PASSW|PASSPHRASE|_PWD$|SECRET|TOKEN|KEY|CREDENTIAL|SESSION", re.IGNORECASE)
 LOGIN = re.compile(r"://[^/@\s]*:[^/@\s]+@")
-BOOT = "from localfn.loop import main; main({fds})"
+BOOT = "from localfn.runtime.sandbox_main import main; main({fds})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Interpreter:
 
     def trouble(self) -> str:
         """Return why it cannot run sandboxes: the last line of its error; empty when it can, or is only slow."""
-        command = [self.python, "-c", prelude(self.sdk) + "import localfn.loop"]
+        command = [self.python, "-c", prelude(self.sdk) + "import localfn.runtime.sandbox_main"]
         options: dict[str, Any] = {"cwd": "/", "capture_output": True, "text": True, "errors": "replace"}
         try:
             done = subprocess.run(

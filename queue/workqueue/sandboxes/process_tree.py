@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from workqueue.sandboxes.account import acting_as
+from workqueue.sandboxes.user import acting_as
 
 UNSEEN = (psutil.Error, OSError)  # it is gone; or there is no descriptor left to look with
 STRAYS_S = 0.05  # for the strays of one look; whoever looks serves workers, too

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from localfn import frames
-from workqueue.sandboxes.child import DEATH_S, Child, Ends, Forked, Process, awaited
+from localfn.runtime import frames
 from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.sandboxes.process import DEATH_S, Child, Ends, Forked, Process, awaited
 
 log = logging.getLogger(__name__)
 
-BOOT = "from localfn.zygote import main; main(*{fds})"
+BOOT = "from localfn.runtime.zygote import main; main(*{fds})"
 ANSWER_S = 5.0  # it only forks: one that takes so long is in trouble
 START_S = 10.0  # less than a worker waits for its host (lending)
 READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_")  # by the interpreter, the linker, the C library

@@ -9,12 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from schema.policies import Misfire, Overlap
+from schema.schedule_policies import Misfire, Overlap
 from workqueue.errors import BadExpressionError, UnknownZoneError
-from workqueue.registry import NAME
-from workqueue.schedules import expression, zones
-from workqueue.schedules.cron import FIRST_YEAR, LAST_YEAR
-from workqueue.times import EXAMPLE, read_time
+from workqueue.functions.registry import NAME
+from workqueue.schedules.calendar import expression, time_zones
+from workqueue.schedules.calendar.cron import FIRST_YEAR, LAST_YEAR
+from workqueue.timestamps import EXAMPLE, read_time
 
 Reader = Callable[[Any], Any]
 
@@ -48,7 +48,7 @@ def zone(value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ZONE:  # those near to a long one take long to find
         raise ValueError("the name of a time zone is needed, such as Europe/Berlin")
     try:
-        zones.find(value)
+        time_zones.find(value)
     except UnknownZoneError as error:
         raise ValueError(str(error)) from None
     return value

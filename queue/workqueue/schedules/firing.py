@@ -15,18 +15,18 @@ from sqlalchemy import Connection, Engine, RowMapping, text
 from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
-from schema.policies import Overlap, TickOutcome
-from schema.schedules import schedule_tick
+from schema.schedule_policies import Overlap, TickOutcome
 from schema.statuses import LIVE
+from schema.tables.schedules import schedule_tick
 from workqueue import lifecycle
-from workqueue.doorbell import Bell
 from workqueue.errors import BadExpressionError, UnknownZoneError
+from workqueue.functions.registry import Registered
 from workqueue.lifecycle import Accepted
-from workqueue.registry import Registered
-from workqueue.schedules.definition import Schedule, from_row
-from workqueue.schedules.misfires import MOST_TICKS, Due, Waiting, due
-from workqueue.schedules.planning import Wait
-from workqueue.schedules.timetable import INSTANT, first_after
+from workqueue.schedules.calendar.misfires import MOST_TICKS, Due, Waiting, due
+from workqueue.schedules.calendar.timetable import INSTANT, first_after
+from workqueue.schedules.next_run import Wait
+from workqueue.schedules.schedule import Schedule, from_row
+from workqueue.transport.doorbell import Bell
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from workqueue.errors import BadScheduleError
-from workqueue.schedules import expression, zones
-from workqueue.schedules.checking import Rules, checked_new
-from workqueue.schedules.timetable import Timetable, preview
+from workqueue.schedules.calendar import expression, time_zones
+from workqueue.schedules.calendar.timetable import Timetable, preview
+from workqueue.schedules.validation import Rules, checked_new
 
 FIELDS = ("expression", "timezone", "start_at", "end_at")
 NAME = "preview"  # stands for the name and the function, which its times do not depend on
@@ -18,5 +18,5 @@ def preview_of(body: Any, now: datetime, count: int) -> list[datetime]:
         raise BadScheduleError([{"field": "body", "detail": f"an object with some of {', '.join(FIELDS)} is needed"}])
     values = checked_new({**body, "name": NAME, "function": NAME}, Rules((), 0, frozenset({NAME})), now)
     start_at, end_at = values["start_at"], values["end_at"]
-    rule, zone = expression.parse(values["expression"]), zones.find(values["timezone"])
+    rule, zone = expression.parse(values["expression"]), time_zones.find(values["timezone"])
     return preview(Timetable(rule, zone, start_at or now.replace(microsecond=0), start_at, end_at), now, count)

@@ -12,19 +12,19 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
-from schema.advisory import Lock
-from workqueue import moves
+from schema.advisory_locks import Lock
+from workqueue import log_fields
 from workqueue.clock import Clock
-from workqueue.doorbell import Doorbell
-from workqueue.files.disk import Disk
-from workqueue.invocation.persist import first_line, is_outage
-from workqueue.observing import metrics
-from workqueue.observing.meter import Meter
-from workqueue.respite import StillAwayError, trouble
-from workqueue.schedules import firing, planning
-from workqueue.schedules.mirror import Mirror, differing
-from workqueue.schedules.planning import Wait
-from workqueue.upkeep.leading import lead
+from workqueue.database import first_line, is_outage
+from workqueue.files.disk_space import Disk
+from workqueue.maintenance.leader import lead
+from workqueue.schedules import firing, next_run
+from workqueue.schedules.next_run import Wait
+from workqueue.telemetry import metrics
+from workqueue.telemetry.counters import Meter
+from workqueue.transport.circuit_breaker import StillAwayError, trouble
+from workqueue.transport.doorbell import Doorbell
+from workqueue.transport.rq_scheduler import Mirror, differing
 
 log = logging.getLogger(__name__)
 
@@ -80,9 +80,9 @@ class Ticker:
     def _plan(self) -> None:
         """What was edited; of very much only a part, so that no tick waits for long."""
         for _ in range(MOST_PLANS):
-            planned = planning.plan_edited(self.engine)
+            planned = next_run.plan_edited(self.engine)
             self._show(planned)
-            if len(planned) < planning.BATCH:
+            if len(planned) < next_run.BATCH:
                 return
 
     def _fire(self, now: datetime, overdue: datetime, names: Sequence[str]) -> None:
@@ -92,7 +92,7 @@ class Ticker:
                 self.meter.observe(metrics.LATENESS, late_s)
             if fired.bells:
                 self.doorbell.ring(fired.bells)
-                log.info("schedules fired", extra=moves.rung(fired.bells))
+                log.info("schedules fired", extra=log_fields.rung(fired.bells))
             self._show(fired.waits)
             if len(fired.waits) < firing.BATCH:
                 return
@@ -110,7 +110,7 @@ class Ticker:
             self._ask_redis(self._compare)
 
     def _compare(self) -> None:
-        waits = planning.waits(self.engine)
+        waits = next_run.waits(self.engine)
         self.mirror.show(differing(waits, self.mirror.shown()))
         self.shown, self.compare_at = len(waits), time.monotonic() + COMPARE_EVERY_S
 

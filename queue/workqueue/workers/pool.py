@@ -19,19 +19,19 @@ from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerPool
 
-from schema.session import make_engine, preload
-from workqueue.figures.sandboxes import NoteLine
+from schema.engine import make_engine, preload
+from workqueue.heartbeats.sandbox_snapshots import NoteLine
+from workqueue.heartbeats.worker_activity import Gauge
 from workqueue.sandboxes import process_tree
-from workqueue.sandboxes.child import awaited
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sandboxes.lending import Borrower
-from workqueue.sandboxes.parentage import adopt_orphans, die_with_parent
-from workqueue.sandboxes.sandbox_host import SandboxHost
-from workqueue.workers import elastic, scout, worker_process
-from workqueue.workers.elastic import Load
-from workqueue.workers.forked import Member, fork
-from workqueue.workers.gauge import Gauge
-from workqueue.workers.plan import PoolPlan
+from workqueue.sandboxes.pool import SandboxHost
+from workqueue.sandboxes.pool_protocol import Borrower
+from workqueue.sandboxes.prctl import adopt_orphans, die_with_parent
+from workqueue.sandboxes.process import awaited
+from workqueue.workers import autoscaler, housekeeper, worker_main
+from workqueue.workers.autoscaler import Load
+from workqueue.workers.config import PoolPlan
+from workqueue.workers.forking import Member, fork
 from workqueue.workers.processors import Processors
 from workqueue.workers.startup import Startup, WorkersFailError
 from workqueue.workers.worker import END_GRACE, Worker
@@ -133,7 +133,7 @@ class Pool(WorkerPool):
             # Registered before the fork: the child closes every line that it finds here, this one too.
             self._selector.register(ours, selectors.EVENT_READ, Borrower(name, ours, self.host))
             made.callback(self._selector.unregister, ours)
-            life = partial(worker_process.live, self.plan, self._engine, name, theirs, gauge)
+            life = partial(worker_main.live, self.plan, self._engine, name, theirs, gauge)
             self.worker_dict[name] = self._fork(name, life)
             made.pop_all()
         self._gauges[name] = gauge
@@ -176,7 +176,7 @@ class Pool(WorkerPool):
         try:
             self._fit_to_demand()
             if self._scout is None:
-                self._scout = self._fork(SCOUT, partial(scout.run, self.plan, self.interpreter, self._notes))
+                self._scout = self._fork(SCOUT, partial(housekeeper.run, self.plan, self.interpreter, self._notes))
         except OSError as error:
             self._wait_for_room(error)
 
@@ -208,9 +208,9 @@ class Pool(WorkerPool):
         newest_s = time.monotonic() - max(self._started_at.values(), default=0.0)
         waiting = 0 if idle else self._waiting()
         load = Load(busy, len(idle), newest_s, waiting, self._processors.idle())
-        for _ in range(elastic.to_start(load, bounds)):
+        for _ in range(autoscaler.to_start(load, bounds)):
             self.start_worker()
-        for name in elastic.to_stop(idle, len(self.worker_dict), bounds):
+        for name in autoscaler.to_stop(idle, len(self.worker_dict), bounds):
             # Should it have taken a job this very moment, that bell is lost, and the reconciler rings again.
             self.stop_worker(self.worker_dict[name])
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from workqueue.errors import WorkqueueError
-from workqueue.workers.gauge import Gauge
+from workqueue.heartbeats.worker_activity import Gauge
 
 
 class WorkersFailError(WorkqueueError):

@@ -22,17 +22,16 @@ from rq.suspension import is_suspended
 from rq.utils import now
 from rq.worker import WorkerStatus
 
-from workqueue.doorbell import queue
 from workqueue.errors import WorkqueueError
 from workqueue.invocation.attempt import Runtime
-from workqueue.invocation.interruptions import StoppingError
-from workqueue.invocation.keeper import Keeper
+from workqueue.invocation.lease_renewer import Keeper
 from workqueue.invoke import invoke
-from workqueue.respite import refusal, trouble
-from workqueue.upkeep import redis_keys
-from workqueue.workers import refusing
-from workqueue.workers.bell_job import BellJob
-from workqueue.workers.bells import Bells
+from workqueue.outcomes import StoppingError
+from workqueue.transport import foreign_jobs, redis_keys
+from workqueue.transport.circuit_breaker import refusal, trouble
+from workqueue.transport.doorbell import queue
+from workqueue.transport.job_fetcher import Bells
+from workqueue.transport.safe_job import BellJob
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +165,7 @@ class Worker(SimpleWorker):
         """The request that this job rang for. What is not our job is refused, shown as failed, and not run."""
         if match := JOB_ID.fullmatch(job_id):
             return UUID(match[1])
-        refusing.refuse(self.connection, job_id, self.name)
+        foreign_jobs.refuse(self.connection, job_id, self.name)
         return None
 
     def run_maintenance_tasks(self) -> None:

@@ -10,8 +10,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.pages.conftest import ROOT
-from tests.runtime import Runtime
-from tests.waiting import wait_until
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
 
 FOLDER = ROOT / "docs" / "images"
 SIZE = {"width": 1180, "height": 720}

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import StartRuntime
-from tests.runtime import Runtime
-from tests.waiting import wait_until
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
 
 PASSWORD = "correct horse battery staple"
 SETTINGS = {"LOCALFN_AUTH": "required", "SUPERUSER_USERNAME": "ada", "SUPERUSER_PASSWORD": PASSWORD}

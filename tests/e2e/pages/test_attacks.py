@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.cases.traps import MARKUP, TRAPS
 from tests.e2e.pages.test_one_request import badge, part
-from tests.runtime import Runtime
-from tests.waiting import wait_until
+from tests.functions.leftover_files import MARKUP, TRAPS
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)

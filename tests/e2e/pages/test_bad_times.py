@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import StartRuntime
-from tests.runtime import Runtime
+from tests.support.runtime import Runtime
 
 Start = Callable[..., Runtime]
 PASSWORD = "correct horse battery staple"

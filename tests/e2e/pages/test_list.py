@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.conftest import StartRuntime
-from tests.runtime import Runtime
+from tests.support.runtime import Runtime
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
 from tests.e2e.pages.conftest import ROOT
-from tests.runtime import Runtime
+from tests.support.runtime import Runtime
 
 AXE = ROOT / "spa/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.runtime import Runtime
+from tests.support.runtime import Runtime
 
 
 def part(page: Page, heading: str) -> Locator:

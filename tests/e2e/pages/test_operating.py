@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.runtime import Runtime
-from tests.waiting import wait_until
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
 
 
 def test_an_order_is_sent_by_the_form_of_its_schema_and_remembered(page: Page, runtime: Runtime) -> None:

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.pages.test_access import asking, log_in  # noqa: F401 - a fixture
-from tests.runtime import Runtime
-from tests.waiting import wait_until
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
 
 # What a script that got into a page of rq-dashboard would try. Each value is what it gained; null: nothing.
 ATTACK = """

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 
 from infra.embedded.postgres import Postgres
 from tests.conftest import StartRuntime
-from tests.embedded_servers import start, stop
-from tests.runtime import Runtime
+from tests.support.embedded_servers import start, stop
+from tests.support.runtime import Runtime
 
 Picture = Callable[[str], None]
 SUB_PATH = {"VITE_APP_STATIC_ROOT": "/tools/localfn/", "VITE_APP_API_ROOT": "/tools/localfn/api"}

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Engine, insert, text
 
-from schema.tables import registered_function
-from tests.integration.test_lifecycle import registered
-from workqueue.schedules import planning, reading
-from workqueue.schedules.definition import Schedule
+from schema.tables.requests import registered_function
+from tests.integration.lifecycle.test_transitions import registered
+from workqueue.schedules import next_run, queries
+from workqueue.schedules.schedule import Schedule
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -33,11 +33,11 @@ def put(engine: Engine, name: str = "s", expression: str = "* * * * *", edited_s
     with engine.begin() as connection:
         names, places = ", ".join(values), ", ".join(f":{column}" for column in values)
         connection.execute(text(f"INSERT INTO schedule ({names}) VALUES ({places})"), values)
-    planning.plan_edited(engine)
+    next_run.plan_edited(engine)
 
 
 def row(engine: Engine, name: str = "s") -> Schedule:
-    return reading.find(engine, name).schedule
+    return queries.find(engine, name).schedule
 
 
 def edit(engine: Engine, statement: str, **values: Any) -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.commands import json_of, localfn
-from tests.runtime import Runtime
+from tests.support.commands import json_of, localfn
+from tests.support.runtime import Runtime
 
 WORDS = ("schedules", "create", "cli", "--function", "echo", "--expression")
 

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, update
 
-from infra import declared
-from infra.declared import DeclarationError
-from schema.tables import registered_function
+from infra.config import localfn_toml
+from infra.config.localfn_toml import DeclarationError
+from schema.tables.requests import registered_function
+from tests.integration.lifecycle.test_transitions import registered
 from tests.integration.schedules.rows import row
-from tests.integration.test_lifecycle import registered
 from workqueue.errors import BadScheduleError, DeclaredScheduleError, UnknownScheduleError
-from workqueue.schedules import editing, reading
-from workqueue.schedules.checking import Rules
-from workqueue.schedules.declaring import Declarations, declare_all, in_code
+from workqueue.schedules import edits, queries
+from workqueue.schedules.declarations import Declarations, declare_all, in_code
+from workqueue.schedules.validation import Rules
 
 CODE = """
 from localfn import function
@@ -36,7 +36,7 @@ def plain(event, context): ...
 
 
 def rules(engine: Engine) -> Rules:
-    return editing.rules(engine, ("high", "default", "low"), 1000)
+    return edits.rules(engine, ("high", "default", "low"), 1000)
 
 
 def declare(engine: Engine, **schedules: Mapping[str, Any]) -> None:
@@ -63,7 +63,7 @@ def test_a_persons_pause_survives_the_next_start(known: Engine) -> None:
     for expression in ("@daily", "@daily", "@hourly"):
         declare(known, s={"function": "f", "expression": expression})
         if expression == "@daily":
-            editing.change(known, "s", {"enabled": False}, rules(known), datetime.now(UTC))
+            edits.change(known, "s", {"enabled": False}, rules(known), datetime.now(UTC))
     assert (row(known).enabled, row(known).expression, row(known).next_run_at) == (False, "@hourly", None)
 
 
@@ -76,13 +76,13 @@ def test_an_unchanged_declaration_moves_no_tick(known: Engine) -> None:
 
 def test_what_is_declared_no_more_is_gone_and_other_rows_stay(known: Engine) -> None:
     body = {"name": "mine", "function": "f", "expression": "@daily"}
-    editing.create(known, body, rules(known), datetime.now(UTC))
+    edits.create(known, body, rules(known), datetime.now(UTC))
     declare(known, s={"function": "f", "expression": "@daily"})
     with pytest.raises(DeclaredScheduleError):
-        editing.delete(known, "s")
+        edits.delete(known, "s")
     declare(known)
     with pytest.raises(UnknownScheduleError):
-        reading.find(known, "s")
+        queries.find(known, "s")
     assert row(known, "mine").declared is False
 
 
@@ -103,7 +103,7 @@ def test_a_change_of_the_code_is_followed_while_everything_runs(known: Engine) -
     declarations.look()
     assert (row(known, "f").expression, row(known, "f").declared) == ("@daily", True)
     with pytest.raises(UnknownScheduleError):
-        reading.find(known, "g")
+        queries.find(known, "g")
 
 
 def init(database_url: str, redis_url: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -130,7 +130,7 @@ def test_init_declares_what_code_and_file_say(
     assert done.returncode == 0, done.stderr
 
     assert set(in_code(engine)) == {"often", "nightly"}
-    shown = {found.schedule.name: found.schedule for found in reading.listing(engine)}
+    shown = {found.schedule.name: found.schedule for found in queries.listing(engine)}
     assert {name: schedule.function for name, schedule in shown.items()} == {
         "often": "often",
         "nightly": "nightly",
@@ -157,6 +157,6 @@ def test_init_declares_what_code_and_file_say(
 def test_a_wrong_file_stops_the_start_and_says_where(tmp_path: Path, content: str, word: str) -> None:
     (tmp_path / "localfn.toml").write_text(content)
     with pytest.raises(DeclarationError) as caught:
-        declared.schedules(tmp_path)
+        localfn_toml.schedules(tmp_path)
     assert word in str(caught.value)
-    assert declared.schedules(tmp_path / "elsewhere") == {}
+    assert localfn_toml.schedules(tmp_path / "elsewhere") == {}

@@ -12,11 +12,11 @@ from sqlalchemy import Engine, text
 from tests.integration.schedules.rows import at, edit, made, put, register, row
 from workqueue import lifecycle
 from workqueue.clock import Clock
-from workqueue.doorbell import Doorbell
 from workqueue.lifecycle import Completion, Record
-from workqueue.schedules import editing, planning
+from workqueue.maintenance import cleaner
+from workqueue.schedules import edits, next_run
 from workqueue.schedules.firing import BATCH, Fired, fire
-from workqueue.upkeep import sweep
+from workqueue.transport.doorbell import Doorbell
 
 
 def look(engine: Engine, seconds: float) -> Fired:
@@ -146,7 +146,7 @@ def test_runs_made_by_hand_count_too(engine: Engine, redis_client: redis.Redis) 
     register(engine)
     put(engine, max_runs=2, misfire="all")
     look(engine, 0.1)
-    editing.run_now(engine, Doorbell(redis_client), Clock(), "s")
+    edits.run_now(engine, Doorbell(redis_client), Clock(), "s")
     assert row(engine).next_run_at is None
     edit(engine, "UPDATE schedule SET next_run_at = :moment", moment=at(60))
     look(engine, 180)
@@ -184,7 +184,7 @@ def test_a_row_that_cannot_fire_says_why_and_hinders_no_other(engine: Engine, ch
     put(engine, "good")
     edit(engine, f"UPDATE schedule SET {change} WHERE name = 'bad'")
     for second in (0.1, 60.1):
-        planning.plan_edited(engine)
+        next_run.plan_edited(engine)
         look(engine, second)
 
     assert word in str(row(engine, "bad").error)
@@ -193,7 +193,7 @@ def test_a_row_that_cannot_fire_says_why_and_hinders_no_other(engine: Engine, ch
 
     edit(engine, "UPDATE schedule SET function = 'f', expression = '* * * * *', timezone = 'UTC' WHERE name = 'bad'")
     edit(engine, "UPDATE schedule SET edited_at = :moment WHERE name = 'bad'", moment=at(90))
-    planning.plan_edited(engine)
+    next_run.plan_edited(engine)
     look(engine, 120.1)
     assert (row(engine, "bad").error, made(engine, "bad")) == (None, [at(120)])
 
@@ -207,7 +207,7 @@ def test_more_schedules_than_one_transaction_takes_all_fire(engine: Engine) -> N
         " SELECT 's' || n, 'f', '* * * * *', :edited_at, :edited_at FROM generate_series(1, :count) n",
         **values,
     )
-    while planning.plan_edited(engine):
+    while next_run.plan_edited(engine):
         pass
     assert len(look(engine, 0.1).bells) == BATCH
     assert len(look(engine, 0.1).bells) == 20
@@ -221,9 +221,9 @@ def test_old_ticks_are_forgotten_and_fresh_ones_are_kept(engine: Engine) -> None
     clock = Clock()
     with engine.begin() as connection:
         connection.execute(text("UPDATE schedule_tick SET scheduled_for = :now"), {"now": clock.now()})
-    assert sweep.old_ticks(engine, clock, 0.001) == 0
+    assert cleaner.old_ticks(engine, clock, 0.001) == 0
     with engine.begin() as connection:
         old = clock.now() - timedelta(days=3)
         connection.execute(text("UPDATE schedule_tick SET scheduled_for = :old"), {"old": old})
-    assert sweep.old_ticks(engine, clock, 0) == 0
-    assert sweep.old_ticks(engine, clock, 2) == 1
+    assert cleaner.old_ticks(engine, clock, 0) == 0
+    assert cleaner.old_ticks(engine, clock, 2) == 1

@@ -12,10 +12,10 @@ import pytest
 import redis
 from sqlalchemy import Engine, text
 
-from schema.session import make_engine
+from schema.engine import make_engine
 from tests.conftest import StartRuntime
-from tests.runtime import Runtime
-from tests.waiting import wait_until
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
 
 SCHEDULES = 25
 TROUBLE_S = 14

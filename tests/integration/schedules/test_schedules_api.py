@@ -9,9 +9,9 @@ import pytest
 import redis
 from sqlalchemy import text
 
-from schema.session import make_engine
-from tests.runtime import Runtime
-from tests.waiting import wait_until
+from schema.engine import make_engine
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
 
 YEARLY = {"name": "nightly", "function": "echo", "expression": "@yearly"}
 FIELDS = {

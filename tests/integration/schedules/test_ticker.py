@@ -11,11 +11,11 @@ from sqlalchemy import Engine
 
 from tests.integration.schedules.rows import edit, made, put, register, row
 from workqueue.clock import Clock
-from workqueue.doorbell import Doorbell
-from workqueue.schedules import firing, planning
-from workqueue.schedules.mirror import Mirror
+from workqueue.schedules import firing, next_run
 from workqueue.schedules.ticker import Ticker
-from workqueue.workers.bell_job import BellJob
+from workqueue.transport.doorbell import Doorbell
+from workqueue.transport.rq_scheduler import Mirror
+from workqueue.transport.safe_job import BellJob
 
 
 class SetClock(Clock):
@@ -199,4 +199,4 @@ def test_thousands_of_rows_are_planned_and_shown(ticker: Ticker) -> None:
         ticker.turn()
     assert len(ticker.mirror.shown()) == 2000
     assert row(ticker.engine, "s1").next_run_at is not None
-    assert planning.plan_edited(ticker.engine) == []
+    assert next_run.plan_edited(ticker.engine) == []

@@ -19,7 +19,7 @@ from thumbnail import thumbnail
 ROOT = Path(__file__).parents[3]
 DESCRIBE = """
 import json, sys
-from localfn.loading import describe
+from localfn.runtime.importer import describe
 print(json.dumps(describe(sys.argv[1], sys.argv[2])))
 """
 

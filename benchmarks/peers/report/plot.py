@@ -1,0 +1,62 @@
+"""The figures as a picture: one panel of bars for each case, as SVG written by hand."""
+
+from xml.sax.saxutils import escape
+
+from benchmarks.peers.report.figures import Case, Described, Run
+
+WIDTH, MARGIN, NAMES = 760, 20, 190
+BAR, GAP, TITLE, PANEL_GAP = 16, 6, 30, 18
+BASELINE = BAR - 4
+PAPER = "#ffffff"
+VALUES = 80  # room to the right of the longest bar
+COLOURS = {"ours": "#c2410c", "peer": "#475569", "bound": "#cbd5e1"}
+STYLE = "text{font:12px system-ui,sans-serif;fill:#0f172a}.title{font-weight:600}.name{text-anchor:end}"
+
+
+def svg(run: Run) -> str:
+    """One panel under the other, each with a scale of its own; bounds are paler."""
+    parts, top = [], MARGIN
+    for case in run.cases():
+        panel, height = _panel(run, case, top)
+        parts += panel
+        top += height + PANEL_GAP
+    height = top - PANEL_GAP + MARGIN
+    size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
+    head = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size}>',
+        f"<style>{STYLE}</style>",
+        f'<rect width="{WIDTH}" height="{height}" fill="{PAPER}"/>',
+    ]
+    return "\n".join([*head, *parts, "</svg>\n"])
+
+
+def _panel(run: Run, case: Case, top: int) -> tuple[list[str], int]:
+    """The panel's elements and its height.
+
+    The scale is that of the products: beside a bound that is ten times as quick they would be slivers. A bar that is
+    longer than the scale is broken.
+    """
+    ranked = run.ranked(case)
+    values = {one.name: run.median(one.name, case, case.metric) or 0.0 for one in ranked}
+    scale = max(values[one.name] for one in [one for one in ranked if one.kind != "bound"] or ranked)
+    title = case.title if case.is_drain else f"{case.title} (median)"
+    parts = [f'<text class="title" x="{MARGIN}" y="{top + BASELINE}">{escape(title)}</text>']
+    for position, one in enumerate(ranked):
+        value, y = values[one.name], top + TITLE + position * (BAR + GAP)
+        shown = f"{value:,.0f}" if case.is_drain else f"{value:,.1f} ms"
+        parts += _bar(one, value / scale, shown, y)
+    return parts, TITLE + len(ranked) * (BAR + GAP)
+
+
+def _bar(one: Described, part: float, shown: str, top: int) -> list[str]:
+    """part: of the scale."""
+    length = max(1.0, min(part, 1.0) * (WIDTH - NAMES - VALUES - MARGIN))
+    elements = [
+        f'<text class="name" x="{NAMES - 8}" y="{top + BASELINE}">{escape(one.name)}</text>',
+        f'<rect x="{NAMES}" y="{top}" width="{length:.1f}" height="{BAR}" fill="{COLOURS[one.kind]}"/>',
+        f'<text x="{NAMES + length + 6:.1f}" y="{top + BASELINE}">{shown}</text>',
+    ]
+    if part > 1:
+        x, bottom = NAMES + length - 30, top + BAR
+        elements.append(f'<path d="M{x} {bottom}l8 -{BAR}h6l-8 {BAR}z" fill="{PAPER}"/>')
+    return elements

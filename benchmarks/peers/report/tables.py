@@ -1,0 +1,77 @@
+"""The figures as tables, on a terminal and in Markdown."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.peers.report.figures import PERCENTILES, RATE, Case, Described, Run
+from benchmarks.peers.setups import BATCHED_BOUND, PLAIN_RQ
+
+NOTHING = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """header and rows: cells as they are shown; the first column is text, all others are figures."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def of(run: Run, case: Case) -> Table:
+    """Medians over the passes, the best first, and ratios of medians to the three that readers ask for."""
+    best = run.best_peer(case)
+    bases = {f"to best peer ({best.name})" if best else "to best peer": best.name if best else ""}
+    bases |= {"to plain RQ": PLAIN_RQ, "to bare batches": BATCHED_BOUND}
+    header, cells = _of_drain(run, case) if case.is_drain else _of_idle(run, case)
+    rows = [
+        (one.name, *cells(one), *(_ratio(run.ratio(one.name, base, case)) for base in bases.values()))
+        for one in run.ranked(case)
+    ]
+    return Table(case.title, ("", *header, *bases), tuple(rows))
+
+
+Cells = Callable[[Described], tuple[str, ...]]
+
+
+def _of_drain(run: Run, case: Case) -> tuple[tuple[str, ...], Cells]:
+    def cells(one: Described) -> tuple[str, ...]:
+        values = run.values(one.name, case, RATE)
+        return _shown(run.median(one.name, case, RATE), 0), f"{min(values):,.0f}-{max(values):,.0f}", str(len(values))
+
+    return ("median", "lowest-highest", "passes"), cells
+
+
+def _of_idle(run: Run, case: Case) -> tuple[tuple[str, ...], Cells]:
+    def cells(one: Described) -> tuple[str, ...]:
+        medians = (_shown(run.median(one.name, case, name), 1) for name in PERCENTILES)
+        return *medians, str(len(run.values(one.name, case, case.metric)))
+
+    return (*PERCENTILES, "passes"), cells
+
+
+def _shown(value: float | None, digits: int) -> str:
+    return NOTHING if value is None else f"{value:,.{digits}f}"
+
+
+def _ratio(value: float | None) -> str:
+    return _shown(value, 3 if value is not None and value < 0.1 else 2)
+
+
+def plain(table: Table) -> str:
+    """For a terminal, in columns."""
+    lines = [table.header, *table.rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return "\n".join([table.title, *(_aligned(line, widths) for line in lines)])
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = cells
+    return "  ".join(
+        [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+    )
+
+
+def markdown(table: Table) -> str:
+    lines = [table.header, ("---", *("---:" for _ in table.header[1:])), *table.rows]
+    return "\n".join([f"### {table.title}", "", *(f"| {' | '.join(line)} |" for line in lines)])

@@ -1,0 +1,1 @@
+"""Endpoints of users, sessions, API keys and the audit log."""

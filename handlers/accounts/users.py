@@ -1,0 +1,102 @@
+"""/api/users: who may log in, and as what. For admins."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from handlers.body import uploads
+from handlers.http.problems import unprocessable
+from handlers.openapi import schemas_auth as shapes
+from handlers.openapi.bodies import Body
+from handlers.openapi.json_schema import text
+from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
+from handlers.security.authentication import act, needs
+from handlers.serializers import resources
+from handlers.services import services
+from workqueue import event_json
+from workqueue.audit import Action
+from workqueue.auth import users
+from workqueue.auth.permissions import Permission
+
+blueprint = Blueprint("users", __name__, url_prefix="/api/users")
+
+MAX_BODY = 16 * 1024
+
+BODY_ERRORS = (400, 413, 415)
+LINKS = {name: Link(f"users.{name}", {"name": "$response.body#/username"}) for name in ("show", "change", "delete")}
+
+
+@blueprint.get("")
+@needs(Permission.ADMINISTER)
+@operation("List the users", json_answer(shapes.USERS, "All, by name."))
+def show_all() -> Response:
+    return jsonify(items=[user(row) for row in users.listing(services().engine)])
+
+
+@blueprint.post("")
+@needs(Permission.ADMINISTER)
+@operation(
+    "Create a user",
+    json_answer(
+        shapes.USER, "The user.", status=201, headers=(Header("Location", text(), "its address"),), links=LINKS
+    ),
+    body=Body({"application/json": shapes.NEW_USER}),
+    refuses=(409, *BODY_ERRORS),
+)
+def create() -> tuple[Response, int, dict[str, str]]:
+    here = services()
+    name = users.create(here.engine, _body(), act(Action.USER_CREATE))
+    return jsonify(user(users.find(here.engine, name))), 201, {"Location": f"/api/users/{name}"}
+
+
+@blueprint.get("/<name>")
+@needs(Permission.ADMINISTER)
+@operation("Show a user", json_answer(shapes.USER, "The user.", links=LINKS), refuses=(404,))
+def show(name: str) -> Response:
+    return jsonify(user(users.find(services().engine, name)))
+
+
+@blueprint.patch("/<name>")
+@needs(Permission.ADMINISTER)
+@operation(
+    "Change a user",
+    json_answer(shapes.USER, "The user as it is now.", links=LINKS),
+    description="After another password or role the user logs in anew.",
+    body=Body({"application/json": shapes.USER_CHANGE}),
+    refuses=(404, 409, *BODY_ERRORS),
+)
+def change(name: str) -> Response:
+    here = services()
+    users.change(here.engine, name, _body(), act(Action.USER_CHANGE, name))
+    here.access.forget()
+    return jsonify(user(users.find(here.engine, name)))
+
+
+@blueprint.delete("/<name>")
+@needs(Permission.ADMINISTER)
+@operation("Delete a user", Answer(204, "The user is gone."), refuses=(404, 409))
+def delete(name: str) -> tuple[str, int]:
+    here = services()
+    users.remove(here.engine, name, act(Action.USER_DELETE, name))
+    here.access.forget()
+    return "", 204
+
+
+def _body() -> dict[str, Any]:
+    body = event_json.parse(uploads.json_body(MAX_BODY), MAX_BODY)
+    if not isinstance(body, dict) or not body:
+        raise unprocessable("body", "an object with some of the user's fields is needed")
+    return body
+
+
+def user(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """As it is shown, without the password's hash."""
+    return {
+        "username": row["username"],
+        "email": row["email"],
+        "role": row["role"],
+        "enabled": row["enabled"],
+        "created_at": resources.moment(row["created_at"]),
+        "last_login_at": resources.moment(row["last_login_at"]),
+    }

@@ -1,0 +1,1 @@
+"""Endpoints of the resources: requests, functions, schedules, queues and stats."""

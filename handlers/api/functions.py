@@ -1,0 +1,262 @@
+"""GET and POST of /api/functions: what there is to call, and calling it."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from sqlalchemy.exc import SQLAlchemyError
+from uuid_utils.compat import uuid7
+
+from handlers.api import request_response
+from handlers.body import uploads
+from handlers.http import query
+from handlers.http.problems import unprocessable
+from handlers.openapi import schemas_requests
+from handlers.openapi.bodies import Body
+from handlers.openapi.json_schema import array, text
+from handlers.openapi.operation import Header, Link, json_answer, operation
+from handlers.security.authentication import needs
+from handlers.serializers import resources
+from handlers.services import Services, services
+from workqueue.auth.permissions import Permission
+from workqueue.files.store import forget
+from workqueue.functions import registry
+from workqueue.submit import Order, Receipt, submit
+from workqueue.telemetry import trace_context
+
+blueprint = Blueprint("functions", __name__, url_prefix="/api/functions")
+
+MAX_BATCH = 10_000
+MAX_KEY = 255
+
+WANTED = {
+    "delay_s": query.delay.about("run it no earlier than so many seconds from now"),
+    "run_at": query.moment.about("run it no earlier than at this time, at most 366 days from now"),
+    "queue": query.words.about("another queue than the function's own"),
+}
+KEY = Header(
+    "Idempotency-Key",
+    text(minLength=1, maxLength=MAX_KEY),
+    "the same key and body within 24 h: the first request, or batch, is answered again; another body: 409. Bodies are "
+    "compared as JSON values: white space, order of keys and escapes do not count, the digits of numbers do",
+)
+REPLAYED = Header("Idempotent-Replayed", text(enum=["true"]), "this key was used before: the first answer again")
+APPLIED = Header(
+    "Preference-Applied", text(examples=["wait=2"]), "that the server did wait; absent when too many wait already"
+)
+TRACEPARENT = Header("traceparent", text(), "W3C Trace Context: the trace that the request is to be part of")
+LOCATION = Header("Location", text(), "the address of the request")
+EVENT = Body(
+    {
+        "application/json": {"description": "the event: any JSON value"},
+        "multipart/form-data": {
+            "type": "object",
+            "description": "`event` is JSON; every other part is a file with a filename",
+            "properties": {"event": text(contentMediaType="application/json")},
+            "additionalProperties": {"type": "string", "contentMediaType": "application/octet-stream"},
+        },
+    },
+    "An empty body is the event `{}`. `Content-Encoding: gzip` is taken; the limits hold for both sizes.",
+    is_required=False,
+)
+BATCH = Body({"application/json": array({}, "events", minItems=1, maxItems=MAX_BATCH)})
+
+
+@blueprint.get("")
+@needs(Permission.READ)
+@operation(
+    "List the functions",
+    json_answer(
+        schemas_requests.FUNCTIONS,
+        "All functions, the code that could not be imported, and the files that are not discovered.",
+    ),
+)
+def show_all() -> Response:
+    found = registry.read(services().engine)
+    failures = {failure.unit: failure for failure in found.failures}
+    return jsonify(
+        items=[resources.function(function, failures.get(function.unit)) for function in found.functions],
+        errors=[resources.import_failure(failure) for failure in found.failures],
+        skipped=[asdict(file) for file in found.skipped],
+    )
+
+
+@blueprint.get("/<name>")
+@needs(Permission.FOLLOW)
+@operation(
+    "Show a function",
+    json_answer(
+        schemas_requests.FUNCTION,
+        "The function.",
+        links={"invoke": Link("functions.invoke", {"name": "$response.body#/name"})},
+    ),
+    refuses=(404,),
+)
+def show(name: str) -> Response:
+    function = registry.find(services().engine, name)
+    found = registry.read(services().engine)
+    failure = next((failure for failure in found.failures if failure.unit == function.unit), None)
+    return jsonify(resources.function(function, failure))
+
+
+@blueprint.post("/<name>")
+@needs(Permission.INVOKE)
+@operation(
+    "Call a function",
+    json_answer(
+        schemas_requests.REQUEST,
+        "The request is stored and will finish.",
+        status=202,
+        headers=(LOCATION, request_response.RETRY_AFTER, REPLAYED, APPLIED),
+        links=request_response.LINKS,
+    ),
+    json_answer(
+        schemas_requests.ENDED,
+        "It ended while the client was willing to wait.",
+        headers=(LOCATION, REPLAYED, APPLIED),
+        links=request_response.LINKS,
+    ),
+    query=WANTED,
+    headers=(
+        KEY,
+        TRACEPARENT,
+        Header("Prefer", text(examples=["wait=2"]), "wait=N: answer when it has ended, or after N s (1-60)"),
+    ),
+    body=EVENT,
+    refuses=(400, 404, 409, 413, 415),
+)
+def invoke(name: str, wanted: dict[str, Any]) -> Response:
+    here = services()
+    began = here.clock.now()
+    function = registry.find(here.engine, name)
+    _check_times(wanted, began)
+    _check_queue(here, wanted["queue"] or function.queue)
+    here.check_room()
+    request_id = uuid7()
+    posted = uploads.read(here, request_id)
+    order = Order(
+        function=function,
+        events=[posted.event],
+        id=request_id,
+        files=posted.files,
+        queue=wanted["queue"],
+        available_at=_available_at(here, wanted),
+        idempotency_key=_key(),
+        traceparent=trace_context.valid(request.headers.get("traceparent")),
+    )
+    try:
+        receipt = submit(here.engine, here.doorbell, here.clock, order)
+    except SQLAlchemyError:
+        raise  # it may be stored although the answer was lost: files that belong to nothing are swept
+    except BaseException:
+        forget(here.store, request_id)
+        raise
+    _trace(here, order, receipt, began)
+    if receipt.replayed:
+        forget(here.store, request_id)
+    return _accepted(here, receipt)
+
+
+@blueprint.post("/<name>/batch")
+@needs(Permission.INVOKE)
+@operation(
+    "Call a function with many events",
+    json_answer(
+        schemas_requests.BATCH,
+        "All are stored, or none.",
+        status=202,
+        headers=(REPLAYED,),
+        links={"first": Link("requests.show", {"id": "$response.body#/ids/0"})},
+    ),
+    query=WANTED,
+    headers=(KEY, TRACEPARENT),
+    body=BATCH,
+    refuses=(400, 404, 409, 413, 415),
+)
+def invoke_batch(name: str, wanted: dict[str, Any]) -> Response:
+    here = services()
+    began = here.clock.now()
+    function = registry.find(here.engine, name)
+    _check_times(wanted, began)
+    _check_queue(here, wanted["queue"] or function.queue)
+    here.check_room()
+    batch = uploads.batch(here, MAX_BATCH)
+    order = Order(
+        function,
+        batch,
+        queue=wanted["queue"],
+        available_at=_available_at(here, wanted),
+        idempotency_key=_key(),
+        is_batch=True,
+        traceparent=trace_context.valid(request.headers.get("traceparent")),
+    )
+    receipt = submit(here.engine, here.doorbell, here.clock, order)
+    _trace(here, order, receipt, began)
+    answer = jsonify(ids=[str(id) for id in receipt.ids])
+    answer.status_code = 202
+    return _replayed(answer, receipt)
+
+
+def _replayed(answer: Response, receipt: Receipt) -> Response:
+    if receipt.replayed:
+        answer.headers["Idempotent-Replayed"] = "true"
+    return answer
+
+
+def _trace(here: Services, order: Order, receipt: Receipt, began: datetime) -> None:
+    if here.tracer is not None:
+        ended = here.clock.now()
+        for request_ in receipt.accepted:
+            here.tracer.submitted(request_.id, order.function.name, order.traceparent, began, ended)
+
+
+def _check_times(wanted: dict[str, Any], now: datetime) -> None:
+    """Refuse two times, and a time that lies further ahead than delay_s may. Raises 422."""
+    run_at, latest = wanted["run_at"], now + timedelta(seconds=query.MAX_DELAY_S)
+    if run_at is not None and wanted["delay_s"] is not None:
+        raise unprocessable("run_at", "give either delay_s or run_at")
+    if run_at is not None and run_at > latest:
+        raise unprocessable("run_at", f"lies too far ahead; the latest time is {resources.second(latest)}")
+
+
+def _available_at(here: Services, wanted: dict[str, Any]) -> datetime | None:
+    """Return the time that delay_s or run_at names; None for now."""
+    if wanted["delay_s"] is not None:
+        return here.clock.now() + timedelta(seconds=wanted["delay_s"])
+    run_at: datetime | None = wanted["run_at"]
+    return run_at
+
+
+def _check_queue(here: Services, queue: str) -> None:
+    """Accepted means it will finish: what no worker serves is not accepted."""
+    if queue not in here.limits.queues:
+        served = ", ".join(here.limits.queues)
+        raise unprocessable("queue", f"no worker serves {queue!r}; LOCALFN_QUEUES names {served}")
+
+
+def _key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (1 <= len(key) <= MAX_KEY and key.isprintable()):
+        raise unprocessable("Idempotency-Key", f"1 to {MAX_KEY} printable characters are needed")
+    return key
+
+
+def _accepted(here: Services, receipt: Receipt) -> Response:
+    """202 with the request, or 200 with its result when it ended while the client was willing to wait."""
+    request_id = receipt.ids[0]
+    wait_s = query.preferred_wait_s(request.headers.get("Prefer", ""))
+    ended, waited = request_response.ended(here, request_id, wait_s) if wait_s is not None else (None, False)
+    if ended is not None:
+        answer = request_response.told(ended)
+    elif receipt.accepted and wait_s is None:
+        answer = request_response.told(resources.accepted(receipt.accepted[0]))
+    else:
+        answer = request_response.respond(here, request_id)
+    answer.status_code = 202 if ended is None else 200
+    answer.headers["Location"] = f"/api/requests/{request_id}"
+    if ended is None:
+        answer.headers["Retry-After"] = str(resources.RETRY_AFTER_S)
+    if waited:
+        answer.headers["Preference-Applied"] = f"wait={wait_s}"
+    return _replayed(answer, receipt)

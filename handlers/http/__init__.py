@@ -1,0 +1,1 @@
+"""Parse requests, render errors, and deliver responses: what all endpoints share."""

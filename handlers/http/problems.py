@@ -1,0 +1,165 @@
+"""Every error as application/problem+json (RFC 9457): one table from exceptions to answers."""
+
+import errno
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, current_app, json, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from handlers.services import services
+from schema.outage import WORDS, Outage, outage_of
+from workqueue import errors
+from workqueue.database import first_line
+from workqueue.files.store import StoreTroubleError
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 2
+DISK_FULL = "The disk is full; nothing was stored. Try again when there is room."
+# Status and detail, by what keeps the database from it.
+OUTAGES = {
+    Outage.AWAY: (503, "The database is away; try again."),
+    Outage.FULL: (507, "The disk of the database is full; nothing was stored. Try again when there is room."),
+    Outage.READ_ONLY: (503, "The database takes no writes now; nothing was stored. Try again."),
+    Outage.CROWDED: (503, "The database has no free connection; try again."),
+    Outage.SLOW: (503, "The database does not answer in time; try again."),
+}
+BY_ENDPOINT = {
+    "functions.invoke": " With an Idempotency-Key it makes no second request.",
+    "functions.invoke_batch": " With an Idempotency-Key it makes no second batch.",
+}
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+STATUSES: dict[type[errors.WorkqueueError], HTTPStatus] = {
+    errors.UnknownFunctionError: HTTPStatus.NOT_FOUND,
+    errors.UnknownRequestError: HTTPStatus.NOT_FOUND,
+    errors.UnknownQueueError: HTTPStatus.NOT_FOUND,
+    errors.NotAllowedNowError: HTTPStatus.CONFLICT,
+    errors.KeyReusedError: HTTPStatus.CONFLICT,
+    errors.BadEventError: HTTPStatus.BAD_REQUEST,
+    errors.EventTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnknownScheduleError: HTTPStatus.NOT_FOUND,
+    errors.ScheduleExistsError: HTTPStatus.CONFLICT,
+    errors.DeclaredScheduleError: HTTPStatus.CONFLICT,
+    errors.BadScheduleError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BadAccessError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BadLoginError: HTTPStatus.UNAUTHORIZED,
+    errors.TooManyLoginsError: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.UnknownUserError: HTTPStatus.NOT_FOUND,
+    errors.UserExistsError: HTTPStatus.CONFLICT,
+    errors.LastAdminError: HTTPStatus.CONFLICT,
+    errors.UnknownKeyError: HTTPStatus.NOT_FOUND,
+    errors.KeyExistsError: HTTPStatus.CONFLICT,
+}
+
+
+class BadRequestError(Exception):
+    """The client asks for something that cannot be. errors: one entry per field, {"field", "detail"}."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        errors: list[dict[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.errors, self.headers = status, detail, errors, headers or {}
+
+
+class OverloadedError(Exception):
+    """This server does as much as it can at a time; the client tries again a little later. Nothing was accepted."""
+
+
+def unprocessable(field: str, detail: str) -> BadRequestError:
+    """422 for one field, which is named."""
+    entry = [{"field": field, "detail": detail}]
+    return BadRequestError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{field}: {detail}", entry)
+
+
+def problem(status: int, detail: str, **more: Any) -> Response:
+    """A problem document. more: further members, left out when None."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    body |= {name: value for name, value in more.items() if value is not None}
+    return Response(json.dumps(body) + "\n", status=status, content_type="application/problem+json")
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(errors.WorkqueueError, refused)
+    app.register_error_handler(BadRequestError, bad)
+    app.register_error_handler(OverloadedError, overloaded)
+    app.register_error_handler(HTTPException, http)
+    app.register_error_handler(SQLAlchemyError, database)
+    app.register_error_handler(StoreTroubleError, file_store)
+    app.register_error_handler(OSError, system)
+    app.register_error_handler(Exception, unexpected)
+
+
+def refused(error: errors.WorkqueueError) -> Response:
+    status = STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    answer = problem(status, str(error), errors=getattr(error, "errors", None))
+    if isinstance(error, errors.TooManyLoginsError):
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+    return answer
+
+
+def bad(error: BadRequestError) -> Response:
+    answer = problem(error.status, error.detail, errors=error.errors)
+    answer.headers.update(error.headers)
+    return answer
+
+
+def overloaded(error: OverloadedError) -> Response:
+    answer = problem(503, str(error))
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
+
+
+def http(error: HTTPException) -> Response:
+    answer = problem(error.code or 500, error.description or error.name)
+    # What werkzeug adds stays: Allow for 405, Location for a redirect.
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            answer.headers[name] = value
+    return answer
+
+
+def database(error: SQLAlchemyError) -> Response:
+    outage = outage_of(error)
+    if outage is None:
+        return unexpected(error)
+    log.warning(WORDS[outage], extra={"error": first_line(error)})
+    services().overview.note_outage(outage)
+    status, detail = OUTAGES[outage]
+    more = BY_ENDPOINT.get(request.endpoint or "", "") if outage in (Outage.AWAY, Outage.SLOW) else ""
+    answer = problem(status, detail + more)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
+
+
+def system(error: OSError) -> Response:
+    """Answer an error of the operating system: a full disk is no fault of the server's code."""
+    if error.errno not in NO_ROOM:
+        return unexpected(error)
+    log.warning("the disk is full", extra={"error": str(error)})
+    answer = problem(507, DISK_FULL)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
+
+
+def file_store(error: StoreTroubleError) -> Response:
+    log.warning("the file store is away", extra={"error": str(error)})
+    answer = problem(503, "The file store is away; try again. Nothing was accepted.")
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
+
+
+def unexpected(error: Exception) -> Response:
+    if current_app.debug:
+        raise error  # the development server's debugger shows where
+    log.error("a handler failed", exc_info=error)
+    return problem(500, "The server failed at this; its log says more.")

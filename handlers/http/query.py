@@ -1,0 +1,160 @@
+"""Reads query parameters and headers strictly: an unknown name or a bad value is a 422 that names it."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import request
+from werkzeug.exceptions import NotFound
+
+from handlers.http.problems import unprocessable
+from schema.statuses import Status
+from workqueue import timestamps
+
+MAX_WAIT_S = 60
+MAX_WORDS = 200
+MAX_DELAY_S = 366 * 24 * 3600.0
+# One preference up to its comma, with its parameters; or, without a name, what is none.
+_TOKEN, _QUOTED = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++", r'"(?:[^"\\]|\\.)*+"'
+PREFERENCE = re.compile(
+    rf"\s*+(?P<name>{_TOKEN})\s*+(?:=\s*+(?P<value>{_TOKEN}|{_QUOTED})\s*+)?+(?:;(?:[^,\"]|{_QUOTED})*+)?+(?:,|$)"
+    rf"|(?:[^,\"]|{_QUOTED}|\")++(?:,|$)"
+)
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads a parameter's text, or raises ValueError that says what is expected. schema: the same in JSON Schema."""
+
+    read: Callable[[str], Any]
+    schema: Mapping[str, Any]
+    description: str = ""
+
+    def __call__(self, text: str) -> Any:
+        return self.read(text)
+
+    def about(self, description: str) -> "Reader":
+        """The same reader, described for one parameter."""
+        return replace(self, description=description)
+
+
+def reads(**schema: Any) -> Callable[[Callable[[str], Any]], Reader]:
+    """Makes a function a reader of parameters with this schema."""
+    return lambda read: Reader(read, schema)
+
+
+def parameters(readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """The query's parameters, each read by its reader; None where absent. Raises 422."""
+    for name in request.args:
+        if name not in readers:
+            known = ", ".join(sorted(readers)) or "none"
+            raise unprocessable(name, f"unknown query parameter; known here: {known}")
+    return {name: _read(name, reader) for name, reader in readers.items()}
+
+
+def _read(name: str, reader: Reader) -> Any:
+    values = request.args.getlist(name)
+    if not values:
+        return None
+    if len(values) > 1:
+        raise unprocessable(name, "is given more than once")
+    try:
+        return reader(values[0])
+    except ValueError as error:
+        raise unprocessable(name, str(error)) from None
+
+
+def whole(low: int, high: int) -> Reader:
+    @reads(type="integer", minimum=low, maximum=high)
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high} is needed")
+        return int(text)
+
+    return read
+
+
+@reads(type="number", minimum=0, maximum=MAX_DELAY_S)
+def delay(text: str) -> float:
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text, re.ASCII) or float(text) > MAX_DELAY_S:
+        raise ValueError(f"seconds from 0 to {MAX_DELAY_S:.0f} are needed")
+    return float(text)
+
+
+@reads(type="string", format="date-time", examples=[timestamps.EXAMPLE])
+def moment(text: str) -> datetime:
+    return timestamps.read_time(text)
+
+
+@reads(type="string", minLength=1, maxLength=MAX_WORDS, pattern=r"^[^\u0000]*$")
+def words(text: str) -> str:
+    if not 1 <= len(text) <= MAX_WORDS or "\0" in text:
+        raise ValueError(f"1 to {MAX_WORDS} characters are needed, U+0000 not among them")
+    return text
+
+
+def one_of(choices: tuple[str, ...]) -> Reader:
+    @reads(type="string", enum=list(choices))
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"one of {', '.join(choices)} is needed")
+        return text
+
+    return read
+
+
+@reads(type="string", enum=[str(status) for status in Status])
+def status(text: str) -> Status:
+    return Status(one_of(tuple(Status))(text))
+
+
+@reads(type="boolean")
+def flag(text: str) -> bool:
+    return bool(one_of(("true", "false"))(text) == "true")
+
+
+@reads(type="string", format="uuid")
+def cursor(text: str) -> UUID:
+    if not UUID_TEXT.fullmatch(text):
+        raise ValueError("the next_cursor of the page before is needed")
+    return UUID(text)
+
+
+@reads(type="string", pattern=r"^[0-9]{1,9}\.[0-9]{1,9}$", examples=["1.250"])
+def log_place(text: str) -> tuple[int, int]:
+    if not re.fullmatch(r"\d{1,9}\.\d{1,9}", text, re.ASCII):
+        raise ValueError("the Next-After of the answer before is needed, such as 1.250")
+    attempt, number = text.split(".")
+    return int(attempt), int(number)
+
+
+def request_id(text: str) -> UUID:
+    return uuid(text, "request")
+
+
+def uuid(text: str, what: str) -> UUID:
+    """The id in a path. Raises 404 for what is no UUID: there is no such thing."""
+    if not UUID_TEXT.fullmatch(text):
+        raise NotFound(f"There is no {what} {text!r}: an id looks like 01890a5d-ac96-774b-bcce-b302099a8057.")
+    return UUID(text)
+
+
+def preferred_wait_s(header: str) -> int | None:
+    """Return N of `Prefer: wait=N` (RFC 7240), brought between 1 and 60.
+
+    The first `wait` counts, in any case, quoted or not; what makes no sense is ignored, as the RFC says.
+    """
+    for match in PREFERENCE.finditer(header):
+        if (match["name"] or "").lower() == "wait":
+            digits = (match["value"] or "").strip('"')
+            return min(max(int(digits), 1), MAX_WAIT_S) if re.fullmatch(r"\d{1,9}", digits, re.ASCII) else None
+    return None
+
+
+def may_wait() -> bool:
+    """Tell whether the server has a thread for this call to wait; without one, it is answered at once."""
+    return bool(request.environ.get("localfn.may_wait", True))

@@ -1,0 +1,1 @@
+"""Authenticate clients, check hosts and origins, and set security headers."""

@@ -1,0 +1,1 @@
+"""Turn rows into the JSON of the API."""

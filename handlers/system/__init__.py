@@ -1,0 +1,1 @@
+"""Endpoints of health, metrics and the API description."""

@@ -1,0 +1,146 @@
+"""/metrics: the whole installation in Prometheus' text, whichever web process is asked.
+
+From PostgreSQL what every process counted (workqueue.telemetry.metric_store) and what there is now; from memory that
+the web processes of this machine share, their calls. Where several machines have a web process each, each
+of them reports its own calls; everything else is the same from all.
+"""
+
+from collections.abc import Iterable
+
+from flask import Blueprint, Response, current_app
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from handlers.http import request_metrics
+from handlers.openapi.json_schema import text
+from handlers.openapi.operation import Answer, operation
+from handlers.security.authentication import needs
+from handlers.services import Services, services
+from schema.statuses import End
+from workqueue.auth.permissions import Permission
+from workqueue.functions import registry
+from workqueue.heartbeats import sandbox_snapshots
+from workqueue.stats.overview import Snapshot
+from workqueue.telemetry import metric_store, metrics
+from workqueue.telemetry.counters import MOST_FUNCTIONS, Key
+
+blueprint = Blueprint("metrics", __name__)
+
+KIND = "text/plain; version=0.0.4; charset=utf-8"
+BOUNDS = [*(f"{bound:g}" for bound in metrics.BUCKETS), "+Inf"]
+
+# What there is now: the meaning and the labels of each.
+GAUGES = {
+    "localfn_sandboxes": ("Sandboxes of every machine, by state.", ("state",)),
+    "localfn_queue_depth": ("Requests that are due and wait.", ("queue",)),
+    "localfn_queue_scheduled": ("Requests that wait for a later time.", ("queue",)),
+    "localfn_queue_oldest_age_seconds": ("How long the oldest due waits.", ("queue",)),
+    "localfn_queue_paused": ("1 while the queue is paused.", ("queue",)),
+    "localfn_workers": ("Workers of every machine, by state.", ("state",)),
+    "localfn_requests_live": ("Requests that have not ended.", ("function", "status")),
+    "localfn_problems": ("What is wrong, as the overview says it.", ("code",)),
+}
+
+
+@blueprint.get("/metrics")
+@needs(Permission.READ)
+@operation("Tell the metrics", Answer(200, "Prometheus' text format.", {"text/plain": text()}))
+def show() -> Response:
+    registry = CollectorRegistry()
+    registry.register(Installation(services()))
+    registry.register(current_app.extensions[request_metrics.EXTENSION])
+    return Response(generate_latest(registry), content_type=KIND)
+
+
+class Installation(Collector):
+    """What PostgreSQL knows, read when it is asked for."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def _zeros(self) -> dict[Key, list[float]]:
+        """What never happened yet is zero: a rate begins with the first event, and not with the second."""
+        counters = [metric for metric in metrics.ALL if not metric.is_histogram]
+        zeros: list[Key] = [(metric.name, ()) for metric in counters if not metric.labels]
+        zeros += [(metric.name, (value,)) for metric in counters for value in metric.known]
+        functions = sorted(registry.names(self._services.engine))[:MOST_FUNCTIONS]
+        zeros += [(metrics.REQUESTS.name, (name, end)) for name in functions for end in End]
+        return {key: [0.0] for key in zeros}
+
+    def collect(self) -> Iterable[Metric]:
+        here = self._services
+        snapshot = here.overview.snapshot()
+        codes = {problem.code for problem in snapshot.problems}
+        is_up = codes.isdisjoint(("redis_away", "redis_refuses"))
+        yield GaugeMetricFamily("localfn_redis_up", "1 while Redis answers and takes writes.", value=is_up)
+        try:
+            zeros = self._zeros()
+            with here.engine.connect() as connection:
+                counted = zeros | metric_store.read(connection)
+                kept = sandbox_snapshots.present(connection, here.clock.now())
+        except (DBAPIError, PoolTimeoutError):
+            yield GaugeMetricFamily("localfn_database_up", "1 while PostgreSQL answers.", value=0)
+            return
+        yield GaugeMetricFamily("localfn_database_up", "1 while PostgreSQL answers.", value=1)
+        yield from _counted(counted)
+        yield from _now(snapshot)
+        states = _gauge("localfn_sandboxes")
+        for state in sorted({str(note["state"]) for note in kept}):
+            states.add_metric((state,), sum(note["state"] == state for note in kept))
+        yield states
+
+
+def _counted(counted: dict[Key, list[float]]) -> Iterable[Metric]:
+    for metric in metrics.ALL:
+        found = [(labels, values) for (name, labels), values in counted.items() if name == metric.name]
+        family: CounterMetricFamily | HistogramMetricFamily
+        if metric.is_histogram:
+            family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+            for labels, values in found:
+                family.add_metric(labels, _buckets(values[:-1]), sum_value=values[-1])
+        else:
+            family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
+            for labels, values in found:
+                family.add_metric(labels, values[0])
+        yield family
+
+
+def _buckets(counts: list[float]) -> list[tuple[str, float]]:
+    """As Prometheus has them: each with all below it."""
+    total, found = 0.0, list[tuple[str, float]]()
+    for bound, count in zip(BOUNDS, counts, strict=True):
+        total += count
+        found.append((bound, total))
+    return found
+
+
+def _gauge(name: str) -> GaugeMetricFamily:
+    help, labels = GAUGES[name]
+    return GaugeMetricFamily(name, help, labels=labels)
+
+
+def _now(snapshot: Snapshot) -> Iterable[Metric]:
+    depth = _gauge("localfn_queue_depth")
+    later = _gauge("localfn_queue_scheduled")
+    age = _gauge("localfn_queue_oldest_age_seconds")
+    paused = _gauge("localfn_queue_paused")
+    for queue in snapshot.queues:
+        oldest = queue.depth.oldest
+        depth.add_metric((queue.name,), queue.depth.due)
+        later.add_metric((queue.name,), queue.depth.later)
+        age.add_metric((queue.name,), max((snapshot.now - oldest).total_seconds(), 0.0) if oldest else 0.0)
+        paused.add_metric((queue.name,), queue.paused_at is not None)
+    workers = _gauge("localfn_workers")
+    for state in ("busy", "idle", "silent"):
+        workers.add_metric((state,), sum(worker.state == state for worker in snapshot.workers))
+    live = _gauge("localfn_requests_live")
+    for function, statuses in snapshot.live.items():
+        for status, count in statuses.items():
+            live.add_metric((function, str(status)), count)
+    trouble = _gauge("localfn_problems")
+    for code in sorted({problem.code for problem in snapshot.problems}):
+        trouble.add_metric((code,), sum(problem.count for problem in snapshot.problems if problem.code == code))
+    yield from (depth, later, age, paused, workers, live, trouble)

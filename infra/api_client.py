@@ -1,0 +1,202 @@
+"""The runtime's HTTP API as commands see it: JSON in and out, and every refusal an error with an exit code."""
+
+import re
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from infra.config.listen_address import address
+from infra.config.settings import Settings
+from infra.errors import InfraError, SettingsError
+from infra.located import located
+from schema import exact_json
+
+# What listens on every address is called on the loopback one.
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
+CONNECT_S = 5.0
+ANSWER_S = 30.0
+USAGE_CODE, NOT_FOUND_CODE = 2, 4
+MIN_ID_DIGITS, MAX_CANDIDATES = 6, 6
+EXIT_CODES: dict[int, int] = {
+    httpx.codes.BAD_REQUEST: USAGE_CODE,
+    httpx.codes.NOT_FOUND: NOT_FOUND_CODE,
+    httpx.codes.REQUEST_ENTITY_TOO_LARGE: USAGE_CODE,
+    httpx.codes.UNSUPPORTED_MEDIA_TYPE: USAGE_CODE,
+    httpx.codes.UNPROCESSABLE_ENTITY: USAGE_CODE,
+}
+
+
+class RefusedError(InfraError):
+    """The runtime answered that it will not do this; the message is its own."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+        self.exit_code = EXIT_CODES.get(status, 1)
+
+
+class IdError(RefusedError):
+    """No request has an id that begins as typed, or several have one."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message, httpx.codes.NOT_FOUND)
+        self.exit_code = exit_code
+
+
+class UnreachableError(InfraError):
+    """The runtime does not answer, or says that it cannot now."""
+
+    exit_code = 3
+
+
+class Client:
+    """The runtime at one address. Every call raises RefusedError or UnreachableError."""
+
+    def __init__(
+        self, url: str, api_key: str | None = None, todo: str = "start it with `localfn up`, or set PORT to its port"
+    ) -> None:
+        """todo: what to do when it does not answer."""
+        self.url, self._todo = url, todo
+        headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+        # Without the environment's proxies: the runtime is on this machine or one hop away.
+        self._http = httpx.Client(base_url=url, trust_env=False, headers=headers)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str, *, answer_s: float = ANSWER_S, **query: object) -> Any:
+        """The JSON at `path`. A query value of None is left out; answer_s: how long to wait for the answer."""
+        return self._json(self._send("GET", path, answer_s=answer_s, params=_given(query)))
+
+    def get_lines(self, path: str, **query: object) -> tuple[list[str], str]:
+        """The log lines at `path`, and the place after the last one."""
+        answer = self._send("GET", path, params=_given(query))
+        return answer.text.split("\n")[:-1], answer.headers.get("Next-After", "")
+
+    def request_id(self, typed: str) -> str:
+        """Return the id of the one request whose id begins so; what is no beginning of an id is left as it is.
+
+        Ids are sorted, so the newest before the first id without these digits are asked for. Raises IdError.
+        """
+        digits = typed.replace("-", "").lower()
+        if not re.fullmatch(r"[0-9a-f]{1,31}", digits):
+            return typed
+        if len(digits) < MIN_ID_DIGITS:
+            raise IdError(f"{typed!r} is too short for an id; give at least {MIN_ID_DIGITS} digits.", USAGE_CODE)
+        items = self.get("/api/requests", cursor=id_behind(digits), limit=MAX_CANDIDATES)["items"]
+        ids = [item["id"] for item in items if item["id"].replace("-", "").startswith(digits)]
+        if not ids:
+            raise IdError(f"there is no request whose id begins with {typed!r}.", NOT_FOUND_CODE)
+        if len(ids) > 1:
+            more = ", …" if len(ids) == MAX_CANDIDATES else ""
+            raise IdError(f"several requests have ids that begin with {typed!r}: {', '.join(ids)}{more}.", USAGE_CODE)
+        found: str = ids[0]
+        return found
+
+    def post(self, path: str, *, query: dict[str, object] | None = None, **body: Any) -> Any:
+        """body: what httpx takes: content, files, headers."""
+        return self._json(self._send("POST", path, params=_given(query or {}), **body))
+
+    def patch(self, path: str, **body: Any) -> Any:
+        """body: as of `post`."""
+        return self._json(self._send("PATCH", path, **body))
+
+    def delete(self, path: str) -> None:
+        self._send("DELETE", path)
+
+    def _send(self, method: str, path: str, *, answer_s: float = ANSWER_S, **options: Any) -> httpx.Response:
+        timeout = httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s))
+        if "json" in options:
+            options["content"] = exact_json.write(options.pop("json"))
+            options["headers"] = {"Content-Type": "application/json", **options.get("headers", {})}
+        try:
+            answer = self._http.request(method, path, timeout=timeout, **options)
+        except httpx.ConnectError:
+            raise UnreachableError(f"no runtime answers at {self.url}; {self._todo}.") from None
+        except httpx.TransportError as error:
+            raise UnreachableError(f"the runtime at {self.url} broke off: {error or type(error).__name__}") from error
+        if not answer.is_success:
+            raise self._refusal(answer)
+        return answer
+
+    def _json(self, answer: httpx.Response) -> Any:
+        try:
+            return exact_json.read(answer.content)
+        except ValueError:
+            raise self._stranger(answer) from None
+
+    def _refusal(self, answer: httpx.Response) -> InfraError:
+        if not answer.headers.get("Content-Type", "").startswith("application/problem+json"):
+            return self._stranger(answer)
+        try:
+            message = explained(answer.json())
+        except (ValueError, AttributeError):
+            return self._stranger(answer)
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            return UnreachableError(message)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            message = "an API key is needed: set LOCALFN_API_KEY; `localfn keys create` makes one."
+        return RefusedError(message, answer.status_code)
+
+    def _stranger(self, answer: httpx.Response) -> UnreachableError:
+        """Another program at our port: macOS, for one, listens on 5000."""
+        return UnreachableError(
+            f"what answers at {self.url} is not localfn (HTTP {answer.status_code}); correct PORT or LOCALFN_URL."
+        )
+
+
+def connect(settings: Settings) -> Client:
+    """Return the runtime at LOCALFN_URL, at PORT, or at the port of the `up` of this home; nothing is sent yet."""
+    settings = located(settings)
+    try:
+        if settings.url:
+            return Client(settings.url, settings.api_key, "start it, or correct LOCALFN_URL")
+        return Client(address(LOOPBACK.get(settings.host, settings.host), settings.port), settings.api_key)
+    except httpx.InvalidURL as error:
+        name, value = ("LOCALFN_URL", settings.url) if settings.url else ("HOST", settings.host)
+        raise SettingsError(f"{name} {value!r} is not a valid address.") from error
+
+
+def id_behind(digits: str) -> UUID:
+    """Return the first id above all that begin with these hexadecimal digits; the highest of all has none above it."""
+    return UUID(int=min(int(digits.ljust(32, "f"), 16) + 1, 2**128 - 1))
+
+
+def function_path(name: str) -> str:
+    return f"/api/functions/{_quoted(name)}"
+
+
+def request_path(request_id: str, part: str = "") -> str:
+    """part: `result`, `logs`, … or nothing for the request itself."""
+    return f"/api/requests/{_quoted(request_id)}" + (f"/{part}" if part else "")
+
+
+def schedule_path(name: str, part: str = "") -> str:
+    """part: `run`, `next`, or nothing for the schedule itself."""
+    return f"/api/schedules/{_quoted(name)}" + (f"/{part}" if part else "")
+
+
+def explained(problem: dict[str, Any]) -> str:
+    """A problem document (RFC 9457) in one line: its detail, and those of its errors that it does not name."""
+    detail = str(problem.get("detail") or problem.get("title") or "the runtime gave no reason")
+    errors = [f"{error.get('field')}: {error.get('detail')}" for error in problem.get("errors") or ()]
+    unnamed = [error for error in errors if error not in detail]
+    return f"{detail} ({'; '.join(unnamed)})" if unnamed else detail
+
+
+def _quoted(text: str) -> str:
+    # An argument that is not UTF-8 reaches Python with its bytes as surrogates.
+    return quote(text.encode("utf-8", "surrogateescape"), safe="")
+
+
+def _given(query: dict[str, object]) -> dict[str, str]:
+    given = {name: value for name, value in query.items() if value is not None}
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}

@@ -1,0 +1,96 @@
+"""`localfn keys`: API keys of programs."""
+
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from infra.cli.group import CommandGroup
+from infra.cli.output.formatting import ago
+from infra.cli.output.tables import Column, emit, emit_json, json_option, note, table
+
+COLUMNS = (
+    Column("KEY", least=8),
+    Column("BEGINS"),
+    Column("SCOPES", least=6),
+    Column("FUNCTIONS", least=9),
+    Column("EXPIRES"),
+    Column("LAST USED"),
+    Column("ID"),
+)
+
+
+@click.group(cls=CommandGroup)
+def keys() -> None:
+    """Make, see and revoke API keys."""
+
+
+@keys.command()
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(("invoke", "read", "manage")),
+    multiple=True,
+    required=True,
+    help="What it is for; may be given again. manage: cancel, retry, delete, edit schedules.",
+)
+@click.option("--function", "functions", metavar="NAME", multiple=True, help="Only for this one; may be given again.")
+@click.option(
+    "--expires-in",
+    "expires_days",
+    type=click.FloatRange(0, 3650, min_open=True),
+    metavar="DAYS",
+    help="Never, when left out.",
+)
+@json_option
+def create(
+    name: str, scopes: tuple[str, ...], functions: tuple[str, ...], expires_days: float | None, as_json: bool
+) -> None:
+    """Make a key and print it. It is shown this once."""
+    from infra.cli import local_admin
+
+    expires_at = None if expires_days is None else datetime.now(UTC) + timedelta(days=expires_days)
+    made = local_admin.make_key(name, list(scopes), list(functions) or None, expires_at)
+    if as_json:
+        return emit_json(made)
+    emit(made["key"])
+    return note("keep it: it is not shown again. Programs send it as `Authorization: Bearer …`, we as LOCALFN_API_KEY.")
+
+
+@keys.command("list")
+@json_option
+def show_all(as_json: bool) -> None:
+    """List the keys, each by how it begins."""
+    from infra.cli import local_admin
+
+    found = local_admin.list_keys()
+    if as_json:
+        return emit_json({"items": found})
+    if not found:
+        return note("no keys; `localfn keys create NAME --scope invoke` makes one.")
+    rows = [
+        (
+            key["name"],
+            key["prefix"],
+            ",".join(key["scopes"]),
+            ",".join(key["functions"]) if key["functions"] else "all",
+            ago(key["expires_at"]) if key["expires_at"] else "never",
+            ago(key["last_used_at"]) if key["last_used_at"] else "never",
+            key["id"],
+        )
+        for key in found
+    ]
+    return emit(table(COLUMNS, rows))
+
+
+@keys.command()
+@click.argument("key", metavar="NAME|ID")
+@json_option
+def revoke(key: str, as_json: bool) -> None:
+    """Make a key worthless, within seconds."""
+    from infra.cli import local_admin
+
+    revoked = local_admin.revoke_key(key)
+    if as_json:
+        return emit_json(revoked)
+    return emit(f"{revoked['name']}  revoked")

@@ -1,0 +1,215 @@
+"""`localfn requests`: see, follow, cancel, retry and delete what was accepted."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from infra.api_client import Client, RefusedError, connect, request_path
+from infra.cli.arguments import Age, Moment, before_now
+from infra.cli.group import CommandGroup
+from infra.cli.output import follow_logs, request_list, watch_list
+from infra.cli.output.progress import is_over
+from infra.cli.output.request_details import attempt_told, downloads, told
+from infra.cli.output.tables import emit, emit_json, json_option, note
+from infra.cli.purging import purge_all
+from infra.config.settings import load
+
+STATUSES = ("pending", "processing", "completed", "failed")
+ENDED = ("completed", "failed")
+INTERRUPTED_CODE = 130
+
+
+@click.group(cls=CommandGroup)
+def requests() -> None:
+    """See and steer what was accepted."""
+
+
+@requests.command("list")
+@click.option("--status", type=click.Choice(STATUSES), help="Only those that stand so.")
+@click.option("--cancelled/--not-cancelled", default=None, help="Only those that were cancelled, or only the others.")
+@click.option("--function", metavar="NAME", help="Only calls of this function.")
+@click.option("--schedule", metavar="NAME", help="Only those that this schedule made.")
+@click.option("--queue", metavar="QUEUE", help="Only those on this queue.")
+@click.option("--since", type=Moment(), help="Accepted at this time or later; `2h` is two hours ago.")
+@click.option("--until", type=Moment(), help="Accepted before this time.")
+@click.option("--q", metavar="TEXT", help="In id, function, event or error.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@click.option("--cursor", help="Go on where the list before ended.")
+@click.option("--all", "everything", is_flag=True, help="No limit.")
+@click.option("--watch", is_flag=True, help="Show the list again whenever it changes, until Ctrl-C.")
+@json_option
+def show_all(watch: bool, limit: int, cursor: str | None, everything: bool, as_json: bool, **filters: Any) -> None:
+    """List requests, newest first."""
+    if watch and (as_json or everything or cursor):
+        raise click.UsageError("--watch goes with filters and --limit only.")
+    with connect(load()) as client:
+        if watch:
+            watch_list.watch(lambda: request_list.pages(client, filters, None, limit))
+        pages = request_list.pages(client, filters, cursor, None if everything else limit)
+        if as_json:
+            emit_json(request_list.joined(pages))
+        else:
+            request_list.print_pages(pages)
+
+
+@requests.command()
+@click.argument("id")
+@json_option
+def show(id: str, as_json: bool) -> None:
+    """Show a request's story: how it stands, its times, its attempts."""
+    with connect(load()) as client:
+        id = client.request_id(id)
+        request = client.get(request_path(id))
+        if as_json:
+            return emit_json(request)
+        emit(told(request, client.get(request_path(id, "attempts"))["items"]))
+    return None
+
+
+@requests.command()
+@click.argument("id")
+@json_option
+def result(id: str, as_json: bool) -> None:
+    """Print the result's data as JSON; with --json the whole answer, files too."""
+    with connect(load()) as client:
+        answer = client.get(request_path(client.request_id(id), "result"))
+        emit_json(answer if as_json else answer["data"])
+        for line in [] if as_json else downloads(answer["files"], client.url):
+            note(f"  {line}")
+
+
+@requests.command()
+@click.argument("id")
+@json_option
+def attempts(id: str, as_json: bool) -> None:
+    """Show each attempt: outcome, phases, durations, traceback."""
+    with connect(load()) as client:
+        answer = client.get(request_path(client.request_id(id), "attempts"))
+    if as_json:
+        emit_json(answer)
+    elif answer["items"]:
+        emit("\n\n".join(map(attempt_told, answer["items"])))
+    else:
+        note("no attempt has begun yet.")
+
+
+@requests.command()
+@click.argument("id")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the request has ended.")
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Only that of attempt N.")
+@json_option
+def logs(id: str, follow: bool, attempt: int | None, as_json: bool) -> None:
+    """Print what the function printed; with --json one object per line."""
+    with connect(load()) as client:
+        tail = follow_logs.Tail(client, client.request_id(id), attempt, as_json)
+        try:
+            tail.follow() if follow else tail.print_new()
+        except KeyboardInterrupt:
+            click.get_current_context().exit(INTERRUPTED_CODE)
+
+
+@requests.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@json_option
+def cancel(ids: tuple[str, ...], as_json: bool) -> None:
+    """End requests that have not ended."""
+
+    def do(client: Client, id: str) -> Any:
+        return client.post(request_path(id, "cancel"))
+
+    _each(ids, as_json, do, lambda request: "cancelled" if is_over(request) else "is being cancelled")
+
+
+@requests.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@json_option
+def retry(ids: tuple[str, ...], as_json: bool) -> None:
+    """Run failed requests again."""
+
+    def do(client: Client, id: str) -> Any:
+        return client.post(request_path(id, "retry"))
+
+    _each(ids, as_json, do, lambda _: "will run again")
+
+
+@requests.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@json_option
+def run(ids: tuple[str, ...], as_json: bool) -> None:
+    """Run requests now that wait for a later time or for their next attempt."""
+
+    def do(client: Client, id: str) -> Any:
+        return client.post(request_path(id, "run"))
+
+    _each(ids, as_json, do, lambda _: "runs now")
+
+
+@requests.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@json_option
+def delete(ids: tuple[str, ...], as_json: bool) -> None:
+    """Delete requests with their results, files and logs."""
+
+    def do(client: Client, id: str) -> Any:
+        client.delete(request_path(id))
+        return {"id": id}
+
+    _each(ids, as_json, do, lambda _: "deleted")
+
+
+def _each(
+    ids: tuple[str, ...],
+    as_json: bool,
+    act: Callable[[Client, str], dict[str, Any]],
+    outcome: Callable[[dict[str, Any]], str],
+) -> None:
+    """Acts on every id, whatever happens with the others; the exit code is that of the first refusal."""
+    items, errors, code = [], [], 0
+    with connect(load()) as client:
+        for id in ids:
+            try:
+                id = client.request_id(id)
+                items.append(act(client, id))
+            except RefusedError as error:
+                note(f"localfn: {id}: {error}")
+                errors.append({"id": id, "status": error.status, "detail": str(error)})
+                code = code or error.exit_code
+            else:
+                if not as_json:
+                    emit(f"{id}  {outcome(items[-1])}")
+    if as_json:
+        emit_json({"items": items, "errors": errors})
+    click.get_current_context().exit(code)
+
+
+@requests.command()
+@click.option("--older-than", type=Age(), default="7d", show_default=True, help="Accepted longer ago than this.")
+@click.option("--status", type=click.Choice(ENDED), help="Only those that ended so.")
+@click.option("--function", metavar="NAME", help="Only calls of this function.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def purge(older_than: timedelta, status: str | None, function: str | None, yes: bool, as_json: bool) -> None:
+    """Delete old requests that have ended, with their results, files and logs."""
+    filters: dict[str, Any] = {"until": before_now(older_than), "function": function}
+    with connect(load()) as client:
+        statuses = (status,) if status else ENDED
+        found = [id for one in statuses for id in request_list.ids(client, filters | {"status": one})]
+        if found and not yes and not _agreed(len(found)):
+            note("nothing deleted.")
+            return
+        deleted = purge_all(client, found)
+    kept = len(found) - deleted
+    if as_json:
+        emit_json({"deleted": deleted, "kept": kept})
+    else:
+        emit(f"{deleted} deleted" + (f", {kept} kept: they run again, or are gone already" if kept else ""))
+
+
+def _agreed(count: int) -> bool:
+    try:
+        what = "1 request with its" if count == 1 else f"{count} requests with their"
+        return click.confirm(f"Delete {what} results, files and logs?", err=True)
+    except click.Abort:
+        raise click.UsageError("nobody answers here; --yes deletes without asking.") from None

@@ -1,0 +1,247 @@
+"""`localfn schedules`: see, make, change and run the rows that make requests at their times."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import click
+
+from infra.api_client import connect, schedule_path
+from infra.cli.arguments import Event, Seconds
+from infra.cli.group import CommandGroup
+from infra.cli.output.formatting import ago, local, one_line
+from infra.cli.output.progress import status_word
+from infra.cli.output.tables import (
+    STATUS_COLOURS,
+    Column,
+    coloured,
+    emit,
+    emit_json,
+    fields,
+    json_option,
+    note,
+    shortened,
+    table,
+)
+from infra.config.settings import load
+from schema import exact_json
+
+COLUMNS = (
+    Column("SCHEDULE", least=16),
+    Column("FUNCTION", least=8),
+    Column("EXPRESSION", least=12),
+    Column("ZONE", least=6),
+    Column("NEXT"),
+    Column("LAST", colours=STATUS_COLOURS),
+    Column("RUNS"),
+)
+NOTHING = "none"
+EVENT_WIDTH = 60
+MISSED = {"skip": "times make no request", "once": "times make one request", "all": "times make one request each"}
+OVERLAPPING = {"allow": "fires all the same", "skip": "leaves times out while the request before runs"}
+MAY_BE_EMPTY = ("start_at", "end_at", "max_runs", "queue")
+
+
+@click.group(cls=CommandGroup)
+def schedules() -> None:
+    """See and edit schedules."""
+
+
+def definition(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what a schedule is; `none` empties one that may be empty."""
+    options = [
+        click.option("--function", metavar="NAME", help="The function that it calls."),
+        click.option(
+            "--expression", metavar="TEXT", help="When: '*/5 * * * *', @daily, 'cron(…)', 'rate(…)', 'at(…)'."
+        ),
+        click.option("--timezone", metavar="ZONE", help="IANA name, such as Europe/Berlin; UTC when left out."),
+        click.option("--data", "event", type=Event(), help="The event of each request; {} when left out."),
+        click.option("--start-at", metavar="TIME", help="Not before, such as 2030-01-31T12:00:00Z; or none."),
+        click.option("--end-at", metavar="TIME", help="Not after; or none."),
+        click.option("--max-runs", metavar="N|none", help="Ends after N requests."),
+        click.option("--misfire", type=click.Choice(("skip", "once", "all")), help="What becomes of missed times."),
+        click.option("--misfire-grace", "misfire_grace_s", type=Seconds(), help="Missed is what is S seconds late."),
+        click.option("--overlap", type=click.Choice(("allow", "skip")), help="While the request before still runs."),
+        click.option("--queue", metavar="QUEUE|none", help="Another queue than the function's own."),
+        click.option("--description", metavar="TEXT"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@schedules.command("list")
+@json_option
+def show_all(as_json: bool) -> None:
+    """List the schedules."""
+    with connect(load()) as client:
+        found = client.get("/api/schedules")
+    if as_json:
+        return emit_json(found)
+    if found["items"]:
+        emit(table(COLUMNS, map(_row, found["items"])))
+    else:
+        note("no schedules; `localfn schedules create` makes one.")
+    for item in found["items"]:
+        if item["error"]:
+            note(click.style(f"{item['name']}: {item['error']}", fg="red"))
+    return None
+
+
+def _row(item: dict[str, Any]) -> tuple[str, ...]:
+    following = ago(item["next_run_at"]) if item["next_run_at"] else "-" if item["enabled"] else "disabled"
+    last = status_word(item["last_request"]) if item["last_request"] else "-"
+    return item["name"], item["function"], item["expression"], item["timezone"], following, last, _runs(item)
+
+
+@schedules.command()
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """Show one schedule: when it fires, what it calls, what it does about missed times."""
+    with connect(load()) as client:
+        _tell(client.get(schedule_path(name)), as_json)
+
+
+@schedules.command()
+@click.argument("name")
+@click.option("--disabled", is_flag=True, help="Make it, but do not fire it yet.")
+@definition
+@json_option
+def create(name: str, disabled: bool, as_json: bool, **options: Any) -> None:
+    """Make a schedule; --function and --expression are needed."""
+    body = {"name": name, "enabled": not disabled} | _given(options)
+    with connect(load()) as client:
+        _tell(client.post("/api/schedules", json=body), as_json)
+
+
+@schedules.command()
+@click.argument("name")
+@definition
+@json_option
+def update(name: str, as_json: bool, **options: Any) -> None:
+    """Change what is given, and nothing else."""
+    body = _given(options)
+    if not body:
+        raise click.UsageError("nothing to change: give at least one option.")
+    _patch(name, body, as_json)
+
+
+@schedules.command()
+@click.argument("name")
+@json_option
+def enable(name: str, as_json: bool) -> None:
+    """Fire it from now on."""
+    _patch(name, {"enabled": True}, as_json)
+
+
+@schedules.command()
+@click.argument("name")
+@json_option
+def disable(name: str, as_json: bool) -> None:
+    """Fire it no more, until it is enabled."""
+    _patch(name, {"enabled": False}, as_json)
+
+
+def _patch(name: str, body: dict[str, Any], as_json: bool) -> None:
+    with connect(load()) as client:
+        _tell(client.patch(schedule_path(name), json=body), as_json)
+
+
+@schedules.command()
+@click.argument("name")
+@json_option
+def run(name: str, as_json: bool) -> None:
+    """Make a request now, whatever its times are. Prints the request's id."""
+    with connect(load()) as client:
+        request = client.post(schedule_path(name, "run"))
+    if as_json:
+        return emit_json(request)
+    emit(request["id"])
+    note(f"accepted; follow it with: localfn requests logs -f {request['id']}")
+    return None
+
+
+@schedules.command("next")
+@click.argument("name")
+@click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True)
+@json_option
+def next_times(name: str, count: int, as_json: bool) -> None:
+    """Print the times at which it fires next, in this machine's zone."""
+    with connect(load()) as client:
+        answer = client.get(schedule_path(name, "next"), count=count)
+    if as_json:
+        return emit_json(answer)
+    for time in answer["times"]:
+        emit(f"{local(time)}  {ago(time)}")
+    if not answer["times"]:
+        note("it fires no more.")
+    return None
+
+
+@schedules.command()
+@click.argument("name")
+@json_option
+def delete(name: str, as_json: bool) -> None:
+    """Delete it; the requests that it made stay."""
+    with connect(load()) as client:
+        client.delete(schedule_path(name))
+    emit_json({"name": name}) if as_json else emit(f"{name}  deleted")
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """What was typed, as the API takes it; `none` is null."""
+    body: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    body |= {name: None for name in MAY_BE_EMPTY if body.get(name) == NOTHING}
+    if "event" in body:
+        body["event"] = exact_json.read(body["event"])
+    if body.get("max_runs") is not None:
+        body["max_runs"] = _whole(body["max_runs"])
+    return body
+
+
+def _whole(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise click.UsageError(f"--max-runs: {text!r} is no whole number; write 10, or none.")
+    return int(text)
+
+
+def _tell(item: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        return emit_json(item)
+    if "expression" not in item:  # the key may change schedules, and not read them
+        return emit(item["name"])
+    last = item["last_request"]
+    event = one_line(exact_json.write(item["event"], partial(json.dumps, ensure_ascii=False)))
+    emit(
+        fields(
+            [
+                ("schedule", click.style(item["name"], bold=True)),
+                ("about", one_line(item["description"])),
+                ("function", item["function"]),
+                ("event", "" if item["event"] == {} else shortened(event, EVENT_WIDTH)),
+                ("queue", item["queue"] or ""),
+                ("expression", f"{item['expression']}  {item['timezone']}"),
+                ("enabled", "yes" if item["enabled"] else "no"),
+                ("next", _time(item["next_run_at"]) or "none"),
+                ("last", f"{coloured(status_word(last))}  {last['id']}" if last else ""),
+                ("runs", _runs(item)),
+                ("not before", _time(item["start_at"])),
+                ("not after", _time(item["end_at"])),
+                ("missed", MISSED[item["misfire"]]),
+                ("overlap", OVERLAPPING[item["overlap"]]),
+                ("declared", "in code: the next start makes it again what the code says" if item["declared"] else ""),
+                ("error", click.style(item["error"], fg="red") if item["error"] else ""),
+            ]
+        )
+    )
+    return None
+
+
+def _time(time: str | None) -> str:
+    return f"{local(time)}  {ago(time)}" if time else ""
+
+
+def _runs(item: dict[str, Any]) -> str:
+    return str(item["total_runs"]) + (f"/{item['max_runs']}" if item["max_runs"] else "")

@@ -1,0 +1,71 @@
+"""`localfn users`: who may log in; and the first admin, made at the machine itself."""
+
+import sys
+
+import click
+
+from infra.cli.group import CommandGroup
+from infra.cli.output.formatting import ago
+from infra.cli.output.tables import Column, emit, emit_json, json_option, note, table
+
+COLUMNS = (
+    Column("USER"),
+    Column("ROLE"),
+    Column("STATE", colours={"enabled": "green", "disabled": "red"}),
+    Column("LAST LOGIN"),
+    Column("EMAIL"),
+)
+
+
+@click.group(cls=CommandGroup)
+def users() -> None:
+    """See who may log in, and make an admin."""
+
+
+@users.command("create-superuser")
+@click.argument("username")
+@click.option("--email", metavar="ADDRESS")
+@json_option
+def create_superuser(username: str, email: str | None, as_json: bool) -> None:
+    """Make an admin, or give one a new password. It is asked for, or read from stdin: one line."""
+    from infra.cli import local_admin
+
+    is_new = local_admin.make_superuser(username, _password(), email)
+    if as_json:
+        return emit_json({"username": username, "created": is_new})
+    emit(f"{username}  {'created' if is_new else 'has a new password, and is an admin'}")
+    return None
+
+
+@users.command("list")
+@json_option
+def show_all(as_json: bool) -> None:
+    """List the users."""
+    from infra.cli import local_admin
+
+    found = local_admin.list_users()
+    if as_json:
+        return emit_json({"items": found})
+    if not found:
+        return note("no users; `localfn users create-superuser NAME` makes the first.")
+    rows = [
+        (
+            user["username"],
+            user["role"],
+            "enabled" if user["enabled"] else "disabled",
+            ago(user["last_login_at"]) if user["last_login_at"] else "never",
+            user["email"] or "",
+        )
+        for user in found
+    ]
+    return emit(table(COLUMNS, rows))
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        return password
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise click.UsageError("no password: type it when asked, or write it to stdin as one line.")
+    return password

@@ -1,0 +1,102 @@
+"""Users and API keys from the command line: straight at the database, for whoever has its address is at home.
+
+So the first admin and the first key can be made, and an admin who forgot the password comes in again.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from handlers.accounts.api_keys import key as key_shown
+from handlers.accounts.users import user as user_shown
+from infra.audit_actor import act, actor
+from infra.config.service_urls import connected, of_this_machine
+from infra.config.settings import load
+from infra.errors import InfraError
+from schema import revision
+from schema.engine import make_engine
+from workqueue.audit import Action
+from workqueue.auth import api_keys, users
+from workqueue.clock import Clock
+from workqueue.errors import BadAccessError, KeyExistsError, UnknownKeyError
+
+
+class AccountError(InfraError):
+    """A user or a key cannot be so."""
+
+    exit_code = 2
+
+
+class NoSuchKeyError(InfraError):
+    """There is no API key of this name or id."""
+
+    exit_code = 4
+
+
+def make_superuser(username: str, password: str, email: str | None) -> bool:
+    """Make an admin of this name, with this password. Return whether the user is new. Raises AccountError."""
+    with _engine() as engine:
+        try:
+            users.check_password(password)
+            made_by = act("users create-superuser", Action.USER_CHANGE, username)
+            return users.ensure_superuser(engine, username, password, email, made_by)
+        except BadAccessError as error:
+            # Not "password: 8 …": the redactor of outputs would take the rule for the password.
+            reasons = (f"{entry['field']} is not valid: {entry['detail']}" for entry in error.errors)
+            raise AccountError("; ".join(reasons)) from None
+
+
+def list_users() -> list[dict[str, Any]]:
+    with _engine() as engine:
+        return [user_shown(row) for row in users.listing(engine)]
+
+
+def make_key(name: str, scopes: list[str], functions: list[str] | None, expires_at: datetime | None) -> dict[str, Any]:
+    """As the API tells it: with the key itself, this once. Raises AccountError."""
+    fields = {
+        "name": name,
+        "scopes": scopes,
+        "functions": functions,
+        "expires_at": expires_at.isoformat() if expires_at else None,
+    }
+    with _engine() as engine:
+        clock = Clock()
+        clock.synchronise(engine)
+        try:
+            wanted = api_keys.wanted(fields, clock.now())
+            row, secret = api_keys.create(engine, wanted, actor(), clock.now())
+        except (BadAccessError, KeyExistsError) as error:
+            raise AccountError(str(error)) from None
+    return key_shown(row) | {"key": secret}
+
+
+def list_keys() -> list[dict[str, Any]]:
+    with _engine() as engine:
+        return [key_shown(row) for row in api_keys.listing(engine)]
+
+
+def revoke_key(wanted: str) -> dict[str, Any]:
+    """wanted: a name or an id. Raises NoSuchKeyError."""
+    with _engine() as engine:
+        found = [row for row in api_keys.listing(engine) if wanted in (row["name"], str(row["id"]))]
+        try:
+            return key_shown(api_keys.revoke(engine, UUID(str(found[0]["id"])), actor()))
+        except (IndexError, UnknownKeyError):
+            raise NoSuchKeyError(f"There is no API key {wanted!r}; `localfn keys list` shows them.") from None
+
+
+@contextmanager
+def _engine() -> Iterator[Engine]:
+    settings = connected(of_this_machine(load()))
+    assert settings.database_url is not None
+    engine = make_engine(settings.database_url, pool_size=1)
+    try:
+        if not revision.is_current(engine):
+            raise InfraError("the database is not migrated to this version; `localfn init` does it.")
+        yield engine
+    finally:
+        engine.dispose()

@@ -1,0 +1,1 @@
+"""Format output for terminals."""

@@ -1,0 +1,89 @@
+"""The live line of a request that somebody waits for: rewritten on a terminal, one line per change elsewhere."""
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from infra.cli.output.formatting import ago, between, clip, local, one_line, seconds
+from infra.cli.output.tables import line_width, note, wants_colour
+
+ERASE = "\r\033[K"
+BAR = 20
+
+
+class Progress:
+    """Draws on stderr. Times count from the moment it is made."""
+
+    def __init__(self) -> None:
+        self._began_at = time.monotonic()
+        self._is_live = sys.stderr.isatty()
+        self._last = ""
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._began_at
+
+    def show(self, request: dict[str, Any]) -> None:
+        self.say(described(request))
+
+    def say(self, text: str) -> None:
+        if self._is_live:
+            line = clip(f"{seconds(self.elapsed_s):>9}  {text}", line_width() - 1)
+            click.echo(f"{ERASE}{line}", nl=False, err=True, color=wants_colour())
+        elif text != self._last:
+            note(f"{seconds(self.elapsed_s):>9}  {text}")
+        self._last = text
+
+    def clear(self) -> None:
+        """Before anything else is printed."""
+        if self._is_live and self._last:
+            click.echo(ERASE, nl=False, err=True, color=True)
+        self._last = ""
+
+
+def described(request: dict[str, Any]) -> str:
+    """Status, attempt, phase, fraction and message, as far as there are any."""
+    if request["status"] == "pending":
+        return _waiting(request)
+    if is_over(request):
+        return status_word(request)
+    parts = ["processing"]
+    if request["attempt"] > 1:
+        parts.append(f"attempt {request['attempt']}")
+    parts += ["being cancelled"] if request["cancel_requested"] else []
+    parts += [request["phase"] or "starting", *_bar(request["progress"]["fraction"])]
+    parts.append(one_line(request["progress"]["message"] or ""))
+    return "  ".join(part for part in parts if part)
+
+
+def _waiting(request: dict[str, Any]) -> str:
+    due = request["available_at"]
+    is_later = due is not None and ago(due).startswith("in ")
+    # The time it is due rather than how long that is: what does not change is one line in a log.
+    what = f"due at {local(due)}" if is_later else f"waits in queue {request['queue']}"
+    if request["attempt"]:
+        what = f"attempt {request['attempt'] + 1} {what}"
+    return f"pending  {what}"
+
+
+def _bar(fraction: float | None) -> list[str]:
+    if fraction is None:
+        return []
+    full = round(max(0.0, min(fraction, 1.0)) * BAR)
+    return [f"[{'#' * full}{'.' * (BAR - full)}] {fraction:.0%}"]
+
+
+def status_word(request: dict[str, Any]) -> str:
+    """Return the status as a person reads it: a cancelled request is `failed` in the API, and no failure."""
+    return "cancelled" if request["cancelled"] else str(request["status"])
+
+
+def is_over(request: dict[str, Any]) -> bool:
+    return request["status"] in ("completed", "failed")
+
+
+def took_s(request: dict[str, Any]) -> float | None:
+    """From the first start to the end; None before."""
+    return between(request["started_at"], request["finished_at"])

@@ -1,0 +1,76 @@
+"""Pages of requests: fetched as they are needed, printed as one table."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from infra.api_client import Client
+from infra.cli.output.formatting import ago, seconds
+from infra.cli.output.progress import described, status_word, took_s
+from infra.cli.output.request_details import failure
+from infra.cli.output.tables import STATUS_COLOURS, Column, emit, note, table
+
+PAGE = 500  # the API's largest
+COLUMNS = (
+    # Widths that do not depend on the rows: the pages of one list stay aligned.
+    Column("ID", 36),
+    Column("FUNCTION", 16, least=8),
+    Column("STATUS", 10, STATUS_COLOURS),
+    Column("AGE", 6),
+    Column("MORE", least=12),
+)
+
+
+def pages(
+    client: Client, filters: Mapping[str, Any], cursor: str | None = None, limit: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """The API's answers, until there are no more, or `limit` requests."""
+    left = limit
+    while left is None or left > 0:
+        page = client.get("/api/requests", **filters, cursor=cursor, limit=min(left or PAGE, PAGE))
+        yield page
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return
+        left = None if left is None else left - len(page["items"])
+
+
+def ids(client: Client, filters: Mapping[str, Any]) -> list[str]:
+    return [item["id"] for page in pages(client, filters) for item in page["items"]]
+
+
+def joined(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Pages as one answer of the API's shape."""
+    items: list[dict[str, Any]] = []
+    cursor = None
+    for page in found:
+        items += page["items"]
+        cursor = page["next_cursor"]
+    return {"items": items, "next_cursor": cursor}
+
+
+def print_pages(found: Iterable[dict[str, Any]]) -> None:
+    cursor, count = None, 0
+    for page in found:
+        cursor = page["next_cursor"]
+        if page["items"]:
+            emit(rows(page["items"], heading=count == 0))
+        count += len(page["items"])
+    if not count:
+        note("no such requests.")
+    if cursor is not None:
+        note(f"there are more: --all, or --cursor {cursor}")
+
+
+def rows(items: Iterable[dict[str, Any]], *, heading: bool) -> str:
+    return table(COLUMNS, map(_row, items), heading=heading)
+
+
+def _row(request: dict[str, Any]) -> tuple[str, ...]:
+    status = status_word(request)
+    if status == "completed":
+        more = f"took {seconds(took_s(request))}"
+    elif status == "cancelled":
+        more = f"after {seconds(took_s(request))}" if request["started_at"] else "before it began"
+    else:
+        more = failure(request) or described(request).removeprefix(status)
+    return request["id"], request["function"], status, ago(request["created_at"]).removesuffix(" ago"), more

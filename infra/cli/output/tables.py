@@ -1,0 +1,136 @@
+"""How commands print: data on stdout, everything else on stderr; tables for a person, JSON for a program."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import click
+
+from infra.cli.output.formatting import clip, harmless, one_line, pad, width
+from infra.command_name import as_typed
+from schema import exact_json
+
+ENDLESS = 1_000_000  # cells of a line that no person reads on a terminal: nothing in it is shortened
+LAST = 24  # cells that the last column gets before others are shortened for it
+STATUS_COLOURS = {
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "yellow",
+    "processing": "cyan",
+    "pending": "yellow",
+}
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def emit(text: str) -> None:
+    """A line, or several, on stdout. Ends the program quietly when nobody reads any more (`| head`)."""
+    encoding = sys.stdout.encoding
+    if sys.stdout.isatty():
+        text = harmless(text)
+    try:
+        # What the terminal cannot show becomes `?`, not an error.
+        click.echo(text.encode(encoding, "replace").decode(encoding), color=wants_colour())
+    except BrokenPipeError:
+        # What is buffered must go somewhere, or the interpreter complains at its very end.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
+def note(text: str) -> None:
+    """A line on stderr."""
+    try:
+        click.echo(harmless(as_typed(text)), err=True, color=wants_colour())
+    except (OSError, ValueError):  # nobody reads our remarks
+        return
+
+
+def wants_colour() -> bool | None:
+    """False when NO_COLOR is set; None leaves it to click, which asks whether it writes to a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def emit_json(value: Any) -> None:
+    """Indented on a terminal, in one line elsewhere."""
+    ascii_only = sys.stdout.encoding.lower().replace("-", "") != "utf8"
+    indent = 2 if sys.stdout.isatty() else None
+    emit(exact_json.write(value, partial(json.dumps, indent=indent, ensure_ascii=ascii_only)))
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table. width: None is that of its widest cell. colours: by the cell's text.
+
+    least: the width to which it may be shortened where the line is too short; None: it stays whole, as an id has to.
+    """
+
+    title: str
+    width: int | None = None
+    colours: Mapping[str, str] = field(default_factory=dict)
+    least: int | None = None
+
+
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, heading: bool = True) -> str:
+    """Aligned rows; the last column gets what is left of the line."""
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    widths = [_width_of(column, [row[place] for row in cells]) for place, column in enumerate(columns)]
+    widths = _fitting(columns, widths, line_width() - 2 * (len(columns) - 1))
+    lines = [_line(columns, [column.title for column in columns], widths, bold=True)] if heading else []
+    return "\n".join([*lines, *(_line(columns, row, widths) for row in cells)])
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> str:
+    """`name  value` lines, the values aligned; an empty value is left out."""
+    given = [(name, value) for name, value in pairs if value]
+    widest = max((width(name) for name, _ in given), default=0)
+    return "\n".join(f"{click.style(pad(name, widest), dim=True)}  {value}" for name, value in given)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return at most `limit` cells on a terminal, and all in a pipe."""
+    return clip(text, limit) if line_width() < ENDLESS else text
+
+
+def coloured(status: str) -> str:
+    return click.style(status, fg=STATUS_COLOURS.get(status))
+
+
+def line_width() -> int:
+    """Return the width of the terminal; endless in a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else ENDLESS
+
+
+def _fitting(columns: Sequence[Column], widths: Sequence[int], room: int) -> list[int]:
+    """Widths that together fill the room: the widest columns are shortened first, the last one gets what is left."""
+    found = [*widths[:-1], min(widths[-1], LAST)]
+    while sum(found) > room:
+        lengths = [
+            (found[place] - column.least, place)
+            for place, column in enumerate(columns)
+            if column.least is not None and found[place] > column.least
+        ]
+        if not lengths:
+            break
+        found[max(lengths)[1]] -= 1
+    found[-1] = max(room - sum(found[:-1]), min(widths[-1], len(columns[-1].title)))
+    return found
+
+
+def _width_of(column: Column, cells: Sequence[str]) -> int:
+    return column.width or max(width(column.title), *map(width, cells), 0)
+
+
+def _line(columns: Sequence[Column], cells: Sequence[str], widths: Sequence[int], *, bold: bool = False) -> str:
+    shown = []
+    for column, cell, room in zip(columns, cells, widths, strict=True):
+        text = shortened(cell, room)
+        padded = text if column is columns[-1] else pad(text, room)
+        colour = column.colours.get(cell)
+        shown.append(click.style(padded, bold=bold or None, fg=colour) if bold or colour else padded)
+    return "  ".join(shown).rstrip()

@@ -1,0 +1,71 @@
+"""LOCALFN_FILES: which file store, and how S3 is reached: through localstack-client where an emulator is named."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from infra.errors import SettingsError
+from workqueue.files.disk_space import Disk
+from workqueue.files.store import FileStore, FolderStore
+
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+PREFIX = re.compile(r"[A-Za-z0-9!_.*'()/-]*")  # what S3's own guide calls safe
+CONNECT_S, READ_S, TRIES = 5, 60, 4
+EMULATORS = ("LOCALSTACK_HOST", "AWS_ENDPOINT_URL")
+
+
+@dataclass(frozen=True)
+class Bucket:
+    name: str
+    prefix: str
+
+
+def read(text: str) -> Bucket | None:
+    """The bucket of `s3://bucket/prefix`; None for `file:`. Raises SettingsError."""
+    if text == "file:":
+        return None
+    parts = urlsplit(text)
+    if parts.scheme != "s3":
+        raise SettingsError(f"LOCALFN_FILES: {text!r} is not supported; file: and s3://bucket/prefix are.")
+    if not BUCKET.fullmatch(parts.netloc):
+        raise SettingsError(f"LOCALFN_FILES: {parts.netloc!r} is no bucket: 3 to 63 of a-z, 0-9, . and - are needed.")
+    if not PREFIX.fullmatch(parts.path) or parts.query or parts.fragment or ".." in parts.path:
+        raise SettingsError(f"LOCALFN_FILES: {parts.path!r} cannot begin the names of files; a-z, 0-9, /, - and _ can.")
+    return Bucket(parts.netloc, parts.path.strip("/"))
+
+
+def make(files: str, home: Path, disk: Disk | None = None) -> FileStore:
+    """Return the store of a process and of those that are forked off it. files: LOCALFN_FILES; disk: that of home."""
+    bucket = read(files)
+    if bucket is None:
+        return FolderStore(home / "files", disk)
+    from workqueue.files.s3_store import S3Store  # boto3 takes 30 MB: only who uses S3 pays for it
+
+    return S3Store(bucket.name, bucket.prefix, lambda: s3_client(os.environ))
+
+
+def s3_client(environ: Mapping[str, str]) -> Any:
+    """A client of AWS's S3, or of an emulator. Credentials and region are where AWS's own programs look for them."""
+    from botocore.config import Config
+
+    retries = {"total_max_attempts": TRIES, "mode": "standard"}
+    if any(environ.get(name) for name in EMULATORS):
+        from localstack_client.session import Session
+
+        session = Session(
+            aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID") or "test",
+            aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY") or "test",
+            region_name=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
+        )
+        # By path: a bucket is no host name where there is no DNS of AWS's.
+        by_path = Config(
+            connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries, s3={"addressing_style": "path"}
+        )
+        return session.client("s3", config=by_path)
+    import boto3
+
+    return boto3.client("s3", config=Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries))

@@ -1,0 +1,107 @@
+"""LOCALFN_HOME: the folder of everything localfn keeps, and the lock that lets only one `up` use it."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from infra.errors import HomeError
+from infra.supervisor.output import say
+from infra.supervisor.pid_records import Records
+from infra.supervisor.termination import is_alive
+from workqueue.sandboxes.user import Account
+
+FOLDERS = ("run", "files", "work", "spool")
+GUARD_S, PAUSE_S = 30.0, 0.05  # for the guard of a killed `up` to end all
+SHUT, ENTERED, READ = 0o700, 0o711, 0o755  # by others; who enters alone sees no names
+
+
+class Home:
+    """The folder of one runtime. Only its owner may enter: uploads, results and a password lie in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.records = Records(root / "run")
+
+    def make(self) -> None:
+        """Make the folders. Raises HomeError when they cannot be made or written."""
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in FOLDERS:
+                (self.root / name).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise unusable(self.root, error) from error
+
+    def admit(self, account: Account, sdk: Path) -> None:
+        """Let it get to its working directories, its home and the SDK, and to nothing else."""
+        modes = {self.root / "work": ENTERED, sdk: READ}  # Python lists what it imports from
+        try:
+            if account.home.parent == self.root:
+                account.home.mkdir(mode=SHUT, exist_ok=True)
+                account.own(account.home)
+            for folder in self.root.iterdir():
+                if folder.is_dir() and not folder.is_symlink():
+                    folder.chmod(modes.get(folder, SHUT))
+            self.root.chmod(ENTERED)
+        except OSError as error:
+            raise unusable(self.root, error) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[int]:
+        """Hold the home against a second `up`; yield the lock's descriptor. It ends with the last process that has it.
+
+        After an `up` that was killed its guard has it, until all that it had started has ended.
+        """
+        try:
+            descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise unusable(self.root, error) from error
+        try:
+            self._lock(descriptor)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
+        if not _is_locked(descriptor):
+            pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            if _is_running(pid):
+                todo = "stop it, or set LOCALFN_HOME to another folder"
+                raise HomeError(f"localfn already runs with {self.root} (pid {pid}); {todo}.")
+            say("a run was killed; waiting until what it had started has ended")
+            _wait_for_guard(descriptor, self.root)
+        try:
+            os.truncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise unusable(self.root, error) from error
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Take the lock; return whether it was free."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_running(pid: str) -> bool:
+    return not pid.isdecimal() or (psutil.pid_exists(int(pid)) and is_alive(psutil.Process(int(pid))))
+
+
+def _wait_for_guard(descriptor: int, root: Path) -> None:
+    ends_at = time.monotonic() + GUARD_S
+    while not _is_locked(descriptor):
+        if time.monotonic() > ends_at:
+            raise HomeError(f"what a killed run with {root} had started has not ended within {GUARD_S:g} s; end it.")
+        time.sleep(PAUSE_S)
+
+
+def unusable(root: Path, error: OSError) -> HomeError:
+    """The one line for a home that the system refuses: no permission, a file in its place, a full disk."""
+    return HomeError(f"LOCALFN_HOME {root} cannot be used: {error.strerror or error}.")

@@ -1,0 +1,210 @@
+"""What `localfn doctor` looks at: each check asks one thing and says what to do when it is not well."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import psycopg
+import redis
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from infra.api_client import Client, UnreachableError, connect
+from infra.config import capacity
+from infra.config.database_url import for_libpq, mask
+from infra.config.listen_address import check_port
+from infra.config.service_urls import connected, is_elsewhere
+from infra.config.settings import Settings, load
+from infra.doctor import machine
+from infra.doctor.finding import Finding
+from infra.errors import InfraError, PortTakenError, SettingsError
+from infra.located import located
+from infra.redaction import masked
+from schema import revision
+from schema.engine import make_engine
+from workqueue.clock import Clock
+from workqueue.functions import registry
+from workqueue.heartbeats import worker_heartbeats
+from workqueue.schedules.queries import listing
+from workqueue.transport.circuit_breaker import refusal
+from workqueue.transport.doorbell import PROBE, PROBE_TTL_S
+
+OLDEST_POSTGRES, OLDEST_REDIS = 14, (6, 2)
+ANSWER_S = 3
+
+
+def examine() -> Iterator[Finding]:
+    """Every check, one after the other. What rests on something that is away is not asked."""
+    try:
+        settings = located(load())
+        client = connect(settings)
+    except SettingsError as error:
+        yield Finding("settings", False, str(error), "correct it in the environment or in .env")
+        return
+    yield Finding("settings", True, f"{settings.env}, {client.url}")
+    if is_elsewhere(settings):
+        with client:
+            yield web(client, settings)
+        yield Finding("machine", True, "LOCALFN_URL names another runtime", "call doctor on its machine for the rest")
+        return
+    yield machine.interpreter(settings)
+    yield machine.account(settings)
+    yield machine.home(settings)
+    yield machine.folders(settings)
+    yield machine.open_files(settings)
+    yield machine.files(settings)
+    yield machine.pages(settings)
+    with client:
+        yield web(client, settings)
+    try:
+        settings = connected(settings)
+    except InfraError as error:
+        yield Finding("services", False, str(error), "start them with `localfn up`, or set both URLs")
+        return
+    yield redis_server(settings)
+    yield from _database(settings)
+
+
+def nothing_runs(findings: list[Finding]) -> bool:
+    """Neither a web process nor a worker was found."""
+    return not any(finding.ok for finding in findings if finding.name in ("web", "workers"))
+
+
+def web(client: Client, settings: Settings) -> Finding:
+    """Whether localfn answers at the port, and if not, whether it could."""
+    try:
+        answer = client.get("/healthz", answer_s=ANSWER_S)
+        if answer == {"status": "ok"}:
+            return Finding("web", True, f"answers at {client.url}")
+    except UnreachableError as error:
+        if is_elsewhere(settings):
+            return Finding("web", False, str(error), "correct LOCALFN_URL, or start that runtime")
+        try:
+            check_port(settings.host, settings.port)
+        except PortTakenError:
+            return Finding("web", False, str(error), "set PORT to a free one, or end what listens there")
+        return Finding("web", False, f"nothing answers at {client.url}", "start it with `localfn up`")
+    except InfraError as error:
+        return Finding("web", False, str(error), "its log says more")
+    return Finding("web", False, f"what answers at {client.url} is not localfn", "set PORT to a free one")
+
+
+def redis_server(settings: Settings) -> Finding:
+    assert settings.redis_url is not None
+    try:
+        with redis.Redis.from_url(
+            settings.redis_url, socket_connect_timeout=ANSWER_S, socket_timeout=ANSWER_S
+        ) as client:
+            version = str(client.info("server")["redis_version"])
+            client.set(PROBE, b"", ex=PROBE_TTL_S)
+    except redis.ResponseError as error:
+        cause = refusal(error) or _first_line(error)
+        return Finding("Redis", False, f"it answers and refuses writes: {cause}", "give it room, or a writable one")
+    except (redis.RedisError, ValueError) as error:
+        return Finding(
+            "Redis", False, _first_line(error), f"start it, or correct REDIS_URL ({mask(settings.redis_url)})"
+        )
+    if tuple(map(int, version.split(".")[:2])) < OLDEST_REDIS:
+        return Finding("Redis", False, f"version {version}", "6.2 or newer is needed")
+    return Finding("Redis", True, f"{version} answers")
+
+
+def postgres(database_url: str) -> Finding:
+    try:
+        with psycopg.connect(for_libpq(database_url), connect_timeout=ANSWER_S) as connection:
+            version = connection.info.server_version // 10_000
+            shown = connection.info.parameter_status("server_version") or str(version)
+    except psycopg.Error as error:
+        todo = f"start it, or correct DATABASE_URL ({mask(database_url)})"
+        return Finding("PostgreSQL", False, _first_line(error), todo)
+    if version < OLDEST_POSTGRES:
+        return Finding("PostgreSQL", False, f"version {shown}", f"{OLDEST_POSTGRES} or newer is needed")
+    return Finding("PostgreSQL", True, f"{shown.split()[0]} answers")
+
+
+def connections(database_url: str, concurrency: int) -> Finding:
+    """Whether the server lets in all that this machine's processes may open; other machines' come on top."""
+    limits = "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int"
+    with psycopg.connect(for_libpq(database_url), connect_timeout=ANSWER_S) as connection:
+        ((allowed, reserved),) = connection.execute(limits).fetchall()
+    needed = capacity.connections(concurrency)
+    detail = f"{allowed} are allowed, this machine's processes may open {needed}"
+    if needed > allowed - reserved:
+        todo = "raise max_connections of PostgreSQL, or lower LOCALFN_CONCURRENCY"
+        return Finding("connections", False, detail, todo)
+    return Finding("connections", True, detail)
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    """PostgreSQL, and then what is read from it."""
+    assert settings.database_url is not None
+    found = postgres(settings.database_url)
+    yield found
+    if not found.ok:
+        return
+    try:
+        yield connections(settings.database_url, settings.concurrency)
+    except psycopg.Error as error:  # it is full, say
+        yield Finding("connections", False, _first_line(error), "look into PostgreSQL's log")
+    engine = make_engine(settings.database_url, pool_size=1)
+    try:
+        is_current = revision.is_current(engine)
+        shown = "the schema is current" if is_current else "the schema is not the one of this version"
+        yield Finding("migrations", is_current, shown, "" if is_current else "migrate it with `localfn init`")
+        if is_current:
+            yield from _registered(engine)
+    except SQLAlchemyError as error:
+        yield Finding("PostgreSQL", False, _first_line(error), "look into its log, then call doctor again")
+    finally:
+        engine.dispose()
+
+
+def _registered(engine: Engine) -> Iterator[Finding]:
+    clock = Clock()
+    clock.synchronise(engine)
+    yield machine.clocks(clock.now(), datetime.now(UTC))
+    alive = worker_heartbeats.present(engine, clock)
+    served = {queue for worker in alive for queue in worker.queues}
+    if alive:
+        yield Finding("workers", True, f"{len(alive)} alive, they serve {', '.join(sorted(served))}")
+    else:
+        yield Finding("workers", False, "none is alive", "start them with `localfn up` or `localfn worker`")
+    found = registry.read(engine)
+    yield from _queues(found, served) if alive else ()
+    yield from _functions(found)
+    yield from _schedules(engine)
+
+
+def _queues(found: registry.Registry, served: set[str]) -> Iterator[Finding]:
+    """One finding per queue that functions use and no worker serves."""
+    wanted = {function.queue for function in found.functions}
+    for queue in sorted(wanted - served):
+        names = ", ".join(function.name for function in found.functions if function.queue == queue)
+        detail = f"no worker serves {queue!r}, the queue of {names}"
+        yield Finding("queues", False, detail, "name it in LOCALFN_QUEUES of the workers")
+    if wanted <= served:
+        yield Finding("queues", True, "every function's queue is served")
+
+
+def _functions(found: registry.Registry) -> Iterator[Finding]:
+    for failure in found.failures:
+        detail = f"{failure.source_file} fails to import: {failure.error_type}: {failure.error_message}"
+        yield Finding("functions", False, detail, "correct it, or install what it misses; it is tried again by itself")
+    for file in found.skipped:
+        yield Finding("functions", True, f"{file.source_file} is not discovered", file.reason)
+    if not found.failures:
+        yield Finding("functions", True, f"{len(found.functions)} found, all import")
+
+
+def _schedules(engine: Engine) -> Iterator[Finding]:
+    """One finding per schedule that makes no requests although it should."""
+    found = [entry.schedule for entry in listing(engine)]
+    wrong = [schedule for schedule in found if schedule.error]
+    for schedule in wrong:
+        todo = f"correct it: localfn schedules update {schedule.name} …"
+        yield Finding("schedules", False, f"{schedule.name}: {schedule.error}", todo)
+    if found and not wrong:
+        yield Finding("schedules", True, f"{len(found)} there, all can fire")
+
+
+def _first_line(error: Exception) -> str:
+    return masked(str(error)).strip().partition("\n")[0] or type(error).__name__

@@ -1,0 +1,291 @@
+"""One web process: gunicorn's event loop, which receives heads and small bodies, and sends what clients take slowly.
+
+    IDLE ──▶ RECEIVING ──head, small body──▶ HELD: queue, thread ──▶ SENDING ──▶ IDLE | LINGERING ──▶ CLOSED
+
+Only a request whose head is here, and its body if that is small, gets a thread; and it keeps it for no answer that a
+client takes slowly.
+"""
+
+import contextlib
+import errno
+import selectors
+import socket
+import time
+from collections.abc import Iterable, MutableMapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+
+from infra.http_server.client_socket import MAX_UNTAKEN_S
+from infra.http_server.connection import HEAD_S, Connection, State
+from infra.http_server.error_responses import BUSY, HEAD_TOO_LARGE
+from infra.http_server.malloc_settings import return_freed_memory
+from infra.http_server.request_head import MAX_HEAD_BYTES, Head
+from infra.http_server.thread_allocation import ALL_THREADS, Lane, Lanes
+
+KEPT_S = 30.0  # that a connection may rest between two requests
+LINGER_S = 2.0  # for a client to read its last answer before the connection is cut
+DRAIN_S = 0.05  # for the rest of a body that a handler did not read; a longer one ends the connection
+RECEIVE_BYTES = 64 * 1024
+REAP_EVERY_S = 0.25
+DEFER_ACCEPT_S = 60
+SPARE_CONNECTIONS = 20  # below gunicorn's own limit, at which it stops accepting
+EVICTED_FIRST = (State.LINGERING, State.IDLE, State.RECEIVING)
+
+
+class Worker(ThreadWorker):
+    """One process of the web server."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lanes: Lanes[Connection] = Lanes()
+        self._by_state: dict[State, dict[Connection, None]] = {state: {} for state in State}  # oldest first
+        self._reaped_at = 0.0
+
+    def init_process(self) -> None:
+        return_freed_memory()
+        super().init_process()
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(ALL_THREADS)
+
+    # The event loop
+
+    def accept(self, listener: socket.socket) -> None:
+        try:
+            accepted, address = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):  # another program may have taken the last descriptors
+                self._evict()
+                self.set_accept_enabled(False)  # until the loop has come round
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return
+        self.nr_conns += 1
+        conn = Connection(self.cfg, accepted, address, listener.getsockname())
+        if self.nr_conns > self.worker_connections - SPARE_CONNECTIONS:
+            self._evict()
+        self._wait(conn, State.IDLE, KEPT_S)
+        self._on_readable(conn, conn.sock)
+
+    def _wait(self, conn: Connection, state: State, limit_s: float) -> None:
+        """Leave a connection to the event loop until something happens on it, for a limited time."""
+        conn.deadline = time.monotonic() + limit_s
+        conn.sock.setblocking(False)
+        self._move(conn, state)
+        if state is State.SENDING:
+            self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._on_writable, conn))
+        else:
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_readable, conn))
+
+    def _move(self, conn: Connection, state: State) -> None:
+        if conn.state not in (State.HELD, State.CLOSED):
+            with contextlib.suppress(KeyError, ValueError):
+                self.poller.unregister(conn.sock)
+        self._by_state[conn.state].pop(conn, None)
+        conn.state = state
+        if state is not State.CLOSED:
+            self._by_state[state][conn] = None
+
+    def _on_readable(self, conn: Connection, _: object) -> None:
+        if conn.state not in EVICTED_FIRST:  # it was closed by an event before this one
+            return
+        try:
+            if conn.state is State.LINGERING:
+                received = conn.sock.discard(RECEIVE_BYTES)
+            else:
+                received = conn.sock.receive_ahead(RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = 0
+        if not received:
+            self._close(conn)
+        elif conn.state is not State.LINGERING:
+            self._advance(conn)
+
+    def _advance(self, conn: Connection) -> None:
+        """Queue the request once enough of it is here."""
+        if conn.state is State.IDLE:  # these are its first bytes
+            self._by_state[State.IDLE].pop(conn)
+            conn.state, conn.deadline = State.RECEIVING, time.monotonic() + HEAD_S
+            self._by_state[State.RECEIVING][conn] = None
+        head, received = conn.read_head(), len(conn.sock.ahead)
+        if head is None:
+            if received > MAX_HEAD_BYTES:
+                self._refuse(conn, HEAD_TOO_LARGE)
+        elif received >= head.ahead_bytes:
+            self._move(conn, State.HELD)
+            self._lanes.add(self._lane(head, received), conn)
+            self._start_queued()
+
+    def _lane(self, head: Head, received: int) -> Lane:
+        if not head.is_complete(received):
+            return Lane.INCOMING
+        if head.is_probe and received == head.size:  # many at once on one connection are no probe
+            return Lane.PROBE
+        return Lane.WAITING if head.waits and self._lanes.has_room(Lane.WAITING) else Lane.READY
+
+    def _start_queued(self) -> None:
+        for lane, conn in self._lanes.start():
+            conn.lanes = [lane]
+            if lane is Lane.INCOMING and conn.waits and self._lanes.has_room(Lane.WAITING):
+                self._count(conn, Lane.WAITING)  # it waits when its body is here
+            conn.sock.may_wait = Lane.WAITING in conn.lanes
+            conn.sock.on_slow = partial(self.method_queue.defer, self._note_slow, conn)
+            conn.sock.begin_body()
+            self.enqueue_req(conn)
+
+    def _count(self, conn: Connection, lane: Lane) -> None:
+        self._lanes.count(lane)
+        conn.lanes.append(lane)
+
+    def _uncount(self, conn: Connection, lane: Lane) -> None:
+        if lane in conn.lanes:
+            self._lanes.end(lane)
+            conn.lanes.remove(lane)
+
+    def finish_request(self, conn: Any, fs: "Future[bool]") -> None:
+        """Go on with a connection that a thread has done with."""
+        for lane in tuple(conn.lanes):
+            self._uncount(conn, lane)
+        failed = fs.cancelled() or fs.exception() is not None
+        conn.is_kept = not failed and fs.result()
+        if failed or conn.sock.was_too_slow:
+            self._close(conn)
+        else:
+            conn.expect_request()
+            self._send(conn)
+        self._start_queued()
+
+    def _note_arrival(self, conn: Connection) -> None:
+        """Make room for the next request whose body is still to come."""
+        self._uncount(conn, Lane.INCOMING)
+        if not conn.lanes:
+            self._count(conn, Lane.SLOW)
+        self._start_queued()
+
+    def _note_slow(self, conn: Connection) -> None:
+        """Make room for others while the client takes a large answer; cut it when too many do so."""
+        if Lane.READY in conn.lanes:
+            self._uncount(conn, Lane.READY)
+            if not self._lanes.has_room(Lane.SLOW):
+                with contextlib.suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RDWR)
+            self._count(conn, Lane.SLOW)
+            self._start_queued()
+
+    def _refuse(self, conn: Connection, answer: bytes) -> None:
+        conn.is_kept = False
+        conn.sock.sendall(answer)
+        self._send(conn)
+
+    def _on_writable(self, conn: Connection, _: object) -> None:
+        if conn.state is State.SENDING:
+            self._send(conn)
+
+    def _send(self, conn: Connection) -> None:
+        """Send what the client takes now; when it has everything, wait for what follows."""
+        try:
+            sent = conn.sock.outgoing.send(conn.sock)
+        except OSError:
+            self._close(conn)
+            return
+        if conn.sock.outgoing.size:
+            if conn.state is not State.SENDING:
+                self._wait(conn, State.SENDING, MAX_UNTAKEN_S)
+            elif sent:
+                conn.deadline = time.monotonic() + MAX_UNTAKEN_S
+        elif conn.is_kept:
+            self._wait(conn, State.IDLE, KEPT_S)
+            if conn.sock.ahead:
+                self._advance(conn)
+        else:
+            self._linger(conn)
+
+    def _linger(self, conn: Connection) -> None:
+        """Cut a connection when its client has read the answer: at once, the kernel would take the answer back."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(conn)
+        else:
+            self._wait(conn, State.LINGERING, LINGER_S)
+
+    def _close(self, conn: Connection) -> None:
+        if conn.state is not State.CLOSED:
+            self._move(conn, State.CLOSED)
+            self.nr_conns -= 1
+            conn.sock.close()
+
+    def _evict(self) -> None:
+        """Make room for a new connection: close the connection that has waited longest."""
+        for state in EVICTED_FIRST:
+            for conn in self._by_state[state]:
+                self._close(conn)
+                return
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close what has waited too long, or everything that waits. Gunicorn's loop calls it in each turn."""
+        now = time.monotonic()
+        if not force and now < self._reaped_at + REAP_EVERY_S:
+            return
+        self._reaped_at = now
+        for conn in self._lanes.expire():
+            self._refuse(conn, BUSY)
+        for state in (*EVICTED_FIRST, State.SENDING):
+            for conn in [conn for conn in self._by_state[state] if force or conn.deadline <= now]:
+                self._close(conn)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Close resting connections soon, because this process stops."""
+        for conn in self._by_state[State.IDLE]:
+            conn.deadline = min(conn.deadline, deadline)
+
+    # In a thread
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        app = self.wsgi
+
+        def with_leave_to_wait(environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
+            environ["localfn.may_wait"] = environ["gunicorn.socket"].may_wait
+            return app(environ, start_response)
+
+        self.wsgi = with_leave_to_wait
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        if Lane.INCOMING in conn.lanes:
+            arrived = partial(self.method_queue.defer, self._note_arrival, conn)
+            req.body.reader = WatchedReader(req.body.reader, arrived)
+        return super().handle_request(req, conn)
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        return keepalive and bool(conn.parser.finish_body(deadline=time.monotonic() + DRAIN_S))
+
+
+class WatchedReader:
+    """A body's reader that tells once when the body has arrived."""
+
+    def __init__(self, reader: Any, on_end: Any) -> None:
+        self._reader, self._on_end = reader, on_end
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self._reader.read(size)
+        if self._on_end is not None and self._is_at_end(data):
+            self._on_end()
+            self._on_end = None
+        return data
+
+    def _is_at_end(self, data: bytes) -> bool:
+        # A reader of a known length counts down; one of chunks drops its parser.
+        return not data or getattr(self._reader, "length", 1) == 0 or getattr(self._reader, "parser", True) is None
+
+
+def defer_accept(server: Any) -> None:
+    """Leave a connection on which nothing comes with the kernel (Linux): opening many costs nothing here."""
+    if hasattr(socket, "TCP_DEFER_ACCEPT"):
+        for listener in server.LISTENERS:
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_ACCEPT_S)

@@ -1,0 +1,147 @@
+"""What fixtures may hold: schedules, requests and users, each checked and written by who knows it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from uuid_utils.compat import uuid7
+
+from infra.audit_actor import act
+from infra.config.settings import Settings
+from infra.errors import InfraError
+from seed import fixtures, loading
+from seed.errors import BadEntryError, FixtureError
+from workqueue import audit, event_json, lifecycle
+from workqueue.audit import Action
+from workqueue.auth import users, validation
+from workqueue.clock import Clock
+from workqueue.errors import BadAccessError, BadEventError, BadScheduleError, EventTooLargeError
+from workqueue.functions import registry
+from workqueue.functions.registry import Registered
+from workqueue.lifecycle import Accepted
+from workqueue.schedules import edits
+from workqueue.schedules import validation as schedule_checking
+
+# Later than it is accepted: then the reconciler rings for it, and loading needs no Redis.
+SOON = timedelta(milliseconds=1)
+
+
+def load(engine: Engine, settings: Settings, folder: Path = fixtures.FOLDER, *, with_dev: bool, once: bool) -> str:
+    """Loads the fixtures and tells what was done, in one line. Raises InfraError: nothing is loaded then."""
+    if once and loading.is_done(engine):
+        return "fixtures were loaded before"
+    try:
+        kinds = _kinds(engine, settings, "init" if once else "seed")
+        loaded = loading.load(engine, fixtures.read(folder, with_dev=with_dev), kinds, once=once)
+    except FixtureError as error:
+        raise InfraError(str(error)) from None
+    if loaded is None:
+        return "fixtures were loaded before"
+    made = ", ".join(f"{count} {kind}" for kind, count in loaded.made.items()) or "nothing new"
+    there = f", {loaded.found} were there" if loaded.found else ""
+    unused = f", {len(loaded.left_out)} left out: their functions are not here" if loaded.left_out else ""
+    return f"fixtures: {made}{there}{unused}"
+
+
+def _kinds(engine: Engine, settings: Settings, command: str) -> dict[str, loading.Kind]:
+    clock = Clock()
+    clock.synchronise(engine)
+    functions = {found.name: found for found in registry.read(engine).functions}
+    now = clock.now()
+    rules = edits.rules(engine, settings.queues, settings.max_event_bytes)
+    return {
+        "schedules": _Schedules(functions, rules, now, command),
+        "requests": _Requests(functions, settings.queues, settings.max_event_bytes, now),
+        "users": _Users(command),
+    }
+
+
+@dataclass(frozen=True)
+class _Schedules:
+    """A schedule that calls a function which is not here is left out. command: for the audit."""
+
+    functions: Mapping[str, Registered]
+    rules: schedule_checking.Rules
+    now: datetime
+    command: str
+    key = "name"
+
+    def checked(self, fields: Mapping[str, Any]) -> dict[str, Any] | None:
+        if isinstance(fields.get("function"), str) and fields["function"] not in self.functions:
+            return None
+        try:
+            return schedule_checking.checked_new(fields, self.rules, self.now)
+        except (BadScheduleError, EventTooLargeError) as error:
+            raise BadEntryError(str(error)) from None
+
+    def write(self, connection: Connection, checked: dict[str, Any]) -> bool:
+        is_new = edits.insert_new(connection, checked)
+        audit.record(connection, act(self.command, Action.SCHEDULE_CREATE, checked["name"]) if is_new else None)
+        return is_new
+
+
+@dataclass(frozen=True)
+class _Requests:
+    """key: a name of the fixture's own; once its request was made, it is not made again."""
+
+    functions: Mapping[str, Registered]
+    queues: tuple[str, ...]
+    max_event_bytes: int
+    now: datetime
+    key = "key"
+
+    def checked(self, fields: Mapping[str, Any]) -> tuple[str, Accepted] | None:
+        for name in fields:
+            if name not in ("key", "function", "event", "queue"):
+                raise BadEntryError(f"{name}: unknown field; known are key, function, event, queue")
+        if not isinstance(fields.get("function"), str):
+            raise BadEntryError("function: the name of a function is needed")
+        function = self.functions.get(fields["function"])
+        if function is None:
+            return None
+        queue = fields.get("queue", function.queue)
+        if queue not in self.queues:
+            raise BadEntryError(f"queue: one of {', '.join(self.queues)} is needed")
+        request = Accepted(
+            id=uuid7(),
+            function=function,
+            event=self._event(fields.get("event", {})),
+            queue=queue,
+            created_at=self.now,
+            available_at=self.now + SOON,
+        )
+        return str(fields["key"]), request
+
+    def _event(self, event: Any) -> Any:
+        try:
+            return event_json.parse(json.dumps(event).encode(), self.max_event_bytes)
+        except (BadEventError, EventTooLargeError, TypeError) as error:
+            raise BadEntryError(f"event: {error}") from None
+
+    def write(self, connection: Connection, checked: tuple[str, Accepted]) -> bool:
+        key, request = checked
+        return loading.raise_flag(connection, f"request/{key}") and lifecycle.accept(connection, [request])
+
+
+@dataclass(frozen=True)
+class _Users:
+    """A user who is there keeps password and role. command: for the audit."""
+
+    command: str
+    key = "username"
+
+    def checked(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            validation.check(fields, users.RULES, needed=("username", "password"))
+        except BadAccessError as error:
+            raise BadEntryError(str(error)) from None
+        return fields
+
+    def write(self, connection: Connection, checked: Mapping[str, Any]) -> bool:
+        is_new = users.insert_new(connection, checked)
+        audit.record(connection, act(self.command, Action.USER_CREATE, checked["username"]) if is_new else None)
+        return is_new

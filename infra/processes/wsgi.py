@@ -1,0 +1,33 @@
+"""The way to the application: from where it may be called, and which proxies are believed."""
+
+from flask import Flask
+from gunicorn.http.errors import ParseException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from handlers.http.problems import problem
+from handlers.security.origin_check import Hosts, Strangers
+from infra.config.network_access import EVERYWHERE, Door
+
+
+def strangers(door: Door, host: str, *, production: bool) -> Strangers:
+    """Return from where an application may be called. host: what it listens on.
+
+    Where users log in, a browser sends their cookie to the name that they logged in at and to no other: DNS rebinding
+    gains nothing there, and any name will do until some are named.
+    """
+    everywhere = host in EVERYWHERE
+    names = frozenset(door.hosts) if everywhere else frozenset({*door.hosts, host.lower()})
+    hosts = Hosts(names, any=door.needs_login and not door.hosts, addresses=everywhere)
+    return Strangers(hosts, frozenset(door.origins), keep_tls=production)
+
+
+def guarded(app: Flask, proxies: int) -> Flask:
+    """Complete an application for the network: malformed bodies, and how many proxies are believed.
+
+    Trusted proxies tell who called, by which name, over what, below which path; no header of others is believed.
+    """
+    app.register_error_handler(ParseException, lambda _: problem(400, "The body is not as HTTP has it."))
+    if proxies:
+        fixed = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies)
+        app.wsgi_app = fixed  # type: ignore[method-assign]  # as Flask's own documentation says
+    return app

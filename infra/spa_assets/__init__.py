@@ -1,0 +1,1 @@
+"""Publish the built SPA with the addresses of a runtime in it."""

@@ -1,0 +1,78 @@
+"""Checks port and home before anything is installed: `python -m infra.supervisor.preflight [--port N] [--host H]`.
+
+Uses the standard library only. `localfn up` checks the same again, and all the rest.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from infra.config.listen_address import check_port
+from infra.errors import HomeError, InfraError, SettingsError
+
+PROBE_BYTES = 64 * 1024
+LINE = re.compile(r"""\s*(?:export\s+)?(HOST|PORT|LOCALFN_HOME|LOCALFN_ENV)\s*=\s*(["']?)(.*?)\2\s*""")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Exit with one line for what would stop the start."""
+    variables = _from_file(Path(".env")) | os.environ
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--port", default=variables.get("PORT") or "5000")
+    everywhere = variables.get("LOCALFN_ENV") == "production"
+    parser.add_argument("--host", default=variables.get("HOST") or ("0.0.0.0" if everywhere else "127.0.0.1"))  # noqa: S104
+    given, _ = parser.parse_known_args(arguments)
+    home = Path.cwd() / Path(variables.get("LOCALFN_HOME") or ".localfn").expanduser()
+    try:
+        check_home(home)
+        if not _is_used(home):  # `up` says so, or waits for a killed run
+            check_port(given.host, _port(given.port))
+    except InfraError as error:
+        sys.stderr.write(f"localfn: {error}\n")
+        sys.exit(error.exit_code)
+
+
+def check_home(root: Path) -> None:
+    """Raise HomeError when the folder cannot be made or written. Leave nothing behind."""
+    try:
+        nearest = next(path for path in (root, *root.parents) if path.exists() or path.is_symlink())
+        with tempfile.TemporaryFile(dir=nearest) as probe:
+            probe.write(b"\0" * PROBE_BYTES)
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        raise HomeError(f"LOCALFN_HOME {root} cannot be used: {error.strerror or error}.") from error
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise SettingsError(f"PORT: {text!r} is not a whole number from 1 to 65535.")
+    return int(text)
+
+
+def _is_used(home: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError), (home / "lock").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _from_file(path: Path) -> Mapping[str, str]:
+    """Return the variables of simple lines in the `.env` file; `localfn up` reads it in full."""
+    try:
+        lines = path.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    return {found[1]: found[3] for line in lines if (found := LINE.fullmatch(line))}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,253 @@
+"""Compare a sandbox after a request with its state before the first one: restore it, or name the rest.
+
+Settings of the process are restored (settings.py). What acts by itself (threads, timers), changed descriptors, and what
+only a new process has again end the sandbox: the runtime does not use it for another request. Objects that user code
+keeps in its modules are neither compared nor changed: they survive on purpose.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from localfn.process_state.process_settings import OUTPUT_FDS, Setting, settings_of_process
+from localfn.runtime.channel import opened
+from localfn.runtime.memory_usage import Peak
+from localfn.runtime.output_order import LOWEST_FD
+
+GRACE_S = 0.02  # a thread that was joined is known to the kernel for a moment longer
+LONG_GRACE_S = 0.5  # while it waits for a processor to end on
+LOOK_S = 0.0005
+MAX_NAMES = 5  # named in one message; the others are counted
+MAX_NAME = 100  # characters of a name
+TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+PUBLIC_SIGNALS = sum(1 << (number - 1) for number in signal.valid_signals())
+SIGNALS = b"\nSigPnd:"
+UNREADABLE = object()  # stands for the value of a setting that cannot be read
+KERNEL_FIELDS = {  # of /proc/self/status
+    b"Uid": "user",
+    b"Gid": "group",
+    b"SigPnd": "pending signals",
+    b"ShdPnd": "pending signals",
+    b"SigBlk": "blocked signals",
+    b"SigIgn": "signal handlers",
+    b"SigCgt": "signal handlers",
+    b"Cpus_allowed": "processor affinity",
+}  # the rest is named by the kernel's own word
+
+
+class FreshState:
+    """The state of a sandbox that has imported its function and run no request.
+
+    peak: reads /proc/self/status, which tells signals, threads and more beside the memory. logger: name of the
+    function's logger.
+    """
+
+    def __init__(self, peak: Peak, logger: str) -> None:
+        self._peak = peak
+        self._timers_file = opened("/proc/self/timers", os.O_RDONLY)
+        self._fd_folder = opened("/proc/self/fd", os.O_RDONLY)
+        self._tasks = opened("/proc/self/task", os.O_RDONLY)
+        self._settings = settings_of_process(logger)
+        self._values = [_read(setting) for setting in self._settings]
+        self._module_count = len(sys.modules)
+        self._sdk = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "localfn"}
+        self._handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+        self._kernel = _kernel_state(peak.read())
+        # The kernel's bits tell of other changes; they stay when a Python function takes the place of another one.
+        self._compared = [n for n, handler in self._handlers.items() if callable(handler) or not self._kernel[0]]
+        self._fds = self._open_fds()
+        self._files = self._identities()
+        self._fd_count = self._count_fds()
+        self._threads = self._thread_ids()
+
+    def restore(self, status: bytes) -> list[str]:
+        """Restore the changes of a request. Return the names of those that cannot be restored, for people.
+
+        status: what `Peak.read` gave after the request.
+        """
+        has_imported, self._module_count = len(sys.modules) != self._module_count, len(sys.modules)
+        left = self._armed_timers() + self._left_threads(status)
+        if not self._has_all_values():
+            left += self._changed_settings(has_imported)
+        if not self._is_same_process(status):
+            left += self._changed_process(has_imported)
+        left += self._changed_fds()
+        if has_imported and any(sys.modules.get(name) is not module for name, module in self._sdk.items()):
+            left.append("modules of localfn removed from sys.modules")
+        return left
+
+    def _armed_timers(self) -> list[str]:
+        """Tell of timers, and disarm those of setitimer(2) and alarm(2)."""
+        real, virtual, profile = TIMERS
+        left = []
+        if signal.setitimer(real, 0)[0] or signal.setitimer(virtual, 0)[0] or signal.setitimer(profile, 0)[0]:
+            left.append("a timer (alarm, setitimer)")
+        if self._timers_file is not None and os.pread(self._timers_file, 1, 0):
+            left.append("a timer (timer_create)")
+        return left
+
+    def _left_threads(self, status: bytes) -> list[str]:
+        if len(self._threads) == 1 and b"\nThreads:\t1\n" in status:
+            return []
+        began, is_collected = time.monotonic(), False
+        while left := self._thread_ids() - self._threads:
+            passed_s = time.monotonic() - began
+            if passed_s >= LONG_GRACE_S or (passed_s >= GRACE_S and not all(map(_may_be_ending, left))):
+                return _named("thread", _thread_names(left))
+            if not is_collected:  # an executor that is garbage ends its threads
+                gc.collect()
+                is_collected = True
+            time.sleep(LOOK_S)
+        return []
+
+    def _has_all_values(self) -> bool:
+        try:
+            return [setting.read() for setting in self._settings] == self._values
+        except Exception:  # one of them cannot be read: it is found by `_changed_settings`
+            return False
+
+    def _changed_settings(self, has_imported: bool) -> Iterator[str]:
+        for place, setting in enumerate(self._settings):
+            if (now := _read(setting)) == self._values[place]:
+                continue
+            if has_imported and not setting.belongs_to_modules:
+                self._values[place] = now
+            elif has_imported:
+                # A module that the request imported may rely on it, and is not imported again.
+                yield f"{setting.name} (changed while modules were imported)"
+            elif not _write(setting, self._values[place]):
+                yield setting.name
+
+    def _is_same_process(self, status: bytes) -> bool:
+        users, signals = self._kernel
+        if not (users in status and status.startswith(signals, status.find(SIGNALS))):
+            return False
+        return not self._compared or all(signal.getsignal(each) is self._handlers[each] for each in self._compared)
+
+    def _changed_process(self, has_imported: bool) -> Iterator[str]:
+        """Restore signal handlers; name the other changes in /proc/self/status, which cannot be restored."""
+        if not has_imported:
+            for number, handler in self._handlers.items():
+                if handler is not None and signal.getsignal(number) is not handler:
+                    signal.signal(number, handler)
+        state = _kernel_state(self._peak.read())
+        before, now = _lines(self._kernel), _lines(state)
+        changed = {KERNEL_FIELDS.get(name, name.decode()) for name in before if before[name] != now.get(name)}
+        if any(signal.getsignal(number) is not self._handlers[number] for number in self._compared):
+            changed.add("signal handlers")
+        if not changed:
+            self._kernel = state  # with what the C library did
+        yield from sorted(changed)
+
+    def _changed_fds(self) -> list[str]:
+        if self._count_fds() == self._fd_count and self._identities() == self._files:
+            return []
+        gc.collect()  # files in cycles of garbage are closed by this
+        changed = [fd for fd, before, now in zip(self._fds, self._files, self._identities()) if before != now]
+        opened_since = set(self._open_fds()) - set(self._fds)
+        left = _named("descriptor", [_describe(fd) for fd in sorted({*changed, *opened_since})])
+        return left or (["descriptors"] if self._count_fds() != self._fd_count else [])
+
+    def _identities(self) -> list[tuple[int, int] | None]:
+        return [_identity(fd) for fd in self._fds]
+
+    def _count_fds(self) -> int:
+        if self._fd_folder is not None and (count := os.fstat(self._fd_folder).st_size):
+            return count  # since Linux 6.2 the size of this folder is their number
+        return len(os.listdir("/dev/fd" if self._fd_folder is None else self._fd_folder))
+
+    def _open_fds(self) -> list[int]:
+        """Give those that user code has. The SDK's own have high numbers."""
+        found = os.listdir("/dev/fd" if self._fd_folder is None else self._fd_folder)
+        below = sorted({*OUTPUT_FDS, *(fd for fd in map(int, found) if fd < LOWEST_FD)})
+        return [fd for fd in below if fd in OUTPUT_FDS or _identity(fd) is not None]
+
+    def _thread_ids(self) -> set[int]:
+        """Return all threads. Linux lists those of C libraries, too; elsewhere only `threading` is asked."""
+        if self._tasks is not None:
+            return set(map(int, os.listdir(self._tasks)))
+        return {thread.ident for thread in threading.enumerate() if thread.ident is not None}
+
+
+def _read(setting: Setting) -> Any:
+    try:
+        return setting.read()
+    except Exception:
+        return UNREADABLE
+
+
+def _write(setting: Setting, value: Any) -> bool:
+    """Tell whether the setting has this value again."""
+    try:
+        setting.write(value)
+    except Exception:
+        return False
+    return bool(_read(setting) == value)
+
+
+def _kernel_state(status: bytes) -> tuple[bytes, bytes]:
+    """Give the lines of /proc/self/status that a request must not change, in two pieces as they stand there."""
+    users, groups = status.find(b"\nUid:"), status.find(b"\nFDSize:")
+    signals, switches = status.find(SIGNALS), status.find(b"\nvoluntary_ctxt_switches:")
+    if min(users, groups, signals, switches) < 0:
+        return b"", b""
+    return status[users:groups], status[signals:switches]
+
+
+def _lines(state: tuple[bytes, bytes]) -> dict[bytes, bytes | int]:
+    """Take the lines apart; in sets of signals only those count that are not the C library's own, for its threads."""
+    found: dict[bytes, bytes | int] = {}
+    for line in b"".join(state).split(b"\n"):
+        name, _, value = line.partition(b":")
+        found[name] = int(value, 16) & PUBLIC_SIGNALS if name.startswith((b"Sig", b"Shd")) else value
+    return found
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _describe(fd: int) -> str:
+    try:
+        return f"{fd}: {os.readlink(f'/proc/self/fd/{fd}')}"
+    except OSError:
+        return str(fd)
+
+
+def _may_be_ending(thread: int) -> bool:
+    """Tell whether Python knows no such thread any more, and it does not sleep."""
+    if any(thread == each.native_id for each in threading.enumerate()):
+        return False
+    try:
+        with open(f"/proc/self/task/{thread}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] != b"S"
+    except (OSError, IndexError):
+        return sys.platform == "linux"  # it has ended
+
+
+def _thread_names(ids: set[int]) -> list[str]:
+    """Name Python's threads as it does, others by their number."""
+    is_native = sys.platform == "linux"
+    names = {thread.native_id if is_native else thread.ident: thread.name for thread in threading.enumerate()}
+    return [names.get(each) or f"id {each}" for each in sorted(ids)]
+
+
+def _named(kind: str, names: Iterable[str]) -> list[str]:
+    """Give one text, "2 threads (a, b)", or none."""
+    all_names = [name[:MAX_NAME] for name in names]
+    if not all_names:
+        return []
+    more = [f"{len(all_names) - MAX_NAMES} more"] if len(all_names) > MAX_NAMES else []
+    counted = f"a {kind}" if len(all_names) == 1 else f"{len(all_names)} {kind}s"
+    return [f"{counted} ({', '.join(all_names[:MAX_NAMES] + more)})"]

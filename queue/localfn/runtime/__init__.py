@@ -1,0 +1,1 @@
+"""Run functions inside a sandbox process."""

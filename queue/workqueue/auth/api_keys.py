@@ -1,0 +1,136 @@
+"""API keys for programs: made, listed, revoked, found again."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, RowMapping, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from uuid_utils.compat import uuid7
+
+from schema.tables.auth import Scope, api_key
+from workqueue.audit import Act, Action, record
+from workqueue.auth.credentials import SHOWN as SHOWN_CHARACTERS
+from workqueue.auth.credentials import digest, make_key
+from workqueue.auth.permissions import Principal, of_key
+from workqueue.auth.validation import Rules, check, entry
+from workqueue.errors import BadAccessError, KeyExistsError, UnknownKeyError
+from workqueue.timestamps import EXPECTED, read_time
+
+NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
+FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+MOST_FUNCTIONS = 1000
+USED_EVERY = timedelta(minutes=1)  # how often a use is written down
+SHOWN = tuple(column for column in api_key.c if column.name != "key_hash")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A key to be made, checked."""
+
+    name: str
+    scopes: tuple[Scope, ...]
+    functions: tuple[str, ...] | None
+    expires_at: datetime | None
+
+
+def listing(engine: Engine) -> Sequence[RowMapping]:
+    with engine.connect() as connection:
+        return connection.execute(select(*SHOWN).order_by(api_key.c.id)).mappings().all()
+
+
+def create(engine: Engine, wanted: Wanted, created_by: str, now: datetime) -> tuple[RowMapping, str]:
+    """The row and the key itself, which is told this once. Raises KeyExistsError."""
+    key = make_key()
+    row = {
+        "id": uuid7(),
+        "name": wanted.name,
+        "prefix": key[:SHOWN_CHARACTERS],
+        "key_hash": digest(key),
+        "scopes": list(wanted.scopes),
+        "functions": None if wanted.functions is None else list(wanted.functions),
+        "created_by": created_by,
+        "created_at": now,
+        "expires_at": wanted.expires_at,
+    }
+    try:
+        with engine.begin() as connection:
+            made = connection.execute(insert(api_key).values(row).returning(*SHOWN)).mappings().one()
+            details = {"scopes": row["scopes"], "functions": row["functions"]}
+            record(connection, Act(created_by, Action.KEY_CREATE, wanted.name, details))
+    except IntegrityError:
+        raise KeyExistsError from None
+    return made, key
+
+
+def revoke(engine: Engine, id: UUID, actor: str) -> RowMapping:
+    """Gives what it was. Raises UnknownKeyError."""
+    with engine.begin() as connection:
+        found = connection.execute(delete(api_key).where(api_key.c.id == id).returning(*SHOWN)).mappings().first()
+        if found is None:
+            raise UnknownKeyError
+        record(connection, Act(actor, Action.KEY_REVOKE, found["name"]))
+    return found
+
+
+def find(engine: Engine, key_hash: str, now: datetime) -> Principal | None:
+    """Whose key it is, if it is one and lasts. Its use is noted to the minute, not for each request."""
+    with engine.begin() as connection:
+        row = connection.execute(select(api_key).where(api_key.c.key_hash == key_hash)).first()
+        if row is None or (row.expires_at is not None and row.expires_at <= now):
+            return None
+        if row.last_used_at is None or row.last_used_at < now - USED_EVERY:
+            connection.execute(update(api_key).where(api_key.c.id == row.id).values(last_used_at=now))
+    return of_key(row.name, [Scope(scope) for scope in row.scopes], row.functions)
+
+
+def wanted(fields: Mapping[str, Any], now: datetime) -> Wanted:
+    """What is asked for, checked. Raises BadAccessError."""
+    check(fields, RULES, needed=("name", "scopes"))
+    expires_at, functions = _moment(fields.get("expires_at")), fields.get("functions")
+    if expires_at is not None and expires_at <= now:
+        raise BadAccessError([entry("expires_at", "it is past")])
+    return Wanted(
+        fields["name"],
+        tuple(Scope(scope) for scope in dict.fromkeys(fields["scopes"])),
+        None if functions is None else tuple(dict.fromkeys(functions)),
+        expires_at,
+    )
+
+
+def _is_list(value: Any, is_good: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and 1 <= len(value) <= MOST_FUNCTIONS
+        and all(isinstance(item, str) and is_good(item) for item in value)
+    )
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        return read_time(value)
+    except ValueError:
+        return None
+
+
+RULES: Rules = {
+    "name": (
+        lambda value: isinstance(value, str) and NAME.fullmatch(value),
+        "1 to 64 letters, digits, _ . @ + - are needed",
+    ),
+    "scopes": (
+        lambda value: _is_list(value, lambda scope: scope in tuple(Scope)),
+        f"a list of some of {', '.join(Scope)} is needed",
+    ),
+    "functions": (
+        lambda value: value is None or _is_list(value, FUNCTION.fullmatch),
+        "a list of names of functions, or null for all, is needed",
+    ),
+    "expires_at": (
+        lambda value: value is None or _moment(value) is not None,
+        f"{EXPECTED}, or null",
+    ),
+}

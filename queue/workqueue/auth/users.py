@@ -1,0 +1,183 @@
+"""The users: made, changed, deleted. An admin is always left."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError
+
+from schema.tables.auth import Role, app_user, login_session
+from workqueue.audit import Act, Action, record
+from workqueue.auth.credentials import MAX_PASSWORD, MIN_PASSWORD, hash_password, is_password
+from workqueue.auth.validation import Rules, check, entry
+from workqueue.errors import BadAccessError, LastAdminError, UnknownUserError, UserExistsError
+
+USERNAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
+NOBODY = ("anonymous", "local")  # as the audit calls who did not log in
+MAX_EMAIL = 254
+SHOWN = (
+    app_user.c.username,
+    app_user.c.email,
+    app_user.c.role,
+    app_user.c.enabled,
+    app_user.c.created_at,
+    app_user.c.last_login_at,
+)
+ONE_AT_A_TIME = text("LOCK TABLE app_user IN SHARE ROW EXCLUSIVE MODE")
+
+
+def listing(engine: Engine) -> Sequence[RowMapping]:
+    with engine.connect() as connection:
+        return connection.execute(select(*SHOWN).order_by(app_user.c.username)).mappings().all()
+
+
+def find(engine: Engine, username: str) -> RowMapping:
+    """Raises UnknownUserError."""
+    with engine.connect() as connection:
+        found = connection.execute(select(*SHOWN).where(app_user.c.username == username)).mappings().first()
+    if found is None:
+        raise UnknownUserError
+    return found
+
+
+def create(engine: Engine, fields: Mapping[str, Any], act: Act | None = None) -> str:
+    """Gives the name. Raises BadAccessError, UserExistsError."""
+    check(fields, RULES, needed=("username", "password"))
+    try:
+        with engine.begin() as connection:
+            connection.execute(insert(app_user).values(username=fields["username"], **_columns(fields)))
+            record(connection, act and replace(act, subject=fields["username"]))
+    except IntegrityError:
+        raise UserExistsError from None
+    return str(fields["username"])
+
+
+def insert_new(connection: Connection, fields: Mapping[str, Any]) -> bool:
+    """Makes a user of checked fields. False, and nothing is changed, when there is one of this name."""
+    statement = postgresql.insert(app_user).values(username=fields["username"], **_columns(fields))
+    returning = statement.on_conflict_do_nothing().returning(app_user.c.username)
+    return connection.execute(returning).first() is not None
+
+
+def change(engine: Engine, username: str, fields: Mapping[str, Any], act: Act | None = None) -> None:
+    """What is given. Another password, role, or none any more: every session of the user ends.
+
+    Raises BadAccessError, UnknownUserError, LastAdminError.
+    """
+    check(fields, CHANGEABLE)
+    columns = _columns(fields, ()) if fields else {}
+    with engine.begin() as connection:
+        connection.execute(ONE_AT_A_TIME)
+        statement = update(app_user).where(app_user.c.username == username)
+        if columns and not connection.execute(statement.values(columns)).rowcount:
+            raise UnknownUserError
+        _keep_an_admin(connection)
+        if columns.keys() - {"email"}:
+            end_sessions(connection, username)
+        record(connection, act and replace(act, details={"fields": sorted(fields)}))
+
+
+def remove(engine: Engine, username: str, act: Act | None = None) -> None:
+    """Raises UnknownUserError, LastAdminError."""
+    with engine.begin() as connection:
+        connection.execute(ONE_AT_A_TIME)
+        if not connection.execute(delete(app_user).where(app_user.c.username == username)).rowcount:
+            raise UnknownUserError
+        _keep_an_admin(connection)
+        record(connection, act)
+
+
+def check_password(password: str) -> None:
+    """Raise BadAccessError for one that the pages and the API would refuse."""
+    check({"password": password}, {"password": RULES["password"]})
+
+
+def ensure_superuser(
+    engine: Engine, username: str, password: str, email: str | None = None, act: Act | None = None
+) -> bool:
+    """An admin of this name, with this password: made, or made so again. Tells whether it is new.
+
+    Another password than before ends the user's sessions: it is changed when the old one may be known to others.
+    The same one ends none, or every start would log the admin out. BadAccessError for a name that cannot be.
+    The password is the environment's or a person's at the machine: its length is theirs to choose. act: told as what
+    it comes to; nothing is told where nothing changed, or every start would be.
+    """
+    if not USERNAME.fullmatch(username):
+        raise BadAccessError([entry("username", _NAME)])
+    fields = {"password": password, "role": Role.ADMIN, "enabled": True}
+    fields |= {} if email is None else {"email": email}
+    with engine.begin() as connection:
+        connection.execute(ONE_AT_A_TIME)
+        mine = func.lower(app_user.c.username) == username.lower()
+        before = connection.execute(select(app_user).where(mine)).mappings().first()
+        if before is None:
+            connection.execute(insert(app_user).values(username=username, **_columns(fields)))
+            record(connection, act and replace(act, action=Action.USER_CREATE))
+            return True
+        if changed := {name: value for name, value in fields.items() if not _is_so(before, name, value)}:
+            connection.execute(update(app_user).where(mine).values(_columns(changed, ())))
+            record(connection, act and replace(act, details={**act.details, "fields": sorted(changed)}))
+        if "password" in changed:
+            end_sessions(connection, before["username"])
+        return False
+
+
+def _is_so(row: RowMapping, field: str, value: Any) -> bool:
+    return is_password(value, row["password_hash"]) if field == "password" else bool(row[field] == value)
+
+
+def end_sessions(connection: Connection, username: str) -> None:
+    connection.execute(delete(login_session).where(login_session.c.username == username))
+
+
+def is_any(engine: Engine) -> bool:
+    """Whether somebody can log in."""
+    with engine.connect() as connection:
+        return connection.execute(select(app_user.c.username).where(app_user.c.enabled).limit(1)).first() is not None
+
+
+_NAME = "1 to 64 letters, digits, _ . @ + - are needed"
+
+
+def _columns(fields: Mapping[str, Any], default_role: Sequence[Role] = (Role.VIEWER,)) -> dict[str, Any]:
+    columns = {name: fields[name] for name in ("email", "role", "enabled") if name in fields}
+    if "password" in fields:
+        columns["password_hash"] = hash_password(fields["password"])
+    return {"role": default_role[0], **columns} if default_role else columns
+
+
+def _keep_an_admin(connection: Connection) -> None:
+    admins = select(app_user.c.username).where(app_user.c.role == Role.ADMIN, app_user.c.enabled).limit(1)
+    if connection.execute(admins).first() is None:
+        raise LastAdminError
+
+
+def _is_email(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, str) and "@" in value and value.isprintable() and len(value) <= MAX_EMAIL
+    )
+
+
+def _is_free_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(USERNAME.fullmatch(value)) and value.lower() not in NOBODY
+
+
+def _is_password(value: Any) -> bool:
+    return isinstance(value, str) and MIN_PASSWORD <= len(value) <= MAX_PASSWORD and _is_text(value)
+
+
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+RULES: Rules = {
+    "username": (_is_free_name, f"{_NAME}, and none of {', '.join(NOBODY)}"),
+    "password": (_is_password, f"{MIN_PASSWORD} to {MAX_PASSWORD} characters are needed"),
+    "email": (_is_email, "an address, or null, is needed"),
+    "role": (lambda value: isinstance(value, str) and value in tuple(Role), f"one of {', '.join(Role)} is needed"),
+    "enabled": (lambda value: isinstance(value, bool), "true or false is needed"),
+}
+CHANGEABLE = {name: rule for name, rule in RULES.items() if name != "username"}

@@ -1,0 +1,1 @@
+"""Discover functions, register them, and validate their input."""

@@ -1,0 +1,210 @@
+"""Finds functions: which modules there are, and what each declares, asked of a sandbox that imports it."""
+
+import contextlib
+import importlib.util
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workqueue.errors import BadScheduleError, DuplicateFunctionError
+from workqueue.functions import input_validation
+from workqueue.functions.registry import ImportFailure, Registered, Registry
+from workqueue.functions.skipped_files import SkippedFile, declares, is_module, is_package, skipped_in
+from workqueue.sandboxes.connection import RUBBISH, Frame, Gone, Sandbox
+from workqueue.sandboxes.exits.exit_status import describe_exit
+from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.sanitize import storable_value
+from workqueue.schedules.validation import Rules, checked_declaration
+
+log = logging.getLogger(__name__)
+
+IMPORT_LIMIT_S = 60.0
+EXIT_S = 0.5  # for an interpreter that has closed its socket to end
+DOING = "while importing the module"
+MAX_DESCRIPTION = 16 * 1024 * 1024
+
+Stamp = frozenset[tuple[str, int, int]]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unit:
+    """A module or package that is imported to find functions. root: folder to import from; path: its file or folder."""
+
+    root: str
+    module: str
+    path: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.root}:{self.module}"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What importing a unit gave: functions, or why it failed; and the files and folders that may change that."""
+
+    functions: tuple[Registered, ...]
+    failure: ImportFailure | None
+    files: tuple[str, ...]
+
+
+def units(sources: Iterable[str]) -> list[Unit]:
+    """Every unit in LOCALFN_FUNCTIONS: per folder each module and package in it, else the module itself."""
+    return [unit for source in sources for unit in _units_of(source)]
+
+
+def _units_of(source: str) -> Iterator[Unit]:
+    folder = Path(source).absolute()
+    if folder.is_dir():
+        # A folder that is a package itself is imported as one, so that relative imports in it work.
+        is_inside = (folder / "__init__.py").is_file()
+        root, prefix = (folder.parent, folder.name + ".") if is_inside else (folder, "")
+        with contextlib.suppress(PermissionError):  # named as skipped
+            for path in sorted(folder.iterdir()):
+                if is_module(path) or is_package(path):
+                    yield Unit(str(root), prefix + path.stem, str(path))
+    elif os.sep not in source:
+        yield Unit("", source, source)
+
+
+def skipped(sources: Iterable[str], found: Mapping[Unit, Findings]) -> tuple[SkippedFile, ...]:
+    """Return the files that hold functions which are not found. found: what importing each unit gave."""
+    files = set(skipped_in(folder for source in sources if (folder := Path(source).absolute()).is_dir()))
+    for unit, findings in found.items():
+        path = Path(unit.path)
+        if findings.failure is None and not findings.functions and declares(path):
+            files.add(SkippedFile(unit.path, "it holds @function, and importing it declares none"))
+    return tuple(sorted(files))
+
+
+def missing(sources: Iterable[str]) -> list[str]:
+    """Sources that are neither a folder nor an importable module name: a typing error, most likely."""
+    return [source for source in sources if not Path(source).is_dir() and not _is_importable(source)]
+
+
+def _is_importable(source: str) -> bool:
+    top = source.partition(".")[0]
+    return top.isidentifier() and importlib.util.find_spec(top) is not None
+
+
+def stamp(unit: Unit, files: Sequence[str]) -> Stamp:
+    """What its files look like now: a change of any is a change of the unit."""
+    path = Path(unit.path)
+    own = path.rglob("*.py") if path.is_dir() else [path]
+    found = set()
+    for file in {str(file) for file in own} | set(files):
+        try:
+            stat = Path(file).stat()
+        except OSError:
+            continue
+        found.add((file, stat.st_mtime_ns, stat.st_size))
+    return frozenset(found)
+
+
+def describe(interpreter: Interpreter, unit: Unit) -> Findings:
+    """Imports the unit in a sandbox of its own and reads what it declares."""
+    child = interpreter.start({"type": "describe", "root": unit.root or None, "module": unit.module}, {})
+    sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], MAX_DESCRIPTION)
+    try:
+        answer = _listen(sandbox, unit)
+        ended_itself = isinstance(answer, Gone) and answer.why != RUBBISH and sandbox.has_ended(EXIT_S)
+    finally:
+        sandbox.close()
+        status = child.end()
+    if isinstance(answer, Gone):
+        did = "wrote into" if answer.why == RUBBISH else "closed"
+        words = describe_exit(status, DOING) if ended_itself else f"It {did} the runtime's socket {DOING}."
+        return _failed(unit, "SandboxExited", words, "")
+    return answer
+
+
+def _listen(sandbox: Sandbox, unit: Unit) -> Findings | Gone:
+    ends_at = time.monotonic() + IMPORT_LIMIT_S
+    while (remaining_s := ends_at - time.monotonic()) > 0:
+        news = sandbox.next(remaining_s)
+        if isinstance(news, Frame) and news.type != "started":
+            return _findings(unit, storable_value(news.head))
+        if isinstance(news, Gone):
+            return news
+    return _failed(unit, "TimedOut", f"Importing it took longer than {IMPORT_LIMIT_S:.0f} s.", "")
+
+
+def _findings(unit: Unit, head: dict[str, Any]) -> Findings:
+    if head["type"] != "described":
+        blamed = tuple(path for path, _, _ in head.get("files", ()))
+        return _failed(unit, head["error_type"], head["error_message"], head["traceback"], blamed)
+    functions = tuple(Registered(unit=unit.key, root=unit.root or None, **described) for described in head["functions"])
+    for function in functions:
+        if (problem := _problem(function)) is not None:
+            error_type, words = problem
+            return _failed(unit, error_type, f"{_place(function)}: @function on {function.name!r}: {words}", "")
+    return Findings(functions, None, tuple(path for path, _, _ in head["files"]))
+
+
+def _problem(function: Registered) -> tuple[str, str] | None:
+    """Return the error type and words for a schema or schedule that cannot be used."""
+    if function.schema_checked_outside and (problem := input_validation.problem(function.input_schema or {})):
+        return "SchemaError", f"input is no JSON Schema. {problem}"
+    if function.schedule is None:
+        return None
+    queue = function.schedule.get("queue")
+    # Workers elsewhere may serve any queue, and may allow larger events: the start checks both.
+    rules = Rules((queue,) if isinstance(queue, str) else (), sys.maxsize, frozenset({function.name}))
+    try:
+        checked_declaration({"name": function.name, **function.schedule, "function": function.name}, rules)
+    except BadScheduleError as error:
+        return "ScheduleError", "; ".join(f"schedule: {one['field']}: {one['detail']}" for one in error.errors)
+    return None
+
+
+def _failed(unit: Unit, error_type: str, message: str, traceback: str, files: tuple[str, ...] = ()) -> Findings:
+    path = Path(unit.path)
+    file = str(path / "__init__.py") if path.is_dir() else unit.path
+    return Findings((), ImportFailure(unit.key, file, error_type, message, traceback), files)
+
+
+def merge(found: dict[Unit, Findings], before: Registry) -> Registry:
+    """One registry of all findings.
+
+    A unit that fails to import keeps the functions that it had: a request for one is accepted, and fails with
+    the import's own error, which tells more than a 404. Of two functions of one name the one that had it stays.
+    """
+    failures, functions = [], dict[str, Registered]()
+    owners = {function.name: function.unit for function in before.functions}
+    for unit, findings in sorted(found.items(), key=lambda entry: entry[0]):
+        kept = [function for function in before.functions if findings.failure and function.unit == unit.key]
+        failures += [findings.failure] if findings.failure else []
+        for function in [*findings.functions, *kept]:
+            rival = functions.get(function.name)
+            if rival is None or owners.get(function.name) == function.unit != rival.unit:
+                functions[function.name] = function
+            if rival is not None:
+                loser = rival if functions[function.name] is function else function
+                failures.append(_duplicate(loser, functions[function.name]))
+    return Registry(
+        tuple(sorted(functions.values(), key=lambda function: function.name)),
+        tuple({failure.unit: failure for failure in failures}.values()),
+    )
+
+
+def check_start(registry: Registry) -> None:
+    """Raise the first failure that stops a start: DuplicateFunctionError or BadScheduleError."""
+    for failure in registry.failures:
+        if failure.error_type == "DuplicateFunction":
+            raise DuplicateFunctionError(failure.error_message)
+        if failure.error_type == "ScheduleError":
+            raise BadScheduleError([{"field": failure.unit, "detail": failure.error_message}])
+
+
+def _duplicate(loser: Registered, winner: Registered) -> ImportFailure:
+    message = f"Two functions are named {loser.name!r}: {_place(winner)} and {_place(loser)}. Rename one."
+    return ImportFailure(loser.unit, loser.source_file, "DuplicateFunction", message, "")
+
+
+def _place(function: Registered) -> str:
+    return f"{function.source_file}:{function.source_line}"

@@ -1,0 +1,138 @@
+"""The functions that exist, as discovery stored them: the same for web, scheduler and workers on any machine."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
+
+from schema.advisory_locks import Lock, hold
+from schema.engine import at_once
+from schema.tables.requests import discovered_unit, import_failure, registered_function, skipped_file
+from workqueue.errors import UnknownFunctionError
+from workqueue.functions.retry_policy import Policy
+from workqueue.functions.skipped_files import SkippedFile
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # contract, section 4; PostgreSQL refuses to look for some other texts
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A function, with all that is needed to accept a request for it and to run one."""
+
+    name: str
+    unit: str
+    root: str | None
+    module: str
+    source_file: str
+    source_line: int
+    description: str
+    queue: str
+    timeout_s: float
+    max_attempts: int
+    memory_mb: int
+    retry_delay_s: float
+    retry_max_delay_s: float
+    on_lost: str
+    environment: dict[str, str]
+    input_schema: dict[str, Any] | None
+    schema_checked_outside: bool
+    has_cleanup: bool
+    schedule: dict[str, Any] | None = None
+    network: bool = True
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(self.max_attempts, self.retry_delay_s, self.retry_max_delay_s, self.on_lost)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFailure:
+    """A module that could not be imported, and why."""
+
+    unit: str
+    source_file: str
+    error_type: str
+    error_message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveredUnit:
+    """A unit that was imported without failure, and its files as they were then: [path, mtime in ns, size]."""
+
+    unit: str
+    python: str
+    files: list[list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Everything that discovery found."""
+
+    functions: tuple[Registered, ...] = ()
+    failures: tuple[ImportFailure, ...] = ()
+    units: tuple[DiscoveredUnit, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
+
+
+FIND = select(registered_function).where(registered_function.c.name == bindparam("name"))
+
+
+def find(engine: Engine, name: str) -> Registered:
+    """The function of this name. Raises UnknownFunctionError."""
+    with at_once(engine) as connection:
+        return found(connection, name)
+
+
+def found(connection: Connection, name: str) -> Registered:
+    """The same, on a connection that is there already: who holds one must not wait for another."""
+    row = connection.execute(FIND, {"name": name}).mappings().first() if NAME.fullmatch(name) else None
+    if row is None:
+        raise UnknownFunctionError(f"There is no function named {name!r}.")
+    return from_row(row)
+
+
+def names(engine: Engine) -> frozenset[str]:
+    """The names of all functions."""
+    with engine.connect() as connection:
+        return frozenset(connection.execute(select(registered_function.c.name)).scalars())
+
+
+def from_row(row: Mapping[Any, Any]) -> Registered:
+    return Registered(**{column.name: row[column.name] for column in registered_function.c})
+
+
+def read(engine: Engine) -> Registry:
+    """All functions by name, and all modules that failed to import."""
+    with engine.connect() as connection:
+        functions = connection.execute(select(registered_function).order_by(registered_function.c.name)).mappings()
+        failures = connection.execute(select(import_failure).order_by(import_failure.c.unit)).mappings()
+        units = connection.execute(select(discovered_unit).order_by(discovered_unit.c.unit)).mappings()
+        skipped = connection.execute(select(skipped_file).order_by(skipped_file.c.source_file)).mappings()
+        return Registry(
+            tuple(from_row(row) for row in functions),
+            tuple(ImportFailure(**dict(row)) for row in failures),
+            tuple(DiscoveredUnit(**dict(row)) for row in units),
+            tuple(SkippedFile(**dict(row)) for row in skipped),
+        )
+
+
+def publish(engine: Engine, registry: Registry) -> None:
+    """Makes `registry` the truth, in one transaction: nobody sees half of a change."""
+    with engine.begin() as connection:
+        hold(connection, Lock.PUBLISH)
+        connection.execute(delete(registered_function))
+        connection.execute(delete(import_failure))
+        connection.execute(delete(discovered_unit))
+        connection.execute(delete(skipped_file))
+        _insert(connection, registered_function, registry.functions)
+        _insert(connection, import_failure, registry.failures)
+        _insert(connection, discovered_unit, registry.units)
+        _insert(connection, skipped_file, registry.skipped)
+
+
+def _insert(connection: Connection, table: Any, rows: Sequence[Any]) -> None:
+    if rows:
+        connection.execute(insert(table), [asdict(row) for row in rows])

@@ -1,0 +1,1 @@
+"""Record which workers and sandboxes are alive."""

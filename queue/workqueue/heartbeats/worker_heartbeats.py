@@ -1,0 +1,115 @@
+"""Which workers live: each notes itself in the database now and then. Display and readiness only, no decisions."""
+
+import logging
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine, RowMapping, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from workqueue.clock import Clock
+from workqueue.database import first_line
+from workqueue.invocation.attempt import Runtime
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 4.0
+GONE_AFTER_S = 12.0  # three notes missed
+SHOWN_S = 300.0  # one that fell silent is shown so long
+FORGET_AFTER_S = 3600.0
+
+NOTE = text(
+    """
+    INSERT INTO worker (name, hostname, pid, queues, started_at, seen_at)
+    VALUES (:name, :hostname, :pid, :queues, :now, :now)
+    ON CONFLICT (name) DO UPDATE SET seen_at = :now
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A worker that was seen lately. is_alive: not silent for too long.
+
+    request_id: what it runs now, of `held` requests that it took together; since: when that began.
+    """
+
+    name: str
+    hostname: str
+    pid: int
+    queues: tuple[str, ...]
+    started_at: datetime
+    seen_at: datetime
+    is_alive: bool
+    request_id: str | None
+    function: str | None
+    phase: str | None
+    since: datetime | None
+    held: int
+
+    @property
+    def state(self) -> str:
+        return "silent" if not self.is_alive else "busy" if self.request_id else "idle"
+
+
+def note(runtime: Runtime) -> None:
+    """This worker lives. An outage of the database is nobody's concern here."""
+    values = {"name": runtime.worker, "hostname": socket.gethostname(), "pid": os.getpid()}
+    try:
+        runtime.clock.refresh(runtime.engine)
+        with runtime.engine.begin() as connection:
+            connection.execute(text("SET LOCAL synchronous_commit = off"))
+            connection.execute(NOTE, values | {"queues": ",".join(runtime.queues), "now": runtime.clock.now()})
+    except (DBAPIError, PoolTimeoutError) as error:
+        log.debug("this worker could not be noted", extra={"error": first_line(error)})
+
+
+def leave(runtime: Runtime) -> None:
+    """This worker ends in order."""
+    try:
+        with runtime.engine.begin() as connection:
+            connection.execute(text("DELETE FROM worker WHERE name = :name"), {"name": runtime.worker})
+    except (DBAPIError, PoolTimeoutError) as error:
+        log.debug("this worker could not be removed", extra={"error": first_line(error)})
+
+
+SEEN = text(
+    """
+    SELECT w.name, w.hostname, w.pid, w.queues, w.started_at, w.seen_at, r.id::text AS request_id, r.function, r.phase,
+        r.started_at AS since, count(r.id) OVER (PARTITION BY w.name) AS held,
+        row_number() OVER (PARTITION BY w.name ORDER BY r.id) AS place
+    FROM worker w
+    LEFT JOIN processing_request r ON r.worker = w.name AND r.status = 'processing'
+    WHERE w.seen_at > :since ORDER BY w.started_at, w.name
+    """
+)
+
+
+def present(engine: Engine, clock: Clock) -> list[Present]:
+    """Workers that live, with what each runs."""
+    clock.refresh(engine)
+    with engine.connect() as connection:
+        return [worker for worker in seen(connection, clock.now()) if worker.is_alive]
+
+
+def seen(connection: Connection, now: datetime) -> list[Present]:
+    """Workers that live, and those that fell silent in the last minutes without having ended in order."""
+    rows = connection.execute(SEEN, {"since": now - timedelta(seconds=SHOWN_S)}).mappings()
+    alive_since = now - timedelta(seconds=GONE_AFTER_S)
+    return [_present(row, alive_since) for row in rows if row["place"] == 1]
+
+
+def _present(row: RowMapping, alive_since: datetime) -> Present:
+    values = {name: value for name, value in row.items() if name not in ("place", "queues")}
+    return Present(**values, queues=tuple(row["queues"].split(",")), is_alive=row["seen_at"] > alive_since)
+
+
+def forget_gone(engine: Engine, now: datetime) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("DELETE FROM worker WHERE seen_at < :before"),
+            {"before": now - timedelta(seconds=FORGET_AFTER_S)},
+        )

@@ -1,0 +1,71 @@
+"""Phase 4, always: the function's cleanup hook, then the working directory. It cannot change the outcome."""
+
+import logging
+
+from schema.statuses import Phase
+from workqueue import lifecycle
+from workqueue.database import first_line, is_outage, persist
+from workqueue.errors import SandboxHostLostError
+from workqueue.invocation import sandbox_session
+from workqueue.invocation.attempt import Attempt, Runtime
+from workqueue.invocation.phases import told
+from workqueue.outcomes import AttemptEndedError
+
+log = logging.getLogger(__name__)
+
+CLEANUP_LIMIT_S = 10.0  # for the hook: short, because the worker is needed elsewhere
+AMEND_LIMIT_S = 5.0  # a note about the cleanup is not worth holding a worker for
+
+
+def clean_up(runtime: Runtime, attempt: Attempt) -> None:
+    """Runs the hook and clears the directory. What goes wrong is noted on the attempt."""
+    attempt.interruption = None  # what ends here has its own deadline
+    attempt.begin(Phase.CLEANUP)
+    try:
+        _run_hook(runtime, attempt)
+        attempt.end_phase("ok")
+    except AttemptEndedError as end:
+        attempt.end_phase("failed", f"{end.error_type}: {end}")
+        log.warning("cleanup failed", extra=attempt.log_fields() | {"error": str(end)})
+    except OSError as error:  # no room for a directory
+        attempt.end_phase("failed", f"{type(error).__name__}: {error}")
+        log.warning("cleanup failed", extra=attempt.log_fields() | {"error": str(error)})
+    except SandboxHostLostError as lost:
+        attempt.end_phase("failed", str(lost))
+    finally:
+        sandbox_session.end_spent(runtime, attempt)
+        runtime.workplace.clear(is_like_new=attempt.leaves_clean and attempt.sandbox is not None)
+        attempt.is_cleaned_up = True
+
+
+def store(runtime: Runtime, attempt: Attempt) -> None:
+    """Stores what cleanup did after the request was settled."""
+    attempt.record.lines = attempt.logbook.close(runtime.clock.now())
+
+    def amend() -> None:
+        lifecycle.amend(runtime.engine, attempt.claim, attempt.record)
+
+    try:
+        persist(amend, runtime.given_up, AMEND_LIMIT_S)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        log.warning("what cleanup did is not stored", extra=attempt.log_fields() | {"error": first_line(error)})
+
+
+def _run_hook(runtime: Runtime, attempt: Attempt) -> None:
+    function = attempt.claim.function
+    if function is None or not function.has_cleanup:
+        return
+    if attempt.sandbox is None:  # it was killed: a fresh one cleans up
+        sandbox_session.borrow(runtime, attempt, function)
+    runtime.workplace.prepare(is_begun=True)
+    assert attempt.sandbox is not None
+    deadline = runtime.clock.in_seconds(CLEANUP_LIMIT_S).timestamp()
+    head = {"type": "cleanup", "workdir": str(runtime.workplace.path), "deadline": deadline}
+    head |= {"remaining_s": CLEANUP_LIMIT_S} | told(runtime, attempt)
+    attempt.sandbox.send(head, attempt.cleanup_event or attempt.claim.event.encode())
+    answer = sandbox_session.exchange(runtime, attempt, CLEANUP_LIMIT_S, "while cleaning up")
+    sandbox_session.note_leftovers(attempt, answer)
+    if answer.type != "done":
+        raise sandbox_session.failed(answer)

@@ -1,0 +1,77 @@
+"""Phase 3, up to the commit point: what came out of a sandbox is checked, and its files go to the store."""
+
+import json
+import os
+
+from schema.statuses import Phase
+from workqueue import event_json
+from workqueue.errors import BadEventError
+from workqueue.files.file_names import file_name_problem
+from workqueue.files.store import StoredFile, open_regular
+from workqueue.invocation import sandbox_session
+from workqueue.invocation.attempt import Attempt, Runtime
+from workqueue.invocation.infrastructure_faults import waiting_for_store
+from workqueue.outcomes import FunctionFailedError
+from workqueue.sandboxes.connection import Frame
+
+MAX_DEPTH = 500  # levels of a result that every reader can follow; as the SDK allows (localfn.outcome.result)
+OUTPUT_FOLDER = ".output"  # where the SDK's save_file puts files (localfn.context)
+MAX_OUTPUT_FILES = 1_000  # of one attempt; localfn.context refuses more
+MAX_OUTPUT_BYTES = 10 * 1024**3  # of all output files of one attempt together
+
+
+def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> tuple[str, list[StoredFile]]:
+    """Gives the result as JSON text, and the output files."""
+    try:
+        with attempt.in_phase(Phase.SAVE):
+            data = _checked(answer.body)
+            names = list(dict.fromkeys(str(entry["name"]) for entry in answer.head["files"]))
+            return data, _store_all(runtime, attempt, names)
+    except Exception:
+        # An answer that cannot be saved was hardly made by the SDK: who knows what the sandbox is at now.
+        sandbox_session.dispose(runtime, attempt)
+        raise
+
+
+def _checked(result: bytes) -> str:
+    """The result as text, checked: what comes out of a sandbox is not trusted to be what the SDK made."""
+    try:
+        text = result.decode()
+        event_json.check_depth(result, MAX_DEPTH)
+        event_json.check_characters(text)
+        json.loads(text, parse_constant=event_json.refuse_constant, parse_float=event_json.finite)
+    except (ValueError, RecursionError, BadEventError) as error:
+        raise FunctionFailedError(f"The result is not JSON: {error}", error_type="ResultNotSerializable") from None
+    return text
+
+
+def _store_all(runtime: Runtime, attempt: Attempt, names: list[str]) -> list[StoredFile]:
+    if len(names) > MAX_OUTPUT_FILES:
+        raise _too_large(f"The function saved {len(names)} output files, {MAX_OUTPUT_FILES} are allowed.")
+    stored: list[StoredFile] = []
+    for name in names:
+        stored.append(_store(runtime, attempt, name, MAX_OUTPUT_BYTES - sum(file.size for file in stored)))
+    return stored
+
+
+def _too_large(message: str) -> FunctionFailedError:
+    return FunctionFailedError(f"{message} Save them as one archive, or fewer.", error_type="OutputTooLarge")
+
+
+def _store(runtime: Runtime, attempt: Attempt, name: str, left_bytes: int) -> StoredFile:
+    if reason := file_name_problem(name):  # the SDK checks it too, but user code can speak for itself
+        raise FunctionFailedError(f"The output file {name[:100]!r}: {reason}.", error_type="OutputFileMissing")
+    path = runtime.workplace.path / OUTPUT_FOLDER / name
+
+    def put() -> StoredFile:
+        with runtime.workplace.acting():
+            source = open_regular(path)
+        with source:
+            if os.fstat(source.fileno()).st_size > left_bytes:
+                raise _too_large(f"The output files have more than {MAX_OUTPUT_BYTES} bytes together, with {name!r}.")
+            return runtime.store.put(attempt.request_id, attempt.claim.part, name, source)
+
+    try:
+        return waiting_for_store(runtime, attempt, put)
+    except OSError as error:
+        raise FunctionFailedError(f"The output file {name!r}: {error}.", error_type="OutputFileMissing") from None

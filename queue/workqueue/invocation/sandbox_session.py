@@ -1,0 +1,212 @@
+"""Drives a sandbox through one exchange: sends, collects output and progress, and ends it when it must end."""
+
+import contextlib
+import logging
+import math
+import signal
+import time
+from typing import Any
+
+from schema.statuses import Phase
+from workqueue.errors import SandboxHostLostError
+from workqueue.functions.registry import Registered
+from workqueue.invocation.attempt import Attempt, Runtime
+from workqueue.invocation.infrastructure_faults import no_sandbox
+from workqueue.lifecycle import Progress
+from workqueue.outcomes import (
+    AttemptEndedError,
+    CalledBackError,
+    FunctionFailedError,
+    InvalidError,
+    OutOfMemoryError,
+    SandboxExitedError,
+    TimedOutError,
+)
+from workqueue.sandboxes.connection import LAST_FRAMES, RUBBISH, Frame, Gone, News, Output
+from workqueue.sandboxes.exits.exit_status import describe_exit
+from workqueue.sandboxes.exits.memory_watch import MemoryWatch
+from workqueue.sanitize import storable
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.1  # how often interruption and memory are looked at; far below the second that a kill may take
+EXIT_S = 0.5  # for an interpreter that has closed its socket to end; then it is killed
+START_LIMIT_S = 60.0  # for the interpreter and the user's imports
+MAX_TYPE, MAX_MESSAGE = 200, 500  # characters of an error's type, of a progress message
+# Characters of an error's message and traceback. The SDK keeps fewer; code of the user may send a frame of its own.
+MAX_ERROR, MAX_TRACEBACK = 10_000, 70_000
+MAX_DELAY_S = 366 * 24 * 3600.0
+
+
+def borrow(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
+    """Gives the attempt a sandbox that has imported the function, if it has none: a warm one, or a cold start."""
+    if attempt.sandbox is not None:
+        return
+    started = time.monotonic()
+    load: dict[str, Any] = {"type": "load", "root": function.root, "module": function.module}
+    load |= {"function": function.name, "network": function.network}
+    try:
+        attempt.sandbox = sandbox = runtime.sandboxes.lend(load, function.environment)
+    except OSError as error:
+        raise no_sandbox(attempt, str(error)) from None
+    attempt.record.cold_start = sandbox.cold_start
+    if not sandbox.cold_start:
+        return
+    answer = exchange(runtime, attempt, START_LIMIT_S, "while importing its module")
+    attempt.record.init_ms = round((time.monotonic() - started) * 1000, 1)
+    if answer.type != "ready":
+        dispose(runtime, attempt)
+        raise failed(answer)
+    sandbox.ready = answer.head
+
+
+def exchange(
+    runtime: Runtime, attempt: Attempt, limit_s: float, doing: str | None = None, *, memory_mb: int | None = None
+) -> Frame:
+    """Listen until the sandbox has given its last word on this attempt.
+
+    limit_s: seconds after which the sandbox is killed.
+    doing: what it is at, as a clause; None for what the attempt's phase says.
+    Raises the attempt's interruption, TimedOutError, OutOfMemoryError or SandboxExitedError; the sandbox is then dead.
+    Raises CalledBackError when it lives and will not begin.
+    """
+    sandbox = attempt.sandbox
+    assert sandbox is not None
+    began = time.monotonic()
+    ends_at, look_at = began + limit_s, began + LOOK_S
+    watch = MemoryWatch(sandbox.pid, memory_mb)
+    while True:
+        item = _sensible(attempt, sandbox.next(min(look_at, ends_at) - time.monotonic()))
+        if attempt.is_called_back or (isinstance(item, Frame) and item.type == "declined"):
+            raise CalledBackError
+        if isinstance(item, Frame) and item.type in LAST_FRAMES:
+            return item
+        if isinstance(item, Gone):
+            raise _gone(runtime, attempt, item, watch, doing or attempt.doing)
+        if item is not None:
+            _note(attempt, item)
+        if time.monotonic() >= min(look_at, ends_at):
+            look_at = time.monotonic() + LOOK_S
+            if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing or attempt.doing)) is not None:
+                dispose(runtime, attempt)
+                raise reason
+
+
+def _sensible(attempt: Attempt, item: News | None) -> News | None:
+    """What was said. An answer to another request is none; what a thread it left behind says of it is no news."""
+    own = str(attempt.request_id)
+    if isinstance(item, Frame) and item.head.get("request_id", own) != own:
+        return Gone(RUBBISH) if item.type in LAST_FRAMES else None
+    return item
+
+
+def _gone(runtime: Runtime, attempt: Attempt, gone: Gone, watch: MemoryWatch, doing: str) -> AttemptEndedError:
+    """Kill what is left of a sandbox that speaks no more, and return why: a kill of ours is called one."""
+    sandbox = attempt.sandbox
+    assert sandbox is not None
+    attempt.has_begun = sandbox.turns.has_begun(attempt.place)
+    ended_itself = gone.why != RUBBISH and not sandbox.was_killed and sandbox.has_ended(EXIT_S)
+    memory_ran_out = ended_itself and watch.was_killed_for_memory()
+    status = dispose(runtime, attempt)
+    if not ended_itself:
+        did = "It wrote into" if gone.why == RUBBISH else "It closed"
+        words = f"{did} the runtime's socket {doing}, and was killed."
+    elif status == -signal.SIGKILL and memory_ran_out:
+        return OutOfMemoryError(
+            f"The kernel's out-of-memory killer ended it {doing}: the machine or its container ran out of memory."
+            + watch.describe_last()
+        )
+    else:
+        words = describe_exit(status, doing) + (watch.describe_last() if status == -signal.SIGKILL else "")
+    return SandboxExitedError(words) if sandbox.has_started else no_sandbox(attempt, words)
+
+
+def _reason_to_kill(
+    attempt: Attempt, watch: MemoryWatch, ends_at: float, limit_s: float, doing: str
+) -> BaseException | None:
+    if attempt.interruption is not None:
+        return attempt.interruption
+    if time.monotonic() >= ends_at:
+        return TimedOutError(f"It was killed after {limit_s:g} s {doing}.")
+    if (resident_mb := watch.exceeded()) is not None:
+        return OutOfMemoryError(f"It was killed at {resident_mb:.0f} MB of memory; {watch.limit_mb} MB are allowed.")
+    return None
+
+
+def dispose(runtime: Runtime, attempt: Attempt) -> int:
+    """Kills the attempt's sandbox with all it started; what it printed until then is kept. Gives its exit status."""
+    sandbox, attempt.sandbox = attempt.sandbox, None
+    assert sandbox is not None
+    try:
+        status = runtime.sandboxes.end(sandbox)
+        for item in sandbox.drain():
+            _note(attempt, item)
+    finally:
+        sandbox.close()
+    log.info("sandbox ended", extra=attempt.log_fields() | {"exit_status": status})
+    return status
+
+
+def note_leftovers(attempt: Attempt, answer: Frame) -> None:
+    """Note what the request left in its sandbox, for `end_spent`, and in its log: its next one starts cold."""
+    assert attempt.sandbox is not None
+    attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
+    attempt.leftovers = storable(str(answer.head.get("leftovers") or ""))[:MAX_MESSAGE]
+    if attempt.leftovers:
+        words = f"The sandbox is not used again, because the request left or changed: {attempt.leftovers}."
+        attempt.logbook.say(words, attempt.clock.now())
+
+
+def end_spent(runtime: Runtime, attempt: Attempt) -> None:
+    """End a sandbox in which the request left something, before anything else happens in the request's directory."""
+    if attempt.sandbox is None or not attempt.leftovers:
+        return
+    log.info("sandbox not used again", extra=attempt.log_fields() | {"leftovers": attempt.leftovers})
+    with contextlib.suppress(SandboxHostLostError):  # all its sandboxes ended with it
+        dispose(runtime, attempt)
+
+
+def failed(answer: Frame) -> AttemptEndedError:
+    """What a "failed" or "refused" frame says, as an exception."""
+    head = answer.head
+    kind = InvalidError if head.get("kind") == "invalid" else FunctionFailedError
+    error_type = storable(str(head.get("error_type")))[:MAX_TYPE]
+    end = kind(
+        storable(str(head.get("error_message")))[:MAX_ERROR] or error_type,
+        error_type=error_type,
+        traceback=storable(str(head.get("traceback") or ""))[:MAX_TRACEBACK] or None,
+    )
+    delay_s = number(head.get("delay_s"))
+    end.delay_s = None if delay_s is None else min(max(0.0, delay_s), MAX_DELAY_S)
+    end.may_retry = end.may_retry and head.get("kind") != "fail"
+    return end
+
+
+def _note(attempt: Attempt, item: News) -> None:
+    if isinstance(item, Output):
+        attempt.logbook.feed(item.stream, item.data, attempt.clock.now())
+    elif isinstance(item, Frame) and item.type == "started" and attempt.sandbox:
+        attempt.sandbox.has_started = True
+    elif isinstance(item, Frame) and item.type == "phase" and attempt.phase == Phase.VALIDATE:  # it is told once
+        attempt.cleanup_event = item.body
+        attempt.begin(Phase.PROCESS)
+    elif isinstance(item, Frame) and item.type == "progress":
+        attempt.progress = _progress(attempt.progress, item.head)
+
+
+def _progress(before: Progress, head: dict[str, Any]) -> Progress:
+    """What is new replaces what was; user code may have sent anything, so it is looked at."""
+    fraction, message = number(head.get("fraction")), head.get("message")
+    return (
+        before[0] if fraction is None else min(1.0, max(0.0, fraction)),
+        storable(message)[:MAX_MESSAGE] if isinstance(message, str) else before[1],
+    )
+
+
+def number(found: object) -> float | None:
+    """What user code has sent as one, if it is: JSON as Python reads it has NaN, and integers beyond all floats."""
+    try:
+        value = float(found) if isinstance(found, int | float) else math.nan
+    except OverflowError:
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,161 @@
+"""The moves that take requests: pending → processing, with a lease, for one worker; and back, if not begun."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from schema.engine import at_once
+from workqueue.files.store import StoredFile
+from workqueue.functions.registry import Registered
+from workqueue.lifecycle.values import Claim
+from workqueue.transport.doorbell import Bell
+
+# A bell for an immediate request may arrive before its `available_at` by another machine's clock.
+EARLY = timedelta(milliseconds=500)
+
+# What a worker needs to know of the requests that it claimed; of their functions once, in the first row.
+CLAIMED = """
+    SELECT claimed.*,
+           CASE WHEN row_number() OVER () = 1 THEN
+               (SELECT json_object_agg(f.name, f) FROM registered_function f
+                WHERE f.name IN (SELECT function FROM claimed))
+           END AS functions,
+           (SELECT json_agg(json_build_object(
+                       'name', i.name, 'filename', i.filename, 'size', i.size, 'content_type', i.content_type,
+                       'sha256', i.sha256, 'stored_as', i.stored_as))
+            FROM input_file i WHERE i.request_id = claimed.id) AS inputs,
+           set_config('synchronous_commit', CASE WHEN bool_or(on_lost = 'fail') OVER () THEN 'on' ELSE 'off' END, true)
+    FROM claimed
+"""
+# The lease is counted from the database's own time, as an extension is: whatever this machine believes, the reconciler
+# compares it with the clock that it was written by. What was rung for was due; by a clock that was set back since it
+# might not look so any more.
+# The rows are locked in the order of their ids: two workers whose bells overlap wait for each other, in one order.
+# They are found by their ids alone: with its status in the condition, all that wait would be walked through.
+CLAIM = text(
+    """
+    WITH rung AS MATERIALIZED (
+        SELECT id, status, available_at, rung_at, started_at, error_type, error_message
+        FROM processing_request WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
+    ), claimed AS (
+        UPDATE processing_request r
+        SET status = 'processing', phase = 'validate', attempt = attempt + 1, worker = :worker,
+            job_id = r.id || '-' || (attempt + 1), rung_at = NULL,
+            lease_expires_at = clock_timestamp() + make_interval(secs => :lease_s),
+            started_at = greatest(:now, created_at), -- two processes' clocks agree within a millisecond
+            progress_fraction = NULL, progress_message = NULL, error_type = NULL, error_message = NULL
+        FROM rung WHERE r.id = rung.id AND rung.status = 'pending'
+            AND (rung.available_at <= :latest OR rung.rung_at IS NOT NULL)
+            AND NOT EXISTS (SELECT FROM paused_queue p WHERE p.name = r.queue)
+        RETURNING r.id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
+                  r.started_at, r.available_at, created_at, schedule, traceparent, rung.started_at AS started_before,
+                  rung.error_type AS error_type_before, rung.error_message AS error_message_before
+    ), opened AS (
+        INSERT INTO request_attempt (request_id, number, worker, started_at)
+        SELECT id, attempt, :worker, started_at FROM claimed
+    )
+    """
+    + CLAIMED
+)
+RESUME = text(
+    """
+    WITH claimed AS (
+        UPDATE processing_request SET lease_expires_at = clock_timestamp() + make_interval(secs => :lease_s)
+        WHERE id = ANY(:ids) AND status = 'processing' AND worker = :worker
+        RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
+            available_at, created_at, schedule, traceparent, NULL::timestamptz AS started_before,
+            NULL AS error_type_before, NULL AS error_message_before -- nobody knows any more
+    )
+    """
+    + CLAIMED
+)
+
+
+def claim(engine: Engine, request_ids: Sequence[UUID], worker: str, now: datetime, lease_s: float) -> list[Claim]:
+    """pending → processing, for those that are pending and due, in the order given.
+
+    A crash right after the commit leaves leases that nobody extends: they lapse, and the reconciler moves the
+    requests on. The commit does not wait for the disk (synchronous_commit): a claim that a crash of PostgreSQL
+    forgets leaves the request pending, which is as good. Only what must never start twice (on_lost = 'fail') waits:
+    forgotten, it would be claimed and started again.
+    """
+    request_ids = list(dict.fromkeys(request_ids))  # a bell that was rung twice may have been taken twice
+    values = {"ids": request_ids, "worker": worker, "now": now, "lease_s": lease_s}
+    with at_once(engine) as connection:
+        rows = connection.execute(CLAIM, values | {"latest": now + EARLY}).mappings().all()
+        claims = _claims(rows, worker, now)
+        missing = [id for id in request_ids if id not in claims]
+        if missing:
+            # The answer to an earlier try of this very claim may have been lost on the way. A worker claims only
+            # when it holds nothing, so what it holds while it claims is what it claimed.
+            rows = connection.execute(RESUME, values | {"ids": missing}).mappings().all()
+            claims |= _claims(rows, worker, now)
+    return [claims[id] for id in request_ids if id in claims]
+
+
+UNCLAIM = text(
+    """
+    WITH freed AS (
+        UPDATE processing_request r
+        SET status = 'pending', phase = NULL, attempt = r.attempt - 1, worker = NULL, lease_expires_at = NULL,
+            started_at = held.started_at, error_type = held.error_type, error_message = held.error_message,
+            rung_at = :now
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:started AS timestamptz[]),
+                    CAST(:types AS text[]), CAST(:messages AS text[]))
+            AS held (id, attempt, started_at, error_type, error_message)
+        WHERE r.id = held.id AND r.attempt = held.attempt AND r.status = 'processing' AND r.worker = :worker
+          AND NOT r.cancel_requested
+        RETURNING r.id, r.attempt, r.queue, r.function
+    ), forgotten AS (
+        DELETE FROM request_attempt a USING freed WHERE a.request_id = freed.id AND a.number = freed.attempt + 1
+    )
+    SELECT id, attempt + 1 AS number, queue, function FROM freed
+    """
+)
+
+
+def unclaim(engine: Engine, claims: Sequence[Claim], now: datetime) -> list[Bell]:
+    """processing → pending, as if they had not been claimed: none of them was begun. Gives the bells to ring.
+
+    Those whose lease was lost, or of which a cancel was requested, are not among the bells. The attempt's number is
+    given out again; no harm, because nobody works under the old one. A crash before the ring is the reconciler's.
+    """
+    claims = sorted(claims, key=lambda claim: claim.request_id)  # rows are locked in this order everywhere
+    tokens = {"ids": [claim.request_id for claim in claims], "attempts": [claim.attempt for claim in claims]}
+    shown = zip(*(claim.shown_before for claim in claims), strict=True)
+    values = tokens | dict(zip(("started", "types", "messages"), map(list, shown), strict=True))
+    values |= {"worker": claims[0].worker, "now": now}
+    with at_once(engine) as connection:
+        rows = connection.execute(UNCLAIM, values)
+        return [Bell(row.id, row.number, row.queue, row.function, is_let_go=True) for row in rows]
+
+
+def _claims(rows: Sequence[Mapping[Any, Any]], worker: str, now: datetime) -> dict[UUID, Claim]:
+    found = next((row["functions"] for row in rows if row["functions"]), None) or {}
+    functions = {name: Registered(**values) for name, values in found.items()}
+    return {
+        row["id"]: Claim(
+            request_id=row["id"],
+            attempt=row["attempt"],
+            worker=worker,
+            function_name=row["function"],
+            function=functions.get(row["function"]),
+            event=row["event"],
+            queue=row["queue"],
+            max_attempts=row["max_attempts"],
+            failures=row["failures"],
+            losses=row["losses"],
+            on_lost=row["on_lost"],
+            inputs=tuple(StoredFile(**entry) for entry in row["inputs"] or ()),
+            claimed_at=now,
+            created_at=row["created_at"],
+            available_at=row["available_at"],
+            schedule=row["schedule"],
+            traceparent=row["traceparent"],
+            shown_before=(row["started_before"], row["error_type_before"], row["error_message_before"]),
+        )
+        for row in rows
+    }

@@ -1,0 +1,112 @@
+"""Removes what a crash left lying about: working directories, files of requests that are no more, old requests."""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from workqueue import lifecycle
+from workqueue.clock import Clock
+from workqueue.files.rmtree import remove_folder
+from workqueue.files.store import FileStore
+from workqueue.files.working_directory import worker_of
+from workqueue.heartbeats import worker_heartbeats
+from workqueue.transport.doorbell import Doorbell
+
+log = logging.getLogger(__name__)
+
+CHUNK = 500  # requests deleted in one transaction
+FULL_LOOK = 20 * CHUNK  # the most deleted in one look: then there is more
+KNOWN_CHUNK = 1000  # requests that have files, looked up in one statement
+ORPHAN_S = 3600.0  # files younger than this may belong to a request that is just being accepted
+
+# Workers that live, and workers that hold a lease: they may live, whatever we hear of them.
+KEPT = text(
+    """
+    SELECT name FROM worker WHERE name = ANY(:names) AND seen_at > :since
+    UNION
+    SELECT worker FROM processing_request WHERE status = 'processing' AND worker = ANY(:names)
+    """
+)
+
+
+def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
+    """Removes those of workers that are gone. Gives how many.
+
+    What is not named as `Workplace` does is nobody's, and stays.
+    """
+    found = {path: worker for path in folder.iterdir() if (worker := worker_of(path)) is not None}
+    if not found:
+        return 0
+    values = {
+        "names": list(set(found.values())),
+        "since": clock.now() - timedelta(seconds=worker_heartbeats.GONE_AFTER_S),
+    }
+    with engine.connect() as connection:
+        kept = set(connection.execute(KEPT, values).scalars())
+    gone = [path for path, worker in found.items() if worker not in kept]
+    for path in gone:
+        if path.is_dir() and not path.is_symlink():
+            remove_folder(path)
+        else:  # user code put it there
+            path.unlink(missing_ok=True)
+    if gone:
+        log.info("working directories of lost workers were removed", extra={"count": len(gone)})
+    return len(gone)
+
+
+def old_requests(engine: Engine, store: FileStore, doorbell: Doorbell, clock: Clock, retention_days: float) -> int:
+    """Deletes requests that ended long ago, then their files and RQ's jobs. 0 days keep all.
+
+    Gives how many: FULL_LOOK when there are more.
+
+    Rows go first: a crash in between leaves files without a row, which `orphaned_files` finds.
+    """
+    count = 0
+    while retention_days and count < FULL_LOOK:
+        purged = lifecycle.purge(engine, clock.now() - timedelta(days=retention_days), chunk=CHUNK)
+        for each in purged:
+            if each.has_files:  # on S3 a call that finds nothing takes as long as one that does
+                store.remove(each.request_id)
+        doorbell.forget([job_id for each in purged for job_id in each.job_ids])
+        count += len(purged)
+        if len(purged) < CHUNK:
+            break
+    if count:
+        log.info("old requests were deleted", extra={"count": count})
+    return count
+
+
+LEAST_TICK_DAYS = 1.0  # a tick that is forgotten could be made again, by a clock that is set back so far
+
+
+def old_ticks(engine: Engine, clock: Clock, retention_days: float) -> int:
+    """Deletes ticks as old as requests may get. Gives how many; 0 days keep all."""
+    if not retention_days:
+        return 0
+    before = clock.now() - timedelta(days=max(retention_days, LEAST_TICK_DAYS))
+    with engine.begin() as connection:
+        statement = text("DELETE FROM schedule_tick WHERE scheduled_for < :before")
+        return connection.execute(statement, {"before": before}).rowcount
+
+
+def orphaned_files(engine: Engine, store: FileStore, before: float | None = None) -> int:
+    """Removes files of requests that do not exist. before: seconds since the epoch. Gives how many requests' files."""
+    before = time.time() - ORPHAN_S if before is None else before
+    store.forget_unfinished(before)
+    ids = store.request_ids(before)
+    orphans = [id for start in range(0, len(ids), KNOWN_CHUNK) for id in _unknown(engine, ids[start:][:KNOWN_CHUNK])]
+    for request_id in orphans:
+        store.remove(request_id)
+    return len(orphans)
+
+
+def _unknown(engine: Engine, ids: Sequence[UUID]) -> list[UUID]:
+    with engine.connect() as connection:
+        statement = text("SELECT id FROM processing_request WHERE id = ANY(:ids)")
+        known = set(connection.execute(statement, {"ids": list(ids)}).scalars())
+    return [request_id for request_id in ids if request_id not in known]

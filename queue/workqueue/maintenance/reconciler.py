@@ -1,0 +1,161 @@
+"""The reconciler: a loop that makes true what a crash left half done. Any number of copies may run; one leads.
+
+Pending and due but not rung, or rung and not answered: it rings. A lease that lapsed: the request is given back
+for the next attempt, or failed when none is left. It also notices when the database's clock was set, and makes up for
+it: no live lease is lost, and nothing waits for a time that went away.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from redis.exceptions import RedisError
+from sqlalchemy import Engine
+
+from schema.advisory_locks import Lock
+from workqueue import lifecycle, log_fields
+from workqueue.clock import Clock, ticks
+from workqueue.lifecycle.recovery import Lapsed
+from workqueue.maintenance.leader import lead
+from workqueue.maintenance.periodic import Chore
+from workqueue.telemetry import Observers, metrics
+from workqueue.telemetry.counters import Meter
+from workqueue.transport.circuit_breaker import trouble
+from workqueue.transport.doorbell import Bell, Doorbell
+
+log = logging.getLogger(__name__)
+
+UNANSWERED_S = 3.0  # a bell that was rung so long ago and waits in no queue was lost
+FRESH_S = 1.5  # a process that just started waits so long before it takes a lease for lapsed
+OUTAGE_S = 3.0  # a pause this long between two good looks was an outage
+MANY = 1000  # bells that wait: to read such a queue from end to end is dear, and done at longer intervals
+LONGEST_PAUSE_S = 24.0
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """One copy. lease_s: what leases last; after an outage of the database they get as much once more.
+
+    clock: its own: that it was set is told once, to whoever synchronises it. queues: those that workers serve, whose
+    keys in Redis are repaired.
+    """
+
+    engine: Engine
+    doorbell: Doorbell
+    clock: Clock
+    lease_s: float
+    queues: tuple[str, ...] = ()
+    spare_until: float = 0.0  # of the monotonic clock, as ask_at: workers have time to extend while machines are awake
+    looked_at: float | None = None  # by the clock's ticks, which go on while a machine sleeps
+    era: str = ""  # of Redis
+    ask_at: float = 0.0  # when unanswered bells are looked for next
+    pause_s: float = 0.0
+    meter: Meter = field(default_factory=Meter)
+    observers: Observers = field(default_factory=Observers)
+
+    def look(self) -> None:
+        """Puts right what there is now."""
+        now = self._ask_time()
+        if time.monotonic() >= self.spare_until:
+            self._expire(now)
+        self._ring(now)
+        self.looked_at = ticks()
+
+    def begin(self) -> None:
+        """At the start of a lead: the clock may have been set back while nobody looked."""
+        log.info("leading")
+        lifecycle.set_back(self.engine, self._ask_time(), 0.0, self.lease_s)
+
+    def follow(self) -> None:
+        """Somebody else leads, and the database is there."""
+        self._notice_setting(self.clock.synchronise(self.engine))
+        self.looked_at = ticks()
+
+    def _ask_time(self) -> datetime:
+        """What the database's clock shows; leases are compared with this, however late their turn comes."""
+        set_by_s = self.clock.synchronise(self.engine)
+        now = self.clock.now()
+        self._notice_outage()
+        self._notice_setting(set_by_s)
+        if set_by_s < 0:
+            lifecycle.set_back(self.engine, now, -set_by_s, self.lease_s)
+        return now
+
+    def _notice_outage(self) -> None:
+        """While the database was away no worker could extend: that is no sign of its death."""
+        if self.looked_at is None:  # just started: perhaps everything was, after an outage that we did not see
+            self._spare(FRESH_S)
+        elif ticks() - self.looked_at > OUTAGE_S:
+            self._spare(self.lease_s)
+
+    def _notice_setting(self, set_by_s: float) -> None:
+        """A lease that lapsed because the clock was set forward is no sign of a death either."""
+        if set_by_s:
+            log.warning("the database's clock was set", extra={"by_s": round(set_by_s, 1)})
+        if set_by_s > 0:
+            self._spare(self.lease_s)
+
+    def _spare(self, seconds: float) -> None:
+        """Until then every worker that lives has extended its lease."""
+        self.spare_until = max(self.spare_until, time.monotonic() + seconds)
+
+    def _expire(self, now: datetime) -> None:
+        lapsed = lifecycle.expire(self.engine, now)
+        for each in lapsed:
+            log.warning("worker lost", extra=_facts(each))
+            self.doorbell.announce(each.request_id)
+        self.observers.lost(lapsed, now)
+
+    def _ring(self, now: datetime) -> None:
+        bells = lifecycle.silent(self.engine, now) + self._lost(now)
+        if bells and self.doorbell.ring(bells):
+            lifecycle.mark_rung(self.engine, bells, now)
+            log.info("rang", extra=log_fields.rung(bells))
+            self.meter.count(metrics.RECONCILER, "rang", by=len(bells))
+
+    def _lost(self, now: datetime) -> list[Bell]:
+        """Bells that were rung, and not answered, and wait in no queue."""
+        try:
+            self.doorbell.repair(self.queues)
+            era = self.doorbell.era()
+            if time.monotonic() < self.ask_at and era == self.era:
+                return []
+            grace_s = UNANSWERED_S if era == self.era else 0.0  # what was lost with all others is not waited for
+            bells = lifecycle.unanswered(self.engine, now - timedelta(seconds=grace_s))
+            waiting = self.doorbell.waiting(sorted({bell.queue for bell in bells}))
+        except RedisError as error:
+            log.debug("%s; no bell was looked for", trouble(error), extra={"error": str(error)})
+            return []
+        patient = [bell for bell in bells if bell.job_id in waiting]  # it only has not been their turn
+        lifecycle.mark_rung(self.engine, patient, now)
+        self.pause_s = min(2 * self.pause_s + 1, LONGEST_PAUSE_S) if len(patient) >= MANY else 0.0
+        self.era, self.ask_at = era, time.monotonic() + self.pause_s
+        return [bell for bell in bells if bell.job_id not in waiting]
+
+
+def _facts(lapsed: Lapsed) -> dict[str, object]:
+    return {
+        "request_id": str(lapsed.request_id),
+        "attempt": lapsed.attempt,
+        "function": lapsed.function_name,
+        "worker": lapsed.worker,
+        "outcome": lapsed.record.outcome,
+        "status": lapsed.status,
+    }
+
+
+def run(reconciler: Reconciler, chores: Sequence[Chore], stopping: threading.Event) -> None:
+    """Looks again and again while it leads; else waits to lead. Ends when `stopping` is set.
+
+    chores: quick ones only, since lost work waits for their end. The others have loops of their own (chores.py).
+    """
+    steps = [Chore("reconciler", 0.0, reconciler.look), *chores]
+
+    def turn() -> None:
+        for step in steps:
+            step.do_if_due()
+
+    lead(reconciler.engine, Lock.RECONCILER, turn, stopping, begin=reconciler.begin, follow=reconciler.follow)

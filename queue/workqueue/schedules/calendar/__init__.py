@@ -1,0 +1,1 @@
+"""Compute the times of schedules. Pure: the time is a parameter."""

@@ -1,0 +1,77 @@
+"""What a schedule's expression says, as a value: a cron, a rate or one time. Pure."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from workqueue.errors import BadExpressionError
+from workqueue.schedules.calendar.cron import FIRST_YEAR, LAST_YEAR, Cron, parse_aws, parse_plain
+
+UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+LONGEST_RATE_S = 366 * 86400
+LONGEST_TEXT = 256
+EXAMPLES = "*/5 * * * *, @daily, cron(0 8 ? * MON-FRI *), rate(5 minutes) or at(2030-01-31T12:00:00)"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A true interval: it knows no days, and no clock that is set."""
+
+    every: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Once, when a wall clock shows this time."""
+
+    local: datetime
+
+
+Rule = Cron | Rate | At
+
+
+@lru_cache(maxsize=16_384)
+def parse(text: str) -> Rule:
+    """The rule. Raises BadExpressionError, whose message shows a valid one."""
+    text = text.strip()
+    if len(text) > LONGEST_TEXT:
+        raise BadExpressionError(f"it is longer than {LONGEST_TEXT} characters; valid are {EXAMPLES}.")
+    wrapped = re.fullmatch(r"(\w+)\s*\((.*)\)", text, re.DOTALL)
+    if wrapped is None:
+        if not text:
+            raise BadExpressionError(f"it is empty; valid are {EXAMPLES}.")
+        return parse_plain(text)
+    kind, inner = wrapped[1].lower(), wrapped[2].strip()
+    if kind == "cron":
+        return parse_aws(inner)
+    if kind == "rate":
+        return _rate(inner)
+    if kind == "at":
+        return _at(inner)
+    raise BadExpressionError(f"{kind}(…) is not known; valid are {EXAMPLES}.")
+
+
+def _rate(inner: str) -> Rate:
+    match = re.fullmatch(r"(\d{1,9})\s+(second|minute|hour|day)s?", inner, re.ASCII | re.IGNORECASE)
+    seconds = int(match[1]) * UNITS[match[2].lower()] if match else 0
+    if not 1 <= seconds <= LONGEST_RATE_S:
+        raise BadExpressionError(
+            f"rate({inner}) is no interval of seconds, minutes, hours or days, up to a year; "
+            "a valid one is rate(5 minutes)."
+        )
+    return Rate(timedelta(seconds=seconds))
+
+
+def _at(inner: str) -> At:
+    try:
+        if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", inner, re.ASCII):
+            raise ValueError
+        local = datetime.fromisoformat(inner)
+        if not FIRST_YEAR < local.year <= LAST_YEAR:
+            raise ValueError
+        return At(local)
+    except ValueError:
+        raise BadExpressionError(
+            f"at({inner}) is no time of the schedule's zone; a valid one is at(2030-01-31T12:00:00)."
+        ) from None

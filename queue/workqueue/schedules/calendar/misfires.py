@@ -1,0 +1,68 @@
+"""Which of the ticks that are due make a request, and which is the next. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from schema.schedule_policies import Misfire
+from workqueue.schedules.calendar.timetable import INSTANT, Timetable, between, first_after, latest
+
+MOST_TICKS = 100  # of one schedule, made at one look; the rest follows at the next
+LEAST_GRACE_S = 2.0  # what the clock itself may be late by misses nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A schedule that is due. since: the ticks of its table later than this are still to be made.
+
+    kept: a tick that was due when the row was edited, by the table of then; it comes first.
+    """
+
+    table: Timetable
+    since: datetime
+    misfire: Misfire
+    grace_s: float
+    kept: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """ticks: those to make requests for, ascending. next: the tick to wait for then, perhaps past already, or None."""
+
+    ticks: tuple[datetime, ...]
+    next: datetime | None
+
+
+def due(waiting: Waiting, now: datetime, most: int = MOST_TICKS) -> Due:
+    """What a schedule has to do at `now`, when its first tick has come.
+
+    A tick is missed when it is later than the grace. Of missed ones `skip` makes none, `all` makes each, and `once`
+    makes one for the whole time, that of the latest.
+    """
+    on_time = now - timedelta(seconds=max(waiting.grace_s, LEAST_GRACE_S))
+    first = next(_ticks(waiting, waiting.since, now), None)
+    if first is None:
+        return Due((), _after(waiting, now))
+    if waiting.misfire is Misfire.ALL or first >= on_time:
+        return _up_to(waiting, _ticks(waiting, waiting.since, now), now, most)
+    if waiting.misfire is Misfire.SKIP:
+        return _up_to(waiting, _ticks(waiting, on_time - INSTANT, now), now, most)
+    return Due((latest(waiting.table, waiting.since, now) or first,), _after(waiting, now))
+
+
+def _ticks(waiting: Waiting, low: datetime, now: datetime) -> Iterator[datetime]:
+    """Those later than `low` that are due, the kept one before all."""
+    if waiting.kept is not None and (waiting.kept > low or low == waiting.since):
+        yield waiting.kept
+    yield from between(waiting.table, max(waiting.since, low), now)
+
+
+def _up_to(waiting: Waiting, ticks: Iterator[datetime], now: datetime, most: int) -> Due:
+    made = tuple(islice(ticks, most))
+    left = next(ticks, None)
+    return Due(made, _after(waiting, now) if left is None else left)
+
+
+def _after(waiting: Waiting, now: datetime) -> datetime | None:
+    return first_after(waiting.table, max(now, waiting.since))

@@ -1,0 +1,121 @@
+"""Creates, changes and deletes schedules, and runs one now: each in one transaction, which the scheduler notices."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text, update
+from sqlalchemy.dialects.postgresql import insert
+from uuid_utils.compat import uuid7
+
+from schema.tables.schedules import schedule
+from workqueue import lifecycle, log_fields
+from workqueue.audit import Act, record
+from workqueue.clock import Clock
+from workqueue.errors import DeclaredScheduleError, ScheduleExistsError
+from workqueue.functions import registry
+from workqueue.lifecycle import Accepted
+from workqueue.schedules import next_run, queries
+from workqueue.schedules.validation import Rules, checked_change, checked_new
+from workqueue.transport.doorbell import Doorbell
+
+log = logging.getLogger(__name__)
+
+
+def rules(engine: Engine, queues: tuple[str, ...], max_event_bytes: int) -> Rules:
+    """What a schedule has to fit to, with the functions that there are now."""
+    return Rules(queues, max_event_bytes, registry.names(engine))
+
+
+def create(engine: Engine, body: Any, rules: Rules, now: datetime, act: Act | None = None) -> str:
+    """Gives the new schedule's name. Raises BadScheduleError, EventTooLargeError, ScheduleExistsError."""
+    values = checked_new(body, rules, now)
+    name: str = values["name"]
+    with engine.begin() as connection:
+        if not insert_new(connection, values):
+            raise ScheduleExistsError(f"There is a schedule named {name!r} already; PATCH changes it.")
+        record(connection, act and replace(act, subject=name))
+    return name
+
+
+def insert_new(connection: Connection, values: Mapping[str, Any]) -> bool:
+    """Makes a schedule of what `checked_new` gave. False, and nothing is changed, when there is one of its name."""
+    statement = insert(schedule).values(values).on_conflict_do_nothing().returning(schedule.c.name)
+    if connection.execute(statement).first() is None:
+        return False
+    next_run.foretell(connection, values["name"])
+    return True
+
+
+def change(engine: Engine, name: str, body: Any, rules: Rules, now: datetime, act: Act | None = None) -> None:
+    """Raises BadScheduleError, EventTooLargeError, UnknownScheduleError."""
+    with engine.begin() as connection:
+        before = queries.locked(connection, name)
+        values = checked_change(body, rules, before, now)
+        if values:
+            connection.execute(update(schedule).where(schedule.c.name == name).values(values))
+            next_run.foretell(connection, name)
+            record(connection, act and replace(act, details={"fields": sorted(values)}))
+
+
+def delete(engine: Engine, name: str, act: Act | None = None) -> None:
+    """Its requests stay. Raises UnknownScheduleError, DeclaredScheduleError."""
+    with engine.begin() as connection:
+        if queries.locked(connection, name).declared:
+            raise DeclaredScheduleError
+        connection.execute(text("DELETE FROM schedule WHERE name = :name"), {"name": name})
+        record(connection, act)
+
+
+RAN = text(
+    """
+    UPDATE schedule
+    SET total_runs = total_runs + 1, last_run_at = :now, last_request_id = :id,
+        next_run_at = CASE WHEN total_runs + 1 >= max_runs THEN NULL ELSE next_run_at END
+    WHERE name = :name
+    """
+)
+
+
+def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, act: Act | None = None) -> UUID:
+    """Makes a request at once, whatever its times and its overlap say. Gives the request's id.
+
+    Raises UnknownScheduleError, and UnknownFunctionError when the function is gone.
+    """
+    clock.refresh(engine)
+    now = clock.now()
+    with engine.begin() as connection:
+        request = _accept(connection, name, now)
+        connection.execute(RAN, {"name": name, "now": now, "id": request.id})
+        record(connection, act and replace(act, details={"request_id": str(request.id)}))
+    doorbell.ring([request.bell])
+    log.info("accepted", extra=log_fields.rung([request.bell]) | {"schedule": name})
+    return request.id
+
+
+def _accept(connection: Connection, name: str, now: datetime) -> Accepted:
+    found = queries.locked(connection, name)
+    function = registry.found(connection, found.function)
+    request = Accepted(
+        id=uuid7(),
+        function=function,
+        event=found.event,
+        queue=found.queue or function.queue,
+        created_at=now,
+        available_at=now,
+        schedule=name,
+    )
+    lifecycle.accept(connection, [request])
+    return request
+
+
+def upsert_declared(connection: Connection, values: Mapping[str, Any]) -> None:
+    """Makes a row what code declares. Whether it is enabled is decided by a person, once it is there."""
+    statement = insert(schedule).values(**values, declared=True)
+    names = [name for name in values if name not in ("name", "enabled")]
+    replaced = {name: statement.excluded[name] for name in names} | {"declared": True}
+    connection.execute(statement.on_conflict_do_update(index_elements=[schedule.c.name], set_=replaced))
+    next_run.foretell(connection, values["name"])

@@ -1,0 +1,74 @@
+"""A schedule as its row says it: a frozen value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from schema.schedule_policies import Misfire, Overlap
+from schema.tables.schedules import schedule
+from workqueue.schedules.calendar import expression, time_zones
+from workqueue.schedules.calendar.timetable import Timetable
+
+NAMES = tuple(column.name for column in schedule.c)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The columns of the row. Times are UTC. edited_at: when it was edited; None once it is planned."""
+
+    name: str
+    function: str
+    event: Any
+    expression: str
+    timezone: str
+    enabled: bool
+    start_at: datetime | None
+    end_at: datetime | None
+    max_runs: int | None
+    misfire: Misfire
+    misfire_grace_s: float
+    overlap: Overlap
+    queue: str | None
+    description: str
+    declared: bool
+    next_run_at: datetime | None
+    last_run_at: datetime | None
+    total_runs: int
+    last_request_id: UUID | None
+    error: str | None
+    created_at: datetime
+    edited_at: datetime | None
+
+    @property
+    def timetable(self) -> Timetable:
+        """Raises BadExpressionError or UnknownZoneError: a row may have been written by hand."""
+        start_at = whole_second(self.start_at)
+        return Timetable(
+            rule=expression.parse(self.expression),
+            zone=time_zones.find(self.timezone),
+            anchor=start_at or self.created_at.replace(microsecond=0),
+            start_at=start_at,
+            end_at=self.end_at,
+        )
+
+    @property
+    def runs_left(self) -> int | None:
+        """How many requests it may still make; None: any number."""
+        return None if self.max_runs is None else max(self.max_runs - self.total_runs, 0)
+
+
+def from_row(row: Mapping[Any, Any]) -> Schedule:
+    """row: at least the columns of `schedule`."""
+    values = {name: _utc(row[name]) for name in NAMES}
+    return Schedule(**values | {"misfire": Misfire(row["misfire"]), "overlap": Overlap(row["overlap"])})
+
+
+def _utc(value: Any) -> Any:
+    # The driver gives times in the server's zone, and Python's arithmetic within one zone is that of its wall clock.
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+def whole_second(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(microsecond=0)

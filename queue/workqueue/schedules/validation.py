@@ -1,0 +1,161 @@
+"""Checks what somebody wants of a schedule, all fields at once: each wrong one is named, with a valid example."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from schema.engine import to_json
+from schema.schedule_policies import Misfire, Overlap
+from workqueue.errors import BadExpressionError, BadScheduleError, EventTooLargeError, UnknownZoneError
+from workqueue.schedules import fields
+from workqueue.schedules.calendar import expression, time_zones
+from workqueue.schedules.calendar.expression import At
+from workqueue.schedules.calendar.timetable import Timetable, first_after
+from workqueue.schedules.schedule import Schedule
+
+# What a schedule is that says no more than its name, function and expression.
+DEFAULTS: Mapping[str, Any] = {
+    "event": {},
+    "timezone": "UTC",
+    "enabled": True,
+    "start_at": None,
+    "end_at": None,
+    "max_runs": None,
+    "misfire": Misfire.ONCE,
+    "misfire_grace_s": 10.0,
+    "overlap": Overlap.ALLOW,
+    "queue": None,
+    "description": "",
+}
+REQUIRED = ("name", "function", "expression")
+# A client's clock may be behind ours, and a call takes its time.
+LATE_START = timedelta(minutes=5)
+
+Errors = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a schedule has to fit to. queues: those that workers serve. functions: the names of those that there are."""
+
+    queues: tuple[str, ...]
+    max_event_bytes: int
+    functions: frozenset[str]
+
+    @property
+    def readers(self) -> dict[str, fields.Reader]:
+        return {
+            "name": fields.name,
+            "function": fields.one_of_functions(self.functions),
+            "event": self._event,
+            "expression": fields.rule,
+            "timezone": fields.zone,
+            "enabled": fields.flag,
+            "start_at": fields.moment,
+            "end_at": fields.moment,
+            "max_runs": fields.runs,
+            "misfire": fields.misfire,
+            "misfire_grace_s": fields.seconds,
+            "overlap": fields.overlap,
+            "queue": fields.one_of_queues(self.queues),
+            "description": fields.description,
+        }
+
+    def _event(self, value: Any) -> Any:
+        if len(to_json(value).encode()) > self.max_event_bytes:
+            raise EventTooLargeError
+        return value
+
+
+def checked_new(body: Any, rules: Rules, now: datetime) -> dict[str, Any]:
+    """Every column that a new schedule is given. Raises BadScheduleError, EventTooLargeError."""
+    values, errors = _read(body, rules)
+    for name in REQUIRED:
+        if name not in values and name not in errors:
+            errors[name] = f"is missing; a schedule needs {', '.join(REQUIRED)}"
+    whole = {**DEFAULTS, **values}
+    if not errors:
+        errors = check_times(whole, frozenset(whole), now, anchor=now)
+    _refuse(errors)
+    return whole
+
+
+def checked_change(body: Any, rules: Rules, before: Schedule, now: datetime) -> dict[str, Any]:
+    """The columns that change. Raises BadScheduleError, EventTooLargeError."""
+    values, errors = _read(body, rules)
+    if "name" in values and values.pop("name") != before.name:
+        errors["name"] = "a schedule keeps its name; create another one, and delete this"
+    if not errors:
+        whole = {name: getattr(before, name) for name in DEFAULTS} | {"expression": before.expression} | values
+        errors = check_times(whole, frozenset(values), now, before.created_at)
+    _refuse(errors)
+    return values
+
+
+def checked_declaration(body: Any, rules: Rules) -> dict[str, Any]:
+    """As a new one, but its times may be over: it is read at every start. Raises BadScheduleError."""
+    values, errors = _read(body, rules)
+    errors |= {name: "is missing" for name in REQUIRED if name not in values and name not in errors}
+    _refuse(errors)
+    return {**DEFAULTS, **values}
+
+
+def _read(body: Any, rules: Rules) -> tuple[dict[str, Any], Errors]:
+    if not isinstance(body, Mapping):
+        return {}, {"body": 'an object is needed, such as {"name": "x", "function": "f", "expression": "@daily"}'}
+    readers, values, errors = rules.readers, dict[str, Any](), Errors()
+    for name, value in body.items():
+        if name not in readers:
+            errors[str(name)] = f"is no field that can be set; those are {', '.join(readers)}"
+            continue
+        try:
+            values[name] = readers[name](value)
+        except ValueError as error:
+            errors[name] = str(error)
+    return values, errors
+
+
+def _refuse(errors: Errors) -> None:
+    if errors:
+        raise BadScheduleError([{"field": name, "detail": detail} for name, detail in errors.items()])
+
+
+def check_times(whole: Mapping[str, Any], given: frozenset[str], now: datetime, anchor: datetime) -> Errors:
+    """What cannot be of a schedule's times, by field. given: the fields that somebody sets now. Pure."""
+    start_at, end_at = whole["start_at"], whole["end_at"]
+    example = (now + timedelta(days=1)).strftime("%Y-%m-%dT00:00:00Z")
+    if "start_at" in given and start_at is not None and start_at < now - LATE_START:
+        return {"start_at": f"lies in the past; a valid one is {example}, or null"}
+    if "end_at" in given and end_at is not None and end_at <= now:
+        return {"end_at": f"lies in the past; a valid one is {example}, or null"}
+    if given & {"start_at", "end_at"} and start_at and end_at and end_at <= start_at:
+        return {"end_at": f"is not later than start_at; a valid one is {_a_day_after(start_at)}, or null"}
+    if not given & {"expression", "timezone", "start_at", "end_at"}:
+        return {}
+    try:
+        return _check_rule(whole, now, anchor)
+    except BadExpressionError as error:  # what is not given now may have been written by hand
+        return {"expression": str(error)}
+    except UnknownZoneError as error:
+        return {"timezone": str(error)}
+
+
+def _check_rule(whole: Mapping[str, Any], now: datetime, anchor: datetime) -> Errors:
+    found, zone = expression.parse(whole["expression"]), time_zones.find(whole["timezone"])
+    tomorrow = (now.astimezone(zone) + timedelta(days=1)).strftime("at(%Y-%m-%dT12:00:00)")
+    if isinstance(found, At) and not time_zones.exists(found.local, zone):
+        text = f"no clock in {whole['timezone']} shows {found.local}: it is skipped that day; a valid one is {tomorrow}"
+        return {"expression": text}
+    start_at = whole["start_at"]
+    table = Timetable(found, zone, start_at or anchor.replace(microsecond=0), start_at, whole["end_at"])
+    if first_after(table, now) is not None:
+        return {}
+    if whole["end_at"] is not None and first_after(Timetable(found, zone, table.anchor, start_at), now) is not None:
+        return {"end_at": "comes before the first time; a later one is needed, or null"}
+    kind = "lies in the past" if isinstance(found, At) else "names no time that is still to come"
+    return {"expression": f"{whole['expression']} {kind}; a valid one is {tomorrow} or rate(5 minutes)"}
+
+
+def _a_day_after(moment: datetime) -> str:
+    return (moment + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")

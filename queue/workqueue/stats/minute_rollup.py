@@ -1,0 +1,173 @@
+"""What each minute saw, function by function: stored once it is over, so that nobody counts it twice.
+
+The leader rolls minutes up; who reads adds what ended since. So a look costs the same with a million requests.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, func, insert, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from schema.statuses import ENDED_AS, End
+from schema.tables.operations import depth_sample, minute_tally, tally_mark
+from schema.tables.requests import processing_request
+from workqueue.stats.histogram import STEPS, Histogram
+from workqueue.stats.queue_depth import depths
+
+KEPT = timedelta(days=8)
+BACK = timedelta(days=1)  # how far a first look goes back
+CHUNK = timedelta(minutes=10)  # counted in one transaction
+LIMIT_S = 1.0  # of one look; the rest follows at the next
+SETTLED = timedelta(seconds=10)  # what ended in a minute is committed by so long after it
+MOST_UNCOUNTED = timedelta(minutes=5)  # what a reader counts by itself while nobody leads
+
+DURATION = f"floor({STEPS} * ln(greatest(extract(epoch FROM %s)::float8 * 1e6, 1)) / ln(2::float8))::int"
+COUNT = text(
+    f"""
+    SELECT date_trunc('minute', finished_at, 'UTC') AS minute, function, {ENDED_AS} AS ended_as,
+        {DURATION % "started_at - available_at"} AS wait, {DURATION % "finished_at - started_at"} AS run,
+        count(*) AS count
+    FROM processing_request WHERE finished_at >= :since AND finished_at < :until
+    GROUP BY 1, 2, 3, 4, 5
+    """  # noqa: S608 - of constants
+)
+
+
+@dataclass(slots=True)
+class Minute:
+    """What a function did in one minute. waits, runs: histograms; cancelled requests are in neither.
+
+    A person chose when those ended: their times say nothing of the function.
+    """
+
+    minute: datetime
+    function: str
+    completed: int = 0
+    failed: int = 0
+    waits: Histogram = field(default_factory=dict)
+    runs: Histogram = field(default_factory=dict)
+    cancelled: int = 0
+
+    def add(self, row: Any) -> None:
+        if row.ended_as == End.CANCELLED:
+            self.cancelled += row.count
+            return
+        if row.ended_as == End.COMPLETED:
+            self.completed += row.count
+        else:
+            self.failed += row.count
+        for histogram, number in ((self.waits, row.wait), (self.runs, row.run)):
+            if number is not None:
+                histogram[number] = histogram.get(number, 0) + row.count
+
+
+def count(connection: Connection, since: datetime, until: datetime) -> list[Minute]:
+    """Counts what ended between two times, by the index of ends."""
+    connection.execute(text("SET LOCAL enable_seqscan = off"))
+    found: dict[tuple[datetime, str], Minute] = {}
+    for row in connection.execute(COUNT, {"since": since, "until": until}):
+        key = row.minute, row.function
+        found.setdefault(key, Minute(*key)).add(row)
+    return list(found.values())
+
+
+def roll_up(engine: Engine, now: datetime) -> None:
+    """Stores the minutes that are over, and how much waits now. A crash in it leaves them for the next look."""
+    started = time.monotonic()
+    settled = floor(now - SETTLED)
+    while time.monotonic() - started < LIMIT_S:
+        with engine.begin() as connection:
+            since = _mark(connection, now)
+            until = min(since + CHUNK, settled)
+            if until <= since:
+                break
+            _store(connection, count(connection, since, until))
+            connection.execute(tally_mark.update().values(until=until))
+            if until == settled:
+                _sample_depths(connection, settled, now)
+    forget(engine, now - KEPT)
+
+
+def _mark(connection: Connection, now: datetime) -> datetime:
+    """Return up to when minutes are stored. The first look of all begins with the first request that ended."""
+    ended_at = connection.execute(select(func.min(processing_request.c.finished_at))).scalar_one()
+    first = {"until": floor(max(now - BACK, min(ended_at or now, now)))}
+    connection.execute(upsert(tally_mark).values(first).on_conflict_do_nothing())
+    found: datetime = connection.execute(select(tally_mark.c.until).with_for_update()).scalar_one()
+    return found
+
+
+def _store(connection: Connection, minutes: Iterable[Minute]) -> None:
+    rows = [
+        {
+            "minute": each.minute,
+            "function": each.function,
+            "completed": each.completed,
+            "failed": each.failed,
+            "waits": each.waits,
+            "runs": each.runs,
+            "cancelled": each.cancelled,
+        }
+        for each in minutes
+    ]
+    if rows:
+        connection.execute(insert(minute_tally), rows)
+
+
+def _sample_depths(connection: Connection, minute: datetime, now: datetime) -> None:
+    rows = [{"minute": minute, "queue": name, "depth": found.due} for name, found in depths(connection, now).items()]
+    if rows:
+        connection.execute(upsert(depth_sample).on_conflict_do_nothing(), rows)
+
+
+def forget(engine: Engine, before: datetime) -> None:
+    with engine.begin() as connection:
+        connection.execute(delete(minute_tally).where(minute_tally.c.minute < before))
+        connection.execute(delete(depth_sample).where(depth_sample.c.minute < before))
+
+
+def stored(connection: Connection, since: datetime, until: datetime) -> list[Minute]:
+    """The minutes between two, as they were rolled up."""
+    columns = minute_tally.c
+    statement = select(minute_tally).where(columns.minute >= since, columns.minute < until)
+    return [
+        Minute(
+            minute=row.minute,
+            function=row.function,
+            completed=row.completed,
+            failed=row.failed,
+            waits=_numbered(row.waits),
+            runs=_numbered(row.runs),
+            cancelled=row.cancelled,
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def fresh(connection: Connection, until: datetime | None, now: datetime) -> list[Minute]:
+    """What ended since the last roll-up; while nobody leads, what ended in the last minutes."""
+    earliest = floor(now - MOST_UNCOUNTED)
+    return count(connection, max(until or earliest, earliest), now + SETTLED)
+
+
+def counted_until(connection: Connection) -> datetime | None:
+    """Up to when minutes are stored: whoever leads moves it on every minute."""
+    found: datetime | None = connection.execute(select(tally_mark.c.until)).scalar_one_or_none()
+    return found
+
+
+def sampled_depths(connection: Connection, since: datetime) -> list[tuple[datetime, str, int]]:
+    statement = select(depth_sample).where(depth_sample.c.minute >= since)
+    return [(row.minute, row.queue, row.depth) for row in connection.execute(statement)]
+
+
+def floor(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
+
+
+def _numbered(histogram: dict[str, int]) -> Histogram:
+    return {int(number): found for number, found in histogram.items()}

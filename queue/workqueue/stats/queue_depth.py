@@ -1,0 +1,128 @@
+"""What waits in each queue: how much, and for how long. Counted by the index of what is pending, up to a limit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from redis.exceptions import RedisError
+from sqlalchemy import Connection, text
+
+from workqueue.transport.doorbell import Doorbell
+
+MOST_COUNTED = 20_000  # of each queue; beyond it Redis is asked, which knows lengths without counting
+
+WAITING = text(
+    """
+    WITH RECURSIVE waiting (queue) AS (
+        (SELECT queue FROM processing_request WHERE status = 'pending' ORDER BY queue LIMIT 1)
+        UNION ALL
+        SELECT (SELECT r.queue FROM processing_request r WHERE r.status = 'pending' AND r.queue > w.queue
+                ORDER BY r.queue LIMIT 1)
+        FROM waiting w WHERE w.queue IS NOT NULL
+    )
+    SELECT w.queue, rung.count + silent.count AS due, later.count AS later, least(rung.oldest, silent.oldest) AS oldest
+    FROM waiting w
+    CROSS JOIN LATERAL (
+        SELECT count(*), min(available_at) AS oldest FROM (
+            SELECT available_at FROM processing_request
+            WHERE status = 'pending' AND queue = w.queue AND rung_at IS NOT NULL ORDER BY rung_at LIMIT :most
+        ) r
+    ) rung
+    CROSS JOIN LATERAL (
+        SELECT count(*), min(available_at) AS oldest FROM (
+            SELECT available_at FROM processing_request
+            WHERE status = 'pending' AND queue = w.queue AND rung_at IS NULL AND available_at <= :now
+            ORDER BY available_at LIMIT :most
+        ) s
+    ) silent
+    CROSS JOIN LATERAL (
+        SELECT count(*) FROM (
+            SELECT FROM processing_request
+            WHERE status = 'pending' AND queue = w.queue AND rung_at IS NULL AND available_at > :now LIMIT :most
+        ) l
+    ) later
+    WHERE w.queue IS NOT NULL
+    """
+)
+BY_FUNCTION = text(
+    """
+    SELECT function, status, count(*) FROM (
+        (SELECT function, status FROM processing_request WHERE status = 'pending' LIMIT :most)
+        UNION ALL
+        (SELECT function, status FROM processing_request WHERE status = 'processing' LIMIT :most)
+    ) live GROUP BY function, status
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What waits in a queue: due now, and with a later time. oldest: when the first of those due was."""
+
+    due: int = 0
+    later: int = 0
+    oldest: datetime | None = None
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there is more than was counted."""
+        return self.due >= MOST_COUNTED
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue as a person sees it. workers: how many serve it."""
+
+    name: str
+    depth: Depth
+    paused_at: datetime | None
+    workers: int
+
+
+def walk_indexes(connection: Connection) -> None:
+    """For the rest of the transaction: a bitmap of all that waits would be made before the first is counted."""
+    connection.execute(text("SET LOCAL enable_seqscan = off"))
+    connection.execute(text("SET LOCAL enable_bitmapscan = off"))
+
+
+def depths(connection: Connection, now: datetime) -> dict[str, Depth]:
+    """By the names of the queues in which something waits."""
+    walk_indexes(connection)
+    rows = connection.execute(WAITING, {"now": now, "most": MOST_COUNTED})
+    return {row.queue: Depth(row.due, row.later, row.oldest) for row in rows}
+
+
+def live_by_function(connection: Connection) -> dict[str, dict[str, int]]:
+    """function → status → how many, of what waits and what runs; at most so many of each status are looked at."""
+    walk_indexes(connection)
+    found: dict[str, dict[str, int]] = {}
+    for row in connection.execute(BY_FUNCTION, {"most": MOST_COUNTED}):
+        found.setdefault(row.function, {})[row.status] = row[2]
+    return found
+
+
+def lengthened(found: Mapping[str, Depth], doorbell: Doorbell) -> dict[str, Depth]:
+    """Where more waits than was counted, the number of bells in Redis, if that is more; an absent Redis adds none."""
+    capped = [name for name, depth in found.items() if depth.is_capped]
+    if not capped:
+        return dict(found)
+    try:
+        bells = doorbell.lengths(capped)
+    except RedisError:
+        return dict(found)
+    longer = {name: Depth(max(found[name].due, bells[name]), found[name].later, found[name].oldest) for name in capped}
+    return {**found, **longer}
+
+
+def queues(
+    found: Mapping[str, Depth],
+    paused: Mapping[str, datetime],
+    served: Sequence[str],
+    serving: Sequence[Sequence[str]],
+) -> list[Queue]:
+    """All queues, in the order in which they are served. serving: the queues of each worker that lives."""
+    others = sorted({*found, *paused, *(name for names in serving for name in names)} - set(served))
+    return [
+        Queue(name, found.get(name, Depth()), paused.get(name), sum(name in names for names in serving))
+        for name in (*served, *others)
+    ]

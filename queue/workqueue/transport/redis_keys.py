@@ -1,0 +1,98 @@
+"""Repairs the keys in Redis that the runtime reads, after another program wrote into them.
+
+A key of another type makes every command on it fail, for ever. Nothing in Redis is the truth, so such a key is deleted:
+its content is written again, and the reconciler rings for the requests that lost their bells.
+"""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from redis import Redis
+from rq import Queue, Worker
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
+from rq_scheduler import Scheduler
+
+from workqueue.transport.safe_queue import REGISTRIES
+
+log = logging.getLogger(__name__)
+
+ERA = "localfn:era"
+DASHBOARD_SECRET = "localfn:rq-secret"  # noqa: S105 - the name of a key
+LOCK = "lock"  # a string that lapses; one without an end would hold for ever
+
+# KEYS: any. ARGV: the type that each has to have. Returns the keys that were deleted.
+REPAIR = """
+local deleted = {}
+for place, key in ipairs(KEYS) do
+    local wanted, found = ARGV[place], redis.call('type', key).ok
+    local is_wrong = found ~= 'none' and found ~= wanted
+    if wanted == 'lock' then
+        is_wrong = found ~= 'none' and (found ~= 'string' or redis.call('ttl', key) == -1)
+    end
+    if is_wrong then
+        redis.call('del', key)
+        deleted[#deleted + 1] = key
+    end
+end
+return deleted
+"""
+# KEYS[1]: a value that all processes share. ARGV[1]: a fresh one, of hexadecimal digits and hyphens, which replaces
+# a missing value and a value of another form. One command: two processes never see different values.
+SHARED = """
+local found = redis.pcall('get', KEYS[1])
+if type(found) == 'string' and #found == #ARGV[1] and not found:find('[^0-9a-f-]') then return found end
+redis.call('del', KEYS[1])
+redis.call('set', KEYS[1], ARGV[1])
+return ARGV[1]
+"""
+
+
+def shared_value(redis: Any, key: str, fresh: str) -> Any:
+    """Return the value that all processes share; `fresh`, if there is no value yet.
+
+    redis: a client, or a pipeline, which gives the value as bytes when it is executed. Raises RedisError.
+    """
+    found = redis.eval(SHARED, 1, key, fresh)
+    return found.decode() if isinstance(found, bytes) else found
+
+
+def types(queues: Iterable[str]) -> dict[str, str]:
+    """Return the keys that the runtime reads, each with the type that it has to have."""
+    found = {
+        Queue.redis_queues_keys: "set",
+        Worker.redis_workers_keys: "set",
+        Scheduler.scheduled_jobs_key: "zset",
+    }
+    for name in queues:
+        found[f"{Queue.redis_queue_namespace_prefix}{name}"] = "list"
+        found[WORKERS_BY_QUEUE_KEY % name] = "set"
+        found |= dict.fromkeys(_registries(name), "zset")
+        found[f"rq:clean_registries:{name}"] = LOCK
+    return found
+
+
+def repair(redis: Redis, queues: Iterable[str]) -> list[str]:
+    """Delete the keys of another type, and return their names. Raises RedisError."""
+    wanted = types(queues)
+    deleted = [key.decode() for key in redis.eval(REPAIR, len(wanted), *wanted, *wanted.values())]
+    for key in deleted:
+        log.warning("a key of a wrong type was deleted from Redis", extra={"key": key})
+    return deleted
+
+
+def clean(queue: Queue) -> None:
+    """Remove from a queue's registries what has lapsed, and from its list of workers those that are gone.
+
+    Raises RedisError.
+    """
+    redis = queue.connection
+    for kind in REGISTRIES.values():
+        kind(queue.name, redis).cleanup()
+    for key in (WORKERS_BY_QUEUE_KEY % queue.name, Worker.redis_workers_keys):
+        if gone := [member for member in redis.smembers(key) if not redis.exists(member)]:
+            redis.srem(key, *gone)
+
+
+def _registries(queue: str) -> list[str]:
+    return [kind.key_template.format(queue) for kind in REGISTRIES.values()]

@@ -1,0 +1,149 @@
+"""RQ's registries, queues and workers as the runtime reads them: of jobs that are bells.
+
+A name or an entry that is not one of localfn's is left out, so that it ends no page, no worker and no scheduler.
+"""
+
+import math
+import re
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import ResponseError
+from rq import Queue, Worker
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.job import Job
+from rq.registry import BaseRegistry, StartedJobRegistry
+from rq.serializers import JSONSerializer
+from rq.utils import current_timestamp
+
+from workqueue.transport.safe_job import KINDS, QUEUE_NAME, BellJob, ids, text
+
+WORKER_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
+
+
+class BellRegistry(BaseRegistry):
+    """A registry of such jobs; entries that are not ids are left out."""
+
+    job_class = BellJob
+
+    def __init__(self, name: str = "default", connection: Redis | None = None, **more: Any) -> None:
+        super().__init__(name, connection, **{**more, "job_class": BellJob, "serializer": JSONSerializer})
+
+    def get_job_ids(self, start: int = 0, end: int = -1, desc: bool = False, cleanup: bool = True) -> list[str]:
+        """Return the ids from `start` to `end`, without those that are not ids."""
+        if cleanup:
+            self.cleanup()
+        entries: Any = self.connection.zrange(self.key, start, end, desc=desc)
+        return ids(entries)
+
+    def get_expired_job_ids(self, timestamp: float | None = None) -> list[str]:
+        """Return the ids of entries that lapsed before `timestamp`, without those that are not ids."""
+        score = current_timestamp() if timestamp is None else timestamp
+        entries: Any = self.connection.zrangebyscore(self.key, 0, score)
+        return ids(entries)
+
+    def get_queue(self) -> Queue:
+        """Return the queue of this registry."""
+        return BellQueue(self.name, self.connection)
+
+    def remove(self, job: Job | str, pipeline: Pipeline | None = None, delete_job: bool = False) -> Any:
+        """Remove the entry of a job, in the registry of started jobs those of its executions."""
+        job_id = job if isinstance(job, str) else job.id
+        entries: Any = self.connection.zrange(self.key, 0, -1) if isinstance(self, StartedJobRegistry) else []
+        executions = [entry for entry in entries if text(entry).startswith(f"{job_id}:")]
+        if delete_job and isinstance(job, Job):
+            job.delete()
+        return (self.connection if pipeline is None else pipeline).zrem(self.key, job_id, *executions)
+
+
+REGISTRIES: dict[str, type[BellRegistry]] = {
+    name: type(f"Bell{name}", (BellRegistry, kind), {}) for name, kind in KINDS.items()
+}
+
+
+class BellQueue(Queue):
+    """A queue of such jobs. Its names and ids are those of localfn; others are left out."""
+
+    job_class = BellJob
+
+    def __init__(self, name: str = "default", connection: Redis | None = None, **more: Any) -> None:
+        super().__init__(name, connection, **{**more, "job_class": BellJob, "serializer": JSONSerializer})
+
+    @classmethod
+    def all(cls, connection: Redis, **_: Any) -> list[Queue]:  # type: ignore[override]
+        """Return the queues whose names can be read."""
+        prefix = cls.redis_queue_namespace_prefix
+        keys = (text(key) for key in connection.smembers(cls.redis_queues_keys))
+        names = sorted(key.removeprefix(prefix) for key in keys if key.startswith(prefix))
+        return [cls(name, connection) for name in names if QUEUE_NAME.fullmatch(name)]
+
+    def get_job_ids(self, offset: int = 0, length: int = -1) -> list[str]:
+        """Return `length` ids from `offset` on, without those that are not ids."""
+        end = offset + length - 1 if length >= 0 else length
+        return [] if length == 0 else ids(self.connection.lrange(self.key, offset, end))
+
+    def compact(self) -> None:
+        """Remove the ids of jobs that are gone. RQ's own loses all of them when it ends half done."""
+        for job_id in self.get_job_ids():
+            if not BellJob.exists(job_id, self.connection):
+                self.connection.lrem(self.key, 0, job_id)
+
+    @property
+    def failed_job_registry(self) -> Any:
+        """Return the registry of failed jobs."""
+        return REGISTRIES["FailedJobRegistry"](self.name, self.connection)
+
+
+class BellWorker(Worker):
+    """A worker as rq-dashboard reads it. One whose entry cannot be read is left out."""
+
+    job_class = BellJob
+    queue_class: type[Queue] = BellQueue
+
+    @classmethod
+    def all(cls, connection: Redis, **_: Any) -> list[Worker]:  # type: ignore[override]
+        """Return the workers whose entries can be read."""
+        prefix = cls.redis_worker_namespace_prefix
+        keys = (text(key) for key in connection.smembers(cls.redis_workers_keys))
+        named = [key for key in keys if key.startswith(prefix) and WORKER_NAME.fullmatch(key.removeprefix(prefix))]
+        return [worker for key in sorted(named) if (worker := cls._read(key, connection)) is not None]
+
+    @classmethod
+    def _read(cls, key: str, connection: Redis) -> "Worker | None":
+        try:
+            worker: Any = cls.find_by_key(key, connection, BellJob, BellQueue, JSONSerializer)
+            if worker is None or not math.isfinite(worker.total_working_time):
+                return None
+            worker.queues = [each for each in worker.queues if QUEUE_NAME.fullmatch(each.name)]
+        except (ResponseError, ValueError, TypeError, OverflowError):
+            return None
+        found: Worker = worker
+        return found
+
+    def get_current_job(self) -> Job | None:
+        """Return the job that the worker runs; None when it cannot be read."""
+        try:
+            return super().get_current_job()
+        except (NoSuchJobError, ResponseError, ValueError, TypeError, KeyError, OverflowError, OSError):
+            return None
+
+
+def requeue(job_id: str, connection: Redis, **_: Any) -> Job:
+    """Put a failed job back into its queue. Raises NoSuchJobError, InvalidJobOperation."""
+    job = BellJob.fetch(job_id, connection)
+    if not QUEUE_NAME.fullmatch(job.origin):
+        raise NoSuchJobError("The job names no queue.")
+    return REGISTRIES["FailedJobRegistry"](job.origin, connection).requeue(job)
+
+
+def requeue_all(queue_name: str, connection: Redis) -> tuple[int, int]:
+    """Put the failed jobs back into their queues; return how many, and how many cannot be read or moved."""
+    moved = skipped = 0
+    for job_id in BellQueue(queue_name, connection).failed_job_registry.get_job_ids(cleanup=False):
+        try:
+            requeue(job_id, connection)
+            moved += 1
+        except (NoSuchJobError, InvalidJobOperation, ResponseError):
+            skipped += 1
+    return moved, skipped

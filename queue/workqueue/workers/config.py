@@ -1,0 +1,29 @@
+"""What a pool needs to know."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from workqueue.files.disk_space import Disk
+from workqueue.files.store import FileStore
+from workqueue.sandboxes.user import Account
+from workqueue.workers.autoscaler import Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """Times in seconds, sizes in bytes; the folders exist. account: who runs sandboxes; None: whoever we are."""
+
+    database_url: str
+    redis_url: str
+    queues: tuple[str, ...]
+    bounds: Bounds
+    lease_s: float
+    grace_s: float
+    max_result_bytes: int
+    work_folder: Path
+    spool_folder: Path
+    store: FileStore
+    disk: Disk
+    functions: tuple[str, ...]
+    traces: bool = False
+    account: Account | None = None

@@ -1,0 +1,155 @@
+"""Makes database engines: how every part of the runtime connects to PostgreSQL."""
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import psycopg
+from psycopg.adapt import Loader
+from psycopg.pq import Format
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from schema import exact_json
+from schema.connection_watchdog import LONGEST_S, Server
+
+RESTED_S = 1.0
+# A day within what Python holds, so that every zone can show them.
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+CONNECT_TIMEOUT_S = 5  # a server that is away is noticed, not waited for
+POOL_TIMEOUT_S = 4
+# A line that is cut without a word is noticed within a lease (TCP only; silence.py has the rest).
+_EXACT: Any = psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, Format.TEXT)
+KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
+
+
+def make_engine(
+    database_url: str,
+    *,
+    pool_size: int = 5,
+    max_overflow: int = 10,
+    by_key: bool = False,
+    longest_s: float = LONGEST_S,
+    **options: Any,
+) -> Engine:
+    """An engine with a pool that drops dead connections by itself.
+
+    database_url: `postgresql+psycopg://…`. pool_size: connections kept; max_overflow: more for a while.
+    by_key: for who reads and writes single rows by their keys, and nothing else. longest_s: that a statement may take.
+    """
+    engine = create_engine(
+        database_url,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=POOL_TIMEOUT_S,
+        hide_parameters=True,  # an error's text goes into logs, and events are not for these
+        json_serializer=to_json,
+        json_deserializer=exact_json.read,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": "localfn",
+            # A database of encoding SQL_ASCII would give bytes in place of texts.
+            "client_encoding": "utf8",
+            **KEEPALIVES,
+        },
+        **options,
+    )
+    server = Server(longest_s)
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_: object, __: object, arguments: list[Any], parameters: dict[str, Any]) -> DBAPIConnection:
+        made: Any = server.connect(*arguments, **parameters)
+        return cast("DBAPIConnection", made)
+
+    event.listen(engine, "connect", _read_every_time)
+    if by_key:
+        event.listen(engine, "connect", _plan_by_key)
+    event.listen(engine, "checkin", _note_return)
+    event.listen(engine, "checkout", _check_rested)
+    return engine
+
+
+def preload(engine: Engine) -> None:
+    """Learns of the server what every first connection has to learn, then drops the connection.
+
+    In a process about to fork: its children find the engine ready, and no connection crosses the fork. A server that
+    is away is theirs to wait for.
+    """
+    try:
+        with engine.connect():
+            pass
+    except OperationalError:
+        pass
+    engine.dispose()
+
+
+def at_once(engine: Engine) -> Connection:
+    """A connection on which every statement is a transaction of its own: one trip to the server instead of three."""
+    return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+
+class _TimeLoader(Loader):
+    """Read a time; one that Python cannot hold becomes the nearest that it can.
+
+    A row that plain SQL wrote, `infinity` say, then takes no list, page or worker with it.
+    """
+
+    def __init__(self, oid: int, context: Any = None) -> None:
+        super().__init__(oid, context)
+        self._exact = _EXACT(oid, context)
+
+    def load(self, data: Any) -> Any:
+        try:
+            return self._exact.load(data)
+        except psycopg.DataError:
+            text = bytes(data)
+            return EARLIEST if text.startswith(b"-") or text.endswith(b"BC") else LATEST
+
+
+def _read_every_time(connection: DBAPIConnection, _: object) -> None:
+    connection.adapters.register_loader("timestamptz", _TimeLoader)
+
+
+def _plan_by_key(connection: DBAPIConnection, _: object) -> None:
+    """A plan that was made while a table was small stays with its prepared statement when the table has grown.
+
+    So it is made for a large one at once. (SET would end with a rollback, were it not committed by itself.)
+    """
+    connection.autocommit = True
+    connection.execute(
+        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+    )
+    connection.autocommit = False
+
+
+def _note_return(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["returned_at"] = time.monotonic()
+
+
+def _check_rested(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+    """Pings a connection that rested: a restarted server then costs a ping and not a failed request.
+
+    SQLAlchemy's own pre-ping asks at every checkout, a fifth of what a short transaction takes.
+    """
+    if time.monotonic() - record.info.get("returned_at", time.monotonic()) < RESTED_S:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise DisconnectionError from error  # the pool drops it, and all that are as old, and takes a new one
+
+
+def to_json(value: Any) -> str:
+    """Return strict, compact JSON, as it is stored."""
+    return exact_json.write(value, ENCODER.encode)

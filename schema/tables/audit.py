@@ -1,0 +1,19 @@
+"""The table of the audit: who changed what. It outlives its subjects: nothing in it refers to them by a key."""
+
+from sqlalchemy import JSON, Column, Index, Table, Text, Uuid, text
+
+from schema.tables.requests import Moment, metadata
+
+audit_entry = Table(
+    "audit_entry",
+    metadata,
+    Column("id", Uuid, primary_key=True, comment="UUIDv7: sorts by time"),
+    Column("time", Moment, nullable=False, server_default=text("clock_timestamp()")),
+    Column("actor", Text, nullable=False, comment="a user, key:NAME, cli:ACCOUNT, or local where nobody logs in"),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, comment="what was changed: a request's id, a name"),
+    Column("details", JSON, nullable=False),
+    Index("ix_audit_entry_actor_id", "actor", "id"),
+    Index("ix_audit_entry_action_id", "action", "id"),
+    Index("ix_audit_entry_subject_id", "subject", "id"),
+)

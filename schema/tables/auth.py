@@ -1,0 +1,84 @@
+"""The tables of who may do what: users, their sessions, API keys, and failed logins.
+
+Of passwords, session tokens and keys only hashes are stored: who reads the database can log in with none of them.
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import JSON, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, Uuid, func, text
+
+from schema.tables.requests import Moment, metadata
+
+
+class Role(StrEnum):
+    """What a user may do; each role may do what those before it may."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+class Scope(StrEnum):
+    """What a program with an API key may do."""
+
+    INVOKE = "invoke"
+    READ = "read"
+    MANAGE = "manage"
+
+
+app_user = Table(
+    "app_user",
+    metadata,
+    Column("username", Text, primary_key=True),
+    Column("email", Text),
+    Column("password_hash", Text, nullable=False, comment="argon2id, with its parameters and salt"),
+    Column("role", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("created_at", Moment, nullable=False, server_default=text("clock_timestamp()")),
+    Column("last_login_at", Moment),
+    CheckConstraint("username ~ '^[A-Za-z0-9_.@+-]{1,64}$'", name="username"),
+    CheckConstraint(f"role IN ({', '.join(repr(str(role)) for role in Role)})", name="role"),
+    # `Admin` beside `admin` would only serve to deceive.
+    Index("uq_app_user_username_folded", func.lower(text("username")), unique=True),
+)
+
+login_session = Table(
+    "login_session",
+    metadata,
+    Column("token_hash", Text, primary_key=True, comment="SHA-256 of what the cookie holds"),
+    Column(
+        "username",
+        Text,
+        ForeignKey("app_user.username", ondelete="CASCADE", onupdate="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("address", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("prefix", Text, nullable=False, comment="how it begins, so that a person knows it again"),
+    Column("key_hash", Text, nullable=False, unique=True, comment="SHA-256; a key is random, so no salt is needed"),
+    Column("scopes", JSON, nullable=False),
+    Column("functions", JSON(none_as_null=True), comment="null: all"),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, comment="null: never"),
+    Column("last_used_at", Moment, comment="to the minute"),
+)
+
+login_failure = Table(
+    "login_failure",
+    metadata,
+    Column("subject", Text, primary_key=True, comment="whom or what the failures are counted for"),
+    Column("failures", Integer, nullable=False),
+    Column("last_at", Moment, nullable=False, index=True),
+    Column("blocked_until", Moment, nullable=False),
+)

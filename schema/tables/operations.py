@@ -1,0 +1,50 @@
+"""The tables of operations: which queues are paused, what each minute saw, which sandboxes there are."""
+
+from sqlalchemy import JSON, Boolean, CheckConstraint, Column, Integer, Table, Text, text
+
+from schema.tables.requests import Moment, metadata
+
+paused_queue = Table(
+    "paused_queue",
+    metadata,
+    # The row is the pause: it outlives an emptied Redis, and a claim asks it.
+    Column("name", Text, primary_key=True),
+    Column("paused_at", Moment, nullable=False),
+)
+
+minute_tally = Table(
+    "minute_tally",
+    metadata,
+    Column("minute", Moment, primary_key=True),
+    Column("function", Text, primary_key=True),
+    Column("completed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False, comment="without those that were cancelled"),
+    Column("waits", JSON, nullable=False, comment="histogram of the time in the queue: bucket → count"),
+    Column("runs", JSON, nullable=False, comment="histogram of the time from claim to end: bucket → count"),
+    Column("cancelled", Integer, nullable=False, server_default="0", comment="in neither histogram"),
+)
+
+depth_sample = Table(
+    "depth_sample",
+    metadata,
+    Column("minute", Moment, primary_key=True),
+    Column("queue", Text, primary_key=True),
+    Column("depth", Integer, nullable=False),
+)
+
+tally_mark = Table(
+    "tally_mark",
+    metadata,
+    # One row: minutes before `until` are in the tally, those after it are counted when somebody asks.
+    Column("single", Boolean, primary_key=True, server_default=text("true")),
+    Column("until", Moment, nullable=False),
+    CheckConstraint("single", name="single"),
+)
+
+sandbox_note = Table(
+    "sandbox_note",
+    metadata,
+    Column("pool", Text, primary_key=True, comment="host name and process id of the pool that owns them"),
+    Column("sandboxes", JSON, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)

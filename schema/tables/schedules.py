@@ -1,0 +1,79 @@
+"""The tables of schedules: the rows that people edit, and the ticks that made requests."""
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from schema.schedule_policies import Misfire, Overlap, TickOutcome
+from schema.tables.requests import Moment, metadata
+
+# Python cannot hold every time that PostgreSQL can: one 'infinity' would keep all rows from being read.
+TIMES = ("start_at", "end_at", "next_run_at", "created_at", "edited_at")
+
+
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(str(value)) for value in values)})", name=column)
+
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("function", Text, nullable=False),
+    Column("event", JSON, nullable=False, server_default="{}"),
+    Column("expression", Text, nullable=False),
+    Column("timezone", Text, nullable=False, server_default="UTC"),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("start_at", Moment),
+    Column("end_at", Moment),
+    Column("max_runs", Integer),
+    Column("misfire", Text, nullable=False, server_default=Misfire.ONCE),
+    Column("misfire_grace_s", Double, nullable=False, server_default="10"),
+    Column("overlap", Text, nullable=False, server_default=Overlap.ALLOW),
+    Column("queue", Text, comment="null: the function's own"),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("declared", Boolean, nullable=False, server_default=text("false"), comment="in code or localfn.toml"),
+    Column("next_run_at", Moment, comment="the tick that it waits for; null: none, or not planned yet"),
+    Column("last_run_at", Moment),
+    Column("total_runs", Integer, nullable=False, server_default="0"),
+    # No foreign key: a request is deleted without asking who remembers it.
+    Column("last_request_id", Uuid),
+    Column("error", Text, comment="why it makes no requests"),
+    Column("created_at", Moment, nullable=False, server_default=text("clock_timestamp()")),
+    # Set by a trigger, so that an edit by plain SQL is seen as well as one by the API; null once it is planned.
+    Column("edited_at", Moment, server_default=text("clock_timestamp()")),
+    CheckConstraint("name ~ '^[A-Za-z0-9_-]{1,64}$'", name="name"),
+    _one_of("misfire", Misfire),
+    _one_of("overlap", Overlap),
+    CheckConstraint("misfire_grace_s >= 0", name="misfire_grace_s"),
+    CheckConstraint("max_runs >= 1", name="max_runs"),
+    CheckConstraint(" AND ".join(f"{name} > '1970-01-01Z' AND {name} < '2201-01-01Z'" for name in TIMES), name="times"),
+    # What is due and what was edited is little, however many rows there are: a look at nothing costs nothing.
+    Index("ix_schedule_due", "next_run_at", postgresql_where=text("enabled")),
+    Index("ix_schedule_edited", "edited_at", postgresql_where=text("edited_at IS NOT NULL")),
+)
+
+schedule_tick = Table(
+    "schedule_tick",
+    metadata,
+    # The primary key is the promise "each tick once": whoever inserts it makes the request, in one transaction.
+    Column("schedule", Text, ForeignKey("schedule.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True),
+    Column("scheduled_for", Moment, primary_key=True, index=True),
+    Column("outcome", Text, nullable=False),
+    Column("request_id", Uuid, comment="null when the request before still ran"),
+    Column("created_at", Moment, nullable=False),
+    _one_of("outcome", TickOutcome),
+)

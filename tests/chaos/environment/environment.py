@@ -1,0 +1,198 @@
+"""Where a run happens: both servers, the proxy before PostgreSQL, and a runtime of six processes, each kept running."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import psycopg
+import redis as redis_client
+import sqlalchemy
+
+from infra.embedded.postgres import Postgres
+from infra.embedded.redis import Redis
+from infra.embedded.service import Service
+from infra.embedded.sockets import make_socket_folder, socket_folder
+from infra.embedded.unprivileged_user import server_account
+from tests.chaos.environment import processes
+from tests.chaos.environment.disk import WAL_LIMIT, reserve, small_disk
+from tests.chaos.environment.proxy import Proxy
+from tests.chaos.environment.restarter import Keeper, wait_ended
+from tests.chaos.evidence.event_log import Story
+from tests.support.runtime import free_port
+from tests.support.waiting import wait_until
+
+FUNCTIONS = Path(__file__).parents[1] / "functions"
+RUN = "CHAOS_RUN"  # environment variable by which every process of a run is recognised, user code's too
+RUNTIME = {"web": "web", "pool-1": "worker", "pool-2": "worker", "scheduler-1": "scheduler", "scheduler-2": "scheduler"}
+POOLS = ("pool-1", "pool-2")
+START_LIMIT_S = 60
+STOP_LIMIT_S = 20.0
+GRACE_S = 5
+
+
+@dataclass
+class Stage:
+    """direct_url: PostgreSQL without the proxy. run: the tag of all processes of this run."""
+
+    folder: Path
+    url: str
+    direct_url: str
+    redis_url: str
+    run: str
+    story: Story
+    proxy: Proxy
+    postgres: Postgres
+    redis: Redis
+    keepers: dict[str, Keeper]
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def has_small_disk(self) -> bool:
+        return self.home.is_mount()
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def pool_pids(self) -> list[int]:
+        return self._pids(POOLS)
+
+    @property
+    def runtime_pids(self) -> list[int]:
+        return self._pids(RUNTIME)
+
+    def _pids(self, names: Iterable[str]) -> list[int]:
+        kept = [self.keepers[name].process for name in names]
+        return [process.pid for process in kept if process is not None and process.poll() is None]
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(self.direct_url, autocommit=True, application_name="chaos", connect_timeout=2)
+
+    def connect_redis(self) -> redis_client.Redis:
+        return redis_client.Redis.from_url(self.redis_url, socket_timeout=2, socket_connect_timeout=2)
+
+    def stop_runtime(self) -> list[str]:
+        """SIGTERM to all of the runtime at once; gives the names of those that did not end in time."""
+        kept = [self.keepers[name] for name in RUNTIME if name in self.keepers]
+        for keeper in kept:
+            keeper.let_go()
+        for keeper in kept:
+            assert keeper.process is not None
+            keeper.process.send_signal(signal.SIGTERM)
+        return wait_ended(kept, STOP_LIMIT_S)
+
+
+@contextmanager
+def staged(folder: Path, seed: int, lease_s: float, *, keep: bool = False) -> Iterator[Stage]:
+    """Start everything in `folder`, and end all of it, whatever happened. keep: leave the data there."""
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    with small_disk(home, keep=keep), reserve(home), _started(folder, home, seed, lease_s) as stage:
+        yield stage
+
+
+@contextmanager
+def _started(folder: Path, home: Path, seed: int, lease_s: float) -> Iterator[Stage]:
+    (folder / "logs").mkdir()
+    story, run = Story(), uuid4().hex
+    postgres, redis_server = Postgres(home, options=WAL_LIMIT), Redis(home)
+    keepers = {service.name: _keeper_of(service, folder, story) for service in (postgres, redis_server)}
+    sockets = make_socket_folder(home, server_account().owner)
+    proxy = Proxy(_proxy_folder(home), sockets / ".s.PGSQL.5432", story, seed)
+    proxy.start()
+    try:
+        for service in (postgres, redis_server):
+            keepers[service.name].start()
+            wait_until(service.is_ready, START_LIMIT_S, f"{service.name} is ready")
+        port = free_port()
+        env = _environment(folder, postgres, redis_server, port, lease_s) | {RUN: run}
+        keepers |= _runtime(folder, env, story)
+        direct_url = postgres.url.replace("+psycopg", "", 1)
+        url = f"http://127.0.0.1:{port}"
+        stage = Stage(folder, url, direct_url, redis_server.url, run, story, proxy, postgres, redis_server, keepers)
+        _start_runtime(stage, env)
+        yield stage
+    finally:
+        _end(keepers, {service.name: service for service in (postgres, redis_server)})
+        proxy.stop()
+        # What the verdict has complained about: it is told, and not left on the machine.
+        processes.send_all(processes.tagged(RUN, run), signal.SIGKILL)
+
+
+def _start_runtime(stage: Stage, env: dict[str, str]) -> None:
+    with (stage.logs / "init.log").open("wb") as log:
+        subprocess.run(_command("init"), env=env, check=True, timeout=START_LIMIT_S, stdout=log, stderr=log)
+    for name in RUNTIME:
+        stage.keepers[name].start()
+    wait_until(stage.is_ready, START_LIMIT_S, "the runtime is ready")
+
+
+def _end(keepers: dict[str, Keeper], services: dict[str, Service]) -> None:
+    """Also after a failure in the middle: nothing of a run outlives it."""
+    for name, keeper in reversed(keepers.items()):
+        if keeper.process is None:
+            continue
+        processes.send_all(processes.with_children(processes.of([keeper.process.pid])), signal.SIGCONT)
+        if keeper.process.poll() is None or name in services:
+            keeper.stop(services[name].stop_steps if name in services else ((signal.SIGTERM, STOP_LIMIT_S),))
+
+
+def _proxy_folder(home: Path) -> Path:
+    """Return a folder beside PostgreSQL's socket: by it the runtime knows that the data lie in LOCALFN_HOME."""
+    return socket_folder(home) / "proxy"
+
+
+def _environment(folder: Path, postgres: Postgres, redis: Redis, port: int, lease_s: float) -> dict[str, str]:
+    through_proxy = sqlalchemy.make_url(postgres.url).update_query_dict({"host": str(_proxy_folder(folder / "home"))})
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCALFN_")}
+    return inherited | {
+        "DATABASE_URL": through_proxy.render_as_string(hide_password=False),
+        "REDIS_URL": redis.url,
+        "RQ_REDIS_URL": redis.url,
+        "PORT": str(port),
+        "LOCALFN_HOME": str(folder / "home"),
+        "LOCALFN_FUNCTIONS": str(FUNCTIONS),
+        "LOCALFN_LEASE_SECONDS": f"{lease_s:g}",
+        "LOCALFN_GRACE_SECONDS": str(GRACE_S),
+        "LOCALFN_MIN_WORKERS": "2",
+        "LOCALFN_CONCURRENCY": "8",
+        "LOG_FORMAT": "json",
+        "CHAOS_LEDGER": str(folder / "ledger"),
+    }
+
+
+def _command(name: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "infra.cli", name]
+
+
+def _runtime(folder: Path, env: dict[str, str], story: Story) -> dict[str, Keeper]:
+    def keeper(name: str, command: list[str]) -> Keeper:
+        return Keeper(name, lambda: command, env, folder / "logs" / f"{name}.log", story)
+
+    return {name: keeper(name, _command(word)) for name, word in RUNTIME.items()}
+
+
+def _keeper_of(service: Service, folder: Path, story: Story) -> Keeper:
+    log = folder / "logs" / f"{service.name}.log"
+    return Keeper(service.name, service.command, None, log, story, prepare=service.prepare)

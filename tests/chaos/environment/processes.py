@@ -1,0 +1,75 @@
+"""Finds the processes of a run, by their parents and by the tags in their environment."""
+
+import contextlib
+import signal
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import psutil
+
+from infra.embedded.stale_postmaster import processes_of
+from workqueue.sandboxes.process_tree import TAG
+
+
+def of(pids: Iterable[int]) -> list[psutil.Process]:
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            found.append(psutil.Process(pid))
+    return found
+
+
+def with_children(parents: Sequence[psutil.Process]) -> list[psutil.Process]:
+    return [*parents, *(child for parent in parents for child in children(parent))]
+
+
+def children(parent: psutil.Process) -> list[psutil.Process]:
+    try:
+        return parent.children()
+    except psutil.Error:
+        return []
+
+
+def forked(pool_pids: Iterable[int]) -> list[psutil.Process]:
+    """Workers and scouts: the children of pools that run no program of their own."""
+    return [child for pool in of(pool_pids) for child in children(pool) if tag(child, TAG) is None]
+
+
+def sandboxes(pool_pids: Iterable[int]) -> list[psutil.Process]:
+    return [child for pool in of(pool_pids) for child in children(pool) if tag(child, TAG) is not None]
+
+
+def tagged(name: str, value: str) -> list[psutil.Process]:
+    """Every process in whose environment `name` has this value."""
+    return [process for process in psutil.process_iter() if tag(process, name) == value]
+
+
+def tag(process: psutil.Process, name: str) -> str | None:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process.environ().get(name)
+    except (psutil.Error, OSError):
+        return None
+
+
+def of_postgres(data: Path) -> list[psutil.Process]:
+    """The PostgreSQL server of a data folder, its postmaster first."""
+    return sorted(processes_of(data), key=lambda process: (process.create_time(), process.pid))
+
+
+def send(process: psutil.Process, number: signal.Signals) -> None:
+    with contextlib.suppress(psutil.Error):
+        process.send_signal(number)
+
+
+def send_all(found: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for process in found:
+        send(process, number)
+
+
+def describe(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid} (parent {process.ppid()}): {' '.join(process.cmdline())[:120]}"
+    except psutil.Error:
+        return str(process.pid)

@@ -1,0 +1,105 @@
+"""Stands between the runtime and PostgreSQL and loses things: "it was written, and you were told that it failed".
+
+In a share of the commits it passes the message on, waits for the server's answer, and hangs up on the client instead of
+giving it the answer. In another share it hangs up before passing the message on.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.chaos.environment.postgres_protocol import Client, Hangup, Server, read_startup
+from tests.chaos.evidence.event_log import Story
+
+SOCKET = ".s.PGSQL.5432"
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Of the commits: how many lose their answer, and how many are cut off before they are sent."""
+
+    lost: float = 0.02
+    cut: float = 0.01
+
+
+@dataclass
+class Proxy:
+    """Listens in `folder` as PostgreSQL does; `upstream` is the server's socket."""
+
+    folder: Path
+    upstream: Path
+    story: Story
+    seed: int
+    shares: Shares = field(default_factory=Shares)
+    is_nasty: bool = False
+    _random: Random = field(init=False)
+    _loop: asyncio.AbstractEventLoop = field(init=False)
+    _thread: threading.Thread = field(init=False)
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._random = Random(self.seed)
+
+    def start(self) -> None:
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        listening = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._listen(listening)), name="proxy", daemon=True)
+        self._thread.start()
+        listening.wait()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    async def _listen(self, listening: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        server = await asyncio.start_unix_server(self._serve, self.folder / SOCKET)
+        listening.set()
+        await self._stopping.wait()
+        server.close()  # asyncio.run cancels what still converses
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer), suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError, Hangup):
+            server = Server(*await asyncio.open_unix_connection(self.upstream))
+            with closing(server.writer):
+                await self._converse(Client(reader, writer), server)
+
+    async def _converse(self, client: Client, server: Server) -> None:
+        await server.send(await read_startup(client))
+        await _first_to_end(self._forth(client, server), server.pass_on(client))
+
+    async def _forth(self, client: Client, server: Server) -> None:
+        while True:
+            message = await client.receive()
+            if message.is_commit and self.is_nasty:
+                await self._perhaps_lose(client, server, message.raw)
+            await server.send(message.raw)
+
+    async def _perhaps_lose(self, client: Client, server: Server, raw: bytes) -> None:
+        chance = self._random.random()
+        if chance < self.shares.lost:
+            server.is_mute = True
+            await server.send(raw)
+            await server.ready.wait()
+            self.story.add("commit's answer lost", detail=client.last_statement)
+            raise Hangup
+        if chance < self.shares.lost + self.shares.cut:
+            self.story.add("connection cut", detail=client.last_statement)
+            raise Hangup
+
+
+async def _first_to_end(*ways: Awaitable[None]) -> None:
+    """Runs both ways until one ends; raises what it raised."""
+    tasks = [asyncio.ensure_future(way) for way in ways]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

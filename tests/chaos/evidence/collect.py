@@ -1,0 +1,72 @@
+"""Everything that is looked at after a run: rows, ledger, promises, and what happened."""
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from tests.chaos.clients import Promises
+from tests.chaos.environment.environment import Stage
+from tests.chaos.evidence import ledger
+from tests.chaos.evidence.event_log import Story, WallClock
+from tests.chaos.evidence.ledger import Entry
+
+Row = dict[str, Any]
+
+REQUESTS = """
+    SELECT r.*, p.attempt AS result_attempt, p.data AS result
+    FROM processing_request r LEFT JOIN processing_result p ON p.request_id = r.id ORDER BY r.id
+"""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """requests, attempts, files: by request id. workers: name → pid."""
+
+    requests: dict[str, Row]
+    attempts: dict[str, list[Row]]
+    files: dict[str, list[Row]]
+    keys: dict[str, str]
+    workers: dict[str, int]
+    entries: dict[str, list[Entry]]
+    promises: Promises
+    story: Story
+    clock: WallClock
+    stored: Path
+
+    def sha256_of(self, file: Row) -> str | None:
+        """Of the bytes in the store; None when they are gone."""
+        try:
+            return hashlib.sha256((self.stored / file["stored_as"]).read_bytes()).hexdigest()
+        except FileNotFoundError:
+            return None
+
+    def starts(self, id: str) -> list[Entry]:
+        return [entry for entry in self.entries.get(id, []) if entry.what == "start"]
+
+
+def gather(stage: Stage, promises: Promises, clock: WallClock) -> Evidence:
+    attempts, files = defaultdict(list), defaultdict(list)
+    with stage.connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        requests = {str(row["id"]): row for row in cursor.execute(REQUESTS).fetchall()}
+        for row in cursor.execute("SELECT * FROM request_attempt ORDER BY request_id, number").fetchall():
+            attempts[str(row["request_id"])].append(row)
+        for row in cursor.execute("SELECT * FROM output_file").fetchall():
+            files[str(row["request_id"])].append(row)
+        keys = cursor.execute("SELECT key, request_id FROM idempotency_key").fetchall()
+        workers = cursor.execute("SELECT name, pid FROM worker").fetchall()
+    return Evidence(
+        requests=requests,
+        attempts=attempts,
+        files=files,
+        keys={row["key"]: str(row["request_id"]) for row in keys},
+        workers={row["name"]: row["pid"] for row in workers},
+        entries=ledger.read(stage.ledger),
+        promises=promises,
+        story=stage.story,
+        clock=clock,
+        stored=stage.home / "files",
+    )

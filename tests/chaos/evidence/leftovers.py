@@ -1,0 +1,76 @@
+"""What a run must not leave behind: working directories, processes, Redis keys, connections."""
+
+import time
+from collections.abc import Iterator
+from typing import cast
+
+from redis import Redis
+
+from tests.chaos.environment import processes
+from tests.chaos.environment.environment import RUN, Stage
+from tests.chaos.evidence.verdict import Violation
+from workqueue.sandboxes.process_tree import TAG
+
+OURS = "localfn"
+SHOWN = 5
+
+
+def folders(stage: Stage, older_than_s: float) -> Iterator[Violation]:
+    before = time.time() - older_than_s
+    found = [path for path in (stage.home / "work").iterdir() if path.stat().st_mtime < before]
+    if found:
+        yield Violation(
+            f"{len(found)} working directories of ended requests: {[path.name for path in found[:SHOWN]]}",
+            found[0].name.rpartition("-")[0],
+        )
+
+
+def strays(stage: Stage) -> Iterator[Violation]:
+    """Processes of sandboxes that no living pool owns."""
+    owned = {processes.tag(sandbox, TAG) for sandbox in processes.sandboxes(stage.pool_pids)}
+    for process in processes.tagged(RUN, stage.run):
+        tag = processes.tag(process, TAG)
+        if tag is not None and tag not in owned:
+            yield Violation(f"a process of a sandbox that is gone: {processes.describe(process)}")
+
+
+def survivors(stage: Stage) -> Iterator[Violation]:
+    """Once everything was stopped: any process of the run at all."""
+    for process in processes.tagged(RUN, stage.run):
+        yield Violation(f"it outlived the stop: {processes.describe(process)}")
+
+
+def connections(stage: Stage) -> Iterator[Violation]:
+    with stage.connect() as connection:
+        rows = connection.execute(
+            "SELECT pid, state, query FROM pg_stat_activity WHERE application_name = %s", (OURS,)
+        ).fetchall()
+    for row in rows:
+        yield Violation(f"a database connection was left: {row}")
+
+
+def keys(stage: Stage) -> Iterator[Violation]:
+    """Every request has ended: no bell waits, and every job expires or is still in RQ's books."""
+    with stage.connect_redis() as client:
+        waiting = {name: client.llen(name) for name in client.scan_iter("rq:queue:*")}
+        for name, count in waiting.items():
+            if count:
+                yield Violation(f"{count} bells still wait in {name!r}")
+        started = {_job_of(member) for key in client.scan_iter("rq:wip:*") for member in _members(client, key)}
+        lasting = [key for key in client.scan_iter("rq:job:*", count=500) if client.ttl(key) == -1]
+    lost = [key for key in lasting if key.removeprefix(b"rq:job:") not in started]
+    if lost:
+        yield Violation(f"{len(lost)} RQ jobs in no list that never expire: {lost[:SHOWN]}", _request_of(lost[0]))
+
+
+def _members(client: Redis, key: bytes) -> list[bytes]:
+    return cast("list[bytes]", client.zrange(key, 0, -1))
+
+
+def _job_of(member: bytes) -> bytes:
+    """RQ's book of started jobs holds `job id:execution id`."""
+    return member.partition(b":")[0]
+
+
+def _request_of(key: bytes) -> str:
+    return key.decode().removeprefix("rq:job:").rpartition("-")[0]

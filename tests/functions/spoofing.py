@@ -1,0 +1,83 @@
+"""Functions that lie to the runtime, or set a trap for it, or for who comes next."""
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from localfn import Context, function
+from localfn.runtime import importer, memory_usage
+
+
+@function
+def lie_about_its_code(event: Any, context: Context) -> Any:
+    """What it says that it has imported is no list of files."""
+    importer.files_of = lambda *_: event["files"]
+    sys.modules["made_up"] = type(sys)("made_up")  # else nobody would ask
+
+
+@function
+def leave_the_dead(event: Any, context: Context) -> Any:
+    """Children that have ended, and that nobody has asked how."""
+    for _ in range(event["count"]):
+        if os.fork() == 0:
+            os._exit(0)
+
+
+@function
+def plant_for_the_next(event: Any, context: Context) -> Any:
+    """A thread that outlives the request puts a pipe where the next one's upload would be placed."""
+
+    def plant() -> None:
+        time.sleep(0.001)
+        with contextlib.suppress(OSError):
+            (context.workdir / "input" / "part").mkdir(parents=True)
+            os.mkfifo(context.workdir / "input" / "part" / "a.txt")
+
+    threading.Thread(target=plant).start()
+
+
+@function
+def list_what_is_there(event: Any, context: Context) -> Any:
+    return sorted(str(path) for path in Path.cwd().rglob("*") if path.is_file())
+
+
+@function
+def swap_its_folder_for_a_link(event: Any, context: Context) -> Any:
+    """Below the link lies what is its reader's own affair, whoever reads it."""
+    (context.workdir / ".output").symlink_to("/proc/self")
+    context.saved = [{"name": "maps"}]
+
+
+@function
+def dig(event: Any, context: Context) -> Any:
+    """Folders in folders, more than there are calls in a stack or open files."""
+    for _ in range(event["depth"]):
+        Path("d").mkdir()
+        os.chdir("d")
+    Path("bottom").write_text("x")
+
+
+@function
+def tell_its_phase_often(event: Any, context: Context) -> Any:
+    say({"type": "phase", "phase": "process", "request_id": context.request_id}, times=500)
+
+
+@function
+def exaggerate(event: Any, context: Context) -> Any:
+    memory_usage.Peak.mb = lambda *_: event["number"]  # type: ignore[method-assign]
+    say({"type": "progress", "request_id": context.request_id, "fraction": event["number"]})
+
+
+def say(head: Any, times: int = 1) -> None:
+    """By the runtime's own socket."""
+    encoded = json.dumps(head).encode()
+    for fd in range(3, 256):
+        with contextlib.suppress(OSError):
+            socket.socket(fileno=os.dup(fd)).sendall((struct.pack("!II", len(encoded), 0) + encoded) * times)

@@ -1,0 +1,123 @@
+"""The audit tells who changed what, in the transaction that changed it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy
+
+from schema.tables.audit import audit_entry
+from tests.support.commands import localfn
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+from workqueue import audit
+from workqueue.audit import Act, Action, Filter
+from workqueue.ids import first_id
+
+
+def entries(runtime: Runtime, **query: Any) -> list[tuple[str, str]]:
+    answer = runtime.http.get("/api/audit", params=query)
+    assert answer.status_code == 200, answer.text
+    return [(entry["actor"], entry["action"]) for entry in answer.json()["items"]]
+
+
+def test_what_is_done_to_a_request_is_told_newest_first(runtime: Runtime) -> None:
+    id = runtime.post("echo", {}, params={"delay_s": 3600})["id"]
+    runtime.http.post(f"/api/requests/{id}/cancel")
+    runtime.http.post(f"/api/requests/{id}/retry")
+    runtime.ended(id)
+    runtime.http.delete(f"/api/requests/{id}")
+
+    told = [("local", f"request.{name}") for name in ("delete", "retry", "cancel")]
+    assert entries(runtime, subject=id) == told
+    assert entries(runtime, subject=id, action="request.retry") == told[1:2]
+    assert entries(runtime, subject=id, actor="nobody") == []
+
+
+def test_what_is_refused_leaves_no_entry(runtime: Runtime) -> None:
+    request = runtime.call("echo", {})
+    assert runtime.http.post(f"/api/requests/{request['id']}/cancel").status_code == 409
+    assert runtime.http.post(f"/api/requests/{request['id']}/retry").status_code == 409
+    assert entries(runtime, subject=request["id"]) == []
+
+
+def test_many_at_once_are_told_one_by_one(runtime: Runtime) -> None:
+    ids = [runtime.post("echo", {}, params={"delay_s": 3600})["id"] for _ in range(3)]
+    answer = runtime.http.post("/api/requests/bulk", json={"action": "cancel", "ids": ids})
+    assert answer.json()["done"] == 3
+    for id in ids:
+        assert entries(runtime, subject=id) == [("local", "request.cancel")]
+
+
+def test_a_purge_on_the_command_line_is_told_one_by_one(runtime: Runtime) -> None:
+    runtime.write("swept.py", "from localfn import function\n\n@function\ndef swept(event, context): ...\n")
+    wait_until(lambda: runtime.knows("swept"), 20)
+    ids = [runtime.call("swept", n)["id"] for n in range(2)]
+    words = ("requests", "purge", "--older-than", "0s", "--function", "swept", "--yes")
+    assert localfn(runtime, *words).stdout.startswith("2 deleted")
+    for id in ids:
+        assert entries(runtime, subject=id) == [("local", "request.delete")]
+
+
+def test_what_is_done_to_a_schedule_is_told_with_the_fields_that_changed(runtime: Runtime) -> None:
+    body = {"name": "audited", "function": "echo", "expression": "@yearly"}
+    assert runtime.http.post("/api/schedules", json=body).status_code == 201
+    assert runtime.http.patch("/api/schedules/audited", json={"enabled": False}).status_code == 200
+    run = runtime.http.post("/api/schedules/audited/run").json()
+    assert runtime.http.delete("/api/schedules/audited").status_code == 204
+
+    told = runtime.http.get("/api/audit", params={"subject": "audited"}).json()["items"]
+    assert [entry["action"] for entry in told] == [
+        "schedule.delete",
+        "schedule.run",
+        "schedule.change",
+        "schedule.create",
+    ]
+    assert told[1]["details"] == {"request_id": run["id"]}
+    assert told[2]["details"] == {"fields": ["enabled"]}
+
+
+def test_a_pause_is_told_once_however_often_it_is_asked_for(runtime: Runtime) -> None:
+    before = len(entries(runtime, subject="low"))
+    for action in ("pause", "pause", "resume", "resume"):
+        assert runtime.http.post(f"/api/queues/low/{action}").status_code == 200
+    told = entries(runtime, subject="low")
+    assert told[: len(told) - before] == [("local", "queue.resume"), ("local", "queue.pause")]
+
+
+def test_pages_go_on_where_the_one_before_ended(engine: sqlalchemy.Engine) -> None:
+    with engine.begin() as connection:
+        for number in range(5):
+            audit.record(connection, Act("ada", Action.QUEUE_PAUSE, f"q{number}"))
+    first, cursor = audit.listing(engine, Filter(limit=3))
+    second, last = audit.listing(engine, Filter(limit=3, before=cursor))
+    assert [row["subject"] for row in (*first, *second)] == ["q4", "q3", "q2", "q1", "q0"]
+    assert cursor is not None
+    assert last is None
+
+
+def test_an_entry_goes_with_its_transaction(engine: sqlalchemy.Engine) -> None:
+    with engine.begin() as connection:
+        audit.record(connection, Act("ada", Action.QUEUE_PAUSE, "low"))
+        connection.rollback()
+    assert audit.listing(engine, Filter()) == ([], None)
+
+
+def test_old_entries_are_swept(engine: sqlalchemy.Engine) -> None:
+    with engine.begin() as connection:
+        audit.record(connection, Act("ada", Action.QUEUE_PAUSE, "low"))
+        now = connection.execute(sqlalchemy.select(sqlalchemy.func.clock_timestamp())).scalar_one()
+    audit.sweep(engine, now)
+    assert len(audit.listing(engine, Filter())[0]) == 1
+    audit.sweep(engine, now + audit.KEPT * 1.01)
+    assert audit.listing(engine, Filter()) == ([], None)
+
+
+def test_the_age_of_an_entry_is_that_of_its_id_which_is_indexed(engine: sqlalchemy.Engine) -> None:
+    now = datetime.now(UTC)
+    ids = [first_id(now - audit.KEPT, shift_s) for shift_s in (-3600, 3600)]
+    with engine.begin() as connection:
+        for id in ids:
+            values = {"id": id, "actor": "ada", "action": "queue.pause", "details": {}}
+            connection.execute(sqlalchemy.insert(audit_entry).values(values))
+    audit.sweep(engine, now)
+    assert [entry["id"] for entry in audit.listing(engine, Filter())[0]] == ids[1:]

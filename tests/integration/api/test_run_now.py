@@ -1,0 +1,54 @@
+"""A request that waits for a time is run now, because a person does not want to wait for it."""
+
+from uuid import uuid4
+
+from tests.support.commands import localfn
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+
+
+def later(runtime: Runtime) -> str:
+    id: str = runtime.post("echo", {"n": 1}, params={"delay_s": 3600})["id"]
+    return id
+
+
+def test_a_later_request_runs_at_once(runtime: Runtime) -> None:
+    id = later(runtime)
+    answer = runtime.http.post(f"/api/requests/{id}/run")
+    assert answer.status_code == 202
+    assert answer.json()["status"] in ("pending", "processing", "completed")
+    assert runtime.ended(id)["status"] == "completed"
+    told = runtime.http.get("/api/audit", params={"subject": id}).json()["items"]
+    assert [entry["action"] for entry in told] == ["request.run"]
+
+
+def test_an_attempt_that_waits_after_a_failure_begins_at_once(runtime: Runtime) -> None:
+    id = runtime.post("retry_in_an_hour")["id"]
+    wait_until(lambda: runtime.get(f"/api/requests/{id}")["error_type"], 20, "the first attempt has failed")
+    assert runtime.http.post(f"/api/requests/{id}/run").status_code == 202
+    assert runtime.ended(id)["attempt"] == 2
+
+
+def test_what_waits_for_no_time_is_left_as_it_is(runtime: Runtime) -> None:
+    runtime.http.post("/api/queues/low/pause")
+    try:
+        due = runtime.post("echo", params={"queue": "low"})
+        refused = runtime.http.post(f"/api/requests/{due['id']}/run")
+        assert (refused.status_code, "waits for a worker" in refused.json()["detail"]) == (409, True)
+        assert runtime.get(f"/api/requests/{due['id']}")["available_at"] == due["available_at"]
+    finally:
+        runtime.http.post("/api/queues/low/resume")
+    runtime.ended(due["id"])
+    refused = runtime.http.post(f"/api/requests/{due['id']}/run")
+    assert (refused.status_code, "it is completed" in refused.json()["detail"]) == (409, True)
+    assert runtime.http.post(f"/api/requests/{uuid4()}/run").status_code == 404
+
+
+def test_many_are_run_by_one_call_and_from_the_command_line(runtime: Runtime) -> None:
+    ids = [later(runtime) for _ in range(3)]
+    answer = runtime.http.post("/api/requests/bulk", json={"action": "run", "ids": ids[:2]})
+    assert (answer.status_code, answer.json()["done"]) == (200, 2)
+    done = localfn(runtime, "requests", "run", ids[2])
+    assert (done.returncode, done.stdout) == (0, f"{ids[2]}  runs now\n"), done.stderr
+    assert {runtime.ended(id)["status"] for id in ids} == {"completed"}
+    assert localfn(runtime, "requests", "run", ids[0]).returncode == 1

@@ -1,0 +1,102 @@
+"""Looking for a text or a queue: bounded in time, stretch by stretch, and nothing is overlooked."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+
+from workqueue.requests import search
+from workqueue.requests.search import Filter
+
+ROWS = 7_000
+# Ids that sort by their number, as those of requests do by their time; each fifth is another function's.
+FILL = text(
+    """
+    INSERT INTO processing_request (id, function, status, event, max_attempts, on_lost, queue, created_at, available_at)
+    SELECT CAST(lpad(to_hex(n), 32, '0') AS uuid), CASE WHEN n % 5 = 0 THEN 'fifth' ELSE 'other' END, 'pending',
+        json_build_object('n', 'number ' || n || '.'), 1, 'rerun',
+        CASE WHEN n % 7 = 0 THEN 'low' ELSE 'default' END, now(), now()
+    FROM generate_series(1, :rows) AS n
+    """
+)
+
+
+@pytest.fixture
+def filled(engine: Engine) -> Engine:
+    with engine.begin() as connection:
+        connection.execute(FILL, {"rows": ROWS})
+    return engine
+
+
+def all_pages(engine: Engine, wanted: Filter) -> tuple[list[int], int]:
+    """The numbers that are found on all pages, and how many pages there were."""
+    found: list[int] = []
+    cursor: UUID | None = None
+    for pages in range(1, 1000):
+        rows, cursor = search.page(
+            engine, Filter(text=wanted.text, function=wanted.function, limit=wanted.limit, before=cursor)
+        )
+        found += [row["id"].int for row in rows]
+        if cursor is None:
+            return found, pages
+    raise AssertionError("the pages have no end")
+
+
+def numbers(words: str, step: int = 1) -> list[int]:
+    return [n for n in range(ROWS, 0, -1) if words in f"number {n}." and n % step == 0]
+
+
+@pytest.mark.parametrize("words", ["number 7", "99.", "number 1.", "number 7000.", "no such text", "NUMBER 6999"])
+def test_all_that_hold_it_are_found_newest_first_and_each_once(filled: Engine, words: str) -> None:
+    for limit in (1, 7, 500):
+        if limit > 1 or len(numbers(words.lower())) < 100:
+            assert all_pages(filled, Filter(text=words, limit=limit))[0] == numbers(words.lower())
+    assert all_pages(filled, Filter(text=words, function="fifth"))[0] == numbers(words.lower(), 5)
+
+
+def test_a_page_for_which_there_is_no_time_holds_what_was_found_and_goes_on(
+    filled: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "SEARCH_S", 0.0)
+    rows, cursor = search.page(filled, Filter(text="number 1."))
+    assert (rows, cursor) == ([], UUID(int=ROWS - search.FIRST_STRETCH + 1))
+    found, pages = all_pages(filled, Filter(text="number 1."))
+    assert (found, pages) == ([1], ROWS // search.FIRST_STRETCH)
+    assert all_pages(filled, Filter(text="99.", limit=3))[0] == numbers("99.")
+
+
+def test_a_page_of_large_events_holds_few_and_goes_on(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "ENOUGH_BYTES", 1000)
+    rows, cursor = search.page(filled, Filter(limit=500))
+    sizes = [row["event_bytes"] for row in rows]
+    assert sum(sizes[:-1]) <= 1000 < sum(sizes)
+    assert cursor == rows[-1]["id"]
+    following, _ = search.page(filled, Filter(limit=500, before=cursor))
+    ids = [row["id"].int for row in (*rows, *following)]
+    assert ids == list(range(ROWS, ROWS - len(ids), -1))
+    found, _ = search.page(filled, Filter(limit=500, text="number"))
+    assert [row["id"] for row in found] == [row["id"] for row in rows]
+
+
+def test_events_that_are_too_large_for_the_page_are_read_afterwards(
+    filled: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, _ = search.page(filled, Filter(limit=20))
+    monkeypatch.setattr(search, "CHUNK_BYTES", 100)
+    large = [row | {"event": None} for row in rows]
+    assert dict(search.large_events(filled, large)) == {row["id"]: row["event"] for row in rows}
+    assert list(search.large_events(filled, rows)) == []
+
+
+def test_a_queue_that_nobody_uses_is_given_up_after_a_while(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "SEARCH_S", 0.0)
+    rows, cursor = search.page(filled, Filter(queue="high"))
+    assert (rows, cursor) == ([], UUID(int=ROWS - search.FIRST_STRETCH + 1))
+
+
+def test_a_queue_narrows_the_list_and_a_search(filled: Engine) -> None:
+    rows, cursor = search.page(filled, Filter(queue="low", limit=3))
+    assert [row["id"].int for row in rows] == [7000, 6993, 6986]
+    assert cursor == UUID(int=6986)
+    rows, _ = search.page(filled, Filter(queue="low", text="99.", limit=2))
+    assert [row["id"].int for row in rows] == numbers("99.", 7)[:2]

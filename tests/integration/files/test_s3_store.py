@@ -1,0 +1,243 @@
+"""Files on S3, against a real S3-compatible server: moto's, or whatever LOCALSTACK_HOST names."""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+from infra.config import file_storage
+from tests.conftest import StartRuntime
+from tests.integration.lifecycle.test_transitions import accepted
+from tests.support.runtime import Runtime, free_port
+from tests.support.waiting import wait_until
+from workqueue.errors import BucketMissingError
+from workqueue.files.s3_store import MULTIPART_BYTES, S3Store
+from workqueue.files.store import StoreTroubleError
+from workqueue.maintenance import cleaner
+
+MIB = 1024 * 1024
+ID = UUID(int=7)
+
+
+@pytest.fixture(scope="module")
+def s3_environ() -> Iterator[dict[str, str]]:
+    """How S3 is reached: the emulator that the environment names, else one of our own."""
+    given = os.environ.get("LOCALSTACK_HOST")
+    if given:
+        yield {"LOCALSTACK_HOST": given}
+        return
+    port = free_port()
+    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        url = f"http://127.0.0.1:{port}"
+
+        def answers() -> bool:
+            try:
+                return httpx.get(f"{url}/moto-api/").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_until(answers, 60, "moto's server answers")
+        yield {"AWS_ENDPOINT_URL": url}
+        server.kill()
+
+
+@pytest.fixture
+def store(s3_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> S3Store:
+    for name, value in s3_environ.items():
+        monkeypatch.setenv(name, value)  # localstack-client reads it there
+    made = file_storage.make(f"s3://bucket-{uuid4().hex}/some/prefix", Path("/nowhere"))
+    assert isinstance(made, S3Store)
+    made.prepare(make=True)
+    return made
+
+
+@pytest.mark.parametrize("size", [0, 1, MULTIPART_BYTES, 2 * MULTIPART_BYTES + 12_345])
+def test_what_was_stored_comes_back_whole_and_small_pieces_do(store: S3Store, size: int) -> None:
+    content = os.urandom(size)
+    stored = store.put(ID, "in", "a.csv", io.BytesIO(content))
+    assert (stored.size, stored.sha256) == (size, hashlib.sha256(content).hexdigest())
+    assert (stored.content_type, stored.stored_as) == ("text/csv", f"{ID}/in/a.csv")
+    with store.open(stored.stored_as, stored.sha256) as file:
+        assert file.read(10) + file.read() == content
+
+
+def test_a_large_file_is_neither_read_nor_sent_at_once(store: S3Store) -> None:
+    class Source(io.RawIOBase):
+        largest = 0
+        left = 40 * MIB
+
+        def read(self, size: int = -1) -> bytes:
+            assert size >= 0, "it is read whole"
+            self.largest = max(self.largest, size)
+            given = min(size, self.left)
+            self.left -= given
+            return b"x" * given
+
+    source = Source()
+    stored = store.put(ID, "1", "large", source)  # type: ignore[arg-type]
+    assert stored.size == 40 * MIB
+    assert source.largest <= MULTIPART_BYTES
+    head = store._client.head_object(Bucket=store.bucket, Key=f"some/prefix/{stored.stored_as}")
+    assert head["ETag"].strip('"').endswith("-5")
+    assert head["ContentType"] == "application/octet-stream"
+
+
+def test_what_was_changed_on_the_way_is_noticed_at_its_end(store: S3Store) -> None:
+    stored = store.put(ID, "in", "a", io.BytesIO(b"what was stored"))
+    store._client.put_object(Bucket=store.bucket, Key=f"some/prefix/{stored.stored_as}", Body=b"something else!")
+    with store.open(stored.stored_as, stored.sha256) as file, pytest.raises(StoreTroubleError, match="checksum"):
+        file.read()
+
+
+def test_parts_and_requests_are_removed_and_neighbours_stay(store: S3Store) -> None:
+    for part in ("1", "10", "in"):
+        store.put(ID, part, "a", io.BytesIO(b"x"))
+    other = store.put(UUID(int=70), "1", "a", io.BytesIO(b"x"))
+    store.remove(ID, "1")
+    with pytest.raises(FileNotFoundError):
+        store.open(f"{ID}/1/a")
+    store.open(f"{ID}/10/a").close()
+    store.remove(ID)
+    store.remove(ID)  # nothing is no error
+    assert store.request_ids(time.time() + 60) == [UUID(int=70)]
+    store.open(other.stored_as).close()
+
+
+def test_more_than_one_call_can_delete_is_removed(store: S3Store) -> None:
+    for number in range(3):
+        store.put(ID, str(number), "a", io.BytesIO(b"x"))
+    import workqueue.files.s3_store as module
+
+    before, module.DELETED_AT_ONCE = module.DELETED_AT_ONCE, 2
+    try:
+        store.remove(ID)
+    finally:
+        module.DELETED_AT_ONCE = before
+    assert store.request_ids(time.time() + 60) == []
+
+
+def test_orphans_and_unfinished_uploads_are_swept_when_they_are_old(store: S3Store, engine: Engine) -> None:
+    known, unknown = accepted(engine), UUID(int=9)
+    for id in (known, unknown):
+        store.put(id, "in", "a", io.BytesIO(b"x"))
+    key = f"some/prefix/{known}/2/half"
+    store._client.create_multipart_upload(Bucket=store.bucket, Key=key)  # whoever began it was killed
+    store._client.put_object(Bucket=store.bucket, Key="some/prefix/notes.txt", Body=b"not ours")
+
+    store.forget_unfinished(before=0)  # moto says of every one that it was begun in 2010
+    assert len(store._client.list_multipart_uploads(Bucket=store.bucket)["Uploads"]) == 1
+    assert cleaner.orphaned_files(engine, store) == 0
+    assert cleaner.orphaned_files(engine, store, before=time.time() + 60) == 1
+    assert store.request_ids(time.time() + 60) == [known]
+    assert not store._client.list_multipart_uploads(Bucket=store.bucket).get("Uploads")
+
+
+def test_a_missing_bucket_is_made_locally_only(store: S3Store) -> None:
+    other = S3Store(f"missing-{uuid4().hex}", "", lambda: store._client)
+    with pytest.raises(BucketMissingError):
+        other.prepare(make=False)
+    with pytest.raises(StoreTroubleError, match="NoSuchBucket"):
+        other.put(ID, "in", "a", io.BytesIO(b"x"))
+    for _ in range(2):
+        other.prepare(make=True)
+    other.put(ID, "in", "a", io.BytesIO(b"x"))
+
+
+def test_a_server_that_is_away_is_the_stores_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(StoreTroubleError):
+        file_storage.make("s3://bucket/x", Path("/nowhere")).put(ID, "in", "a", io.BytesIO(b"x"))
+
+
+@pytest.fixture(scope="module")
+def on_s3(start_runtime: StartRuntime, s3_environ: dict[str, str]) -> Iterator[Runtime]:
+    """A whole runtime whose files lie on S3."""
+    settings = s3_environ | {"LOCALFN_FILES": f"s3://whole-{uuid4().hex}/p", "LOCALFN_CONCURRENCY": "2"}
+    with start_runtime(settings=settings) as runtime:
+        yield runtime
+
+
+def test_uploads_and_outputs_go_through_s3_and_nothing_lies_in_the_home(on_s3: Runtime) -> None:
+    text = b"name,mass\n" + b"\n".join(b"penguin %d,%d" % (n, n) for n in range(400_000)) + b"\n"
+    assert len(text) > MULTIPART_BYTES
+
+    def taken() -> httpx.Response | None:
+        """As a client that does what a 503 says: an emulator under load answers 500 now and then."""
+        answer = on_s3.http.post("/api/functions/profile_csv", files={"csv": ("penguins.csv", text, "text/csv")})
+        if answer.status_code == 503 and "Retry-After" in answer.headers:
+            return None
+        assert answer.status_code == 202, answer.text
+        return answer
+
+    answer: httpx.Response = wait_until(taken, 60, "S3 takes the upload")
+    request = on_s3.ended(answer.json()["id"], 120)
+    assert request["status"] == "completed", request
+    result = on_s3.get(f"/api/requests/{request['id']}/result")
+    assert result["data"]["rows"] == 400_000
+
+    upload = on_s3.http.get(f"/api/requests/{request['id']}/files/csv")
+    assert upload.content == text
+    assert upload.headers["Content-Type"].startswith("text/csv")
+    assert upload.headers["Content-Length"] == str(len(text))
+    part = on_s3.http.get(f"/api/requests/{request['id']}/inputs/csv", headers={"Range": "bytes=5-9"})
+    assert (part.status_code, part.content) == (206, text[5:10])
+    cleaned = on_s3.http.get(f"/api/requests/{request['id']}/files/cleaned.csv")
+    assert cleaned.content.count(b"\n") == 400_001
+    assert not any(path.is_file() for path in (on_s3.home / "files").rglob("*"))
+
+    assert on_s3.http.delete(f"/api/requests/{request['id']}").status_code == 204
+    assert on_s3.http.get(f"/api/requests/{request['id']}/files/csv").status_code == 404
+
+
+@pytest.fixture
+def bucket(on_s3: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
+    """That of the runtime, to be taken away and put back."""
+    for name in ("LOCALSTACK_HOST", "AWS_ENDPOINT_URL"):
+        if name in on_s3.env:
+            monkeypatch.setenv(name, on_s3.env[name])
+    store = file_storage.make(on_s3.env["LOCALFN_FILES"], Path("/nowhere"))
+    assert isinstance(store, S3Store)
+    yield store
+    store.prepare(make=True)
+
+
+def take_away(store: S3Store) -> None:
+    for id in store.request_ids(time.time() + 60):
+        store.remove(id)
+    store._client.delete_bucket(Bucket=store.bucket)
+
+
+def test_a_result_waits_for_a_store_that_is_away(on_s3: Runtime, bucket: S3Store) -> None:
+    take_away(bucket)
+    request = on_s3.post("save_files")
+    wait_until(lambda: on_s3.get(f"/api/requests/{request['id']}")["phase"] == "save", what="it is to be saved")
+    bucket.prepare(make=True)
+
+    ended = on_s3.ended(request["id"])
+    assert (ended["status"], ended["attempt"]) == ("completed", 1)
+
+
+def test_an_upload_that_cannot_be_read_costs_no_attempt_until_it_is_lost(on_s3: Runtime, bucket: S3Store) -> None:
+    files = {"csv": ("a.csv", b"a,b\n1,2\n", "text/csv")}
+    request = on_s3.http.post("/api/functions/profile_csv?delay_s=2", files=files).json()
+    take_away(bucket)
+
+    def is_given_back() -> bool:
+        seen = on_s3.get(f"/api/requests/{request['id']}")
+        return (seen["status"], seen["error_type"]) == ("pending", "NoStorage")
+
+    assert wait_until(is_given_back, 30, "it is given back")
+    bucket.prepare(make=True)  # empty
+    ended = on_s3.ended(request["id"], 60)
+    assert (ended["status"], ended["error_type"]) == ("failed", "InputFileMissing")
+    assert "a.csv" in ended["error_message"]

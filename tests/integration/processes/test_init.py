@@ -1,0 +1,292 @@
+"""`localfn init` and what it leaves, against real servers: at once, killed, again, in both modes."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from infra.audit_actor import actor
+from infra.config.settings import load
+from infra.errors import InfraError
+from infra.processes import fixture_kinds
+from schema import migrate
+from schema.autogenerate import STRICT
+from schema.engine import make_engine
+from tests.support.commands import COMMAND
+from tests.support.runtime import EXAMPLES, as_root
+from tests.support.waiting import wait_until
+from workqueue.auth.credentials import is_password
+
+AT_ONCE = 10
+STATE = """
+    SELECT json_build_object(
+        'flags', (SELECT count(*) FROM setup_flag WHERE name = 'fixtures'),
+        'schedules', (SELECT count(*) FROM schedule),
+        'requests', (SELECT count(*) FROM processing_request),
+        'users', (SELECT coalesce(json_agg(username || ' ' || role), '[]') FROM app_user),
+        'migrations', (SELECT count(*) FROM alembic_version))
+"""
+
+
+class Place:
+    """An empty database, and the environment of processes that start on it."""
+
+    def __init__(self, database_url: str, redis_url: str, folder: Path) -> None:
+        self.database_url = database_url
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith("LOCALFN_")} | {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "LOCALFN_HOME": str(folder / "home"),
+            "LOCALFN_FUNCTIONS": str(EXAMPLES),
+            **as_root(),
+        }
+
+    def begin(self, *words: str, **environ: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*COMMAND, *words], env=self.env | environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, *words: str, **environ: str) -> tuple[int, str, str]:
+        process = self.begin(*words, **environ)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def ask(self, statement: str) -> Any:
+        with psycopg.connect(self.database_url.replace("+psycopg", "", 1)) as connection:
+            row = connection.execute(statement.encode()).fetchone()
+        return row[0] if row else None
+
+
+@pytest.fixture
+def place(empty_database_url: str, redis_url: str, tmp_path: Path) -> Place:
+    return Place(empty_database_url, redis_url, tmp_path)
+
+
+@pytest.fixture
+def written_migrations() -> Iterator[None]:
+    """Removes what a failing test would leave in the source tree."""
+    before = set((migrate.FOLDER / "versions").glob("*.py"))
+    yield
+    for path in set((migrate.FOLDER / "versions").glob("*.py")) - before:
+        path.unlink()
+
+
+def test_ten_starts_at_once_on_an_empty_database_migrate_and_seed_once(place: Place, tmp_path: Path) -> None:
+    env = {"SUPERUSER_USERNAME": "root", "SUPERUSER_PASSWORD": "a long one"}
+    starts = [place.begin("init", LOCALFN_HOME=str(tmp_path / f"home{n % 3}"), **env) for n in range(AT_ONCE)]
+    ended = [(start.communicate(timeout=150)[1], start.returncode) for start in starts]
+
+    assert [code for _, code in ended] == [0] * AT_ONCE, ended
+    assert place.ask(STATE) == {
+        "flags": 1,
+        "schedules": 1,
+        "requests": 2,
+        "users": ["root admin"],
+        "migrations": 1,
+    }
+
+
+def test_a_start_that_is_killed_while_it_seeds_is_completed_by_the_next(place: Place) -> None:
+    assert place.run("db", "upgrade")[0] == 0
+    with psycopg.connect(place.database_url.replace("+psycopg", "", 1)) as other:
+        # Whoever wants to write a request waits for us: the seeding stands in the middle, its schedule is written.
+        other.execute("LOCK TABLE processing_request IN EXCLUSIVE MODE")
+        start = place.begin("init")
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        wait_until(lambda: place.ask(waits), 60, "the seeding waits")
+        start.send_signal(signal.SIGKILL)
+        start.communicate()
+    wait_until(lambda: not place.ask(waits), 60, "the server notices")
+    assert place.ask("SELECT count(*) FROM setup_flag") + place.ask("SELECT count(*) FROM schedule") == 0
+
+    assert place.run("init")[0] == 0
+    assert place.ask(STATE)["flags"] == 1
+    assert place.ask(STATE)["requests"] == 2
+
+
+def test_production_leaves_dev_fixtures_out_and_local_takes_all(place: Place) -> None:
+    code, _, errors = place.run("init", LOCALFN_ENV="production")
+    assert code == 0, errors
+    assert (place.ask(STATE)["schedules"], place.ask(STATE)["requests"]) == (1, 0)
+    assert place.run("init")[0] == 0
+    assert place.ask(STATE)["requests"] == 0, "seeded once is seeded"
+
+    assert place.run("seed", "--dev", LOCALFN_ENV="production")[0] == 2
+    for made in ("2 requests, 1 were there", "nothing new, 3 were there"):
+        code, _, errors = place.run("seed", "--dev")
+        assert (code, made in errors) == (0, True), errors
+    assert (place.ask(STATE)["schedules"], place.ask(STATE)["requests"]) == (1, 2)
+
+
+def test_the_superuser_follows_the_environment(place: Place) -> None:
+    assert place.run("init")[0] == 0
+    assert place.ask(STATE)["users"] == []
+    for password in ("first one", "second 'one' $\" %"):
+        env = {"SUPERUSER_USERNAME": "root", "SUPERUSER_PASSWORD": password, "SUPERUSER_EMAIL": "root@example.org"}
+        assert place.run("init", **env)[0] == 0
+        stored = place.ask("SELECT password_hash FROM app_user WHERE username = 'root'")
+        assert stored.startswith("$argon2id$")
+        assert is_password(password, stored)
+    assert place.run("init")[0] == 0
+    assert is_password(password, place.ask("SELECT password_hash FROM app_user"))
+    assert place.run("init", SUPERUSER_USERNAME="no name", SUPERUSER_PASSWORD="x")[2].count("\n") < 10
+
+
+def test_what_a_start_makes_and_changes_is_told_in_the_audit(place: Place) -> None:
+    def told() -> Any:
+        entries = "json_build_array(action, subject, details->>'command')"
+        return place.ask(f"SELECT coalesce(json_agg({entries} ORDER BY id), '[]') FROM audit_entry")
+
+    def start(password: str) -> None:
+        code, _, errors = place.run("init", SUPERUSER_USERNAME="root", SUPERUSER_PASSWORD=password)
+        assert code == 0, errors
+
+    start("first one")
+    first = [["schedule.create", "example-nightly-profile", "init"], ["user.create", "root", "init"]]
+    assert told() == first
+    start("first one")
+    assert told() == first, "nothing has changed"
+    start("second one")
+    assert told() == [*first, ["user.change", "root", "init"]]
+    assert place.ask("SELECT details->'fields' FROM audit_entry ORDER BY id DESC LIMIT 1") == ["password"]
+
+    place.ask("WITH gone AS (DELETE FROM schedule RETURNING 1) SELECT count(*) FROM gone")
+    for _ in range(2):
+        assert place.run("seed")[0] == 0
+    assert told()[3:] == [["schedule.create", "example-nightly-profile", "seed"]]
+    assert place.ask("SELECT array_agg(DISTINCT actor) FROM audit_entry") == [actor()]
+
+
+BAD_FIXTURES = [
+    (
+        "users:\n  - username: ada\n    password: long enough 1\n  - username: b b\n",
+        "4: users: password: is missing; username",
+    ),
+    (
+        "schedules:\n  - name: a\n    function: profile_csv\n    expression: '61 * * * *'\n",
+        "2: schedules: expression",
+    ),
+    ("requests:\n  - key: a\n    function: profile_csv\n    event: .nan\n", "2: requests: event"),
+    ("requests:\n  - key: a\n    function: profile_csv\n    evnt: {}\n", "2: requests: evnt"),
+    ("requests:\n  - key: a\n    function: profile_csv\n    queue: express\n", "2: requests: queue"),
+    ("requests:\n  - function: profile_csv\n", "2: requests: key"),
+    ("users:\n  - username: ada\n    password: long enough 1\n  - username: ada\n    password: x\n", "4: users"),
+    ("tables:\n  - name: a\n", "2: tables: there is no such kind; those are schedules, requests, users"),
+]
+
+
+def test_fixtures_that_cannot_be_are_named_and_nothing_is_loaded(place: Place, tmp_path: Path) -> None:
+    assert place.run("init")[0] == 0
+    before = place.ask(STATE)
+    folder = tmp_path / "fixtures"
+    folder.mkdir()
+    (folder / "a.yaml").write_text("users:\n  - username: zoe\n    password: long enough 1\n")
+    engine = make_engine(place.database_url)
+    try:
+        for entries, problem in BAD_FIXTURES:
+            (folder / "b.yaml").write_text(entries)
+            with pytest.raises(InfraError) as caught:
+                fixture_kinds.load(engine, load(place.env), folder, with_dev=False, once=False)
+            assert f"b.yaml:{problem}" in str(caught.value)
+    finally:
+        engine.dispose()
+    assert place.ask(STATE) == before
+
+
+def test_a_fixture_of_a_function_that_is_not_here_is_left_out(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "functions").mkdir()
+    code, _, errors = place.run("init", LOCALFN_FUNCTIONS=str(tmp_path / "functions"))
+    assert code == 0
+    assert "3 left out" in errors
+    assert (place.ask(STATE)["flags"], place.ask(STATE)["requests"]) == (1, 0)
+
+
+def test_the_migrations_make_the_tables_of_the_code(place: Place) -> None:
+    migrate.upgrade(place.database_url)
+    engine = make_engine(place.database_url, pool_size=1)
+    with engine.connect() as connection:
+        assert migrate.differences(connection, STRICT) == [], "neither less nor more"
+    engine.dispose()
+
+
+@pytest.mark.parametrize("env", ["local", "production"])
+def test_what_others_have_put_into_the_database_is_left_alone(place: Place, env: str) -> None:
+    assert place.run("init", LOCALFN_ENV=env)[0] == 0
+    with psycopg.connect(place.database_url.replace("+psycopg", "", 1)) as connection:
+        connection.execute("CREATE TABLE invoices (id int PRIMARY KEY, request uuid REFERENCES processing_request)")
+        connection.execute("INSERT INTO invoices VALUES (1, NULL)")
+        connection.execute("ALTER TABLE worker ADD COLUMN rack text DEFAULT 'north'")
+        connection.execute("CREATE INDEX by_a_person ON processing_request (started_at)")
+    code, _, errors = place.run("init", LOCALFN_ENV=env)
+    assert code == 0, errors
+    assert "migration" not in errors
+    assert place.ask("SELECT count(*) FROM invoices") == 1
+    assert place.ask("SELECT count(*) FROM pg_indexes WHERE indexname = 'by_a_person'") == 1
+    assert place.ask("SELECT count(rack) >= 0 FROM worker") is True
+
+
+def test_a_production_that_differs_from_its_migrations_does_not_start(place: Place) -> None:
+    assert place.run("init", LOCALFN_ENV="production")[0] == 0
+    with psycopg.connect(place.database_url.replace("+psycopg", "", 1)) as connection:
+        connection.execute("ALTER TABLE worker DROP COLUMN hostname")
+    code, _, errors = place.run("init", LOCALFN_ENV="production")
+    assert code == 1
+    assert "add column worker.hostname" in errors.splitlines()[-1]
+    code, out, _ = place.run("db", "check")
+    assert (code, "worker.hostname" in out) == (1, True)
+
+
+def test_local_writes_the_migration_for_changed_tables_and_applies_it(
+    place: Place, tmp_path: Path, written_migrations: None
+) -> None:
+    """The code is a copy, so that the test can change its tables."""
+    root = Path(migrate.__file__).parent.parent
+    for name in ("infra", "handlers", "schema", "seed", "queue"):
+        subprocess.run(["cp", "-r", str(root / name), str(tmp_path)], check=True)
+    tables = tmp_path / "schema" / "tables" / "requests.py"
+    column = 'Column("hostname", Text, nullable=False),'
+    tables.write_text(tables.read_text().replace(column, f'{column}\n    Column("rack", Text),'))
+    env = {"PYTHONPATH": f"{tmp_path}:{tmp_path / 'queue'}"}
+    assert migrate.__file__ not in place.run("version", **env)[1]
+
+    code, _, errors = place.run("init", **env)
+    assert code == 0, errors
+    (written,) = (tmp_path / "schema" / "migrations" / "versions").glob("*_models.py")
+    assert "a migration was written" in errors
+    assert "rack" in written.read_text()
+    assert place.ask("SELECT count(rack) FROM worker") == 0
+    before = sorted(written.parent.glob("*.py"))
+    assert place.run("init", **env)[0] == 0
+    assert sorted(written.parent.glob("*.py")) == before
+    assert place.run("db", "check", **env)[0] == 0
+    assert place.run("init", LOCALFN_ENV="production", **env)[0] == 0
+
+
+@pytest.mark.parametrize("missing", ["DATABASE_URL", "REDIS_URL"])
+def test_production_refuses_to_start_without_its_servers(place: Place, missing: str) -> None:
+    for command in ("init", "web", "worker", "scheduler", "up"):
+        code, _, errors = place.run(command, LOCALFN_ENV="production", **{missing: "", "RQ_REDIS_URL": ""})
+        assert code == 2, errors
+        assert f"{missing} is missing" in errors
+
+
+def test_waiting_says_what_for_and_why_and_ends_at_the_deadline(place: Place) -> None:
+    url = "postgresql://postgres:secret@127.0.0.1:1/none"
+    code, _, errors = place.run("init", "--only-servers", DATABASE_URL=url, LOCALFN_WAIT_SECONDS="1")
+    lines = errors.splitlines()
+    assert code == 3
+    assert lines[0].startswith(
+        "localfn: waiting for PostgreSQL at postgresql+psycopg://postgres:***@127.0.0.1:1/none: "
+    )
+    assert "did not answer within 1 s" in lines[-1]
+    assert "secret" not in errors
+
+
+def test_only_servers_leaves_the_database_alone(place: Place) -> None:
+    assert place.run("init", "--only-servers")[0] == 0
+    assert place.ask("SELECT to_regclass('alembic_version')") is None

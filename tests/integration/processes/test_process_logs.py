@@ -1,0 +1,72 @@
+"""The processes' own log in JSON: each move of a request is a line that names it."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import StartRuntime
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def told(start_runtime: StartRuntime) -> Iterator[tuple[Runtime, Lines]]:
+    """A runtime that logs in JSON, and what it has logged so far."""
+    with start_runtime(settings={"LOG_FORMAT": "json"}) as own:
+        log = own.home.parent / "log"
+        yield own, lambda: [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def test_each_move_is_a_line_of_json_with_request_attempt_function_and_worker(told: tuple[Runtime, Lines]) -> None:
+    runtime, everything = told
+
+    def lines(request_id: str) -> list[dict[str, Any]]:
+        return [line for line in everything() if request_id == line.get("request_id")]
+
+    request = runtime.call("tell_trace", {})
+    runtime.http.delete(f"/api/requests/{request['id']}")
+    moves = wait_until(
+        lambda: found if (found := lines(request["id"]))[-1]["message"] == "audit" else None, what="all is told"
+    )
+
+    steps = [(line["process"], line["message"], line.get("attempt"), line.get("outcome")) for line in moves]
+    assert ("web", "accepted", None, None) in steps
+    assert ("worker", "ended", 1, "failed") in steps
+    assert ("scheduler", "rang", 2, None) in steps
+    assert ("worker", "ended", 2, "completed") in steps
+    assert moves[-1]["action"] == "request.delete"
+    assert {("web", "listening"), ("worker", "working"), ("scheduler", "leading")} <= {
+        (line["process"], line["message"]) for line in everything()
+    }
+    for line in moves:
+        assert {"time", "level", "logger"} <= line.keys()
+        if line["process"] == "worker":
+            assert line["worker"]
+            assert line["function"] == "tell_trace"
+
+
+def test_what_is_wrong_is_told_by_whom_it_concerns(told: tuple[Runtime, Lines]) -> None:
+    """A module that cannot be imported, one without a function, and a worker that somebody killed."""
+    runtime, everything = told
+
+    def found(message: str) -> list[dict[str, Any]]:
+        return [line for line in everything() if line["message"] == message]
+
+    runtime.write("shared.py", "NUMBER = 1\n")
+    runtime.write("broken.py", "def half(:\n")
+    (line,) = wait_until(lambda: found("a module cannot be imported"), what="it is told")
+    assert line["unit"].endswith("broken")
+    assert line["error"].startswith("SyntaxError: ")
+    wait_until(lambda: runtime.get("/api/functions")["errors"], what="both were looked at")
+    assert not [line for line in found("discovered") if line["unit"].endswith("shared")]
+
+    victim = runtime.get("/api/workers")["items"][0]
+    os.kill(victim["pid"], signal.SIGKILL)
+    (ended,) = wait_until(lambda: found("a worker ended"), what="its end is told")
+    assert (ended["worker"], ended["exit_status"], ended["level"]) == (victim["name"], -9, "WARNING")

@@ -1,0 +1,243 @@
+"""The supervisor, with real processes: a few small children, and something done to them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.supervisor.pid_records import Records
+from infra.supervisor.termination import is_alive
+from tests.support.waiting import wait_until
+
+DRIVER = Path(__file__).parents[2] / "support" / "supervisor_process.py"
+
+BEGIN = """
+import os, pathlib, signal, subprocess, sys, time
+folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
+def note(word):
+    with open(folder / "notes", "a") as notes:
+        notes.write(f"{name} {word}\\n")
+def stop(number, frame):
+    note("stopped")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+note("started")
+"""
+READY = "(folder / f'{name}.ready').touch()\n"
+WAIT = "while True: time.sleep(60)\n"
+WELL = BEGIN + READY + WAIT
+DEAF_TO_TERM = "signal.signal(signal.SIGTERM, lambda *_: note('asked'))\n"
+DEAF = BEGIN + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + READY + WAIT
+
+Start = Callable[..., "Supervised"]
+
+
+class Supervised:
+    """A running driver, and what can be seen of its children."""
+
+    def __init__(self, folder: Path, stages: list[list[dict[str, object]]]) -> None:
+        self.folder = folder
+        self.output = ""
+        self.process = subprocess.Popen(
+            [sys.executable, str(DRIVER), str(folder), json.dumps(stages)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def notes(self) -> list[str]:
+        try:
+            return (self.folder / "notes").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def pid(self, name: str) -> int:
+        return wait_until(lambda: self._recorded(name), what=f"{name} recorded")
+
+    def _recorded(self, name: str) -> int:
+        record = Records(self.folder).find(name)
+        return record.pid if record else 0
+
+    def wait_ready(self) -> None:
+        assert self.process.stdout is not None
+        while "all ready\n" not in self.output:
+            line = self.process.stdout.readline()
+            assert line, f"the supervisor ended: {self.process.communicate()[1]}"
+            self.output += line
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[str, str]:
+        """All that was written on stdout and stderr."""
+        self.process.send_signal(number)
+        output, errors = self.process.communicate(timeout=15)
+        return self.output + output, errors
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    running: list[Supervised] = []
+
+    def begin(*stages: list[dict[str, object]], ready: bool = True) -> Supervised:
+        supervised = Supervised(tmp_path, list(stages))
+        running.append(supervised)
+        if ready:
+            supervised.wait_ready()
+        return supervised
+
+    yield begin
+    for supervised in running:
+        with supervised.process as process:
+            below = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+            process.kill()
+            for child in below:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+            process.communicate()
+
+
+def child(name: str, code: str = WELL, patience_s: float = 5) -> dict[str, object]:
+    return {"name": name, "code": code, "patience_s": patience_s}
+
+
+def test_a_killed_child_is_started_again(start: Start) -> None:
+    supervised = start([child("a")])
+    first = supervised.pid("a")
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: supervised.notes().count("a started") == 2, what="second start")
+    wait_until(lambda: supervised.pid("a") != first, what="second pid")
+    _, errors = supervised.end()
+    assert "a ended (killed by SIGKILL); starting it again in 0.1 s" in errors
+
+
+def test_a_child_that_exits_with_code_0_is_started_again_too(start: Start) -> None:
+    once = "if (folder / 'again').exists(): time.sleep(60)\n(folder / 'again').touch()\n"
+    supervised = start([child("a", BEGIN + READY + once)])
+    wait_until(lambda: supervised.notes().count("a started") == 2, what="second start")
+
+
+def test_every_child_stops_on_sigterm_and_later_stages_stop_first(start: Start) -> None:
+    supervised = start([child("database")], [child("web"), child("worker")])
+    supervised.end()
+    stops = [line for line in supervised.notes() if line.endswith("stopped")]
+    assert set(stops[:2]) == {"web stopped", "worker stopped"}
+    assert stops[2:] == ["database stopped"]
+    assert supervised.process.returncode == 0
+
+
+def test_ctrl_c_stops_as_sigterm_does(start: Start) -> None:
+    supervised = start([child("a")])
+    supervised.end(signal.SIGINT)
+    assert supervised.process.returncode == 0
+    assert supervised.notes()[-1] == "a stopped"
+
+
+def test_a_child_that_ignores_sigterm_is_killed_when_its_time_is_up(start: Start) -> None:
+    supervised = start([child("a", DEAF, patience_s=0.3)])
+    pid = supervised.pid("a")
+    supervised.end()
+    assert supervised.process.returncode == 0
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_second_ctrl_c_does_not_wait_for_that_time(start: Start) -> None:
+    supervised = start([child("a", DEAF, patience_s=60)])
+    pid = supervised.pid("a")
+
+    def interrupt_until_ended() -> bool:
+        # Two in one instant melt into one, so it is sent again, as a person does.
+        supervised.process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            supervised.process.wait(0.2)
+        return supervised.process.returncode is not None
+
+    wait_until(interrupt_until_ended, what="end")
+    assert supervised.process.returncode == 0
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_second_ctrl_c_is_told_to_a_child_that_hurries(start: Start) -> None:
+    hurries = "signal.signal(signal.SIGUSR1, lambda *_: (note('hurried'), os._exit(0)))\n"
+    supervised = start(
+        [child("a", BEGIN + DEAF_TO_TERM + hurries + READY + WAIT, patience_s=60) | {"is_hurried": True}]
+    )
+    supervised.process.send_signal(signal.SIGINT)
+    wait_until(lambda: "a asked" in supervised.notes(), what="the first one arrived")
+    supervised.end(signal.SIGINT)
+    assert supervised.notes()[-1] == "a hurried"
+
+
+def test_what_a_child_started_ends_with_it(start: Start) -> None:
+    code = BEGIN + "print(subprocess.Popen(['sleep', '600']).pid)\n" + READY + WAIT
+    supervised = start([child("a", code)])
+    below = psutil.Process(supervised.pid("a")).children()
+    assert [process.name() for process in below] == ["sleep"]
+    supervised.end()
+    assert not below[0].is_running()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans to their grandparent")
+def test_an_orphan_in_a_session_of_its_own_does_not_outlive_the_supervisor(start: Start) -> None:
+    code = BEGIN + "subprocess.Popen(['sleep', '601'], start_new_session=True)\n" + READY + WAIT
+    supervised = start([child("a", code)])
+    orphan = psutil.Process(supervised.pid("a")).children()[0]
+    os.kill(supervised.pid("a"), signal.SIGKILL)
+    wait_until(lambda: supervised.notes().count("a started") == 2, what="second start")
+    supervised.end()
+    assert not orphan.is_running()
+
+
+def test_output_passes_through_unchanged(start: Start) -> None:
+    writing = "print('tab\\there, ünï')\nprint('err', file=sys.stderr)\nsys.stdout.write('no end')\n"
+    output, errors = start([child("a", BEGIN + writing + READY + WAIT)]).end()
+    assert "tab\there, ünï\n" in output
+    assert "no end" in output
+    assert "err\n" in errors
+
+
+def test_a_child_that_never_becomes_ready_ends_the_start_after_three_tries(start: Start) -> None:
+    supervised = start([child("well")], [child("a", BEGIN + "sys.exit(7)")], ready=False)
+    _, errors = supervised.process.communicate(timeout=15)
+    assert supervised.process.returncode == 1
+    assert errors.splitlines()[-1] == "a does not start: exit code 7."
+    assert supervised.notes().count("a started") == 3
+    assert supervised.notes()[-1] == "well stopped"
+
+
+def test_the_start_that_fails_tells_the_reason_of_the_first_end(start: Start) -> None:
+    code = BEGIN + "print('ends', len(open(folder / 'notes').readlines()), file=sys.stderr)\nsys.exit(7)"
+    supervised = start([child("a", code)], ready=False)
+    _, errors = supervised.process.communicate(timeout=15)
+    assert errors.splitlines()[-1] == "a does not start: exit code 7: ends 1"
+
+
+def test_no_record_of_a_child_stays_after_a_stop(start: Start) -> None:
+    supervised = start([child("a")])
+    supervised.end()
+    assert list(supervised.folder.glob("*.json")) == []
+
+
+def test_children_of_a_killed_supervisor_are_ended_by_the_next(start: Start) -> None:
+    supervised = start([child("a", DEAF), child("b")])
+    children = [psutil.Process(supervised.pid(name)) for name in "ab"]
+    supervised.process.kill()
+    supervised.process.wait()
+    assert all(is_alive(process) for process in children)
+    assert Records(supervised.folder).recover() == ["a", "b"]
+    assert not any(is_alive(process) for process in children)
+
+
+def test_a_stranger_with_a_recorded_pid_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "600"]) as stranger:
+        Records(tmp_path).add("a", stranger.pid, ((signal.SIGTERM, 5.0),), 0)
+        record = tmp_path / "a.json"
+        fields = json.loads(record.read_text())
+        record.write_text(json.dumps(fields | {"create_time": fields["create_time"] - 100}))
+        assert Records(tmp_path).recover() == []
+        assert stranger.poll() is None
+        stranger.kill()

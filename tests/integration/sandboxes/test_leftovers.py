@@ -1,0 +1,138 @@
+"""After a request a sandbox is as it was before the first one, or it is not used again."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+
+from schema.engine import make_engine
+from tests.functions.leftovers import ENDING, HARMLESS, RESTORED
+from tests.integration.invocation.test_batches import batch, ended, statuses
+from tests.integration.sandboxes.test_sandbox import SDK, answer
+from tests.support.runtime import CASES, Runtime
+from workqueue.sandboxes.connection import Frame, Sandbox
+from workqueue.sandboxes.interpreter import Interpreter
+
+Run = Callable[..., list[Frame]]
+
+
+@contextmanager
+def warm(module: str, function: str) -> Iterator[Sandbox]:
+    """Start a sandbox that has imported the function."""
+    load = {"type": "load", "root": str(CASES), "module": module, "function": function}
+    child = Interpreter(sys.executable, SDK, {"TZ": "UTC"}, 1 << 20).start(load, {})
+    sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], 1 << 20)
+    try:
+        assert isinstance(ready := answer(sandbox), Frame)
+        assert ready.type == "ready"
+        yield sandbox
+    finally:
+        sandbox.close()
+        child.end()
+
+
+def answers(sandbox: Sandbox, folder: Path, events: list[dict[str, Any]]) -> list[Frame]:
+    """Send the events together; return the answers to those that the sandbox has begun."""
+    folder.chmod(0o700)
+    members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(len(events))]
+    head = {"type": "run", "workdir": str(folder), "now": 0.0, "limit_s": 60, "valid_s": 60, "members": members}
+    sandbox.send(head | {"round": sandbox.give_turns(len(events))}, json.dumps(events).encode())
+    found: list[Frame] = []
+    while len(found) < len(events):
+        frame = answer(sandbox)
+        assert isinstance(frame, Frame), frame
+        assert frame.type == "done", frame.head
+        found.append(frame)
+        if frame.head.get("leftovers"):
+            break
+    return found
+
+
+@pytest.mark.parametrize("deed", sorted({**RESTORED, **HARMLESS}))
+def test_what_can_be_restored_is_as_it_was(tmp_path: Path, deed: str) -> None:
+    with warm("leftovers", "leave") as sandbox:
+        answers(sandbox, tmp_path, [{"do": deed}, {}] if deed in HARMLESS else [{}])
+        first, second = answers(sandbox, tmp_path, [{"do": deed}, {}])
+
+    assert json.loads(second.body) == json.loads(first.body)
+    assert "leftovers" not in first.head
+
+
+@pytest.mark.parametrize("deed", sorted(ENDING))
+def test_what_cannot_be_restored_ends_the_row(tmp_path: Path, deed: str) -> None:
+    with warm("leftovers", "leave") as sandbox:
+        *_, last = answers(sandbox, tmp_path, [{}, {"do": deed}, {}])
+
+        assert last.head["request_id"] == "1"
+        assert "leftovers" in last.head
+        assert sandbox.turns.take_back() == 1, "the third has not begun"
+
+
+def test_what_is_left_is_named(tmp_path: Path) -> None:
+    for deed, words in (
+        ("wait_in_thread", "a thread (waits)"),
+        ("keep_executor", "a thread (ThreadPool"),
+        ("set_alarm", "a timer (alarm, setitimer)"),
+        ("open_file", "leftovers.py"),
+        ("block_signals", "blocked signals"),
+        ("import_and_set", "the environment (changed while modules were imported)"),
+    ):
+        with warm("leftovers", "leave") as sandbox:
+            (told,) = answers(sandbox, tmp_path, [{"do": deed}, {}])
+        assert words in told.head["leftovers"]
+
+
+def test_a_thread_of_the_import_is_part_of_a_fresh_sandbox(tmp_path: Path) -> None:
+    with warm("background", "beside_background") as sandbox:
+        first, second, third = answers(sandbox, tmp_path, [{}, {}, {"do": True}])
+
+    assert [json.loads(each.body) for each in (first, second, third)] == [2, 2, 3]
+    assert "a thread (another)" in third.head["leftovers"]
+    assert "background" not in third.head["leftovers"]
+
+
+@pytest.fixture(scope="module")
+def engine(runtime: Runtime) -> Any:
+    engine = make_engine(runtime.database_url)
+    yield engine
+    engine.dispose()
+
+
+def test_a_thread_that_is_left_writes_into_no_other_request(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
+    traps = range(7, 100, 10)
+    ids = batch(runtime, [{"n": n, "leaves": n in traps} for n in range(100)], "write_later")
+
+    rows = ended(engine, ids)
+    assert statuses(rows) == {"completed": 100}
+    assert {row["attempt"] for row in rows} == {1}
+    for n, id in enumerate(ids):
+        if n not in traps:
+            assert runtime.get(f"/api/requests/{id}/result")["data"] == {"n": n, "found": False}
+            assert runtime.logs(id) == []
+    (said,) = [line for line in runtime.logs(ids[7]) if " localfn The sandbox is not used again" in line]
+    assert "a thread (" in said
+
+
+def test_an_alarm_that_is_left_ends_no_other_request(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
+    ids = batch(runtime, [{"n": n, "leaves": n % 10 == 5} for n in range(100)], "alarm_soon")
+
+    rows = ended(engine, ids)
+    assert statuses(rows) == {"completed": 100}
+    assert {row["attempt"] for row in rows} == {1}
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_what_the_cleanup_hook_ends_is_not_left(runtime: Runtime, stops: bool) -> None:
+    request = runtime.call("stop_in_cleanup", {"stops": stops})
+
+    assert request["status"] == "completed"
+    runtime.settled_attempts(request["id"])
+    lines = [line.split(" ", 2)[2] for line in runtime.logs(request["id"])]
+    assert lines[0] == "stdout cleaned up"
+    assert ["until cleanup" in line for line in lines[1:]] == ([] if stops else [True])

@@ -1,0 +1,91 @@
+"""A real sandbox, driven by hand."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import PIPE
+
+import pytest
+
+from tests.support.runtime import CASES
+from tests.support.waiting import wait_until
+from workqueue.sandboxes.connection import Frame, Gone, Sandbox
+from workqueue.sandboxes.interpreter import Interpreter
+
+SDK = Path(__file__).parents[3] / "queue"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    interpreter = Interpreter(sys.executable, SDK, {}, 1 << 20)
+    load = {"type": "load", "root": str(CASES), "module": "noisy_neighbours", "function": "end_at"}
+    child = interpreter.start(load, {})
+    sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], 1 << 20)
+    try:
+        answer(sandbox)
+        yield sandbox
+    finally:
+        sandbox.close()
+        child.end()
+
+
+def answer(sandbox: Sandbox) -> Frame | Gone:
+    """The next that is a last word."""
+
+    said: list[Frame | Gone] = []
+
+    def has_spoken() -> bool:
+        news = sandbox.next(0.1)
+        if isinstance(news, Gone) or (isinstance(news, Frame) and news.type in ("ready", "done", "failed")):
+            said.append(news)
+        return bool(said)
+
+    assert wait_until(has_spoken, what="it has a last word")
+    return said[0]
+
+
+def run(sandbox: Sandbox, folder: Path, count: int, at: int) -> None:
+    """Sends so many; the one at this place ends the sandbox."""
+    folder.chmod(0o700)
+    events = [f'{{"n": {n}, "at": {at}, "flag": "/dev/null"}}' for n in range(count)]
+    members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(count)]
+    head = {"type": "run", "workdir": str(folder), "now": 0.0, "limit_s": 60, "valid_s": 60, "members": members}
+    sandbox.send(head | {"round": sandbox.give_turns(count)}, f"[{','.join(events)}]".encode())
+
+
+def test_it_is_known_which_had_begun_when_a_sandbox_ends(sandbox: Sandbox, tmp_path: Path) -> None:
+    run(sandbox, tmp_path, count=4, at=2)
+
+    assert [isinstance(answer(sandbox), Gone) for _ in range(3)] == [False, False, True]
+    assert [sandbox.turns.has_begun(place) for place in range(4)] == [True, True, True, False]
+
+
+def test_whoever_traces_a_sandbox_does_not_keep_its_owner_waiting() -> None:
+    """Its parent would be told of its end when the tracer has been, or has ended."""
+    load = {"type": "load", "root": str(CASES), "module": "noisy_neighbours", "function": "end_at"}
+    child = Interpreter(sys.executable, SDK, {}, 1 << 20).start(load, {})
+    seize = f"import ctypes; print(ctypes.CDLL(None).ptrace(0x4206, {child.process.pid}, None, None), flush=True)"
+    with subprocess.Popen([sys.executable, "-c", f"{seize}; input()"], stdin=PIPE, stdout=PIPE) as tracer:
+        assert tracer.stdout is not None
+        if tracer.stdout.readline() != b"0\n":
+            child.end()
+            pytest.skip("this system does not let a process trace another")
+        assert child.end() == -signal.SIGKILL
+        assert tracer.poll() is None
+    wait_until(lambda: child.process.poll() is not None, what="it is reaped once the tracer is gone")
+
+
+def test_what_is_called_back_does_not_begin(sandbox: Sandbox, tmp_path: Path) -> None:
+    run(sandbox, tmp_path, count=30, at=-1)
+    unbegun = sandbox.turns.take_back()
+
+    results = [answer(sandbox) for _ in range(30 - unbegun)]
+    assert all(isinstance(result, Frame) and result.type == "done" for result in results)
+    assert [sandbox.turns.has_begun(place) for place in range(30)] == [True] * (30 - unbegun) + [False] * unbegun
+    run(sandbox, tmp_path, count=1, at=-1)
+    last = answer(sandbox)
+    assert isinstance(last, Frame)
+    assert last.head["request_id"] == "0", "no turn of before is left for this one"

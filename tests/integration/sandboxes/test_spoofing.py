@@ -1,0 +1,76 @@
+"""Functions that lie to the runtime, or set traps: they fail at most themselves, and who comes next finds nothing."""
+
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+
+
+def test_a_link_in_place_of_the_output_folder_is_refused(runtime: Runtime) -> None:
+    """It would lead to what is the reader's own affair."""
+    request = runtime.call("swap_its_folder_for_a_link")
+    assert (request["status"], request["error_type"], request["files"]) == ("failed", "OutputFileMissing", [])
+
+
+@pytest.mark.parametrize(
+    "files",
+    [5, {}, [5], [["/x"]], [[{}, 1, 2]], [["/dev/null", 1, 2]] * 20_000],
+    ids=lambda files: repr(files)[:20],
+)
+def test_a_sandbox_that_lies_about_its_code_is_ended_and_nothing_else(runtime: Runtime, files: Any) -> None:
+    assert runtime.call("lie_about_its_code", {"files": files})["status"] == "completed"
+
+    def is_gone() -> bool:
+        return all(each["function"] != "lie_about_its_code" for each in runtime.get("/api/sandboxes")["items"])
+
+    assert wait_until(is_gone, what="the pool has looked at its files and ended it")
+
+
+def test_thousands_of_dead_children_cost_nobody_the_pool(runtime: Runtime) -> None:
+    pool = psutil.Process(runtime.processes["worker"].pid)
+    runtime.call("leave_the_dead", {"count": 1000})
+
+    def are_reaped() -> bool:
+        return sum(child.status() == psutil.STATUS_ZOMBIE for child in pool.children()) < 100
+
+    wait_until(are_reaped, 20, "the pool has reaped them")
+    assert runtime.result("echo", "served meanwhile") == "served meanwhile"
+
+
+def test_what_is_planted_for_the_next_upload_holds_no_worker(runtime: Runtime) -> None:
+    """A pipe would be opened for ever; what was left of another request is not there at all."""
+    runtime.http.post("/api/queues/default/pause")
+    ids = []
+    for _ in range(25):
+        runtime.post("plant_for_the_next")
+        answer = runtime.http.post("/api/functions/list_what_is_there", files={"part": ("a.txt", b"own")})
+        ids.append(answer.json()["id"])
+    runtime.http.post("/api/queues/default/resume")
+
+    for id in ids:
+        assert runtime.ended(id, 60)["status"] == "completed"
+        (found,) = runtime.get(f"/api/requests/{id}/result")["data"]
+        assert found.endswith("input/part/a.txt")
+
+
+def test_a_directory_is_removed_however_deep(runtime: Runtime) -> None:
+    request = runtime.call("dig", {"depth": 3000})
+    runtime.settled_attempts(request["id"])
+
+    assert request["status"] == "completed", request
+    wait_until(lambda: not runtime.left_behind(), what="no working directory is left")
+
+
+def test_a_phase_begins_once_however_often_it_is_told(runtime: Runtime) -> None:
+    request = runtime.call("tell_its_phase_often")
+    assert len(runtime.settled_attempts(request["id"])[0]["phases"]) <= 4
+
+
+def test_a_number_beyond_all_floats_is_none(runtime: Runtime) -> None:
+    request = runtime.call("exaggerate", {"number": 10**400})
+
+    assert (request["status"], request["progress"]["fraction"]) == ("completed", None), request
+    assert runtime.settled_attempts(request["id"])[0]["max_rss_mb"] is None

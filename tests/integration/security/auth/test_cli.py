@@ -1,0 +1,84 @@
+"""`localfn users` and `localfn keys`, and how the command line shows who it is."""
+
+import json
+
+from infra.audit_actor import actor
+from tests.integration.security.conftest import Guarded
+from tests.support.commands import json_of, localfn
+from workqueue import audit
+from workqueue.audit import Filter
+
+
+def test_the_first_admin_is_made_at_the_machine(guarded: Guarded) -> None:
+    made = localfn(
+        guarded.runtime, "users", "create-superuser", "root", "--email", "r@example.org", stdin="s3cret s3cret\n"
+    )
+    assert (made.returncode, made.stdout) == (0, "root  created\n"), made.stderr
+    assert guarded.log_in("root", "s3cret s3cret").json()["user"] == {"username": "root", "role": "admin"}
+    again = localfn(guarded.runtime, "users", "create-superuser", "root", stdin="another one\n")
+    assert "new password" in again.stdout
+    assert guarded.log_in("root", "s3cret s3cret").status_code == 401
+    row = next(user for user in json_of(guarded.runtime, "users", "list")["items"] if user["username"] == "root")
+    assert (row["role"], row["email"], row["enabled"]) == ("admin", "r@example.org", True)
+    assert "root" in localfn(guarded.runtime, "users", "list").stdout
+
+
+def test_what_is_done_at_the_machine_is_told_in_the_audit(guarded: Guarded) -> None:
+    for password in ("s3cret s3cret\n", "another one\n", "another one\n"):
+        done = localfn(guarded.runtime, "users", "create-superuser", "operator1", stdin=password)
+        assert done.returncode == 0, done.stderr
+    assert localfn(guarded.runtime, "keys", "create", "told", "--scope", "read").returncode == 0
+    assert localfn(guarded.runtime, "keys", "revoke", "told").returncode == 0
+
+    def told(subject: str) -> list[tuple[str, str, object]]:
+        rows, _ = audit.listing(guarded.engine, Filter(subject=subject))
+        return [(row["actor"], row["action"], row["details"]) for row in rows]
+
+    command = {"command": "users create-superuser"}
+    assert told("operator1") == [
+        (actor(), "user.change", {**command, "fields": ["password"]}),
+        (actor(), "user.create", command),
+    ], "the same password once more has changed nothing"
+    assert [entry[:2] for entry in told("told")] == [(actor(), "key.revoke"), (actor(), "key.create")]
+
+
+def test_no_password_and_a_bad_name_are_told_in_one_line(guarded: Guarded) -> None:
+    for words, stdin in ((("x",), ""), (("a b",), "s3cret s3cret\n")):
+        done = localfn(guarded.runtime, "users", "create-superuser", *words, stdin=stdin)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+
+
+def test_a_key_is_made_used_listed_and_revoked(guarded: Guarded) -> None:
+    made = localfn(
+        guarded.runtime, "keys", "create", "cli", "--scope", "invoke", "--scope", "read", "--expires-in", "1"
+    )
+    assert made.returncode == 0, made.stderr
+    key = made.stdout.strip()
+    assert key not in made.stderr
+    invoked = localfn(
+        guarded.runtime, "functions", "invoke", "echo", "--data", '{"a": 1}', "--wait", LOCALFN_API_KEY=key
+    )
+    assert json.loads(invoked.stdout) == {"a": 1}, invoked.stderr
+    listed = localfn(guarded.runtime, "keys", "list").stdout
+    assert key[:10] in listed
+    assert key not in listed
+    row = next(item for item in json_of(guarded.runtime, "keys", "list")["items"] if item["name"] == "cli")
+    assert row["last_used_at"] is not None
+    assert localfn(guarded.runtime, "keys", "revoke", "cli").stdout == "cli  revoked\n"
+    assert localfn(guarded.runtime, "keys", "revoke", "cli").returncode == 4
+
+
+def test_without_a_key_the_command_line_says_what_to_do(guarded: Guarded) -> None:
+    done = localfn(guarded.runtime, "requests", "list", LOCALFN_API_KEY="")
+    assert done.returncode == 1
+    assert "LOCALFN_API_KEY" in done.stderr
+    assert "keys create" in done.stderr
+
+
+def test_a_second_key_of_a_name_is_refused(guarded: Guarded) -> None:
+    words = ("keys", "create", "twice", "--scope", "read")
+    assert localfn(guarded.runtime, *words).returncode == 0
+    done = localfn(guarded.runtime, *words)
+    assert done.returncode == 2
+    assert "already" in done.stderr

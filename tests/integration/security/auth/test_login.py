@@ -1,0 +1,311 @@
+"""Logging in, roles and keys against a runtime in production mode."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from flask import Flask
+
+from tests.integration.security.conftest import PASSWORD, Guarded, cookie
+from tests.support.waiting import wait_until
+from workqueue.auth import login_throttle
+from workqueue.clock import Clock
+
+NOWHERE = "01890a5d-ac96-774b-bcce-b302099a8057"
+# Every kind of call, with what a role or a scope has to have for it to be let through.
+CALLS = {
+    "read": [
+        ("GET", "/api/functions"),
+        ("GET", "/api/requests"),
+        ("GET", "/api/schedules"),
+        ("GET", "/rq/"),
+        ("GET", "/rq/0/data/queues.json"),
+    ],
+    "follow": [
+        ("GET", "/api/functions/echo"),
+        ("GET", f"/api/requests/{NOWHERE}"),
+        ("GET", f"/api/requests/{NOWHERE}/logs"),
+    ],
+    "invoke": [("POST", "/api/functions/echo"), ("POST", "/api/functions/echo/batch")],
+    "operate": [
+        ("POST", f"/api/requests/{NOWHERE}/cancel"),
+        ("POST", f"/api/requests/{NOWHERE}/retry"),
+        ("POST", f"/api/requests/{NOWHERE}/run"),
+        ("DELETE", f"/api/requests/{NOWHERE}"),
+        ("POST", "/api/schedules/nothing/run"),
+        ("POST", "/rq/job/nothing/delete"),
+        ("POST", "/rq/requeue/default"),
+    ],
+    "manage": [("POST", "/api/schedules"), ("PATCH", "/api/schedules/nothing"), ("DELETE", "/api/schedules/nothing")],
+    "administer": [
+        ("GET", "/api/users"),
+        ("POST", "/api/users"),
+        ("PATCH", "/api/users/nobody"),
+        ("DELETE", "/api/users/nobody"),
+        ("GET", "/api/keys"),
+        ("POST", "/api/keys"),
+        ("DELETE", f"/api/keys/{NOWHERE}"),
+    ],
+}
+OF_ROLE = {
+    "viewer": {"read", "follow"},
+    "operator": {"read", "follow", "invoke", "operate"},
+    "admin": set(CALLS),
+}
+OF_SCOPE = {"read": {"read", "follow"}, "invoke": {"invoke", "follow"}, "manage": {"operate", "manage"}}
+
+
+def let_through(http: httpx.Client) -> set[str]:
+    """The kinds of calls that are not refused; each kind wholly or not at all."""
+    found = set()
+    for kind, calls in CALLS.items():
+        answers = [
+            http.request(method, path, content=b"[1]" if "batch" in path else b"").status_code for method, path in calls
+        ]
+        refused = [status in (401, 403) for status in answers]
+        assert all(refused) or not any(refused), (kind, answers)
+        if not any(refused):
+            found.add(kind)
+    return found
+
+
+def test_a_stranger_is_let_through_nowhere_but_to_the_login(guarded: Guarded) -> None:
+    with guarded.stranger() as http:
+        assert let_through(http) == set()
+        assert http.get("/api/requests").headers["WWW-Authenticate"].startswith("Bearer")
+        assert http.get("/healthz").json() == {"status": "ok"}
+        assert http.get("/readyz").json() == {"status": "ok"}
+        assert http.get("/", headers={"Accept": "text/html"}).status_code == 200
+        assert http.get("/api/session").json() == {"auth": "required", "user": None, "permissions": []}
+
+
+@pytest.mark.parametrize("role", OF_ROLE)
+def test_a_role_may_what_it_says(guarded: Guarded, role: str) -> None:
+    guarded.user(f"a-{role}", role)
+    with guarded.session(f"a-{role}") as http:
+        session = http.get("/api/session").json()
+        assert session["user"] == {"username": f"a-{role}", "role": role}
+        assert set(session["permissions"]) == OF_ROLE[role], "it tells what is let through"
+        assert let_through(http) == OF_ROLE[role]
+
+
+@pytest.mark.parametrize("scope", OF_SCOPE)
+def test_a_scope_may_what_it_says(guarded: Guarded, scope: str) -> None:
+    with guarded.with_key(scope) as http:
+        assert let_through(http) == OF_SCOPE[scope]
+
+
+def test_no_key_makes_keys_or_users_whatever_its_scopes(guarded: Guarded) -> None:
+    with guarded.with_key("read", "invoke", "manage") as http:
+        assert let_through(http) == set(CALLS) - {"administer"}
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(guarded: Guarded) -> None:
+    header = guarded.log_in("ada").headers["Set-Cookie"]
+    for part in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/"):
+        assert part in header.split("; ")
+    assert len(cookie(guarded.log_in("ada")).partition("=")[2]) >= 43
+
+
+def test_a_planted_session_is_worth_nothing_after_the_login(guarded: Guarded) -> None:
+    planted = cookie(guarded.log_in("ada"))
+    guarded.user("eve-victim", "viewer")
+    with guarded.stranger() as http:
+        answer = http.post(
+            "/api/session", json={"username": "eve-victim", "password": PASSWORD}, headers={"Cookie": planted}
+        )
+        assert cookie(answer) != planted
+        assert http.get("/api/session", headers={"Cookie": planted}).json()["user"] is None
+        invented = "localfn_session=" + "x" * 43
+        answer = http.post(
+            "/api/session", json={"username": "eve-victim", "password": PASSWORD}, headers={"Cookie": invented}
+        )
+        assert cookie(answer) != invented
+
+
+def test_logging_out_ends_a_session_and_everywhere_ends_them_all(guarded: Guarded) -> None:
+    guarded.user("leaver", "viewer")
+    one, two, three = (guarded.session("leaver") for _ in range(3))
+    with one, two, three:
+        answer = one.delete("/api/session")
+        assert answer.status_code == 204
+        assert "localfn_session=;" in answer.headers["Set-Cookie"]
+        wait_until(lambda: one.get("/api/requests").status_code == 401, 10, "the session has ended in every process")
+        assert two.get("/api/requests").status_code == 200
+        assert two.delete("/api/session", params={"everywhere": "true"}).status_code == 204
+        wait_until(lambda: three.get("/api/requests").status_code == 401, 10, "all have ended")
+
+
+def test_what_is_revoked_is_dead_within_seconds(guarded: Guarded) -> None:
+    with guarded.session("ada") as admin, guarded.stranger() as http:
+        made = admin.post("/api/keys", json={"name": "short-lived", "scopes": ["read"]})
+        assert made.status_code == 201
+        assert made.headers["Cache-Control"] == "no-store"
+        headers = {"Authorization": f"Bearer {made.json()['key']}"}
+        for _ in range(8):  # known in each process
+            assert http.get("/api/requests", headers=headers).status_code == 200
+        assert made.json()["key"] not in admin.get("/api/keys").text
+        assert admin.delete(f"/api/keys/{made.json()['id']}").status_code == 204
+        wait_until(
+            lambda: all(http.get("/api/requests", headers=headers).status_code == 401 for _ in range(8)),
+            8,
+            "it is dead",
+        )
+
+
+def test_a_key_for_one_function_sees_no_other(guarded: Guarded) -> None:
+    other = guarded.runtime.post("talk", {})["id"]
+    with guarded.with_key("invoke", "read", "manage", functions=["echo"]) as http:
+        mine = http.post("/api/functions/echo", json={"a": 1})
+        assert mine.status_code == 202
+        assert http.get(mine.headers["Location"]).status_code == 200
+        for path in ("", "/result", "/attempts", "/logs", "/files/x"):
+            assert http.get(f"/api/requests/{other}{path}").status_code == 404
+        for act in ("cancel", "retry"):
+            assert http.post(f"/api/requests/{other}/{act}").status_code == 404
+        assert http.delete(f"/api/requests/{other}").status_code == 404
+        for method, path in [
+            ("POST", "/api/functions/talk"),
+            ("POST", "/api/functions/talk/batch"),
+            ("GET", "/api/functions/talk"),
+            ("GET", "/api/requests"),
+            ("GET", "/api/requests?function=talk"),
+            ("GET", "/api/requests?function=talk&function=echo"),
+            ("POST", "/api/schedules"),
+            ("GET", "/api/schedules"),
+            ("GET", "/rq/"),
+        ]:
+            assert http.request(method, path).status_code in (403, 422), path
+        listed = http.get("/api/requests?function=echo").json()["items"]
+        assert {item["function"] for item in listed} == {"echo"}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer",
+        "Bearer lfn_",
+        "Bearer lfn_" + "x" * 43,
+        "Bearer lfn_" + "x" * 6000,
+        "bearer lfn_'; DROP TABLE api_key; --",
+        "Basic YWRhOmNvcnJlY3QgaG9yc2U=",
+        "lfn_x",
+        "Bearer \xff\xfe",
+    ],
+)
+def test_what_is_no_key_is_refused_and_a_cookie_does_not_make_it_good(guarded: Guarded, header: str) -> None:
+    with guarded.session("ada") as http:
+        answer = http.get("/api/requests", headers=[(b"Authorization", header.encode("latin-1"))])
+        assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {},
+        {"username": "ada"},
+        {"username": 1, "password": PASSWORD},
+        {"username": "ada", "password": ["x"]},
+        {"username": "ada", "password": PASSWORD, "role": "admin"},
+        {"username": {"$ne": None}, "password": {"$ne": None}},
+    ],
+)
+def test_a_login_of_another_shape_is_refused(guarded: Guarded, body: Any) -> None:
+    with guarded.stranger() as http:
+        assert http.post("/api/session", json=body).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["ada", "nobody", "ada' OR '1'='1", "x" * 10_000, "ädä", ""])
+def test_every_wrong_login_gets_the_same_answer(guarded: Guarded, name: str) -> None:
+    answer = guarded.log_in(name, "wrong" * 10)
+    assert answer.status_code == 401
+    assert answer.json()["detail"] == "The name or the password is wrong."
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_many_failures_are_slowed_down_with_a_time_to_come_back(guarded: Guarded) -> None:
+    guarded.user("target", "viewer")
+    assert [guarded.log_in("target", "wrong").status_code for _ in range(5)] == [401] * 5
+    for later_s in (600, 1200, 1800):  # three more, each later: the first pauses would be over on a slow machine
+        login_throttle.reserve(guarded.engine, "target", "127.0.0.1", Clock().now() + timedelta(seconds=later_s))
+    answer = guarded.log_in("target", "wrong")
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) > 1200
+    assert guarded.log_in("target").status_code == 429  # the right one, too: else it would tell
+
+
+def test_an_admin_makes_changes_and_removes_users(guarded: Guarded) -> None:
+    with guarded.session("ada") as http:
+        made = http.post("/api/users", json={"username": "grace", "password": PASSWORD, "role": "operator"})
+        assert made.status_code == 201
+        assert made.headers["Location"] == "/api/users/grace"
+        assert "password" not in made.text
+        assert http.post("/api/users", json={"username": "GRACE", "password": PASSWORD}).status_code == 409
+        assert http.post("/api/users", json={"username": "a/b", "password": "x"}).status_code == 422
+        with guarded.session("grace") as operator:
+            assert operator.get("/api/requests").status_code == 200
+            assert http.patch("/api/users/grace", json={"enabled": False}).json()["enabled"] is False
+            wait_until(lambda: operator.get("/api/requests").status_code == 401, 10, "her sessions have ended")
+        assert http.delete("/api/users/grace").status_code == 204
+        assert http.get("/api/users/grace").status_code == 404
+
+
+def test_no_page_of_another_origin_uses_the_cookie(guarded: Guarded) -> None:
+    with guarded.session("ada") as http:
+        for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "same-site"}):
+            assert http.post("/api/functions/echo", json={}, headers=headers).status_code == 403
+            assert http.delete("/api/session", headers=headers).status_code == 403
+
+
+def test_every_route_says_what_it_needs() -> None:
+    """One that forgets is an admin's; that is safe, and rarely what was meant."""
+    app = make_routes()
+    silent = [
+        str(rule)
+        for rule in app.url_map.iter_rules()
+        if not rule.build_only
+        and not rule.endpoint.startswith("rq_dashboard.")
+        and not hasattr(app.view_functions[rule.endpoint], "_localfn_need")
+    ]
+    assert silent == []
+
+
+def make_routes() -> Flask:
+    from handlers.app import BLUEPRINTS
+
+    app = Flask("routes", static_folder=None)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app
+
+
+def test_secrets_are_not_in_the_log(guarded: Guarded) -> None:
+    guarded.log_in("ada", "a wrong password")
+    log = (guarded.runtime.home.parent / "log").read_text()
+    assert PASSWORD not in log
+    assert "a wrong password" not in log
+    assert not re.search(r"lfn_[A-Za-z0-9_-]{40}", log)
+
+
+def test_logins_failures_and_what_admins_do_are_audited_without_a_secret(guarded: Guarded) -> None:
+    assert guarded.log_in("ada", "not the password").status_code == 401
+    with guarded.session("ada") as ada:
+        body = {"username": "audited", "password": PASSWORD, "role": "viewer"}
+        assert ada.post("/api/users", json=body).status_code == 201
+        assert ada.patch("/api/users/audited", json={"password": PASSWORD + "!"}).status_code == 200
+        assert ada.delete("/api/users/audited").status_code == 204
+        answer = ada.get("/api/audit", params={"limit": 6})
+        told = [(entry["actor"], entry["action"], entry["subject"]) for entry in answer.json()["items"]]
+        assert ada.delete("/api/session").status_code == 204
+    assert told[:5] == [
+        ("ada", "user.delete", "audited"),
+        ("ada", "user.change", "audited"),
+        ("ada", "user.create", "audited"),
+        ("ada", "session.login", "ada"),
+        ("anonymous", "session.login_failed", "ada"),
+    ]
+    assert PASSWORD not in answer.text
+    assert guarded.runtime.http.get("/api/audit").status_code == 403

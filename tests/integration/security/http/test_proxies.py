@@ -1,0 +1,99 @@
+"""A proxy that is trusted and one that is not; an origin that is named and others."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.conftest import StartRuntime
+from tests.integration.security.conftest import Guarded
+from tests.support.runtime import Runtime
+
+FRIEND, EVIL = "https://friend.example", "https://evil.example"
+
+
+@pytest.fixture(scope="module")
+def proxied(start_runtime: StartRuntime) -> Iterator[Runtime]:
+    settings = {
+        "LOCALFN_TRUSTED_PROXIES": "1",
+        "LOCALFN_ALLOWED_HOSTS": "tools.example.org",
+        "LOCALFN_ALLOWED_ORIGINS": FRIEND,
+        "LOCALFN_ENV": "production",
+        "HOST": "127.0.0.1",
+        "SUPERUSER_USERNAME": "ada",
+        "SUPERUSER_PASSWORD": "correct horse",
+    }
+    with start_runtime(settings=settings) as made:
+        yield made
+
+
+def test_the_address_is_the_one_that_the_trusted_proxy_added(proxied: Runtime) -> None:
+    with httpx.Client(base_url=proxied.url, timeout=30) as http:
+        forged = {"X-Forwarded-For": "203.0.113.66, 198.51.100.7", "X-Forwarded-Proto": "https"}
+        answer = http.post("/api/session", json={"username": "ada", "password": "correct horse"}, headers=forged)
+        assert answer.status_code == 200, answer.text
+        headers = {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
+        entries = http.get("/api/audit?action=session.login", headers=headers).json()["items"]
+    assert entries[0]["details"] == {"address": "198.51.100.7"}
+
+
+def test_an_untrusted_proxy_says_nothing(guarded: Guarded) -> None:
+    with guarded.stranger() as http:
+        wrong = {"username": "forger", "password": "wrong horse"}
+        assert http.post("/api/session", json=wrong, headers={"X-Forwarded-For": "203.0.113.66"}).status_code == 401
+    with guarded.session("ada") as http:
+        entries = http.get("/api/audit?action=session.login_failed").json()["items"]
+    assert next(entry for entry in entries if entry["subject"] == "forger")["details"] == {"address": "127.0.0.1"}
+
+
+def test_an_origin_that_is_named_may_call_and_no_other_and_no_cookie_goes_along(proxied: Runtime) -> None:
+    with httpx.Client(base_url=proxied.url, timeout=30) as http:
+        asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+        told = http.options("/api/functions/echo", headers={"Origin": FRIEND, **asked})
+        assert told.status_code == 204
+        assert told.headers["Access-Control-Allow-Origin"] == FRIEND
+        assert "Access-Control-Allow-Credentials" not in told.headers
+        assert "Origin" in told.headers["Vary"]
+        for stranger in (EVIL, "null", FRIEND + ".evil.example", "http://friend.example", FRIEND + ":8443"):
+            refused = http.post("/api/functions/echo", json={}, headers={"Origin": stranger})
+            assert refused.status_code == 403, stranger
+            assert "Access-Control-Allow-Origin" not in refused.headers
+        assert http.post("/api/functions/echo", json={}, headers={"Origin": FRIEND}).status_code == 401
+
+
+def test_over_tls_browsers_are_told_to_stay_there(proxied: Runtime, guarded: Guarded, runtime: Runtime) -> None:
+    over_tls = {"X-Forwarded-Proto": "https"}
+    with httpx.Client(base_url=proxied.url, timeout=30) as http:
+        for path in ("/", "/api/functions", "/api/nothing", "/rq/static/css/main.css", "/docs", "/healthz"):
+            told = http.get(path, headers=over_tls).headers
+            assert told["Strict-Transport-Security"] == "max-age=31536000", path
+            assert "Strict-Transport-Security" not in http.get(path).headers, path
+    # A header of a proxy that is not trusted, and local mode: TLS is not known, or is the developer's own affair.
+    with guarded.stranger() as http:
+        assert "Strict-Transport-Security" not in http.get("/", headers=over_tls).headers
+    assert "Strict-Transport-Security" not in runtime.http.get("/", headers=over_tls).headers
+
+
+def test_the_cookie_of_production_is_of_this_host_only(proxied: Runtime, runtime: Runtime) -> None:
+    with httpx.Client(base_url=proxied.url, timeout=30) as http:
+        answer = http.post("/api/session", json={"username": "ada", "password": "correct horse"})
+        cookie, *attributes = answer.headers["Set-Cookie"].split("; ")
+        assert cookie.startswith("__Host-localfn_session=")
+        assert {"Secure", "Path=/", "HttpOnly"} <= set(attributes)
+        assert not [each for each in attributes if each.startswith("Domain")]
+        assert http.get("/api/functions", headers={"Cookie": cookie}).status_code == 200
+        # One of the other name may have been planted by another host of the domain.
+        planted = cookie.removeprefix("__Host-")
+        assert http.get("/api/functions", headers={"Cookie": planted}).status_code == 401
+        told = http.delete("/api/session", headers={"Cookie": cookie}).headers["Set-Cookie"].split("; ")
+        assert told[0] == "__Host-localfn_session="
+        assert "Secure" in told, "else a browser keeps the cookie"
+
+
+def test_every_page_keeps_its_window_and_devices_to_itself(runtime: Runtime) -> None:
+    for path in ("/", "/docs", "/api/functions", "/overview", "/nothing"):
+        told = httpx.get(runtime.url + path, headers={"Accept": "text/html"}).headers
+        assert told["Cross-Origin-Opener-Policy"] == "same-origin", path
+        assert "camera=()" in told["Permissions-Policy"], path
+    # A sandboxed page with another value would not be shown.
+    assert runtime.http.get("/rq/").headers["Cross-Origin-Opener-Policy"] == "unsafe-none"

@@ -1,0 +1,51 @@
+"""A crowd of clients that wait: those that only look are served all the same."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from tests.support.runtime import Runtime
+
+WAITING = 200
+
+
+def test_two_hundred_that_wait_keep_nobody_else_waiting(runtime: Runtime, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+
+    async def crowd() -> tuple[list[httpx.Response], list[int], httpx.Response]:
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=runtime.url, limits=limits, timeout=60) as http:
+            posts = [
+                asyncio.create_task(
+                    http.post("/api/functions/wait_for_flag", json={"flag": str(flag)}, headers={"Prefer": "wait=30"})
+                )
+                for _ in range(WAITING)
+            ]
+            # All have a connection, and as many as may wait do: the others were answered at once.
+            waiting = set(posts)
+            while len(waiting) > most():
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            looked = [(await http.get("/api/requests?limit=1")).status_code for _ in range(20)]
+            submitted = await http.post("/api/functions/echo", json="well")
+            flag.touch()
+            return await asyncio.gather(*posts), looked, submitted
+
+    with ThreadPoolExecutor(1) as apart:  # a browser's test before it leaves its loop in this thread
+        answers, looked, submitted = apart.submit(asyncio.run, crowd()).result()
+    assert looked == [200] * 20
+    assert submitted.status_code == 202
+    assert {answer.status_code for answer in answers} <= {200, 202}
+    for answer in answers:
+        assert runtime.ended(answer.json()["id"], 90)["status"] == "completed"
+    assert runtime.ended(submitted.json()["id"])["status"] == "completed"
+
+
+def most() -> int:
+    """That may wait in all web processes together."""
+    from infra.config.settings import cores
+    from infra.processes.web import processes
+    from workqueue.transport.change_listener import MOST
+
+    return MOST * processes(cores())

@@ -1,0 +1,222 @@
+"""Started by root, functions run as an account that has nothing: what it is, and what it cannot get at."""
+
+import pwd
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from infra.embedded.postgres import Postgres
+from infra.embedded.redis import Redis
+from infra.embedded.service import Service
+from infra.embedded.sockets import socket_folder
+from tests.conftest import StartRuntime
+from tests.integration.security.sandbox.sandbox_users import NOBODY_NAMED, OTHER, needs_root, open_python
+from tests.support.embedded_servers import start, stop
+from tests.support.runtime import Runtime, own_folder, running
+from tests.support.waiting import wait_until
+from workqueue.files.working_directory import Workplace
+from workqueue.sandboxes.user import Account
+
+pytestmark = needs_root
+IS_SHUT = "PermissionError"
+
+
+@pytest.fixture(scope="module")
+def python() -> str:
+    return open_python()
+
+
+@pytest.fixture(scope="module")
+def runtime(python: str) -> Iterator[Runtime]:
+    """A runtime whose home has embedded servers in it, as that of `localfn up` has."""
+    with own_folder() as folder:
+        home = folder / "home"
+        home.mkdir(mode=0o700)
+        services: list[Service] = [Postgres(home), Redis(home)]
+        processes = [start(service) for service in services]
+        try:
+            with running(
+                services[0].url, services[1].url, folder, settings={"LOCALFN_PYTHON": python, **NOBODY_NAMED}
+            ) as own:
+                yield own
+        finally:
+            for service, process in zip(services, processes, strict=True):
+                stop(service, process)
+
+
+def pried(runtime: Runtime, **deeds: list[Any]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = runtime.result("pry", deeds)
+    return found
+
+
+def test_they_are_nobody_and_keep_nothing_of_root(runtime: Runtime) -> None:
+    found = runtime.result("tell_who", {})
+    uid = found["uids"][0]
+    assert uid not in {entry.pw_uid for entry in pwd.getpwall()}
+    assert found["uids"] == found["gids"] == [uid] * 3
+    assert found["groups"] == []
+    assert found["capabilities"] == ["0" * 16] * 4
+    assert (found["user"], found["home"], found["owner"]) == ("localfn", str(runtime.home / "account"), [uid])
+    assert found["temporary"] == "/tmp"
+    assert found["ignores_packages_at_home"] == "1", "what one function leaves there runs in no other's start"
+
+
+def test_a_started_interpreter_is_nobody_too(runtime: Runtime) -> None:
+    """What sets variables that an interpreter reads when it starts is not forked."""
+    runtime.write(
+        "started_anew.py",
+        "import os\nfrom localfn import function\nAT_IMPORT = os.getresuid()\n"
+        "@function(environment={'PYTHONHASHSEED': '1'})\n"
+        "def started_anew(event, context):\n    return [AT_IMPORT, os.getresuid(), os.getgroups()]\n",
+    )
+    wait_until(lambda: runtime.knows("started_anew"), 30)
+    at_import, running_as, groups = runtime.result("started_anew", {})
+    assert at_import == running_as == runtime.result("tell_who", {})["uids"]
+    assert groups == []
+
+
+def test_discovery_imports_as_nobody(runtime: Runtime) -> None:
+    runtime.write(
+        "told.py",
+        "import os\nfrom localfn import function\n@function(name=f'seen_by_{os.geteuid()}')\n"
+        "def told(event, context):\n    return None\n",
+    )
+    uid = runtime.result("tell_who", {})["uids"][0]
+    wait_until(lambda: runtime.knows(f"seen_by_{uid}"), 30)
+
+
+def test_uploads_output_and_cleanup_work_as_before(runtime: Runtime) -> None:
+    answer = runtime.http.post("/api/functions/tell_who", files={"part": ("a.txt", b"content")})
+    request = runtime.ended(answer.json()["id"])
+    assert request["status"] == "completed", request
+    data = runtime.get(f"/api/requests/{request['id']}/result")["data"]
+    assert data["read"] == {"part": "content"}
+    assert set(data["owner"]) == {data["uids"][0]}
+    status = runtime.http.get(f"/api/requests/{request['id']}/files/status.txt").text
+    assert f"Uid:\t{data['uids'][0]}\t" in status
+    runtime.settled_attempts(request["id"])
+    wait_until(lambda: f"cleaned by {data['uids'][0]}" in "\n".join(runtime.logs(request["id"])))
+    assert any("by its name" in line for line in runtime.logs(request["id"]))
+    wait_until(lambda: not runtime.left_behind() or all(not any(path.iterdir()) for path in runtime.left_behind()))
+
+
+def test_the_home_and_its_servers_are_shut(runtime: Runtime) -> None:
+    home, sockets = runtime.home, socket_folder(runtime.home)
+    folders = [path for path in home.iterdir() if path.is_dir() and path.name not in ("account", "work", "sdk")]
+    assert {"files", "run", "postgres", "redis"} <= {path.name for path in folders}
+    files = [home / "postgres" / "password", home / "postgres" / "data" / "PG_VERSION", *(home / "redis").iterdir()]
+    places = [*folders, home, home / "work"]
+    found = pried(
+        runtime,
+        read=[str(path) for path in files],
+        list=[str(path) for path in places],
+        write=[str(path) for path in places],
+        connect=[str(sockets / ".s.PGSQL.5432"), str(sockets / "redis.sock")],
+    )
+    assert {answer for answers in found.values() for answer in answers.values()} == {IS_SHUT}
+
+
+def test_the_processes_of_the_runtime_are_shut(runtime: Runtime) -> None:
+    pids = [process.pid for process in runtime.processes.values()]
+    pids += [child.pid for child in psutil.Process(runtime.processes["worker"].pid).children()]
+    ours = [pid for pid in pids if psutil.Process(pid).uids().effective == 0]
+    assert len(ours) > len(runtime.processes), "workers, too"
+    found = pried(
+        runtime, read=[f"/proc/{pid}/environ" for pid in ours], list=[f"/proc/{pid}/fd" for pid in ours], signal=ours
+    )
+    assert {answer for answers in found.values() for answer in answers.values()} == {IS_SHUT}
+
+
+def test_what_forks_sandboxes_can_be_looked_into_by_none(runtime: Runtime) -> None:
+    uid = runtime.result("tell_who", {})["uids"][0]
+    children = psutil.Process(runtime.processes["worker"].pid).children()
+    # A sandbox forked off it has its command line; whoever is older is the one that forks.
+    forker = min(
+        (child for child in children if "localfn.runtime.zygote" in " ".join(child.cmdline())),
+        key=lambda child: child.create_time(),
+    )
+    assert forker.uids().effective == uid
+    assert pried(runtime, read=[f"/proc/{forker.pid}/environ"]) == {"read": {f"/proc/{forker.pid}/environ": IS_SHUT}}
+
+
+def test_a_link_in_place_of_the_output_folder_leads_nowhere(runtime: Runtime) -> None:
+    with tempfile.TemporaryDirectory(dir="/root") as folder:
+        secret = Path(folder) / "secret"
+        secret.write_text("root's own")
+        request = runtime.call("plant_a_link", {"place": ".output", "target": folder, "name": "secret"})
+    assert (request["status"], request["error_type"]) == ("failed", "OutputFileMissing")
+    assert request["files"] == []
+
+
+def test_what_a_worker_puts_into_the_directory_follows_no_link_either(tmp_path: Path) -> None:
+    """A sandbox that calls its directory clean may have left one for the next request's upload."""
+    victim = tmp_path / "victim"
+    victim.mkdir(mode=0o700)
+    account = Account("other", OTHER, OTHER, tmp_path)
+    workplace = Workplace(tmp_path / "work", "worker", account)
+    workplace.prepare()
+    (workplace.path / "input").symlink_to(victim)
+    with pytest.raises(PermissionError), workplace.acting():
+        (workplace.path / "input" / "x").write_text("x")
+    with workplace.acting():
+        (workplace.path / "own").write_text("x")
+    assert (workplace.path / "own").stat().st_uid == OTHER
+    (victim / "y").write_text("we are ourselves again")
+    workplace.put_away()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["victim", "work"]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_no_group_of_root_opens_a_file(tmp_path: Path) -> None:
+    tmp_path.chmod(0o711)
+    (tmp_path / "grouped").write_text("x")
+    (tmp_path / "grouped").chmod(0o640)
+    code = (
+        "import sys, pathlib\nfrom workqueue.sandboxes.user import Account, acting, leave_groups\n"
+        f"leave_groups()\nwith acting(Account('other', {OTHER}, {OTHER}, None)):\n"
+        "    pathlib.Path(sys.argv[1]).read_text()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "grouped"], capture_output=True, text=True, check=False
+    )
+    assert IS_SHUT in done.stderr
+
+
+def test_what_left_the_sandbox_is_ended_with_it(runtime: Runtime, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    runtime.call("lose_a_grandchild", {"pids": str(pids)})
+    wait_until(lambda: not psutil.pid_exists(int(pids.read_text())), what="it is ended")
+
+
+def test_they_end_with_their_pool_however_it_ends(start_runtime: StartRuntime, python: str) -> None:
+    with start_runtime(settings={"LOCALFN_PYTHON": python, **NOBODY_NAMED}) as own:
+        uid = own.result("tell_uid", {})
+        assert processes_of(uid) >= 2, "a warm one, and what forks them"
+        pool = own.processes.pop("worker")
+        pool.kill()
+        pool.wait()
+        wait_until(lambda: processes_of(uid) == 0, 20, "none is left")
+
+
+def processes_of(uid: int) -> int:
+    return sum(process.info["uids"].real == uid for process in psutil.process_iter(["uids"]) if process.info["uids"])
+
+
+def test_what_can_be_read_of_dotenv_is_told(runtime: Runtime, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SUPERUSER_EMAIL=a@b\n")
+    command = [sys.executable, "-P", "-m", "infra.cli", "init"]
+
+    def said() -> str:
+        done = subprocess.run(command, env=runtime.env, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return done.stderr + done.stdout
+
+    (tmp_path / ".env").chmod(0o644)
+    assert "chmod 600" in said()
+    (tmp_path / ".env").chmod(0o600)
+    assert "chmod 600" not in said()

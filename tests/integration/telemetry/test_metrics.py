@@ -1,0 +1,198 @@
+"""/metrics tells of the whole installation: what workers and scheduler counted, what there is now, and the calls."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import Engine
+
+from schema.engine import make_engine
+from tests.integration.lifecycle.test_transitions import LEASE_S, NOW, accepted, claimed, seconds
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+from workqueue import lifecycle
+from workqueue.requests import cancellation
+from workqueue.telemetry import metric_store, metrics
+from workqueue.telemetry.counters import Meter
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def scraped(runtime: Runtime) -> Samples:
+    answer = runtime.http.get("/metrics")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    families = text_string_to_metric_families(answer.text)
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def value(samples: Samples, name: str, **labels: str) -> float:
+    return samples.get((name, tuple(sorted(labels.items()))), 0.0)
+
+
+def grown(runtime: Runtime, before: Samples) -> Callable[..., float]:
+    now = scraped(runtime)
+    return lambda name, **labels: value(now, name, **labels) - value(before, name, **labels)
+
+
+# Functions of their own: what another test called is handed over seconds later, in the midst of this one.
+COUNTED = """
+from localfn import Fail, function
+
+
+@function
+def counted(event, context):
+    return event
+
+
+@function
+def counted_failure(event, context):
+    raise Fail("as it is asked to")
+
+
+@function(timeout_s=1)
+def counted_timeout(event, context):
+    while True:
+        pass
+"""
+
+
+@pytest.fixture
+def counting(runtime: Runtime) -> Iterator[Runtime]:
+    path = runtime.write("counted.py", COUNTED)
+    wait_until(lambda: runtime.knows("counted_timeout"), what="the functions are found")
+    yield runtime
+    path.unlink()
+
+
+def test_what_workers_do_is_told_within_seconds(counting: Runtime) -> None:
+    before = scraped(counting)
+    for _ in range(3):
+        counting.call("counted", {})
+    counting.call("counted_failure", {})
+
+    def look() -> bool:
+        more = grown(counting, before)
+        return (
+            more("localfn_requests_ended_total", function="counted", status="completed") == 3
+            and more("localfn_attempts_total", function="counted_failure", outcome="failed") == 1
+        )
+
+    wait_until(look, 15, "the numbers are handed over")
+    more = grown(counting, before)
+    assert more("localfn_queue_wait_seconds_count", function="counted") == 3
+    assert more("localfn_run_seconds_bucket", function="counted", le="+Inf") == 3
+    assert 0 < more("localfn_run_seconds_sum", function="counted") < 60
+    for phase in ("validate", "process", "save", "cleanup"):
+        assert more("localfn_phase_seconds_count", function="counted", phase=phase) == 3
+
+
+def test_a_kill_is_told_by_its_cause(counting: Runtime) -> None:
+    before = scraped(counting)
+    counting.call("counted_timeout", {})
+
+    def look() -> bool:
+        more = grown(counting, before)
+        return (
+            more("localfn_attempts_total", function="counted_timeout", outcome="timed_out") == 1
+            and more("localfn_sandbox_kills_total", cause="timeout") >= 1
+        )
+
+    wait_until(look, 15, "the kill is told")
+
+
+def test_what_ends_while_it_waits_is_counted_too(counting: Runtime) -> None:
+    before = scraped(counting)
+    one, *others = [counting.post("counted_failure", {}, params={"delay_s": 3600})["id"] for _ in range(3)]
+    assert counting.http.post(f"/api/requests/{one}/cancel").status_code == 202
+    counting.http.post("/api/requests/bulk", json={"action": "cancel", "ids": others})
+    more = grown(counting, before)
+    assert more("localfn_requests_ended_total", function="counted_failure", status="cancelled") == 3
+    assert more("localfn_requests_ended_total", function="counted_failure", status="failed") == 0
+    assert more("localfn_attempts_total", function="counted_failure", outcome="cancelled") == 0
+
+
+def test_what_an_emptied_queue_held_and_what_a_lost_worker_ended_is_counted(engine: Engine) -> None:
+    meter = Meter()
+    for _ in range(2):
+        accepted(engine)
+    assert len(cancellation.empty(engine, meter, "default", NOW)) == 2
+    assert cancellation.empty(engine, meter, "default", NOW) == []
+    claimed(engine, accepted(engine, on_lost="fail"))
+    claimed(engine, accepted(engine))
+    meter.lost(lifecycle.expire(engine, seconds(LEASE_S + 1)), seconds(LEASE_S + 1))
+    metric_store.hand_over(engine, meter)
+
+    with engine.connect() as connection:
+        found = metric_store.read(connection)
+    assert found[metrics.REQUESTS.name, ("f", "cancelled")] == [2]
+    assert found[metrics.REQUESTS.name, ("f", "failed")] == [1]
+    assert found[metrics.ATTEMPTS.name, ("f", "lost")] == [2]
+    assert found[metrics.RECONCILER.name, ("rerun",)] == found[metrics.RECONCILER.name, ("failed",)] == [1]
+
+
+def test_a_row_of_numbers_that_somebody_holds_keeps_no_cancel_waiting(engine: Engine) -> None:
+    """Somebody is frozen in the midst of writing it."""
+    meter = Meter()
+    cancellation.cancel(engine, meter, accepted(engine), NOW)
+    with engine.begin() as other:
+        other.exec_driver_sql("SELECT * FROM metric_total FOR UPDATE")
+        cancellation.cancel(engine, meter, accepted(engine), NOW)  # it is handed over with the next
+    cancellation.cancel(engine, meter, accepted(engine), NOW)
+    with engine.connect() as connection:
+        assert metric_store.read(connection)[metrics.REQUESTS.name, ("f", "cancelled")] == [3]
+
+
+def test_what_there_is_now_is_told(runtime: Runtime) -> None:
+    samples = scraped(runtime)
+    workers = sum(value(samples, "localfn_workers", state=state) for state in ("busy", "idle"))
+    assert workers >= 1
+    assert value(samples, "localfn_database_up") == value(samples, "localfn_redis_up") == 1
+    assert ("localfn_queue_depth", (("queue", "default"),)) in samples
+    assert ("localfn_leases_lost_total", ()) in samples
+    # What never happened is zero, so that the first time is seen by a rate.
+    assert ("localfn_sandbox_kills_total", (("cause", "memory"),)) in samples
+    assert samples["localfn_requests_ended_total", (("function", "exit_hard"), ("status", "completed"))] == 0
+
+
+def test_calls_are_counted_by_route_and_not_by_address(runtime: Runtime) -> None:
+    before = scraped(runtime)
+    for id in ("01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a8058"):
+        runtime.http.get(f"/api/requests/{id}")
+    more = grown(runtime, before)
+    labels = {"route": "/api/requests/<id>", "method": "GET", "status": "404"}
+    assert more("localfn_http_request_seconds_count", **labels) == 2
+    runtime.http.request("PROPFIND", "/api/nowhere")
+    assert (
+        grown(runtime, before)("localfn_http_request_seconds_count", route="(none)", method="other", status="404") == 1
+    )
+
+
+def test_totals_of_many_processes_add_up_and_survive_an_outage(engine: Engine) -> None:
+    one, two = Meter(), Meter()
+    for meter, took_s in ((one, 0.002), (two, 0.02), (two, 4000.0)):
+        meter.observe(metrics.RUN, took_s, "f")
+        meter.count(metrics.RECONCILER, "rang", by=2)
+    away = make_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    metric_store.hand_over(away, two)  # kept
+    away.dispose()
+    metric_store.hand_over(engine, one)
+    metric_store.hand_over(engine, two)
+    metric_store.hand_over(engine, two)  # nothing new
+
+    with engine.connect() as connection:
+        found = metric_store.read(connection)
+    assert found[metrics.RECONCILER.name, ("rang",)] == [6]
+    run = found[metrics.RUN.name, ("f",)]
+    assert (sum(run[:-1]), run[1], run[3], run[-2], run[-1]) == (3, 1, 1, 1, 4000.022)
+
+
+def test_functions_beyond_a_number_share_a_label() -> None:
+    meter = Meter()
+    labels = {meter._label(f"f{number}") for number in range(1000)}
+    assert len(labels) == 201
+    assert "other" in labels

@@ -1,0 +1,150 @@
+"""One trace from the client's span through submit, wait, attempts and phases, as a collector gets it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+import pytest
+
+from tests.conftest import StartRuntime
+from tests.integration.workers.test_recovery import worker_of
+from tests.support.otlp_collector import Collector, collecting
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@pytest.fixture(scope="module")
+def traced(start_runtime: StartRuntime) -> Iterator[tuple[Runtime, Collector]]:
+    with collecting() as collector:
+        settings = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "LOCALFN_LEASE_SECONDS": "3",
+        }
+        with start_runtime(settings=settings) as runtime:
+            yield runtime, collector
+
+
+def complete(collector: Collector, trace_id: str, function: str) -> dict[str, Any]:
+    """The trace's spans, once the one of its submit and the phases of its result are there."""
+    return wait_until(
+        lambda: found if {f"submit {function}", "save"} <= (found := collector.of(trace_id)).keys() else None,
+        20,
+        "the trace is complete",
+    )
+
+
+def test_a_trace_leads_from_the_client_to_each_phase(traced: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced
+    request = runtime.call("tell_trace", {}, headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
+    assert request["status"] == "completed"
+    spans = complete(collector, TRACE, "tell_trace")
+
+    submit = spans["submit tell_trace"]
+    assert submit.parent_span_id.hex() == PARENT
+    for name in ("wait", "attempt tell_trace"):
+        assert [span.parent_span_id for span in collector.all_of(TRACE, name)] == [submit.span_id] * 2, name
+    _, second = collector.all_of(TRACE, "attempt tell_trace")
+    for name in ("validate", "process", "save", "cleanup"):
+        assert spans[name].parent_span_id == second.span_id, name
+        assert second.start_time_unix_nano <= spans[name].start_time_unix_nano
+        assert spans[name].end_time_unix_nano <= second.end_time_unix_nano
+    attributes = {each.key: each.value for each in second.attributes}
+    assert attributes["localfn.request_id"].string_value == request["id"]
+    assert attributes["localfn.outcome"].string_value == "completed"
+    ids = [span.span_id for span in collector.spans]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_retry_links_to_the_attempt_before_which_tells_its_error(traced: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced
+    trace_id = TRACE.replace("4", "5")
+    runtime.call("tell_trace", {}, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
+    complete(collector, trace_id, "tell_trace")
+
+    first, second = collector.all_of(trace_id, "attempt tell_trace")
+    assert [link.span_id for link in second.links] == [first.span_id]
+    assert (first.status.code, first.status.message) == (2, "ConnectionError: the line is busy")
+    assert second.status.code == 1
+
+
+def test_a_lost_attempt_is_told_by_the_reconciler_with_what_is_known_of_it(
+    traced: tuple[Runtime, Collector], tmp_path: Path
+) -> None:
+    runtime, collector = traced
+    trace_id = TRACE.replace("4", "8")
+    event = {"ledger": str(tmp_path / "ledger"), "seconds": 3}
+    request = runtime.post("sleep_and_note", event, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
+
+    def is_at_work() -> bool:
+        return any(len(attempt["phases"]) == 2 for attempt in runtime.attempts(request["id"]))
+
+    wait_until(is_at_work, 20, "it is seen at work")
+    worker_of(runtime, request["id"]).kill()
+    assert runtime.ended(request["id"])["attempt"] == 2
+    spans = complete(collector, trace_id, "sleep_and_note")
+    wait_until(lambda: len(collector.all_of(trace_id, "process")) == 2, 20, "another process has told its part")
+
+    lost, second = collector.all_of(trace_id, "attempt sleep_and_note")
+    assert lost.status.code == 2
+    assert lost.status.message.startswith("WorkerLost: The worker ")
+    assert [link.span_id for link in second.links] == [lost.span_id]
+    assert lost.parent_span_id == spans["submit sleep_and_note"].span_id
+    for name, code in (("validate", 1), ("process", 2)):
+        first = collector.all_of(trace_id, name)[0]
+        assert (first.parent_span_id, first.status.code) == (lost.span_id, code)
+        assert first.end_time_unix_nano <= lost.end_time_unix_nano <= second.start_time_unix_nano
+
+
+def test_user_code_is_told_where_it_stands_in_the_trace(traced: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced
+    trace_id = TRACE.replace("4", "6")
+    found = runtime.result("tell_trace", {}, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
+    complete(collector, trace_id, "tell_trace")
+
+    process = collector.all_of(trace_id, "process")[-1]
+    assert found == f"00-{trace_id}-{process.span_id.hex()}-01"
+
+
+def test_a_request_without_a_traceparent_is_a_trace_named_as_itself(traced: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced
+    request = runtime.call("echo", {}, headers={"traceparent": "00-nonsense"})
+    spans = complete(collector, UUID(request["id"]).hex, "echo")
+    assert spans["submit echo"].parent_span_id == b""
+
+
+def test_what_a_schedule_made_is_a_trace_without_a_submit(traced: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced
+    body = {"name": "traced", "function": "echo", "expression": "@yearly"}
+    assert runtime.http.post("/api/schedules", json=body).status_code == 201
+    request = runtime.http.post("/api/schedules/traced/run").json()
+    trace_id = UUID(request["id"]).hex
+    spans = wait_until(lambda: found if "save" in (found := collector.of(trace_id)) else None, 20, "it is told")
+    assert spans["attempt echo"].parent_span_id == b""
+    assert "submit echo" not in spans
+
+
+def test_what_the_client_does_not_sample_is_not_told(traced: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced
+    trace_id = TRACE.replace("4", "7")
+    runtime.call("echo", {}, headers={"traceparent": f"00-{trace_id}-{PARENT}-00"})
+    request = runtime.call("echo", {})
+    complete(collector, UUID(request["id"]).hex, "echo")
+    assert collector.of(trace_id) == {}
+
+
+def has_loaded_protobuf(runtime: Runtime) -> list[bool]:
+    """Of the exporter only this library is native, and so seen from outside."""
+    mains = [psutil.Process(process.pid) for process in runtime.processes.values()]
+    each = [process for main in mains for process in (main, *main.children(recursive=True))]
+    return ["_upb" in Path(f"/proc/{process.pid}/maps").read_text() for process in each if process.is_running()]
+
+
+def test_nothing_of_it_is_loaded_where_no_endpoint_is_set(runtime: Runtime, traced: tuple[Runtime, Collector]) -> None:
+    assert runtime.result("tell_trace", {}).startswith("00-")
+    assert not any(has_loaded_protobuf(runtime))
+    assert any(has_loaded_protobuf(traced[0]))

@@ -1,0 +1,140 @@
+"""What a crash left lying about is removed, and nothing else is."""
+
+import io
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import redis
+from sqlalchemy import Engine, text
+
+from schema.tables.requests import input_file
+from tests.integration.lifecycle.test_transitions import NOW, accepted, claimed, finish
+from workqueue import lifecycle
+from workqueue.clock import Clock
+from workqueue.errors import UnknownRequestError
+from workqueue.files.store import FolderStore
+from workqueue.lifecycle import Completion, Record
+from workqueue.lifecycle.attempt_rows import store_files
+from workqueue.maintenance import cleaner
+from workqueue.requests import queries
+from workqueue.transport.doorbell import Doorbell
+
+
+def directory(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.mkdir()
+    return path
+
+
+def note_worker(engine: Engine, name: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO worker VALUES (:name, 'host', 1, 'default', :now, :now)"),
+            {"name": name, "now": datetime.now(UTC)},
+        )
+
+
+def upload(engine: Engine, store: FolderStore, request_id: UUID) -> None:
+    stored = store.put(request_id, "in", "a.txt", io.BytesIO(b"x"))
+    with engine.begin() as connection:
+        store_files(connection, input_file, request_id, [stored], NOW)
+
+
+def test_only_directories_of_workers_that_are_gone_are_removed(engine: Engine, tmp_path: Path) -> None:
+    running, ended = accepted(engine), accepted(engine)
+    claimed(engine, running, "silent")
+    finish(engine, claimed(engine, ended, "dead"))
+    note_worker(engine, "alive")
+    kept = [
+        directory(tmp_path, "silent+x1.work"),  # it may be running still: the lease decides, not we
+        directory(tmp_path, "alive+x1.work"),
+        directory(tmp_path, "notes"),
+    ]
+    directory(tmp_path, "dead+x1.work")
+    directory(tmp_path, "dead+x2.work")
+    (tmp_path / "forgotten+x1.work").write_text("user code put it there in place of its directory")
+
+    assert cleaner.working_directories(engine, Clock(), tmp_path) == 3
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE worker SET seen_at = '2026-01-01'"))
+    assert cleaner.working_directories(engine, Clock(), tmp_path) == 1
+    assert not kept[1].exists()
+
+
+def test_old_requests_go_with_their_files_and_young_ones_stay(
+    engine: Engine, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    store, doorbell, clock = FolderStore(tmp_path), Doorbell(redis_client), Clock()
+    old, waiting = accepted(engine), accepted(engine)
+    finish(engine, claimed(engine, old))
+    for request_id in (old, waiting):
+        upload(engine, store, request_id)
+
+    days = (datetime.now(UTC) - NOW).days
+    assert cleaner.old_requests(engine, store, doorbell, clock, 0) == 0
+    assert cleaner.old_requests(engine, store, doorbell, clock, days + 2) == 0
+    assert cleaner.old_requests(engine, store, doorbell, clock, days - 1) == 1
+    with pytest.raises(UnknownRequestError):
+        queries.request(engine, old)
+    assert store.request_ids(time.time() + 1) == [waiting]
+
+
+def test_only_old_requests_with_files_cost_a_call_of_the_store(
+    engine: Engine, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    class Watched(FolderStore):
+        def remove(self, request_id: UUID, part: str = "") -> None:
+            removed.append(request_id)
+            super().remove(request_id, part)
+
+    removed: list[UUID] = []
+    store, plain = Watched(tmp_path), accepted(engine)
+    uploaded, written = accepted(engine), accepted(engine)
+    finish(engine, claimed(engine, plain))
+    upload(engine, store, uploaded)
+    finish(engine, claimed(engine, uploaded))
+    stored = store.put(written, "1", "b.txt", io.BytesIO(b"x"))
+    completion = Completion(claimed(engine, written), "1", [stored], Record())
+    assert lifecycle.finish(engine, [completion], NOW) == {}
+
+    days = (datetime.now(UTC) - NOW).days - 1
+    assert cleaner.old_requests(engine, store, Doorbell(redis_client), Clock(), days) == 3
+    assert sorted(removed) == sorted([uploaded, written])
+    assert store.request_ids(time.time() + 1) == []
+
+
+def test_files_of_requests_that_do_not_exist_are_removed_when_they_are_old(engine: Engine, tmp_path: Path) -> None:
+    store, known, unknown = FolderStore(tmp_path), accepted(engine), UUID(int=7)
+    for request_id in (known, unknown):
+        store.put(request_id, "in", "a.txt", io.BytesIO(b"x"))
+    (tmp_path / ".DS_Store").touch()
+
+    assert cleaner.orphaned_files(engine, store) == 0
+    assert cleaner.orphaned_files(engine, store, before=time.time() + 1) == 1
+    assert store.request_ids(time.time() + 1) == [known]
+
+
+def test_a_stored_file_is_on_the_disk_with_its_name_and_all_folders_that_are_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, fsync = set[int](), os.fsync
+
+    def watched(fd: int) -> None:
+        fsync(fd)
+        synced.add(os.fstat(fd).st_ino)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    folder, request_id = tmp_path / "files", UUID(int=7)
+    FolderStore(folder).put(request_id, "in", "a.txt", io.BytesIO(b"x"))
+    file = folder / str(request_id) / "in" / "a.txt"
+    assert {path.stat().st_ino for path in (file, *file.parents[:4])} <= synced
+
+
+def test_nothing_to_sweep_is_no_error(engine: Engine, tmp_path: Path) -> None:
+    assert cleaner.working_directories(engine, Clock(), tmp_path) == 0
+    assert cleaner.orphaned_files(engine, FolderStore(tmp_path / "missing")) == 0

@@ -1,0 +1,217 @@
+"""Loops of which one copy runs: who leads, who follows, and that one step's error is no matter of the others."""
+
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from schema.advisory_locks import Lock
+from schema.engine import make_engine
+from tests.conftest import StartRuntime
+from tests.integration.lifecycle.test_transitions import NOW, accepted
+from tests.support.waiting import wait_until
+from workqueue import lifecycle
+from workqueue.clock import Clock
+from workqueue.maintenance import leader
+from workqueue.maintenance import periodic as chores_loop
+from workqueue.maintenance.leader import lead
+from workqueue.maintenance.periodic import Chore
+from workqueue.maintenance.reconciler import Reconciler, run
+from workqueue.transport.doorbell import Doorbell
+
+
+def begun(target: Callable[[threading.Event], None]) -> Callable[[], None]:
+    """Runs it in a thread; gives what ends it."""
+    stopping = threading.Event()
+    thread = threading.Thread(target=target, args=(stopping,))
+    thread.start()
+
+    def end() -> None:
+        stopping.set()
+        thread.join()
+
+    return end
+
+
+def test_of_two_copies_one_takes_turns_and_the_other_takes_over(engine: Engine) -> None:
+    turns = {"first": 0, "second": 0}
+
+    def copy(name: str) -> Callable[[], None]:
+        def turn() -> None:
+            turns[name] += 1
+
+        return begun(lambda stopping: lead(engine, Lock.TICKER, turn, stopping, pause_s=lambda: 0.01))
+
+    end_first = copy("first")
+    wait_until(lambda: turns["first"] > 3)
+    end_second = copy("second")
+    before = turns["first"]
+    wait_until(lambda: turns["first"] > before + 20)
+    assert turns["second"] == 0
+    end_first()
+    wait_until(lambda: turns["second"] > 3)
+    end_second()
+
+
+def test_the_loops_do_not_keep_each_other_from_leading(engine: Engine) -> None:
+    led = {role: threading.Event() for role in Lock}
+    ends = [
+        begun(lambda stopping, role=role, event=event: lead(engine, role, event.set, stopping))  # type: ignore[misc]
+        for role, event in led.items()
+    ]
+    for event in led.values():
+        wait_until(event.is_set)
+    for end in ends:
+        end()
+
+
+def end_session_of_leader(engine: Engine) -> None:
+    with engine.begin() as connection:
+        # Of this database only: other tests' schedulers lead in theirs.
+        statement = (
+            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database"
+            " WHERE locktype = 'advisory' AND objid = :lock AND d.datname = current_database()"
+        )
+        assert connection.execute(text(statement), {"lock": int(Lock.TICKER)}).scalars().all() == [True]
+
+
+def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
+    turns: list[int] = []
+    end = begun(lambda stopping: lead(engine, Lock.TICKER, lambda: turns.append(1), stopping, pause_s=lambda: 0.01))
+    wait_until(lambda: len(turns) > 3)
+    end_session_of_leader(engine)
+    before = len(turns)
+    wait_until(lambda: len(turns) > before + 3)
+    end()
+
+
+@pytest.mark.usefixtures("_frozen_soon")
+def test_a_lead_that_is_lost_while_a_turn_lasts_is_taken_again(engine: Engine) -> None:
+    """It is the thread that gives the signs that finds out."""
+    turns: list[int] = []
+    may_end = threading.Event()
+
+    def turn() -> None:
+        turns.append(1)
+        may_end.wait()
+
+    end = begun(lambda stopping: lead(engine, Lock.TICKER, turn, stopping, pause_s=lambda: 0.01))
+    wait_until(lambda: bool(turns))
+    end_session_of_leader(engine)
+    wait_until(lambda: all(thread.name != "lead" for thread in threading.enumerate()), what="it has found out")
+    may_end.set()
+    wait_until(lambda: len(turns) > 3, what="it leads again")
+    end()
+
+
+@pytest.fixture
+def _frozen_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leader, "FROZEN_S", 1.5)
+    monkeypatch.setattr(leader, "SIGN_S", 0.1)
+
+
+class LastingTurn:
+    """A turn that ends when the test says so, and a copy that waits to lead meanwhile."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.begins = self.follows = 0
+        self.is_under_way, self.may_end, self.heir_leads = threading.Event(), threading.Event(), threading.Event()
+        self._end = begun(lambda stopping: lead(engine, Lock.REMOVER, self._turn, stopping, begin=self._begin))
+        wait_until(self.is_under_way.is_set)
+        heir = partial(lead, engine, Lock.REMOVER, self.heir_leads.set, follow=self._follow)
+        self._end_heir = begun(heir)
+
+    def _begin(self) -> None:
+        self.begins += 1
+
+    def _turn(self) -> None:
+        self.is_under_way.set()
+        self.may_end.wait()
+
+    def _follow(self) -> None:
+        self.follows += 1
+
+    def end(self) -> None:
+        self.may_end.set()
+        self._end()
+        self._end_heir()
+
+
+@pytest.mark.usefixtures("_frozen_soon")
+def test_a_turn_that_lasts_does_not_lose_the_lead(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    lasting = LastingTurn(engine)
+    try:
+        wait_until(lambda: lasting.follows * leader.EVERY_S > 3 * leader.FROZEN_S, 60)
+        assert (lasting.begins, lasting.heir_leads.is_set()) == (1, False)
+    finally:
+        lasting.end()
+    assert caplog.messages == []
+
+
+@pytest.mark.usefixtures("_frozen_soon")
+def test_a_leader_that_gives_no_sign_loses_the_lead_and_says_so(
+    engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leader, "SIGN_S", 3600.0)  # as if the process were frozen
+    lasting = LastingTurn(engine)
+    try:
+        wait_until(lasting.heir_leads.is_set, 30)
+        lasting.may_end.set()
+        wait_until(lambda: caplog.messages)
+    finally:
+        lasting.end()
+    assert caplog.messages == ["the lead was lost, and is open to any copy"]
+
+
+def test_an_error_of_the_reconciler_or_of_a_chore_is_no_matter_of_the_others(engine: Engine, redis_url: str) -> None:
+    class Broken(Reconciler):
+        def look(self) -> None:
+            raise KeyError("a fault that nobody thought of")
+
+    from redis import Redis
+
+    done = threading.Event()
+    chores = [Chore("broken", 0, lambda: 1 / 0), Chore("well", 0, done.set)]
+    with Redis.from_url(redis_url) as client:
+        reconciler = Broken(engine, Doorbell(client), Clock(), 8)
+        end = begun(lambda stopping: run(reconciler, chores, stopping))
+        for _ in range(2):
+            done.clear()
+            wait_until(done.is_set)
+        end()
+
+
+def test_a_chore_that_left_more_to_do_goes_on_at_once(engine: Engine) -> None:
+    left = [3, 10, 10, 10]
+    chore = Chore("much", 3600, lambda: left.pop() if len(left) > 1 else left[0], full=10)
+    end = begun(lambda stopping: chores_loop.run(engine, Lock.REMOVER, [chore], stopping))
+    wait_until(lambda: left == [3])
+    wait_until(lambda: chore.due_at > 0)
+    end()
+
+
+def test_a_file_store_that_does_not_answer_holds_up_neither_lost_work_nor_the_figures(
+    start_runtime: StartRuntime,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf, start_runtime(processes=("web", "worker")) as runtime:
+        runtime.env["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        runtime.env["LOCALFN_FILES"] = "s3://a-bucket"
+        engine = make_engine(runtime.database_url, pool_size=1)
+        lifecycle.claim(engine, [accepted(engine)], "lost", NOW, 1.0)
+        runtime.start("scheduler")
+        deaf.settimeout(60)
+        connection, _ = deaf.accept()  # it looks for orphaned files now
+
+        def found(statement: str) -> Any:
+            with engine.connect() as connection:
+                return connection.execute(text(statement)).scalar_one_or_none()
+
+        wait_until(lambda: found("SELECT losses FROM processing_request") == 1, 30, "lost work is found")
+        wait_until(lambda: found("SELECT until FROM tally_mark"), 30, "minutes are tallied")
+        assert runtime.stop("scheduler") == 0
+        connection.close()
+        engine.dispose()

@@ -1,0 +1,131 @@
+"""One worker, alone: what it does about errors that nobody foresaw, and about those who wait behind others."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psutil
+import psycopg
+import pytest
+import redis
+from sqlalchemy import text
+
+from schema.engine import make_engine
+from tests.conftest import StartRuntime
+from tests.integration.invocation.test_batches import batch, ended, plain, statuses
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+from workqueue.transport.doorbell import Bell, Doorbell
+
+# PostgreSQL takes no end of this function from a worker: neither its result nor its failure.
+REFUSAL = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+    CREATE TRIGGER refusal BEFORE UPDATE ON processing_request FOR EACH ROW
+    WHEN (OLD.function = 'start_only_once' AND OLD.status = 'processing' AND NEW.status <> 'processing'
+          AND NEW.error_type IS DISTINCT FROM 'WorkerLost')
+    EXECUTE FUNCTION refuse()
+"""
+# It holds up the commit of some results, for as long as the test has a lock.
+HOLD = """
+    CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NEW; END $$;
+    CREATE TRIGGER holding BEFORE UPDATE ON processing_request FOR EACH ROW
+    WHEN (NEW.status = 'completed' AND NEW.event->>'held' IS NOT NULL) EXECUTE FUNCTION hold()
+"""
+AT_ONCE_S = 0.002  # from one request to the next in a sandbox that has got both
+
+
+@pytest.fixture(scope="module")
+def runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
+    settings = {"LOCALFN_MIN_WORKERS": "1", "LOCALFN_CONCURRENCY": "1", "LOCALFN_LEASE_SECONDS": "15"}
+    with start_runtime(settings=settings) as own:
+        yield own
+
+
+def execute(runtime: Runtime, statement: LiteralString) -> None:
+    with psycopg.connect(runtime.database_url.replace("+psycopg", "", 1), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def worker(runtime: Runtime) -> str:
+    (only,) = wait_until(lambda: runtime.get("/api/workers")["items"], what="there is a worker")
+    name: str = only["name"]
+    return name
+
+
+def test_a_worker_that_fails_at_a_request_does_not_start_it_again(runtime: Runtime, tmp_path: Path) -> None:
+    execute(runtime, REFUSAL)
+    before, ledger = worker(runtime), tmp_path / "ledger"
+    request = runtime.post("start_only_once", {"ledger": str(ledger), "seconds": 0})
+    log = runtime.home.parent / "log"
+    wait_until(lambda: "the worker failed" in log.read_text(errors="replace"), what="the worker fails at it")
+
+    with redis.Redis.from_url(runtime.redis_url) as client:
+        Doorbell(client).ring([Bell(UUID(request["id"]), 1, request["queue"], "start_only_once")])
+    following = runtime.call("echo", "goes on")
+    assert following["status"] == "completed"
+
+    assert ledger.read_text().count("\n") == 1
+    assert runtime.attempts(following["id"])[0]["worker"] != before
+    assert runtime.ended(request["id"], 60)["error_type"] == "WorkerLost"
+    assert ledger.read_text().count("\n") == 1
+    execute(runtime, "DROP TRIGGER refusal ON processing_request")
+
+
+def test_no_room_for_a_directory_is_a_failure_of_cleanup(runtime: Runtime, tmp_path: Path) -> None:
+    before, flag, ledger = worker(runtime), tmp_path / "flag", tmp_path / "ledger"
+    request = runtime.post("hooked", {"do": "wait", "flag": str(flag), "ledger": str(ledger)})["id"]
+    wait_until(lambda: runtime.get(f"/api/requests/{request}")["phase"] == "process", what="it runs")
+    work = runtime.home / "work"
+    work.rename(tmp_path / "work")
+    work.touch()
+    flag.touch()
+
+    assert runtime.ended(request)["status"] == "completed"
+    (attempt,) = runtime.settled_attempts(request)
+    assert attempt["phases"][-1]["outcome"] == "failed"
+    assert "work" in attempt["phases"][-1]["error"]
+    work.unlink()
+    assert runtime.result("echo", "goes on") == "goes on"
+    assert worker(runtime) == before
+
+
+def test_a_database_that_holds_up_a_finish_holds_up_no_deadline(runtime: Runtime, tmp_path: Path) -> None:
+    """Those before it in its sandbox wait for PostgreSQL; one that hangs is dead after its second all the same."""
+    execute(runtime, HOLD)
+    engine = make_engine(runtime.database_url)
+
+    def has_hung(folder: Path) -> bool:
+        folder.mkdir()
+        folder.chmod(0o777)
+        ended(engine, batch(runtime, plain(), "be_short_or_hang"))  # now the worker knows how short they are
+        held: list[dict[str, Any]] = [{"seconds": 0}, {"seconds": 0.015}, {"pids": str(folder)}]
+        with engine.connect() as connection, connection.begin():
+            connection.execute(text("SELECT pg_advisory_xact_lock(42)"))
+            # The first is taken alone, by a worker that waits; then as many as a quarter of what waits.
+            events = [*plain(1), *(event | {"n": 0, "held": True} for event in held), *plain(60)]
+            ids = batch(runtime, events, "be_short_or_hang")
+            try:
+                pid = wait_until(lambda: behind_others(folder), 5)
+            except AssertionError:
+                pid = None  # it was not taken together with those before it
+            wait_until(lambda: pid is None or not is_alive(pid), 30, "its deadline is watched")
+        assert statuses(ended(engine, ids)) == {"completed": 63, "failed": 1}
+        return pid is not None
+
+    assert any(has_hung(tmp_path / str(n)) for n in range(10)), "one hangs behind others"
+    engine.dispose()
+
+
+def behind_others(folder: Path) -> int | None:
+    """A process that went on from one request to the next without asking, and hangs."""
+    found = (int(path.name) for path in folder.glob("[0-9]*") if float(path.read_text()) < AT_ONCE_S)
+    return next(found, None)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

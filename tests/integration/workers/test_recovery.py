@@ -1,0 +1,273 @@
+"""Processes killed, frozen and stopped in the middle of requests: nothing is lost, nothing runs on, one result."""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import redis
+
+from tests.conftest import StartRuntime
+from tests.support.commands import localfn
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+
+LEASE_S = 3
+ROOM_S = 20  # for a machine that has much else to do; what is promised is measured by the chaos runs
+
+
+@pytest.fixture(scope="module")
+def fragile(start_runtime: StartRuntime) -> Iterator[Runtime]:
+    """A runtime of this module's own, with a short lease, whose processes the tests kill and start again."""
+    settings = {"LOCALFN_LEASE_SECONDS": str(LEASE_S), "LOCALFN_GRACE_SECONDS": "2"}
+    with start_runtime(settings=settings) as runtime:
+        yield runtime
+
+
+@pytest.fixture(autouse=True)
+def _all_processes_run(fragile: Runtime) -> Iterator[None]:
+    yield
+    for name in ("web", "worker", "scheduler"):
+        process = fragile.processes.get(name)
+        if process is None or process.poll() is not None:
+            fragile.start(name)
+    wait_until(fragile.is_ready, 30, "the runtime is ready again")
+    assert fragile.result("echo", "well") == "well"
+
+
+def begun(fragile: Runtime, function: str, tmp_path: Path, seconds: float) -> tuple[str, Path, int]:
+    """A request that runs: its id, its ledger, and the pid of its sandbox."""
+    ledger = tmp_path / "ledger"
+    request = fragile.post(function, {"ledger": str(ledger), "seconds": seconds})
+    wait_until(lambda: ledger.exists() and ledger.read_text(), what="it runs")
+    wait_until(lambda: fragile.get(f"/api/requests/{request['id']}")["status"] == "processing")
+    return request["id"], ledger, int(ledger.read_text().split()[1])
+
+
+def worker_of(fragile: Runtime, request_id: str) -> psutil.Process:
+    """The process of the worker that runs a request: it is what the database says it is."""
+    from sqlalchemy import text
+
+    from schema.engine import make_engine
+
+    engine = make_engine(fragile.database_url, pool_size=1)
+    with engine.connect() as connection:
+        statement = text("SELECT w.pid FROM worker w JOIN processing_request r ON r.worker = w.name WHERE r.id = :id")
+        pid = connection.execute(statement, {"id": request_id}).scalar_one()
+    engine.dispose()
+    return psutil.Process(pid)
+
+
+def attempts_started(ledger: Path) -> list[int]:
+    return [int(line.split()[0]) for line in ledger.read_text().splitlines()]
+
+
+def test_the_request_of_a_killed_worker_runs_again_within_its_lease(fragile: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, sandbox = begun(fragile, "sleep_and_note", tmp_path, 2)
+    worker_of(fragile, request_id).kill()
+    killed_at = time.monotonic()
+
+    wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + ROOM_S, "the next attempt starts")
+    assert time.monotonic() - killed_at < LEASE_S + 2 + ROOM_S
+    assert not psutil.pid_exists(sandbox), "the sandbox of the lost worker was ended"
+    ended = fragile.ended(request_id)
+    assert (ended["status"], ended["attempt"]) == ("completed", 2)
+    assert [attempt["outcome"] for attempt in fragile.attempts(request_id)] == ["lost", "completed"]
+    # The lost worker's working directory is swept once the worker counts as gone.
+    wait_until(lambda: not list((fragile.home / "work").iterdir()), 40, "no working directory is left")
+
+
+def test_the_phases_of_a_running_attempt_are_seen_and_stand_when_its_worker_is_lost(
+    fragile: Runtime, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    request_id = fragile.post("wait_for_flag", {"flag": str(flag)})["id"]
+
+    def phases(number: int) -> list[tuple[str, str | None]]:
+        found = [each["phases"] for each in fragile.attempts(request_id) if each["number"] == number]
+        return [(each["phase"], each.get("outcome")) for phases in found for each in phases]
+
+    wait_until(lambda: phases(1) == [("validate", "ok"), ("process", None)], 20, "the running attempt tells of itself")
+    assert "running" in localfn(fragile, "requests", "show", request_id).stdout.partition("\n  process")[2]
+    worker_of(fragile, request_id).kill()
+    flag.touch()
+
+    fragile.ended(request_id)
+    assert phases(1) == [("validate", "ok"), ("process", None)]
+    assert [name for name, _ in phases(2)] == ["validate", "process", "save", "cleanup"]
+    attempts = localfn(fragile, "requests", "attempts", request_id).stdout
+    assert "cut off" in attempts.partition("\n  process")[2].partition("attempt 2")[0]
+
+
+def test_what_a_killed_worker_had_read_is_in_the_log_of_its_attempt(fragile: Runtime) -> None:
+    request_id = fragile.post("count_aloud", {})["id"]
+    folder = fragile.home / "spool"
+
+    def read() -> list[str]:
+        rows = [json.loads(row) for path in folder.iterdir() for row in path.read_text().splitlines(keepends=True)[:-1]]
+        return [line for id, *_, line in rows if id == request_id]
+
+    wait_until(lambda: len(read()) > 100, what="it has printed")
+    heard = read()
+    worker_of(fragile, request_id).kill()
+
+    assert fragile.ended(request_id)["status"] == "completed"
+    logged = [line.split()[3] for line in fragile.logs(request_id)]
+    assert logged[: len(heard)] == heard == [str(number) for number in range(1, len(heard) + 1)]
+    wait_until(lambda: not read(), what="nothing is left of it")
+
+
+def test_work_that_must_not_start_twice_fails_with_its_worker(fragile: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, _ = begun(fragile, "start_only_once", tmp_path, 30)
+    worker_of(fragile, request_id).kill()
+
+    ended = fragile.ended(request_id)
+    assert (ended["status"], ended["error_type"]) == ("failed", "WorkerLost")
+    assert attempts_started(ledger) == [1]
+
+
+def test_a_frozen_worker_finds_its_lease_gone_and_changes_nothing(fragile: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, sandbox = begun(fragile, "sleep_and_note", tmp_path, LEASE_S + 4)
+    frozen = worker_of(fragile, request_id)
+    frozen.suspend()
+    wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + ROOM_S, "the next attempt starts")
+    frozen.resume()
+
+    wait_until(lambda: not psutil.pid_exists(sandbox), ROOM_S, "the frozen worker's sandbox is killed")
+    ended = fragile.ended(request_id)
+    assert (ended["status"], ended["attempt"]) == ("completed", 2)
+    assert fragile.get(f"/api/requests/{request_id}/result")["data"] == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_request_of_an_ended_pool_runs_again(fragile: Runtime, tmp_path: Path, number: signal.Signals) -> None:
+    request_id, ledger, sandbox = begun(fragile, "sleep_and_note", tmp_path, 4)
+    fragile.stop("worker", number)
+    wait_until(lambda: not psutil.pid_exists(sandbox), ROOM_S, "its sandbox is gone")
+    fragile.start("worker")
+
+    ended = fragile.ended(request_id)
+    assert (ended["status"], ended["attempt"]) == ("completed", 2)
+    outcomes = [attempt["outcome"] for attempt in fragile.attempts(request_id)]
+    # Stopped gently it is given back, at once and without using up anything; killed it may be lost or given back,
+    # because a worker sees the pool die and may still have had time to say so.
+    assert outcomes[0] in (["given_back"] if number == signal.SIGTERM else ["given_back", "lost"])
+    assert attempts_started(ledger) == [1, 2]
+
+
+def test_a_second_sigterm_ends_the_grace_and_what_runs_is_given_back(fragile: Runtime, tmp_path: Path) -> None:
+    fragile.stop("worker")
+    grace, fragile.env["LOCALFN_GRACE_SECONDS"] = fragile.env["LOCALFN_GRACE_SECONDS"], "600"
+    try:
+        pool = fragile.start("worker")
+        request_id, ledger, sandbox = begun(fragile, "sleep_and_note", tmp_path, 100)
+        pool.send_signal(signal.SIGTERM)
+        time.sleep(0.5)  # two signals in one instant melt into one
+        assert pool.poll() is None
+        assert psutil.pid_exists(sandbox)
+        assert fragile.stop("worker") == 0
+        assert [attempt["outcome"] for attempt in fragile.attempts(request_id)] == ["given_back"]
+        assert fragile.get(f"/api/requests/{request_id}")["status"] == "pending"
+        assert attempts_started(ledger) == [1]
+        fragile.http.post(f"/api/requests/{request_id}/cancel")
+    finally:
+        fragile.env["LOCALFN_GRACE_SECONDS"] = grace
+
+
+def test_a_request_that_ends_within_the_grace_of_a_stop_is_not_given_back(fragile: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, _ = begun(fragile, "sleep_and_note", tmp_path, 1)
+    assert fragile.stop("worker") == 0
+
+    ended = fragile.get(f"/api/requests/{request_id}")
+    assert (ended["status"], ended["attempt"]) == ("completed", 1)
+    assert attempts_started(ledger) == [1]
+
+
+def test_a_stop_under_load_loses_nothing_and_uses_up_nothing(fragile: Runtime, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    events = [{"ledger": str(ledger), "seconds": 0.2} for _ in range(40)]
+    ids = fragile.http.post("/api/functions/sleep_and_note/batch", json=events).json()["ids"]
+    wait_until(lambda: ledger.exists() and len(attempts_started(ledger)) > 3, what="some run")
+    assert fragile.stop("worker") == 0
+    fragile.start("worker")
+
+    for request_id in ids:
+        ended = fragile.ended(request_id, timeout_s=60)
+        assert ended["status"] == "completed", ended
+        outcomes = {attempt["outcome"] for attempt in fragile.attempts(request_id)}
+        assert outcomes <= {"completed", "given_back"}
+
+
+@pytest.mark.parametrize("trouble", ["flush", "pause"])
+def test_redis_emptied_or_deaf_costs_time_and_nothing_else(fragile: Runtime, tmp_path: Path, trouble: str) -> None:
+    request_id, ledger, _ = begun(fragile, "sleep_and_note", tmp_path, LEASE_S + 3)
+    events: list[Any] = [{"n": n} for n in range(20)]
+    waiting = fragile.http.post("/api/functions/echo/batch", json=events).json()["ids"]
+    with redis.Redis.from_url(fragile.redis_url) as client:
+        if trouble == "flush":
+            client.flushdb()
+        else:
+            client.client_pause(int((LEASE_S + 1) * 1000))
+
+    assert fragile.ended(request_id, timeout_s=40)["attempt"] == 1, "a deaf Redis is no reason to lose a lease"
+    assert attempts_started(ledger) == [1]
+    assert {fragile.ended(id, timeout_s=60)["status"] for id in waiting} == {"completed"}
+
+
+def test_a_bell_rung_twice_runs_once(fragile: Runtime, tmp_path: Path) -> None:
+    from uuid import UUID
+
+    from workqueue.transport.doorbell import Bell, Doorbell
+
+    request_id, ledger, _ = begun(fragile, "sleep_and_note", tmp_path, 1)
+    with redis.Redis.from_url(fragile.redis_url) as client:
+        for _ in range(5):
+            Doorbell(client).ring([Bell(UUID(request_id), 1, "default", "sleep_and_note")])
+    assert fragile.ended(request_id)["attempt"] == 1
+    assert fragile.result("echo", 1) == 1
+    assert attempts_started(ledger) == [1]
+
+
+def test_every_process_ends_with_the_runtime(fragile: Runtime) -> None:
+    pool = psutil.Process(fragile.processes["worker"].pid)
+    below = pool.children(recursive=True)
+    assert below
+    assert fragile.stop("worker") == 0
+    assert not [process for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def waits_for_a_sandbox(fragile: Runtime, request_id: str) -> bool:
+    shown = fragile.get(f"/api/requests/{request_id}")
+    return (shown["status"], shown["error_type"]) == ("pending", "NoSandbox")
+
+
+def test_an_interpreter_that_does_not_start_costs_no_request(fragile: Runtime, tmp_path: Path) -> None:
+    """A fault in the machinery: requests wait until it is mended, and their attempts are not used up."""
+    interpreter = tmp_path / "python"
+    interpreter.write_text("#!/bin/sh\nexit 1\n")
+    interpreter.chmod(0o755)
+    fragile.stop("worker")
+    fragile.env["LOCALFN_PYTHON"] = str(interpreter)
+    try:
+        fragile.start("worker")
+        ids = [fragile.post("echo", n)["id"] for n in range(3)]
+
+        def tried() -> bool:
+            return all(len(fragile.attempts(id)) >= 1 and fragile.attempts(id)[0]["outcome"] for id in ids)
+
+        wait_until(tried, 20, "all were tried")
+        interpreter.unlink()  # now it cannot even be executed
+        ids.append(fragile.post("echo", 3)["id"])
+        wait_until(tried, 20, "the last was tried, too")
+        wait_until(lambda: waits_for_a_sandbox(fragile, ids[0]), 20, "it waits to be tried again")
+        interpreter.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')  # a link would not find its packages
+        interpreter.chmod(0o755)
+        assert {fragile.ended(id, timeout_s=60)["status"] for id in ids} == {"completed"}
+    finally:
+        del fragile.env["LOCALFN_PYTHON"]
+        fragile.stop("worker")

@@ -1,0 +1,67 @@
+"""Runs `localfn …` as its users do: as a process, against a runtime."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+
+COMMAND = [sys.executable, "-P", "-m", "infra.cli"]
+LIMIT_S = 60
+TOO_LARGE = json.dumps("x" * 1024 * 1024)
+NOWHERE = "00000000-0000-7000-8000-000000000000"
+
+Done = subprocess.CompletedProcess[str]
+
+
+def localfn(runtime: Runtime, *words: str, stdin: str = "", **environ: str) -> Done:
+    """Runs a command to its end."""
+    return subprocess.run(
+        [*COMMAND, *words],
+        env=runtime.env | environ,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+def json_of(runtime: Runtime, *words: str) -> Any:
+    done = localfn(runtime, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@contextmanager
+def begun(
+    runtime: Runtime, *words: str, stderr: int = subprocess.PIPE, **environ: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A command that goes on while the test does something."""
+    with subprocess.Popen(
+        [*COMMAND, *words], env=runtime.env | environ, stdout=subprocess.PIPE, stderr=stderr, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    """Of what it says on stderr."""
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
+def line_with(process: subprocess.Popen[str], text: str) -> str:
+    return wait_until(lambda: line if text in (line := next_line(process)) else "", LIMIT_S, f"it says {text}")
+
+
+def ids_of(runtime: Runtime, function: str, *words: str) -> list[str]:
+    listed = json_of(runtime, "requests", "list", "--function", function, *words)
+    return [item["id"] for item in listed["items"]]

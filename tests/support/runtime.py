@@ -1,0 +1,199 @@
+"""A whole runtime for tests: real web, worker and scheduler processes against the test servers."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+
+from tests.support.openapi_client import Checking
+from tests.support.waiting import wait_until
+from workqueue.files.working_directory import worker_of
+from workqueue.sandboxes.prctl import die_with_parent
+
+CASES = Path(__file__).parents[1] / "functions"
+EXAMPLES = Path(__file__).parents[2] / "functions"
+PROCESSES = ("web", "worker", "scheduler")
+START_LIMIT_S = 60
+STOP_LIMIT_S = 15
+
+
+@dataclass
+class Runtime:
+    """url: where it answers. env: for further processes of it. functions: a folder to write modules into."""
+
+    url: str
+    env: dict[str, str]
+    home: Path
+    functions: Path
+    database_url: str
+    redis_url: str
+    http: httpx.Client
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    log: IO[bytes] | None = None
+
+    def start(self, name: str) -> subprocess.Popen[bytes]:
+        self.processes[name] = subprocess.Popen(
+            [sys.executable, "-P", "-m", "infra.cli", name],
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
+            # However the test run ends, by SIGKILL too, its processes end.
+            preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - the child only makes a system call
+        )
+        return self.processes[name]
+
+    def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
+        process = self.processes.pop(name)
+        process.send_signal(number)
+        return process.wait(STOP_LIMIT_S)
+
+    def is_ready(self) -> bool:
+        try:
+            return self.http.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def post(self, function: str, event: Any = None, **options: Any) -> dict[str, Any]:
+        """Posts and gives the request, which was accepted."""
+        answer = self.http.post(f"/api/functions/{function}", json=event, **options)
+        assert answer.status_code in (200, 202), answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def call(self, function: str, event: Any = None, timeout_s: float = 30, **options: Any) -> dict[str, Any]:
+        """Posts, waits, and gives the request, which has ended."""
+        return self.ended(self.post(function, event, **options)["id"], timeout_s)
+
+    def result(self, function: str, event: Any = None, **options: Any) -> Any:
+        """Posts, waits, and gives the result's data."""
+        request = self.call(function, event, **options)
+        assert request["status"] == "completed", request
+        return self.get(f"/api/requests/{request['id']}/result")["data"]
+
+    def ended(self, request_id: str, timeout_s: float = 30) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            request = self.get(f"/api/requests/{request_id}?wait=1")
+            return request if request["status"] in ("completed", "failed") else None
+
+        return wait_until(look, timeout_s, f"request {request_id} ends")
+
+    def get(self, path: str) -> Any:
+        answer = self.http.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def attempts(self, request_id: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.get(f"/api/requests/{request_id}/attempts")["items"]
+        return items
+
+    def settled_attempts(self, request_id: str) -> list[dict[str, Any]]:
+        """The attempts, once the last one's cleanup is stored too: it follows the end of the request."""
+
+        def look() -> list[dict[str, Any]] | None:
+            attempts = self.attempts(request_id)
+            last = attempts[-1]["phases"][-1] if attempts[-1]["phases"] else {}
+            return attempts if last.get("phase") == "cleanup" and "outcome" in last else None
+
+        return wait_until(look, what="the cleanup is stored")
+
+    def logs(self, request_id: str) -> list[str]:
+        return self.http.get(f"/api/requests/{request_id}/logs").text.splitlines()
+
+    def write(self, path: str, code: str) -> Path:
+        """Writes a file into the functions' folder, at once: an editor does it by renaming, too."""
+        target = self.functions / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_suffix(".new")
+        fresh.write_text(code)
+        fresh.replace(target)
+        return target
+
+    def left_behind(self) -> list[Path]:
+        """Working directories of workers that live and have nothing to do.
+
+        What another test still runs is its own; what a worker that is gone has left is the sweep's.
+        """
+        idle = {worker["name"] for worker in self.get("/api/workers")["items"] if not worker["request_id"]}
+        return [path for path in (self.home / "work").iterdir() if worker_of(path) in idle]
+
+    def knows(self, function: str) -> bool:
+        return self.http.get(f"/api/functions/{function}").status_code == 200
+
+
+@contextmanager
+def running(
+    database_url: str,
+    redis_url: str,
+    folder: Path,
+    *,
+    processes: tuple[str, ...] = PROCESSES,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Runtime]:
+    """Starts a runtime in `folder` and ends all of it. settings: further environment variables."""
+    folder.chmod(0o711)  # as root, functions run as an account that has to get here
+    functions = folder / "functions"
+    functions.mkdir()
+    port = free_port()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("LOCALFN_")} | {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "LOCALFN_HOME": str(folder / "home"),
+        "LOCALFN_FUNCTIONS": f"{functions}:{CASES}:{EXAMPLES}",
+        "PORT": str(port),
+        **as_root(),
+        **(settings or {}),
+    }
+    url = f"http://127.0.0.1:{port}"
+    hooks: dict[str, list[Callable[..., Any]]] = {"response": [Checking()]}
+    with (folder / "log").open("wb") as log, httpx.Client(base_url=url, timeout=70, event_hooks=hooks) as http:
+        runtime = Runtime(url, env, folder / "home", functions, database_url, redis_url, http, log=log)
+        try:
+            assert runtime.start("init").wait(START_LIMIT_S) == 0, (folder / "log").read_text()
+            del runtime.processes["init"]
+            for name in processes:
+                runtime.start(name)
+            wait_until(runtime.is_ready, START_LIMIT_S, "the runtime is ready")
+            yield runtime
+        finally:
+            for process in runtime.processes.values():
+                process.terminate()
+            for process in runtime.processes.values():
+                try:
+                    process.wait(STOP_LIMIT_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder for a runtime. pytest's own are shut to other accounts, whom root runs functions as."""
+    with tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder).resolve()
+
+
+def as_root() -> dict[str, str]:
+    """Settings for a root whose interpreter nobody else gets to, below /root say: production would refuse it."""
+    folders = Path(sys.executable).resolve().parents
+    is_shut = any(not folder.stat().st_mode & stat.S_IXOTH for folder in folders)
+    return {"LOCALFN_SANDBOX_USER": "root"} if os.geteuid() == 0 and is_shut else {}
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port

@@ -1,0 +1,140 @@
+"""A whole `localfn up` for tests: real services and children."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from infra.supervisor.pid_records import Records
+from tests.support.waiting import wait_until
+
+CHILDREN = ("postgres", "redis", "web", "worker", "scheduler")
+FUNCTION = """
+import os
+import time
+from localfn import function
+
+
+@function()
+def echo(event, context):
+    return event
+
+
+@function()
+def variable(event, context):
+    return os.environ.get(event)
+
+
+@function(timeout_s=600)
+def nap(event, context):
+    time.sleep(event)
+"""
+
+
+class Up:
+    """One `localfn up` with a home, a port and a functions folder of its own."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        self.home = Path(environ.get("LOCALFN_HOME", folder / "home"))
+        self.port = int(environ.get("PORT", free_port()))
+        functions = folder / "functions"
+        functions.mkdir(exist_ok=True)
+        (functions / "echo.py").write_text(FUNCTION)
+        ours = {
+            "LOCALFN_HOME": str(self.home),
+            "LOCALFN_FUNCTIONS": str(functions),
+            "PORT": str(self.port),
+            "LOCALFN_CONCURRENCY": "2",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "infra.cli", "up"],
+            cwd=folder,
+            env=without_runtime_settings() | ours | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def records(self) -> Records:
+        return Records(self.home / "run")
+
+    def wait_ready(self) -> None:
+        assert self.process.stdout is not None
+        line = f"localfn ready on http://127.0.0.1:{self.port}\n"
+        if line not in iter(self.process.stdout.readline, ""):
+            raise AssertionError(f"up ended: {self.process.communicate()[1]}")
+
+    def ask(self, path: str, event: object = None, **headers: str) -> Any:
+        """GET, or POST with an event; the JSON that answers."""
+        body = None if event is None else json.dumps(event).encode()
+        answer = httpx.request(
+            "GET" if event is None else "POST",
+            f"http://127.0.0.1:{self.port}{path}",
+            content=body,
+            headers=headers,
+            timeout=60,
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def submit(self, function: str, event: object, **headers: str) -> Any:
+        """The request, accepted."""
+        return self.ask(f"/api/functions/{function}", event, **{"Content-Type": "application/json"}, **headers)
+
+    def pid(self, name: str) -> int:
+        record = self.records.find(name)
+        return record.pid if record else 0
+
+    def has_another(self, name: str, killed: int) -> bool:
+        return self.pid(name) not in (0, killed)
+
+    def guard(self) -> psutil.Process:
+        """The process that ends all others when `up` is killed."""
+
+        def look() -> psutil.Process | None:
+            children = psutil.Process(self.process.pid).children()
+            return next((child for child in children if "infra.supervisor.orphan_guard" in child.cmdline()), None)
+
+        return wait_until(look, what="a guard")
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> str:
+        """Stop it within the promised ten seconds; returns what it wrote on stderr."""
+        self.process.send_signal(number)
+        return self.process.communicate(timeout=10)[1]
+
+    def refusal(self) -> str:
+        """The one line with which it refused to start."""
+        _, errors = self.process.communicate(timeout=60)
+        assert self.process.returncode == 1, errors
+        assert "Traceback" not in errors
+        return errors.strip().splitlines()[-1]
+
+
+def without_runtime_settings() -> dict[str, str]:
+    ours = ("LOCALFN_", "POSTGRES_", "DATABASE_URL", "REDIS_URL", "RQ_", "HOST", "PORT")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,117 @@
+"""How the screen is served: what is kept for how long, which addresses are pages, and what a page may do."""
+
+from pathlib import Path
+
+import pytest
+from flask import Flask, jsonify
+from flask.testing import FlaskClient
+
+from handlers.http import problems
+from handlers.spa.static_files import Screen, StaticFiles
+from infra.spa_assets.publish import Roots, prepare
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+HASHED = "/assets/plain-Dead5678.js"
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    folder = tmp_path / "dist"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text('<base href="/VITE_APP_STATIC_ROOT_PLACEHOLDER/"><h1>the screen</h1>')
+    (folder / HASHED[1:]).write_text("export default 1;" * 200)
+    return folder
+
+
+def client_of(folder: Path, screen: Screen | None = None) -> FlaskClient:
+    app = Flask("test", static_folder=None)
+    problems.install(app)
+    StaticFiles(screen or Screen(folder / "screen" / "current")).install(app)
+    app.add_url_rule("/api/things", "things", lambda: jsonify([]))
+    return app.test_client()
+
+
+@pytest.fixture
+def client(build: Path, tmp_path: Path) -> FlaskClient:
+    prepare(tmp_path, Roots("", "/api"), build, compress=True)
+    return client_of(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/", "/requests", "/requests/01a2/logs", "/login?next=%2F"])
+def test_every_address_of_the_screen_is_its_page_which_is_asked_for_again(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers=HTML)
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    assert "the screen" in answer.text
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert client.get(path, headers=HTML | {"If-None-Match": answer.headers["ETag"]}).status_code == 304
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/healthz/x", "/assets/gone-12345678.js", "/metrics/x"])
+def test_what_is_not_the_screens_stays_an_error(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers=HTML)
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+
+
+def test_only_who_accepts_html_gets_a_page(client: FlaskClient) -> None:
+    assert client.get("/nothing", headers={"Accept": "*/*"}).status_code == 404
+    assert client.post("/nothing", headers=HTML).status_code == 404
+    assert client.post("/api/things", headers=HTML).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "path", ["/../secret", "/..%2fsecret", "/manifest.json", "/assets/..%2f..%2fmanifest.json", "//etc/passwd"]
+)
+def test_nothing_but_the_files_of_the_build_is_served(client: FlaskClient, tmp_path: Path, path: str) -> None:
+    (tmp_path / "secret").write_text("secret")
+    assert client.get(path).status_code in (404, 308)
+
+
+def test_hashed_files_are_kept_for_ever_and_compressed_for_who_can_unpack_them(client: FlaskClient) -> None:
+    plain = client.get(HASHED)
+    packed = client.get(HASHED, headers={"Accept-Encoding": "gzip"})
+    assert plain.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert plain.mimetype == "text/javascript"
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert plain.headers["Vary"] == packed.headers["Vary"] == "Accept-Encoding"
+    assert plain.headers["ETag"] != packed.headers["ETag"]
+    assert len(packed.data) < len(plain.data)
+
+
+def test_a_page_may_load_nothing_that_is_not_its_own(client: FlaskClient) -> None:
+    for path in ("/", HASHED):
+        policy = client.get(path).headers["Content-Security-Policy"]
+        assert "default-src 'self';" in policy
+        assert "unsafe" not in policy
+
+
+def test_an_api_elsewhere_may_be_asked(build: Path, tmp_path: Path) -> None:
+    prepare(tmp_path, Roots("", "https://api.example.org"), build, compress=True)
+    screen = Screen(tmp_path / "screen" / "current", api_origin="https://api.example.org")
+    policy = client_of(tmp_path, screen).get("/").headers["Content-Security-Policy"]
+    assert "connect-src 'self' https://api.example.org;" in policy
+
+
+def test_another_version_is_served_as_soon_as_it_is_there(client: FlaskClient, build: Path, tmp_path: Path) -> None:
+    before = client.get("/").headers["ETag"]
+    prepare(tmp_path, Roots("/other", "/api"), build, compress=True)
+    after = client.get("/")
+    assert 'href="/other/"' in after.text
+    assert after.headers["ETag"] != before
+
+
+def test_below_a_sub_path_page_files_and_api_answer_with_and_without_it(build: Path, tmp_path: Path) -> None:
+    prepare(tmp_path, Roots("/tools/localfn", "/tools/localfn/api"), build, compress=True)
+    client = client_of(tmp_path, Screen(tmp_path / "screen" / "current", path="/tools/localfn"))
+    for base in ("", "/tools/localfn"):
+        assert "the screen" in client.get(f"{base}/", headers=HTML).text
+        assert "the screen" in client.get(f"{base}/requests", headers=HTML).text
+        assert client.get(f"{base}{HASHED}").status_code == 200
+        assert client.get(f"{base}/api/things").json == []
+    assert client.get("/tools/localfnx/api/things").status_code == 404
+
+
+def test_a_screen_that_is_not_built_says_so(tmp_path: Path) -> None:
+    answer = client_of(tmp_path).get("/")
+    assert answer.status_code == 200
+    assert "is not built" in answer.text

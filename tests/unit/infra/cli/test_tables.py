@@ -1,0 +1,149 @@
+"""Tables stay aligned and narrow, whatever stands in their cells; numbers are short."""
+
+import os
+import re
+import subprocess
+import sys
+from datetime import datetime, timedelta
+
+import click
+import pytest
+
+from infra.api_client import explained
+from infra.cli.output import tables
+from infra.cli.output.formatting import ago, clip, one_line, seconds, size, width
+from infra.cli.output.tables import Column, fields, table
+
+NOW = datetime.fromisoformat("2026-01-31T12:00:00Z")
+
+
+def shown(*rows: tuple[str, str]) -> list[str]:
+    return click.unstyle(table([Column("NAME"), Column("MORE")], rows)).split("\n")
+
+
+def test_no_line_of_a_table_is_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "line_width", lambda: 100)
+    lines = shown(("a", "x" * 500), ("b" * 30, "漢字" * 100))
+
+    assert all(width(line) <= 100 for line in lines)
+    assert lines[1].endswith("…")
+
+
+def test_in_a_pipe_nothing_is_cut() -> None:
+    lines = shown(("b" * 300, "漢字" * 100))
+
+    assert "b" * 300 in lines[1]
+    assert lines[1].endswith("漢字")
+    assert tables.shortened("x" * 500, 10) == "x" * 500
+
+
+def test_columns_begin_at_the_same_cell_with_wide_and_joining_characters() -> None:
+    lines = shown(("漢字", "|"), ("e\u0301", "|"), ("plain", "|"))
+
+    assert len({width(line.partition("|")[0]) for line in lines[1:]}) == 1
+
+
+def test_a_cell_cannot_break_its_line_or_steer_the_terminal() -> None:
+    lines = shown(("a\nb", "\x1b[2J\r\tc"))
+
+    assert lines[1:] == ["a b   [2J c"]
+
+
+def test_a_table_without_rows_is_its_heading() -> None:
+    assert shown() == ["NAME  MORE"]
+
+
+def test_an_empty_field_is_left_out() -> None:
+    assert click.unstyle(fields([("queue", "low"), ("error", ""), ("a", "b")])) == "queue  low\na      b"
+
+
+@pytest.mark.parametrize(
+    ("distance_s", "text"),
+    [
+        (0.2, "now"),
+        (1, "1 s ago"),
+        (59.9, "59 s ago"),
+        (60, "1 min ago"),
+        (7200, "2 h ago"),
+        (200_000, "2 d ago"),
+        (-0.5, "now"),
+        (-90, "in 1 min"),
+    ],
+)
+def test_times_are_told_from_now(distance_s: float, text: str) -> None:
+    assert ago((NOW - timedelta(seconds=distance_s)).isoformat(), NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("amount_s", "text"),
+    [
+        (None, "-"),
+        (0, "0 ms"),
+        (0.0124, "12 ms"),
+        (1, "1 s"),
+        (3.44, "3.4 s"),
+        (59.97, "1 min"),
+        (60, "1 min"),
+        (125, "2 min 5 s"),
+        (3600, "1 h"),
+        (3725, "1 h 2 min"),
+        (90000, "25 h"),
+    ],
+)
+def test_durations_are_short(amount_s: float | None, text: str) -> None:
+    assert seconds(amount_s) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [(0, "0 B"), (999, "999 B"), (1663, "1.7 kB"), (104_302, "104 kB"), (5e12, "5000 GB")]
+)
+def test_sizes_are_short(amount: float, text: str) -> None:
+    assert size(amount) == text
+
+
+def test_what_is_clipped_fits_also_when_a_wide_character_stands_at_the_cut() -> None:
+    assert clip("漢字漢字", 4) == "漢…"
+    assert clip("abcd", 4) == "abcd"
+
+
+def test_one_line_keeps_all_that_is_visible() -> None:
+    assert one_line("  a\r\n\tb\x00ä \x7f ") == "a b ä"
+
+
+def test_a_problem_is_explained_in_one_line_with_the_errors_that_its_detail_does_not_name() -> None:
+    errors = [{"field": "a", "detail": "is missing"}, {"field": "b", "detail": "is too long"}]
+
+    assert explained({"detail": "Two fields.", "errors": errors}) == "Two fields. (a: is missing; b: is too long)"
+    assert explained({"detail": "a: is missing", "errors": errors[:1]}) == "a: is missing"
+    assert explained({"title": "Not Found"}) == "Not Found"
+
+
+def test_what_a_terminal_is_told_is_colours_only() -> None:
+    clipboard, title, erase = "\x1b]52;c;cm0gLXJm\x07", "\x1b]0;root#\x07", "\x1b[2J\x9b2J\r\x0b"
+    code = "import sys; from infra.cli.output.tables import emit, note; emit(sys.argv[1]); note(sys.argv[1])"
+    text = f"\x1b[1;31mred\x1b[0m\t{clipboard}{title}{erase}\u202etxt"
+    ours, theirs = os.openpty()
+    try:
+        subprocess.run([sys.executable, "-c", code, text], stdout=theirs, stderr=theirs, check=True)
+        shown = os.read(ours, 65_536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert shown.count("\x1b[1;31mred\x1b[0m") == 2
+    assert set(re.findall(r"[\x00-\x1f\x7f-\x9f\u202e]", shown.replace("\x1b[1;31m", "").replace("\x1b[0m", ""))) <= {
+        "\t",
+        "\r",
+        "\n",
+    }
+    assert "\\x1b]52;c;" in shown
+
+
+def test_where_the_line_is_short_the_widest_are_shortened_and_ids_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.cli.output.tables.line_width", lambda: 60)
+    columns = [Column("ID"), Column("NAME", least=8), Column("ZONE", least=4), Column("MORE", least=12)]
+    id, rows = "01a21f86-55bc-71ce-a5bd-c64228870769", []
+    rows.append((id, "a_name_that_is_long", "Europe/Berlin", "took 417 ms"))
+    lines = click.unstyle(table(columns, rows)).split("\n")
+    assert lines[1] == f"{id}  a_name_…  Eur…  took …"
+    monkeypatch.setattr("infra.cli.output.tables.line_width", lambda: 80)
+    assert click.unstyle(table(columns, rows)).split("\n")[1] == f"{id}  a_name_that_is_…  Europe/Ber…  took 417 ms"

@@ -1,0 +1,49 @@
+"""A concurrency that the limits of this machine do not allow is refused; what they allow is made use of."""
+
+import subprocess
+import sys
+
+import pytest
+
+from infra.config import capacity
+
+ROOM = """
+import resource
+from infra.config import capacity
+from infra.errors import SettingsError
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
+try:
+    capacity.make({concurrency})
+except SettingsError as error:
+    print(error)
+else:
+    print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+REFUSED = (
+    "LOCALFN_CONCURRENCY: 100 needs 1164 open files, and 512 are allowed (ulimit -Hn); "
+    "raise that limit, or set it to 40 at most."
+)
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "concurrency", "said"),
+    [
+        (200, 1000, 20, str(capacity.files(20))),
+        (900, 1000, 20, "900"),
+        (
+            256,
+            512,
+            100,
+            REFUSED,
+        ),
+    ],
+)
+def test_the_limit_of_open_files_is_raised_as_far_as_needed(soft: int, hard: int, concurrency: int, said: str) -> None:
+    # In a process of its own: what a hard limit loses, it does not get back.
+    code = ROOM.format(soft=soft, hard=hard, concurrency=concurrency)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == said
+
+
+def test_the_highest_that_is_named_is_allowed() -> None:
+    assert capacity.files(40) <= 512 < capacity.files(41)

@@ -1,0 +1,60 @@
+"""The settings of the door: what stands open is said aloud, and what would let anybody in does not start."""
+
+import pytest
+
+from infra.config import network_access
+from infra.config.environment import Environment
+from infra.errors import SettingsError
+
+
+def read(*, production: bool = False, **variables: str) -> network_access.Door:
+    return network_access.read(Environment(variables), production=production)
+
+
+def test_production_asks_who_calls_and_a_persons_own_machine_does_not() -> None:
+    assert read(production=True).needs_login
+    assert not read().needs_login
+    assert read(LOCALFN_AUTH="required").needs_login
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
+def test_beyond_the_loopback_somebody_has_to_log_in(host: str) -> None:
+    with pytest.raises(SettingsError, match="LOCALFN_INSECURE=1"):
+        read().check(host)
+    read(LOCALFN_AUTH="required").check(host)
+    open_door = read(LOCALFN_INSECURE="1")
+    open_door.check(host)
+    assert open_door.is_wide_open(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "x.localhost"])
+def test_the_loopback_is_nobody_elses(host: str) -> None:
+    read().check(host)
+    assert not read().is_wide_open(host)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOCALFN_ALLOWED_HOSTS", "https://example.org"),
+        ("LOCALFN_ALLOWED_HOSTS", "example.org:80"),
+        ("LOCALFN_ALLOWED_HOSTS", "*"),
+        ("LOCALFN_ALLOWED_ORIGINS", "example.org"),
+        ("LOCALFN_ALLOWED_ORIGINS", "https://example.org/"),
+        ("LOCALFN_ALLOWED_ORIGINS", "*"),
+        ("LOCALFN_AUTH", "maybe"),
+        ("LOCALFN_INSECURE", "yes"),
+        ("LOCALFN_TRUSTED_PROXIES", "-1"),
+    ],
+)
+def test_a_bad_value_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        network_access.read(Environment({name: value}), production=False)
+
+
+def test_hosts_and_origins_are_read() -> None:
+    found = read(
+        LOCALFN_ALLOWED_HOSTS="Tools.example.org, *.example.com", LOCALFN_ALLOWED_ORIGINS="https://a.example:8443"
+    )
+    assert found.hosts == ("tools.example.org", "*.example.com")
+    assert found.origins == ("https://a.example:8443",)

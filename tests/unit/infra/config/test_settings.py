@@ -1,0 +1,255 @@
+"""Settings: what is read from where, and the one line for what cannot be read."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.config import network_access, settings
+from infra.config.environment import Environment
+from infra.config.settings import NAMES, Settings, load
+from infra.errors import SettingsError
+
+# A folder without a .env file.
+NOWHERE = Path("/nonexistent")
+SETTINGS_PAGE = Path(__file__).parents[4] / "docs" / "reference" / "settings.md"
+URLS = {"DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h"}
+
+
+def read(**environ: str) -> Settings:
+    return load(environ, NOWHERE)
+
+
+def refusal(**environ: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        read(**environ)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    settings = read()
+    assert settings.home == NOWHERE / ".localfn"
+    assert settings.functions == ("./functions",)
+    assert (settings.host, settings.port) == ("127.0.0.1", 5000)
+    assert (settings.database_url, settings.redis_url) == (None, None)
+    assert settings.concurrency == 20
+    assert settings.queues == ("high", "default", "low")
+    assert (settings.lease_s, settings.grace_s, settings.wait_s) == (8, 30, 60)
+    limits = (settings.max_event_bytes, settings.max_upload_bytes, settings.max_result_bytes)
+    assert limits == (1 << 20, 100 << 20, 6 << 20)
+    assert (settings.files, settings.retention_days) == ("file:", 30)
+    assert (settings.static_root, settings.api_root) == ("", "/api")
+    assert (settings.log_level, settings.log_format) == ("INFO", "text")
+
+
+def test_production_listens_everywhere_and_logs_json() -> None:
+    settings = read(LOCALFN_ENV="production", **URLS)
+    assert (settings.host, settings.log_format) == ("0.0.0.0", "json")
+    assert settings.is_production
+
+
+@pytest.mark.parametrize("missing", URLS)
+def test_production_has_no_embedded_services(missing: str) -> None:
+    message = refusal(LOCALFN_ENV="production", **(URLS | {missing: ""}))
+    assert message.startswith(f"{missing} is missing")
+
+
+def test_a_misspelt_name_is_refused_with_the_nearest_one() -> None:
+    assert refusal(LOCALFN_CONCURENCY="3") == "LOCALFN_CONCURENCY is unknown; did you mean LOCALFN_CONCURRENCY?"
+
+
+def test_names_of_other_programs_are_left_alone() -> None:
+    assert read(LOCALFNX="1", PATH="/bin") == read()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOCALFN_ENV", "prod"),
+        ("LOCALFN_FUNCTIONS", ":"),
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "\uff15"),
+        ("LOCALFN_CONCURRENCY", "0"),
+        ("LOCALFN_CONCURRENCY", "-1"),
+        ("LOCALFN_CONCURRENCY", "1.5"),
+        ("LOCALFN_MIN_WORKERS", "21"),
+        ("LOCALFN_QUEUES", "high,de fault"),
+        ("LOCALFN_LEASE_SECONDS", "0"),
+        ("LOCALFN_LEASE_SECONDS", "nan"),
+        ("LOCALFN_GRACE_SECONDS", "-1"),
+        ("LOCALFN_GRACE_SECONDS", "inf"),
+        ("LOCALFN_MAX_EVENT_BYTES", "0"),
+        ("LOCALFN_MAX_EVENT_BYTES", "6 apples"),
+        ("LOCALFN_FILES", "s3://"),
+        ("LOCALFN_FILES", "/tmp"),
+        ("DATABASE_URL", "mysql://h/d"),
+        ("POSTGRES_PORT", "x"),
+        ("REDIS_URL", "h:6379"),
+        ("LOG_LEVEL", "LOUD"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_bad_value_is_refused_in_one_line_that_names_it(name: str, value: str) -> None:
+    assert refusal(**{name: value}).startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1048576", 1 << 20),
+        ("1MiB", 1 << 20),
+        ("1 mib", 1 << 20),
+        ("1.5KiB", 1536),
+        ("2MB", 2_000_000),
+        ("7B", 7),
+    ],
+)
+def test_sizes_are_bytes_or_have_a_unit(text: str, size: int) -> None:
+    assert read(LOCALFN_MAX_EVENT_BYTES=text).max_event_bytes == size
+
+
+def test_an_empty_value_is_an_unset_one() -> None:
+    assert read(PORT="", DATABASE_URL=" ") == read()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_name_of_the_scheme_becomes_our_driver(scheme: str) -> None:
+    assert read(DATABASE_URL=f"{scheme}://u:p@h/d").database_url == "postgresql+psycopg://u:p@h/d"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
+def test_any_user_and_password_survive_the_joining_of_the_parts(secret: str) -> None:
+    secret = f"p@:/%'$x{secret}x"
+    url = read(POSTGRES_HOST="db", POSTGRES_USER=secret, POSTGRES_PASSWORD=secret, POSTGRES_DB="d").database_url
+    assert url is not None
+    parsed = sqlalchemy.make_url(url)
+    assert (parsed.username, parsed.password, parsed.host, parsed.database) == (secret, secret, "db", "d")
+
+
+def test_the_parts_may_name_a_socket_folder_or_an_ipv6_address() -> None:
+    socket = read(POSTGRES_HOST="/run/pg", POSTGRES_USER="u").database_url
+    assert socket == "postgresql+psycopg://u@/u?host=/run/pg&port=5432"
+    assert read(POSTGRES_HOST="::1", POSTGRES_USER="u").database_url == "postgresql+psycopg://u@[::1]:5432/u"
+
+
+def test_database_url_wins_over_the_parts() -> None:
+    assert read(DATABASE_URL="postgresql://h/d", POSTGRES_HOST="other").database_url == "postgresql+psycopg://h/d"
+
+
+def test_rqs_own_url_wins_over_the_general_one() -> None:
+    assert read(REDIS_URL="redis://a").redis_url == "redis://a"
+    assert read(REDIS_URL="redis://a", RQ_REDIS_URL="redis://b").redis_url == "redis://b"
+
+
+def test_the_environment_wins_over_the_file_and_the_file_is_taken_literally(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=1\nLOCALFN_CONCURRENCY=7\nPOSTGRES_PASSWORD='a${HOME}b'\n")
+    settings = load({"PORT": "2"}, tmp_path)
+    assert (settings.port, settings.concurrency) == (2, 7)
+    assert settings.database_url == "postgresql+psycopg://postgres:a%24%7BHOME%7Db@localhost:5432/postgres"
+
+
+def test_a_misspelt_name_in_the_file_is_refused_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LOCALFN_HOM=x\n")
+    with pytest.raises(SettingsError, match="LOCALFN_HOME"):
+        load({}, tmp_path)
+
+
+def test_the_home_is_absolute() -> None:
+    assert read(LOCALFN_HOME="data").home == NOWHERE / "data"
+    assert read(LOCALFN_HOME="/var/x").home == Path("/var/x")
+
+
+def test_a_superuser_needs_a_name_and_a_password() -> None:
+    assert refusal(SUPERUSER_USERNAME="ada").startswith("SUPERUSER_PASSWORD")
+    assert refusal(SUPERUSER_PASSWORD="x").startswith("SUPERUSER_USERNAME")
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"DATABASE_URL": "postgresql://u:s3cret@h/d"},
+        {"DATABASE_URL": "postgresql://u:p@s3cret@h/d"},
+        {"DATABASE_URL": "postgresql://h/d?user=u&password=s3cret"},
+        {"REDIS_URL": "redis://:s3cret@h"},
+        {"POSTGRES_PASSWORD": "s3cret"},
+        {"SUPERUSER_USERNAME": "ada", "SUPERUSER_PASSWORD": "s3cret"},
+    ],
+)
+def test_no_password_is_shown(secret: dict[str, str]) -> None:
+    settings = read(**secret)
+    assert "s3cret" not in repr(settings)
+    assert "s3cret" not in str(replace(settings, port=1))
+
+
+def test_a_bad_url_is_not_quoted() -> None:
+    assert "s3cret" not in refusal(DATABASE_URL="mysql://u:s3cret@h")
+
+
+def test_every_name_that_is_allowed_is_read() -> None:
+    source = "".join(Path(module.__code__.co_filename).read_text() for module in (load, network_access.read))
+    assert all(source.count(f'"{name}"') >= 2 for name in NAMES)
+
+
+class Asked(dict[str, str]):
+    """Variables that remember which of them were asked for."""
+
+    def __init__(self, **variables: str) -> None:
+        super().__init__(variables)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def test_the_docs_tell_of_every_setting_and_of_no_other() -> None:
+    # Two lists are looked into once they are there, the parts of an address when one of them is.
+    asked = Asked(POSTGRES_HOST="h", LOCALFN_ALLOWED_HOSTS="h", LOCALFN_ALLOWED_ORIGINS="https://h")
+    settings._read(Environment(asked), NOWHERE)
+    rows = [line.split("|")[1] for line in SETTINGS_PAGE.read_text().splitlines() if line.startswith("| `")]
+    names = set(re.findall(r"`([A-Z_]+)`", "".join(rows)))
+    inside = {"RQ_REDIS_URL", *(f"POSTGRES_{part}" for part in ("HOST", "PORT", "DB", "USER", "PASSWORD"))}
+    assert all(f"`{name}`" in SETTINGS_PAGE.read_text() for name in inside)
+    assert names | inside == asked.names
+    assert asked.names >= NAMES
+
+
+def test_a_colon_parts_functions_but_not_the_name_of_a_folder_that_exists(tmp_path: Path) -> None:
+    (tmp_path / "a:b c").mkdir()
+    (tmp_path / "d").mkdir()
+    text = f"{tmp_path}/a:b c:package.module:./d:~/x"
+    assert load({"LOCALFN_FUNCTIONS": text}, tmp_path).functions == (
+        f"{tmp_path}/a:b c", "package.module", "./d", str(Path.home() / "x"),
+    )  # fmt: skip
+
+
+def test_an_interpreter_given_by_a_path_is_absolute_and_its_links_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "python").symlink_to("/usr/bin/python3")
+    assert load({"LOCALFN_PYTHON": "./python"}, tmp_path).python == str(tmp_path / "python")
+    assert load({"LOCALFN_PYTHON": "python3"}, tmp_path).python == "python3"
+
+
+def test_the_home_folder_of_no_account_is_refused() -> None:
+    assert refusal(LOCALFN_HOME="~nobody-here/x").startswith("LOCALFN_HOME: '~nobody-here/x' begins with")
+
+
+def test_the_address_of_another_runtime_is_an_http_url() -> None:
+    assert read(LOCALFN_URL="https://host/tools/localfn/").url == "https://host/tools/localfn"
+    assert refusal(LOCALFN_URL="host:5000").startswith("LOCALFN_URL must start with http:// or https://")
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "RQ_REDIS_URL"])
+@pytest.mark.parametrize("password", ["sec/ret", "sec#ret", "sec?ret", "[secret", "12/34", "12#34", "12?34"])
+def test_a_redis_url_whose_password_is_not_encoded_is_refused_and_not_shown(name: str, password: str) -> None:
+    with pytest.raises(SettingsError, match=name) as caught:
+        read(**{"DATABASE_URL": "postgresql://h/d", name: f"redis://:{password}@host:6379/0"})
+    assert not re.search("sec|ret@|34", str(caught.value))

@@ -1,0 +1,73 @@
+"""What `./dev up` checks before it installs anything, with the standard library alone."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.config.home import Home
+
+ROOT = Path(__file__).parents[3]
+
+
+def check(folder: Path, *words: str, **environ: str) -> tuple[int, str]:
+    """-S: without any installed package, as on a fresh machine."""
+    done = subprocess.run(
+        [sys.executable, "-S", "-P", "-m", "infra.supervisor.preflight", *words],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def test_a_busy_port_is_found_wherever_it_is_named(tmp_path: Path, taken: int) -> None:
+    line = f"localfn: PORT {taken} on 127.0.0.1 is taken"
+    for words, environ in (((f"--port={taken}",), {}), (("--port", str(taken)), {}), ((), {"PORT": str(taken)})):
+        code, said = check(tmp_path, *words, **environ)
+        assert (code, said.startswith(line), said.count("\n")) == (1, True, 1), said
+    (tmp_path / ".env").write_text(f"# mine\nexport PORT='{taken}'\n")
+    assert check(tmp_path)[1].startswith(line)
+
+
+def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone" / "deep")
+    for home in ("file", "file/below", "nowhere"):
+        code, said = check(tmp_path, LOCALFN_HOME=home)
+        assert (code, said.count("\n")) == (1, 1)
+        assert said.startswith(f"localfn: LOCALFN_HOME {tmp_path / home} cannot be used: ")
+    if os.geteuid() != 0:
+        (tmp_path / "shut").mkdir(mode=0o500)
+        assert "Permission denied" in check(tmp_path, LOCALFN_HOME="shut/home")[1]
+
+
+def test_what_is_well_is_left_as_it_was(tmp_path: Path) -> None:
+    assert check(tmp_path, "--port", "0") == (2, "localfn: PORT: '0' is not a whole number from 1 to 65535.\n")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert check(tmp_path, PORT=str(port), LOCALFN_HOME="a b/c") == (0, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_home_that_is_used_the_port_is_not_asked(tmp_path: Path, taken: int) -> None:
+    """A killed run may still hold the port for seconds; `up` itself waits for it, or says that it runs already."""
+    home = Home(tmp_path / "home")
+    home.make()
+    with home.locked():
+        assert check(tmp_path, LOCALFN_HOME="home", PORT=str(taken)) == (0, "")

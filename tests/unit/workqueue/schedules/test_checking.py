@@ -1,0 +1,113 @@
+"""What is refused of a schedule: by field, with a valid example, all at once."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from schema.schedule_policies import Misfire, Overlap
+from workqueue.errors import BadScheduleError, EventTooLargeError
+from workqueue.schedules.validation import Rules, checked_declaration, checked_new
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RULES = Rules(("high", "default"), 1000, frozenset({"report", "tidy"}))
+GOOD: dict[str, Any] = {"name": "nightly", "function": "report", "expression": "@daily"}
+
+
+def refused(**fields: Any) -> dict[str, str]:
+    with pytest.raises(BadScheduleError) as caught:
+        checked_new({name: value for name, value in (GOOD | fields).items() if value is not ...}, RULES, NOW)
+    return {error["field"]: error["detail"] for error in caught.value.errors}
+
+
+def test_a_schedule_that_says_no_more_gets_the_defaults() -> None:
+    made = checked_new(GOOD, RULES, NOW)
+    assert made == GOOD | {
+        "event": {}, "timezone": "UTC", "enabled": True, "start_at": None, "end_at": None, "max_runs": None,
+        "misfire": Misfire.ONCE, "misfire_grace_s": 10.0, "overlap": Overlap.ALLOW, "queue": None, "description": "",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "example"),
+    [
+        ("name", "a b", "nightly-report"),
+        ("name", 5, "nightly-report"),
+        ("name", ..., "name, function, expression"),
+        ("function", "reprot", "report"),
+        ("function", None, "valid one"),
+        ("function", ..., "name, function, expression"),
+        ("expression", "61 * * * *", "0 8 * * MON-FRI"),
+        ("expression", 5, "rate(5 minutes)"),
+        ("expression", "at(2026-03-01T11:59:59)", "at(2026-03-02T12:00:00)"),
+        ("expression", "cron(0 0 1 1 ? 2020)", "at(2026-03-02T12:00:00)"),
+        ("timezone", "Europe/Berlim", "Europe/Berlin"),
+        ("timezone", None, "Europe/Berlin"),
+        ("timezone", "Europe/Berlin" * 10_000, "Europe/Berlin"),
+        ("function", "report" * 10_000, "report"),
+        ("enabled", "yes", "true"),
+        ("start_at", "2026-01-01T00:00:00Z", "2026-03-02T00:00:00Z"),
+        ("start_at", "tomorrow", "2030-01-31T12:00:00Z"),
+        ("start_at", "2026-04-01T00:00:00", "2030-01-31T12:00:00Z"),
+        ("start_at", 5, "2030-01-31T12:00:00Z"),
+        ("end_at", "2026-03-01T12:00:00Z", "2026-03-02T00:00:00Z"),
+        ("end_at", "2026-03-01T13:00:00Z", "later"),
+        ("end_at", "9999-12-31T23:59:59-12:00", "2030-01-31T12:00:00Z"),
+        ("max_runs", 0, "10"),
+        ("max_runs", 1.5, "10"),
+        ("max_runs", True, "10"),
+        ("max_runs", 2**31, "10"),
+        ("misfire", "later", "skip, once, all"),
+        ("misfire", ["skip"], "skip, once, all"),
+        ("misfire_grace_s", -1, "10"),
+        ("misfire_grace_s", "5", "10"),
+        ("misfire_grace_s", 1e12, "10"),
+        ("misfire_grace_s", 10**400, "10"),
+        ("overlap", "wait", "allow, skip"),
+        ("queue", "slow", "high, default"),
+        ("description", "x" * 1001, "1000"),
+        ("next_run_at", None, "expression"),
+        ("frobnicate", 1, "expression"),
+    ],
+)
+def test_a_bad_field_is_named_with_a_valid_example(field: str, value: Any, example: str) -> None:
+    errors = refused(**{field: value})
+    assert list(errors) == [field]
+    assert example in errors[field]
+
+
+def test_all_bad_fields_are_told_at_once() -> None:
+    assert set(refused(expression="x", timezone="y", overlap="z", queue="q")) == {
+        "expression", "timezone", "overlap", "queue",
+    }  # fmt: skip
+
+
+def test_a_time_that_the_clocks_skip_is_refused() -> None:
+    errors = refused(expression="at(2026-03-29T02:30:00)", timezone="Europe/Berlin")
+    assert "skipped" in errors["expression"]
+
+
+def test_end_before_start_is_refused() -> None:
+    errors = refused(start_at="2026-04-02T00:00:00Z", end_at="2026-04-01T00:00:00Z")
+    assert "2026-04-03T00:00:00Z" in errors["end_at"]
+
+
+def test_a_start_that_is_now_by_a_clock_a_little_behind_is_taken() -> None:
+    start = NOW - timedelta(minutes=1)
+    assert checked_new(GOOD | {"start_at": start.isoformat()}, RULES, NOW)["start_at"] == start
+
+
+@pytest.mark.parametrize("body", [None, [], "x", 5])
+def test_what_is_no_object_is_refused(body: Any) -> None:
+    with pytest.raises(BadScheduleError, match="object"):
+        checked_new(body, RULES, NOW)
+
+
+def test_an_event_above_the_limit_is_too_large() -> None:
+    with pytest.raises(EventTooLargeError):
+        checked_new(GOOD | {"event": "x" * 1000}, RULES, NOW)
+
+
+def test_a_declaration_may_be_over() -> None:
+    body = GOOD | {"expression": "at(2020-01-01T00:00:00)", "end_at": datetime(2021, 1, 1, tzinfo=UTC)}
+    assert checked_declaration(body, RULES)["end_at"] == datetime(2021, 1, 1, tzinfo=UTC)

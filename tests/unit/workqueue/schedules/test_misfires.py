@@ -1,0 +1,114 @@
+"""Which ticks make a request when they come late."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from schema.schedule_policies import Misfire
+from workqueue.schedules.calendar import time_zones
+from workqueue.schedules.calendar.expression import parse
+from workqueue.schedules.calendar.misfires import Due, Waiting, due
+from workqueue.schedules.calendar.timetable import INSTANT, Timetable
+
+NINE = datetime(2026, 1, 1, 9, tzinfo=UTC)
+
+
+def after(minutes: float) -> datetime:
+    return NINE + timedelta(minutes=minutes)
+
+
+def waiting(
+    misfire: Misfire,
+    *,
+    expression: str = "*/5 * * * *",
+    grace_s: float = 10,
+    since: datetime = NINE - INSTANT,
+    kept: datetime | None = None,
+    zone: str = "UTC",
+) -> Waiting:
+    table = Timetable(parse(expression), time_zones.find(zone), NINE)
+    return Waiting(table, since, misfire, grace_s, kept)
+
+
+@pytest.mark.parametrize("misfire", Misfire)
+def test_a_tick_in_time_makes_its_request_whatever_the_policy(misfire: Misfire) -> None:
+    for late_s in (0.003, 0.5, 1.9):
+        found = due(waiting(misfire, grace_s=0), NINE + timedelta(seconds=late_s))
+        assert found == Due((NINE,), after(5))
+
+
+def test_three_hours_of_downtime_make_none_one_or_thirty_six() -> None:
+    now = after(179)
+
+    assert due(waiting(Misfire.SKIP), now) == Due((), after(180))
+    assert due(waiting(Misfire.ONCE), now) == Due((after(175),), after(180))
+    found = due(waiting(Misfire.ALL), now)
+    assert found.ticks == tuple(after(5 * n) for n in range(36))
+    assert found.next == after(180)
+
+
+def test_the_last_tick_still_within_the_grace_is_not_missed() -> None:
+    now = after(175) + timedelta(seconds=5)
+
+    assert due(waiting(Misfire.SKIP), now) == Due((after(175),), after(180))
+    assert due(waiting(Misfire.ONCE), now) == Due((after(175),), after(180))
+    assert due(waiting(Misfire.SKIP, grace_s=600), now).ticks == (after(170), after(175))
+
+
+def test_many_missed_ticks_are_made_in_portions() -> None:
+    found = due(waiting(Misfire.ALL, expression="rate(1 second)"), after(60), most=100)
+    assert found.ticks == tuple(NINE + timedelta(seconds=n) for n in range(100))
+    assert found.next == NINE + timedelta(seconds=100)
+    again = due(waiting(Misfire.ALL, expression="rate(1 second)", since=found.next - INSTANT), after(60), 5)
+    assert again.ticks[0] == found.next
+
+
+def test_a_schedule_that_ends_waits_for_nothing() -> None:
+    expression = "at(2026-01-01T09:00:00)"
+    assert due(waiting(Misfire.ONCE, expression=expression), after(600)) == Due((NINE,), None)
+    assert due(waiting(Misfire.ALL, expression=expression), after(600)) == Due((NINE,), None)
+    assert due(waiting(Misfire.SKIP, expression=expression), after(600)) == Due((), None)
+
+
+def test_an_edit_keeps_the_tick_that_was_due_and_follows_the_new_table_from_there() -> None:
+    expression, since = "*/20 * * * *", after(30)
+    edited = waiting(Misfire.ALL, expression=expression, since=since, kept=NINE)
+    assert due(edited, after(65)) == Due((NINE, after(40), after(60)), after(80))
+    assert due(waiting(Misfire.ONCE, expression=expression, since=since, kept=NINE), after(35)) == Due(
+        (NINE,), after(40)
+    )
+    assert due(waiting(Misfire.SKIP, expression=expression, since=since, kept=NINE), after(35)) == Due((), after(40))
+
+
+def test_a_row_set_back_by_hand_makes_the_times_of_its_table_from_there() -> None:
+    rewound = waiting(Misfire.ALL, since=NINE + timedelta(minutes=2, seconds=17))
+    found = due(rewound, NINE + timedelta(hours=3, minutes=2, seconds=17))
+    assert found.ticks == tuple(after(5 * n) for n in range(1, 37))
+    assert due(waiting(Misfire.ALL, since=after(2)), after(3)) == Due((), after(5))
+
+
+def test_a_year_of_missed_minutes_is_no_long_walk() -> None:
+    found = due(waiting(Misfire.ONCE, expression="* * * * *"), after(366 * 1440))
+    assert found == Due((after(366 * 1440),), after(366 * 1440 + 1))
+
+
+# The clocks of Berlin go back from 03:00 to 02:00 at 01:00Z, and forward from 02:00 to 03:00 at 01:00Z.
+@pytest.mark.parametrize(
+    ("expression", "day", "hours"),
+    [
+        ("0 * * * *", datetime(2026, 10, 25, tzinfo=UTC), [0, 1, 2, 3]),
+        ("0 2 * * *", datetime(2026, 10, 25, tzinfo=UTC), [0]),
+        ("cron(0 * * * ? *)", datetime(2026, 10, 25, tzinfo=UTC), [0, 2, 3]),
+        ("0 * * * *", datetime(2026, 3, 29, tzinfo=UTC), [0, 1, 2, 3]),
+        ("30 2 * * *", datetime(2026, 3, 29, tzinfo=UTC), [1]),
+        ("cron(30 2 * * ? *)", datetime(2026, 3, 29, tzinfo=UTC), []),
+    ],
+)
+def test_a_downtime_over_a_clock_change_misses_the_times_that_would_have_been(
+    expression: str, day: datetime, hours: list[int]
+) -> None:
+    missed = tuple(day + timedelta(hours=hour) for hour in hours)
+    now = day + timedelta(hours=3, minutes=59)
+    for misfire, expected in ((Misfire.ALL, missed), (Misfire.ONCE, missed[-1:]), (Misfire.SKIP, ())):
+        row = waiting(misfire, expression=expression, zone="Europe/Berlin", since=day - INSTANT)
+        assert due(row, now).ticks == expected

@@ -1,0 +1,28 @@
+"""Attempts become figures: a sandbox that lives on is not counted as killed."""
+
+import pytest
+
+from schema.statuses import Outcome, Status
+from tests.integration.lifecycle.test_transitions import NOW
+from tests.unit.workqueue.test_batch_sizing import claim
+from workqueue.lifecycle import Record
+from workqueue.telemetry import Settled, metrics
+from workqueue.telemetry.counters import Meter
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error_type", "cause"),
+    [
+        (Outcome.KILLED, "OutOfMemory", "memory"),
+        (Outcome.KILLED, "SandboxExited", "exit"),
+        (Outcome.TIMED_OUT, "TimedOut", "timeout"),
+        (Outcome.FAILED, "OutOfMemory", None),
+        (Outcome.FAILED, "KeyError", None),
+    ],
+)
+def test_only_a_sandbox_that_ended_counts_as_killed(outcome: Outcome, error_type: str, cause: str | None) -> None:
+    meter = Meter()
+    meter.ended([Settled(claim(), Record(outcome=outcome, error_type=error_type), Status.FAILED)], NOW)
+
+    kills = [labels for name, labels in meter.take() if name == metrics.KILLS.name]
+    assert kills == ([] if cause is None else [(cause,)])

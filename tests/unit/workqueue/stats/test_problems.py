@@ -1,0 +1,164 @@
+"""What is wrong, in words: each fact alone, and nothing where nothing is."""
+
+from datetime import UTC, datetime, timedelta
+
+from schema.outage import Outage
+from workqueue.functions.registry import ImportFailure
+from workqueue.heartbeats.worker_heartbeats import Present
+from workqueue.stats.minute_rollup import Minute
+from workqueue.stats.problems import Facts, problems
+from workqueue.stats.queue_depth import Depth, Queue
+
+SILENT = (
+    "40 workers are silent, the last since 11:59:20 UTC, with 780 requests that will be given back when their leases"
+    " lapse."
+)
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def worker(
+    name: str = "host-1", *, is_alive: bool = True, held: int = 0, runs: str | None = None, age_s: float = 0
+) -> Present:
+    seen_at, started_at = NOW if is_alive else NOW - timedelta(seconds=40), NOW - timedelta(seconds=age_s)
+    return Present(name, "host", 1, ("high", "default"), started_at, seen_at, is_alive, runs, None, None, None, held)
+
+
+def queue(name: str, due: int = 0, waits_s: float = 0, *, is_paused: bool = False, workers: int = 1) -> Queue:
+    oldest = NOW - timedelta(seconds=waits_s) if due else None
+    return Queue(name, Depth(due, 0, oldest), NOW if is_paused else None, workers)
+
+
+def told(**facts: object) -> list[tuple[str, str]]:
+    facts = {"workers": [worker()], "counted_until": NOW - timedelta(seconds=70)} | facts
+    return [(each.code, each.text) for each in problems(Facts(NOW, **facts))]  # type: ignore[arg-type]
+
+
+def test_nothing_is_wrong_where_all_is_well() -> None:
+    assert told(queues=[queue("high"), queue("default", due=500, waits_s=59)]) == []
+
+
+def test_without_a_worker_each_queue_need_not_say_so() -> None:
+    text = "No worker is running: nothing starts. Start one: `localfn worker`."
+    assert told(workers=[], queues=[queue("low", due=3, workers=0)]) == [("no_worker", text)]
+
+
+def test_a_queue_that_no_worker_serves_is_named_with_what_waits_in_it() -> None:
+    text = "No worker serves queue low; 3 requests wait in it. Name it in LOCALFN_QUEUES of a worker."
+    assert told(queues=[queue("low", due=3, workers=0)]) == [("no_worker_for_queue", text)]
+
+
+def test_a_long_wait_is_told_but_not_of_a_paused_queue() -> None:
+    text = "The oldest request in queue default has waited for 5 min; one request waits in it."
+    waiting = [queue("default", due=1, waits_s=300)]
+    assert told(queues=waiting) == [("long_wait", text)]
+    busy = f"{text} All workers are busy; LOCALFN_CONCURRENCY limits how many there are."
+    assert told(queues=waiting, workers=[worker(runs="r")]) == [("long_wait", busy)]
+    paused = "Queue default is paused since 12:00:00 UTC; one request waits in it."
+    assert told(queues=[queue("default", due=1, waits_s=300, is_paused=True)]) == [("queue_paused", paused)]
+
+
+def test_servers_that_are_away_come_first_and_nobody_guesses_who_lives_then() -> None:
+    since = NOW - timedelta(minutes=2)
+    found = told(database_away_since=since, redis_away_since=since, workers=[], counted_until=None)
+    assert [code for code, _ in found] == ["database_away", "redis_away"]
+    assert found[0][1].startswith("The database is away since 11:58:00 UTC:")
+
+
+def test_a_worker_that_fell_silent_and_a_scheduler_that_is_gone_are_told() -> None:
+    found = told(workers=[worker(), worker("host-2", is_alive=False)], counted_until=NOW - timedelta(minutes=5))
+    assert [code for code, _ in found] == ["no_scheduler", "worker_silent"]
+    assert "host-2 is silent since 11:59:20 UTC" in found[1][1]
+
+
+def test_a_function_fails_when_half_of_its_last_requests_did_and_those_were_five() -> None:
+    def minutes(completed: int, failed: int, ago: int = 5) -> list[Minute]:
+        return [Minute(NOW - timedelta(minutes=ago), "pay", completed, failed)]
+
+    text = "Function pay fails: 5 of 10 requests in the last 15 minutes."
+    assert told(minutes=minutes(5, 5)) == [("function_fails", text)]
+    assert told(minutes=minutes(0, 4)) == told(minutes=minutes(6, 5)) == told(minutes=minutes(0, 50, ago=20)) == []
+
+
+def test_retention_that_does_not_keep_up_is_told_once_it_is_an_hour_late() -> None:
+    day = timedelta(days=1)
+    assert told(keep_for=7 * day, oldest_ended_at=NOW - 7 * day - timedelta(minutes=59)) == []
+    assert told(keep_for=None, oldest_ended_at=NOW - 900 * day) == []
+    assert told(keep_for=7 * day, oldest_ended_at=None) == []
+    text = (
+        "Old requests are not deleted as fast as they come: the oldest ended 9 days ago, LOCALFN_RETENTION_DAYS is 7."
+        " The scheduler's log may say why."
+    )
+    assert told(keep_for=7 * day, oldest_ended_at=NOW - 9 * day) == [("retention_behind", text)]
+
+
+def test_of_several_of_a_kind_one_line_tells_how_many_names_the_worst_and_leads_to_the_list() -> None:
+    minutes = [Minute(NOW, f"f{n:02}", 0, 5 + n) for n in range(75)]
+    silent = [worker(f"w{n}", is_alive=False, held=n) for n in range(40)]
+    failures = [ImportFailure(f"m{n}", f"m{n}.py", "SyntaxError", "invalid", "") for n in range(2)]
+    queues = [queue("default"), queue("high", is_paused=True), queue("low", is_paused=True)]
+    schedules = [("a", "no such zone"), ("b", "no such zone")]
+    found = problems(
+        Facts(
+            NOW,
+            workers=[worker(), *silent],
+            queues=queues,
+            counted_until=NOW,
+            import_failures=failures,
+            schedules=schedules,
+            minutes=minutes,
+        )
+    )
+    assert [(each.code, each.text, each.count, each.subject) for each in found] == [
+        ("import_failure", "2 files cannot be imported: m0, m1.", 2, ("modules", "")),
+        ("schedule_error", "2 schedules make no requests: a, b.", 2, ("schedules", "")),
+        (
+            "worker_silent",
+            SILENT,
+            40,
+            ("workers", ""),
+        ),
+        ("function_fails", "75 functions fail: f74, f73, f72 and 72 more.", 75, ("functions", "")),
+        ("queue_paused", "2 queues are paused: high, low.", 2, ("queues", "")),
+    ]
+
+
+def test_what_silent_workers_held_is_promised_to_nobody_who_is_not_there() -> None:
+    silent = [worker("w", is_alive=False, held=2)]
+    found = dict(told(workers=silent, counted_until=NOW - timedelta(hours=1)))
+    assert set(found) == {"no_worker", "worker_silent", "no_scheduler"}
+    assert found["worker_silent"].endswith("with 2 requests that will be given back when a scheduler runs.")
+    assert told(workers=[worker(), worker("w", is_alive=False)])[0][1] == "Worker w is silent since 11:59:20 UTC."
+
+
+def test_a_scheduler_that_never_reported_is_missed_after_a_while_and_not_at_once() -> None:
+    assert told(counted_until=None, workers=[worker(age_s=20)]) == []
+    found = told(counted_until=None, workers=[worker(age_s=200)])
+    assert [code for code, _ in found] == ["no_scheduler"]
+    assert found[0][1].startswith("No scheduler has reported yet: ")
+
+
+def test_a_disk_without_room_is_told_with_its_path_and_nothing_else_is_blamed_for_what_waits() -> None:
+    text = "The disk of /srv/home is full, 12 MiB are free: nothing new starts. Free some space."
+    waiting = [queue("default", due=3, waits_s=900)]
+    assert told(full_disk=("/srv/home", 12 * 1024**2), queues=waiting) == [("disk_full", text)]
+
+
+def test_a_database_that_takes_no_writes_is_told_and_nobody_guesses_who_lives_then() -> None:
+    since = {"workers": [], "counted_until": NOW - timedelta(hours=1), "queues": [queue("default", 3, 900)]}
+    for outage, words in (
+        (Outage.FULL, "The disk of the database is full"),
+        (Outage.READ_ONLY, "The database takes no writes"),
+    ):
+        text = f"{words} since 12:00:00 UTC: nothing is accepted, and results wait to be stored."
+        assert told(database_refuses={outage: NOW}, **since) == [(f"database_{outage}", text)]
+
+
+def test_a_redis_that_refuses_writes_is_not_called_away_and_accepts_nothing_while_the_database_does_not() -> None:
+    refuses = ("its memory is full (maxmemory)", NOW)
+    text = (
+        "Redis refuses writes since 12:00:00 UTC, its memory is full (maxmemory): requests are accepted, and none"
+        " starts until it takes them again."
+    )
+    assert told(redis_refuses=refuses, queues=[queue("default", 3, 900)]) == [("redis_refuses", text)]
+    both = dict(told(redis_away_since=NOW, database_away_since=NOW))
+    assert both["redis_away"] == "Redis is away since 12:00:00 UTC: no request starts until it is back."

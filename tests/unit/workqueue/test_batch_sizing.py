@@ -1,0 +1,65 @@
+"""How many requests are taken at once."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.integration.lifecycle.test_transitions import NOW, registered
+from workqueue.invocation.batch_sizing import BUDGET_S, MOST, Pace
+from workqueue.lifecycle import Claim
+
+SHORT_S = BUDGET_S / 10
+
+
+def claim(function: str = "f", **options: Any) -> Claim:
+    found = registered(name=function)
+    values: dict[str, Any] = {"inputs": (), "on_lost": "rerun", "function": found} | options
+    return Claim(
+        request_id=uuid4(), attempt=1, worker="w", function_name=function, event="1", queue="default",
+        max_attempts=1, failures=0, losses=0, created_at=NOW, available_at=NOW, claimed_at=NOW, **values,
+    )  # fmt: skip
+
+
+def knowing(**lasting_s: float) -> Pace:
+    """A pace that has seen a hundred of each."""
+    pace = Pace()
+    for function, seconds in lasting_s.items():
+        for _ in range(100):
+            pace.note(function, seconds)
+    return pace
+
+
+def test_a_worker_that_knows_nothing_takes_one() -> None:
+    assert Pace().appetite() == 1
+    assert Pace().fitting([claim(), claim()]) == 1
+
+
+@pytest.mark.parametrize(("lasting_s", "taken"), [(0.0, MOST), (BUDGET_S / 4, 3), (BUDGET_S, 1), (3600, 1)])
+def test_the_shorter_they_were_the_more_are_taken(lasting_s: float, taken: int) -> None:
+    assert knowing(f=lasting_s).appetite() == taken
+
+
+def test_those_that_fit_into_the_budget_run_and_the_others_go_back() -> None:
+    pace = knowing(f=SHORT_S, slow=BUDGET_S)
+    assert pace.fitting([claim()] * 30) in (8, 9, 10)
+    assert pace.fitting([claim(), claim("slow"), claim()]) == 1
+    assert pace.fitting([claim("slow")] * 3) == 1, "the first always runs"
+    assert pace.fitting([claim(), claim("new"), claim()]) == 1, "nobody knows how long that one takes"
+
+
+def test_what_must_not_start_twice_or_has_a_hook_is_alone() -> None:
+    pace, hooked = knowing(f=SHORT_S), replace(registered(), has_cleanup=True)
+    assert pace.fitting([claim(), claim(on_lost="fail"), claim()]) == 1
+    assert pace.fitting([claim(on_lost="fail"), claim()]) == 1
+    assert pace.fitting([claim(), replace(claim(), function=hooked)]) == 1
+    assert pace.fitting([claim(), claim()]) == 2
+
+
+def test_one_long_request_does_not_change_what_is_thought_of_the_many() -> None:
+    pace = knowing(f=SHORT_S)
+    pace.note("f", 60)
+    for _ in range(60):
+        pace.note("f", SHORT_S)
+    assert pace.fitting([claim()] * 5) > 1

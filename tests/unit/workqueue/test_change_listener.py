@@ -1,0 +1,17 @@
+"""Only so many clients of a process wait; the next one is answered at once, and told so."""
+
+from typing import cast
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+from workqueue.transport import change_listener
+from workqueue.transport.change_listener import Waiting
+
+
+def test_a_client_without_room_is_told_that_it_did_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change_listener, "MOST", 0)
+    nobody = Waiting(cast("Redis", None))
+    assert nobody.until(uuid4(), lambda: None, 60) == (None, False)
+    assert nobody.until(uuid4(), lambda: "ended", 60) == ("ended", False)

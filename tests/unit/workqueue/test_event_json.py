@@ -1,0 +1,151 @@
+"""Which JSON is accepted."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from localfn.outcome.failure import ResultNotSerializableError
+from localfn.outcome.result import to_json
+from workqueue import event_json
+from workqueue.errors import BadEventError, EventTooLargeError
+
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+)
+
+
+@given(JSON)
+def test_every_json_value_is_taken_as_it_is(value: Any) -> None:
+    for ascii_only in (True, False):
+        assert event_json.parse(json.dumps(value, ensure_ascii=ascii_only).encode(), 10**6) == value
+
+
+@given(st.binary(max_size=60) | st.text('[]{}":,\\u0dD8901eE.-+ NaInfity', max_size=40).map(str.encode))
+def test_whatever_arrives_is_parsed_or_refused_in_words(body: bytes) -> None:
+    try:
+        value = event_json.parse(body, 10**6)
+    except BadEventError:
+        return
+    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+
+
+@given(JSON)
+def test_what_the_sandbox_writes_the_worker_takes(value: Any) -> None:
+    written = to_json(value)
+    event_json.check_characters(written.decode())
+    assert json.loads(written) == value
+
+
+@pytest.mark.parametrize("value", ["a\0b", {"\0": 1}, "\ud800", float("inf"), {1, 2}, object(), b"x"])
+def test_what_json_or_postgresql_cannot_hold_is_no_result(value: Any) -> None:
+    with pytest.raises(ResultNotSerializableError):
+        to_json(value)
+
+
+@pytest.mark.parametrize("value", ["\\u0000", "\\\\u0000", "\\"])
+def test_an_escaped_backslash_is_no_nul(value: str) -> None:
+    assert json.loads(to_json(value)) == value
+    assert event_json.parse(json.dumps(value).encode(), 100) == value
+
+
+def test_a_text_that_never_ends_is_refused_without_a_long_search() -> None:
+    # Quadratic, this would take minutes and run into the suite's time limit.
+    with pytest.raises(BadEventError):
+        event_json.parse(b'"' + b'\\"' * 500_000, 10**7)
+
+
+def test_no_body_is_an_empty_object_and_a_byte_order_mark_is_no_matter() -> None:
+    assert event_json.event(b"", 10) == event_json.JsonText(b"{}")
+    assert event_json.parse(b"\xef\xbb\xbf[1]", 10) == [1]
+
+
+def test_one_byte_too_many_is_refused_before_anything_else() -> None:
+    assert event_json.parse(b'"12345678"', 10) == "12345678"
+    with pytest.raises(EventTooLargeError):
+        event_json.parse(b'"123456789"', 10)
+
+
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a":', "}"), ('[{"a]":', "}]")])
+def test_a_hundred_levels_are_taken_and_no_more(start: str, end: str) -> None:
+    levels = 100 // (start.count("[") + start.count("{"))
+    for more, fits in ((0, True), (1, False)):
+        body = (start * (levels + more) + '"[[["' + end * (levels + more)).encode()
+        if fits:
+            assert event_json.parse(body, len(body))
+        else:
+            with pytest.raises(BadEventError, match="deeper than 100"):
+                event_json.parse(body, len(body))
+    with pytest.raises(BadEventError):
+        event_json.parse((start * 200_000).encode(), 10**9)
+
+
+@pytest.mark.parametrize("largest", [8, 9, 16, 1000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[1]",
+        b'\xef\xbb\xbf [ 1 , 22222,[],{},\n null,true , "a"]\n ',
+        b"[12345678,12345678,1.5,-1]",
+        '["äöü","😀",["😀"],"ä"]'.encode(),
+        b"[" + b"1," * 500 + b"1]",
+        b"[" + b"     [1],\n" * 50 + b"[]]",
+    ],
+)
+def test_a_batch_is_read_as_one_value_is_whatever_fits_at_a_time(body: bytes, largest: int) -> None:
+    found = event_json.BatchReader(body, largest).read(1000)
+    assert [json.loads(each.utf8) for each in found] == event_json.parse(body, 10**6)
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "words"),
+    [
+        (b'["12345678"]', EventTooLargeError, "Event 0"),
+        (b'[1,"1234567890"]', EventTooLargeError, "Event 1"),
+        (b"[1,123456789]", EventTooLargeError, "Event 1"),
+        (b"[1,[[[[[]]]]]]", EventTooLargeError, "Event 1"),
+        (b"[1\n,]", BadEventError, "line 2, column 2"),
+        (b"[1,2 3,4,5,6,7,8,9,10]", BadEventError, "line 1, column 6"),
+        (b"[1,2,3,4,5,6,7,8,9,10}", BadEventError, "line 1, column 22"),
+        (b"[1,2,3,4,5,6,7,8,9,10", BadEventError, "line 1, column 22"),
+        (b"[1] [2]", BadEventError, "Extra data"),
+        (b"[1,NaN]", BadEventError, "NaN"),
+        (b'[1,"\\u0000"]', BadEventError, "U+0000"),
+        (b"[1,2,3,4,5,6,7,8,9,\xff]", BadEventError, "byte 19 is 0xff"),
+        (b"{}", event_json.NoBatchError, ""),
+        (b"[ ]", event_json.NoBatchError, ""),
+        (b"[" + b"1," * 1000 + b"1]", event_json.NoBatchError, ""),
+        (b"", event_json.NoBatchError, ""),
+        (b"{", BadEventError, "column"),
+    ],
+)
+def test_a_bad_batch_is_refused_at_the_place(body: bytes, error: type[Exception], words: str) -> None:
+    with pytest.raises(error) as caught:
+        event_json.BatchReader(body, 8).read(1000)
+    assert words in str(caught.value)
+
+
+NUMBERS = st.from_regex(r"\A-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?\Z")
+
+
+@given(NUMBERS)
+@example("-0")
+def test_a_number_of_an_event_stays_as_it_is_written(digits: str) -> None:
+    body = f'{{"a":[{digits}]}}'
+    assert event_json.event(body.encode(), 10**6).utf8.decode() == body
+    assert event_json.BatchReader(f"[{body}]".encode(), 10**6).read(1)[0].utf8.decode() == body
+
+
+@pytest.mark.parametrize("body", ['{"a":1,"a":2}', '[{"b":{"a":1,"\\u0061":1}}]', '{"":1,"":1}'])
+def test_a_key_that_stands_twice_is_refused(body: str) -> None:
+    for read in (
+        lambda: event_json.event(body.encode(), 100),
+        lambda: event_json.parse(body.encode(), 100),
+        lambda: event_json.BatchReader(f"[{body}]".encode(), 100).read(1),
+    ):
+        with pytest.raises(BadEventError, match="stands twice"):
+            read()

@@ -1,0 +1,48 @@
+"""The first workers of a pool: when it is ready, and when it gives up with which reason."""
+
+import pytest
+
+from workqueue.heartbeats.worker_activity import REASON_BYTES, Gauge
+from workqueue.workers.startup import Startup, WorkersFailError
+
+
+def gauge(*, begun: bool = False, reason: str = "") -> Gauge:
+    made = Gauge()
+    if begun:
+        made.set_idle()
+    if reason:
+        made.set_failure(reason)
+    return made
+
+
+def test_it_is_ready_once_when_the_first_worker_looks_for_work() -> None:
+    told: list[str] = []
+    startup = Startup(2, lambda: told.append("ready"))
+    startup.look([gauge(), gauge()])
+    assert told == []
+    for _ in range(3):
+        startup.look([gauge(), gauge(begun=True)])
+    assert told == ["ready"]
+
+
+def test_when_all_die_at_their_start_the_first_reason_is_told() -> None:
+    startup = Startup(2, None)
+    startup.note_death(gauge(reason="ValueError: the first"), 1)
+    startup.note_death(gauge(reason="ValueError: another"), 1)
+    with pytest.raises(WorkersFailError, match="every worker dies at its start: ValueError: the first"):
+        startup.note_death(gauge(), -9)
+
+
+def test_a_death_after_work_has_begun_is_no_failure_of_the_start() -> None:
+    startup = Startup(1, None)
+    for _ in range(5):
+        startup.note_death(gauge(begun=True, reason="boom"), 1)
+    startup.look([gauge(begun=True)])
+    for _ in range(5):
+        startup.note_death(gauge(reason="boom"), 1)
+
+
+def test_a_reason_of_any_length_and_kind_is_kept_as_far_as_there_is_room() -> None:
+    assert gauge(reason="ü" * 5000).failure() == "ü" * (REASON_BYTES // 2)
+    assert gauge(reason="half \udc80 a character").failure() == "half ? a character"
+    assert gauge().failure() == ""

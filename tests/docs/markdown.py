@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 LINK = re.compile(r"""(?:\]\(|src=["']|srcset=["']|href=["'])([^)\s"']+)""")
-MARKER = re.compile(r"<!-- (file|not run|shell): (.+) -->")
+MARKER = re.compile(r"<!-- (file|not run|after): (.+) -->")
 
 
 @dataclass(frozen=True)

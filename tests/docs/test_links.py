@@ -7,10 +7,10 @@ import pytest
 from tests.docs.markdown import ROOT, all_pages, anchors, links
 
 
-@pytest.mark.parametrize("page", all_pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_each_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+@pytest.mark.parametrize("path", all_pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_link_leads_to_a_file_and_a_heading(path: Path) -> None:
     broken = [
-        f"{page.relative_to(ROOT)}:{number}: {target}" for number, target in links(page) if is_broken(page, target)
+        f"{path.relative_to(ROOT)}:{number}: {target}" for number, target in links(path) if is_broken(path, target)
     ]
     assert not broken, "\n".join(broken)
 

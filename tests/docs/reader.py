@@ -13,9 +13,9 @@ import httpx
 
 from tests.docs.expected import Sample
 from tests.docs.markdown import ROOT, Fence
-from tests.runtime import as_root
-from tests.up import free_port, without_runtime_settings
-from tests.waiting import wait_until
+from tests.support.runtime import as_root
+from tests.support.up import free_port, without_runtime_settings
+from tests.support.waiting import wait_until
 
 COMMAND = re.compile(r"^\$ ", re.MULTILINE)
 RUNS_ON = re.compile(r"(?:^|[\s/])(?:dev|localfn) (up|web|worker|scheduler)\b")

@@ -11,7 +11,7 @@ from moto.server import ThreadedMotoServer
 from tests.conftest import Servers, fresh_database
 from tests.docs.markdown import ROOT, Fence, fences, pages
 from tests.docs.reader import Reader
-from tests.runtime import own_folder
+from tests.support.runtime import own_folder
 
 pytestmark = pytest.mark.timeout(400)
 

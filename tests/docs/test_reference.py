@@ -8,9 +8,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from infra.cli.main import cli
-from schema.tables import metadata
+from schema.autogenerate import metadata
 from tests.docs.markdown import DOCS, prose
-from tests.runtime import Runtime
+from tests.support.runtime import Runtime
 
 REFERENCE = DOCS / "reference"
 CALL = re.compile(r"(?:(GET|POST|PATCH|DELETE) )?(/[\w./{}]*)")

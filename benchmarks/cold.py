@@ -13,11 +13,11 @@ import click
 
 from benchmarks import stack
 from infra.sandbox import sdk_link
-from infra.sandbox.setup import without_ours
-from workqueue.sandboxes.connection import Frame, Gone, Sandbox
+from infra.sandbox.setup import without_runtime_variables
+from workqueue.sandboxes.connection import Disconnected, Frame, SandboxConnection
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sandboxes.prctl import adopt_orphans
-from workqueue.sandboxes.process import Child
+from workqueue.sandboxes.process import SandboxProcess
 from workqueue.sandboxes.zygote import Zygote
 
 LIMIT_S = 30.0
@@ -30,7 +30,7 @@ def command(count: int, passes: int) -> None:
     """Forked off the zygote, as pools do it on Linux; and with an interpreter of its own, as elsewhere."""
     adopt_orphans()
     with stack.folder() as folder, tempfile.TemporaryDirectory(prefix="lf-") as home:
-        python = Interpreter(sys.executable, sdk_link.link(Path(home)), without_ours(os.environ), 1 << 20)
+        python = Interpreter(sys.executable, sdk_link.link(Path(home)), without_runtime_variables(os.environ), 1 << 20)
         zygote = Zygote(python)
         zygote.prepare()
         load = {"type": "load", "root": str(folder / "functions"), "module": "measured", "function": "noop"}
@@ -44,13 +44,13 @@ def command(count: int, passes: int) -> None:
         click.echo(f"{name:8} median {statistics.median(figures):.1f} ms ({min(figures):.1f}–{max(figures):.1f})")
 
 
-def cold_ms(start: Callable[[dict[str, Any], dict[str, str]], Child], load: dict[str, Any]) -> float:
+def cold_ms(start: Callable[[dict[str, Any], dict[str, str]], SandboxProcess], load: dict[str, Any]) -> float:
     began = time.perf_counter()
     child = start(load, {})
-    sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], 1 << 20)
+    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], 1 << 20)
     try:
         while not (isinstance(news := sandbox.next(LIMIT_S), Frame) and news.type == "ready"):
-            assert not isinstance(news, Gone), "it ended at its start"
+            assert not isinstance(news, Disconnected), "it ended at its start"
         return (time.perf_counter() - began) * 1000
     finally:
         sandbox.close()

@@ -22,15 +22,15 @@ from schema.engine import make_engine
 from schema.migrate import upgrade
 from workqueue import lifecycle
 from workqueue.clock import Clock
-from workqueue.functions.registry import Registered
-from workqueue.lifecycle import Completion, Record
+from workqueue.functions.registry import FunctionSpec
+from workqueue.lifecycle import AttemptRecord, Completion
 from workqueue.maintenance.reconciler import UNANSWERED_S
 from workqueue.requests import queries, search
 from workqueue.requests.search import Filter
-from workqueue.submit import Order, submit
+from workqueue.submit import Submission, submit
 from workqueue.transport.doorbell import Doorbell
 
-FUNCTION = Registered(
+FUNCTION = FunctionSpec(
     name="noop", unit="measured", root=None, module="measured", source_file="measured.py", source_line=1,
     description="", queue="default", timeout_s=60, max_attempts=1, memory_mb=64, retry_delay_s=2,
     retry_max_delay_s=300, on_lost="rerun", environment={}, input_schema=None, schema_checked_outside=False,
@@ -131,19 +131,19 @@ class Subject:
         yield "reconciler's look", each(self.look, repeats)
 
     def submit(self, count: int) -> tuple[Any, ...]:
-        return submit(self.engine, self.doorbell, self.clock, Order(FUNCTION, [{"n": 1}] * count)).ids
+        return submit(self.engine, self.doorbell, self.clock, Submission(FUNCTION, [{"n": 1}] * count)).ids
 
     def look(self) -> None:
         now = self.clock.now()
-        lifecycle.expire(self.engine, now)
-        lifecycle.silent(self.engine, now)
-        lifecycle.unanswered(self.engine, now - timedelta(seconds=UNANSWERED_S))
+        lifecycle.expire_leases(self.engine, now)
+        lifecycle.find_unqueued(self.engine, now)
+        lifecycle.find_stale_queued(self.engine, now - timedelta(seconds=UNANSWERED_S))
 
 
 def work_off(engine: Engine, clock: Clock, ids: list[Any]) -> None:
     claims = lifecycle.claim(engine, ids, "w-1", clock.now(), 8)
     assert len(claims) == len(ids)
-    completions = [Completion(claim, '{"n":1}', (), Record()) for claim in claims]
+    completions = [Completion(claim, '{"n":1}', (), AttemptRecord()) for claim in claims]
     assert not lifecycle.finish(engine, completions, clock.now())
 
 

@@ -12,8 +12,8 @@ import click
 
 from benchmarks import stack
 from infra.sandbox import sdk_link
-from infra.sandbox.setup import without_ours
-from workqueue.sandboxes.connection import Frame, Gone, Sandbox
+from infra.sandbox.setup import without_runtime_variables
+from workqueue.sandboxes.connection import Disconnected, Frame, SandboxConnection
 from workqueue.sandboxes.interpreter import Interpreter
 
 LIMIT_S = 30.0
@@ -42,11 +42,11 @@ def command(other: Path | None, count: int, passes: int) -> None:
 
 
 @contextmanager
-def warm(folder: Path, package: Path) -> Iterator[Sandbox]:
-    python = Interpreter(sys.executable, package, without_ours(os.environ), 1 << 20)
+def warm(folder: Path, package: Path) -> Iterator[SandboxConnection]:
+    python = Interpreter(sys.executable, package, without_runtime_variables(os.environ), 1 << 20)
     load = {"type": "load", "root": str(folder / "functions"), "module": "measured", "function": "noop"}
     child = python.start(load, {})
-    sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], 1 << 20)
+    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], 1 << 20)
     try:
         answered(sandbox, 1)
         yield sandbox
@@ -55,18 +55,18 @@ def warm(folder: Path, package: Path) -> Iterator[Sandbox]:
         child.end()
 
 
-def run(sandbox: Sandbox, workdir: Path) -> None:
+def run(sandbox: SandboxConnection, workdir: Path) -> None:
     members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(ROW)]
     head = {"type": "run", "workdir": str(workdir), "now": 0.0, "limit_s": 60, "valid_s": 60, "members": members}
-    sandbox.send(head | {"round": sandbox.give_turns(ROW)}, b"[" + b",".join([b'{"n":1}'] * ROW) + b"]")
+    sandbox.send(head | {"round": sandbox.grant_starts(ROW)}, b"[" + b",".join([b'{"n":1}'] * ROW) + b"]")
     answered(sandbox, ROW)
 
 
-def answered(sandbox: Sandbox, count: int) -> None:
+def answered(sandbox: SandboxConnection, count: int) -> None:
     """Wait for this number of answers."""
     while count:
         news = sandbox.next(LIMIT_S)
-        assert not isinstance(news, Gone), news
+        assert not isinstance(news, Disconnected), news
         count -= isinstance(news, Frame) and news.type in ("ready", "done")
 
 

@@ -9,7 +9,7 @@ import psutil
 from sqlalchemy import Engine, text
 
 from benchmarks import stack
-from infra.embedded.service_lookup import find_running
+from infra.embedded.service_lookup import find_running_services
 from schema.engine import make_engine
 
 PUNCTUAL, TOGETHER, RESTING = 5, 1_000, 10_000
@@ -34,7 +34,7 @@ def command(seconds: int) -> None:
 
 
 def database_url(home: Path) -> str:
-    url = find_running(home).database_url
+    url = find_running_services(home).database_url
     assert url is not None
     return url
 

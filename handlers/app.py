@@ -8,10 +8,10 @@ from handlers.dashboard import routes as dashboard
 from handlers.files import routes as files
 from handlers.http import memory_budget, request_metrics, response_delivery
 from handlers.security import authentication
-from handlers.security.origin_check import Strangers
+from handlers.security.origin_check import OriginCheck
 from handlers.security.secured_app import make_app
 from handlers.services import Services
-from handlers.spa.static_files import Screen, StaticFiles
+from handlers.spa.static_files import SpaConfig, StaticFiles
 from handlers.system import api_docs, health, metrics
 
 BLUEPRINTS = (
@@ -32,21 +32,21 @@ BLUEPRINTS = (
 )
 
 
-def create_app(services: Services, redis_url: str, screen: Screen, strangers: Strangers) -> Flask:
+def create_app(services: Services, redis_url: str, screen: SpaConfig, origin_check: OriginCheck) -> Flask:
     """A WSGI application that answers everything of the contract's section 3.
 
-    redis_url: for rq-dashboard, which opens connections of its own. strangers: from where it may be called.
+    redis_url: for rq-dashboard, which opens connections of its own. origin_check: from where it may be called.
     """
-    app = make_app("localfn", strangers)
+    app = make_app("localfn", origin_check)
     calls = request_metrics.Calls()
     calls.install(app)
     services.install(app)
     memory_budget.install(app)
     response_delivery.install(app)
-    authentication.install(app, services.access.doorkeeper)
+    authentication.install(app, services.access.authenticator)
     add_routes(app)
     StaticFiles(screen).install(app)
-    dashboard.install(app, redis_url, strangers)
+    dashboard.install(app, redis_url, origin_check)
     calls.learn_routes(app)
     return app
 

@@ -9,13 +9,13 @@ from flask import Flask, current_app
 from sqlalchemy import Engine
 
 from handlers.system.readiness import Readiness
-from workqueue.auth.authenticator import Doorkeeper
+from workqueue.auth.authenticator import Authenticator
 from workqueue.clock import Clock
 from workqueue.files.disk_space import Disk
 from workqueue.files.store import FileStore
 from workqueue.stats.overview import Overview
-from workqueue.telemetry.counters import Meter
-from workqueue.transport.change_listener import Waiting
+from workqueue.telemetry.counters import Counters
+from workqueue.transport.change_listener import ChangeListener
 from workqueue.transport.doorbell import Doorbell
 
 EXTENSION = "localfn"
@@ -40,19 +40,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """doorkeeper: tells who calls; None: nobody has to log in. secure_cookie: sent over TLS only."""
+    """authenticator: tells who calls; None: nobody has to log in. secure_cookie: sent over TLS only."""
 
-    doorkeeper: Doorkeeper | None = None
+    authenticator: Authenticator | None = None
     secure_cookie: bool = False
 
     @property
     def needs_login(self) -> bool:
-        return self.doorkeeper is not None
+        return self.authenticator is not None
 
     def forget(self) -> None:
         """A user, a session or a key has changed."""
-        if self.doorkeeper is not None:
-            self.doorkeeper.forget()
+        if self.authenticator is not None:
+            self.authenticator.forget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Services:
     engine: Engine
     doorbell: Doorbell
     clock: Clock
-    waiting: Waiting
+    changes: ChangeListener
     store: FileStore
     limits: Limits
     overview: Overview
@@ -68,9 +68,9 @@ class Services:
     access: Access = field(default_factory=Access)
     disk: Disk | None = None
     tracer: Tracer | None = None
-    meter: Meter = field(default_factory=Meter)
+    counters: Counters = field(default_factory=Counters)
 
-    def check_room(self) -> None:
+    def check_disk_space(self) -> None:
         """Raise DiskFullError while the database's disk on this machine is full: a request would find no room."""
         if self.disk is not None:
             self.disk.check()

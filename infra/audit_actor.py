@@ -3,7 +3,7 @@
 import os
 import pwd
 
-from workqueue.audit import Act, Action
+from workqueue.audit import Action, AuditEntry
 
 
 def actor() -> str:
@@ -15,6 +15,6 @@ def actor() -> str:
     return f"cli:{account}"
 
 
-def act(command: str, action: Action, subject: str) -> Act:
+def act(command: str, action: Action, subject: str) -> AuditEntry:
     """command: without the `localfn`."""
-    return Act(actor(), action, subject, {"command": command})
+    return AuditEntry(actor(), action, subject, {"command": command})

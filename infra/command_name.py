@@ -12,10 +12,10 @@ COMMANDS = (
 HINT = re.compile(rf"(?<![\w./-])localfn (?=(?:{'|'.join(COMMANDS)})(?![\w-]))")
 
 
-def called_as() -> str:
+def command_name() -> str:
     return os.environ.get(VARIABLE) or "localfn"
 
 
-def as_typed(text: str) -> str:
+def with_command_name(text: str) -> str:
     """Return the text with each `localfn COMMAND` in it as the user types it."""
-    return HINT.sub(lambda _: f"{shlex.quote(called_as())} ", text)
+    return HINT.sub(lambda _: f"{shlex.quote(command_name())} ", text)

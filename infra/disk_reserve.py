@@ -36,7 +36,7 @@ def has_database(settings: Settings) -> bool:
     return url is None or str(socket_folder(settings.home)) in unquote(url)
 
 
-class Reserve:
+class DiskReserve:
     """The file in reserve of one home. Looked after by `up`."""
 
     def __init__(self, home: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from infra.redaction import masked
+from infra.redaction import redact
 
 # What ends a line, moves a cursor, or turns the direction of what is read.
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -40,7 +40,7 @@ class TextFormatter(logging.Formatter):
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S.%f")[:-3]
         level = [record.levelname] if record.levelno != logging.INFO else []
         line = _in_line(" ".join([time, *level, record.getMessage(), *_told(facts(record))]))
-        return masked(line + ("\n" + self.formatException(record.exc_info) if record.exc_info else ""))
+        return redact(line + ("\n" + self.formatException(record.exc_info) if record.exc_info else ""))
 
 
 class JsonFormatter(logging.Formatter):
@@ -61,7 +61,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return masked(json.dumps(entry, default=str))
+        return redact(json.dumps(entry, default=str))
 
 
 def _told(known: dict[str, object]) -> Iterator[str]:

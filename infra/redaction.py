@@ -21,7 +21,7 @@ LOGIN = re.compile(r"://[^:/@\s]{0,200}:")
 PARAMETER = re.compile(r"(?<=[?&])([^=&#\s]{1,80})=([^&#\s'\"\\]*)")
 
 
-def masked(text: str) -> str:
+def redact(text: str) -> str:
     """Return the text without secrets of these kinds."""
     if MARKS.search(text) is None:
         return text
@@ -32,7 +32,7 @@ def masked(text: str) -> str:
     return PARAMETER.sub(_without_secret, text) if "%" in text else text
 
 
-def masked_url(url: str) -> str:
+def redact_url(url: str) -> str:
     """Return a URL with its password as `***`, wherever it stands."""
     return PARAMETER.sub(_without_secret, _without_login(url))
 

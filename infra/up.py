@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import partial
 
 from infra.command_name import VARIABLE as CALLED_AS
-from infra.command_name import called_as
+from infra.command_name import command_name
 from infra.config import capacity
 from infra.config.home import Home, unusable
-from infra.config.listen_address import address, check_port, is_ready
+from infra.config.listen_address import address, check_port, is_answering
 from infra.config.settings import Settings
-from infra.disk_reserve import Reserve
+from infra.disk_reserve import DiskReserve
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
 from infra.embedded.service import Service
@@ -55,8 +55,8 @@ def prepare(settings: Settings) -> Home:
     home = Home(settings.home)
     home.make()
     check_interpreter(settings.python)
-    settings.door.check(settings.host)
-    capacity.make(settings.concurrency)
+    settings.network_access.check(settings.host)
+    capacity.raise_file_limit(settings.concurrency)
     return home
 
 
@@ -64,7 +64,7 @@ def _supervise(home: Home, settings: Settings, guard: Guard) -> None:
     services: list[Service] = []
     each_turn = nothing_to_do
     if settings.database_url is None:
-        each_turn = Reserve(home.root).look
+        each_turn = DiskReserve(home.root).look
         each_turn()  # before PostgreSQL starts: it needs room for that
         services.append(Postgres(home.root, max_connections=capacity.embedded_connections(settings.concurrency)))
     if settings.redis_url is None:
@@ -84,7 +84,7 @@ def _own_specs(settings: Settings, variables: dict[str, str]) -> Sequence[ChildS
     # Only init makes the superuser.
     needed = {name: value for name, value in variables.items() if not name.startswith("SUPERUSER_")}
     grace = {"LOCALFN_GRACE_SECONDS": f"{min(settings.grace_s, LONGEST_GRACE_S):g}"}
-    ready = partial(is_ready, settings.host, settings.port)
+    ready = partial(is_answering, settings.host, settings.port)
     return [
         # /readyz asks for the database, Redis and the migrations, too: one question for the whole stage.
         replace(_own_spec("web", needed), is_ready=ready, address=(settings.host, settings.port)),
@@ -120,7 +120,7 @@ def _variables(settings: Settings, embedded: dict[str, str]) -> dict[str, str]:
     redis_url = settings.redis_url or embedded["redis"]
     variables = os.environ | {
         "LOCALFN_HOME": str(settings.home),
-        CALLED_AS: called_as(),
+        CALLED_AS: command_name(),
         "PORT": str(settings.port),
         "HOST": settings.host,
         "DATABASE_URL": database_url,

@@ -24,14 +24,14 @@ RESPITE_S = 2.0  # so long one that was silent is taken to be so
 LONGEST_S = 60.0  # a statement that a server works at for so long is none of ours; or its line swallows, alone
 
 
-class SilentError(psycopg.OperationalError):
+class ServerUnresponsiveError(psycopg.OperationalError):
     """PostgreSQL does not answer."""
 
     def __init__(self) -> None:
         super().__init__("PostgreSQL does not answer.")
 
 
-class Server:
+class ServerMonitor:
     """What this process knows of a server. longest_s: how long it may be at one statement."""
 
     def __init__(self, longest_s: float = LONGEST_S) -> None:
@@ -40,20 +40,20 @@ class Server:
         self._silent_until = self._heard_at = float("-inf")
         self._ask: Callable[[], object] | None = None
 
-    def connect(self, *args: Any, **parameters: Any) -> "Line":
-        """A new connection to it; the parameters are psycopg's. Raises SilentError at once while it is known to be."""
+    def connect(self, *args: Any, **parameters: Any) -> "WatchedConnection":
+        """Return a new connection; the parameters are psycopg's. Raises ServerUnresponsiveError while it is silent."""
         if time.monotonic() < self._silent_until:
-            raise SilentError
+            raise ServerUnresponsiveError
         try:
-            line = Line.connect(*args, **parameters)
+            line = WatchedConnection.connect(*args, **parameters)
         except ConnectionTimeout:
             self._silent_until = time.monotonic() + RESPITE_S
             raise
         line.server = self
-        self._ask = lambda: Line.connect(*args, **parameters | {"connect_timeout": PROBE_S}).close()
+        self._ask = lambda: WatchedConnection.connect(*args, **parameters | {"connect_timeout": PROBE_S}).close()
         return line
 
-    def is_silent(self) -> bool:
+    def is_unresponsive(self) -> bool:
         """Of those who ask at the same time, one finds out."""
         asked_at = time.monotonic()
         with self._lock:
@@ -73,13 +73,13 @@ class Server:
             self._heard_at = time.monotonic()
 
 
-class Line(psycopg.Connection[Any]):
+class WatchedConnection(psycopg.Connection[Any]):
     """A connection whose statements end, whatever the server does."""
 
-    server: Server | None = None
+    server: ServerMonitor | None = None
 
     def wait(self, gen: PQGen[Answer], interval: float = 0.1, timeout: float | None = None) -> Answer:
-        """As psycopg's; it is what all that is said to the server goes through. Raises SilentError."""
+        """As psycopg's; it is what all that is said to the server goes through. Raises ServerUnresponsiveError."""
         if timeout is not None or self.server is None:
             return super().wait(gen, interval, timeout)
         began = time.monotonic()
@@ -88,9 +88,9 @@ class Line(psycopg.Connection[Any]):
             try:
                 return super().wait(waited, interval, PATIENCE_S)
             except _WaitTimeout:
-                if self.server.is_silent() or time.monotonic() - began > self.server.longest_s:
+                if self.server.is_unresponsive() or time.monotonic() - began > self.server.longest_s:
                     self.pgconn.finish()  # the pool drops it; nobody reads an answer that comes late
-                    raise SilentError from None
+                    raise ServerUnresponsiveError from None
             waited = _gone_on(gen)
 
 

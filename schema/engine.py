@@ -14,7 +14,7 @@ from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from schema import exact_json
-from schema.connection_watchdog import LONGEST_S, Server
+from schema.connection_watchdog import LONGEST_S, ServerMonitor
 
 RESTED_S = 1.0
 # A day within what Python holds, so that every zone can show them.
@@ -64,7 +64,7 @@ def make_engine(
         },
         **options,
     )
-    server = Server(longest_s)
+    server = ServerMonitor(longest_s)
 
     @event.listens_for(engine, "do_connect")
     def connect(_: object, __: object, arguments: list[Any], parameters: dict[str, Any]) -> DBAPIConnection:
@@ -93,7 +93,7 @@ def preload(engine: Engine) -> None:
     engine.dispose()
 
 
-def at_once(engine: Engine) -> Connection:
+def autocommit(engine: Engine) -> Connection:
     """A connection on which every statement is a transaction of its own: one trip to the server instead of three."""
     return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 

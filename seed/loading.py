@@ -33,7 +33,7 @@ class Kind(Protocol):
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadResult:
     """How many entries of each kind were made; how many were there; the places of those that have no use here."""
 
     made: Counter[str]
@@ -47,7 +47,7 @@ def is_done(engine: Engine) -> bool:
         return _is_done(connection)
 
 
-def load(engine: Engine, entries: Sequence[Entry], kinds: Mapping[str, Kind], *, once: bool) -> Loaded | None:
+def load(engine: Engine, entries: Sequence[Entry], kinds: Mapping[str, Kind], *, once: bool) -> LoadResult | None:
     """Loads the entries. Raises FixtureError: nothing is loaded then.
 
     once: not if any were loaded before; None then.
@@ -63,7 +63,7 @@ def load(engine: Engine, entries: Sequence[Entry], kinds: Mapping[str, Kind], *,
             made[kind] += written
             found += not written
         raise_flag(connection, FLAG)
-    return Loaded(+made, found, tuple(left_out))
+    return LoadResult(+made, found, tuple(left_out))
 
 
 def raise_flag(connection: Connection, name: str) -> bool:

@@ -100,14 +100,14 @@ def discovered(servers: Servers, migrated: str) -> str:
     from infra.sandbox import sdk_link
     from schema.engine import make_engine
     from workqueue.functions import registry
-    from workqueue.functions.code_watcher import Watcher
+    from workqueue.functions.code_watcher import CodeWatcher
     from workqueue.sandboxes.interpreter import Interpreter
 
     name = f"{migrated}_discovered"
     names = {"name": sql.Identifier(name), "template": sql.Identifier(migrated)}
     servers.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").format(**names))
     interpreter = Interpreter(sys.executable, sdk_link.source().parent, {}, 1 << 20)
-    watcher = Watcher(interpreter, [str(CASES), str(EXAMPLES)], registry.Registry((), ()))
+    watcher = CodeWatcher(interpreter, [str(CASES), str(EXAMPLES)], registry.Registry((), ()))
     watcher.look()
     engine = make_engine(servers.database(name))
     registry.publish(engine, watcher.registry)

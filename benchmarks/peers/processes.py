@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import psutil
 
-from infra.supervisor.termination import end_trees
+from infra.supervisor.termination import terminate_trees
 from workqueue.sandboxes.prctl import die_with_parent
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +57,7 @@ def running(commands: Sequence[Command], log: Path) -> Iterator[list[subprocess.
 def end(started: Sequence[subprocess.Popen[bytes]]) -> None:
     """SIGTERM, a few seconds, then SIGKILL to what is left, children included."""
     alive = [process for process in started if process.poll() is None]
-    end_trees([(psutil.Process(process.pid), ((signal.SIGTERM, 3.0),)) for process in alive])
+    terminate_trees([(psutil.Process(process.pid), ((signal.SIGTERM, 3.0),)) for process in alive])
     for process in started:
         process.wait()
 

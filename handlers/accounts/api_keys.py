@@ -12,7 +12,7 @@ from handlers.openapi import schemas_auth as shapes
 from handlers.openapi.bodies import Body
 from handlers.openapi.json_schema import text
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
-from handlers.security.authentication import needs
+from handlers.security.authentication import require
 from handlers.serializers import resources
 from handlers.services import services
 from workqueue import event_json
@@ -25,14 +25,14 @@ MAX_BODY = 128 * 1024
 
 
 @blueprint.get("")
-@needs(Permission.ADMINISTER)
+@require(Permission.ADMINISTER)
 @operation("List the API keys", json_answer(shapes.KEYS, "All, without the keys themselves."))
 def show_all() -> Response:
-    return jsonify(items=[key(row) for row in api_keys.listing(services().engine)])
+    return jsonify(items=[key(row) for row in api_keys.list_keys(services().engine)])
 
 
 @blueprint.post("")
-@needs(Permission.ADMINISTER)
+@require(Permission.ADMINISTER)
 @operation(
     "Create an API key",
     json_answer(
@@ -51,13 +51,13 @@ def create() -> tuple[Response, int, dict[str, str]]:
     if not isinstance(body, dict):
         raise unprocessable("body", "an object with name, scopes, functions, expires_at is needed")
     now = here.clock.now()
-    row, secret = api_keys.create(here.engine, api_keys.wanted(body, now), g.actor, now)
+    row, secret = api_keys.create(here.engine, api_keys.parse_key_request(body, now), g.actor, now)
     headers = {"Location": f"/api/keys/{row['id']}", "Cache-Control": "no-store"}
     return jsonify(key(row) | {"key": secret}), 201, headers
 
 
 @blueprint.delete("/<id>")
-@needs(Permission.ADMINISTER)
+@require(Permission.ADMINISTER)
 @operation("Revoke an API key", Answer(204, "It opens nothing any more."), refuses=(404,))
 def revoke(id: str) -> tuple[str, int]:
     here = services()

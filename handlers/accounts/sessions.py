@@ -13,7 +13,7 @@ from handlers.openapi import schemas_auth as shapes
 from handlers.openapi.bodies import Body
 from handlers.openapi.json_schema import text
 from handlers.openapi.operation import Answer, Header, json_answer, operation
-from handlers.security.authentication import cookie_name, is_cookie_secure, open_to_all
+from handlers.security.authentication import cookie_name, is_cookie_secure, public
 from handlers.services import Access, services
 from workqueue import event_json
 from workqueue.auth import password_change, sessions
@@ -29,14 +29,14 @@ COOKIE_SET = Header("Set-Cookie", text(), "the session")
 
 
 @blueprint.get("")
-@open_to_all
+@public
 @operation("Ask who is logged in", json_answer(shapes.SESSION, "Who, and whether anybody has to be."))
 def show() -> Response:
     return _told(services().access, g.principal)
 
 
 @blueprint.post("")
-@open_to_all
+@public
 @operation(
     "Log in",
     json_answer(shapes.SESSION, "Who, and a cookie.", headers=(COOKIE_SET,)),
@@ -55,7 +55,7 @@ def log_in() -> Response:
 
 
 @blueprint.post("/password")
-@open_to_all
+@public
 @operation(
     "Change your own password",
     json_answer(shapes.SESSION, "Who, and the cookie of a new session.", headers=(COOKIE_SET,)),
@@ -101,7 +101,7 @@ def _begun(login: sessions.Login) -> Response:
 
 
 @blueprint.delete("")
-@open_to_all
+@public
 @operation(
     "Log out",
     Answer(204, "The session is over."),

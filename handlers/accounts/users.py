@@ -11,7 +11,7 @@ from handlers.openapi import schemas_auth as shapes
 from handlers.openapi.bodies import Body
 from handlers.openapi.json_schema import text
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
-from handlers.security.authentication import act, needs
+from handlers.security.authentication import act, require
 from handlers.serializers import resources
 from handlers.services import services
 from workqueue import event_json
@@ -28,14 +28,14 @@ LINKS = {name: Link(f"users.{name}", {"name": "$response.body#/username"}) for n
 
 
 @blueprint.get("")
-@needs(Permission.ADMINISTER)
+@require(Permission.ADMINISTER)
 @operation("List the users", json_answer(shapes.USERS, "All, by name."))
 def show_all() -> Response:
-    return jsonify(items=[user(row) for row in users.listing(services().engine)])
+    return jsonify(items=[user(row) for row in users.list_users(services().engine)])
 
 
 @blueprint.post("")
-@needs(Permission.ADMINISTER)
+@require(Permission.ADMINISTER)
 @operation(
     "Create a user",
     json_answer(
@@ -51,14 +51,14 @@ def create() -> tuple[Response, int, dict[str, str]]:
 
 
 @blueprint.get("/<name>")
-@needs(Permission.ADMINISTER)
+@require(Permission.ADMINISTER)
 @operation("Show a user", json_answer(shapes.USER, "The user.", links=LINKS), refuses=(404,))
 def show(name: str) -> Response:
     return jsonify(user(users.find(services().engine, name)))
 
 
 @blueprint.patch("/<name>")
-@needs(Permission.ADMINISTER)
+@require(Permission.ADMINISTER)
 @operation(
     "Change a user",
     json_answer(shapes.USER, "The user as it is now.", links=LINKS),
@@ -74,7 +74,7 @@ def change(name: str) -> Response:
 
 
 @blueprint.delete("/<name>")
-@needs(Permission.ADMINISTER)
+@require(Permission.ADMINISTER)
 @operation("Delete a user", Answer(204, "The user is gone."), refuses=(404, 409))
 def delete(name: str) -> tuple[str, int]:
     here = services()

@@ -12,7 +12,7 @@ from handlers.http.problems import unprocessable
 from handlers.openapi import schemas_stats as shapes
 from handlers.openapi.bodies import Body
 from handlers.openapi.operation import json_answer, operation
-from handlers.security.authentication import act, needs
+from handlers.security.authentication import act, require
 from handlers.services import Services, services
 from workqueue import audit, event_json, lifecycle
 from workqueue.auth.permissions import Permission
@@ -28,7 +28,7 @@ MAX_BODY = 128 * 1024
 
 
 @blueprint.post("/bulk")
-@needs(Permission.OPERATE)
+@require(Permission.OPERATE)
 @operation(
     "Retry, run now, cancel or delete many requests",
     json_answer(shapes.BULK_OUTCOMES, "What became of each."),
@@ -62,12 +62,12 @@ def _retry(here: Services, request_id: UUID) -> Bell:
 
 
 def _run(here: Services, request_id: UUID) -> Bell:
-    return lifecycle.hasten(here.engine, request_id, here.clock.now(), act(audit.Action.REQUEST_RUN, request_id))
+    return lifecycle.run_now(here.engine, request_id, here.clock.now(), act(audit.Action.REQUEST_RUN, request_id))
 
 
 def _cancel(here: Services, request_id: UUID) -> None:
     done = act(audit.Action.REQUEST_CANCEL, request_id)
-    cancellation.cancel(here.engine, here.meter, request_id, here.clock.now(), done)
+    cancellation.cancel(here.engine, here.counters, request_id, here.clock.now(), done)
 
 
 def _delete(here: Services, request_id: UUID) -> None:

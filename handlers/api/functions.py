@@ -16,13 +16,13 @@ from handlers.openapi import schemas_requests
 from handlers.openapi.bodies import Body
 from handlers.openapi.json_schema import array, text
 from handlers.openapi.operation import Header, Link, json_answer, operation
-from handlers.security.authentication import needs
+from handlers.security.authentication import require
 from handlers.serializers import resources
 from handlers.services import Services, services
 from workqueue.auth.permissions import Permission
 from workqueue.files.store import forget
 from workqueue.functions import registry
-from workqueue.submit import Order, Receipt, submit
+from workqueue.submit import Submission, SubmitResult, submit
 from workqueue.telemetry import trace_context
 
 blueprint = Blueprint("functions", __name__, url_prefix="/api/functions")
@@ -33,7 +33,7 @@ MAX_KEY = 255
 WANTED = {
     "delay_s": query.delay.about("run it no earlier than so many seconds from now"),
     "run_at": query.moment.about("run it no earlier than at this time, at most 366 days from now"),
-    "queue": query.words.about("another queue than the function's own"),
+    "queue": query.search_text.about("another queue than the function's own"),
 }
 KEY = Header(
     "Idempotency-Key",
@@ -64,7 +64,7 @@ BATCH = Body({"application/json": array({}, "events", minItems=1, maxItems=MAX_B
 
 
 @blueprint.get("")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation(
     "List the functions",
     json_answer(
@@ -83,7 +83,7 @@ def show_all() -> Response:
 
 
 @blueprint.get("/<name>")
-@needs(Permission.FOLLOW)
+@require(Permission.FOLLOW)
 @operation(
     "Show a function",
     json_answer(
@@ -101,7 +101,7 @@ def show(name: str) -> Response:
 
 
 @blueprint.post("/<name>")
-@needs(Permission.INVOKE)
+@require(Permission.INVOKE)
 @operation(
     "Call a function",
     json_answer(
@@ -132,10 +132,10 @@ def invoke(name: str, wanted: dict[str, Any]) -> Response:
     function = registry.find(here.engine, name)
     _check_times(wanted, began)
     _check_queue(here, wanted["queue"] or function.queue)
-    here.check_room()
+    here.check_disk_space()
     request_id = uuid7()
     posted = uploads.read(here, request_id)
-    order = Order(
+    order = Submission(
         function=function,
         events=[posted.event],
         id=request_id,
@@ -146,20 +146,20 @@ def invoke(name: str, wanted: dict[str, Any]) -> Response:
         traceparent=trace_context.valid(request.headers.get("traceparent")),
     )
     try:
-        receipt = submit(here.engine, here.doorbell, here.clock, order)
+        result = submit(here.engine, here.doorbell, here.clock, order)
     except SQLAlchemyError:
         raise  # it may be stored although the answer was lost: files that belong to nothing are swept
     except BaseException:
         forget(here.store, request_id)
         raise
-    _trace(here, order, receipt, began)
-    if receipt.replayed:
+    _trace(here, order, result, began)
+    if result.replayed:
         forget(here.store, request_id)
-    return _accepted(here, receipt)
+    return _accepted(here, result)
 
 
 @blueprint.post("/<name>/batch")
-@needs(Permission.INVOKE)
+@require(Permission.INVOKE)
 @operation(
     "Call a function with many events",
     json_answer(
@@ -180,9 +180,9 @@ def invoke_batch(name: str, wanted: dict[str, Any]) -> Response:
     function = registry.find(here.engine, name)
     _check_times(wanted, began)
     _check_queue(here, wanted["queue"] or function.queue)
-    here.check_room()
+    here.check_disk_space()
     batch = uploads.batch(here, MAX_BATCH)
-    order = Order(
+    order = Submission(
         function,
         batch,
         queue=wanted["queue"],
@@ -191,23 +191,23 @@ def invoke_batch(name: str, wanted: dict[str, Any]) -> Response:
         is_batch=True,
         traceparent=trace_context.valid(request.headers.get("traceparent")),
     )
-    receipt = submit(here.engine, here.doorbell, here.clock, order)
-    _trace(here, order, receipt, began)
-    answer = jsonify(ids=[str(id) for id in receipt.ids])
+    result = submit(here.engine, here.doorbell, here.clock, order)
+    _trace(here, order, result, began)
+    answer = jsonify(ids=[str(id) for id in result.ids])
     answer.status_code = 202
-    return _replayed(answer, receipt)
+    return _replayed(answer, result)
 
 
-def _replayed(answer: Response, receipt: Receipt) -> Response:
-    if receipt.replayed:
+def _replayed(answer: Response, result: SubmitResult) -> Response:
+    if result.replayed:
         answer.headers["Idempotent-Replayed"] = "true"
     return answer
 
 
-def _trace(here: Services, order: Order, receipt: Receipt, began: datetime) -> None:
+def _trace(here: Services, order: Submission, result: SubmitResult, began: datetime) -> None:
     if here.tracer is not None:
         ended = here.clock.now()
-        for request_ in receipt.accepted:
+        for request_ in result.accepted:
             here.tracer.submitted(request_.id, order.function.name, order.traceparent, began, ended)
 
 
@@ -242,15 +242,15 @@ def _key() -> str | None:
     return key
 
 
-def _accepted(here: Services, receipt: Receipt) -> Response:
+def _accepted(here: Services, result: SubmitResult) -> Response:
     """202 with the request, or 200 with its result when it ended while the client was willing to wait."""
-    request_id = receipt.ids[0]
+    request_id = result.ids[0]
     wait_s = query.preferred_wait_s(request.headers.get("Prefer", ""))
     ended, waited = request_response.ended(here, request_id, wait_s) if wait_s is not None else (None, False)
     if ended is not None:
-        answer = request_response.told(ended)
-    elif receipt.accepted and wait_s is None:
-        answer = request_response.told(resources.accepted(receipt.accepted[0]))
+        answer = request_response.json_response(ended)
+    elif result.accepted and wait_s is None:
+        answer = request_response.json_response(resources.accepted(result.accepted[0]))
     else:
         answer = request_response.respond(here, request_id)
     answer.status_code = 202 if ended is None else 200
@@ -259,4 +259,4 @@ def _accepted(here: Services, receipt: Receipt) -> Response:
         answer.headers["Retry-After"] = str(resources.RETRY_AFTER_S)
     if waited:
         answer.headers["Preference-Applied"] = f"wait={wait_s}"
-    return _replayed(answer, receipt)
+    return _replayed(answer, result)

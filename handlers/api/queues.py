@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from handlers.openapi import schemas_stats as shapes
 from handlers.openapi.operation import json_answer, operation
-from handlers.security.authentication import act, needs
+from handlers.security.authentication import act, require
 from handlers.serializers import stats as told
 from handlers.serializers import visibility
 from handlers.services import Services, services
@@ -22,7 +22,7 @@ MOST_S = 10.0  # of one call that empties; what is left is said
 
 
 @blueprint.get("")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation("List the queues", json_answer(shapes.QUEUES, "Those that are served, and those in which something waits."))
 def show_all() -> Response:
     here = services()
@@ -31,7 +31,7 @@ def show_all() -> Response:
 
 
 @blueprint.post("/<name>/pause")
-@needs(Permission.OPERATE)
+@require(Permission.OPERATE)
 @operation(
     "Pause a queue",
     json_answer(visibility.QUEUE.schema, "Nothing of it is begun; what runs goes on."),
@@ -40,22 +40,22 @@ def show_all() -> Response:
 def pause(name: str) -> Response:
     here = _known(name)
     queue_pauses.pause(here.engine, name, here.clock.now(), act(Action.QUEUE_PAUSE, name))
-    here.doorbell.silence(name)
+    here.doorbell.clear_queue(name)
     return _shown(here, name)
 
 
 @blueprint.post("/<name>/resume")
-@needs(Permission.OPERATE)
+@require(Permission.OPERATE)
 @operation("Resume a queue", json_answer(visibility.QUEUE.schema, "It is served again."), refuses=(404,))
 def resume(name: str) -> Response:
     here = _known(name)
     queue_pauses.resume(here.engine, name, act(Action.QUEUE_RESUME, name))
-    here.doorbell.end_era()
+    here.doorbell.reset_generation()
     return _shown(here, name)
 
 
 @blueprint.post("/<name>/empty")
-@needs(Permission.OPERATE)
+@require(Permission.OPERATE)
 @operation(
     "Empty a queue", json_answer(shapes.EMPTIED, "What waited in it is cancelled; what runs goes on."), refuses=(404,)
 )
@@ -63,13 +63,13 @@ def empty(name: str) -> Response:
     """Cancels what waits. `complete` is false when more than fits one call did: ask again."""
     here = _known(name)
     cancelled, ends_at = 0, time.monotonic() + MOST_S
-    while ids := cancellation.empty(here.engine, here.meter, name, here.clock.now(), act(Action.QUEUE_EMPTY, name)):
+    while ids := cancellation.empty(here.engine, here.counters, name, here.clock.now(), act(Action.QUEUE_EMPTY, name)):
         cancelled += len(ids)
         here.doorbell.announce_all(ids)
         if time.monotonic() >= ends_at:
             break
-    here.doorbell.silence(name)
-    here.doorbell.end_era()  # what came meanwhile may have been silenced with the others
+    here.doorbell.clear_queue(name)
+    here.doorbell.reset_generation()  # what came meanwhile may have been silenced with the others
     here.overview.forget()
     return jsonify(name=name, cancelled=cancelled, complete=not ids)
 

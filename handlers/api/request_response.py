@@ -23,7 +23,7 @@ LINKS = {name: Link(f"requests.{name}", {"id": "$response.body#/id"}) for name i
 def respond(here: Services, request_id: UUID) -> Response:
     """The request as it is now."""
     row, files = queries.request(here.engine, request_id)
-    return told(resources.request(complete(here, row, event=("event", request_id)), files))
+    return json_response(resources.request(complete(here, row, event=("event", request_id)), files))
 
 
 def complete(here: Services, row: Mapping[Any, Any], **large: tuple[str, UUID]) -> Mapping[Any, Any]:
@@ -38,7 +38,7 @@ def complete(here: Services, row: Mapping[Any, Any], **large: tuple[str, UUID]) 
     return {**row} | {name: queries.large_text(here.engine, *place) for name, place in missing.items()}
 
 
-def told(body: dict[str, Any]) -> Response:
+def json_response(body: dict[str, Any]) -> Response:
     """Return what the caller may see of a request, and when to ask again."""
     answer = jsonify(visibility.REQUEST.of(body))
     if resources.is_live(body["status"]):
@@ -62,4 +62,4 @@ def ended(here: Services, request_id: UUID, wait_s: float) -> tuple[dict[str, An
             return None  # the request is accepted: an answer without its result is better than an error
         return resources.request(row, files) | {"result": row["result"]}
 
-    return here.waiting.until(request_id, look, wait_s) if query.may_wait() else (look(), False)
+    return here.changes.wait_for(request_id, look, wait_s) if query.may_wait() else (look(), False)

@@ -9,7 +9,7 @@ from handlers.http import memory_budget, query
 from handlers.openapi import schemas_requests
 from handlers.openapi.json_schema import text
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
-from handlers.security.authentication import act, needs
+from handlers.security.authentication import act, require
 from handlers.serializers import resources, visibility
 from handlers.services import services
 from workqueue import lifecycle
@@ -46,7 +46,7 @@ def _moved(what: str) -> Answer:
 
 
 @blueprint.get("")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation(
     "List requests",
     json_answer(
@@ -60,12 +60,12 @@ def _moved(what: str) -> Answer:
     query={
         "status": query.status,
         "cancelled": query.flag.about("true: only those that were cancelled; false: only the others"),
-        "function": query.words.about("made by calls of this function"),
-        "schedule": query.words.about("made by this schedule"),
-        "queue": query.words.about("on this queue"),
+        "function": query.search_text.about("made by calls of this function"),
+        "schedule": query.search_text.about("made by this schedule"),
+        "queue": query.search_text.about("on this queue"),
         "since": query.moment.about("made then or later"),
         "until": query.moment.about("made before"),
-        "q": query.words.about(
+        "q": query.search_text.about(
             "a text in id, function, error or event; where a second is too short to look through all of them, the page "
             "holds what was found so far, perhaps nothing, and its next_cursor goes on"
         ),
@@ -86,7 +86,7 @@ def show_all(wanted: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/<id>")
-@needs(Permission.FOLLOW)
+@require(Permission.FOLLOW)
 @operation(
     "Show a request",
     json_answer(
@@ -109,12 +109,12 @@ def show(id: str, wanted: dict[str, Any]) -> Response:
             now = queries.status(here.engine, request_id)
             return True if now != before or not resources.is_live(now[0]) else None
 
-        here.waiting.until(request_id, changed, wait_s)
+        here.changes.wait_for(request_id, changed, wait_s)
     return request_response.respond(here, request_id)
 
 
 @blueprint.get("/<id>/result")
-@needs(Permission.FOLLOW)
+@require(Permission.FOLLOW)
 @operation(
     "Show a request's result",
     json_answer(schemas_requests.RESULT, "What the function returned, and the files that it saved."),
@@ -128,7 +128,7 @@ def result(id: str) -> Response:
 
 
 @blueprint.get("/<id>/attempts")
-@needs(Permission.FOLLOW)
+@require(Permission.FOLLOW)
 @operation(
     "List a request's attempts",
     json_answer(schemas_requests.ATTEMPTS, "First to last, each with its phases."),
@@ -141,7 +141,7 @@ def attempts(id: str) -> Response:
 
 
 @blueprint.get("/<id>/logs")
-@needs(Permission.FOLLOW)
+@require(Permission.FOLLOW)
 @operation(
     "Read what a request printed",
     Answer(
@@ -175,7 +175,7 @@ def logs(id: str, wanted: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/<id>/cancel")
-@needs(Permission.OPERATE)
+@require(Permission.OPERATE)
 @operation(
     "Cancel a request",
     _moved("A pending one has ended; a running one is killed within 2 s."),
@@ -184,13 +184,15 @@ def logs(id: str, wanted: dict[str, Any]) -> Response:
 )
 def cancel(id: str) -> tuple[Response, int]:
     here, request_id = services(), query.request_id(id)
-    cancellation.cancel(here.engine, here.meter, request_id, here.clock.now(), act(Action.REQUEST_CANCEL, request_id))
+    cancellation.cancel(
+        here.engine, here.counters, request_id, here.clock.now(), act(Action.REQUEST_CANCEL, request_id)
+    )
     here.doorbell.announce(request_id)
     return request_response.respond(here, request_id), 202
 
 
 @blueprint.post("/<id>/retry")
-@needs(Permission.OPERATE)
+@require(Permission.OPERATE)
 @operation(
     "Run a failed request again",
     _moved("It is pending again."),
@@ -206,7 +208,7 @@ def retry(id: str) -> tuple[Response, int]:
 
 
 @blueprint.post("/<id>/run")
-@needs(Permission.OPERATE)
+@require(Permission.OPERATE)
 @operation(
     "Run a waiting request now",
     _moved("It waits no more for its time, nor for the time of its next attempt."),
@@ -215,14 +217,14 @@ def retry(id: str) -> tuple[Response, int]:
 )
 def run(id: str) -> tuple[Response, int]:
     here, request_id = services(), query.request_id(id)
-    bell = lifecycle.hasten(here.engine, request_id, here.clock.now(), act(Action.REQUEST_RUN, request_id))
+    bell = lifecycle.run_now(here.engine, request_id, here.clock.now(), act(Action.REQUEST_RUN, request_id))
     here.doorbell.ring([bell])
     here.doorbell.announce(request_id)
     return request_response.respond(here, request_id), 202
 
 
 @blueprint.delete("/<id>")
-@needs(Permission.OPERATE)
+@require(Permission.OPERATE)
 @operation("Delete a request", Answer(204, "It and all that belongs to it is gone."), path=ID, refuses=(404, 409))
 def delete(id: str) -> tuple[str, int]:
     here, request_id = services(), query.request_id(id)

@@ -12,7 +12,7 @@ from handlers.openapi import schemas_requests
 from handlers.openapi.bodies import Body
 from handlers.openapi.json_schema import text
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
-from handlers.security.authentication import act, needs
+from handlers.security.authentication import act, require
 from handlers.serializers import resources, visibility
 from handlers.services import Services, services
 from workqueue import event_json
@@ -35,14 +35,14 @@ LINKS = {name: Link(f"schedules.{name}", {"name": "$response.body#/name"}) for n
 
 
 @blueprint.get("")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation("List schedules", json_answer(schemas_requests.SCHEDULES, "All, by name."))
 def show_all() -> Response:
-    return jsonify(items=[resources.schedule(found) for found in queries.listing(services().engine)])
+    return jsonify(items=[resources.schedule(found) for found in queries.list_schedules(services().engine)])
 
 
 @blueprint.post("")
-@needs(Permission.MANAGE)
+@require(Permission.MANAGE)
 @operation(
     "Create a schedule",
     json_answer(
@@ -62,7 +62,7 @@ def create() -> tuple[Response, int, dict[str, str]]:
 
 
 @blueprint.post("/preview")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation(
     "Foretell the times of a schedule that is not stored",
     json_answer(schemas_requests.TIMES, "The next times of what is being written."),
@@ -79,7 +79,7 @@ def preview(wanted: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/<name>")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation(
     "Show a schedule", json_answer(schemas_requests.SCHEDULE, "The schedule.", links=LINKS), path=PATH, refuses=(404,)
 )
@@ -88,7 +88,7 @@ def show(name: str) -> Response:
 
 
 @blueprint.patch("/<name>")
-@needs(Permission.MANAGE)
+@require(Permission.MANAGE)
 @operation(
     "Change a schedule",
     json_answer(visibility.SCHEDULE.schema, "The schedule as it is now.", links=LINKS),
@@ -103,7 +103,7 @@ def change(name: str) -> Response:
 
 
 @blueprint.delete("/<name>")
-@needs(Permission.MANAGE)
+@require(Permission.MANAGE)
 @operation("Delete a schedule", Answer(204, "It is gone; its requests stay."), path=PATH, refuses=(404, 409))
 def delete(name: str) -> tuple[str, int]:
     edits.delete(services().engine, name, act(Action.SCHEDULE_DELETE, name))
@@ -111,7 +111,7 @@ def delete(name: str) -> tuple[str, int]:
 
 
 @blueprint.post("/<name>/run")
-@needs(Permission.OPERATE)
+@require(Permission.OPERATE)
 @operation(
     "Run a schedule now",
     json_answer(
@@ -126,7 +126,7 @@ def delete(name: str) -> tuple[str, int]:
 )
 def run(name: str) -> tuple[Response, int]:
     here = services()
-    here.check_room()
+    here.check_disk_space()
     request_id = edits.run_now(here.engine, here.doorbell, here.clock, name, act(Action.SCHEDULE_RUN, name))
     answer = request_response.respond(here, request_id)
     answer.headers["Location"] = f"/api/requests/{request_id}"
@@ -134,7 +134,7 @@ def run(name: str) -> tuple[Response, int]:
 
 
 @blueprint.get("/<name>/next")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation(
     "Foretell a schedule's times",
     json_answer(schemas_requests.TIMES, "The next times; those of a disabled one as if it were enabled."),

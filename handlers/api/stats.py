@@ -8,7 +8,7 @@ from werkzeug.http import generate_etag
 from handlers.http import query
 from handlers.openapi import schemas_stats as shapes
 from handlers.openapi.operation import json_answer, operation
-from handlers.security.authentication import needs
+from handlers.security.authentication import require
 from handlers.serializers import stats as told
 from handlers.services import services
 from workqueue.auth.permissions import Permission
@@ -22,14 +22,14 @@ MAX_HIGHLIGHTS = 20
 
 
 @blueprint.get("/stats")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation("Show how the installation is doing", json_answer(shapes.STATS, "Counts, series and what is wrong."))
 def stats() -> Response:
     return tagged(told.stats(services().overview.snapshot()))
 
 
 @blueprint.get("/stats/functions")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation("Show how every function is doing", json_answer(shapes.FUNCTIONS_STATS, "Their last 24 hours."))
 def functions_stats() -> Response:
     return tagged(told.functions_stats(services().overview.snapshot()))
@@ -44,7 +44,7 @@ def tagged(body: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/highlights")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation(
     "Name what has run longest and what failed last",
     json_answer(shapes.HIGHLIGHTS, "Requests without their events; cancelled ones are not among the failed."),
@@ -56,7 +56,7 @@ def show_highlights(wanted: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/functions/<name>/stats")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation("Show how a function is doing", json_answer(shapes.FUNCTION_STATS, "Its last 24 hours."), refuses=(404,))
 def function_stats(name: str) -> Response:
     here = services()
@@ -65,17 +65,17 @@ def function_stats(name: str) -> Response:
 
 
 @blueprint.get("/workers")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation("List the workers", json_answer(shapes.WORKERS, "Who does what now."))
 def workers() -> Response:
     return jsonify(items=[told.worker(worker) for worker in services().overview.snapshot().workers])
 
 
 @blueprint.get("/sandboxes")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation("List the sandboxes", json_answer(shapes.SANDBOXES, "Those of every machine, with their memory."))
 def show_sandboxes() -> Response:
     here = services()
     with here.engine.connect() as connection:
-        found = sandbox_snapshots.present(connection, here.clock.now())
+        found = sandbox_snapshots.list_sandboxes(connection, here.clock.now())
     return jsonify(items=[told.sandbox(note) for note in found])

@@ -17,7 +17,7 @@ from handlers.http.problems import unprocessable
 from handlers.services import Services
 from workqueue import event_json
 from workqueue.errors import EventTooLargeError
-from workqueue.event_json import BatchReader, JsonText, NoBatchError
+from workqueue.event_json import BatchReader, InvalidBatchError, JsonText
 from workqueue.files.file_names import file_name_problem
 from workqueue.files.store import StoredFile, content_type, forget
 
@@ -84,7 +84,7 @@ def batch(services: Services, most: int) -> list[Any]:
     body = json_body(min(services.limits.max_upload_bytes, BATCH_EVENTS_BYTES * largest), BATCH_WEIGHT)
     try:
         return _events(body, largest, most)
-    except NoBatchError:
+    except InvalidBatchError:
         raise unprocessable("body", f"an array of 1 to {most} events is needed") from None
 
 
@@ -94,7 +94,7 @@ def _events(body: bytes, largest: int, most: int) -> list[Any]:
     memory_budget.reserve(OBJECTS_WEIGHT * len(body))  # to parse a small one at once takes half the time
     found = event_json.parse(body, largest)
     if not isinstance(found, list) or not 1 <= len(found) <= most:
-        raise NoBatchError
+        raise InvalidBatchError
     return found
 
 

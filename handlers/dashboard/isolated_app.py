@@ -18,14 +18,14 @@ from rq.serializers import JSONSerializer
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.local import LocalProxy
 
-from handlers.dashboard.read_only_redis import ReadingRedis
+from handlers.dashboard.read_only_redis import ReadOnlyRedis
 from handlers.http.problems import problem
-from handlers.security.origin_check import Strangers
+from handlers.security.origin_check import OriginCheck
 from handlers.security.secured_app import make_app
 from workqueue.errors import WorkqueueError
 from workqueue.transport.circuit_breaker import PATIENCE_S
-from workqueue.transport.safe_job import JOB_ID, QUEUE_NAME, BellJob
-from workqueue.transport.safe_queue import REGISTRIES, BellQueue, BellWorker, requeue, requeue_all
+from workqueue.transport.safe_job import JOB_ID, QUEUE_NAME, SafeJob
+from workqueue.transport.safe_queue import REGISTRIES, SafeQueue, SafeWorker, requeue, requeue_all
 
 log = logging.getLogger(__name__)
 
@@ -71,23 +71,23 @@ ARGUMENTS = {
 # What rq-dashboard's module has of RQ, by its name there. HARMLESS: neither reads Redis nor loads what stands in it.
 READERS: dict[str, Any] = {
     "DefaultSerializer": JSONSerializer,
-    "Job": BellJob,
-    "Queue": BellQueue,
-    "Worker": BellWorker,
+    "Job": SafeJob,
+    "Queue": SafeQueue,
+    "Worker": SafeWorker,
     "requeue_job": requeue,
     **REGISTRIES,
 }
 HARMLESS = frozenset({"BaseRegistry", "NoSuchJobError", "get_call_string"})
 
 
-def make_guest(redis_url: str, strangers: Strangers) -> Flask:
+def make_isolated_app(redis_url: str, origin_check: OriginCheck) -> Flask:
     """Make the application. redis_url: the Redis of the jobs; rq-dashboard sees only host, port and number."""
-    app = make_app("rq-dashboard", strangers)
+    app = make_app("rq-dashboard", origin_check)
     web = _dashboard()
     app.select_jinja_autoescape = lambda filename: True  # type: ignore[method-assign]  # noqa: ARG005  # its scripts are templates, too
     app.add_url_rule("/<path:filename>", "static", build_only=True)  # its pages ask for the icon's address
     timeouts: dict[str, Any] = {"socket_connect_timeout": PATIENCE_S, "socket_timeout": PATIENCE_S}
-    reading, acting = ReadingRedis.from_url(redis_url, **timeouts), Redis.from_url(redis_url, **timeouts)
+    reading, acting = ReadOnlyRedis.from_url(redis_url, **timeouts), Redis.from_url(redis_url, **timeouts)
     # A call's own: rq-dashboard sets the attribute anew in each, in all threads.
     app.redis_conn = LocalProxy(lambda: acting if request.method == "POST" else reading)  # type: ignore[attr-defined]
     app.config["RQ_DASHBOARD_REDIS_URL"] = (_address(reading),)

@@ -22,7 +22,7 @@ READS: dict[str, Callable[[], Any]] = {
 }
 
 
-class ReadingRedis(Redis):
+class ReadOnlyRedis(Redis):
     """Answers the commands in READS; every other one is left out, as if it had found nothing to change."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:

@@ -10,10 +10,10 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from handlers.dashboard import page_isolation
-from handlers.dashboard.isolated_app import KINDS, Kind, make_guest
+from handlers.dashboard.isolated_app import KINDS, Kind, make_isolated_app
 from handlers.http.problems import problem
-from handlers.security.authentication import needs, open_to_all
-from handlers.security.origin_check import Strangers, readable_by_any_page
+from handlers.security.authentication import public, require
+from handlers.security.origin_check import OriginCheck, readable_by_any_page
 from workqueue.auth.permissions import Permission
 from workqueue.transport.circuit_breaker import PATIENCE_S
 
@@ -25,10 +25,10 @@ PASSED = ("Allow", "Cache-Control", "Content-Type", "ETag", "Last-Modified", "Lo
 CONDITIONS = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH")
 
 
-def install(app: Flask, redis_url: str, strangers: Strangers) -> None:
+def install(app: Flask, redis_url: str, origin_check: OriginCheck) -> None:
     """Put rq-dashboard into the application, below /rq/. redis_url: where RQ's keys are."""
     timeouts: dict[str, Any] = {"socket_connect_timeout": PATIENCE_S, "socket_timeout": PATIENCE_S}
-    app.extensions[EXTENSION] = make_guest(redis_url, strangers), Redis.from_url(redis_url, **timeouts)
+    app.extensions[EXTENSION] = make_isolated_app(redis_url, origin_check), Redis.from_url(redis_url, **timeouts)
     app.register_blueprint(blueprint)
     app.register_error_handler(RedisError, unavailable)
 
@@ -42,7 +42,7 @@ def unavailable(_: RedisError) -> Response:
 
 @blueprint.get("/", defaults={"path": ""})
 @blueprint.get("/<path:path>")
-@needs(Permission.READ)
+@require(Permission.READ)
 def show(path: str) -> Response:
     """Answer a person's page, or a program's question."""
     answer = _taken(_ask(path, Kind.PAGE, Kind.DATA, Kind.FILE))
@@ -53,7 +53,7 @@ def show(path: str) -> Response:
 
 
 @blueprint.post("/<path:path>")
-@needs(Permission.OPERATE)
+@require(Permission.OPERATE)
 def change(path: str) -> Response:
     """Move bells, for a program: the pages of rq-dashboard cannot call this."""
     return _without_page(_taken(_ask(path, Kind.CHANGE)))
@@ -61,7 +61,7 @@ def change(path: str) -> Response:
 
 @blueprint.get("/~<capability>/", defaults={"path": ""})
 @blueprint.get("/~<capability>/<path:path>")
-@open_to_all
+@public
 @readable_by_any_page
 def data(capability: str, path: str) -> Response:
     """Answer a page's poll. A sandboxed page has no cookie, so a capability in the path lets it in."""
@@ -73,7 +73,7 @@ def data(capability: str, path: str) -> Response:
 
 @blueprint.get("/static/<path:name>")
 @blueprint.get("/favicon.ico", defaults={"name": ""})
-@open_to_all
+@public
 @readable_by_any_page
 def file(name: str) -> Response:
     """Answer a file of rq-dashboard's package; the files are public."""

@@ -13,7 +13,7 @@ from handlers.http import query
 from handlers.http.problems import problem
 from handlers.openapi.json_schema import text, whole
 from handlers.openapi.operation import Answer, Header, operation
-from handlers.security.authentication import needs
+from handlers.security.authentication import require
 from handlers.services import services
 from workqueue.auth.permissions import Permission
 from workqueue.requests import queries
@@ -47,7 +47,7 @@ ASKED = (
 
 
 @blueprint.get("/<id>/files/<path:name>")
-@needs(Permission.FOLLOW)
+@require(Permission.FOLLOW)
 @operation(
     "Download a file of a request",
     *ANSWERS,
@@ -61,7 +61,7 @@ def file(id: str, name: str) -> Response:
 
 
 @blueprint.get("/<id>/inputs/<path:name>")
-@needs(Permission.FOLLOW)
+@require(Permission.FOLLOW)
 @operation(
     "Download an upload of a request",
     *ANSWERS,

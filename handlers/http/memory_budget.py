@@ -18,7 +18,7 @@ class MemoryBudget:
         self._capacity = self._left = capacity
         self._changed = threading.Condition()
 
-    def take(self, size: int, wait_s: float) -> int:
+    def acquire(self, size: int, wait_s: float) -> int:
         """Wait for `size` bytes, and return the number taken. Raises OverloadedError.
 
         A call that needs more than the whole budget gets all of it, and runs alone.
@@ -30,7 +30,7 @@ class MemoryBudget:
             self._left -= size
         return size
 
-    def give_back(self, size: int) -> None:
+    def release(self, size: int) -> None:
         with self._changed:
             self._left += size
             self._changed.notify_all()
@@ -46,8 +46,8 @@ def reserve(size: int, wait_s: float = WAIT_S) -> None:
     """
     if size > FREE_BYTES:
         held = g.pop("reserved_bytes", 0)
-        budget.give_back(held)
-        g.reserved_bytes = budget.take(held + size, wait_s)
+        budget.release(held)
+        g.reserved_bytes = budget.acquire(held + size, wait_s)
 
 
 def install(app: Flask) -> None:
@@ -56,4 +56,4 @@ def install(app: Flask) -> None:
 
 def _release(_: BaseException | None) -> None:
     if taken := g.pop("reserved_bytes", 0):
-        budget.give_back(taken)
+        budget.release(taken)

@@ -13,8 +13,8 @@ from werkzeug.exceptions import HTTPException
 from handlers.services import services
 from schema.outage import WORDS, Outage, outage_of
 from workqueue import errors
-from workqueue.database import first_line
-from workqueue.files.store import StoreTroubleError
+from workqueue.database import error_summary
+from workqueue.files.store import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(OverloadedError, overloaded)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(SQLAlchemyError, database)
-    app.register_error_handler(StoreTroubleError, file_store)
+    app.register_error_handler(StorageError, file_store)
     app.register_error_handler(OSError, system)
     app.register_error_handler(Exception, unexpected)
 
@@ -132,7 +132,7 @@ def database(error: SQLAlchemyError) -> Response:
     outage = outage_of(error)
     if outage is None:
         return unexpected(error)
-    log.warning(WORDS[outage], extra={"error": first_line(error)})
+    log.warning(WORDS[outage], extra={"error": error_summary(error)})
     services().overview.note_outage(outage)
     status, detail = OUTAGES[outage]
     more = BY_ENDPOINT.get(request.endpoint or "", "") if outage in (Outage.AWAY, Outage.SLOW) else ""
@@ -151,7 +151,7 @@ def system(error: OSError) -> Response:
     return answer
 
 
-def file_store(error: StoreTroubleError) -> Response:
+def file_store(error: StorageError) -> Response:
     log.warning("the file store is away", extra={"error": str(error)})
     answer = problem(503, "The file store is away; try again. Nothing was accepted.")
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)

@@ -91,7 +91,7 @@ def moment(text: str) -> datetime:
 
 
 @reads(type="string", minLength=1, maxLength=MAX_WORDS, pattern=r"^[^\u0000]*$")
-def words(text: str) -> str:
+def search_text(text: str) -> str:
     if not 1 <= len(text) <= MAX_WORDS or "\0" in text:
         raise ValueError(f"1 to {MAX_WORDS} characters are needed, U+0000 not among them")
     return text

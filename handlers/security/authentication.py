@@ -8,8 +8,8 @@ from flask import Flask, Response, current_app, g, request
 from handlers.http import query
 from handlers.http.problems import problem
 from handlers.services import services
-from workqueue.audit import Act, Action
-from workqueue.auth.authenticator import Doorkeeper
+from workqueue.audit import Action, AuditEntry
+from workqueue.auth.authenticator import Authenticator
 from workqueue.auth.permissions import LOCAL, Permission, Principal
 from workqueue.requests import queries
 
@@ -23,7 +23,7 @@ NOT_KNOWN = 'Bearer realm="localfn"'
 HOW = "Log in, or send an API key: Authorization: Bearer lfn_…"
 
 
-def needs(permission: Permission) -> Callable[[View], View]:
+def require(permission: Permission) -> Callable[[View], View]:
     """Above a view: who calls it must have this permission."""
 
     def note(view: View) -> View:
@@ -33,24 +33,24 @@ def needs(permission: Permission) -> Callable[[View], View]:
     return note
 
 
-def open_to_all(view: View) -> View:
+def public(view: View) -> View:
     """Above a view: nobody is asked who he is."""
     setattr(view, NEED, OPEN)
     return view
 
 
-def act(action: Action, subject: object = None, **details: Any) -> Act:
+def act(action: Action, subject: object = None, **details: Any) -> AuditEntry:
     """What the audit says of this call."""
-    return Act(g.actor, action, None if subject is None else str(subject), details)
+    return AuditEntry(g.actor, action, None if subject is None else str(subject), details)
 
 
-def install(app: Flask, doorkeeper: Doorkeeper | None) -> None:
-    """doorkeeper: None when nobody has to log in."""
+def install(app: Flask, authenticator: Authenticator | None) -> None:
+    """authenticator: None when nobody has to log in."""
 
     def check() -> Response | None:
         needed = need()
         g.actor, g.principal = "anonymous", None
-        found = LOCAL if doorkeeper is None else identify(doorkeeper)
+        found = LOCAL if authenticator is None else identify(authenticator)
         if found is not None:
             g.actor, g.principal = found.actor, found
         return None if needed == OPEN else refusal(found, needed)
@@ -89,14 +89,14 @@ def cookie_name() -> str:
     return HOST_COOKIE if is_cookie_secure() else COOKIE
 
 
-def identify(doorkeeper: Doorkeeper) -> Principal | None:
+def identify(authenticator: Authenticator) -> Principal | None:
     """Who sends this key or this cookie. A key counts for itself: a wrong one is not made good by a cookie."""
     header = request.headers.get("Authorization")
     if header is not None:
         scheme, _, key = header.partition(" ")
-        return doorkeeper.of_key(key.strip()) if scheme.lower() == "bearer" else None
+        return authenticator.by_api_key(key.strip()) if scheme.lower() == "bearer" else None
     token = request.cookies.get(cookie_name())
-    return doorkeeper.of_token(token) if token else None
+    return authenticator.by_session_token(token) if token else None
 
 
 def refusal(found: Principal | None, needed: str) -> Response | None:

@@ -64,7 +64,7 @@ class Hosts:
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
+class OriginCheck:
     """Who is let in. origins: of other web pages that may use the API, as `https://example.org`.
 
     keep_tls: tell browsers that came over TLS to use nothing else for a year.
@@ -77,7 +77,7 @@ class Strangers:
     def install(self, app: Flask) -> None:
         app.before_request(self.refuse)
         app.after_request(self.mark)
-        app.after_request(lead_nowhere_else)
+        app.after_request(make_redirects_relative)
 
     def refuse(self) -> Response | None:
         """The answer to a stranger; None for all others."""
@@ -159,7 +159,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def lead_nowhere_else(answer: Response) -> Response:
+def make_redirects_relative(answer: Response) -> Response:
     """A redirect to a path of ours names no host: it would be the one that the client has called us."""
     here, location = request.host_url.rstrip("/"), answer.headers.get("Location", "")
     if location.startswith(f"{here}/") and not location.startswith(f"{here}//"):

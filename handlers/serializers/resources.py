@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from schema.statuses import LIVE, Status, is_cancelled
 from workqueue.event_json import JsonText
-from workqueue.functions.registry import ImportFailure, Registered
+from workqueue.functions.registry import FunctionSpec, ImportFailure
 from workqueue.lifecycle import Accepted
 from workqueue.requests.queries import FoundFile
 from workqueue.schedules.queries import Found
@@ -118,7 +118,7 @@ def phase(entry: dict[str, Any]) -> dict[str, Any]:
     return entry | times
 
 
-def function(found: Registered, failure: ImportFailure | None) -> dict[str, Any]:
+def function(found: FunctionSpec, failure: ImportFailure | None) -> dict[str, Any]:
     return {
         "name": found.name,
         "description": found.description,

@@ -7,7 +7,7 @@ from typing import Any
 
 from handlers.serializers.resources import moment, second
 from schema.statuses import End, Status
-from workqueue.heartbeats.worker_heartbeats import Present
+from workqueue.heartbeats.worker_heartbeats import WorkerInfo
 from workqueue.stats import time_series
 from workqueue.stats.histogram import percentiles_ms
 from workqueue.stats.minute_rollup import Minute
@@ -169,7 +169,7 @@ def queue(item: Queue, now: datetime) -> dict[str, Any]:
     }
 
 
-def worker(found: Present) -> dict[str, Any]:
+def worker(found: WorkerInfo) -> dict[str, Any]:
     return {
         "name": found.name,
         "host": found.hostname,

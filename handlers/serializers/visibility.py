@@ -12,7 +12,7 @@ from workqueue.auth.permissions import Permission
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Visibility:
     """permission: what reading the resource needs. whole: its shape; rest: the fields that every caller is told."""
 
     permission: Permission
@@ -31,6 +31,6 @@ class Sight:
         return {name: body[name] for name in self.rest.schema["properties"]}
 
 
-REQUEST = Sight(Permission.FOLLOW, schemas_requests.REQUEST, schemas_requests.CHANGED_REQUEST)
-SCHEDULE = Sight(Permission.READ, schemas_requests.SCHEDULE, schemas_requests.CHANGED_SCHEDULE)
-QUEUE = Sight(Permission.READ, schemas_stats.QUEUE, schemas_stats.CHANGED_QUEUE)
+REQUEST = Visibility(Permission.FOLLOW, schemas_requests.REQUEST, schemas_requests.CHANGED_REQUEST)
+SCHEDULE = Visibility(Permission.READ, schemas_requests.SCHEDULE, schemas_requests.CHANGED_SCHEDULE)
+QUEUE = Visibility(Permission.READ, schemas_stats.QUEUE, schemas_stats.CHANGED_QUEUE)

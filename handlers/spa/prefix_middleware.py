@@ -7,7 +7,7 @@ from urllib.parse import unquote
 WsgiApp = Callable[..., Iterable[bytes]]
 
 
-class SubPath:
+class PrefixMiddleware:
     """Moves the sub-path from PATH_INFO to SCRIPT_NAME, where links that are made (rq-dashboard's) find it again."""
 
     def __init__(self, app: WsgiApp, path: str) -> None:

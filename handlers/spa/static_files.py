@@ -14,8 +14,8 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from handlers.http import problems
-from handlers.security.authentication import open_to_all
-from handlers.spa.prefix_middleware import SubPath
+from handlers.security.authentication import public
+from handlers.spa.prefix_middleware import PrefixMiddleware
 
 FOR_EVER = "public, max-age=31536000, immutable"
 # Addresses that are not the screen's: an unknown one below them is an error, not a page.
@@ -28,7 +28,7 @@ MISSING = """<!doctype html>
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
+class SpaConfig:
     """Where its files are. static_origin, api_origin: `https://host` where they lie elsewhere, else empty.
 
     path: under which the screen is found, without a slash at its end; empty at the root.
@@ -59,7 +59,7 @@ class Screen:
 class StaticFiles:
     """Serves what the manifest of the current version lists, and nothing else."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: SpaConfig) -> None:
         self._screen = screen
         self._seen: tuple[Path | None, dict[str, Any]] = (None, {})
 
@@ -70,9 +70,9 @@ class StaticFiles:
         # As an error handler, so that a wrong method of an API's path stays a 405 and its unknown path a 404.
         app.register_error_handler(NotFound, self.unrouted)
         if self._screen.path:
-            app.wsgi_app = SubPath(app.wsgi_app, self._screen.path)  # type: ignore[method-assign]
+            app.wsgi_app = PrefixMiddleware(app.wsgi_app, self._screen.path)  # type: ignore[method-assign]
 
-    @open_to_all
+    @public
     def front(self) -> Response:
         return self._send("index.html") or self._protected(Response(MISSING, mimetype="text/html"))
 

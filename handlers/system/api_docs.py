@@ -12,7 +12,7 @@ from handlers.http.response_delivery import ETAG, UNCHANGED
 from handlers.openapi.document import describe
 from handlers.openapi.json_schema import text
 from handlers.openapi.operation import Answer, json_answer, operation
-from handlers.security.authentication import open_to_all
+from handlers.security.authentication import public
 
 blueprint = Blueprint("docs", __name__, template_folder="templates")
 
@@ -21,14 +21,14 @@ POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'no
 
 
 @blueprint.get("/openapi.json")
-@open_to_all
+@public
 @operation("Describe the API", json_answer({"type": "object"}, "OpenAPI 3.1.", headers=(ETAG,)), UNCHANGED)
 def document() -> Response:
     return _kept(jsonify(describe(current_app, request.script_root)))
 
 
 @blueprint.get("/docs")
-@open_to_all
+@public
 @operation("Describe the API for people", Answer(200, "A page.", {"text/html": text()}, headers=(ETAG,)), UNCHANGED)
 def page() -> Response:
     answer = make_response(render_template("docs.html", api=describe(current_app, request.script_root)))
@@ -38,7 +38,7 @@ def page() -> Response:
 
 
 @blueprint.get("/docs/style.css")
-@open_to_all
+@public
 @operation("Give the page its looks", Answer(200, "A style sheet.", {"text/css": text()}, headers=(ETAG,)), UNCHANGED)
 def style() -> Response:
     return send_file(STYLE, mimetype="text/css", max_age=3600)

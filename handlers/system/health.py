@@ -4,7 +4,7 @@ from flask import Blueprint, Response, g, jsonify
 
 from handlers.openapi import schemas_requests
 from handlers.openapi.operation import json_answer, operation
-from handlers.security.authentication import open_to_all
+from handlers.security.authentication import public
 from handlers.services import services
 from handlers.system.readiness import OK
 
@@ -12,14 +12,14 @@ blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
-@open_to_all
+@public
 @operation("Ask whether this process answers", json_answer(schemas_requests.HEALTH, "It does."))
 def healthz() -> Response:
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
-@open_to_all
+@public
 @operation(
     "Ask whether requests are accepted and run",
     json_answer(schemas_requests.READINESS, "They are."),

@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from handlers.http import request_metrics
 from handlers.openapi.json_schema import text
 from handlers.openapi.operation import Answer, operation
-from handlers.security.authentication import needs
+from handlers.security.authentication import require
 from handlers.services import Services, services
 from schema.statuses import End
 from workqueue.auth.permissions import Permission
@@ -46,7 +46,7 @@ GAUGES = {
 
 
 @blueprint.get("/metrics")
-@needs(Permission.READ)
+@require(Permission.READ)
 @operation("Tell the metrics", Answer(200, "Prometheus' text format.", {"text/plain": text()}))
 def show() -> Response:
     registry = CollectorRegistry()
@@ -80,7 +80,7 @@ class Installation(Collector):
             zeros = self._zeros()
             with here.engine.connect() as connection:
                 counted = zeros | metric_store.read(connection)
-                kept = sandbox_snapshots.present(connection, here.clock.now())
+                kept = sandbox_snapshots.list_sandboxes(connection, here.clock.now())
         except (DBAPIError, PoolTimeoutError):
             yield GaugeMetricFamily("localfn_database_up", "1 while PostgreSQL answers.", value=0)
             return

@@ -61,11 +61,11 @@ class Readiness:
 
     def _check(self) -> dict[str, str]:
         migrations = _ask(lambda: revision.is_current(self._engine))
-        redis = _ask(self._doorbell.reach)
+        redis = _ask(self._doorbell.ping)
         # A database that is silent is not asked twice: that would take as long again.
         if migrations.startswith(AWAY):
             return dict(zip(CHECKS, (migrations, redis, migrations), strict=True))
-        workers = _ask(lambda: bool(worker_heartbeats.present(self._engine, self._clock)))
+        workers = _ask(lambda: bool(worker_heartbeats.list_alive(self._engine, self._clock)))
         return dict(zip(CHECKS, (migrations, redis, workers), strict=True))
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from infra.command_name import as_typed
-from infra.redaction import masked
+from infra.command_name import with_command_name
+from infra.redaction import redact
 
 # Found by their names, so that a command that needs none of these libraries imports none.
 UNREACHABLE = frozenset(
@@ -71,13 +71,13 @@ class RootGroup(CommandGroup):
         except Exception as error:
             if ctx.params["debug"]:
                 raise
-            click.echo(f"localfn: {as_typed(one_line(error))}", err=True)
+            click.echo(f"localfn: {with_command_name(one_line(error))}", err=True)
             ctx.exit(exit_code_of(error))
 
 
 def one_line(error: Exception) -> str:
     """The message of an error of ours, whose messages are written to be read; of another's, its class too."""
-    lines = masked(str(error)).strip().splitlines()
+    lines = redact(str(error)).strip().splitlines()
     first = lines[0] if lines else ""
     if hasattr(error, "exit_code"):
         return first

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from handlers.accounts.api_keys import key as key_shown
 from handlers.accounts.users import user as user_shown
 from infra.audit_actor import act, actor
-from infra.config.service_urls import connected, of_this_machine
+from infra.config.service_urls import require_local, with_service_urls
 from infra.config.settings import load
 from infra.errors import InfraError
 from schema import revision
@@ -52,7 +52,7 @@ def make_superuser(username: str, password: str, email: str | None) -> bool:
 
 def list_users() -> list[dict[str, Any]]:
     with _engine() as engine:
-        return [user_shown(row) for row in users.listing(engine)]
+        return [user_shown(row) for row in users.list_users(engine)]
 
 
 def make_key(name: str, scopes: list[str], functions: list[str] | None, expires_at: datetime | None) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def make_key(name: str, scopes: list[str], functions: list[str] | None, expires_
         clock = Clock()
         clock.synchronise(engine)
         try:
-            wanted = api_keys.wanted(fields, clock.now())
+            wanted = api_keys.parse_key_request(fields, clock.now())
             row, secret = api_keys.create(engine, wanted, actor(), clock.now())
         except (BadAccessError, KeyExistsError) as error:
             raise AccountError(str(error)) from None
@@ -76,13 +76,13 @@ def make_key(name: str, scopes: list[str], functions: list[str] | None, expires_
 
 def list_keys() -> list[dict[str, Any]]:
     with _engine() as engine:
-        return [key_shown(row) for row in api_keys.listing(engine)]
+        return [key_shown(row) for row in api_keys.list_keys(engine)]
 
 
 def revoke_key(wanted: str) -> dict[str, Any]:
     """wanted: a name or an id. Raises NoSuchKeyError."""
     with _engine() as engine:
-        found = [row for row in api_keys.listing(engine) if wanted in (row["name"], str(row["id"]))]
+        found = [row for row in api_keys.list_keys(engine) if wanted in (row["name"], str(row["id"]))]
         try:
             return key_shown(api_keys.revoke(engine, UUID(str(found[0]["id"])), actor()))
         except (IndexError, UnknownKeyError):
@@ -91,7 +91,7 @@ def revoke_key(wanted: str) -> dict[str, Any]:
 
 @contextmanager
 def _engine() -> Iterator[Engine]:
-    settings = connected(of_this_machine(load()))
+    settings = with_service_urls(require_local(load()))
     assert settings.database_url is not None
     engine = make_engine(settings.database_url, pool_size=1)
     try:

@@ -6,9 +6,9 @@ from dataclasses import replace
 import click
 
 from infra.cli.group import RootGroup
-from infra.command_name import called_as
+from infra.command_name import command_name
 from infra.config.settings import Settings, export_dotenv, load
-from infra.sandbox.hardening import seclude
+from infra.sandbox.hardening import disable_ptrace
 from infra.supervisor.control_socket import Attached, attach
 
 SECTIONS = {
@@ -33,7 +33,7 @@ def cli(debug: bool) -> None:
 
 
 def main() -> None:
-    cli(prog_name=called_as())
+    cli(prog_name=command_name())
 
 
 @cli.command()
@@ -117,11 +117,11 @@ def _settings(line: Attached | None = None) -> Settings:
     if line is None:
         export_dotenv()
     settings = load(reads_file=line is None)
-    seclude(settings)
+    disable_ptrace(settings)
     return settings
 
 
 def _connected(line: Attached | None, *, needs_database: bool = True) -> Settings:
-    from infra.config.service_urls import connected
+    from infra.config.service_urls import with_service_urls
 
-    return connected(_settings(line), needs_database=needs_database)
+    return with_service_urls(_settings(line), needs_database=needs_database)

@@ -18,25 +18,25 @@ FILES_OF_WORKER = 2 * FILES_OF_SANDBOX + 1  # one sandbox lent, another one warm
 OTHER_FILES = 64  # of a pool: its log, Redis, the zygote, what is read for a moment
 
 
-def connections(concurrency: int) -> int:
+def required_connections(concurrency: int) -> int:
     """How many all processes of this machine may have to PostgreSQL at a time."""
     return OF_WEB + OF_SCHEDULER + OF_SCOUT + OF_WORKER * concurrency
 
 
 def embedded_connections(concurrency: int) -> int:
     """How many an embedded PostgreSQL allows."""
-    return max(LEAST_CONNECTIONS, connections(concurrency) + FOR_PEOPLE)
+    return max(LEAST_CONNECTIONS, required_connections(concurrency) + FOR_PEOPLE)
 
 
-def files(concurrency: int) -> int:
+def required_files(concurrency: int) -> int:
     """How many the pool may have open."""
     return OTHER_FILES + FILES_OF_WORKER * concurrency
 
 
-def make(concurrency: int) -> None:
+def raise_file_limit(concurrency: int) -> None:
     """Raises this process's own limit of open files, and its children's, if need be. Raises SettingsError."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = files(concurrency)
+    needed = required_files(concurrency)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     if hard != resource.RLIM_INFINITY and hard < needed:

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from infra.config.environment import Environment
 from infra.errors import SettingsError
-from infra.redaction import masked_url
+from infra.redaction import redact_url
 
 DRIVER = "postgresql+psycopg://"
 
@@ -48,4 +48,4 @@ def for_libpq(url: str) -> str:
 
 def mask(url: str) -> str:
     """Return the URL with its password, wherever it stands, as `***`."""
-    return masked_url(url)
+    return redact_url(url)

@@ -13,7 +13,7 @@ from infra.errors import HomeError
 from infra.supervisor.output import say
 from infra.supervisor.pid_records import Records
 from infra.supervisor.termination import is_alive
-from workqueue.sandboxes.user import Account
+from workqueue.sandboxes.user import UnixUser
 
 FOLDERS = ("run", "files", "work", "spool")
 GUARD_S, PAUSE_S = 30.0, 0.05  # for the guard of a killed `up` to end all
@@ -36,7 +36,7 @@ class Home:
         except OSError as error:
             raise unusable(self.root, error) from error
 
-    def admit(self, account: Account, sdk: Path) -> None:
+    def admit(self, account: UnixUser, sdk: Path) -> None:
         """Let it get to its working directories, its home and the SDK, and to nothing else."""
         modes = {self.root / "work": ENTERED, sdk: READ}  # Python lists what it imports from
         try:

@@ -27,7 +27,7 @@ def check_port(host: str, port: int) -> None:
         raise PortTakenError(f"HOST {host}, PORT {port} cannot be listened on: {error.strerror}.") from error
 
 
-def is_ready(host: str, port: int) -> bool:
+def is_answering(host: str, port: int) -> bool:
     """Whether GET /readyz answers 200."""
     # What listens on every address is asked on the loopback one.
     target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104

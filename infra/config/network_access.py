@@ -14,7 +14,7 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
 @dataclass(frozen=True)
-class Door:
+class NetworkAccess:
     """needs_login: users log in, programs have keys. is_insecure: beyond this machine without either.
 
     hosts: those that a Host header may name, beside the loopback ones. origins: of other web pages that may use the
@@ -35,12 +35,12 @@ class Door:
                 "here. Set LOCALFN_AUTH=required, or HOST=127.0.0.1; LOCALFN_INSECURE=1 opens the door all the same."
             )
 
-    def is_wide_open(self, host: str) -> bool:
+    def is_unprotected(self, host: str) -> bool:
         return not (self.needs_login or is_loopback(host))
 
 
-def read(env: Environment, *, production: bool) -> Door:
-    return Door(
+def read(env: Environment, *, production: bool) -> NetworkAccess:
+    return NetworkAccess(
         needs_login=env.choice("LOCALFN_AUTH", REQUIRED if production else NONE, (REQUIRED, NONE)) == REQUIRED,
         is_insecure=env.choice("LOCALFN_INSECURE", "0", ("0", "1")) == "1",
         hosts=tuple(_host(item) for item in _items(env, "LOCALFN_ALLOWED_HOSTS")),

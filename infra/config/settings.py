@@ -17,11 +17,11 @@ from dotenv import dotenv_values, load_dotenv
 
 from infra import command_name
 from infra.config import file_storage
-from infra.config import network_access as door
 from infra.config.base_urls import web_root
 from infra.config.database_url import from_parts, mask, normalised
 from infra.config.environment import Environment
-from infra.config.network_access import Door
+from infra.config.network_access import NetworkAccess
+from infra.config.network_access import read as read_network_access
 from infra.errors import SettingsError
 
 NAMES = frozenset(
@@ -92,7 +92,7 @@ class Settings:
     traces: bool
     api_key: str | None
     url: str | None
-    door: Door
+    network_access: NetworkAccess
 
     @property
     def is_production(self) -> bool:
@@ -183,7 +183,7 @@ def _read(env: Environment, directory: Path) -> Settings:
         traces=_traces(env),
         api_key=env.maybe("LOCALFN_API_KEY"),
         url=env.url("LOCALFN_URL", "http://127.0.0.1:5000"),
-        door=door.read(env, production=production),
+        network_access=read_network_access(env, production=production),
     )
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What one check found. todo: what to do about it, when it is not well."""
 
     name: str
     ok: bool
     detail: str
-    todo: str = ""
+    hint: str = ""

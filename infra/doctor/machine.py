@@ -10,14 +10,14 @@ from pathlib import Path
 from infra.config import capacity, file_storage
 from infra.config.settings import DEFAULT_FUNCTIONS, Settings
 from infra.disk_reserve import disk_of
-from infra.doctor.finding import Finding
+from infra.doctor.finding import CheckResult
 from infra.errors import InterpreterError, SettingsError
 from infra.sandbox import user_selection
 from infra.sandbox.interpreter_check import check_interpreter
 from infra.spa_assets import publish
 from workqueue.errors import BucketMissingError
 from workqueue.files.disk_space import MIB
-from workqueue.files.store import StoreTroubleError
+from workqueue.files.store import StorageError
 from workqueue.functions import discovery
 
 GIB = 1024**3
@@ -25,30 +25,30 @@ LEAST_FREE_BYTES = GIB
 MOST_APART_S = 2.0
 
 
-def interpreter(settings: Settings) -> Finding:
+def interpreter(settings: Settings) -> CheckResult:
     shown = f"Python {platform.python_version()}, functions run with {settings.python}"
     try:
         check_interpreter(settings.python)
     except InterpreterError as error:
-        return Finding("interpreter", False, str(error), "set LOCALFN_PYTHON to a CPython 3.9 or newer")
-    return Finding("interpreter", True, shown)
+        return CheckResult("interpreter", False, str(error), "set LOCALFN_PYTHON to a CPython 3.9 or newer")
+    return CheckResult("interpreter", True, shown)
 
 
-def account(settings: Settings) -> Finding:
+def account(settings: Settings) -> CheckResult:
     """Who functions run as, seen from whoever calls this."""
     try:
-        found = user_selection.find(settings)
-        runs_them = user_selection.decided(settings, found)
+        found = user_selection.find_user(settings)
+        runs_them = user_selection.choose_user(settings, found)
     except SettingsError as error:
-        return Finding("account", False, str(error), "name one that there is")
-    except user_selection.SandboxAccountError as error:
-        return Finding("account", False, "functions do not run", str(error))
+        return CheckResult("account", False, str(error), "name one that there is")
+    except user_selection.SandboxUserError as error:
+        return CheckResult("account", False, "functions do not run", str(error))
     who = runs_them or f"uid {os.geteuid()}, as localfn does"
     todo = found.problem or "; ".join(f"chmod 600 {path}: it is open to functions" for path in found.open)
-    return Finding("account", True, f"functions run as {who}", todo)
+    return CheckResult("account", True, f"functions run as {who}", todo)
 
 
-def home(settings: Settings) -> Finding:
+def home(settings: Settings) -> CheckResult:
     """A home that is not there yet is made by `up`, in the nearest folder that is."""
     folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
     try:
@@ -57,66 +57,70 @@ def home(settings: Settings) -> Finding:
     except OSError as error:
         reason = error.strerror or str(error)
         todo = "make it writable, or set LOCALFN_HOME to another folder"
-        return Finding("home", False, f"{folder} cannot be written: {reason}", todo)
+        return CheckResult("home", False, f"{folder} cannot be written: {reason}", todo)
     shown = f"{settings.home}, {free / GIB:.1f} GiB free"
     disk = disk_of(settings)
     if free < disk.min_free_bytes:
         left = f"{free // MIB} MiB are free, {disk.min_free_bytes // MIB} MiB are needed"
         detail = f"the disk of {settings.home} is full: {left}"
-        return Finding("home", False, detail, "free some space; what waits goes on by itself then")
+        return CheckResult("home", False, detail, "free some space; what waits goes on by itself then")
     if free < LEAST_FREE_BYTES:
-        return Finding("home", False, shown, "free some space: uploads, results and the database lie there")
-    return Finding("home", True, shown)
+        return CheckResult("home", False, shown, "free some space: uploads, results and the database lie there")
+    return CheckResult("home", True, shown)
 
 
-def folders(settings: Settings) -> Finding:
+def folders(settings: Settings) -> CheckResult:
     missing = discovery.missing(settings.functions)
     if missing == [DEFAULT_FUNCTIONS]:
-        return Finding("folders", True, f"{DEFAULT_FUNCTIONS} is not there yet", "make it, or set LOCALFN_FUNCTIONS")
+        return CheckResult(
+            "folders", True, f"{DEFAULT_FUNCTIONS} is not there yet", "make it, or set LOCALFN_FUNCTIONS"
+        )
     if missing:
         detail = f"{', '.join(missing)} is neither a folder nor a module"
-        return Finding("folders", False, detail, "correct LOCALFN_FUNCTIONS, or make the folder")
-    return Finding("folders", True, ":".join(map(_shortened, settings.functions)))
+        return CheckResult("folders", False, detail, "correct LOCALFN_FUNCTIONS, or make the folder")
+    return CheckResult("folders", True, ":".join(map(_shortened, settings.functions)))
 
 
-def open_files(settings: Settings) -> Finding:
+def open_files(settings: Settings) -> CheckResult:
     """Whether the pool may have as many as its concurrency needs."""
     try:
-        capacity.make(settings.concurrency)
+        capacity.raise_file_limit(settings.concurrency)
     except SettingsError as error:
-        return Finding("open files", False, str(error), "ulimit -Hn tells the limit; systemd: LimitNOFILE=")
-    return Finding("open files", True, f"enough for {settings.concurrency} requests at a time")
+        return CheckResult("open files", False, str(error), "ulimit -Hn tells the limit; systemd: LimitNOFILE=")
+    return CheckResult("open files", True, f"enough for {settings.concurrency} requests at a time")
 
 
-def files(settings: Settings) -> Finding:
+def files(settings: Settings) -> CheckResult:
     """Whether uploads and output files can be kept; in a folder, `home` has told."""
     try:
-        file_storage.make(settings.files, settings.home).reach()
-    except (BucketMissingError, StoreTroubleError) as error:
+        file_storage.make(settings.files, settings.home).check_available()
+    except (BucketMissingError, StorageError) as error:
         todo = "correct LOCALFN_FILES, the credentials or the address of S3; `localfn init` makes a bucket locally"
-        return Finding("files", False, f"{settings.files}: {error.args[-1]}", todo)
-    return Finding("files", True, settings.files)
+        return CheckResult("files", False, f"{settings.files}: {error.args[-1]}", todo)
+    return CheckResult("files", True, settings.files)
 
 
-def pages(settings: Settings) -> Finding:
+def pages(settings: Settings) -> CheckResult:
     """Whether the screen's files are there, with this runtime's addresses in them."""
-    found = publish.prepared(settings.home)
+    found = publish.published_assets(settings.home)
     if found is None:
-        return Finding("pages", True, "not made ready; the API needs none, `./dev up` builds them")
-    if found != publish.Roots(settings.static_root, settings.api_root):
+        return CheckResult("pages", True, "not made ready; the API needs none, `./dev up` builds them")
+    if found != publish.BaseUrls(settings.static_root, settings.api_root):
         detail = f"made for {found.static or '/'} and {found.api}"
-        return Finding("pages", False, detail, "write the new addresses into them with `localfn init`")
-    return Finding("pages", True, f"at {found.static or '/'}, they ask {found.api or '/'}")
+        return CheckResult("pages", False, detail, "write the new addresses into them with `localfn init`")
+    return CheckResult("pages", True, f"at {found.static or '/'}, they ask {found.api or '/'}")
 
 
-def clocks(database: datetime, here: datetime) -> Finding:
+def clocks(database: datetime, here: datetime) -> CheckResult:
     """localfn goes by the database's clock; logs, certificates and S3 by this machine's."""
     apart_s = (here - database).total_seconds()
     if abs(apart_s) > MOST_APART_S:
         way = "ahead of" if apart_s > 0 else "behind"
         detail = f"this machine is {abs(apart_s):.0f} s {way} the database"
-        return Finding("clock", False, detail, "set it by NTP: its logs tell wrong times, and S3 refuses wrong clocks")
-    return Finding("clock", True, f"{abs(apart_s):.1f} s from the database's")
+        return CheckResult(
+            "clock", False, detail, "set it by NTP: its logs tell wrong times, and S3 refuses wrong clocks"
+        )
+    return CheckResult("clock", True, f"{abs(apart_s):.1f} s from the database's")
 
 
 def _shortened(path: str) -> str:

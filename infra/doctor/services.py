@@ -12,19 +12,19 @@ from infra.api_client import Client, UnreachableError, connect
 from infra.config import capacity
 from infra.config.database_url import for_libpq, mask
 from infra.config.listen_address import check_port
-from infra.config.service_urls import connected, is_elsewhere
+from infra.config.service_urls import is_remote, with_service_urls
 from infra.config.settings import Settings, load
 from infra.doctor import machine
-from infra.doctor.finding import Finding
+from infra.doctor.finding import CheckResult
 from infra.errors import InfraError, PortTakenError, SettingsError
 from infra.located import located
-from infra.redaction import masked
+from infra.redaction import redact
 from schema import revision
 from schema.engine import make_engine
 from workqueue.clock import Clock
 from workqueue.functions import registry
 from workqueue.heartbeats import worker_heartbeats
-from workqueue.schedules.queries import listing
+from workqueue.schedules.queries import list_schedules
 from workqueue.transport.circuit_breaker import refusal
 from workqueue.transport.doorbell import PROBE, PROBE_TTL_S
 
@@ -32,19 +32,21 @@ OLDEST_POSTGRES, OLDEST_REDIS = 14, (6, 2)
 ANSWER_S = 3
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[CheckResult]:
     """Every check, one after the other. What rests on something that is away is not asked."""
     try:
         settings = located(load())
         client = connect(settings)
     except SettingsError as error:
-        yield Finding("settings", False, str(error), "correct it in the environment or in .env")
+        yield CheckResult("settings", False, str(error), "correct it in the environment or in .env")
         return
-    yield Finding("settings", True, f"{settings.env}, {client.url}")
-    if is_elsewhere(settings):
+    yield CheckResult("settings", True, f"{settings.env}, {client.url}")
+    if is_remote(settings):
         with client:
             yield web(client, settings)
-        yield Finding("machine", True, "LOCALFN_URL names another runtime", "call doctor on its machine for the rest")
+        yield CheckResult(
+            "machine", True, "LOCALFN_URL names another runtime", "call doctor on its machine for the rest"
+        )
         return
     yield machine.interpreter(settings)
     yield machine.account(settings)
@@ -56,39 +58,39 @@ def examine() -> Iterator[Finding]:
     with client:
         yield web(client, settings)
     try:
-        settings = connected(settings)
+        settings = with_service_urls(settings)
     except InfraError as error:
-        yield Finding("services", False, str(error), "start them with `localfn up`, or set both URLs")
+        yield CheckResult("services", False, str(error), "start them with `localfn up`, or set both URLs")
         return
     yield redis_server(settings)
     yield from _database(settings)
 
 
-def nothing_runs(findings: list[Finding]) -> bool:
+def nothing_runs(findings: list[CheckResult]) -> bool:
     """Neither a web process nor a worker was found."""
     return not any(finding.ok for finding in findings if finding.name in ("web", "workers"))
 
 
-def web(client: Client, settings: Settings) -> Finding:
+def web(client: Client, settings: Settings) -> CheckResult:
     """Whether localfn answers at the port, and if not, whether it could."""
     try:
         answer = client.get("/healthz", answer_s=ANSWER_S)
         if answer == {"status": "ok"}:
-            return Finding("web", True, f"answers at {client.url}")
+            return CheckResult("web", True, f"answers at {client.url}")
     except UnreachableError as error:
-        if is_elsewhere(settings):
-            return Finding("web", False, str(error), "correct LOCALFN_URL, or start that runtime")
+        if is_remote(settings):
+            return CheckResult("web", False, str(error), "correct LOCALFN_URL, or start that runtime")
         try:
             check_port(settings.host, settings.port)
         except PortTakenError:
-            return Finding("web", False, str(error), "set PORT to a free one, or end what listens there")
-        return Finding("web", False, f"nothing answers at {client.url}", "start it with `localfn up`")
+            return CheckResult("web", False, str(error), "set PORT to a free one, or end what listens there")
+        return CheckResult("web", False, f"nothing answers at {client.url}", "start it with `localfn up`")
     except InfraError as error:
-        return Finding("web", False, str(error), "its log says more")
-    return Finding("web", False, f"what answers at {client.url} is not localfn", "set PORT to a free one")
+        return CheckResult("web", False, str(error), "its log says more")
+    return CheckResult("web", False, f"what answers at {client.url} is not localfn", "set PORT to a free one")
 
 
-def redis_server(settings: Settings) -> Finding:
+def redis_server(settings: Settings) -> CheckResult:
     assert settings.redis_url is not None
     try:
         with redis.Redis.from_url(
@@ -98,43 +100,43 @@ def redis_server(settings: Settings) -> Finding:
             client.set(PROBE, b"", ex=PROBE_TTL_S)
     except redis.ResponseError as error:
         cause = refusal(error) or _first_line(error)
-        return Finding("Redis", False, f"it answers and refuses writes: {cause}", "give it room, or a writable one")
+        return CheckResult("Redis", False, f"it answers and refuses writes: {cause}", "give it room, or a writable one")
     except (redis.RedisError, ValueError) as error:
-        return Finding(
+        return CheckResult(
             "Redis", False, _first_line(error), f"start it, or correct REDIS_URL ({mask(settings.redis_url)})"
         )
     if tuple(map(int, version.split(".")[:2])) < OLDEST_REDIS:
-        return Finding("Redis", False, f"version {version}", "6.2 or newer is needed")
-    return Finding("Redis", True, f"{version} answers")
+        return CheckResult("Redis", False, f"version {version}", "6.2 or newer is needed")
+    return CheckResult("Redis", True, f"{version} answers")
 
 
-def postgres(database_url: str) -> Finding:
+def postgres(database_url: str) -> CheckResult:
     try:
         with psycopg.connect(for_libpq(database_url), connect_timeout=ANSWER_S) as connection:
             version = connection.info.server_version // 10_000
             shown = connection.info.parameter_status("server_version") or str(version)
     except psycopg.Error as error:
         todo = f"start it, or correct DATABASE_URL ({mask(database_url)})"
-        return Finding("PostgreSQL", False, _first_line(error), todo)
+        return CheckResult("PostgreSQL", False, _first_line(error), todo)
     if version < OLDEST_POSTGRES:
-        return Finding("PostgreSQL", False, f"version {shown}", f"{OLDEST_POSTGRES} or newer is needed")
-    return Finding("PostgreSQL", True, f"{shown.split()[0]} answers")
+        return CheckResult("PostgreSQL", False, f"version {shown}", f"{OLDEST_POSTGRES} or newer is needed")
+    return CheckResult("PostgreSQL", True, f"{shown.split()[0]} answers")
 
 
-def connections(database_url: str, concurrency: int) -> Finding:
+def connections(database_url: str, concurrency: int) -> CheckResult:
     """Whether the server lets in all that this machine's processes may open; other machines' come on top."""
     limits = "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int"
     with psycopg.connect(for_libpq(database_url), connect_timeout=ANSWER_S) as connection:
         ((allowed, reserved),) = connection.execute(limits).fetchall()
-    needed = capacity.connections(concurrency)
+    needed = capacity.required_connections(concurrency)
     detail = f"{allowed} are allowed, this machine's processes may open {needed}"
     if needed > allowed - reserved:
         todo = "raise max_connections of PostgreSQL, or lower LOCALFN_CONCURRENCY"
-        return Finding("connections", False, detail, todo)
-    return Finding("connections", True, detail)
+        return CheckResult("connections", False, detail, todo)
+    return CheckResult("connections", True, detail)
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
+def _database(settings: Settings) -> Iterator[CheckResult]:
     """PostgreSQL, and then what is read from it."""
     assert settings.database_url is not None
     found = postgres(settings.database_url)
@@ -144,67 +146,69 @@ def _database(settings: Settings) -> Iterator[Finding]:
     try:
         yield connections(settings.database_url, settings.concurrency)
     except psycopg.Error as error:  # it is full, say
-        yield Finding("connections", False, _first_line(error), "look into PostgreSQL's log")
+        yield CheckResult("connections", False, _first_line(error), "look into PostgreSQL's log")
     engine = make_engine(settings.database_url, pool_size=1)
     try:
         is_current = revision.is_current(engine)
         shown = "the schema is current" if is_current else "the schema is not the one of this version"
-        yield Finding("migrations", is_current, shown, "" if is_current else "migrate it with `localfn init`")
+        yield CheckResult("migrations", is_current, shown, "" if is_current else "migrate it with `localfn init`")
         if is_current:
             yield from _registered(engine)
     except SQLAlchemyError as error:
-        yield Finding("PostgreSQL", False, _first_line(error), "look into its log, then call doctor again")
+        yield CheckResult("PostgreSQL", False, _first_line(error), "look into its log, then call doctor again")
     finally:
         engine.dispose()
 
 
-def _registered(engine: Engine) -> Iterator[Finding]:
+def _registered(engine: Engine) -> Iterator[CheckResult]:
     clock = Clock()
     clock.synchronise(engine)
     yield machine.clocks(clock.now(), datetime.now(UTC))
-    alive = worker_heartbeats.present(engine, clock)
+    alive = worker_heartbeats.list_alive(engine, clock)
     served = {queue for worker in alive for queue in worker.queues}
     if alive:
-        yield Finding("workers", True, f"{len(alive)} alive, they serve {', '.join(sorted(served))}")
+        yield CheckResult("workers", True, f"{len(alive)} alive, they serve {', '.join(sorted(served))}")
     else:
-        yield Finding("workers", False, "none is alive", "start them with `localfn up` or `localfn worker`")
+        yield CheckResult("workers", False, "none is alive", "start them with `localfn up` or `localfn worker`")
     found = registry.read(engine)
     yield from _queues(found, served) if alive else ()
     yield from _functions(found)
     yield from _schedules(engine)
 
 
-def _queues(found: registry.Registry, served: set[str]) -> Iterator[Finding]:
+def _queues(found: registry.Registry, served: set[str]) -> Iterator[CheckResult]:
     """One finding per queue that functions use and no worker serves."""
     wanted = {function.queue for function in found.functions}
     for queue in sorted(wanted - served):
         names = ", ".join(function.name for function in found.functions if function.queue == queue)
         detail = f"no worker serves {queue!r}, the queue of {names}"
-        yield Finding("queues", False, detail, "name it in LOCALFN_QUEUES of the workers")
+        yield CheckResult("queues", False, detail, "name it in LOCALFN_QUEUES of the workers")
     if wanted <= served:
-        yield Finding("queues", True, "every function's queue is served")
+        yield CheckResult("queues", True, "every function's queue is served")
 
 
-def _functions(found: registry.Registry) -> Iterator[Finding]:
+def _functions(found: registry.Registry) -> Iterator[CheckResult]:
     for failure in found.failures:
         detail = f"{failure.source_file} fails to import: {failure.error_type}: {failure.error_message}"
-        yield Finding("functions", False, detail, "correct it, or install what it misses; it is tried again by itself")
+        yield CheckResult(
+            "functions", False, detail, "correct it, or install what it misses; it is tried again by itself"
+        )
     for file in found.skipped:
-        yield Finding("functions", True, f"{file.source_file} is not discovered", file.reason)
+        yield CheckResult("functions", True, f"{file.source_file} is not discovered", file.reason)
     if not found.failures:
-        yield Finding("functions", True, f"{len(found.functions)} found, all import")
+        yield CheckResult("functions", True, f"{len(found.functions)} found, all import")
 
 
-def _schedules(engine: Engine) -> Iterator[Finding]:
+def _schedules(engine: Engine) -> Iterator[CheckResult]:
     """One finding per schedule that makes no requests although it should."""
-    found = [entry.schedule for entry in listing(engine)]
+    found = [entry.schedule for entry in list_schedules(engine)]
     wrong = [schedule for schedule in found if schedule.error]
     for schedule in wrong:
         todo = f"correct it: localfn schedules update {schedule.name} …"
-        yield Finding("schedules", False, f"{schedule.name}: {schedule.error}", todo)
+        yield CheckResult("schedules", False, f"{schedule.name}: {schedule.error}", todo)
     if found and not wrong:
-        yield Finding("schedules", True, f"{len(found)} there, all can fire")
+        yield CheckResult("schedules", True, f"{len(found)} there, all can fire")
 
 
 def _first_line(error: Exception) -> str:
-    return masked(str(error)).strip().partition("\n")[0] or type(error).__name__
+    return redact(str(error)).strip().partition("\n")[0] or type(error).__name__

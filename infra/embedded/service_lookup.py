@@ -9,17 +9,17 @@ from infra.supervisor.pid_records import Records
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningServices:
     """The URLs of those services that run; None for one that does not."""
 
     database_url: str | None
     redis_url: str | None
 
 
-def find_running(home: Path) -> Running:
+def find_running_services(home: Path) -> RunningServices:
     records = Records(home / "run")
     postgres, redis = Postgres(home), Redis(home)
-    return Running(
+    return RunningServices(
         database_url=postgres.url if records.is_running(postgres.name) else None,
         redis_url=redis.url if records.is_running(redis.name) else None,
     )

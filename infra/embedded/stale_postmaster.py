@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from infra.supervisor.termination import end_trees
+from infra.supervisor.termination import terminate_trees
 
 LEFTOVER_STEPS = ((signal.SIGQUIT, 3.0),)
 
@@ -21,7 +21,7 @@ def end_leftovers(data: Path) -> None:
     pid_file = data / "postmaster.pid"
     if not pid_file.exists():
         return
-    end_trees([(process, LEFTOVER_STEPS) for process in processes_of(data)])
+    terminate_trees([(process, LEFTOVER_STEPS) for process in processes_of(data)])
     if not processes_of(data):
         pid_file.unlink(missing_ok=True)
 

@@ -19,7 +19,7 @@ ACCOUNTS = ("postgres", "nobody")
 
 
 @dataclass(frozen=True)
-class Account:
+class ServerUser:
     """Who a server runs as: the words before its command, and the owner its files need (None: ours)."""
 
     prefix: tuple[str, ...] = ()
@@ -48,16 +48,16 @@ class Account:
 
 
 @functools.cache
-def server_account() -> Account:
+def server_account() -> ServerUser:
     """The account for this machine and user; found out once, it costs a process."""
     if os.geteuid() != 0:
-        return Account()
+        return ServerUser()
     if _succeeds([*IN_NAMESPACE, "true"]):
-        return Account(prefix=IN_NAMESPACE)
+        return ServerUser(prefix=IN_NAMESPACE)
     return ordinary_account()
 
 
-def ordinary_account() -> Account:
+def ordinary_account() -> ServerUser:
     """An existing account that is not root. Raises ServerFailedError when we cannot become one."""
     for name in ACCOUNTS:
         try:
@@ -66,7 +66,7 @@ def ordinary_account() -> Account:
             continue
         if shutil.which("setpriv"):
             words = ("setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups")
-            return Account(prefix=words, owner=(entry.pw_uid, entry.pw_gid))
+            return ServerUser(prefix=words, owner=(entry.pw_uid, entry.pw_gid))
     raise ServerFailedError("PostgreSQL does not run as root; run localfn as an ordinary user, or set DATABASE_URL.")
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from infra.http_server.send_buffer import IN_MEMORY_BYTES, Outgoing
+from infra.http_server.send_buffer import IN_MEMORY_BYTES, SendBuffer
 
 START_S = 5.0  # for a body to begin, beside the time that its bytes have
 MIN_BYTES_PER_S = 8 * 1024  # a client has to send
@@ -28,7 +28,7 @@ class ClientSocket(socket.socket):
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
         self.ahead = bytearray()
-        self.outgoing = Outgoing()
+        self.outgoing = SendBuffer()
         self.was_too_slow = self.may_wait = False
         self.on_slow: Callable[[], None] = lambda: None
         self.begin_body()

@@ -8,7 +8,7 @@ from gunicorn.workers.gthread import TConn
 
 from infra.http_server.client_socket import MIN_BYTES_PER_S, START_S, ClientSocket
 from infra.http_server.request_head import Head, read_head
-from infra.http_server.thread_allocation import Lane
+from infra.http_server.thread_allocation import RequestClass
 
 HEAD_S = 5.0  # for the head of a request, from its first byte
 
@@ -35,7 +35,7 @@ class Connection(TConn):
         self.data_ready = True  # a thread gets it when there is something to do
         self.state = State.IDLE
         self.deadline = 0.0
-        self.lanes: list[Lane] = []  # those in which its request counts as running
+        self.lanes: list[RequestClass] = []  # those in which its request counts as running
         self.is_kept = True
         self.head: Head | None = None
         self._searched = 0

@@ -23,7 +23,7 @@ from infra.http_server.connection import HEAD_S, Connection, State
 from infra.http_server.error_responses import BUSY, HEAD_TOO_LARGE
 from infra.http_server.malloc_settings import return_freed_memory
 from infra.http_server.request_head import MAX_HEAD_BYTES, Head
-from infra.http_server.thread_allocation import ALL_THREADS, Lane, Lanes
+from infra.http_server.thread_allocation import ALL_THREADS, RequestClass, ThreadAllocator
 
 KEPT_S = 30.0  # that a connection may rest between two requests
 LINGER_S = 2.0  # for a client to read its last answer before the connection is cut
@@ -40,7 +40,7 @@ class Worker(ThreadWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._lanes: Lanes[Connection] = Lanes()
+        self._lanes: ThreadAllocator[Connection] = ThreadAllocator()
         self._by_state: dict[State, dict[Connection, None]] = {state: {} for state in State}  # oldest first
         self._reaped_at = 0.0
 
@@ -121,28 +121,28 @@ class Worker(ThreadWorker):
             self._lanes.add(self._lane(head, received), conn)
             self._start_queued()
 
-    def _lane(self, head: Head, received: int) -> Lane:
+    def _lane(self, head: Head, received: int) -> RequestClass:
         if not head.is_complete(received):
-            return Lane.INCOMING
+            return RequestClass.INCOMING
         if head.is_probe and received == head.size:  # many at once on one connection are no probe
-            return Lane.PROBE
-        return Lane.WAITING if head.waits and self._lanes.has_room(Lane.WAITING) else Lane.READY
+            return RequestClass.PROBE
+        return RequestClass.WAITING if head.waits and self._lanes.has_room(RequestClass.WAITING) else RequestClass.READY
 
     def _start_queued(self) -> None:
         for lane, conn in self._lanes.start():
             conn.lanes = [lane]
-            if lane is Lane.INCOMING and conn.waits and self._lanes.has_room(Lane.WAITING):
-                self._count(conn, Lane.WAITING)  # it waits when its body is here
-            conn.sock.may_wait = Lane.WAITING in conn.lanes
+            if lane is RequestClass.INCOMING and conn.waits and self._lanes.has_room(RequestClass.WAITING):
+                self._count(conn, RequestClass.WAITING)  # it waits when its body is here
+            conn.sock.may_wait = RequestClass.WAITING in conn.lanes
             conn.sock.on_slow = partial(self.method_queue.defer, self._note_slow, conn)
             conn.sock.begin_body()
             self.enqueue_req(conn)
 
-    def _count(self, conn: Connection, lane: Lane) -> None:
+    def _count(self, conn: Connection, lane: RequestClass) -> None:
         self._lanes.count(lane)
         conn.lanes.append(lane)
 
-    def _uncount(self, conn: Connection, lane: Lane) -> None:
+    def _uncount(self, conn: Connection, lane: RequestClass) -> None:
         if lane in conn.lanes:
             self._lanes.end(lane)
             conn.lanes.remove(lane)
@@ -162,19 +162,19 @@ class Worker(ThreadWorker):
 
     def _note_arrival(self, conn: Connection) -> None:
         """Make room for the next request whose body is still to come."""
-        self._uncount(conn, Lane.INCOMING)
+        self._uncount(conn, RequestClass.INCOMING)
         if not conn.lanes:
-            self._count(conn, Lane.SLOW)
+            self._count(conn, RequestClass.SLOW)
         self._start_queued()
 
     def _note_slow(self, conn: Connection) -> None:
         """Make room for others while the client takes a large answer; cut it when too many do so."""
-        if Lane.READY in conn.lanes:
-            self._uncount(conn, Lane.READY)
-            if not self._lanes.has_room(Lane.SLOW):
+        if RequestClass.READY in conn.lanes:
+            self._uncount(conn, RequestClass.READY)
+            if not self._lanes.has_room(RequestClass.SLOW):
                 with contextlib.suppress(OSError):
                     conn.sock.shutdown(socket.SHUT_RDWR)
-            self._count(conn, Lane.SLOW)
+            self._count(conn, RequestClass.SLOW)
             self._start_queued()
 
     def _refuse(self, conn: Connection, answer: bytes) -> None:
@@ -257,7 +257,7 @@ class Worker(ThreadWorker):
         self.wsgi = with_leave_to_wait
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        if Lane.INCOMING in conn.lanes:
+        if RequestClass.INCOMING in conn.lanes:
             arrived = partial(self.method_queue.defer, self._note_arrival, conn)
             req.body.reader = WatchedReader(req.body.reader, arrived)
         return super().handle_request(req, conn)

@@ -21,7 +21,7 @@ class FilePart:
     is_own: bool
 
 
-class Outgoing:
+class SendBuffer:
     """Bytes and parts of files, in the order of sending."""
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ def run(settings: Settings) -> None:
 
 def check(settings: Settings) -> None:
     """Raise SettingsError where other machines would see jobs and tracebacks."""
-    if not (is_loopback(settings.host) or settings.door.is_insecure):
+    if not (is_loopback(settings.host) or settings.network_access.is_insecure):
         raise SettingsError(
             f"--host {settings.host} is reachable from other machines, and `localfn dashboard` has no login. Use a "
             "loopback address, or /rq/ of `localfn web`; LOCALFN_INSECURE=1 serves it there all the same."
@@ -38,13 +38,13 @@ def check(settings: Settings) -> None:
 
 def make_app(settings: Settings) -> Flask:
     """Make the application. It answers to this machine's names, to HOST and to LOCALFN_ALLOWED_HOSTS."""
-    door = replace(settings.door, needs_login=False, origins=())
-    strangers = wsgi.strangers(door, settings.host, production=settings.is_production)
-    app = make_secured_app("localfn-dashboard", strangers)
+    network_access = replace(settings.network_access, needs_login=False, origins=())
+    origin_check = wsgi.make_origin_check(network_access, settings.host, production=settings.is_production)
+    app = make_secured_app("localfn-dashboard", origin_check)
     app.before_request(refuse_changes)
     assert settings.redis_url is not None
-    routes.install(app, settings.redis_url, strangers)
-    return wsgi.guarded(app, door.proxies)
+    routes.install(app, settings.redis_url, origin_check)
+    return wsgi.guarded(app, network_access.proxies)
 
 
 def refuse_changes() -> None:

@@ -15,7 +15,7 @@ from infra.config.settings import Settings
 from infra.errors import SettingsError
 
 
-class Quiet(WSGIRequestHandler):
+class QuietRequestHandler(WSGIRequestHandler):
     """Connections stay open, as Gunicorn's do; no line for each request, as of Gunicorn."""
 
     protocol_version = "HTTP/1.1"
@@ -47,5 +47,11 @@ def run(settings: Settings) -> None:
     app.debug = True
     served: Callable[..., Iterable[bytes]] = app
     run_simple(
-        settings.host, settings.port, served, threaded=True, use_reloader=True, use_debugger=True, request_handler=Quiet
+        settings.host,
+        settings.port,
+        served,
+        threaded=True,
+        use_reloader=True,
+        use_debugger=True,
+        request_handler=QuietRequestHandler,
     )

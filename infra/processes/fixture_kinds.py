@@ -21,7 +21,7 @@ from workqueue.auth import users, validation
 from workqueue.clock import Clock
 from workqueue.errors import BadAccessError, BadEventError, BadScheduleError, EventTooLargeError
 from workqueue.functions import registry
-from workqueue.functions.registry import Registered
+from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle import Accepted
 from workqueue.schedules import edits
 from workqueue.schedules import validation as schedule_checking
@@ -64,7 +64,7 @@ def _kinds(engine: Engine, settings: Settings, command: str) -> dict[str, loadin
 class _Schedules:
     """A schedule that calls a function which is not here is left out. command: for the audit."""
 
-    functions: Mapping[str, Registered]
+    functions: Mapping[str, FunctionSpec]
     rules: schedule_checking.Rules
     now: datetime
     command: str
@@ -88,7 +88,7 @@ class _Schedules:
 class _Requests:
     """key: a name of the fixture's own; once its request was made, it is not made again."""
 
-    functions: Mapping[str, Registered]
+    functions: Mapping[str, FunctionSpec]
     queues: tuple[str, ...]
     max_event_bytes: int
     now: datetime

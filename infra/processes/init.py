@@ -17,7 +17,7 @@ from infra.config.settings import Settings
 from infra.errors import InfraError
 from infra.processes import fixture_kinds
 from infra.processes.connections import urls
-from infra.processes.wait_for_services import wait_for_servers
+from infra.processes.wait_for_services import wait_for_services
 from infra.sandbox import setup
 from infra.spa_assets import publish
 from schema import migrate
@@ -25,9 +25,9 @@ from schema.engine import make_engine
 from workqueue.audit import Action
 from workqueue.auth import users
 from workqueue.errors import BadAccessError, BadScheduleError, BucketMissingError, DuplicateFunctionError
-from workqueue.files.store import StoreTroubleError
+from workqueue.files.store import StorageError
 from workqueue.functions import discovery, registry
-from workqueue.functions.code_watcher import Watcher
+from workqueue.functions.code_watcher import CodeWatcher
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.schedules import declarations, edits
 
@@ -44,9 +44,9 @@ def run(settings: Settings, *, only_servers: bool = False) -> None:
     logging_config.configure(settings.log_level, settings.log_format, "init")
     Home(settings.home).make()
     setup.check_functions(settings)
-    roots = publish.Roots(settings.static_root, settings.api_root)
-    publish.prepare(settings.home, roots, compress=settings.is_production)
-    wait_for_servers(settings)
+    roots = publish.BaseUrls(settings.static_root, settings.api_root)
+    publish.publish_assets(settings.home, roots, compress=settings.is_production)
+    wait_for_services(settings)
     if not only_servers:
         _fill(settings, setup.interpreter(settings))
 
@@ -71,7 +71,7 @@ def _prepare_files(settings: Settings) -> None:
     """A bucket is made on a developer's machine only: in production somebody chooses its region and its rights."""
     try:
         file_storage.make(settings.files, settings.home).prepare(make=not settings.is_production)
-    except (BucketMissingError, StoreTroubleError) as error:
+    except (BucketMissingError, StorageError) as error:
         raise InfraError(f"LOCALFN_FILES {settings.files} cannot be used: {error}") from None
 
 
@@ -91,7 +91,7 @@ def _migrate(database_url: str, settings: Settings) -> None:
 
 def _discover(engine: Engine, settings: Settings, interpreter: Interpreter) -> None:
     before = registry.read(engine)
-    watcher = Watcher(
+    watcher = CodeWatcher(
         interpreter, settings.functions, replace(before, skipped=())
     )  # all of them are told at each start
     try:

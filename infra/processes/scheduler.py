@@ -20,18 +20,18 @@ from workqueue.clock import Clock
 from workqueue.heartbeats import worker_heartbeats
 from workqueue.maintenance import cleaner, periodic
 from workqueue.maintenance import reconciler as reconcile
-from workqueue.maintenance.periodic import Chore
+from workqueue.maintenance.periodic import PeriodicTask
 from workqueue.maintenance.reconciler import Reconciler
 from workqueue.schedules import edits, ticker
 from workqueue.schedules.declarations import Declarations
 from workqueue.schedules.ticker import Ticker
 from workqueue.stats import minute_rollup
 from workqueue.telemetry import metric_store
-from workqueue.telemetry.counters import Meter
-from workqueue.telemetry.setup import observing
+from workqueue.telemetry.counters import Counters
+from workqueue.telemetry.setup import make_observers
 from workqueue.transport.doorbell import Doorbell
-from workqueue.transport.queue_pauses import Paused
-from workqueue.transport.rq_scheduler import Mirror
+from workqueue.transport.queue_pauses import QueuePauses
+from workqueue.transport.rq_scheduler import RqSchedulerMirror
 
 HAND_OVER_EVERY_S = 4.0
 END_S = 5.0  # what a loop is at after so long may be cut off at any point, and is taken up by the next leader
@@ -46,25 +46,27 @@ def run(settings: Settings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    engine, clock, meter = make_engine(database_url, pool_size=8), Clock(), Meter()
+    engine, clock, counters = make_engine(database_url, pool_size=8), Clock(), Counters()
     redis = redis_client(redis_url)
-    doorbell, mirror = Doorbell(redis, Paused(engine).names), Mirror(redis, clock)
-    observers = observing(meter, "scheduler", traces=settings.traces)
+    doorbell, mirror = Doorbell(redis, QueuePauses(engine).names), RqSchedulerMirror(redis, clock)
+    observers = make_observers(counters, "scheduler", traces=settings.traces)
     reconciler = Reconciler(
-        engine, doorbell, Clock(), settings.lease_s, settings.queues, meter=meter, observers=observers
+        engine, doorbell, Clock(), settings.lease_s, settings.queues, counters=counters, observers=observers
     )
     removing = _removing(settings, engine, doorbell, clock)
     disk = disk_of(settings) if has_database(settings) else None
     # A thread each: neither a tick nor lost work waits for the end of a chore, nor the figures for a slow file store.
     others = [
         _begun(
-            "schedules", partial(ticker.run, Ticker(engine, doorbell, clock, mirror, meter=meter, disk=disk)), stopping
+            "schedules",
+            partial(ticker.run, Ticker(engine, doorbell, clock, mirror, counters=counters, disk=disk)),
+            stopping,
         ),
         _begun(
             "books", partial(periodic.run, engine, Lock.BOOKKEEPER, _bookkeeping(engine, clock, settings)), stopping
         ),
         _begun("removals", partial(periodic.run, engine, Lock.REMOVER, removing), stopping),
-        _begun("metrics", partial(_hand_over, engine, meter), stopping),
+        _begun("metrics", partial(_hand_over, engine, counters), stopping),
     ]
     try:
         reconcile.run(reconciler, [_declared(engine, settings)], stopping)
@@ -76,34 +78,34 @@ def run(settings: Settings) -> None:
             thread.join(max(0.0, ends_at - time.monotonic()))
 
 
-def _clock(engine: Engine, clock: Clock) -> Chore:
-    return Chore("clock", 0, lambda: clock.refresh(engine))
+def _clock(engine: Engine, clock: Clock) -> PeriodicTask:
+    return PeriodicTask("clock", 0, lambda: clock.refresh(engine))
 
 
-def _declared(engine: Engine, settings: Settings) -> Chore:
+def _declared(engine: Engine, settings: Settings) -> PeriodicTask:
     rules = partial(edits.rules, engine, settings.queues, settings.max_event_bytes)
-    return Chore("declared", 2, Declarations(engine, rules).look)
+    return PeriodicTask("declared", 2, Declarations(engine, rules).look)
 
 
-def _bookkeeping(engine: Engine, clock: Clock, settings: Settings) -> list[Chore]:
+def _bookkeeping(engine: Engine, clock: Clock, settings: Settings) -> list[PeriodicTask]:
     """What is counted, and what the database's own tables need."""
     return [
         _clock(engine, clock),
-        Chore("tally", 5, lambda: minute_rollup.roll_up(engine, clock.now())),
-        Chore("workers", 60, lambda: worker_heartbeats.forget_gone(engine, clock.now())),
-        Chore("ticks", 3600, lambda: cleaner.old_ticks(engine, clock, settings.retention_days)),
-        Chore("audit", 3600, lambda: audit.sweep(engine, clock.now())),
+        PeriodicTask("tally", 5, lambda: minute_rollup.roll_up(engine, clock.now())),
+        PeriodicTask("workers", 60, lambda: worker_heartbeats.delete_old(engine, clock.now())),
+        PeriodicTask("ticks", 3600, lambda: cleaner.old_ticks(engine, clock, settings.retention_days)),
+        PeriodicTask("audit", 3600, lambda: audit.delete_old(engine, clock.now())),
     ]
 
 
-def _removing(settings: Settings, engine: Engine, doorbell: Doorbell, clock: Clock) -> list[Chore]:
+def _removing(settings: Settings, engine: Engine, doorbell: Doorbell, clock: Clock) -> list[PeriodicTask]:
     """What goes through the file store, which may be slow."""
     store, days = file_storage.make(settings.files, settings.home), settings.retention_days
     retention = partial(cleaner.old_requests, engine, store, doorbell, clock, days)
     return [
         _clock(engine, clock),
-        Chore("retention", 60, retention, full=cleaner.FULL_LOOK),
-        Chore("files", 3600, lambda: cleaner.orphaned_files(engine, store)),
+        PeriodicTask("retention", 60, retention, full=cleaner.FULL_LOOK),
+        PeriodicTask("files", 3600, lambda: cleaner.orphaned_files(engine, store)),
     ]
 
 
@@ -121,8 +123,8 @@ def _begun(name: str, loop: Loop, stopping: threading.Event) -> threading.Thread
     return thread
 
 
-def _hand_over(engine: Engine, meter: Meter, stopping: threading.Event) -> None:
+def _hand_over(engine: Engine, counters: Counters, stopping: threading.Event) -> None:
     """Whoever leads or not: what this process counted goes to all others' numbers."""
     while not stopping.wait(HAND_OVER_EVERY_S):
-        metric_store.hand_over(engine, meter)
-    metric_store.hand_over(engine, meter)
+        metric_store.flush(engine, counters)
+    metric_store.flush(engine, counters)

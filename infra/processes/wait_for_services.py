@@ -14,7 +14,7 @@ from infra.supervisor.output import say
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
 
-def wait_for_servers(settings: Settings) -> None:
+def wait_for_services(settings: Settings) -> None:
     """Returns when PostgreSQL and Redis answer. Raises NotRunningError after LOCALFN_WAIT_SECONDS."""
     assert settings.database_url is not None
     assert settings.redis_url is not None

@@ -94,8 +94,8 @@ def processes(cores: int) -> int:
 def run(settings: Settings) -> None:
     """Serves until SIGTERM."""
     logging_config.configure(settings.log_level, settings.log_format, "web")
-    settings.door.check(settings.host)
-    if settings.door.is_wide_open(settings.host):
+    settings.network_access.check(settings.host)
+    if settings.network_access.is_unprotected(settings.host):
         log.warning(OPEN, extra={"host": settings.host, "port": settings.port})
     Server(settings, make_app).run()
 
@@ -103,20 +103,20 @@ def run(settings: Settings) -> None:
 def make_app(settings: Settings) -> Flask:
     """The application with all that it works with."""
     from handlers.app import create_app
-    from handlers.spa.static_files import Screen
+    from handlers.spa.static_files import SpaConfig
     from infra.processes import wsgi
 
     services = _services(settings)
     services.clock.synchronise(services.engine)
     services.engine.dispose()  # each process opens connections of its own
-    shown = Screen(
+    shown = SpaConfig(
         folder=settings.home / publish.FOLDER / publish.CURRENT,
         path=base_urls.path(settings.static_root),
         static_origin=base_urls.origin(settings.static_root),
         api_origin=base_urls.origin(settings.api_root),
     )
-    strangers = wsgi.strangers(settings.door, settings.host, production=settings.is_production)
-    return wsgi.guarded(create_app(services, urls(settings)[1], shown, strangers), settings.door.proxies)
+    origin_check = wsgi.make_origin_check(settings.network_access, settings.host, production=settings.is_production)
+    return wsgi.guarded(create_app(services, urls(settings)[1], shown, origin_check), settings.network_access.proxies)
 
 
 def _services(settings: Settings) -> "Services":
@@ -124,29 +124,29 @@ def _services(settings: Settings) -> "Services":
     from handlers.system.readiness import Readiness
     from infra.processes.web_telemetry import LateTracer
     from schema.engine import make_engine
-    from workqueue.auth.authenticator import Doorkeeper
+    from workqueue.auth.authenticator import Authenticator
     from workqueue.clock import Clock
     from workqueue.stats.overview import Overview
-    from workqueue.transport.change_listener import Waiting
+    from workqueue.transport.change_listener import ChangeListener
     from workqueue.transport.doorbell import Doorbell
-    from workqueue.transport.queue_pauses import Paused
+    from workqueue.transport.queue_pauses import QueuePauses
 
     database_url, redis_url = urls(settings)
     connections = capacity.OF_WEB // processes(cores()) - 1  # one is the readiness check's
     engine = make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4)
-    doorbell, clock = Doorbell(redis_client(redis_url), Paused(engine).names), Clock()
+    doorbell, clock = Doorbell(redis_client(redis_url), QueuePauses(engine).names), Clock()
     disk = disk_of(settings)
-    doorkeeper = Doorkeeper(engine, clock.now) if settings.door.needs_login else None
+    authenticator = Authenticator(engine, clock.now) if settings.network_access.needs_login else None
     return Services(
         engine=engine,
         doorbell=doorbell,
         clock=clock,
-        waiting=Waiting(redis_client(redis_url)),
+        changes=ChangeListener(redis_client(redis_url)),
         store=file_storage.make(settings.files, settings.home, disk),
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
         readiness=Readiness(make_engine(database_url, pool_size=1, max_overflow=0), doorbell, clock),
         overview=Overview(engine, doorbell, clock, settings.queues, settings.retention_days, disk=disk),
         disk=disk if has_database(settings) else None,
-        access=Access(doorkeeper, secure_cookie=settings.is_production),
+        access=Access(authenticator, secure_cookie=settings.is_production),
         tracer=LateTracer() if settings.traces else None,
     )

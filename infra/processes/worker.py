@@ -10,7 +10,7 @@ from infra.disk_reserve import disk_of
 from infra.processes.connections import urls
 from infra.sandbox import setup
 from workqueue.workers.autoscaler import Bounds
-from workqueue.workers.config import PoolPlan
+from workqueue.workers.config import PoolConfig
 from workqueue.workers.pool import Pool
 
 
@@ -18,11 +18,11 @@ def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> Non
     """Work until SIGTERM, and then until every worker has ended. tell_ready: called when the first worker has begun."""
     logging_config.configure(settings.log_level, settings.log_format, "worker")
     Home(settings.home).make()
-    capacity.make(settings.concurrency)
+    capacity.raise_file_limit(settings.concurrency)
     database_url, redis_url = urls(settings)
     interpreter = setup.interpreter(settings)
     disk = disk_of(settings)
-    plan = PoolPlan(
+    config = PoolConfig(
         database_url=database_url,
         redis_url=redis_url,
         queues=settings.queues,
@@ -38,4 +38,4 @@ def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> Non
         traces=settings.traces,
         account=interpreter.account,
     )
-    Pool(plan, interpreter, tell_ready).run()
+    Pool(config, interpreter, tell_ready).run()

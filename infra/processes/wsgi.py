@@ -5,20 +5,20 @@ from gunicorn.http.errors import ParseException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from handlers.http.problems import problem
-from handlers.security.origin_check import Hosts, Strangers
-from infra.config.network_access import EVERYWHERE, Door
+from handlers.security.origin_check import Hosts, OriginCheck
+from infra.config.network_access import EVERYWHERE, NetworkAccess
 
 
-def strangers(door: Door, host: str, *, production: bool) -> Strangers:
+def make_origin_check(network_access: NetworkAccess, host: str, *, production: bool) -> OriginCheck:
     """Return from where an application may be called. host: what it listens on.
 
     Where users log in, a browser sends their cookie to the name that they logged in at and to no other: DNS rebinding
     gains nothing there, and any name will do until some are named.
     """
     everywhere = host in EVERYWHERE
-    names = frozenset(door.hosts) if everywhere else frozenset({*door.hosts, host.lower()})
-    hosts = Hosts(names, any=door.needs_login and not door.hosts, addresses=everywhere)
-    return Strangers(hosts, frozenset(door.origins), keep_tls=production)
+    names = frozenset(network_access.hosts) if everywhere else frozenset({*network_access.hosts, host.lower()})
+    hosts = Hosts(names, any=network_access.needs_login and not network_access.hosts, addresses=everywhere)
+    return OriginCheck(hosts, frozenset(network_access.origins), keep_tls=production)
 
 
 def guarded(app: Flask, proxies: int) -> Flask:

@@ -12,7 +12,7 @@ from infra.config.settings import Settings
 PR_SET_DUMPABLE = 4
 
 
-def seclude(settings: Settings) -> None:
+def disable_ptrace(settings: Settings) -> None:
     """For good, and for what is forked off this process; a program that it starts begins open again."""
     if settings.is_production and sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -12,7 +12,7 @@ from infra.errors import SettingsError
 from infra.sandbox import sdk_link, user_selection
 from workqueue.functions import discovery
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sandboxes.user import Account, leave_groups
+from workqueue.sandboxes.user import UnixUser, leave_groups
 
 log = logging.getLogger(__name__)
 
@@ -24,19 +24,19 @@ TEMPORARY = ("TMPDIR", "TEMP", "TMP")
 
 
 def interpreter(settings: Settings) -> Interpreter:
-    """Decides who runs functions, too, and lets them in. Raises SettingsError, SandboxAccountError."""
+    """Decides who runs functions, too, and lets them in. Raises SettingsError, SandboxUserError."""
     check_functions(settings)
-    found = user_selection.find(settings)
-    runs_them = user_selection.decided(settings, found)
+    found = user_selection.find_user(settings)
+    runs_them = user_selection.choose_user(settings, found)
     if found.problem:
         log.warning("functions run as root: %s", found.problem)
     for path in found.open:
         log.warning("functions can read a file with secrets in it; chmod 600 it", extra={"path": path})
-    folder, environment = sdk_link.link(settings.home), without_ours(os.environ)
+    folder, environment = sdk_link.link(settings.home), without_runtime_variables(os.environ)
     if runs_them is not None:
         leave_groups()
         Home(settings.home).admit(runs_them, folder)
-        environment = of(runs_them, environment)
+        environment = make_interpreter(runs_them, environment)
     return Interpreter(
         python=settings.python,
         sdk=folder,
@@ -54,7 +54,7 @@ def check_functions(settings: Settings) -> None:
         raise SettingsError(f"LOCALFN_FUNCTIONS: {source!r} is neither a folder nor a module.")
 
 
-def of(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
+def make_interpreter(account: UnixUser, environment: Mapping[str, str]) -> dict[str, str]:
     """The variables as they are for this account."""
     kept = {name: value for name, value in environment.items() if name not in HIS}
     for name in TEMPORARY:
@@ -73,7 +73,7 @@ def _everybody_writes(folder: str) -> bool:
         return False
 
 
-def without_ours(environment: Mapping[str, str]) -> dict[str, str]:
+def without_runtime_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """What user code may see of the environment in which localfn was started."""
     return {
         name: value for name, value in environment.items() if name not in OURS and not name.startswith(OUR_PREFIXES)

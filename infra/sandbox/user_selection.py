@@ -20,7 +20,7 @@ from infra.errors import InfraError, SettingsError
 from infra.sandbox import sdk_link
 from workqueue.functions import discovery
 from workqueue.sandboxes.interpreter import prelude, search_path
-from workqueue.sandboxes.user import Account
+from workqueue.sandboxes.user import UnixUser
 
 NAME = "localfn"  # of one that no file lists
 # Given to nobody: neither by distributions and useradd nor by systemd (systemd.io/UIDS-GIDS), and inside of the 65,536
@@ -39,62 +39,62 @@ REMEDY = (
 )
 
 
-class SandboxAccountError(InfraError):
+class SandboxUserError(InfraError):
     """Functions would run as root, and nobody said so."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class UserChoice:
     """account: who runs functions; None: whoever we are. problem: why that is root although nobody said so.
 
     open: files with secrets in them that the account can read.
     """
 
-    account: Account | None = None
+    account: UnixUser | None = None
     problem: str = ""
     open: tuple[str, ...] = ()
 
 
-def find(settings: Settings) -> Found:
+def find_user(settings: Settings) -> UserChoice:
     """Changes nothing. Raises SettingsError for a LOCALFN_SANDBOX_USER that is none."""
     wanted = settings.sandbox_user
     named = _named(wanted, settings.home) if wanted is not None else None
     if os.geteuid() != 0:
         if named is not None and named.uid != os.geteuid():
             raise SettingsError(f"LOCALFN_SANDBOX_USER: only root can run functions as somebody else ({wanted}).")
-        return Found()
+        return UserChoice()
     if named is not None and named.uid == 0:
-        return Found()
+        return UserChoice()
     account = named or _own(settings.home)
-    if (problem := _what_we_lack()) or (problem := _who_has_the_data(account, settings.home)):
-        return Found(problem=problem)
+    if (problem := _missing_capabilities()) or (problem := _postgres_runs_as(account, settings.home)):
+        return UserChoice(problem=problem)
     return _ask(account, settings)
 
 
-def decided(settings: Settings, found: Found) -> Account | None:
-    """Raises SandboxAccountError where root must not be what is left: in production, or when somebody was named."""
+def choose_user(settings: Settings, found: UserChoice) -> UnixUser | None:
+    """Raises SandboxUserError where root must not be what is left: in production, or when somebody was named."""
     if found.problem and (settings.is_production or settings.sandbox_user is not None):
-        raise SandboxAccountError(f"functions would run as root: {found.problem}")
+        raise SandboxUserError(f"functions would run as root: {found.problem}")
     return found.account
 
 
-def _named(wanted: str, home: Path) -> Account:
+def _named(wanted: str, home: Path) -> UnixUser:
     try:
         entry = pwd.getpwuid(int(wanted)) if wanted.isdecimal() else pwd.getpwnam(wanted)
     except (KeyError, OverflowError):
         if not wanted.isdecimal() or not 0 < int(wanted) < 2**32 - 1:
             raise SettingsError(f"LOCALFN_SANDBOX_USER: there is no account {wanted!r}.") from None
-        return Account(NAME, int(wanted), int(wanted), home / FOLDER)
+        return UnixUser(NAME, int(wanted), int(wanted), home / FOLDER)
     own = Path(entry.pw_dir)
     has_home = own.is_dir() and own.stat().st_uid == entry.pw_uid
-    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, own if has_home else home / FOLDER)
+    return UnixUser(entry.pw_name, entry.pw_uid, entry.pw_gid, own if has_home else home / FOLDER)
 
 
-def _own(home: Path) -> Account:
+def _own(home: Path) -> UnixUser:
     """One that no file lists, and hardly another home has: functions of two runtimes do not meet."""
     first = zlib.crc32(os.fsencode(home.resolve())) % len(UIDS)
     uid = next(uid for uid in (*UIDS[first:], *UIDS[:first]) if _is_free(uid))
-    return Account(NAME, uid, uid, home / FOLDER)
+    return UnixUser(NAME, uid, uid, home / FOLDER)
 
 
 def _is_free(uid: int) -> bool:
@@ -107,7 +107,7 @@ def _is_free(uid: int) -> bool:
     return True
 
 
-def _what_we_lack() -> str:
+def _missing_capabilities() -> str:
     if sys.platform != "linux":
         return f"on this system root cannot run them as somebody else. {ORDINARY}"
     status = Path("/proc/self/status").read_text()
@@ -118,7 +118,7 @@ def _what_we_lack() -> str:
     return f"this root lacks CAP_{', CAP_'.join(missing)}. {ORDINARY}"
 
 
-def _who_has_the_data(account: Account, home: Path) -> str:
+def _postgres_runs_as(account: UnixUser, home: Path) -> str:
     """Where PostgreSQL had to be given an account that there is (infra/embedded/unprivileged_user.py)."""
     data = home / "postgres"
     if data.exists() and data.stat().st_uid == account.uid:
@@ -126,7 +126,7 @@ def _who_has_the_data(account: Account, home: Path) -> str:
     return ""
 
 
-def _ask(account: Account, settings: Settings) -> Found:
+def _ask(account: UnixUser, settings: Settings) -> UserChoice:
     """The account itself tries, with the interpreter that it is to run."""
     above = next(path for path in settings.home.parents if path.exists())
     units = [unit.path for unit in discovery.units(settings.functions) if os.sep in unit.path]
@@ -134,19 +134,19 @@ def _ask(account: Account, settings: Settings) -> Found:
     try:
         answer = _answer(settings.python, asked, user=account.uid, group=account.gid, extra_groups=[])
     except subprocess.TimeoutExpired:
-        return Found(account)  # to be slow is no reason for root
+        return UserChoice(account)  # to be slow is no reason for root
     except FAULTS as error:
         if not _is_sound(settings.python, asked):
-            return Found(account)  # it is broken, for root too: once it is mended, it is not root's to run
+            return UserChoice(account)  # it is broken, for root too: once it is mended, it is not root's to run
         if isinstance(error, OSError) and error.errno in (errno.EPERM, errno.EINVAL):
-            return Found(problem=f"this root cannot become {account}. {ORDINARY}")
+            return UserChoice(problem=f"this root cannot become {account}. {ORDINARY}")
         python = Path(settings.python).resolve()
-        return Found(problem=f"{account} cannot run {python} with {sdk_link.source()} ({error}). {REMEDY}")
+        return UserChoice(problem=f"{account} cannot run {python} with {sdk_link.source()} ({error}). {REMEDY}")
     for path, bar in answer["barred"].items():
         name = "LOCALFN_FUNCTIONS" if path in units else "LOCALFN_HOME"
         where = bar if bar == path else f"{bar}, where {name} {path} lies"
-        return Found(problem=f"{account} has no access to {where}. {REMEDY}")
-    return Found(replace(account, parts_network=answer["parts_network"]), open=tuple(answer["open"]))
+        return UserChoice(problem=f"{account} has no access to {where}. {REMEDY}")
+    return UserChoice(replace(account, can_unshare_network=answer["parts_network"]), open=tuple(answer["open"]))
 
 
 def _is_sound(python: str, asked: dict[str, list[str]]) -> bool:

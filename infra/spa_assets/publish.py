@@ -26,14 +26,14 @@ LEAST_COMPRESSED_BYTES = 1024
 
 
 @dataclass(frozen=True)
-class Roots:
+class BaseUrls:
     """Both in the normal form of `web_root`. static is the folder of the screen, without its last slash."""
 
     static: str
     api: str
 
 
-def prepare(home: Path, roots: Roots, build: Path = BUILD, *, compress: bool) -> Path | None:
+def publish_assets(home: Path, roots: BaseUrls, build: Path = BUILD, *, compress: bool) -> Path | None:
     """Gives the link to the current version, which is made when it is missing; None without a build.
 
     compress: with a gzip variant of every text, as for a server that is asked by many.
@@ -51,13 +51,13 @@ def prepare(home: Path, roots: Roots, build: Path = BUILD, *, compress: bool) ->
     return folder / CURRENT
 
 
-def prepared(home: Path) -> Roots | None:
+def published_assets(home: Path) -> BaseUrls | None:
     """What the current version was made for; None when there is none."""
     try:
         manifest = json.loads((home / FOLDER / CURRENT / MANIFEST).read_bytes())
     except OSError:
         return None
-    return Roots(manifest["static_root"], manifest["api_root"])
+    return BaseUrls(manifest["static_root"], manifest["api_root"])
 
 
 @contextlib.contextmanager
@@ -72,7 +72,7 @@ def _files(build: Path) -> Iterator[Path]:
     return (path for path in sorted(build.rglob("*")) if path.is_file())
 
 
-def _digest(sources: dict[str, bytes], roots: Roots, *, compress: bool) -> str:
+def _digest(sources: dict[str, bytes], roots: BaseUrls, *, compress: bool) -> str:
     digest = hashlib.sha256(f"{FORMAT}\0{roots.static}\0{roots.api}\0{compress}".encode())
     for name, content in sources.items():
         digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
@@ -88,7 +88,7 @@ def _is_whole(version: Path) -> bool:
         return False
 
 
-def _make(version: Path, sources: dict[str, bytes], roots: Roots, *, compress: bool) -> None:
+def _make(version: Path, sources: dict[str, bytes], roots: BaseUrls, *, compress: bool) -> None:
     fresh = version.with_name("fresh")
     for left in (fresh, version):  # by one that was killed, or by a machine that crashed
         shutil.rmtree(left, ignore_errors=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infra.supervisor.backoff import next_delay_s
-from infra.supervisor.control_socket import VARIABLE, Line, started_with
+from infra.supervisor.control_socket import VARIABLE, ControlSocket, started_with
 
 GENTLY = ((signal.SIGTERM, 7.0),)
 # Another SIGTERM tells a worker to give back at once what it runs.
@@ -61,7 +61,7 @@ class Child:
         self.failures = 0
         self.why_ended = ""
         self.start_at: float | None = None
-        self._line: Line | None = None
+        self._line: ControlSocket | None = None
         self._started_at = 0.0
         self._delay_s: float | None = None
 
@@ -81,7 +81,7 @@ class Child:
         self._close_line()
         env, fds = started_with(os.environ), list[int]()
         if self.spec.variables is not None:
-            self._line = Line(self.spec.variables)
+            self._line = ControlSocket(self.spec.variables)
             fds = [self._line.fd]
             env[VARIABLE] = str(self._line.fd)
         self.process = subprocess.Popen(

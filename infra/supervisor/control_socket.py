@@ -28,7 +28,7 @@ def started_with(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name in PLAIN or name.startswith(READ_AT_START)}
 
 
-class Line:
+class ControlSocket:
     """The end of `up`. variables: the whole environment of the process."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:

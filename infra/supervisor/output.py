@@ -7,7 +7,7 @@ import selectors
 import sys
 from typing import IO, BinaryIO
 
-from infra.command_name import as_typed
+from infra.command_name import with_command_name
 
 COLOURS = (36, 33, 32, 35, 34, 31)
 WIDTH = 9
@@ -136,7 +136,7 @@ def _send_to_nowhere(target: BinaryIO) -> None:
 def say(text: str) -> None:
     """A line of the supervisor's own, on stderr."""
     try:
-        sys.stderr.write(f"localfn: {as_typed(text)}\n")
+        sys.stderr.write(f"localfn: {with_command_name(text)}\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         return

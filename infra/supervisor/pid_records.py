@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from infra.supervisor.termination import PATIENCE_S, Steps, end_trees, is_alive
+from infra.supervisor.termination import PATIENCE_S, Steps, is_alive, terminate_trees
 
 # Linux counts from the boot: when the clock is set, every process's create time moves with it.
 CLOCK_DRIFT_S = 2.0
@@ -80,7 +80,7 @@ class Records:
         running = {name: record for name, record in found.items() if record and record.process()}
         for stage in sorted({record.stage for record in running.values()}, reverse=True):
             of_stage = [record for record in running.values() if record.stage == stage]
-            end_trees([(process, record.stop_steps) for record in of_stage if (process := record.process())])
+            terminate_trees([(process, record.stop_steps) for record in of_stage if (process := record.process())])
         for name in found:
             self.remove(name)
         return sorted(running)

@@ -13,7 +13,7 @@ PAUSE_S = 0.01
 Steps = Sequence[tuple[int, float]]  # signals, gentle ones first, each with the seconds that it is given
 
 
-def end_trees(asked: Sequence[tuple[psutil.Process, Steps]]) -> None:
+def terminate_trees(asked: Sequence[tuple[psutil.Process, Steps]]) -> None:
     """Take all through their steps together; then kill what is left of them and of everything they had started."""
     trees = [process for parent, _ in asked for process in (parent, *descendants(parent))]
     for place in range(max((len(steps) for _, steps in asked), default=0)):

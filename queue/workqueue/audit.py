@@ -49,7 +49,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class AuditEntry:
     """Who does what to what. details: JSON; never a secret."""
 
     actor: str
@@ -58,7 +58,7 @@ class Act:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def record(connection: Connection, act: Act | None) -> None:
+def record(connection: Connection, act: AuditEntry | None) -> None:
     """An entry, when the caller's transaction commits. None: it was nobody's doing."""
     if act is None:
         return
@@ -81,7 +81,7 @@ class Filter:
     limit: int = 50
 
 
-def listing(engine: Engine, wanted: Filter) -> tuple[Sequence[RowMapping], UUID | None]:
+def list_entries(engine: Engine, wanted: Filter) -> tuple[Sequence[RowMapping], UUID | None]:
     """Entries, newest first, and the cursor of the next page, None on the last."""
     columns = audit_entry.c
     statement = select(audit_entry).order_by(columns.id.desc()).limit(wanted.limit + 1)
@@ -96,7 +96,7 @@ def listing(engine: Engine, wanted: Filter) -> tuple[Sequence[RowMapping], UUID 
     return page, page[-1]["id"] if len(rows) > wanted.limit else None
 
 
-def sweep(engine: Engine, now: datetime) -> None:
+def delete_old(engine: Engine, now: datetime) -> None:
     """Removes what is older than it is kept."""
     with engine.begin() as connection:
         connection.execute(delete(audit_entry).where(audit_entry.c.id < first_id(now - KEPT)))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, text
 
-from schema.engine import at_once
+from schema.engine import autocommit
 
 # Goes on while the machine is suspended, where the system can tell (Linux); the plain one stands still then.
 TICKS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -54,7 +54,7 @@ class Clock:
         where it was not, and at the first time.
         """
         quickest_s = float("inf")
-        with at_once(engine) as connection:
+        with autocommit(engine) as connection:
             for _ in range(TRIES):
                 before = ticks()
                 database_now = connection.execute(text("SELECT clock_timestamp()")).scalar_one()

@@ -29,7 +29,7 @@ def why(error: Exception) -> str:
     return WORDS[outage_of(error) or Outage.AWAY]
 
 
-def first_line(error: Exception) -> str:
+def error_summary(error: Exception) -> str:
     """What a database error says, without the statement that SQLAlchemy adds to it."""
     return str(error).split("\n")[0]
 
@@ -42,7 +42,9 @@ def error_kind(error: Exception) -> str:
     return type(getattr(error, "orig", None) or error).__name__
 
 
-def persist(write: Callable[[], Answer], given_up: threading.Event, limit_s: float = float("inf")) -> Answer:
+def retry_through_outage(
+    write: Callable[[], Answer], given_up: threading.Event, limit_s: float = float("inf")
+) -> Answer:
     """Calls `write` until the database has answered it.
 
     The write may have happened although the answer was lost: it has to recognise its own effect.
@@ -56,6 +58,6 @@ def persist(write: Callable[[], Answer], given_up: threading.Event, limit_s: flo
         except (DBAPIError, PoolTimeoutError) as error:
             if not is_outage(error) or given_up.is_set() or time.monotonic() >= ends_at:
                 raise
-            log.warning("%s; the write is tried again", why(error), extra={"error": first_line(error)})
+            log.warning("%s; the write is tried again", why(error), extra={"error": error_summary(error)})
         given_up.wait(pause_s)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

@@ -44,7 +44,7 @@ class LeaseLostError(WorkqueueError):
     """The lease is lost: another attempt may be running, so nothing may be written."""
 
 
-class SandboxHostLostError(WorkqueueError):
+class SandboxPoolLostError(WorkqueueError):
     """The process that keeps the sandboxes is gone: this worker must end, and its request be given back."""
 
 

@@ -49,7 +49,7 @@ def event(body: bytes, max_bytes: int) -> JsonText:
 LONGEST_TOKEN = 16  # characters that are read as one, other than texts and numbers
 
 
-class NoBatchError(ValueError):
+class InvalidBatchError(ValueError):
     """The body is no array, an empty one, or one of too many events."""
 
 
@@ -65,19 +65,19 @@ class BatchReader:
         self._refill()
 
     def read(self, most: int) -> list[JsonText]:
-        """Return the events. Raises NoBatchError, BadEventError, EventTooLargeError."""
+        """Return the events. Raises InvalidBatchError, BadEventError, EventTooLargeError."""
         found: list[JsonText] = []
         if self._next() != "[":
             event(self._body, self._max_bytes)
-            raise NoBatchError
+            raise InvalidBatchError
         self._place += 1
         if self._next() == "]":
-            raise NoBatchError
+            raise InvalidBatchError
         while True:
             with PARSER:
                 found.append(self._event(len(found)))
             if len(found) > most:
-                raise NoBatchError
+                raise InvalidBatchError
             delimiter = self._next()
             self._place += 1
             if delimiter == "]":

@@ -7,19 +7,19 @@ from functools import partial
 from uuid import UUID
 
 from workqueue import lifecycle
-from workqueue.database import first_line, is_outage, persist, why
-from workqueue.errors import LeaseLostError, SandboxHostLostError
+from workqueue.database import error_summary, is_outage, retry_through_outage, why
+from workqueue.errors import LeaseLostError, SandboxPoolLostError
 from workqueue.files.store import forget
-from workqueue.functions.registry import Registered
+from workqueue.functions.registry import FunctionSpec
 from workqueue.invocation import cleanup, completion, phases, sandbox_session
-from workqueue.invocation.attempt import Attempt, Runtime
-from workqueue.invocation.batch import Group
-from workqueue.invocation.completion import patiently
-from workqueue.invocation.failure import settle, settle_refused
-from workqueue.invocation.lease_renewer import Keeper
+from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.batch import Batch
+from workqueue.invocation.completion import retry_until_stored
+from workqueue.invocation.failure import handle_failure, handle_rejected
+from workqueue.invocation.lease_renewer import LeaseRenewer
 from workqueue.invocation.results import save
 from workqueue.lifecycle import Claim
-from workqueue.logs.buffer import Logbook
+from workqueue.logs.buffer import LogBuffer
 from workqueue.outcomes import FunctionFailedError, StoppingError
 
 log = logging.getLogger(__name__)
@@ -27,124 +27,128 @@ log = logging.getLogger(__name__)
 CLAIM_LIMIT_S = 5.0  # without a claim nothing is lost: the bell is rung again when the database is back
 
 
-def invoke(runtime: Runtime, keeper: Keeper, request_ids: Sequence[UUID]) -> None:
+def invoke(context: ExecutionContext, lease_renewer: LeaseRenewer, request_ids: Sequence[UUID]) -> None:
     """Runs one attempt at each request, one after another, and finishes them together.
 
     Does nothing about those that cannot be claimed: their bell was rung twice, or too late. After any exception
     this worker must not claim again: it may hold what it has begun.
     """
-    claims = _claim(runtime, request_ids)
+    claims = _claim(context, request_ids)
     if not claims:
         return
-    group = Group(_attempt(runtime, claim) for claim in claims)
-    with keeper.holding(group), _ending_what_is_left(runtime, group):
-        completion.let_go(runtime, group, runtime.pace.fitting(claims), patiently(runtime))
-        while (attempt := group.take()) is not None:
-            if runtime.given_up.is_set():  # it was set before whoever ran then was interrupted: none slips through
+    batch = Batch(_attempt(context, claim) for claim in claims)
+    with lease_renewer.renewing(batch), _ending_what_is_left(context, batch):
+        completion.release_unstarted(
+            context, batch, context.batch_sizer.runnable_count(claims), retry_until_stored(context)
+        )
+        while (attempt := batch.take()) is not None:
+            if context.given_up.is_set():  # it was set before whoever ran then was interrupted: none slips through
                 attempt.interruption = attempt.interruption or StoppingError()
-            _run(runtime, group, attempt)
-            _finish_due(runtime, group)
-            _hand_on(runtime, group, attempt)
-            if runtime.given_up.is_set():  # the grace of a stop is over
-                _let_all_go(runtime, group)
-        settle_refused(runtime, group, patiently(runtime))
-        runtime.spool.clear()
+            _run(context, batch, attempt)
+            _finish_due(context, batch)
+            _hand_on(context, batch, attempt)
+            if context.given_up.is_set():  # the grace of a stop is over
+                _let_all_go(context, batch)
+        handle_rejected(context, batch, retry_until_stored(context))
+        context.spool.clear()
 
 
-def _attempt(runtime: Runtime, claim: Claim) -> Attempt:
-    return Attempt(claim, runtime.clock, logbook=Logbook(partial(runtime.spool.keep, claim)))
+def _attempt(context: ExecutionContext, claim: Claim) -> Attempt:
+    return Attempt(claim, context.clock, log_buffer=LogBuffer(partial(context.spool.keep, claim)))
 
 
-def _run(runtime: Runtime, group: Group, attempt: Attempt) -> None:
+def _run(context: ExecutionContext, batch: Batch, attempt: Attempt) -> None:
     """The phases up to the commit point, and what follows when they do not get there."""
-    runtime.gauge.set_busy()
+    context.activity.set_busy()
     try:
-        answer = phases.validate_and_process(runtime, group, attempt, _known(attempt.claim))
-        data, files = save(runtime, attempt, answer)
+        answer = phases.validate_and_process(context, batch, attempt, _known(attempt.claim))
+        data, files = save(context, attempt, answer)
         if not attempt.has_hook:  # nothing of the user's runs in it, so it need not wait for the commit
-            cleanup.clean_up(runtime, attempt)
-        group.complete(attempt, attempt.completed(data, files))
+            cleanup.clean_up(context, attempt)
+        batch.complete(attempt, attempt.completed(data, files))
     except LeaseLostError:
-        _abandon(runtime, attempt)
+        _abandon(context, attempt)
     except Exception as error:
         if is_outage(error):
             raise  # given up: the lease lapses, and the next attempt goes on from the stored state
-        _settle(runtime, group, attempt, error)
+        _settle(context, batch, attempt, error)
     else:
-        if attempt.own_s is not None:
-            runtime.pace.note(attempt.claim.function_name, attempt.own_s)
+        if attempt.cpu_adjusted_s is not None:
+            context.batch_sizer.record_duration(attempt.claim.function_name, attempt.cpu_adjusted_s)
 
 
-def _finish_due(runtime: Runtime, group: Group) -> None:
+def _finish_due(context: ExecutionContext, batch: Batch) -> None:
     """The commit point. While the sandbox is at the next one already, it is the keeper's: a deadline does not wait."""
-    if group.follower() is None and group.is_due():
-        completion.finish(runtime, group, patiently(runtime))
-        settle_refused(runtime, group, patiently(runtime))
+    if batch.next_prefetched() is None and batch.is_due():
+        completion.finish(context, batch, retry_until_stored(context))
+        handle_rejected(context, batch, retry_until_stored(context))
 
 
-def _let_all_go(runtime: Runtime, group: Group) -> None:
+def _let_all_go(context: ExecutionContext, batch: Batch) -> None:
     """What a sandbox has begun already is ended first, in its turn."""
-    if (follower := group.follower()) is not None:
-        group.call_back(follower.sandbox)
-    if group.follower() is None:
-        completion.spare_neighbours(runtime, group, patiently(runtime))
+    if (follower := batch.next_prefetched()) is not None:
+        batch.recall_unstarted(follower.sandbox)
+    if batch.next_prefetched() is None:
+        completion.flush_and_release(context, batch, retry_until_stored(context))
 
 
-def _hand_on(runtime: Runtime, group: Group, attempt: Attempt) -> None:
+def _hand_on(context: ExecutionContext, batch: Batch, attempt: Attempt) -> None:
     """After the commit cleanup cannot change the outcome. Then the sandbox is free for the next."""
     if not attempt.is_cleaned_up:
-        cleanup.clean_up(runtime, attempt)
-        cleanup.store(runtime, attempt)
+        cleanup.clean_up(context, attempt)
+        cleanup.store(context, attempt)
     if attempt.sandbox is None or not attempt.leaves_clean:
-        group.call_back(attempt.sandbox)  # it is gone, or stopped where it was
-    if group.follower() is None:
-        phases.release(runtime, attempt)
+        batch.recall_unstarted(attempt.sandbox)  # it is gone, or stopped where it was
+    if batch.next_prefetched() is None:
+        phases.release(context, attempt)
     attempt.sandbox = None  # it is the follower's now
 
 
-def _settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception) -> None:
-    if attempt.sandbox is not None and group.follower() is not None:  # it runs, and must be watched
-        cleanup.clean_up(runtime, attempt)  # no hook has a follower
-        group.refuse(attempt, error)
+def _settle(context: ExecutionContext, batch: Batch, attempt: Attempt, error: Exception) -> None:
+    if attempt.sandbox is not None and batch.next_prefetched() is not None:  # it runs, and must be watched
+        cleanup.clean_up(context, attempt)  # no hook has a follower
+        batch.refuse(attempt, error)
         return
     try:
-        completion.tell(runtime, [settle(runtime, group, attempt, error, patiently(runtime))])
+        completion.report_finished(
+            context, [handle_failure(context, batch, attempt, error, retry_until_stored(context))]
+        )
     except LeaseLostError:
-        _abandon(runtime, attempt)
+        _abandon(context, attempt)
 
 
 @contextlib.contextmanager
-def _ending_what_is_left(runtime: Runtime, group: Group) -> Iterator[None]:
+def _ending_what_is_left(context: ExecutionContext, batch: Batch) -> Iterator[None]:
     """An error that nobody foresaw leaves its requests to their leases, but no sandbox that works at one of them."""
     try:
         yield
     except BaseException:
-        for attempt in group.with_sandboxes():
-            with contextlib.suppress(SandboxHostLostError):
-                sandbox_session.dispose(runtime, attempt)
-        runtime.workplace.put_away()
+        for attempt in batch.members_with_sandboxes():
+            with contextlib.suppress(SandboxPoolLostError):
+                sandbox_session.dispose(context, attempt)
+        context.working_directory.remove()
         raise
 
 
-def _claim(runtime: Runtime, request_ids: Sequence[UUID]) -> list[Claim]:
+def _claim(context: ExecutionContext, request_ids: Sequence[UUID]) -> list[Claim]:
     """None while the database is away: if one was claimed all the same, it was not begun, and a bell resumes it."""
 
     def claim() -> list[Claim]:
-        return lifecycle.claim(runtime.engine, request_ids, runtime.worker, runtime.clock.now(), runtime.lease_s)
+        return lifecycle.claim(context.engine, request_ids, context.worker, context.clock.now(), context.lease_s)
 
     try:
-        claims = persist(claim, runtime.given_up, CLAIM_LIMIT_S)
+        claims = retry_through_outage(claim, context.given_up, CLAIM_LIMIT_S)
     except Exception as error:
         if not is_outage(error):
             raise
-        log.warning("%s; nothing is claimed", why(error), extra={"error": first_line(error)})
+        log.warning("%s; nothing is claimed", why(error), extra={"error": error_summary(error)})
         return []
     if claims:
         log.debug("claimed", extra=completion.names(claims))
     return claims
 
 
-def _known(claim: Claim) -> Registered:
+def _known(claim: Claim) -> FunctionSpec:
     if claim.function is None:
         raise FunctionFailedError(
             f"There is no function named {claim.function_name!r} any more.", error_type="FunctionNotFound"
@@ -152,11 +156,11 @@ def _known(claim: Claim) -> Registered:
     return claim.function
 
 
-def _abandon(runtime: Runtime, attempt: Attempt) -> None:
+def _abandon(context: ExecutionContext, attempt: Attempt) -> None:
     """The lease is lost: another attempt may be running. Kill what is ours, change nothing."""
     if attempt.sandbox is not None:
-        sandbox_session.dispose(runtime, attempt)
-    runtime.workplace.put_away()
-    forget(runtime.store, attempt.request_id, attempt.claim.part)
+        sandbox_session.dispose(context, attempt)
+    context.working_directory.remove()
+    forget(context.store, attempt.request_id, attempt.claim.part)
     attempt.is_cleaned_up = True
     log.warning("lease lost", extra=attempt.log_fields())

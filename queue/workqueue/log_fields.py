@@ -10,7 +10,7 @@ MOST = 100  # named in one line; a batch may have ten thousand
 Moved = tuple[UUID, int | None, str]  # which, its attempt if there is one, its function
 
 
-def names(moved: Sequence[Moved]) -> dict[str, object]:
+def for_requests(moved: Sequence[Moved]) -> dict[str, object]:
     """Of one its facts, of several how many, and the ids by which each is found."""
     if len(moved) == 1:
         request_id, attempt, function = moved[0]
@@ -22,6 +22,6 @@ def names(moved: Sequence[Moved]) -> dict[str, object]:
     return {"count": len(moved), "function": functions, "requests": " ".join([*ids, *more])}
 
 
-def rung(bells: Iterable[Bell]) -> dict[str, object]:
+def for_bells(bells: Iterable[Bell]) -> dict[str, object]:
     """Of bells: the attempt is the one that they ring for."""
-    return names([(bell.request_id, bell.attempt, bell.function) for bell in bells])
+    return for_requests([(bell.request_id, bell.attempt, bell.function) for bell in bells])

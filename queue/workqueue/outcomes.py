@@ -88,5 +88,5 @@ class StoppingError(AttemptEndedError):
     is_failure = False
 
 
-class CalledBackError(Exception):
+class RecalledError(Exception):
     """The sandbox will not begin this request, which it had got together with others; it may be sent again."""

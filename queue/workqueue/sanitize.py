@@ -3,17 +3,17 @@
 from typing import Any
 
 
-def storable(text: str) -> str:
+def sanitize_text(text: str) -> str:
     """The text with what cannot be stored made visible."""
     return text.replace("\0", "\u2400").encode("utf-8", "backslashreplace").decode()
 
 
-def storable_value(value: Any) -> Any:
+def sanitize_value(value: Any) -> Any:
     """A JSON value whose texts are all storable."""
     if isinstance(value, str):
-        return storable(value)
+        return sanitize_text(value)
     if isinstance(value, list):
-        return [storable_value(entry) for entry in value]
+        return [sanitize_value(entry) for entry in value]
     if isinstance(value, dict):
-        return {storable(str(name)): storable_value(entry) for name, entry in value.items()}
+        return {sanitize_text(str(name)): sanitize_value(entry) for name, entry in value.items()}
     return value

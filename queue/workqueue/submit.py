@@ -13,13 +13,13 @@ from sqlalchemy import Connection, Engine, text
 from uuid_utils.compat import uuid7
 
 from schema import exact_json
-from schema.engine import at_once
+from schema.engine import autocommit
 from workqueue import lifecycle, log_fields
 from workqueue.clock import Clock
 from workqueue.errors import KeyReusedError
 from workqueue.event_json import PARSER, JsonText
 from workqueue.files.store import StoredFile
-from workqueue.functions.registry import Registered
+from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle import Accepted
 from workqueue.lifecycle.requests import key_holder
 from workqueue.transport.doorbell import Doorbell
@@ -31,7 +31,7 @@ KEY_KEPT = timedelta(hours=24)  # contract, section 3
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Submission:
     """Hold the call that a client makes.
 
     events: one, or those of a batch, as values or as their JsonText. files: uploads, stored already under `id`.
@@ -39,7 +39,7 @@ class Order:
     queue, available_at: None for the function's own queue, and for now.
     """
 
-    function: Registered
+    function: FunctionSpec
     events: Sequence[Any]
     id: UUID = field(default_factory=uuid7)
     files: Sequence[StoredFile] = ()
@@ -52,7 +52,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class SubmitResult:
     """The ids of the requests, in the order of their events; those that were accepted now. replayed: none was."""
 
     ids: tuple[UUID, ...]
@@ -63,7 +63,7 @@ class Receipt:
         return not self.accepted
 
 
-def submit(engine: Engine, doorbell: Doorbell, clock: Clock, order: Order) -> Receipt:
+def submit(engine: Engine, doorbell: Doorbell, clock: Clock, submission: Submission) -> SubmitResult:
     """Stores one request per event, all or none, and rings for those that are due.
 
     Raises KeyReusedError, and DBAPIError when the database is away: nothing is stored then.
@@ -71,37 +71,40 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, order: Order) -> Re
     """
     clock.refresh(engine)
     now = clock.now()
-    key = (order.idempotency_key, fingerprint(order)) if order.idempotency_key is not None else None
-    requests = _requests(order, now)
+    key = (submission.idempotency_key, fingerprint(submission)) if submission.idempotency_key is not None else None
+    requests = _requests(submission, now)
     # One statement is a transaction of its own, with one trip to the server instead of three.
-    several = bool(order.files) or order.idempotency_key is not None or len(requests) > 1
-    with engine.connect() if several else at_once(engine) as connection:
+    several = bool(submission.files) or submission.idempotency_key is not None or len(requests) > 1
+    with engine.connect() if several else autocommit(engine) as connection:
         while not _accept(connection, requests, key):
             connection.rollback()
             assert key is not None, "only a key that is held keeps a request from being accepted"
-            held = key_holder(connection, order.function.name, key[0])
+            held = key_holder(connection, submission.function.name, key[0])
             if held is not None:
                 return _replay(held, key[1])
             # The request that held the key was deleted this moment, and the key with it.
         connection.commit()
     due = [request.bell for request in requests if request.available_at <= now]
     doorbell.ring(due)
-    log.info("accepted", extra=log_fields.names([(request.id, None, order.function.name) for request in requests]))
-    return Receipt(tuple(request.id for request in requests), tuple(requests))
+    log.info(
+        "accepted",
+        extra=log_fields.for_requests([(request.id, None, submission.function.name) for request in requests]),
+    )
+    return SubmitResult(tuple(request.id for request in requests), tuple(requests))
 
 
-def fingerprint(order: Order) -> str:
+def fingerprint(submission: Submission) -> str:
     """Return what an idempotency key stands for: the values that were sent, however they were spelt.
 
     White space, the order of keys, escapes and the order of files do not count; the digits of numbers do. The
     Idempotency-Key draft of the IETF leaves this choice to the server. Clients often make the JSON of a retry anew.
     """
-    found = hashlib.sha256(b"batch" if order.is_batch else b"call")
-    for event in order.events:
+    found = hashlib.sha256(b"batch" if submission.is_batch else b"call")
+    for event in submission.events:
         with PARSER:
             value = exact_json.read(event.utf8) if isinstance(event, JsonText) else event
             found.update(f"\0{exact_json.write(value, SORTED.encode)}".encode())
-    for file in sorted(order.files, key=lambda file: file.name):
+    for file in sorted(submission.files, key=lambda file: file.name):
         found.update(f"\0{file.name}\0{file.filename}\0{file.sha256}".encode())
     return found.hexdigest()
 
@@ -118,25 +121,25 @@ def _accept(connection: Connection, requests: Sequence[Accepted], key: tuple[str
 FORGET_KEY = text("DELETE FROM idempotency_key WHERE function = :function AND key = :key AND created_at < :before")
 
 
-def _requests(order: Order, now: datetime) -> list[Accepted]:
+def _requests(submission: Submission, now: datetime) -> list[Accepted]:
     return [
         Accepted(
-            id=order.id if position == 0 else uuid7(),
-            function=order.function,
+            id=submission.id if position == 0 else uuid7(),
+            function=submission.function,
             event=event,
-            queue=order.queue or order.function.queue,
+            queue=submission.queue or submission.function.queue,
             created_at=now,
-            available_at=max(order.available_at or now, now),
-            schedule=order.schedule,
-            files=order.files,
-            traceparent=order.traceparent,
+            available_at=max(submission.available_at or now, now),
+            schedule=submission.schedule,
+            files=submission.files,
+            traceparent=submission.traceparent,
         )
-        for position, event in enumerate(order.events)
+        for position, event in enumerate(submission.events)
     ]
 
 
-def _replay(held: tuple[tuple[UUID, ...], str], digest: str) -> Receipt:
+def _replay(held: tuple[tuple[UUID, ...], str], digest: str) -> SubmitResult:
     ids, body_sha256 = held
     if body_sha256 != digest:
         raise KeyReusedError
-    return Receipt(ids)
+    return SubmitResult(ids)

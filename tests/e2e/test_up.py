@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.embedded.service_lookup import find_running
+from infra.embedded.service_lookup import find_running_services
 from infra.supervisor.termination import is_alive
 from tests.e2e.conftest import Start
 from tests.support.up import CHILDREN, Up, free_port, without_runtime_settings
@@ -140,11 +140,11 @@ def test_a_guard_that_is_killed_is_replaced(start: Start) -> None:
 def test_another_process_finds_the_services_of_a_running_up(start: Start) -> None:
     up = start()
     up.wait_ready()
-    running = find_running(up.home)
+    running = find_running_services(up.home)
     assert running.database_url is not None
     assert running.redis_url is not None
     up.end()
-    assert find_running(up.home).database_url is None
+    assert find_running_services(up.home).database_url is None
 
 
 def test_a_process_alone_without_a_runtime_says_that_none_is_reachable(short_tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def tell_its_phase_often(event: Any, context: Context) -> Any:
 
 @function
 def exaggerate(event: Any, context: Context) -> Any:
-    memory_usage.Peak.mb = lambda *_: event["number"]  # type: ignore[method-assign]
+    memory_usage.PeakMemory.mb = lambda *_: event["number"]  # type: ignore[method-assign]
     say({"type": "progress", "request_id": context.request_id, "fraction": event["number"]})
 
 

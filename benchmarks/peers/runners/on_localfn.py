@@ -16,7 +16,7 @@ from infra.config.database_url import normalised
 from schema.engine import make_engine
 from workqueue.clock import Clock
 from workqueue.functions import registry
-from workqueue.submit import Order, submit
+from workqueue.submit import Submission, submit
 from workqueue.transport.doorbell import Doorbell
 
 FUNCTIONS = """
@@ -88,7 +88,7 @@ class Ours:
             rows.close()
 
     def _submit(self, function: str, numbers: Sequence[int]) -> str:
-        order = Order(self._known[function], [{"n": number} for number in numbers])
+        order = Submission(self._known[function], [{"n": number} for number in numbers])
         return str(submit(self._engine, self._doorbell, self._clock, order).ids[0])
 
     def _command(self, name: str) -> Command:

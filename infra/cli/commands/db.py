@@ -60,9 +60,9 @@ def url() -> None:
 
 
 def _url() -> str:
-    from infra.config.service_urls import connected, of_this_machine
+    from infra.config.service_urls import require_local, with_service_urls
     from infra.config.settings import load
     from infra.processes.connections import urls
 
-    database_url, _ = urls(connected(of_this_machine(load())))
+    database_url, _ = urls(with_service_urls(require_local(load())))
     return database_url

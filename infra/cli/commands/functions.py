@@ -10,7 +10,7 @@ import click
 from infra.api_client import Client, connect, function_path, request_path
 from infra.cli.arguments import EVENT_PART, Event, NamedFile, Seconds
 from infra.cli.group import CommandGroup
-from infra.cli.output.follow_request import Patience, until_ended
+from infra.cli.output.follow_request import WaitLimit, until_ended
 from infra.cli.output.formatting import one_line, seconds
 from infra.cli.output.progress import Progress
 from infra.cli.output.request_details import downloads, failure, last_lines
@@ -116,7 +116,7 @@ def invoke(ctx: click.Context, /, wait: bool, timeout_s: float | None, as_json: 
         if not wait:
             return _accepted(request, as_json)
         try:
-            ctx.exit(_finish(client, Patience(request["id"], timeout_s, progress), progress, request["id"], as_json))
+            ctx.exit(_finish(client, WaitLimit(request["id"], timeout_s, progress), progress, request["id"], as_json))
         except KeyboardInterrupt:
             progress.clear()
             note(f"The request goes on; to cancel it: localfn requests cancel {request['id']}")
@@ -165,7 +165,7 @@ def _accepted(request: dict[str, Any], as_json: bool) -> None:
     note(f"accepted; follow it with: localfn requests logs -f {request['id']}")
 
 
-def _finish(client: Client, patience: Patience, progress: Progress, request_id: str, as_json: bool) -> int:
+def _finish(client: Client, patience: WaitLimit, progress: Progress, request_id: str, as_json: bool) -> int:
     """Waits, prints what came of it, and gives the exit code."""
     request = until_ended(client, request_id, patience, progress)
     completed = request["status"] == "completed"

@@ -11,7 +11,7 @@ from infra.cli.arguments import Age, Moment, before_now
 from infra.cli.group import CommandGroup
 from infra.cli.output import follow_logs, request_list, watch_list
 from infra.cli.output.progress import is_over
-from infra.cli.output.request_details import attempt_told, downloads, told
+from infra.cli.output.request_details import downloads, format_attempt, format_request
 from infra.cli.output.tables import emit, emit_json, json_option, note
 from infra.cli.purging import purge_all
 from infra.config.settings import load
@@ -64,7 +64,7 @@ def show(id: str, as_json: bool) -> None:
         request = client.get(request_path(id))
         if as_json:
             return emit_json(request)
-        emit(told(request, client.get(request_path(id, "attempts"))["items"]))
+        emit(format_request(request, client.get(request_path(id, "attempts"))["items"]))
     return None
 
 
@@ -90,7 +90,7 @@ def attempts(id: str, as_json: bool) -> None:
     if as_json:
         emit_json(answer)
     elif answer["items"]:
-        emit("\n\n".join(map(attempt_told, answer["items"])))
+        emit("\n\n".join(map(format_attempt, answer["items"])))
     else:
         note("no attempt has begun yet.")
 

@@ -4,7 +4,7 @@ import json
 import time
 
 from infra.api_client import Client, request_path
-from infra.cli.output.follow_request import LOOK_EVERY_S, Patience
+from infra.cli.output.follow_request import LOOK_EVERY_S, WaitLimit
 from infra.cli.output.formatting import moment, seconds
 from infra.cli.output.progress import Progress, is_over, took_s
 from infra.cli.output.tables import emit, note
@@ -37,7 +37,7 @@ class Tail:
 
     def follow(self) -> None:
         """Prints until the request has ended, and says how. A runtime that restarts is waited for."""
-        patience = Patience(self._request_id, None, Progress())
+        patience = WaitLimit(self._request_id, None, Progress())
         path, wait_s = request_path(self._request_id), 0
         while True:
             request = patience.ask(lambda _, wait_s=wait_s: self._client.get(path, wait=wait_s))  # type: ignore[misc]
@@ -48,7 +48,7 @@ class Tail:
         self._print_cleanup(patience)
         note(f"{request['status']} in {seconds(took_s(request))}")
 
-    def _print_cleanup(self, patience: Patience) -> None:
+    def _print_cleanup(self, patience: WaitLimit) -> None:
         path, ends_at = request_path(self._request_id, "attempts"), time.monotonic() + CLEANUP_S
         while time.monotonic() < ends_at:
             attempts = patience.ask(lambda _: self._client.get(path))["items"]

@@ -22,7 +22,7 @@ class WaitedTooLongError(InfraError):
     exit_code = 124
 
 
-class Patience:
+class WaitLimit:
     """How long a command waits for one request. timeout_s: None means until it ends."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Patience:
         return f"the request goes on: localfn requests show {self._request_id}"
 
 
-def until_ended(client: Client, request_id: str, patience: Patience, progress: Progress) -> dict[str, Any]:
+def until_ended(client: Client, request_id: str, patience: WaitLimit, progress: Progress) -> dict[str, Any]:
     """The request, once it has ended; shows how it gets there."""
     path = request_path(request_id)
 

@@ -26,9 +26,9 @@ COLOURS = {
 }
 
 
-def told(request: dict[str, Any], attempts: Sequence[dict[str, Any]]) -> str:
+def format_request(request: dict[str, Any], attempts: Sequence[dict[str, Any]]) -> str:
     """All there is to say about a request."""
-    paragraphs = [_head(request), *(attempt_told(attempt) for attempt in attempts)]
+    paragraphs = [_head(request), *(format_attempt(attempt) for attempt in attempts)]
     return "\n\n".join(paragraphs)
 
 
@@ -58,7 +58,7 @@ def _times(request: dict[str, Any]) -> list[tuple[str, str]]:
     return [*shown, ("took", seconds(took_s(request)))] if request["finished_at"] else shown
 
 
-def attempt_told(attempt: dict[str, Any]) -> str:
+def format_attempt(attempt: dict[str, Any]) -> str:
     """One attempt: how it ended, its phases, and its traceback."""
     outcome = attempt["outcome"]
     facts = [

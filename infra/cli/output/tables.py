@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from infra.cli.output.formatting import clip, harmless, one_line, pad, width
-from infra.command_name import as_typed
+from infra.command_name import with_command_name
 from schema import exact_json
 
 ENDLESS = 1_000_000  # cells of a line that no person reads on a terminal: nothing in it is shortened
@@ -46,7 +46,7 @@ def emit(text: str) -> None:
 def note(text: str) -> None:
     """A line on stderr."""
     try:
-        click.echo(harmless(as_typed(text)), err=True, color=wants_colour())
+        click.echo(harmless(with_command_name(text)), err=True, color=wants_colour())
     except (OSError, ValueError):  # nobody reads our remarks
         return
 

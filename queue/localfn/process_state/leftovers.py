@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from localfn.process_state.process_settings import OUTPUT_FDS, Setting, settings_of_process
-from localfn.runtime.channel import opened
-from localfn.runtime.memory_usage import Peak
+from localfn.runtime.channel import open_cached
+from localfn.runtime.memory_usage import PeakMemory
 from localfn.runtime.output_order import LOWEST_FD
 
 GRACE_S = 0.02  # a thread that was joined is known to the kernel for a moment longer
@@ -49,11 +49,11 @@ class FreshState:
     function's logger.
     """
 
-    def __init__(self, peak: Peak, logger: str) -> None:
+    def __init__(self, peak: PeakMemory, logger: str) -> None:
         self._peak = peak
-        self._timers_file = opened("/proc/self/timers", os.O_RDONLY)
-        self._fd_folder = opened("/proc/self/fd", os.O_RDONLY)
-        self._tasks = opened("/proc/self/task", os.O_RDONLY)
+        self._timers_file = open_cached("/proc/self/timers", os.O_RDONLY)
+        self._fd_folder = open_cached("/proc/self/fd", os.O_RDONLY)
+        self._tasks = open_cached("/proc/self/task", os.O_RDONLY)
         self._settings = settings_of_process(logger)
         self._values = [_read(setting) for setting in self._settings]
         self._module_count = len(sys.modules)

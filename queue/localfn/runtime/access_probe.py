@@ -16,8 +16,10 @@ from localfn.runtime import confinement
 
 def main() -> None:
     asked = json.load(sys.stdin)
-    barred = {path: barrier(path, os.X_OK) for path in asked["entered"]}
-    barred |= {path: barrier(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)) for path in asked["read"]}
+    barred = {path: first_inaccessible(path, os.X_OK) for path in asked["entered"]}
+    barred |= {
+        path: first_inaccessible(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)) for path in asked["read"]
+    }
     told = {
         "barred": {path: bar for path, bar in barred.items() if bar is not None},
         "open": [path for path in asked["secret"] if os.access(path, os.R_OK)],
@@ -34,7 +36,7 @@ def _parts_network() -> bool:
     return True
 
 
-def barrier(path: str, wanted: int) -> str | None:
+def first_inaccessible(path: str, wanted: int) -> str | None:
     """The first folder on the way that cannot be entered, or the path itself when it cannot be used as wanted."""
     way = [path]
     while (above := os.path.dirname(way[0])) != way[0]:

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from localfn.runtime import frames
-from localfn.runtime.output_order import LOWEST_FD, Marks, flush
+from localfn.runtime.output_order import LOWEST_FD, OrderMarks, flush
 
 
 class Channel:
@@ -20,9 +20,9 @@ class Channel:
     """
 
     def __init__(self, control: int, turns: int, max_body: int) -> None:
-        self.socket = socket.socket(fileno=moved(control))
-        self._turns = socket.socket(fileno=moved(turns))
-        self.marks = Marks()
+        self.socket = socket.socket(fileno=move_descriptor(control))
+        self._turns = socket.socket(fileno=move_descriptor(turns))
+        self.marks = OrderMarks()
         self.reader = frames.Reader(max_body)
         self.owner = os.getpid()
         self._lock = threading.Lock()  # user code may report progress from several threads
@@ -51,7 +51,7 @@ class Channel:
         self.marks.end()
         self.send(head, body)
 
-    def takes_turn(self, round_: int) -> bool:
+    def take_start_token(self, round_: int) -> bool:
         """Whether the next request of this round may begin: the runtime puts in a turn for each, and may take it out.
 
         A turn of another round is one of the next: this one was called back before we came to it.
@@ -65,16 +65,16 @@ class Channel:
         return mine
 
 
-def moved(fd: int) -> int:
+def move_descriptor(fd: int) -> int:
     """The same descriptor with a high number; programs that are started do not get it."""
     high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, LOWEST_FD)
     os.close(fd)
     return high
 
 
-def opened(path: str, flags: int) -> int | None:
+def open_cached(path: str, flags: int) -> int | None:
     """A file that is kept open, out of the way of user code; None where there is none, or it is not permitted."""
     try:
-        return moved(os.open(path, flags | os.O_CLOEXEC))
+        return move_descriptor(os.open(path, flags | os.O_CLOEXEC))
     except OSError:
         return None

@@ -27,7 +27,7 @@ CAPABILITIES_V3 = 0x20080522  # of the header that capset(2) wants; two sets of 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 
-def renounce() -> None:
+def drop_privileges() -> None:
     """For good: rights beyond those of the account, before any code of the user's runs. Linux only."""
     if sys.platform != "linux":
         return

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 
-from localfn.runtime.channel import opened
+from localfn.runtime.channel import open_cached
 
 SHORT_S = 0.0002  # what took no longer did not wait, or too little to be told apart
 
 
-class Delay:
+class CpuWait:
     """Of this process's main thread, in which functions run. Linux tells; elsewhere nothing was waited for."""
 
     def __init__(self) -> None:
-        self._stat = opened("/proc/self/schedstat", os.O_RDONLY)
+        self._stat = open_cached("/proc/self/schedstat", os.O_RDONLY)
         self._before = b""
 
     def restart(self) -> None:
         self._before = self._read()
 
-    def s(self, passed_s: float) -> float:
+    def seconds(self, passed_s: float) -> float:
         """Seconds of those that have passed since `restart`."""
         if passed_s < SHORT_S or not self._before:
             return 0.0

@@ -17,7 +17,7 @@ from localfn.declaration import Function
 from localfn.errors import LocalfnError
 
 
-class AsOnDisk(importlib.machinery.SourceFileLoader):
+class NoBytecodeLoader(importlib.machinery.SourceFileLoader):
     """Compiles user code from its source every time.
 
     A .pyc is matched by whole seconds and size, so an edit within a second of the last one would go unseen.
@@ -65,7 +65,7 @@ def put_on_path(root: str | None) -> None:
         return
     details = [
         (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
-        (AsOnDisk, importlib.machinery.SOURCE_SUFFIXES),
+        (NoBytecodeLoader, importlib.machinery.SOURCE_SUFFIXES),
     ]
     make_finder = importlib.machinery.FileFinder.path_hook(*details)
 
@@ -84,10 +84,10 @@ def files_of(root: str | None, module: str) -> list[list[Any]]:
     """The source files that user code was loaded from: [path, mtime in ns, size in bytes] each."""
     folder = root or _home(sys.modules.get(module.partition(".")[0]))
     paths = [getattr(loaded, "__file__", None) or "" for loaded in list(sys.modules.values())]
-    return _as_they_are(path for path in paths if folder and is_below(path, folder))
+    return _without_bytecode(path for path in paths if folder and is_below(path, folder))
 
 
-def blamed_for(error: BaseException, root: str | None, module: str) -> list[list[Any]]:
+def files_behind_error(error: BaseException, root: str | None, module: str) -> list[list[Any]]:
     """Return what may have to change before an import that failed succeeds, in the form of `files_of`.
 
     What was loaded, the files that the error came through, and the folders that are searched: a package that is
@@ -96,10 +96,10 @@ def blamed_for(error: BaseException, root: str | None, module: str) -> list[list
     through = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
     if isinstance(error, SyntaxError) and error.filename:
         through.add(error.filename)
-    return files_of(root, module) + _as_they_are(sorted({*through, *sys.path} - {""}))
+    return files_of(root, module) + _without_bytecode(sorted({*through, *sys.path} - {""}))
 
 
-def _as_they_are(paths: Iterable[str]) -> list[list[Any]]:
+def _without_bytecode(paths: Iterable[str]) -> list[list[Any]]:
     found = []
     for path in paths:
         try:

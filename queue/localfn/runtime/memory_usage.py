@@ -6,18 +6,18 @@ import os
 import resource
 import sys
 
-from localfn.runtime.channel import opened
+from localfn.runtime.channel import open_cached
 
 STATUS_BYTES = 16_384  # the processors of a large machine take some of them
 
 
-class Peak:
+class PeakMemory:
     """The peak of this process's resident memory, on Linux of one request: the kernel lets it start anew."""
 
     def __init__(self) -> None:
         # Kept open: opening them for every request would take longer than reading.
-        self._status = opened("/proc/self/status", os.O_RDONLY)
-        self._clear = opened("/proc/self/clear_refs", os.O_WRONLY)
+        self._status = open_cached("/proc/self/status", os.O_RDONLY)
+        self._clear = open_cached("/proc/self/clear_refs", os.O_WRONLY)
 
     def restart(self) -> None:
         if self._clear is not None:

@@ -26,7 +26,7 @@ C_BUFFER_BYTES = 8192
 posix_write, fflush = os.write, ctypes.CDLL(None).fflush
 
 
-class Marks:
+class OrderMarks:
     """Writes marks into both pipes. mark: what they begin with; it is not to be guessed by user code.
 
     Nothing is locked: a thread or a signal handler in between changes the order of marks in a pipe, not their number.
@@ -71,7 +71,7 @@ def _write_whole(fd: int, data: bytes) -> None:
 class MarkedFile(io.FileIO):
     """The file below sys.stdout or sys.stderr."""
 
-    def __init__(self, fd: int, name: str, marks: Marks) -> None:
+    def __init__(self, fd: int, name: str, marks: OrderMarks) -> None:
         super().__init__(fd, "wb", closefd=False)
         self.name = name
         self._marks, self._kind = marks, KINDS[fd]
@@ -82,7 +82,7 @@ class MarkedFile(io.FileIO):
         return super().write(data)
 
 
-def mark_output(marks: Marks) -> None:
+def mark_output(marks: OrderMarks) -> None:
     """Mark what Python prints, through sys.stdout, sys.stderr and os.write(), and let C print line by line."""
     for fd, name in ((1, "stdout"), (2, "stderr")):
         buffer = io.BufferedWriter(MarkedFile(fd, f"<{name}>", marks))

@@ -17,8 +17,8 @@ from localfn.declaration import Body, Function
 from localfn.outcome.failure import HookError, ResultTooLargeError, end_fork, failure
 from localfn.outcome.result import to_json
 from localfn.runtime import confinement
-from localfn.runtime.cpu_wait import Delay
-from localfn.runtime.memory_usage import Peak
+from localfn.runtime.cpu_wait import CpuWait
+from localfn.runtime.memory_usage import PeakMemory
 
 Answer = tuple[dict[str, Any], bytes]
 Send = Callable[..., None]
@@ -26,7 +26,7 @@ Send = Callable[..., None]
 NO_THREAD = "can't start new thread"  # the message of Python's RuntimeError
 
 
-class Run:
+class FunctionRunner:
     """The function of this sandbox, ready for requests."""
 
     def __init__(self, function: Function, send: Send, max_result_bytes: int) -> None:
@@ -37,7 +37,7 @@ class Run:
         self.wants_instance = function.wants_instance()
         # Without checks of its own the function begins at once, as the runtime knows: a frame less.
         self.has_checks = bool(function.input is not None or function.validate_hook or function.cleanup_hook)
-        self.peak, self.delay = Peak(), Delay()
+        self.peak, self.delay = PeakMemory(), CpuWait()
         self.began = self.processing = 0.0
         self.owner = os.getpid()
         self.scope = contextvars.copy_context()
@@ -59,7 +59,7 @@ class Run:
         self.scope = contextvars.copy_context()
         answer, result = self.scope.run(self._through_phases, event, text, context)
         answer["at"] = [self.began, self.processing, ended := time.monotonic()]
-        answer["delayed_s"] = self.delay.s(ended - self.began)
+        answer["delayed_s"] = self.delay.seconds(ended - self.began)
         answer["is_clean"] = _is_like_new(head["workdir"])
         return answer, result
 

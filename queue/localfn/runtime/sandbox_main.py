@@ -29,7 +29,7 @@ from localfn.runtime import confinement, importer
 from localfn.runtime.channel import Channel
 from localfn.runtime.frames import MAX_HEAD
 from localfn.runtime.output_order import mark_output
-from localfn.runtime.runner import Run
+from localfn.runtime.runner import FunctionRunner
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -53,7 +53,7 @@ def main(fds: Sequence[int]) -> None:
     if head["type"] == "describe":
         _describe(channel, head)
         return
-    run = Run(_load(channel, head), channel.send, head["max_result_bytes"])
+    run = FunctionRunner(_load(channel, head), channel.send, head["max_result_bytes"])
     fresh = FreshState(run.peak, run.function.name)
     files = importer.files_of(head["root"], head["module"])
     channel.answer({"type": "ready", "has_checks": run.has_checks, "files": files})
@@ -62,7 +62,7 @@ def main(fds: Sequence[int]) -> None:
     os._exit(0)
 
 
-def _serve(channel: Channel, run: Run, fresh: FreshState, loaded: dict[str, Any]) -> None:
+def _serve(channel: Channel, run: FunctionRunner, fresh: FreshState, loaded: dict[str, Any]) -> None:
     modules = len(sys.modules)
     while (frame := channel.receive()) is not None:
         head, body = frame
@@ -71,7 +71,7 @@ def _serve(channel: Channel, run: Run, fresh: FreshState, loaded: dict[str, Any]
         else:
             act, members = run.invoke, zip(_placed(head), _events(body))
         for member, (event, text) in members:
-            if act == run.invoke and not channel.takes_turn(head["round"]):
+            if act == run.invoke and not channel.take_start_token(head["round"]):
                 break  # called back, with all behind it
             if member.get("valid_s", 0) < 0:  # the runtime was frozen, perhaps: somebody else may have it by now
                 channel.answer({"type": "declined", "request_id": member["request_id"]})
@@ -106,7 +106,7 @@ def _after_blanks(text: str, place: int) -> int:
     return place
 
 
-def _look_around(answer: dict[str, Any], run: Run, fresh: FreshState, *, is_over: bool) -> None:
+def _look_around(answer: dict[str, Any], run: FunctionRunner, fresh: FreshState, *, is_over: bool) -> None:
     """Add to the answer what the request used, and what it left behind: then this sandbox is not used again.
 
     is_over: no code of the request follows.
@@ -154,7 +154,7 @@ def _describe(channel: Channel, head: dict[str, Any]) -> None:
     try:
         functions = importer.describe(head["root"], head["module"])
     except BaseException as error:
-        _refuse(channel, error, files=importer.blamed_for(error, head["root"], head["module"]))
+        _refuse(channel, error, files=importer.files_behind_error(error, head["root"], head["module"]))
     files = importer.files_of(head["root"], head["module"])
     described = {"type": "described", "functions": functions, "files": files}
     if (size := len(json.dumps(described))) > MAX_HEAD:
@@ -175,7 +175,7 @@ def _refuse(channel: Channel, error: BaseException, **more: Any) -> NoReturn:
 def _prepare_process() -> None:
     if "" in sys.path:  # put there by `-c`: the current directory is no place to import from
         sys.path.remove("")
-    confinement.renounce()
+    confinement.drop_privileges()
     confinement.shrink_thread_stacks()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":

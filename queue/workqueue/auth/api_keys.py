@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from uuid_utils.compat import uuid7
 
 from schema.tables.auth import Scope, api_key
-from workqueue.audit import Act, Action, record
+from workqueue.audit import Action, AuditEntry, record
 from workqueue.auth.credentials import SHOWN as SHOWN_CHARACTERS
 from workqueue.auth.credentials import digest, make_key
 from workqueue.auth.permissions import Principal, of_key
@@ -28,7 +28,7 @@ SHOWN = tuple(column for column in api_key.c if column.name != "key_hash")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class KeyRequest:
     """A key to be made, checked."""
 
     name: str
@@ -37,30 +37,30 @@ class Wanted:
     expires_at: datetime | None
 
 
-def listing(engine: Engine) -> Sequence[RowMapping]:
+def list_keys(engine: Engine) -> Sequence[RowMapping]:
     with engine.connect() as connection:
         return connection.execute(select(*SHOWN).order_by(api_key.c.id)).mappings().all()
 
 
-def create(engine: Engine, wanted: Wanted, created_by: str, now: datetime) -> tuple[RowMapping, str]:
+def create(engine: Engine, request: KeyRequest, created_by: str, now: datetime) -> tuple[RowMapping, str]:
     """The row and the key itself, which is told this once. Raises KeyExistsError."""
     key = make_key()
     row = {
         "id": uuid7(),
-        "name": wanted.name,
+        "name": request.name,
         "prefix": key[:SHOWN_CHARACTERS],
         "key_hash": digest(key),
-        "scopes": list(wanted.scopes),
-        "functions": None if wanted.functions is None else list(wanted.functions),
+        "scopes": list(request.scopes),
+        "functions": None if request.functions is None else list(request.functions),
         "created_by": created_by,
         "created_at": now,
-        "expires_at": wanted.expires_at,
+        "expires_at": request.expires_at,
     }
     try:
         with engine.begin() as connection:
             made = connection.execute(insert(api_key).values(row).returning(*SHOWN)).mappings().one()
             details = {"scopes": row["scopes"], "functions": row["functions"]}
-            record(connection, Act(created_by, Action.KEY_CREATE, wanted.name, details))
+            record(connection, AuditEntry(created_by, Action.KEY_CREATE, request.name, details))
     except IntegrityError:
         raise KeyExistsError from None
     return made, key
@@ -72,7 +72,7 @@ def revoke(engine: Engine, id: UUID, actor: str) -> RowMapping:
         found = connection.execute(delete(api_key).where(api_key.c.id == id).returning(*SHOWN)).mappings().first()
         if found is None:
             raise UnknownKeyError
-        record(connection, Act(actor, Action.KEY_REVOKE, found["name"]))
+        record(connection, AuditEntry(actor, Action.KEY_REVOKE, found["name"]))
     return found
 
 
@@ -87,13 +87,13 @@ def find(engine: Engine, key_hash: str, now: datetime) -> Principal | None:
     return of_key(row.name, [Scope(scope) for scope in row.scopes], row.functions)
 
 
-def wanted(fields: Mapping[str, Any], now: datetime) -> Wanted:
+def parse_key_request(fields: Mapping[str, Any], now: datetime) -> KeyRequest:
     """What is asked for, checked. Raises BadAccessError."""
     check(fields, RULES, needed=("name", "scopes"))
     expires_at, functions = _moment(fields.get("expires_at")), fields.get("functions")
     if expires_at is not None and expires_at <= now:
         raise BadAccessError([entry("expires_at", "it is past")])
-    return Wanted(
+    return KeyRequest(
         fields["name"],
         tuple(Scope(scope) for scope in dict.fromkeys(fields["scopes"])),
         None if functions is None else tuple(dict.fromkeys(functions)),

@@ -22,7 +22,7 @@ MAX_SECRET = 256  # characters; ours have fewer
 Look = Callable[[Engine, str, datetime], Principal | None]
 
 
-class Doorkeeper:
+class Authenticator:
     """One per process; its methods may be called from any thread."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
@@ -30,11 +30,11 @@ class Doorkeeper:
         self._known: dict[str, tuple[float, Principal | None]] = {}
         self._lock = threading.Lock()
 
-    def of_key(self, key: str) -> Principal | None:
+    def by_api_key(self, key: str) -> Principal | None:
         """The program with this API key. Raises SQLAlchemyError."""
         return self._find(key, api_keys.find) if key.startswith(KEY_PREFIX) else None
 
-    def of_token(self, token: str) -> Principal | None:
+    def by_session_token(self, token: str) -> Principal | None:
         """The user with this session. Raises SQLAlchemyError."""
         return self._find(token, sessions.find)
 

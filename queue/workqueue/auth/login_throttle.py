@@ -18,7 +18,7 @@ FORGOTTEN = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class FailureCount:
     """subject: what is counted. free: failures without a pause; then it doubles from a second to `longest_s`."""
 
     subject: str
@@ -30,10 +30,10 @@ class Count:
         return timedelta(seconds=min(2.0 ** min(over, 30), self.longest_s)) if over >= 0 else timedelta()
 
 
-def counts(username: str, address: str, *, is_known_place: bool) -> list[Count]:
+def counts(username: str, address: str, *, is_known_place: bool) -> list[FailureCount]:
     name = username.lower()[:64]
-    found = [Count(f"login:{name}@{address}", 5, 300), Count(f"address:{address}", 20, 60)]
-    return found if is_known_place else [*found, Count(f"name:{name}", 30, 5)]
+    found = [FailureCount(f"login:{name}@{address}", 5, 300), FailureCount(f"address:{address}", 20, 60)]
+    return found if is_known_place else [*found, FailureCount(f"name:{name}", 30, 5)]
 
 
 def reserve(engine: Engine, username: str, address: str, now: datetime) -> None:
@@ -63,13 +63,13 @@ def forgive(engine: Engine, username: str, address: str) -> None:
         )
 
 
-def sweep(engine: Engine, now: datetime) -> None:
+def delete_old(engine: Engine, now: datetime) -> None:
     """Removes what is forgotten."""
     with engine.begin() as connection:
         connection.execute(delete(login_failure).where(login_failure.c.last_at < now - FORGOTTEN))
 
 
-def _fail(connection: Connection, count: Count, now: datetime) -> datetime | None:
+def _fail(connection: Connection, count: FailureCount, now: datetime) -> datetime | None:
     """One more; gives until when it is too early for another try, if it is."""
     row = login_failure.c
     statement = insert(login_failure).values(subject=count.subject, failures=0, last_at=now, blocked_until=now)

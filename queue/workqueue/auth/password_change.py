@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Engine, select, update
 
 from schema.tables.auth import Role, app_user
-from workqueue.audit import Act, Action, record
+from workqueue.audit import Action, AuditEntry, record
 from workqueue.auth import login_throttle, sessions, users
 from workqueue.auth.credentials import LOGINS, MAX_PASSWORD, hash_password, is_password
 from workqueue.auth.validation import entry
@@ -27,7 +27,7 @@ def _change(engine: Engine, username: str, old: str, new: str, address: str, now
         known = connection.scalar(select(app_user.c.password_hash).where(app_user.c.username == username))
     if not is_password(old[: MAX_PASSWORD + 1], known):
         with engine.begin() as connection:
-            record(connection, Act(username, Action.LOGIN_FAILED, username, {"address": address}))
+            record(connection, AuditEntry(username, Action.LOGIN_FAILED, username, {"address": address}))
         raise BadAccessError([entry("old_password", WRONG)])
     login_throttle.forgive(engine, username, address)
     row = app_user.c
@@ -39,5 +39,5 @@ def _change(engine: Engine, username: str, old: str, new: str, address: str, now
         if role is None:
             raise BadAccessError([entry("old_password", WRONG)])
         users.end_sessions(connection, username)
-        record(connection, Act(username, Action.USER_CHANGE, username, {"fields": ["password"]}))
+        record(connection, AuditEntry(username, Action.USER_CHANGE, username, {"fields": ["password"]}))
         return sessions.begin(connection, username, Role(role), address, now)

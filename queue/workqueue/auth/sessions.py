@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from schema.tables.auth import Role, app_user, login_session
-from workqueue.audit import Act, Action, record
+from workqueue.audit import Action, AuditEntry, record
 from workqueue.auth import login_throttle
 from workqueue.auth.credentials import LOGINS, MAX_PASSWORD, digest, is_password, make_token
 from workqueue.auth.permissions import Principal, of_user
 from workqueue.errors import BadLoginError
-from workqueue.sanitize import storable
+from workqueue.sanitize import sanitize_text
 
 LIFE = timedelta(days=7)
 IDLE = timedelta(hours=24)
@@ -44,15 +44,17 @@ def _log_in(engine: Engine, username: str, password: str, address: str, now: dat
     if user is None or not is_right or not user["enabled"]:
         # As many as the throttle looks at: a flood of guesses does not fill the table.
         with engine.begin() as connection:
-            record(connection, Act("anonymous", Action.LOGIN_FAILED, storable(username), {"address": address}))
+            record(
+                connection, AuditEntry("anonymous", Action.LOGIN_FAILED, sanitize_text(username), {"address": address})
+            )
         raise BadLoginError
     login_throttle.forgive(engine, username, address)
-    login_throttle.sweep(engine, now)
-    sweep(engine, now)
+    login_throttle.delete_old(engine, now)
+    delete_expired(engine, now)
     with engine.begin() as connection:
         login = begin(connection, user["username"], Role(user["role"]), address, now)
         connection.execute(update(app_user).where(app_user.c.username == user["username"]).values(last_login_at=now))
-        record(connection, Act(user["username"], Action.LOGIN, user["username"], {"address": address}))
+        record(connection, AuditEntry(user["username"], Action.LOGIN, user["username"], {"address": address}))
     return login
 
 
@@ -97,10 +99,10 @@ def log_out(engine: Engine, token_hash: str, actor: str, *, everywhere: bool) ->
     with engine.begin() as connection:
         ended = connection.execute(delete(login_session).where(mine).returning(row.username)).scalars().all()
         if ended:
-            record(connection, Act(actor, Action.LOGOUT, ended[0], {"sessions": len(ended)}))
+            record(connection, AuditEntry(actor, Action.LOGOUT, ended[0], {"sessions": len(ended)}))
 
 
-def sweep(engine: Engine, now: datetime) -> None:
+def delete_expired(engine: Engine, now: datetime) -> None:
     """Removes what has ended."""
     over = (login_session.c.expires_at < now) | (login_session.c.seen_at < now - IDLE)
     with engine.begin() as connection:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
 from schema.tables.auth import Role, app_user, login_session
-from workqueue.audit import Act, Action, record
+from workqueue.audit import Action, AuditEntry, record
 from workqueue.auth.credentials import MAX_PASSWORD, MIN_PASSWORD, hash_password, is_password
 from workqueue.auth.validation import Rules, check, entry
 from workqueue.errors import BadAccessError, LastAdminError, UnknownUserError, UserExistsError
@@ -29,7 +29,7 @@ SHOWN = (
 ONE_AT_A_TIME = text("LOCK TABLE app_user IN SHARE ROW EXCLUSIVE MODE")
 
 
-def listing(engine: Engine) -> Sequence[RowMapping]:
+def list_users(engine: Engine) -> Sequence[RowMapping]:
     with engine.connect() as connection:
         return connection.execute(select(*SHOWN).order_by(app_user.c.username)).mappings().all()
 
@@ -43,7 +43,7 @@ def find(engine: Engine, username: str) -> RowMapping:
     return found
 
 
-def create(engine: Engine, fields: Mapping[str, Any], act: Act | None = None) -> str:
+def create(engine: Engine, fields: Mapping[str, Any], act: AuditEntry | None = None) -> str:
     """Gives the name. Raises BadAccessError, UserExistsError."""
     check(fields, RULES, needed=("username", "password"))
     try:
@@ -62,7 +62,7 @@ def insert_new(connection: Connection, fields: Mapping[str, Any]) -> bool:
     return connection.execute(returning).first() is not None
 
 
-def change(engine: Engine, username: str, fields: Mapping[str, Any], act: Act | None = None) -> None:
+def change(engine: Engine, username: str, fields: Mapping[str, Any], act: AuditEntry | None = None) -> None:
     """What is given. Another password, role, or none any more: every session of the user ends.
 
     Raises BadAccessError, UnknownUserError, LastAdminError.
@@ -80,7 +80,7 @@ def change(engine: Engine, username: str, fields: Mapping[str, Any], act: Act | 
         record(connection, act and replace(act, details={"fields": sorted(fields)}))
 
 
-def remove(engine: Engine, username: str, act: Act | None = None) -> None:
+def remove(engine: Engine, username: str, act: AuditEntry | None = None) -> None:
     """Raises UnknownUserError, LastAdminError."""
     with engine.begin() as connection:
         connection.execute(ONE_AT_A_TIME)
@@ -96,7 +96,7 @@ def check_password(password: str) -> None:
 
 
 def ensure_superuser(
-    engine: Engine, username: str, password: str, email: str | None = None, act: Act | None = None
+    engine: Engine, username: str, password: str, email: str | None = None, act: AuditEntry | None = None
 ) -> bool:
     """An admin of this name, with this password: made, or made so again. Tells whether it is new.
 

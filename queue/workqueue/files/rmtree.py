@@ -12,7 +12,7 @@ from uuid import uuid4
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
-def remove_folder(path: Path) -> None:
+def remove_tree(path: Path) -> None:
     """What cannot be removed stays."""
     with contextlib.suppress(RecursionError):
         shutil.rmtree(path, ignore_errors=True)

@@ -16,7 +16,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workqueue.errors import BucketMissingError
-from workqueue.files.store import StoredFile, StoreTroubleError, content_type
+from workqueue.files.store import StorageError, StoredFile, content_type
 
 MULTIPART_BYTES = 8 * 1024 * 1024
 DELETED_AT_ONCE = 1000  # the most that DeleteObjects takes
@@ -37,13 +37,13 @@ class S3Store:
 
     def prepare(self, *, make: bool) -> None:
         try:
-            self.reach()
+            self.check_available()
         except BucketMissingError:
             if not make:
                 raise
             self._make_bucket()
 
-    def reach(self) -> None:
+    def check_available(self) -> None:
         try:
             with _told():
                 self._client.head_bucket(Bucket=self.bucket)
@@ -64,7 +64,7 @@ class S3Store:
             )
             stored = self._client.head_object(Bucket=self.bucket, Key=self._prefix + key)["ContentLength"]
         if stored != counted.size:
-            raise StoreTroubleError(f"{name}: {counted.size} bytes were sent to S3, and it has {stored}.")
+            raise StorageError(f"{name}: {counted.size} bytes were sent to S3, and it has {stored}.")
         return StoredFile(name, name, counted.size, kind, counted.digest.hexdigest(), key)
 
     def open(self, stored_as: str, sha256: str = "", part: range | None = None) -> IO[bytes]:
@@ -92,7 +92,7 @@ class S3Store:
                     first[id] = min(first.get(id, before), entry["LastModified"].timestamp())
         return [id for id, time in first.items() if time < before]
 
-    def forget_unfinished(self, before: float) -> None:
+    def abort_unfinished(self, before: float) -> None:
         with _told():
             self._abort(self._prefix, lambda upload: bool(upload["Initiated"].timestamp() < before))
 
@@ -148,7 +148,7 @@ class _Checked(io.RawIOBase):
             data = self._body.read(len(buffer))
         self._digest.update(data)
         if not data and self._sha256 and self._digest.hexdigest() != self._sha256:
-            raise StoreTroubleError(f"{self._stored_as} on S3 is not what was stored: its checksum is another.")
+            raise StorageError(f"{self._stored_as} on S3 is not what was stored: its checksum is another.")
         buffer[: len(data)] = data
         return len(data)
 
@@ -159,13 +159,13 @@ class _Checked(io.RawIOBase):
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
-    """S3's trouble as that of a file store. Raises FileNotFoundError, StoreTroubleError."""
+    """S3's trouble as that of a file store. Raises FileNotFoundError, StorageError."""
     try:
         yield
     except ClientError as error:
         told = error.response.get("Error", {})
         if str(told.get("Code")) in MISSING:
             raise FileNotFoundError(errno.ENOENT, str(error)) from None
-        raise StoreTroubleError(f"S3 refuses: {told.get('Code')} {told.get('Message')}") from error
+        raise StorageError(f"S3 refuses: {told.get('Code')} {told.get('Message')}") from error
     except BotoCoreError as error:
-        raise StoreTroubleError(f"S3 is away: {error}") from error
+        raise StorageError(f"S3 is away: {error}") from error

@@ -35,7 +35,7 @@ class StoredFile:
     stored_as: str
 
 
-class StoreTroubleError(OSError):
+class StorageError(OSError):
     """The file store is away, refuses, or has something else than was stored: not the fault of who asks."""
 
     def __init__(self, message: str) -> None:
@@ -44,18 +44,18 @@ class StoreTroubleError(OSError):
 
 class FileStore(Protocol):
     def prepare(self, *, make: bool) -> None:
-        """It can be written. make: it is made when it is missing. Raises BucketMissingError, StoreTroubleError."""
+        """It can be written. make: it is made when it is missing. Raises BucketMissingError, StorageError."""
 
-    def reach(self) -> None:
-        """It is there. Raises BucketMissingError, StoreTroubleError."""
+    def check_available(self) -> None:
+        """It is there. Raises BucketMissingError, StorageError."""
 
     def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
-        """Stores what `source` holds. part: "in" for uploads, else the attempt's number. Raises StoreTroubleError."""
+        """Stores what `source` holds. part: "in" for uploads, else the attempt's number. Raises StorageError."""
 
     def open(self, stored_as: str, sha256: str = "", part: range | None = None) -> IO[bytes]:
         """Open a stored file, at its beginning or at a part of it. Raises FileNotFoundError.
 
-        sha256: what it has to be, in hex; where that can be told, its end raises StoreTroubleError if it is not.
+        sha256: what it has to be, in hex; where that can be told, its end raises StorageError if it is not.
         part: the places of the bytes that are read; None for all. What lies behind them may be read as well.
         """
 
@@ -65,7 +65,7 @@ class FileStore(Protocol):
     def request_ids(self, before: float) -> list[UUID]:
         """The requests that have files here and got their first before a time (seconds since the epoch)."""
 
-    def forget_unfinished(self, before: float) -> None:
+    def abort_unfinished(self, before: float) -> None:
         """Removes what whoever was killed while storing it left behind before a time, where that is no file yet."""
 
 
@@ -81,7 +81,7 @@ class FolderStore:
     def prepare(self, *, make: bool) -> None:  # noqa: ARG002 - a folder costs nothing
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def reach(self) -> None:
+    def check_available(self) -> None:
         """A folder that is not there is made with its first file."""
 
     def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
@@ -122,7 +122,7 @@ class FolderStore:
                     found.append(request_id)
         return found
 
-    def forget_unfinished(self, before: float) -> None:
+    def abort_unfinished(self, before: float) -> None:
         """Half a file is a file here: it goes with its request, or with its attempt."""
 
 

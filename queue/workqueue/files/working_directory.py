@@ -12,21 +12,21 @@ import stat
 import tempfile
 from pathlib import Path
 
-from workqueue.files.rmtree import remove_folder
-from workqueue.sandboxes.user import Account, acting
+from workqueue.files.rmtree import remove_tree
+from workqueue.sandboxes.user import UnixUser, acting
 
 SUFFIX = ".work"
 BEHIND_WORKER = "+"  # in a directory's name, between its worker's and what makes it unique
 MODE = 0o700  # what tempfile gives
 
 
-class Workplace:
+class WorkingDirectory:
     """One worker uses one directory, for one request at a time; the name tells whose it is (sweep.py).
 
     account: who runs its sandboxes, and owns it then.
     """
 
-    def __init__(self, folder: Path, worker: str, account: Account | None = None) -> None:
+    def __init__(self, folder: Path, worker: str, account: UnixUser | None = None) -> None:
         self._folder, self._worker, self._account = folder, worker, account
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
@@ -42,7 +42,7 @@ class Workplace:
         # may have put something there since it was looked at.
         if self._directory is not None and _is_as_made(self._directory.name, may_hold=is_begun):
             return
-        self.put_away()
+        self.remove()
         self._folder.mkdir(parents=True, exist_ok=True)
         prefix = f"{self._worker}{BEHIND_WORKER}"
         self._directory = tempfile.TemporaryDirectory(SUFFIX, prefix, self._folder, ignore_cleanup_errors=True)
@@ -56,13 +56,13 @@ class Workplace:
     def clear(self, *, is_like_new: bool) -> None:
         """A request is over. is_like_new: it left the directory as it had found it, and nobody in it."""
         if not is_like_new:
-            self.put_away()
+            self.remove()
 
-    def put_away(self) -> None:
+    def remove(self) -> None:
         """What cannot be removed stays until its worker is gone, and the sweep comes."""
         directory, self._directory = self._directory, None
         if directory is not None:
-            remove_folder(Path(directory.name))
+            remove_tree(Path(directory.name))
             with contextlib.suppress(OSError, RecursionError):  # what it removes at the end of its life is gone
                 directory.cleanup()
             with contextlib.suppress(OSError):  # it is gone, as it should be

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workqueue.functions.discovery import Findings, Stamp, Unit, describe, merge, skipped, stamp, units
-from workqueue.functions.registry import DiscoveredUnit, Registered, Registry
+from workqueue.functions.registry import DiscoveredUnit, FunctionSpec, Registry
 from workqueue.functions.skipped_files import SkippedFile
 from workqueue.sandboxes.interpreter import Interpreter
 
@@ -27,7 +27,7 @@ class Known:
     again_at: float = math.inf
 
 
-class Watcher:
+class CodeWatcher:
     """Discovers what changed since the last look; the first look compares with what the registry remembers."""
 
     def __init__(self, interpreter: Interpreter, sources: Sequence[str], registry: Registry) -> None:
@@ -64,7 +64,7 @@ class Watcher:
 
     def _recall(self, registry: Registry) -> dict[str, Known]:
         """What an earlier process found with this interpreter. Failures are not recalled: they may be mended by now."""
-        functions: dict[str, list[Registered]] = {}
+        functions: dict[str, list[FunctionSpec]] = {}
         for function in registry.functions:
             functions.setdefault(function.unit, []).append(function)
         failed = {failure.unit for failure in registry.failures}

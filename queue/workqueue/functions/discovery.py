@@ -13,12 +13,12 @@ from typing import Any
 
 from workqueue.errors import BadScheduleError, DuplicateFunctionError
 from workqueue.functions import input_validation
-from workqueue.functions.registry import ImportFailure, Registered, Registry
+from workqueue.functions.registry import FunctionSpec, ImportFailure, Registry
 from workqueue.functions.skipped_files import SkippedFile, declares, is_module, is_package, skipped_in
-from workqueue.sandboxes.connection import RUBBISH, Frame, Gone, Sandbox
+from workqueue.sandboxes.connection import PROTOCOL_ERROR, Disconnected, Frame, SandboxConnection
 from workqueue.sandboxes.exits.exit_status import describe_exit
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sanitize import storable_value
+from workqueue.sanitize import sanitize_value
 from workqueue.schedules.validation import Rules, checked_declaration
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Unit:
 class Findings:
     """What importing a unit gave: functions, or why it failed; and the files and folders that may change that."""
 
-    functions: tuple[Registered, ...]
+    functions: tuple[FunctionSpec, ...]
     failure: ImportFailure | None
     files: tuple[str, ...]
 
@@ -109,27 +109,27 @@ def stamp(unit: Unit, files: Sequence[str]) -> Stamp:
 def describe(interpreter: Interpreter, unit: Unit) -> Findings:
     """Imports the unit in a sandbox of its own and reads what it declares."""
     child = interpreter.start({"type": "describe", "root": unit.root or None, "module": unit.module}, {})
-    sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], MAX_DESCRIPTION)
+    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], MAX_DESCRIPTION)
     try:
         answer = _listen(sandbox, unit)
-        ended_itself = isinstance(answer, Gone) and answer.why != RUBBISH and sandbox.has_ended(EXIT_S)
+        ended_itself = isinstance(answer, Disconnected) and answer.why != PROTOCOL_ERROR and sandbox.has_ended(EXIT_S)
     finally:
         sandbox.close()
         status = child.end()
-    if isinstance(answer, Gone):
-        did = "wrote into" if answer.why == RUBBISH else "closed"
+    if isinstance(answer, Disconnected):
+        did = "wrote into" if answer.why == PROTOCOL_ERROR else "closed"
         words = describe_exit(status, DOING) if ended_itself else f"It {did} the runtime's socket {DOING}."
         return _failed(unit, "SandboxExited", words, "")
     return answer
 
 
-def _listen(sandbox: Sandbox, unit: Unit) -> Findings | Gone:
+def _listen(sandbox: SandboxConnection, unit: Unit) -> Findings | Disconnected:
     ends_at = time.monotonic() + IMPORT_LIMIT_S
     while (remaining_s := ends_at - time.monotonic()) > 0:
         news = sandbox.next(remaining_s)
         if isinstance(news, Frame) and news.type != "started":
-            return _findings(unit, storable_value(news.head))
-        if isinstance(news, Gone):
+            return _findings(unit, sanitize_value(news.head))
+        if isinstance(news, Disconnected):
             return news
     return _failed(unit, "TimedOut", f"Importing it took longer than {IMPORT_LIMIT_S:.0f} s.", "")
 
@@ -138,7 +138,9 @@ def _findings(unit: Unit, head: dict[str, Any]) -> Findings:
     if head["type"] != "described":
         blamed = tuple(path for path, _, _ in head.get("files", ()))
         return _failed(unit, head["error_type"], head["error_message"], head["traceback"], blamed)
-    functions = tuple(Registered(unit=unit.key, root=unit.root or None, **described) for described in head["functions"])
+    functions = tuple(
+        FunctionSpec(unit=unit.key, root=unit.root or None, **described) for described in head["functions"]
+    )
     for function in functions:
         if (problem := _problem(function)) is not None:
             error_type, words = problem
@@ -146,7 +148,7 @@ def _findings(unit: Unit, head: dict[str, Any]) -> Findings:
     return Findings(functions, None, tuple(path for path, _, _ in head["files"]))
 
 
-def _problem(function: Registered) -> tuple[str, str] | None:
+def _problem(function: FunctionSpec) -> tuple[str, str] | None:
     """Return the error type and words for a schema or schedule that cannot be used."""
     if function.schema_checked_outside and (problem := input_validation.problem(function.input_schema or {})):
         return "SchemaError", f"input is no JSON Schema. {problem}"
@@ -174,7 +176,7 @@ def merge(found: dict[Unit, Findings], before: Registry) -> Registry:
     A unit that fails to import keeps the functions that it had: a request for one is accepted, and fails with
     the import's own error, which tells more than a 404. Of two functions of one name the one that had it stays.
     """
-    failures, functions = [], dict[str, Registered]()
+    failures, functions = [], dict[str, FunctionSpec]()
     owners = {function.name: function.unit for function in before.functions}
     for unit, findings in sorted(found.items(), key=lambda entry: entry[0]):
         kept = [function for function in before.functions if findings.failure and function.unit == unit.key]
@@ -201,10 +203,10 @@ def check_start(registry: Registry) -> None:
             raise BadScheduleError([{"field": failure.unit, "detail": failure.error_message}])
 
 
-def _duplicate(loser: Registered, winner: Registered) -> ImportFailure:
+def _duplicate(loser: FunctionSpec, winner: FunctionSpec) -> ImportFailure:
     message = f"Two functions are named {loser.name!r}: {_place(winner)} and {_place(loser)}. Rename one."
     return ImportFailure(loser.unit, loser.source_file, "DuplicateFunction", message, "")
 
 
-def _place(function: Registered) -> str:
+def _place(function: FunctionSpec) -> str:
     return f"{function.source_file}:{function.source_line}"

@@ -17,7 +17,7 @@ from workqueue.outcomes import InvalidError
 LONGEST_S = 4.0  # half a lease; events of a megabyte took from 1.1 to 2.4 s on a slow machine
 
 
-class TookTooLongError(Exception):
+class ValidationTimeoutError(Exception):
     """The check was not done in time."""
 
 
@@ -30,7 +30,7 @@ def check(event: Any, schema: dict[str, Any], limit_s: float) -> None:
     try:
         with _alarm(limit_s):
             mismatch = input_validation.mismatch(event, schema)
-    except TookTooLongError:
+    except ValidationTimeoutError:
         raise InvalidError(
             f"The event could not be held against the input schema within {limit_s:g} s: simplify the schema "
             "(patterns, uniqueItems), or check in a validate hook, which has the function's timeout.",
@@ -46,10 +46,10 @@ def check(event: Any, schema: dict[str, Any], limit_s: float) -> None:
 
 @contextlib.contextmanager
 def _alarm(limit_s: float) -> Iterator[None]:
-    """Raises TookTooLongError in the block, wherever it is."""
+    """Raises ValidationTimeoutError in the block, wherever it is."""
 
     def ring(*_: object) -> NoReturn:
-        raise TookTooLongError
+        raise ValidationTimeoutError
 
     before = signal.signal(signal.SIGPROF, ring)
     try:

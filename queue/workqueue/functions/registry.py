@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
 
 from schema.advisory_locks import Lock, hold
-from schema.engine import at_once
+from schema.engine import autocommit
 from schema.tables.requests import discovered_unit, import_failure, registered_function, skipped_file
 from workqueue.errors import UnknownFunctionError
 from workqueue.functions.retry_policy import Policy
@@ -18,7 +18,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # contract, section 4; PostgreSQL ref
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class FunctionSpec:
     """A function, with all that is needed to accept a request for it and to run one."""
 
     name: str
@@ -71,7 +71,7 @@ class DiscoveredUnit:
 class Registry:
     """Everything that discovery found."""
 
-    functions: tuple[Registered, ...] = ()
+    functions: tuple[FunctionSpec, ...] = ()
     failures: tuple[ImportFailure, ...] = ()
     units: tuple[DiscoveredUnit, ...] = ()
     skipped: tuple[SkippedFile, ...] = ()
@@ -80,13 +80,13 @@ class Registry:
 FIND = select(registered_function).where(registered_function.c.name == bindparam("name"))
 
 
-def find(engine: Engine, name: str) -> Registered:
+def find(engine: Engine, name: str) -> FunctionSpec:
     """The function of this name. Raises UnknownFunctionError."""
-    with at_once(engine) as connection:
+    with autocommit(engine) as connection:
         return found(connection, name)
 
 
-def found(connection: Connection, name: str) -> Registered:
+def found(connection: Connection, name: str) -> FunctionSpec:
     """The same, on a connection that is there already: who holds one must not wait for another."""
     row = connection.execute(FIND, {"name": name}).mappings().first() if NAME.fullmatch(name) else None
     if row is None:
@@ -100,8 +100,8 @@ def names(engine: Engine) -> frozenset[str]:
         return frozenset(connection.execute(select(registered_function.c.name)).scalars())
 
 
-def from_row(row: Mapping[Any, Any]) -> Registered:
-    return Registered(**{column.name: row[column.name] for column in registered_function.c})
+def from_row(row: Mapping[Any, Any]) -> FunctionSpec:
+    return FunctionSpec(**{column.name: row[column.name] for column in registered_function.c})
 
 
 def read(engine: Engine) -> Registry:

@@ -21,7 +21,7 @@ MOST_BYTES = 128 * 1024  # of one note: what a datagram holds everywhere
 
 
 @dataclass(frozen=True, slots=True)
-class SandboxNote:
+class SandboxSnapshot:
     """One sandbox. state: idle or busy, which includes its start. worker: who borrowed it."""
 
     id: str
@@ -32,7 +32,7 @@ class SandboxNote:
     age_s: float
 
 
-class NoteLine:
+class SnapshotChannel:
     """From the pool to its scout, by datagrams: neither ever waits for the other, and only the last one counts."""
 
     def __init__(self) -> None:
@@ -40,14 +40,14 @@ class NoteLine:
         for end in (self._scouts, self._pools):
             end.setblocking(False)
 
-    def tell(self, notes: list[SandboxNote]) -> None:
+    def send(self, notes: list[SandboxSnapshot]) -> None:
         data = json.dumps([asdict(note) for note in notes]).encode()
         try:
             self._pools.send(data)
         except OSError:  # nobody reads, or it is too long: the next one says all that this one did
             return
 
-    def last(self) -> list[dict[str, Any]] | None:
+    def receive_latest(self) -> list[dict[str, Any]] | None:
         """The newest list; None when none has come since."""
         found = None
         while True:
@@ -70,7 +70,7 @@ def store(engine: Engine, pool: str, notes: list[dict[str, Any]], now: datetime)
         connection.execute(delete(sandbox_note).where(sandbox_note.c.seen_at < now - FORGET_AFTER))
 
 
-def present(connection: Connection, now: datetime) -> list[dict[str, Any]]:
+def list_sandboxes(connection: Connection, now: datetime) -> list[dict[str, Any]]:
     """The sandboxes of pools that live: what was noted, `memory_mb` (resident, children included), and `host`."""
     statement = select(sandbox_note).where(sandbox_note.c.seen_at > now - GONE_AFTER).order_by(sandbox_note.c.pool)
     rows = connection.execute(statement)

@@ -11,7 +11,7 @@ NUMBER = struct.Struct("d")
 REASON_BYTES = 1000
 
 
-class Gauge:
+class WorkerActivity:
     """Made by the pool before it forks the worker; the worker writes it, eight bytes in one go, the pool reads it."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Gauge:
         (noted,) = NUMBER.unpack_from(self._memory)
         return noted > 0, time.monotonic() - abs(noted)
 
-    def has_begun(self) -> bool:
+    def has_started(self) -> bool:
         """Return whether the worker has looked for work, ever."""
         return self._memory[: NUMBER.size] != self._first
 

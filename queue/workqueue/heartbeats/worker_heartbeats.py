@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from workqueue.clock import Clock
-from workqueue.database import first_line
-from workqueue.invocation.attempt import Runtime
+from workqueue.database import error_summary
+from workqueue.invocation.attempt import ExecutionContext
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ NOTE = text(
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class WorkerInfo:
     """A worker that was seen lately. is_alive: not silent for too long.
 
     request_id: what it runs now, of `held` requests that it took together; since: when that began.
@@ -55,7 +55,7 @@ class Present:
         return "silent" if not self.is_alive else "busy" if self.request_id else "idle"
 
 
-def note(runtime: Runtime) -> None:
+def beat(runtime: ExecutionContext) -> None:
     """This worker lives. An outage of the database is nobody's concern here."""
     values = {"name": runtime.worker, "hostname": socket.gethostname(), "pid": os.getpid()}
     try:
@@ -64,16 +64,16 @@ def note(runtime: Runtime) -> None:
             connection.execute(text("SET LOCAL synchronous_commit = off"))
             connection.execute(NOTE, values | {"queues": ",".join(runtime.queues), "now": runtime.clock.now()})
     except (DBAPIError, PoolTimeoutError) as error:
-        log.debug("this worker could not be noted", extra={"error": first_line(error)})
+        log.debug("this worker could not be noted", extra={"error": error_summary(error)})
 
 
-def leave(runtime: Runtime) -> None:
+def deregister(runtime: ExecutionContext) -> None:
     """This worker ends in order."""
     try:
         with runtime.engine.begin() as connection:
             connection.execute(text("DELETE FROM worker WHERE name = :name"), {"name": runtime.worker})
     except (DBAPIError, PoolTimeoutError) as error:
-        log.debug("this worker could not be removed", extra={"error": first_line(error)})
+        log.debug("this worker could not be removed", extra={"error": error_summary(error)})
 
 
 SEEN = text(
@@ -88,26 +88,26 @@ SEEN = text(
 )
 
 
-def present(engine: Engine, clock: Clock) -> list[Present]:
+def list_alive(engine: Engine, clock: Clock) -> list[WorkerInfo]:
     """Workers that live, with what each runs."""
     clock.refresh(engine)
     with engine.connect() as connection:
-        return [worker for worker in seen(connection, clock.now()) if worker.is_alive]
+        return [worker for worker in list_recent(connection, clock.now()) if worker.is_alive]
 
 
-def seen(connection: Connection, now: datetime) -> list[Present]:
+def list_recent(connection: Connection, now: datetime) -> list[WorkerInfo]:
     """Workers that live, and those that fell silent in the last minutes without having ended in order."""
     rows = connection.execute(SEEN, {"since": now - timedelta(seconds=SHOWN_S)}).mappings()
     alive_since = now - timedelta(seconds=GONE_AFTER_S)
     return [_present(row, alive_since) for row in rows if row["place"] == 1]
 
 
-def _present(row: RowMapping, alive_since: datetime) -> Present:
+def _present(row: RowMapping, alive_since: datetime) -> WorkerInfo:
     values = {name: value for name, value in row.items() if name not in ("place", "queues")}
-    return Present(**values, queues=tuple(row["queues"].split(",")), is_alive=row["seen_at"] > alive_since)
+    return WorkerInfo(**values, queues=tuple(row["queues"].split(",")), is_alive=row["seen_at"] > alive_since)
 
 
-def forget_gone(engine: Engine, now: datetime) -> None:
+def delete_old(engine: Engine, now: datetime) -> None:
     with engine.begin() as connection:
         connection.execute(
             text("DELETE FROM worker WHERE seen_at < :before"),

@@ -14,23 +14,23 @@ from schema.statuses import Phase
 from workqueue.clock import Clock
 from workqueue.files.disk_space import Disk
 from workqueue.files.store import FileStore, StoredFile
-from workqueue.files.working_directory import Workplace
-from workqueue.heartbeats.worker_activity import Gauge
-from workqueue.invocation.batch_sizing import Pace
-from workqueue.lifecycle import Claim, Completion, Progress, Record
-from workqueue.logs.buffer import Logbook
-from workqueue.logs.spool_file import Spool
+from workqueue.files.working_directory import WorkingDirectory
+from workqueue.heartbeats.worker_activity import WorkerActivity
+from workqueue.invocation.batch_sizing import BatchSizer
+from workqueue.lifecycle import AttemptRecord, Claim, Completion, Progress
+from workqueue.logs.buffer import LogBuffer
+from workqueue.logs.spool_file import SpoolFile
 from workqueue.outcomes import AttemptEndedError
-from workqueue.sandboxes.connection import Sandbox
-from workqueue.sandboxes.pool_protocol import SandboxClient
+from workqueue.sandboxes.connection import SandboxConnection
+from workqueue.sandboxes.pool_protocol import SandboxPoolClient
 from workqueue.telemetry import Observers
-from workqueue.telemetry.counters import Meter
+from workqueue.telemetry.counters import Counters
 from workqueue.transport.doorbell import Doorbell
-from workqueue.transport.rq_status import Board
+from workqueue.transport.rq_status import RqStatusReporter
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
+class ExecutionContext:
     """What a worker process invokes requests with.
 
     given_up: set when the grace of a stop is over; writes no longer wait for an absent database then.
@@ -40,24 +40,24 @@ class Runtime:
     queues: tuple[str, ...]
     engine: Engine
     doorbell: Doorbell
-    board: Board
+    rq_status: RqStatusReporter
     clock: Clock
-    sandboxes: SandboxClient
+    sandboxes: SandboxPoolClient
     store: FileStore
-    workplace: Workplace
+    working_directory: WorkingDirectory
     disk: Disk
-    spool: Spool
-    gauge: Gauge
+    spool: SpoolFile
+    activity: WorkerActivity
     lease_s: float
-    meter: Meter = field(default_factory=Meter)
+    counters: Counters = field(default_factory=Counters)
     observers: Observers = field(default_factory=Observers)
-    pace: Pace = field(default_factory=Pace)
+    batch_sizer: BatchSizer = field(default_factory=BatchSizer)
     given_up: threading.Event = field(default_factory=threading.Event)
 
     def put_away(self) -> None:
-        """Nothing follows soon: what was kept for the next request is given back. Raises SandboxHostLostError."""
-        self.workplace.put_away()
-        self.sandboxes.put_away()
+        """Nothing follows soon: what was kept for the next request is given back. Raises SandboxPoolLostError."""
+        self.working_directory.remove()
+        self.sandboxes.release()
 
 
 @dataclass(slots=True, eq=False)
@@ -79,22 +79,22 @@ class Attempt:
 
     claim: Claim
     clock: Clock
-    record: Record = field(default_factory=Record)
-    logbook: Logbook = field(default_factory=Logbook)
-    sandbox: Sandbox | None = None
+    record: AttemptRecord = field(default_factory=AttemptRecord)
+    log_buffer: LogBuffer = field(default_factory=LogBuffer)
+    sandbox: SandboxConnection | None = None
     is_sent: bool = False
-    place: int = 0
-    has_begun: bool = False
+    batch_index: int = 0
+    has_started: bool = False
     is_in_doubt: bool = False
-    is_called_back: bool = False
+    is_recalled: bool = False
     phase: Phase = Phase.VALIDATE
     phase_began: datetime | None = None
     progress: Progress = (None, None)
     interruption: BaseException | None = None
     leaves_clean: bool = False
     leftovers: str = ""
-    ran: tuple[datetime, datetime, datetime] | None = None
-    own_s: float | None = None
+    timestamps: tuple[datetime, datetime, datetime] | None = None
+    cpu_adjusted_s: float | None = None
     is_cleaned_up: bool = False
     cleanup_event: bytes = b""
 
@@ -158,17 +158,17 @@ class Attempt:
         self.record.phases[-1] |= ended | ({"error": error} if error else {})
         self.phase_began = None
 
-    def begun(self) -> Record:
+    def begun(self) -> AttemptRecord:
         """What is known by now, for a thread that reads while this one goes on."""
         record = self.record
         phases = [dict(entry) for entry in record.phases]
-        return Record(phases=phases, cold_start=record.cold_start, init_ms=record.init_ms)
+        return AttemptRecord(phases=phases, cold_start=record.cold_start, init_ms=record.init_ms)
 
-    def retime(self) -> None:
+    def apply_sandbox_times(self) -> None:
         """Its first two phases were when the sandbox says, not when we came to hear of them."""
-        if self.ran is None:
+        if self.timestamps is None:
             return
-        (validate, *_, process), (began, processing, ended) = self.record.phases, self.ran
+        (validate, *_, process), (began, processing, ended) = self.record.phases, self.timestamps
         for entry, start, end in ((validate, began, processing), (process, processing, ended)):
             entry["started_at"], entry["finished_at"] = start.isoformat(), end.isoformat()
             entry["duration_ms"] = round((end - start).total_seconds() * 1000, 3)
@@ -186,5 +186,5 @@ class Attempt:
 
     def completed(self, data: str, files: list[StoredFile]) -> Completion:
         """What is stored of it when it has come to its result. data: JSON text."""
-        self.record.lines += self.logbook.close(self.clock.now())
+        self.record.lines += self.log_buffer.close(self.clock.now())
         return Completion(self.claim, data, files, self.record, self.progress)

@@ -15,14 +15,14 @@ from uuid import UUID
 from workqueue.invocation.attempt import Attempt
 from workqueue.invocation.batch_sizing import BUDGET_S
 from workqueue.lifecycle import Completion
-from workqueue.sandboxes.connection import Sandbox
+from workqueue.sandboxes.connection import SandboxConnection
 
 MOST_CHARACTERS = 1024 * 1024  # of results in one statement, unless one alone is larger
 
 Done = tuple[Attempt, Completion]
 
 
-class Group:
+class Batch:
     """Usually of one. Each member is waiting, running, done, or not here any more."""
 
     def __init__(self, attempts: Iterable[Attempt]) -> None:
@@ -47,19 +47,19 @@ class Group:
             self.running = self._taken = self.waiting.popleft() if self.waiting else None
             return self.running
 
-    def set_aside(self, keep: int) -> list[Attempt]:
+    def detach(self, keep: int) -> list[Attempt]:
         """All behind the first `keep` that no sandbox has got: nobody takes them now."""
         with self._lock:
             aside = [attempt for attempt in list(self.waiting)[keep:] if not attempt.is_sent]
             self.waiting = deque(attempt for attempt in self.waiting if attempt not in aside)
             return aside
 
-    def rejoin(self, aside: Iterable[Attempt]) -> None:
+    def reattach(self, aside: Iterable[Attempt]) -> None:
         """They wait again, as before."""
         with self._lock:
             self.waiting.extend(aside)
 
-    def followers(self, lead: Attempt) -> list[Attempt]:
+    def prefetched(self, lead: Attempt) -> list[Attempt]:
         """Those behind it that its sandbox may get together with it; they are marked as sent."""
         found: list[Attempt] = []
         with self._lock:
@@ -70,24 +70,24 @@ class Group:
                 found.append(attempt)
         return found
 
-    def with_sandboxes(self) -> list[Attempt]:
+    def members_with_sandboxes(self) -> list[Attempt]:
         """One for each sandbox that may be at work for this group."""
         held = [each for each in (self._taken, *self.waiting) if each is not None and each.sandbox is not None]
         return list({id(attempt.sandbox): attempt for attempt in held}.values())
 
-    def follower(self) -> Attempt | None:
+    def next_prefetched(self) -> Attempt | None:
         """The next one, if a sandbox has got it already."""
         with self._lock:
             return self.waiting[0] if self.waiting and self.waiting[0].is_sent else None
 
-    def call_back(self, sandbox: Sandbox | None) -> None:
+    def recall_unstarted(self, sandbox: SandboxConnection | None) -> None:
         """Those that were sent and have not begun wait like any other. sandbox: None when it is gone."""
         with self._lock:
             sent = [attempt for attempt in self.waiting if attempt.is_sent]
-            unbegun = len(sent) if sandbox is None else sandbox.turns.take_back()
+            unbegun = len(sent) if sandbox is None else sandbox.turns.revoke()
             if unbegun > len(sent) and self.running is not None:
                 # Its turn was taken back with the others': the sandbox had not come to it yet.
-                self.running.is_called_back, unbegun = True, len(sent)
+                self.running.is_recalled, unbegun = True, len(sent)
             for attempt in sent[len(sent) - unbegun :]:
                 attempt.is_sent, attempt.sandbox = False, None
 
@@ -137,6 +137,6 @@ class Group:
             if self.running is attempt:
                 self.running = None
 
-    def neighbours_wait(self) -> bool:
+    def has_blocked_members(self) -> bool:
         """Whether the one that runs keeps others waiting."""
         return bool(self.waiting or self._done or self.refused)

@@ -16,25 +16,25 @@ WEIGHT = 0.2  # of the newest measurement in the average
 PATIENCE_S = 0.02  # after so long the neighbours of one that still runs are let go (keeper)
 
 
-class Pace:
+class BatchSizer:
     """What the requests of each function took lately, in seconds."""
 
     def __init__(self) -> None:
         self._lasting_s: dict[str, float] = {}
         self._typical_s = BUDGET_S  # of all functions together: a worker that knows nothing yet takes one
 
-    def note(self, function: str, ran_s: float) -> None:
+    def record_duration(self, function: str, ran_s: float) -> None:
         """One more request of this function ran for so long, in a warm sandbox."""
         lasting_s = ran_s + BETWEEN_S
         before_s = self._lasting_s.get(function, lasting_s)
         self._lasting_s[function] = before_s + WEIGHT * (lasting_s - before_s)
         self._typical_s += WEIGHT * (min(lasting_s, BUDGET_S) - self._typical_s)
 
-    def appetite(self) -> int:
+    def prefetch_count(self) -> int:
         """How many it pays to take from a queue in which many wait."""
         return min(MOST, int(BUDGET_S / self._typical_s))
 
-    def fitting(self, claims: Sequence[Claim]) -> int:
+    def runnable_count(self, claims: Sequence[Claim]) -> int:
         """How many of these run now, one after another; the others had better go back to the queue, unbegun.
 
         The first always runs. What has a cleanup hook or must never start twice runs alone: a hook takes its own
@@ -43,7 +43,7 @@ class Pace:
         left_s = BUDGET_S - self._lasts_s(claims[0])
         for number, claim in enumerate(claims[1:], start=1):
             left_s -= self._lasts_s(claim)
-            if left_s < 0 or _is_loner(claim) or _is_loner(claims[0]):
+            if left_s < 0 or _must_run_alone(claim) or _must_run_alone(claims[0]):
                 return number
         return len(claims)
 
@@ -55,5 +55,5 @@ class Pace:
         return self._lasting_s.get(claim.function_name, BUDGET_S)
 
 
-def _is_loner(claim: Claim) -> bool:
+def _must_run_alone(claim: Claim) -> bool:
     return claim.on_lost == "fail" or (claim.function is not None and claim.function.has_cleanup)

@@ -4,11 +4,11 @@ import logging
 
 from schema.statuses import Phase
 from workqueue import lifecycle
-from workqueue.database import first_line, is_outage, persist
-from workqueue.errors import SandboxHostLostError
+from workqueue.database import error_summary, is_outage, retry_through_outage
+from workqueue.errors import SandboxPoolLostError
 from workqueue.invocation import sandbox_session
-from workqueue.invocation.attempt import Attempt, Runtime
-from workqueue.invocation.phases import told
+from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.phases import attempt_payload
 from workqueue.outcomes import AttemptEndedError
 
 log = logging.getLogger(__name__)
@@ -17,12 +17,12 @@ CLEANUP_LIMIT_S = 10.0  # for the hook: short, because the worker is needed else
 AMEND_LIMIT_S = 5.0  # a note about the cleanup is not worth holding a worker for
 
 
-def clean_up(runtime: Runtime, attempt: Attempt) -> None:
+def clean_up(context: ExecutionContext, attempt: Attempt) -> None:
     """Runs the hook and clears the directory. What goes wrong is noted on the attempt."""
     attempt.interruption = None  # what ends here has its own deadline
     attempt.begin(Phase.CLEANUP)
     try:
-        _run_hook(runtime, attempt)
+        _run_hook(context, attempt)
         attempt.end_phase("ok")
     except AttemptEndedError as end:
         attempt.end_phase("failed", f"{end.error_type}: {end}")
@@ -30,42 +30,42 @@ def clean_up(runtime: Runtime, attempt: Attempt) -> None:
     except OSError as error:  # no room for a directory
         attempt.end_phase("failed", f"{type(error).__name__}: {error}")
         log.warning("cleanup failed", extra=attempt.log_fields() | {"error": str(error)})
-    except SandboxHostLostError as lost:
+    except SandboxPoolLostError as lost:
         attempt.end_phase("failed", str(lost))
     finally:
-        sandbox_session.end_spent(runtime, attempt)
-        runtime.workplace.clear(is_like_new=attempt.leaves_clean and attempt.sandbox is not None)
+        sandbox_session.end_dirty(context, attempt)
+        context.working_directory.clear(is_like_new=attempt.leaves_clean and attempt.sandbox is not None)
         attempt.is_cleaned_up = True
 
 
-def store(runtime: Runtime, attempt: Attempt) -> None:
+def store(context: ExecutionContext, attempt: Attempt) -> None:
     """Stores what cleanup did after the request was settled."""
-    attempt.record.lines = attempt.logbook.close(runtime.clock.now())
+    attempt.record.lines = attempt.log_buffer.close(context.clock.now())
 
     def amend() -> None:
-        lifecycle.amend(runtime.engine, attempt.claim, attempt.record)
+        lifecycle.amend(context.engine, attempt.claim, attempt.record)
 
     try:
-        persist(amend, runtime.given_up, AMEND_LIMIT_S)
+        retry_through_outage(amend, context.given_up, AMEND_LIMIT_S)
     except Exception as error:
         if not is_outage(error):
             raise
-        log.warning("what cleanup did is not stored", extra=attempt.log_fields() | {"error": first_line(error)})
+        log.warning("what cleanup did is not stored", extra=attempt.log_fields() | {"error": error_summary(error)})
 
 
-def _run_hook(runtime: Runtime, attempt: Attempt) -> None:
+def _run_hook(context: ExecutionContext, attempt: Attempt) -> None:
     function = attempt.claim.function
     if function is None or not function.has_cleanup:
         return
     if attempt.sandbox is None:  # it was killed: a fresh one cleans up
-        sandbox_session.borrow(runtime, attempt, function)
-    runtime.workplace.prepare(is_begun=True)
+        sandbox_session.acquire(context, attempt, function)
+    context.working_directory.prepare(is_begun=True)
     assert attempt.sandbox is not None
-    deadline = runtime.clock.in_seconds(CLEANUP_LIMIT_S).timestamp()
-    head = {"type": "cleanup", "workdir": str(runtime.workplace.path), "deadline": deadline}
-    head |= {"remaining_s": CLEANUP_LIMIT_S} | told(runtime, attempt)
+    deadline = context.clock.in_seconds(CLEANUP_LIMIT_S).timestamp()
+    head = {"type": "cleanup", "workdir": str(context.working_directory.path), "deadline": deadline}
+    head |= {"remaining_s": CLEANUP_LIMIT_S} | attempt_payload(context, attempt)
     attempt.sandbox.send(head, attempt.cleanup_event or attempt.claim.event.encode())
-    answer = sandbox_session.exchange(runtime, attempt, CLEANUP_LIMIT_S, "while cleaning up")
+    answer = sandbox_session.wait_for_answer(context, attempt, CLEANUP_LIMIT_S, "while cleaning up")
     sandbox_session.note_leftovers(attempt, answer)
     if answer.type != "done":
         raise sandbox_session.failed(answer)

@@ -12,65 +12,67 @@ from uuid import UUID
 
 from schema.statuses import Outcome, Status
 from workqueue import lifecycle, log_fields
-from workqueue.database import is_outage, persist
-from workqueue.invocation.attempt import Runtime
-from workqueue.invocation.batch import Done, Group
+from workqueue.database import is_outage, retry_through_outage
+from workqueue.invocation.attempt import ExecutionContext
+from workqueue.invocation.batch import Batch, Done
 from workqueue.lifecycle import Claim, Completion
 from workqueue.outcomes import CancelledError
 from workqueue.telemetry import Settled
-from workqueue.transport.rq_status import Ended
+from workqueue.transport.rq_status import FinishedJob
 
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
 
-class Way(Protocol):
+class RetryMode(Protocol):
     def __call__(self, write: Callable[[], Answer]) -> Answer:
         """Makes a write to the database."""
 
 
-def patiently(runtime: Runtime) -> Way:
+def retry_until_stored(context: ExecutionContext) -> RetryMode:
     """Waits for an absent database until the worker is given up."""
 
-    def way(write: Callable[[], Answer]) -> Answer:
-        return persist(write, runtime.given_up)
+    def retry_mode(write: Callable[[], Answer]) -> Answer:
+        return retry_through_outage(write, context.given_up)
 
-    return way
+    return retry_mode
 
 
-def once(write: Callable[[], Answer]) -> Answer:
+def single_attempt(write: Callable[[], Answer]) -> Answer:
     """Raises what the database says."""
     return write()
 
 
-def finish(runtime: Runtime, group: Group, way: Way) -> None:
+def finish(context: ExecutionContext, batch: Batch, retry_mode: RetryMode) -> None:
     """Results, files' rows and `completed` of all that are done, in one transaction; then RQ and clients are told.
 
     A crash after the commit loses nothing but the news: clients look by themselves, and a bell that RQ rings again
     finds nothing to claim. What could not be finished is in `group.refused`.
     """
-    with group.writing:
-        while done := group.done():
-            _finish(runtime, group, done, way)
+    with batch.writing:
+        while done := batch.done():
+            _finish(context, batch, done, retry_mode)
 
 
-def _finish(runtime: Runtime, group: Group, done: Sequence[Done], way: Way) -> None:
-    now = runtime.clock.now()
+def _finish(context: ExecutionContext, batch: Batch, done: Sequence[Done], retry_mode: RetryMode) -> None:
+    now = context.clock.now()
     for attempt, completion in done:
-        completion.record.lines += attempt.logbook.take()  # of an extension that failed when it was done already
+        completion.record.lines += attempt.log_buffer.take()  # of an extension that failed when it was done already
     completions = [completion for _, completion in done]
-    refused = _write(runtime, completions, now, way)
-    group.note_written(done, refused)
+    refused = _write(context, completions, now, retry_mode)
+    batch.note_written(done, refused)
     finished = [done for done in completions if done.claim.request_id not in refused]
-    tell(runtime, [Ended(done.claim, Outcome.COMPLETED, Status.COMPLETED) for done in finished])
-    runtime.observers.ended([Settled(done.claim, done.record, Status.COMPLETED) for done in finished], now)
+    report_finished(context, [FinishedJob(done.claim, Outcome.COMPLETED, Status.COMPLETED) for done in finished])
+    context.observers.ended([Settled(done.claim, done.record, Status.COMPLETED) for done in finished], now)
 
 
-def _write(runtime: Runtime, completions: Sequence[Completion], now: datetime, way: Way) -> dict[UUID, Exception]:
+def _write(
+    context: ExecutionContext, completions: Sequence[Completion], now: datetime, retry_mode: RetryMode
+) -> dict[UUID, Exception]:
     """Gives those that were refused, and why. What the database does not take of one is no matter of the others."""
     try:
-        return way(lambda: lifecycle.finish(runtime.engine, completions, now))
+        return retry_mode(lambda: lifecycle.finish(context.engine, completions, now))
     except Exception as error:
         if is_outage(error):
             raise
@@ -78,47 +80,47 @@ def _write(runtime: Runtime, completions: Sequence[Completion], now: datetime, w
             return {completions[0].claim.request_id: error}
     refused: dict[UUID, Exception] = {}
     for completion in completions:
-        refused |= _write(runtime, [completion], now, way)
+        refused |= _write(context, [completion], now, retry_mode)
     return refused
 
 
-def let_go(runtime: Runtime, group: Group, keep: int, way: Way) -> None:
+def release_unstarted(context: ExecutionContext, batch: Batch, keep: int, retry_mode: RetryMode) -> None:
     """Waiting members behind the first `keep` go back to the queue, in front, as if they had not been claimed."""
-    with group.writing:
-        unbegun = group.set_aside(keep)
+    with batch.writing:
+        unbegun = batch.detach(keep)
         if not unbegun:
             return
         claims = [attempt.claim for attempt in unbegun]
         for attempt in unbegun:
             attempt.is_in_doubt = True  # until it is known whether they went
         try:
-            bells = way(lambda: lifecycle.unclaim(runtime.engine, claims, runtime.clock.now()))
+            bells = retry_mode(lambda: lifecycle.release_unstarted(context.engine, claims, context.clock.now()))
         except BaseException:
-            group.rejoin(unbegun)
+            batch.reattach(unbegun)
             raise
         free = {bell.request_id for bell in bells}
         for attempt in unbegun:
             if attempt.request_id not in free:
                 # A cancel came first, or the lease is lost: whoever settles it will see which.
                 attempt.is_cleaned_up = True  # it was not begun
-                group.refuse(attempt, CancelledError())
-    runtime.doorbell.ring(bells)
+                batch.refuse(attempt, CancelledError())
+    context.doorbell.ring(bells)
     log.info("let go", extra=names(claims))
 
 
-def spare_neighbours(runtime: Runtime, group: Group, way: Way) -> None:
+def flush_and_release(context: ExecutionContext, batch: Batch, retry_mode: RetryMode) -> None:
     """One lasts, or all has to end: those that are done are finished, those that were not begun go back."""
-    with group.writing:
-        finish(runtime, group, way)
-        if (follower := group.follower()) is not None:
-            group.call_back(follower.sandbox)
-        let_go(runtime, group, 0, way)
+    with batch.writing:
+        finish(context, batch, retry_mode)
+        if (follower := batch.next_prefetched()) is not None:
+            batch.recall_unstarted(follower.sandbox)
+        release_unstarted(context, batch, 0, retry_mode)
 
 
-def tell(runtime: Runtime, ended: Sequence[Ended]) -> None:
+def report_finished(context: ExecutionContext, ended: Sequence[FinishedJob]) -> None:
     """These are settled. From here on a crash leaves a working directory, which is swept, and nothing else."""
     if ended:
-        runtime.board.ended(ended, runtime.clock.now())
+        context.rq_status.report_finished(ended, context.clock.now())
         outcome = {"outcome": ended[0].outcome, "status": ended[0].status}
         log.info("ended", extra=names([end.claim for end in ended]) | outcome)
 
@@ -126,4 +128,4 @@ def tell(runtime: Runtime, ended: Sequence[Ended]) -> None:
 def names(claims: Sequence[Claim]) -> dict[str, object]:
     """For a log line: one for all that moved together."""
     moved = [(claim.request_id, claim.attempt, claim.function_name) for claim in claims]
-    return log_fields.names(moved) | {"worker": claims[0].worker}
+    return log_fields.for_requests(moved) | {"worker": claims[0].worker}

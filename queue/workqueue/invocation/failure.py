@@ -7,22 +7,24 @@ from dataclasses import replace
 from schema.statuses import CANCELLED, Phase, Status
 from workqueue import lifecycle
 from workqueue.database import error_kind
-from workqueue.errors import LeaseLostError, SandboxHostLostError
+from workqueue.errors import LeaseLostError, SandboxPoolLostError
 from workqueue.files.store import forget
 from workqueue.functions import retry_policy
 from workqueue.invocation import cleanup, completion
-from workqueue.invocation.attempt import Attempt, Runtime
-from workqueue.invocation.batch import Group
-from workqueue.invocation.completion import Way
+from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.batch import Batch
+from workqueue.invocation.completion import RetryMode
 from workqueue.lifecycle import Claim
 from workqueue.outcomes import AttemptEndedError, CancelledError, FunctionFailedError, LostWorkError, StoppingError
 from workqueue.telemetry import Settled
-from workqueue.transport.rq_status import Ended
+from workqueue.transport.rq_status import FinishedJob
 
 log = logging.getLogger(__name__)
 
 
-def settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception, way: Way) -> Ended:
+def handle_failure(
+    context: ExecutionContext, batch: Batch, attempt: Attempt, error: Exception, retry_mode: RetryMode
+) -> FinishedJob:
     """Gives the request back or fails it, at once. Raises LeaseLostError."""
     end, record = _as_end(attempt, error), attempt.record
     record.outcome, record.error_type, record.error_message = end.outcome, end.error_type, str(end)
@@ -31,52 +33,64 @@ def settle(runtime: Runtime, group: Group, attempt: Attempt, error: Exception, w
     follows = isinstance(decision, retry_policy.GiveBack) and end.is_failure
     # First, under the lease, if the next attempt may follow at once, or if nothing of the user's runs in it.
     if (follows or not attempt.has_hook) and not attempt.is_cleaned_up:
-        cleanup.clean_up(runtime, attempt)
+        cleanup.clean_up(context, attempt)
     if isinstance(decision, retry_policy.GiveBack):
         try:
-            return _give_back(runtime, group, attempt, end, decision.delay_s, way)
+            return _give_back(context, batch, attempt, end, decision.delay_s, retry_mode)
         except CancelledError as cancelled:  # asked for at the last moment: there is no next attempt
             record.outcome, record.error_type, record.error_message = cancelled.outcome, CANCELLED, str(cancelled)
-            return _fail(runtime, group, attempt, cancelled, phase, way)
-    return _fail(runtime, group, attempt, end, phase, way)
+            return _fail(context, batch, attempt, cancelled, phase, retry_mode)
+    return _fail(context, batch, attempt, end, phase, retry_mode)
 
 
-def settle_refused(runtime: Runtime, group: Group, way: Way) -> None:
+def handle_rejected(context: ExecutionContext, batch: Batch, retry_mode: RetryMode) -> None:
     """Those that could not be finished, or not be let go: cancelled at the last moment, lost, or not storable.
 
     None of them runs, and none has a sandbox or a working directory any more.
     """
-    with group.writing:
-        while group.refused:
-            attempt, error = group.refused[0]
+    with batch.writing:
+        while batch.refused:
+            attempt, error = batch.refused[0]
             try:
                 if isinstance(error, LeaseLostError):
                     raise error
-                completion.tell(runtime, [settle(runtime, group, attempt, error, way)])
+                completion.report_finished(context, [handle_failure(context, batch, attempt, error, retry_mode)])
             except LeaseLostError:
-                forget(runtime.store, attempt.request_id, attempt.claim.part)
+                forget(context.store, attempt.request_id, attempt.claim.part)
                 log.warning("lease lost", extra=attempt.log_fields())
-            group.refused.pop(0)
+            batch.refused.pop(0)
 
 
 def _give_back(
-    runtime: Runtime, group: Group, attempt: Attempt, end: AttemptEndedError, delay_s: float, way: Way
-) -> Ended:
-    group.release(attempt)
-    claim, record, now, failures = attempt.claim, attempt.record, runtime.clock.now(), int(end.is_failure)
-    record.lines = record.lines + attempt.logbook.close(now)
-    way(lambda: lifecycle.give_back(runtime.engine, claim, record, now, delay_s=delay_s, failures=failures))
-    runtime.observers.ended([Settled(claim, record, Status.PENDING)], now)
-    return Ended(claim, end.outcome, Status.PENDING)
+    context: ExecutionContext,
+    batch: Batch,
+    attempt: Attempt,
+    end: AttemptEndedError,
+    delay_s: float,
+    retry_mode: RetryMode,
+) -> FinishedJob:
+    batch.release(attempt)
+    claim, record, now, failures = attempt.claim, attempt.record, context.clock.now(), int(end.is_failure)
+    record.lines = record.lines + attempt.log_buffer.close(now)
+    retry_mode(lambda: lifecycle.give_back(context.engine, claim, record, now, delay_s=delay_s, failures=failures))
+    context.observers.ended([Settled(claim, record, Status.PENDING)], now)
+    return FinishedJob(claim, end.outcome, Status.PENDING)
 
 
-def _fail(runtime: Runtime, group: Group, attempt: Attempt, end: AttemptEndedError, phase: Phase, way: Way) -> Ended:
-    group.release(attempt)
-    claim, record, now, failures = attempt.claim, attempt.record, runtime.clock.now(), int(end.is_failure)
-    record.lines = record.lines + attempt.logbook.close(now)
-    way(lambda: lifecycle.fail(runtime.engine, claim, record, phase, now, failures=failures))
-    runtime.observers.ended([Settled(claim, record, Status.FAILED)], now)
-    return Ended(claim, end.outcome, Status.FAILED, end.traceback or f"{end.error_type}: {end}")
+def _fail(
+    context: ExecutionContext,
+    batch: Batch,
+    attempt: Attempt,
+    end: AttemptEndedError,
+    phase: Phase,
+    retry_mode: RetryMode,
+) -> FinishedJob:
+    batch.release(attempt)
+    claim, record, now, failures = attempt.claim, attempt.record, context.clock.now(), int(end.is_failure)
+    record.lines = record.lines + attempt.log_buffer.close(now)
+    retry_mode(lambda: lifecycle.fail(context.engine, claim, record, phase, now, failures=failures))
+    context.observers.ended([Settled(claim, record, Status.FAILED)], now)
+    return FinishedJob(claim, end.outcome, Status.FAILED, end.traceback or f"{end.error_type}: {end}")
 
 
 def decide(claim: Claim, end: AttemptEndedError) -> retry_policy.Decision:
@@ -95,7 +109,7 @@ def decide(claim: Claim, end: AttemptEndedError) -> retry_policy.Decision:
 
 def _as_end(attempt: Attempt, error: Exception) -> AttemptEndedError:
     """Whatever went wrong, as an end of the attempt: nothing is left to the lease that can be settled now."""
-    if isinstance(error, SandboxHostLostError):
+    if isinstance(error, SandboxPoolLostError):
         error = StoppingError()  # without its host a worker has no sandboxes: it gives back, and ends
     if isinstance(error, StoppingError):
         return LostWorkError() if attempt.claim.on_lost == "fail" and attempt.phase != Phase.VALIDATE else error

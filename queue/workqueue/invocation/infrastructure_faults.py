@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from schema.statuses import Phase
-from workqueue.files.store import StoredFile, StoreTroubleError
-from workqueue.invocation.attempt import Attempt, Runtime
+from workqueue.files.store import StorageError, StoredFile
+from workqueue.invocation.attempt import Attempt, ExecutionContext
 from workqueue.outcomes import AttemptEndedError, FunctionFailedError, NoSandboxError, NoStorageError
 
 log = logging.getLogger(__name__)
@@ -25,15 +25,15 @@ STORE_PAUSE_S = 1.0
 OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE})
 
 
-def no_sandbox(attempt: Attempt, why: str) -> NoSandboxError:
+def sandbox_unavailable(attempt: Attempt, why: str) -> NoSandboxError:
     return _later(attempt, NoSandboxError(f"No sandbox could be started: {why}"))
 
 
-def no_storage(attempt: Attempt, error: OSError) -> NoStorageError:
+def storage_unavailable(attempt: Attempt, error: OSError) -> NoStorageError:
     return _later(attempt, NoStorageError(f"Files could not be read or written: {error}"))
 
 
-def lost_upload(file: StoredFile) -> AttemptEndedError:
+def upload_missing(file: StoredFile) -> AttemptEndedError:
     """Nothing will bring it back."""
     end = FunctionFailedError(
         f"The uploaded file {file.filename!r} is in the file store no more.", error_type="InputFileMissing"
@@ -42,12 +42,12 @@ def lost_upload(file: StoredFile) -> AttemptEndedError:
     return end
 
 
-def is_of_the_machine(error: OSError) -> bool:
+def is_machine_fault(error: OSError) -> bool:
     """Whether it is the disk's or the store's, and not of whoever named a file."""
-    return isinstance(error, StoreTroubleError) or error.errno in OF_THE_MACHINE
+    return isinstance(error, StorageError) or error.errno in OF_THE_MACHINE
 
 
-def waiting_for_store(runtime: Runtime, attempt: Attempt, store: Callable[[], Found]) -> Found:
+def retry_storage(context: ExecutionContext, attempt: Attempt, store: Callable[[], Found]) -> Found:
     """Calls `store` until it does not fail for a fault of the machine's.
 
     Raises the attempt's interruption, NoStorageError after a minute, and what else `store` raises.
@@ -57,14 +57,14 @@ def waiting_for_store(runtime: Runtime, attempt: Attempt, store: Callable[[], Fo
         try:
             return store()
         except OSError as error:
-            if not is_of_the_machine(error):
+            if not is_machine_fault(error):
                 raise
             if attempt.interruption is not None:
                 raise attempt.interruption from None
-            if time.monotonic() >= ends_at or runtime.given_up.is_set():
-                raise no_storage(attempt, error) from None
+            if time.monotonic() >= ends_at or context.given_up.is_set():
+                raise storage_unavailable(attempt, error) from None
             log.warning("a file cannot be stored; tried again", extra=attempt.log_fields() | {"error": str(error)})
-        runtime.given_up.wait(STORE_PAUSE_S)
+        context.given_up.wait(STORE_PAUSE_S)
 
 
 End = TypeVar("End", bound=AttemptEndedError)

@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from workqueue import lifecycle
-from workqueue.database import first_line
+from workqueue.database import error_summary
 from workqueue.errors import LeaseLostError
 from workqueue.heartbeats import worker_heartbeats
 from workqueue.invocation import completion
-from workqueue.invocation.attempt import Attempt, Runtime
-from workqueue.invocation.batch import Group
+from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.batch import Batch
 from workqueue.invocation.batch_sizing import PATIENCE_S
-from workqueue.invocation.failure import settle_refused
-from workqueue.lifecycle import Record, Standing
-from workqueue.logs.buffer import Line
+from workqueue.invocation.failure import handle_rejected
+from workqueue.lifecycle import AttemptProgress, AttemptRecord
+from workqueue.logs.buffer import LogLine
 from workqueue.outcomes import CancelledError
 from workqueue.telemetry import metric_store
 
@@ -32,89 +32,89 @@ HEARTBEAT_S = 10.0  # RQ's, for its dashboard
 AWAKE_S = 0.5  # after a request the thread stays awake for so long: under load nobody has to wake it
 
 
-class Keeper:
+class LeaseRenewer:
     """Serves one group after another. heartbeat: told now and then, for RQ's own record of the worker."""
 
-    def __init__(self, runtime: Runtime, heartbeat: Callable[[], None]) -> None:
-        self._runtime = runtime
+    def __init__(self, context: ExecutionContext, heartbeat: Callable[[], None]) -> None:
+        self._context = context
         self._heartbeat = heartbeat
-        self._group: Group | None = None
+        self._batch: Batch | None = None
         self._seen: Attempt | None = None
         self._look_at = self._heartbeat_at = self._awake_until = 0.0
         self._note_at = time.monotonic() + worker_heartbeats.EVERY_S  # it was noted at its start
         self._is_shown = False
-        self._stored: Record | None = None  # what is known of the attempt, as it was stored last
-        self._current: Sequence[Line] = ()  # its lines without an end, as they were stored last
+        self._stored: AttemptRecord | None = None  # what is known of the attempt, as it was stored last
+        self._current: Sequence[LogLine] = ()  # its lines without an end, as they were stored last
         self._news = threading.Event()
         self._sleeps = True  # it waits for longer than the patience that a group's members need
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._thread.start()
 
     @contextmanager
-    def holding(self, group: Group) -> Iterator[None]:
+    def renewing(self, batch: Batch) -> Iterator[None]:
         """Extends the lease of the member that runs until the block ends."""
-        self._group = group
+        self._batch = batch
         if self._sleeps:
             self._news.set()
         try:
             yield
         finally:
-            with group.writing:  # no look is under way
-                self._group = None
+            with batch.writing:  # no look is under way
+                self._batch = None
 
     def interrupt(self, reason: BaseException) -> None:
         """Ends the attempt that is under way, if there is one."""
-        group = self._group
-        attempt = group.running if group is not None else None
+        batch = self._batch
+        attempt = batch.running if batch is not None else None
         if attempt is not None:
             attempt.interruption = attempt.interruption or reason
 
     def _run(self) -> None:
         while True:
-            group = self._group
+            batch = self._batch
             try:
-                wait_s = max(0.0, self._turn(group, time.monotonic()))
+                wait_s = max(0.0, self._turn(batch, time.monotonic()))
             except Exception:
                 log.exception("the keeper failed; it goes on")  # without it, each request would lose its lease
                 wait_s = FIRST_LOOK_S
             self._sleeps = wait_s > PATIENCE_S
-            if self._sleeps and self._group is not group:
+            if self._sleeps and self._batch is not batch:
                 continue  # it came before it could know that we sleep
             self._news.wait(wait_s)
             self._news.clear()
 
-    def _turn(self, group: Group | None, now: float) -> float:
+    def _turn(self, batch: Batch | None, now: float) -> float:
         """Does what is due; gives the seconds until something may be."""
         if now >= self._note_at:
             self._note_at = now + worker_heartbeats.EVERY_S
-            worker_heartbeats.note(self._runtime)
-            metric_store.hand_over(self._runtime.engine, self._runtime.meter)
-        attempt = group.running if group is not None else None
-        if group is None or attempt is None:
-            return PATIENCE_S if group is not None or now < self._awake_until else self._note_at - now
+            worker_heartbeats.beat(self._context)
+            metric_store.flush(self._context.engine, self._context.counters)
+        attempt = batch.running if batch is not None else None
+        if batch is None or attempt is None:
+            return PATIENCE_S if batch is not None or now < self._awake_until else self._note_at - now
         self._awake_until = now + AWAKE_S
         is_new = attempt is not self._seen
         if is_new:
             self._seen, self._look_at, self._is_shown, self._stored = attempt, now + FIRST_LOOK_S, False, None
             self._current = ()
-        if not group.writing.acquire(blocking=False):
+        if not batch.writing.acquire(blocking=False):
             return PATIENCE_S  # the worker writes itself: nothing runs
         try:
-            if is_new and group.is_overdue():
-                self._write(group, completion.finish)
-            elif not is_new and group.running is attempt:
-                self._look(group, attempt, now)
+            if is_new and batch.is_overdue():
+                self._write(batch, completion.finish)
+            elif not is_new and batch.running is attempt:
+                self._look(batch, attempt, now)
         finally:
-            group.writing.release()
+            batch.writing.release()
         return PATIENCE_S if is_new else min(self._look_at, self._note_at) - time.monotonic()
 
-    def _look(self, group: Group, attempt: Attempt, now: float) -> None:
+    def _look(self, batch: Batch, attempt: Attempt, now: float) -> None:
         """It has been running for a while."""
         if now >= self._look_at:
             self._look_at = now + EVERY_S
             self._keep(attempt, now)
-        if group.neighbours_wait():
-            self._write(group, completion.spare_neighbours)
+        if batch.has_blocked_members():
+            self._write(batch, completion.flush_and_release)
 
     def _keep(self, attempt: Attempt, now: float) -> None:
         try:
@@ -125,34 +125,34 @@ class Keeper:
         except Exception as error:  # noqa: BLE001 - this thread must live as long as its worker
             # The lease may still hold: whoever finishes will see.
             self._look_at = now + FIRST_LOOK_S
-            log.warning("the lease was not extended", extra=attempt.log_fields() | {"error": first_line(error)})
+            log.warning("the lease was not extended", extra=attempt.log_fields() | {"error": error_summary(error)})
 
-    def _write(self, group: Group, write: Callable[[Runtime, Group, completion.Way], None]) -> None:
+    def _write(self, batch: Batch, write: Callable[[ExecutionContext, Batch, completion.RetryMode], None]) -> None:
         try:
-            write(self._runtime, group, completion.once)
-            settle_refused(self._runtime, group, completion.once)
+            write(self._context, batch, completion.single_attempt)
+            handle_rejected(self._context, batch, completion.single_attempt)
         except Exception as error:  # noqa: BLE001 - tried again at the next look
-            log.warning("the neighbours still wait", extra={"error": first_line(error)})
+            log.warning("the neighbours still wait", extra={"error": error_summary(error)})
 
     def _show(self, attempt: Attempt, now: float) -> None:
         if not self._is_shown:
             self._is_shown = True
             log.info("started", extra=attempt.log_fields())  # what is short is told of once, when it has ended
-            self._runtime.board.started(attempt.claim)
+            self._context.rq_status.report_started(attempt.claim)
         if now >= self._heartbeat_at:
             self._heartbeat_at = now + HEARTBEAT_S
             self._heartbeat()
 
     def _extend(self, attempt: Attempt) -> None:
-        runtime, begun, lines = self._runtime, attempt.begun(), attempt.logbook.take()
+        context, begun, lines = self._context, attempt.begun(), attempt.log_buffer.take()
         news = begun if begun != self._stored else None  # of a phase that lasts only its beginning
-        current = attempt.logbook.current()
+        current = attempt.log_buffer.current()
         changed = current if current != self._current else None
-        standing = Standing(attempt.phase, attempt.progress, lines, news, changed)
+        standing = AttemptProgress(attempt.phase, attempt.progress, lines, news, changed)
         try:
-            cancelled = lifecycle.extend(runtime.engine, attempt.claim, runtime.lease_s, standing)
+            cancelled = lifecycle.extend(context.engine, attempt.claim, context.lease_s, standing)
         except Exception:
-            attempt.logbook.put_back(lines)  # stored with the next extension
+            attempt.log_buffer.put_back(lines)  # stored with the next extension
             raise
         self._stored, self._current = begun, current
         if cancelled:

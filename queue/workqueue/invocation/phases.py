@@ -11,16 +11,16 @@ from pathlib import Path
 
 from schema.statuses import Phase
 from workqueue import lifecycle
-from workqueue.database import persist
-from workqueue.errors import SandboxHostLostError
+from workqueue.database import retry_through_outage
+from workqueue.errors import SandboxPoolLostError
 from workqueue.files.store import StoredFile
 from workqueue.functions import input_check
-from workqueue.functions.registry import Registered
+from workqueue.functions.registry import FunctionSpec
 from workqueue.invocation import infrastructure_faults, sandbox_session
-from workqueue.invocation.attempt import Attempt, Runtime
-from workqueue.invocation.batch import Group
-from workqueue.lifecycle import Standing
-from workqueue.outcomes import AttemptEndedError, CalledBackError, SandboxExitedError
+from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.batch import Batch
+from workqueue.lifecycle import AttemptProgress
+from workqueue.outcomes import AttemptEndedError, RecalledError, SandboxExitedError
 from workqueue.sandboxes.connection import Frame
 from workqueue.telemetry import trace_context
 
@@ -30,7 +30,7 @@ WITHIN_S = 24 * 3600.0  # no request takes longer
 INPUT_FOLDER = "input"
 
 
-def validate_and_process(runtime: Runtime, group: Group, attempt: Attempt, function: Registered) -> Frame:
+def validate_and_process(context: ExecutionContext, batch: Batch, attempt: Attempt, function: FunctionSpec) -> Frame:
     """Phases 1 and 2: a working directory, a sandbox, the checks, the function. Gives the "done" frame.
 
     The sandbox gets those of the group that can follow together with it, and runs them one after another.
@@ -40,13 +40,13 @@ def validate_and_process(runtime: Runtime, group: Group, attempt: Attempt, funct
         answer = None
         while answer is None:
             if not attempt.is_sent:
-                _prepare(runtime, attempt, function)
-                sandbox_session.borrow(runtime, attempt, function)
-                _confirm_lease(runtime, attempt)
-                _send(runtime, function, [attempt, *group.followers(attempt)])
-            answer = _answer(runtime, group, attempt, function)
+                _prepare(context, attempt, function)
+                sandbox_session.acquire(context, attempt, function)
+                _confirm_lease(context, attempt)
+                _send(context, function, [attempt, *batch.prefetched(attempt)])
+            answer = _answer(context, batch, attempt, function)
         _note(attempt, answer)
-        sandbox_session.end_spent(runtime, attempt)
+        sandbox_session.end_dirty(context, attempt)
         if answer.type != "done":
             raise sandbox_session.failed(answer)
     except AttemptEndedError as end:
@@ -54,33 +54,33 @@ def validate_and_process(runtime: Runtime, group: Group, attempt: Attempt, funct
         raise
     attempt.end_phase("ok")
     if attempt.is_sent:
-        attempt.retime()
+        attempt.apply_sandbox_times()
     return answer
 
 
-def _answer(runtime: Runtime, group: Group, attempt: Attempt, function: Registered) -> Frame | None:
+def _answer(context: ExecutionContext, batch: Batch, attempt: Attempt, function: FunctionSpec) -> Frame | None:
     """None when it was called back before it had begun: it is sent again then."""
     if not _has_checks(attempt) and attempt.phase != Phase.PROCESS:
         attempt.begin(Phase.PROCESS)
     try:
-        return sandbox_session.exchange(runtime, attempt, function.timeout_s, memory_mb=function.memory_mb)
-    except CalledBackError:
+        return sandbox_session.wait_for_answer(context, attempt, function.timeout_s, memory_mb=function.memory_mb)
+    except RecalledError:
         pass
     except SandboxExitedError:
-        if attempt.has_begun or attempt.record.cold_start:
+        if attempt.has_started or attempt.record.cold_start:
             raise
         # What a request before it had left behind ended the warm sandbox. Another one, or a fresh one, shall run it.
-    attempt.is_sent = attempt.is_called_back = False
-    group.call_back(attempt.sandbox)
+    attempt.is_sent = attempt.is_recalled = False
+    batch.recall_unstarted(attempt.sandbox)
     return None
 
 
-def release(runtime: Runtime, attempt: Attempt) -> None:
+def release(context: ExecutionContext, attempt: Attempt) -> None:
     """Keep the sandbox, which is warm and like a fresh one, for the next request of the function."""
     sandbox, attempt.sandbox = attempt.sandbox, None
     if sandbox is not None:
-        with contextlib.suppress(SandboxHostLostError):  # it took all its sandboxes with it
-            runtime.sandboxes.keep(sandbox)
+        with contextlib.suppress(SandboxPoolLostError):  # it took all its sandboxes with it
+            context.sandboxes.keep(sandbox)
 
 
 def _has_checks(attempt: Attempt) -> bool:
@@ -89,68 +89,68 @@ def _has_checks(attempt: Attempt) -> bool:
     return ready is None or bool(ready.get("has_checks"))
 
 
-def _confirm_lease(runtime: Runtime, attempt: Attempt) -> None:
+def _confirm_lease(context: ExecutionContext, attempt: Attempt) -> None:
     """A worker that was frozen since its claim must not start what another may be running by now.
 
     Raises LeaseLostError. The usual attempt gets here within milliseconds, and asks nobody.
     """
-    if attempt.is_in_doubt or runtime.clock.now() - attempt.claim.claimed_at > timedelta(seconds=runtime.lease_s / 2):
-        persist(
-            lambda: lifecycle.extend(runtime.engine, attempt.claim, runtime.lease_s, Standing(attempt.phase)),
-            runtime.given_up,
+    if attempt.is_in_doubt or context.clock.now() - attempt.claim.claimed_at > timedelta(seconds=context.lease_s / 2):
+        retry_through_outage(
+            lambda: lifecycle.extend(context.engine, attempt.claim, context.lease_s, AttemptProgress(attempt.phase)),
+            context.given_up,
         )
 
 
-def _prepare(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
+def _prepare(context: ExecutionContext, attempt: Attempt, function: FunctionSpec) -> None:
     try:
-        runtime.workplace.prepare()
-        for file, path in _input_paths(runtime, attempt).items():
-            _place(runtime, file, path)
+        context.working_directory.prepare()
+        for file, path in _input_paths(context, attempt).items():
+            _place(context, file, path)
     except OSError as error:
-        raise infrastructure_faults.no_storage(attempt, error) from None
+        raise infrastructure_faults.storage_unavailable(attempt, error) from None
     if function.schema_checked_outside and function.input_schema is not None:
-        limit_s = min(function.timeout_s, runtime.lease_s / 2, input_check.LONGEST_S)
+        limit_s = min(function.timeout_s, context.lease_s / 2, input_check.LONGEST_S)
         input_check.check(json.loads(attempt.claim.event), function.input_schema, limit_s)
 
 
-def _place(runtime: Runtime, file: StoredFile, path: Path) -> None:
+def _place(context: ExecutionContext, file: StoredFile, path: Path) -> None:
     try:
-        source = runtime.store.open(file.stored_as, file.sha256)
+        source = context.store.open(file.stored_as, file.sha256)
     except FileNotFoundError:
-        raise infrastructure_faults.lost_upload(file) from None
-    with source, runtime.workplace.acting():
+        raise infrastructure_faults.upload_missing(file) from None
+    with source, context.working_directory.acting():
         path.parent.mkdir(parents=True, exist_ok=True)
         # A link or a pipe that somebody has put there is neither followed nor waited for.
         with path.open("xb") as target:
             shutil.copyfileobj(source, target)
 
 
-def _send(runtime: Runtime, function: Registered, attempts: Sequence[Attempt]) -> None:
+def _send(context: ExecutionContext, function: FunctionSpec, attempts: Sequence[Attempt]) -> None:
     """Gives the sandbox its work, and a turn for each, which the keeper takes back when one lasts."""
     sandbox = attempts[0].sandbox
     assert sandbox is not None
     for place, attempt in enumerate(attempts):
-        attempt.place = place
+        attempt.batch_index = place
     head = {
         "type": "run",
-        "round": sandbox.give_turns(len(attempts)),
-        "workdir": str(runtime.workplace.path),
-        "now": runtime.clock.now().timestamp(),
+        "round": sandbox.grant_starts(len(attempts)),
+        "workdir": str(context.working_directory.path),
+        "now": context.clock.now().timestamp(),
         "limit_s": function.timeout_s,
-        "valid_s": runtime.lease_s / 2,
-        "members": [told(runtime, attempt) for attempt in attempts],
+        "valid_s": context.lease_s / 2,
+        "members": [attempt_payload(context, attempt) for attempt in attempts],
     }
     sandbox.send(head, f"[{','.join(attempt.claim.event for attempt in attempts)}]".encode())
-    _doze(runtime.pace.expected_s(attempt.claim for attempt in attempts[1:]))
+    _sleep_for_batch(context.batch_sizer.expected_s(attempt.claim for attempt in attempts[1:]))
 
 
-def _doze(expected_s: float) -> None:
+def _sleep_for_batch(expected_s: float) -> None:
     """To wake for each answer of a group would cost as much as to run it: most of them are read together."""
     if expected_s:
         time.sleep(expected_s)
 
 
-def told(runtime: Runtime, attempt: Attempt) -> dict[str, object]:
+def attempt_payload(context: ExecutionContext, attempt: Attempt) -> dict[str, object]:
     """What a sandbox has to know of an attempt."""
     claim = attempt.claim
     return {
@@ -158,16 +158,16 @@ def told(runtime: Runtime, attempt: Attempt) -> dict[str, object]:
         "attempt": claim.attempt,
         "max_attempts": claim.max_attempts,
         "traceparent": trace_context.for_user_code(claim),
-        "files": {file.name: str(path) for file, path in _input_paths(runtime, attempt).items()},
+        "files": {file.name: str(path) for file, path in _input_paths(context, attempt).items()},
     }
 
 
-def _input_paths(runtime: Runtime, attempt: Attempt) -> dict[StoredFile, Path]:
+def _input_paths(context: ExecutionContext, attempt: Attempt) -> dict[StoredFile, Path]:
     """Where each upload is placed: under the name it came with, in a folder named by its part.
 
     Two parts may hold files of one name, and functions look at the extension.
     """
-    folder = runtime.workplace.path / INPUT_FOLDER
+    folder = context.working_directory.path / INPUT_FOLDER
     return {file: folder / file.name / file.filename for file in attempt.claim.inputs}
 
 
@@ -187,5 +187,5 @@ def _note_times(attempt: Attempt, answer: Frame) -> None:
     with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
         began, processing, ended = (float(at) for at in answer.head["at"])
         if time.monotonic() - WITHIN_S < began <= processing <= ended <= time.monotonic():
-            attempt.ran = attempt.clock.of(began), attempt.clock.of(processing), attempt.clock.of(ended)
-            attempt.own_s = max(0.0, ended - began - float(answer.head["delayed_s"]))
+            attempt.timestamps = attempt.clock.of(began), attempt.clock.of(processing), attempt.clock.of(ended)
+            attempt.cpu_adjusted_s = max(0.0, ended - began - float(answer.head["delayed_s"]))

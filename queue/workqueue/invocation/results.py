@@ -9,8 +9,8 @@ from workqueue.errors import BadEventError
 from workqueue.files.file_names import file_name_problem
 from workqueue.files.store import StoredFile, open_regular
 from workqueue.invocation import sandbox_session
-from workqueue.invocation.attempt import Attempt, Runtime
-from workqueue.invocation.infrastructure_faults import waiting_for_store
+from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.infrastructure_faults import retry_storage
 from workqueue.outcomes import FunctionFailedError
 from workqueue.sandboxes.connection import Frame
 
@@ -20,16 +20,16 @@ MAX_OUTPUT_FILES = 1_000  # of one attempt; localfn.context refuses more
 MAX_OUTPUT_BYTES = 10 * 1024**3  # of all output files of one attempt together
 
 
-def save(runtime: Runtime, attempt: Attempt, answer: Frame) -> tuple[str, list[StoredFile]]:
+def save(context: ExecutionContext, attempt: Attempt, answer: Frame) -> tuple[str, list[StoredFile]]:
     """Gives the result as JSON text, and the output files."""
     try:
         with attempt.in_phase(Phase.SAVE):
             data = _checked(answer.body)
             names = list(dict.fromkeys(str(entry["name"]) for entry in answer.head["files"]))
-            return data, _store_all(runtime, attempt, names)
+            return data, _store_all(context, attempt, names)
     except Exception:
         # An answer that cannot be saved was hardly made by the SDK: who knows what the sandbox is at now.
-        sandbox_session.dispose(runtime, attempt)
+        sandbox_session.dispose(context, attempt)
         raise
 
 
@@ -45,12 +45,12 @@ def _checked(result: bytes) -> str:
     return text
 
 
-def _store_all(runtime: Runtime, attempt: Attempt, names: list[str]) -> list[StoredFile]:
+def _store_all(context: ExecutionContext, attempt: Attempt, names: list[str]) -> list[StoredFile]:
     if len(names) > MAX_OUTPUT_FILES:
         raise _too_large(f"The function saved {len(names)} output files, {MAX_OUTPUT_FILES} are allowed.")
     stored: list[StoredFile] = []
     for name in names:
-        stored.append(_store(runtime, attempt, name, MAX_OUTPUT_BYTES - sum(file.size for file in stored)))
+        stored.append(_store(context, attempt, name, MAX_OUTPUT_BYTES - sum(file.size for file in stored)))
     return stored
 
 
@@ -58,20 +58,20 @@ def _too_large(message: str) -> FunctionFailedError:
     return FunctionFailedError(f"{message} Save them as one archive, or fewer.", error_type="OutputTooLarge")
 
 
-def _store(runtime: Runtime, attempt: Attempt, name: str, left_bytes: int) -> StoredFile:
+def _store(context: ExecutionContext, attempt: Attempt, name: str, left_bytes: int) -> StoredFile:
     if reason := file_name_problem(name):  # the SDK checks it too, but user code can speak for itself
         raise FunctionFailedError(f"The output file {name[:100]!r}: {reason}.", error_type="OutputFileMissing")
-    path = runtime.workplace.path / OUTPUT_FOLDER / name
+    path = context.working_directory.path / OUTPUT_FOLDER / name
 
     def put() -> StoredFile:
-        with runtime.workplace.acting():
+        with context.working_directory.acting():
             source = open_regular(path)
         with source:
             if os.fstat(source.fileno()).st_size > left_bytes:
                 raise _too_large(f"The output files have more than {MAX_OUTPUT_BYTES} bytes together, with {name!r}.")
-            return runtime.store.put(attempt.request_id, attempt.claim.part, name, source)
+            return context.store.put(attempt.request_id, attempt.claim.part, name, source)
 
     try:
-        return waiting_for_store(runtime, attempt, put)
+        return retry_storage(context, attempt, put)
     except OSError as error:
         raise FunctionFailedError(f"The output file {name!r}: {error}.", error_type="OutputFileMissing") from None

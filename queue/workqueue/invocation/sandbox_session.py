@@ -8,24 +8,24 @@ import time
 from typing import Any
 
 from schema.statuses import Phase
-from workqueue.errors import SandboxHostLostError
-from workqueue.functions.registry import Registered
-from workqueue.invocation.attempt import Attempt, Runtime
-from workqueue.invocation.infrastructure_faults import no_sandbox
+from workqueue.errors import SandboxPoolLostError
+from workqueue.functions.registry import FunctionSpec
+from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.infrastructure_faults import sandbox_unavailable
 from workqueue.lifecycle import Progress
 from workqueue.outcomes import (
     AttemptEndedError,
-    CalledBackError,
     FunctionFailedError,
     InvalidError,
     OutOfMemoryError,
+    RecalledError,
     SandboxExitedError,
     TimedOutError,
 )
-from workqueue.sandboxes.connection import LAST_FRAMES, RUBBISH, Frame, Gone, News, Output
+from workqueue.sandboxes.connection import LAST_FRAMES, PROTOCOL_ERROR, Disconnected, Frame, News, Output
 from workqueue.sandboxes.exits.exit_status import describe_exit
 from workqueue.sandboxes.exits.memory_watch import MemoryWatch
-from workqueue.sanitize import storable
+from workqueue.sanitize import sanitize_text
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ MAX_ERROR, MAX_TRACEBACK = 10_000, 70_000
 MAX_DELAY_S = 366 * 24 * 3600.0
 
 
-def borrow(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
+def acquire(context: ExecutionContext, attempt: Attempt, function: FunctionSpec) -> None:
     """Gives the attempt a sandbox that has imported the function, if it has none: a warm one, or a cold start."""
     if attempt.sandbox is not None:
         return
@@ -46,29 +46,34 @@ def borrow(runtime: Runtime, attempt: Attempt, function: Registered) -> None:
     load: dict[str, Any] = {"type": "load", "root": function.root, "module": function.module}
     load |= {"function": function.name, "network": function.network}
     try:
-        attempt.sandbox = sandbox = runtime.sandboxes.lend(load, function.environment)
+        attempt.sandbox = sandbox = context.sandboxes.acquire(load, function.environment)
     except OSError as error:
-        raise no_sandbox(attempt, str(error)) from None
+        raise sandbox_unavailable(attempt, str(error)) from None
     attempt.record.cold_start = sandbox.cold_start
     if not sandbox.cold_start:
         return
-    answer = exchange(runtime, attempt, START_LIMIT_S, "while importing its module")
+    answer = wait_for_answer(context, attempt, START_LIMIT_S, "while importing its module")
     attempt.record.init_ms = round((time.monotonic() - started) * 1000, 1)
     if answer.type != "ready":
-        dispose(runtime, attempt)
+        dispose(context, attempt)
         raise failed(answer)
     sandbox.ready = answer.head
 
 
-def exchange(
-    runtime: Runtime, attempt: Attempt, limit_s: float, doing: str | None = None, *, memory_mb: int | None = None
+def wait_for_answer(
+    context: ExecutionContext,
+    attempt: Attempt,
+    limit_s: float,
+    doing: str | None = None,
+    *,
+    memory_mb: int | None = None,
 ) -> Frame:
     """Listen until the sandbox has given its last word on this attempt.
 
     limit_s: seconds after which the sandbox is killed.
     doing: what it is at, as a clause; None for what the attempt's phase says.
     Raises the attempt's interruption, TimedOutError, OutOfMemoryError or SandboxExitedError; the sandbox is then dead.
-    Raises CalledBackError when it lives and will not begin.
+    Raises RecalledError when it lives and will not begin.
     """
     sandbox = attempt.sandbox
     assert sandbox is not None
@@ -76,40 +81,42 @@ def exchange(
     ends_at, look_at = began + limit_s, began + LOOK_S
     watch = MemoryWatch(sandbox.pid, memory_mb)
     while True:
-        item = _sensible(attempt, sandbox.next(min(look_at, ends_at) - time.monotonic()))
-        if attempt.is_called_back or (isinstance(item, Frame) and item.type == "declined"):
-            raise CalledBackError
+        item = _drop_foreign_frames(attempt, sandbox.next(min(look_at, ends_at) - time.monotonic()))
+        if attempt.is_recalled or (isinstance(item, Frame) and item.type == "declined"):
+            raise RecalledError
         if isinstance(item, Frame) and item.type in LAST_FRAMES:
             return item
-        if isinstance(item, Gone):
-            raise _gone(runtime, attempt, item, watch, doing or attempt.doing)
+        if isinstance(item, Disconnected):
+            raise _gone(context, attempt, item, watch, doing or attempt.doing)
         if item is not None:
             _note(attempt, item)
         if time.monotonic() >= min(look_at, ends_at):
             look_at = time.monotonic() + LOOK_S
             if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing or attempt.doing)) is not None:
-                dispose(runtime, attempt)
+                dispose(context, attempt)
                 raise reason
 
 
-def _sensible(attempt: Attempt, item: News | None) -> News | None:
+def _drop_foreign_frames(attempt: Attempt, item: News | None) -> News | None:
     """What was said. An answer to another request is none; what a thread it left behind says of it is no news."""
     own = str(attempt.request_id)
     if isinstance(item, Frame) and item.head.get("request_id", own) != own:
-        return Gone(RUBBISH) if item.type in LAST_FRAMES else None
+        return Disconnected(PROTOCOL_ERROR) if item.type in LAST_FRAMES else None
     return item
 
 
-def _gone(runtime: Runtime, attempt: Attempt, gone: Gone, watch: MemoryWatch, doing: str) -> AttemptEndedError:
+def _gone(
+    context: ExecutionContext, attempt: Attempt, gone: Disconnected, watch: MemoryWatch, doing: str
+) -> AttemptEndedError:
     """Kill what is left of a sandbox that speaks no more, and return why: a kill of ours is called one."""
     sandbox = attempt.sandbox
     assert sandbox is not None
-    attempt.has_begun = sandbox.turns.has_begun(attempt.place)
-    ended_itself = gone.why != RUBBISH and not sandbox.was_killed and sandbox.has_ended(EXIT_S)
+    attempt.has_started = sandbox.turns.has_started(attempt.batch_index)
+    ended_itself = gone.why != PROTOCOL_ERROR and not sandbox.was_killed and sandbox.has_ended(EXIT_S)
     memory_ran_out = ended_itself and watch.was_killed_for_memory()
-    status = dispose(runtime, attempt)
+    status = dispose(context, attempt)
     if not ended_itself:
-        did = "It wrote into" if gone.why == RUBBISH else "It closed"
+        did = "It wrote into" if gone.why == PROTOCOL_ERROR else "It closed"
         words = f"{did} the runtime's socket {doing}, and was killed."
     elif status == -signal.SIGKILL and memory_ran_out:
         return OutOfMemoryError(
@@ -118,7 +125,7 @@ def _gone(runtime: Runtime, attempt: Attempt, gone: Gone, watch: MemoryWatch, do
         )
     else:
         words = describe_exit(status, doing) + (watch.describe_last() if status == -signal.SIGKILL else "")
-    return SandboxExitedError(words) if sandbox.has_started else no_sandbox(attempt, words)
+    return SandboxExitedError(words) if sandbox.has_started else sandbox_unavailable(attempt, words)
 
 
 def _reason_to_kill(
@@ -133,12 +140,12 @@ def _reason_to_kill(
     return None
 
 
-def dispose(runtime: Runtime, attempt: Attempt) -> int:
+def dispose(context: ExecutionContext, attempt: Attempt) -> int:
     """Kills the attempt's sandbox with all it started; what it printed until then is kept. Gives its exit status."""
     sandbox, attempt.sandbox = attempt.sandbox, None
     assert sandbox is not None
     try:
-        status = runtime.sandboxes.end(sandbox)
+        status = context.sandboxes.end(sandbox)
         for item in sandbox.drain():
             _note(attempt, item)
     finally:
@@ -151,30 +158,30 @@ def note_leftovers(attempt: Attempt, answer: Frame) -> None:
     """Note what the request left in its sandbox, for `end_spent`, and in its log: its next one starts cold."""
     assert attempt.sandbox is not None
     attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
-    attempt.leftovers = storable(str(answer.head.get("leftovers") or ""))[:MAX_MESSAGE]
+    attempt.leftovers = sanitize_text(str(answer.head.get("leftovers") or ""))[:MAX_MESSAGE]
     if attempt.leftovers:
         words = f"The sandbox is not used again, because the request left or changed: {attempt.leftovers}."
-        attempt.logbook.say(words, attempt.clock.now())
+        attempt.log_buffer.add_own_line(words, attempt.clock.now())
 
 
-def end_spent(runtime: Runtime, attempt: Attempt) -> None:
+def end_dirty(context: ExecutionContext, attempt: Attempt) -> None:
     """End a sandbox in which the request left something, before anything else happens in the request's directory."""
     if attempt.sandbox is None or not attempt.leftovers:
         return
     log.info("sandbox not used again", extra=attempt.log_fields() | {"leftovers": attempt.leftovers})
-    with contextlib.suppress(SandboxHostLostError):  # all its sandboxes ended with it
-        dispose(runtime, attempt)
+    with contextlib.suppress(SandboxPoolLostError):  # all its sandboxes ended with it
+        dispose(context, attempt)
 
 
 def failed(answer: Frame) -> AttemptEndedError:
     """What a "failed" or "refused" frame says, as an exception."""
     head = answer.head
     kind = InvalidError if head.get("kind") == "invalid" else FunctionFailedError
-    error_type = storable(str(head.get("error_type")))[:MAX_TYPE]
+    error_type = sanitize_text(str(head.get("error_type")))[:MAX_TYPE]
     end = kind(
-        storable(str(head.get("error_message")))[:MAX_ERROR] or error_type,
+        sanitize_text(str(head.get("error_message")))[:MAX_ERROR] or error_type,
         error_type=error_type,
-        traceback=storable(str(head.get("traceback") or ""))[:MAX_TRACEBACK] or None,
+        traceback=sanitize_text(str(head.get("traceback") or ""))[:MAX_TRACEBACK] or None,
     )
     delay_s = number(head.get("delay_s"))
     end.delay_s = None if delay_s is None else min(max(0.0, delay_s), MAX_DELAY_S)
@@ -184,7 +191,7 @@ def failed(answer: Frame) -> AttemptEndedError:
 
 def _note(attempt: Attempt, item: News) -> None:
     if isinstance(item, Output):
-        attempt.logbook.feed(item.stream, item.data, attempt.clock.now())
+        attempt.log_buffer.feed(item.stream, item.data, attempt.clock.now())
     elif isinstance(item, Frame) and item.type == "started" and attempt.sandbox:
         attempt.sandbox.has_started = True
     elif isinstance(item, Frame) and item.type == "phase" and attempt.phase == Phase.VALIDATE:  # it is told once
@@ -199,7 +206,7 @@ def _progress(before: Progress, head: dict[str, Any]) -> Progress:
     fraction, message = number(head.get("fraction")), head.get("message")
     return (
         before[0] if fraction is None else min(1.0, max(0.0, fraction)),
-        storable(message)[:MAX_MESSAGE] if isinstance(message, str) else before[1],
+        sanitize_text(message)[:MAX_MESSAGE] if isinstance(message, str) else before[1],
     )
 
 

@@ -5,41 +5,49 @@ hastening: one with a later time. recovery, setting_back: the reconciler's moves
 """
 
 from workqueue.lifecycle.attempt import amend, extend, fail, finish, give_back
-from workqueue.lifecycle.claim import claim, unclaim
-from workqueue.lifecycle.emptying import empty
-from workqueue.lifecycle.hastening import hasten
-from workqueue.lifecycle.recovery import Lapsed, LostLine, expire, keep_lines, mark_rung, silent, unanswered
+from workqueue.lifecycle.claim import claim, release_unstarted
+from workqueue.lifecycle.emptying import cancel_pending_in_queue
+from workqueue.lifecycle.hastening import run_now
+from workqueue.lifecycle.recovery import (
+    ExpiredLease,
+    LostLine,
+    expire_leases,
+    find_stale_queued,
+    find_unqueued,
+    keep_lines,
+    mark_rung,
+)
 from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry
-from workqueue.lifecycle.setting_back import set_back
-from workqueue.lifecycle.values import Claim, Completion, Progress, Record, Standing
+from workqueue.lifecycle.setting_back import adjust_for_clock_step
+from workqueue.lifecycle.values import AttemptProgress, AttemptRecord, Claim, Completion, Progress
 
 __all__ = [
     "Accepted",
+    "AttemptProgress",
+    "AttemptRecord",
     "Claim",
     "Completion",
-    "Lapsed",
+    "ExpiredLease",
     "LostLine",
     "Progress",
-    "Record",
-    "Standing",
     "accept",
+    "adjust_for_clock_step",
     "amend",
     "cancel",
+    "cancel_pending_in_queue",
     "claim",
     "delete",
-    "empty",
-    "expire",
+    "expire_leases",
     "extend",
     "fail",
+    "find_stale_queued",
+    "find_unqueued",
     "finish",
     "give_back",
-    "hasten",
     "keep_lines",
     "mark_rung",
     "purge",
+    "release_unstarted",
     "retry",
-    "set_back",
-    "silent",
-    "unanswered",
-    "unclaim",
+    "run_now",
 ]

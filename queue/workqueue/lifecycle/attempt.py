@@ -11,12 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
-from schema.engine import at_once, to_json
+from schema.engine import autocommit, to_json
 from schema.statuses import Phase
 from schema.tables.requests import output_file
 from workqueue.errors import LeaseLostError
 from workqueue.lifecycle.attempt_rows import close_attempt, store_files, store_lines
-from workqueue.lifecycle.values import Claim, Completion, Record, Standing
+from workqueue.lifecycle.values import AttemptProgress, AttemptRecord, Claim, Completion
 from workqueue.outcomes import CancelledError
 
 EXTEND = text(
@@ -43,7 +43,7 @@ CURRENT = text(
 )
 
 
-def extend(engine: Engine, claim: Claim, lease_s: float, standing: Standing) -> bool:
+def extend(engine: Engine, claim: Claim, lease_s: float, standing: AttemptProgress) -> bool:
     """Extends the lease to `lease_s` from now; stores how far the attempt has come. True when a cancel was requested.
 
     What is stored of its phases stands, should the worker be lost before it can tell more.
@@ -56,7 +56,7 @@ def extend(engine: Engine, claim: Claim, lease_s: float, standing: Standing) -> 
         cancel_requested = connection.execute(EXTEND, claim.token | values).scalar_one_or_none()
         if cancel_requested is None:
             raise LeaseLostError
-        if (begun := standing.begun) is not None:
+        if (begun := standing.record) is not None:
             known = {"phases": to_json(begun.phases), "cold_start": begun.cold_start, "init_ms": begun.init_ms}
             connection.execute(BEGUN, claim.token | known)
         store_lines(connection, claim, standing.lines)
@@ -107,7 +107,7 @@ def finish(engine: Engine, completions: Sequence[Completion], now: datetime) -> 
     rows = ",".join(_as_json(done) for done in sorted(completions, key=lambda done: done.claim.request_id))
     values = {"done": f"[{rows}]", "worker": completions[0].claim.worker, "now": now}
     plain = not any(done.files or done.record.lines for done in completions)
-    with at_once(engine) if plain else engine.begin() as connection:
+    with autocommit(engine) if plain else engine.begin() as connection:
         finished = set(connection.execute(FINISH, values).scalars())
         refused: dict[UUID, Exception] = {}
         for completion in completions:
@@ -148,7 +148,9 @@ FAIL = text(
 )
 
 
-def fail(engine: Engine, claim: Claim, record: Record, phase: Phase, now: datetime, *, failures: int = 1) -> None:
+def fail(
+    engine: Engine, claim: Claim, record: AttemptRecord, phase: Phase, now: datetime, *, failures: int = 1
+) -> None:
     """processing → failed, in `phase`. failures: 1 when it was the function's own. Raises LeaseLostError."""
     values = {"now": now, "phase": phase, "failures": failures}
     errors = {"error_type": record.error_type, "error_message": record.error_message}
@@ -176,7 +178,7 @@ GIVE_BACK = text(
 def give_back(
     engine: Engine,
     claim: Claim,
-    record: Record,
+    record: AttemptRecord,
     now: datetime,
     *,
     delay_s: float = 0.0,
@@ -201,7 +203,7 @@ def give_back(
 AMEND = text("UPDATE request_attempt SET phases = CAST(:phases AS json) WHERE request_id = :id AND number = :attempt")
 
 
-def amend(engine: Engine, claim: Claim, record: Record) -> None:
+def amend(engine: Engine, claim: Claim, record: AttemptRecord) -> None:
     """Adds what happened after the commit point (cleanup) to the attempt; changes no state."""
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL synchronous_commit = off"))

@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from schema.engine import to_json
 from workqueue.files.store import StoredFile
-from workqueue.lifecycle.values import Claim, Record
-from workqueue.logs.buffer import Line
+from workqueue.lifecycle.values import AttemptRecord, Claim
+from workqueue.logs.buffer import LogLine
 
 RECORD = text(
     """
@@ -37,7 +37,7 @@ STORE_LINES = text(
 )
 
 
-def close_attempt(connection: Connection, claim: Claim, record: Record, now: datetime) -> None:
+def close_attempt(connection: Connection, claim: Claim, record: AttemptRecord, now: datetime) -> None:
     values = {
         "now": now,
         "outcome": record.outcome,
@@ -61,7 +61,7 @@ def store_files(
         connection.execute(insert(table), [asdict(file) | shared for file in files])
 
 
-def store_lines(connection: Connection, claim: Claim, lines: Sequence[Line]) -> None:
+def store_lines(connection: Connection, claim: Claim, lines: Sequence[LogLine]) -> None:
     if lines:
         rows = [(line.number, line.time.isoformat(), line.stream, line.line) for line in lines]
         connection.execute(STORE_LINES, {"id": claim.request_id, "attempt": claim.attempt, "lines": to_json(rows)})

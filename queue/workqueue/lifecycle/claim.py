@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
-from schema.engine import at_once
+from schema.engine import autocommit
 from workqueue.files.store import StoredFile
-from workqueue.functions.registry import Registered
+from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle.values import Claim
 from workqueue.transport.doorbell import Bell
 
@@ -84,7 +84,7 @@ def claim(engine: Engine, request_ids: Sequence[UUID], worker: str, now: datetim
     """
     request_ids = list(dict.fromkeys(request_ids))  # a bell that was rung twice may have been taken twice
     values = {"ids": request_ids, "worker": worker, "now": now, "lease_s": lease_s}
-    with at_once(engine) as connection:
+    with autocommit(engine) as connection:
         rows = connection.execute(CLAIM, values | {"latest": now + EARLY}).mappings().all()
         claims = _claims(rows, worker, now)
         missing = [id for id in request_ids if id not in claims]
@@ -117,7 +117,7 @@ UNCLAIM = text(
 )
 
 
-def unclaim(engine: Engine, claims: Sequence[Claim], now: datetime) -> list[Bell]:
+def release_unstarted(engine: Engine, claims: Sequence[Claim], now: datetime) -> list[Bell]:
     """processing → pending, as if they had not been claimed: none of them was begun. Gives the bells to ring.
 
     Those whose lease was lost, or of which a cancel was requested, are not among the bells. The attempt's number is
@@ -128,14 +128,14 @@ def unclaim(engine: Engine, claims: Sequence[Claim], now: datetime) -> list[Bell
     shown = zip(*(claim.shown_before for claim in claims), strict=True)
     values = tokens | dict(zip(("started", "types", "messages"), map(list, shown), strict=True))
     values |= {"worker": claims[0].worker, "now": now}
-    with at_once(engine) as connection:
+    with autocommit(engine) as connection:
         rows = connection.execute(UNCLAIM, values)
-        return [Bell(row.id, row.number, row.queue, row.function, is_let_go=True) for row in rows]
+        return [Bell(row.id, row.number, row.queue, row.function, is_released=True) for row in rows]
 
 
 def _claims(rows: Sequence[Mapping[Any, Any]], worker: str, now: datetime) -> dict[UUID, Claim]:
     found = next((row["functions"] for row in rows if row["functions"]), None) or {}
-    functions = {name: Registered(**values) for name, values in found.items()}
+    functions = {name: FunctionSpec(**values) for name, values in found.items()}
     return {
         row["id"]: Claim(
             request_id=row["id"],

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
-from workqueue.audit import Act, record
+from workqueue.audit import AuditEntry, record
 from workqueue.outcomes import CancelledError
 
 # In the order of the index: another one would be sorted anew for each chunk. As an array: a join of the whole table
@@ -26,7 +26,9 @@ EMPTY = text(
 )
 
 
-def empty(engine: Engine, queue: str, now: datetime, chunk: int = 1000, act: Act | None = None) -> dict[UUID, str]:
+def cancel_pending_in_queue(
+    engine: Engine, queue: str, now: datetime, chunk: int = 1000, act: AuditEntry | None = None
+) -> dict[UUID, str]:
     """Cancels up to `chunk` of the requests that wait in a queue, those with a later time too.
 
     Gives their functions by their ids. None is deleted: a client that polls one sees it end. What is being claimed this

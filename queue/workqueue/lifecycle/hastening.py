@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
-from workqueue.audit import Act, record
+from workqueue.audit import AuditEntry, record
 from workqueue.errors import NotAllowedNowError
 from workqueue.lifecycle.locking import lock
 from workqueue.transport.doorbell import Bell
@@ -19,7 +19,7 @@ HASTEN = text(
 )
 
 
-def hasten(engine: Engine, request_id: UUID, now: datetime, act: Act | None = None) -> Bell:
+def run_now(engine: Engine, request_id: UUID, now: datetime, act: AuditEntry | None = None) -> Bell:
     """pending, with a later time or between two attempts → pending and due. Gives the bell to ring.
 
     Raises UnknownRequestError, or NotAllowedNowError when it waits for no time.

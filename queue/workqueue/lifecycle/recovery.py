@@ -11,8 +11,8 @@ from sqlalchemy import Engine, TextClause, text
 from schema.engine import to_json
 from schema.statuses import CANCELLED, Outcome, Status
 from workqueue.functions.retry_policy import Fail, Policy, after_loss
-from workqueue.lifecycle.values import Record
-from workqueue.logs.buffer import Line
+from workqueue.lifecycle.values import AttemptRecord
+from workqueue.logs.buffer import LogLine
 from workqueue.outcomes import CancelledError
 from workqueue.transport.doorbell import Bell
 
@@ -20,7 +20,7 @@ LOST = "The worker {worker} was lost: it did not extend its lease."
 
 
 @dataclass(frozen=True, slots=True)
-class Lapsed:
+class ExpiredLease:
     """An attempt whose worker was lost; names are those of a claim.
 
     record: how it ended, with what the worker had told of it. status: the request's now.
@@ -35,7 +35,7 @@ class Lapsed:
     traceparent: str | None
     available_at: datetime
     claimed_at: datetime
-    record: Record
+    record: AttemptRecord
     status: Status
 
 
@@ -74,7 +74,7 @@ CLOSE = text(
 )
 
 
-def expire(engine: Engine, now: datetime, limit: int = 500) -> list[Lapsed]:
+def expire_leases(engine: Engine, now: datetime, limit: int = 500) -> list[ExpiredLease]:
     """processing → pending or failed, for every lease that lapsed. A crash in it changes nothing."""
     with engine.begin() as connection:
         lapsed = [_found(row) for row in connection.execute(LAPSED, {"now": now, "limit": limit})]
@@ -92,10 +92,10 @@ def expire(engine: Engine, now: datetime, limit: int = 500) -> list[Lapsed]:
         return lapsed
 
 
-def _found(row: Any) -> Lapsed:
+def _found(row: Any) -> ExpiredLease:
     cancelled = row.cancel_requested
     gives_up = cancelled or isinstance(after_loss(Policy(on_lost=row.on_lost), row.losses + 1), Fail)
-    record = Record(
+    record = AttemptRecord(
         outcome=Outcome.CANCELLED if cancelled else Outcome.LOST,
         phases=row.phases or [],
         cold_start=row.cold_start,
@@ -103,7 +103,7 @@ def _found(row: Any) -> Lapsed:
         error_type=CANCELLED if cancelled else "WorkerLost",
         error_message=str(CancelledError()) if cancelled else LOST.format(worker=row.worker),
     )
-    return Lapsed(
+    return ExpiredLease(
         request_id=row.id,
         function_name=row.function,
         attempt=row.attempt,
@@ -124,7 +124,7 @@ class LostLine:
 
     request_id: UUID
     attempt: int
-    line: Line
+    line: LogLine
 
 
 # Of no attempt but that worker's own, and of none that it has stored an end of: that is complete. Some may be there.
@@ -196,12 +196,12 @@ AT_ONCE = 5000
 AHEAD = timedelta(seconds=5)  # no two clocks disagree by so much, unless one was set since
 
 
-def silent(engine: Engine, now: datetime) -> list[Bell]:
+def find_unqueued(engine: Engine, now: datetime) -> list[Bell]:
     """The bells of requests that are due, and for which nobody rang; none of a paused queue."""
     return _bells(engine, SILENT, {"now": now, "limit": AT_ONCE})
 
 
-def unanswered(engine: Engine, before: datetime) -> list[Bell]:
+def find_stale_queued(engine: Engine, before: datetime) -> list[Bell]:
     """The bells that were rung before then, longest ago first, of what is still pending; none of a paused queue.
 
     Last those that were rung later than now: by a clock that was set back since.

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Engine, text
 from schema import exact_json
 from schema.statuses import Status
 from schema.tables.requests import idempotency_key, input_file
-from workqueue.audit import Act, record
+from workqueue.audit import AuditEntry, record
 from workqueue.errors import NotAllowedNowError
 from workqueue.event_json import JsonText
 from workqueue.files.store import StoredFile
-from workqueue.functions.registry import Registered
+from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle.attempt_rows import store_files
 from workqueue.lifecycle.locking import lock
 from workqueue.outcomes import CancelledError
@@ -31,7 +31,7 @@ class Accepted:
     """
 
     id: UUID
-    function: Registered
+    function: FunctionSpec
     event: Any
     queue: str
     created_at: datetime
@@ -165,7 +165,7 @@ CANCEL = text(
 )
 
 
-def cancel(engine: Engine, request_id: UUID, now: datetime, act: Act | None = None) -> str | None:
+def cancel(engine: Engine, request_id: UUID, now: datetime, act: AuditEntry | None = None) -> str | None:
     """pending → failed at once; a processing one is marked, and its worker kills it at the next extension.
 
     Gives the function of one that has ended. Raises UnknownRequestError, or NotAllowedNowError when it has ended.
@@ -193,7 +193,7 @@ RETRY = text(
 )
 
 
-def retry(engine: Engine, request_id: UUID, now: datetime, act: Act | None = None) -> Bell:
+def retry(engine: Engine, request_id: UUID, now: datetime, act: AuditEntry | None = None) -> Bell:
     """failed → pending, with a new series of attempts. Gives the bell to ring.
 
     Raises UnknownRequestError, or NotAllowedNowError when it has not failed.
@@ -210,7 +210,7 @@ def retry(engine: Engine, request_id: UUID, now: datetime, act: Act | None = Non
 DELETE = text("DELETE FROM processing_request WHERE id = :id RETURNING attempt")
 
 
-def delete(engine: Engine, request_id: UUID, act: Act | None = None) -> list[str]:
+def delete(engine: Engine, request_id: UUID, act: AuditEntry | None = None) -> list[str]:
     """Removes the request and, by the foreign keys, all that belongs to it. Gives the ids of its RQ jobs.
 
     Raises UnknownRequestError, or NotAllowedNowError while it is processing.

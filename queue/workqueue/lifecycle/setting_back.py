@@ -26,7 +26,7 @@ HASTEN = text(
 )
 
 
-def set_back(engine: Engine, now: datetime, by_s: float, lease_s: float) -> None:
+def adjust_for_clock_step(engine: Engine, now: datetime, by_s: float, lease_s: float) -> None:
     """Leases end `lease_s` from now at the latest, and pauses between attempts when they would have.
 
     by_s: how far the clock was set back; 0 where only that is known which lies ahead. Bells that were rung at a time

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from schema.statuses import Outcome, Phase
 from workqueue.files.store import StoredFile
-from workqueue.functions.registry import Registered
-from workqueue.logs.buffer import Line
+from workqueue.functions.registry import FunctionSpec
+from workqueue.logs.buffer import LogLine
 
 Shown = tuple[datetime | None, str | None, str | None]  # started_at, error_type, error_message
 Progress = tuple[float | None, str | None]  # a fraction from 0 to 1, and a short text
@@ -32,7 +32,7 @@ class Claim:
     attempt: int
     worker: str
     function_name: str
-    function: Registered | None
+    function: FunctionSpec | None
     event: str
     queue: str
     max_attempts: int
@@ -62,7 +62,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AttemptProgress:
     """Tell how far an attempt has come that still runs.
 
     begun: what is known of it by now; None when nothing is new. current: its lines without an end; None when they are
@@ -71,13 +71,13 @@ class Standing:
 
     phase: Phase
     progress: Progress = (None, None)
-    lines: Sequence[Line] = ()
-    begun: "Record | None" = None
-    current: Sequence[Line] | None = None
+    lines: Sequence[LogLine] = ()
+    record: "AttemptRecord | None" = None
+    current: Sequence[LogLine] | None = None
 
 
 @dataclass(slots=True)
-class Record:
+class AttemptRecord:
     """What is stored about an attempt: all of it when it ends; of one that lasts, what there is, before."""
 
     outcome: Outcome = Outcome.COMPLETED
@@ -88,7 +88,7 @@ class Record:
     error_type: str | None = None
     error_message: str | None = None
     traceback: str | None = None
-    lines: list[Line] = field(default_factory=list)
+    lines: list[LogLine] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +98,5 @@ class Completion:
     claim: Claim
     data: str
     files: Sequence[StoredFile]
-    record: Record
+    record: AttemptRecord
     progress: Progress = (None, None)

@@ -14,7 +14,7 @@ OWN = "localfn"  # the stream of the runtime's own lines
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     number: int
     time: datetime
     stream: str
@@ -34,8 +34,8 @@ class Block:
     texts: list[str]
     size: int
 
-    def lines(self) -> list[Line]:
-        return [Line(number, self.time, self.stream, text) for number, text in enumerate(self.texts, self.number)]
+    def lines(self) -> list[LogLine]:
+        return [LogLine(number, self.time, self.stream, text) for number, text in enumerate(self.texts, self.number)]
 
     def drop(self, count: int, size: int) -> None:
         """Drop the first lines, which have this size."""
@@ -78,7 +78,7 @@ class Tail:
         return count
 
 
-class Logbook:
+class LogBuffer:
     """Collects the output of one attempt. keep: is given all lines at once, to keep them until they are stored.
 
     A carriage return begins a line anew, as on a terminal: only what stands behind the last one is kept.
@@ -88,7 +88,7 @@ class Logbook:
         self._keep_elsewhere = keep
         self._lock = threading.Lock()  # the loop that reads feeds it, the keeper's thread takes from it
         self._partial: dict[str, tuple[bytes, datetime]] = {}  # lines without an end, and when they were read
-        self._fresh: list[Line] = []
+        self._fresh: list[LogLine] = []
         self._tail = Tail()
         self._count = 0
         self._head_size = self._head_count = 0
@@ -110,36 +110,36 @@ class Logbook:
         with self._lock:
             self._partial[stream] = (rest, time)
 
-    def say(self, text: str, time: datetime) -> None:
+    def add_own_line(self, text: str, time: datetime) -> None:
         """Add a line of the runtime's own, behind all that was printed."""
         self._end_lines(time)
         self._add(OWN, _broken([text.encode()]), time)
 
-    def take(self) -> list[Line]:
+    def take(self) -> list[LogLine]:
         """Return the lines of the head that are not taken yet."""
         with self._lock:
             fresh, self._fresh = self._fresh, []
         return fresh
 
-    def put_back(self, lines: list[Line]) -> None:
+    def put_back(self, lines: list[LogLine]) -> None:
         """Give the next to take these first: they could not be stored yet."""
         with self._lock:
             self._fresh = lines + self._fresh
 
-    def current(self) -> list[Line]:
+    def current(self) -> list[LogLine]:
         """Return the lines that have no end yet, as they are now: a prompt, a progress bar."""
         with self._lock:
             partial = [(stream, _visible(raw), time) for stream, (raw, time) in self._partial.items()]
         shown = [entry for entry in partial if entry[1]]
-        return [Line(self._count + 1 + n, time, stream, _text(raw)) for n, (stream, raw, time) in enumerate(shown)]
+        return [LogLine(self._count + 1 + n, time, stream, _text(raw)) for n, (stream, raw, time) in enumerate(shown)]
 
-    def close(self, time: datetime) -> list[Line]:
+    def close(self, time: datetime) -> list[LogLine]:
         """Return the rest: the untaken head, a mark where lines were cut, and the tail."""
         self._end_lines(time)
         lines = self.take()
         blocks = self._tail.blocks
         if self._cut and blocks:
-            lines.append(Line(blocks[0].number - 1, time, OWN, f"… {self._cut} lines were cut here …"))
+            lines.append(LogLine(blocks[0].number - 1, time, OWN, f"… {self._cut} lines were cut here …"))
         lines.extend(line for block in blocks for line in block.lines())
         # What follows (a cleanup's output) is a log of its own, bounded anew.
         self._tail = Tail()

@@ -13,18 +13,18 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from workqueue import lifecycle
-from workqueue.database import first_line, is_outage
+from workqueue.database import error_summary, is_outage
 from workqueue.lifecycle import LostLine
-from workqueue.logs.buffer import Line
+from workqueue.logs.buffer import LogLine
 from workqueue.logs.spool_file import SUFFIX
-from workqueue.sanitize import storable
+from workqueue.sanitize import sanitize_text
 
 log = logging.getLogger(__name__)
 
 MOST = 2**31
 
 
-def lines_of_lost_workers(engine: Engine, folder: Path) -> None:
+def recover_lines(engine: Engine, folder: Path) -> None:
     """Of those of this machine. A crash in it, or an outage of the database, leaves the files to the next look."""
     for path in folder.glob(f"*{SUFFIX}"):
         if (found := _left_in(path)) is None:
@@ -35,7 +35,9 @@ def lines_of_lost_workers(engine: Engine, folder: Path) -> None:
         except DBAPIError as error:
             if is_outage(error):
                 raise
-            log.warning("lines of a lost worker cannot be stored", extra={"worker": worker, "error": first_line(error)})
+            log.warning(
+                "lines of a lost worker cannot be stored", extra={"worker": worker, "error": error_summary(error)}
+            )
         else:
             if count:
                 requests = " ".join(sorted({str(lost.request_id) for lost in found}))
@@ -60,8 +62,8 @@ def _read(file: BinaryIO) -> Iterator[LostLine]:
         try:
             request_id, attempt, number, time, stream, text = json.loads(raw)
             about, printed_at = (UUID(request_id), _whole(attempt)), datetime.fromisoformat(time)
-            for place, line in enumerate(storable(text).split("\n"), _whole(number)):
-                yield LostLine(*about, Line(_whole(place), printed_at, storable(stream), line))
+            for place, line in enumerate(sanitize_text(text).split("\n"), _whole(number)):
+                yield LostLine(*about, LogLine(_whole(place), printed_at, sanitize_text(stream), line))
         except (ValueError, TypeError, AttributeError, RecursionError):
             continue
 

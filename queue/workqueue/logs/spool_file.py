@@ -19,7 +19,7 @@ SUFFIX = ".lines"
 FILE_BYTES = 1024 * 1024
 
 
-class Spool:
+class SpoolFile:
     """That of one worker, made at the first line. Only the thread that reads output uses it."""
 
     def __init__(self, folder: Path, worker: str) -> None:

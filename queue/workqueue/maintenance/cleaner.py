@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from workqueue import lifecycle
 from workqueue.clock import Clock
-from workqueue.files.rmtree import remove_folder
+from workqueue.files.rmtree import remove_tree
 from workqueue.files.store import FileStore
 from workqueue.files.working_directory import worker_of
 from workqueue.heartbeats import worker_heartbeats
@@ -51,7 +51,7 @@ def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
     gone = [path for path, worker in found.items() if worker not in kept]
     for path in gone:
         if path.is_dir() and not path.is_symlink():
-            remove_folder(path)
+            remove_tree(path)
         else:  # user code put it there
             path.unlink(missing_ok=True)
     if gone:
@@ -97,7 +97,7 @@ def old_ticks(engine: Engine, clock: Clock, retention_days: float) -> int:
 def orphaned_files(engine: Engine, store: FileStore, before: float | None = None) -> int:
     """Removes files of requests that do not exist. before: seconds since the epoch. Gives how many requests' files."""
     before = time.time() - ORPHAN_S if before is None else before
-    store.forget_unfinished(before)
+    store.abort_unfinished(before)
     ids = store.request_ids(before)
     orphans = [id for start in range(0, len(ids), KNOWN_CHUNK) for id in _unknown(engine, ids[start:][:KNOWN_CHUNK])]
     for request_id in orphans:

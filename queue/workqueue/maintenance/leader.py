@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.advisory_locks import Lock, take
-from schema.engine import at_once
-from workqueue.database import first_line, why
+from schema.engine import autocommit
+from workqueue.database import error_summary, why
 from workqueue.errors import WorkqueueError
 
 log = logging.getLogger(__name__)
@@ -21,11 +21,11 @@ FROZEN_S = 4.0  # a leader whose process gave no sign for so long leads no more
 SIGN_S = 1.0  # so often it gives one, however long its turn lasts
 
 
-class LeadLostError(WorkqueueError):
+class LeadershipLostError(WorkqueueError):
     """The session that held the lock is gone, and the lock with it."""
 
 
-def lead(
+def run_as_leader(
     engine: Engine,
     role: Lock,
     turn: Callable[[], None],
@@ -42,19 +42,19 @@ def lead(
     """
     while not stopping.is_set():
         try:
-            with at_once(engine) as connection:
+            with autocommit(engine) as connection:
                 if _leads(connection, role):
                     try:
                         begin()
-                        _take_turns(Lead(connection), turn, stopping, pause_s)
+                        _take_turns(Leadership(connection), turn, stopping, pause_s)
                     finally:
                         connection.invalidate()  # back in the pool it would keep the lock
                 else:
                     follow()
-        except LeadLostError as lost:
+        except LeadershipLostError as lost:
             log.warning("the lead was lost, and is open to any copy", extra={"role": role.name, "error": str(lost)})
         except (DBAPIError, PoolTimeoutError) as error:
-            log.warning(why(error), extra={"error": first_line(error)})
+            log.warning(why(error), extra={"error": error_summary(error)})
         stopping.wait(EVERY_S)
 
 
@@ -67,7 +67,7 @@ def _leads(connection: Connection, role: Lock) -> bool:
     return take(connection, role)
 
 
-class Lead:
+class Leadership:
     """A lead that is held. connection: the session that has the lock."""
 
     def __init__(self, connection: Connection) -> None:
@@ -77,15 +77,15 @@ class Lead:
         self._loss: str | None = None
 
     def confirm(self) -> None:
-        """Raises LeadLostError when the session, and with it the lock, is gone; once it is, every time."""
+        """Raises LeadershipLostError when the session, and with it the lock, is gone; once it is, every time."""
         with self._lock:
             if self._loss is None:
                 try:
                     self._connection.execute(text("SELECT 1"))
                 except DBAPIError as error:
-                    self._loss = first_line(error)
+                    self._loss = error_summary(error)
             if self._loss is not None:
-                raise LeadLostError(self._loss)
+                raise LeadershipLostError(self._loss)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -102,11 +102,13 @@ class Lead:
         while not self._is_over.wait(SIGN_S):
             try:
                 self.confirm()
-            except LeadLostError:
+            except LeadershipLostError:
                 return  # whoever takes turns finds out before the next; two may lead until then, which harms nothing
 
 
-def _take_turns(held: Lead, turn: Callable[[], None], stopping: threading.Event, pause_s: Callable[[], float]) -> None:
+def _take_turns(
+    held: Leadership, turn: Callable[[], None], stopping: threading.Event, pause_s: Callable[[], float]
+) -> None:
     with held.kept():
         while not stopping.wait(pause_s()):
             held.confirm()

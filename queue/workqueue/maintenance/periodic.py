@@ -10,14 +10,14 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from schema.advisory_locks import Lock
-from workqueue.database import first_line, is_outage
-from workqueue.maintenance.leader import lead
+from workqueue.database import error_summary, is_outage
+from workqueue.maintenance.leader import run_as_leader
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Chore:
+class PeriodicTask:
     """One of them; an error of it is no matter of the others.
 
     do: may give how much it did. full: when it did so much, there is more, and it goes on at once.
@@ -29,7 +29,7 @@ class Chore:
     full: int | None = None
     due_at: float = 0.0
 
-    def do_if_due(self) -> None:
+    def run_if_due(self) -> None:
         if time.monotonic() < self.due_at:
             return
         self.due_at = time.monotonic() + self.every_s
@@ -39,19 +39,21 @@ class Chore:
             # The leader's other work must go on, whatever it is. An outage is no news after its first line; what
             # nobody expected needs its traceback.
             unexpected = None if is_outage(error) or isinstance(error, RedisError) else error
-            log.warning("a chore failed", extra={"chore": self.name, "error": first_line(error)}, exc_info=unexpected)
+            log.warning(
+                "a chore failed", extra={"chore": self.name, "error": error_summary(error)}, exc_info=unexpected
+            )
         else:
             if self.full is not None and done == self.full:
                 self.due_at = 0.0
 
 
-def run(engine: Engine, role: Lock, chores: Sequence[Chore], stopping: threading.Event) -> None:
+def run(engine: Engine, role: Lock, tasks: Sequence[PeriodicTask], stopping: threading.Event) -> None:
     """Does them while it leads; else waits to lead. Ends when `stopping` is set, after the chore under way."""
 
     def turn() -> None:
-        for chore in chores:
+        for task in tasks:
             if stopping.is_set():
                 return
-            chore.do_if_due()
+            task.run_if_due()
 
-    lead(engine, role, turn, stopping)
+    run_as_leader(engine, role, turn, stopping)

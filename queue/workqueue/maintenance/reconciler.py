@@ -18,11 +18,11 @@ from sqlalchemy import Engine
 from schema.advisory_locks import Lock
 from workqueue import lifecycle, log_fields
 from workqueue.clock import Clock, ticks
-from workqueue.lifecycle.recovery import Lapsed
-from workqueue.maintenance.leader import lead
-from workqueue.maintenance.periodic import Chore
+from workqueue.lifecycle.recovery import ExpiredLease
+from workqueue.maintenance.leader import run_as_leader
+from workqueue.maintenance.periodic import PeriodicTask
 from workqueue.telemetry import Observers, metrics
-from workqueue.telemetry.counters import Meter
+from workqueue.telemetry.counters import Counters
 from workqueue.transport.circuit_breaker import trouble
 from workqueue.transport.doorbell import Bell, Doorbell
 
@@ -53,10 +53,10 @@ class Reconciler:
     era: str = ""  # of Redis
     ask_at: float = 0.0  # when unanswered bells are looked for next
     pause_s: float = 0.0
-    meter: Meter = field(default_factory=Meter)
+    counters: Counters = field(default_factory=Counters)
     observers: Observers = field(default_factory=Observers)
 
-    def look(self) -> None:
+    def run_iteration(self) -> None:
         """Puts right what there is now."""
         now = self._ask_time()
         if time.monotonic() >= self.spare_until:
@@ -67,9 +67,9 @@ class Reconciler:
     def begin(self) -> None:
         """At the start of a lead: the clock may have been set back while nobody looked."""
         log.info("leading")
-        lifecycle.set_back(self.engine, self._ask_time(), 0.0, self.lease_s)
+        lifecycle.adjust_for_clock_step(self.engine, self._ask_time(), 0.0, self.lease_s)
 
-    def follow(self) -> None:
+    def on_standby(self) -> None:
         """Somebody else leads, and the database is there."""
         self._notice_setting(self.clock.synchronise(self.engine))
         self.looked_at = ticks()
@@ -81,7 +81,7 @@ class Reconciler:
         self._notice_outage()
         self._notice_setting(set_by_s)
         if set_by_s < 0:
-            lifecycle.set_back(self.engine, now, -set_by_s, self.lease_s)
+            lifecycle.adjust_for_clock_step(self.engine, now, -set_by_s, self.lease_s)
         return now
 
     def _notice_outage(self) -> None:
@@ -103,28 +103,28 @@ class Reconciler:
         self.spare_until = max(self.spare_until, time.monotonic() + seconds)
 
     def _expire(self, now: datetime) -> None:
-        lapsed = lifecycle.expire(self.engine, now)
+        lapsed = lifecycle.expire_leases(self.engine, now)
         for each in lapsed:
             log.warning("worker lost", extra=_facts(each))
             self.doorbell.announce(each.request_id)
         self.observers.lost(lapsed, now)
 
     def _ring(self, now: datetime) -> None:
-        bells = lifecycle.silent(self.engine, now) + self._lost(now)
+        bells = lifecycle.find_unqueued(self.engine, now) + self._lost(now)
         if bells and self.doorbell.ring(bells):
             lifecycle.mark_rung(self.engine, bells, now)
-            log.info("rang", extra=log_fields.rung(bells))
-            self.meter.count(metrics.RECONCILER, "rang", by=len(bells))
+            log.info("rang", extra=log_fields.for_bells(bells))
+            self.counters.count(metrics.RECONCILER, "rang", by=len(bells))
 
     def _lost(self, now: datetime) -> list[Bell]:
         """Bells that were rung, and not answered, and wait in no queue."""
         try:
             self.doorbell.repair(self.queues)
-            era = self.doorbell.era()
+            era = self.doorbell.generation()
             if time.monotonic() < self.ask_at and era == self.era:
                 return []
             grace_s = UNANSWERED_S if era == self.era else 0.0  # what was lost with all others is not waited for
-            bells = lifecycle.unanswered(self.engine, now - timedelta(seconds=grace_s))
+            bells = lifecycle.find_stale_queued(self.engine, now - timedelta(seconds=grace_s))
             waiting = self.doorbell.waiting(sorted({bell.queue for bell in bells}))
         except RedisError as error:
             log.debug("%s; no bell was looked for", trouble(error), extra={"error": str(error)})
@@ -136,7 +136,7 @@ class Reconciler:
         return [bell for bell in bells if bell.job_id not in waiting]
 
 
-def _facts(lapsed: Lapsed) -> dict[str, object]:
+def _facts(lapsed: ExpiredLease) -> dict[str, object]:
     return {
         "request_id": str(lapsed.request_id),
         "attempt": lapsed.attempt,
@@ -147,15 +147,17 @@ def _facts(lapsed: Lapsed) -> dict[str, object]:
     }
 
 
-def run(reconciler: Reconciler, chores: Sequence[Chore], stopping: threading.Event) -> None:
+def run(reconciler: Reconciler, tasks: Sequence[PeriodicTask], stopping: threading.Event) -> None:
     """Looks again and again while it leads; else waits to lead. Ends when `stopping` is set.
 
-    chores: quick ones only, since lost work waits for their end. The others have loops of their own (chores.py).
+    tasks: quick ones only, since lost work waits for their end. The others have loops of their own (chores.py).
     """
-    steps = [Chore("reconciler", 0.0, reconciler.look), *chores]
+    steps = [PeriodicTask("reconciler", 0.0, reconciler.run_iteration), *tasks]
 
     def turn() -> None:
         for step in steps:
-            step.do_if_due()
+            step.run_if_due()
 
-    lead(reconciler.engine, Lock.RECONCILER, turn, stopping, begin=reconciler.begin, follow=reconciler.follow)
+    run_as_leader(
+        reconciler.engine, Lock.RECONCILER, turn, stopping, begin=reconciler.begin, follow=reconciler.on_standby
+    )

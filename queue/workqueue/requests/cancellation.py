@@ -10,25 +10,25 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from workqueue import lifecycle
-from workqueue.audit import Act
+from workqueue.audit import AuditEntry
 from workqueue.telemetry import metric_store
-from workqueue.telemetry.counters import Meter
+from workqueue.telemetry.counters import Counters
 
 
-def cancel(engine: Engine, meter: Meter, request_id: UUID, now: datetime, act: Act | None = None) -> None:
+def cancel(engine: Engine, counters: Counters, request_id: UUID, now: datetime, act: AuditEntry | None = None) -> None:
     """One that runs is killed by its worker. Raises as `lifecycle.cancel`."""
     function = lifecycle.cancel(engine, request_id, now, act)
     if function is not None:
-        _count(engine, meter, [function])
+        _count(engine, counters, [function])
 
 
-def empty(engine: Engine, meter: Meter, queue: str, now: datetime, act: Act | None = None) -> list[UUID]:
+def empty(engine: Engine, counters: Counters, queue: str, now: datetime, act: AuditEntry | None = None) -> list[UUID]:
     """A part of what waits in a queue; none is left when it gives none."""
-    functions = lifecycle.empty(engine, queue, now, act=act)
-    _count(engine, meter, functions.values())
+    functions = lifecycle.cancel_pending_in_queue(engine, queue, now, act=act)
+    _count(engine, counters, functions.values())
     return list(functions)
 
 
-def _count(engine: Engine, meter: Meter, functions: Iterable[str]) -> None:
-    meter.cancelled(functions)
-    metric_store.hand_over(engine, meter)
+def _count(engine: Engine, counters: Counters, functions: Iterable[str]) -> None:
+    counters.cancelled(functions)
+    metric_store.flush(engine, counters)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from schema.engine import at_once
+from schema.engine import autocommit
 from schema.statuses import Status
 from schema.tables.requests import (
     input_file,
@@ -118,7 +118,7 @@ def outcome(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
 
 def large_text(engine: Engine, what: str, request_id: UUID) -> JsonText:
     """Return the "event" or the "result" of a request, whatever its size. Raises UnknownRequestError."""
-    with at_once(engine) as connection:
+    with autocommit(engine) as connection:
         found = connection.execute(LARGE[what], {"id": request_id}).scalar_one_or_none()
     if found is None:
         raise unknown(request_id)
@@ -138,7 +138,7 @@ def function_of(engine: Engine, request_id: UUID) -> str:
 
 def result(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
     """The result's row and the output files. Raises UnknownRequestError, NotAllowedNowError while there is none."""
-    with at_once(engine) as connection:
+    with autocommit(engine) as connection:
         row = connection.execute(RESULT, {"id": request_id}).mappings().one_or_none()
     if row is None:
         now, _ = status(engine, request_id)
@@ -147,7 +147,7 @@ def result(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
 
 
 def _one(engine: Engine, statement: Select[Any], request_id: UUID) -> Row:
-    with at_once(engine) as connection:
+    with autocommit(engine) as connection:
         row = connection.execute(statement, {"id": request_id}).mappings().one_or_none()
     if row is None:
         raise unknown(request_id)
@@ -166,7 +166,7 @@ def unknown(request_id: UUID) -> UnknownRequestError:
 def attempts(engine: Engine, request_id: UUID) -> Sequence[Row]:
     """The attempts, first to last. Raises UnknownRequestError."""
     columns = request_attempt.c
-    with at_once(engine) as connection:
+    with autocommit(engine) as connection:
         statement = select(request_attempt).where(columns.request_id == request_id).order_by(columns.number)
         rows = connection.execute(statement).mappings().all()
     if not rows:
@@ -220,7 +220,7 @@ def logs(
     )
     if attempt is not None:
         statement = statement.where(columns.attempt == attempt)
-    with at_once(engine) as connection:
+    with autocommit(engine) as connection:
         # First: a line that ends in between is then there twice, and never missing.
         running = connection.execute(CURRENT_LINES, {"id": request_id, "attempt": attempt}).one_or_none()
         rows = connection.execute(_within(statement, limit_bytes)).mappings().all()

@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
 )
 
-from schema.engine import at_once
+from schema.engine import autocommit
 from schema.statuses import IS_CANCELLED, Status
 from schema.tables.requests import processing_request
 from workqueue.event_json import JsonText
@@ -71,7 +71,7 @@ def page(engine: Engine, wanted: Filter) -> tuple[list[Row], UUID | None]:
     A page may hold fewer than asked for and still not be the last: of large events it holds few, and of a text or a
     queue as many as there was time to find. `event` is a JsonText, None if it is large: `large_events` reads those.
     """
-    with at_once(engine) as connection:
+    with autocommit(engine) as connection:
         sought = _sought(wanted)
         rows, cursor = _search(connection, wanted, sought) if sought else _page(connection, wanted)
     size = 0
@@ -97,7 +97,7 @@ def large_events(engine: Engine, rows: Sequence[Row]) -> Iterator[tuple[UUID, Js
 
 def _events(engine: Engine, ids: Sequence[UUID]) -> list[tuple[UUID, JsonText]]:
     statement = select(COLUMNS.id, cast(COLUMNS.event, Text)).where(COLUMNS.id.in_(ids))
-    with at_once(engine) as connection:
+    with autocommit(engine) as connection:
         return [(id, JsonText(text.encode())) for id, text in connection.execute(statement)]
 
 

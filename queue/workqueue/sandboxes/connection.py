@@ -16,8 +16,8 @@ from typing import Any
 from localfn.runtime import frames
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.output_stream import Outputs, Printed, Stream
-from workqueue.sandboxes.process import Loan
-from workqueue.sandboxes.start_tokens import Turns
+from workqueue.sandboxes.process import SandboxLease
+from workqueue.sandboxes.start_tokens import StartTokens
 
 READ_SIZE = 262_144
 DRAIN_S = 0.5  # at most so long is output read that a dead sandbox left behind in its pipes
@@ -25,7 +25,7 @@ LAST_FRAMES = frozenset(
     {"ready", "refused", "described", "done", "failed", "declined"}
 )  # each has a mark in the output
 EXITED = "it ended"
-RUBBISH = "it sent what is no frame"
+PROTOCOL_ERROR = "it sent what is no frame"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +49,31 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class Disconnected:
     """The sandbox has ended, or what it sends makes no sense any more. why: EXITED or RUBBISH."""
 
     why: str
 
 
-News = Frame | Output | Gone
+News = Frame | Output | Disconnected
 
 
-class Sandbox:
+class SandboxConnection:
     """A child interpreter on loan. ready: what it said of its function, or None while it still imports.
 
     fds: socket, stdout, stderr, and the two ends of the socket of turns.
     """
 
-    def __init__(self, loan: Loan, fds: list[int], max_body: int) -> None:
-        self.id, self.pid, self.ready = loan.id, loan.pid, loan.ready
-        self.cold_start = loan.ready is None
+    def __init__(self, lease: SandboxLease, fds: list[int], max_body: int) -> None:
+        self.id, self.pid, self.ready = lease.id, lease.pid, lease.ready
+        self.cold_start = lease.ready is None
         self.was_killed = False
         self.is_spent = False  # its request left processes behind: there is no telling them from the next one's
-        self.has_started = loan.ready is not None  # our part of it runs: what happens from here on is the user's code
+        self.has_started = lease.ready is not None  # our part of it runs: what happens from here on is the user's code
         self.socket = socket.socket(fileno=fds[0])
-        mark = loan.mark.encode()
+        mark = lease.mark.encode()
         self._outputs = Outputs([Stream("stdout", fds[1], mark), Stream("stderr", fds[2], mark)])
-        self.turns = Turns(fds[3], fds[4])
+        self.turns = StartTokens(fds[3], fds[4])
         self._reader = frames.Reader(max_body)
         self._outgoing = bytearray()
         self._waits_to_send = False
@@ -93,10 +93,10 @@ class Sandbox:
         self._outgoing += frames.encode(head, body)
         self._send_on()
 
-    def give_turns(self, count: int) -> int:
+    def grant_starts(self, count: int) -> int:
         """So many of the requests that it will be sent now may begin; gives the number of their round."""
         try:
-            return self.turns.give(count)
+            return self.turns.grant(count)
         except OSError:
             self.kill()  # its news will be that
             return 0
@@ -126,7 +126,7 @@ class Sandbox:
         yield from self._printed(self._outputs.rest())
 
     def kill(self) -> None:
-        """End it and all that it started, now. The host is still to be told (SandboxClient.end)."""
+        """End it and all that it started, now. The host is still to be told (SandboxPoolClient.end)."""
         self.was_killed = True
         process_tree.end(self.pid)
         process_tree.end_tagged(self.id)
@@ -160,7 +160,7 @@ class Sandbox:
                 pass
         self._news.extend(self._printed(self._outputs.take()))
         if gone:
-            self._news.append(Gone(gone))
+            self._news.append(Disconnected(gone))
 
     def _send_on(self) -> None:
         try:
@@ -190,7 +190,7 @@ class Sandbox:
                     self._news.extend(self._printed(self._outputs.until_end()))
                 self._news.append(frame)
         except frames.FrameError:
-            return RUBBISH
+            return PROTOCOL_ERROR
         return "" if data else EXITED
 
     def _printed(self, found: list[Printed]) -> list[Output]:

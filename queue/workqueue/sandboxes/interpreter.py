@@ -14,8 +14,8 @@ from uuid import uuid4
 from localfn.runtime import frames
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.network_namespace import without_network
-from workqueue.sandboxes.process import Child, Ends, Process
-from workqueue.sandboxes.user import Account
+from workqueue.sandboxes.process import Process, SandboxPipes, SandboxProcess
+from workqueue.sandboxes.user import UnixUser
 
 ANSWER_S = 30.0
 SECRET_NAME = re.compile(r"PASSW|PASSPHRASE|_PWD$|SECRET|TOKEN|KEY|CREDENTIAL|SESSION", re.IGNORECASE)
@@ -34,24 +34,24 @@ class Interpreter:
     sdk: Path
     environment: Mapping[str, str]
     max_result_bytes: int
-    account: Account | None = None
+    account: UnixUser | None = None
 
-    def start(self, load: dict[str, Any], environment: Mapping[str, str]) -> Child:
+    def start(self, load: dict[str, Any], environment: Mapping[str, str]) -> SandboxProcess:
         """Starts an interpreter as a sandbox and tells it what to load. Raises OSError, ValueError.
 
         load: a "load" or "describe" head.
         """
-        ends, tag = Ends.make(self.account), uuid4().hex
+        ends, tag = SandboxPipes.make(self.account), uuid4().hex
         variables = self.variables(environment, tag)
         try:
-            control, stdout, stderr, turns = ends.their_fds
-            with without_network() if self.is_parted(load) else nullcontext(False) as is_offline:
+            control, stdout, stderr, turns = ends.child_fds
+            with without_network() if self.needs_network_namespace(load) else nullcontext(False) as is_offline:
                 process = self.run(BOOT, [control, turns], variables, [stdout, stderr])
         except (OSError, ValueError):
-            ends.close_ours()
+            ends.close_parent_side()
             raise
         finally:
-            ends.close_theirs()
+            ends.close_child_side()
         secrets = {name: value for name, value in variables.items() if is_secret(name, value)}
         return self.child(tag, process, ends, load | {"is_offline": is_offline, "environment": secrets})
 
@@ -70,13 +70,13 @@ class Interpreter:
         lines = done.stderr.strip().splitlines() or [f"it ends with {done.returncode}"]
         return lines[-1] if done.returncode else ""
 
-    def is_parted(self, load: dict[str, Any]) -> bool:
+    def needs_network_namespace(self, load: dict[str, Any]) -> bool:
         """Whether it is we who have to take the network from this function."""
-        return load.get("network") is False and self.account is not None and not self.account.parts_network
+        return load.get("network") is False and self.account is not None and not self.account.can_unshare_network
 
-    def child(self, tag: str, process: Process, ends: Ends, load: dict[str, Any]) -> Child:
+    def child(self, tag: str, process: Process, ends: SandboxPipes, load: dict[str, Any]) -> SandboxProcess:
         """A sandbox that was started, told what to load."""
-        child = Child(tag, process, ends)
+        child = SandboxProcess(tag, process, ends)
         with contextlib.suppress(OSError):  # it died at once: its driver will see that
             frames.write(ends.control, load | {"max_result_bytes": self.max_result_bytes, "mark": child.mark})
         return child

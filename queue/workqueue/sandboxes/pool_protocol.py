@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from workqueue.errors import SandboxHostLostError
+from workqueue.errors import SandboxPoolLostError
 from workqueue.sandboxes import process_tree
-from workqueue.sandboxes.connection import Sandbox
-from workqueue.sandboxes.pool import SandboxHost
-from workqueue.sandboxes.process import Loan, are_as_imported
+from workqueue.sandboxes.connection import SandboxConnection
+from workqueue.sandboxes.pool import SandboxPool
+from workqueue.sandboxes.process import SandboxLease, are_unchanged
 
 MAX_LINE = 16 * 1024 * 1024  # thrice a frame's head, which it passes on with all characters escaped
 FDS = 5
@@ -21,8 +21,8 @@ ANSWER_S = 15.0  # a host that does not answer for so long counts as gone
 Wanted = tuple[dict[str, Any], Mapping[str, str]]  # what to load, and further environment variables
 
 
-class SandboxClient:
-    """A worker's end of the line. Raises SandboxHostLostError when the host is gone, OSError when it has none.
+class SandboxPoolClient:
+    """A worker's end of the line. Raises SandboxPoolLostError when the host is gone, OSError when it has none.
 
     What was used last stays in hand, for the next of a group, until it is put away.
     """
@@ -31,42 +31,42 @@ class SandboxClient:
         self._line = line
         self._line.settimeout(ANSWER_S)
         self._max_body = max_body
-        self._in_hand: Sandbox | None = None
+        self._in_hand: SandboxConnection | None = None
         self._wanted: Wanted | None = None  # what that, or the one that is lent now, has imported
         self.host_is_lost = False
 
-    def lend(self, load: dict[str, Any], environment: Mapping[str, str]) -> Sandbox:
+    def acquire(self, load: dict[str, Any], environment: Mapping[str, str]) -> SandboxConnection:
         """A sandbox for this function, warm if there is one."""
         wanted = load, environment
         if (sandbox := self._in_hand) is not None:
             if wanted == self._wanted and sandbox.is_quiet() and _is_fresh(sandbox):
                 self._in_hand = None
                 return sandbox
-            self.put_away()
+            self.release()
         self._wanted = wanted
-        self._send({"do": "lend", "load": load, "environment": dict(environment)})
+        self._send({"do": "acquire", "load": load, "environment": dict(environment)})
         answer, fds = self._receive()
         if "error" in answer:
             raise OSError(answer["error"])
-        sandbox = Sandbox(Loan(**answer), fds, self._max_body)
+        sandbox = SandboxConnection(SandboxLease(**answer), fds, self._max_body)
         if sandbox.ready is not None:
             sandbox.is_quiet()  # what was printed meanwhile is nobody's
         return sandbox
 
-    def keep(self, sandbox: Sandbox) -> None:
+    def keep(self, sandbox: SandboxConnection) -> None:
         """It is free. It stays in hand if it can serve another request of the group."""
         self._in_hand = sandbox
         if sandbox.is_spent:
-            self.put_away()
+            self.release()
 
-    def put_away(self) -> None:
+    def release(self) -> None:
         """Gives what is in hand back to the host."""
         sandbox, self._in_hand = self._in_hand, None
         if sandbox is not None:
             sandbox.close()
             self._send({"do": "take_back", "id": sandbox.id, "ready": sandbox.ready})
 
-    def end(self, sandbox: Sandbox) -> int:
+    def end(self, sandbox: SandboxConnection) -> int:
         """Kills the sandbox and gives its exit status, negative for a signal."""
         sandbox.kill()
         self._send({"do": "end", "id": sandbox.id})
@@ -74,12 +74,12 @@ class SandboxClient:
 
     def _send(self, message: dict[str, Any]) -> None:
         if self.host_is_lost:  # what it says now would be the answer to something else
-            raise SandboxHostLostError
+            raise SandboxPoolLostError
         try:
             self._line.sendall(json.dumps(message).encode() + b"\n")
         except OSError:
             self.host_is_lost = True
-            raise SandboxHostLostError from None
+            raise SandboxPoolLostError from None
 
     def _receive(self) -> tuple[dict[str, Any], list[int]]:
         data, fds = b"", list[int]()
@@ -90,22 +90,22 @@ class SandboxClient:
                 more = b""
             if not more:
                 self.host_is_lost = True
-                raise SandboxHostLostError
+                raise SandboxPoolLostError
             data += more
             fds += new
         return json.loads(data), fds
 
 
-def _is_fresh(sandbox: Sandbox) -> bool:
+def _is_fresh(sandbox: SandboxConnection) -> bool:
     """Whether another request may have it, as a host asks before it lends one (Child.is_fresh)."""
     ready = sandbox.ready
-    return ready is not None and process_tree.is_idle(sandbox.pid) and are_as_imported(ready.get("files"))
+    return ready is not None and process_tree.is_idle(sandbox.pid) and are_unchanged(ready.get("files"))
 
 
-class Borrower:
+class PoolConnection:
     """The host's end of the line to one worker."""
 
-    def __init__(self, name: str, line: socket.socket, host: SandboxHost) -> None:
+    def __init__(self, name: str, line: socket.socket, host: SandboxPool) -> None:
         self.name = name
         self.line = line
         self.host = host
@@ -125,19 +125,19 @@ class Borrower:
         return True
 
     def close(self) -> None:
-        self.host.end_loans_of(self.name)
+        self.host.end_leases_of(self.name)
         self.line.close()
 
     def _answer(self, message: dict[str, Any]) -> None:
-        if message["do"] == "lend":
+        if message["do"] == "acquire":
             try:
-                child = self.host.lend(self.name, message["load"], message["environment"])
+                child = self.host.acquire(self.name, message["load"], message["environment"])
             except (OSError, ValueError) as error:  # no interpreter, no memory, a bad environment
                 self._send({"error": str(error)})
                 return
-            self._send(asdict(child.loan()), child.fds)
+            self._send(asdict(child.lease()), child.fds)
         elif message["do"] == "take_back":
-            self.host.take_back(self.name, message["id"], message["ready"])
+            self.host.release(self.name, message["id"], message["ready"])
         else:
             self._send({"status": self.host.end(self.name, message["id"])})
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from workqueue.sandboxes import process_tree
-from workqueue.sandboxes.user import Account
+from workqueue.sandboxes.user import UnixUser
 
 # What is killed is dead by then; or it sleeps in the kernel (a file system that hangs), or another process of its
 # account traces it, which is told first and may keep it to itself.
@@ -54,7 +54,7 @@ def awaited(process: Process, limit_s: float) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class SandboxPipes:
     """What a sandbox is made with: a socket for frames, a pipe for each stream of output, and a socket for turns.
 
     turns: both ends are ours; the sandbox has the second one, too. Each byte in it lets one request begin. Sockets,
@@ -64,13 +64,13 @@ class Ends:
     control: socket.socket
     stdout: int
     stderr: int
-    turns: tuple[socket.socket, socket.socket]
-    theirs: socket.socket
-    their_stdout: int
-    their_stderr: int
+    start_tokens: tuple[socket.socket, socket.socket]
+    child_control: socket.socket
+    child_stdout: int
+    child_stderr: int
 
     @classmethod
-    def make(cls, account: Account | None = None) -> "Ends":
+    def make(cls, account: UnixUser | None = None) -> "SandboxPipes":
         """account: who has the other ends. Raises OSError, and leaves none of them open then."""
         with contextlib.ExitStack() as made:
             ours, theirs = map(made.enter_context, socket.socketpair())
@@ -85,21 +85,21 @@ class Ends:
         return cls(ours, out_read, err_read, turns, theirs, out_write, err_write)
 
     @property
-    def our_fds(self) -> list[int]:
-        return [self.control.fileno(), self.stdout, self.stderr, *(end.fileno() for end in self.turns)]
+    def parent_fds(self) -> list[int]:
+        return [self.control.fileno(), self.stdout, self.stderr, *(end.fileno() for end in self.start_tokens)]
 
     @property
-    def their_fds(self) -> list[int]:
-        return [self.theirs.fileno(), self.their_stdout, self.their_stderr, self.turns[1].fileno()]
+    def child_fds(self) -> list[int]:
+        return [self.child_control.fileno(), self.child_stdout, self.child_stderr, self.start_tokens[1].fileno()]
 
-    def close_theirs(self) -> None:
+    def close_child_side(self) -> None:
         """The sandbox has them now, or never will."""
-        self.theirs.close()
-        os.close(self.their_stdout)
-        os.close(self.their_stderr)
+        self.child_control.close()
+        os.close(self.child_stdout)
+        os.close(self.child_stderr)
 
-    def close_ours(self) -> None:
-        for end in (self.control, *self.turns):
+    def close_parent_side(self) -> None:
+        for end in (self.control, *self.start_tokens):
             end.close()
         for fd in (self.stdout, self.stderr):
             os.close(fd)
@@ -113,7 +113,7 @@ def _pipe(made: contextlib.ExitStack) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Loan:
+class SandboxLease:
     """What is told to whoever drives a sandbox.
 
     mark: what it writes behind the output of each request. ready: as in `Child`.
@@ -126,7 +126,7 @@ class Loan:
 
 
 @dataclass(slots=True)
-class Child:
+class SandboxProcess:
     """One sandbox. id: the tag in its environment, and in that of what it starts.
 
     ready: what it said of its function, or None while it still imports. mark: parts the output of its requests; not
@@ -135,7 +135,7 @@ class Child:
 
     id: str
     process: Process
-    ends: Ends
+    pipes: SandboxPipes
     ready: dict[str, Any] | None = None
     mark: str = field(default_factory=lambda: f"\0{secrets.token_hex(16)}")
     used_at: float = field(default_factory=time.monotonic)
@@ -143,16 +143,16 @@ class Child:
 
     @property
     def fds(self) -> list[int]:
-        return self.ends.our_fds
+        return self.pipes.parent_fds
 
-    def loan(self) -> Loan:
-        return Loan(self.id, self.process.pid, self.mark, self.ready)
+    def lease(self) -> SandboxLease:
+        return SandboxLease(self.id, self.process.pid, self.mark, self.ready)
 
     def is_fresh(self) -> bool:
         """Whether it lives, is silent, and the code on disk is still what it imported."""
         if self.process.poll() is not None or self.ready is None or not process_tree.is_idle(self.process.pid):
             return False
-        return are_as_imported(self.ready.get("files"))
+        return are_unchanged(self.ready.get("files"))
 
     def end(self) -> int:
         """Kills it with all that it started; gives its exit status, negative for a signal.
@@ -161,14 +161,14 @@ class Child:
         """
         self.kill()
         process_tree.end_tagged(self.id)
-        return self.bury()
+        return self.reap()
 
     def kill(self) -> None:
         """With all that it started, but for what has left its tree; that has its tag."""
         if self.process.poll() is None:
             process_tree.end(self.process.pid)
 
-    def bury(self) -> int:
+    def reap(self) -> int:
         """After its kill: as `end`."""
         status = awaited(self.process, DEATH_S)
         self.close()
@@ -178,10 +178,10 @@ class Child:
         return self.process.poll() is not None
 
     def close(self) -> None:
-        self.ends.close_ours()
+        self.pipes.close_parent_side()
 
 
-def are_as_imported(files: object) -> bool:
+def are_unchanged(files: object) -> bool:
     """Whether the files that a sandbox has imported are still the same on disk: [path, mtime in ns, size] each.
 
     User code may have said anything: what is no such list, or one that takes long to look through, is not the same.

@@ -11,7 +11,7 @@ import threading
 ROUNDS = 255  # the values of a byte, but for 0
 
 
-class Turns:
+class StartTokens:
     """Our side. ours, theirs: descriptors of the two ends, of which the sandbox has the second one, too."""
 
     def __init__(self, ours: int, theirs: int) -> None:
@@ -20,7 +20,7 @@ class Turns:
         self._round = secrets.randbelow(ROUNDS)  # not where the last worker began
         self._given = 0  # in this round, less what was taken back
 
-    def give(self, count: int) -> int:
+    def grant(self, count: int) -> int:
         """So many of the requests that it will be sent now may begin; gives the number of their round.
 
         Raises OSError when user code has broken the socket: nothing would ever begin.
@@ -29,14 +29,14 @@ class Turns:
         self._ours.send(bytes([self._round]) * count, socket.MSG_DONTWAIT)
         return self._round
 
-    def take_back(self) -> int:
+    def revoke(self) -> int:
         """How many of the last requests that it has will not begin now; the others have begun, or are over."""
         with self._lock:
             count = self._left(0)
             self._given -= count
             return count
 
-    def has_begun(self, place: int) -> bool:
+    def has_started(self, place: int) -> bool:
         """Whether the turn was taken of the request that was the place-th, from 0, of those that were sent last."""
         with self._lock:
             return place < self._given - self._left(socket.MSG_PEEK)

@@ -15,7 +15,7 @@ UNCHANGED = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class UnixUser:
     """Somebody else than we are. name: what programs show; home: its folder.
 
     parts_network: the system lets it leave the network by itself.
@@ -25,7 +25,7 @@ class Account:
     uid: int
     gid: int
     home: Path
-    parts_network: bool = True
+    can_unshare_network: bool = True
 
     def __str__(self) -> str:
         return f"{self.name} (uid {self.uid})"
@@ -35,7 +35,7 @@ class Account:
         os.chown(target, self.uid, self.gid)
 
 
-def acting(account: Account | None) -> contextlib.AbstractContextManager[None]:
+def acting(account: UnixUser | None) -> contextlib.AbstractContextManager[None]:
     """As whom this thread reads and writes files in the block; None: as we are."""
     return acting_as(account.uid, account.gid) if account is not None else contextlib.nullcontext()
 

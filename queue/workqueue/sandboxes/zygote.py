@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from localfn.runtime import frames
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sandboxes.process import DEATH_S, Child, Ends, Forked, Process, awaited
+from workqueue.sandboxes.process import DEATH_S, Forked, Process, SandboxPipes, SandboxProcess, awaited
 
 log = logging.getLogger(__name__)
 
@@ -41,21 +41,21 @@ class Zygote:
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None else None
 
-    def start(self, load: dict[str, Any], environment: Mapping[str, str]) -> Child:
+    def start(self, load: dict[str, Any], environment: Mapping[str, str]) -> SandboxProcess:
         """A sandbox that is told what to load, as `Interpreter.start` gives one. Raises OSError, ValueError."""
         is_read_at_start = any(name.startswith(READ_AT_START) for name in environment)
-        if sys.platform != "linux" or is_read_at_start or self._interpreter.is_parted(load):
+        if sys.platform != "linux" or is_read_at_start or self._interpreter.needs_network_namespace(load):
             return self._interpreter.start(load, environment)
-        ends, tag = Ends.make(self._interpreter.account), uuid4().hex
+        ends, tag = SandboxPipes.make(self._interpreter.account), uuid4().hex
         try:
             process = self._fork(self._interpreter.variables(environment, tag), ends)
         except (OSError, frames.FrameError) as error:
             log.warning("the zygote failed; an interpreter is started instead", extra={"error": str(error)})
             self.close()
-            ends.close_ours()
+            ends.close_parent_side()
             return self._interpreter.start(load, environment)
         finally:
-            ends.close_theirs()
+            ends.close_child_side()
         return self._interpreter.child(tag, process, ends, load)
 
     def prepare(self) -> bool:
@@ -68,7 +68,7 @@ class Zygote:
             return False
         return True
 
-    def let_go(self) -> None:
+    def close_inherited(self) -> None:
         """In a process forked from the host's."""
         if self._line is not None:
             self._line.close()
@@ -80,10 +80,10 @@ class Zygote:
             awaited(self._process, DEATH_S)
         self._process = self._line = None
 
-    def _fork(self, variables: Mapping[str, str], ends: Ends) -> Process:
+    def _fork(self, variables: Mapping[str, str], ends: SandboxPipes) -> Process:
         line = self._ready()
         order = frames.encode({"type": "bear", "environment": dict(variables)})
-        socket.send_fds(line, [order], ends.their_fds)
+        socket.send_fds(line, [order], ends.child_fds)
         return Forked(int(self._answer(line)["pid"]))
 
     def _ready(self) -> socket.socket:

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from schema.tables.schedules import schedule
 from workqueue import lifecycle, log_fields
-from workqueue.audit import Act, record
+from workqueue.audit import AuditEntry, record
 from workqueue.clock import Clock
 from workqueue.errors import DeclaredScheduleError, ScheduleExistsError
 from workqueue.functions import registry
@@ -30,7 +30,7 @@ def rules(engine: Engine, queues: tuple[str, ...], max_event_bytes: int) -> Rule
     return Rules(queues, max_event_bytes, registry.names(engine))
 
 
-def create(engine: Engine, body: Any, rules: Rules, now: datetime, act: Act | None = None) -> str:
+def create(engine: Engine, body: Any, rules: Rules, now: datetime, act: AuditEntry | None = None) -> str:
     """Gives the new schedule's name. Raises BadScheduleError, EventTooLargeError, ScheduleExistsError."""
     values = checked_new(body, rules, now)
     name: str = values["name"]
@@ -46,22 +46,22 @@ def insert_new(connection: Connection, values: Mapping[str, Any]) -> bool:
     statement = insert(schedule).values(values).on_conflict_do_nothing().returning(schedule.c.name)
     if connection.execute(statement).first() is None:
         return False
-    next_run.foretell(connection, values["name"])
+    next_run.compute_next_run(connection, values["name"])
     return True
 
 
-def change(engine: Engine, name: str, body: Any, rules: Rules, now: datetime, act: Act | None = None) -> None:
+def change(engine: Engine, name: str, body: Any, rules: Rules, now: datetime, act: AuditEntry | None = None) -> None:
     """Raises BadScheduleError, EventTooLargeError, UnknownScheduleError."""
     with engine.begin() as connection:
         before = queries.locked(connection, name)
         values = checked_change(body, rules, before, now)
         if values:
             connection.execute(update(schedule).where(schedule.c.name == name).values(values))
-            next_run.foretell(connection, name)
+            next_run.compute_next_run(connection, name)
             record(connection, act and replace(act, details={"fields": sorted(values)}))
 
 
-def delete(engine: Engine, name: str, act: Act | None = None) -> None:
+def delete(engine: Engine, name: str, act: AuditEntry | None = None) -> None:
     """Its requests stay. Raises UnknownScheduleError, DeclaredScheduleError."""
     with engine.begin() as connection:
         if queries.locked(connection, name).declared:
@@ -80,7 +80,7 @@ RAN = text(
 )
 
 
-def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, act: Act | None = None) -> UUID:
+def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, act: AuditEntry | None = None) -> UUID:
     """Makes a request at once, whatever its times and its overlap say. Gives the request's id.
 
     Raises UnknownScheduleError, and UnknownFunctionError when the function is gone.
@@ -92,7 +92,7 @@ def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, act: Ac
         connection.execute(RAN, {"name": name, "now": now, "id": request.id})
         record(connection, act and replace(act, details={"request_id": str(request.id)}))
     doorbell.ring([request.bell])
-    log.info("accepted", extra=log_fields.rung([request.bell]) | {"schedule": name})
+    log.info("accepted", extra=log_fields.for_bells([request.bell]) | {"schedule": name})
     return request.id
 
 
@@ -118,4 +118,4 @@ def upsert_declared(connection: Connection, values: Mapping[str, Any]) -> None:
     names = [name for name in values if name not in ("name", "enabled")]
     replaced = {name: statement.excluded[name] for name in names} | {"declared": True}
     connection.execute(statement.on_conflict_do_update(index_elements=[schedule.c.name], set_=replaced))
-    next_run.foretell(connection, values["name"])
+    next_run.compute_next_run(connection, values["name"])

@@ -20,11 +20,11 @@ from schema.statuses import LIVE
 from schema.tables.schedules import schedule_tick
 from workqueue import lifecycle
 from workqueue.errors import BadExpressionError, UnknownZoneError
-from workqueue.functions.registry import Registered
+from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle import Accepted
-from workqueue.schedules.calendar.misfires import MOST_TICKS, Due, Waiting, due
+from workqueue.schedules.calendar.misfires import MOST_TICKS, Due, DueSchedule, due
 from workqueue.schedules.calendar.timetable import INSTANT, first_after
-from workqueue.schedules.next_run import Wait
+from workqueue.schedules.next_run import NextRun
 from workqueue.schedules.schedule import Schedule, from_row
 from workqueue.transport.doorbell import Bell
 
@@ -36,22 +36,22 @@ HOLD_LIMIT_MS = 4000  # PostgreSQL ends a transaction whose process is frozen, s
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """One batch. waits: what its schedules wait for now; bells: to ring, now that the requests are stored.
+    """One batch. next_runs: what its schedules wait for now; bells: to ring, now that the requests are stored.
 
     late_s: by how much each request came after its time.
     """
 
-    waits: list[Wait]
+    next_runs: list[NextRun]
     bells: list[Bell]
     late_s: list[float]
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class FiringDecision:
     """What one schedule does now. ticks: with what each does; next: the tick to wait for then."""
 
     schedule: Schedule
-    function: Registered | None
+    function: FunctionSpec | None
     ticks: tuple[tuple[datetime, TickOutcome], ...]
     next: datetime | None
     error: str | None = None
@@ -90,37 +90,39 @@ def fire(engine: Engine, now: datetime, overdue: datetime, names: Sequence[str],
         moves = [decide(row, now) for row in connection.execute(DUE, values).mappings().all()]
         requests = _take(connection, moves, now)
         if moves:
-            connection.execute(MOVE_ON, [moved_on(move, requests.get(move.schedule.name, []), now) for move in moves])
-    waits = [Wait(move.schedule.name, move.schedule.expression, move.next) for move in moves]
+            connection.execute(
+                MOVE_ON, [row_after_firing(move, requests.get(move.schedule.name, []), now) for move in moves]
+            )
+    next_runs = [NextRun(move.schedule.name, move.schedule.expression, move.next) for move in moves]
     accepted = [request for made in requests.values() for request in made]
     late_s = [(now - request.scheduled_for).total_seconds() for request in accepted if request.scheduled_for]
-    return Fired(waits, [request.bell for request in accepted], late_s)
+    return Fired(next_runs, [request.bell for request in accepted], late_s)
 
 
-def decide(row: RowMapping, now: datetime) -> Move:
+def decide(row: RowMapping, now: datetime) -> FiringDecision:
     """What a row that is due does at `now`. Pure."""
     schedule = from_row(row)
-    function = Registered(**row["registered"]) if row["registered"] else None
+    function = FunctionSpec(**row["registered"]) if row["registered"] else None
     if schedule.runs_left == 0:
-        return Move(schedule, function, (), None)
+        return FiringDecision(schedule, function, (), None)
     try:
         if function is None:
             error = f"function: there is no function named {schedule.function!r}"
-            return Move(schedule, None, (), first_after(schedule.timetable, now), error)
+            return FiringDecision(schedule, None, (), first_after(schedule.timetable, now), error)
         found = due(_waiting(schedule), now, min(MOST_TICKS, schedule.runs_left or MOST_TICKS))
     except (BadExpressionError, UnknownZoneError) as error:
-        return Move(schedule, function, (), None, str(error))
+        return FiringDecision(schedule, function, (), None, str(error))
     busy = row["status_before"] in LIVE
     ticks = tuple(zip(found.ticks, _outcomes(schedule.overlap, busy, len(found.ticks)), strict=True))
-    return Move(schedule, function, ticks, _next(schedule, found, ticks))
+    return FiringDecision(schedule, function, ticks, _next(schedule, found, ticks))
 
 
-def _waiting(schedule: Schedule) -> Waiting:
+def _waiting(schedule: Schedule) -> DueSchedule:
     first, edited_at = schedule.next_run_at, schedule.edited_at
     assert first is not None
     since = first - INSTANT if edited_at is None else edited_at
     kept = first if edited_at is not None and first <= edited_at else None
-    return Waiting(schedule.timetable, since, schedule.misfire, schedule.misfire_grace_s, kept)
+    return DueSchedule(schedule.timetable, since, schedule.misfire, schedule.misfire_grace_s, kept)
 
 
 def _outcomes(overlap: Overlap, busy: bool, count: int) -> list[TickOutcome]:
@@ -136,7 +138,7 @@ def _next(schedule: Schedule, found: Due, ticks: Sequence[tuple[datetime, TickOu
     return None if ends else found.next
 
 
-def _take(connection: Connection, moves: Sequence[Move], now: datetime) -> dict[str, list[Accepted]]:
+def _take(connection: Connection, moves: Sequence[FiringDecision], now: datetime) -> dict[str, list[Accepted]]:
     """Stores the ticks, and the requests of those that nobody stored before. By the schedule's name."""
     rows: list[dict[str, Any]] = [
         {
@@ -160,14 +162,14 @@ def _take(connection: Connection, moves: Sequence[Move], now: datetime) -> dict[
     requests: dict[str, list[Accepted]] = {}
     for row in sorted(connection.execute(taken, rows), key=lambda row: row.scheduled_for):
         if row.request_id is not None:
-            request = made_for(by_name[row.schedule], row.request_id, row.scheduled_for, now)
+            request = request_for_tick(by_name[row.schedule], row.request_id, row.scheduled_for, now)
             requests.setdefault(row.schedule, []).append(request)
     if requests:
         lifecycle.accept(connection, [request for made in requests.values() for request in made])
     return requests
 
 
-def made_for(move: Move, request_id: UUID, scheduled_for: datetime, now: datetime) -> Accepted:
+def request_for_tick(move: FiringDecision, request_id: UUID, scheduled_for: datetime, now: datetime) -> Accepted:
     assert move.function is not None
     return Accepted(
         id=request_id,
@@ -181,7 +183,7 @@ def made_for(move: Move, request_id: UUID, scheduled_for: datetime, now: datetim
     )
 
 
-def moved_on(move: Move, made: Sequence[Accepted], now: datetime) -> dict[str, Any]:
+def row_after_firing(move: FiringDecision, made: Sequence[Accepted], now: datetime) -> dict[str, Any]:
     """What its row says after a move."""
     if move.error:
         log.warning("a schedule makes no requests", extra={"schedule": move.schedule.name, "error": move.error})

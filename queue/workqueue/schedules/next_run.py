@@ -30,7 +30,7 @@ FORETELL = text("UPDATE schedule SET next_run_at = :next_run_at, error = :error 
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class NextRun:
     """What a schedule waits for. next_run_at: None for nothing."""
 
     name: str
@@ -38,26 +38,28 @@ class Wait:
     next_run_at: datetime | None
 
 
-def plan_edited(engine: Engine, limit: int = BATCH) -> list[Wait]:
+def plan_edited(engine: Engine, limit: int = BATCH) -> list[NextRun]:
     """Plans rows that were edited, up to `limit` of them; for the ticker, which shows them in Redis."""
     with engine.begin() as connection:
         rows = connection.execute(EDITED, {"name": None, "limit": limit}).mappings().all()
-        planned = [planned_of(from_row(row)) for row in rows]
+        planned = [next_run_values(from_row(row)) for row in rows]
         if planned:
             connection.execute(PLAN, planned)
-    return [Wait(row["name"], row["expression"], plan["next_run_at"]) for row, plan in zip(rows, planned, strict=True)]
+    return [
+        NextRun(row["name"], row["expression"], plan["next_run_at"]) for row, plan in zip(rows, planned, strict=True)
+    ]
 
 
-def foretell(connection: Connection, name: str) -> None:
+def compute_next_run(connection: Connection, name: str) -> None:
     """Shows in an edited row what the ticker will plan; in the transaction of the edit, so that its answer has it.
 
     The row stays marked as edited. The ticker comes to the same tick, because it counts from the edit as well.
     """
     for row in connection.execute(EDITED, {"name": name, "limit": 1}).mappings().all():
-        connection.execute(FORETELL, planned_of(from_row(row)))
+        connection.execute(FORETELL, next_run_values(from_row(row)))
 
 
-def planned_of(schedule: Schedule) -> dict[str, Any]:
+def next_run_values(schedule: Schedule) -> dict[str, Any]:
     """What the row of an edited schedule has to say."""
     next_run_at, error = next_of(schedule)
     if error:
@@ -78,8 +80,8 @@ def next_of(schedule: Schedule) -> tuple[datetime | None, str | None]:
         return None, f"timezone: {error}"
 
 
-def waits(engine: Engine) -> list[Wait]:
+def list_next_runs(engine: Engine) -> list[NextRun]:
     """Everything that waits for a tick: what Redis has to show."""
     statement = text("SELECT name, expression, next_run_at FROM schedule WHERE enabled AND next_run_at IS NOT NULL")
     with engine.connect() as connection:
-        return [Wait(*row) for row in connection.execute(statement)]
+        return [NextRun(*row) for row in connection.execute(statement)]

@@ -35,7 +35,7 @@ LISTED = (
 )
 
 
-def listing(engine: Engine) -> list[Found]:
+def list_schedules(engine: Engine) -> list[Found]:
     """All schedules by name."""
     with engine.connect() as connection:
         return [_found(row) for row in connection.execute(LISTED).mappings()]

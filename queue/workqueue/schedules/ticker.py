@@ -15,16 +15,16 @@ from sqlalchemy import Engine
 from schema.advisory_locks import Lock
 from workqueue import log_fields
 from workqueue.clock import Clock
-from workqueue.database import first_line, is_outage
+from workqueue.database import error_summary, is_outage
 from workqueue.files.disk_space import Disk
-from workqueue.maintenance.leader import lead
+from workqueue.maintenance.leader import run_as_leader
 from workqueue.schedules import firing, next_run
-from workqueue.schedules.next_run import Wait
+from workqueue.schedules.next_run import NextRun
 from workqueue.telemetry import metrics
-from workqueue.telemetry.counters import Meter
-from workqueue.transport.circuit_breaker import StillAwayError, trouble
+from workqueue.telemetry.counters import Counters
+from workqueue.transport.circuit_breaker import CircuitOpenError, trouble
 from workqueue.transport.doorbell import Doorbell
-from workqueue.transport.rq_scheduler import Mirror, differing
+from workqueue.transport.rq_scheduler import RqSchedulerMirror, diff
 
 log = logging.getLogger(__name__)
 
@@ -49,15 +49,15 @@ class Ticker:
     engine: Engine
     doorbell: Doorbell
     clock: Clock
-    mirror: Mirror
+    mirror: RqSchedulerMirror
     shown: int = 0  # how many schedules the copy held when it was last compared
     compare_at: float = 0.0
     beat_at: float = 0.0
-    meter: Meter = field(default_factory=Meter)
+    counters: Counters = field(default_factory=Counters)
     disk: Disk | None = None
     waits_for_room: bool = False
 
-    def turn(self) -> None:
+    def run_iteration(self) -> None:
         """Does what there is to do now. An error ends the turn, and the next one begins from the rows."""
         self.clock.refresh(self.engine)
         now = self.clock.now()
@@ -89,17 +89,17 @@ class Ticker:
         while True:
             fired = firing.fire(self.engine, now, overdue, names)
             for late_s in fired.late_s:
-                self.meter.observe(metrics.LATENESS, late_s)
+                self.counters.observe(metrics.LATENESS, late_s)
             if fired.bells:
                 self.doorbell.ring(fired.bells)
-                log.info("schedules fired", extra=log_fields.rung(fired.bells))
-            self._show(fired.waits)
-            if len(fired.waits) < firing.BATCH:
+                log.info("schedules fired", extra=log_fields.for_bells(fired.bells))
+            self._show(fired.next_runs)
+            if len(fired.next_runs) < firing.BATCH:
                 return
 
-    def _show(self, waits: Sequence[Wait]) -> None:
-        if waits:
-            self._ask_redis(partial(self.mirror.show, waits))
+    def _show(self, next_runs: Sequence[NextRun]) -> None:
+        if next_runs:
+            self._ask_redis(partial(self.mirror.show, next_runs))
 
     def _look_after_copy(self) -> None:
         """Now and then, and at once when Redis was emptied, the copy is compared with the rows."""
@@ -110,15 +110,15 @@ class Ticker:
             self._ask_redis(self._compare)
 
     def _compare(self) -> None:
-        waits = next_run.waits(self.engine)
-        self.mirror.show(differing(waits, self.mirror.shown()))
-        self.shown, self.compare_at = len(waits), time.monotonic() + COMPARE_EVERY_S
+        next_runs = next_run.list_next_runs(self.engine)
+        self.mirror.show(diff(next_runs, self.mirror.shown()))
+        self.shown, self.compare_at = len(next_runs), time.monotonic() + COMPARE_EVERY_S
 
     def _ask_redis(self, question: Callable[[], Answer]) -> Answer | None:
         """None when Redis is away, or was a moment ago: then the rows are the clock."""
         try:
             return self.doorbell.ask(question)
-        except StillAwayError:
+        except CircuitOpenError:
             return None
         except RedisError as error:
             log.warning("%s; the rows are the clock", trouble(error), extra={"error": str(error)})
@@ -138,17 +138,19 @@ class Ticker:
         """Until the next look."""
         return EVERY_S - self.clock.now().timestamp() % EVERY_S + AFTER_S
 
-    def guarded_turn(self) -> None:
+    def run_guarded_iteration(self) -> None:
         """An error in one turn is no matter of the next, nor of the reconciler in the same process."""
         try:
-            self.turn()
+            self.run_iteration()
         except Exception as error:
             if is_outage(error):
                 raise
-            log.exception("schedules: a turn failed", extra={"error": first_line(error)})
+            log.exception("schedules: a turn failed", extra={"error": error_summary(error)})
 
 
 def run(ticker: Ticker, stopping: threading.Event) -> None:
     """Fires schedules while it leads; else waits to lead. Ends when `stopping` is set."""
-    lead(ticker.engine, Lock.TICKER, ticker.guarded_turn, stopping, begin=ticker.begin, pause_s=ticker.pause_s)
+    run_as_leader(
+        ticker.engine, Lock.TICKER, ticker.run_guarded_iteration, stopping, begin=ticker.begin, pause_s=ticker.pause_s
+    )
     ticker.end()

@@ -2,7 +2,7 @@
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, func, literal_column, select
 
-from schema.engine import at_once
+from schema.engine import autocommit
 from schema.statuses import IS_FAILURE, Status
 from schema.tables.requests import processing_request
 
@@ -24,7 +24,7 @@ SHOWN = (
 
 def read(engine: Engine, count: int) -> tuple[list[RowMapping], list[RowMapping]]:
     """Return the `count` requests that have run longest, and the `count` failures that ended last."""
-    with at_once(engine) as connection:
+    with autocommit(engine) as connection:
         running = _rows(connection, COLUMNS.status == Status.PROCESSING, COLUMNS.started_at, count)
         failed = _rows(connection, literal_column(IS_FAILURE), COLUMNS.finished_at.desc(), count)
         return running, failed

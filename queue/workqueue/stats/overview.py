@@ -18,7 +18,7 @@ from workqueue.database import is_outage
 from workqueue.files.disk_space import Disk
 from workqueue.functions.registry import ImportFailure
 from workqueue.heartbeats import worker_heartbeats
-from workqueue.heartbeats.worker_heartbeats import Present
+from workqueue.heartbeats.worker_heartbeats import WorkerInfo
 from workqueue.stats import minute_rollup, queue_depth
 from workqueue.stats.minute_rollup import Minute
 from workqueue.stats.problem_texts import Problem
@@ -48,7 +48,7 @@ class Snapshot:
     live: dict[str, dict[str, int]] = field(default_factory=dict)
     queues: list[Queue] = field(default_factory=list)
     depths: list[tuple[datetime, str, int]] = field(default_factory=list)
-    workers: list[Present] = field(default_factory=list)
+    workers: list[WorkerInfo] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -100,7 +100,7 @@ class Overview:
 
     def queues(self) -> list[Queue]:
         """As in the snapshot, but paused as they are now: whoever paused one looks whether it is."""
-        paused = queue_pauses.paused(self._engine)
+        paused = queue_pauses.list_pauses(self._engine)
         known = {queue.name: queue for queue in self.snapshot().queues}
         new = [Queue(name, Depth(), None, 0) for name in paused if name not in known]
         return [replace(queue, paused_at=paused.get(queue.name)) for queue in (*known.values(), *new)]
@@ -142,7 +142,7 @@ class Overview:
         stored = self._read_stored(connection, now)
         fresh = minute_rollup.fresh(connection, stored.until, now)
         found = queue_depth.lengthened(queue_depth.depths(connection, now), self._doorbell)
-        workers = worker_heartbeats.seen(connection, now)
+        workers = worker_heartbeats.list_recent(connection, now)
         serving = [worker.queues for worker in workers if worker.is_alive]
         queues = queue_depth.queues(found, queue_pauses.read(connection), self._served, serving)
         recent = stored.recent + fresh
@@ -186,7 +186,7 @@ class Overview:
 
     def _ask_redis(self) -> None:
         try:
-            self._doorbell.reach()
+            self._doorbell.ping()
             self._redis_away_since, self._redis_refuses = None, None
         except RedisError as error:
             cause, now = refusal(error), self._clock.now()

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from schema.outage import Outage
 from workqueue.files.disk_space import MIB
 from workqueue.functions.registry import ImportFailure
-from workqueue.heartbeats.worker_heartbeats import Present
+from workqueue.heartbeats.worker_heartbeats import WorkerInfo
 from workqueue.stats.minute_rollup import Minute
 from workqueue.stats.problem_texts import ORDER, Problem, clock, folded, lasting, waiting
 from workqueue.stats.queue_depth import Queue
@@ -42,7 +42,7 @@ class Facts:
     database_refuses: Mapping[Outage, datetime] = field(default_factory=dict)
     redis_away_since: datetime | None = None
     redis_refuses: tuple[str, datetime] | None = None
-    workers: Sequence[Present] = ()
+    workers: Sequence[WorkerInfo] = ()
     queues: Sequence[Queue] = ()
     counted_until: datetime | None = None
     import_failures: Sequence[ImportFailure] = ()
@@ -52,7 +52,7 @@ class Facts:
     minutes: Sequence[Minute] = field(default=())
 
     @property
-    def alive(self) -> list[Present]:
+    def alive(self) -> list[WorkerInfo]:
         return [worker for worker in self.workers if worker.is_alive]
 
     @property
@@ -131,7 +131,7 @@ def _processes(facts: Facts) -> Iterator[Problem]:
         yield Problem("no_scheduler", "error", text, since_)
 
 
-def _held(facts: Facts, silent: Sequence[Present]) -> str:
+def _held(facts: Facts, silent: Sequence[WorkerInfo]) -> str:
     """Say what becomes of the requests that silent workers hold."""
     held = sum(worker.held for worker in silent)
     if not held:

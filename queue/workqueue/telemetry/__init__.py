@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from schema.statuses import Status
-from workqueue.lifecycle import Claim, Lapsed, Record
+from workqueue.lifecycle import AttemptRecord, Claim, ExpiredLease
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class Settled:
     """An attempt that is over and stored. status: the request's now; pending when another attempt follows."""
 
     claim: Claim
-    record: Record
+    record: AttemptRecord
     status: Status
 
 
@@ -30,7 +30,7 @@ class Observer(Protocol):
     def ended(self, settled: Sequence[Settled], now: datetime) -> None:
         """Called by the thread that settled them. Must be quick."""
 
-    def lost(self, lapsed: Sequence[Lapsed], now: datetime) -> None:
+    def lost(self, lapsed: Sequence[ExpiredLease], now: datetime) -> None:
         """Called by the reconciler: whoever held these fell silent, and will tell nothing of them."""
 
     def close(self) -> None:
@@ -46,7 +46,7 @@ class Observers:
     def ended(self, settled: Sequence[Settled], now: datetime) -> None:
         self._tell(lambda observer: observer.ended(settled, now))
 
-    def lost(self, lapsed: Sequence[Lapsed], now: datetime) -> None:
+    def lost(self, lapsed: Sequence[ExpiredLease], now: datetime) -> None:
         self._tell(lambda observer: observer.lost(lapsed, now))
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from schema.statuses import ENDED, End, Outcome, Status, end_of
-from workqueue.lifecycle import Lapsed
+from workqueue.lifecycle import ExpiredLease
 from workqueue.telemetry import Settled, metrics
 from workqueue.telemetry.metrics import BUCKETS, CAUSES, Metric
 
@@ -21,7 +21,7 @@ LIVING = (Outcome.COMPLETED, Outcome.FAILED, Outcome.INVALID)  # the sandbox liv
 Key = tuple[str, tuple[str, ...]]  # metric, labels
 
 
-class Meter:
+class Counters:
     """Of one process. Threads share it."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Meter:
             for each in settled:
                 self._attempt(each, now)
 
-    def lost(self, lapsed: Sequence[Lapsed], now: datetime) -> None:  # noqa: ARG002 - an observer's
+    def lost(self, lapsed: Sequence[ExpiredLease], now: datetime) -> None:  # noqa: ARG002 - an observer's
         with self._lock:
             for each in lapsed:
                 function, is_failed = self._label(each.function_name), each.status is Status.FAILED

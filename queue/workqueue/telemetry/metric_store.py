@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from schema.engine import at_once
-from workqueue.database import first_line, is_outage
-from workqueue.telemetry.counters import Key, Meter
+from schema.engine import autocommit
+from workqueue.database import error_summary, is_outage
+from workqueue.telemetry.counters import Counters, Key
 
 log = logging.getLogger(__name__)
 
@@ -36,17 +36,17 @@ ADD = text(
 READ = text("SELECT name, labels, values FROM metric_total ORDER BY name, labels")
 
 
-def hand_over(engine: Engine, meter: Meter) -> None:
+def flush(engine: Engine, counters: Counters) -> None:
     """Adds what was counted. What could not be added is kept, and handed over later."""
-    if not (counted := meter.take()):
+    if not (counted := counters.take()):
         return
     try:
-        with at_once(engine) as connection:
+        with autocommit(engine) as connection:
             connection.execute(ADD, {"rows": json.dumps(_rows(counted))})
     except (DBAPIError, PoolTimeoutError) as error:
-        meter.put_back(counted)
+        counters.put_back(counted)
         level = logging.DEBUG if is_outage(error) else logging.WARNING
-        log.log(level, "numbers could not be handed over", extra={"error": first_line(error)})
+        log.log(level, "numbers could not be handed over", extra={"error": error_summary(error)})
 
 
 def _rows(counted: Mapping[Key, list[float]]) -> list[dict[str, object]]:

@@ -20,7 +20,7 @@ from opentelemetry.util.types import AttributeValue
 
 from schema.statuses import Outcome
 from schema.statuses import Status as RequestStatus
-from workqueue.lifecycle import Claim, Lapsed, Record
+from workqueue.lifecycle import AttemptRecord, Claim, ExpiredLease
 from workqueue.telemetry import Settled
 from workqueue.telemetry.trace_context import TraceContext, of_request, span_id
 
@@ -47,7 +47,7 @@ class Tracer:
         for each in settled:
             self._tell(_spans(each.claim, each.record, each.status, now))
 
-    def lost(self, lapsed: Sequence[Lapsed], now: datetime) -> None:
+    def lost(self, lapsed: Sequence[ExpiredLease], now: datetime) -> None:
         for each in lapsed:
             self._tell(_spans(each, each.record, each.status, now))
 
@@ -113,7 +113,7 @@ class _Spans:
         )
 
 
-def _spans(claim: Claim | Lapsed, record: Record, status: RequestStatus, now: datetime) -> Iterable[_Made]:
+def _spans(claim: Claim | ExpiredLease, record: AttemptRecord, status: RequestStatus, now: datetime) -> Iterable[_Made]:
     make = _Spans(claim.request_id, claim.function_name, of_request(claim.request_id, claim.traceparent))
     number = claim.attempt
     error = None if record.outcome in NO_ERROR else f"{record.error_type}: {record.error_message}"

@@ -28,7 +28,7 @@ PAUSE_S = 1.0
 MOST = 48  # who comes then is answered at once: each holds a thread, and others want one, too
 
 
-class Waiting:
+class ChangeListener:
     """The clients of this process that wait."""
 
     def __init__(self, redis: Redis) -> None:
@@ -38,7 +38,9 @@ class Waiting:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def until(self, request_id: UUID, look: Callable[[], Found | None], timeout_s: float) -> tuple[Found | None, bool]:
+    def wait_for(
+        self, request_id: UUID, look: Callable[[], Found | None], timeout_s: float
+    ) -> tuple[Found | None, bool]:
         """Wait until `look()` returns something, or for the timeout.
 
         Return what it returned last, and whether there was room to wait: without, it is asked once.

@@ -41,24 +41,24 @@ def trouble(error: RedisError) -> str:
     return "Redis is away" if isinstance(error, (RedisConnectionError, RedisTimeoutError)) else "Redis failed"
 
 
-class StillAwayError(RedisConnectionError):
+class CircuitOpenError(RedisConnectionError):
     """Redis gave no answer a moment ago, and is not asked again yet."""
 
     def __init__(self) -> None:
         super().__init__((type(self).__doc__ or "").strip())
 
 
-class Respite:
+class CircuitBreaker:
     """What the threads of a process know together."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ends_at = float("-inf")
 
-    def ask(self, question: Callable[[], Answer]) -> Answer:
+    def call(self, question: Callable[[], Answer]) -> Answer:
         """What `question` gives. Raises RedisError: at once, and unasked, while there was no answer a moment ago."""
         if self._ends_at > float("-inf"):
-            self._turn_away()
+            self._reject_if_open()
         try:
             answer = question()
         except (RedisConnectionError, RedisTimeoutError):
@@ -67,10 +67,10 @@ class Respite:
         self._ends_at = float("-inf")
         return answer
 
-    def _turn_away(self) -> None:
+    def _reject_if_open(self) -> None:
         """All but one, who finds out whether it is back."""
         with self._lock:
             now = time.monotonic()
             if now < self._ends_at:
-                raise StillAwayError
+                raise CircuitOpenError
             self._ends_at = now + RESPITE_S

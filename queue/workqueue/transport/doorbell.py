@@ -16,10 +16,10 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 
 from workqueue.transport import redis_keys
-from workqueue.transport.circuit_breaker import Respite, trouble
+from workqueue.transport.circuit_breaker import CircuitBreaker, trouble
 from workqueue.transport.redis_keys import ERA
-from workqueue.transport.safe_job import BellJob
-from workqueue.transport.safe_queue import BellQueue
+from workqueue.transport.safe_job import SafeJob
+from workqueue.transport.safe_queue import SafeQueue
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +41,12 @@ class Bell:
     attempt: int
     queue: str
     function: str
-    is_let_go: bool = False  # it was taken with others, and comes back unbegun
+    is_released: bool = False  # it was taken with others, and comes back unbegun
 
     @property
-    def again(self) -> bool:
+    def is_retry(self) -> bool:
         """Whether it has waited for its turn before."""
-        return self.is_let_go or self.attempt > 1
+        return self.is_released or self.attempt > 1
 
     @property
     def job_id(self) -> str:
@@ -62,13 +62,13 @@ class Doorbell:
     def __init__(self, redis: Redis, paused: Callable[[], Container[str]] = frozenset) -> None:
         self.redis = redis
         self._paused = paused
-        self._respite = Respite()
+        self._circuit_breaker = CircuitBreaker()
 
     def ask(self, question: Callable[[], Answer]) -> Answer:
         """Asks this Redis anything; nobody waits for it while it gave no answer a moment ago. Raises RedisError."""
-        return self._respite.ask(question)
+        return self._circuit_breaker.call(question)
 
-    def reach(self) -> bool:
+    def ping(self) -> bool:
         """Return whether it answers and takes a write. Raises RedisError.
 
         A write, since a Redis that is full or a replica answers to PING all the same.
@@ -97,9 +97,9 @@ class Doorbell:
             pipeline.expire(key, QUEUED_TTL_S)
         pipeline.sadd(Queue.redis_queues_keys, into.key)
         # What comes back has waited for its turn once: it does not queue up again.
-        if again := [bell.job_id for bell in bells if bell.again]:
+        if again := [bell.job_id for bell in bells if bell.is_retry]:
             pipeline.lpush(into.key, *reversed(again))
-        if first := [bell.job_id for bell in bells if not bell.again]:
+        if first := [bell.job_id for bell in bells if not bell.is_retry]:
             pipeline.rpush(into.key, *first)
 
     def announce(self, request_id: UUID) -> None:
@@ -125,11 +125,11 @@ class Doorbell:
             log.debug("jobs were left to expire", extra={"error": str(error)})
 
     def _delete(self, job_ids: Sequence[str]) -> None:
-        for job in BellJob.fetch_many(job_ids, self.redis, JSONSerializer):
+        for job in SafeJob.fetch_many(job_ids, self.redis, JSONSerializer):
             if job is not None:
                 job.delete()
 
-    def era(self) -> str:
+    def generation(self) -> str:
         """Name the time since Redis may have lost what it held: emptied, or started anew. Raises RedisError."""
         with self.redis.pipeline(transaction=False) as pipeline:
             redis_keys.shared_value(pipeline, ERA, str(uuid4()))
@@ -140,16 +140,16 @@ class Doorbell:
     def repair(self, queues: Iterable[str]) -> None:
         """Delete what makes commands on the runtime's keys fail; the era then ends. Raises RedisError."""
         if self.ask(lambda: redis_keys.repair(self.redis, queues)):
-            self.end_era()
+            self.reset_generation()
 
-    def silence(self, name: str) -> None:
+    def clear_queue(self, name: str) -> None:
         """Takes all bells out of a queue, of whatever waits there. Their jobs expire, or are rung again."""
         try:
             self.ask(lambda: self.redis.delete(queue(name, self.redis).key))
         except RedisError as error:
             log.debug("bells were left in a queue", extra={"error": str(error), "queue": name})
 
-    def end_era(self) -> None:
+    def reset_generation(self) -> None:
         """Bells were lost on purpose, or not rung: the reconciler is to look for them now."""
         try:
             self.ask(lambda: self.redis.delete(ERA))
@@ -204,4 +204,4 @@ def _own_fields(bell: Bell) -> dict[str, Any]:
 
 
 def queue(name: str, redis: Redis) -> Queue:
-    return BellQueue(name, connection=redis, serializer=JSONSerializer)
+    return SafeQueue(name, connection=redis, serializer=JSONSerializer)

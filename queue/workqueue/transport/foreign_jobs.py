@@ -13,7 +13,7 @@ from rq.results import Result
 from rq.utils import as_text, now, utcformat
 
 from workqueue.transport.doorbell import FAILURE_TTL_S, queue
-from workqueue.transport.safe_job import JOB_ID, MAX_DATA, QUEUE_NAME, UNREADABLE, BellJob
+from workqueue.transport.safe_job import JOB_ID, MAX_DATA, QUEUE_NAME, UNREADABLE, SafeJob
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ ARMED = (
 SHORT = ("origin", "description", "status", "created_at", "enqueued_at", "started_at", "timeout", "worker_name")
 
 
-def refuse(redis: Redis, job_id: str, worker: str) -> None:
+def reject(redis: Redis, job_id: str, worker: str) -> None:
     """worker: by whom. Raises RedisError."""
     log.error("a job that is not ours was refused", extra={"job_id": ascii(job_id[:MAX_SHOWN])})
     if not JOB_ID.fullmatch(job_id):
@@ -61,7 +61,7 @@ def _disarm(redis: Redis, job_id: str, key: str) -> None:
     if not 0 < data_size <= MAX_DATA:
         redis.hset(key, "data", UNREADABLE)
     try:
-        BellJob.fetch(job_id, redis)
+        SafeJob.fetch(job_id, redis)
     except NoSuchJobError:  # nobody could look at it
         redis.delete(key)
         redis.hset(key, mapping={"data": UNREADABLE, "description": "unreadable", "created_at": utcformat(now())})
@@ -76,5 +76,5 @@ def _show(redis: Redis, job_id: str, key: str, worker: str) -> None:
         pipeline.hset(key, mapping=shown)
         pipeline.expire(key, FAILURE_TTL_S)
         pipeline.zadd(registry.key, {job_id: time.time() + FAILURE_TTL_S})
-        Result.create_failure(BellJob(job_id, redis), FAILURE_TTL_S, REFUSED, worker, pipeline)
+        Result.create_failure(SafeJob(job_id, redis), FAILURE_TTL_S, REFUSED, worker, pipeline)
         pipeline.execute()

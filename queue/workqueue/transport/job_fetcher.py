@@ -21,7 +21,7 @@ return {}
 SHARE = 4  # of what waits in a queue a worker takes at most a quarter
 
 
-class Bells:
+class JobFetcher:
     """The queues of one worker, in the order in which they are served. keys: RQ's names of their lists in Redis."""
 
     def __init__(self, redis: Redis, keys: Sequence[str]) -> None:
@@ -29,11 +29,11 @@ class Bells:
         self._keys = list(keys)
         self._take = redis.register_script(TAKE)
 
-    def waiting(self, most: int) -> list[str]:
+    def pop_batch(self, most: int) -> list[str]:
         """The job ids of those that wait now, `most` at the most. Raises RedisError."""
         return [_text(job_id) for job_id in self._take(keys=self._keys, args=[most, SHARE])]
 
-    def next(self, timeout_s: float) -> list[str]:
+    def pop_blocking(self, timeout_s: float) -> list[str]:
         """The next one, when it comes; none after the timeout. Raises RedisError."""
         found = self._redis.blpop(self._keys, timeout_s)
         return [] if found is None else [_text(found[1])]

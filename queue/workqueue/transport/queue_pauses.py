@@ -13,16 +13,16 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from schema.engine import at_once
-from workqueue.audit import Act, record
-from workqueue.database import first_line
+from schema.engine import autocommit
+from workqueue.audit import AuditEntry, record
+from workqueue.database import error_summary
 
 log = logging.getLogger(__name__)
 
 KNOWN_S = 0.5  # a process that rings asks so often; what it rings meanwhile is not claimed
 
 
-def pause(engine: Engine, name: str, now: datetime, act: Act | None = None) -> None:
+def pause(engine: Engine, name: str, now: datetime, act: AuditEntry | None = None) -> None:
     """From its commit on nothing of this queue is claimed; what runs goes on. To pause twice changes nothing."""
     statement = text("INSERT INTO paused_queue (name, paused_at) VALUES (:name, :now) ON CONFLICT (name) DO NOTHING")
     with engine.begin() as connection:
@@ -30,16 +30,16 @@ def pause(engine: Engine, name: str, now: datetime, act: Act | None = None) -> N
             record(connection, act)
 
 
-def resume(engine: Engine, name: str, act: Act | None = None) -> None:
+def resume(engine: Engine, name: str, act: AuditEntry | None = None) -> None:
     """What waits is rung by the reconciler within seconds."""
     with engine.begin() as connection:
         if connection.execute(text("DELETE FROM paused_queue WHERE name = :name"), {"name": name}).rowcount:
             record(connection, act)
 
 
-def paused(engine: Engine) -> dict[str, datetime]:
+def list_pauses(engine: Engine) -> dict[str, datetime]:
     """The paused queues, and since when they are."""
-    with at_once(engine) as connection:
+    with autocommit(engine) as connection:
         return read(connection)
 
 
@@ -49,7 +49,7 @@ def read(connection: Connection) -> dict[str, datetime]:
     return {row.name: row.paused_at for row in rows}
 
 
-class Paused:
+class QueuePauses:
     """What a process that rings knows of pauses: half a second old at the most, or from before an outage."""
 
     def __init__(self, engine: Engine) -> None:
@@ -62,10 +62,10 @@ class Paused:
         """Never waits for another thread that asks, and never raises: whoever rings has committed already."""
         if time.monotonic() - self._asked_at >= KNOWN_S and self._lock.acquire(blocking=False):
             try:
-                self._names = frozenset(paused(self._engine))
+                self._names = frozenset(list_pauses(self._engine))
                 self._asked_at = time.monotonic()
             except (DBAPIError, PoolTimeoutError) as error:
-                log.debug("pauses could not be read", extra={"error": first_line(error)})
+                log.debug("pauses could not be read", extra={"error": error_summary(error)})
             finally:
                 self._lock.release()
         return self._names

@@ -19,8 +19,8 @@ from rq.job import Job
 from rq_scheduler import Scheduler
 
 from workqueue.clock import Clock
-from workqueue.schedules.next_run import Wait
-from workqueue.transport.safe_job import BellJob
+from workqueue.schedules.next_run import NextRun
+from workqueue.transport.safe_job import SafeJob
 
 PREFIX = "schedule-"
 ENTRY = "workqueue.schedules.firing.fire"  # what is shown; no worker runs it
@@ -31,10 +31,10 @@ INTERVAL_S = 1
 log = logging.getLogger(__name__)
 
 
-class Mirror(Scheduler):  # type: ignore[misc]  # it ships no types
+class RqSchedulerMirror(Scheduler):  # type: ignore[misc]  # it ships no types
     """Everything here raises RedisError when Redis is away."""
 
-    job_class = BellJob  # its data is JSON, whoever makes it: rq-scheduler passes no serializer on
+    job_class = SafeJob  # its data is JSON, whoever makes it: rq-scheduler passes no serializer on
 
     def __init__(self, redis: Redis, clock: Clock) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
@@ -60,19 +60,19 @@ class Mirror(Scheduler):  # type: ignore[misc]  # it ships no types
         if strangers := [member for member in members if not OUR_ID.fullmatch(member)]:
             self.connection.zrem(self.scheduled_jobs_key, *strangers)
 
-    def beat(self) -> bool:
+    def refresh_heartbeat(self) -> bool:
         """Shows that this scheduler lives; anew, when Redis has forgotten it. True when it is shown."""
         if not self.connection.exists(self.key):
             self.register_birth()
         self.heartbeat()
         return True
 
-    def shown(self) -> dict[str, float]:
+    def read(self) -> dict[str, float]:
         """Names and times, seconds since the epoch, of all schedules that the copy holds."""
         entries = self.connection.zrange(self.scheduled_jobs_key, 0, -1, withscores=True)
         return {key.decode().removeprefix(PREFIX): score for key, score in entries if OUR_ID.fullmatch(key)}
 
-    def show(self, waits: Sequence[Wait]) -> None:
+    def write(self, waits: Sequence[NextRun]) -> None:
         """Makes the copy of these schedules what their rows say."""
         for place in range(0, len(waits), CHUNK):
             with self.connection.pipeline(transaction=False) as pipeline:
@@ -80,7 +80,7 @@ class Mirror(Scheduler):  # type: ignore[misc]  # it ships no types
                     self._show_one(wait, pipeline)
                 pipeline.execute()
 
-    def _show_one(self, wait: Wait, pipeline: Any) -> None:
+    def _show_one(self, wait: NextRun, pipeline: Any) -> None:
         job = self._job(wait)
         if wait.next_run_at is None:
             pipeline.zrem(self.scheduled_jobs_key, job.id)
@@ -89,8 +89,8 @@ class Mirror(Scheduler):  # type: ignore[misc]  # it ships no types
             job.save(pipeline=pipeline)
             pipeline.zadd(self.scheduled_jobs_key, {job.id: wait.next_run_at.timestamp()})
 
-    def _job(self, wait: Wait) -> Job:
-        return BellJob.create(
+    def _job(self, wait: NextRun) -> Job:
+        return SafeJob.create(
             ENTRY,
             kwargs={"schedule": wait.name},
             connection=self.connection,
@@ -100,11 +100,11 @@ class Mirror(Scheduler):  # type: ignore[misc]  # it ships no types
         )
 
 
-def differing(waits: Iterable[Wait], shown: dict[str, float]) -> list[Wait]:
+def diff(waits: Iterable[NextRun], shown: dict[str, float]) -> list[NextRun]:
     """What has to be shown, or shown no longer, so that the copy is what the rows say. Pure."""
     wanted = {wait.name: wait for wait in waits}
     wrong = [wait for wait in wanted.values() if shown.get(wait.name) != _score(wait.next_run_at)]
-    return wrong + [Wait(name, "", None) for name in shown if name not in wanted]
+    return wrong + [NextRun(name, "", None) for name in shown if name not in wanted]
 
 
 def _score(moment: datetime | None) -> float | None:

@@ -33,7 +33,7 @@ STARTED_TTL_S = 2 * 3600  # for how long RQ takes a job for running: longer than
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class FinishedJob:
     """How an attempt ended. status: where it left the request; error: what RQ is to show, if it failed."""
 
     claim: Claim
@@ -42,7 +42,7 @@ class Ended:
     error: str | None = None
 
 
-class Board:
+class RqStatusReporter:
     """The part of RQ's keys that one worker writes. worker: its name."""
 
     def __init__(self, redis: Redis, worker: str) -> None:
@@ -52,7 +52,7 @@ class Board:
         self._book_keys: dict[str, tuple[str, str]] = {}
         self._started: tuple[Job, Execution] | None = None
 
-    def started(self, claim: Claim) -> None:
+    def report_started(self, claim: Claim) -> None:
         """This request lasts: its job is shown as started, its worker as busy."""
         job = self._job(claim)
         try:
@@ -67,7 +67,7 @@ class Board:
         else:
             self._started = job, execution
 
-    def ended(self, ended: Sequence[Ended], now: datetime) -> None:
+    def report_finished(self, ended: Sequence[FinishedJob], now: datetime) -> None:
         """Shows how jobs ended, and wakes the clients that wait for their requests."""
         try:
             with self._redis.pipeline(transaction=False) as pipeline:
@@ -81,7 +81,7 @@ class Board:
         except RedisError as error:
             log.debug("ends were not shown", extra={"error": str(error), "count": len(ended)})
 
-    def _show(self, pipeline: Pipeline, end: Ended, now: datetime) -> None:
+    def _show(self, pipeline: Pipeline, end: FinishedJob, now: datetime) -> None:
         claim, failed = end.claim, end.status == Status.FAILED
         job_id, key = claim.job_id, Job.key_for(claim.job_id)
         ttl_s = FAILURE_TTL_S if failed else RESULT_TTL_S
@@ -102,17 +102,17 @@ class Board:
             pipeline.hset(self._worker_key, "state", WorkerStatus.IDLE)
             self._started = None
 
-    def _enter(self, pipeline: Pipeline, ended: Sequence[Ended]) -> None:
+    def _enter(self, pipeline: Pipeline, ended: Sequence[FinishedJob]) -> None:
         """RQ's books of finished and failed jobs: each with the time until when it is kept."""
         entries: dict[str, dict[Any, Any]] = {}
         for end in ended:
             failed = end.status == Status.FAILED
             kept_until = time.time() + (FAILURE_TTL_S if failed else RESULT_TTL_S)
-            entries.setdefault(self._books(end.claim.queue)[failed], {})[end.claim.job_id] = kept_until
+            entries.setdefault(self._registry_keys(end.claim.queue)[failed], {})[end.claim.job_id] = kept_until
         for key, jobs in entries.items():
             pipeline.zadd(key, jobs)
 
-    def _count(self, pipeline: Pipeline, ended: Sequence[Ended], now: datetime) -> None:
+    def _count(self, pipeline: Pipeline, ended: Sequence[FinishedJob], now: datetime) -> None:
         failed = sum(end.status == Status.FAILED for end in ended)
         for name, count in (("failed_job_count", failed), ("successful_job_count", len(ended) - failed)):
             if count:
@@ -125,7 +125,7 @@ class Board:
         job.origin = claim.queue
         return job
 
-    def _books(self, name: str) -> tuple[str, str]:
+    def _registry_keys(self, name: str) -> tuple[str, str]:
         """The keys of RQ's registries of finished and failed jobs."""
         if name not in self._book_keys:
             registries = (kind(queue=queue(name, self._redis)) for kind in (FinishedJobRegistry, FailedJobRegistry))

@@ -66,7 +66,7 @@ def refuse_pickle(*_: Any, **__: Any) -> NoReturn:
 DefaultSerializer.loads = refuse_pickle  # whichever class of RQ asks for it, in whichever version
 
 
-class BellJob(Job):
+class SafeJob(Job):
     """A job that is shown, moved and deleted, and never performed."""
 
     success_callback: ClassVar[None] = None

@@ -17,18 +17,18 @@ from rq.registry import BaseRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import current_timestamp
 
-from workqueue.transport.safe_job import KINDS, QUEUE_NAME, BellJob, ids, text
+from workqueue.transport.safe_job import KINDS, QUEUE_NAME, SafeJob, ids, text
 
 WORKER_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
-class BellRegistry(BaseRegistry):
+class SafeRegistry(BaseRegistry):
     """A registry of such jobs; entries that are not ids are left out."""
 
-    job_class = BellJob
+    job_class = SafeJob
 
     def __init__(self, name: str = "default", connection: Redis | None = None, **more: Any) -> None:
-        super().__init__(name, connection, **{**more, "job_class": BellJob, "serializer": JSONSerializer})
+        super().__init__(name, connection, **{**more, "job_class": SafeJob, "serializer": JSONSerializer})
 
     def get_job_ids(self, start: int = 0, end: int = -1, desc: bool = False, cleanup: bool = True) -> list[str]:
         """Return the ids from `start` to `end`, without those that are not ids."""
@@ -45,7 +45,7 @@ class BellRegistry(BaseRegistry):
 
     def get_queue(self) -> Queue:
         """Return the queue of this registry."""
-        return BellQueue(self.name, self.connection)
+        return SafeQueue(self.name, self.connection)
 
     def remove(self, job: Job | str, pipeline: Pipeline | None = None, delete_job: bool = False) -> Any:
         """Remove the entry of a job, in the registry of started jobs those of its executions."""
@@ -57,18 +57,18 @@ class BellRegistry(BaseRegistry):
         return (self.connection if pipeline is None else pipeline).zrem(self.key, job_id, *executions)
 
 
-REGISTRIES: dict[str, type[BellRegistry]] = {
-    name: type(f"Bell{name}", (BellRegistry, kind), {}) for name, kind in KINDS.items()
+REGISTRIES: dict[str, type[SafeRegistry]] = {
+    name: type(f"Bell{name}", (SafeRegistry, kind), {}) for name, kind in KINDS.items()
 }
 
 
-class BellQueue(Queue):
+class SafeQueue(Queue):
     """A queue of such jobs. Its names and ids are those of localfn; others are left out."""
 
-    job_class = BellJob
+    job_class = SafeJob
 
     def __init__(self, name: str = "default", connection: Redis | None = None, **more: Any) -> None:
-        super().__init__(name, connection, **{**more, "job_class": BellJob, "serializer": JSONSerializer})
+        super().__init__(name, connection, **{**more, "job_class": SafeJob, "serializer": JSONSerializer})
 
     @classmethod
     def all(cls, connection: Redis, **_: Any) -> list[Queue]:  # type: ignore[override]
@@ -86,7 +86,7 @@ class BellQueue(Queue):
     def compact(self) -> None:
         """Remove the ids of jobs that are gone. RQ's own loses all of them when it ends half done."""
         for job_id in self.get_job_ids():
-            if not BellJob.exists(job_id, self.connection):
+            if not SafeJob.exists(job_id, self.connection):
                 self.connection.lrem(self.key, 0, job_id)
 
     @property
@@ -95,11 +95,11 @@ class BellQueue(Queue):
         return REGISTRIES["FailedJobRegistry"](self.name, self.connection)
 
 
-class BellWorker(Worker):
+class SafeWorker(Worker):
     """A worker as rq-dashboard reads it. One whose entry cannot be read is left out."""
 
-    job_class = BellJob
-    queue_class: type[Queue] = BellQueue
+    job_class = SafeJob
+    queue_class: type[Queue] = SafeQueue
 
     @classmethod
     def all(cls, connection: Redis, **_: Any) -> list[Worker]:  # type: ignore[override]
@@ -112,7 +112,7 @@ class BellWorker(Worker):
     @classmethod
     def _read(cls, key: str, connection: Redis) -> "Worker | None":
         try:
-            worker: Any = cls.find_by_key(key, connection, BellJob, BellQueue, JSONSerializer)
+            worker: Any = cls.find_by_key(key, connection, SafeJob, SafeQueue, JSONSerializer)
             if worker is None or not math.isfinite(worker.total_working_time):
                 return None
             worker.queues = [each for each in worker.queues if QUEUE_NAME.fullmatch(each.name)]
@@ -131,7 +131,7 @@ class BellWorker(Worker):
 
 def requeue(job_id: str, connection: Redis, **_: Any) -> Job:
     """Put a failed job back into its queue. Raises NoSuchJobError, InvalidJobOperation."""
-    job = BellJob.fetch(job_id, connection)
+    job = SafeJob.fetch(job_id, connection)
     if not QUEUE_NAME.fullmatch(job.origin):
         raise NoSuchJobError("The job names no queue.")
     return REGISTRIES["FailedJobRegistry"](job.origin, connection).requeue(job)
@@ -140,7 +140,7 @@ def requeue(job_id: str, connection: Redis, **_: Any) -> Job:
 def requeue_all(queue_name: str, connection: Redis) -> tuple[int, int]:
     """Put the failed jobs back into their queues; return how many, and how many cannot be read or moved."""
     moved = skipped = 0
-    for job_id in BellQueue(queue_name, connection).failed_job_registry.get_job_ids(cleanup=False):
+    for job_id in SafeQueue(queue_name, connection).failed_job_registry.get_job_ids(cleanup=False):
         try:
             requeue(job_id, connection)
             moved += 1

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from workqueue.files.disk_space import Disk
 from workqueue.files.store import FileStore
-from workqueue.sandboxes.user import Account
+from workqueue.sandboxes.user import UnixUser
 from workqueue.workers.autoscaler import Bounds
 
 
 @dataclass(frozen=True, slots=True)
-class PoolPlan:
+class PoolConfig:
     """Times in seconds, sizes in bytes; the folders exist. account: who runs sandboxes; None: whoever we are."""
 
     database_url: str
@@ -26,4 +26,4 @@ class PoolPlan:
     disk: Disk
     functions: tuple[str, ...]
     traces: bool = False
-    account: Account | None = None
+    account: UnixUser | None = None

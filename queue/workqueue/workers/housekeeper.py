@@ -13,16 +13,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.engine import make_engine
 from workqueue.clock import Clock
-from workqueue.database import first_line
+from workqueue.database import error_summary
 from workqueue.functions import registry
-from workqueue.functions.code_watcher import Watcher
+from workqueue.functions.code_watcher import CodeWatcher
 from workqueue.heartbeats import sandbox_snapshots
-from workqueue.heartbeats.sandbox_snapshots import NoteLine
+from workqueue.heartbeats.sandbox_snapshots import SnapshotChannel
 from workqueue.logs import recovery
 from workqueue.maintenance import cleaner
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.workers.config import PoolPlan
+from workqueue.workers.config import PoolConfig
 
 log = logging.getLogger(__name__)
 
@@ -30,26 +30,28 @@ EVERY_S = 0.5  # a change is promised to be seen within 2 s
 SWEEP_EVERY_S = 10.0
 
 
-def watch(plan: PoolPlan, interpreter: Interpreter, stopping: threading.Event, notes: NoteLine) -> None:
+def run_housekeeping(
+    config: PoolConfig, interpreter: Interpreter, stopping: threading.Event, notes: SnapshotChannel
+) -> None:
     """Looks at the code twice a second until `stopping` is set; an outage of the database delays it.
 
     Beside that it stores what lost workers of this machine had read and not stored, removes the working directories
     that they left, and stores what the pool notes of its sandboxes.
     """
-    engine, clock = make_engine(plan.database_url, pool_size=1), Clock()
+    engine, clock = make_engine(config.database_url, pool_size=1), Clock()
     sweep_at = note_at = 0.0
     pool = f"{socket.gethostname()}:{os.getppid()}"
-    watcher: Watcher | None = None
+    watcher: CodeWatcher | None = None
     unpublished = False
     while not stopping.is_set():
         try:
             if watcher is None:
-                watcher = Watcher(interpreter, plan.functions, registry.read(engine))
+                watcher = CodeWatcher(interpreter, config.functions, registry.read(engine))
             unpublished = watcher.look() or unpublished
             if unpublished:
                 registry.publish(engine, watcher.registry)
                 unpublished = False
-            recovery.lines_of_lost_workers(engine, plan.spool_folder)
+            recovery.recover_lines(engine, config.spool_folder)
             if time.monotonic() >= note_at:
                 note_at = time.monotonic() + sandbox_snapshots.EVERY_S
                 _store_notes(engine, clock, pool, notes)
@@ -57,17 +59,17 @@ def watch(plan: PoolPlan, interpreter: Interpreter, stopping: threading.Event, n
                 sweep_at = time.monotonic() + SWEEP_EVERY_S
                 process_tree.end_ownerless()
                 clock.refresh(engine)
-                cleaner.working_directories(engine, clock, plan.work_folder)
+                cleaner.working_directories(engine, clock, config.work_folder)
         except (DBAPIError, PoolTimeoutError) as error:
-            log.warning("functions and sandboxes could not be published", extra={"error": first_line(error)})
+            log.warning("functions and sandboxes could not be published", extra={"error": error_summary(error)})
         except OSError as error:
             log.warning("files could not be read", extra={"error": str(error)})
         stopping.wait(EVERY_S)
 
 
-def _store_notes(engine: Engine, clock: Clock, pool: str, notes: NoteLine) -> None:
+def _store_notes(engine: Engine, clock: Clock, pool: str, notes: SnapshotChannel) -> None:
     """Memory is measured here: to ask for all children of a process takes a while, and the pool has none to spare."""
-    found = notes.last()
+    found = notes.receive_latest()
     if found is None:
         return
     clock.refresh(engine)
@@ -75,9 +77,9 @@ def _store_notes(engine: Engine, clock: Clock, pool: str, notes: NoteLine) -> No
     sandbox_snapshots.store(engine, pool, measured, clock.now())
 
 
-def run(plan: PoolPlan, interpreter: Interpreter, notes: NoteLine) -> None:
+def run(config: PoolConfig, interpreter: Interpreter, notes: SnapshotChannel) -> None:
     """`watch` as a process of its own: ends with SIGTERM."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    watch(plan, interpreter, stopping, notes)
+    run_housekeeping(config, interpreter, stopping, notes)

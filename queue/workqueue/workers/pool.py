@@ -20,19 +20,19 @@ from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerPool
 
 from schema.engine import make_engine, preload
-from workqueue.heartbeats.sandbox_snapshots import NoteLine
-from workqueue.heartbeats.worker_activity import Gauge
+from workqueue.heartbeats.sandbox_snapshots import SnapshotChannel
+from workqueue.heartbeats.worker_activity import WorkerActivity
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sandboxes.pool import SandboxHost
-from workqueue.sandboxes.pool_protocol import Borrower
+from workqueue.sandboxes.pool import SandboxPool
+from workqueue.sandboxes.pool_protocol import PoolConnection
 from workqueue.sandboxes.prctl import adopt_orphans, die_with_parent
 from workqueue.sandboxes.process import awaited
 from workqueue.workers import autoscaler, housekeeper, worker_main
 from workqueue.workers.autoscaler import Load
-from workqueue.workers.config import PoolPlan
+from workqueue.workers.config import PoolConfig
 from workqueue.workers.forking import Member, fork
-from workqueue.workers.processors import Processors
+from workqueue.workers.processors import CpuMonitor
 from workqueue.workers.startup import Startup, WorkersFailError
 from workqueue.workers.worker import END_GRACE, Worker
 
@@ -53,26 +53,28 @@ class Pool(WorkerPool):
     It runs no thread and its only connection asks Redis for lengths, so that a fork is safe at any time.
     """
 
-    def __init__(self, plan: PoolPlan, interpreter: Interpreter, tell_ready: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, config: PoolConfig, interpreter: Interpreter, tell_ready: Callable[[], None] | None = None
+    ) -> None:
         """tell_ready: as in Startup."""
         super().__init__(
-            list(plan.queues),
-            connection=Redis.from_url(plan.redis_url, socket_connect_timeout=1, socket_timeout=1),
-            num_workers=plan.bounds.minimum,
+            list(config.queues),
+            connection=Redis.from_url(config.redis_url, socket_connect_timeout=1, socket_timeout=1),
+            num_workers=config.bounds.minimum,
             worker_class=Worker,
             serializer=JSONSerializer,
         )
-        self.plan = plan
+        self.config = config
         self.interpreter = interpreter
-        self.host = SandboxHost(interpreter, max_idle=plan.bounds.maximum)
+        self.host = SandboxPool(interpreter, max_idle=config.bounds.maximum)
         self._selector = selectors.DefaultSelector()
-        self._engine = make_engine(plan.database_url, pool_size=2, max_overflow=1, by_key=True)
-        self._gauges: dict[str, Gauge] = {}
-        self._processors = Processors()
-        self._notes = NoteLine()
+        self._engine = make_engine(config.database_url, pool_size=2, max_overflow=1, by_key=True)
+        self._gauges: dict[str, WorkerActivity] = {}
+        self._processors = CpuMonitor()
+        self._notes = SnapshotChannel()
         self.worker_dict: dict[str, Member] = {}  # type: ignore[assignment]  # RQ reads the same fields
         self._scout: Member | None = None
-        self._startup = Startup(plan.bounds.minimum, tell_ready)
+        self._startup = Startup(config.bounds.minimum, tell_ready)
         self._can_run = True  # the interpreter of the functions, as far as is known
         self._is_hurried = False
         self._is_short = False  # of room for another process
@@ -105,7 +107,7 @@ class Pool(WorkerPool):
             signal.signal(number, self.request_stop)
         adopt_orphans()
         self._prepare_interpreter()
-        bounds, queues = self.plan.bounds, ",".join(self.plan.queues)
+        bounds, queues = self.config.bounds, ",".join(self.config.queues)
         log.info("working", extra={"queues": queues, "workers": f"{bounds.minimum}-{bounds.maximum}"})
         look_at = chores_at = 0.0
         while self.status != self.Status.STOPPED or self.worker_dict:
@@ -128,15 +130,15 @@ class Pool(WorkerPool):
         """
         name = f"{socket.gethostname()}-{token_hex(4)}"
         with ExitStack() as made:
-            gauge = made.enter_context(closing(Gauge()))
+            activity = made.enter_context(closing(WorkerActivity()))
             ours, theirs = map(made.enter_context, socket.socketpair())
             # Registered before the fork: the child closes every line that it finds here, this one too.
-            self._selector.register(ours, selectors.EVENT_READ, Borrower(name, ours, self.host))
+            self._selector.register(ours, selectors.EVENT_READ, PoolConnection(name, ours, self.host))
             made.callback(self._selector.unregister, ours)
-            life = partial(worker_main.live, self.plan, self._engine, name, theirs, gauge)
+            life = partial(worker_main.run_worker, self.config, self._engine, name, theirs, activity)
             self.worker_dict[name] = self._fork(name, life)
             made.pop_all()
-        self._gauges[name] = gauge
+        self._gauges[name] = activity
         theirs.close()
 
     def reap_workers(self) -> None:
@@ -147,9 +149,9 @@ class Pool(WorkerPool):
 
     def handle_dead_worker(self, worker_data: Member) -> None:  # type: ignore[override]
         super().handle_dead_worker(worker_data)  # type: ignore[arg-type]
-        with closing(self._gauges.pop(worker_data.name)) as gauge:
+        with closing(self._gauges.pop(worker_data.name)) as activity:
             if self.status != self.Status.STOPPED:
-                self._startup.note_death(gauge, worker_data.process.poll())
+                self._startup.note_death(activity, worker_data.process.poll())
         self._note_death(worker_data)
         if status := worker_data.process.poll():  # it did not end by itself
             log.warning("a worker ended", extra={"worker": worker_data.name, "exit_status": status})
@@ -167,7 +169,7 @@ class Pool(WorkerPool):
     def _look_after_processes(self) -> None:
         self.reap_workers()
         if self._can_run:
-            self._startup.look(self._gauges.values())
+            self._startup.check(self._gauges.values())
         if self._scout is not None and self._scout.process.poll() is not None:
             self._note_death(self._scout)
             self._scout = None
@@ -176,7 +178,7 @@ class Pool(WorkerPool):
         try:
             self._fit_to_demand()
             if self._scout is None:
-                self._scout = self._fork(SCOUT, partial(housekeeper.run, self.plan, self.interpreter, self._notes))
+                self._scout = self._fork(SCOUT, partial(housekeeper.run, self.config, self.interpreter, self._notes))
         except OSError as error:
             self._wait_for_room(error)
 
@@ -192,7 +194,7 @@ class Pool(WorkerPool):
             self._prepare_interpreter()
         self.host.end_stale()
         self.host.reap()
-        self._notes.tell(self.host.census())
+        self._notes.send(self.host.snapshot())
         known = {data.pid for data in self.worker_dict.values()} | self.host.pids()
         process_tree.end_strays(known | ({self._scout.pid} if self._scout else set()))
         if self.status == self.Status.STOPPED:
@@ -201,13 +203,13 @@ class Pool(WorkerPool):
 
     def _fit_to_demand(self) -> None:
         """Starts workers while requests wait and there is something for more of them to do; stops those that idle."""
-        read = {name: gauge.read() for name, gauge in self._gauges.items()}
+        read = {name: activity.read() for name, activity in self._gauges.items()}
         busy = [lasting_s for is_busy, lasting_s in read.values() if is_busy]
         idle = {name: lasting_s for name, (is_busy, lasting_s) in read.items() if not is_busy}
-        bounds = self.plan.bounds
+        bounds = self.config.bounds
         newest_s = time.monotonic() - max(self._started_at.values(), default=0.0)
         waiting = 0 if idle else self._waiting()
-        load = Load(busy, len(idle), newest_s, waiting, self._processors.idle())
+        load = Load(busy, len(idle), newest_s, waiting, self._processors.idle_count())
         for _ in range(autoscaler.to_start(load, bounds)):
             self.start_worker()
         for name in autoscaler.to_stop(idle, len(self.worker_dict), bounds):
@@ -247,13 +249,13 @@ class Pool(WorkerPool):
         for key in list(self._selector.get_map().values()):
             key.data.line.close()  # else neither side would notice the other's end
         self._selector.close()
-        self.host.let_go()
+        self.host.close_inherited()
         life()
 
-    def _serve(self, borrower: Borrower) -> None:
-        if not borrower.serve():
-            self._selector.unregister(borrower.line)
-            borrower.close()
+    def _serve(self, connection: PoolConnection) -> None:
+        if not connection.serve():
+            self._selector.unregister(connection.line)
+            connection.close()
 
     def _end_scout(self) -> None:
         if self._scout is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from workqueue.errors import WorkqueueError
-from workqueue.heartbeats.worker_activity import Gauge
+from workqueue.heartbeats.worker_activity import WorkerActivity
 
 
 class WorkersFailError(WorkqueueError):
@@ -18,17 +18,17 @@ class Startup:
         self._is_over = False
         self._reasons: list[str] = []
 
-    def look(self, gauges: Iterable[Gauge]) -> None:
+    def check(self, gauges: Iterable[WorkerActivity]) -> None:
         """Find out whether one has begun."""
-        if not self._is_over and any(gauge.has_begun() for gauge in gauges):
+        if not self._is_over and any(activity.has_started() for activity in gauges):
             self._is_over = True
             if self._tell_ready is not None:
                 self._tell_ready()
 
-    def note_death(self, gauge: Gauge, status: int | None) -> None:
+    def note_death(self, activity: WorkerActivity, status: int | None) -> None:
         """Take note of a worker that died. Raise WorkersFailError when the next ones would die as well."""
-        if self._is_over or gauge.has_begun():
+        if self._is_over or activity.has_started():
             return
-        self._reasons.append(gauge.failure() or f"exit status {status}")
+        self._reasons.append(activity.failure() or f"exit status {status}")
         if len(self._reasons) > self._minimum:
             raise WorkersFailError(f"every worker dies at its start: {self._reasons[0]}")

@@ -23,15 +23,15 @@ from rq.utils import now
 from rq.worker import WorkerStatus
 
 from workqueue.errors import WorkqueueError
-from workqueue.invocation.attempt import Runtime
-from workqueue.invocation.lease_renewer import Keeper
+from workqueue.invocation.attempt import ExecutionContext
+from workqueue.invocation.lease_renewer import LeaseRenewer
 from workqueue.invoke import invoke
 from workqueue.outcomes import StoppingError
 from workqueue.transport import foreign_jobs, redis_keys
 from workqueue.transport.circuit_breaker import refusal, trouble
 from workqueue.transport.doorbell import queue
-from workqueue.transport.job_fetcher import Bells
-from workqueue.transport.safe_job import BellJob
+from workqueue.transport.job_fetcher import JobFetcher
+from workqueue.transport.safe_job import SafeJob
 
 log = logging.getLogger(__name__)
 
@@ -54,19 +54,19 @@ def answer(request_id: str) -> NoReturn:
 class Worker(SimpleWorker):
     """An RQ worker with a loop of its own, which gives back what it cannot finish in time, and ends with its host."""
 
-    def __init__(self, runtime: Runtime, redis: Redis, grace_s: float) -> None:
+    def __init__(self, context: ExecutionContext, redis: Redis, grace_s: float) -> None:
         """grace_s: seconds that a running request has after SIGTERM."""
         super().__init__(
-            [queue(name, redis) for name in runtime.queues],
-            name=runtime.worker,
+            [queue(name, redis) for name in context.queues],
+            name=context.worker,
             connection=redis,
-            job_class=BellJob,
+            job_class=SafeJob,
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_S,
         )
-        self.runtime, self.grace_s = runtime, grace_s
-        self.bells = Bells(redis, [each.key for each in self.queues])
-        self.keeper = Keeper(runtime, self.keep_alive)
+        self.context, self.grace_s = context, grace_s
+        self.bells = JobFetcher(redis, [each.key for each in self.queues])
+        self.lease_renewer = LeaseRenewer(context, self.keep_alive)
         self._stopping = threading.Event()
         self._listens = self._is_suspended = self._is_hurried = self._waits_for_room = False
         self._sign_at = self._suspension_at = 0.0
@@ -84,11 +84,11 @@ class Worker(SimpleWorker):
             signal.signal(number, self.request_stop)
         signal.signal(END_GRACE, self._hurry)
         pause_s = FIRST_PAUSE_S
-        while not self._stopping.is_set() and not self.runtime.sandboxes.host_is_lost:
+        while not self._stopping.is_set() and not self.context.sandboxes.host_is_lost:
             try:
                 ids = self._next()
                 if ids and not self._stopping.is_set():  # else their bells are lost, and the reconciler rings again
-                    invoke(self.runtime, self.keeper, ids)
+                    invoke(self.context, self.lease_renewer, ids)
                 pause_s = FIRST_PAUSE_S
             except StopRequested:
                 break
@@ -115,7 +115,7 @@ class Worker(SimpleWorker):
         if self._has_no_room():
             return []
         if self._is_suspended:
-            self.runtime.gauge.set_idle()
+            self.context.activity.set_idle()
             self._stopping.wait(SUSPENSION_S)
             return []
         taken = self._take_bells()
@@ -135,29 +135,29 @@ class Worker(SimpleWorker):
 
     def _has_no_room(self) -> bool:
         """Return whether the disk is full, after a pause if so. A request that began now could store nothing."""
-        is_full = self.runtime.disk.is_full()
+        is_full = self.context.disk.is_full()
         if is_full and not self._waits_for_room:
-            self.runtime.put_away()
-            log.warning("the disk is full; nothing is begun", extra={"path": str(self.runtime.disk.folder)})
+            self.context.put_away()
+            log.warning("the disk is full; nothing is begun", extra={"path": str(self.context.disk.folder)})
         self._waits_for_room = is_full
         if is_full:
-            self.runtime.gauge.set_idle()
+            self.context.activity.set_idle()
             self._stopping.wait(NO_ROOM_S)
         return is_full
 
     def _take_bells(self) -> list[str]:
         """The job ids of several bells when many wait; of the next one when none does."""
-        taken = self.bells.waiting(self.runtime.pace.appetite()) or self._listen()
-        self.runtime.gauge.set_busy()
+        taken = self.bells.pop_batch(self.context.batch_sizer.prefetch_count()) or self._listen()
+        self.context.activity.set_busy()
         return taken
 
     def _listen(self) -> list[str]:
-        self.runtime.put_away()
-        self.runtime.gauge.set_idle()
+        self.context.put_away()
+        self.context.activity.set_idle()
         self._listens = True
         try:
             # Either the signal came before, or its handler finds that we listen.
-            return [] if self._stopping.is_set() else self.bells.next(LISTEN_S)
+            return [] if self._stopping.is_set() else self.bells.pop_blocking(LISTEN_S)
         finally:
             self._listens = False
 
@@ -165,7 +165,7 @@ class Worker(SimpleWorker):
         """The request that this job rang for. What is not our job is refused, shown as failed, and not run."""
         if match := JOB_ID.fullmatch(job_id):
             return UUID(match[1])
-        foreign_jobs.refuse(self.connection, job_id, self.name)
+        foreign_jobs.reject(self.connection, job_id, self.name)
         return None
 
     def run_maintenance_tasks(self) -> None:
@@ -204,7 +204,7 @@ class Worker(SimpleWorker):
         Through the doorbell's client, which does not wait long: the caller has a lease to keep.
         """
         try:
-            with self.runtime.doorbell.redis.pipeline(transaction=False) as pipeline:
+            with self.context.doorbell.redis.pipeline(transaction=False) as pipeline:
                 self.heartbeat(WORKER_TTL_S + 60, pipeline)
                 pipeline.execute()
         except RedisError as error:
@@ -232,12 +232,12 @@ class Worker(SimpleWorker):
             threading.Thread(target=self._end_grace, daemon=True).start()
 
     def _end_grace(self) -> None:
-        self.runtime.given_up.set()
-        self.keeper.interrupt(StoppingError())
+        self.context.given_up.set()
+        self.lease_renewer.interrupt(StoppingError())
 
     def _leave(self) -> None:
-        self.runtime.workplace.put_away()  # a forked process ends without the finalizers that would do it
-        self.runtime.spool.close()
+        self.context.working_directory.remove()  # a forked process ends without the finalizers that would do it
+        self.context.spool.close()
         try:
             self.register_death()  # type: ignore[no-untyped-call]
         except RedisError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.disk_reserve import Reserve
+from infra.disk_reserve import DiskReserve
 from tests.support.disks import mounted
 
 # For a new cluster, its WAL up to WAL_LIMIT and a third more, the reserve, and the room below which a disk counts as
@@ -34,7 +34,7 @@ def small_disk(home: Path, *, keep: bool) -> Iterator[None]:
 @contextmanager
 def reserve(home: Path) -> Iterator[None]:
     """Look after the reserve as `localfn up` does."""
-    stopping, kept = threading.Event(), Reserve(home)
+    stopping, kept = threading.Event(), DiskReserve(home)
 
     def look() -> None:
         while not stopping.wait(LOOK_S):

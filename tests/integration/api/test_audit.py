@@ -10,7 +10,7 @@ from tests.support.commands import localfn
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue import audit
-from workqueue.audit import Act, Action, Filter
+from workqueue.audit import Action, AuditEntry, Filter
 from workqueue.ids import first_id
 
 
@@ -87,9 +87,9 @@ def test_a_pause_is_told_once_however_often_it_is_asked_for(runtime: Runtime) ->
 def test_pages_go_on_where_the_one_before_ended(engine: sqlalchemy.Engine) -> None:
     with engine.begin() as connection:
         for number in range(5):
-            audit.record(connection, Act("ada", Action.QUEUE_PAUSE, f"q{number}"))
-    first, cursor = audit.listing(engine, Filter(limit=3))
-    second, last = audit.listing(engine, Filter(limit=3, before=cursor))
+            audit.record(connection, AuditEntry("ada", Action.QUEUE_PAUSE, f"q{number}"))
+    first, cursor = audit.list_entries(engine, Filter(limit=3))
+    second, last = audit.list_entries(engine, Filter(limit=3, before=cursor))
     assert [row["subject"] for row in (*first, *second)] == ["q4", "q3", "q2", "q1", "q0"]
     assert cursor is not None
     assert last is None
@@ -97,19 +97,19 @@ def test_pages_go_on_where_the_one_before_ended(engine: sqlalchemy.Engine) -> No
 
 def test_an_entry_goes_with_its_transaction(engine: sqlalchemy.Engine) -> None:
     with engine.begin() as connection:
-        audit.record(connection, Act("ada", Action.QUEUE_PAUSE, "low"))
+        audit.record(connection, AuditEntry("ada", Action.QUEUE_PAUSE, "low"))
         connection.rollback()
-    assert audit.listing(engine, Filter()) == ([], None)
+    assert audit.list_entries(engine, Filter()) == ([], None)
 
 
 def test_old_entries_are_swept(engine: sqlalchemy.Engine) -> None:
     with engine.begin() as connection:
-        audit.record(connection, Act("ada", Action.QUEUE_PAUSE, "low"))
+        audit.record(connection, AuditEntry("ada", Action.QUEUE_PAUSE, "low"))
         now = connection.execute(sqlalchemy.select(sqlalchemy.func.clock_timestamp())).scalar_one()
-    audit.sweep(engine, now)
-    assert len(audit.listing(engine, Filter())[0]) == 1
-    audit.sweep(engine, now + audit.KEPT * 1.01)
-    assert audit.listing(engine, Filter()) == ([], None)
+    audit.delete_old(engine, now)
+    assert len(audit.list_entries(engine, Filter())[0]) == 1
+    audit.delete_old(engine, now + audit.KEPT * 1.01)
+    assert audit.list_entries(engine, Filter()) == ([], None)
 
 
 def test_the_age_of_an_entry_is_that_of_its_id_which_is_indexed(engine: sqlalchemy.Engine) -> None:
@@ -119,5 +119,5 @@ def test_the_age_of_an_entry_is_that_of_its_id_which_is_indexed(engine: sqlalche
         for id in ids:
             values = {"id": id, "actor": "ada", "action": "queue.pause", "details": {}}
             connection.execute(sqlalchemy.insert(audit_entry).values(values))
-    audit.sweep(engine, now)
-    assert [entry["id"] for entry in audit.listing(engine, Filter())[0]] == ids[1:]
+    audit.delete_old(engine, now)
+    assert [entry["id"] for entry in audit.list_entries(engine, Filter())[0]] == ids[1:]

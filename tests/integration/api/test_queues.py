@@ -113,12 +113,12 @@ def test_the_reconciler_finds_nothing_in_a_paused_queue_and_a_claim_takes_nothin
     with engine.connect() as connection:
         name = connection.exec_driver_sql("SELECT queue FROM processing_request").scalar_one()
     later = NOW + timedelta(days=3650)
-    assert [bell.request_id for bell in lifecycle.unanswered(engine, later)] == [request_id]
+    assert [bell.request_id for bell in lifecycle.find_stale_queued(engine, later)] == [request_id]
 
     queue_pauses.pause(engine, name, NOW)
     queue_pauses.pause(engine, name, later)
-    assert queue_pauses.paused(engine) == {name: NOW}
-    assert lifecycle.unanswered(engine, later) == lifecycle.silent(engine, later) == []
+    assert queue_pauses.list_pauses(engine) == {name: NOW}
+    assert lifecycle.find_stale_queued(engine, later) == lifecycle.find_unqueued(engine, later) == []
     assert lifecycle.claim(engine, [request_id], "worker", later, 8) == []
 
     queue_pauses.resume(engine, name)

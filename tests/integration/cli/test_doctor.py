@@ -9,7 +9,7 @@ import pytest
 
 from infra.config.settings import load
 from infra.doctor import machine
-from infra.spa_assets.publish import Roots, prepare
+from infra.spa_assets.publish import BaseUrls, publish_assets
 from tests.support.commands import json_of, localfn
 from tests.support.runtime import Runtime, free_port
 from tests.support.waiting import wait_until
@@ -102,7 +102,7 @@ def test_pages_that_were_made_for_another_address_are_told(tmp_path: Path) -> No
     (build / "index.html").write_text("VITE_APP_API_ROOT_PLACEHOLDER")
     settings = load({"LOCALFN_HOME": str(tmp_path)}, tmp_path)
     assert machine.pages(settings).ok
-    prepare(tmp_path, Roots("", "/other"), build, compress=False)
+    publish_assets(tmp_path, BaseUrls("", "/other"), build, compress=False)
     assert not machine.pages(settings).ok
-    prepare(tmp_path, Roots("", "/api"), build, compress=False)
+    publish_assets(tmp_path, BaseUrls("", "/api"), build, compress=False)
     assert machine.pages(settings).detail == "at /, they ask /api"

@@ -21,7 +21,7 @@ from tests.support.runtime import Runtime, free_port
 from tests.support.waiting import wait_until
 from workqueue.errors import BucketMissingError
 from workqueue.files.s3_store import MULTIPART_BYTES, S3Store
-from workqueue.files.store import StoreTroubleError
+from workqueue.files.store import StorageError
 from workqueue.maintenance import cleaner
 
 MIB = 1024 * 1024
@@ -95,7 +95,7 @@ def test_a_large_file_is_neither_read_nor_sent_at_once(store: S3Store) -> None:
 def test_what_was_changed_on_the_way_is_noticed_at_its_end(store: S3Store) -> None:
     stored = store.put(ID, "in", "a", io.BytesIO(b"what was stored"))
     store._client.put_object(Bucket=store.bucket, Key=f"some/prefix/{stored.stored_as}", Body=b"something else!")
-    with store.open(stored.stored_as, stored.sha256) as file, pytest.raises(StoreTroubleError, match="checksum"):
+    with store.open(stored.stored_as, stored.sha256) as file, pytest.raises(StorageError, match="checksum"):
         file.read()
 
 
@@ -134,7 +134,7 @@ def test_orphans_and_unfinished_uploads_are_swept_when_they_are_old(store: S3Sto
     store._client.create_multipart_upload(Bucket=store.bucket, Key=key)  # whoever began it was killed
     store._client.put_object(Bucket=store.bucket, Key="some/prefix/notes.txt", Body=b"not ours")
 
-    store.forget_unfinished(before=0)  # moto says of every one that it was begun in 2010
+    store.abort_unfinished(before=0)  # moto says of every one that it was begun in 2010
     assert len(store._client.list_multipart_uploads(Bucket=store.bucket)["Uploads"]) == 1
     assert cleaner.orphaned_files(engine, store) == 0
     assert cleaner.orphaned_files(engine, store, before=time.time() + 60) == 1
@@ -146,7 +146,7 @@ def test_a_missing_bucket_is_made_locally_only(store: S3Store) -> None:
     other = S3Store(f"missing-{uuid4().hex}", "", lambda: store._client)
     with pytest.raises(BucketMissingError):
         other.prepare(make=False)
-    with pytest.raises(StoreTroubleError, match="NoSuchBucket"):
+    with pytest.raises(StorageError, match="NoSuchBucket"):
         other.put(ID, "in", "a", io.BytesIO(b"x"))
     for _ in range(2):
         other.prepare(make=True)
@@ -155,7 +155,7 @@ def test_a_missing_bucket_is_made_locally_only(store: S3Store) -> None:
 
 def test_a_server_that_is_away_is_the_stores_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    with pytest.raises(StoreTroubleError):
+    with pytest.raises(StorageError):
         file_storage.make("s3://bucket/x", Path("/nowhere")).put(ID, "in", "a", io.BytesIO(b"x"))
 
 

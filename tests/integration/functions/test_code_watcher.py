@@ -8,22 +8,22 @@ import pytest
 
 from infra.sandbox import sdk_link
 from workqueue.functions import code_watcher
-from workqueue.functions.code_watcher import Watcher
+from workqueue.functions.code_watcher import CodeWatcher
 from workqueue.functions.registry import Registry
 from workqueue.sandboxes.interpreter import Interpreter
 
 CODE = "from localfn import function\nimport {needed}\n@function\ndef work(event, context):\n    return 1\n"
 
 
-def watcher_of(folder: Path, python: str = sys.executable) -> Watcher:
-    watcher = Watcher(Interpreter(python, sdk_link.source().parent, {}, 1 << 20), [str(folder)], Registry((), ()))
+def watcher_of(folder: Path, python: str = sys.executable) -> CodeWatcher:
+    watcher = CodeWatcher(Interpreter(python, sdk_link.source().parent, {}, 1 << 20), [str(folder)], Registry((), ()))
     watcher.look()
     (failure,) = watcher.registry.failures
     assert failure.unit.endswith(":work")
     return watcher
 
 
-def finds_it(watcher: Watcher) -> bool:
+def finds_it(watcher: CodeWatcher) -> bool:
     watcher.look()
     return [function.name for function in watcher.registry.functions] == ["work"] and not watcher.registry.failures
 

@@ -17,7 +17,7 @@ from tests.support import clock_control
 from tests.support.waiting import wait_until
 from workqueue import lifecycle
 from workqueue.clock import Clock
-from workqueue.lifecycle import Claim, Record, Standing
+from workqueue.lifecycle import AttemptProgress, AttemptRecord, Claim
 from workqueue.maintenance.reconciler import Reconciler
 from workqueue.transport.doorbell import Doorbell
 
@@ -35,7 +35,7 @@ def reconciler(engine: Engine, redis_client: redis.Redis) -> Reconciler:
     """One that leads and has looked."""
     made = Reconciler(engine, Doorbell(redis_client), Clock(), LEASE_S)
     made.begin()
-    made.look()
+    made.run_iteration()
     return made
 
 
@@ -52,18 +52,18 @@ def claimed(engine: Engine, worker: str) -> Claim:
 
 def extend(engine: Engine, claim: Claim) -> None:
     """Raises LeaseLostError."""
-    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS))
+    lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))
 
 
 @pytest.mark.parametrize("by", [HOUR, -HOUR, timedelta(days=400), timedelta(days=-400)])
 def test_a_live_lease_is_kept_and_a_dead_one_lapses(engine: Engine, reconciler: Reconciler, by: timedelta) -> None:
     live, dead = claimed(engine, "live"), claimed(engine, "dead")
     clock_control.step(engine, by)
-    reconciler.look()  # before anybody could extend
+    reconciler.run_iteration()  # before anybody could extend
 
     def dead_is_found() -> bool:
         extend(engine, live)
-        reconciler.look()
+        reconciler.run_iteration()
         return bool(row(engine, dead.request_id)["losses"])
 
     wait_until(dead_is_found, 30)
@@ -78,7 +78,7 @@ def test_a_lease_of_a_time_when_nobody_looked_lapses_too(engine: Engine, redis_c
     late.begin()
 
     def is_found() -> bool:
-        late.look()
+        late.run_iteration()
         return bool(row(engine, dead.request_id)["losses"])
 
     wait_until(is_found, 30)
@@ -110,10 +110,10 @@ def test_a_bell_that_was_lost_before_the_clock_was_set_back_is_rung_again(
 ) -> None:
     request_id = accepted_now(engine)  # and its bell is lost
     clock_control.step(engine, -HOUR)
-    reconciler.look()
+    reconciler.run_iteration()
     assert redis_client.lrange("rq:queue:default", 0, -1) == [f"{request_id}-1".encode()]
 
-    reconciler.look()
+    reconciler.run_iteration()
     assert redis_client.llen("rq:queue:default") == 1, "it has been told when it was rung"
     assert row(engine, request_id)["rung_at"] <= now(engine)
 
@@ -122,12 +122,12 @@ def test_a_pause_between_attempts_does_not_last_longer_when_the_clock_is_set_bac
     engine: Engine, reconciler: Reconciler, redis_client: redis.Redis
 ) -> None:
     claim = claimed(engine, "w")
-    lifecycle.give_back(engine, claim, Record(), now(engine), delay_s=1.0)
-    reconciler.look()
+    lifecycle.give_back(engine, claim, AttemptRecord(), now(engine), delay_s=1.0)
+    reconciler.run_iteration()
     clock_control.step(engine, -HOUR)
 
     def is_rung() -> bool:
-        reconciler.look()
+        reconciler.run_iteration()
         return redis_client.llen("rq:queue:default") == 1
 
     wait_until(is_rung, 30)
@@ -140,17 +140,17 @@ def test_a_worker_whose_clock_is_an_hour_behind_or_ahead_writes_leases_and_pause
         (claim,) = lifecycle.claim(engine, [accepted_now(engine)], "w", now(engine) + wrong, LEASE_S)
         lease = row(engine, claim.request_id)["lease_expires_at"]
         assert abs(lease - now(engine)) < HOUR / 2
-        lifecycle.give_back(engine, claim, Record(), now(engine) + wrong, delay_s=1.0)
+        lifecycle.give_back(engine, claim, AttemptRecord(), now(engine) + wrong, delay_s=1.0)
         assert abs(row(engine, claim.request_id)["available_at"] - now(engine)) < HOUR / 2
-    reconciler.look()
+    reconciler.run_iteration()
 
 
 def test_a_bell_that_comes_back_late_marks_nothing_that_waits_for_its_next_attempt(engine: Engine) -> None:
     """Else its pause would be over: what was rung for may be claimed."""
     request_id = accepted_now(engine)
-    bells = lifecycle.unanswered(engine, now(engine) + HOUR)
+    bells = lifecycle.find_stale_queued(engine, now(engine) + HOUR)
     (claim,) = lifecycle.claim(engine, [request_id], "w", now(engine), LEASE_S)
-    lifecycle.give_back(engine, claim, Record(), now(engine), delay_s=60)
+    lifecycle.give_back(engine, claim, AttemptRecord(), now(engine), delay_s=60)
     lifecycle.mark_rung(engine, bells, now(engine))
     assert row(engine, request_id)["rung_at"] is None
     assert lifecycle.claim(engine, [request_id], "w", now(engine), LEASE_S) == []

@@ -25,7 +25,7 @@ from tests.support import clock_control
 from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, NotAllowedNowError
 from workqueue.functions.retry_policy import MAX_LOSSES
-from workqueue.lifecycle import Claim, Completion, Record, Standing
+from workqueue.lifecycle import AttemptProgress, AttemptRecord, Claim, Completion
 from workqueue.outcomes import CancelledError
 
 LEASE_S = 8.0
@@ -112,7 +112,7 @@ class Requests(RuleBasedStateMachine):
         own = [claim for claim in group if claim.worker == worker]
         if not own:
             return
-        free = {bell.request_id: bell for bell in lifecycle.unclaim(self.engine, own, self.now)}
+        free = {bell.request_id: bell for bell in lifecycle.release_unstarted(self.engine, own, self.now)}
         for claim in own:
             model = self.model[claim.request_id]
             assert (claim.request_id in free) == (model.is_held_by(claim) and not model.cancel_requested)
@@ -126,7 +126,7 @@ class Requests(RuleBasedStateMachine):
         model = self.model[claim.request_id]
 
         def write() -> bool:
-            return lifecycle.extend(self.engine, claim, LEASE_S, Standing(Phase.PROCESS, (0.5, None)))
+            return lifecycle.extend(self.engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, (0.5, None)))
 
         if self.check_held(model, claim, write) is not None:
             model.lease_until = self.now + timedelta(seconds=LEASE_S)
@@ -137,7 +137,7 @@ class Requests(RuleBasedStateMachine):
         own = [claim for claim in group if claim.worker == worker]
         if not own:
             return
-        completions = [Completion(claim, str(claim.attempt), [], Record()) for claim in own]
+        completions = [Completion(claim, str(claim.attempt), [], AttemptRecord()) for claim in own]
         refused = lifecycle.finish(self.engine, completions, self.now)
         for claim in own:
             self.check_finished(self.model[claim.request_id], claim, refused.get(claim.request_id))
@@ -158,7 +158,7 @@ class Requests(RuleBasedStateMachine):
     @rule(claim=consumes(claims))
     def fail(self, claim: Claim) -> None:
         model = self.model[claim.request_id]
-        record = Record(outcome=Outcome.FAILED, error_type="E", error_message="m")
+        record = AttemptRecord(outcome=Outcome.FAILED, error_type="E", error_message="m")
         self.leave(
             model, claim, Status.FAILED, lambda: lifecycle.fail(self.engine, claim, record, Phase.PROCESS, self.now)
         )
@@ -166,7 +166,7 @@ class Requests(RuleBasedStateMachine):
     @rule(claim=consumes(claims), delay_s=st.sampled_from([0.0, 2.0, 60.0]))
     def give_back(self, claim: Claim, delay_s: float) -> None:
         model = self.model[claim.request_id]
-        record = Record(outcome=Outcome.GIVEN_BACK)
+        record = AttemptRecord(outcome=Outcome.GIVEN_BACK)
         if model.is_held_by(claim) and model.cancel_requested:
             with pytest.raises(CancelledError):
                 lifecycle.give_back(self.engine, claim, record, self.now, delay_s=delay_s)
@@ -205,7 +205,7 @@ class Requests(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self) -> None:
-        lapsed = {entry.request_id: entry for entry in lifecycle.expire(self.engine, self.now)}
+        lapsed = {entry.request_id: entry for entry in lifecycle.expire_leases(self.engine, self.now)}
         for id, model in self.model.items():
             late = model.status == Status.PROCESSING and model.lease_until < self.now
             assert (id in lapsed) == late

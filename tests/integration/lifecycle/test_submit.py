@@ -13,7 +13,7 @@ from workqueue.clock import Clock
 from workqueue.functions import registry
 from workqueue.lifecycle import requests
 from workqueue.schedules import edits
-from workqueue.submit import Order, Receipt
+from workqueue.submit import Submission, SubmitResult
 from workqueue.transport.doorbell import Doorbell
 
 
@@ -37,8 +37,8 @@ def test_a_key_whose_request_is_deleted_at_that_moment_is_free(
     register(engine)
     function, doorbell, clock = registry.find(engine, "f"), Doorbell(redis_client), Clock()
 
-    def posted(event: int) -> Receipt:
-        order = Order(function, [event], idempotency_key="k")
+    def posted(event: int) -> SubmitResult:
+        order = Submission(function, [event], idempotency_key="k")
         return submit.submit(engine, doorbell, clock, order)
 
     first = posted(1)
@@ -62,8 +62,8 @@ def test_of_many_equal_batches_with_one_key_one_is_stored(
     function, doorbell, clock = registry.find(engine, "f"), Doorbell(redis_client), Clock()
     clock.synchronise(engine)
 
-    def posted(_: int) -> Receipt:
-        order = Order(function, list(range(count)), idempotency_key="k", is_batch=True)
+    def posted(_: int) -> SubmitResult:
+        order = Submission(function, list(range(count)), idempotency_key="k", is_batch=True)
         return submit.submit(engine, doorbell, clock, order)
 
     with ThreadPoolExecutor(8) as pool:

@@ -14,9 +14,9 @@ from tests.support import clock_control
 from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, NotAllowedNowError, UnknownRequestError
 from workqueue.event_json import JsonText
-from workqueue.functions.registry import Registered
-from workqueue.lifecycle import Accepted, Claim, Completion, Record, Standing
-from workqueue.logs.buffer import Line
+from workqueue.functions.registry import FunctionSpec
+from workqueue.lifecycle import Accepted, AttemptProgress, AttemptRecord, Claim, Completion
+from workqueue.logs.buffer import LogLine
 from workqueue.outcomes import CancelledError
 from workqueue.requests import queries
 from workqueue.transport.doorbell import Bell
@@ -29,7 +29,7 @@ def seconds(count: float) -> datetime:
     return NOW + timedelta(seconds=count)
 
 
-def registered(**options: Any) -> Registered:
+def registered(**options: Any) -> FunctionSpec:
     values: dict[str, Any] = {
         "name": "f", "unit": "u", "root": None, "module": "m", "source_file": "m.py", "source_line": 1,
         "description": "", "queue": "default", "timeout_s": 1.0, "max_attempts": 1, "memory_mb": 64,
@@ -37,7 +37,7 @@ def registered(**options: Any) -> Registered:
         "retry_max_delay_s": 300.0, "on_lost": "rerun", "environment": {}, "input_schema": None,
         "schema_checked_outside": False, "has_cleanup": False,
     }  # fmt: skip
-    return Registered(**(values | options))
+    return FunctionSpec(**(values | options))
 
 
 def accepted(engine: Engine, *, available_s: float = 0, **options: Any) -> UUID:
@@ -57,15 +57,15 @@ def row(engine: Engine, request_id: UUID) -> Any:
     return queries.request(engine, request_id)[0]
 
 
-def finish(engine: Engine, claim: Claim, data: str = "1", lines: Sequence[Line] = ()) -> None:
+def finish(engine: Engine, claim: Claim, data: str = "1", lines: Sequence[LogLine] = ()) -> None:
     """Finishes one; raises what it was refused for."""
-    completion = Completion(claim, data, [], Record(lines=list(lines)))
+    completion = Completion(claim, data, [], AttemptRecord(lines=list(lines)))
     for error in lifecycle.finish(engine, [completion], seconds(1)).values():
         raise error
 
 
-def failed(error_type: str = "ValueError") -> Record:
-    return Record(outcome=Outcome.FAILED, error_type=error_type, error_message="m")
+def failed(error_type: str = "ValueError") -> AttemptRecord:
+    return AttemptRecord(outcome=Outcome.FAILED, error_type=error_type, error_message="m")
 
 
 def test_one_bell_claims_and_the_second_finds_nothing(engine: Engine) -> None:
@@ -105,12 +105,12 @@ def test_finishing_twice_is_finishing_once_when_the_first_answer_was_lost(engine
 def test_a_late_attempt_changes_nothing(engine: Engine, write: str) -> None:
     request_id = accepted(engine)
     late = claimed(engine, request_id, "late")
-    lifecycle.expire(engine, seconds(LEASE_S + 1))
+    lifecycle.expire_leases(engine, seconds(LEASE_S + 1))
     claimed(engine, request_id, "next", at_s=LEASE_S + 1)
     before = row(engine, request_id)
 
     writes: dict[str, Any] = {
-        "extend": lambda: lifecycle.extend(engine, late, 99, Standing(Phase.PROCESS, begun=failed())),
+        "extend": lambda: lifecycle.extend(engine, late, 99, AttemptProgress(Phase.PROCESS, record=failed())),
         "finish": lambda: finish(engine, late),
         "fail": lambda: lifecycle.fail(engine, late, failed(), Phase.PROCESS, NOW),
         "give_back": lambda: lifecycle.give_back(engine, late, failed(), NOW),
@@ -141,9 +141,9 @@ def test_an_extension_keeps_the_lease_and_shows_phase_and_progress(engine: Engin
     request_id = accepted(engine)
     claim = claimed(engine, request_id)
     clock_control.stand(engine, seconds(12))
-    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS, (0.5, "half")))
+    lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, (0.5, "half")))
 
-    assert lifecycle.expire(engine, seconds(12 + LEASE_S)) == []
+    assert lifecycle.expire_leases(engine, seconds(12 + LEASE_S)) == []
     found = row(engine, request_id)
     assert (found["phase"], found["progress_fraction"], found["progress_message"]) == ("process", 0.5, "half")
 
@@ -152,13 +152,13 @@ def test_what_an_extension_has_told_of_an_attempt_stands_on_it_when_its_worker_i
     request_id = accepted(engine)
     claim = claimed(engine, request_id)
     phases = [{"phase": "validate", "outcome": "ok"}, {"phase": "process"}]
-    begun = Record(phases=phases, cold_start=True, init_ms=12.5)
-    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS, begun=begun))
-    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS))  # nothing new
+    begun = AttemptRecord(phases=phases, cold_start=True, init_ms=12.5)
+    lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, record=begun))
+    lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))  # nothing new
     (running,) = queries.attempts(engine, request_id)
     assert (running["outcome"], running["phases"], running["init_ms"]) == (None, phases, 12.5)
 
-    lifecycle.expire(engine, seconds(LEASE_S + 1))
+    lifecycle.expire_leases(engine, seconds(LEASE_S + 1))
     (lost,) = queries.attempts(engine, request_id)
     assert (lost["outcome"], lost["phases"], lost["cold_start"]) == ("lost", phases, True)
 
@@ -167,7 +167,7 @@ def test_a_lost_worker_is_replaced_three_times_and_then_the_request_fails(engine
     request_id = accepted(engine)
     for number in range(1, 5):
         claimed(engine, request_id, at_s=number * 100)
-        (lapsed,) = lifecycle.expire(engine, seconds(number * 100 + LEASE_S + 0.1))
+        (lapsed,) = lifecycle.expire_leases(engine, seconds(number * 100 + LEASE_S + 0.1))
         assert (lapsed.attempt, lapsed.status) == (number, "failed" if number == 4 else "pending")
     found = row(engine, request_id)
     assert (found["status"], found["error_type"], found["attempt"]) == ("failed", "WorkerLost", 4)
@@ -177,7 +177,7 @@ def test_a_lost_worker_is_replaced_three_times_and_then_the_request_fails(engine
 def test_work_that_must_not_start_twice_fails_with_its_worker(engine: Engine) -> None:
     request_id = accepted(engine, on_lost="fail")
     claimed(engine, request_id)
-    lifecycle.expire(engine, seconds(LEASE_S + 1))
+    lifecycle.expire_leases(engine, seconds(LEASE_S + 1))
     assert (row(engine, request_id)["status"], row(engine, request_id)["error_type"]) == ("failed", "WorkerLost")
 
 
@@ -186,7 +186,7 @@ def test_a_graceful_give_back_uses_up_nothing(engine: Engine) -> None:
     for number in range(1, 10):
         claim = claimed(engine, request_id)
         assert claim.attempt == number
-        lifecycle.give_back(engine, claim, Record(outcome=Outcome.GIVEN_BACK), NOW)
+        lifecycle.give_back(engine, claim, AttemptRecord(outcome=Outcome.GIVEN_BACK), NOW)
     found = row(engine, request_id)
     assert (found["status"], found["failures"], found["losses"]) == ("pending", 0, 0)
 
@@ -205,10 +205,10 @@ def test_a_pending_request_is_cancelled_at_once(engine: Engine) -> None:
 def test_a_cancel_is_told_at_the_next_extension_and_wins_over_a_finish(engine: Engine) -> None:
     request_id = accepted(engine)
     claim = claimed(engine, request_id)
-    assert not lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS))
+    assert not lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))
     lifecycle.cancel(engine, request_id, NOW)
 
-    assert lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS))
+    assert lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))
     with pytest.raises(CancelledError):
         finish(engine, claim)
     lifecycle.fail(engine, claim, failed("Cancelled"), Phase.PROCESS, NOW, failures=0)
@@ -219,7 +219,7 @@ def test_a_cancelled_request_whose_worker_is_lost_ends_cancelled(engine: Engine)
     request_id = accepted(engine)
     claimed(engine, request_id)
     lifecycle.cancel(engine, request_id, NOW)
-    lifecycle.expire(engine, seconds(LEASE_S + 1))
+    lifecycle.expire_leases(engine, seconds(LEASE_S + 1))
     assert (row(engine, request_id)["status"], row(engine, request_id)["error_type"]) == ("failed", "Cancelled")
 
 
@@ -254,7 +254,7 @@ def test_what_was_claimed_and_not_begun_looks_as_before(engine: Engine, is_retri
         (None, True) if is_retried else ("ValueError", False)
     )
 
-    (bell,) = lifecycle.unclaim(engine, [claimed(engine, request_id, at_s=3)], seconds(4))
+    (bell,) = lifecycle.release_unstarted(engine, [claimed(engine, request_id, at_s=3)], seconds(4))
 
     assert bell.attempt == 2
     after = row(engine, request_id)
@@ -299,22 +299,22 @@ def test_bells_are_due_when_not_rung_or_not_answered(engine: Engine) -> None:
     def ids(bells: list[Bell]) -> list[UUID]:
         return [bell.request_id for bell in bells]
 
-    assert ids(lifecycle.silent(engine, seconds(59))) == []
-    assert ids(lifecycle.silent(engine, seconds(60))) == [delayed]
-    assert ids(lifecycle.unanswered(engine, NOW)) == []
-    unanswered = lifecycle.unanswered(engine, seconds(1))
+    assert ids(lifecycle.find_unqueued(engine, seconds(59))) == []
+    assert ids(lifecycle.find_unqueued(engine, seconds(60))) == [delayed]
+    assert ids(lifecycle.find_stale_queued(engine, NOW)) == []
+    unanswered = lifecycle.find_stale_queued(engine, seconds(1))
     assert ids(unanswered) == [at_once]
-    lifecycle.mark_rung(engine, unanswered + lifecycle.silent(engine, seconds(60)), seconds(60))
-    assert ids(lifecycle.silent(engine, seconds(60))) == []
-    assert ids(lifecycle.unanswered(engine, seconds(60))) == []
+    lifecycle.mark_rung(engine, unanswered + lifecycle.find_unqueued(engine, seconds(60)), seconds(60))
+    assert ids(lifecycle.find_unqueued(engine, seconds(60))) == []
+    assert ids(lifecycle.find_stale_queued(engine, seconds(60))) == []
 
 
 def test_lines_whose_storing_was_not_answered_are_stored_again_without_harm(engine: Engine) -> None:
     request_id = accepted(engine)
     claim = claimed(engine, request_id)
-    line = Line(1, NOW, "stdout", "said")
-    for lines in ([line], [line, Line(2, NOW, "stdout", "more")]):
-        lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS, lines=lines))
+    line = LogLine(1, NOW, "stdout", "said")
+    for lines in ([line], [line, LogLine(2, NOW, "stdout", "more")]):
+        lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, lines=lines))
     finish(engine, claim, lines=[line])
 
     assert [row["line"] for row in queries.logs(engine, request_id, None, (0, 0))[0]] == ["said", "more"]
@@ -324,9 +324,9 @@ def test_lines_whose_storing_was_not_answered_are_stored_again_without_harm(engi
 def test_a_page_of_log_lines_is_bounded_in_bytes(engine: Engine, limit_bytes: int, pages: list[int]) -> None:
     request_id = accepted(engine)
     claim = claimed(engine, request_id)
-    lines = [Line(number, NOW, "stdout", "é" * 500) for number in range(1, 5)]
-    current = [Line(5, NOW, "stdout", "goes on")]
-    lifecycle.extend(engine, claim, LEASE_S, Standing(Phase.PROCESS, lines=lines, current=current))
+    lines = [LogLine(number, NOW, "stdout", "é" * 500) for number in range(1, 5)]
+    current = [LogLine(5, NOW, "stdout", "goes on")]
+    lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, lines=lines, current=current))
 
     place, counts = (0, 0), []
     while (page := queries.logs(engine, request_id, None, place, limit_bytes=limit_bytes))[0]:

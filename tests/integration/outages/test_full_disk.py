@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.config.settings import load
-from infra.disk_reserve import FULL_BYTES, RESERVE, RESERVE_BYTES, Reserve
+from infra.disk_reserve import FULL_BYTES, RESERVE, RESERVE_BYTES, DiskReserve
 from infra.doctor import services
 from schema.engine import make_engine
 from schema.outage import Outage, outage_of
@@ -90,7 +90,7 @@ def test_the_reserve_is_released_when_the_disk_is_full_and_made_again(
 ) -> None:
     monkeypatch.setattr("infra.disk_reserve.LOOK_EVERY_S", 0)
     with small_disk(tmp_path / "disk", 150) as folder:
-        reserve, disk = Reserve(folder), Disk(folder, FULL_BYTES)
+        reserve, disk = DiskReserve(folder), Disk(folder, FULL_BYTES)
         reserve.look()
         assert (folder / RESERVE).stat().st_blocks * 512 >= RESERVE_BYTES
         assert not disk.is_full()

@@ -20,10 +20,10 @@ from workqueue.clock import Clock
 from workqueue.functions import registry
 from workqueue.maintenance.reconciler import Reconciler
 from workqueue.schedules.ticker import Ticker
-from workqueue.submit import Order, submit
+from workqueue.submit import Submission, submit
 from workqueue.transport.circuit_breaker import PATIENCE_S, RESPITE_S
 from workqueue.transport.doorbell import Doorbell
-from workqueue.transport.rq_scheduler import Mirror
+from workqueue.transport.rq_scheduler import RqSchedulerMirror
 
 
 @dataclass
@@ -58,7 +58,7 @@ def test_one_submit_waits_for_a_silent_redis_and_the_others_do_not(engine: Engin
     function, clock = registry.find(engine, "f"), Clock()
 
     def submitted() -> UUID:
-        (found,) = submit(engine, own.doorbell, clock, Order(function, [1])).ids
+        (found,) = submit(engine, own.doorbell, clock, Submission(function, [1])).ids
         return found
 
     submitted()
@@ -75,7 +75,7 @@ def test_one_submit_waits_for_a_silent_redis_and_the_others_do_not(engine: Engin
     reconciler = Reconciler(engine, own.doorbell, Clock(), 8)
 
     def all_are_rung() -> bool:
-        reconciler.look()
+        reconciler.run_iteration()
         return own.doorbell.lengths(["default"]) == {"default": 42}
 
     wait_until(lambda: own.doorbell.ring([]), RESPITE_S + 10, "it is asked again")
@@ -86,19 +86,19 @@ def test_a_silent_redis_holds_up_neither_a_tick_nor_the_reconciler_for_long(engi
     register(engine)
     clock = Clock()
     clock.synchronise(engine)
-    ticker = Ticker(engine, own.doorbell, clock, Mirror(own.doorbell.redis, clock))
+    ticker = Ticker(engine, own.doorbell, clock, RqSchedulerMirror(own.doorbell.redis, clock))
     reconciler = Reconciler(engine, own.doorbell, Clock(), 8)
     for number in range(20):
         put(engine, f"s{number}", expression="rate(1 second)", created_at=clock.now(), edited_at=clock.now())
-    ticker.turn()
+    ticker.run_iteration()
     own.process.suspend()
 
     turns, began = 0, time.monotonic()
 
     def all_fired() -> bool:
         nonlocal turns
-        ticker.turn()
-        reconciler.look()
+        ticker.run_iteration()
+        reconciler.run_iteration()
         turns += 1
         return turns > 20 and all(len(made(engine, f"s{number}")) > 1 for number in range(20))
 

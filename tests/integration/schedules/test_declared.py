@@ -130,7 +130,7 @@ def test_init_declares_what_code_and_file_say(
     assert done.returncode == 0, done.stderr
 
     assert set(in_code(engine)) == {"often", "nightly"}
-    shown = {found.schedule.name: found.schedule for found in queries.listing(engine)}
+    shown = {found.schedule.name: found.schedule for found in queries.list_schedules(engine)}
     assert {name: schedule.function for name, schedule in shown.items()} == {
         "often": "often",
         "nightly": "nightly",

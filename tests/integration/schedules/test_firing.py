@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from tests.integration.schedules.rows import at, edit, made, put, register, row
 from workqueue import lifecycle
 from workqueue.clock import Clock
-from workqueue.lifecycle import Completion, Record
+from workqueue.lifecycle import AttemptRecord, Completion
 from workqueue.maintenance import cleaner
 from workqueue.schedules import edits, next_run
 from workqueue.schedules.firing import BATCH, Fired, fire
@@ -29,7 +29,7 @@ def finish_all(engine: Engine) -> None:
         ids = connection.execute(text("SELECT id FROM processing_request WHERE status = 'pending'")).scalars().all()
     claims = lifecycle.claim(engine, ids, "w", at(3600), 8)
     assert len(claims) == len(ids)
-    assert lifecycle.finish(engine, [Completion(claim, "1", (), Record()) for claim in claims], at(3600)) == {}
+    assert lifecycle.finish(engine, [Completion(claim, "1", (), AttemptRecord()) for claim in claims], at(3600)) == {}
 
 
 def test_a_tick_makes_one_request_marked_with_its_time(engine: Engine) -> None:

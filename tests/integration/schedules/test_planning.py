@@ -49,7 +49,7 @@ def test_a_disabled_row_waits_for_nothing_and_an_enabled_one_goes_on_from_then(e
     edit(engine, "UPDATE schedule SET enabled = false")
     next_run.plan_edited(engine)
     assert row(engine).next_run_at is None
-    assert fire(engine, at(3600), at(3600), ()).waits == []
+    assert fire(engine, at(3600), at(3600), ()).next_runs == []
 
     edit(engine, "UPDATE schedule SET enabled = true")
     edit(engine, "UPDATE schedule SET edited_at = :moment", moment=at(1801))

@@ -14,8 +14,8 @@ from workqueue.clock import Clock
 from workqueue.schedules import firing, next_run
 from workqueue.schedules.ticker import Ticker
 from workqueue.transport.doorbell import Doorbell
-from workqueue.transport.rq_scheduler import Mirror
-from workqueue.transport.safe_job import BellJob
+from workqueue.transport.rq_scheduler import RqSchedulerMirror
+from workqueue.transport.safe_job import SafeJob
 
 
 class SetClock(Clock):
@@ -44,7 +44,7 @@ def clock() -> SetClock:
 @pytest.fixture
 def ticker(engine: Engine, redis_client: redis.Redis, clock: SetClock) -> Iterator[Ticker]:
     register(engine)
-    made = Ticker(engine, Doorbell(redis_client), clock, Mirror(redis_client, clock))
+    made = Ticker(engine, Doorbell(redis_client), clock, RqSchedulerMirror(redis_client, clock))
     yield made
     made.end()
 
@@ -52,13 +52,13 @@ def ticker(engine: Engine, redis_client: redis.Redis, clock: SetClock) -> Iterat
 def begin(ticker: Ticker, clock: SetClock, **columns: Any) -> datetime:
     """A schedule of every second; gives the time of its first tick."""
     put(ticker.engine, expression="rate(1 second)", created_at=clock.now(), edited_at=clock.now(), **columns)
-    ticker.turn()
+    ticker.run_iteration()
     return clock.now() + timedelta(seconds=1)
 
 
 def stock(client: redis.Redis) -> Scheduler:
     """rq-scheduler's own, as a person would look with."""
-    return Scheduler(connection=client, job_class=BellJob)
+    return Scheduler(connection=client, job_class=SafeJob)
 
 
 def test_rq_schedulers_own_keys_show_the_schedules_and_their_times(
@@ -74,7 +74,7 @@ def test_rq_schedulers_own_keys_show_the_schedules_and_their_times(
     assert redis_client.exists(ticker.mirror.key)
 
     edit(ticker.engine, "UPDATE schedule SET enabled = false")
-    ticker.turn()
+    ticker.run_iteration()
     assert stock(redis_client).count() == 0
     assert not redis_client.exists("rq:job:schedule-s")
 
@@ -85,7 +85,7 @@ def test_what_the_clock_names_fires_and_the_copy_moves_on(
     first = begin(ticker, clock)
     clock.go(1.01)
     assert ticker.mirror.due() == ["s"]
-    ticker.turn()
+    ticker.run_iteration()
 
     assert made(ticker.engine) == [first]
     assert ticker.mirror.due() == []
@@ -109,12 +109,12 @@ def test_whatever_becomes_of_the_copy_each_tick_makes_one_request(
         else:
             redis_client.zadd(key, {"schedule-s": 0 if trouble == "early" else 9e9})
         clock.go(1)
-        ticker.turn()
+        ticker.run_iteration()
         ticker.compare_at = 0.0
     clock.go(1)
-    ticker.turn()
+    ticker.run_iteration()
     clock.go(0.9)
-    ticker.turn()
+    ticker.run_iteration()
     ticks = made(ticker.engine)
     assert ticks == [first + timedelta(seconds=n) for n in range(len(ticks))]
     assert len(ticks) >= 10
@@ -123,10 +123,10 @@ def test_whatever_becomes_of_the_copy_each_tick_makes_one_request(
 def test_with_redis_away_the_rows_are_the_clock(engine: Engine, clock: SetClock) -> None:
     register(engine)
     away = redis.Redis(port=1, socket_connect_timeout=0.5)
-    ticker = Ticker(engine, Doorbell(away), clock, Mirror(away, clock))
+    ticker = Ticker(engine, Doorbell(away), clock, RqSchedulerMirror(away, clock))
     first = begin(ticker, clock)
     clock.go(1.01)
-    ticker.turn()
+    ticker.run_iteration()
     assert made(engine) == [first]
 
 
@@ -135,11 +135,11 @@ def test_a_deaf_redis_does_not_hold_up_a_tick(
 ) -> None:
     register(engine)
     with redis.Redis.from_url(redis_url, socket_timeout=0.2) as impatient:
-        ticker = Ticker(engine, Doorbell(impatient), clock, Mirror(impatient, clock))
+        ticker = Ticker(engine, Doorbell(impatient), clock, RqSchedulerMirror(impatient, clock))
         first = begin(ticker, clock)
         redis_client.client_pause(1500)  # it ends by itself: nothing else is heard meanwhile
         clock.go(1.01)
-        ticker.turn()
+        ticker.run_iteration()
     assert made(engine) == [first]
 
 
@@ -151,9 +151,9 @@ def test_a_scheduler_that_dies_after_the_commit_leaves_nothing_to_repeat(
     firing.fire(ticker.engine, clock.now(), clock.now(), ["s"])  # and here it dies: no bell, and an old copy
     assert ticker.mirror.due() == ["s"]
 
-    heir = Ticker(ticker.engine, ticker.doorbell, clock, Mirror(redis_client, clock))
+    heir = Ticker(ticker.engine, ticker.doorbell, clock, RqSchedulerMirror(redis_client, clock))
     heir.begin()
-    heir.turn()
+    heir.run_iteration()
     assert made(ticker.engine) == [first]
     assert heir.mirror.due() == []
 
@@ -165,9 +165,9 @@ def test_a_scheduler_that_dies_before_the_commit_leaves_the_tick_to_its_heir(
     clock.go(1.01)
     with monkeypatch.context() as patch:
         patch.setattr(firing, "moved_on", lambda *_: 1 / 0)
-        ticker.guarded_turn()
+        ticker.run_guarded_iteration()
     assert made(ticker.engine) == []
-    ticker.guarded_turn()
+    ticker.run_guarded_iteration()
     assert made(ticker.engine) == [first]
 
 
@@ -175,9 +175,9 @@ def test_a_row_that_is_deleted_leaves_the_copy(ticker: Ticker, clock: SetClock) 
     begin(ticker, clock)
     edit(ticker.engine, "DELETE FROM schedule")
     clock.go(2)
-    ticker.turn()
+    ticker.run_iteration()
     ticker.compare_at = 0.0
-    ticker.turn()
+    ticker.run_iteration()
     assert ticker.mirror.shown() == {}
 
 
@@ -188,7 +188,7 @@ def test_jobs_of_others_in_rq_schedulers_keys_are_left_alone(
     begin(ticker, clock)
     clock.go(5)
     ticker.compare_at = 0.0
-    ticker.turn()
+    ticker.run_iteration()
     assert "somebody-elses" in stock(redis_client)
 
 
@@ -196,7 +196,7 @@ def test_thousands_of_rows_are_planned_and_shown(ticker: Ticker) -> None:
     values = "SELECT 's' || n, 'f', '@yearly' FROM generate_series(1, 2000) n"
     edit(ticker.engine, f"INSERT INTO schedule (name, function, expression) {values}")
     for _ in range(5):
-        ticker.turn()
+        ticker.run_iteration()
     assert len(ticker.mirror.shown()) == 2000
     assert row(ticker.engine, "s1").next_run_at is not None
     assert next_run.plan_edited(ticker.engine) == []

@@ -26,7 +26,7 @@ class Guarded:
     def key(self, *scopes: str, functions: list[str] | None = None, name: str = "") -> str:
         now = Clock().now()
         wanted = {"name": name or f"key{now.timestamp()}", "scopes": list(scopes), "functions": functions}
-        return api_keys.create(self.engine, api_keys.wanted(wanted, now), "ada", now)[1]
+        return api_keys.create(self.engine, api_keys.parse_key_request(wanted, now), "ada", now)[1]
 
     def with_key(self, *scopes: str, functions: list[str] | None = None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.key(*scopes, functions=functions)}"}

@@ -13,7 +13,7 @@ from tests.support.waiting import wait_until
 from workqueue import lifecycle
 from workqueue.requests import cancellation
 from workqueue.telemetry import metric_store, metrics
-from workqueue.telemetry.counters import Meter
+from workqueue.telemetry.counters import Counters
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -117,15 +117,15 @@ def test_what_ends_while_it_waits_is_counted_too(counting: Runtime) -> None:
 
 
 def test_what_an_emptied_queue_held_and_what_a_lost_worker_ended_is_counted(engine: Engine) -> None:
-    meter = Meter()
+    counters = Counters()
     for _ in range(2):
         accepted(engine)
-    assert len(cancellation.empty(engine, meter, "default", NOW)) == 2
-    assert cancellation.empty(engine, meter, "default", NOW) == []
+    assert len(cancellation.empty(engine, counters, "default", NOW)) == 2
+    assert cancellation.empty(engine, counters, "default", NOW) == []
     claimed(engine, accepted(engine, on_lost="fail"))
     claimed(engine, accepted(engine))
-    meter.lost(lifecycle.expire(engine, seconds(LEASE_S + 1)), seconds(LEASE_S + 1))
-    metric_store.hand_over(engine, meter)
+    counters.lost(lifecycle.expire_leases(engine, seconds(LEASE_S + 1)), seconds(LEASE_S + 1))
+    metric_store.flush(engine, counters)
 
     with engine.connect() as connection:
         found = metric_store.read(connection)
@@ -137,12 +137,12 @@ def test_what_an_emptied_queue_held_and_what_a_lost_worker_ended_is_counted(engi
 
 def test_a_row_of_numbers_that_somebody_holds_keeps_no_cancel_waiting(engine: Engine) -> None:
     """Somebody is frozen in the midst of writing it."""
-    meter = Meter()
-    cancellation.cancel(engine, meter, accepted(engine), NOW)
+    counters = Counters()
+    cancellation.cancel(engine, counters, accepted(engine), NOW)
     with engine.begin() as other:
         other.exec_driver_sql("SELECT * FROM metric_total FOR UPDATE")
-        cancellation.cancel(engine, meter, accepted(engine), NOW)  # it is handed over with the next
-    cancellation.cancel(engine, meter, accepted(engine), NOW)
+        cancellation.cancel(engine, counters, accepted(engine), NOW)  # it is handed over with the next
+    cancellation.cancel(engine, counters, accepted(engine), NOW)
     with engine.connect() as connection:
         assert metric_store.read(connection)[metrics.REQUESTS.name, ("f", "cancelled")] == [3]
 
@@ -173,16 +173,16 @@ def test_calls_are_counted_by_route_and_not_by_address(runtime: Runtime) -> None
 
 
 def test_totals_of_many_processes_add_up_and_survive_an_outage(engine: Engine) -> None:
-    one, two = Meter(), Meter()
-    for meter, took_s in ((one, 0.002), (two, 0.02), (two, 4000.0)):
-        meter.observe(metrics.RUN, took_s, "f")
-        meter.count(metrics.RECONCILER, "rang", by=2)
+    one, two = Counters(), Counters()
+    for counters, took_s in ((one, 0.002), (two, 0.02), (two, 4000.0)):
+        counters.observe(metrics.RUN, took_s, "f")
+        counters.count(metrics.RECONCILER, "rang", by=2)
     away = make_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
-    metric_store.hand_over(away, two)  # kept
+    metric_store.flush(away, two)  # kept
     away.dispose()
-    metric_store.hand_over(engine, one)
-    metric_store.hand_over(engine, two)
-    metric_store.hand_over(engine, two)  # nothing new
+    metric_store.flush(engine, one)
+    metric_store.flush(engine, two)
+    metric_store.flush(engine, two)  # nothing new
 
     with engine.connect() as connection:
         found = metric_store.read(connection)
@@ -192,7 +192,7 @@ def test_totals_of_many_processes_add_up_and_survive_an_outage(engine: Engine) -
 
 
 def test_functions_beyond_a_number_share_a_label() -> None:
-    meter = Meter()
-    labels = {meter._label(f"f{number}") for number in range(1000)}
+    counters = Counters()
+    labels = {counters._label(f"f{number}") for number in range(1000)}
     assert len(labels) == 201
     assert "other" in labels

@@ -90,7 +90,7 @@ def test_a_queue_is_emptied_chunk_by_chunk_without_reading_all_of_it(full: Engin
         found = scans(connection, emptying.EMPTY.text, values)
         connection.rollback()
     assert max(rows for _, rows in found) <= 1000
-    assert len(lifecycle.empty(full, "low", datetime.now(UTC))) == 1000
+    assert len(lifecycle.cancel_pending_in_queue(full, "low", datetime.now(UTC))) == 1000
 
 
 def test_a_day_is_tallied_once_and_then_read(full: Engine, redis_client: Redis) -> None:

@@ -17,7 +17,7 @@ from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.errors import UnknownRequestError
 from workqueue.files.store import FolderStore
-from workqueue.lifecycle import Completion, Record
+from workqueue.lifecycle import AttemptRecord, Completion
 from workqueue.lifecycle.attempt_rows import store_files
 from workqueue.maintenance import cleaner
 from workqueue.requests import queries
@@ -99,7 +99,7 @@ def test_only_old_requests_with_files_cost_a_call_of_the_store(
     upload(engine, store, uploaded)
     finish(engine, claimed(engine, uploaded))
     stored = store.put(written, "1", "b.txt", io.BytesIO(b"x"))
-    completion = Completion(claimed(engine, written), "1", [stored], Record())
+    completion = Completion(claimed(engine, written), "1", [stored], AttemptRecord())
     assert lifecycle.finish(engine, [completion], NOW) == {}
 
     days = (datetime.now(UTC) - NOW).days - 1

@@ -18,8 +18,8 @@ from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.maintenance import leader
 from workqueue.maintenance import periodic as chores_loop
-from workqueue.maintenance.leader import lead
-from workqueue.maintenance.periodic import Chore
+from workqueue.maintenance.leader import run_as_leader
+from workqueue.maintenance.periodic import PeriodicTask
 from workqueue.maintenance.reconciler import Reconciler, run
 from workqueue.transport.doorbell import Doorbell
 
@@ -44,7 +44,7 @@ def test_of_two_copies_one_takes_turns_and_the_other_takes_over(engine: Engine) 
         def turn() -> None:
             turns[name] += 1
 
-        return begun(lambda stopping: lead(engine, Lock.TICKER, turn, stopping, pause_s=lambda: 0.01))
+        return begun(lambda stopping: run_as_leader(engine, Lock.TICKER, turn, stopping, pause_s=lambda: 0.01))
 
     end_first = copy("first")
     wait_until(lambda: turns["first"] > 3)
@@ -60,7 +60,7 @@ def test_of_two_copies_one_takes_turns_and_the_other_takes_over(engine: Engine) 
 def test_the_loops_do_not_keep_each_other_from_leading(engine: Engine) -> None:
     led = {role: threading.Event() for role in Lock}
     ends = [
-        begun(lambda stopping, role=role, event=event: lead(engine, role, event.set, stopping))  # type: ignore[misc]
+        begun(lambda stopping, role=role, event=event: run_as_leader(engine, role, event.set, stopping))  # type: ignore[misc]
         for role, event in led.items()
     ]
     for event in led.values():
@@ -81,7 +81,9 @@ def end_session_of_leader(engine: Engine) -> None:
 
 def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
     turns: list[int] = []
-    end = begun(lambda stopping: lead(engine, Lock.TICKER, lambda: turns.append(1), stopping, pause_s=lambda: 0.01))
+    end = begun(
+        lambda stopping: run_as_leader(engine, Lock.TICKER, lambda: turns.append(1), stopping, pause_s=lambda: 0.01)
+    )
     wait_until(lambda: len(turns) > 3)
     end_session_of_leader(engine)
     before = len(turns)
@@ -99,7 +101,7 @@ def test_a_lead_that_is_lost_while_a_turn_lasts_is_taken_again(engine: Engine) -
         turns.append(1)
         may_end.wait()
 
-    end = begun(lambda stopping: lead(engine, Lock.TICKER, turn, stopping, pause_s=lambda: 0.01))
+    end = begun(lambda stopping: run_as_leader(engine, Lock.TICKER, turn, stopping, pause_s=lambda: 0.01))
     wait_until(lambda: bool(turns))
     end_session_of_leader(engine)
     wait_until(lambda: all(thread.name != "lead" for thread in threading.enumerate()), what="it has found out")
@@ -120,9 +122,9 @@ class LastingTurn:
     def __init__(self, engine: Engine) -> None:
         self.begins = self.follows = 0
         self.is_under_way, self.may_end, self.heir_leads = threading.Event(), threading.Event(), threading.Event()
-        self._end = begun(lambda stopping: lead(engine, Lock.REMOVER, self._turn, stopping, begin=self._begin))
+        self._end = begun(lambda stopping: run_as_leader(engine, Lock.REMOVER, self._turn, stopping, begin=self._begin))
         wait_until(self.is_under_way.is_set)
-        heir = partial(lead, engine, Lock.REMOVER, self.heir_leads.set, follow=self._follow)
+        heir = partial(run_as_leader, engine, Lock.REMOVER, self.heir_leads.set, follow=self._follow)
         self._end_heir = begun(heir)
 
     def _begin(self) -> None:
@@ -175,10 +177,10 @@ def test_an_error_of_the_reconciler_or_of_a_chore_is_no_matter_of_the_others(eng
     from redis import Redis
 
     done = threading.Event()
-    chores = [Chore("broken", 0, lambda: 1 / 0), Chore("well", 0, done.set)]
+    tasks = [PeriodicTask("broken", 0, lambda: 1 / 0), PeriodicTask("well", 0, done.set)]
     with Redis.from_url(redis_url) as client:
         reconciler = Broken(engine, Doorbell(client), Clock(), 8)
-        end = begun(lambda stopping: run(reconciler, chores, stopping))
+        end = begun(lambda stopping: run(reconciler, tasks, stopping))
         for _ in range(2):
             done.clear()
             wait_until(done.is_set)
@@ -187,10 +189,10 @@ def test_an_error_of_the_reconciler_or_of_a_chore_is_no_matter_of_the_others(eng
 
 def test_a_chore_that_left_more_to_do_goes_on_at_once(engine: Engine) -> None:
     left = [3, 10, 10, 10]
-    chore = Chore("much", 3600, lambda: left.pop() if len(left) > 1 else left[0], full=10)
-    end = begun(lambda stopping: chores_loop.run(engine, Lock.REMOVER, [chore], stopping))
+    task = PeriodicTask("much", 3600, lambda: left.pop() if len(left) > 1 else left[0], full=10)
+    end = begun(lambda stopping: chores_loop.run(engine, Lock.REMOVER, [task], stopping))
     wait_until(lambda: left == [3])
-    wait_until(lambda: chore.due_at > 0)
+    wait_until(lambda: task.due_at > 0)
     end()
 
 

@@ -11,10 +11,10 @@ from sqlalchemy import Engine
 from schema.statuses import Phase
 from tests.integration.lifecycle.test_transitions import LEASE_S, NOW, accepted, claimed, finish, seconds
 from workqueue import lifecycle
-from workqueue.lifecycle import Claim, Standing
-from workqueue.logs.buffer import Block, Logbook
-from workqueue.logs.recovery import lines_of_lost_workers
-from workqueue.logs.spool_file import FILE_BYTES, Spool
+from workqueue.lifecycle import AttemptProgress, Claim
+from workqueue.logs.buffer import Block, LogBuffer
+from workqueue.logs.recovery import recover_lines
+from workqueue.logs.spool_file import FILE_BYTES, SpoolFile
 from workqueue.requests import queries
 
 
@@ -24,8 +24,8 @@ def claim(engine: Engine) -> Claim:
 
 
 @pytest.fixture
-def spool(tmp_path: Path) -> Iterator[Spool]:
-    made = Spool(tmp_path, "w")
+def spool(tmp_path: Path) -> Iterator[SpoolFile]:
+    made = SpoolFile(tmp_path, "w")
     yield made
     made.close()
 
@@ -34,7 +34,7 @@ def block(number: int, *texts: str) -> Block:
     return Block(number, NOW, "stdout", list(texts or ("said",)), 0)
 
 
-def killed(spool: Spool) -> None:
+def killed(spool: SpoolFile) -> None:
     """What the kernel does with the files of a process that it kills."""
     for fd in spool._fds:
         os.close(fd)
@@ -46,44 +46,44 @@ def stored(engine: Engine, claim: Claim) -> list[tuple[int, str]]:
 
 
 def test_the_lines_of_a_killed_worker_are_stored_once_and_those_of_a_live_one_are_its_own(
-    engine: Engine, claim: Claim, spool: Spool, tmp_path: Path
+    engine: Engine, claim: Claim, spool: SpoolFile, tmp_path: Path
 ) -> None:
-    book = Logbook(lambda block: spool.keep(claim, block))
+    book = LogBuffer(lambda block: spool.keep(claim, block))
     book.feed("stdout", b"one\ntwo \xff\0\nhalf a li", NOW)
-    lines_of_lost_workers(engine, tmp_path)
+    recover_lines(engine, tmp_path)
     assert stored(engine, claim) == []
 
     killed(spool)
-    lines_of_lost_workers(engine, tmp_path)
+    recover_lines(engine, tmp_path)
     assert stored(engine, claim) == [(1, "one"), (2, "two \ufffd\u2400")]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_an_extension_has_stored_stays_as_it_is(
-    engine: Engine, claim: Claim, spool: Spool, tmp_path: Path
+    engine: Engine, claim: Claim, spool: SpoolFile, tmp_path: Path
 ) -> None:
-    standing = Standing(Phase.PROCESS, lines=block(1).lines())
+    standing = AttemptProgress(Phase.PROCESS, lines=block(1).lines())
     lifecycle.extend(engine, claim, LEASE_S, standing)
     spool.keep(claim, block(1, "said", "said"))
     killed(spool)
-    lifecycle.expire(engine, seconds(LEASE_S + 1))
-    lines_of_lost_workers(engine, tmp_path)
+    lifecycle.expire_leases(engine, seconds(LEASE_S + 1))
+    recover_lines(engine, tmp_path)
     assert stored(engine, claim) == [(1, "said"), (2, "said")]
 
 
 def test_an_attempt_that_ended_gets_nothing_nor_does_one_of_another_worker(
-    engine: Engine, claim: Claim, spool: Spool, tmp_path: Path
+    engine: Engine, claim: Claim, spool: SpoolFile, tmp_path: Path
 ) -> None:
     other = claimed(engine, accepted(engine), "another")
     spool.keep(claim, block(1))
     spool.keep(other, block(1))
     finish(engine, claim)
     killed(spool)
-    lines_of_lost_workers(engine, tmp_path)
+    recover_lines(engine, tmp_path)
     assert stored(engine, claim) == stored(engine, other) == []
 
 
-def test_what_is_no_line_of_ours_is_passed_over(engine: Engine, claim: Claim, spool: Spool, tmp_path: Path) -> None:
+def test_what_is_no_line_of_ours_is_passed_over(engine: Engine, claim: Claim, spool: SpoolFile, tmp_path: Path) -> None:
     """User code can write there, too."""
     spool.keep(claim, block(1))
     bad = ["", "[]", '{"a": 1}', f'["{uuid4()}", 1, 1, "{NOW.isoformat()}", "stdout", "of nobody"]', '["x", 1']
@@ -92,24 +92,24 @@ def test_what_is_no_line_of_ours_is_passed_over(engine: Engine, claim: Claim, sp
     for fd in spool._fds:
         os.write(fd, "\n".join(bad).encode() + b"\xff\n" + b"[" * 100_000)
     killed(spool)
-    lines_of_lost_workers(engine, tmp_path)
+    recover_lines(engine, tmp_path)
     assert stored(engine, claim) == [(1, "said")]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_a_flood_the_end_is_kept(engine: Engine, claim: Claim, spool: Spool, tmp_path: Path) -> None:
+def test_of_a_flood_the_end_is_kept(engine: Engine, claim: Claim, spool: SpoolFile, tmp_path: Path) -> None:
     for number in range(1, 5000):
         spool.keep(claim, block(number, f"{number:01000}"))
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2.1 * FILE_BYTES
     killed(spool)
-    lines_of_lost_workers(engine, tmp_path)
+    recover_lines(engine, tmp_path)
     numbers = [number for number, _ in stored(engine, claim)]
     assert numbers == list(range(numbers[0], 5000))
     assert len(numbers) * 1000 > 0.9 * FILE_BYTES
 
 
 def test_what_is_stored_leaves_nothing_and_a_worker_that_ends_no_file(
-    claim: Claim, spool: Spool, tmp_path: Path
+    claim: Claim, spool: SpoolFile, tmp_path: Path
 ) -> None:
     spool.keep(claim, block(1))
     spool.clear()

@@ -10,9 +10,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from handlers.app import create_app
 from handlers.openapi import operation, schemas_auth, schemas_requests
-from handlers.security.origin_check import Hosts, Strangers
+from handlers.security.origin_check import Hosts, OriginCheck
 from handlers.services import Access
-from handlers.spa.static_files import Screen
+from handlers.spa.static_files import SpaConfig
 from workqueue.auth import api_keys, users
 from workqueue.schedules.validation import REQUIRED, Rules
 
@@ -23,7 +23,7 @@ NOT_OF_THE_API = ("front", "static", "rq_dashboard.")
 def app() -> Flask:
     """Describing needs no services: none of them may be asked."""
     services = Unasked()
-    return create_app(services, "redis://127.0.0.1:1", Screen(Path("/nonexistent")), Strangers(Hosts()))  # type: ignore[arg-type]
+    return create_app(services, "redis://127.0.0.1:1", SpaConfig(Path("/nonexistent")), OriginCheck(Hosts()))  # type: ignore[arg-type]
 
 
 class Unasked:

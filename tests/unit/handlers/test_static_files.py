@@ -7,8 +7,8 @@ from flask import Flask, jsonify
 from flask.testing import FlaskClient
 
 from handlers.http import problems
-from handlers.spa.static_files import Screen, StaticFiles
-from infra.spa_assets.publish import Roots, prepare
+from handlers.spa.static_files import SpaConfig, StaticFiles
+from infra.spa_assets.publish import BaseUrls, publish_assets
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 HASHED = "/assets/plain-Dead5678.js"
@@ -23,17 +23,17 @@ def build(tmp_path: Path) -> Path:
     return folder
 
 
-def client_of(folder: Path, screen: Screen | None = None) -> FlaskClient:
+def client_of(folder: Path, screen: SpaConfig | None = None) -> FlaskClient:
     app = Flask("test", static_folder=None)
     problems.install(app)
-    StaticFiles(screen or Screen(folder / "screen" / "current")).install(app)
+    StaticFiles(screen or SpaConfig(folder / "screen" / "current")).install(app)
     app.add_url_rule("/api/things", "things", lambda: jsonify([]))
     return app.test_client()
 
 
 @pytest.fixture
 def client(build: Path, tmp_path: Path) -> FlaskClient:
-    prepare(tmp_path, Roots("", "/api"), build, compress=True)
+    publish_assets(tmp_path, BaseUrls("", "/api"), build, compress=True)
     return client_of(tmp_path)
 
 
@@ -86,23 +86,23 @@ def test_a_page_may_load_nothing_that_is_not_its_own(client: FlaskClient) -> Non
 
 
 def test_an_api_elsewhere_may_be_asked(build: Path, tmp_path: Path) -> None:
-    prepare(tmp_path, Roots("", "https://api.example.org"), build, compress=True)
-    screen = Screen(tmp_path / "screen" / "current", api_origin="https://api.example.org")
+    publish_assets(tmp_path, BaseUrls("", "https://api.example.org"), build, compress=True)
+    screen = SpaConfig(tmp_path / "screen" / "current", api_origin="https://api.example.org")
     policy = client_of(tmp_path, screen).get("/").headers["Content-Security-Policy"]
     assert "connect-src 'self' https://api.example.org;" in policy
 
 
 def test_another_version_is_served_as_soon_as_it_is_there(client: FlaskClient, build: Path, tmp_path: Path) -> None:
     before = client.get("/").headers["ETag"]
-    prepare(tmp_path, Roots("/other", "/api"), build, compress=True)
+    publish_assets(tmp_path, BaseUrls("/other", "/api"), build, compress=True)
     after = client.get("/")
     assert 'href="/other/"' in after.text
     assert after.headers["ETag"] != before
 
 
 def test_below_a_sub_path_page_files_and_api_answer_with_and_without_it(build: Path, tmp_path: Path) -> None:
-    prepare(tmp_path, Roots("/tools/localfn", "/tools/localfn/api"), build, compress=True)
-    client = client_of(tmp_path, Screen(tmp_path / "screen" / "current", path="/tools/localfn"))
+    publish_assets(tmp_path, BaseUrls("/tools/localfn", "/tools/localfn/api"), build, compress=True)
+    client = client_of(tmp_path, SpaConfig(tmp_path / "screen" / "current", path="/tools/localfn"))
     for base in ("", "/tools/localfn"):
         assert "the screen" in client.get(f"{base}/", headers=HTML).text
         assert "the screen" in client.get(f"{base}/requests", headers=HTML).text

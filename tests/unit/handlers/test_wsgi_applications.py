@@ -28,7 +28,6 @@ ALLOWED = {
     ("infra/processes/web.py", "Server"),  # gunicorn, of that place's applications
     ("infra/processes/dashboard.py", "Server"),
     ("infra/processes/debug_server.py", "run_simple"),  # of web's application
-    ("schema/engine.py", "Server"),  # is PostgreSQL's
 }
 FRAMEWORKS = frozenset({"aiohttp", "bottle", "fastapi", "http.server", "quart", "socketserver", "starlette", "wsgiref"})
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from infra.command_name import VARIABLE, as_typed
+from infra.command_name import VARIABLE, with_command_name
 
 
 @pytest.mark.parametrize("typed", ["./dev", "/opt/a clone/dev"])
 def test_each_command_in_a_hint_is_the_one_that_was_typed(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
     monkeypatch.setenv(VARIABLE, typed)
     shown = typed if " " not in typed else f"'{typed}'"
-    assert as_typed("start it with `localfn up`; more: localfn requests show 1") == (
+    assert with_command_name("start it with `localfn up`; more: localfn requests show 1") == (
         f"start it with `{shown} up`; more: {shown} requests show 1"
     )
 
@@ -21,9 +21,9 @@ def test_what_is_no_command_stays() -> None:
         "what answers is not localfn (HTTP 404)",
         "localfn upper",
     ):
-        assert as_typed(text) == text
+        assert with_command_name(text) == text
 
 
 def test_without_dev_it_is_localfn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert as_typed("`localfn up`") == "`localfn up`"
+    assert with_command_name("`localfn up`") == "`localfn up`"

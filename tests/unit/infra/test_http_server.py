@@ -10,7 +10,7 @@ import pytest
 from infra.http_server.client_socket import ClientSocket
 from infra.http_server.request_head import MAX_AHEAD_BYTES, read_head
 from infra.http_server.send_buffer import IN_MEMORY_BYTES
-from infra.http_server.thread_allocation import ALL_THREADS, THREADS, Lane, Lanes
+from infra.http_server.thread_allocation import ALL_THREADS, THREADS, RequestClass, ThreadAllocator
 
 GET = b"GET /api/functions HTTP/1.1\r\nHost: localhost\r\n"
 POST = b"POST /api/functions/f HTTP/1.1\r\nHost: localhost\r\n"
@@ -96,8 +96,8 @@ def test_a_client_that_wants_to_wait_is_known_by_its_head(head: bytes, waits: bo
 
 
 def test_no_kind_of_request_takes_the_threads_of_another() -> None:
-    lanes: Lanes[int] = Lanes()
-    for lane in (Lane.READY, Lane.WAITING, Lane.INCOMING, Lane.PROBE):
+    lanes: ThreadAllocator[int] = ThreadAllocator()
+    for lane in (RequestClass.READY, RequestClass.WAITING, RequestClass.INCOMING, RequestClass.PROBE):
         for number in range(1000):
             lanes.add(lane, number)
         assert [found for found, _ in lanes.start()] == [lane] * THREADS[lane]
@@ -106,16 +106,19 @@ def test_no_kind_of_request_takes_the_threads_of_another() -> None:
 
 
 def test_bodies_that_arrived_and_those_that_come_share_their_threads() -> None:
-    lanes: Lanes[int] = Lanes()
+    lanes: ThreadAllocator[int] = ThreadAllocator()
     total = 0
     for _ in range(1000):
-        lanes.add(Lane.INCOMING, 0)
+        lanes.add(RequestClass.INCOMING, 0)
         for _ in lanes.start():
             total += 1
-            lanes.end(Lane.INCOMING)  # its body is here, and its handler goes on
-            lanes.count(Lane.SLOW)
-    assert total == THREADS[Lane.SLOW]
-    assert total + sum(THREADS[lane] for lane in (Lane.PROBE, Lane.READY, Lane.WAITING)) == ALL_THREADS
+            lanes.end(RequestClass.INCOMING)  # its body is here, and its handler goes on
+            lanes.count(RequestClass.SLOW)
+    assert total == THREADS[RequestClass.SLOW]
+    assert (
+        total + sum(THREADS[lane] for lane in (RequestClass.PROBE, RequestClass.READY, RequestClass.WAITING))
+        == ALL_THREADS
+    )
 
 
 @pytest.fixture

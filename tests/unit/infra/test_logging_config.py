@@ -26,8 +26,8 @@ def told(message: str, level: int = logging.INFO, **facts: Any) -> str:
 @pytest.mark.parametrize(
     ("facts", "line"),
     [
-        (log_fields.names([(ID, None, "echo")]), f"moved {ID} echo"),
-        (log_fields.names([(ID, 2, "echo")]) | {"worker": "vm-1"}, f"moved {ID}/2 echo vm-1"),
+        (log_fields.for_requests([(ID, None, "echo")]), f"moved {ID} echo"),
+        (log_fields.for_requests([(ID, 2, "echo")]) | {"worker": "vm-1"}, f"moved {ID}/2 echo vm-1"),
         ({"outcome": "failed", "status": "pending", "worker": "w"}, "moved failed pending w"),
         ({"outcome": "failed", "status": "failed"}, "moved failed"),
         ({"actor": "ada", "action": "queue.pause", "subject": "low"}, "moved ada queue.pause low"),
@@ -40,7 +40,7 @@ def test_what_every_line_has_is_told_without_its_name(facts: dict[str, Any], lin
 
 
 def test_the_usual_lines_fit_a_hundred_columns_behind_the_name_of_their_process() -> None:
-    about = log_fields.names([(ID, 1, "fetch_json")]) | {"worker": "vm-4a23de25"}
+    about = log_fields.for_requests([(ID, 1, "fetch_json")]) | {"worker": "vm-4a23de25"}
     for message, ended in (("started", {}), ("ended", {"outcome": "completed", "status": "completed"})):
         facts: dict[str, Any] = about | ended
         assert len("12:30:01.250 " + told(message, **facts)) + WIDTH + 1 <= 100
@@ -51,7 +51,7 @@ def test_a_level_is_told_when_it_is_news() -> None:
 
 
 def test_of_very_many_that_moved_together_some_are_named_and_all_counted() -> None:
-    facts = log_fields.names([(UUID(int=number), None, "echo") for number in range(10_000)])
+    facts = log_fields.for_requests([(UUID(int=number), None, "echo") for number in range(10_000)])
     assert facts["count"] == 10_000
     assert len(str(facts["requests"]).split()) == log_fields.MOST + 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.spa_assets import placeholders
-from infra.spa_assets.publish import Roots, prepare
+from infra.spa_assets.publish import BaseUrls, publish_assets
 
 STATIC, API = "VITE_APP_STATIC_ROOT_PLACEHOLDER", "VITE_APP_API_ROOT_PLACEHOLDER"
 
@@ -47,9 +47,9 @@ def test_each_language_gets_the_roots_in_its_own_spelling(suffix: str, source: s
 
 def test_other_values_start_from_the_build_again(build: Path, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in build.rglob("*") if path.is_file()}
-    first = prepare(tmp_path, Roots("", "/api"), build, compress=False)
+    first = publish_assets(tmp_path, BaseUrls("", "/api"), build, compress=False)
     assert text(first, "assets/index-Cafe1234.js") == 'const api="/api",base="/";'
-    second = prepare(tmp_path, Roots("/tools/localfn", "https://api.example.org"), build, compress=False)
+    second = publish_assets(tmp_path, BaseUrls("/tools/localfn", "https://api.example.org"), build, compress=False)
     assert text(second, "assets/index-Cafe1234.js") == 'const api="https://api.example.org",base="/tools/localfn/";'
     assert 'src="/tools/localfn/assets/index-Cafe1234.js"' in text(second, "index.html")
     assert {path: path.read_bytes() for path in build.rglob("*") if path.is_file()} == before
@@ -58,7 +58,7 @@ def test_other_values_start_from_the_build_again(build: Path, tmp_path: Path) ->
 def test_what_was_injected_is_not_kept_for_ever_and_what_is_compressed_unpacks_to_the_same(
     build: Path, tmp_path: Path
 ) -> None:
-    current = prepare(tmp_path, Roots("", "/api"), build, compress=True)
+    current = publish_assets(tmp_path, BaseUrls("", "/api"), build, compress=True)
     assert current is not None
     files = json.loads((current / "manifest.json").read_text())["files"]
     assert {name: entry["immutable"] for name, entry in files.items()} == {
@@ -73,31 +73,33 @@ def test_what_was_injected_is_not_kept_for_ever_and_what_is_compressed_unpacks_t
 
 
 def test_a_version_that_lost_a_file_is_made_again_and_the_one_before_the_last_goes(build: Path, tmp_path: Path) -> None:
-    current = prepare(tmp_path, Roots("", "/one"), build, compress=False)
+    current = publish_assets(tmp_path, BaseUrls("", "/one"), build, compress=False)
     assert current is not None
     (current / "files" / "index.html").write_text("")
     (tmp_path / "screen" / "fresh").mkdir()  # of one that was killed
-    prepare(tmp_path, Roots("", "/one"), build, compress=False)
+    publish_assets(tmp_path, BaseUrls("", "/one"), build, compress=False)
     assert "assets" in text(current, "index.html")
     for api in ("/two", "/three"):
-        prepare(tmp_path, Roots("", api), build, compress=False)
+        publish_assets(tmp_path, BaseUrls("", api), build, compress=False)
     assert len([path for path in (tmp_path / "screen").iterdir() if path.is_dir() and not path.is_symlink()]) == 2
     assert '"/three"' in text(current, "assets/index-Cafe1234.js")
 
 
 def test_ten_at_once_leave_one_whole_version(build: Path, tmp_path: Path) -> None:
     threads = [
-        threading.Thread(target=prepare, args=(tmp_path, Roots("", f"/{number % 2}"), build), kwargs={"compress": True})
+        threading.Thread(
+            target=publish_assets, args=(tmp_path, BaseUrls("", f"/{number % 2}"), build), kwargs={"compress": True}
+        )
         for number in range(10)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    current = prepare(tmp_path, Roots("", "/1"), build, compress=True)
+    current = publish_assets(tmp_path, BaseUrls("", "/1"), build, compress=True)
     assert '"/1"' in text(current, "assets/index-Cafe1234.js")
 
 
 def test_without_a_build_nothing_is_made(tmp_path: Path) -> None:
-    assert prepare(tmp_path, Roots("", "/api"), tmp_path / "dist", compress=False) is None
+    assert publish_assets(tmp_path, BaseUrls("", "/api"), tmp_path / "dist", compress=False) is None
     assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ import pytest
 
 from infra.cli.group import one_line
 from infra.logging_config import JsonFormatter, TextFormatter
-from infra.redaction import masked
+from infra.redaction import redact
 
 SECRET = "hunter2-hunter2"
 
@@ -40,7 +40,7 @@ SECRET = "hunter2-hunter2"
     ],
 )
 def test_a_secret_is_taken_out_of_every_line(text: str) -> None:
-    assert SECRET not in masked(text)
+    assert SECRET not in redact(text)
     record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "failed", None, None)
     record.error = text
     error = ConnectionError(text)
@@ -64,7 +64,7 @@ def test_a_secret_is_taken_out_of_every_line(text: str) -> None:
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
-    assert masked(text) == text
+    assert redact(text) == text
 
 
 def test_a_fact_makes_no_line_of_its_own() -> None:
@@ -87,5 +87,5 @@ def test_a_long_text_is_masked_quickly() -> None:
         "://a:" * 20_000,
         "bearer " * 30_000,
     ):
-        masked(text)
+        redact(text)
     assert time.perf_counter() - began < 5

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from localfn.runtime.cpu_wait import Delay
+from localfn.runtime.cpu_wait import CpuWait
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 SPIN = "import os; os.sched_setaffinity(0, {{{core}}}); print(1, flush=True)\nwhile True: pass"
@@ -25,12 +25,12 @@ def core() -> Iterator[int]:
 
 def measured(work: Callable[[], None]) -> tuple[float, float]:
     """How long it took, and how long of that it waited for a processor."""
-    delay = Delay()
+    delay = CpuWait()
     delay.restart()
     began = time.monotonic()
     work()
     passed_s = time.monotonic() - began
-    return passed_s, delay.s(passed_s)
+    return passed_s, delay.seconds(passed_s)
 
 
 def test_sleeping_is_its_own_time() -> None:

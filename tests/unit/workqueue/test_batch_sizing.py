@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.lifecycle.test_transitions import NOW, registered
-from workqueue.invocation.batch_sizing import BUDGET_S, MOST, Pace
+from workqueue.invocation.batch_sizing import BUDGET_S, MOST, BatchSizer
 from workqueue.lifecycle import Claim
 
 SHORT_S = BUDGET_S / 10
@@ -22,44 +22,44 @@ def claim(function: str = "f", **options: Any) -> Claim:
     )  # fmt: skip
 
 
-def knowing(**lasting_s: float) -> Pace:
+def knowing(**lasting_s: float) -> BatchSizer:
     """A pace that has seen a hundred of each."""
-    pace = Pace()
+    pace = BatchSizer()
     for function, seconds in lasting_s.items():
         for _ in range(100):
-            pace.note(function, seconds)
+            pace.record_duration(function, seconds)
     return pace
 
 
 def test_a_worker_that_knows_nothing_takes_one() -> None:
-    assert Pace().appetite() == 1
-    assert Pace().fitting([claim(), claim()]) == 1
+    assert BatchSizer().prefetch_count() == 1
+    assert BatchSizer().runnable_count([claim(), claim()]) == 1
 
 
 @pytest.mark.parametrize(("lasting_s", "taken"), [(0.0, MOST), (BUDGET_S / 4, 3), (BUDGET_S, 1), (3600, 1)])
 def test_the_shorter_they_were_the_more_are_taken(lasting_s: float, taken: int) -> None:
-    assert knowing(f=lasting_s).appetite() == taken
+    assert knowing(f=lasting_s).prefetch_count() == taken
 
 
 def test_those_that_fit_into_the_budget_run_and_the_others_go_back() -> None:
     pace = knowing(f=SHORT_S, slow=BUDGET_S)
-    assert pace.fitting([claim()] * 30) in (8, 9, 10)
-    assert pace.fitting([claim(), claim("slow"), claim()]) == 1
-    assert pace.fitting([claim("slow")] * 3) == 1, "the first always runs"
-    assert pace.fitting([claim(), claim("new"), claim()]) == 1, "nobody knows how long that one takes"
+    assert pace.runnable_count([claim()] * 30) in (8, 9, 10)
+    assert pace.runnable_count([claim(), claim("slow"), claim()]) == 1
+    assert pace.runnable_count([claim("slow")] * 3) == 1, "the first always runs"
+    assert pace.runnable_count([claim(), claim("new"), claim()]) == 1, "nobody knows how long that one takes"
 
 
 def test_what_must_not_start_twice_or_has_a_hook_is_alone() -> None:
     pace, hooked = knowing(f=SHORT_S), replace(registered(), has_cleanup=True)
-    assert pace.fitting([claim(), claim(on_lost="fail"), claim()]) == 1
-    assert pace.fitting([claim(on_lost="fail"), claim()]) == 1
-    assert pace.fitting([claim(), replace(claim(), function=hooked)]) == 1
-    assert pace.fitting([claim(), claim()]) == 2
+    assert pace.runnable_count([claim(), claim(on_lost="fail"), claim()]) == 1
+    assert pace.runnable_count([claim(on_lost="fail"), claim()]) == 1
+    assert pace.runnable_count([claim(), replace(claim(), function=hooked)]) == 1
+    assert pace.runnable_count([claim(), claim()]) == 2
 
 
 def test_one_long_request_does_not_change_what_is_thought_of_the_many() -> None:
     pace = knowing(f=SHORT_S)
-    pace.note("f", 60)
+    pace.record_duration("f", 60)
     for _ in range(60):
-        pace.note("f", SHORT_S)
-    assert pace.fitting([claim()] * 5) > 1
+        pace.record_duration("f", SHORT_S)
+    assert pace.runnable_count([claim()] * 5) > 1

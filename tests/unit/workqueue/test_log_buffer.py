@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workqueue.logs.buffer import HEAD_BYTES, HEAD_LINES, LINE_BYTES, TAIL_BYTES, TAIL_LINES, Block, Logbook
+from workqueue.logs.buffer import HEAD_BYTES, HEAD_LINES, LINE_BYTES, TAIL_BYTES, TAIL_LINES, Block, LogBuffer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def texts(book: Logbook) -> list[str]:
+def texts(book: LogBuffer) -> list[str]:
     return [line.line for line in book.close(NOW)]
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
 def test_however_output_arrives_the_lines_are_the_same(data: bytes, cuts: list[int]) -> None:
-    whole, pieces = Logbook(), Logbook()
+    whole, pieces = LogBuffer(), LogBuffer()
     whole.feed("stdout", data, NOW)
     for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(data)], strict=True):
         pieces.feed("stdout", data[start:end], NOW)
@@ -26,7 +26,7 @@ def test_however_output_arrives_the_lines_are_the_same(data: bytes, cuts: list[i
 
 
 def test_streams_do_not_mix_within_a_line() -> None:
-    book = Logbook()
+    book = LogBuffer()
     book.feed("stdout", b"a", NOW)
     book.feed("stderr", b"b\n", NOW)
     book.feed("stdout", b"c\n", NOW)
@@ -37,13 +37,13 @@ def test_streams_do_not_mix_within_a_line() -> None:
 
 
 def test_what_postgresql_cannot_store_is_made_visible() -> None:
-    book = Logbook()
+    book = LogBuffer()
     book.feed("stdout", b"a\0b\xff\r\n", NOW)
     assert texts(book) == ["a\u2400b\ufffd"]
 
 
 def test_lines_are_taken_once_and_can_be_put_back() -> None:
-    book = Logbook()
+    book = LogBuffer()
     book.feed("stdout", b"1\n2\n", NOW)
     taken = book.take()
     book.feed("stdout", b"3\n", NOW)
@@ -52,7 +52,7 @@ def test_lines_are_taken_once_and_can_be_put_back() -> None:
 
 
 def test_a_flood_keeps_its_beginning_and_its_end_and_counts_the_rest() -> None:
-    book = Logbook()
+    book = LogBuffer()
     lines = 100_000
     for number in range(lines):
         book.feed("stdout", f"{number:099d}\n".encode(), NOW)
@@ -67,14 +67,14 @@ def test_a_flood_keeps_its_beginning_and_its_end_and_counts_the_rest() -> None:
 
 
 def test_what_fits_is_kept_whole() -> None:
-    book = Logbook()
+    book = LogBuffer()
     for number in range(10_000):
         book.feed("stdout", f"{number:063d}\n".encode(), NOW)
     assert texts(book) == [f"{number:063d}" for number in range(10_000)]
 
 
 def test_a_flood_of_empty_lines_is_bounded_too() -> None:
-    book = Logbook()
+    book = LogBuffer()
     for _ in range(10):
         book.feed("stdout", b"\n" * 100_000, NOW)
     assert len(book.close(NOW)) == HEAD_LINES + 1 + TAIL_LINES
@@ -83,7 +83,7 @@ def test_a_flood_of_empty_lines_is_bounded_too() -> None:
 def test_a_flood_of_empty_lines_costs_little_for_each_byte() -> None:
     """Read 150 MB as from a pipe. One object for each line took minutes, in which the function waited to print."""
     kept = list[int]()
-    book, read = Logbook(lambda block: kept.append(block.number)), b"\n" * 65_536
+    book, read = LogBuffer(lambda block: kept.append(block.number)), b"\n" * 65_536
     began = time.process_time()
     for _ in range(150_000_000 // len(read)):
         book.feed("stdout", read, NOW)
@@ -115,7 +115,7 @@ def test_whatever_is_printed_the_bound_is_that_of_the_bytes_stored(data: bytes, 
     def keep(block: Block) -> None:
         kept_elsewhere.append(block.size)
 
-    book, held = Logbook(keep), 0
+    book, held = LogBuffer(keep), 0
     for _ in range(25):
         book.feed("stdout", data + ends, NOW)
         held = max(held, sum(len(text.encode()) for block in book._tail.blocks for text in block.texts))
@@ -129,7 +129,7 @@ def test_whatever_is_printed_the_bound_is_that_of_the_bytes_stored(data: bytes, 
 
 
 def test_a_broken_line_loses_no_character() -> None:
-    book = Logbook()
+    book = LogBuffer()
     book.feed("stdout", b"a" + "€".encode() * 20_000 + b"\n", NOW)
     assert "".join(texts(book)) == "a" + "€" * 20_000
 
@@ -146,21 +146,21 @@ def test_a_broken_line_loses_no_character() -> None:
 )
 @pytest.mark.parametrize("size", [1, 7, 1_000])
 def test_a_carriage_return_begins_the_line_anew(printed: bytes, line: str, size: int) -> None:
-    book = Logbook()
+    book = LogBuffer()
     for start in range(0, len(printed), size):
         book.feed("stderr", printed[start : start + size], NOW)
     assert texts(book)[-1] == line
 
 
 def test_progress_of_megabytes_is_one_short_line() -> None:
-    book = Logbook()
+    book = LogBuffer()
     for number in range(20_000):
         book.feed("stderr", f"\r{number} of 100000 [{'#' * 50}]".encode(), NOW)
     assert len(texts(book)) == 1
 
 
 def test_lines_without_an_end_are_told_as_they_are_now() -> None:
-    book = Logbook()
+    book = LogBuffer()
     book.feed("stdout", b"done\nName: ", NOW)
     book.feed("stderr", b"\r 50 %", NOW)
     assert [(line.stream, line.line) for line in book.current()] == [("stdout", "Name: "), ("stderr", " 50 %")]
@@ -171,7 +171,7 @@ def test_lines_without_an_end_are_told_as_they_are_now() -> None:
 
 
 def test_a_line_without_end_is_broken() -> None:
-    book = Logbook()
+    book = LogBuffer()
     for _ in range(10):
         book.feed("stdout", b"x" * LINE_BYTES, NOW)
     kept = texts(book)
@@ -180,7 +180,7 @@ def test_a_line_without_end_is_broken() -> None:
 
 
 def test_after_a_flood_a_new_log_begins() -> None:
-    book = Logbook()
+    book = LogBuffer()
     book.feed("stdout", b"x\n" * 200_000, NOW)
     flooded = book.close(NOW)
     book.feed("stdout", b"cleaned up\n", NOW)

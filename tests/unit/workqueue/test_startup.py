@@ -2,12 +2,12 @@
 
 import pytest
 
-from workqueue.heartbeats.worker_activity import REASON_BYTES, Gauge
+from workqueue.heartbeats.worker_activity import REASON_BYTES, WorkerActivity
 from workqueue.workers.startup import Startup, WorkersFailError
 
 
-def gauge(*, begun: bool = False, reason: str = "") -> Gauge:
-    made = Gauge()
+def activity(*, begun: bool = False, reason: str = "") -> WorkerActivity:
+    made = WorkerActivity()
     if begun:
         made.set_idle()
     if reason:
@@ -18,31 +18,31 @@ def gauge(*, begun: bool = False, reason: str = "") -> Gauge:
 def test_it_is_ready_once_when_the_first_worker_looks_for_work() -> None:
     told: list[str] = []
     startup = Startup(2, lambda: told.append("ready"))
-    startup.look([gauge(), gauge()])
+    startup.check([activity(), activity()])
     assert told == []
     for _ in range(3):
-        startup.look([gauge(), gauge(begun=True)])
+        startup.check([activity(), activity(begun=True)])
     assert told == ["ready"]
 
 
 def test_when_all_die_at_their_start_the_first_reason_is_told() -> None:
     startup = Startup(2, None)
-    startup.note_death(gauge(reason="ValueError: the first"), 1)
-    startup.note_death(gauge(reason="ValueError: another"), 1)
+    startup.note_death(activity(reason="ValueError: the first"), 1)
+    startup.note_death(activity(reason="ValueError: another"), 1)
     with pytest.raises(WorkersFailError, match="every worker dies at its start: ValueError: the first"):
-        startup.note_death(gauge(), -9)
+        startup.note_death(activity(), -9)
 
 
 def test_a_death_after_work_has_begun_is_no_failure_of_the_start() -> None:
     startup = Startup(1, None)
     for _ in range(5):
-        startup.note_death(gauge(begun=True, reason="boom"), 1)
-    startup.look([gauge(begun=True)])
+        startup.note_death(activity(begun=True, reason="boom"), 1)
+    startup.check([activity(begun=True)])
     for _ in range(5):
-        startup.note_death(gauge(reason="boom"), 1)
+        startup.note_death(activity(reason="boom"), 1)
 
 
 def test_a_reason_of_any_length_and_kind_is_kept_as_far_as_there_is_room() -> None:
-    assert gauge(reason="ü" * 5000).failure() == "ü" * (REASON_BYTES // 2)
-    assert gauge(reason="half \udc80 a character").failure() == "half ? a character"
-    assert gauge().failure() == ""
+    assert activity(reason="ü" * 5000).failure() == "ü" * (REASON_BYTES // 2)
+    assert activity(reason="half \udc80 a character").failure() == "half ? a character"
+    assert activity().failure() == ""

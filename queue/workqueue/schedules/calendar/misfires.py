@@ -13,17 +13,17 @@ LEAST_GRACE_S = 2.0  # what the clock itself may be late by misses nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class DueSchedule:
     """A schedule that is due. since: the ticks of its table later than this are still to be made.
 
     kept: a tick that was due when the row was edited, by the table of then; it comes first.
     """
 
-    table: Timetable
-    since: datetime
+    timetable: Timetable
+    after: datetime
     misfire: Misfire
     grace_s: float
-    kept: datetime | None = None
+    pending_tick: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +34,35 @@ class Due:
     next: datetime | None
 
 
-def due(waiting: Waiting, now: datetime, most: int = MOST_TICKS) -> Due:
+def due(waiting: DueSchedule, now: datetime, most: int = MOST_TICKS) -> Due:
     """What a schedule has to do at `now`, when its first tick has come.
 
     A tick is missed when it is later than the grace. Of missed ones `skip` makes none, `all` makes each, and `once`
     makes one for the whole time, that of the latest.
     """
     on_time = now - timedelta(seconds=max(waiting.grace_s, LEAST_GRACE_S))
-    first = next(_ticks(waiting, waiting.since, now), None)
+    first = next(_ticks(waiting, waiting.after, now), None)
     if first is None:
         return Due((), _after(waiting, now))
     if waiting.misfire is Misfire.ALL or first >= on_time:
-        return _up_to(waiting, _ticks(waiting, waiting.since, now), now, most)
+        return _up_to(waiting, _ticks(waiting, waiting.after, now), now, most)
     if waiting.misfire is Misfire.SKIP:
         return _up_to(waiting, _ticks(waiting, on_time - INSTANT, now), now, most)
-    return Due((latest(waiting.table, waiting.since, now) or first,), _after(waiting, now))
+    return Due((latest(waiting.timetable, waiting.after, now) or first,), _after(waiting, now))
 
 
-def _ticks(waiting: Waiting, low: datetime, now: datetime) -> Iterator[datetime]:
+def _ticks(waiting: DueSchedule, low: datetime, now: datetime) -> Iterator[datetime]:
     """Those later than `low` that are due, the kept one before all."""
-    if waiting.kept is not None and (waiting.kept > low or low == waiting.since):
-        yield waiting.kept
-    yield from between(waiting.table, max(waiting.since, low), now)
+    if waiting.pending_tick is not None and (waiting.pending_tick > low or low == waiting.after):
+        yield waiting.pending_tick
+    yield from between(waiting.timetable, max(waiting.after, low), now)
 
 
-def _up_to(waiting: Waiting, ticks: Iterator[datetime], now: datetime, most: int) -> Due:
+def _up_to(waiting: DueSchedule, ticks: Iterator[datetime], now: datetime, most: int) -> Due:
     made = tuple(islice(ticks, most))
     left = next(ticks, None)
     return Due(made, _after(waiting, now) if left is None else left)
 
 
-def _after(waiting: Waiting, now: datetime) -> datetime | None:
-    return first_after(waiting.table, max(now, waiting.since))
+def _after(waiting: DueSchedule, now: datetime) -> datetime | None:
+    return first_after(waiting.timetable, max(now, waiting.after))

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select
 
 from schema.tables.auth import Scope, api_key, app_user, login_session
 from workqueue.auth import api_keys, credentials, login_throttle, sessions, users
-from workqueue.auth.authenticator import Doorkeeper
+from workqueue.auth.authenticator import Authenticator
 from workqueue.auth.permissions import Permission
 from workqueue.errors import (
     BadAccessError,
@@ -29,8 +29,8 @@ def admin(engine: Engine) -> str:
     return "ada"
 
 
-def key_wanted(**fields: object) -> api_keys.Wanted:
-    return api_keys.wanted({"name": "ci", "scopes": ["invoke"], **fields}, NOW)
+def key_wanted(**fields: object) -> api_keys.KeyRequest:
+    return api_keys.parse_key_request({"name": "ci", "scopes": ["invoke"], **fields}, NOW)
 
 
 @pytest.mark.parametrize("username", ["anonymous", "Local"])
@@ -42,7 +42,7 @@ def test_nobody_has_the_name_of_who_did_not_log_in(engine: Engine, username: str
 def test_the_superuser_is_made_once_and_then_made_so_again(engine: Engine) -> None:
     assert users.ensure_superuser(engine, "ada", PASSWORD)
     assert not users.ensure_superuser(engine, "ADA", "another one")
-    assert [user["role"] for user in users.listing(engine)] == ["admin"]
+    assert [user["role"] for user in users.list_users(engine)] == ["admin"]
     assert sessions.log_in(engine, "ada", "another one", HOME, NOW)
 
 
@@ -111,7 +111,7 @@ def test_bad_users_are_refused_field_by_field(engine: Engine) -> None:
     with pytest.raises(BadAccessError) as refused:
         users.create(engine, {"username": "a b", "password": "short", "role": "god", "email": 3, "x": 1})
     assert {error["field"] for error in refused.value.errors} == {"username", "password", "role", "email", "x"}
-    assert users.listing(engine) == []
+    assert users.list_users(engine) == []
 
 
 def test_two_names_that_differ_in_case_are_one(engine: Engine, admin: str) -> None:
@@ -165,7 +165,7 @@ def test_one_address_cannot_try_many_names(engine: Engine, admin: str) -> None:
         failures(engine, f"nobody{number}", AWAY, NOW, 4)
     with pytest.raises(TooManyLoginsError):
         sessions.log_in(engine, "nobody9", "wrong", AWAY, NOW)
-    login_throttle.sweep(engine, NOW + timedelta(hours=1))
+    login_throttle.delete_old(engine, NOW + timedelta(hours=1))
     failures(engine, "nobody9", AWAY, NOW + timedelta(hours=1), 1)
 
 
@@ -197,7 +197,7 @@ def test_a_use_is_written_down_by_the_minute(engine: Engine) -> None:
     _, key = api_keys.create(engine, key_wanted(), "ada", NOW)
     for second in (0, 30, 90):
         api_keys.find(engine, credentials.digest(key), NOW + timedelta(seconds=second))
-    assert api_keys.listing(engine)[0]["last_used_at"] == NOW + timedelta(seconds=90)
+    assert api_keys.list_keys(engine)[0]["last_used_at"] == NOW + timedelta(seconds=90)
 
 
 @pytest.mark.parametrize(
@@ -225,11 +225,11 @@ def test_bad_keys_are_refused_by_field(field: str, value: object) -> None:
 
 def test_the_doorkeeper_asks_once_for_many_calls_and_forgets_when_told(engine: Engine) -> None:
     row, key = api_keys.create(engine, key_wanted(), "ada", NOW)
-    doorkeeper = Doorkeeper(engine, lambda: NOW)
-    assert doorkeeper.of_key(key) is not None
+    authenticator = Authenticator(engine, lambda: NOW)
+    assert authenticator.by_api_key(key) is not None
     api_keys.revoke(engine, row["id"], "ada")
-    assert doorkeeper.of_key(key) is not None  # believed for three seconds
-    doorkeeper.forget()
-    assert doorkeeper.of_key(key) is None
-    assert doorkeeper.of_key("lfn_" + "x" * 10_000_000) is None
-    assert doorkeeper.of_token(key) is None
+    assert authenticator.by_api_key(key) is not None  # believed for three seconds
+    authenticator.forget()
+    assert authenticator.by_api_key(key) is None
+    assert authenticator.by_api_key("lfn_" + "x" * 10_000_000) is None
+    assert authenticator.by_session_token(key) is None

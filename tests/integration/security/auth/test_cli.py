@@ -31,7 +31,7 @@ def test_what_is_done_at_the_machine_is_told_in_the_audit(guarded: Guarded) -> N
     assert localfn(guarded.runtime, "keys", "revoke", "told").returncode == 0
 
     def told(subject: str) -> list[tuple[str, str, object]]:
-        rows, _ = audit.listing(guarded.engine, Filter(subject=subject))
+        rows, _ = audit.list_entries(guarded.engine, Filter(subject=subject))
         return [(row["actor"], row["action"], row["details"]) for row in rows]
 
     command = {"command": "users create-superuser"}

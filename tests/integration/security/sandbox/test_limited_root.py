@@ -11,9 +11,9 @@ import pytest
 from infra.sandbox import sdk_link
 from tests.integration.security.sandbox.sandbox_users import OTHER, needs_root, open_python
 from tests.support.waiting import wait_until
-from workqueue.sandboxes.connection import Frame, Output, Sandbox
+from workqueue.sandboxes.connection import Frame, Output, SandboxConnection
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sandboxes.user import Account
+from workqueue.sandboxes.user import UnixUser
 
 pytestmark = needs_root
 
@@ -43,7 +43,7 @@ def test_strays_are_found_by_a_root_that_may_not_trace_others(python: str) -> No
 
 
 def test_where_the_account_cannot_leave_the_network_root_takes_it_away(python: str, tmp_path: Path) -> None:
-    account = Account("other", OTHER, OTHER, tmp_path, parts_network=False)
+    account = UnixUser("other", OTHER, OTHER, tmp_path, can_unshare_network=False)
     interpreter = Interpreter(python, sdk_link.source().parent, {}, 1 << 20, account)
     (tmp_path / "alone.py").write_text(
         "import socket\nfrom localfn import function\nAT_IMPORT = socket.if_nameindex()\n"
@@ -51,7 +51,7 @@ def test_where_the_account_cannot_leave_the_network_root_takes_it_away(python: s
     )
     load = {"type": "load", "root": str(tmp_path), "module": "alone", "function": "alone", "network": False}
     child = interpreter.start(load, {})
-    sandbox = Sandbox(child.loan(), [os.dup(fd) for fd in child.fds], 1 << 20)
+    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], 1 << 20)
     try:
         news = [wait_until(lambda: sandbox.next(0.1), what="it speaks")]
         while not isinstance(news[-1], Frame) or news[-1].type == "started":

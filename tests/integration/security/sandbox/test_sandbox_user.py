@@ -20,8 +20,8 @@ from tests.integration.security.sandbox.sandbox_users import NOBODY_NAMED, OTHER
 from tests.support.embedded_servers import start, stop
 from tests.support.runtime import Runtime, own_folder, running
 from tests.support.waiting import wait_until
-from workqueue.files.working_directory import Workplace
-from workqueue.sandboxes.user import Account
+from workqueue.files.working_directory import WorkingDirectory
+from workqueue.sandboxes.user import UnixUser
 
 pytestmark = needs_root
 IS_SHUT = "PermissionError"
@@ -158,8 +158,8 @@ def test_what_a_worker_puts_into_the_directory_follows_no_link_either(tmp_path: 
     """A sandbox that calls its directory clean may have left one for the next request's upload."""
     victim = tmp_path / "victim"
     victim.mkdir(mode=0o700)
-    account = Account("other", OTHER, OTHER, tmp_path)
-    workplace = Workplace(tmp_path / "work", "worker", account)
+    account = UnixUser("other", OTHER, OTHER, tmp_path)
+    workplace = WorkingDirectory(tmp_path / "work", "worker", account)
     workplace.prepare()
     (workplace.path / "input").symlink_to(victim)
     with pytest.raises(PermissionError), workplace.acting():
@@ -168,7 +168,7 @@ def test_what_a_worker_puts_into_the_directory_follows_no_link_either(tmp_path: 
         (workplace.path / "own").write_text("x")
     assert (workplace.path / "own").stat().st_uid == OTHER
     (victim / "y").write_text("we are ourselves again")
-    workplace.put_away()
+    workplace.remove()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["victim", "work"]
     assert list((tmp_path / "work").iterdir()) == []
 

@@ -71,7 +71,7 @@ def test_an_interpreter_that_is_broken_is_no_reason_for_root(
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
-    found = user_selection.find(replace(load(runtime.env | settings), python=str(broken)))
+    found = user_selection.find_user(replace(load(runtime.env | settings), python=str(broken)))
     assert found.account is not None
     assert found.problem == ""
 

@@ -13,7 +13,7 @@ from infra.config import capacity
 from infra.errors import SettingsError
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
 try:
-    capacity.make({concurrency})
+    capacity.raise_file_limit({concurrency})
 except SettingsError as error:
     print(error)
 else:
@@ -28,7 +28,7 @@ REFUSED = (
 @pytest.mark.parametrize(
     ("soft", "hard", "concurrency", "said"),
     [
-        (200, 1000, 20, str(capacity.files(20))),
+        (200, 1000, 20, str(capacity.required_files(20))),
         (900, 1000, 20, "900"),
         (
             256,
@@ -46,4 +46,4 @@ def test_the_limit_of_open_files_is_raised_as_far_as_needed(soft: int, hard: int
 
 
 def test_the_highest_that_is_named_is_allowed() -> None:
-    assert capacity.files(40) <= 512 < capacity.files(41)
+    assert capacity.required_files(40) <= 512 < capacity.required_files(41)

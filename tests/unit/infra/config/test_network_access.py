@@ -7,7 +7,7 @@ from infra.config.environment import Environment
 from infra.errors import SettingsError
 
 
-def read(*, production: bool = False, **variables: str) -> network_access.Door:
+def read(*, production: bool = False, **variables: str) -> network_access.NetworkAccess:
     return network_access.read(Environment(variables), production=production)
 
 
@@ -24,13 +24,13 @@ def test_beyond_the_loopback_somebody_has_to_log_in(host: str) -> None:
     read(LOCALFN_AUTH="required").check(host)
     open_door = read(LOCALFN_INSECURE="1")
     open_door.check(host)
-    assert open_door.is_wide_open(host)
+    assert open_door.is_unprotected(host)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "x.localhost"])
 def test_the_loopback_is_nobody_elses(host: str) -> None:
     read().check(host)
-    assert not read().is_wide_open(host)
+    assert not read().is_unprotected(host)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from schema.schedule_policies import Misfire
 from workqueue.schedules.calendar import time_zones
 from workqueue.schedules.calendar.expression import parse
-from workqueue.schedules.calendar.misfires import Due, Waiting, due
+from workqueue.schedules.calendar.misfires import Due, DueSchedule, due
 from workqueue.schedules.calendar.timetable import INSTANT, Timetable
 
 NINE = datetime(2026, 1, 1, 9, tzinfo=UTC)
@@ -25,9 +25,9 @@ def waiting(
     since: datetime = NINE - INSTANT,
     kept: datetime | None = None,
     zone: str = "UTC",
-) -> Waiting:
+) -> DueSchedule:
     table = Timetable(parse(expression), time_zones.find(zone), NINE)
-    return Waiting(table, since, misfire, grace_s, kept)
+    return DueSchedule(table, since, misfire, grace_s, kept)
 
 
 @pytest.mark.parametrize("misfire", Misfire)

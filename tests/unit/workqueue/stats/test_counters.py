@@ -5,9 +5,9 @@ import pytest
 from schema.statuses import Outcome, Status
 from tests.integration.lifecycle.test_transitions import NOW
 from tests.unit.workqueue.test_batch_sizing import claim
-from workqueue.lifecycle import Record
+from workqueue.lifecycle import AttemptRecord
 from workqueue.telemetry import Settled, metrics
-from workqueue.telemetry.counters import Meter
+from workqueue.telemetry.counters import Counters
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ from workqueue.telemetry.counters import Meter
     ],
 )
 def test_only_a_sandbox_that_ended_counts_as_killed(outcome: Outcome, error_type: str, cause: str | None) -> None:
-    meter = Meter()
-    meter.ended([Settled(claim(), Record(outcome=outcome, error_type=error_type), Status.FAILED)], NOW)
+    meter = Counters()
+    meter.ended([Settled(claim(), AttemptRecord(outcome=outcome, error_type=error_type), Status.FAILED)], NOW)
 
     kills = [labels for name, labels in meter.take() if name == metrics.KILLS.name]
     assert kills == ([] if cause is None else [(cause,)])

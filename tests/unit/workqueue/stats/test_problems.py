@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from schema.outage import Outage
 from workqueue.functions.registry import ImportFailure
-from workqueue.heartbeats.worker_heartbeats import Present
+from workqueue.heartbeats.worker_heartbeats import WorkerInfo
 from workqueue.stats.minute_rollup import Minute
 from workqueue.stats.problems import Facts, problems
 from workqueue.stats.queue_depth import Depth, Queue
@@ -18,9 +18,9 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def worker(
     name: str = "host-1", *, is_alive: bool = True, held: int = 0, runs: str | None = None, age_s: float = 0
-) -> Present:
+) -> WorkerInfo:
     seen_at, started_at = NOW if is_alive else NOW - timedelta(seconds=40), NOW - timedelta(seconds=age_s)
-    return Present(name, "host", 1, ("high", "default"), started_at, seen_at, is_alive, runs, None, None, None, held)
+    return WorkerInfo(name, "host", 1, ("high", "default"), started_at, seen_at, is_alive, runs, None, None, None, held)
 
 
 def queue(name: str, due: int = 0, waits_s: float = 0, *, is_paused: bool = False, workers: int = 1) -> Queue:

@@ -1,5 +1,6 @@
 /** Toasts about the outcome of actions. A success disappears by itself; an error stays until it is dismissed. */
 import { reactive, readonly } from 'vue'
+import { app } from '@/texts'
 
 export interface Toast {
   id: number
@@ -30,7 +31,8 @@ export function showSuccess(text: string): void {
   setTimeout(() => dismiss(id), SUCCESS_MS)
 }
 
+/** action: the label of the failed button, or '' if the message says enough. */
 export function showError(action: string, error: unknown): void {
   const message = error instanceof Error ? error.message : String(error)
-  push('error', action ? `${action}: ${message}` : message)
+  push('error', action ? app.actionFailed(action, message) : message)
 }

@@ -74,11 +74,11 @@ export const app = {
     logout: 'Log out',
     everywhere: 'Log out everywhere',
     role: (role: string) => `Role: ${role}`,
-    failed: 'Could not log out',
     password: 'Change password…',
     missingPermission: (role: string, permission: Permission) =>
       `Your role (${role}) is not allowed to ${permissions[permission]}.`,
   },
+  actionFailed: (action: string, message: string) => `${action} failed: ${message}`,
   dismiss: 'Dismiss',
   retry: 'Try again',
   loadFailed: {

@@ -67,7 +67,7 @@ def test_a_failure_shows_the_own_lines_and_a_retry_runs_it_again(page: Page, run
     error = page.get_by_role("region", name="Error")
     expect(error).to_contain_text("JSONDecodeError")
     expect(error.locator(".frame")).to_have_count(2)
-    expect(error.locator(".frame").last).to_contain_text("screens.py")
+    expect(error.locator(".frame").last).to_contain_text("ui.py")
     expect(error.get_by_text("library frame")).to_be_visible()
     page.get_by_role("button", name="Retry").click()
     expect(part(page, "Attempts").locator(".row")).to_have_count(2)

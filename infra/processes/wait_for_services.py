@@ -10,8 +10,9 @@ from infra.config.database_url import for_libpq, mask
 from infra.config.settings import Settings
 from infra.errors import NotRunningError
 from infra.supervisor.output import say
+from workqueue.backoff import Backoff
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+FIRST_DELAY_S, MAX_DELAY_S = 0.1, 2.0
 
 
 def wait_for_services(settings: Settings) -> None:
@@ -35,16 +36,17 @@ def ask_redis(redis_url: str) -> None:
 
 def wait_for(what: str, ask: Callable[[], None], limit_s: float) -> None:
     """Calls `ask` until it does not raise a connection error."""
-    ends_at, pause_s, told = time.monotonic() + limit_s, FIRST_PAUSE_S, ""
+    ends_at, reported = time.monotonic() + limit_s, ""
+    backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S)
     while True:
         try:
             return ask()
         except (psycopg.OperationalError, redis.RedisError) as error:
             reason = str(error).strip().split("\n")[0]
-        if time.monotonic() + pause_s > ends_at:
+        delay_s = backoff.next_s()
+        if time.monotonic() + delay_s > ends_at:
             raise NotRunningError(f"{what} did not answer within {limit_s:g} s: {reason}")
-        if reason != told:
+        if reason != reported:
             say(f"waiting for {what}: {reason}")
-            told = reason
-        time.sleep(pause_s)
-        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            reported = reason
+        time.sleep(delay_s)

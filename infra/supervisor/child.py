@@ -8,12 +8,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infra.supervisor.backoff import next_delay_s
 from infra.supervisor.control_socket import VARIABLE, ControlSocket, started_with
+from workqueue.backoff import Backoff
+from workqueue.sandboxes.exits.exit_status import describe_exit
 
 GENTLY = ((signal.SIGTERM, 7.0),)
 # Another SIGTERM tells a worker to give back at once what it runs.
 HURRIED = (signal.SIGTERM, 3.0)
+FIRST_RESTART_S, MAX_RESTART_S = 0.1, 5.0
+# The restart delay of a child that ran this long starts again at the first one.
+HEALTHY_S = 10.0
 
 
 def always_ready() -> bool:
@@ -63,7 +67,7 @@ class Child:
         self.start_at: float | None = None
         self._line: ControlSocket | None = None
         self._started_at = 0.0
-        self._delay_s: float | None = None
+        self._backoff = Backoff(FIRST_RESTART_S, MAX_RESTART_S)
 
     @property
     def name(self) -> str:
@@ -117,14 +121,16 @@ class Child:
         self.failures += 1
         # Of several ends the first is told: those that follow may be its consequences.
         if self.failures == 1:
-            self.why_ended = f"{describe_exit(exit_code)}{f': {last_words}' if last_words else '.'}"
+            self.why_ended = f"it {describe_exit(exit_code)}{f': {last_words}' if last_words else '.'}"
 
     def delay_restart(self) -> float:
         """Set when to start again; returns the pause in seconds."""
         now = time.monotonic()
-        self._delay_s = next_delay_s(self._delay_s, now - self._started_at)
-        self.start_at = now + self._delay_s
-        return self._delay_s
+        if now - self._started_at >= HEALTHY_S:
+            self._backoff.reset()
+        delay_s = self._backoff.next_s()
+        self.start_at = now + delay_s
+        return delay_s
 
     def is_due(self) -> bool:
         return self.process is None and self.start_at is not None and time.monotonic() >= self.start_at
@@ -137,12 +143,3 @@ class Child:
 
     def _says_ready(self) -> bool:
         return not self.spec.tells_ready or (self._line is not None and self._line.is_ready())
-
-
-def describe_exit(exit_code: int | None) -> str:
-    if exit_code is not None and exit_code < 0:
-        try:
-            return f"killed by {signal.Signals(-exit_code).name}"
-        except ValueError:  # a real-time signal has no name
-            return f"killed by signal {-exit_code}"
-    return f"exit code {exit_code}"

@@ -16,12 +16,13 @@ import psutil
 
 from infra.errors import InfraError, ServerFailedError
 from infra.orphans import kill_descendants
-from infra.supervisor.child import Child, ChildSpec, describe_exit
+from infra.supervisor.child import Child, ChildSpec
 from infra.supervisor.orphan_guard import Guard
 from infra.supervisor.output import Output, say
 from infra.supervisor.pid_records import Records
 from infra.supervisor.signals import Signals
 from infra.supervisor.termination import descendants, kill_all
+from workqueue.sandboxes.exits.exit_status import describe_exit
 from workqueue.sandboxes.prctl import adopt_orphans
 
 TURN_S = 0.05
@@ -171,7 +172,7 @@ class Supervisor:
         self._records.remove(child.name)
         if not (self._stopping or child.spec.one_shot):
             pause_s = child.delay_restart()
-            say(f"{child.name} ended ({describe_exit(exit_code)}); starting it again in {pause_s:.1f} s")
+            say(f"{child.name} {describe_exit(exit_code)}; starting it again in {pause_s:.1f} s")
 
     def _stop(self) -> None:
         self._stopping = True

@@ -10,13 +10,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.outage import WORDS, Outage, outage_of
+from workqueue.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-FIRST_PAUSE_S = 0.05
-LONGEST_PAUSE_S = 1.0
+FIRST_DELAY_S, MAX_DELAY_S = 0.05, 1.0
 
 
 def is_outage(error: Exception) -> bool:
@@ -51,7 +51,7 @@ def retry_through_outage(
     given_up, limit_s: when the event is set or the time is over, the outage's error is raised after all; the lease
     then lapses, and another worker goes on.
     """
-    pause_s, ends_at = FIRST_PAUSE_S, time.monotonic() + limit_s
+    backoff, ends_at = Backoff(FIRST_DELAY_S, MAX_DELAY_S), time.monotonic() + limit_s
     while True:
         try:
             return write()
@@ -59,5 +59,4 @@ def retry_through_outage(
             if not is_outage(error) or given_up.is_set() or time.monotonic() >= ends_at:
                 raise
             log.warning("%s; the write is tried again", why(error), extra={"error": error_summary(error)})
-        given_up.wait(pause_s)
-        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        given_up.wait(backoff.next_s())

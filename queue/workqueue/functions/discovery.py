@@ -16,7 +16,7 @@ from workqueue.functions import input_validation
 from workqueue.functions.registry import FunctionSpec, ImportFailure, Registry
 from workqueue.functions.skipped_files import SkippedFile, declares, is_module, is_package, skipped_in
 from workqueue.sandboxes.connection import PROTOCOL_ERROR, Disconnected, Frame, SandboxConnection
-from workqueue.sandboxes.exits.exit_status import describe_exit
+from workqueue.sandboxes.exits.exit_status import sandbox_exit_message
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sanitize import sanitize_value
 from workqueue.schedules.validation import Rules, checked_declaration
@@ -118,7 +118,7 @@ def describe(interpreter: Interpreter, unit: Unit) -> Findings:
         status = child.end()
     if isinstance(answer, Disconnected):
         did = "wrote into" if answer.why == PROTOCOL_ERROR else "closed"
-        words = describe_exit(status, DOING) if ended_itself else f"It {did} the runtime's socket {DOING}."
+        words = sandbox_exit_message(status, DOING) if ended_itself else f"It {did} the runtime's socket {DOING}."
         return _failed(unit, "SandboxExited", words, "")
     return answer
 

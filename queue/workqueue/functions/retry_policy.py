@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from workqueue.backoff import Backoff
+
 MAX_LOSSES = 3  # a lost worker is not the function's failure: so many times more it runs again (contract, section 4)
 JITTER = 0.2  # spread of the delay, so that requests that failed together do not come back together
 
@@ -51,6 +53,5 @@ def after_loss(policy: Policy, losses: int) -> Decision:
 
 def backoff_s(policy: Policy, failures: int, chance: float) -> float:
     """retry_delay_s doubled with each failure, at most retry_max_delay_s, spread by the jitter."""
-    # The exponent is bounded because 2.0 ** 1024 overflows; no delay needs more doublings than this.
-    delay_s = min(policy.retry_delay_s * 2.0 ** min(failures - 1, 60), policy.retry_max_delay_s)
+    delay_s = Backoff(policy.retry_delay_s, policy.retry_max_delay_s).delay_s(failures)
     return min(delay_s * (1 + JITTER * (2 * chance - 1)), policy.retry_max_delay_s)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from schema.statuses import Phase
+from workqueue.backoff import Backoff
 from workqueue.files.store import StorageError, StoredFile
 from workqueue.invocation.attempt import Attempt, ExecutionContext
 from workqueue.outcomes import AttemptEndedError, FunctionFailedError, NoSandboxError, NoStorageError
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
 
-LONGEST_PAUSE_S = 60.0  # between tries
+BACKOFF = Backoff(2.0, 60.0)  # between attempts
 MOST_TRIES = 20  # a quarter of an hour, then the request fails rather than wait for ever
 STORE_LIMIT_S = 60.0  # what was computed waits so long for the file store before it is computed again
 STORE_PAUSE_S = 1.0
@@ -72,6 +73,6 @@ End = TypeVar("End", bound=AttemptEndedError)
 
 def _later(attempt: Attempt, end: End) -> End:
     must_not_repeat = attempt.claim.on_lost == "fail" and attempt.phase != Phase.VALIDATE
-    end.delay_s = min(LONGEST_PAUSE_S, 2.0 ** min(attempt.claim.attempt, 10))
+    end.delay_s = BACKOFF.delay_s(attempt.claim.attempt)
     end.may_retry = attempt.claim.attempt < MOST_TRIES and not must_not_repeat
     return end

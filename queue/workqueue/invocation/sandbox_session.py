@@ -23,7 +23,7 @@ from workqueue.outcomes import (
     TimedOutError,
 )
 from workqueue.sandboxes.connection import LAST_FRAMES, PROTOCOL_ERROR, Disconnected, Frame, News, Output
-from workqueue.sandboxes.exits.exit_status import describe_exit
+from workqueue.sandboxes.exits.exit_status import sandbox_exit_message
 from workqueue.sandboxes.exits.memory_watch import MemoryWatch
 from workqueue.sanitize import sanitize_text
 
@@ -124,7 +124,7 @@ def _gone(
             + watch.describe_last()
         )
     else:
-        words = describe_exit(status, doing) + (watch.describe_last() if status == -signal.SIGKILL else "")
+        words = sandbox_exit_message(status, doing) + (watch.describe_last() if status == -signal.SIGKILL else "")
     return SandboxExitedError(words) if sandbox.has_started else sandbox_unavailable(attempt, words)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from schema import exact_json
 from schema.statuses import Status
 from schema.tables.requests import idempotency_key, input_file
+from workqueue import ids
 from workqueue.audit import AuditEntry, record
 from workqueue.errors import NotAllowedNowError
 from workqueue.event_json import JsonText
@@ -224,8 +225,8 @@ def delete(engine: Engine, request_id: UUID, act: AuditEntry | None = None) -> l
 
 
 def job_ids(request_id: UUID, attempt: int) -> list[str]:
-    """Every job that may have been rung for a request that came to this attempt."""
-    return [f"{request_id}-{number}" for number in range(1, attempt + 2)]
+    """Return the ids of all jobs that may have been rung for a request up to this attempt."""
+    return [ids.job_id(request_id, number) for number in range(1, attempt + 2)]
 
 
 # As an array: with IN a planner may join the whole table to these few.

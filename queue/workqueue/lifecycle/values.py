@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from schema.statuses import Outcome, Phase
+from workqueue import ids
 from workqueue.files.store import StoredFile
 from workqueue.functions.registry import FunctionSpec
 from workqueue.logs.buffer import LogLine
@@ -53,8 +54,8 @@ class Claim:
 
     @property
     def job_id(self) -> str:
-        """RQ's job that rang for this attempt."""
-        return f"{self.request_id}-{self.attempt}"
+        """Return the id of the RQ job that rang for this attempt."""
+        return ids.job_id(self.request_id, self.attempt)
 
     @property
     def part(self) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from schema.advisory_locks import Lock
 from workqueue import lifecycle, log_fields
+from workqueue.backoff import Backoff
 from workqueue.clock import Clock, ticks
 from workqueue.lifecycle.recovery import ExpiredLease
 from workqueue.maintenance.leader import run_as_leader
@@ -32,7 +33,7 @@ UNANSWERED_S = 3.0  # a bell that was rung so long ago and waits in no queue was
 FRESH_S = 1.5  # a process that just started waits so long before it takes a lease for lapsed
 OUTAGE_S = 3.0  # a pause this long between two good looks was an outage
 MANY = 1000  # bells that wait: to read such a queue from end to end is dear, and done at longer intervals
-LONGEST_PAUSE_S = 24.0
+FIRST_DELAY_S, MAX_DELAY_S = 1.0, 24.0
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class Reconciler:
     looked_at: float | None = None  # by the clock's ticks, which go on while a machine sleeps
     era: str = ""  # of Redis
     ask_at: float = 0.0  # when unanswered bells are looked for next
-    pause_s: float = 0.0
+    backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_DELAY_S, MAX_DELAY_S))
     counters: Counters = field(default_factory=Counters)
     observers: Observers = field(default_factory=Observers)
 
@@ -131,8 +132,10 @@ class Reconciler:
             return []
         patient = [bell for bell in bells if bell.job_id in waiting]  # it only has not been their turn
         lifecycle.mark_rung(self.engine, patient, now)
-        self.pause_s = min(2 * self.pause_s + 1, LONGEST_PAUSE_S) if len(patient) >= MANY else 0.0
-        self.era, self.ask_at = era, time.monotonic() + self.pause_s
+        if len(patient) < MANY:
+            self.backoff.reset()
+        delay_s = self.backoff.next_s() if len(patient) >= MANY else 0.0
+        self.era, self.ask_at = era, time.monotonic() + delay_s
         return [bell for bell in bells if bell.job_id not in waiting]
 
 

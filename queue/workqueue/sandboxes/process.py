@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from workqueue.backoff import Backoff
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.user import UnixUser
 
 # What is killed is dead by then; or it sleeps in the kernel (a file system that hangs), or another process of its
 # account traces it, which is told first and may keep it to itself.
 DEATH_S = 1.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.0005, 0.02  # between two looks whether it is
+FIRST_POLL_S, MAX_POLL_S = 0.0005, 0.02  # between two checks for the end of a process
 MOST_FILES = 10_000  # that are looked at each time, in the process that serves all workers
 
 
@@ -46,10 +47,9 @@ class Forked:
 
 def awaited(process: Process, limit_s: float) -> int | None:
     """The exit status of one that was killed or told to end; None when it has not ended within the limit."""
-    ends_at, pause_s = time.monotonic() + limit_s, FIRST_PAUSE_S
+    ends_at, backoff = time.monotonic() + limit_s, Backoff(FIRST_POLL_S, MAX_POLL_S)
     while (status := process.poll()) is None and time.monotonic() < ends_at:
-        time.sleep(pause_s)
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        time.sleep(backoff.next_s())
     return status
 
 

@@ -15,6 +15,7 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
+from workqueue import ids
 from workqueue.transport import redis_keys
 from workqueue.transport.circuit_breaker import CircuitBreaker, trouble
 from workqueue.transport.redis_keys import ERA
@@ -50,7 +51,7 @@ class Bell:
 
     @property
     def job_id(self) -> str:
-        return f"{self.request_id}-{self.attempt}"
+        return ids.job_id(self.request_id, self.attempt)
 
 
 class Doorbell:

@@ -20,6 +20,7 @@ from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerPool
 
 from schema.engine import make_engine, preload
+from workqueue.backoff import Backoff
 from workqueue.heartbeats.sandbox_snapshots import SnapshotChannel
 from workqueue.heartbeats.worker_activity import WorkerActivity
 from workqueue.sandboxes import process_tree
@@ -40,8 +41,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.05  # how often workers are counted, and the dead replaced
 CHORES_S = 1.0  # how often idle sandboxes and strays are looked for
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  # before a process that died at once is replaced
-SETTLED_S = 5.0  # one that lived so long did not die of its start
+FIRST_DELAY_S, MAX_DELAY_S = 0.1, 5.0  # before a process that died at once is replaced
+HEALTHY_S = 5.0  # a process that ran this long did not die of its start, and is replaced at once
 SHORT_S = 1.0  # before a machine that had no room for another process is asked again
 SCOUT = "scout"
 SCOUT_END_S = 3.0  # it may be importing a module
@@ -79,7 +80,7 @@ class Pool(WorkerPool):
         self._is_hurried = False
         self._is_short = False  # of room for another process
         self._started_at: dict[str, float] = {}
-        self._pause_s = 0.0
+        self._backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S)
         self._start_again_at = 0.0
 
     def run(self) -> None:
@@ -232,8 +233,10 @@ class Pool(WorkerPool):
     def _note_death(self, data: Member) -> None:
         """Whoever dies of its start is started again after a pause that grows."""
         lived_s = time.monotonic() - self._started_at.pop(data.name)
-        self._pause_s = min(max(self._pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S) if lived_s < SETTLED_S else 0.0
-        self._start_again_at = time.monotonic() + self._pause_s
+        if lived_s >= HEALTHY_S:
+            self._backoff.reset()
+        delay_s = self._backoff.next_s() if lived_s < HEALTHY_S else 0.0
+        self._start_again_at = time.monotonic() + delay_s
 
     def _fork(self, name: str, life: Callable[[], None]) -> Member:
         born = fork(name, partial(self._begin, life))

@@ -5,7 +5,6 @@ few bells (bells.py), and shows all when they have ended (board.py).
 """
 
 import logging
-import re
 import signal
 import threading
 import time
@@ -22,7 +21,9 @@ from rq.suspension import is_suspended
 from rq.utils import now
 from rq.worker import WorkerStatus
 
+from workqueue.backoff import Backoff
 from workqueue.errors import WorkqueueError
+from workqueue.ids import request_id_of
 from workqueue.invocation.attempt import ExecutionContext
 from workqueue.invocation.lease_renewer import LeaseRenewer
 from workqueue.invoke import invoke
@@ -39,11 +40,10 @@ log = logging.getLogger(__name__)
 # worker on the dashboard for eight minutes.
 WORKER_TTL_S = 30
 LISTEN_S = 10  # an idle worker gives a sign of life so often
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # before an absent Redis is asked again
+FIRST_DELAY_S, MAX_DELAY_S = 0.5, 5.0  # between tries while Redis is unavailable
 SUSPENSION_S = 1.0  # how often it is asked whether an operator suspended the workers (`rq suspend`)
 END_GRACE = signal.SIGUSR1  # from the pool, after a second SIGTERM to it
 NO_ROOM_S = 1.0  # how often a full disk is asked whether it has room again
-JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d{1,9}")
 
 
 def answer(request_id: str) -> NoReturn:
@@ -83,19 +83,18 @@ class Worker(SimpleWorker):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.request_stop)
         signal.signal(END_GRACE, self._hurry)
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S)
         while not self._stopping.is_set() and not self.context.sandboxes.host_is_lost:
             try:
                 ids = self._next()
                 if ids and not self._stopping.is_set():  # else their bells are lost, and the reconciler rings again
                     invoke(self.context, self.lease_renewer, ids)
-                pause_s = FIRST_PAUSE_S
+                backoff.reset()
             except StopRequested:
                 break
             except RedisError as error:
                 log.warning(trouble(error), extra={"error": str(error)})
-                self._stopping.wait(pause_s)
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                self._stopping.wait(backoff.next_s())
             except Exception:
                 # What it has claimed it must not take up again as if it had not begun it: the process, whose name is
                 # part of the token, ends; the leases lapse, and the pool starts another one.
@@ -162,11 +161,11 @@ class Worker(SimpleWorker):
             self._listens = False
 
     def _request_id(self, job_id: str) -> UUID | None:
-        """The request that this job rang for. What is not our job is refused, shown as failed, and not run."""
-        if match := JOB_ID.fullmatch(job_id):
-            return UUID(match[1])
-        foreign_jobs.reject(self.connection, job_id, self.name)
-        return None
+        """Return the request that a job rings for. Reject a job that is not a bell: show it as failed, unrun."""
+        request_id = request_id_of(job_id)
+        if request_id is None:
+            foreign_jobs.reject(self.connection, job_id, self.name)
+        return request_id
 
     def run_maintenance_tasks(self) -> None:
         """Remove what lapsed from the registries, by classes that no entry of another program ends."""

@@ -112,7 +112,7 @@ def test_a_killed_child_is_started_again(start: Start) -> None:
     wait_until(lambda: supervised.notes().count("a started") == 2, what="second start")
     wait_until(lambda: supervised.pid("a") != first, what="second pid")
     _, errors = supervised.end()
-    assert "a ended (killed by SIGKILL); starting it again in 0.1 s" in errors
+    assert "a was killed by SIGKILL; starting it again in 0.1 s" in errors
 
 
 def test_a_child_that_exits_with_code_0_is_started_again_too(start: Start) -> None:
@@ -204,7 +204,7 @@ def test_a_child_that_never_becomes_ready_ends_the_start_after_three_tries(start
     supervised = start([child("well")], [child("a", BEGIN + "sys.exit(7)")], ready=False)
     _, errors = supervised.process.communicate(timeout=15)
     assert supervised.process.returncode == 1
-    assert errors.splitlines()[-1] == "a does not start: exit code 7."
+    assert errors.splitlines()[-1] == "a does not start: it exited with status 7."
     assert supervised.notes().count("a started") == 3
     assert supervised.notes()[-1] == "well stopped"
 
@@ -213,7 +213,7 @@ def test_the_start_that_fails_tells_the_reason_of_the_first_end(start: Start) ->
     code = BEGIN + "print('ends', len(open(folder / 'notes').readlines()), file=sys.stderr)\nsys.exit(7)"
     supervised = start([child("a", code)], ready=False)
     _, errors = supervised.process.communicate(timeout=15)
-    assert errors.splitlines()[-1] == "a does not start: exit code 7: ends 1"
+    assert errors.splitlines()[-1] == "a does not start: it exited with status 7: ends 1"
 
 
 def test_no_record_of_a_child_stays_after_a_stop(start: Start) -> None:

@@ -73,10 +73,10 @@ def test_a_group_asks_for_what_is_in_it(runtime: Runtime, way: str, attempts: in
     ("way", "words"),
     [
         ("exit hard", "The sandbox exited with status 7 while running the function."),
-        ("SIGTERM", "The sandbox was ended by SIGTERM while running the function."),
-        ("SIGKILL", "The sandbox was ended by SIGKILL while running the function. localfn did not send it."),
-        ("SIGSEGV", "ended by SIGSEGV while running the function. The interpreter crashed"),
-        ("SIGABRT", "ended by SIGABRT while running the function. The interpreter crashed"),
+        ("SIGTERM", "The sandbox was killed by SIGTERM while running the function."),
+        ("SIGKILL", "The sandbox was killed by SIGKILL while running the function. localfn did not send it."),
+        ("SIGSEGV", "killed by SIGSEGV while running the function. The interpreter crashed"),
+        ("SIGABRT", "killed by SIGABRT while running the function. The interpreter crashed"),
     ],
 )
 def test_what_ended_the_interpreter_is_named_and_memory_only_when_it_was_measured(
@@ -97,7 +97,7 @@ def test_a_kill_from_outside_is_told_with_the_last_measurement(runtime: Runtime,
     request = runtime.ended(id)
 
     assert request["error_type"] == "SandboxExited"
-    assert "ended by SIGKILL while running the function. localfn did not send it." in request["error_message"]
+    assert "killed by SIGKILL while running the function. localfn did not send it." in request["error_message"]
     assert "MB of memory when that was last measured; 96 MB are allowed." in request["error_message"]
 
 
@@ -105,7 +105,7 @@ def test_the_limit_on_processor_time_is_named(runtime: Runtime) -> None:
     request = runtime.call("use_up_the_processor_time")
 
     assert request["error_type"] == "SandboxExited"
-    assert "ended by SIGXCPU while running the function. It used more processor time" in request["error_message"]
+    assert "killed by SIGXCPU while running the function. It used more processor time" in request["error_message"]
 
 
 def test_a_kill_of_localfn_is_called_one(runtime: Runtime) -> None:
@@ -166,7 +166,7 @@ def test_a_validate_hook_refuses_by_an_exception_and_fails_by_what_is_none(
     [
         ("KeyboardInterrupt", "KeyboardInterrupt: KeyboardInterrupt"),
         ("exit with a text", "SystemExit: there is no such city"),
-        ("SIGKILL", "SandboxExited: The sandbox was ended by SIGKILL while cleaning up. localfn did not send it."),
+        ("SIGKILL", "SandboxExited: The sandbox was killed by SIGKILL while cleaning up. localfn did not send it."),
     ],
 )
 def test_a_cleanup_that_ends_in_another_way_is_shown_as_it_was(runtime: Runtime, way: str, words: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workqueue.sandboxes.exits.exit_status import describe_exit
+from workqueue.sandboxes.exits.exit_status import sandbox_exit_message
 from workqueue.sandboxes.exits.memory_watch import RECENT_LOOKS, MemoryWatch, oom_counters
 
 EVENTS = "low 0\nhigh 0\nmax 12\noom 1\noom_kill {}\noom_group_kill 0\n"
@@ -25,13 +25,13 @@ def counter(tmp_path: Path) -> Path:
     [
         (0, "The sandbox exited with status 0 at work."),
         (3, "The sandbox exited with status 3 at work."),
-        (-signal.SIGKILL, "The sandbox was ended by SIGKILL at work. localfn did not send it."),
-        (-signal.SIGTERM, "The sandbox was ended by SIGTERM at work."),
-        (-signal.SIGRTMIN - 5, "The sandbox was ended by signal 39 at work."),
+        (-signal.SIGKILL, "The sandbox was killed by SIGKILL at work. localfn did not send it."),
+        (-signal.SIGTERM, "The sandbox was killed by SIGTERM at work."),
+        (-signal.SIGRTMIN - 5, "The sandbox was killed by signal 39 at work."),
     ],
 )
 def test_an_exit_is_described_by_its_status(status: int, words: str) -> None:
-    assert describe_exit(status, "at work") == words
+    assert sandbox_exit_message(status, "at work") == words
 
 
 def test_a_kill_that_the_kernel_counted_is_for_memory(counter: Path) -> None:

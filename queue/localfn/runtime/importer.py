@@ -41,22 +41,32 @@ def load(root: str | None, module: str, name: str) -> Function:
     return next((made for made in found if made.declared_in == module), found[0])
 
 
-def describe(root: str | None, module: str) -> list[dict[str, Any]]:
-    """Imports the module, with all submodules of a package, and describes what they declare."""
+def describe(root: str | None, module: str) -> tuple[list[dict[str, Any]], Exception | None]:
+    """Import the module, with all submodules of a package, and describe the functions that they declare.
+
+    A submodule that fails to import does not cost the functions of the others: the first such error is returned
+    beside them. Raises LocalfnError, and the errors of importing the module itself.
+    """
     put_on_path(root)
     top = importlib.import_module(module)
     if root and not is_below(getattr(top, "__file__", None) or "", root):
         raise LocalfnError(
             f"{module} has the name of a module of Python's standard library, which comes first: rename it"
         )
-    for found in pkgutil.walk_packages(getattr(top, "__path__", []), prefix=module + "."):
+    errors: list[Exception] = []
+    # walk_packages imports each package again to look into it; an error of that import is already in the list.
+    for found in pkgutil.walk_packages(getattr(top, "__path__", []), module + ".", onerror=lambda _: None):
         if not found.name.endswith(".__main__"):
-            importlib.import_module(found.name)
-    return [
-        made.describe()
-        for made in declaration.declared
-        if made.declared_in == module or made.declared_in.startswith(module + ".")
+            try:
+                importlib.import_module(found.name)
+            except Exception as error:
+                errors.append(error)
+    described = [
+        each.describe()
+        for each in declaration.declared
+        if f"{each.declared_in}.".startswith(f"{module}.") and each.declared_in in sys.modules
     ]
+    return described, next(iter(errors), None)
 
 
 def put_on_path(root: str | None) -> None:

@@ -152,11 +152,15 @@ def _load(channel: Channel, head: dict[str, Any]) -> Function:
 
 def _describe(channel: Channel, head: dict[str, Any]) -> None:
     try:
-        functions = importer.describe(head["root"], head["module"])
+        functions, failed = importer.describe(head["root"], head["module"])
     except BaseException as error:
         _refuse(channel, error, files=importer.files_behind_error(error, head["root"], head["module"]))
-    files = importer.files_of(head["root"], head["module"])
-    described = {"type": "described", "functions": functions, "files": files}
+    described: dict[str, Any] = {"type": "described", "functions": functions}
+    if failed is None:
+        described["files"] = importer.files_of(head["root"], head["module"])
+    else:
+        described["files"] = importer.files_behind_error(failed, head["root"], head["module"])
+        described["failure"] = failure(failed, "import")
     if (size := len(json.dumps(described))) > MAX_HEAD:
         _refuse(channel, LocalfnError(f"the functions' schemas and options have {size} bytes; use at most {MAX_HEAD}"))
     channel.answer(described)

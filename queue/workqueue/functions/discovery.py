@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What importing a unit gave: functions, or why it failed; and the files and folders that may change that."""
+    """Hold what importing a unit gave: functions, why it or a submodule failed, and the files that may change that."""
 
     functions: tuple[FunctionSpec, ...]
     failure: ImportFailure | None
@@ -145,7 +145,12 @@ def _findings(unit: Unit, head: dict[str, Any]) -> Findings:
         if (problem := _problem(function)) is not None:
             error_type, words = problem
             return _failed(unit, error_type, f"{_place(function)}: @function on {function.name!r}: {words}", "")
-    return Findings(functions, None, tuple(path for path, _, _ in head["files"]))
+    files = tuple(path for path, _, _ in head["files"])
+    if "failure" not in head:
+        return Findings(functions, None, files)
+    failure = head["failure"]  # of a submodule; the functions are those of the others
+    failed = _failed(unit, failure["error_type"], failure["error_message"], failure["traceback"], files)
+    return replace(failed, functions=functions)
 
 
 def _problem(function: FunctionSpec) -> tuple[str, str] | None:
@@ -173,13 +178,16 @@ def _failed(unit: Unit, error_type: str, message: str, traceback: str, files: tu
 def merge(found: dict[Unit, Findings], before: Registry) -> Registry:
     """One registry of all findings.
 
-    A unit that fails to import keeps the functions that it had: a request for one is accepted, and fails with
-    the import's own error, which tells more than a 404. Of two functions of one name the one that had it stays.
+    A unit that fails to import, wholly or in part, keeps the functions that it had: a request for one is accepted,
+    and fails with the import's own error, which tells more than a 404. Of two functions of one name the one that
+    had it stays.
     """
     failures, functions = [], dict[str, FunctionSpec]()
     owners = {function.name: function.unit for function in before.functions}
     for unit, findings in sorted(found.items(), key=lambda entry: entry[0]):
-        kept = [function for function in before.functions if findings.failure and function.unit == unit.key]
+        names = {function.name for function in findings.functions}
+        missed = (each for each in before.functions if each.unit == unit.key and each.name not in names)
+        kept = list(missed) if findings.failure else []
         failures += [findings.failure] if findings.failure else []
         for function in [*findings.functions, *kept]:
             rival = functions.get(function.name)

@@ -66,6 +66,21 @@ def test_packages_with_relative_imports_are_searched_through(runtime: Runtime) -
     assert runtime.get("/api/functions/in_package")["module"] == "parcel.deep.work"
 
 
+def test_a_broken_submodule_is_listed_and_its_package_keeps_the_other_functions(runtime: Runtime) -> None:
+    runtime.write("mixed/broken.py", "import missing_library\n" + returning("in_broken", "1"))
+    runtime.write("mixed/sound.py", returning("in_sound", "1"))
+    runtime.write("mixed/__init__.py", "")
+    wait_until(lambda: runtime.knows("in_sound"), SEEN_WITHIN_S)
+    assert runtime.result("in_sound") == 1
+    assert not runtime.knows("in_broken")
+    [error] = [each for each in runtime.get("/api/functions")["errors"] if "mixed" in each["source_file"]]
+    assert (error["error_type"], "missing_library" in error["error_message"]) == ("ModuleNotFoundError", True)
+
+    runtime.write("mixed/broken.py", returning("in_broken", "2"))
+    wait_until(lambda: runtime.knows("in_broken"), SEEN_WITHIN_S, "the mended submodule is seen")
+    assert (runtime.result("in_broken"), runtime.result("in_sound")) == (2, 1)
+
+
 def test_a_module_that_fails_to_import_is_listed_and_stops_no_other(runtime: Runtime) -> None:
     runtime.write("broken.py", "import nothing_of_that_name\n")
     runtime.write("killer.py", "import os\nos._exit(1)\n")

@@ -65,7 +65,7 @@ def api() -> Iterator[Api]:
 def fetch(make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     """Call fetch_json where the operator allows 127.0.0.1."""
     # Imported here: the folder is not on the path before this file was read.
-    from fetch_json import check, fetch_json
+    from examples.fetch_json import check, fetch_json
 
     monkeypatch.setenv("FETCH_JSON_ALLOW_PRIVATE", "127.0.0.1")
 
@@ -80,8 +80,8 @@ def fetch(make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> Callabl
 @pytest.fixture
 def profile(make_context: MakeContext, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Profile bytes as an upload; "cleaned" is the text of cleaned.csv."""
+    from examples.profile_csv import check, profile_csv
     from localfn.outcome.result import to_json
-    from profile_csv import check, profile_csv
 
     def run(content: bytes | str, **event: Any) -> dict[str, Any]:
         upload = tmp_path / "upload"

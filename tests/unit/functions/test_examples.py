@@ -12,35 +12,37 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from fetch_json import fetch_json
-from profile_csv import profile_csv
-from thumbnail import thumbnail
+from examples.fetch_json import fetch_json
+from examples.profile_csv import profile_csv
+from examples.thumbnail import thumbnail
+from hello import hello
+from tests.unit.functions.conftest import MakeContext
 
 ROOT = Path(__file__).parents[3]
 DESCRIBE = """
 import json, sys
 from localfn.runtime.importer import describe
-print(json.dumps(describe(sys.argv[1], sys.argv[2])))
+functions, failed = describe(sys.argv[1], sys.argv[2])
+assert failed is None, failed
+print(json.dumps(functions))
 """
 
 
 @pytest.mark.parametrize(
-    ("module", "names"),
-    [
-        ("profile_csv", ["profile_csv"]),
-        ("fetch_json", ["fetch_json"]),
-        ("thumbnail", ["thumbnail"]),
-        ("csv_profile", []),
-        ("http_call", []),
-        ("photo", []),
-    ],
+    ("module", "names"), [("hello", ["hello"]), ("examples", ["fetch_json", "profile_csv", "thumbnail"])]
 )
 def test_each_module_is_discovered_with_its_functions(module: str, names: list[str]) -> None:
     command = [sys.executable, "-c", DESCRIBE, str(ROOT / "functions"), module]
     done = subprocess.run(command, env={"PYTHONPATH": str(ROOT / "queue")}, capture_output=True, check=True)
     described = json.loads(done.stdout)
-    assert [entry["name"] for entry in described] == names
+    assert sorted(entry["name"] for entry in described) == names
     assert all(entry["description"] for entry in described)
+
+
+def test_the_first_function_of_a_newcomer_has_ten_lines_and_greets(make_context: MakeContext) -> None:
+    assert len((ROOT / "functions" / "hello.py").read_text().splitlines()) <= 10
+    assert hello({"name": "Ada"}, make_context()) == {"hello": "Ada"}
+    assert hello({}, make_context()) == {"hello": "world"}
 
 
 @pytest.mark.parametrize(

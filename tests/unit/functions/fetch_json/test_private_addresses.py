@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from http_call.addresses import Allowance, is_public, read_allowance
+from examples.http_call.addresses import Allowance, is_public, read_allowance
 from localfn import Fail
 from tests.unit.functions.fetch_json.loopback_api import Api, answer
 

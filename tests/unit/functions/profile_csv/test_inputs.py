@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from examples.profile_csv import check, profile_csv
 from localfn import Context, ValidationError
 from localfn.outcome.result import to_json
-from profile_csv import check, profile_csv
 
 Profile = Callable[..., dict[str, Any]]
 

@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from csv_profile import chart
-from csv_profile.summary import Column
+from examples.csv_profile import chart
+from examples.csv_profile.summary import Column
+from examples.profile_csv import check, profile_csv
 from localfn import Context
-from profile_csv import check, profile_csv
 
 SVG = "{http://www.w3.org/2000/svg}"
 Output = Callable[..., dict[str, str]]

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csv_profile import kinds
-from csv_profile.reading import unique_names
-from csv_profile.summary import QUANTILES, mean_and_std, quantiles, summarise
-from csv_profile.tally import Tally, relieve
+from examples.csv_profile import kinds
+from examples.csv_profile.reading import unique_names
+from examples.csv_profile.summary import QUANTILES, mean_and_std, quantiles, summarise
+from examples.csv_profile.tally import Tally, relieve
 
 NUMBERS = st.floats(min_value=-1e12, max_value=1e12)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from examples.profile_csv import check, profile_csv
 from localfn import Context
 from localfn.outcome.result import to_json
-from profile_csv import check, profile_csv
 
 Profile = Callable[[Path], dict[str, Any]]
 

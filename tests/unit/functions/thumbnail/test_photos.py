@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from examples.thumbnail import check
 from localfn import Context, ValidationError
 from tests.unit.functions.thumbnail.thumbs import BLUE, RED, Thumbs, is_like, two_halves
-from thumbnail import check
 
 
 def floats(*levels: float) -> Image.Image:

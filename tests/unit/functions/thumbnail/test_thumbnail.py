@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
+from examples.thumbnail import check, thumbnail
 from localfn import Context, ValidationError
 from tests.unit.functions.thumbnail.thumbs import BLUE, RED, Thumbs, is_like, two_halves
-from thumbnail import check, thumbnail
 
 
 def test_the_default_sizes_are_written_as_webp(thumbs: Thumbs) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
+from examples.thumbnail import check, thumbnail
 from localfn import Context
-from thumbnail import check, thumbnail
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

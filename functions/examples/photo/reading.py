@@ -13,8 +13,8 @@ from typing import Union
 
 from PIL import Image, UnidentifiedImageError
 
+from examples.photo import colours
 from localfn import ValidationError
-from photo import colours
 
 Source = Union[Path, io.BytesIO]
 

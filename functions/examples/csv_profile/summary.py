@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from csv_profile import kinds
-from csv_profile.tally import Tally
+from examples.csv_profile import kinds
+from examples.csv_profile.tally import Tally
 
 QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)
 TOP = 5

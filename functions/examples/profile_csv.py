@@ -5,12 +5,12 @@ from __future__ import annotations
 import codecs
 from typing import Any
 
-from csv_profile import chart, kinds
-from csv_profile.notes import warnings
-from csv_profile.reading import MANY_COLUMNS, Table, UnreadableError, write_rows
-from csv_profile.summary import Column, summarise
-from csv_profile.tally import Tally, relieve
-from csv_profile.words import counted
+from examples.csv_profile import chart, kinds
+from examples.csv_profile.notes import warnings
+from examples.csv_profile.reading import MANY_COLUMNS, Table, UnreadableError, write_rows
+from examples.csv_profile.summary import Column, summarise
+from examples.csv_profile.tally import Tally, relieve
+from examples.csv_profile.words import counted
 from localfn import Context, ValidationError, function
 
 # Distinct texts held for all columns together, up to 650 bytes each; beyond it the largest column is summed up.

@@ -11,7 +11,7 @@ import time
 from typing import Any
 from urllib.parse import SplitResult
 
-from http_call.addresses import Allowance, is_public
+from examples.http_call.addresses import Allowance, is_public
 from localfn import Fail
 
 PORTS = {"http": 80, "https": 443}

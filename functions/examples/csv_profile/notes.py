@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from csv_profile import kinds
-from csv_profile.reading import Table
-from csv_profile.summary import Column
-from csv_profile.words import counted, listed
+from examples.csv_profile import kinds
+from examples.csv_profile.reading import Table
+from examples.csv_profile.summary import Column
+from examples.csv_profile.words import counted, listed
 
 MANY_LINES = 20
 

@@ -6,7 +6,7 @@ import http.client
 import zlib
 from contextlib import suppress
 
-from http_call.exchange import Answer
+from examples.http_call.exchange import Answer
 from localfn import Fail
 
 MAX_REASON_BYTES = 500

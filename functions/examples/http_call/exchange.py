@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import cast
 from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
-from http_call.addresses import Allowance
-from http_call.connection import PORTS, Deadline, Wire, connect
+from examples.http_call.addresses import Allowance
+from examples.http_call.connection import PORTS, Deadline, Wire, connect
 from localfn import Fail
 
 MAX_REDIRECTS = 10

@@ -7,9 +7,9 @@ import binascii
 import io
 from typing import Any
 
+from examples.photo.colours import flat
+from examples.photo.reading import Photo, Source, load, open_image, scaled
 from localfn import Context, ValidationError, function
-from photo.colours import flat
-from photo.reading import Photo, Source, load, open_image, scaled
 
 SIZES = (64, 128, 256)
 FORMATS = ("webp", "png", "jpeg")

@@ -7,7 +7,7 @@ from collections import Counter
 from hashlib import blake2b
 from typing import Any
 
-from csv_profile import kinds
+from examples.csv_profile import kinds
 
 MAX_TEXT = 120
 # The columns of a table share the memory for summaries; each has room for no more and no less than this.

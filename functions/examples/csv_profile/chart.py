@@ -6,8 +6,8 @@ import re
 from html import escape
 from typing import Any
 
-from csv_profile.summary import Column
-from csv_profile.words import counted
+from examples.csv_profile.summary import Column
+from examples.csv_profile.words import counted
 
 WIDTH, LINE, HEAD, FOOT = 860, 40, 92, 20
 _NAME_X, _KIND_X, _MISSING_X, _BARS_X, _RANGE_X = 24, 236, 318, 486, 672

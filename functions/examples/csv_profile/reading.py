@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from csv_profile.detection import (
+from examples.csv_profile.detection import (
     detect_delimiter,
     detect_encoding,
     hidden_delimiter,

@@ -16,10 +16,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from http_call.addresses import Allowance, read_allowance
-from http_call.body import read_body, read_reason
-from http_call.connection import Deadline
-from http_call.exchange import Answer, Call, exchange, split_url, without_secrets
+from examples.http_call.addresses import Allowance, read_allowance
+from examples.http_call.body import read_body, read_reason
+from examples.http_call.connection import Deadline
+from examples.http_call.exchange import Answer, Call, exchange, split_url, without_secrets
 from localfn import Context, Fail, Retry, ValidationError, function
 
 MAX_RETRY_AFTER_S = 300.0

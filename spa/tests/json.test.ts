@@ -9,15 +9,15 @@ test.each([
   ["{'a': 1}", 1, 2],
   ['[1] // no', 1, 5],
 ])('%s has a syntax error at its position', (text, line, column) => {
-  expect(parseJson(text).fault).toMatchObject({ line, column })
+  expect(parseJson(text).syntaxError).toMatchObject({ line, column })
 })
 
 test.each(['01', '"\t"', '{"a": 1} 2', ''])('%s is not JSON', (text) => {
-  expect(parseJson(text).fault).not.toBeNull()
+  expect(parseJson(text).syntaxError).not.toBeNull()
 })
 
 test('JSON is parsed into its value', () => {
-  expect(parseJson('{"a": [1, "é", null]}')).toEqual({ value: { a: [1, 'é', null] }, fault: null })
+  expect(parseJson('{"a": [1, "é", null]}')).toEqual({ value: { a: [1, 'é', null] }, syntaxError: null })
 })
 
 test('a search finds keys and values, and expands their ancestors', () => {

@@ -23,7 +23,8 @@ export const components = {
     longText: (n: number) => `… show all ${count(n, 'character')}`,
     format: 'Format',
     valid: 'Valid JSON',
-    fault: (line: number, column: number, message: string) => `Line ${line}, column ${column}: ${message}`,
+    syntaxError: (line: number, column: number, message: string) =>
+      `Line ${line}, column ${column}: ${message}`,
     empty: 'Enter JSON, for example {}.',
   },
   pager: { label: 'Pages', first: 'Newest', previous: 'Newer', next: 'Older' },

@@ -3,7 +3,7 @@ import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser'
 import type { Json } from '@/api/types'
 import { parseExact } from '@/api/exactJson'
 
-export interface SyntaxFault {
+export interface JsonSyntaxError {
   offset: number
   length: number
   line: number
@@ -11,7 +11,7 @@ export interface SyntaxFault {
   message: string
 }
 
-export type Parsed = { value: Json; fault: null } | { value: null; fault: SyntaxFault }
+export type Parsed = { value: Json; syntaxError: null } | { value: null; syntaxError: JsonSyntaxError }
 
 const STRICT = { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false }
 
@@ -19,12 +19,16 @@ export function parseJson(text: string): Parsed {
   const errors: ParseError[] = []
   parse(text, errors, STRICT)
   const first = errors[0]
-  if (first) return { value: null, fault: faultAt(text, first.offset, first.length, describe(first)) }
+  if (first)
+    return { value: null, syntaxError: syntaxErrorAt(text, first.offset, first.length, describe(first)) }
   try {
-    return { value: parseExact(text), fault: null }
+    return { value: parseExact(text), syntaxError: null }
   } catch (error) {
     // jsonc-parser accepts a few invalid numbers and strings, so the browser's parser decides.
-    return { value: null, fault: faultAt(text, 0, text.length, error instanceof Error ? error.message : '') }
+    return {
+      value: null,
+      syntaxError: syntaxErrorAt(text, 0, text.length, error instanceof Error ? error.message : ''),
+    }
   }
 }
 
@@ -35,7 +39,7 @@ function describe(error: ParseError): string {
     .toLowerCase()
 }
 
-function faultAt(text: string, offset: number, length: number, message: string): SyntaxFault {
+function syntaxErrorAt(text: string, offset: number, length: number, message: string): JsonSyntaxError {
   const preceding = text.slice(0, offset)
   const line = preceding.split('\n').length
   return { offset, length: Math.max(1, length), line, column: offset - preceding.lastIndexOf('\n'), message }

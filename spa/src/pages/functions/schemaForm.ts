@@ -21,6 +21,15 @@ export type Field =
   | (Common & { kind: 'variants'; variants: { title: string; field: Field }[] })
   | (Common & { kind: 'json' })
 
+/** The input type for each JSON Schema format. */
+export const INPUT_TYPES: Record<string, string> = {
+  email: 'email',
+  date: 'date',
+  time: 'time',
+  uri: 'url',
+  'date-time': 'datetime-local',
+}
+
 const MAX_DEPTH = 8 // limits schemas that refer to themselves
 
 export function formFromSchema(schema: Schema | null): Field | null {

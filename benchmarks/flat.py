@@ -106,7 +106,7 @@ class Subject:
         admin.dispose()
         url = postgres.url.replace("/postgres?", f"/{name}?")
         upgrade(url)
-        self.engine, self.worker_engine = make_engine(url), make_engine(url, by_key=True)
+        self.engine, self.worker_engine = make_engine(url), make_engine(url, prefer_index_scans=True)
         self.doorbell, self.clock = Doorbell(Redis.from_url(redis_url)), Clock()
         # By key: the checks of foreign keys keep the plan that they get while the table is empty.
         with self.worker_engine.begin() as connection:

@@ -52,7 +52,7 @@ class Access:
     def forget(self) -> None:
         """A user, a session or a key has changed."""
         if self.authenticator is not None:
-            self.authenticator.forget()
+            self.authenticator.clear_cache()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,16 @@ class Lock(IntEnum):
     DECLARE = 0x6C6F6373
     # Held as long as a process leads (workqueue/upkeep/leading.py).
     RECONCILER = 0x6C6F636C
-    TICKER = 0x6C6F6374
-    BOOKKEEPER = 0x6C6F6362
-    REMOVER = 0x6C6F6364
+    SCHEDULE_TICKER = 0x6C6F6374
+    MINUTE_ROLLUP = 0x6C6F6362
+    CLEANUP = 0x6C6F6364
 
 
-def hold(connection: Connection, lock: Lock) -> None:
+def lock_for_transaction(connection: Connection, lock: Lock) -> None:
     """Until the end of the transaction; waits for whoever has it."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": int(lock)})
 
 
-def take(connection: Connection, lock: Lock) -> bool:
+def try_lock_for_session(connection: Connection, lock: Lock) -> bool:
     """For the session, as long as it lasts, unless somebody has it."""
     return bool(connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": int(lock)}).scalar_one())

@@ -16,15 +16,15 @@ def _default_differs(
     """PostgreSQL compares no two values of type json; None leaves every other type to Alembic."""
     if not isinstance(column.type, JSON):
         return None
-    return _bare(found) != _bare(wanted)
+    return _without_cast(found) != _without_cast(wanted)
 
 
-def _bare(default: str | None) -> str | None:
+def _without_cast(default: str | None) -> str | None:
     """`'[]'::json`, as the database tells it, and `'[]'`, as the code does, are the same."""
     return None if default is None else default.removesuffix("::json").strip("'")
 
 
-def _is_asked_for(_: Any, __: str | None, ___: str, reflected: bool, compare_to: Any) -> bool:
+def _include_object(_: Any, __: str | None, ___: str, reflected: bool, compare_to: Any) -> bool:
     """What a database has and the code does not know is somebody else's: no migration that we write may drop it.
 
     A table beside ours, a column or an index that was added by hand. What the code gives up is dropped by a migration
@@ -34,4 +34,4 @@ def _is_asked_for(_: Any, __: str | None, ___: str, reflected: bool, compare_to:
 
 
 STRICT: dict[str, Any] = {"compare_type": True, "compare_server_default": _default_differs}
-OPTIONS: dict[str, Any] = {**STRICT, "include_object": _is_asked_for}
+OPTIONS: dict[str, Any] = {**STRICT, "include_object": _include_object}

@@ -14,16 +14,16 @@ from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from schema import exact_json
-from schema.connection_watchdog import LONGEST_S, ServerMonitor
+from schema.connection_watchdog import MAX_STATEMENT_S, ServerMonitor
 
-RESTED_S = 1.0
+IDLE_BEFORE_PING_S = 1.0
 # A day within what Python holds, so that every zone can show them.
-EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+MIN_TIME, MAX_TIME = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 CONNECT_TIMEOUT_S = 5  # a server that is away is noticed, not waited for
 POOL_TIMEOUT_S = 4
 # A line that is cut without a word is noticed within a lease (TCP only; silence.py has the rest).
-_EXACT: Any = psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, Format.TEXT)
+DEFAULT_TIME_LOADER: Any = psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, Format.TEXT)
 KEEPALIVES = {
     "keepalives": 1,
     "keepalives_idle": 3,
@@ -38,14 +38,15 @@ def make_engine(
     *,
     pool_size: int = 5,
     max_overflow: int = 10,
-    by_key: bool = False,
-    longest_s: float = LONGEST_S,
+    prefer_index_scans: bool = False,
+    max_statement_s: float = MAX_STATEMENT_S,
     **options: Any,
 ) -> Engine:
-    """An engine with a pool that drops dead connections by itself.
+    """Return an engine whose pool drops dead connections.
 
-    database_url: `postgresql+psycopg://…`. pool_size: connections kept; max_overflow: more for a while.
-    by_key: for who reads and writes single rows by their keys, and nothing else. longest_s: that a statement may take.
+    database_url: `postgresql+psycopg://…`. pool_size: connections kept; max_overflow: extra connections under load.
+    prefer_index_scans: for callers that only read and write single rows by key. max_statement_s: a longer statement
+    fails as by an outage.
     """
     engine = create_engine(
         database_url,
@@ -64,18 +65,18 @@ def make_engine(
         },
         **options,
     )
-    server = ServerMonitor(longest_s)
+    server = ServerMonitor(max_statement_s)
 
     @event.listens_for(engine, "do_connect")
     def connect(_: object, __: object, arguments: list[Any], parameters: dict[str, Any]) -> DBAPIConnection:
         made: Any = server.connect(*arguments, **parameters)
         return cast("DBAPIConnection", made)
 
-    event.listen(engine, "connect", _read_every_time)
-    if by_key:
-        event.listen(engine, "connect", _plan_by_key)
-    event.listen(engine, "checkin", _note_return)
-    event.listen(engine, "checkout", _check_rested)
+    event.listen(engine, "connect", _register_time_loader)
+    if prefer_index_scans:
+        event.listen(engine, "connect", _prefer_index_scans)
+    event.listen(engine, "checkin", _record_return)
+    event.listen(engine, "checkout", _ping_if_idle)
     return engine
 
 
@@ -106,21 +107,21 @@ class _TimeLoader(Loader):
 
     def __init__(self, oid: int, context: Any = None) -> None:
         super().__init__(oid, context)
-        self._exact = _EXACT(oid, context)
+        self._exact = DEFAULT_TIME_LOADER(oid, context)
 
     def load(self, data: Any) -> Any:
         try:
             return self._exact.load(data)
         except psycopg.DataError:
             text = bytes(data)
-            return EARLIEST if text.startswith(b"-") or text.endswith(b"BC") else LATEST
+            return MIN_TIME if text.startswith(b"-") or text.endswith(b"BC") else MAX_TIME
 
 
-def _read_every_time(connection: DBAPIConnection, _: object) -> None:
+def _register_time_loader(connection: DBAPIConnection, _: object) -> None:
     connection.adapters.register_loader("timestamptz", _TimeLoader)
 
 
-def _plan_by_key(connection: DBAPIConnection, _: object) -> None:
+def _prefer_index_scans(connection: DBAPIConnection, _: object) -> None:
     """A plan that was made while a table was small stays with its prepared statement when the table has grown.
 
     So it is made for a large one at once. (SET would end with a rollback, were it not committed by itself.)
@@ -132,16 +133,16 @@ def _plan_by_key(connection: DBAPIConnection, _: object) -> None:
     connection.autocommit = False
 
 
-def _note_return(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+def _record_return(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
     record.info["returned_at"] = time.monotonic()
 
 
-def _check_rested(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+def _ping_if_idle(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
     """Pings a connection that rested: a restarted server then costs a ping and not a failed request.
 
     SQLAlchemy's own pre-ping asks at every checkout, a fifth of what a short transaction takes.
     """
-    if time.monotonic() - record.info.get("returned_at", time.monotonic()) < RESTED_S:
+    if time.monotonic() - record.info.get("returned_at", time.monotonic()) < IDLE_BEFORE_PING_S:
         return
     try:
         connection.execute("SELECT 1")

@@ -23,7 +23,7 @@ class Number(float):
     digits: str
 
 
-def number(digits: str) -> float:
+def parse_number(digits: str) -> float:
     """Return the float for a JSON number with a fraction or an exponent; a Number if the float's own text differs."""
     value = float(digits)
     if float.__repr__(value) == digits:
@@ -33,14 +33,14 @@ def number(digits: str) -> float:
     return made
 
 
-def integer(digits: str) -> float:
+def parse_integer(digits: str) -> float:
     """Return the int for a JSON number without fraction and exponent; for -0, which no int is, a Number."""
-    return number(digits) if digits == "-0" else int(digits)
+    return parse_number(digits) if digits == "-0" else int(digits)
 
 
-DECODER = json.JSONDecoder(parse_float=number)
+DECODER = json.JSONDecoder(parse_float=parse_number)
 # It calls Python for each integer, so it is used only for a text that may hold a -0.
-SIGNED_DECODER = json.JSONDecoder(parse_float=number, parse_int=integer)
+SIGNED_DECODER = json.JSONDecoder(parse_float=parse_number, parse_int=parse_integer)
 
 
 def read(text: str | bytes) -> Any:
@@ -53,7 +53,7 @@ def write(value: Any, encode: Callable[[Any], str] = json.dumps) -> str:
     """Return the value as JSON. encode: writes all but Numbers, and may write other types than JSON's, too."""
     if not _has_number(value):
         return encode(value)
-    return MARKED.sub(r"\1", encode(_marked(value)))
+    return MARKED.sub(r"\1", encode(_with_marks(value)))
 
 
 def _has_number(value: Any) -> bool:
@@ -72,7 +72,7 @@ def _has_number(value: Any) -> bool:
     return False
 
 
-def _marked(value: Any) -> Any:
+def _with_marks(value: Any) -> Any:
     """Return a copy with marked strings in place of Numbers. Iterates, because values are nested deeply."""
     holder: list[Any] = [value]
     waiting: list[Any] = [holder]

@@ -15,33 +15,33 @@ class Outage(StrEnum):
     READ_ONLY = "read_only"
     """It is a standby, or was told to write nothing."""
 
-    CROWDED = "crowded"
+    OVERLOADED = "overloaded"
     """It has no connection, or no memory, left."""
 
     SLOW = "slow"
     """All connections of this process have waited for it too long."""
 
-    AWAY = "away"
+    UNAVAILABLE = "unavailable"
     """It does not answer, starts, or stops."""
 
 
 # PostgreSQL's manual, appendix A.
-BY_STATE = {"53100": Outage.FULL, "25006": Outage.READ_ONLY}
-CROWDED_CLASS = "53"  # insufficient resources
-BEYOND_LIMITS = "54"  # too large or too complex: a retry changes nothing
+OUTAGE_OF_STATE = {"53100": Outage.FULL, "25006": Outage.READ_ONLY}
+RESOURCES_CLASS = "53"  # insufficient resources
+LIMITS_CLASS = "54"  # too large or too complex: a retry changes nothing
 # A refused connection has no code in psycopg; the server's words are all there is.
-BY_WORDS = {
+OUTAGE_OF_MESSAGE = {
     "No space left on device": Outage.FULL,
-    "too many clients already": Outage.CROWDED,
-    "remaining connection slots": Outage.CROWDED,
-    "too many connections": Outage.CROWDED,
+    "too many clients already": Outage.OVERLOADED,
+    "remaining connection slots": Outage.OVERLOADED,
+    "too many connections": Outage.OVERLOADED,
 }
-WORDS = {
+MESSAGES = {
     Outage.FULL: "the disk of PostgreSQL is full",
     Outage.READ_ONLY: "PostgreSQL takes no writes: it is read-only",
-    Outage.CROWDED: "PostgreSQL has no free connection",
+    Outage.OVERLOADED: "PostgreSQL has no free connection",
     Outage.SLOW: "PostgreSQL does not answer in time",
-    Outage.AWAY: "PostgreSQL is away",
+    Outage.UNAVAILABLE: "PostgreSQL is away",
 }
 
 
@@ -52,12 +52,12 @@ def outage_of(error: Exception) -> Outage | None:
     if not isinstance(error, DBAPIError):
         return None
     state = getattr(error.orig, "sqlstate", None) or ""
-    if state in BY_STATE:
-        return BY_STATE[state]
+    if state in OUTAGE_OF_STATE:
+        return OUTAGE_OF_STATE[state]
     # psycopg raises OperationalError for all that concerns the connection or the server's state.
-    if not (error.connection_invalidated or (isinstance(error, OperationalError) and state[:2] != BEYOND_LIMITS)):
+    if not (error.connection_invalidated or (isinstance(error, OperationalError) and state[:2] != LIMITS_CLASS)):
         return None
-    if state.startswith(CROWDED_CLASS):
-        return Outage.CROWDED
+    if state.startswith(RESOURCES_CLASS):
+        return Outage.OVERLOADED
     said = str(error.orig)
-    return next((outage for words, outage in BY_WORDS.items() if words in said), Outage.AWAY)
+    return next((outage for words, outage in OUTAGE_OF_MESSAGE.items() if words in said), Outage.UNAVAILABLE)

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
-def head() -> str:
+def head_revision() -> str:
     """The newest revision; revisions are numbers that begin the names of their files."""
     return max(path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
 
@@ -17,4 +17,4 @@ def is_current(engine: Engine) -> bool:
     with engine.connect() as connection:
         has_table = connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one()
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars() if has_table else ()
-        return list(found) == [head()]
+        return list(found) == [head_revision()]

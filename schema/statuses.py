@@ -24,7 +24,7 @@ class Status(StrEnum):
     """In: fail, cancel, or the reconciler when no attempt is left. Out: a person's retry."""
 
 
-MOVES: frozenset[tuple[Status, Status]] = frozenset(
+TRANSITIONS: frozenset[tuple[Status, Status]] = frozenset(
     {
         (Status.PENDING, Status.PROCESSING),  # claim
         (Status.PENDING, Status.FAILED),  # cancel while it waits

@@ -16,7 +16,7 @@ from seed.errors import FixtureError
 
 FOLDER = Path(__file__).parent / "fixtures"
 SUFFIXES = (".json", ".yaml", ".yml")
-DEV = "dev_"
+DEV_PREFIX = "dev_"
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,17 @@ Loader.yaml_implicit_resolvers = {
 Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
 
 
-def read(folder: Path = FOLDER, *, with_dev: bool) -> list[Entry]:
+def read_fixtures(folder: Path = FOLDER, *, with_dev: bool) -> list[Entry]:
     """The entries of all files in the order of their names. Raises FixtureError, which names every file's trouble.
 
     with_dev: those of `dev_*` files, too.
     """
     entries, problems = list[Entry](), list[str]()
     for path in sorted(folder.iterdir()):
-        if path.suffix not in SUFFIXES or (path.name.startswith(DEV) and not with_dev):
+        if path.suffix not in SUFFIXES or (path.name.startswith(DEV_PREFIX) and not with_dev):
             continue
         try:
-            entries += _entries(path)
+            entries += _read_entries(path)
         except FixtureError as error:
             problems += error.problems
     if problems:
@@ -57,11 +57,11 @@ def read(folder: Path = FOLDER, *, with_dev: bool) -> list[Entry]:
     return entries
 
 
-def _entries(path: Path) -> Iterator[Entry]:
-    content, root = _parsed(path)
+def _read_entries(path: Path) -> Iterator[Entry]:
+    content, root = _parse_file(path)
     if root is None:
         return
-    _refuse_repeated(path, root)
+    _reject_repeated_keys(path, root)
     if not isinstance(content, dict):
         raise FixtureError([f"{path}:1: a mapping of kinds to lists is needed, such as `schedules: [...]`"])
     for (kind, found), (_, node) in zip(content.items(), root.value, strict=True):
@@ -73,7 +73,7 @@ def _entries(path: Path) -> Iterator[Entry]:
             yield Entry(str(kind), fields, _place(path, part))
 
 
-def _parsed(path: Path) -> tuple[Any, Any]:
+def _parse_file(path: Path) -> tuple[Any, Any]:
     """The content, and the nodes that know the lines. JSON's own reader takes what YAML's does not."""
     try:
         text = path.read_text("utf-8")
@@ -91,7 +91,7 @@ def _parsed(path: Path) -> tuple[Any, Any]:
         raise FixtureError([f"{path}:1: {error}".replace("\n", " ")]) from None
 
 
-def _refuse_repeated(path: Path, node: Any) -> None:
+def _reject_repeated_keys(path: Path, node: Any) -> None:
     """Both readers keep the last of two equal keys without a word."""
     if isinstance(node, yaml.MappingNode):
         seen = set[str]()
@@ -99,10 +99,10 @@ def _refuse_repeated(path: Path, node: Any) -> None:
             if key.value in seen:
                 raise FixtureError([f"{_place(path, key)}: {key.value} is given twice"])
             seen.add(key.value)
-            _refuse_repeated(path, value)
+            _reject_repeated_keys(path, value)
     elif isinstance(node, yaml.SequenceNode):
         for part in node.value:
-            _refuse_repeated(path, part)
+            _reject_repeated_keys(path, part)
 
 
 def _place(path: Path, node: Any) -> str:

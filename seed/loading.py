@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, func, text
 from sqlalchemy.dialects.postgresql import insert
 
-from schema.advisory_locks import Lock, hold
+from schema.advisory_locks import Lock, lock_for_transaction
 from schema.tables.requests import setup_flag
 from seed.errors import BadEntryError, FixtureError
 from seed.fixtures import Entry
@@ -20,15 +20,15 @@ from seed.fixtures import Entry
 FLAG = "fixtures"
 
 
-class Kind(Protocol):
+class FixtureKind(Protocol):
     """One kind of fixture. key: the field by which an entry is known again."""
 
     key: str
 
-    def checked(self, fields: Mapping[str, Any]) -> Any:
+    def validate(self, fields: Mapping[str, Any]) -> Any:
         """What `write` is given; None for an entry that has no use here. Raises BadEntryError."""
 
-    def write(self, connection: Connection, checked: Any) -> bool:
+    def write(self, connection: Connection, validated: Any) -> bool:
         """Whether it was made; what is there already stays as it is."""
 
 
@@ -38,51 +38,55 @@ class LoadResult:
 
     made: Counter[str]
     found: int
-    left_out: tuple[str, ...]
+    skipped: tuple[str, ...]
 
 
-def is_done(engine: Engine) -> bool:
+def are_loaded(engine: Engine) -> bool:
     """Whether fixtures were loaded once."""
     with engine.connect() as connection:
-        return _is_done(connection)
+        return _are_loaded(connection)
 
 
-def load(engine: Engine, entries: Sequence[Entry], kinds: Mapping[str, Kind], *, once: bool) -> LoadResult | None:
+def load(
+    engine: Engine, entries: Sequence[Entry], kinds: Mapping[str, FixtureKind], *, once: bool
+) -> LoadResult | None:
     """Loads the entries. Raises FixtureError: nothing is loaded then.
 
     once: not if any were loaded before; None then.
     """
-    ready, left_out = _checked(entries, kinds)
+    ready, left_out = _validate_all(entries, kinds)
     made, found = Counter[str](), 0
     with engine.begin() as connection:
-        hold(connection, Lock.SEED)
-        if once and _is_done(connection):
+        lock_for_transaction(connection, Lock.SEED)
+        if once and _are_loaded(connection):
             return None
         for kind, value in ready:
             written = kinds[kind].write(connection, value)
             made[kind] += written
             found += not written
-        raise_flag(connection, FLAG)
+        set_flag(connection, FLAG)
     return LoadResult(+made, found, tuple(left_out))
 
 
-def raise_flag(connection: Connection, name: str) -> bool:
+def set_flag(connection: Connection, name: str) -> bool:
     """Notes that something was set up. Whether it had not been before."""
     values = {"name": name, "setup_complete": True, "created_at": func.clock_timestamp()}
     statement = insert(setup_flag).values(values).on_conflict_do_nothing().returning(setup_flag.c.name)
     return connection.execute(statement).first() is not None
 
 
-def _is_done(connection: Connection) -> bool:
+def _are_loaded(connection: Connection) -> bool:
     statement = text("SELECT 1 FROM setup_flag WHERE name = :name AND setup_complete")
     return connection.execute(statement, {"name": FLAG}).first() is not None
 
 
-def _checked(entries: Sequence[Entry], kinds: Mapping[str, Kind]) -> tuple[list[tuple[str, Any]], list[str]]:
+def _validate_all(
+    entries: Sequence[Entry], kinds: Mapping[str, FixtureKind]
+) -> tuple[list[tuple[str, Any]], list[str]]:
     ready, left_out, problems, seen = list[tuple[str, Any]](), list[str](), list[str](), set[tuple[str, str]]()
     for entry in entries:
         try:
-            value = _one(entry, kinds, seen)
+            value = _validate_entry(entry, kinds, seen)
         except BadEntryError as error:
             problems.append(f"{entry.place}: {entry.kind}: {error}")
             continue
@@ -95,7 +99,7 @@ def _checked(entries: Sequence[Entry], kinds: Mapping[str, Kind]) -> tuple[list[
     return ready, left_out
 
 
-def _one(entry: Entry, kinds: Mapping[str, Kind], seen: set[tuple[str, str]]) -> Any:
+def _validate_entry(entry: Entry, kinds: Mapping[str, FixtureKind], seen: set[tuple[str, str]]) -> Any:
     kind = kinds.get(entry.kind)
     if kind is None:
         raise BadEntryError(f"there is no such kind; those are {', '.join(kinds)}")
@@ -105,4 +109,4 @@ def _one(entry: Entry, kinds: Mapping[str, Kind], seen: set[tuple[str, str]]) ->
     if (entry.kind, key) in seen:
         raise BadEntryError(f"{kind.key}: there is another entry with {key!r}")
     seen.add((entry.kind, key))
-    return kind.checked(entry.fields)
+    return kind.validate(entry.fields)

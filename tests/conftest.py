@@ -108,7 +108,7 @@ def discovered(servers: Servers, migrated: str) -> str:
     servers.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").format(**names))
     interpreter = Interpreter(sys.executable, sdk_link.source().parent, {}, 1 << 20)
     watcher = CodeWatcher(interpreter, [str(CASES), str(EXAMPLES)], registry.Registry((), ()))
-    watcher.look()
+    watcher.refresh()
     engine = make_engine(servers.database(name))
     registry.publish(engine, watcher.registry)
     engine.dispose()

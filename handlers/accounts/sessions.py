@@ -91,7 +91,7 @@ def _begun(login: sessions.Login) -> Response:
     answer.set_cookie(
         cookie_name(),
         login.token,
-        max_age=login.life_s,
+        max_age=login.lifetime_s,
         httponly=True,
         samesite="Lax",
         secure=is_cookie_secure(),

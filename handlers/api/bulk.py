@@ -17,7 +17,7 @@ from handlers.services import Services, services
 from workqueue import audit, event_json, lifecycle
 from workqueue.auth.permissions import Permission
 from workqueue.errors import NotAllowedNowError, UnknownRequestError
-from workqueue.files.store import forget
+from workqueue.files.store import remove_if_possible
 from workqueue.requests import cancellation
 from workqueue.transport.doorbell import Bell
 
@@ -44,7 +44,7 @@ def do_all() -> Response:
     here.doorbell.ring(bells)
     done = [UUID(outcome["id"]) for outcome in outcomes if outcome["done"]]
     here.doorbell.announce_all(done)
-    here.overview.forget()
+    here.overview.invalidate()
     return jsonify(action=action, done=len(done), items=outcomes)
 
 
@@ -72,7 +72,7 @@ def _cancel(here: Services, request_id: UUID) -> None:
 
 def _delete(here: Services, request_id: UUID) -> None:
     job_ids = lifecycle.delete(here.engine, request_id, act(audit.Action.REQUEST_DELETE, request_id))
-    forget(here.store, request_id)
+    remove_if_possible(here.store, request_id)
     here.doorbell.forget(job_ids)
 
 

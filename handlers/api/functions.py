@@ -20,7 +20,7 @@ from handlers.security.authentication import require
 from handlers.serializers import resources
 from handlers.services import Services, services
 from workqueue.auth.permissions import Permission
-from workqueue.files.store import forget
+from workqueue.files.store import remove_if_possible
 from workqueue.functions import registry
 from workqueue.submit import Submission, SubmitResult, submit
 from workqueue.telemetry import trace_context
@@ -73,7 +73,7 @@ BATCH = Body({"application/json": array({}, "events", minItems=1, maxItems=MAX_B
     ),
 )
 def show_all() -> Response:
-    found = registry.read(services().engine)
+    found = registry.read_registry(services().engine)
     failures = {failure.unit: failure for failure in found.failures}
     return jsonify(
         items=[resources.function(function, failures.get(function.unit)) for function in found.functions],
@@ -95,7 +95,7 @@ def show_all() -> Response:
 )
 def show(name: str) -> Response:
     function = registry.find(services().engine, name)
-    found = registry.read(services().engine)
+    found = registry.read_registry(services().engine)
     failure = next((failure for failure in found.failures if failure.unit == function.unit), None)
     return jsonify(resources.function(function, failure))
 
@@ -150,11 +150,11 @@ def invoke(name: str, wanted: dict[str, Any]) -> Response:
     except SQLAlchemyError:
         raise  # it may be stored although the answer was lost: files that belong to nothing are swept
     except BaseException:
-        forget(here.store, request_id)
+        remove_if_possible(here.store, request_id)
         raise
     _trace(here, order, result, began)
     if result.replayed:
-        forget(here.store, request_id)
+        remove_if_possible(here.store, request_id)
     return _accepted(here, result)
 
 

@@ -70,7 +70,7 @@ def empty(name: str) -> Response:
             break
     here.doorbell.clear_queue(name)
     here.doorbell.reset_generation()  # what came meanwhile may have been silenced with the others
-    here.overview.forget()
+    here.overview.invalidate()
     return jsonify(name=name, cancelled=cancelled, complete=not ids)
 
 
@@ -83,6 +83,6 @@ def _known(name: str) -> Services:
 
 
 def _shown(here: Services, name: str) -> Response:
-    here.overview.forget()
+    here.overview.invalidate()
     found = next(queue for queue in here.overview.queues() if queue.name == name)
     return jsonify(visibility.QUEUE.of(told.queue(found, here.clock.now())))

@@ -15,7 +15,7 @@ from handlers.services import services
 from workqueue import lifecycle
 from workqueue.audit import Action
 from workqueue.auth.permissions import Permission
-from workqueue.files.store import forget
+from workqueue.files.store import remove_if_possible
 from workqueue.requests import cancellation, queries, search
 
 blueprint = Blueprint("requests", __name__, url_prefix="/api/requests")
@@ -230,6 +230,6 @@ def delete(id: str) -> tuple[str, int]:
     here, request_id = services(), query.request_id(id)
     job_ids = lifecycle.delete(here.engine, request_id, act(Action.REQUEST_DELETE, request_id))
     # The files follow the row: should the process die in between, they are orphans, never rows without files.
-    forget(here.store, request_id)
+    remove_if_possible(here.store, request_id)
     here.doorbell.forget(job_ids)
     return "", 204

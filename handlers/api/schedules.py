@@ -159,7 +159,7 @@ def _body(here: Services) -> Any:
 
 
 def _rules(here: Services) -> Rules:
-    return edits.rules(here.engine, here.limits.queues, here.limits.max_event_bytes)
+    return edits.load_rules(here.engine, here.limits.queues, here.limits.max_event_bytes)
 
 
 def _shown(here: Services, name: str) -> Response:

@@ -51,7 +51,7 @@ def tagged(body: dict[str, Any]) -> Response:
     query={"limit": query.whole(1, MAX_HIGHLIGHTS).about("at most so many of each; 4 unless given")},
 )
 def show_highlights(wanted: dict[str, Any]) -> Response:
-    running, failed = highlights.read(services().engine, wanted["limit"] or 4)
+    running, failed = highlights.read_highlights(services().engine, wanted["limit"] or 4)
     return jsonify(running=[told.highlight(row) for row in running], failed=[told.highlight(row) for row in failed])
 
 

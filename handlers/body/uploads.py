@@ -19,7 +19,7 @@ from workqueue import event_json
 from workqueue.errors import EventTooLargeError
 from workqueue.event_json import BatchReader, InvalidBatchError, JsonText
 from workqueue.files.file_names import file_name_problem
-from workqueue.files.store import StoredFile, content_type, forget
+from workqueue.files.store import StoredFile, guess_content_type, remove_if_possible
 
 EVENT_PART = "event"
 UNREAD = "\ufffd"  # what stands for bytes that are no character
@@ -126,7 +126,7 @@ def _stored(services: Services, request_id: UUID, parts: Parts) -> Invocation:
         if sum(file.size for file in stored) > limits.max_upload_bytes:
             raise EventTooLargeError(f"The files may have {limits.max_upload_bytes} bytes together.")
     except BaseException:
-        forget(services.store, request_id)
+        remove_if_possible(services.store, request_id)
         raise
     return Invocation(event, stored)
 
@@ -161,5 +161,5 @@ def _store(services: Services, request_id: UUID, name: str, file: FileStorage) -
     stored = services.store.put(request_id, "in", name, file.stream)
     filename = file.filename or name
     told = file.mimetype if KIND.fullmatch(file.mimetype) else ""  # it goes back into a header
-    kind = told if told not in ("", "application/octet-stream") else content_type(filename)
+    kind = told if told not in ("", "application/octet-stream") else guess_content_type(filename)
     return StoredFile(name, filename, stored.size, kind, stored.sha256, stored.stored_as)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from handlers.services import services
-from schema.outage import WORDS, Outage, outage_of
+from schema.outage import MESSAGES, Outage, outage_of
 from workqueue import errors
 from workqueue.database import error_summary
 from workqueue.files.store import StorageError
@@ -22,10 +22,10 @@ RETRY_AFTER_S = 2
 DISK_FULL = "The disk is full; nothing was stored. Try again when there is room."
 # Status and detail, by what keeps the database from it.
 OUTAGES = {
-    Outage.AWAY: (503, "The database is away; try again."),
+    Outage.UNAVAILABLE: (503, "The database is away; try again."),
     Outage.FULL: (507, "The disk of the database is full; nothing was stored. Try again when there is room."),
     Outage.READ_ONLY: (503, "The database takes no writes now; nothing was stored. Try again."),
-    Outage.CROWDED: (503, "The database has no free connection; try again."),
+    Outage.OVERLOADED: (503, "The database has no free connection; try again."),
     Outage.SLOW: (503, "The database does not answer in time; try again."),
 }
 BY_ENDPOINT = {
@@ -132,10 +132,10 @@ def database(error: SQLAlchemyError) -> Response:
     outage = outage_of(error)
     if outage is None:
         return unexpected(error)
-    log.warning(WORDS[outage], extra={"error": error_summary(error)})
-    services().overview.note_outage(outage)
+    log.warning(MESSAGES[outage], extra={"error": error_summary(error)})
+    services().overview.record_outage(outage)
     status, detail = OUTAGES[outage]
-    more = BY_ENDPOINT.get(request.endpoint or "", "") if outage in (Outage.AWAY, Outage.SLOW) else ""
+    more = BY_ENDPOINT.get(request.endpoint or "", "") if outage in (Outage.UNAVAILABLE, Outage.SLOW) else ""
     answer = problem(status, detail + more)
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer

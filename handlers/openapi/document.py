@@ -32,7 +32,7 @@ EXAMPLES = {
     416: "The requested range cannot be delivered.",
     422: "limit: a whole number from 1 to 500 is needed",
     429: "Too many logins failed; try again in 30 s.",
-    503: OUTAGES[Outage.AWAY][1],
+    503: OUTAGES[Outage.UNAVAILABLE][1],
     507: DISK_FULL,
 }
 RETRY_AFTER = Header("Retry-After", {"type": "integer", "minimum": 1}, "seconds to wait before the next try")

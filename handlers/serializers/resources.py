@@ -11,7 +11,7 @@ from workqueue.event_json import JsonText
 from workqueue.functions.registry import FunctionSpec, ImportFailure
 from workqueue.lifecycle import Accepted
 from workqueue.requests.queries import FoundFile
-from workqueue.schedules.queries import Found
+from workqueue.schedules.queries import ScheduleDetails
 
 RETRY_AFTER_S = 2
 FILES = {"input": "inputs", "output": "files"}  # an upload and an output may have one name
@@ -144,7 +144,7 @@ def import_failure(failure: ImportFailure) -> dict[str, Any]:
     }
 
 
-def schedule(found: Found) -> dict[str, Any]:
+def schedule(found: ScheduleDetails) -> dict[str, Any]:
     row = found.schedule
     return {
         "name": row.name,
@@ -170,7 +170,7 @@ def schedule(found: Found) -> dict[str, Any]:
     }
 
 
-def _last_request(found: Found) -> dict[str, Any] | None:
+def _last_request(found: ScheduleDetails) -> dict[str, Any] | None:
     if found.last_status is None:
         return None
     return {

@@ -10,7 +10,7 @@ from schema.statuses import End, Status
 from workqueue.heartbeats.worker_heartbeats import WorkerInfo
 from workqueue.stats import time_series
 from workqueue.stats.histogram import percentiles_ms
-from workqueue.stats.minute_rollup import Minute
+from workqueue.stats.minute_rollup import FunctionMinute
 from workqueue.stats.overview import Snapshot
 from workqueue.stats.problem_texts import Problem
 from workqueue.stats.queue_depth import Queue
@@ -24,7 +24,7 @@ MOST_COUNTED, MOST_FAILING = 100, 20
 def stats(found: Snapshot) -> dict[str, Any]:
     """counts: what waits and runs now, and what ended in the last 24 hours; cancelled ones are not among the failed."""
     counts = _counts(found)
-    hour = time_series.recent(found.recent, found.now)
+    hour = time_series.recent_series(found.recent, found.now)
     failing = sorted(hour.failures, key=lambda name: sum(hour.failures[name]), reverse=True)[:MOST_FAILING]
     return {
         "time": moment(found.now),
@@ -36,8 +36,8 @@ def stats(found: Snapshot) -> dict[str, Any]:
         "throughput": _throughput(hour),
         "latency": {
             "within_s": 3600,
-            "wait_ms": percentiles_ms(time_series.waits(found.recent)),
-            "run_ms": percentiles_ms(time_series.runs(found.recent)),
+            "wait_ms": percentiles_ms(time_series.wait_histogram(found.recent)),
+            "run_ms": percentiles_ms(time_series.run_histogram(found.recent)),
         },
         "latency_series": {
             "times": [second(time) for time in hour.times],
@@ -84,11 +84,11 @@ def functions_stats(found: Snapshot) -> dict[str, Any]:
 
 def _hours(found: Snapshot) -> list[str | None]:
     """The hours of every sparkline."""
-    return [second(time) for time in time_series.health((), found.now).hours]
+    return [second(time) for time in time_series.function_health((), found.now).hours]
 
 
-def _by_function(minutes: Iterable[Minute]) -> dict[str, list[Minute]]:
-    groups: dict[str, list[Minute]] = {}
+def _by_function(minutes: Iterable[FunctionMinute]) -> dict[str, list[FunctionMinute]]:
+    groups: dict[str, list[FunctionMinute]] = {}
     for each in minutes:
         groups.setdefault(each.function, []).append(each)
     return groups
@@ -100,8 +100,8 @@ def function_stats(found: Snapshot, name: str) -> dict[str, Any]:
     return told | {"sparkline": {"times": _hours(found)} | told["sparkline"]}
 
 
-def _stats(found: Snapshot, name: str, hours: Sequence[Minute]) -> dict[str, Any]:
-    health = time_series.health(hours, found.now)
+def _stats(found: Snapshot, name: str, hours: Sequence[FunctionMinute]) -> dict[str, Any]:
+    health = time_series.function_health(hours, found.now)
     live = found.live.get(name, {})
     return {
         Status.PENDING: live.get(Status.PENDING, 0),

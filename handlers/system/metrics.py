@@ -66,7 +66,7 @@ class Installation(Collector):
         counters = [metric for metric in metrics.ALL if not metric.is_histogram]
         zeros: list[Key] = [(metric.name, ()) for metric in counters if not metric.labels]
         zeros += [(metric.name, (value,)) for metric in counters for value in metric.known]
-        functions = sorted(registry.names(self._services.engine))[:MOST_FUNCTIONS]
+        functions = sorted(registry.list_names(self._services.engine))[:MOST_FUNCTIONS]
         zeros += [(metrics.REQUESTS.name, (name, end)) for name in functions for end in End]
         return {key: [0.0] for key in zeros}
 

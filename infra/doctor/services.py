@@ -170,7 +170,7 @@ def _registered(engine: Engine) -> Iterator[CheckResult]:
         yield CheckResult("workers", True, f"{len(alive)} alive, they serve {', '.join(sorted(served))}")
     else:
         yield CheckResult("workers", False, "none is alive", "start them with `localfn up` or `localfn worker`")
-    found = registry.read(engine)
+    found = registry.read_registry(engine)
     yield from _queues(found, served) if alive else ()
     yield from _functions(found)
     yield from _schedules(engine)

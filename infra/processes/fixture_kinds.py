@@ -32,27 +32,27 @@ SOON = timedelta(milliseconds=1)
 
 def load(engine: Engine, settings: Settings, folder: Path = fixtures.FOLDER, *, with_dev: bool, once: bool) -> str:
     """Loads the fixtures and tells what was done, in one line. Raises InfraError: nothing is loaded then."""
-    if once and loading.is_done(engine):
+    if once and loading.are_loaded(engine):
         return "fixtures were loaded before"
     try:
         kinds = _kinds(engine, settings, "init" if once else "seed")
-        loaded = loading.load(engine, fixtures.read(folder, with_dev=with_dev), kinds, once=once)
+        loaded = loading.load(engine, fixtures.read_fixtures(folder, with_dev=with_dev), kinds, once=once)
     except FixtureError as error:
         raise InfraError(str(error)) from None
     if loaded is None:
         return "fixtures were loaded before"
     made = ", ".join(f"{count} {kind}" for kind, count in loaded.made.items()) or "nothing new"
     there = f", {loaded.found} were there" if loaded.found else ""
-    unused = f", {len(loaded.left_out)} left out: their functions are not here" if loaded.left_out else ""
+    unused = f", {len(loaded.skipped)} left out: their functions are not here" if loaded.skipped else ""
     return f"fixtures: {made}{there}{unused}"
 
 
-def _kinds(engine: Engine, settings: Settings, command: str) -> dict[str, loading.Kind]:
+def _kinds(engine: Engine, settings: Settings, command: str) -> dict[str, loading.FixtureKind]:
     clock = Clock()
     clock.synchronise(engine)
-    functions = {found.name: found for found in registry.read(engine).functions}
+    functions = {found.name: found for found in registry.read_registry(engine).functions}
     now = clock.now()
-    rules = edits.rules(engine, settings.queues, settings.max_event_bytes)
+    rules = edits.load_rules(engine, settings.queues, settings.max_event_bytes)
     return {
         "schedules": _Schedules(functions, rules, now, command),
         "requests": _Requests(functions, settings.queues, settings.max_event_bytes, now),
@@ -70,17 +70,17 @@ class _Schedules:
     command: str
     key = "name"
 
-    def checked(self, fields: Mapping[str, Any]) -> dict[str, Any] | None:
+    def validate(self, fields: Mapping[str, Any]) -> dict[str, Any] | None:
         if isinstance(fields.get("function"), str) and fields["function"] not in self.functions:
             return None
         try:
-            return schedule_checking.checked_new(fields, self.rules, self.now)
+            return schedule_checking.validate_new(fields, self.rules, self.now)
         except (BadScheduleError, EventTooLargeError) as error:
             raise BadEntryError(str(error)) from None
 
-    def write(self, connection: Connection, checked: dict[str, Any]) -> bool:
-        is_new = edits.insert_new(connection, checked)
-        audit.record(connection, act(self.command, Action.SCHEDULE_CREATE, checked["name"]) if is_new else None)
+    def write(self, connection: Connection, validated: dict[str, Any]) -> bool:
+        is_new = edits.insert_new(connection, validated)
+        audit.record(connection, act(self.command, Action.SCHEDULE_CREATE, validated["name"]) if is_new else None)
         return is_new
 
 
@@ -94,7 +94,7 @@ class _Requests:
     now: datetime
     key = "key"
 
-    def checked(self, fields: Mapping[str, Any]) -> tuple[str, Accepted] | None:
+    def validate(self, fields: Mapping[str, Any]) -> tuple[str, Accepted] | None:
         for name in fields:
             if name not in ("key", "function", "event", "queue"):
                 raise BadEntryError(f"{name}: unknown field; known are key, function, event, queue")
@@ -122,9 +122,9 @@ class _Requests:
         except (BadEventError, EventTooLargeError, TypeError) as error:
             raise BadEntryError(f"event: {error}") from None
 
-    def write(self, connection: Connection, checked: tuple[str, Accepted]) -> bool:
-        key, request = checked
-        return loading.raise_flag(connection, f"request/{key}") and lifecycle.accept(connection, [request])
+    def write(self, connection: Connection, validated: tuple[str, Accepted]) -> bool:
+        key, request = validated
+        return loading.set_flag(connection, f"request/{key}") and lifecycle.accept(connection, [request])
 
 
 @dataclass(frozen=True)
@@ -134,14 +134,14 @@ class _Users:
     command: str
     key = "username"
 
-    def checked(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    def validate(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            validation.check(fields, users.RULES, needed=("username", "password"))
+            validation.check_fields(fields, users.RULES, needed=("username", "password"))
         except BadAccessError as error:
             raise BadEntryError(str(error)) from None
         return fields
 
-    def write(self, connection: Connection, checked: Mapping[str, Any]) -> bool:
-        is_new = users.insert_new(connection, checked)
-        audit.record(connection, act(self.command, Action.USER_CREATE, checked["username"]) if is_new else None)
+    def write(self, connection: Connection, validated: Mapping[str, Any]) -> bool:
+        is_new = users.insert_new(connection, validated)
+        audit.record(connection, act(self.command, Action.USER_CREATE, validated["username"]) if is_new else None)
         return is_new

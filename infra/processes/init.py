@@ -55,7 +55,7 @@ def _fill(settings: Settings, interpreter: Interpreter) -> None:
     database_url, _ = urls(settings)
     _prepare_files(settings)
     _migrate(database_url, settings)
-    engine = make_engine(database_url, pool_size=1, longest_s=float("inf"))
+    engine = make_engine(database_url, pool_size=1, max_statement_s=float("inf"))
     try:
         _discover(engine, settings, interpreter)
         _declare(engine, settings)
@@ -70,7 +70,7 @@ def _fill(settings: Settings, interpreter: Interpreter) -> None:
 def _prepare_files(settings: Settings) -> None:
     """A bucket is made on a developer's machine only: in production somebody chooses its region and its rights."""
     try:
-        file_storage.make(settings.files, settings.home).prepare(make=not settings.is_production)
+        file_storage.make(settings.files, settings.home).prepare(create=not settings.is_production)
     except (BucketMissingError, StorageError) as error:
         raise InfraError(f"LOCALFN_FILES {settings.files} cannot be used: {error}") from None
 
@@ -79,8 +79,8 @@ def _migrate(database_url: str, settings: Settings) -> None:
     """Production takes the migrations as they are; on a developer's machine one is written for changed tables."""
     try:
         if settings.is_production:
-            migrate.upgrade_exactly(database_url)
-        elif (written := migrate.upgrade_following(database_url)) is not None:
+            migrate.upgrade_strictly(database_url)
+        elif (written := migrate.upgrade_and_generate(database_url)) is not None:
             log.warning("the tables in the code have changed; a migration was written", extra={"file": str(written)})
     except migrate.SchemaDiffersError as error:
         raise InfraError(
@@ -90,12 +90,12 @@ def _migrate(database_url: str, settings: Settings) -> None:
 
 
 def _discover(engine: Engine, settings: Settings, interpreter: Interpreter) -> None:
-    before = registry.read(engine)
+    before = registry.read_registry(engine)
     watcher = CodeWatcher(
         interpreter, settings.functions, replace(before, skipped=())
     )  # all of them are told at each start
     try:
-        watcher.look()
+        watcher.refresh()
     except OSError as error:
         if error.filename != interpreter.python:
             raise
@@ -118,8 +118,8 @@ def _check(interpreter: Interpreter) -> None:
 
 def _declare(engine: Engine, settings: Settings) -> None:
     """Schedules of code and of localfn.toml; of one name, the file's counts: it is closer to who runs it."""
-    found = {**declarations.in_code(engine), **localfn_toml.schedules()}
-    declarations.declare_all(engine, found, edits.rules(engine, settings.queues, settings.max_event_bytes))
+    found = {**declarations.read_declared_in_code(engine), **localfn_toml.schedules()}
+    declarations.replace_declared(engine, found, edits.load_rules(engine, settings.queues, settings.max_event_bytes))
 
 
 def _ensure_superuser(engine: Engine, settings: Settings) -> None:

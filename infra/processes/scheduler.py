@@ -23,7 +23,7 @@ from workqueue.maintenance import reconciler as reconcile
 from workqueue.maintenance.periodic import PeriodicTask
 from workqueue.maintenance.reconciler import Reconciler
 from workqueue.schedules import edits, ticker
-from workqueue.schedules.declarations import Declarations
+from workqueue.schedules.declarations import DeclarationSync
 from workqueue.schedules.ticker import Ticker
 from workqueue.stats import minute_rollup
 from workqueue.telemetry import metric_store
@@ -63,9 +63,9 @@ def run(settings: Settings) -> None:
             stopping,
         ),
         _begun(
-            "books", partial(periodic.run, engine, Lock.BOOKKEEPER, _bookkeeping(engine, clock, settings)), stopping
+            "books", partial(periodic.run, engine, Lock.MINUTE_ROLLUP, _bookkeeping(engine, clock, settings)), stopping
         ),
-        _begun("removals", partial(periodic.run, engine, Lock.REMOVER, removing), stopping),
+        _begun("removals", partial(periodic.run, engine, Lock.CLEANUP, removing), stopping),
         _begun("metrics", partial(_hand_over, engine, counters), stopping),
     ]
     try:
@@ -83,8 +83,8 @@ def _clock(engine: Engine, clock: Clock) -> PeriodicTask:
 
 
 def _declared(engine: Engine, settings: Settings) -> PeriodicTask:
-    rules = partial(edits.rules, engine, settings.queues, settings.max_event_bytes)
-    return PeriodicTask("declared", 2, Declarations(engine, rules).look)
+    rules = partial(edits.load_rules, engine, settings.queues, settings.max_event_bytes)
+    return PeriodicTask("declared", 2, DeclarationSync(engine, rules).sync)
 
 
 def _bookkeeping(engine: Engine, clock: Clock, settings: Settings) -> list[PeriodicTask]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from schema.outage import WORDS, Outage, outage_of
+from schema.outage import MESSAGES, Outage, outage_of
 from workqueue.backoff import Backoff
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def is_outage(error: Exception) -> bool:
 
 def why(error: Exception) -> str:
     """Return what an outage is called in a log."""
-    return WORDS[outage_of(error) or Outage.AWAY]
+    return MESSAGES[outage_of(error) or Outage.UNAVAILABLE]
 
 
 def error_summary(error: Exception) -> str:

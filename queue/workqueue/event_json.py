@@ -226,7 +226,7 @@ def refuse_constant(constant: str) -> NoReturn:
 
 def finite(digits: str) -> float:
     """Return the number with its digits. Raises BadEventError for one beyond all floats."""
-    number = exact_json.number(digits)
+    number = exact_json.parse_number(digits)
     if not math.isfinite(number):
         raise BadEventError(f"The number {digits[:40]} is too large.")
     return number
@@ -244,5 +244,5 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = partial(
     json.JSONDecoder, parse_constant=refuse_constant, parse_float=finite, object_pairs_hook=without_duplicates
 )
-DECODER, SIGNED_DECODER = _DECODER(), _DECODER(parse_int=exact_json.integer)
+DECODER, SIGNED_DECODER = _DECODER(), _DECODER(parse_int=exact_json.parse_integer)
 SPACES = re.compile(r"[ \t\n\r]*")

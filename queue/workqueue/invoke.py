@@ -9,7 +9,7 @@ from uuid import UUID
 from workqueue import lifecycle
 from workqueue.database import error_summary, is_outage, retry_through_outage, why
 from workqueue.errors import LeaseLostError, SandboxPoolLostError
-from workqueue.files.store import forget
+from workqueue.files.store import remove_if_possible
 from workqueue.functions.registry import FunctionSpec
 from workqueue.invocation import cleanup, completion, phases, sandbox_session
 from workqueue.invocation.attempt import Attempt, ExecutionContext
@@ -161,6 +161,6 @@ def _abandon(context: ExecutionContext, attempt: Attempt) -> None:
     if attempt.sandbox is not None:
         sandbox_session.dispose(context, attempt)
     context.working_directory.remove()
-    forget(context.store, attempt.request_id, attempt.claim.part)
+    remove_if_possible(context.store, attempt.request_id, attempt.claim.part)
     attempt.is_cleaned_up = True
     log.warning("lease lost", extra=attempt.log_fields())

@@ -21,7 +21,7 @@ from schema.schedule_policies import Misfire, Overlap, TickOutcome
 from schema.tables.requests import Moment, metadata
 
 # Python cannot hold every time that PostgreSQL can: one 'infinity' would keep all rows from being read.
-TIMES = ("start_at", "end_at", "next_run_at", "created_at", "edited_at")
+BOUNDED_TIMES = ("start_at", "end_at", "next_run_at", "created_at", "edited_at")
 
 
 def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
@@ -60,7 +60,9 @@ schedule = Table(
     _one_of("overlap", Overlap),
     CheckConstraint("misfire_grace_s >= 0", name="misfire_grace_s"),
     CheckConstraint("max_runs >= 1", name="max_runs"),
-    CheckConstraint(" AND ".join(f"{name} > '1970-01-01Z' AND {name} < '2201-01-01Z'" for name in TIMES), name="times"),
+    CheckConstraint(
+        " AND ".join(f"{name} > '1970-01-01Z' AND {name} < '2201-01-01Z'" for name in BOUNDED_TIMES), name="times"
+    ),
     # What is due and what was edited is little, however many rows there are: a look at nothing costs nothing.
     Index("ix_schedule_due", "next_run_at", postgresql_where=text("enabled")),
     Index("ix_schedule_edited", "edited_at", postgresql_where=text("edited_at IS NOT NULL")),

@@ -19,7 +19,7 @@ def upgrade() -> None:
     from schema import migrate, revision
 
     migrate.upgrade(_url())
-    note(f"the schema is at revision {revision.head()}.")
+    note(f"the schema is at revision {revision.head_revision()}.")
 
 
 @db.command()

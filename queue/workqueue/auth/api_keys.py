@@ -13,18 +13,18 @@ from uuid_utils.compat import uuid7
 
 from schema.tables.auth import Scope, api_key
 from workqueue.audit import Action, AuditEntry, record
-from workqueue.auth.credentials import SHOWN as SHOWN_CHARACTERS
+from workqueue.auth.credentials import VISIBLE_KEY_LENGTH as SHOWN_CHARACTERS
 from workqueue.auth.credentials import digest, make_key
-from workqueue.auth.permissions import Principal, of_key
-from workqueue.auth.validation import Rules, check, entry
+from workqueue.auth.permissions import Principal, key_principal
+from workqueue.auth.validation import Rules, check_fields, field_error
 from workqueue.errors import BadAccessError, KeyExistsError, UnknownKeyError
 from workqueue.timestamps import EXPECTED, read_time
 
 NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
 FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
-MOST_FUNCTIONS = 1000
-USED_EVERY = timedelta(minutes=1)  # how often a use is written down
-SHOWN = tuple(column for column in api_key.c if column.name != "key_hash")
+MAX_FUNCTIONS = 1000
+LAST_USED_INTERVAL = timedelta(minutes=1)  # how often a use is written down
+PUBLIC_COLUMNS = tuple(column for column in api_key.c if column.name != "key_hash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class KeyRequest:
 
 def list_keys(engine: Engine) -> Sequence[RowMapping]:
     with engine.connect() as connection:
-        return connection.execute(select(*SHOWN).order_by(api_key.c.id)).mappings().all()
+        return connection.execute(select(*PUBLIC_COLUMNS).order_by(api_key.c.id)).mappings().all()
 
 
 def create(engine: Engine, request: KeyRequest, created_by: str, now: datetime) -> tuple[RowMapping, str]:
@@ -58,7 +58,7 @@ def create(engine: Engine, request: KeyRequest, created_by: str, now: datetime) 
     }
     try:
         with engine.begin() as connection:
-            made = connection.execute(insert(api_key).values(row).returning(*SHOWN)).mappings().one()
+            made = connection.execute(insert(api_key).values(row).returning(*PUBLIC_COLUMNS)).mappings().one()
             details = {"scopes": row["scopes"], "functions": row["functions"]}
             record(connection, AuditEntry(created_by, Action.KEY_CREATE, request.name, details))
     except IntegrityError:
@@ -69,30 +69,32 @@ def create(engine: Engine, request: KeyRequest, created_by: str, now: datetime) 
 def revoke(engine: Engine, id: UUID, actor: str) -> RowMapping:
     """Gives what it was. Raises UnknownKeyError."""
     with engine.begin() as connection:
-        found = connection.execute(delete(api_key).where(api_key.c.id == id).returning(*SHOWN)).mappings().first()
+        found = (
+            connection.execute(delete(api_key).where(api_key.c.id == id).returning(*PUBLIC_COLUMNS)).mappings().first()
+        )
         if found is None:
             raise UnknownKeyError
         record(connection, AuditEntry(actor, Action.KEY_REVOKE, found["name"]))
     return found
 
 
-def find(engine: Engine, key_hash: str, now: datetime) -> Principal | None:
+def find_principal(engine: Engine, key_hash: str, now: datetime) -> Principal | None:
     """Whose key it is, if it is one and lasts. Its use is noted to the minute, not for each request."""
     with engine.begin() as connection:
         row = connection.execute(select(api_key).where(api_key.c.key_hash == key_hash)).first()
         if row is None or (row.expires_at is not None and row.expires_at <= now):
             return None
-        if row.last_used_at is None or row.last_used_at < now - USED_EVERY:
+        if row.last_used_at is None or row.last_used_at < now - LAST_USED_INTERVAL:
             connection.execute(update(api_key).where(api_key.c.id == row.id).values(last_used_at=now))
-    return of_key(row.name, [Scope(scope) for scope in row.scopes], row.functions)
+    return key_principal(row.name, [Scope(scope) for scope in row.scopes], row.functions)
 
 
 def parse_key_request(fields: Mapping[str, Any], now: datetime) -> KeyRequest:
     """What is asked for, checked. Raises BadAccessError."""
-    check(fields, RULES, needed=("name", "scopes"))
-    expires_at, functions = _moment(fields.get("expires_at")), fields.get("functions")
+    check_fields(fields, RULES, needed=("name", "scopes"))
+    expires_at, functions = _parse_time(fields.get("expires_at")), fields.get("functions")
     if expires_at is not None and expires_at <= now:
-        raise BadAccessError([entry("expires_at", "it is past")])
+        raise BadAccessError([field_error("expires_at", "it is past")])
     return KeyRequest(
         fields["name"],
         tuple(Scope(scope) for scope in dict.fromkeys(fields["scopes"])),
@@ -104,12 +106,12 @@ def parse_key_request(fields: Mapping[str, Any], now: datetime) -> KeyRequest:
 def _is_list(value: Any, is_good: Any) -> bool:
     return (
         isinstance(value, list)
-        and 1 <= len(value) <= MOST_FUNCTIONS
+        and 1 <= len(value) <= MAX_FUNCTIONS
         and all(isinstance(item, str) and is_good(item) for item in value)
     )
 
 
-def _moment(value: Any) -> datetime | None:
+def _parse_time(value: Any) -> datetime | None:
     try:
         return read_time(value)
     except ValueError:
@@ -130,7 +132,7 @@ RULES: Rules = {
         "a list of names of functions, or null for all, is needed",
     ),
     "expires_at": (
-        lambda value: value is None or _moment(value) is not None,
+        lambda value: value is None or _parse_time(value) is not None,
         f"{EXPECTED}, or null",
     ),
 }

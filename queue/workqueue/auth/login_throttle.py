@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from schema.tables.auth import login_failure, login_session
 from workqueue.errors import TooManyLoginsError
 
-FORGOTTEN = timedelta(minutes=15)
+FAILURE_MEMORY = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,35 +23,37 @@ class FailureCount:
 
     subject: str
     free: int
-    longest_s: float
+    max_pause_s: float
 
     def pause(self, failures: int) -> timedelta:
         over = failures - self.free
-        return timedelta(seconds=min(2.0 ** min(over, 30), self.longest_s)) if over >= 0 else timedelta()
+        return timedelta(seconds=min(2.0 ** min(over, 30), self.max_pause_s)) if over >= 0 else timedelta()
 
 
-def counts(username: str, address: str, *, is_known_place: bool) -> list[FailureCount]:
+def failure_counts(username: str, address: str, *, is_known_place: bool) -> list[FailureCount]:
     name = username.lower()[:64]
     found = [FailureCount(f"login:{name}@{address}", 5, 300), FailureCount(f"address:{address}", 20, 60)]
     return found if is_known_place else [*found, FailureCount(f"name:{name}", 30, 5)]
 
 
-def reserve(engine: Engine, username: str, address: str, now: datetime) -> None:
+def count_attempt(engine: Engine, username: str, address: str, now: datetime) -> None:
     """Counts a try as failed, before it is known: many at once are counted as many. Raises TooManyLoginsError."""
     with engine.begin() as connection:
-        wanted = counts(username, address, is_known_place=_is_known_place(connection, username, address))
+        wanted = failure_counts(username, address, is_known_place=_is_known_address(connection, username, address))
         # In one order, whoever comes: two transactions do not wait for each other.
         blocked = [
-            until for count in sorted(wanted, key=lambda c: c.subject) if (until := _fail(connection, count, now))
+            until
+            for count in sorted(wanted, key=lambda c: c.subject)
+            if (until := _count_failure(connection, count, now))
         ]
         if blocked:
             connection.rollback()
             raise TooManyLoginsError(max(1, round((max(blocked) - now).total_seconds())))
 
 
-def forgive(engine: Engine, username: str, address: str) -> None:
+def reset_after_login(engine: Engine, username: str, address: str) -> None:
     """After a login: what was counted against this name is forgotten; of the address only this try."""
-    subjects = [count.subject for count in counts(username, address, is_known_place=False)]
+    subjects = [count.subject for count in failure_counts(username, address, is_known_place=False)]
     of_address = f"address:{address}"
     with engine.begin() as connection:
         mine = [subject for subject in subjects if subject != of_address]
@@ -66,10 +68,10 @@ def forgive(engine: Engine, username: str, address: str) -> None:
 def delete_old(engine: Engine, now: datetime) -> None:
     """Removes what is forgotten."""
     with engine.begin() as connection:
-        connection.execute(delete(login_failure).where(login_failure.c.last_at < now - FORGOTTEN))
+        connection.execute(delete(login_failure).where(login_failure.c.last_at < now - FAILURE_MEMORY))
 
 
-def _fail(connection: Connection, count: FailureCount, now: datetime) -> datetime | None:
+def _count_failure(connection: Connection, count: FailureCount, now: datetime) -> datetime | None:
     """One more; gives until when it is too early for another try, if it is."""
     row = login_failure.c
     statement = insert(login_failure).values(subject=count.subject, failures=0, last_at=now, blocked_until=now)
@@ -79,13 +81,13 @@ def _fail(connection: Connection, count: FailureCount, now: datetime) -> datetim
     ).one()
     if found.blocked_until > now:
         return found.blocked_until  # type: ignore[no-any-return]
-    failures = 1 if found.last_at < now - FORGOTTEN else found.failures + 1
+    failures = 1 if found.last_at < now - FAILURE_MEMORY else found.failures + 1
     values = {"failures": failures, "last_at": now, "blocked_until": now + count.pause(failures)}
     connection.execute(login_failure.update().where(row.subject == count.subject).values(values))
     return None
 
 
-def _is_known_place(connection: Connection, username: str, address: str) -> bool:
+def _is_known_address(connection: Connection, username: str, address: str) -> bool:
     mine = func.lower(login_session.c.username) == username.lower()
     found = select(login_session.c.username).where(mine, login_session.c.address == address).limit(1)
     return connection.execute(found).first() is not None

@@ -7,29 +7,29 @@ from sqlalchemy import Engine, select, update
 from schema.tables.auth import Role, app_user
 from workqueue.audit import Action, AuditEntry, record
 from workqueue.auth import login_throttle, sessions, users
-from workqueue.auth.credentials import LOGINS, MAX_PASSWORD, hash_password, is_password
-from workqueue.auth.validation import entry
+from workqueue.auth.credentials import LOGIN_LIMITER, MAX_PASSWORD, hash_password, verify_password
+from workqueue.auth.validation import field_error
 from workqueue.errors import BadAccessError
 
-WRONG = "it is not your password"
+MISMATCH_DETAIL = "it is not your password"
 
 
 def change(engine: Engine, username: str, old: str, new: str, address: str, now: datetime) -> sessions.Login:
     """Every session of the user ends; gives the one that goes on. Raises BadAccessError, TooManyLoginsError."""
     users.check_password(new)
-    with LOGINS.turn(address):
+    with LOGIN_LIMITER.slot(address):
         return _change(engine, username, old, new, address, now)
 
 
 def _change(engine: Engine, username: str, old: str, new: str, address: str, now: datetime) -> sessions.Login:
-    login_throttle.reserve(engine, username, address, now)
+    login_throttle.count_attempt(engine, username, address, now)
     with engine.connect() as connection:
         known = connection.scalar(select(app_user.c.password_hash).where(app_user.c.username == username))
-    if not is_password(old[: MAX_PASSWORD + 1], known):
+    if not verify_password(old[: MAX_PASSWORD + 1], known):
         with engine.begin() as connection:
             record(connection, AuditEntry(username, Action.LOGIN_FAILED, username, {"address": address}))
-        raise BadAccessError([entry("old_password", WRONG)])
-    login_throttle.forgive(engine, username, address)
+        raise BadAccessError([field_error("old_password", MISMATCH_DETAIL)])
+    login_throttle.reset_after_login(engine, username, address)
     row = app_user.c
     # The old hash once more: of two changes at once, the second was asked with a password that is none any more.
     mine = (row.username == username) & (row.password_hash == known) & row.enabled
@@ -37,7 +37,7 @@ def _change(engine: Engine, username: str, old: str, new: str, address: str, now
         statement = update(app_user).where(mine).values(password_hash=hash_password(new)).returning(row.role)
         role = connection.scalar(statement)
         if role is None:
-            raise BadAccessError([entry("old_password", WRONG)])
+            raise BadAccessError([field_error("old_password", MISMATCH_DETAIL)])
         users.end_sessions(connection, username)
         record(connection, AuditEntry(username, Action.USER_CHANGE, username, {"fields": ["password"]}))
-        return sessions.begin(connection, username, Role(role), address, now)
+        return sessions.create_session(connection, username, Role(role), address, now)

@@ -18,12 +18,12 @@ class Permission(StrEnum):
     ADMINISTER = "administer"  # users, keys, the audit; of a person only: a key makes no keys
 
 
-OF_ROLE: dict[Role, frozenset[Permission]] = {
+PERMISSIONS_OF_ROLE: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.READ, Permission.FOLLOW}),
     Role.OPERATOR: frozenset({Permission.READ, Permission.FOLLOW, Permission.INVOKE, Permission.OPERATE}),
     Role.ADMIN: frozenset(Permission),
 }
-OF_SCOPE: dict[Scope, frozenset[Permission]] = {
+PERMISSIONS_OF_SCOPE: dict[Scope, frozenset[Permission]] = {
     Scope.READ: frozenset({Permission.READ, Permission.FOLLOW}),
     Scope.INVOKE: frozenset({Permission.INVOKE, Permission.FOLLOW}),
     Scope.MANAGE: frozenset({Permission.OPERATE, Permission.MANAGE}),
@@ -52,10 +52,10 @@ class Principal:
 LOCAL = Principal("local", frozenset(Permission), Role.ADMIN)
 
 
-def of_user(username: str, role: Role) -> Principal:
-    return Principal(username, OF_ROLE[role], role)
+def user_principal(username: str, role: Role) -> Principal:
+    return Principal(username, PERMISSIONS_OF_ROLE[role], role)
 
 
-def of_key(name: str, scopes: Iterable[Scope], functions: Iterable[str] | None) -> Principal:
-    allowed = frozenset(permission for scope in scopes for permission in OF_SCOPE[scope])
+def key_principal(name: str, scopes: Iterable[Scope], functions: Iterable[str] | None) -> Principal:
+    allowed = frozenset(permission for scope in scopes for permission in PERMISSIONS_OF_SCOPE[scope])
     return Principal(f"key:{name}", allowed, functions=None if functions is None else frozenset(functions))

@@ -8,16 +8,16 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from schema.tables.auth import Role, app_user, login_session
 from workqueue.audit import Action, AuditEntry, record
 from workqueue.auth import login_throttle
-from workqueue.auth.credentials import LOGINS, MAX_PASSWORD, digest, is_password, make_token
-from workqueue.auth.permissions import Principal, of_user
+from workqueue.auth.credentials import LOGIN_LIMITER, MAX_PASSWORD, digest, make_token, verify_password
+from workqueue.auth.permissions import Principal, user_principal
 from workqueue.errors import BadLoginError
 from workqueue.sanitize import sanitize_text
 
-LIFE = timedelta(days=7)
-IDLE = timedelta(hours=24)
-SEEN_EVERY = timedelta(minutes=5)  # how often a use is written down
+LIFETIME = timedelta(days=7)
+MAX_IDLE = timedelta(hours=24)
+SEEN_UPDATE_INTERVAL = timedelta(minutes=5)  # how often a use is written down
 MAX_USERNAME = 64  # characters; a longer name is nobody's, and is not stored
-MOST = 20  # sessions of one user; the oldest ends when there are more
+MAX_SESSIONS = 20  # sessions of one user; the oldest ends when there are more
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +26,21 @@ class Login:
 
     token: str
     principal: Principal
-    life_s: int
+    lifetime_s: int
 
 
 def log_in(engine: Engine, username: str, password: str, address: str, now: datetime) -> Login:
     """Begin a session, whatever the client had before. Raises BadLoginError, TooManyLoginsError."""
-    with LOGINS.turn(address):
+    with LOGIN_LIMITER.slot(address):
         return _log_in(engine, username[: MAX_USERNAME + 1], password, address, now)
 
 
 def _log_in(engine: Engine, username: str, password: str, address: str, now: datetime) -> Login:
-    login_throttle.reserve(engine, username, address, now)
+    login_throttle.count_attempt(engine, username, address, now)
     with engine.connect() as connection:
         mine = func.lower(app_user.c.username) == username.lower()
         user = connection.execute(select(app_user).where(mine)).mappings().first()
-    is_right = is_password(password[: MAX_PASSWORD + 1], user["password_hash"] if user else None)
+    is_right = verify_password(password[: MAX_PASSWORD + 1], user["password_hash"] if user else None)
     if user is None or not is_right or not user["enabled"]:
         # As many as the throttle looks at: a flood of guesses does not fill the table.
         with engine.begin() as connection:
@@ -48,28 +48,28 @@ def _log_in(engine: Engine, username: str, password: str, address: str, now: dat
                 connection, AuditEntry("anonymous", Action.LOGIN_FAILED, sanitize_text(username), {"address": address})
             )
         raise BadLoginError
-    login_throttle.forgive(engine, username, address)
+    login_throttle.reset_after_login(engine, username, address)
     login_throttle.delete_old(engine, now)
     delete_expired(engine, now)
     with engine.begin() as connection:
-        login = begin(connection, user["username"], Role(user["role"]), address, now)
+        login = create_session(connection, user["username"], Role(user["role"]), address, now)
         connection.execute(update(app_user).where(app_user.c.username == user["username"]).values(last_login_at=now))
         record(connection, AuditEntry(user["username"], Action.LOGIN, user["username"], {"address": address}))
     return login
 
 
-def begin(connection: Connection, username: str, role: Role, address: str, now: datetime) -> Login:
+def create_session(connection: Connection, username: str, role: Role, address: str, now: datetime) -> Login:
     """A session of somebody whose password was right. The oldest beyond MOST end."""
     token, row = make_token(), login_session.c
-    values = {"username": username, "address": address, "created_at": now, "seen_at": now, "expires_at": now + LIFE}
+    values = {"username": username, "address": address, "created_at": now, "seen_at": now, "expires_at": now + LIFETIME}
     connection.execute(insert(login_session).values(token_hash=digest(token), **values))
     mine = row.username == username
-    kept = select(row.token_hash).where(mine).order_by(row.created_at.desc()).limit(MOST)
+    kept = select(row.token_hash).where(mine).order_by(row.created_at.desc()).limit(MAX_SESSIONS)
     connection.execute(delete(login_session).where(mine, row.token_hash.not_in(kept)))
-    return Login(token, of_user(username, role), int(LIFE.total_seconds()))
+    return Login(token, user_principal(username, role), int(LIFETIME.total_seconds()))
 
 
-def find(engine: Engine, token_hash: str, now: datetime) -> Principal | None:
+def find_principal(engine: Engine, token_hash: str, now: datetime) -> Principal | None:
     """Whose session it is, if it lasts. Its use is noted now and then."""
     with engine.begin() as connection:
         row = connection.execute(
@@ -78,16 +78,16 @@ def find(engine: Engine, token_hash: str, now: datetime) -> Principal | None:
             .where(
                 login_session.c.token_hash == token_hash,
                 login_session.c.expires_at > now,
-                login_session.c.seen_at > now - IDLE,
+                login_session.c.seen_at > now - MAX_IDLE,
                 app_user.c.enabled,
             )
         ).first()
         if row is None:
             return None
-        if row.seen_at < now - SEEN_EVERY:
+        if row.seen_at < now - SEEN_UPDATE_INTERVAL:
             mine = login_session.c.token_hash == token_hash
             connection.execute(update(login_session).where(mine).values(seen_at=now))
-    return of_user(row.username, Role(row.role))
+    return user_principal(row.username, Role(row.role))
 
 
 def log_out(engine: Engine, token_hash: str, actor: str, *, everywhere: bool) -> None:
@@ -104,6 +104,6 @@ def log_out(engine: Engine, token_hash: str, actor: str, *, everywhere: bool) ->
 
 def delete_expired(engine: Engine, now: datetime) -> None:
     """Removes what has ended."""
-    over = (login_session.c.expires_at < now) | (login_session.c.seen_at < now - IDLE)
+    over = (login_session.c.expires_at < now) | (login_session.c.seen_at < now - MAX_IDLE)
     with engine.begin() as connection:
         connection.execute(delete(login_session).where(over))

@@ -11,14 +11,14 @@ from sqlalchemy.exc import IntegrityError
 
 from schema.tables.auth import Role, app_user, login_session
 from workqueue.audit import Action, AuditEntry, record
-from workqueue.auth.credentials import MAX_PASSWORD, MIN_PASSWORD, hash_password, is_password
-from workqueue.auth.validation import Rules, check, entry
+from workqueue.auth.credentials import MAX_PASSWORD, MIN_PASSWORD, hash_password, verify_password
+from workqueue.auth.validation import Rules, check_fields, field_error
 from workqueue.errors import BadAccessError, LastAdminError, UnknownUserError, UserExistsError
 
 USERNAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
-NOBODY = ("anonymous", "local")  # as the audit calls who did not log in
+RESERVED_NAMES = ("anonymous", "local")  # as the audit calls who did not log in
 MAX_EMAIL = 254
-SHOWN = (
+PUBLIC_COLUMNS = (
     app_user.c.username,
     app_user.c.email,
     app_user.c.role,
@@ -26,30 +26,30 @@ SHOWN = (
     app_user.c.created_at,
     app_user.c.last_login_at,
 )
-ONE_AT_A_TIME = text("LOCK TABLE app_user IN SHARE ROW EXCLUSIVE MODE")
+LOCK_USERS = text("LOCK TABLE app_user IN SHARE ROW EXCLUSIVE MODE")
 
 
 def list_users(engine: Engine) -> Sequence[RowMapping]:
     with engine.connect() as connection:
-        return connection.execute(select(*SHOWN).order_by(app_user.c.username)).mappings().all()
+        return connection.execute(select(*PUBLIC_COLUMNS).order_by(app_user.c.username)).mappings().all()
 
 
 def find(engine: Engine, username: str) -> RowMapping:
     """Raises UnknownUserError."""
     with engine.connect() as connection:
-        found = connection.execute(select(*SHOWN).where(app_user.c.username == username)).mappings().first()
+        found = connection.execute(select(*PUBLIC_COLUMNS).where(app_user.c.username == username)).mappings().first()
     if found is None:
         raise UnknownUserError
     return found
 
 
-def create(engine: Engine, fields: Mapping[str, Any], act: AuditEntry | None = None) -> str:
+def create(engine: Engine, fields: Mapping[str, Any], audit_entry: AuditEntry | None = None) -> str:
     """Gives the name. Raises BadAccessError, UserExistsError."""
-    check(fields, RULES, needed=("username", "password"))
+    check_fields(fields, RULES, needed=("username", "password"))
     try:
         with engine.begin() as connection:
             connection.execute(insert(app_user).values(username=fields["username"], **_columns(fields)))
-            record(connection, act and replace(act, subject=fields["username"]))
+            record(connection, audit_entry and replace(audit_entry, subject=fields["username"]))
     except IntegrityError:
         raise UserExistsError from None
     return str(fields["username"])
@@ -62,71 +62,75 @@ def insert_new(connection: Connection, fields: Mapping[str, Any]) -> bool:
     return connection.execute(returning).first() is not None
 
 
-def change(engine: Engine, username: str, fields: Mapping[str, Any], act: AuditEntry | None = None) -> None:
+def change(engine: Engine, username: str, fields: Mapping[str, Any], audit_entry: AuditEntry | None = None) -> None:
     """What is given. Another password, role, or none any more: every session of the user ends.
 
     Raises BadAccessError, UnknownUserError, LastAdminError.
     """
-    check(fields, CHANGEABLE)
+    check_fields(fields, CHANGEABLE)
     columns = _columns(fields, ()) if fields else {}
     with engine.begin() as connection:
-        connection.execute(ONE_AT_A_TIME)
+        connection.execute(LOCK_USERS)
         statement = update(app_user).where(app_user.c.username == username)
         if columns and not connection.execute(statement.values(columns)).rowcount:
             raise UnknownUserError
-        _keep_an_admin(connection)
+        _require_admin(connection)
         if columns.keys() - {"email"}:
             end_sessions(connection, username)
-        record(connection, act and replace(act, details={"fields": sorted(fields)}))
+        record(connection, audit_entry and replace(audit_entry, details={"fields": sorted(fields)}))
 
 
-def remove(engine: Engine, username: str, act: AuditEntry | None = None) -> None:
+def remove(engine: Engine, username: str, audit_entry: AuditEntry | None = None) -> None:
     """Raises UnknownUserError, LastAdminError."""
     with engine.begin() as connection:
-        connection.execute(ONE_AT_A_TIME)
+        connection.execute(LOCK_USERS)
         if not connection.execute(delete(app_user).where(app_user.c.username == username)).rowcount:
             raise UnknownUserError
-        _keep_an_admin(connection)
-        record(connection, act)
+        _require_admin(connection)
+        record(connection, audit_entry)
 
 
 def check_password(password: str) -> None:
     """Raise BadAccessError for one that the pages and the API would refuse."""
-    check({"password": password}, {"password": RULES["password"]})
+    check_fields({"password": password}, {"password": RULES["password"]})
 
 
 def ensure_superuser(
-    engine: Engine, username: str, password: str, email: str | None = None, act: AuditEntry | None = None
+    engine: Engine, username: str, password: str, email: str | None = None, audit_entry: AuditEntry | None = None
 ) -> bool:
-    """An admin of this name, with this password: made, or made so again. Tells whether it is new.
+    """Create an admin with this name and password, or restore one. Return True if the user is new.
 
-    Another password than before ends the user's sessions: it is changed when the old one may be known to others.
-    The same one ends none, or every start would log the admin out. BadAccessError for a name that cannot be.
-    The password is the environment's or a person's at the machine: its length is theirs to choose. act: told as what
-    it comes to; nothing is told where nothing changed, or every start would be.
+    A changed password ends the user's sessions, because the old password may be compromised. An unchanged one ends no
+    session: otherwise every start would log the admin out. The operator chooses the password, so its length is not
+    checked. audit_entry: recorded only if something changes.
+
+    Raises BadAccessError for an invalid name.
     """
     if not USERNAME.fullmatch(username):
-        raise BadAccessError([entry("username", _NAME)])
+        raise BadAccessError([field_error("username", NAME_RULE)])
     fields = {"password": password, "role": Role.ADMIN, "enabled": True}
     fields |= {} if email is None else {"email": email}
     with engine.begin() as connection:
-        connection.execute(ONE_AT_A_TIME)
+        connection.execute(LOCK_USERS)
         mine = func.lower(app_user.c.username) == username.lower()
         before = connection.execute(select(app_user).where(mine)).mappings().first()
         if before is None:
             connection.execute(insert(app_user).values(username=username, **_columns(fields)))
-            record(connection, act and replace(act, action=Action.USER_CREATE))
+            record(connection, audit_entry and replace(audit_entry, action=Action.USER_CREATE))
             return True
-        if changed := {name: value for name, value in fields.items() if not _is_so(before, name, value)}:
+        if changed := {name: value for name, value in fields.items() if not _is_unchanged(before, name, value)}:
             connection.execute(update(app_user).where(mine).values(_columns(changed, ())))
-            record(connection, act and replace(act, details={**act.details, "fields": sorted(changed)}))
+            record(
+                connection,
+                audit_entry and replace(audit_entry, details={**audit_entry.details, "fields": sorted(changed)}),
+            )
         if "password" in changed:
             end_sessions(connection, before["username"])
         return False
 
 
-def _is_so(row: RowMapping, field: str, value: Any) -> bool:
-    return is_password(value, row["password_hash"]) if field == "password" else bool(row[field] == value)
+def _is_unchanged(row: RowMapping, field: str, value: Any) -> bool:
+    return verify_password(value, row["password_hash"]) if field == "password" else bool(row[field] == value)
 
 
 def end_sessions(connection: Connection, username: str) -> None:
@@ -139,7 +143,7 @@ def is_any(engine: Engine) -> bool:
         return connection.execute(select(app_user.c.username).where(app_user.c.enabled).limit(1)).first() is not None
 
 
-_NAME = "1 to 64 letters, digits, _ . @ + - are needed"
+NAME_RULE = "1 to 64 letters, digits, _ . @ + - are needed"
 
 
 def _columns(fields: Mapping[str, Any], default_role: Sequence[Role] = (Role.VIEWER,)) -> dict[str, Any]:
@@ -149,34 +153,34 @@ def _columns(fields: Mapping[str, Any], default_role: Sequence[Role] = (Role.VIE
     return {"role": default_role[0], **columns} if default_role else columns
 
 
-def _keep_an_admin(connection: Connection) -> None:
+def _require_admin(connection: Connection) -> None:
     admins = select(app_user.c.username).where(app_user.c.role == Role.ADMIN, app_user.c.enabled).limit(1)
     if connection.execute(admins).first() is None:
         raise LastAdminError
 
 
-def _is_email(value: Any) -> bool:
+def _is_valid_email(value: Any) -> bool:
     return value is None or (
         isinstance(value, str) and "@" in value and value.isprintable() and len(value) <= MAX_EMAIL
     )
 
 
-def _is_free_name(value: Any) -> bool:
-    return isinstance(value, str) and bool(USERNAME.fullmatch(value)) and value.lower() not in NOBODY
+def _is_valid_username(value: Any) -> bool:
+    return isinstance(value, str) and bool(USERNAME.fullmatch(value)) and value.lower() not in RESERVED_NAMES
 
 
-def _is_password(value: Any) -> bool:
-    return isinstance(value, str) and MIN_PASSWORD <= len(value) <= MAX_PASSWORD and _is_text(value)
+def _is_valid_password(value: Any) -> bool:
+    return isinstance(value, str) and MIN_PASSWORD <= len(value) <= MAX_PASSWORD and _has_no_surrogates(value)
 
 
-def _is_text(value: str) -> bool:
+def _has_no_surrogates(value: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 RULES: Rules = {
-    "username": (_is_free_name, f"{_NAME}, and none of {', '.join(NOBODY)}"),
-    "password": (_is_password, f"{MIN_PASSWORD} to {MAX_PASSWORD} characters are needed"),
-    "email": (_is_email, "an address, or null, is needed"),
+    "username": (_is_valid_username, f"{NAME_RULE}, and none of {', '.join(RESERVED_NAMES)}"),
+    "password": (_is_valid_password, f"{MIN_PASSWORD} to {MAX_PASSWORD} characters are needed"),
+    "email": (_is_valid_email, "an address, or null, is needed"),
     "role": (lambda value: isinstance(value, str) and value in tuple(Role), f"one of {', '.join(Role)} is needed"),
     "enabled": (lambda value: isinstance(value, bool), "true or false is needed"),
 }

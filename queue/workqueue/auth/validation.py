@@ -8,15 +8,17 @@ from workqueue.errors import BadAccessError
 Rules = Mapping[str, tuple[Callable[[Any], object], str]]
 
 
-def check(fields: Mapping[str, Any], rules: Rules, needed: Sequence[str] = ()) -> None:
+def check_fields(fields: Mapping[str, Any], rules: Rules, needed: Sequence[str] = ()) -> None:
     """rules: for each field a test, and what is needed instead. Raises BadAccessError."""
     known = ", ".join(rules)
-    found = [entry(name, f"unknown field; known here: {known}") for name in fields if name not in rules]
-    found += [entry(name, "is missing") for name in needed if name not in fields]
-    found += [entry(name, rule[1]) for name, rule in rules.items() if name in fields and not rule[0](fields[name])]
+    found = [field_error(name, f"unknown field; known here: {known}") for name in fields if name not in rules]
+    found += [field_error(name, "is missing") for name in needed if name not in fields]
+    found += [
+        field_error(name, rule[1]) for name, rule in rules.items() if name in fields and not rule[0](fields[name])
+    ]
     if found:
         raise BadAccessError(found)
 
 
-def entry(field: str, detail: str) -> dict[str, str]:
+def field_error(field: str, detail: str) -> dict[str, str]:
     return {"field": field, "detail": detail}

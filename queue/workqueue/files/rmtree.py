@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+OPEN_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def remove_tree(path: Path) -> None:
@@ -24,22 +24,22 @@ def remove_tree(path: Path) -> None:
 
 def _flatten(path: Path) -> None:
     """Each folder below, wherever it was, lies at the top then, and none of them holds another."""
-    top = os.open(path, FOLDER)
+    top = os.open(path, OPEN_FLAGS)
     try:
-        names = _folders(top)
+        names = _list_folders(top)
         while names:
             with contextlib.suppress(OSError):  # it is gone meanwhile, or nobody may enter it
-                names += _raised(top, names.pop())
+                names += _move_up(top, names.pop())
     finally:
         os.close(top)
 
 
-def _raised(top: int, name: str) -> list[str]:
+def _move_up(top: int, name: str) -> list[str]:
     """Moves the folders in this one to the top; gives their new names."""
     raised = []
-    below = os.open(name, FOLDER, dir_fd=top)
+    below = os.open(name, OPEN_FLAGS, dir_fd=top)
     try:
-        for found in _folders(below):
+        for found in _list_folders(below):
             with contextlib.suppress(OSError):
                 os.rename(found, new := uuid4().hex, src_dir_fd=below, dst_dir_fd=top)
                 raised.append(new)
@@ -48,6 +48,6 @@ def _raised(top: int, name: str) -> list[str]:
     return raised
 
 
-def _folders(fd: int) -> list[str]:
+def _list_folders(fd: int) -> list[str]:
     with os.scandir(fd) as entries:
         return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]

@@ -16,11 +16,11 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workqueue.errors import BucketMissingError
-from workqueue.files.store import StorageError, StoredFile, content_type
+from workqueue.files.store import StorageError, StoredFile, guess_content_type
 
 MULTIPART_BYTES = 8 * 1024 * 1024
-DELETED_AT_ONCE = 1000  # the most that DeleteObjects takes
-MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
+MAX_DELETED_KEYS = 1000  # the most that DeleteObjects takes
+NOT_FOUND_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
 class S3Store:
@@ -35,25 +35,25 @@ class S3Store:
     def _client(self) -> Any:
         return self._make_client()
 
-    def prepare(self, *, make: bool) -> None:
+    def prepare(self, *, create: bool) -> None:
         try:
             self.check_available()
         except BucketMissingError:
-            if not make:
+            if not create:
                 raise
-            self._make_bucket()
+            self._create_bucket()
 
     def check_available(self) -> None:
         try:
-            with _told():
+            with _translate_errors():
                 self._client.head_bucket(Bucket=self.bucket)
         except FileNotFoundError:
             raise BucketMissingError(f"There is no bucket {self.bucket!r} on S3.") from None
 
     def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
-        key, counted = f"{request_id}/{part}/{name}", _Counted(source)
-        kind = content_type(name)
-        with _told():
+        key, counted = f"{request_id}/{part}/{name}", _HashingReader(source)
+        kind = guess_content_type(name)
+        with _translate_errors():
             # In parts from a size on: then no more than a few parts are ever in memory, however large the file.
             self._client.upload_fileobj(
                 counted,
@@ -69,54 +69,54 @@ class S3Store:
 
     def open(self, stored_as: str, sha256: str = "", part: range | None = None) -> IO[bytes]:
         wanted = {"Range": f"bytes={part.start}-{part.stop - 1}"} if part else {}
-        with _told():
+        with _translate_errors():
             body = self._client.get_object(Bucket=self.bucket, Key=self._prefix + stored_as, **wanted)["Body"]
         # The checksum is that of the whole.
-        return io.BufferedReader(_Checked(body, stored_as, "" if part else sha256), 1024 * 1024)
+        return io.BufferedReader(_VerifyingReader(body, stored_as, "" if part else sha256), 1024 * 1024)
 
     def remove(self, request_id: UUID, part: str = "") -> None:
         prefix = f"{self._prefix}{request_id}/" + (f"{part}/" if part else "")
-        with _told():
-            self._abort(prefix, lambda _: True)
-            keys = [entry["Key"] for entry in self._listed(prefix)]
-            for start in range(0, len(keys), DELETED_AT_ONCE):
-                objects = [{"Key": key} for key in keys[start : start + DELETED_AT_ONCE]]
+        with _translate_errors():
+            self._abort_uploads(prefix, lambda _: True)
+            keys = [entry["Key"] for entry in self._list_objects(prefix)]
+            for start in range(0, len(keys), MAX_DELETED_KEYS):
+                objects = [{"Key": key} for key in keys[start : start + MAX_DELETED_KEYS]]
                 self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
 
     def request_ids(self, before: float) -> list[UUID]:
         first = dict[UUID, float]()
-        with _told():
-            for entry in self._listed(self._prefix):
+        with _translate_errors():
+            for entry in self._list_objects(self._prefix):
                 with contextlib.suppress(ValueError):  # not ours
                     id = UUID(entry["Key"].removeprefix(self._prefix).partition("/")[0])
                     first[id] = min(first.get(id, before), entry["LastModified"].timestamp())
         return [id for id, time in first.items() if time < before]
 
     def abort_unfinished(self, before: float) -> None:
-        with _told():
-            self._abort(self._prefix, lambda upload: bool(upload["Initiated"].timestamp() < before))
+        with _translate_errors():
+            self._abort_uploads(self._prefix, lambda upload: bool(upload["Initiated"].timestamp() < before))
 
-    def _make_bucket(self) -> None:
+    def _create_bucket(self) -> None:
         region = self._client.meta.region_name
         where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        with _told():
+        with _translate_errors():
             try:
                 self._client.create_bucket(Bucket=self.bucket, **where)
             except self._client.exceptions.BucketAlreadyOwnedByYou:
                 return  # several start at once
 
-    def _listed(self, prefix: str) -> Iterator[dict[str, Any]]:
+    def _list_objects(self, prefix: str) -> Iterator[dict[str, Any]]:
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
             yield from page.get("Contents", ())
 
-    def _abort(self, prefix: str, wanted: Callable[[dict[str, Any]], bool]) -> None:
+    def _abort_uploads(self, prefix: str, wanted: Callable[[dict[str, Any]], bool]) -> None:
         """Uploads in parts that were never completed are in no listing, but are paid for."""
         for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix):
             for upload in filter(wanted, page.get("Uploads", ())):
                 self._client.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
 
-class _Counted(io.RawIOBase):
+class _HashingReader(io.RawIOBase):
     """Counts and hashes what is read from it."""
 
     def __init__(self, source: IO[bytes]) -> None:
@@ -133,7 +133,7 @@ class _Counted(io.RawIOBase):
         return data
 
 
-class _Checked(io.RawIOBase):
+class _VerifyingReader(io.RawIOBase):
     """A body that at its end is what it should be. sha256: in hex; empty is not checked."""
 
     def __init__(self, body: Any, stored_as: str, sha256: str) -> None:
@@ -144,7 +144,7 @@ class _Checked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        with _told():
+        with _translate_errors():
             data = self._body.read(len(buffer))
         self._digest.update(data)
         if not data and self._sha256 and self._digest.hexdigest() != self._sha256:
@@ -158,13 +158,13 @@ class _Checked(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """S3's trouble as that of a file store. Raises FileNotFoundError, StorageError."""
     try:
         yield
     except ClientError as error:
         told = error.response.get("Error", {})
-        if str(told.get("Code")) in MISSING:
+        if str(told.get("Code")) in NOT_FOUND_CODES:
             raise FileNotFoundError(errno.ENOENT, str(error)) from None
         raise StorageError(f"S3 refuses: {told.get('Code')} {told.get('Message')}") from error
     except BotoCoreError as error:

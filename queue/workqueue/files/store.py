@@ -17,7 +17,7 @@ from workqueue.files.disk_space import Disk
 
 log = logging.getLogger(__name__)
 
-CHUNK = 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class StorageError(OSError):
 
 
 class FileStore(Protocol):
-    def prepare(self, *, make: bool) -> None:
+    def prepare(self, *, create: bool) -> None:
         """It can be written. make: it is made when it is missing. Raises BucketMissingError, StorageError."""
 
     def check_available(self) -> None:
@@ -78,7 +78,7 @@ class FolderStore:
     def __init__(self, folder: Path, disk: Disk | None = None) -> None:
         self.folder, self._disk = folder, disk
 
-    def prepare(self, *, make: bool) -> None:  # noqa: ARG002 - a folder costs nothing
+    def prepare(self, *, create: bool) -> None:  # noqa: ARG002 - a folder costs nothing
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def check_available(self) -> None:
@@ -86,10 +86,10 @@ class FolderStore:
 
     def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
         target = self.folder / str(request_id) / part / name
-        _make_folder(target.parent)
+        _create_folder(target.parent)
         digest, size = hashlib.sha256(), 0
         with target.open("wb") as file:
-            while chunk := source.read(CHUNK):
+            while chunk := source.read(CHUNK_BYTES):
                 if self._disk is not None:
                     self._disk.check()
                 digest.update(chunk)
@@ -97,9 +97,9 @@ class FolderStore:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())  # the row that names it is durable, so the file has to be, and its name, too
-        _sync(target.parent)
+        _fsync_folder(target.parent)
         key = f"{request_id}/{part}/{name}"
-        return StoredFile(name, name, size, content_type(name), digest.hexdigest(), key)
+        return StoredFile(name, name, size, guess_content_type(name), digest.hexdigest(), key)
 
     def open(self, stored_as: str, sha256: str = "", part: range | None = None) -> IO[bytes]:  # noqa: ARG002
         # sha256 is not looked at: disks check themselves.
@@ -126,15 +126,15 @@ class FolderStore:
         """Half a file is a file here: it goes with its request, or with its attempt."""
 
 
-def _make_folder(folder: Path) -> None:
+def _create_folder(folder: Path) -> None:
     """With those above it that are missing; each is known on the disk to the one that it stands in."""
     if not folder.is_dir():
-        _make_folder(folder.parent)
+        _create_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _sync(folder.parent)
+        _fsync_folder(folder.parent)
 
 
-def _sync(folder: Path) -> None:
+def _fsync_folder(folder: Path) -> None:
     """What stands in it outlives a crash of the machine: to sync a file says nothing of its name."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -143,7 +143,7 @@ def _sync(folder: Path) -> None:
         os.close(fd)
 
 
-def forget(store: FileStore, request_id: UUID, part: str = "") -> None:
+def remove_if_possible(store: FileStore, request_id: UUID, part: str = "") -> None:
     """Removes what nobody needs any more; what cannot be removed now is left to the sweep."""
     try:
         store.remove(request_id, part)
@@ -151,7 +151,7 @@ def forget(store: FileStore, request_id: UUID, part: str = "") -> None:
         log.warning("files were left to the sweep", extra={"request_id": str(request_id), "error": str(error)})
 
 
-def content_type(name: str) -> str:
+def guess_content_type(name: str) -> str:
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 

@@ -16,7 +16,7 @@ from workqueue.files.rmtree import remove_tree
 from workqueue.sandboxes.user import UnixUser, acting
 
 SUFFIX = ".work"
-BEHIND_WORKER = "+"  # in a directory's name, between its worker's and what makes it unique
+WORKER_SEPARATOR = "+"  # in a directory's name, between its worker's and what makes it unique
 MODE = 0o700  # what tempfile gives
 
 
@@ -36,15 +36,15 @@ class WorkingDirectory:
         assert self._directory is not None
         return Path(self._directory.name)
 
-    def prepare(self, *, is_begun: bool = False) -> None:
+    def prepare(self, *, is_started: bool = False) -> None:
         """It is there, and like new, or as its request has left it when that is_begun. Raises OSError."""
         # A worker that was frozen for long may have lost it to the sweep; and what a request before has left running
         # may have put something there since it was looked at.
-        if self._directory is not None and _is_as_made(self._directory.name, may_hold=is_begun):
+        if self._directory is not None and _is_unchanged(self._directory.name, may_hold=is_started):
             return
         self.remove()
         self._folder.mkdir(parents=True, exist_ok=True)
-        prefix = f"{self._worker}{BEHIND_WORKER}"
+        prefix = f"{self._worker}{WORKER_SEPARATOR}"
         self._directory = tempfile.TemporaryDirectory(SUFFIX, prefix, self._folder, ignore_cleanup_errors=True)
         if self._account is not None:
             self._account.own(self._directory.name)
@@ -71,11 +71,11 @@ class WorkingDirectory:
 
 def worker_of(path: Path) -> str | None:
     """The worker whose directory this is; None when it is nobody's."""
-    name, plus, _ = path.name.rpartition(BEHIND_WORKER)
+    name, plus, _ = path.name.rpartition(WORKER_SEPARATOR)
     return name if plus and path.name.endswith(SUFFIX) else None
 
 
-def _is_as_made(path: str, *, may_hold: bool) -> bool:
+def _is_unchanged(path: str, *, may_hold: bool) -> bool:
     try:
         mode = os.lstat(path).st_mode
         if not stat.S_ISDIR(mode) or stat.S_IMODE(mode) != MODE:

@@ -13,13 +13,15 @@ from workqueue.sandboxes.interpreter import Interpreter
 
 log = logging.getLogger(__name__)
 
-AGAIN_S = 20.0  # a module that failed is tried again, though nothing of it changed: what it asked may be there by now
-SHARE = 10  # and so many times as long as the import took: watching is not all that there is to do
-MOST_TOLD = 5  # names of functions in a line of the log
+RETRY_FAILED_S = (
+    20.0  # a module that failed is tried again, though nothing of it changed: what it asked may be there by now
+)
+IMPORT_TIME_FACTOR = 10  # and so many times as long as the import took: watching is not all that there is to do
+MAX_LOGGED_NAMES = 5  # names of functions in a line of the log
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownUnit:
     """What is known of a unit. stamp: as it was looked at. again_at: on the monotonic clock, of a failure."""
 
     stamp: Stamp
@@ -34,42 +36,44 @@ class CodeWatcher:
         self.interpreter = interpreter
         self.sources = sources
         self.registry = registry
-        self._known: dict[Unit, Known] = {}
+        self._known: dict[Unit, KnownUnit] = {}
         self._remembered = self._recall(registry)
 
-    def look(self) -> bool:
+    def refresh(self) -> bool:
         """Imports new and changed units again. True when the registry is another than before."""
-        self._known = {unit: self._look_at(unit) for unit in units(self.sources)}
+        self._known = {unit: self._examine(unit) for unit in units(self.sources)}
         self._remembered = {}
         found = {unit: known.findings for unit, known in self._known.items()}
         files = skipped(self.sources, found)
-        _tell_skipped(set(files) - set(self.registry.skipped))
-        registry = replace(merge(found, self.registry), units=self._discovered(), skipped=files)
+        _log_skipped(set(files) - set(self.registry.skipped))
+        registry = replace(merge(found, self.registry), units=self._discovered_units(), skipped=files)
         changed, self.registry = registry != self.registry, registry
         return changed
 
-    def _look_at(self, unit: Unit) -> Known:
+    def _examine(self, unit: Unit) -> KnownUnit:
         known = self._known.get(unit) or self._remembered.get(unit.key)
         before, began = stamp(unit, known.findings.files if known else ()), time.monotonic()
         if known is not None and known.stamp == before and began < known.again_at:
             return known
         findings = describe(self.interpreter, unit)
         if known is None or findings != known.findings:
-            _tell(unit, findings)
+            _log_findings(unit, findings)
         # Of its own files the stamp from before the import counts: a change during it is seen at the next look.
         paths = {path for path, _, _ in before}
         seen = before | {entry for entry in stamp(unit, findings.files) if entry[0] not in paths}
         took_s = time.monotonic() - began
-        return Known(seen, findings, began + AGAIN_S + SHARE * took_s if findings.failure else math.inf)
+        return KnownUnit(
+            seen, findings, began + RETRY_FAILED_S + IMPORT_TIME_FACTOR * took_s if findings.failure else math.inf
+        )
 
-    def _recall(self, registry: Registry) -> dict[str, Known]:
+    def _recall(self, registry: Registry) -> dict[str, KnownUnit]:
         """What an earlier process found with this interpreter. Failures are not recalled: they may be mended by now."""
         functions: dict[str, list[FunctionSpec]] = {}
         for function in registry.functions:
             functions.setdefault(function.unit, []).append(function)
         failed = {failure.unit for failure in registry.failures}
         return {
-            known.unit: Known(
+            known.unit: KnownUnit(
                 frozenset((path, mtime, size) for path, mtime, size in known.files),
                 Findings(tuple(functions.get(known.unit, ())), None, tuple(path for path, _, _ in known.files)),
             )
@@ -77,7 +81,7 @@ class CodeWatcher:
             if known.python == self.interpreter.python and known.unit not in failed
         }
 
-    def _discovered(self) -> tuple[DiscoveredUnit, ...]:
+    def _discovered_units(self) -> tuple[DiscoveredUnit, ...]:
         return tuple(
             DiscoveredUnit(unit.key, self.interpreter.python, [list(entry) for entry in sorted(known.stamp)])
             for unit, known in sorted(self._known.items(), key=lambda entry: entry[0])
@@ -85,17 +89,17 @@ class CodeWatcher:
         )
 
 
-def _tell_skipped(files: set[SkippedFile]) -> None:
+def _log_skipped(files: set[SkippedFile]) -> None:
     for file in sorted(files):
         log.warning("a file is not discovered", extra={"file": file.source_file, "reason": file.reason})
 
 
-def _tell(unit: Unit, findings: Findings) -> None:
+def _log_findings(unit: Unit, findings: Findings) -> None:
     """Modules without a function are shared code, and no news."""
     if (failure := findings.failure) is not None:
         error = f"{failure.error_type}: {failure.error_message}"
         log.warning("a module cannot be imported", extra={"unit": unit.key, "error": error})
     elif findings.functions:
-        names = [function.name for function in findings.functions[:MOST_TOLD]]
-        names += ["…"] if len(findings.functions) > MOST_TOLD else []
+        names = [function.name for function in findings.functions[:MAX_LOGGED_NAMES]]
+        names += ["…"] if len(findings.functions) > MAX_LOGGED_NAMES else []
         log.info("discovered", extra={"unit": unit.key, "functions": ",".join(names)})

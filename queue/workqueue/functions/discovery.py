@@ -14,12 +14,12 @@ from typing import Any
 from workqueue.errors import BadScheduleError, DuplicateFunctionError
 from workqueue.functions import input_validation
 from workqueue.functions.registry import FunctionSpec, ImportFailure, Registry
-from workqueue.functions.skipped_files import SkippedFile, declares, is_module, is_package, skipped_in
+from workqueue.functions.skipped_files import SkippedFile, declares_function, find_skipped, is_module, is_package
 from workqueue.sandboxes.connection import PROTOCOL_ERROR, Disconnected, Frame, SandboxConnection
 from workqueue.sandboxes.exits.exit_status import sandbox_exit_message
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sanitize import sanitize_value
-from workqueue.schedules.validation import Rules, checked_declaration
+from workqueue.schedules.validation import Rules, validate_declaration
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +74,10 @@ def _units_of(source: str) -> Iterator[Unit]:
 
 def skipped(sources: Iterable[str], found: Mapping[Unit, Findings]) -> tuple[SkippedFile, ...]:
     """Return the files that hold functions which are not found. found: what importing each unit gave."""
-    files = set(skipped_in(folder for source in sources if (folder := Path(source).absolute()).is_dir()))
+    files = set(find_skipped(folder for source in sources if (folder := Path(source).absolute()).is_dir()))
     for unit, findings in found.items():
         path = Path(unit.path)
-        if findings.failure is None and not findings.functions and declares(path):
+        if findings.failure is None and not findings.functions and declares_function(path):
             files.add(SkippedFile(unit.path, "it holds @function, and importing it declares none"))
     return tuple(sorted(files))
 
@@ -163,7 +163,7 @@ def _problem(function: FunctionSpec) -> tuple[str, str] | None:
     # Workers elsewhere may serve any queue, and may allow larger events: the start checks both.
     rules = Rules((queue,) if isinstance(queue, str) else (), sys.maxsize, frozenset({function.name}))
     try:
-        checked_declaration({"name": function.name, **function.schedule, "function": function.name}, rules)
+        validate_declaration({"name": function.name, **function.schedule, "function": function.name}, rules)
     except BadScheduleError as error:
         return "ScheduleError", "; ".join(f"schedule: {one['field']}: {one['detail']}" for one in error.errors)
     return None

@@ -7,14 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
 
-from schema.advisory_locks import Lock, hold
+from schema.advisory_locks import Lock, lock_for_transaction
 from schema.engine import autocommit
 from schema.tables.requests import discovered_unit, import_failure, registered_function, skipped_file
 from workqueue.errors import UnknownFunctionError
 from workqueue.functions.retry_policy import Policy
 from workqueue.functions.skipped_files import SkippedFile
 
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # contract, section 4; PostgreSQL refuses to look for some other texts
+NAME_PATTERN = re.compile(
+    r"[A-Za-z0-9_-]{1,64}"
+)  # contract, section 4; PostgreSQL refuses to look for some other texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +79,26 @@ class Registry:
     skipped: tuple[SkippedFile, ...] = ()
 
 
-FIND = select(registered_function).where(registered_function.c.name == bindparam("name"))
+SELECT_BY_NAME = select(registered_function).where(registered_function.c.name == bindparam("name"))
 
 
 def find(engine: Engine, name: str) -> FunctionSpec:
     """The function of this name. Raises UnknownFunctionError."""
     with autocommit(engine) as connection:
-        return found(connection, name)
+        return find_on(connection, name)
 
 
-def found(connection: Connection, name: str) -> FunctionSpec:
+def find_on(connection: Connection, name: str) -> FunctionSpec:
     """The same, on a connection that is there already: who holds one must not wait for another."""
-    row = connection.execute(FIND, {"name": name}).mappings().first() if NAME.fullmatch(name) else None
+    row = (
+        connection.execute(SELECT_BY_NAME, {"name": name}).mappings().first() if NAME_PATTERN.fullmatch(name) else None
+    )
     if row is None:
         raise UnknownFunctionError(f"There is no function named {name!r}.")
     return from_row(row)
 
 
-def names(engine: Engine) -> frozenset[str]:
+def list_names(engine: Engine) -> frozenset[str]:
     """The names of all functions."""
     with engine.connect() as connection:
         return frozenset(connection.execute(select(registered_function.c.name)).scalars())
@@ -104,7 +108,7 @@ def from_row(row: Mapping[Any, Any]) -> FunctionSpec:
     return FunctionSpec(**{column.name: row[column.name] for column in registered_function.c})
 
 
-def read(engine: Engine) -> Registry:
+def read_registry(engine: Engine) -> Registry:
     """All functions by name, and all modules that failed to import."""
     with engine.connect() as connection:
         functions = connection.execute(select(registered_function).order_by(registered_function.c.name)).mappings()
@@ -122,7 +126,7 @@ def read(engine: Engine) -> Registry:
 def publish(engine: Engine, registry: Registry) -> None:
     """Makes `registry` the truth, in one transaction: nobody sees half of a change."""
     with engine.begin() as connection:
-        hold(connection, Lock.PUBLISH)
+        lock_for_transaction(connection, Lock.PUBLISH)
         connection.execute(delete(registered_function))
         connection.execute(delete(import_failure))
         connection.execute(delete(discovered_unit))

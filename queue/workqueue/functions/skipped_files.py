@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-DECLARES = re.compile(rb"@(\w+\.)*function\b")
+DECLARATION = re.compile(rb"@(\w+\.)*function\b")
 MAX_READ_BYTES = 256 * 1024
 MAX_DEPTH, MAX_ENTRIES = 3, 1000  # of folders without __init__.py: someone's data may lie there
-ENVIRONMENT = "pyvenv.cfg"  # in each folder that Python made an environment of
-PACKAGES = frozenset({"node_modules", "site-packages", "__pycache__"})
+VENV_FILE = "pyvenv.cfg"  # in each folder that Python made an environment of
+FOREIGN_FOLDERS = frozenset({"node_modules", "site-packages", "__pycache__"})
 TESTS = re.compile(r"(test_.*|.*_test|conftest)\.py")
 
 
@@ -33,7 +33,7 @@ def is_module(path: Path) -> bool:
     if (path.parent / path.stem / "__init__.py").is_file():  # Python takes the package
         return False
     # A test imports what only a test needs; it is none of discovery's unless it declares a function.
-    return TESTS.fullmatch(path.name) is None or declares(path)
+    return TESTS.fullmatch(path.name) is None or declares_function(path)
 
 
 def is_package(path: Path) -> bool:
@@ -41,27 +41,27 @@ def is_package(path: Path) -> bool:
     return "." not in path.name and not path.name.startswith("_") and (path / "__init__.py").is_file()
 
 
-def declares(path: Path) -> bool:
+def declares_function(path: Path) -> bool:
     """Return whether the text of the file holds a declaration of a function; False for one that cannot be read."""
     try:
         found = path.stat()
-        return path.is_file() and _declares(path, found.st_mtime_ns, found.st_size)
+        return path.is_file() and _text_declares_function(path, found.st_mtime_ns, found.st_size)
     except OSError:
         return False
 
 
 @lru_cache(maxsize=4096)
-def _declares(path: Path, _mtime_ns: int, _size: int) -> bool:
+def _text_declares_function(path: Path, _mtime_ns: int, _size: int) -> bool:
     with path.open("rb") as file:
-        return DECLARES.search(file.read(MAX_READ_BYTES)) is not None
+        return DECLARATION.search(file.read(MAX_READ_BYTES)) is not None
 
 
-def skipped_in(folders: Iterable[Path]) -> tuple[SkippedFile, ...]:
+def find_skipped(folders: Iterable[Path]) -> tuple[SkippedFile, ...]:
     """Return what discovery leaves out of these functions folders."""
-    return tuple(sorted({skipped for folder in folders for skipped in _in_folder(folder)}))
+    return tuple(sorted({skipped for folder in folders for skipped in _skipped_in_folder(folder)}))
 
 
-def _in_folder(folder: Path) -> Iterator[SkippedFile]:
+def _skipped_in_folder(folder: Path) -> Iterator[SkippedFile]:
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:
@@ -69,8 +69,8 @@ def _in_folder(folder: Path) -> Iterator[SkippedFile]:
         return
     for path in paths:
         if path.is_dir():
-            yield from _below(path)
-        elif not is_module(path) and declares(path) and (reason := _reason(path)):
+            yield from _skipped_below(path)
+        elif not is_module(path) and declares_function(path) and (reason := _reason(path)):
             yield SkippedFile(str(path), reason)
 
 
@@ -91,25 +91,31 @@ def _reason(path: Path) -> str:
     return f"the folder {path.stem} has the same name and comes first; rename one of them"
 
 
-def _below(folder: Path) -> Iterator[SkippedFile]:
+def _skipped_below(folder: Path) -> Iterator[SkippedFile]:
     """Yield files in folders that Python does not take for packages, at any depth that a person would look into."""
     left = MAX_ENTRIES
     for place, folders, files in os.walk(folder):
         here = Path(place)
         depth = len(here.relative_to(folder).parts)
-        if ENVIRONMENT in files or here.name in PACKAGES or here.name.startswith(".") or depth > MAX_DEPTH or left < 0:
+        if (
+            VENV_FILE in files
+            or here.name in FOREIGN_FOLDERS
+            or here.name.startswith(".")
+            or depth > MAX_DEPTH
+            or left < 0
+        ):
             folders.clear()
             continue
         left -= len(folders) + len(files)
         if is_package(here) and (depth == 0 or (here.parent / "__init__.py").is_file()):
             continue
-        lacking = _lacking(here, folder)
+        lacking = _reason_for_folder(here, folder)
         for name in sorted(files)[:MAX_ENTRIES]:
-            if name.endswith(".py") and declares(here / name):
+            if name.endswith(".py") and declares_function(here / name):
                 yield SkippedFile(str(here / name), lacking)
 
 
-def _lacking(here: Path, top: Path) -> str:
+def _reason_for_folder(here: Path, top: Path) -> str:
     """Return why the folder is not imported. top: the one that lies in the functions folder."""
     for folder in (top, *(top / part for part in _prefixes(here, top))):
         if "." in folder.name:

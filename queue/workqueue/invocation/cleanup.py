@@ -59,7 +59,7 @@ def _run_hook(context: ExecutionContext, attempt: Attempt) -> None:
         return
     if attempt.sandbox is None:  # it was killed: a fresh one cleans up
         sandbox_session.acquire(context, attempt, function)
-    context.working_directory.prepare(is_begun=True)
+    context.working_directory.prepare(is_started=True)
     assert attempt.sandbox is not None
     deadline = context.clock.in_seconds(CLEANUP_LIMIT_S).timestamp()
     head = {"type": "cleanup", "workdir": str(context.working_directory.path), "deadline": deadline}

@@ -8,7 +8,7 @@ from schema.statuses import CANCELLED, Phase, Status
 from workqueue import lifecycle
 from workqueue.database import error_kind
 from workqueue.errors import LeaseLostError, SandboxPoolLostError
-from workqueue.files.store import forget
+from workqueue.files.store import remove_if_possible
 from workqueue.functions import retry_policy
 from workqueue.invocation import cleanup, completion
 from workqueue.invocation.attempt import Attempt, ExecutionContext
@@ -56,7 +56,7 @@ def handle_rejected(context: ExecutionContext, batch: Batch, retry_mode: RetryMo
                     raise error
                 completion.report_finished(context, [handle_failure(context, batch, attempt, error, retry_mode)])
             except LeaseLostError:
-                forget(context.store, attempt.request_id, attempt.claim.part)
+                remove_if_possible(context.store, attempt.request_id, attempt.claim.part)
                 log.warning("lease lost", extra=attempt.log_fields())
             batch.refused.pop(0)
 

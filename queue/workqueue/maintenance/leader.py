@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from schema.advisory_locks import Lock, take
+from schema.advisory_locks import Lock, try_lock_for_session
 from schema.engine import autocommit
 from workqueue.database import error_summary, why
 from workqueue.errors import WorkqueueError
@@ -64,7 +64,7 @@ def _leads(connection: Connection, role: Lock) -> bool:
     PostgreSQL ends the session of a leader that is frozen, so that another one leads.
     """
     connection.execute(text(f"SET idle_session_timeout = {int(FROZEN_S * 1000)}"))
-    return take(connection, role)
+    return try_lock_for_session(connection, role)
 
 
 class Leadership:

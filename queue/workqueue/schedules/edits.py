@@ -19,25 +19,25 @@ from workqueue.errors import DeclaredScheduleError, ScheduleExistsError
 from workqueue.functions import registry
 from workqueue.lifecycle import Accepted
 from workqueue.schedules import next_run, queries
-from workqueue.schedules.validation import Rules, checked_change, checked_new
+from workqueue.schedules.validation import Rules, validate_change, validate_new
 from workqueue.transport.doorbell import Doorbell
 
 log = logging.getLogger(__name__)
 
 
-def rules(engine: Engine, queues: tuple[str, ...], max_event_bytes: int) -> Rules:
+def load_rules(engine: Engine, queues: tuple[str, ...], max_event_bytes: int) -> Rules:
     """What a schedule has to fit to, with the functions that there are now."""
-    return Rules(queues, max_event_bytes, registry.names(engine))
+    return Rules(queues, max_event_bytes, registry.list_names(engine))
 
 
-def create(engine: Engine, body: Any, rules: Rules, now: datetime, act: AuditEntry | None = None) -> str:
+def create(engine: Engine, body: Any, rules: Rules, now: datetime, audit_entry: AuditEntry | None = None) -> str:
     """Gives the new schedule's name. Raises BadScheduleError, EventTooLargeError, ScheduleExistsError."""
-    values = checked_new(body, rules, now)
+    values = validate_new(body, rules, now)
     name: str = values["name"]
     with engine.begin() as connection:
         if not insert_new(connection, values):
             raise ScheduleExistsError(f"There is a schedule named {name!r} already; PATCH changes it.")
-        record(connection, act and replace(act, subject=name))
+        record(connection, audit_entry and replace(audit_entry, subject=name))
     return name
 
 
@@ -50,27 +50,29 @@ def insert_new(connection: Connection, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def change(engine: Engine, name: str, body: Any, rules: Rules, now: datetime, act: AuditEntry | None = None) -> None:
+def change(
+    engine: Engine, name: str, body: Any, rules: Rules, now: datetime, audit_entry: AuditEntry | None = None
+) -> None:
     """Raises BadScheduleError, EventTooLargeError, UnknownScheduleError."""
     with engine.begin() as connection:
-        before = queries.locked(connection, name)
-        values = checked_change(body, rules, before, now)
+        before = queries.lock_schedule(connection, name)
+        values = validate_change(body, rules, before, now)
         if values:
             connection.execute(update(schedule).where(schedule.c.name == name).values(values))
             next_run.compute_next_run(connection, name)
-            record(connection, act and replace(act, details={"fields": sorted(values)}))
+            record(connection, audit_entry and replace(audit_entry, details={"fields": sorted(values)}))
 
 
-def delete(engine: Engine, name: str, act: AuditEntry | None = None) -> None:
+def delete(engine: Engine, name: str, audit_entry: AuditEntry | None = None) -> None:
     """Its requests stay. Raises UnknownScheduleError, DeclaredScheduleError."""
     with engine.begin() as connection:
-        if queries.locked(connection, name).declared:
+        if queries.lock_schedule(connection, name).declared:
             raise DeclaredScheduleError
         connection.execute(text("DELETE FROM schedule WHERE name = :name"), {"name": name})
-        record(connection, act)
+        record(connection, audit_entry)
 
 
-RAN = text(
+RECORD_RUN = text(
     """
     UPDATE schedule
     SET total_runs = total_runs + 1, last_run_at = :now, last_request_id = :id,
@@ -80,7 +82,7 @@ RAN = text(
 )
 
 
-def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, act: AuditEntry | None = None) -> UUID:
+def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, audit_entry: AuditEntry | None = None) -> UUID:
     """Makes a request at once, whatever its times and its overlap say. Gives the request's id.
 
     Raises UnknownScheduleError, and UnknownFunctionError when the function is gone.
@@ -89,16 +91,16 @@ def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, act: Au
     now = clock.now()
     with engine.begin() as connection:
         request = _accept(connection, name, now)
-        connection.execute(RAN, {"name": name, "now": now, "id": request.id})
-        record(connection, act and replace(act, details={"request_id": str(request.id)}))
+        connection.execute(RECORD_RUN, {"name": name, "now": now, "id": request.id})
+        record(connection, audit_entry and replace(audit_entry, details={"request_id": str(request.id)}))
     doorbell.ring([request.bell])
     log.info("accepted", extra=log_fields.for_bells([request.bell]) | {"schedule": name})
     return request.id
 
 
 def _accept(connection: Connection, name: str, now: datetime) -> Accepted:
-    found = queries.locked(connection, name)
-    function = registry.found(connection, found.function)
+    found = queries.lock_schedule(connection, name)
+    function = registry.find_on(connection, found.function)
     request = Accepted(
         id=uuid7(),
         function=function,

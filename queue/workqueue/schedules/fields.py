@@ -11,21 +11,21 @@ from typing import Any
 
 from schema.schedule_policies import Misfire, Overlap
 from workqueue.errors import BadExpressionError, UnknownZoneError
-from workqueue.functions.registry import NAME
+from workqueue.functions.registry import NAME_PATTERN
 from workqueue.schedules.calendar import expression, time_zones
 from workqueue.schedules.calendar.cron import FIRST_YEAR, LAST_YEAR
 from workqueue.timestamps import EXAMPLE, read_time
 
 Reader = Callable[[Any], Any]
 
-LONGEST_DESCRIPTION = 1000
-LONGEST_NAME, LONGEST_ZONE = 64, 64
-MOST_RUNS = 2**31 - 1
-LONGEST_GRACE_S = 366 * 86400.0
+MAX_DESCRIPTION = 1000
+MAX_NAME, MAX_TIMEZONE = 64, 64
+MAX_RUNS = 2**31 - 1
+MAX_GRACE_S = 366 * 86400.0
 
 
-def name(value: Any) -> str:
-    if not isinstance(value, str) or not NAME.fullmatch(value):
+def read_name(value: Any) -> str:
+    if not isinstance(value, str) or not NAME_PATTERN.fullmatch(value):
         raise ValueError("1 to 64 letters, digits, - and _ are needed, such as nightly-report")
     return value
 
@@ -34,7 +34,7 @@ def anything(value: Any) -> Any:
     return value
 
 
-def rule(value: Any) -> str:
+def read_expression(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"a text is needed, such as {expression.EXAMPLES}")
     try:
@@ -44,8 +44,8 @@ def rule(value: Any) -> str:
     return value.strip()
 
 
-def zone(value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ZONE:  # those near to a long one take long to find
+def read_timezone(value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TIMEZONE:  # those near to a long one take long to find
         raise ValueError("the name of a time zone is needed, such as Europe/Berlin")
     try:
         time_zones.find(value)
@@ -54,13 +54,13 @@ def zone(value: Any) -> str:
     return value
 
 
-def flag(value: Any) -> bool:
+def read_bool(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false is needed")
     return value
 
 
-def moment(value: Any) -> datetime | None:
+def read_bound(value: Any) -> datetime | None:
     """Return a time with its zone, to the second; None for no bound."""
     if value is None:
         return None
@@ -73,45 +73,45 @@ def moment(value: Any) -> datetime | None:
     return found.replace(microsecond=0)
 
 
-def runs(value: Any) -> int | None:
+def read_max_runs(value: Any) -> int | None:
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_RUNS:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_RUNS:
         raise ValueError("a whole number of at least 1 is needed, such as 10, or null")
     return value
 
 
-def seconds(value: Any) -> float:
+def read_grace_s(value: Any) -> float:
     # Compared before it is made one: an integer may lie beyond all floats.
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= LONGEST_GRACE_S:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= MAX_GRACE_S:
         raise ValueError("seconds from 0 to a year are needed, such as 10")
     return float(value)
 
 
-def misfire(value: Any) -> Misfire:
-    return Misfire(_one_of(value, Misfire))
+def read_misfire(value: Any) -> Misfire:
+    return Misfire(_read_choice(value, Misfire))
 
 
-def overlap(value: Any) -> Overlap:
-    return Overlap(_one_of(value, Overlap))
+def read_overlap(value: Any) -> Overlap:
+    return Overlap(_read_choice(value, Overlap))
 
 
-def _one_of(value: Any, choices: type[StrEnum]) -> str:
+def _read_choice(value: Any, choices: type[StrEnum]) -> str:
     if value not in tuple(choices):
         raise ValueError(f"one of {', '.join(choices)} is needed")
     return str(value)
 
 
-def description(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > LONGEST_DESCRIPTION:
-        raise ValueError(f"a text of at most {LONGEST_DESCRIPTION} characters is needed, such as nightly totals")
+def read_description(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_DESCRIPTION:
+        raise ValueError(f"a text of at most {MAX_DESCRIPTION} characters is needed, such as nightly totals")
     return value
 
 
-def one_of_functions(names: frozenset[str]) -> Reader:
+def function_reader(names: frozenset[str]) -> Reader:
     def read(value: Any) -> str:
         if not isinstance(value, str) or value not in names:
-            near = difflib.get_close_matches(str(value)[:LONGEST_NAME], names, n=1, cutoff=0.0)
+            near = difflib.get_close_matches(str(value)[:MAX_NAME], names, n=1, cutoff=0.0)
             example = f"a valid one is {near[0]}" if near else "there is none yet"
             raise ValueError(f"there is no function named {value!r}; {example}")
         return str(value)
@@ -119,7 +119,7 @@ def one_of_functions(names: frozenset[str]) -> Reader:
     return read
 
 
-def one_of_queues(served: tuple[str, ...]) -> Reader:
+def queue_reader(served: tuple[str, ...]) -> Reader:
     """served: the queues that workers serve; what waits in another would wait for ever."""
 
     def read(value: Any) -> str | None:

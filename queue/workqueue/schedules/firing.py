@@ -22,8 +22,8 @@ from workqueue import lifecycle
 from workqueue.errors import BadExpressionError, UnknownZoneError
 from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle import Accepted
-from workqueue.schedules.calendar.misfires import MOST_TICKS, Due, DueSchedule, due
-from workqueue.schedules.calendar.timetable import INSTANT, first_after
+from workqueue.schedules.calendar.misfires import MAX_TICKS, DueSchedule, DueTicks, select_due_ticks
+from workqueue.schedules.calendar.timetable import MICROSECOND, first_after
 from workqueue.schedules.next_run import NextRun
 from workqueue.schedules.schedule import Schedule, from_row
 from workqueue.transport.doorbell import Bell
@@ -31,11 +31,13 @@ from workqueue.transport.doorbell import Bell
 log = logging.getLogger(__name__)
 
 BATCH = 250  # schedules in one transaction
-HOLD_LIMIT_MS = 4000  # PostgreSQL ends a transaction whose process is frozen, so that another scheduler goes on
+IDLE_TRANSACTION_LIMIT_MS = (
+    4000  # PostgreSQL ends a transaction whose process is frozen, so that another scheduler goes on
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Fired:
+class FiredBatch:
     """One batch. next_runs: what its schedules wait for now; bells: to ring, now that the requests are stored.
 
     late_s: by how much each request came after its time.
@@ -58,7 +60,7 @@ class FiringDecision:
 
 
 # The clock names what it holds for due; a row that is overdue counts without being named: the clock may have lost it.
-DUE = text(
+SELECT_DUE = text(
     """
     SELECT s.*, row_to_json(f) AS registered, r.status AS status_before
     FROM schedule s
@@ -69,7 +71,7 @@ DUE = text(
     FOR UPDATE OF s SKIP LOCKED
     """
 )
-MOVE_ON = text(
+UPDATE_FIRED = text(
     """
     UPDATE schedule
     SET next_run_at = :next_run_at, edited_at = NULL, error = :error, total_runs = total_runs + :made,
@@ -79,24 +81,24 @@ MOVE_ON = text(
 )
 
 
-def fire(engine: Engine, now: datetime, overdue: datetime, names: Sequence[str], limit: int = BATCH) -> Fired:
+def fire(engine: Engine, now: datetime, overdue: datetime, names: Sequence[str], limit: int = BATCH) -> FiredBatch:
     """Makes the requests of up to `limit` schedules that are due: those named, and those due since `overdue`.
 
     A crash before the commit leaves them due; one after it leaves bells not rung, which the reconciler rings.
     """
     with engine.begin() as connection:
-        connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {HOLD_LIMIT_MS}"))
+        connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TRANSACTION_LIMIT_MS}"))
         values = {"now": now, "overdue": overdue, "names": list(names), "limit": limit}
-        moves = [decide(row, now) for row in connection.execute(DUE, values).mappings().all()]
-        requests = _take(connection, moves, now)
+        moves = [decide(row, now) for row in connection.execute(SELECT_DUE, values).mappings().all()]
+        requests = _store_ticks(connection, moves, now)
         if moves:
             connection.execute(
-                MOVE_ON, [row_after_firing(move, requests.get(move.schedule.name, []), now) for move in moves]
+                UPDATE_FIRED, [row_after_firing(move, requests.get(move.schedule.name, []), now) for move in moves]
             )
     next_runs = [NextRun(move.schedule.name, move.schedule.expression, move.next) for move in moves]
     accepted = [request for made in requests.values() for request in made]
     late_s = [(now - request.scheduled_for).total_seconds() for request in accepted if request.scheduled_for]
-    return Fired(next_runs, [request.bell for request in accepted], late_s)
+    return FiredBatch(next_runs, [request.bell for request in accepted], late_s)
 
 
 def decide(row: RowMapping, now: datetime) -> FiringDecision:
@@ -109,18 +111,18 @@ def decide(row: RowMapping, now: datetime) -> FiringDecision:
         if function is None:
             error = f"function: there is no function named {schedule.function!r}"
             return FiringDecision(schedule, None, (), first_after(schedule.timetable, now), error)
-        found = due(_waiting(schedule), now, min(MOST_TICKS, schedule.runs_left or MOST_TICKS))
+        found = select_due_ticks(_due_schedule(schedule), now, min(MAX_TICKS, schedule.runs_left or MAX_TICKS))
     except (BadExpressionError, UnknownZoneError) as error:
         return FiringDecision(schedule, function, (), None, str(error))
     busy = row["status_before"] in LIVE
     ticks = tuple(zip(found.ticks, _outcomes(schedule.overlap, busy, len(found.ticks)), strict=True))
-    return FiringDecision(schedule, function, ticks, _next(schedule, found, ticks))
+    return FiringDecision(schedule, function, ticks, _next_tick(schedule, found, ticks))
 
 
-def _waiting(schedule: Schedule) -> DueSchedule:
+def _due_schedule(schedule: Schedule) -> DueSchedule:
     first, edited_at = schedule.next_run_at, schedule.edited_at
     assert first is not None
-    since = first - INSTANT if edited_at is None else edited_at
+    since = first - MICROSECOND if edited_at is None else edited_at
     kept = first if edited_at is not None and first <= edited_at else None
     return DueSchedule(schedule.timetable, since, schedule.misfire, schedule.misfire_grace_s, kept)
 
@@ -132,13 +134,13 @@ def _outcomes(overlap: Overlap, busy: bool, count: int) -> list[TickOutcome]:
     return [first, *[TickOutcome.OVERLAPPED] * (count - 1)][:count]
 
 
-def _next(schedule: Schedule, found: Due, ticks: Sequence[tuple[datetime, TickOutcome]]) -> datetime | None:
+def _next_tick(schedule: Schedule, found: DueTicks, ticks: Sequence[tuple[datetime, TickOutcome]]) -> datetime | None:
     made = sum(outcome is TickOutcome.FIRED for _, outcome in ticks)
     ends = schedule.runs_left is not None and made >= schedule.runs_left
     return None if ends else found.next
 
 
-def _take(connection: Connection, moves: Sequence[FiringDecision], now: datetime) -> dict[str, list[Accepted]]:
+def _store_ticks(connection: Connection, moves: Sequence[FiringDecision], now: datetime) -> dict[str, list[Accepted]]:
     """Stores the ticks, and the requests of those that nobody stored before. By the schedule's name."""
     rows: list[dict[str, Any]] = [
         {

@@ -10,13 +10,13 @@ from schema.statuses import IS_CANCELLED
 from schema.tables.requests import processing_request
 from schema.tables.schedules import schedule
 from workqueue.errors import BadExpressionError, UnknownScheduleError, UnknownZoneError
-from workqueue.functions.registry import NAME
-from workqueue.schedules.calendar.timetable import preview
+from workqueue.functions.registry import NAME_PATTERN
+from workqueue.schedules.calendar.timetable import next_ticks
 from workqueue.schedules.schedule import Schedule, from_row
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ScheduleDetails:
     """A schedule, and how its last request stands: last_status is None when there is none, or it was deleted."""
 
     schedule: Schedule
@@ -24,7 +24,7 @@ class Found:
     is_last_cancelled: bool = False
 
 
-LISTED = (
+SELECT_SCHEDULES = (
     select(
         schedule,
         processing_request.c.status.label("last_status"),
@@ -35,27 +35,29 @@ LISTED = (
 )
 
 
-def list_schedules(engine: Engine) -> list[Found]:
+def list_schedules(engine: Engine) -> list[ScheduleDetails]:
     """All schedules by name."""
     with engine.connect() as connection:
-        return [_found(row) for row in connection.execute(LISTED).mappings()]
+        return [_from_row(row) for row in connection.execute(SELECT_SCHEDULES).mappings()]
 
 
-def find(engine: Engine, name: str) -> Found:
+def find(engine: Engine, name: str) -> ScheduleDetails:
     """Raises UnknownScheduleError."""
     with engine.connect() as connection:
-        row = connection.execute(LISTED.where(schedule.c.name == _name(name))).mappings().first()
+        row = (
+            connection.execute(SELECT_SCHEDULES.where(schedule.c.name == _require_valid_name(name))).mappings().first()
+        )
     if row is None:
-        raise _unknown(name)
-    return _found(row)
+        raise _unknown_schedule(name)
+    return _from_row(row)
 
 
-def locked(connection: Connection, name: str) -> Schedule:
+def lock_schedule(connection: Connection, name: str) -> Schedule:
     """The schedule, locked until the transaction ends. Raises UnknownScheduleError."""
-    statement = select(schedule).where(schedule.c.name == _name(name)).with_for_update()
+    statement = select(schedule).where(schedule.c.name == _require_valid_name(name)).with_for_update()
     row = connection.execute(statement).mappings().first()
     if row is None:
-        raise _unknown(name)
+        raise _unknown_schedule(name)
     return from_row(row)
 
 
@@ -67,21 +69,21 @@ def next_times(found: Schedule, now: datetime, count: int) -> list[datetime]:
     if found.runs_left is not None:
         count = min(count, found.runs_left)
     try:
-        return preview(found.timetable, now, count)
+        return next_ticks(found.timetable, now, count)
     except (BadExpressionError, UnknownZoneError):
         return []
 
 
-def _found(row: RowMapping | Any) -> Found:
-    return Found(from_row(row), row["last_status"], row["is_last_cancelled"])
+def _from_row(row: RowMapping | Any) -> ScheduleDetails:
+    return ScheduleDetails(from_row(row), row["last_status"], row["is_last_cancelled"])
 
 
-def _name(name: str) -> str:
+def _require_valid_name(name: str) -> str:
     # PostgreSQL refuses to look for some other texts.
-    if not NAME.fullmatch(name):
-        raise _unknown(name)
+    if not NAME_PATTERN.fullmatch(name):
+        raise _unknown_schedule(name)
     return name
 
 
-def _unknown(name: str) -> UnknownScheduleError:
+def _unknown_schedule(name: str) -> UnknownScheduleError:
     return UnknownScheduleError(f"There is no schedule named {name!r}.")

@@ -11,7 +11,7 @@ from schema.tables.schedules import schedule
 from workqueue.schedules.calendar import expression, time_zones
 from workqueue.schedules.calendar.timetable import Timetable
 
-NAMES = tuple(column.name for column in schedule.c)
+COLUMN_NAMES = tuple(column.name for column in schedule.c)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Schedule:
     @property
     def timetable(self) -> Timetable:
         """Raises BadExpressionError or UnknownZoneError: a row may have been written by hand."""
-        start_at = whole_second(self.start_at)
+        start_at = truncate_to_second(self.start_at)
         return Timetable(
             rule=expression.parse(self.expression),
             zone=time_zones.find(self.timezone),
@@ -61,14 +61,14 @@ class Schedule:
 
 def from_row(row: Mapping[Any, Any]) -> Schedule:
     """row: at least the columns of `schedule`."""
-    values = {name: _utc(row[name]) for name in NAMES}
+    values = {name: _to_utc(row[name]) for name in COLUMN_NAMES}
     return Schedule(**values | {"misfire": Misfire(row["misfire"]), "overlap": Overlap(row["overlap"])})
 
 
-def _utc(value: Any) -> Any:
+def _to_utc(value: Any) -> Any:
     # The driver gives times in the server's zone, and Python's arithmetic within one zone is that of its wall clock.
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
-def whole_second(moment: datetime | None) -> datetime | None:
+def truncate_to_second(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(microsecond=0)

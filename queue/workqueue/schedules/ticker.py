@@ -28,14 +28,14 @@ from workqueue.transport.rq_scheduler import RqSchedulerMirror, diff
 
 log = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
-EVERY_S = 0.5  # an edit is promised to be noticed within 2 s
-AFTER_S = 0.003  # a look comes right after the full second, which is when ticks are
+INTERVAL_S = 0.5  # an edit is promised to be noticed within 2 s
+OFFSET_S = 0.003  # a look comes right after the full second, which is when ticks are
 OVERDUE_S = 1.0  # a row so long due that the clock did not name fires all the same
-MOST_PLANS = 4  # batches planned at one look
+MAX_PLAN_BATCHES = 4  # batches planned at one look
 COMPARE_EVERY_S = 5.0  # rows removed by plain SQL stay in the copy for so long
-BEAT_EVERY_S = 3.0
+HEARTBEAT_EVERY_S = 3.0
 
 
 @dataclass(slots=True)
@@ -50,38 +50,38 @@ class Ticker:
     doorbell: Doorbell
     clock: Clock
     mirror: RqSchedulerMirror
-    shown: int = 0  # how many schedules the copy held when it was last compared
+    mirrored_count: int = 0  # how many schedules the copy held when it was last compared
     compare_at: float = 0.0
-    beat_at: float = 0.0
+    heartbeat_at: float = 0.0
     counters: Counters = field(default_factory=Counters)
     disk: Disk | None = None
-    waits_for_room: bool = False
+    is_stopped_by_full_disk: bool = False
 
     def run_iteration(self) -> None:
         """Does what there is to do now. An error ends the turn, and the next one begins from the rows."""
         self.clock.refresh(self.engine)
         now = self.clock.now()
-        if self._has_no_room():
+        if self._is_disk_full():
             return
-        self._plan()
-        due = self._ask_redis(self.mirror.due)
+        self._plan_edited()
+        due = self._try_redis(self.mirror.due)
         # Without the clock every row speaks for itself.
         overdue = now if due is None else now - timedelta(seconds=OVERDUE_S)
         self._fire(now, overdue, due or ())
-        self._look_after_copy()
+        self._maintain_mirror()
 
-    def _has_no_room(self) -> bool:
+    def _is_disk_full(self) -> bool:
         is_full = self.disk is not None and self.disk.is_full()
-        if is_full and not self.waits_for_room:
+        if is_full and not self.is_stopped_by_full_disk:
             log.warning("the disk is full; no schedule fires")
-        self.waits_for_room = is_full
+        self.is_stopped_by_full_disk = is_full
         return is_full
 
-    def _plan(self) -> None:
+    def _plan_edited(self) -> None:
         """What was edited; of very much only a part, so that no tick waits for long."""
-        for _ in range(MOST_PLANS):
+        for _ in range(MAX_PLAN_BATCHES):
             planned = next_run.plan_edited(self.engine)
-            self._show(planned)
+            self._mirror_runs(planned)
             if len(planned) < next_run.BATCH:
                 return
 
@@ -93,28 +93,28 @@ class Ticker:
             if fired.bells:
                 self.doorbell.ring(fired.bells)
                 log.info("schedules fired", extra=log_fields.for_bells(fired.bells))
-            self._show(fired.next_runs)
+            self._mirror_runs(fired.next_runs)
             if len(fired.next_runs) < firing.BATCH:
                 return
 
-    def _show(self, next_runs: Sequence[NextRun]) -> None:
+    def _mirror_runs(self, next_runs: Sequence[NextRun]) -> None:
         if next_runs:
-            self._ask_redis(partial(self.mirror.show, next_runs))
+            self._try_redis(partial(self.mirror.show, next_runs))
 
-    def _look_after_copy(self) -> None:
+    def _maintain_mirror(self) -> None:
         """Now and then, and at once when Redis was emptied, the copy is compared with the rows."""
-        if time.monotonic() >= self.beat_at and self._ask_redis(self.mirror.beat):
-            self.beat_at = time.monotonic() + BEAT_EVERY_S
-        is_emptied = self.shown > 0 and self._ask_redis(self.mirror.count) == 0
+        if time.monotonic() >= self.heartbeat_at and self._try_redis(self.mirror.beat):
+            self.heartbeat_at = time.monotonic() + HEARTBEAT_EVERY_S
+        is_emptied = self.mirrored_count > 0 and self._try_redis(self.mirror.count) == 0
         if is_emptied or time.monotonic() >= self.compare_at:
-            self._ask_redis(self._compare)
+            self._try_redis(self._compare_mirror)
 
-    def _compare(self) -> None:
+    def _compare_mirror(self) -> None:
         next_runs = next_run.list_next_runs(self.engine)
         self.mirror.show(diff(next_runs, self.mirror.shown()))
-        self.shown, self.compare_at = len(next_runs), time.monotonic() + COMPARE_EVERY_S
+        self.mirrored_count, self.compare_at = len(next_runs), time.monotonic() + COMPARE_EVERY_S
 
-    def _ask_redis(self, question: Callable[[], Answer]) -> Answer | None:
+    def _try_redis(self, question: Callable[[], Result]) -> Result | None:
         """None when Redis is away, or was a moment ago: then the rows are the clock."""
         try:
             return self.doorbell.ask(question)
@@ -124,19 +124,19 @@ class Ticker:
             log.warning("%s; the rows are the clock", trouble(error), extra={"error": str(error)})
             return None
 
-    def begin(self) -> None:
+    def start_leading(self) -> None:
         """At the start of a lead nothing is known of the copy."""
         log.info("leading the schedules")
         self.clock.synchronise(self.engine)
         self.compare_at = 0.0
 
-    def end(self) -> None:
-        if self.beat_at:
-            self._ask_redis(self.mirror.register_death)
+    def deregister(self) -> None:
+        if self.heartbeat_at:
+            self._try_redis(self.mirror.register_death)
 
     def pause_s(self) -> float:
         """Until the next look."""
-        return EVERY_S - self.clock.now().timestamp() % EVERY_S + AFTER_S
+        return INTERVAL_S - self.clock.now().timestamp() % INTERVAL_S + OFFSET_S
 
     def run_guarded_iteration(self) -> None:
         """An error in one turn is no matter of the next, nor of the reconciler in the same process."""
@@ -151,6 +151,11 @@ class Ticker:
 def run(ticker: Ticker, stopping: threading.Event) -> None:
     """Fires schedules while it leads; else waits to lead. Ends when `stopping` is set."""
     run_as_leader(
-        ticker.engine, Lock.TICKER, ticker.run_guarded_iteration, stopping, begin=ticker.begin, pause_s=ticker.pause_s
+        ticker.engine,
+        Lock.SCHEDULE_TICKER,
+        ticker.run_guarded_iteration,
+        stopping,
+        begin=ticker.start_leading,
+        pause_s=ticker.pause_s,
     )
-    ticker.end()
+    ticker.deregister()

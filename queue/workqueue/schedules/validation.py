@@ -30,7 +30,7 @@ DEFAULTS: Mapping[str, Any] = {
 }
 REQUIRED = ("name", "function", "expression")
 # A client's clock may be behind ours, and a call takes its time.
-LATE_START = timedelta(minutes=5)
+START_TOLERANCE = timedelta(minutes=5)
 
 Errors = dict[str, str]
 
@@ -46,20 +46,20 @@ class Rules:
     @property
     def readers(self) -> dict[str, fields.Reader]:
         return {
-            "name": fields.name,
-            "function": fields.one_of_functions(self.functions),
+            "name": fields.read_name,
+            "function": fields.function_reader(self.functions),
             "event": self._event,
-            "expression": fields.rule,
-            "timezone": fields.zone,
-            "enabled": fields.flag,
-            "start_at": fields.moment,
-            "end_at": fields.moment,
-            "max_runs": fields.runs,
-            "misfire": fields.misfire,
-            "misfire_grace_s": fields.seconds,
-            "overlap": fields.overlap,
-            "queue": fields.one_of_queues(self.queues),
-            "description": fields.description,
+            "expression": fields.read_expression,
+            "timezone": fields.read_timezone,
+            "enabled": fields.read_bool,
+            "start_at": fields.read_bound,
+            "end_at": fields.read_bound,
+            "max_runs": fields.read_max_runs,
+            "misfire": fields.read_misfire,
+            "misfire_grace_s": fields.read_grace_s,
+            "overlap": fields.read_overlap,
+            "queue": fields.queue_reader(self.queues),
+            "description": fields.read_description,
         }
 
     def _event(self, value: Any) -> Any:
@@ -68,40 +68,40 @@ class Rules:
         return value
 
 
-def checked_new(body: Any, rules: Rules, now: datetime) -> dict[str, Any]:
+def validate_new(body: Any, rules: Rules, now: datetime) -> dict[str, Any]:
     """Every column that a new schedule is given. Raises BadScheduleError, EventTooLargeError."""
-    values, errors = _read(body, rules)
+    values, errors = _read_fields(body, rules)
     for name in REQUIRED:
         if name not in values and name not in errors:
             errors[name] = f"is missing; a schedule needs {', '.join(REQUIRED)}"
     whole = {**DEFAULTS, **values}
     if not errors:
         errors = check_times(whole, frozenset(whole), now, anchor=now)
-    _refuse(errors)
+    _raise_if_any(errors)
     return whole
 
 
-def checked_change(body: Any, rules: Rules, before: Schedule, now: datetime) -> dict[str, Any]:
+def validate_change(body: Any, rules: Rules, before: Schedule, now: datetime) -> dict[str, Any]:
     """The columns that change. Raises BadScheduleError, EventTooLargeError."""
-    values, errors = _read(body, rules)
+    values, errors = _read_fields(body, rules)
     if "name" in values and values.pop("name") != before.name:
         errors["name"] = "a schedule keeps its name; create another one, and delete this"
     if not errors:
         whole = {name: getattr(before, name) for name in DEFAULTS} | {"expression": before.expression} | values
         errors = check_times(whole, frozenset(values), now, before.created_at)
-    _refuse(errors)
+    _raise_if_any(errors)
     return values
 
 
-def checked_declaration(body: Any, rules: Rules) -> dict[str, Any]:
+def validate_declaration(body: Any, rules: Rules) -> dict[str, Any]:
     """As a new one, but its times may be over: it is read at every start. Raises BadScheduleError."""
-    values, errors = _read(body, rules)
+    values, errors = _read_fields(body, rules)
     errors |= {name: "is missing" for name in REQUIRED if name not in values and name not in errors}
-    _refuse(errors)
+    _raise_if_any(errors)
     return {**DEFAULTS, **values}
 
 
-def _read(body: Any, rules: Rules) -> tuple[dict[str, Any], Errors]:
+def _read_fields(body: Any, rules: Rules) -> tuple[dict[str, Any], Errors]:
     if not isinstance(body, Mapping):
         return {}, {"body": 'an object is needed, such as {"name": "x", "function": "f", "expression": "@daily"}'}
     readers, values, errors = rules.readers, dict[str, Any](), Errors()
@@ -116,7 +116,7 @@ def _read(body: Any, rules: Rules) -> tuple[dict[str, Any], Errors]:
     return values, errors
 
 
-def _refuse(errors: Errors) -> None:
+def _raise_if_any(errors: Errors) -> None:
     if errors:
         raise BadScheduleError([{"field": name, "detail": detail} for name, detail in errors.items()])
 
@@ -125,12 +125,12 @@ def check_times(whole: Mapping[str, Any], given: frozenset[str], now: datetime, 
     """What cannot be of a schedule's times, by field. given: the fields that somebody sets now. Pure."""
     start_at, end_at = whole["start_at"], whole["end_at"]
     example = (now + timedelta(days=1)).strftime("%Y-%m-%dT00:00:00Z")
-    if "start_at" in given and start_at is not None and start_at < now - LATE_START:
+    if "start_at" in given and start_at is not None and start_at < now - START_TOLERANCE:
         return {"start_at": f"lies in the past; a valid one is {example}, or null"}
     if "end_at" in given and end_at is not None and end_at <= now:
         return {"end_at": f"lies in the past; a valid one is {example}, or null"}
     if given & {"start_at", "end_at"} and start_at and end_at and end_at <= start_at:
-        return {"end_at": f"is not later than start_at; a valid one is {_a_day_after(start_at)}, or null"}
+        return {"end_at": f"is not later than start_at; a valid one is {_example_after(start_at)}, or null"}
     if not given & {"expression", "timezone", "start_at", "end_at"}:
         return {}
     try:
@@ -157,5 +157,5 @@ def _check_rule(whole: Mapping[str, Any], now: datetime, anchor: datetime) -> Er
     return {"expression": f"{whole['expression']} {kind}; a valid one is {tomorrow} or rate(5 minutes)"}
 
 
-def _a_day_after(moment: datetime) -> str:
+def _example_after(moment: datetime) -> str:
     return (moment + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,7 +8,7 @@ from schema.tables.requests import processing_request
 
 COLUMNS = processing_request.c
 MAX_MESSAGE = 1000  # characters of an error's message
-SHOWN = (
+LISTED_COLUMNS = (
     COLUMNS.id,
     COLUMNS.function,
     COLUMNS.status,
@@ -22,7 +22,7 @@ SHOWN = (
 )
 
 
-def read(engine: Engine, count: int) -> tuple[list[RowMapping], list[RowMapping]]:
+def read_highlights(engine: Engine, count: int) -> tuple[list[RowMapping], list[RowMapping]]:
     """Return the `count` requests that have run longest, and the `count` failures that ended last."""
     with autocommit(engine) as connection:
         running = _rows(connection, COLUMNS.status == Status.PROCESSING, COLUMNS.started_at, count)
@@ -33,5 +33,5 @@ def read(engine: Engine, count: int) -> tuple[list[RowMapping], list[RowMapping]
 def _rows(
     connection: Connection, which: ColumnElement[bool], order: ColumnElement[object], count: int
 ) -> list[RowMapping]:
-    statement = select(*SHOWN).where(which).order_by(order, COLUMNS.id).limit(count)
+    statement = select(*LISTED_COLUMNS).where(which).order_by(order, COLUMNS.id).limit(count)
     return list(connection.execute(statement).mappings())

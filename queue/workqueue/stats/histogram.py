@@ -3,21 +3,21 @@
 import math
 from collections.abc import Iterable, Mapping
 
-STEPS = 6  # for each doubling: a percentile is off by 6 % at the most
+BUCKETS_PER_DOUBLING = 6  # for each doubling: a percentile is off by 6 % at the most
 
 Histogram = dict[int, int]  # bucket → count
 
 
-def bucket(duration_s: float) -> int:
-    return math.floor(STEPS * math.log2(max(duration_s * 1e6, 1.0)))
+def bucket_of(duration_s: float) -> int:
+    return math.floor(BUCKETS_PER_DOUBLING * math.log2(max(duration_s * 1e6, 1.0)))
 
 
-def middle_ms(number: int) -> float:
+def bucket_middle_ms(number: int) -> float:
     """The duration that stands for all in a bucket: its geometric middle."""
-    return float(f"{2 ** ((number + 0.5) / STEPS) / 1000:.3g}")
+    return float(f"{2 ** ((number + 0.5) / BUCKETS_PER_DOUBLING) / 1000:.3g}")
 
 
-def added(histograms: Iterable[Mapping[int, int]]) -> Histogram:
+def merge_histograms(histograms: Iterable[Mapping[int, int]]) -> Histogram:
     total: Histogram = {}
     for histogram in histograms:
         for number, count in histogram.items():
@@ -31,7 +31,7 @@ def percentile_ms(histogram: Mapping[int, int], fraction: float) -> float | None
     for number in sorted(histogram):
         rank -= histogram[number]
         if rank <= 0:
-            return middle_ms(number)
+            return bucket_middle_ms(number)
     return None
 
 

@@ -15,21 +15,23 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from schema.statuses import ENDED_AS, End
 from schema.tables.operations import depth_sample, minute_tally, tally_mark
 from schema.tables.requests import processing_request
-from workqueue.stats.histogram import STEPS, Histogram
-from workqueue.stats.queue_depth import depths
+from workqueue.stats.histogram import BUCKETS_PER_DOUBLING, Histogram
+from workqueue.stats.queue_depth import count_depths
 
-KEPT = timedelta(days=8)
-BACK = timedelta(days=1)  # how far a first look goes back
-CHUNK = timedelta(minutes=10)  # counted in one transaction
-LIMIT_S = 1.0  # of one look; the rest follows at the next
-SETTLED = timedelta(seconds=10)  # what ended in a minute is committed by so long after it
-MOST_UNCOUNTED = timedelta(minutes=5)  # what a reader counts by itself while nobody leads
+RETENTION = timedelta(days=8)
+MAX_BACKFILL = timedelta(days=1)  # how far a first look goes back
+TRANSACTION_SPAN = timedelta(minutes=10)  # counted in one transaction
+MAX_ITERATION_S = 1.0  # of one look; the rest follows at the next
+COMMIT_DELAY = timedelta(seconds=10)  # what ended in a minute is committed by so long after it
+MAX_LIVE_SPAN = timedelta(minutes=5)  # what a reader counts by itself while nobody leads
 
-DURATION = f"floor({STEPS} * ln(greatest(extract(epoch FROM %s)::float8 * 1e6, 1)) / ln(2::float8))::int"
-COUNT = text(
+BUCKET_SQL = (
+    f"floor({BUCKETS_PER_DOUBLING} * ln(greatest(extract(epoch FROM %s)::float8 * 1e6, 1)) / ln(2::float8))::int"
+)
+COUNT_ENDED = text(
     f"""
     SELECT date_trunc('minute', finished_at, 'UTC') AS minute, function, {ENDED_AS} AS ended_as,
-        {DURATION % "started_at - available_at"} AS wait, {DURATION % "finished_at - started_at"} AS run,
+        {BUCKET_SQL % "started_at - available_at"} AS wait, {BUCKET_SQL % "finished_at - started_at"} AS run,
         count(*) AS count
     FROM processing_request WHERE finished_at >= :since AND finished_at < :until
     GROUP BY 1, 2, 3, 4, 5
@@ -38,7 +40,7 @@ COUNT = text(
 
 
 @dataclass(slots=True)
-class Minute:
+class FunctionMinute:
     """What a function did in one minute. waits, runs: histograms; cancelled requests are in neither.
 
     A person chose when those ended: their times say nothing of the function.
@@ -65,43 +67,43 @@ class Minute:
                 histogram[number] = histogram.get(number, 0) + row.count
 
 
-def count(connection: Connection, since: datetime, until: datetime) -> list[Minute]:
+def count_ended(connection: Connection, since: datetime, until: datetime) -> list[FunctionMinute]:
     """Counts what ended between two times, by the index of ends."""
     connection.execute(text("SET LOCAL enable_seqscan = off"))
-    found: dict[tuple[datetime, str], Minute] = {}
-    for row in connection.execute(COUNT, {"since": since, "until": until}):
+    found: dict[tuple[datetime, str], FunctionMinute] = {}
+    for row in connection.execute(COUNT_ENDED, {"since": since, "until": until}):
         key = row.minute, row.function
-        found.setdefault(key, Minute(*key)).add(row)
+        found.setdefault(key, FunctionMinute(*key)).add(row)
     return list(found.values())
 
 
 def roll_up(engine: Engine, now: datetime) -> None:
     """Stores the minutes that are over, and how much waits now. A crash in it leaves them for the next look."""
     started = time.monotonic()
-    settled = floor(now - SETTLED)
-    while time.monotonic() - started < LIMIT_S:
+    settled = floor_to_minute(now - COMMIT_DELAY)
+    while time.monotonic() - started < MAX_ITERATION_S:
         with engine.begin() as connection:
-            since = _mark(connection, now)
-            until = min(since + CHUNK, settled)
+            since = _lock_watermark(connection, now)
+            until = min(since + TRANSACTION_SPAN, settled)
             if until <= since:
                 break
-            _store(connection, count(connection, since, until))
+            _store_minutes(connection, count_ended(connection, since, until))
             connection.execute(tally_mark.update().values(until=until))
             if until == settled:
-                _sample_depths(connection, settled, now)
-    forget(engine, now - KEPT)
+                _store_depth_samples(connection, settled, now)
+    delete_before(engine, now - RETENTION)
 
 
-def _mark(connection: Connection, now: datetime) -> datetime:
+def _lock_watermark(connection: Connection, now: datetime) -> datetime:
     """Return up to when minutes are stored. The first look of all begins with the first request that ended."""
     ended_at = connection.execute(select(func.min(processing_request.c.finished_at))).scalar_one()
-    first = {"until": floor(max(now - BACK, min(ended_at or now, now)))}
+    first = {"until": floor_to_minute(max(now - MAX_BACKFILL, min(ended_at or now, now)))}
     connection.execute(upsert(tally_mark).values(first).on_conflict_do_nothing())
     found: datetime = connection.execute(select(tally_mark.c.until).with_for_update()).scalar_one()
     return found
 
 
-def _store(connection: Connection, minutes: Iterable[Minute]) -> None:
+def _store_minutes(connection: Connection, minutes: Iterable[FunctionMinute]) -> None:
     rows = [
         {
             "minute": each.minute,
@@ -118,56 +120,58 @@ def _store(connection: Connection, minutes: Iterable[Minute]) -> None:
         connection.execute(insert(minute_tally), rows)
 
 
-def _sample_depths(connection: Connection, minute: datetime, now: datetime) -> None:
-    rows = [{"minute": minute, "queue": name, "depth": found.due} for name, found in depths(connection, now).items()]
+def _store_depth_samples(connection: Connection, minute: datetime, now: datetime) -> None:
+    rows = [
+        {"minute": minute, "queue": name, "depth": found.due} for name, found in count_depths(connection, now).items()
+    ]
     if rows:
         connection.execute(upsert(depth_sample).on_conflict_do_nothing(), rows)
 
 
-def forget(engine: Engine, before: datetime) -> None:
+def delete_before(engine: Engine, before: datetime) -> None:
     with engine.begin() as connection:
         connection.execute(delete(minute_tally).where(minute_tally.c.minute < before))
         connection.execute(delete(depth_sample).where(depth_sample.c.minute < before))
 
 
-def stored(connection: Connection, since: datetime, until: datetime) -> list[Minute]:
+def read_minutes(connection: Connection, since: datetime, until: datetime) -> list[FunctionMinute]:
     """The minutes between two, as they were rolled up."""
     columns = minute_tally.c
     statement = select(minute_tally).where(columns.minute >= since, columns.minute < until)
     return [
-        Minute(
+        FunctionMinute(
             minute=row.minute,
             function=row.function,
             completed=row.completed,
             failed=row.failed,
-            waits=_numbered(row.waits),
-            runs=_numbered(row.runs),
+            waits=_with_int_keys(row.waits),
+            runs=_with_int_keys(row.runs),
             cancelled=row.cancelled,
         )
         for row in connection.execute(statement)
     ]
 
 
-def fresh(connection: Connection, until: datetime | None, now: datetime) -> list[Minute]:
+def count_unstored(connection: Connection, until: datetime | None, now: datetime) -> list[FunctionMinute]:
     """What ended since the last roll-up; while nobody leads, what ended in the last minutes."""
-    earliest = floor(now - MOST_UNCOUNTED)
-    return count(connection, max(until or earliest, earliest), now + SETTLED)
+    earliest = floor_to_minute(now - MAX_LIVE_SPAN)
+    return count_ended(connection, max(until or earliest, earliest), now + COMMIT_DELAY)
 
 
-def counted_until(connection: Connection) -> datetime | None:
+def stored_until(connection: Connection) -> datetime | None:
     """Up to when minutes are stored: whoever leads moves it on every minute."""
     found: datetime | None = connection.execute(select(tally_mark.c.until)).scalar_one_or_none()
     return found
 
 
-def sampled_depths(connection: Connection, since: datetime) -> list[tuple[datetime, str, int]]:
+def read_depth_samples(connection: Connection, since: datetime) -> list[tuple[datetime, str, int]]:
     statement = select(depth_sample).where(depth_sample.c.minute >= since)
     return [(row.minute, row.queue, row.depth) for row in connection.execute(statement)]
 
 
-def floor(moment: datetime) -> datetime:
+def floor_to_minute(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
 
 
-def _numbered(histogram: dict[str, int]) -> Histogram:
+def _with_int_keys(histogram: dict[str, int]) -> Histogram:
     return {int(number): found for number, found in histogram.items()}

@@ -20,19 +20,19 @@ from workqueue.functions.registry import ImportFailure
 from workqueue.heartbeats import worker_heartbeats
 from workqueue.heartbeats.worker_heartbeats import WorkerInfo
 from workqueue.stats import minute_rollup, queue_depth
-from workqueue.stats.minute_rollup import Minute
+from workqueue.stats.minute_rollup import FunctionMinute
 from workqueue.stats.problem_texts import Problem
-from workqueue.stats.problems import Facts, problems
+from workqueue.stats.problems import Facts, find_problems
 from workqueue.stats.queue_depth import Depth, Queue
-from workqueue.stats.time_series import hour, merged
+from workqueue.stats.time_series import hour_of, merge_minutes
 from workqueue.transport import queue_pauses
 from workqueue.transport.circuit_breaker import refusal
 from workqueue.transport.doorbell import Doorbell
 
-KNOWN_S = 1.0  # many screens poll: they share an answer for so long
+MAX_AGE_S = 1.0  # many screens poll: they share an answer for so long
 RECENT = timedelta(hours=1)
 DAY = timedelta(hours=24)
-REFUSED_S = 60.0  # so long after the last write that the database refused, it is said to refuse them
+WRITE_FAILURE_MEMORY_S = 60.0  # so long after the last write that the database refused, it is said to refuse them
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Snapshot:
     """
 
     now: datetime
-    recent: list[Minute] = field(default_factory=list)
-    hours: list[Minute] = field(default_factory=list)
+    recent: list[FunctionMinute] = field(default_factory=list)
+    hours: list[FunctionMinute] = field(default_factory=list)
     live: dict[str, dict[str, int]] = field(default_factory=dict)
     queues: list[Queue] = field(default_factory=list)
     depths: list[tuple[datetime, str, int]] = field(default_factory=list)
@@ -53,12 +53,12 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredMinutes:
     """What was rolled up until a minute; read anew when there is more."""
 
     until: datetime | None
-    recent: list[Minute]
-    hours: list[Minute]
+    recent: list[FunctionMinute]
+    hours: list[FunctionMinute]
     depths: list[tuple[datetime, str, int]]
 
 
@@ -79,23 +79,23 @@ class Overview:
         disk: Disk | None = None,
     ) -> None:
         self._disk = disk
-        self._refused: dict[Outage, tuple[float, datetime]] = {}
-        self._keep_for = timedelta(days=retention_days) if retention_days else None
+        self._write_failures: dict[Outage, tuple[float, datetime]] = {}
+        self._retention = timedelta(days=retention_days) if retention_days else None
         self._engine, self._doorbell, self._clock, self._served = engine, doorbell, clock, served
         self._lock = threading.Lock()
-        self._stored: Stored | None = None
+        self._stored: StoredMinutes | None = None
         self._snapshot: Snapshot | None = None
-        self._looked_at = float("-inf")
-        self._database_away_since: datetime | None = None
-        self._redis_away_since: datetime | None = None
-        self._redis_refuses: tuple[str, datetime] | None = None
+        self._taken_at = float("-inf")
+        self._database_unavailable_since: datetime | None = None
+        self._redis_unavailable_since: datetime | None = None
+        self._redis_write_failure: tuple[str, datetime] | None = None
 
     def snapshot(self) -> Snapshot:
         """At most a second old; while the database is away the last one, whose problems say so."""
         with self._lock:
-            if self._snapshot is None or time.monotonic() - self._looked_at >= KNOWN_S:
-                self._snapshot = self._look()
-                self._looked_at = time.monotonic()
+            if self._snapshot is None or time.monotonic() - self._taken_at >= MAX_AGE_S:
+                self._snapshot = self._take_snapshot()
+                self._taken_at = time.monotonic()
             return self._snapshot
 
     def queues(self) -> list[Queue]:
@@ -105,59 +105,59 @@ class Overview:
         new = [Queue(name, Depth(), None, 0) for name in paused if name not in known]
         return [replace(queue, paused_at=paused.get(queue.name)) for queue in (*known.values(), *new)]
 
-    def note_outage(self, outage: Outage) -> None:
+    def record_outage(self, outage: Outage) -> None:
         """Remember that the database refused a write for want of room or rights: reads do not tell."""
         if outage in (Outage.FULL, Outage.READ_ONLY):
-            _, since = self._refused.get(outage, (0.0, self._clock.now()))
-            self._refused[outage] = (time.monotonic(), since)
+            _, since = self._write_failures.get(outage, (0.0, self._clock.now()))
+            self._write_failures[outage] = (time.monotonic(), since)
 
-    def _refusals(self) -> dict[Outage, datetime]:
+    def _recent_write_failures(self) -> dict[Outage, datetime]:
         """Return what the database refused lately, and since when. Forgotten when no write met it for a while."""
-        limit = time.monotonic() - REFUSED_S
-        self._refused = {outage: seen for outage, seen in self._refused.items() if seen[0] > limit}
-        return {outage: since for outage, (_, since) in self._refused.items()}
+        limit = time.monotonic() - WRITE_FAILURE_MEMORY_S
+        self._write_failures = {outage: seen for outage, seen in self._write_failures.items() if seen[0] > limit}
+        return {outage: since for outage, (_, since) in self._write_failures.items()}
 
     def _full_disk(self) -> tuple[str, int] | None:
         if self._disk is None or not self._disk.is_full():
             return None
         return str(self._disk.folder), self._disk.free_bytes()
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Somebody changed what it shows: the next one is to see it."""
-        self._looked_at = float("-inf")
+        self._taken_at = float("-inf")
 
-    def _look(self) -> Snapshot:
-        self._ask_redis()
+    def _take_snapshot(self) -> Snapshot:
+        self._check_redis()
         try:
             self._clock.refresh(self._engine)
             with self._engine.connect() as connection:
-                self._database_away_since = None
-                return self._ask(connection, self._clock.now())
+                self._database_unavailable_since = None
+                return self._query(connection, self._clock.now())
         except (DBAPIError, PoolTimeoutError) as error:
             if not is_outage(error):
                 raise
-            return self._while_away()
+            return self._snapshot_during_outage()
 
-    def _ask(self, connection: Connection, now: datetime) -> Snapshot:
+    def _query(self, connection: Connection, now: datetime) -> Snapshot:
         stored = self._read_stored(connection, now)
-        fresh = minute_rollup.fresh(connection, stored.until, now)
-        found = queue_depth.lengthened(queue_depth.depths(connection, now), self._doorbell)
+        fresh = minute_rollup.count_unstored(connection, stored.until, now)
+        found = queue_depth.add_uncounted(queue_depth.count_depths(connection, now), self._doorbell)
         workers = worker_heartbeats.list_recent(connection, now)
         serving = [worker.queues for worker in workers if worker.is_alive]
-        queues = queue_depth.queues(found, queue_pauses.read(connection), self._served, serving)
+        queues = queue_depth.list_queues(found, queue_pauses.read(connection), self._served, serving)
         recent = stored.recent + fresh
         facts = Facts(
             now=now,
             full_disk=self._full_disk(),
-            database_refuses=self._refusals(),
-            redis_away_since=self._redis_away_since,
-            redis_refuses=self._redis_refuses,
+            write_failures=self._recent_write_failures(),
+            redis_unavailable_since=self._redis_unavailable_since,
+            redis_write_failure=self._redis_write_failure,
             workers=workers,
             queues=queues,
-            counted_until=stored.until,
+            rolled_up_until=stored.until,
             import_failures=[ImportFailure(**row) for row in connection.execute(select(import_failure)).mappings()],
             schedules=_failing_schedules(connection),
-            keep_for=self._keep_for,
+            retention=self._retention,
             oldest_ended_at=connection.execute(select(func.min(processing_request.c.finished_at))).scalar_one(),
             minutes=recent,
         )
@@ -165,44 +165,51 @@ class Overview:
             now=now,
             recent=recent,
             hours=stored.hours + fresh,
-            live=queue_depth.live_by_function(connection),
+            live=queue_depth.count_live_by_function(connection),
             queues=queues,
-            depths=stored.depths + [(minute_rollup.floor(now), queue.name, queue.depth.due) for queue in queues],
+            depths=stored.depths
+            + [(minute_rollup.floor_to_minute(now), queue.name, queue.depth.due) for queue in queues],
             workers=workers,
-            problems=problems(facts),
+            problems=find_problems(facts),
         )
 
-    def _read_stored(self, connection: Connection, now: datetime) -> Stored:
-        until = minute_rollup.counted_until(connection)
+    def _read_stored(self, connection: Connection, now: datetime) -> StoredMinutes:
+        until = minute_rollup.stored_until(connection)
         if self._stored is None or self._stored.until != until:
-            day = minute_rollup.stored(connection, minute_rollup.floor(now - DAY), until) if until is not None else []
-            self._stored = Stored(
+            day = (
+                minute_rollup.read_minutes(connection, minute_rollup.floor_to_minute(now - DAY), until)
+                if until is not None
+                else []
+            )
+            self._stored = StoredMinutes(
                 until=until,
-                recent=[each for each in day if each.minute >= minute_rollup.floor(now - RECENT)],
-                hours=merged(day, hour),
-                depths=minute_rollup.sampled_depths(connection, minute_rollup.floor(now - RECENT)),
+                recent=[each for each in day if each.minute >= minute_rollup.floor_to_minute(now - RECENT)],
+                hours=merge_minutes(day, hour_of),
+                depths=minute_rollup.read_depth_samples(connection, minute_rollup.floor_to_minute(now - RECENT)),
             )
         return self._stored
 
-    def _ask_redis(self) -> None:
+    def _check_redis(self) -> None:
         try:
             self._doorbell.ping()
-            self._redis_away_since, self._redis_refuses = None, None
+            self._redis_unavailable_since, self._redis_write_failure = None, None
         except RedisError as error:
             cause, now = refusal(error), self._clock.now()
-            self._redis_refuses = (cause, self._redis_refuses[1] if self._redis_refuses else now) if cause else None
-            self._redis_away_since = None if cause else self._redis_away_since or now
+            self._redis_write_failure = (
+                (cause, self._redis_write_failure[1] if self._redis_write_failure else now) if cause else None
+            )
+            self._redis_unavailable_since = None if cause else self._redis_unavailable_since or now
 
-    def _while_away(self) -> Snapshot:
+    def _snapshot_during_outage(self) -> Snapshot:
         now = self._clock.now()
-        self._database_away_since = self._database_away_since or now
-        found = problems(
+        self._database_unavailable_since = self._database_unavailable_since or now
+        found = find_problems(
             Facts(
                 now,
-                database_away_since=self._database_away_since,
+                database_unavailable_since=self._database_unavailable_since,
                 full_disk=self._full_disk(),
-                redis_away_since=self._redis_away_since,
-                redis_refuses=self._redis_refuses,
+                redis_unavailable_since=self._redis_unavailable_since,
+                redis_write_failure=self._redis_write_failure,
             )
         )
         last = self._snapshot or Snapshot(now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 MAX_NAMES = 3  # of one kind in a line
-ORDER = {"error": 0, "warning": 1, "info": 2}
+SEVERITY_ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,12 @@ class Problem:
     count: int = 1
 
 
-def folded(singles: Sequence[Problem], plural: str) -> Iterator[Problem]:
+def fold_problems(singles: Sequence[Problem], plural: str) -> Iterator[Problem]:
     """Yield one problem for all of a kind. singles: the worst first; plural: what follows their number."""
     if len(singles) <= 1:
         yield from singles
         return
-    first = min(singles, key=lambda problem: ORDER[problem.severity])
+    first = min(singles, key=lambda problem: SEVERITY_ORDER[problem.severity])
     names = [problem.subject[1] for problem in singles if problem.subject]
     more = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
     text = f"{len(singles):,} {plural}: {', '.join(names[:MAX_NAMES])}{more}."
@@ -37,14 +37,14 @@ def folded(singles: Sequence[Problem], plural: str) -> Iterator[Problem]:
     yield Problem(first.code, first.severity, text, since, (kind, ""), len(singles))
 
 
-def waiting(count: int) -> str:
+def waiting_text(count: int) -> str:
     return "nothing waits" if not count else "one request waits" if count == 1 else f"{count:,} requests wait"
 
 
-def clock(moment: datetime) -> str:
+def time_text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%H:%M:%S} UTC"
 
 
-def lasting(span: timedelta) -> str:
+def duration_text(span: timedelta) -> str:
     minutes = int(span.total_seconds() // 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 48 * 60 else f"{span.days} days"

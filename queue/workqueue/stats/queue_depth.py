@@ -9,9 +9,9 @@ from sqlalchemy import Connection, text
 
 from workqueue.transport.doorbell import Doorbell
 
-MOST_COUNTED = 20_000  # of each queue; beyond it Redis is asked, which knows lengths without counting
+MAX_COUNTED = 20_000  # of each queue; beyond it Redis is asked, which knows lengths without counting
 
-WAITING = text(
+COUNT_WAITING = text(
     """
     WITH RECURSIVE waiting (queue) AS (
         (SELECT queue FROM processing_request WHERE status = 'pending' ORDER BY queue LIMIT 1)
@@ -44,7 +44,7 @@ WAITING = text(
     WHERE w.queue IS NOT NULL
     """
 )
-BY_FUNCTION = text(
+COUNT_BY_FUNCTION = text(
     """
     SELECT function, status, count(*) FROM (
         (SELECT function, status FROM processing_request WHERE status = 'pending' LIMIT :most)
@@ -66,7 +66,7 @@ class Depth:
     @property
     def is_capped(self) -> bool:
         """Whether there is more than was counted."""
-        return self.due >= MOST_COUNTED
+        return self.due >= MAX_COUNTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +79,29 @@ class Queue:
     workers: int
 
 
-def walk_indexes(connection: Connection) -> None:
+def force_index_scans(connection: Connection) -> None:
     """For the rest of the transaction: a bitmap of all that waits would be made before the first is counted."""
     connection.execute(text("SET LOCAL enable_seqscan = off"))
     connection.execute(text("SET LOCAL enable_bitmapscan = off"))
 
 
-def depths(connection: Connection, now: datetime) -> dict[str, Depth]:
+def count_depths(connection: Connection, now: datetime) -> dict[str, Depth]:
     """By the names of the queues in which something waits."""
-    walk_indexes(connection)
-    rows = connection.execute(WAITING, {"now": now, "most": MOST_COUNTED})
+    force_index_scans(connection)
+    rows = connection.execute(COUNT_WAITING, {"now": now, "most": MAX_COUNTED})
     return {row.queue: Depth(row.due, row.later, row.oldest) for row in rows}
 
 
-def live_by_function(connection: Connection) -> dict[str, dict[str, int]]:
+def count_live_by_function(connection: Connection) -> dict[str, dict[str, int]]:
     """function → status → how many, of what waits and what runs; at most so many of each status are looked at."""
-    walk_indexes(connection)
+    force_index_scans(connection)
     found: dict[str, dict[str, int]] = {}
-    for row in connection.execute(BY_FUNCTION, {"most": MOST_COUNTED}):
+    for row in connection.execute(COUNT_BY_FUNCTION, {"most": MAX_COUNTED}):
         found.setdefault(row.function, {})[row.status] = row[2]
     return found
 
 
-def lengthened(found: Mapping[str, Depth], doorbell: Doorbell) -> dict[str, Depth]:
+def add_uncounted(found: Mapping[str, Depth], doorbell: Doorbell) -> dict[str, Depth]:
     """Where more waits than was counted, the number of bells in Redis, if that is more; an absent Redis adds none."""
     capped = [name for name, depth in found.items() if depth.is_capped]
     if not capped:
@@ -114,7 +114,7 @@ def lengthened(found: Mapping[str, Depth], doorbell: Doorbell) -> dict[str, Dept
     return {**found, **longer}
 
 
-def queues(
+def list_queues(
     found: Mapping[str, Depth],
     paused: Mapping[str, datetime],
     served: Sequence[str],

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from workqueue.stats.histogram import Histogram, added, percentiles_ms
-from workqueue.stats.minute_rollup import Minute, floor
+from workqueue.stats.histogram import Histogram, merge_histograms, percentiles_ms
+from workqueue.stats.minute_rollup import FunctionMinute, floor_to_minute
 
 RECENT_MINUTES = 60
 DAY_HOURS = 24
@@ -48,55 +48,57 @@ class Health:
     failed: list[int]
 
 
-def merged(minutes: Iterable[Minute], place: Callable[[Minute], datetime]) -> list[Minute]:
+def merge_minutes(
+    minutes: Iterable[FunctionMinute], place: Callable[[FunctionMinute], datetime]
+) -> list[FunctionMinute]:
     """Those of one function and one place in one. place: the time that a minute counts for."""
-    groups = _grouped(minutes, lambda each: (place(each), each.function))
+    groups = _group_by(minutes, lambda each: (place(each), each.function))
     return [
-        Minute(
+        FunctionMinute(
             moment,
             function,
             sum(each.completed for each in group),
             sum(each.failed for each in group),
-            added(each.waits for each in group),
-            added(each.runs for each in group),
+            merge_histograms(each.waits for each in group),
+            merge_histograms(each.runs for each in group),
             sum(each.cancelled for each in group),
         )
         for (moment, function), group in groups.items()
     ]
 
 
-def hour(minute: Minute) -> datetime:
+def hour_of(minute: FunctionMinute) -> datetime:
     return minute.minute.replace(minute=0)
 
 
-def recent(minutes: Iterable[Minute], now: datetime) -> Series:
+def recent_series(minutes: Iterable[FunctionMinute], now: datetime) -> Series:
     """The last hour of all functions."""
-    last = floor(now)
+    last = floor_to_minute(now)
     times = [last - timedelta(minutes=back) for back in reversed(range(RECENT_MINUTES))]
     shown = [each for each in minutes if times[0] <= each.minute <= last]
-    by_time = _grouped(shown, lambda each: each.minute)
+    by_time = _group_by(shown, lambda each: each.minute)
     groups = [by_time.get(time, []) for time in times]
     return Series(
         times=times,
         completed=[sum(each.completed for each in group) for group in groups],
         failed=[sum(each.failed for each in group) for group in groups],
         cancelled=[sum(each.cancelled for each in group) for group in groups],
-        waits=[percentiles_ms(waits(group)) for group in groups],
-        runs=[percentiles_ms(runs(group)) for group in groups],
+        waits=[percentiles_ms(wait_histogram(group)) for group in groups],
+        runs=[percentiles_ms(run_histogram(group)) for group in groups],
         failures={
-            function: _failures(group, times)
-            for function, group in sorted(_grouped(shown, lambda each: each.function).items())
+            function: _failures_by_time(group, times)
+            for function, group in sorted(_group_by(shown, lambda each: each.function).items())
             if any(each.failed for each in group)
         },
     )
 
 
-def health(minutes: Sequence[Minute], now: datetime) -> Health:
+def function_health(minutes: Sequence[FunctionMinute], now: datetime) -> Health:
     """The last 24 hours of one function's minutes, or of its hours."""
-    last = floor(now).replace(minute=0)
+    last = floor_to_minute(now).replace(minute=0)
     hours = [last - timedelta(hours=back) for back in reversed(range(DAY_HOURS))]
     shown = [each for each in minutes if each.minute >= hours[0]]
-    by_hour = _grouped(shown, hour)
+    by_hour = _group_by(shown, hour_of)
     groups = [by_hour.get(each, []) for each in hours]
     completed = [sum(each.completed for each in group) for group in groups]
     failed = [sum(each.failed for each in group) for group in groups]
@@ -104,29 +106,31 @@ def health(minutes: Sequence[Minute], now: datetime) -> Health:
         count=sum(completed) + sum(failed),
         failures=sum(failed),
         cancelled=sum(each.cancelled for each in shown),
-        waits=percentiles_ms(waits(shown)),
-        runs=percentiles_ms(runs(shown)),
+        waits=percentiles_ms(wait_histogram(shown)),
+        runs=percentiles_ms(run_histogram(shown)),
         hours=hours,
         completed=completed,
         failed=failed,
     )
 
 
-def waits(minutes: Iterable[Minute]) -> Histogram:
-    return added(each.waits for each in minutes)
+def wait_histogram(minutes: Iterable[FunctionMinute]) -> Histogram:
+    return merge_histograms(each.waits for each in minutes)
 
 
-def runs(minutes: Iterable[Minute]) -> Histogram:
-    return added(each.runs for each in minutes)
+def run_histogram(minutes: Iterable[FunctionMinute]) -> Histogram:
+    return merge_histograms(each.runs for each in minutes)
 
 
-def _failures(minutes: Iterable[Minute], times: Sequence[datetime]) -> list[int]:
-    found = {each.minute: each.failed for each in merged(minutes, lambda each: each.minute)}
+def _failures_by_time(minutes: Iterable[FunctionMinute], times: Sequence[datetime]) -> list[int]:
+    found = {each.minute: each.failed for each in merge_minutes(minutes, lambda each: each.minute)}
     return [found.get(time, 0) for time in times]
 
 
-def _grouped(minutes: Iterable[Minute], key: Callable[[Minute], Key]) -> dict[Key, list[Minute]]:
-    groups: dict[Key, list[Minute]] = {}
+def _group_by(
+    minutes: Iterable[FunctionMinute], key: Callable[[FunctionMinute], Key]
+) -> dict[Key, list[FunctionMinute]]:
+    groups: dict[Key, list[FunctionMinute]] = {}
     for each in minutes:
         groups.setdefault(key(each), []).append(each)
     return groups

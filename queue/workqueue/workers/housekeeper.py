@@ -46,8 +46,8 @@ def run_housekeeping(
     while not stopping.is_set():
         try:
             if watcher is None:
-                watcher = CodeWatcher(interpreter, config.functions, registry.read(engine))
-            unpublished = watcher.look() or unpublished
+                watcher = CodeWatcher(interpreter, config.functions, registry.read_registry(engine))
+            unpublished = watcher.refresh() or unpublished
             if unpublished:
                 registry.publish(engine, watcher.registry)
                 unpublished = False

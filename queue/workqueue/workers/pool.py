@@ -69,7 +69,7 @@ class Pool(WorkerPool):
         self.interpreter = interpreter
         self.host = SandboxPool(interpreter, max_idle=config.bounds.maximum)
         self._selector = selectors.DefaultSelector()
-        self._engine = make_engine(config.database_url, pool_size=2, max_overflow=1, by_key=True)
+        self._engine = make_engine(config.database_url, pool_size=2, max_overflow=1, prefer_index_scans=True)
         self._gauges: dict[str, WorkerActivity] = {}
         self._processors = CpuMonitor()
         self._notes = SnapshotChannel()

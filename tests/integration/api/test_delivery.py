@@ -12,7 +12,7 @@ from handlers.api import stats
 from handlers.serializers import stats as told
 from schema.statuses import Status
 from tests.support.runtime import Runtime
-from workqueue.stats.minute_rollup import Minute
+from workqueue.stats.minute_rollup import FunctionMinute
 from workqueue.stats.overview import Snapshot
 
 POLLED = (
@@ -78,7 +78,7 @@ def test_figures_that_stay_the_same_have_the_same_etag_however_late() -> None:
 def test_the_figures_of_a_thousand_functions_are_no_larger_than_a_page_shows() -> None:
     now = datetime(2026, 11, 30, 12, 30, tzinfo=UTC)
     minutes = [
-        Minute(now - timedelta(minutes=back), f"function_with_a_long_name_{n:04}", 5, n % 7, {}, {}, 0)
+        FunctionMinute(now - timedelta(minutes=back), f"function_with_a_long_name_{n:04}", 5, n % 7, {}, {}, 0)
         for n in range(1000)
         for back in range(3)
     ]

@@ -57,7 +57,7 @@ def store(s3_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> S3Stor
         monkeypatch.setenv(name, value)  # localstack-client reads it there
     made = file_storage.make(f"s3://bucket-{uuid4().hex}/some/prefix", Path("/nowhere"))
     assert isinstance(made, S3Store)
-    made.prepare(make=True)
+    made.prepare(create=True)
     return made
 
 
@@ -118,11 +118,11 @@ def test_more_than_one_call_can_delete_is_removed(store: S3Store) -> None:
         store.put(ID, str(number), "a", io.BytesIO(b"x"))
     import workqueue.files.s3_store as module
 
-    before, module.DELETED_AT_ONCE = module.DELETED_AT_ONCE, 2
+    before, module.MAX_DELETED_KEYS = module.MAX_DELETED_KEYS, 2
     try:
         store.remove(ID)
     finally:
-        module.DELETED_AT_ONCE = before
+        module.MAX_DELETED_KEYS = before
     assert store.request_ids(time.time() + 60) == []
 
 
@@ -145,11 +145,11 @@ def test_orphans_and_unfinished_uploads_are_swept_when_they_are_old(store: S3Sto
 def test_a_missing_bucket_is_made_locally_only(store: S3Store) -> None:
     other = S3Store(f"missing-{uuid4().hex}", "", lambda: store._client)
     with pytest.raises(BucketMissingError):
-        other.prepare(make=False)
+        other.prepare(create=False)
     with pytest.raises(StorageError, match="NoSuchBucket"):
         other.put(ID, "in", "a", io.BytesIO(b"x"))
     for _ in range(2):
-        other.prepare(make=True)
+        other.prepare(create=True)
     other.put(ID, "in", "a", io.BytesIO(b"x"))
 
 
@@ -208,7 +208,7 @@ def bucket(on_s3: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]
     store = file_storage.make(on_s3.env["LOCALFN_FILES"], Path("/nowhere"))
     assert isinstance(store, S3Store)
     yield store
-    store.prepare(make=True)
+    store.prepare(create=True)
 
 
 def take_away(store: S3Store) -> None:
@@ -221,7 +221,7 @@ def test_a_result_waits_for_a_store_that_is_away(on_s3: Runtime, bucket: S3Store
     take_away(bucket)
     request = on_s3.post("save_files")
     wait_until(lambda: on_s3.get(f"/api/requests/{request['id']}")["phase"] == "save", what="it is to be saved")
-    bucket.prepare(make=True)
+    bucket.prepare(create=True)
 
     ended = on_s3.ended(request["id"])
     assert (ended["status"], ended["attempt"]) == ("completed", 1)
@@ -237,7 +237,7 @@ def test_an_upload_that_cannot_be_read_costs_no_attempt_until_it_is_lost(on_s3: 
         return (seen["status"], seen["error_type"]) == ("pending", "NoStorage")
 
     assert wait_until(is_given_back, 30, "it is given back")
-    bucket.prepare(make=True)  # empty
+    bucket.prepare(create=True)  # empty
     ended = on_s3.ended(request["id"], 60)
     assert (ended["status"], ended["error_type"]) == ("failed", "InputFileMissing")
     assert "a.csv" in ended["error_message"]

@@ -17,14 +17,14 @@ CODE = "from localfn import function\nimport {needed}\n@function\ndef work(event
 
 def watcher_of(folder: Path, python: str = sys.executable) -> CodeWatcher:
     watcher = CodeWatcher(Interpreter(python, sdk_link.source().parent, {}, 1 << 20), [str(folder)], Registry((), ()))
-    watcher.look()
+    watcher.refresh()
     (failure,) = watcher.registry.failures
     assert failure.unit.endswith(":work")
     return watcher
 
 
 def finds_it(watcher: CodeWatcher) -> bool:
-    watcher.look()
+    watcher.refresh()
     return [function.name for function in watcher.registry.functions] == ["work"] and not watcher.registry.failures
 
 
@@ -61,8 +61,8 @@ def test_what_no_file_tells_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     flag, folder = tmp_path / "flag", tmp_path / "functions"
     folder.mkdir()
     (folder / "work.py").write_text(CODE.format(needed="os") + f"os.stat({str(flag)!r})\n")
-    monkeypatch.setattr(code_watcher, "AGAIN_S", 0.0)
-    monkeypatch.setattr(code_watcher, "SHARE", 0)
+    monkeypatch.setattr(code_watcher, "RETRY_FAILED_S", 0.0)
+    monkeypatch.setattr(code_watcher, "IMPORT_TIME_FACTOR", 0)
     watcher = watcher_of(folder)
     flag.touch()
     assert finds_it(watcher)
@@ -74,7 +74,7 @@ def test_one_that_failed_is_left_alone_for_a_while(tmp_path: Path) -> None:
     (tmp_path / "functions" / "work.py").write_text(f"open({str(tries)!r}, 'a').write('x')\nraise ValueError\n")
     watcher = watcher_of(tmp_path / "functions")
     for _ in range(3):
-        assert not watcher.look(), "nothing is new"
+        assert not watcher.refresh(), "nothing is new"
     assert tries.read_text() == "x"
 
 
@@ -82,8 +82,8 @@ def test_one_that_fails_each_time_is_logged_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "work.py").write_text(CODE.format(needed="nowhere"))
-    monkeypatch.setattr(code_watcher, "AGAIN_S", 0.0)
-    monkeypatch.setattr(code_watcher, "SHARE", 0)
+    monkeypatch.setattr(code_watcher, "RETRY_FAILED_S", 0.0)
+    monkeypatch.setattr(code_watcher, "IMPORT_TIME_FACTOR", 0)
     watcher = watcher_of(tmp_path)
-    assert [watcher.look() for _ in range(4)] == [False] * 4, "the registry stays the same"
+    assert [watcher.refresh() for _ in range(4)] == [False] * 4, "the registry stays the same"
     assert [record.getMessage() for record in caplog.records] == ["a module cannot be imported"]

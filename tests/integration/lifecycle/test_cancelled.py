@@ -9,7 +9,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine, text
 
-from schema.migrate import config
+from schema.migrate import alembic_config
 from tests.integration.telemetry.test_metrics import Samples, scraped
 from tests.support.commands import localfn
 from tests.support.runtime import Runtime
@@ -173,14 +173,14 @@ def test_a_cancel_between_two_attempts_has_no_times(engine: Engine) -> None:
     insert_cancelled(engine)
     with engine.begin() as connection:
         now = connection.execute(text("SELECT now()")).scalar_one()
-        found = minute_rollup.fresh(connection, None, now)
+        found = minute_rollup.count_unstored(connection, None, now)
     assert [(each.completed, each.failed, each.cancelled) for each in found] == [(0, 1, 2)]
     assert [sum(each.runs.values()) for each in found] == [sum(each.waits.values()) for each in found] == [1]
 
 
 def test_minutes_that_were_stored_before_are_corrected(engine: Engine) -> None:
     with engine.begin() as connection:
-        command.downgrade(config(connection), "0010")
+        command.downgrade(alembic_config(connection), "0010")
     insert_cancelled(engine)
     stored = """
         INSERT INTO minute_tally (minute, function, completed, failed, waits, runs)
@@ -190,7 +190,7 @@ def test_minutes_that_were_stored_before_are_corrected(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text(stored))
         connection.execute(text("UPDATE processing_request SET finished_at = date_trunc('minute', now(), 'UTC')"))
-        command.upgrade(config(connection), "head")
+        command.upgrade(alembic_config(connection), "head")
         found = connection.execute(text("SELECT completed, failed, cancelled FROM minute_tally ORDER BY minute")).all()
     assert [tuple(row) for row in found] == [(1, 4, 0), (1, 4, 0), (1, 2, 2)]
 

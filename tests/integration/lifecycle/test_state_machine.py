@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine, text
 
-from schema.statuses import MOVES, Outcome, Phase, Status
+from schema.statuses import TRANSITIONS, Outcome, Phase, Status
 from tests.integration.lifecycle.test_transitions import accepted
 from tests.support import clock_control
 from workqueue import lifecycle
@@ -49,7 +49,7 @@ class Modelled:
     history: list[Status] = field(default_factory=lambda: [Status.PENDING])
 
     def move(self, status: Status) -> None:
-        assert (self.status, status) in MOVES
+        assert (self.status, status) in TRANSITIONS
         self.status = status
         self.history.append(status)
         if status != Status.PROCESSING:

@@ -123,7 +123,7 @@ def test_workers_and_scheduler_go_on_afterwards(database: Frozen, runtime: Runti
     try:
         began = time.monotonic()
         # Long enough for every process to have found out: patience, and a question.
-        found_out_s = connection_watchdog.PATIENCE_S + connection_watchdog.PROBE_S + LEASE_S
+        found_out_s = connection_watchdog.PROBE_AFTER_S + connection_watchdog.PROBE_TIMEOUT_S + LEASE_S
         wait_until(lambda: time.monotonic() - began > found_out_s, 30, "all leases would have lapsed")
     finally:
         database.thaw()
@@ -138,7 +138,7 @@ def test_workers_and_scheduler_go_on_afterwards(database: Frozen, runtime: Runti
 @pytest.fixture
 def impatient(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """An engine whose every wait is broken off and gone on with, many times."""
-    monkeypatch.setattr(connection_watchdog, "PATIENCE_S", 0.001)
+    monkeypatch.setattr(connection_watchdog, "PROBE_AFTER_S", 0.001)
     engine = make_engine(servers.database_url, pool_size=1)
     yield engine
     engine.dispose()
@@ -156,7 +156,7 @@ def test_who_is_slow_is_waited_for(impatient: Engine) -> None:
 
 
 def test_a_line_that_swallows_alone_is_given_up_after_a_while(impatient: Engine, servers: Servers) -> None:
-    engine = make_engine(servers.database_url, pool_size=1, longest_s=0.5)
+    engine = make_engine(servers.database_url, pool_size=1, max_statement_s=0.5)
     try:
         with engine.connect() as connection, pytest.raises(OperationalError, match="does not answer"):
             connection.execute(text("SELECT pg_sleep(60)"))
@@ -178,7 +178,7 @@ def test_a_silent_server_fails_a_connection_that_is_kept_and_new_ones_at_once(da
             began = time.monotonic()
             with pytest.raises(OperationalError, match="does not answer"):
                 engine.connect()
-            assert time.monotonic() - began < connection_watchdog.PATIENCE_S, "it is known, nobody has to wait again"
+            assert time.monotonic() - began < connection_watchdog.PROBE_AFTER_S, "it is known, nobody has to wait again"
         database.thaw()
         wait_until(lambda: answers(engine), 15, "it answers again")
     finally:

@@ -162,8 +162,8 @@ def tells_of(runtime: Runtime, code: str) -> bool:
     [
         ("SET default_transaction_read_only = on; COMMIT; CREATE TABLE t ()", Outage.READ_ONLY),
         ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '53100'; END $$", Outage.FULL),
-        ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '53300'; END $$", Outage.CROWDED),
-        ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '57P03'; END $$", Outage.AWAY),
+        ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '53300'; END $$", Outage.OVERLOADED),
+        ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '57P03'; END $$", Outage.UNAVAILABLE),
         ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '54000'; END $$", None),
         ("SELECT 1 / 0", None),
     ],
@@ -182,7 +182,7 @@ def test_a_server_that_lets_nobody_in_is_crowded(engine: Engine) -> None:
     try:
         with pytest.raises(SQLAlchemyError) as caught:
             other.connect()
-        assert outage_of(caught.value) == Outage.CROWDED
+        assert outage_of(caught.value) == Outage.OVERLOADED
     finally:
         other.dispose()
         with engine.begin() as connection:

@@ -20,7 +20,7 @@ from schema.engine import make_engine
 from tests.support.commands import COMMAND
 from tests.support.runtime import EXAMPLES, as_root
 from tests.support.waiting import wait_until
-from workqueue.auth.credentials import is_password
+from workqueue.auth.credentials import verify_password
 
 AT_ONCE = 10
 STATE = """
@@ -131,9 +131,9 @@ def test_the_superuser_follows_the_environment(place: Place) -> None:
         assert place.run("init", **env)[0] == 0
         stored = place.ask("SELECT password_hash FROM app_user WHERE username = 'root'")
         assert stored.startswith("$argon2id$")
-        assert is_password(password, stored)
+        assert verify_password(password, stored)
     assert place.run("init")[0] == 0
-    assert is_password(password, place.ask("SELECT password_hash FROM app_user"))
+    assert verify_password(password, place.ask("SELECT password_hash FROM app_user"))
     assert place.run("init", SUPERUSER_USERNAME="no name", SUPERUSER_PASSWORD="x")[2].count("\n") < 10
 
 

@@ -18,7 +18,7 @@ from tests.integration.lifecycle.test_transitions import registered
 from tests.integration.schedules.rows import row
 from workqueue.errors import BadScheduleError, DeclaredScheduleError, UnknownScheduleError
 from workqueue.schedules import edits, queries
-from workqueue.schedules.declarations import Declarations, declare_all, in_code
+from workqueue.schedules.declarations import DeclarationSync, read_declared_in_code, replace_declared
 from workqueue.schedules.validation import Rules
 
 CODE = """
@@ -36,11 +36,11 @@ def plain(event, context): ...
 
 
 def rules(engine: Engine) -> Rules:
-    return edits.rules(engine, ("high", "default", "low"), 1000)
+    return edits.load_rules(engine, ("high", "default", "low"), 1000)
 
 
 def declare(engine: Engine, **schedules: Mapping[str, Any]) -> None:
-    declare_all(engine, schedules, rules(engine))
+    replace_declared(engine, schedules, rules(engine))
 
 
 @pytest.fixture
@@ -94,13 +94,13 @@ def test_a_bad_declaration_is_named_and_nothing_is_changed(known: Engine) -> Non
 
 
 def test_a_change_of_the_code_is_followed_while_everything_runs(known: Engine) -> None:
-    declarations = Declarations(known, lambda: rules(known))
-    declarations.look()
+    declarations = DeclarationSync(known, lambda: rules(known))
+    declarations.sync()
     for name, schedule in (("f", {"expression": "@daily"}), ("g", {"expression": "nonsense"})):
         with known.begin() as connection:
             statement = update(registered_function).where(registered_function.c.name == name)
             connection.execute(statement.values(schedule=schedule))
-    declarations.look()
+    declarations.sync()
     assert (row(known, "f").expression, row(known, "f").declared) == ("@daily", True)
     with pytest.raises(UnknownScheduleError):
         queries.find(known, "g")
@@ -129,7 +129,7 @@ def test_init_declares_what_code_and_file_say(
     done = init(database_url, redis_url, tmp_path)
     assert done.returncode == 0, done.stderr
 
-    assert set(in_code(engine)) == {"often", "nightly"}
+    assert set(read_declared_in_code(engine)) == {"often", "nightly"}
     shown = {found.schedule.name: found.schedule for found in queries.list_schedules(engine)}
     assert {name: schedule.function for name, schedule in shown.items()} == {
         "often": "often",

@@ -15,11 +15,11 @@ from workqueue.clock import Clock
 from workqueue.lifecycle import AttemptRecord, Completion
 from workqueue.maintenance import cleaner
 from workqueue.schedules import edits, next_run
-from workqueue.schedules.firing import BATCH, Fired, fire
+from workqueue.schedules.firing import BATCH, FiredBatch, fire
 from workqueue.transport.doorbell import Doorbell
 
 
-def look(engine: Engine, seconds: float) -> Fired:
+def look(engine: Engine, seconds: float) -> FiredBatch:
     """What a scheduler does at that time when its clock names nothing: all that is due counts as overdue."""
     return fire(engine, at(seconds), at(seconds), ())
 

@@ -113,7 +113,7 @@ def test_a_row_set_back_by_hand_goes_on_from_there(engine: Engine) -> None:
     register(engine)
     now = datetime.now(UTC)
     body = {"name": "s", "function": "f", "expression": "*/5 * * * *", "misfire": "all"}
-    edits.create(engine, body, edits.rules(engine, ("default",), 1000), now)
+    edits.create(engine, body, edits.load_rules(engine, ("default",), 1000), now)
     assert row(engine).edited_at is not None
 
     edit(engine, "UPDATE schedule SET next_run_at = :moment", moment=now - timedelta(hours=3))

@@ -46,7 +46,7 @@ def ticker(engine: Engine, redis_client: redis.Redis, clock: SetClock) -> Iterat
     register(engine)
     made = Ticker(engine, Doorbell(redis_client), clock, RqSchedulerMirror(redis_client, clock))
     yield made
-    made.end()
+    made.deregister()
 
 
 def begin(ticker: Ticker, clock: SetClock, **columns: Any) -> datetime:
@@ -152,7 +152,7 @@ def test_a_scheduler_that_dies_after_the_commit_leaves_nothing_to_repeat(
     assert ticker.mirror.due() == ["s"]
 
     heir = Ticker(ticker.engine, ticker.doorbell, clock, RqSchedulerMirror(redis_client, clock))
-    heir.begin()
+    heir.start_leading()
     heir.run_iteration()
     assert made(ticker.engine) == [first]
     assert heir.mirror.due() == []

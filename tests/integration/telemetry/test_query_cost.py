@@ -67,21 +67,21 @@ def test_a_minute_is_counted_by_the_index_of_ends(full: Engine) -> None:
     with full.connect() as connection:
         connection.execute(text("SET LOCAL enable_seqscan = off"))
         values: dict[str, object] = {"since": now - timedelta(minutes=10), "until": now}
-        for kind, rows in scans(connection, minute_rollup.COUNT.text, values):
+        for kind, rows in scans(connection, minute_rollup.COUNT_ENDED.text, values):
             assert kind in ("Index Scan", "Bitmap Heap Scan")
             assert rows <= 310
 
 
 def test_what_waits_is_counted_up_to_a_limit(full: Engine) -> None:
     with full.connect() as connection:
-        queue_depth.walk_indexes(connection)
-        values: dict[str, object] = {"now": datetime.now(UTC) + timedelta(days=1), "most": queue_depth.MOST_COUNTED}
-        for kind, rows in scans(connection, queue_depth.WAITING.text, values):
+        queue_depth.force_index_scans(connection)
+        values: dict[str, object] = {"now": datetime.now(UTC) + timedelta(days=1), "most": queue_depth.MAX_COUNTED}
+        for kind, rows in scans(connection, queue_depth.COUNT_WAITING.text, values):
             assert kind in ("Index Scan", "Index Only Scan")
-            assert rows <= queue_depth.MOST_COUNTED
-        for kind, rows in scans(connection, queue_depth.BY_FUNCTION.text, {"most": queue_depth.MOST_COUNTED}):
+            assert rows <= queue_depth.MAX_COUNTED
+        for kind, rows in scans(connection, queue_depth.COUNT_BY_FUNCTION.text, {"most": queue_depth.MAX_COUNTED}):
             assert kind in ("Index Scan", "Index Only Scan")
-            assert rows <= queue_depth.MOST_COUNTED
+            assert rows <= queue_depth.MAX_COUNTED
 
 
 def test_a_queue_is_emptied_chunk_by_chunk_without_reading_all_of_it(full: Engine) -> None:
@@ -100,7 +100,9 @@ def test_a_day_is_tallied_once_and_then_read(full: Engine, redis_client: Redis) 
     for _ in range(100):
         minute_rollup.roll_up(full, now)
         with full.connect() as connection:
-            if minute_rollup.counted_until(connection) == minute_rollup.floor(now - minute_rollup.SETTLED):
+            if minute_rollup.stored_until(connection) == minute_rollup.floor_to_minute(
+                now - minute_rollup.COMMIT_DELAY
+            ):
                 break
     with full.begin() as connection:
         day = connection.execute(text("SELECT sum(completed + failed) FROM minute_tally")).scalar_one()
@@ -113,5 +115,5 @@ def test_a_day_is_tallied_once_and_then_read(full: Engine, redis_client: Redis) 
     # The day may have moved on by a minute meanwhile, which is thirty of them.
     assert day - 30 <= counted <= day + 100
     low = next(queue for queue in snapshot.queues if queue.name == "low")
-    assert (low.depth.due, low.depth.is_capped) == (queue_depth.MOST_COUNTED, True)  # Redis has no bells of these
+    assert (low.depth.due, low.depth.is_capped) == (queue_depth.MAX_COUNTED, True)  # Redis has no bells of these
     assert low.depth.oldest is not None

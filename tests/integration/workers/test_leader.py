@@ -44,7 +44,7 @@ def test_of_two_copies_one_takes_turns_and_the_other_takes_over(engine: Engine) 
         def turn() -> None:
             turns[name] += 1
 
-        return begun(lambda stopping: run_as_leader(engine, Lock.TICKER, turn, stopping, pause_s=lambda: 0.01))
+        return begun(lambda stopping: run_as_leader(engine, Lock.SCHEDULE_TICKER, turn, stopping, pause_s=lambda: 0.01))
 
     end_first = copy("first")
     wait_until(lambda: turns["first"] > 3)
@@ -76,13 +76,15 @@ def end_session_of_leader(engine: Engine) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database"
             " WHERE locktype = 'advisory' AND objid = :lock AND d.datname = current_database()"
         )
-        assert connection.execute(text(statement), {"lock": int(Lock.TICKER)}).scalars().all() == [True]
+        assert connection.execute(text(statement), {"lock": int(Lock.SCHEDULE_TICKER)}).scalars().all() == [True]
 
 
 def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
     turns: list[int] = []
     end = begun(
-        lambda stopping: run_as_leader(engine, Lock.TICKER, lambda: turns.append(1), stopping, pause_s=lambda: 0.01)
+        lambda stopping: run_as_leader(
+            engine, Lock.SCHEDULE_TICKER, lambda: turns.append(1), stopping, pause_s=lambda: 0.01
+        )
     )
     wait_until(lambda: len(turns) > 3)
     end_session_of_leader(engine)
@@ -101,7 +103,7 @@ def test_a_lead_that_is_lost_while_a_turn_lasts_is_taken_again(engine: Engine) -
         turns.append(1)
         may_end.wait()
 
-    end = begun(lambda stopping: run_as_leader(engine, Lock.TICKER, turn, stopping, pause_s=lambda: 0.01))
+    end = begun(lambda stopping: run_as_leader(engine, Lock.SCHEDULE_TICKER, turn, stopping, pause_s=lambda: 0.01))
     wait_until(lambda: bool(turns))
     end_session_of_leader(engine)
     wait_until(lambda: all(thread.name != "lead" for thread in threading.enumerate()), what="it has found out")
@@ -122,9 +124,9 @@ class LastingTurn:
     def __init__(self, engine: Engine) -> None:
         self.begins = self.follows = 0
         self.is_under_way, self.may_end, self.heir_leads = threading.Event(), threading.Event(), threading.Event()
-        self._end = begun(lambda stopping: run_as_leader(engine, Lock.REMOVER, self._turn, stopping, begin=self._begin))
+        self._end = begun(lambda stopping: run_as_leader(engine, Lock.CLEANUP, self._turn, stopping, begin=self._begin))
         wait_until(self.is_under_way.is_set)
-        heir = partial(run_as_leader, engine, Lock.REMOVER, self.heir_leads.set, follow=self._follow)
+        heir = partial(run_as_leader, engine, Lock.CLEANUP, self.heir_leads.set, follow=self._follow)
         self._end_heir = begun(heir)
 
     def _begin(self) -> None:
@@ -190,7 +192,7 @@ def test_an_error_of_the_reconciler_or_of_a_chore_is_no_matter_of_the_others(eng
 def test_a_chore_that_left_more_to_do_goes_on_at_once(engine: Engine) -> None:
     left = [3, 10, 10, 10]
     task = PeriodicTask("much", 3600, lambda: left.pop() if len(left) > 1 else left[0], full=10)
-    end = begun(lambda stopping: chores_loop.run(engine, Lock.REMOVER, [task], stopping))
+    end = begun(lambda stopping: chores_loop.run(engine, Lock.CLEANUP, [task], stopping))
     wait_until(lambda: left == [3])
     wait_until(lambda: task.due_at > 0)
     end()

@@ -72,7 +72,7 @@ def test_a_fixture_file_is_read_or_refused(text: str, suffix: str) -> None:
     with TemporaryDirectory() as folder:
         (Path(folder) / f"a{suffix}").write_text(text, encoding="utf-8")
         with contextlib.suppress(FixtureError):
-            fixtures.read(Path(folder), with_dev=True)
+            fixtures.read_fixtures(Path(folder), with_dev=True)
 
 
 ROOT = st.sampled_from(["", "/tools/localfn", "https://cdn.example.org/x"])

@@ -11,7 +11,7 @@ from seed.errors import FixtureError
 
 def read(folder: Path, name: str, text: str, *, with_dev: bool = True) -> list[fixtures.Entry]:
     (folder / name).write_text(text)
-    return fixtures.read(folder, with_dev=with_dev)
+    return fixtures.read_fixtures(folder, with_dev=with_dev)
 
 
 def test_entries_know_the_line_that_they_begin_in(tmp_path: Path) -> None:
@@ -65,14 +65,14 @@ def test_dev_files_and_other_files_are_left_out_and_empty_ones_hold_nothing(tmp_
     (tmp_path / "README.md").write_text("not a fixture")
     (tmp_path / "empty.yaml").write_text("# nothing yet\n")
     assert len(read(tmp_path, "dev_a.yaml", "users:\n  - username: a\n")) == 1
-    assert fixtures.read(tmp_path, with_dev=False) == []
+    assert fixtures.read_fixtures(tmp_path, with_dev=False) == []
 
 
 def test_every_file_that_is_wrong_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("users: 1")
     (tmp_path / "b.json").write_text("{")
     with pytest.raises(FixtureError) as caught:
-        fixtures.read(tmp_path, with_dev=False)
+        fixtures.read_fixtures(tmp_path, with_dev=False)
     assert [problem.split(":")[0] for problem in caught.value.problems] == [
         str(tmp_path / "a.yaml"),
         str(tmp_path / "b.json"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from workqueue.functions import discovery
-from workqueue.functions.skipped_files import skipped_in
+from workqueue.functions.skipped_files import find_skipped
 
 DECLARING = "from localfn import function\n\n\n@function\ndef f(event, context):\n    return 1\n"
 
@@ -22,7 +22,7 @@ def found(folder: Path) -> set[str]:
 
 
 def reasons(folder: Path) -> dict[str, str]:
-    return {str(Path(each.source_file).relative_to(folder)): each.reason for each in skipped_in([folder])}
+    return {str(Path(each.source_file).relative_to(folder)): each.reason for each in find_skipped([folder])}
 
 
 def test_names_that_are_no_identifiers_are_discovered(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from workqueue.errors import BadExpressionError
 from workqueue.schedules.calendar.time_zones import ClockChange
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199  # AWS's own limits
-NAMED = {
+NAMED_PATTERNS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
     "@monthly": "0 0 1 * *",
@@ -26,7 +26,7 @@ NAMED = {
 }
 AWS_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 HORIZON_YEARS = 50  # an expression without a time in these years has none
-SOME_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - a wall clock's time, as all of this module's
+ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - a wall clock's time, as all of this module's
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class Cron:
 def parse_plain(text: str) -> Cron:
     """`minute hour day month weekday`, or a name such as `@daily`. Raises BadExpressionError."""
     if text.startswith("@"):
-        if text.lower() not in NAMED:
-            raise BadExpressionError(f"{text!r} is none of {', '.join(NAMED)}.")
-        text = NAMED[text.lower()]
+        if text.lower() not in NAMED_PATTERNS:
+            raise BadExpressionError(f"{text!r} is none of {', '.join(NAMED_PATTERNS)}.")
+        text = NAMED_PATTERNS[text.lower()]
     fields = text.split()
     if len(fields) != 5:
         raise BadExpressionError(
@@ -72,41 +72,41 @@ def parse_aws(text: str) -> Cron:
         raise BadExpressionError(
             f"cron({text}) needs a ? in either the day or the weekday, such as cron(0 8 ? * MON-FRI *)."
         )
-    near = _near(day)
+    near = _parse_nearest(day)
     days = "*" if day == "?" else day if near is None else f"{max(near - 2, 1)}-{min(near + 2, 31)}"
-    weekdays = "*" if weekday == "?" else _weekdays(weekday)
-    return _cron([minute, hour, days, month, weekdays], ClockChange.SHOWN, _years(year), near)
+    weekdays = "*" if weekday == "?" else _convert_weekdays(weekday)
+    return _cron([minute, hour, days, month, weekdays], ClockChange.SHOWN, _parse_years(year), near)
 
 
 def _cron(fields: list[str], change: ClockChange, years: frozenset[int] | None = None, near: int | None = None) -> Cron:
     # cronsim takes the step of a range of one for that of an open range: 5-5/10 would be 5, 15, 25, …
     pattern = re.sub(r"(?<![\w-])(\w+)-\1/[1-9]\d*", r"\1", " ".join(fields))
     try:
-        CronSim(pattern, SOME_DAY)
+        CronSim(pattern, ANY_DAY)
     except CronSimError as error:
         name = str(error).removeprefix("Bad ")
         raise BadExpressionError(f"the {name} of {pattern!r} cannot be read; a valid one is 0 8 * * MON-FRI.") from None
     return Cron(pattern, change, years, near)
 
 
-def _near(day: str) -> int | None:
+def _parse_nearest(day: str) -> int | None:
     match = re.fullmatch(r"(\d{1,2})W", day, re.ASCII)
     if match and not 1 <= int(match[1]) <= 31:
         raise BadExpressionError(f"{day!r} is no day of a month; a valid one is cron(0 8 15W * ? *).")
     return int(match[1]) if match else None
 
 
-def _weekdays(text: str) -> str:
+def _convert_weekdays(text: str) -> str:
     """AWS counts from 1, Sunday, to 7; cronsim from 0 to 6. `L` alone is the last day of AWS's week."""
     if text == "L":
         return "6"
     numbers = re.sub("|".join(AWS_DAYS), lambda match: str(1 + AWS_DAYS.index(match[0])), text)
     # An open step would reach cronsim's day 7, which is Sunday again.
     closed = re.sub(r"(?<![-\d])(\d+)/", r"\1-7/", numbers)
-    return re.sub(r"(?<![#/\d])\d+", lambda match: _counted_from_zero(match[0], text), closed)
+    return re.sub(r"(?<![#/\d])\d+", lambda match: _from_zero(match[0], text), closed)
 
 
-def _counted_from_zero(number: str, text: str) -> str:
+def _from_zero(number: str, text: str) -> str:
     if not 1 <= int(number) <= 7:
         raise BadExpressionError(
             f"the weekday of {text!r} is not from 1 (SUN) to 7 (SAT), such as cron(0 8 ? * 2-6 *)."
@@ -114,13 +114,13 @@ def _counted_from_zero(number: str, text: str) -> str:
     return str(int(number) - 1)
 
 
-def _years(text: str) -> frozenset[int] | None:
+def _parse_years(text: str) -> frozenset[int] | None:
     if text == "*":
         return None
-    return frozenset(year for term in text.split(",") for year in _years_of(term))
+    return frozenset(year for term in text.split(",") for year in _parse_year_term(term))
 
 
-def _years_of(term: str) -> range:
+def _parse_year_term(term: str) -> range:
     match = re.fullmatch(r"(\*|\d{4})(?:-(\d{4}))?(?:/(\d{1,3}))?", term, re.ASCII)
     if match is None or (match[1] == "*" and match[2]) or match[3] in ("0", "00", "000"):
         raise BadExpressionError(f"the year {term!r} cannot be read; a valid one is cron(0 8 1 1 ? 2030-2035).")

@@ -8,9 +8,9 @@ from functools import lru_cache
 from workqueue.errors import BadExpressionError
 from workqueue.schedules.calendar.cron import FIRST_YEAR, LAST_YEAR, Cron, parse_aws, parse_plain
 
-UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-LONGEST_RATE_S = 366 * 86400
-LONGEST_TEXT = 256
+SECONDS_PER_UNIT = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+MAX_RATE_S = 366 * 86400
+MAX_LENGTH = 256
 EXAMPLES = "*/5 * * * *, @daily, cron(0 8 ? * MON-FRI *), rate(5 minutes) or at(2030-01-31T12:00:00)"
 
 
@@ -35,8 +35,8 @@ Rule = Cron | Rate | At
 def parse(text: str) -> Rule:
     """The rule. Raises BadExpressionError, whose message shows a valid one."""
     text = text.strip()
-    if len(text) > LONGEST_TEXT:
-        raise BadExpressionError(f"it is longer than {LONGEST_TEXT} characters; valid are {EXAMPLES}.")
+    if len(text) > MAX_LENGTH:
+        raise BadExpressionError(f"it is longer than {MAX_LENGTH} characters; valid are {EXAMPLES}.")
     wrapped = re.fullmatch(r"(\w+)\s*\((.*)\)", text, re.DOTALL)
     if wrapped is None:
         if not text:
@@ -46,16 +46,16 @@ def parse(text: str) -> Rule:
     if kind == "cron":
         return parse_aws(inner)
     if kind == "rate":
-        return _rate(inner)
+        return _parse_rate(inner)
     if kind == "at":
-        return _at(inner)
+        return _parse_at(inner)
     raise BadExpressionError(f"{kind}(…) is not known; valid are {EXAMPLES}.")
 
 
-def _rate(inner: str) -> Rate:
+def _parse_rate(inner: str) -> Rate:
     match = re.fullmatch(r"(\d{1,9})\s+(second|minute|hour|day)s?", inner, re.ASCII | re.IGNORECASE)
-    seconds = int(match[1]) * UNITS[match[2].lower()] if match else 0
-    if not 1 <= seconds <= LONGEST_RATE_S:
+    seconds = int(match[1]) * SECONDS_PER_UNIT[match[2].lower()] if match else 0
+    if not 1 <= seconds <= MAX_RATE_S:
         raise BadExpressionError(
             f"rate({inner}) is no interval of seconds, minutes, hours or days, up to a year; "
             "a valid one is rate(5 minutes)."
@@ -63,7 +63,7 @@ def _rate(inner: str) -> Rate:
     return Rate(timedelta(seconds=seconds))
 
 
-def _at(inner: str) -> At:
+def _parse_at(inner: str) -> At:
     try:
         if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", inner, re.ASCII):
             raise ValueError

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from schema.schedule_policies import Misfire
-from workqueue.schedules.calendar.timetable import INSTANT, Timetable, between, first_after, latest
+from workqueue.schedules.calendar.timetable import MICROSECOND, Timetable, first_after, latest_between, ticks_between
 
-MOST_TICKS = 100  # of one schedule, made at one look; the rest follows at the next
-LEAST_GRACE_S = 2.0  # what the clock itself may be late by misses nothing
+MAX_TICKS = 100  # of one schedule, made at one look; the rest follows at the next
+MIN_GRACE_S = 2.0  # what the clock itself may be late by misses nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,42 +27,42 @@ class DueSchedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueTicks:
     """ticks: those to make requests for, ascending. next: the tick to wait for then, perhaps past already, or None."""
 
     ticks: tuple[datetime, ...]
     next: datetime | None
 
 
-def due(waiting: DueSchedule, now: datetime, most: int = MOST_TICKS) -> Due:
+def select_due_ticks(waiting: DueSchedule, now: datetime, most: int = MAX_TICKS) -> DueTicks:
     """What a schedule has to do at `now`, when its first tick has come.
 
     A tick is missed when it is later than the grace. Of missed ones `skip` makes none, `all` makes each, and `once`
     makes one for the whole time, that of the latest.
     """
-    on_time = now - timedelta(seconds=max(waiting.grace_s, LEAST_GRACE_S))
-    first = next(_ticks(waiting, waiting.after, now), None)
+    on_time = now - timedelta(seconds=max(waiting.grace_s, MIN_GRACE_S))
+    first = next(_pending_ticks(waiting, waiting.after, now), None)
     if first is None:
-        return Due((), _after(waiting, now))
+        return DueTicks((), _first_future_tick(waiting, now))
     if waiting.misfire is Misfire.ALL or first >= on_time:
-        return _up_to(waiting, _ticks(waiting, waiting.after, now), now, most)
+        return _first_ticks(waiting, _pending_ticks(waiting, waiting.after, now), now, most)
     if waiting.misfire is Misfire.SKIP:
-        return _up_to(waiting, _ticks(waiting, on_time - INSTANT, now), now, most)
-    return Due((latest(waiting.timetable, waiting.after, now) or first,), _after(waiting, now))
+        return _first_ticks(waiting, _pending_ticks(waiting, on_time - MICROSECOND, now), now, most)
+    return DueTicks((latest_between(waiting.timetable, waiting.after, now) or first,), _first_future_tick(waiting, now))
 
 
-def _ticks(waiting: DueSchedule, low: datetime, now: datetime) -> Iterator[datetime]:
+def _pending_ticks(waiting: DueSchedule, low: datetime, now: datetime) -> Iterator[datetime]:
     """Those later than `low` that are due, the kept one before all."""
     if waiting.pending_tick is not None and (waiting.pending_tick > low or low == waiting.after):
         yield waiting.pending_tick
-    yield from between(waiting.timetable, max(waiting.after, low), now)
+    yield from ticks_between(waiting.timetable, max(waiting.after, low), now)
 
 
-def _up_to(waiting: DueSchedule, ticks: Iterator[datetime], now: datetime, most: int) -> Due:
+def _first_ticks(waiting: DueSchedule, ticks: Iterator[datetime], now: datetime, most: int) -> DueTicks:
     made = tuple(islice(ticks, most))
     left = next(ticks, None)
-    return Due(made, _after(waiting, now) if left is None else left)
+    return DueTicks(made, _first_future_tick(waiting, now) if left is None else left)
 
 
-def _after(waiting: DueSchedule, now: datetime) -> datetime | None:
+def _first_future_tick(waiting: DueSchedule, now: datetime) -> datetime | None:
     return first_after(waiting.timetable, max(now, waiting.after))

@@ -15,19 +15,19 @@ from workqueue.errors import UnknownZoneError
 SECOND = timedelta(seconds=1)
 # Names beside the zones in a system's folder of them: each machine means its own by the first two, and "Factory" is
 # the zone of a machine that was not set up. Those below posix/ and right/ are copies, the latter with leap seconds.
-NO_ZONE = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*", re.IGNORECASE)
-CORRECTION = timedelta(hours=3)  # Debian's cron(8)
+NOT_A_ZONE = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*", re.IGNORECASE)
+CLOCK_CORRECTION = timedelta(hours=3)  # Debian's cron(8)
 
 
 @lru_cache
 def find(name: str) -> ZoneInfo:
     """Return the zone of this IANA name. Raises UnknownZoneError, which proposes a similar name."""
     try:
-        if NO_ZONE.fullmatch(name):
+        if NOT_A_ZONE.fullmatch(name):
             raise ValueError
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        known = {zone.lower(): zone for zone in available_timezones() if not NO_ZONE.fullmatch(zone)}
+        known = {zone.lower(): zone for zone in available_timezones() if not NOT_A_ZONE.fullmatch(zone)}
         near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
         proposal = known[near[0]] if near else "Europe/Berlin"
         raise UnknownZoneError(f"there is no time zone {name[:64]!r}; a valid one is {proposal}") from None
@@ -46,16 +46,16 @@ class ClockChange(Enum):
     SHOWN = "shown"
 
 
-def moments(local_times: Iterable[datetime], zone: ZoneInfo, rule: ClockChange) -> Iterator[datetime]:
+def to_utc_times(local_times: Iterable[datetime], zone: ZoneInfo, rule: ClockChange) -> Iterator[datetime]:
     """Yield when a wall clock in `zone` shows these ascending times: UTC, strictly ascending."""
     last = datetime.min.replace(tzinfo=UTC)
-    for moment in _ordered(local_times, zone, rule):
+    for moment in _in_order(local_times, zone, rule):
         if moment > last:
             last = moment
             yield moment
 
 
-def start_of_walk(moment: datetime, zone: ZoneInfo) -> datetime:
+def walk_start(moment: datetime, zone: ZoneInfo) -> datetime:
     """Return a local time so that every time shown after `moment` is later.
 
     In the first of two equal hours this is a time before the clock's: the second hour shows times again.
@@ -68,11 +68,11 @@ def start_of_walk(moment: datetime, zone: ZoneInfo) -> datetime:
     return shown.replace(tzinfo=None, fold=0) - back
 
 
-def _ordered(local_times: Iterable[datetime], zone: ZoneInfo, rule: ClockChange) -> Iterator[datetime]:
+def _in_order(local_times: Iterable[datetime], zone: ZoneInfo, rule: ClockChange) -> Iterator[datetime]:
     """Yield the moments in their order; those of a second hour wait until the first hour is over."""
     again: deque[datetime] = deque()
     for local in local_times:
-        first, second = _both(local, zone)
+        first, second = _utc_before_and_after(local, zone)
         moment = first if first <= second else _after_gap(first, second, zone, rule)
         if moment is None:
             continue
@@ -84,7 +84,7 @@ def _ordered(local_times: Iterable[datetime], zone: ZoneInfo, rule: ClockChange)
     yield from again
 
 
-def _both(local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+def _utc_before_and_after(local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return the moments of a local time by the clock before a change, and by the clock after it.
 
     They are equal where nothing changes, ascending for a time that is shown twice, descending for a skipped one.
@@ -105,10 +105,10 @@ def _after_gap(first: datetime, second: datetime, zone: ZoneInfo, rule: ClockCha
 
 def _is_correction(rule: ClockChange, change: timedelta) -> bool:
     """Return whether Debian's cron takes a change for a correction of the clock, whose new time holds at once."""
-    return rule is ClockChange.ONCE and change >= CORRECTION
+    return rule is ClockChange.ONCE and change >= CLOCK_CORRECTION
 
 
 def exists(local: datetime, zone: ZoneInfo) -> bool:
     """Return whether a wall clock in `zone` ever shows this time."""
-    first, second = _both(local, zone)
+    first, second = _utc_before_and_after(local, zone)
     return first <= second

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from workqueue.schedules.calendar.cron import local_times
 from workqueue.schedules.calendar.expression import At, Rate, Rule
-from workqueue.schedules.calendar.time_zones import ClockChange, moments, start_of_walk
+from workqueue.schedules.calendar.time_zones import ClockChange, to_utc_times, walk_start
 
-INSTANT = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 LOOKBACKS = tuple(timedelta(days=days) for days in (1 / 24, 1, 32, 366))
 
 
@@ -31,50 +31,50 @@ class Timetable:
     end_at: datetime | None = None
 
 
-def after(table: Timetable, moment: datetime) -> Iterator[datetime]:
+def ticks_after(table: Timetable, moment: datetime) -> Iterator[datetime]:
     """The ticks later than `moment`, ascending; perhaps without an end."""
-    low = moment if table.start_at is None else max(moment, table.start_at - INSTANT)
-    found = _unbounded(table, low)
+    low = moment if table.start_at is None else max(moment, table.start_at - MICROSECOND)
+    found = _ticks_without_end(table, low)
     end_at = table.end_at
     return found if end_at is None else takewhile(lambda tick: tick <= end_at, found)
 
 
 def first_after(table: Timetable, moment: datetime) -> datetime | None:
-    return next(after(table, moment), None)
+    return next(ticks_after(table, moment), None)
 
 
-def preview(table: Timetable, moment: datetime, count: int) -> list[datetime]:
+def next_ticks(table: Timetable, moment: datetime, count: int) -> list[datetime]:
     """The next `count` ticks, or as many as there are."""
-    return list(islice(after(table, moment), count))
+    return list(islice(ticks_after(table, moment), count))
 
 
-def between(table: Timetable, low: datetime, high: datetime) -> Iterator[datetime]:
+def ticks_between(table: Timetable, low: datetime, high: datetime) -> Iterator[datetime]:
     """The ticks later than `low`, up to `high`."""
-    return takewhile(lambda tick: tick <= high, after(table, low))
+    return takewhile(lambda tick: tick <= high, ticks_after(table, low))
 
 
-def latest(table: Timetable, low: datetime, high: datetime) -> datetime | None:
+def latest_between(table: Timetable, low: datetime, high: datetime) -> datetime | None:
     """The last tick of `between`. Looks from the end: a minute's schedule has half a million ticks a year."""
     for lookback in LOOKBACKS:
         since = max(low, high - lookback)
-        ticks = list(between(table, since, high))
+        ticks = list(ticks_between(table, since, high))
         if ticks or since == low:
             return ticks[-1] if ticks else None
-    return max(between(table, low, high), default=None)
+    return max(ticks_between(table, low, high), default=None)
 
 
-def _unbounded(table: Timetable, low: datetime) -> Iterator[datetime]:
+def _ticks_without_end(table: Timetable, low: datetime) -> Iterator[datetime]:
     rule, zone = table.rule, table.zone
     if isinstance(rule, Rate):
-        yield from _multiples(table.anchor, rule.every, low)
+        yield from _rate_ticks(table.anchor, rule.every, low)
         return
-    local = [rule.local] if isinstance(rule, At) else local_times(rule, start_of_walk(low, zone))
+    local = [rule.local] if isinstance(rule, At) else local_times(rule, walk_start(low, zone))
     change = ClockChange.SHOWN if isinstance(rule, At) else rule.change
     # The walk may begin with times that were shown before `low`.
-    yield from (tick for tick in moments(local, zone, change) if tick > low)
+    yield from (tick for tick in to_utc_times(local, zone, change) if tick > low)
 
 
-def _multiples(anchor: datetime, every: timedelta, low: datetime) -> Iterator[datetime]:
+def _rate_ticks(anchor: datetime, every: timedelta, low: datetime) -> Iterator[datetime]:
     anchor, low = anchor.astimezone(UTC), low.astimezone(UTC)
     tick = anchor + ((low - anchor) // every + 1) * every
     while True:

@@ -50,9 +50,9 @@ def test_another_password_of_the_superuser_ends_the_sessions_and_the_same_one_do
     users.ensure_superuser(engine, "ada", PASSWORD)
     token = credentials.digest(sessions.log_in(engine, "ada", PASSWORD, HOME, NOW).token)
     users.ensure_superuser(engine, "ADA", PASSWORD)
-    assert sessions.find(engine, token, NOW)
+    assert sessions.find_principal(engine, token, NOW)
     users.ensure_superuser(engine, "ADA", "another one")
-    assert sessions.find(engine, token, NOW) is None
+    assert sessions.find_principal(engine, token, NOW) is None
 
 
 def test_neither_password_nor_token_nor_key_is_stored(engine: Engine, admin: str) -> None:
@@ -68,7 +68,7 @@ def test_neither_password_nor_token_nor_key_is_stored(engine: Engine, admin: str
 def test_a_login_gives_a_new_token_every_time(engine: Engine, admin: str) -> None:
     first, second = (sessions.log_in(engine, admin, PASSWORD, HOME, NOW) for _ in range(2))
     assert first.token != second.token
-    assert sessions.find(engine, credentials.digest(first.token), NOW) == second.principal
+    assert sessions.find_principal(engine, credentials.digest(first.token), NOW) == second.principal
 
 
 @pytest.mark.parametrize("name", ["ada", "nobody"])
@@ -81,10 +81,10 @@ def test_a_session_ends_by_logout_by_idleness_and_by_age(engine: Engine, admin: 
     one, two, three = (sessions.log_in(engine, admin, PASSWORD, HOME, NOW) for _ in range(3))
     hashes = [credentials.digest(each.token) for each in (one, two, three)]
     sessions.log_out(engine, hashes[0], "ada", everywhere=False)
-    assert [bool(sessions.find(engine, each, NOW)) for each in hashes] == [False, True, True]
-    assert sessions.find(engine, hashes[1], NOW + sessions.IDLE) is None
+    assert [bool(sessions.find_principal(engine, each, NOW)) for each in hashes] == [False, True, True]
+    assert sessions.find_principal(engine, hashes[1], NOW + sessions.MAX_IDLE) is None
     sessions.log_out(engine, hashes[1], "ada", everywhere=True)
-    assert sessions.find(engine, hashes[2], NOW) is None
+    assert sessions.find_principal(engine, hashes[2], NOW) is None
 
 
 def test_what_makes_a_user_another_one_ends_his_sessions(engine: Engine, admin: str) -> None:
@@ -93,7 +93,7 @@ def test_what_makes_a_user_another_one_ends_his_sessions(engine: Engine, admin: 
         users.change(engine, "bob", {"enabled": True, "password": PASSWORD})
         login = sessions.log_in(engine, "bob", PASSWORD, HOME, NOW)
         users.change(engine, "bob", change)
-        assert sessions.find(engine, credentials.digest(login.token), NOW) is None, change
+        assert sessions.find_principal(engine, credentials.digest(login.token), NOW) is None, change
     with pytest.raises(BadLoginError):
         sessions.log_in(engine, "bob", PASSWORD, HOME, NOW)
 
@@ -175,20 +175,20 @@ def test_a_key_may_what_its_scopes_say_until_it_expires_or_is_revoked(engine: En
     )
     assert key.startswith(row["prefix"])
     hashed = credentials.digest(key)
-    found = api_keys.find(engine, hashed, NOW)
+    found = api_keys.find_principal(engine, hashed, NOW)
     assert found is not None
     assert found.actor == "key:ci"
     assert found.permissions == {Permission.INVOKE, Permission.FOLLOW}
     assert found.may_call("f")
     assert not found.may_call("g")
-    assert api_keys.find(engine, hashed, NOW + timedelta(hours=1)) is None
+    assert api_keys.find_principal(engine, hashed, NOW + timedelta(hours=1)) is None
     api_keys.revoke(engine, row["id"], "ada")
-    assert api_keys.find(engine, hashed, NOW) is None
+    assert api_keys.find_principal(engine, hashed, NOW) is None
 
 
 def test_no_scope_lets_a_key_make_users_or_keys(engine: Engine) -> None:
     _, key = api_keys.create(engine, key_wanted(scopes=list(Scope)), "ada", NOW)
-    found = api_keys.find(engine, credentials.digest(key), NOW)
+    found = api_keys.find_principal(engine, credentials.digest(key), NOW)
     assert found is not None
     assert not found.may(Permission.ADMINISTER)
 
@@ -196,7 +196,7 @@ def test_no_scope_lets_a_key_make_users_or_keys(engine: Engine) -> None:
 def test_a_use_is_written_down_by_the_minute(engine: Engine) -> None:
     _, key = api_keys.create(engine, key_wanted(), "ada", NOW)
     for second in (0, 30, 90):
-        api_keys.find(engine, credentials.digest(key), NOW + timedelta(seconds=second))
+        api_keys.find_principal(engine, credentials.digest(key), NOW + timedelta(seconds=second))
     assert api_keys.list_keys(engine)[0]["last_used_at"] == NOW + timedelta(seconds=90)
 
 
@@ -229,7 +229,7 @@ def test_the_doorkeeper_asks_once_for_many_calls_and_forgets_when_told(engine: E
     assert authenticator.by_api_key(key) is not None
     api_keys.revoke(engine, row["id"], "ada")
     assert authenticator.by_api_key(key) is not None  # believed for three seconds
-    authenticator.forget()
+    authenticator.clear_cache()
     assert authenticator.by_api_key(key) is None
     assert authenticator.by_api_key("lfn_" + "x" * 10_000_000) is None
     assert authenticator.by_session_token(key) is None

@@ -230,7 +230,7 @@ def test_many_failures_are_slowed_down_with_a_time_to_come_back(guarded: Guarded
     guarded.user("target", "viewer")
     assert [guarded.log_in("target", "wrong").status_code for _ in range(5)] == [401] * 5
     for later_s in (600, 1200, 1800):  # three more, each later: the first pauses would be over on a slow machine
-        login_throttle.reserve(guarded.engine, "target", "127.0.0.1", Clock().now() + timedelta(seconds=later_s))
+        login_throttle.count_attempt(guarded.engine, "target", "127.0.0.1", Clock().now() + timedelta(seconds=later_s))
     answer = guarded.log_in("target", "wrong")
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 1200

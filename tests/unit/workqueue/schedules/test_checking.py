@@ -7,7 +7,7 @@ import pytest
 
 from schema.schedule_policies import Misfire, Overlap
 from workqueue.errors import BadScheduleError, EventTooLargeError
-from workqueue.schedules.validation import Rules, checked_declaration, checked_new
+from workqueue.schedules.validation import Rules, validate_declaration, validate_new
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = Rules(("high", "default"), 1000, frozenset({"report", "tidy"}))
@@ -16,12 +16,12 @@ GOOD: dict[str, Any] = {"name": "nightly", "function": "report", "expression": "
 
 def refused(**fields: Any) -> dict[str, str]:
     with pytest.raises(BadScheduleError) as caught:
-        checked_new({name: value for name, value in (GOOD | fields).items() if value is not ...}, RULES, NOW)
+        validate_new({name: value for name, value in (GOOD | fields).items() if value is not ...}, RULES, NOW)
     return {error["field"]: error["detail"] for error in caught.value.errors}
 
 
 def test_a_schedule_that_says_no_more_gets_the_defaults() -> None:
-    made = checked_new(GOOD, RULES, NOW)
+    made = validate_new(GOOD, RULES, NOW)
     assert made == GOOD | {
         "event": {}, "timezone": "UTC", "enabled": True, "start_at": None, "end_at": None, "max_runs": None,
         "misfire": Misfire.ONCE, "misfire_grace_s": 10.0, "overlap": Overlap.ALLOW, "queue": None, "description": "",
@@ -94,20 +94,20 @@ def test_end_before_start_is_refused() -> None:
 
 def test_a_start_that_is_now_by_a_clock_a_little_behind_is_taken() -> None:
     start = NOW - timedelta(minutes=1)
-    assert checked_new(GOOD | {"start_at": start.isoformat()}, RULES, NOW)["start_at"] == start
+    assert validate_new(GOOD | {"start_at": start.isoformat()}, RULES, NOW)["start_at"] == start
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5])
 def test_what_is_no_object_is_refused(body: Any) -> None:
     with pytest.raises(BadScheduleError, match="object"):
-        checked_new(body, RULES, NOW)
+        validate_new(body, RULES, NOW)
 
 
 def test_an_event_above_the_limit_is_too_large() -> None:
     with pytest.raises(EventTooLargeError):
-        checked_new(GOOD | {"event": "x" * 1000}, RULES, NOW)
+        validate_new(GOOD | {"event": "x" * 1000}, RULES, NOW)
 
 
 def test_a_declaration_may_be_over() -> None:
     body = GOOD | {"expression": "at(2020-01-01T00:00:00)", "end_at": datetime(2021, 1, 1, tzinfo=UTC)}
-    assert checked_declaration(body, RULES)["end_at"] == datetime(2021, 1, 1, tzinfo=UTC)
+    assert validate_declaration(body, RULES)["end_at"] == datetime(2021, 1, 1, tzinfo=UTC)

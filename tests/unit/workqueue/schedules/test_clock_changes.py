@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.workqueue.schedules.patterns import ZONES, Pattern, patterns
 from workqueue.schedules.calendar import time_zones
 from workqueue.schedules.calendar.expression import parse
-from workqueue.schedules.calendar.timetable import Timetable, between, first_after, latest
+from workqueue.schedules.calendar.timetable import Timetable, first_after, latest_between, ticks_between
 
 ANCHOR = datetime(2024, 1, 1, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -78,7 +78,7 @@ def walked(pattern: Pattern, zone: str, low: datetime, high: datetime) -> list[d
 
 
 def ticks(pattern: Pattern, zone: str, low: datetime, high: datetime) -> list[datetime]:
-    return list(between(Timetable(parse(pattern.text), time_zones.find(zone), ANCHOR), low, high))
+    return list(ticks_between(Timetable(parse(pattern.text), time_zones.find(zone), ANCHOR), low, high))
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -96,7 +96,7 @@ def test_any_pattern_agrees_with_the_walk_from_any_minute_on(pattern: Pattern, z
     expected = walked(pattern, zone, low, high)
     assert ticks(pattern, zone, low, high) == expected
     table = Timetable(parse(pattern.text), time_zones.find(zone), ANCHOR)
-    assert latest(table, low, high) == (expected[-1] if expected else None)
+    assert latest_between(table, low, high) == (expected[-1] if expected else None)
 
 
 @given(patterns(), st.sampled_from(ZONES), st.data())
@@ -117,14 +117,14 @@ def test_a_scheduler_that_takes_over_at_any_tick_finds_the_same_ones(
 def test_a_wildcard_goes_on_without_a_pause_and_without_a_second_time(zone: str, text: str, minutes: int) -> None:
     table = Timetable(parse(text), time_zones.find(zone), ANCHOR)
     for day in changes(zone):
-        found = list(between(table, day, day + DAY))
+        found = list(ticks_between(table, day, day + DAY))
         assert {b - a for a, b in pairwise(found)} == {MINUTE * minutes}
 
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_daily_runs_once_on_every_day_of_twelve_years(zone: str) -> None:
     table = Timetable(parse("@daily"), time_zones.find(zone), ANCHOR)
-    found = list(between(table, ANCHOR, ANCHOR + DAY * 12 * 365))
+    found = list(ticks_between(table, ANCHOR, ANCHOR + DAY * 12 * 365))
     days = [tick.astimezone(ZoneInfo(zone)).date() for tick in found]
     assert days == [days[0] + DAY * n for n in range(len(days))]
     assert len(days) >= 12 * 365 - 1

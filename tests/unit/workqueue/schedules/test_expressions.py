@@ -7,7 +7,7 @@ import pytest
 from workqueue.errors import BadExpressionError
 from workqueue.schedules.calendar import time_zones
 from workqueue.schedules.calendar.expression import parse
-from workqueue.schedules.calendar.timetable import Timetable, preview
+from workqueue.schedules.calendar.timetable import Timetable, next_ticks
 
 # 2026 begins on a Thursday.
 START = datetime(2026, 1, 1, 0, 0, tzinfo=UTC)
@@ -15,7 +15,7 @@ START = datetime(2026, 1, 1, 0, 0, tzinfo=UTC)
 
 def times(expression: str, count: int, zone: str = "UTC", after: datetime = START) -> list[str]:
     table = Timetable(parse(expression), time_zones.find(zone), START)
-    return [tick.strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00") for tick in preview(table, after, count)]
+    return [tick.strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00") for tick in next_ticks(table, after, count)]
 
 
 TABLE = [

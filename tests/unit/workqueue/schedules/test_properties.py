@@ -12,7 +12,14 @@ from tests.unit.workqueue.schedules.patterns import ZONES, Pattern, patterns
 from workqueue.schedules.calendar import time_zones
 from workqueue.schedules.calendar.cron import Cron, local_times
 from workqueue.schedules.calendar.expression import parse
-from workqueue.schedules.calendar.timetable import Timetable, after, between, first_after, latest, preview
+from workqueue.schedules.calendar.timetable import (
+    Timetable,
+    first_after,
+    latest_between,
+    next_ticks,
+    ticks_after,
+    ticks_between,
+)
 
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -34,7 +41,7 @@ moments = st.integers(0, 366 * 86400 * 10).map(lambda tenths: ANCHOR + timedelta
 @given(tables(), moments)
 @settings(max_examples=200, deadline=None)
 def test_ticks_are_whole_seconds_strictly_ascending_and_within_the_bounds(table: Timetable, moment: datetime) -> None:
-    ticks = preview(table, moment, 20)
+    ticks = next_ticks(table, moment, 20)
     assert ticks == sorted(set(ticks))
     for tick in ticks:
         assert tick > moment
@@ -48,18 +55,18 @@ def test_ticks_are_whole_seconds_strictly_ascending_and_within_the_bounds(table:
 @settings(max_examples=200, deadline=None)
 def test_asking_from_any_tick_goes_on_as_if_asked_once(table: Timetable, moment: datetime) -> None:
     """A scheduler that takes over finds the same ticks."""
-    ticks = preview(table, moment, 12)
+    ticks = next_ticks(table, moment, 12)
     for place, tick in enumerate(ticks[:-1]):
         assert first_after(table, tick) == ticks[place + 1]
         assert first_after(table, tick - timedelta(microseconds=1)) == tick
-        assert preview(table, tick, 3) == ticks[place + 1 : place + 4] or place + 4 > len(ticks)
+        assert next_ticks(table, tick, 3) == ticks[place + 1 : place + 4] or place + 4 > len(ticks)
 
 
 @given(tables(), moments, st.integers(0, 3 * 86400))
 @settings(max_examples=100, deadline=None)
 def test_the_latest_of_a_span_is_the_last_of_all_in_it(table: Timetable, low: datetime, length_s: int) -> None:
     high = low + timedelta(seconds=length_s)
-    assert latest(table, low, high) == max(between(table, low, high), default=None)
+    assert latest_between(table, low, high) == max(ticks_between(table, low, high), default=None)
 
 
 @given(patterns(), moments)
@@ -73,7 +80,10 @@ def test_without_a_change_of_clocks_the_plain_dialect_agrees_with_croniter(patte
 
         theirs = croniter(pattern.text, moment)
         expected = [theirs.get_next(datetime) for _ in range(10)]
-    assert list(islice(after(Timetable(parse(pattern.text), time_zones.find("UTC"), ANCHOR), moment), 10)) == expected
+    assert (
+        list(islice(ticks_after(Timetable(parse(pattern.text), time_zones.find("UTC"), ANCHOR), moment), 10))
+        == expected
+    )
 
 
 @given(patterns())

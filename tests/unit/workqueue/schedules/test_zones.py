@@ -7,7 +7,7 @@ import pytest
 from workqueue.errors import UnknownZoneError
 from workqueue.schedules.calendar import time_zones
 from workqueue.schedules.calendar.expression import parse
-from workqueue.schedules.calendar.timetable import Timetable, preview
+from workqueue.schedules.calendar.timetable import Timetable, next_ticks
 
 BERLIN, NEW_YORK, LORD_HOWE, KATHMANDU = (
     "Europe/Berlin",
@@ -108,14 +108,14 @@ def test_a_schedule_keeps_to_the_wall_clock_of_its_zone(
     zone: str, expression: str, after: str, expected: list[str]
 ) -> None:
     table = Timetable(parse(expression), time_zones.find(zone), moment("01-01 00:00"))
-    assert preview(table, moment(after), len(expected)) == [moment(text) for text in expected]
+    assert next_ticks(table, moment(after), len(expected)) == [moment(text) for text in expected]
 
 
 @pytest.mark.parametrize("year", range(2024, 2036))
 def test_a_fixed_time_that_the_clocks_skip_runs_right_after_the_gap_in_every_year(year: int) -> None:
     sunday = max(day for day in range(25, 32) if datetime(year, 3, day, tzinfo=UTC).weekday() == 6)
     table = Timetable(parse("30 2 * * *"), time_zones.find(BERLIN), datetime(2024, 1, 1, tzinfo=UTC))
-    assert preview(table, datetime(year, 3, sunday, tzinfo=UTC), 1) == [datetime(year, 3, sunday, 1, tzinfo=UTC)]
+    assert next_ticks(table, datetime(year, 3, sunday, tzinfo=UTC), 1) == [datetime(year, 3, sunday, 1, tzinfo=UTC)]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_fixed_time_that_the_clocks_skip_runs_right_after_the_gap_in_every_yea
 def test_a_whole_day_that_a_zone_leaves_out_is_left_out(expression: str, expected: list[str]) -> None:
     """Samoa went over the date line: after 29 December 2011, 24:00, came 31 December, 00:00."""
     table = Timetable(parse(expression), time_zones.find("Pacific/Apia"), datetime(2011, 1, 1, tzinfo=UTC))
-    found = preview(table, datetime(2011, 12, 28, 20, tzinfo=UTC), 2)
+    found = next_ticks(table, datetime(2011, 12, 28, 20, tzinfo=UTC), 2)
     assert [tick.strftime("%m-%d %H:%M") for tick in found] == expected
 
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workqueue.stats.histogram import added, bucket, percentile_ms, percentiles_ms
+from workqueue.stats.histogram import bucket_of, merge_histograms, percentile_ms, percentiles_ms
 
 DURATIONS = st.lists(st.floats(1e-5, 3600), min_size=1, max_size=200)
 
 
 def counted(durations: list[float]) -> dict[int, int]:
-    return added({bucket(duration): 1} for duration in durations)
+    return merge_histograms({bucket_of(duration): 1} for duration in durations)
 
 
 @given(DURATIONS, st.sampled_from([0.5, 0.95, 0.99]))
@@ -27,9 +27,9 @@ def test_minutes_add_up_to_the_same_as_all_at_once() -> None:
     durations = [random.Random(1).lognormvariate(0, 2) for _ in range(1000)]
     parts = [durations[start::7] for start in range(7)]
 
-    assert added(counted(part) for part in parts) == counted(durations)
+    assert merge_histograms(counted(part) for part in parts) == counted(durations)
 
 
 def test_nothing_has_no_percentiles_and_no_time_is_the_least_bucket() -> None:
     assert percentiles_ms({}) == {"p50": None, "p95": None, "p99": None}
-    assert bucket(0.0) == bucket(-1.0) == 0
+    assert bucket_of(0.0) == bucket_of(-1.0) == 0

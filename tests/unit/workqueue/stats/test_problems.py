@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from schema.outage import Outage
 from workqueue.functions.registry import ImportFailure
 from workqueue.heartbeats.worker_heartbeats import WorkerInfo
-from workqueue.stats.minute_rollup import Minute
-from workqueue.stats.problems import Facts, problems
+from workqueue.stats.minute_rollup import FunctionMinute
+from workqueue.stats.problems import Facts, find_problems
 from workqueue.stats.queue_depth import Depth, Queue
 
 SILENT = (
@@ -29,8 +29,8 @@ def queue(name: str, due: int = 0, waits_s: float = 0, *, is_paused: bool = Fals
 
 
 def told(**facts: object) -> list[tuple[str, str]]:
-    facts = {"workers": [worker()], "counted_until": NOW - timedelta(seconds=70)} | facts
-    return [(each.code, each.text) for each in problems(Facts(NOW, **facts))]  # type: ignore[arg-type]
+    facts = {"workers": [worker()], "rolled_up_until": NOW - timedelta(seconds=70)} | facts
+    return [(each.code, each.text) for each in find_problems(Facts(NOW, **facts))]  # type: ignore[arg-type]
 
 
 def test_nothing_is_wrong_where_all_is_well() -> None:
@@ -59,20 +59,20 @@ def test_a_long_wait_is_told_but_not_of_a_paused_queue() -> None:
 
 def test_servers_that_are_away_come_first_and_nobody_guesses_who_lives_then() -> None:
     since = NOW - timedelta(minutes=2)
-    found = told(database_away_since=since, redis_away_since=since, workers=[], counted_until=None)
+    found = told(database_unavailable_since=since, redis_unavailable_since=since, workers=[], rolled_up_until=None)
     assert [code for code, _ in found] == ["database_away", "redis_away"]
     assert found[0][1].startswith("The database is away since 11:58:00 UTC:")
 
 
 def test_a_worker_that_fell_silent_and_a_scheduler_that_is_gone_are_told() -> None:
-    found = told(workers=[worker(), worker("host-2", is_alive=False)], counted_until=NOW - timedelta(minutes=5))
+    found = told(workers=[worker(), worker("host-2", is_alive=False)], rolled_up_until=NOW - timedelta(minutes=5))
     assert [code for code, _ in found] == ["no_scheduler", "worker_silent"]
     assert "host-2 is silent since 11:59:20 UTC" in found[1][1]
 
 
 def test_a_function_fails_when_half_of_its_last_requests_did_and_those_were_five() -> None:
-    def minutes(completed: int, failed: int, ago: int = 5) -> list[Minute]:
-        return [Minute(NOW - timedelta(minutes=ago), "pay", completed, failed)]
+    def minutes(completed: int, failed: int, ago: int = 5) -> list[FunctionMinute]:
+        return [FunctionMinute(NOW - timedelta(minutes=ago), "pay", completed, failed)]
 
     text = "Function pay fails: 5 of 10 requests in the last 15 minutes."
     assert told(minutes=minutes(5, 5)) == [("function_fails", text)]
@@ -81,28 +81,28 @@ def test_a_function_fails_when_half_of_its_last_requests_did_and_those_were_five
 
 def test_retention_that_does_not_keep_up_is_told_once_it_is_an_hour_late() -> None:
     day = timedelta(days=1)
-    assert told(keep_for=7 * day, oldest_ended_at=NOW - 7 * day - timedelta(minutes=59)) == []
-    assert told(keep_for=None, oldest_ended_at=NOW - 900 * day) == []
-    assert told(keep_for=7 * day, oldest_ended_at=None) == []
+    assert told(retention=7 * day, oldest_ended_at=NOW - 7 * day - timedelta(minutes=59)) == []
+    assert told(retention=None, oldest_ended_at=NOW - 900 * day) == []
+    assert told(retention=7 * day, oldest_ended_at=None) == []
     text = (
         "Old requests are not deleted as fast as they come: the oldest ended 9 days ago, LOCALFN_RETENTION_DAYS is 7."
         " The scheduler's log may say why."
     )
-    assert told(keep_for=7 * day, oldest_ended_at=NOW - 9 * day) == [("retention_behind", text)]
+    assert told(retention=7 * day, oldest_ended_at=NOW - 9 * day) == [("retention_behind", text)]
 
 
 def test_of_several_of_a_kind_one_line_tells_how_many_names_the_worst_and_leads_to_the_list() -> None:
-    minutes = [Minute(NOW, f"f{n:02}", 0, 5 + n) for n in range(75)]
+    minutes = [FunctionMinute(NOW, f"f{n:02}", 0, 5 + n) for n in range(75)]
     silent = [worker(f"w{n}", is_alive=False, held=n) for n in range(40)]
     failures = [ImportFailure(f"m{n}", f"m{n}.py", "SyntaxError", "invalid", "") for n in range(2)]
     queues = [queue("default"), queue("high", is_paused=True), queue("low", is_paused=True)]
     schedules = [("a", "no such zone"), ("b", "no such zone")]
-    found = problems(
+    found = find_problems(
         Facts(
             NOW,
             workers=[worker(), *silent],
             queues=queues,
-            counted_until=NOW,
+            rolled_up_until=NOW,
             import_failures=failures,
             schedules=schedules,
             minutes=minutes,
@@ -124,15 +124,15 @@ def test_of_several_of_a_kind_one_line_tells_how_many_names_the_worst_and_leads_
 
 def test_what_silent_workers_held_is_promised_to_nobody_who_is_not_there() -> None:
     silent = [worker("w", is_alive=False, held=2)]
-    found = dict(told(workers=silent, counted_until=NOW - timedelta(hours=1)))
+    found = dict(told(workers=silent, rolled_up_until=NOW - timedelta(hours=1)))
     assert set(found) == {"no_worker", "worker_silent", "no_scheduler"}
     assert found["worker_silent"].endswith("with 2 requests that will be given back when a scheduler runs.")
     assert told(workers=[worker(), worker("w", is_alive=False)])[0][1] == "Worker w is silent since 11:59:20 UTC."
 
 
 def test_a_scheduler_that_never_reported_is_missed_after_a_while_and_not_at_once() -> None:
-    assert told(counted_until=None, workers=[worker(age_s=20)]) == []
-    found = told(counted_until=None, workers=[worker(age_s=200)])
+    assert told(rolled_up_until=None, workers=[worker(age_s=20)]) == []
+    found = told(rolled_up_until=None, workers=[worker(age_s=200)])
     assert [code for code, _ in found] == ["no_scheduler"]
     assert found[0][1].startswith("No scheduler has reported yet: ")
 
@@ -144,13 +144,13 @@ def test_a_disk_without_room_is_told_with_its_path_and_nothing_else_is_blamed_fo
 
 
 def test_a_database_that_takes_no_writes_is_told_and_nobody_guesses_who_lives_then() -> None:
-    since = {"workers": [], "counted_until": NOW - timedelta(hours=1), "queues": [queue("default", 3, 900)]}
+    since = {"workers": [], "rolled_up_until": NOW - timedelta(hours=1), "queues": [queue("default", 3, 900)]}
     for outage, words in (
         (Outage.FULL, "The disk of the database is full"),
         (Outage.READ_ONLY, "The database takes no writes"),
     ):
         text = f"{words} since 12:00:00 UTC: nothing is accepted, and results wait to be stored."
-        assert told(database_refuses={outage: NOW}, **since) == [(f"database_{outage}", text)]
+        assert told(write_failures={outage: NOW}, **since) == [(f"database_{outage}", text)]
 
 
 def test_a_redis_that_refuses_writes_is_not_called_away_and_accepts_nothing_while_the_database_does_not() -> None:
@@ -159,6 +159,6 @@ def test_a_redis_that_refuses_writes_is_not_called_away_and_accepts_nothing_whil
         "Redis refuses writes since 12:00:00 UTC, its memory is full (maxmemory): requests are accepted, and none"
         " starts until it takes them again."
     )
-    assert told(redis_refuses=refuses, queues=[queue("default", 3, 900)]) == [("redis_refuses", text)]
-    both = dict(told(redis_away_since=NOW, database_away_since=NOW))
+    assert told(redis_write_failure=refuses, queues=[queue("default", 3, 900)]) == [("redis_refuses", text)]
+    both = dict(told(redis_unavailable_since=NOW, database_unavailable_since=NOW))
     assert both["redis_away"] == "Redis is away since 12:00:00 UTC: no request starts until it is back."

@@ -102,12 +102,15 @@ def discovered(servers: Servers, migrated: str) -> str:
     from workqueue.functions import registry
     from workqueue.functions.code_watcher import CodeWatcher
     from workqueue.sandboxes.interpreter import Interpreter
+    from workqueue.schedules.declarations import declared_schedule_problem
 
     name = f"{migrated}_discovered"
     names = {"name": sql.Identifier(name), "template": sql.Identifier(migrated)}
     servers.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").format(**names))
     interpreter = Interpreter(sys.executable, sdk_link.source().parent, {}, 1 << 20)
-    watcher = CodeWatcher(interpreter, [str(CASES), str(EXAMPLES)], registry.Registry((), ()))
+    watcher = CodeWatcher(
+        interpreter, [str(CASES), str(EXAMPLES)], registry.Registry((), ()), declared_schedule_problem
+    )
     watcher.refresh()
     engine = make_engine(servers.database(name))
     registry.publish(engine, watcher.registry)

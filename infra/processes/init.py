@@ -91,9 +91,8 @@ def _migrate(database_url: str, settings: Settings) -> None:
 
 def _discover(engine: Engine, settings: Settings, interpreter: Interpreter) -> None:
     before = registry.read_registry(engine)
-    watcher = CodeWatcher(
-        interpreter, settings.functions, replace(before, skipped=())
-    )  # all of them are told at each start
+    unreported = replace(before, skipped=())  # each start reports all skipped files
+    watcher = CodeWatcher(interpreter, settings.functions, unreported, declarations.declared_schedule_problem)
     try:
         watcher.refresh()
     except OSError as error:

@@ -1,10 +1,10 @@
-"""Carries a write through an outage of PostgreSQL: what was computed is kept until it can be stored."""
+"""What every writer to PostgreSQL needs: retries through an outage, error texts, and text that can be stored."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -60,3 +60,19 @@ def retry_through_outage(
                 raise
             log.warning("%s; the write is tried again", why(error), extra={"error": error_summary(error)})
         given_up.wait(backoff.next_s())
+
+
+def sanitize_text(text: str) -> str:
+    """Return user code's text with U+0000 and lone surrogates made visible: PostgreSQL stores neither."""
+    return text.replace("\0", "\u2400").encode("utf-8", "backslashreplace").decode()
+
+
+def sanitize_value(value: Any) -> Any:
+    """Return a JSON value, all of whose texts can be stored."""
+    if isinstance(value, str):
+        return sanitize_text(value)
+    if isinstance(value, list):
+        return [sanitize_value(entry) for entry in value]
+    if isinstance(value, dict):
+        return {sanitize_text(str(name)): sanitize_value(entry) for name, entry in value.items()}
+    return value

@@ -110,9 +110,7 @@ def _settle(context: ExecutionContext, batch: Batch, attempt: Attempt, error: Ex
         batch.refuse(attempt, error)
         return
     try:
-        completion.report_finished(
-            context, [handle_failure(context, batch, attempt, error, retry_until_stored(context))]
-        )
+        handle_failure(context, batch, attempt, error, retry_until_stored(context))
     except LeaseLostError:
         _abandon(context, attempt)
 

@@ -1,11 +1,9 @@
 """How log lines name the requests that a move was made with: one line for all that moved together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
-from workqueue.transport.doorbell import Bell
-
-MOST = 100  # named in one line; a batch may have ten thousand
+MAX_IDS = 100  # named in one line; a batch may have ten thousand
 
 Moved = tuple[UUID, int | None, str]  # which, its attempt if there is one, its function
 
@@ -17,11 +15,6 @@ def for_requests(moved: Sequence[Moved]) -> dict[str, object]:
         about: dict[str, object] = {"request_id": str(request_id)}
         return about | ({} if attempt is None else {"attempt": attempt}) | {"function": function}
     functions = ",".join(sorted({function for _, _, function in moved}))
-    ids = [str(request_id) for request_id, _, _ in moved[:MOST]]
-    more = ["…"] if len(moved) > MOST else []
+    ids = [str(request_id) for request_id, _, _ in moved[:MAX_IDS]]
+    more = ["…"] if len(moved) > MAX_IDS else []
     return {"count": len(moved), "function": functions, "requests": " ".join([*ids, *more])}
-
-
-def for_bells(bells: Iterable[Bell]) -> dict[str, object]:
-    """Of bells: the attempt is the one that they ring for."""
-    return for_requests([(bell.request_id, bell.attempt, bell.function) for bell in bells])

@@ -10,8 +10,8 @@ from workqueue.audit import Action, AuditEntry, record
 from workqueue.auth import login_throttle
 from workqueue.auth.credentials import LOGIN_LIMITER, MAX_PASSWORD, digest, make_token, verify_password
 from workqueue.auth.permissions import Principal, user_principal
+from workqueue.database import sanitize_text
 from workqueue.errors import BadLoginError
-from workqueue.sanitize import sanitize_text
 
 LIFETIME = timedelta(days=7)
 MAX_IDLE = timedelta(hours=24)

@@ -6,7 +6,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workqueue.functions.discovery import Findings, Stamp, Unit, describe, merge, skipped, stamp, units
+from workqueue.functions.discovery import (
+    Findings,
+    ScheduleCheck,
+    Stamp,
+    Unit,
+    describe,
+    merge,
+    skipped,
+    stamp,
+    units,
+)
 from workqueue.functions.registry import DiscoveredUnit, FunctionSpec, Registry
 from workqueue.functions.skipped_files import SkippedFile
 from workqueue.sandboxes.interpreter import Interpreter
@@ -32,8 +42,11 @@ class KnownUnit:
 class CodeWatcher:
     """Discovers what changed since the last look; the first look compares with what the registry remembers."""
 
-    def __init__(self, interpreter: Interpreter, sources: Sequence[str], registry: Registry) -> None:
+    def __init__(
+        self, interpreter: Interpreter, sources: Sequence[str], registry: Registry, schedule_problem: ScheduleCheck
+    ) -> None:
         self.interpreter = interpreter
+        self._schedule_problem = schedule_problem
         self.sources = sources
         self.registry = registry
         self._known: dict[Unit, KnownUnit] = {}
@@ -55,7 +68,7 @@ class CodeWatcher:
         before, began = stamp(unit, known.findings.files if known else ()), time.monotonic()
         if known is not None and known.stamp == before and began < known.again_at:
             return known
-        findings = describe(self.interpreter, unit)
+        findings = describe(self.interpreter, unit, self._schedule_problem)
         if known is None or findings != known.findings:
             _log_findings(unit, findings)
         # Of its own files the stamp from before the import counts: a change during it is seen at the next look.

@@ -4,13 +4,13 @@ import contextlib
 import importlib.util
 import logging
 import os
-import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workqueue.database import sanitize_value
 from workqueue.errors import BadScheduleError, DuplicateFunctionError
 from workqueue.functions import input_validation
 from workqueue.functions.registry import FunctionSpec, ImportFailure, Registry
@@ -18,8 +18,6 @@ from workqueue.functions.skipped_files import SkippedFile, declares_function, fi
 from workqueue.sandboxes.connection import PROTOCOL_ERROR, Disconnected, Frame, SandboxConnection
 from workqueue.sandboxes.exits.exit_status import sandbox_exit_message
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sanitize import sanitize_value
-from workqueue.schedules.validation import Rules, validate_declaration
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +27,7 @@ DOING = "while importing the module"
 MAX_DESCRIPTION = 16 * 1024 * 1024
 
 Stamp = frozenset[tuple[str, int, int]]
+ScheduleCheck = Callable[[FunctionSpec], str | None]  # returns what is wrong with the schedule that it declares
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -106,12 +105,15 @@ def stamp(unit: Unit, files: Sequence[str]) -> Stamp:
     return frozenset(found)
 
 
-def describe(interpreter: Interpreter, unit: Unit) -> Findings:
-    """Imports the unit in a sandbox of its own and reads what it declares."""
+def describe(interpreter: Interpreter, unit: Unit, schedule_problem: ScheduleCheck) -> Findings:
+    """Import the unit in a sandbox of its own, and return what it declares.
+
+    schedule_problem: a check of the schedule that a function declares.
+    """
     child = interpreter.start({"type": "describe", "root": unit.root or None, "module": unit.module}, {})
     sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], MAX_DESCRIPTION)
     try:
-        answer = _listen(sandbox, unit)
+        answer = _listen(sandbox, unit, schedule_problem)
         ended_itself = isinstance(answer, Disconnected) and answer.why != PROTOCOL_ERROR and sandbox.has_ended(EXIT_S)
     finally:
         sandbox.close()
@@ -123,18 +125,18 @@ def describe(interpreter: Interpreter, unit: Unit) -> Findings:
     return answer
 
 
-def _listen(sandbox: SandboxConnection, unit: Unit) -> Findings | Disconnected:
+def _listen(sandbox: SandboxConnection, unit: Unit, schedule_problem: ScheduleCheck) -> Findings | Disconnected:
     ends_at = time.monotonic() + IMPORT_LIMIT_S
     while (remaining_s := ends_at - time.monotonic()) > 0:
         news = sandbox.next(remaining_s)
         if isinstance(news, Frame) and news.type != "started":
-            return _findings(unit, sanitize_value(news.head))
+            return _findings(unit, sanitize_value(news.head), schedule_problem)
         if isinstance(news, Disconnected):
             return news
     return _failed(unit, "TimedOut", f"Importing it took longer than {IMPORT_LIMIT_S:.0f} s.", "")
 
 
-def _findings(unit: Unit, head: dict[str, Any]) -> Findings:
+def _findings(unit: Unit, head: dict[str, Any], schedule_problem: ScheduleCheck) -> Findings:
     if head["type"] != "described":
         blamed = tuple(path for path, _, _ in head.get("files", ()))
         return _failed(unit, head["error_type"], head["error_message"], head["traceback"], blamed)
@@ -142,7 +144,7 @@ def _findings(unit: Unit, head: dict[str, Any]) -> Findings:
         FunctionSpec(unit=unit.key, root=unit.root or None, **described) for described in head["functions"]
     )
     for function in functions:
-        if (problem := _problem(function)) is not None:
+        if (problem := _problem(function, schedule_problem)) is not None:
             error_type, words = problem
             return _failed(unit, error_type, f"{_place(function)}: @function on {function.name!r}: {words}", "")
     files = tuple(path for path, _, _ in head["files"])
@@ -153,19 +155,12 @@ def _findings(unit: Unit, head: dict[str, Any]) -> Findings:
     return replace(failed, functions=functions)
 
 
-def _problem(function: FunctionSpec) -> tuple[str, str] | None:
-    """Return the error type and words for a schema or schedule that cannot be used."""
+def _problem(function: FunctionSpec, schedule_problem: ScheduleCheck) -> tuple[str, str] | None:
+    """Return the error type and message for a schema or schedule that cannot be used."""
     if function.schema_checked_outside and (problem := input_validation.problem(function.input_schema or {})):
         return "SchemaError", f"input is no JSON Schema. {problem}"
-    if function.schedule is None:
-        return None
-    queue = function.schedule.get("queue")
-    # Workers elsewhere may serve any queue, and may allow larger events: the start checks both.
-    rules = Rules((queue,) if isinstance(queue, str) else (), sys.maxsize, frozenset({function.name}))
-    try:
-        validate_declaration({"name": function.name, **function.schedule, "function": function.name}, rules)
-    except BadScheduleError as error:
-        return "ScheduleError", "; ".join(f"schedule: {one['field']}: {one['detail']}" for one in error.errors)
+    if (message := schedule_problem(function)) is not None:
+        return "ScheduleError", message
     return None
 
 

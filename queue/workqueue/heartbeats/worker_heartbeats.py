@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +13,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from workqueue.clock import Clock
 from workqueue.database import error_summary
-from workqueue.invocation.attempt import ExecutionContext
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ GONE_AFTER_S = 12.0  # three notes missed
 SHOWN_S = 300.0  # one that fell silent is shown so long
 FORGET_AFTER_S = 3600.0
 
-NOTE = text(
+UPSERT_WORKER = text(
     """
     INSERT INTO worker (name, hostname, pid, queues, started_at, seen_at)
     VALUES (:name, :hostname, :pid, :queues, :now, :now)
@@ -55,25 +55,29 @@ class WorkerInfo:
         return "silent" if not self.is_alive else "busy" if self.request_id else "idle"
 
 
-def beat(runtime: ExecutionContext) -> None:
-    """This worker lives. An outage of the database is nobody's concern here."""
-    values = {"name": runtime.worker, "hostname": socket.gethostname(), "pid": os.getpid()}
+def beat(engine: Engine, clock: Clock, worker: str, queues: Sequence[str]) -> None:
+    """Store that the worker of this process is alive.
+
+    An outage of the database is only logged: the next beat makes up for it.
+    worker: its name. queues: those that it serves.
+    """
+    values = {"name": worker, "hostname": socket.gethostname(), "pid": os.getpid(), "queues": ",".join(queues)}
     try:
-        runtime.clock.refresh(runtime.engine)
-        with runtime.engine.begin() as connection:
+        clock.refresh(engine)
+        with engine.begin() as connection:
             connection.execute(text("SET LOCAL synchronous_commit = off"))
-            connection.execute(NOTE, values | {"queues": ",".join(runtime.queues), "now": runtime.clock.now()})
+            connection.execute(UPSERT_WORKER, values | {"now": clock.now()})
     except (DBAPIError, PoolTimeoutError) as error:
-        log.debug("this worker could not be noted", extra={"error": error_summary(error)})
+        log.debug("worker heartbeat not stored", extra={"error": error_summary(error)})
 
 
-def deregister(runtime: ExecutionContext) -> None:
-    """This worker ends in order."""
+def deregister(engine: Engine, worker: str) -> None:
+    """Delete the row of a worker that ends in order, so that it is not shown as silent."""
     try:
-        with runtime.engine.begin() as connection:
-            connection.execute(text("DELETE FROM worker WHERE name = :name"), {"name": runtime.worker})
+        with engine.begin() as connection:
+            connection.execute(text("DELETE FROM worker WHERE name = :name"), {"name": worker})
     except (DBAPIError, PoolTimeoutError) as error:
-        log.debug("this worker could not be removed", extra={"error": error_summary(error)})
+        log.debug("worker not deregistered", extra={"error": error_summary(error)})
 
 
 SEEN = text(

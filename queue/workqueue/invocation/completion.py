@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from schema.statuses import Outcome, Status
+from schema.statuses import Status
 from workqueue import lifecycle, log_fields
 from workqueue.database import is_outage, retry_through_outage
 from workqueue.invocation.attempt import ExecutionContext
@@ -63,8 +63,7 @@ def _finish(context: ExecutionContext, batch: Batch, done: Sequence[Done], retry
     refused = _write(context, completions, now, retry_mode)
     batch.note_written(done, refused)
     finished = [done for done in completions if done.claim.request_id not in refused]
-    report_finished(context, [FinishedJob(done.claim, Outcome.COMPLETED, Status.COMPLETED) for done in finished])
-    context.observers.ended([Settled(done.claim, done.record, Status.COMPLETED) for done in finished], now)
+    report_finished(context, [Settled(done.claim, done.record, Status.COMPLETED) for done in finished], now)
 
 
 def _write(
@@ -117,12 +116,24 @@ def flush_and_release(context: ExecutionContext, batch: Batch, retry_mode: Retry
         release_unstarted(context, batch, 0, retry_mode)
 
 
-def report_finished(context: ExecutionContext, ended: Sequence[FinishedJob]) -> None:
-    """These are settled. From here on a crash leaves a working directory, which is swept, and nothing else."""
-    if ended:
-        context.rq_status.report_finished(ended, context.clock.now())
-        outcome = {"outcome": ended[0].outcome, "status": ended[0].status}
-        log.info("ended", extra=names([end.claim for end in ended]) | outcome)
+def report_finished(context: ExecutionContext, finished: Sequence[Settled], now: datetime) -> None:
+    """Report attempts whose end is stored: to RQ, waiting clients, the observers and the log.
+
+    A crash from here on leaves at most a working directory, which the housekeeper removes. now: the time that is stored
+    as their end.
+    """
+    if finished:
+        context.rq_status.report_finished([_finished_job(attempt) for attempt in finished], now)
+        context.observers.ended(finished, now)
+        outcome = {"outcome": finished[0].record.outcome, "status": finished[0].status}
+        log.info("ended", extra=names([attempt.claim for attempt in finished]) | outcome)
+
+
+def _finished_job(finished: Settled) -> FinishedJob:
+    record = finished.record
+    if finished.status is not Status.FAILED:
+        return FinishedJob(finished.claim.job)
+    return FinishedJob(finished.claim.job, record.traceback or f"{record.error_type}: {record.error_message}")
 
 
 def names(claims: Sequence[Claim]) -> dict[str, object]:

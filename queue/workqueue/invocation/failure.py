@@ -17,15 +17,14 @@ from workqueue.invocation.completion import RetryMode
 from workqueue.lifecycle import Claim
 from workqueue.outcomes import AttemptEndedError, CancelledError, FunctionFailedError, LostWorkError, StoppingError
 from workqueue.telemetry import Settled
-from workqueue.transport.rq_status import FinishedJob
 
 log = logging.getLogger(__name__)
 
 
 def handle_failure(
     context: ExecutionContext, batch: Batch, attempt: Attempt, error: Exception, retry_mode: RetryMode
-) -> FinishedJob:
-    """Gives the request back or fails it, at once. Raises LeaseLostError."""
+) -> None:
+    """Give the request back or fail it, and report that. Raises LeaseLostError."""
     end, record = _as_end(attempt, error), attempt.record
     record.outcome, record.error_type, record.error_message = end.outcome, end.error_type, str(end)
     record.traceback = end.traceback
@@ -36,11 +35,12 @@ def handle_failure(
         cleanup.clean_up(context, attempt)
     if isinstance(decision, retry_policy.GiveBack):
         try:
-            return _give_back(context, batch, attempt, end, decision.delay_s, retry_mode)
+            _give_back(context, batch, attempt, end, decision.delay_s, retry_mode)
+            return
         except CancelledError as cancelled:  # asked for at the last moment: there is no next attempt
             record.outcome, record.error_type, record.error_message = cancelled.outcome, CANCELLED, str(cancelled)
-            return _fail(context, batch, attempt, cancelled, phase, retry_mode)
-    return _fail(context, batch, attempt, end, phase, retry_mode)
+            end = cancelled
+    _fail(context, batch, attempt, end, phase, retry_mode)
 
 
 def handle_rejected(context: ExecutionContext, batch: Batch, retry_mode: RetryMode) -> None:
@@ -54,7 +54,7 @@ def handle_rejected(context: ExecutionContext, batch: Batch, retry_mode: RetryMo
             try:
                 if isinstance(error, LeaseLostError):
                     raise error
-                completion.report_finished(context, [handle_failure(context, batch, attempt, error, retry_mode)])
+                handle_failure(context, batch, attempt, error, retry_mode)
             except LeaseLostError:
                 remove_if_possible(context.store, attempt.request_id, attempt.claim.part)
                 log.warning("lease lost", extra=attempt.log_fields())
@@ -68,13 +68,12 @@ def _give_back(
     end: AttemptEndedError,
     delay_s: float,
     retry_mode: RetryMode,
-) -> FinishedJob:
+) -> None:
     batch.release(attempt)
     claim, record, now, failures = attempt.claim, attempt.record, context.clock.now(), int(end.is_failure)
     record.lines = record.lines + attempt.log_buffer.close(now)
     retry_mode(lambda: lifecycle.give_back(context.engine, claim, record, now, delay_s=delay_s, failures=failures))
-    context.observers.ended([Settled(claim, record, Status.PENDING)], now)
-    return FinishedJob(claim, end.outcome, Status.PENDING)
+    completion.report_finished(context, [Settled(claim, record, Status.PENDING)], now)
 
 
 def _fail(
@@ -84,13 +83,12 @@ def _fail(
     end: AttemptEndedError,
     phase: Phase,
     retry_mode: RetryMode,
-) -> FinishedJob:
+) -> None:
     batch.release(attempt)
     claim, record, now, failures = attempt.claim, attempt.record, context.clock.now(), int(end.is_failure)
     record.lines = record.lines + attempt.log_buffer.close(now)
     retry_mode(lambda: lifecycle.fail(context.engine, claim, record, phase, now, failures=failures))
-    context.observers.ended([Settled(claim, record, Status.FAILED)], now)
-    return FinishedJob(claim, end.outcome, Status.FAILED, end.traceback or f"{end.error_type}: {end}")
+    completion.report_finished(context, [Settled(claim, record, Status.FAILED)], now)
 
 
 def decide(claim: Claim, end: AttemptEndedError) -> retry_policy.Decision:

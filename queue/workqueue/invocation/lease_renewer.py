@@ -19,8 +19,7 @@ from workqueue.invocation.attempt import Attempt, ExecutionContext
 from workqueue.invocation.batch import Batch
 from workqueue.invocation.batch_sizing import PATIENCE_S
 from workqueue.invocation.failure import handle_rejected
-from workqueue.lifecycle import AttemptProgress, AttemptRecord
-from workqueue.logs.buffer import LogLine
+from workqueue.lifecycle import AttemptProgress, AttemptRecord, LogLine
 from workqueue.outcomes import CancelledError
 from workqueue.telemetry import metric_store
 
@@ -87,7 +86,9 @@ class LeaseRenewer:
         """Does what is due; gives the seconds until something may be."""
         if now >= self._note_at:
             self._note_at = now + worker_heartbeats.EVERY_S
-            worker_heartbeats.beat(self._context)
+            worker_heartbeats.beat(
+                self._context.engine, self._context.clock, self._context.worker, self._context.queues
+            )
             metric_store.flush(self._context.engine, self._context.counters)
         attempt = batch.running if batch is not None else None
         if batch is None or attempt is None:
@@ -138,7 +139,7 @@ class LeaseRenewer:
         if not self._is_shown:
             self._is_shown = True
             log.info("started", extra=attempt.log_fields())  # what is short is told of once, when it has ended
-            self._context.rq_status.report_started(attempt.claim)
+            self._context.rq_status.report_started(attempt.claim.job)
         if now >= self._heartbeat_at:
             self._heartbeat_at = now + HEARTBEAT_S
             self._heartbeat()

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from schema.statuses import Phase
+from workqueue.database import sanitize_text
 from workqueue.errors import SandboxPoolLostError
 from workqueue.functions.registry import FunctionSpec
 from workqueue.invocation.attempt import Attempt, ExecutionContext
@@ -25,7 +26,6 @@ from workqueue.outcomes import (
 from workqueue.sandboxes.connection import LAST_FRAMES, PROTOCOL_ERROR, Disconnected, Frame, News, Output
 from workqueue.sandboxes.exits.exit_status import sandbox_exit_message
 from workqueue.sandboxes.exits.memory_watch import MemoryWatch
-from workqueue.sanitize import sanitize_text
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from workqueue.lifecycle.recovery import (
 )
 from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry
 from workqueue.lifecycle.setting_back import adjust_for_clock_step
-from workqueue.lifecycle.values import AttemptProgress, AttemptRecord, Claim, Completion, Progress
+from workqueue.lifecycle.values import AttemptProgress, AttemptRecord, Claim, Completion, LogLine, Progress
 
 __all__ = [
     "Accepted",
@@ -28,6 +28,7 @@ __all__ = [
     "Claim",
     "Completion",
     "ExpiredLease",
+    "LogLine",
     "LostLine",
     "Progress",
     "accept",

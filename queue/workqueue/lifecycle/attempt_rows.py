@@ -11,8 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from schema.engine import to_json
 from workqueue.files.store import StoredFile
-from workqueue.lifecycle.values import AttemptRecord, Claim
-from workqueue.logs.buffer import LogLine
+from workqueue.lifecycle.values import AttemptRecord, Claim, LogLine
 
 RECORD = text(
     """

@@ -11,8 +11,7 @@ from sqlalchemy import Engine, TextClause, text
 from schema.engine import to_json
 from schema.statuses import CANCELLED, Outcome, Status
 from workqueue.functions.retry_policy import Fail, Policy, after_loss
-from workqueue.lifecycle.values import AttemptRecord
-from workqueue.logs.buffer import LogLine
+from workqueue.lifecycle.values import AttemptRecord, LogLine
 from workqueue.outcomes import CancelledError
 from workqueue.transport.doorbell import Bell
 

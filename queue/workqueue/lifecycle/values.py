@@ -10,7 +10,7 @@ from schema.statuses import Outcome, Phase
 from workqueue import ids
 from workqueue.files.store import StoredFile
 from workqueue.functions.registry import FunctionSpec
-from workqueue.logs.buffer import LogLine
+from workqueue.transport.rq_status import ClaimedJob
 
 Shown = tuple[datetime | None, str | None, str | None]  # started_at, error_type, error_message
 Progress = tuple[float | None, str | None]  # a fraction from 0 to 1, and a short text
@@ -19,6 +19,18 @@ Progress = tuple[float | None, str | None]  # a fraction from 0 to 1, and a shor
 def part_name(attempt: int, worker: str) -> str:
     """The part of the store in which an attempt's output files are kept: the number, and the end of a worker's name."""
     return f"{attempt}.{worker.rpartition('-')[2]}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """Hold one line that a request printed. number: its place in the attempt's log, from 1; stream: "stdout", "stderr"
+    or, for the runtime's own lines, "localfn".
+    """
+
+    number: int
+    time: datetime
+    stream: str
+    line: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +65,9 @@ class Claim:
         return {"id": self.request_id, "attempt": self.attempt, "worker": self.worker}
 
     @property
-    def job_id(self) -> str:
-        """Return the id of the RQ job that rang for this attempt."""
-        return ids.job_id(self.request_id, self.attempt)
+    def job(self) -> ClaimedJob:
+        """Return the RQ job that rang for this attempt."""
+        return ClaimedJob(ids.job_id(self.request_id, self.attempt), self.request_id, self.queue, self.claimed_at)
 
     @property
     def part(self) -> str:

@@ -6,19 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from workqueue.lifecycle import LogLine
+
 HEAD_BYTES = 512 * 1024  # kept from the beginning of an attempt's output, in bytes of text as they are stored
 TAIL_BYTES = 512 * 1024  # kept from its end
 HEAD_LINES = TAIL_LINES = 20_000  # a million empty lines are a flood, too
 LINE_BYTES = 16 * 1024  # a longer line is broken
 OWN = "localfn"  # the stream of the runtime's own lines
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    number: int
-    time: datetime
-    stream: str
-    line: str
 
 
 @dataclass(slots=True)

@@ -13,11 +13,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from workqueue import lifecycle
-from workqueue.database import error_summary, is_outage
-from workqueue.lifecycle import LostLine
-from workqueue.logs.buffer import LogLine
+from workqueue.database import error_summary, is_outage, sanitize_text
+from workqueue.lifecycle import LogLine, LostLine
 from workqueue.logs.spool_file import SUFFIX
-from workqueue.sanitize import sanitize_text
 
 log = logging.getLogger(__name__)
 

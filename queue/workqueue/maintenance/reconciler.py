@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from schema.advisory_locks import Lock
-from workqueue import lifecycle, log_fields
+from workqueue import lifecycle
 from workqueue.backoff import Backoff
 from workqueue.clock import Clock, ticks
 from workqueue.lifecycle.recovery import ExpiredLease
@@ -25,7 +25,7 @@ from workqueue.maintenance.periodic import PeriodicTask
 from workqueue.telemetry import Observers, metrics
 from workqueue.telemetry.counters import Counters
 from workqueue.transport.circuit_breaker import trouble
-from workqueue.transport.doorbell import Bell, Doorbell
+from workqueue.transport.doorbell import Bell, Doorbell, bell_log_fields
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Reconciler:
         bells = lifecycle.find_unqueued(self.engine, now) + self._lost(now)
         if bells and self.doorbell.ring(bells):
             lifecycle.mark_rung(self.engine, bells, now)
-            log.info("rang", extra=log_fields.for_bells(bells))
+            log.info("rang", extra=bell_log_fields(bells))
             self.counters.count(metrics.RECONCILER, "rang", by=len(bells))
 
     def _lost(self, now: datetime) -> list[Bell]:

@@ -1,6 +1,7 @@
 """Schedules declared in code, by `@function(schedule=…)`, or in localfn.toml: rows that follow their source."""
 
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from schema.advisory_locks import Lock, lock_for_transaction
 from workqueue.errors import BadScheduleError
+from workqueue.functions.registry import FunctionSpec
 from workqueue.schedules.edits import upsert_declared
 from workqueue.schedules.validation import Rules, validate_declaration
 
@@ -45,6 +47,20 @@ def validate_entry(name: str, body: Mapping[str, Any], rules: Rules) -> dict[str
         raise BadScheduleError(
             [{"field": f"{name}.{one['field']}", "detail": one["detail"]} for one in error.errors]
         ) from None
+
+
+def declared_schedule_problem(function: FunctionSpec) -> str | None:
+    """Return what is wrong with the schedule that a function declares; None when it is valid or declares none."""
+    if function.schedule is None:
+        return None
+    queue = function.schedule.get("queue")
+    # Workers elsewhere may serve any queue, and may allow larger events: the start checks both.
+    rules = Rules((queue,) if isinstance(queue, str) else (), sys.maxsize, frozenset({function.name}))
+    try:
+        validate_declaration({"name": function.name, **function.schedule, "function": function.name}, rules)
+    except BadScheduleError as error:
+        return "; ".join(f"schedule: {one['field']}: {one['detail']}" for one in error.errors)
+    return None
 
 
 class DeclarationSync:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
 from schema.tables.schedules import schedule
-from workqueue import lifecycle, log_fields
+from workqueue import lifecycle
 from workqueue.audit import AuditEntry, record
 from workqueue.clock import Clock
 from workqueue.errors import DeclaredScheduleError, ScheduleExistsError
@@ -20,7 +20,7 @@ from workqueue.functions import registry
 from workqueue.lifecycle import Accepted
 from workqueue.schedules import next_run, queries
 from workqueue.schedules.validation import Rules, validate_change, validate_new
-from workqueue.transport.doorbell import Doorbell
+from workqueue.transport.doorbell import Doorbell, bell_log_fields
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, audit_e
         connection.execute(RECORD_RUN, {"name": name, "now": now, "id": request.id})
         record(connection, audit_entry and replace(audit_entry, details={"request_id": str(request.id)}))
     doorbell.ring([request.bell])
-    log.info("accepted", extra=log_fields.for_bells([request.bell]) | {"schedule": name})
+    log.info("accepted", extra=bell_log_fields([request.bell]) | {"schedule": name})
     return request.id
 
 

@@ -24,9 +24,9 @@ from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle import Accepted
 from workqueue.schedules.calendar.misfires import MAX_TICKS, DueSchedule, DueTicks, select_due_ticks
 from workqueue.schedules.calendar.timetable import MICROSECOND, first_after
-from workqueue.schedules.next_run import NextRun
 from workqueue.schedules.schedule import Schedule, from_row
 from workqueue.transport.doorbell import Bell
+from workqueue.transport.rq_scheduler import NextRun
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,6 @@
 """Computes the next tick of rows that were edited, by whomever: the API, a declaration, or a person with psql."""
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from workqueue.errors import BadExpressionError, UnknownZoneError
 from workqueue.schedules.calendar.timetable import first_after
 from workqueue.schedules.schedule import Schedule, from_row
+from workqueue.transport.rq_scheduler import NextRun
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +27,6 @@ EDITED = text(
 )
 PLAN = text("UPDATE schedule SET next_run_at = :next_run_at, error = :error, edited_at = NULL WHERE name = :name")
 FORETELL = text("UPDATE schedule SET next_run_at = :next_run_at, error = :error WHERE name = :name")
-
-
-@dataclass(frozen=True, slots=True)
-class NextRun:
-    """What a schedule waits for. next_run_at: None for nothing."""
-
-    name: str
-    expression: str
-    next_run_at: datetime | None
 
 
 def plan_edited(engine: Engine, limit: int = BATCH) -> list[NextRun]:

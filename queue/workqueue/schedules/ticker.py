@@ -13,18 +13,16 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from schema.advisory_locks import Lock
-from workqueue import log_fields
 from workqueue.clock import Clock
 from workqueue.database import error_summary, is_outage
 from workqueue.files.disk_space import Disk
 from workqueue.maintenance.leader import run_as_leader
 from workqueue.schedules import firing, next_run
-from workqueue.schedules.next_run import NextRun
 from workqueue.telemetry import metrics
 from workqueue.telemetry.counters import Counters
 from workqueue.transport.circuit_breaker import CircuitOpenError, trouble
-from workqueue.transport.doorbell import Doorbell
-from workqueue.transport.rq_scheduler import RqSchedulerMirror, diff
+from workqueue.transport.doorbell import Doorbell, bell_log_fields
+from workqueue.transport.rq_scheduler import NextRun, RqSchedulerMirror, diff
 
 log = logging.getLogger(__name__)
 
@@ -92,18 +90,18 @@ class Ticker:
                 self.counters.observe(metrics.LATENESS, late_s)
             if fired.bells:
                 self.doorbell.ring(fired.bells)
-                log.info("schedules fired", extra=log_fields.for_bells(fired.bells))
+                log.info("schedules fired", extra=bell_log_fields(fired.bells))
             self._mirror_runs(fired.next_runs)
             if len(fired.next_runs) < firing.BATCH:
                 return
 
     def _mirror_runs(self, next_runs: Sequence[NextRun]) -> None:
         if next_runs:
-            self._try_redis(partial(self.mirror.show, next_runs))
+            self._try_redis(partial(self.mirror.write, next_runs))
 
     def _maintain_mirror(self) -> None:
         """Now and then, and at once when Redis was emptied, the copy is compared with the rows."""
-        if time.monotonic() >= self.heartbeat_at and self._try_redis(self.mirror.beat):
+        if time.monotonic() >= self.heartbeat_at and self._try_redis(self.mirror.refresh_heartbeat):
             self.heartbeat_at = time.monotonic() + HEARTBEAT_EVERY_S
         is_emptied = self.mirrored_count > 0 and self._try_redis(self.mirror.count) == 0
         if is_emptied or time.monotonic() >= self.compare_at:
@@ -111,7 +109,7 @@ class Ticker:
 
     def _compare_mirror(self) -> None:
         next_runs = next_run.list_next_runs(self.engine)
-        self.mirror.show(diff(next_runs, self.mirror.shown()))
+        self.mirror.write(diff(next_runs, self.mirror.read()))
         self.mirrored_count, self.compare_at = len(next_runs), time.monotonic() + COMPARE_EVERY_S
 
     def _try_redis(self, question: Callable[[], Result]) -> Result | None:

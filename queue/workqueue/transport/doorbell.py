@@ -15,7 +15,7 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
-from workqueue import ids
+from workqueue import ids, log_fields
 from workqueue.transport import redis_keys
 from workqueue.transport.circuit_breaker import CircuitBreaker, trouble
 from workqueue.transport.redis_keys import ERA
@@ -52,6 +52,11 @@ class Bell:
     @property
     def job_id(self) -> str:
         return ids.job_id(self.request_id, self.attempt)
+
+
+def bell_log_fields(bells: Iterable[Bell]) -> dict[str, object]:
+    """Return the fields of a log line about these bells: their requests, with the attempts that they ring for."""
+    return log_fields.for_requests([(bell.request_id, bell.attempt, bell.function) for bell in bells])
 
 
 class Doorbell:

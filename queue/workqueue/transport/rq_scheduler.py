@@ -10,6 +10,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -19,7 +20,6 @@ from rq.job import Job
 from rq_scheduler import Scheduler
 
 from workqueue.clock import Clock
-from workqueue.schedules.next_run import NextRun
 from workqueue.transport.safe_job import SafeJob
 
 PREFIX = "schedule-"
@@ -29,6 +29,15 @@ OUR_ID = re.compile(rb"schedule-[A-Za-z0-9_-]{1,64}")
 INTERVAL_S = 1
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """Hold the next tick of a schedule. next_run_at: None when no tick follows."""
+
+    name: str
+    expression: str
+    next_run_at: datetime | None
 
 
 class RqSchedulerMirror(Scheduler):  # type: ignore[misc]  # it ships no types

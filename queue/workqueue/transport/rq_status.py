@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from redis import Redis
 from redis.client import Pipeline
@@ -23,8 +24,6 @@ from rq.serializers import JSONSerializer
 from rq.utils import utcformat
 from rq.worker import WorkerStatus
 
-from schema.statuses import Outcome, Status
-from workqueue.lifecycle import Claim
 from workqueue.transport.doorbell import CHANNEL, FAILURE_TTL_S, RESULT_TTL_S, queue
 
 log = logging.getLogger(__name__)
@@ -33,13 +32,25 @@ STARTED_TTL_S = 2 * 3600  # for how long RQ takes a job for running: longer than
 
 
 @dataclass(frozen=True, slots=True)
-class FinishedJob:
-    """How an attempt ended. status: where it left the request; error: what RQ is to show, if it failed."""
+class ClaimedJob:
+    """Hold what RQ's keys need of a claim. id: that of the RQ job that rang for it."""
 
-    claim: Claim
-    outcome: Outcome
-    status: Status
+    id: str
+    request_id: UUID
+    queue: str
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedJob:
+    """Hold how an attempt ended. error: the text that RQ shows for a failed request; None for every other one."""
+
+    job: ClaimedJob
     error: str | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        return self.error is not None
 
 
 class RqStatusReporter:
@@ -52,9 +63,9 @@ class RqStatusReporter:
         self._book_keys: dict[str, tuple[str, str]] = {}
         self._started: tuple[Job, Execution] | None = None
 
-    def report_started(self, claim: Claim) -> None:
+    def report_started(self, claimed: ClaimedJob) -> None:
         """This request lasts: its job is shown as started, its worker as busy."""
-        job = self._job(claim)
+        job = self._job(claimed)
         try:
             with self._redis.pipeline() as pipeline:
                 job.prepare_for_execution(self._worker, pipeline)
@@ -63,7 +74,7 @@ class RqStatusReporter:
                 pipeline.hset(self._worker_key, "state", WorkerStatus.BUSY)
                 pipeline.execute()
         except RedisError as error:
-            log.debug("a start was not shown", extra={"error": str(error), "request_id": str(claim.request_id)})
+            log.debug("a start was not shown", extra={"error": str(error), "request_id": str(claimed.request_id)})
         else:
             self._started = job, execution
 
@@ -72,7 +83,7 @@ class RqStatusReporter:
         try:
             with self._redis.pipeline(transaction=False) as pipeline:
                 # First: somebody may be waiting for it.
-                pipeline.publish(CHANNEL, " ".join(str(end.claim.request_id) for end in ended))
+                pipeline.publish(CHANNEL, " ".join(str(end.job.request_id) for end in ended))
                 for end in ended:
                     self._show(pipeline, end, now)
                 self._enter(pipeline, ended)
@@ -82,21 +93,20 @@ class RqStatusReporter:
             log.debug("ends were not shown", extra={"error": str(error), "count": len(ended)})
 
     def _show(self, pipeline: Pipeline, end: FinishedJob, now: datetime) -> None:
-        claim, failed = end.claim, end.status == Status.FAILED
-        job_id, key = claim.job_id, Job.key_for(claim.job_id)
-        ttl_s = FAILURE_TTL_S if failed else RESULT_TTL_S
+        claimed, key = end.job, Job.key_for(end.job.id)
+        ttl_s = FAILURE_TTL_S if end.has_failed else RESULT_TTL_S
         shown: dict[Any, Any] = {
-            "status": JobStatus.FAILED if failed else JobStatus.FINISHED,
-            "origin": claim.queue,
-            "started_at": utcformat(claim.claimed_at),
+            "status": JobStatus.FAILED if end.has_failed else JobStatus.FINISHED,
+            "origin": claimed.queue,
+            "started_at": utcformat(claimed.claimed_at),
             "ended_at": utcformat(now),
             "worker_name": self._worker,
         }
         pipeline.hset(key, mapping=shown)
         pipeline.expire(key, ttl_s)
-        if failed:
-            Result.create_failure(self._job(claim), ttl_s, end.error or "", self._worker, pipeline)
-        if self._started is not None and self._started[0].id == job_id:
+        if end.error is not None:
+            Result.create_failure(self._job(claimed), ttl_s, end.error, self._worker, pipeline)
+        if self._started is not None and self._started[0].id == claimed.id:
             job, execution = self._started
             execution.delete(job, pipeline)
             pipeline.hset(self._worker_key, "state", WorkerStatus.IDLE)
@@ -106,23 +116,22 @@ class RqStatusReporter:
         """RQ's books of finished and failed jobs: each with the time until when it is kept."""
         entries: dict[str, dict[Any, Any]] = {}
         for end in ended:
-            failed = end.status == Status.FAILED
-            kept_until = time.time() + (FAILURE_TTL_S if failed else RESULT_TTL_S)
-            entries.setdefault(self._registry_keys(end.claim.queue)[failed], {})[end.claim.job_id] = kept_until
+            kept_until = time.time() + (FAILURE_TTL_S if end.has_failed else RESULT_TTL_S)
+            entries.setdefault(self._registry_keys(end.job.queue)[end.has_failed], {})[end.job.id] = kept_until
         for key, jobs in entries.items():
             pipeline.zadd(key, jobs)
 
     def _count(self, pipeline: Pipeline, ended: Sequence[FinishedJob], now: datetime) -> None:
-        failed = sum(end.status == Status.FAILED for end in ended)
+        failed = sum(end.has_failed for end in ended)
         for name, count in (("failed_job_count", failed), ("successful_job_count", len(ended) - failed)):
             if count:
                 pipeline.hincrby(self._worker_key, name, count)
-        began = min(end.claim.claimed_at for end in ended)
+        began = min(end.job.claimed_at for end in ended)
         pipeline.hincrbyfloat(self._worker_key, "total_working_time", (now - began).total_seconds())
 
-    def _job(self, claim: Claim) -> Job:
-        job = Job(claim.job_id, self._redis, JSONSerializer)
-        job.origin = claim.queue
+    def _job(self, claimed: ClaimedJob) -> Job:
+        job = Job(claimed.id, self._redis, JSONSerializer)
+        job.origin = claimed.queue
         return job
 
     def _registry_keys(self, name: str) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from workqueue.logs import recovery
 from workqueue.maintenance import cleaner
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.schedules.declarations import declared_schedule_problem
 from workqueue.workers.config import PoolConfig
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,9 @@ def run_housekeeping(
     while not stopping.is_set():
         try:
             if watcher is None:
-                watcher = CodeWatcher(interpreter, config.functions, registry.read_registry(engine))
+                watcher = CodeWatcher(
+                    interpreter, config.functions, registry.read_registry(engine), declared_schedule_problem
+                )
             unpublished = watcher.refresh() or unpublished
             if unpublished:
                 registry.publish(engine, watcher.registry)

@@ -41,11 +41,11 @@ def run_worker(config: PoolConfig, engine: Engine, name: str, line: socket.socke
         raise
     # Only now: who is on record as present can serve. By the connection that is there already; the keeper opens one
     # when something lasts.
-    worker_heartbeats.beat(context)
+    worker_heartbeats.beat(engine, context.clock, name, config.queues)
     worker.run()
     context.observers.close()
     metric_store.flush(engine, context.counters)
-    worker_heartbeats.deregister(context)
+    worker_heartbeats.deregister(engine, name)
 
 
 def _made(config: PoolConfig, context: ExecutionContext) -> Worker:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.e2e.pages.test_one_request import badge, part
-from tests.functions.leftover_files import MARKUP, TRAPS
+from tests.functions.injection import MARKUP, TRAPS
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 

@@ -11,12 +11,14 @@ from workqueue.functions import code_watcher
 from workqueue.functions.code_watcher import CodeWatcher
 from workqueue.functions.registry import Registry
 from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.schedules.declarations import declared_schedule_problem
 
 CODE = "from localfn import function\nimport {needed}\n@function\ndef work(event, context):\n    return 1\n"
 
 
 def watcher_of(folder: Path, python: str = sys.executable) -> CodeWatcher:
-    watcher = CodeWatcher(Interpreter(python, sdk_link.source().parent, {}, 1 << 20), [str(folder)], Registry((), ()))
+    interpreter = Interpreter(python, sdk_link.source().parent, {}, 1 << 20)
+    watcher = CodeWatcher(interpreter, [str(folder)], Registry((), ()), declared_schedule_problem)
     watcher.refresh()
     (failure,) = watcher.registry.failures
     assert failure.unit.endswith(":work")

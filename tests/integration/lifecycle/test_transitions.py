@@ -15,8 +15,7 @@ from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, NotAllowedNowError, UnknownRequestError
 from workqueue.event_json import JsonText
 from workqueue.functions.registry import FunctionSpec
-from workqueue.lifecycle import Accepted, AttemptProgress, AttemptRecord, Claim, Completion
-from workqueue.logs.buffer import LogLine
+from workqueue.lifecycle import Accepted, AttemptProgress, AttemptRecord, Claim, Completion, LogLine
 from workqueue.outcomes import CancelledError
 from workqueue.requests import queries
 from workqueue.transport.doorbell import Bell

@@ -89,7 +89,7 @@ def test_what_the_clock_names_fires_and_the_copy_moves_on(
 
     assert made(ticker.engine) == [first]
     assert ticker.mirror.due() == []
-    assert ticker.mirror.shown() == {"s": (first + timedelta(seconds=1)).timestamp()}
+    assert ticker.mirror.read() == {"s": (first + timedelta(seconds=1)).timestamp()}
     assert redis_client.llen("rq:queue:default") == 1, "the request's bell, and not the schedule's job"
 
 
@@ -164,7 +164,7 @@ def test_a_scheduler_that_dies_before_the_commit_leaves_the_tick_to_its_heir(
     first = begin(ticker, clock)
     clock.go(1.01)
     with monkeypatch.context() as patch:
-        patch.setattr(firing, "moved_on", lambda *_: 1 / 0)
+        patch.setattr(firing, "row_after_firing", lambda *_: 1 / 0)
         ticker.run_guarded_iteration()
     assert made(ticker.engine) == []
     ticker.run_guarded_iteration()
@@ -178,7 +178,7 @@ def test_a_row_that_is_deleted_leaves_the_copy(ticker: Ticker, clock: SetClock) 
     ticker.run_iteration()
     ticker.compare_at = 0.0
     ticker.run_iteration()
-    assert ticker.mirror.shown() == {}
+    assert ticker.mirror.read() == {}
 
 
 def test_jobs_of_others_in_rq_schedulers_keys_are_left_alone(
@@ -197,6 +197,6 @@ def test_thousands_of_rows_are_planned_and_shown(ticker: Ticker) -> None:
     edit(ticker.engine, f"INSERT INTO schedule (name, function, expression) {values}")
     for _ in range(5):
         ticker.run_iteration()
-    assert len(ticker.mirror.shown()) == 2000
+    assert len(ticker.mirror.read()) == 2000
     assert row(ticker.engine, "s1").next_run_at is not None
     assert next_run.plan_edited(ticker.engine) == []

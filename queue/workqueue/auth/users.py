@@ -137,12 +137,6 @@ def end_sessions(connection: Connection, username: str) -> None:
     connection.execute(delete(login_session).where(login_session.c.username == username))
 
 
-def is_any(engine: Engine) -> bool:
-    """Whether somebody can log in."""
-    with engine.connect() as connection:
-        return connection.execute(select(app_user.c.username).where(app_user.c.enabled).limit(1)).first() is not None
-
-
 NAME_RULE = "1 to 64 letters, digits, _ . @ + - are needed"
 
 

@@ -30,10 +30,6 @@ def read_name(value: Any) -> str:
     return value
 
 
-def anything(value: Any) -> Any:
-    return value
-
-
 def read_expression(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"a text is needed, such as {expression.EXAMPLES}")

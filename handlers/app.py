@@ -38,7 +38,7 @@ def create_app(services: Services, redis_url: str, screen: SpaConfig, origin_che
     redis_url: for rq-dashboard, which opens connections of its own. origin_check: from where it may be called.
     """
     app = make_app("localfn", origin_check)
-    calls = request_metrics.Calls()
+    calls = request_metrics.RequestMetrics()
     calls.install(app)
     services.install(app)
     memory_budget.install(app)
@@ -47,7 +47,7 @@ def create_app(services: Services, redis_url: str, screen: SpaConfig, origin_che
     add_routes(app)
     StaticFiles(screen).install(app)
     dashboard.install(app, redis_url, origin_check)
-    calls.learn_routes(app)
+    calls.number_routes(app)
     return app
 
 

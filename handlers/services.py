@@ -49,7 +49,7 @@ class Access:
     def needs_login(self) -> bool:
         return self.authenticator is not None
 
-    def forget(self) -> None:
+    def invalidate_cache(self) -> None:
         """A user, a session or a key has changed."""
         if self.authenticator is not None:
             self.authenticator.clear_cache()
@@ -79,7 +79,7 @@ class Services:
         app.extensions[EXTENSION] = self
 
 
-def services() -> Services:
+def get_services() -> Services:
     """Those of the application that answers now."""
     found: Services = current_app.extensions[EXTENSION]
     return found

@@ -7,14 +7,14 @@ from flask import Blueprint, Response, g, jsonify
 
 from handlers.body import uploads
 from handlers.http import query
-from handlers.http.problems import unprocessable
+from handlers.http.problems import invalid_field
 from handlers.openapi import schemas_auth as shapes
 from handlers.openapi.bodies import Body
-from handlers.openapi.json_schema import text
+from handlers.openapi.json_schema import string
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
 from handlers.security.authentication import require
 from handlers.serializers import resources
-from handlers.services import services
+from handlers.services import get_services
 from workqueue import event_json
 from workqueue.auth import api_keys
 from workqueue.auth.permissions import Permission
@@ -28,7 +28,7 @@ MAX_BODY = 128 * 1024
 @require(Permission.ADMINISTER)
 @operation("List the API keys", json_answer(shapes.KEYS, "All, without the keys themselves."))
 def show_all() -> Response:
-    return jsonify(items=[key(row) for row in api_keys.list_keys(services().engine)])
+    return jsonify(items=[key(row) for row in api_keys.list_keys(get_services().engine)])
 
 
 @blueprint.post("")
@@ -39,19 +39,19 @@ def show_all() -> Response:
         shapes.NEW_KEY_TOLD,
         "The key, told this once.",
         status=201,
-        headers=(Header("Location", text(), "its address"),),
+        headers=(Header("Location", string(), "its address"),),
         links={"revoke": Link("keys.revoke", {"id": "$response.body#/id"})},
     ),
     body=Body({"application/json": shapes.NEW_KEY}),
     refuses=(400, 409, 413, 415),
 )
 def create() -> tuple[Response, int, dict[str, str]]:
-    here = services()
-    body = event_json.parse(uploads.json_body(MAX_BODY), MAX_BODY)
+    services = get_services()
+    body = event_json.parse(uploads.read_json_body(MAX_BODY), MAX_BODY)
     if not isinstance(body, dict):
-        raise unprocessable("body", "an object with name, scopes, functions, expires_at is needed")
-    now = here.clock.now()
-    row, secret = api_keys.create(here.engine, api_keys.parse_key_request(body, now), g.actor, now)
+        raise invalid_field("body", "an object with name, scopes, functions, expires_at is needed")
+    now = services.clock.now()
+    row, secret = api_keys.create(services.engine, api_keys.parse_key_request(body, now), g.actor, now)
     headers = {"Location": f"/api/keys/{row['id']}", "Cache-Control": "no-store"}
     return jsonify(key(row) | {"key": secret}), 201, headers
 
@@ -60,9 +60,9 @@ def create() -> tuple[Response, int, dict[str, str]]:
 @require(Permission.ADMINISTER)
 @operation("Revoke an API key", Answer(204, "It opens nothing any more."), refuses=(404,))
 def revoke(id: str) -> tuple[str, int]:
-    here = services()
-    api_keys.revoke(here.engine, query.uuid(id, "API key"), g.actor)
-    here.access.forget()
+    services = get_services()
+    api_keys.revoke(services.engine, query.parse_id(id, "API key"), g.actor)
+    services.access.invalidate_cache()
     return "", 204
 
 

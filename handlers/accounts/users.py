@@ -6,14 +6,14 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from handlers.body import uploads
-from handlers.http.problems import unprocessable
+from handlers.http.problems import invalid_field
 from handlers.openapi import schemas_auth as shapes
 from handlers.openapi.bodies import Body
-from handlers.openapi.json_schema import text
+from handlers.openapi.json_schema import string
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
-from handlers.security.authentication import act, require
+from handlers.security.authentication import audit_entry, require
 from handlers.serializers import resources
-from handlers.services import services
+from handlers.services import get_services
 from workqueue import event_json
 from workqueue.audit import Action
 from workqueue.auth import users
@@ -31,7 +31,7 @@ LINKS = {name: Link(f"users.{name}", {"name": "$response.body#/username"}) for n
 @require(Permission.ADMINISTER)
 @operation("List the users", json_answer(shapes.USERS, "All, by name."))
 def show_all() -> Response:
-    return jsonify(items=[user(row) for row in users.list_users(services().engine)])
+    return jsonify(items=[user(row) for row in users.list_users(get_services().engine)])
 
 
 @blueprint.post("")
@@ -39,22 +39,22 @@ def show_all() -> Response:
 @operation(
     "Create a user",
     json_answer(
-        shapes.USER, "The user.", status=201, headers=(Header("Location", text(), "its address"),), links=LINKS
+        shapes.USER, "The user.", status=201, headers=(Header("Location", string(), "its address"),), links=LINKS
     ),
     body=Body({"application/json": shapes.NEW_USER}),
     refuses=(409, *BODY_ERRORS),
 )
 def create() -> tuple[Response, int, dict[str, str]]:
-    here = services()
-    name = users.create(here.engine, _body(), act(Action.USER_CREATE))
-    return jsonify(user(users.find(here.engine, name))), 201, {"Location": f"/api/users/{name}"}
+    services = get_services()
+    name = users.create(services.engine, _read_body(), audit_entry(Action.USER_CREATE))
+    return jsonify(user(users.find(services.engine, name))), 201, {"Location": f"/api/users/{name}"}
 
 
 @blueprint.get("/<name>")
 @require(Permission.ADMINISTER)
 @operation("Show a user", json_answer(shapes.USER, "The user.", links=LINKS), refuses=(404,))
 def show(name: str) -> Response:
-    return jsonify(user(users.find(services().engine, name)))
+    return jsonify(user(users.find(get_services().engine, name)))
 
 
 @blueprint.patch("/<name>")
@@ -67,26 +67,26 @@ def show(name: str) -> Response:
     refuses=(404, 409, *BODY_ERRORS),
 )
 def change(name: str) -> Response:
-    here = services()
-    users.change(here.engine, name, _body(), act(Action.USER_CHANGE, name))
-    here.access.forget()
-    return jsonify(user(users.find(here.engine, name)))
+    services = get_services()
+    users.change(services.engine, name, _read_body(), audit_entry(Action.USER_CHANGE, name))
+    services.access.invalidate_cache()
+    return jsonify(user(users.find(services.engine, name)))
 
 
 @blueprint.delete("/<name>")
 @require(Permission.ADMINISTER)
 @operation("Delete a user", Answer(204, "The user is gone."), refuses=(404, 409))
 def delete(name: str) -> tuple[str, int]:
-    here = services()
-    users.remove(here.engine, name, act(Action.USER_DELETE, name))
-    here.access.forget()
+    services = get_services()
+    users.remove(services.engine, name, audit_entry(Action.USER_DELETE, name))
+    services.access.invalidate_cache()
     return "", 204
 
 
-def _body() -> dict[str, Any]:
-    body = event_json.parse(uploads.json_body(MAX_BODY), MAX_BODY)
+def _read_body() -> dict[str, Any]:
+    body = event_json.parse(uploads.read_json_body(MAX_BODY), MAX_BODY)
     if not isinstance(body, dict) or not body:
-        raise unprocessable("body", "an object with some of the user's fields is needed")
+        raise invalid_field("body", "an object with some of the user's fields is needed")
     return body
 
 

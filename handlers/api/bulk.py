@@ -8,12 +8,12 @@ from flask import Blueprint, Response, jsonify
 
 from handlers.body import uploads
 from handlers.http import query
-from handlers.http.problems import unprocessable
+from handlers.http.problems import invalid_field
 from handlers.openapi import schemas_stats as shapes
 from handlers.openapi.bodies import Body
 from handlers.openapi.operation import json_answer, operation
-from handlers.security.authentication import act, require
-from handlers.services import Services, services
+from handlers.security.authentication import audit_entry, require
+from handlers.services import Services, get_services
 from workqueue import audit, event_json, lifecycle
 from workqueue.auth.permissions import Permission
 from workqueue.errors import NotAllowedNowError, UnknownRequestError
@@ -23,7 +23,7 @@ from workqueue.transport.doorbell import Bell
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/api/requests")
 
-MOST = 1000
+MAX_IDS = 1000
 MAX_BODY = 128 * 1024
 
 
@@ -35,60 +35,64 @@ MAX_BODY = 128 * 1024
     body=Body({"application/json": shapes.BULK}),
     refuses=(400, 413, 415),
 )
-def do_all() -> Response:
+def run_action() -> Response:
     """Each request is a transaction of its own: what one refuses is no matter of the others."""
-    here = services()
-    action, ids = _wanted(event_json.parse(uploads.json_body(MAX_BODY), MAX_BODY))
+    services = get_services()
+    action, ids = _parse_body(event_json.parse(uploads.read_json_body(MAX_BODY), MAX_BODY))
     bells: list[Bell] = []
-    outcomes = [_outcome(here, ACTIONS[action], request_id, bells) for request_id in ids]
-    here.doorbell.ring(bells)
+    outcomes = [_run_on_request(services, ACTIONS[action], request_id, bells) for request_id in ids]
+    services.doorbell.ring(bells)
     done = [UUID(outcome["id"]) for outcome in outcomes if outcome["done"]]
-    here.doorbell.announce_all(done)
-    here.overview.invalidate()
+    services.doorbell.announce_all(done)
+    services.overview.invalidate()
     return jsonify(action=action, done=len(done), items=outcomes)
 
 
-def _outcome(here: Services, do: "Action", request_id: UUID, bells: list[Bell]) -> dict[str, Any]:
+def _run_on_request(services: Services, do: "Action", request_id: UUID, bells: list[Bell]) -> dict[str, Any]:
     try:
-        bell = do(here, request_id)
+        bell = do(services, request_id)
     except (NotAllowedNowError, UnknownRequestError) as error:
         return {"id": str(request_id), "done": False, "detail": str(error)}
     bells += [bell] if bell else []
     return {"id": str(request_id), "done": True, "detail": None}
 
 
-def _retry(here: Services, request_id: UUID) -> Bell:
-    return lifecycle.retry(here.engine, request_id, here.clock.now(), act(audit.Action.REQUEST_RETRY, request_id))
+def _retry(services: Services, request_id: UUID) -> Bell:
+    return lifecycle.retry(
+        services.engine, request_id, services.clock.now(), audit_entry(audit.Action.REQUEST_RETRY, request_id)
+    )
 
 
-def _run(here: Services, request_id: UUID) -> Bell:
-    return lifecycle.run_now(here.engine, request_id, here.clock.now(), act(audit.Action.REQUEST_RUN, request_id))
+def _run(services: Services, request_id: UUID) -> Bell:
+    return lifecycle.run_now(
+        services.engine, request_id, services.clock.now(), audit_entry(audit.Action.REQUEST_RUN, request_id)
+    )
 
 
-def _cancel(here: Services, request_id: UUID) -> None:
-    done = act(audit.Action.REQUEST_CANCEL, request_id)
-    cancellation.cancel(here.engine, here.counters, request_id, here.clock.now(), done)
+def _cancel(services: Services, request_id: UUID) -> None:
+    done = audit_entry(audit.Action.REQUEST_CANCEL, request_id)
+    cancellation.cancel(services.engine, services.counters, request_id, services.clock.now(), done)
 
 
-def _delete(here: Services, request_id: UUID) -> None:
-    job_ids = lifecycle.delete(here.engine, request_id, act(audit.Action.REQUEST_DELETE, request_id))
-    remove_if_possible(here.store, request_id)
-    here.doorbell.forget(job_ids)
+def _delete(services: Services, request_id: UUID) -> None:
+    job_ids = lifecycle.delete(services.engine, request_id, audit_entry(audit.Action.REQUEST_DELETE, request_id))
+    remove_if_possible(services.store, request_id)
+    services.doorbell.forget(job_ids)
 
 
 Action = Callable[[Services, UUID], Bell | None]
 ACTIONS: dict[str, Action] = {"retry": _retry, "run": _run, "cancel": _cancel, "delete": _delete}
 
 
-def _wanted(body: Any) -> tuple[str, list[UUID]]:
+def _parse_body(body: Any) -> tuple[str, list[UUID]]:
     if not isinstance(body, dict) or set(body) != {"action", "ids"}:
-        raise unprocessable("body", "an object with action and ids, and nothing else, is needed")
+        raise invalid_field("body", "an object with action and ids, and nothing else, is needed")
     action, ids = body["action"], body["ids"]
     if not isinstance(action, str) or action not in ACTIONS:
-        raise unprocessable("action", f"one of {', '.join(ACTIONS)} is needed")
-    if not isinstance(ids, list) or not 1 <= len(ids) <= MOST:
-        raise unprocessable("ids", f"an array of 1 to {MOST} request ids is needed")
+        raise invalid_field("action", f"one of {', '.join(ACTIONS)} is needed")
+    if not isinstance(ids, list) or not 1 <= len(ids) <= MAX_IDS:
+        raise invalid_field("ids", f"an array of 1 to {MAX_IDS} request ids is needed")
     for place, text in enumerate(ids):
         if not isinstance(text, str) or not query.UUID_TEXT.fullmatch(text):
-            raise unprocessable(f"ids[{place}]", "is no request id")
+            raise invalid_field(f"ids[{place}]", "is no request id")
     return action, list(dict.fromkeys(map(UUID, ids)))

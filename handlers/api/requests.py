@@ -7,11 +7,11 @@ from flask import Blueprint, Response, jsonify
 from handlers.api import request_response
 from handlers.http import memory_budget, query
 from handlers.openapi import schemas_requests
-from handlers.openapi.json_schema import text
+from handlers.openapi.json_schema import string
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
-from handlers.security.authentication import act, require
+from handlers.security.authentication import audit_entry, require
 from handlers.serializers import resources, visibility
-from handlers.services import services
+from handlers.services import get_services
 from workqueue import lifecycle
 from workqueue.audit import Action
 from workqueue.auth.permissions import Permission
@@ -23,18 +23,18 @@ blueprint = Blueprint("requests", __name__, url_prefix="/api/requests")
 MAX_PAGE = 500
 PAGE_WEIGHT = 3  # times the bytes of its events: how much memory a page takes
 
-ID = {"id": text(format="uuid")}
-NEXT_AFTER = Header("Next-After", text(examples=["1.250"]), "for `after` of the next call: only newer lines then")
+ID = {"id": string(format="uuid")}
+NEXT_AFTER = Header("Next-After", string(examples=["1.250"]), "for `after` of the next call: only newer lines then")
 
 CURRENT_LINES = Header(
     "Current-Lines",
-    text(examples=["1"]),
+    string(examples=["1"]),
     "how many of the last lines have no end yet (a prompt, a progress bar): Next-After does not count them, so the "
     "next call gives them as they are then",
 )
 
 
-def _moved(what: str) -> Answer:
+def _changed_request(what: str) -> Answer:
     """A request that somebody has just moved, with when to look at it again."""
     return json_answer(
         visibility.REQUEST.schema,
@@ -59,28 +59,28 @@ def _moved(what: str) -> Answer:
     ),
     query={
         "status": query.status,
-        "cancelled": query.flag.about("true: only those that were cancelled; false: only the others"),
-        "function": query.search_text.about("made by calls of this function"),
-        "schedule": query.search_text.about("made by this schedule"),
-        "queue": query.search_text.about("on this queue"),
-        "since": query.moment.about("made then or later"),
-        "until": query.moment.about("made before"),
-        "q": query.search_text.about(
+        "cancelled": query.boolean.described("true: only those that were cancelled; false: only the others"),
+        "function": query.search_text.described("made by calls of this function"),
+        "schedule": query.search_text.described("made by this schedule"),
+        "queue": query.search_text.described("on this queue"),
+        "since": query.date_time.described("made then or later"),
+        "until": query.date_time.described("made before"),
+        "q": query.search_text.described(
             "a text in id, function, error or event; where a second is too short to look through all of them, the page "
             "holds what was found so far, perhaps nothing, and its next_cursor goes on"
         ),
-        "limit": query.whole(1, MAX_PAGE).about("at most so many; 50 unless given"),
-        "cursor": query.cursor.about("next_cursor of the page before"),
+        "limit": query.integer(1, MAX_PAGE).described("at most so many; 50 unless given"),
+        "cursor": query.cursor.described("next_cursor of the page before"),
     },
 )
-def show_all(wanted: dict[str, Any]) -> Response:
-    wanted |= {"text": wanted.pop("q"), "before": wanted.pop("cursor"), "limit": wanted["limit"] or 50}
-    here = services()
-    rows, cursor = search.page(here.engine, search.Filter(**wanted))
+def show_all(params: dict[str, Any]) -> Response:
+    params |= {"text": params.pop("q"), "before": params.pop("cursor"), "limit": params["limit"] or 50}
+    services = get_services()
+    rows, cursor = search.page(services.engine, search.Filter(**params))
     large_bytes = sum(row["event_bytes"] for row in rows if row["event"] is None)
     memory_budget.reserve(PAGE_WEIGHT * large_bytes)
     events = {row["id"]: row["event"] for row in rows if row["event"] is not None}
-    events |= search.large_events(here.engine, rows)
+    events |= search.large_events(services.engine, rows)
     items = [resources.request(row | {"event": events[row["id"]]}, ()) for row in rows if row["id"] in events]
     return jsonify(items=items, next_cursor=str(cursor) if cursor else None)
 
@@ -96,21 +96,23 @@ def show_all(wanted: dict[str, Any]) -> Response:
         links=request_response.LINKS,
     ),
     path=ID,
-    query={"wait": query.whole(0, query.MAX_WAIT_S).about("answer when the status changes, or after so many seconds")},
+    query={
+        "wait": query.integer(0, query.MAX_WAIT_S).described("answer when the status changes, or after so many seconds")
+    },
     refuses=(404,),
 )
-def show(id: str, wanted: dict[str, Any]) -> Response:
-    here, request_id = services(), query.request_id(id)
-    wait_s = wanted["wait"]
-    if wait_s and query.may_wait():
-        before = queries.status(here.engine, request_id)
+def show(id: str, params: dict[str, Any]) -> Response:
+    services, request_id = get_services(), query.parse_request_id(id)
+    wait_s = params["wait"]
+    if wait_s and query.has_thread_to_wait():
+        before = queries.status(services.engine, request_id)
 
         def changed() -> bool | None:
-            now = queries.status(here.engine, request_id)
+            now = queries.status(services.engine, request_id)
             return True if now != before or not resources.is_live(now[0]) else None
 
-        here.changes.wait_for(request_id, changed, wait_s)
-    return request_response.respond(here, request_id)
+        services.changes.wait_for(request_id, changed, wait_s)
+    return request_response.respond(services, request_id)
 
 
 @blueprint.get("/<id>/result")
@@ -122,9 +124,11 @@ def show(id: str, wanted: dict[str, Any]) -> Response:
     refuses=(404, 409),
 )
 def result(id: str) -> Response:
-    here, request_id = services(), query.request_id(id)
-    row, files = queries.result(here.engine, request_id)
-    return jsonify(resources.result(request_response.complete(here, row, data=("result", request_id)), files))
+    services, request_id = get_services(), query.parse_request_id(id)
+    row, files = queries.result(services.engine, request_id)
+    return jsonify(
+        resources.result(request_response.load_large_values(services, row, data=("result", request_id)), files)
+    )
 
 
 @blueprint.get("/<id>/attempts")
@@ -136,7 +140,7 @@ def result(id: str) -> Response:
     refuses=(404,),
 )
 def attempts(id: str) -> Response:
-    rows = queries.attempts(services().engine, query.request_id(id))
+    rows = queries.attempts(get_services().engine, query.parse_request_id(id))
     return jsonify(items=[resources.attempt(row) for row in rows])
 
 
@@ -148,21 +152,23 @@ def attempts(id: str) -> Response:
         200,
         "One line each: time, attempt, stream, text. Where a flood was cut a line of the stream `localfn` says so. "
         "A page holds up to 100,000 lines and about 4 MiB; behind the last page comes an empty one.",
-        {"text/plain": text(examples=["2026-11-22T13:39:45.046Z 1 stdout this is attempt 1\n"])},
+        {"text/plain": string(examples=["2026-11-22T13:39:45.046Z 1 stdout this is attempt 1\n"])},
         headers=(NEXT_AFTER, CURRENT_LINES),
     ),
     path=ID,
     query={
-        "attempt": query.whole(1, 999_999_999).about("only of this one"),
-        "after": query.log_place.about("Next-After of the answer before: only what is newer"),
-        "current": query.flag.about("with lines that have no end yet; default: true without `after`, false with it"),
+        "attempt": query.integer(1, 999_999_999).described("only of this one"),
+        "after": query.log_position.described("Next-After of the answer before: only what is newer"),
+        "current": query.boolean.described(
+            "with lines that have no end yet; default: true without `after`, false with it"
+        ),
     },
     refuses=(404,),
 )
-def logs(id: str, wanted: dict[str, Any]) -> Response:
-    after = wanted["after"] or (0, 0)
-    lines, current = queries.logs(services().engine, query.request_id(id), wanted["attempt"], after)
-    is_wanted = wanted["after"] is None if wanted["current"] is None else wanted["current"]
+def logs(id: str, params: dict[str, Any]) -> Response:
+    after = params["after"] or (0, 0)
+    lines, current = queries.logs(get_services().engine, query.parse_request_id(id), params["attempt"], after)
+    is_wanted = params["after"] is None if params["current"] is None else params["current"]
     current = current if is_wanted else []
     shown = [(line["time"], line["attempt"], line["stream"], line["line"]) for line in lines]
     shown += [(line.time, line.attempt, line.stream, line.line) for line in current]
@@ -178,58 +184,66 @@ def logs(id: str, wanted: dict[str, Any]) -> Response:
 @require(Permission.OPERATE)
 @operation(
     "Cancel a request",
-    _moved("A pending one has ended; a running one is killed within 2 s."),
+    _changed_request("A pending one has ended; a running one is killed within 2 s."),
     path=ID,
     refuses=(404, 409),
 )
 def cancel(id: str) -> tuple[Response, int]:
-    here, request_id = services(), query.request_id(id)
+    services, request_id = get_services(), query.parse_request_id(id)
     cancellation.cancel(
-        here.engine, here.counters, request_id, here.clock.now(), act(Action.REQUEST_CANCEL, request_id)
+        services.engine,
+        services.counters,
+        request_id,
+        services.clock.now(),
+        audit_entry(Action.REQUEST_CANCEL, request_id),
     )
-    here.doorbell.announce(request_id)
-    return request_response.respond(here, request_id), 202
+    services.doorbell.announce(request_id)
+    return request_response.respond(services, request_id), 202
 
 
 @blueprint.post("/<id>/retry")
 @require(Permission.OPERATE)
 @operation(
     "Run a failed request again",
-    _moved("It is pending again."),
+    _changed_request("It is pending again."),
     path=ID,
     refuses=(404, 409),
 )
 def retry(id: str) -> tuple[Response, int]:
-    here, request_id = services(), query.request_id(id)
-    bell = lifecycle.retry(here.engine, request_id, here.clock.now(), act(Action.REQUEST_RETRY, request_id))
-    here.doorbell.ring([bell])
-    here.doorbell.announce(request_id)
-    return request_response.respond(here, request_id), 202
+    services, request_id = get_services(), query.parse_request_id(id)
+    bell = lifecycle.retry(
+        services.engine, request_id, services.clock.now(), audit_entry(Action.REQUEST_RETRY, request_id)
+    )
+    services.doorbell.ring([bell])
+    services.doorbell.announce(request_id)
+    return request_response.respond(services, request_id), 202
 
 
 @blueprint.post("/<id>/run")
 @require(Permission.OPERATE)
 @operation(
     "Run a waiting request now",
-    _moved("It waits no more for its time, nor for the time of its next attempt."),
+    _changed_request("It waits no more for its time, nor for the time of its next attempt."),
     path=ID,
     refuses=(404, 409),
 )
 def run(id: str) -> tuple[Response, int]:
-    here, request_id = services(), query.request_id(id)
-    bell = lifecycle.run_now(here.engine, request_id, here.clock.now(), act(Action.REQUEST_RUN, request_id))
-    here.doorbell.ring([bell])
-    here.doorbell.announce(request_id)
-    return request_response.respond(here, request_id), 202
+    services, request_id = get_services(), query.parse_request_id(id)
+    bell = lifecycle.run_now(
+        services.engine, request_id, services.clock.now(), audit_entry(Action.REQUEST_RUN, request_id)
+    )
+    services.doorbell.ring([bell])
+    services.doorbell.announce(request_id)
+    return request_response.respond(services, request_id), 202
 
 
 @blueprint.delete("/<id>")
 @require(Permission.OPERATE)
 @operation("Delete a request", Answer(204, "It and all that belongs to it is gone."), path=ID, refuses=(404, 409))
 def delete(id: str) -> tuple[str, int]:
-    here, request_id = services(), query.request_id(id)
-    job_ids = lifecycle.delete(here.engine, request_id, act(Action.REQUEST_DELETE, request_id))
+    services, request_id = get_services(), query.parse_request_id(id)
+    job_ids = lifecycle.delete(services.engine, request_id, audit_entry(Action.REQUEST_DELETE, request_id))
     # The files follow the row: should the process die in between, they are orphans, never rows without files.
-    remove_if_possible(here.store, request_id)
-    here.doorbell.forget(job_ids)
+    remove_if_possible(services.store, request_id)
+    services.doorbell.forget(job_ids)
     return "", 204

@@ -10,7 +10,7 @@ from handlers.openapi import schemas_stats as shapes
 from handlers.openapi.operation import json_answer, operation
 from handlers.security.authentication import require
 from handlers.serializers import stats as told
-from handlers.services import services
+from handlers.services import get_services
 from workqueue.auth.permissions import Permission
 from workqueue.functions import registry
 from workqueue.heartbeats import sandbox_snapshots
@@ -25,17 +25,17 @@ MAX_HIGHLIGHTS = 20
 @require(Permission.READ)
 @operation("Show how the installation is doing", json_answer(shapes.STATS, "Counts, series and what is wrong."))
 def stats() -> Response:
-    return tagged(told.stats(services().overview.snapshot()))
+    return add_data_etag(told.stats(get_services().overview.snapshot()))
 
 
 @blueprint.get("/stats/functions")
 @require(Permission.READ)
 @operation("Show how every function is doing", json_answer(shapes.FUNCTIONS_STATS, "Their last 24 hours."))
 def functions_stats() -> Response:
-    return tagged(told.functions_stats(services().overview.snapshot()))
+    return add_data_etag(told.functions_stats(get_services().overview.snapshot()))
 
 
-def tagged(body: dict[str, Any]) -> Response:
+def add_data_etag(body: dict[str, Any]) -> Response:
     """Return an answer whose ETag says nothing of when it was made: figures that stay the same are a 304."""
     answer = jsonify(body)
     lasting = jsonify({name: value for name, value in body.items() if name != "time"})
@@ -48,10 +48,10 @@ def tagged(body: dict[str, Any]) -> Response:
 @operation(
     "Name what has run longest and what failed last",
     json_answer(shapes.HIGHLIGHTS, "Requests without their events; cancelled ones are not among the failed."),
-    query={"limit": query.whole(1, MAX_HIGHLIGHTS).about("at most so many of each; 4 unless given")},
+    query={"limit": query.integer(1, MAX_HIGHLIGHTS).described("at most so many of each; 4 unless given")},
 )
-def show_highlights(wanted: dict[str, Any]) -> Response:
-    running, failed = highlights.read_highlights(services().engine, wanted["limit"] or 4)
+def show_highlights(params: dict[str, Any]) -> Response:
+    running, failed = highlights.read_highlights(get_services().engine, params["limit"] or 4)
     return jsonify(running=[told.highlight(row) for row in running], failed=[told.highlight(row) for row in failed])
 
 
@@ -59,23 +59,23 @@ def show_highlights(wanted: dict[str, Any]) -> Response:
 @require(Permission.READ)
 @operation("Show how a function is doing", json_answer(shapes.FUNCTION_STATS, "Its last 24 hours."), refuses=(404,))
 def function_stats(name: str) -> Response:
-    here = services()
-    function = registry.find(here.engine, name)
-    return jsonify(told.function_stats(here.overview.snapshot(), function.name))
+    services = get_services()
+    function = registry.find(services.engine, name)
+    return jsonify(told.function_stats(services.overview.snapshot(), function.name))
 
 
 @blueprint.get("/workers")
 @require(Permission.READ)
 @operation("List the workers", json_answer(shapes.WORKERS, "Who does what now."))
 def workers() -> Response:
-    return jsonify(items=[told.worker(worker) for worker in services().overview.snapshot().workers])
+    return jsonify(items=[told.worker(worker) for worker in get_services().overview.snapshot().workers])
 
 
 @blueprint.get("/sandboxes")
 @require(Permission.READ)
 @operation("List the sandboxes", json_answer(shapes.SANDBOXES, "Those of every machine, with their memory."))
 def show_sandboxes() -> Response:
-    here = services()
-    with here.engine.connect() as connection:
-        found = sandbox_snapshots.list_sandboxes(connection, here.clock.now())
+    services = get_services()
+    with services.engine.connect() as connection:
+        found = sandbox_snapshots.list_sandboxes(connection, services.clock.now())
     return jsonify(items=[told.sandbox(note) for note in found])

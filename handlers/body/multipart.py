@@ -11,13 +11,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 from werkzeug.http import parse_options_header
 
-from handlers.body.spool import SENDERS, Spool, sender
-from handlers.http.problems import BadRequestError, unprocessable
+from handlers.body.spool import SENDERS, Spool, current_sender
+from handlers.http.problems import BadRequestError, invalid_field
 from workqueue.errors import BadEventError
 
 EXACT = "iso-8859-1"  # a character for each byte
 ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
-AS_THEY_ARE = ("", "7bit", "8bit", "binary")
+UNENCODED = ("", "7bit", "8bit", "binary")
 UNICODE = ("", "utf-8", "utf8", "us-ascii", "ascii")
 
 
@@ -41,7 +41,7 @@ def read_parts() -> Parts:
         raise BadEventError("The Content-Type names no boundary; a client's library adds one.")
     spool = Spool()
     try:
-        with SENDERS.sending(sender()):
+        with SENDERS.sending(current_sender()):
             return _parse(boundary, spool)
     except BaseException:
         spool.close()
@@ -66,23 +66,25 @@ def _parse(boundary: str, spool: Spool) -> Parts:
         raise BadEventError("The body holds no part: is its boundary the one of the header?")
     if None in {*fields, *files}:
         raise BadEventError("A part has no name, or one that cannot be read.")
-    return Parts(MultiDict([(name, _exact(name, value)) for name, value in fields.items(multi=True)]), files, spool)
+    return Parts(
+        MultiDict([(name, _exact_bytes(name, value)) for name, value in fields.items(multi=True)]), files, spool
+    )
 
 
 def check_charset(declared: str | None, content: bytes, what: str) -> None:
     """Refuse text that is declared to be in another charset than UTF-8; ASCII is the same in all. Raises 415."""
     if (declared or "").lower() not in UNICODE and not content.isascii():
-        raise _other_charset(what)
+        raise _charset_error(what)
 
 
-def _exact(name: str, value: str) -> bytes:
+def _exact_bytes(name: str, value: str) -> bytes:
     try:
         return value.encode(EXACT)
     except UnicodeEncodeError:
-        raise _other_charset(f"The part {name!r}") from None
+        raise _charset_error(f"The part {name!r}") from None
 
 
-def _other_charset(what: str) -> BadRequestError:
+def _charset_error(what: str) -> BadRequestError:
     detail = f"{what} declares another charset than UTF-8; send UTF-8, which is what JSON is written in."
     return BadRequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
 
@@ -91,21 +93,21 @@ class _Parser(MultiPartParser):
     """Leaves each field's bytes as they are: werkzeug puts U+FFFD in place of what it cannot decode."""
 
     def get_part_charset(self, headers: Headers) -> str:
-        _check_head(headers)
+        _check_part_headers(headers)
         declared = parse_options_header(headers.get("Content-Type"))[1].get("charset", "")
         return EXACT if declared.lower() in UNICODE else "ascii"  # the same in every charset; the rest is marked
 
     def start_file_streaming(self, event: Any, total_content_length: int | None) -> IO[bytes]:
-        _check_head(event.headers)
+        _check_part_headers(event.headers)
         return super().start_file_streaming(event, total_content_length)
 
 
-def _check_head(headers: Headers) -> None:
+def _check_part_headers(headers: Headers) -> None:
     disposition = headers.get("Content-Disposition", "")
     # A client that escapes nothing writes a\b for the name a\b, one that escapes writes a\\b; no name may hold it.
     if any(escaped != '"' for escaped in ESCAPE.findall(disposition)):
-        raise unprocessable("Content-Disposition", f"a part's name holds a backslash: {disposition}")
+        raise invalid_field("Content-Disposition", f"a part's name holds a backslash: {disposition}")
     name = headers.get("Content-Transfer-Encoding", "").strip().lower()
-    if name not in AS_THEY_ARE:
+    if name not in UNENCODED:
         detail = f"A part has the Content-Transfer-Encoding {name!r}; send its bytes as they are."
         raise BadRequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)

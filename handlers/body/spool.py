@@ -13,13 +13,13 @@ from flask import g
 
 from handlers.http import memory_budget
 from handlers.http.problems import OverloadedError
-from handlers.services import services
+from handlers.services import get_services
 
 IN_MEMORY_BYTES = 64 * 1024
 MAX_BODIES_OF_SENDER = 8  # half of those that a process receives at a time
 
 
-def receive(stream: IO[bytes], max_bytes: int, weight: int) -> bytes:
+def receive_body(stream: IO[bytes], max_bytes: int, weight: int) -> bytes:
     """Return the bytes of a stream; of a body that is too large, one byte more than allowed.
 
     weight: times its bytes, how much memory is reserved for a large one. Raises OverloadedError.
@@ -28,7 +28,7 @@ def receive(stream: IO[bytes], max_bytes: int, weight: int) -> bytes:
     if len(first) <= min(IN_MEMORY_BYTES, max_bytes):
         memory_budget.reserve(len(first) * weight)
         return first
-    with SENDERS.sending(sender()), tempfile.TemporaryFile() as spool:
+    with SENDERS.sending(current_sender()), tempfile.TemporaryFile() as spool:
         size = spool.write(first)
         while size <= max_bytes and (chunk := stream.read(min(IN_MEMORY_BYTES, max_bytes + 1 - size))):
             size += spool.write(chunk)
@@ -65,9 +65,9 @@ class Senders:
 SENDERS = Senders()
 
 
-def sender() -> str | None:
+def current_sender() -> str | None:
     """Return who sends the body of this call; None where nobody logs in: everyone is the same user there."""
-    return str(g.actor) if services().access.needs_login else None
+    return str(g.actor) if get_services().access.needs_login else None
 
 
 class Spool:

@@ -11,9 +11,9 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from handlers.body.content_encoding import decompress
 from handlers.body.multipart import Parts, check_charset, read_parts
-from handlers.body.spool import receive
+from handlers.body.spool import receive_body
 from handlers.http import memory_budget
-from handlers.http.problems import unprocessable
+from handlers.http.problems import invalid_field
 from handlers.services import Services
 from workqueue import event_json
 from workqueue.errors import EventTooLargeError
@@ -22,8 +22,8 @@ from workqueue.files.file_names import file_name_problem
 from workqueue.files.store import StoredFile, guess_content_type, remove_if_possible
 
 EVENT_PART = "event"
-UNREAD = "\ufffd"  # what stands for bytes that are no character
-KIND = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
+REPLACEMENT_CHARACTER = "\ufffd"  # what stands for bytes that are no character
+MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 OVERHEAD = 64 * 1024  # of a multipart body: boundaries and part headers
 ACCEPTED = "Send application/json, or multipart/form-data with a part `event` (JSON) and file parts."
 BATCH_EVENTS_BYTES = 16  # so many of the largest events may a batch have
@@ -40,18 +40,18 @@ class Invocation:
     files: tuple[StoredFile, ...]
 
 
-def read(services: Services, request_id: UUID) -> Invocation:
+def read_invocation(services: Services, request_id: UUID) -> Invocation:
     """The posted event and files; the files are in the store then, under `request_id`.
 
     Raises 400, 413, 415 and 422; the store is left as it was.
     """
     if request.mimetype == "multipart/form-data":
-        return _multipart(services, request_id)
-    body = json_body(services.limits.max_event_bytes, EVENT_WEIGHT)
+        return _read_multipart(services, request_id)
+    body = read_json_body(services.limits.max_event_bytes, EVENT_WEIGHT)
     return Invocation(event_json.event(body, services.limits.max_event_bytes), ())
 
 
-def json_body(max_bytes: int, weight: int = OBJECTS_WEIGHT) -> bytes:
+def read_json_body(max_bytes: int, weight: int = OBJECTS_WEIGHT) -> bytes:
     """Return the body of a JSON request, at most `max_bytes` long. Raises 413, 415, and 503 when memory is short.
 
     weight: times the body's bytes, how much memory the call takes.
@@ -60,35 +60,35 @@ def json_body(max_bytes: int, weight: int = OBJECTS_WEIGHT) -> bytes:
     decompress(max_bytes)
     is_json = request.mimetype == "application/json" or request.mimetype.endswith("+json")
     try:
-        body = receive(request.stream, max_bytes, weight)
+        body = receive_body(request.stream, max_bytes, weight)
     except RequestEntityTooLarge:
-        _too_large(max_bytes)
+        _raise_too_large(max_bytes)
     if len(body) > max_bytes:
-        _too_large(max_bytes)
+        _raise_too_large(max_bytes)
     if body and not is_json:
         raise UnsupportedMediaType(f"The body is {request.mimetype or 'of no named type'}. {ACCEPTED}")
     check_charset(request.mimetype_params.get("charset"), body, "The body")
     return body
 
 
-def _too_large(max_bytes: int) -> NoReturn:
+def _raise_too_large(max_bytes: int) -> NoReturn:
     raise EventTooLargeError(f"The body is larger than the {max_bytes} bytes that are allowed.")
 
 
-def batch(services: Services, most: int) -> list[Any]:
+def read_batch(services: Services, most: int) -> list[Any]:
     """Return the events of a batch, as values or as their JsonText.
 
     Raises BadEventError, EventTooLargeError, 503, and 422 for what is no array of 1 to `most` events.
     """
     largest = services.limits.max_event_bytes
-    body = json_body(min(services.limits.max_upload_bytes, BATCH_EVENTS_BYTES * largest), BATCH_WEIGHT)
+    body = read_json_body(min(services.limits.max_upload_bytes, BATCH_EVENTS_BYTES * largest), BATCH_WEIGHT)
     try:
-        return _events(body, largest, most)
+        return _parse_events(body, largest, most)
     except InvalidBatchError:
-        raise unprocessable("body", f"an array of 1 to {most} events is needed") from None
+        raise invalid_field("body", f"an array of 1 to {most} events is needed") from None
 
 
-def _events(body: bytes, largest: int, most: int) -> list[Any]:
+def _parse_events(body: bytes, largest: int, most: int) -> list[Any]:
     if len(body) > min(SMALL_BATCH_BYTES, largest):
         return BatchReader(body, largest).read(most)
     memory_budget.reserve(OBJECTS_WEIGHT * len(body))  # to parse a small one at once takes half the time
@@ -98,7 +98,7 @@ def _events(body: bytes, largest: int, most: int) -> list[Any]:
     return found
 
 
-def _multipart(services: Services, request_id: UUID) -> Invocation:
+def _read_multipart(services: Services, request_id: UUID) -> Invocation:
     limits = services.limits
     request.max_content_length = limits.max_upload_bytes + limits.max_event_bytes + OVERHEAD
     request.max_form_memory_size = limits.max_event_bytes
@@ -110,19 +110,19 @@ def _multipart(services: Services, request_id: UUID) -> Invocation:
             f"The files may have {limits.max_upload_bytes} bytes, the event {limits.max_event_bytes}."
         ) from None
     try:
-        return _stored(services, request_id, parts)
+        return _store_files(services, request_id, parts)
     finally:
         parts.close()
 
 
-def _stored(services: Services, request_id: UUID, parts: Parts) -> Invocation:
+def _store_files(services: Services, request_id: UUID, parts: Parts) -> Invocation:
     """Store the files of a multipart body; the store is left as it was when that fails."""
     limits = services.limits
-    raw = _event_part(parts, limits.max_event_bytes)
+    raw = _read_event_part(parts, limits.max_event_bytes)
     event = event_json.event(raw, limits.max_event_bytes)
-    files = {name: _only(name, parts.files.getlist(name)) for name in parts.files if name != EVENT_PART}
+    files = {name: _single_file(name, parts.files.getlist(name)) for name in parts.files if name != EVENT_PART}
     try:
-        stored = tuple(_store(services, request_id, name, file) for name, file in files.items())
+        stored = tuple(_store_file(services, request_id, name, file) for name, file in files.items())
         if sum(file.size for file in stored) > limits.max_upload_bytes:
             raise EventTooLargeError(f"The files may have {limits.max_upload_bytes} bytes together.")
     except BaseException:
@@ -131,15 +131,15 @@ def _stored(services: Services, request_id: UUID, parts: Parts) -> Invocation:
     return Invocation(event, stored)
 
 
-def _event_part(parts: Parts, max_bytes: int) -> bytes:
+def _read_event_part(parts: Parts, max_bytes: int) -> bytes:
     """Return the part `event`: a field, or a file that holds it; of one that is too large, so much as tells."""
     for name in parts.fields:
         if name != EVENT_PART:
-            raise unprocessable(name, "unknown field: data goes into the part `event` as JSON, files have a filename")
+            raise invalid_field(name, "unknown field: data goes into the part `event` as JSON, files have a filename")
     fields = parts.fields.getlist(EVENT_PART)
     files = parts.files.getlist(EVENT_PART)
     if len(fields) + len(files) > 1:
-        raise unprocessable(EVENT_PART, "is given more than once")
+        raise invalid_field(EVENT_PART, "is given more than once")
     if fields:
         return fields[0]
     content = files[0].read(max_bytes + 1) if files else b""
@@ -147,19 +147,23 @@ def _event_part(parts: Parts, max_bytes: int) -> bytes:
     return content
 
 
-def _only(name: str, found: list[FileStorage]) -> FileStorage:
+def _single_file(name: str, found: list[FileStorage]) -> FileStorage:
     if len(found) > 1:
-        raise unprocessable(name, "is given more than once: name each file part differently")
+        raise invalid_field(name, "is given more than once: name each file part differently")
     for text in (name, found[0].filename or name):
-        reason = "a character of it cannot be read; send it in UTF-8" if UNREAD in text else file_name_problem(text)
+        reason = (
+            "a character of it cannot be read; send it in UTF-8"
+            if REPLACEMENT_CHARACTER in text
+            else file_name_problem(text)
+        )
         if reason:
-            raise unprocessable(name, f"{text!r} cannot be a file name: {reason}")
+            raise invalid_field(name, f"{text!r} cannot be a file name: {reason}")
     return found[0]
 
 
-def _store(services: Services, request_id: UUID, name: str, file: FileStorage) -> StoredFile:
+def _store_file(services: Services, request_id: UUID, name: str, file: FileStorage) -> StoredFile:
     stored = services.store.put(request_id, "in", name, file.stream)
     filename = file.filename or name
-    told = file.mimetype if KIND.fullmatch(file.mimetype) else ""  # it goes back into a header
+    told = file.mimetype if MEDIA_TYPE.fullmatch(file.mimetype) else ""  # it goes back into a header
     kind = told if told not in ("", "application/octet-stream") else guess_content_type(filename)
     return StoredFile(name, filename, stored.size, kind, stored.sha256, stored.stored_as)

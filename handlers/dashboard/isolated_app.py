@@ -19,7 +19,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.local import LocalProxy
 
 from handlers.dashboard.read_only_redis import ReadOnlyRedis
-from handlers.http.problems import problem
+from handlers.http.problems import problem_response
 from handlers.security.origin_check import OriginCheck
 from handlers.security.secured_app import make_app
 from workqueue.errors import WorkqueueError
@@ -91,7 +91,7 @@ def make_isolated_app(redis_url: str, origin_check: OriginCheck) -> Flask:
     # A call's own: rq-dashboard sets the attribute anew in each, in all threads.
     app.redis_conn = LocalProxy(lambda: acting if request.method == "POST" else reading)  # type: ignore[attr-defined]
     app.config["RQ_DASHBOARD_REDIS_URL"] = (_address(reading),)
-    app.before_request(check)
+    app.before_request(check_route)
     for kind, answer in ERRORS.items():
         app.register_error_handler(kind, answer)
     app.register_blueprint(web.blueprint)
@@ -104,7 +104,7 @@ def _dashboard() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its dependencies use names that Python is about to drop
         from rq_dashboard import web
-    for name in of_rq(web):
+    for name in rq_names(web):
         if name not in HARMLESS:
             setattr(web, name, READERS.get(name, _Unknown(name)))
     web.config.serializer = JSONSerializer
@@ -112,12 +112,16 @@ def _dashboard() -> Any:
     return web
 
 
-def of_rq(module: Any) -> list[str]:
+def rq_names(module: Any) -> list[str]:
     """Return the names in a module under which something of RQ, or of our readers, can be reached."""
-    return [name for name, value in vars(module).items() if name in READERS or _home(value).partition(".")[0] == "rq"]
+    return [
+        name
+        for name, value in vars(module).items()
+        if name in READERS or defining_module(value).partition(".")[0] == "rq"
+    ]
 
 
-def _home(value: Any) -> str:
+def defining_module(value: Any) -> str:
     """Return the module in which a class, a function or the class of an instance was made; a module's own name."""
     if type(value) is ModuleType:
         return value.__name__
@@ -144,12 +148,12 @@ def _address(redis: Redis) -> str:
     return f"{place}, database {told.get('db') or 0}"
 
 
-def check() -> None:
+def check_route() -> None:
     """Refuse unlisted routes and arguments. Raises NotFound, MethodNotAllowed."""
     if request.url_rule is None:
         return  # Flask answers
     kind = ROUTES.get(request.url_rule.endpoint)
-    if kind is None or not _fits(request.view_args or {}):
+    if kind is None or not _are_valid(request.view_args or {}):
         raise NotFound("rq-dashboard has no such page.")
     if kind is Kind.CHANGE and request.method != "POST":
         raise MethodNotAllowed(valid_methods=["POST"], description="This changes something: it takes a POST.")
@@ -157,7 +161,7 @@ def check() -> None:
         raise NotFound("rq-dashboard has no such page.")
 
 
-def _fits(arguments: dict[str, Any]) -> bool:
+def _are_valid(arguments: dict[str, Any]) -> bool:
     """Tell whether every argument has its pattern. None is a route's own default."""
     return all(
         name in ARGUMENTS and (value is None or ARGUMENTS[name].fullmatch(str(value)))
@@ -172,23 +176,23 @@ def requeue_failed(queue_name: str) -> Response:
 
 
 def _not_there(error: Exception) -> Response:  # noqa: ARG001 - what was wrong with it stands in Redis
-    return problem(404, "There is no such job.")
+    return problem_response(404, "There is no such job.")
 
 
 def _not_now(error: Exception) -> Response:  # noqa: ARG001
-    return problem(409, "The job or the queue is not in a state in which this can be done.")
+    return problem_response(409, "The job or the queue is not in a state in which this can be done.")
 
 
 def _no_redis(error: RedisError) -> Response:
     log.warning("Redis failed", extra={"error": str(error)})
-    answer = problem(503, "Redis is unavailable; try again.")
+    answer = problem_response(503, "Redis is unavailable; try again.")
     answer.headers["Retry-After"] = "2"
     return answer
 
 
 def _failed(error: Exception) -> Response:
     log.error("rq-dashboard failed", exc_info=error)
-    return problem(502, "rq-dashboard failed at what stands in Redis; the log of localfn says more.")
+    return problem_response(502, "rq-dashboard failed at what stands in Redis; the log of localfn says more.")
 
 
 ERRORS: dict[type[Exception], Any] = {

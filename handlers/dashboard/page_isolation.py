@@ -55,7 +55,7 @@ PRELUDE = """
 """
 
 
-def seal(answer: Response, root: str, capability: str) -> None:
+def isolate_page(answer: Response, root: str, capability: str) -> None:
     """Make a page a stranger to its own origin. root: the path of the pages, with a slash at its end."""
     nonce = secrets.token_urlsafe(16)
     prelude = (PRELUDE % (_in_script(root), _in_script(f"~{capability}/"))).encode()

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from handlers.dashboard import page_isolation
 from handlers.dashboard.isolated_app import KINDS, Kind, make_isolated_app
-from handlers.http.problems import problem
+from handlers.http.problems import problem_response
 from handlers.security.authentication import public, require
 from handlers.security.origin_check import OriginCheck, readable_by_any_page
 from workqueue.auth.permissions import Permission
@@ -20,8 +20,8 @@ from workqueue.transport.circuit_breaker import PATIENCE_S
 blueprint = Blueprint("rq_dashboard", __name__, url_prefix="/rq")
 
 EXTENSION = "localfn-dashboard"
-LONG = "public, max-age=86400"
-PASSED = ("Allow", "Cache-Control", "Content-Type", "ETag", "Last-Modified", "Location", "Retry-After")
+ONE_DAY = "public, max-age=86400"
+COPIED_HEADERS = ("Allow", "Cache-Control", "Content-Type", "ETag", "Last-Modified", "Location", "Retry-After")
 CONDITIONS = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH")
 
 
@@ -35,7 +35,7 @@ def install(app: Flask, redis_url: str, origin_check: OriginCheck) -> None:
 
 def unavailable(_: RedisError) -> Response:
     """Answer a call that Redis did not."""
-    answer = problem(503, "Redis is unavailable; try again.")
+    answer = problem_response(503, "Redis is unavailable; try again.")
     answer.headers["Retry-After"] = "2"
     return answer
 
@@ -45,10 +45,10 @@ def unavailable(_: RedisError) -> Response:
 @require(Permission.READ)
 def show(path: str) -> Response:
     """Answer a person's page, or a program's question."""
-    answer = _taken(_ask(path, Kind.PAGE, Kind.DATA, Kind.FILE))
+    answer = _copy_response(_call_dashboard(path, Kind.PAGE, Kind.DATA, Kind.FILE))
     if answer.mimetype == "text/html":
         _, redis = current_app.extensions[EXTENSION]
-        page_isolation.seal(answer, url_for("rq_dashboard.show"), page_isolation.issue(redis))
+        page_isolation.isolate_page(answer, url_for("rq_dashboard.show"), page_isolation.issue(redis))
     return answer
 
 
@@ -56,7 +56,7 @@ def show(path: str) -> Response:
 @require(Permission.OPERATE)
 def change(path: str) -> Response:
     """Move bells, for a program: the pages of rq-dashboard cannot call this."""
-    return _without_page(_taken(_ask(path, Kind.CHANGE)))
+    return _reject_page(_copy_response(_call_dashboard(path, Kind.CHANGE)))
 
 
 @blueprint.get("/~<capability>/", defaults={"path": ""})
@@ -67,8 +67,8 @@ def data(capability: str, path: str) -> Response:
     """Answer a page's poll. A sandboxed page has no cookie, so a capability in the path lets it in."""
     _, redis = current_app.extensions[EXTENSION]
     if not page_isolation.is_valid(redis, capability):
-        return problem(403, "This page of rq-dashboard is too old; load it again.")
-    return _without_page(_taken(_ask(path, Kind.DATA)))
+        return problem_response(403, "This page of rq-dashboard is too old; load it again.")
+    return _reject_page(_copy_response(_call_dashboard(path, Kind.DATA)))
 
 
 @blueprint.get("/static/<path:name>")
@@ -77,13 +77,13 @@ def data(capability: str, path: str) -> Response:
 @readable_by_any_page
 def file(name: str) -> Response:
     """Answer a file of rq-dashboard's package; the files are public."""
-    answer = _without_page(_taken(_ask(f"static/{name}" if name else "favicon.ico", Kind.FILE)))
+    answer = _reject_page(_copy_response(_call_dashboard(f"static/{name}" if name else "favicon.ico", Kind.FILE)))
     if answer.status_code in (200, 304):
-        answer.headers["Cache-Control"] = LONG
+        answer.headers["Cache-Control"] = ONE_DAY
     return answer
 
 
-def _ask(path: str, *kinds: Kind) -> AnyResponse:
+def _call_dashboard(path: str, *kinds: Kind) -> AnyResponse:
     """Call rq-dashboard. It gets a method and a path: no cookie, no key, no body, no header that names the caller."""
     guest, _ = current_app.extensions[EXTENSION]
     outer = request.environ
@@ -107,10 +107,10 @@ def _ask(path: str, *kinds: Kind) -> AnyResponse:
     return AnyResponse.from_app(guest, environ, buffered=True)
 
 
-def _taken(found: AnyResponse) -> Response:
+def _copy_response(found: AnyResponse) -> Response:
     """Take over the body and a few headers, and escape HTML in data."""
     answer = Response(found.get_data(), status=found.status_code)
-    for name in PASSED:
+    for name in COPIED_HEADERS:
         if name in found.headers:
             answer.headers[name] = found.headers[name]
     if answer.mimetype == "application/json" and request.method != "HEAD":
@@ -118,7 +118,7 @@ def _taken(found: AnyResponse) -> Response:
     return answer
 
 
-def _without_page(answer: Response) -> Response:
+def _reject_page(answer: Response) -> Response:
     """Raise NotFound for a page: it would hold a capability."""
     if answer.mimetype == "text/html":
         raise NotFound("rq-dashboard has no such page.")

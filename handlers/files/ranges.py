@@ -3,16 +3,16 @@
 import re
 
 # One range of bytes: first-last, first-, or -length. All else is ignored, several ranges too, as the RFC allows.
-ONE = re.compile(r"bytes=[ \t]*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))[ \t]*", re.ASCII | re.IGNORECASE)
+SINGLE_RANGE = re.compile(r"bytes=[ \t]*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))[ \t]*", re.ASCII | re.IGNORECASE)
 
 
 class UnsatisfiableError(Exception):
     """The file has no byte of the range."""
 
 
-def wanted_range(header: str | None, size: int) -> range | None:
+def parse_range(header: str | None, size: int) -> range | None:
     """Return the places of the bytes to send; None for the whole file. Raises UnsatisfiableError."""
-    match = ONE.fullmatch(header or "")
+    match = SINGLE_RANGE.fullmatch(header or "")
     if match is None:
         return None
     first, last, suffix = match.groups()

@@ -7,14 +7,14 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
-from handlers.files.conditions import is_known, is_met, modified_at
-from handlers.files.ranges import UnsatisfiableError, wanted_range
+from handlers.files.conditions import are_preconditions_met, is_not_modified, modified_at
+from handlers.files.ranges import UnsatisfiableError, parse_range
 from handlers.http import query
-from handlers.http.problems import problem
-from handlers.openapi.json_schema import text, whole
+from handlers.http.problems import problem_response
+from handlers.openapi.json_schema import integer, string
 from handlers.openapi.operation import Answer, Header, operation
 from handlers.security.authentication import require
-from handlers.services import services
+from handlers.services import get_services
 from workqueue.auth.permissions import Permission
 from workqueue.requests import queries
 from workqueue.requests.queries import FoundFile
@@ -22,27 +22,27 @@ from workqueue.requests.queries import FoundFile
 blueprint = Blueprint("files", __name__, url_prefix="/api/requests")
 
 CHUNK = 256 * 1024
-ID = {"id": text(format="uuid")}
-ETAG = Header("ETag", text(), "of its bytes: If-None-Match with it answers 304, If-Range makes Range safe")
-MODIFIED = Header("Last-Modified", text(), "when it was stored")
-DISPOSITION = Header("Content-Disposition", text(), "attachment, with the file's name")
-LENGTH = Header("Content-Length", whole(minimum=0), "bytes")
-ACCEPT_RANGES = Header("Accept-Ranges", text(enum=["bytes"]), "Range is understood")
-CONTENT_RANGE = Header("Content-Range", text(examples=["bytes 0-3/100"]), "which bytes these are, of how many")
-BYTES = {"*/*": text(contentMediaType="application/octet-stream")}
+ID = {"id": string(format="uuid")}
+ETAG = Header("ETag", string(), "of its bytes: If-None-Match with it answers 304, If-Range makes Range safe")
+MODIFIED = Header("Last-Modified", string(), "when it was stored")
+DISPOSITION = Header("Content-Disposition", string(), "attachment, with the file's name")
+LENGTH = Header("Content-Length", integer(minimum=0), "bytes")
+ACCEPT_RANGES = Header("Accept-Ranges", string(enum=["bytes"]), "Range is understood")
+CONTENT_RANGE = Header("Content-Range", string(examples=["bytes 0-3/100"]), "which bytes these are, of how many")
+BYTES = {"*/*": string(contentMediaType="application/octet-stream")}
 HEADERS = (ETAG, MODIFIED, DISPOSITION, LENGTH, ACCEPT_RANGES)
 ANSWERS = (
     Answer(200, "Its bytes.", BYTES, headers=HEADERS),
     Answer(206, "Those of them that Range asked for.", BYTES, headers=(*HEADERS, CONTENT_RANGE)),
     Answer(304, "They are what the client has already.", headers=(ETAG, MODIFIED)),
 )
-ASKED = (
-    Header("Range", text(examples=["bytes=0-3"]), "one range of bytes; several are answered with the whole file"),
-    Header("If-Range", text(), "an ETag: Range counts only while the file has it"),
-    Header("If-None-Match", text(), "an ETag that was answered before"),
-    Header("If-Modified-Since", text(), "a Last-Modified that was answered before; not with If-None-Match"),
-    Header("If-Match", text(), "ETags: a file that has none of them is a 412"),
-    Header("If-Unmodified-Since", text(), "a time: a file that was stored later is a 412; not with If-Match"),
+REQUEST_HEADERS = (
+    Header("Range", string(examples=["bytes=0-3"]), "one range of bytes; several are answered with the whole file"),
+    Header("If-Range", string(), "an ETag: Range counts only while the file has it"),
+    Header("If-None-Match", string(), "an ETag that was answered before"),
+    Header("If-Modified-Since", string(), "a Last-Modified that was answered before; not with If-None-Match"),
+    Header("If-Match", string(), "ETags: a file that has none of them is a 412"),
+    Header("If-Unmodified-Since", string(), "a time: a file that was stored later is a 412; not with If-Match"),
 )
 
 
@@ -53,11 +53,11 @@ ASKED = (
     *ANSWERS,
     description="The output file of this name; without one, the upload of this name.",
     path=ID,
-    headers=ASKED,
+    headers=REQUEST_HEADERS,
     refuses=(404, 412, 416),
 )
 def file(id: str, name: str) -> Response:
-    return _sent(id, name, ("output", "input"))
+    return _send_file(id, name, ("output", "input"))
 
 
 @blueprint.get("/<id>/inputs/<path:name>")
@@ -67,31 +67,33 @@ def file(id: str, name: str) -> Response:
     *ANSWERS,
     description="name: that of the part that it came in.",
     path=ID,
-    headers=ASKED,
+    headers=REQUEST_HEADERS,
     refuses=(404, 412, 416),
 )
 def input_file(id: str, name: str) -> Response:
-    return _sent(id, name, ("input",))
+    return _send_file(id, name, ("input",))
 
 
-def _sent(id: str, name: str, kinds: tuple[str, ...]) -> Response:
+def _send_file(id: str, name: str, kinds: tuple[str, ...]) -> Response:
     """The file of the first of these kinds that has this name. Raises 404."""
-    _, files = queries.request(services().engine, query.request_id(id))
+    _, files = queries.request(get_services().engine, query.parse_request_id(id))
     named = {file.kind: file for file in files if file.name == name}
     found = next((named[kind] for kind in kinds if kind in named), None)
     if found is None:
         raise NotFound(f"The request has no file {name!r}.")
-    if not is_met(found):
-        return problem(412, "The file is not the one that If-Match or If-Unmodified-Since asks for.")
-    if is_known(found):
-        return _marked(Response(status=304), found)
+    if not are_preconditions_met(found):
+        return problem_response(412, "The file is not the one that If-Match or If-Unmodified-Since asks for.")
+    if is_not_modified(found):
+        return _add_headers(Response(status=304), found)
     try:
-        wanted = wanted_range(request.headers.get("Range"), found.size) if _is_range_asked(found) else None
+        wanted = parse_range(request.headers.get("Range"), found.size) if _is_range_asked(found) else None
     except UnsatisfiableError:
-        answer = problem(416, f"The file has {found.size} bytes, none of them in the Range that was asked for.")
+        answer = problem_response(
+            416, f"The file has {found.size} bytes, none of them in the Range that was asked for."
+        )
         answer.headers["Content-Range"] = f"bytes */{found.size}"
         return answer
-    return _marked(_content(found, wanted), found)
+    return _add_headers(_file_response(found, wanted), found)
 
 
 def _is_range_asked(found: FoundFile) -> bool:
@@ -100,13 +102,13 @@ def _is_range_asked(found: FoundFile) -> bool:
     return request.method == "GET" and condition in (None, f'"{found.sha256}"')
 
 
-def _content(found: FoundFile, wanted: range | None) -> Response:
+def _file_response(found: FoundFile, wanted: range | None) -> Response:
     places = range(found.size) if wanted is None else wanted
     try:
-        content = services().store.open(found.stored_as, found.sha256, wanted)
+        content = get_services().store.open(found.stored_as, found.sha256, wanted)
     except FileNotFoundError:
         raise NotFound(f"The file {found.name!r} is no more in the file store.") from None
-    answer = Response(_pieces(content, len(places)), content_type=found.content_type, direct_passthrough=True)
+    answer = Response(_stream(content, len(places)), content_type=found.content_type, direct_passthrough=True)
     answer.call_on_close(content.close)
     answer.content_length = len(places)
     if wanted is not None:
@@ -115,7 +117,7 @@ def _content(found: FoundFile, wanted: range | None) -> Response:
     return answer
 
 
-def _pieces(content: IO[bytes], length: int) -> Iterator[bytes]:
+def _stream(content: IO[bytes], length: int) -> Iterator[bytes]:
     """Yield so many bytes; the last of them only once the store has found the whole to be what was stored."""
     held = b""
     while length > 0 and (piece := content.read(min(CHUNK, length))):
@@ -125,7 +127,7 @@ def _pieces(content: IO[bytes], length: int) -> Iterator[bytes]:
     yield held
 
 
-def _marked(answer: Response, found: FoundFile) -> Response:
+def _add_headers(answer: Response, found: FoundFile) -> Response:
     answer.set_etag(found.sha256)
     answer.last_modified = modified_at(found)
     if answer.status_code == 304:

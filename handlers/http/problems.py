@@ -10,7 +10,7 @@ from flask import Flask, Response, current_app, json, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from handlers.services import services
+from handlers.services import get_services
 from schema.outage import MESSAGES, Outage, outage_of
 from workqueue import errors
 from workqueue.database import error_summary
@@ -21,18 +21,18 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_S = 2
 DISK_FULL = "The disk is full; nothing was stored. Try again when there is room."
 # Status and detail, by what keeps the database from it.
-OUTAGES = {
+OUTAGE_ANSWERS = {
     Outage.UNAVAILABLE: (503, "The database is away; try again."),
     Outage.FULL: (507, "The disk of the database is full; nothing was stored. Try again when there is room."),
     Outage.READ_ONLY: (503, "The database takes no writes now; nothing was stored. Try again."),
     Outage.OVERLOADED: (503, "The database has no free connection; try again."),
     Outage.SLOW: (503, "The database does not answer in time; try again."),
 }
-BY_ENDPOINT = {
+IDEMPOTENCY_HINTS = {
     "functions.invoke": " With an Idempotency-Key it makes no second request.",
     "functions.invoke_batch": " With an Idempotency-Key it makes no second batch.",
 }
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 STATUSES: dict[type[errors.WorkqueueError], HTTPStatus] = {
     errors.UnknownFunctionError: HTTPStatus.NOT_FOUND,
@@ -75,13 +75,13 @@ class OverloadedError(Exception):
     """This server does as much as it can at a time; the client tries again a little later. Nothing was accepted."""
 
 
-def unprocessable(field: str, detail: str) -> BadRequestError:
+def invalid_field(field: str, detail: str) -> BadRequestError:
     """422 for one field, which is named."""
     entry = [{"field": field, "detail": detail}]
     return BadRequestError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{field}: {detail}", entry)
 
 
-def problem(status: int, detail: str, **more: Any) -> Response:
+def problem_response(status: int, detail: str, **more: Any) -> Response:
     """A problem document. more: further members, left out when None."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     body |= {name: value for name, value in more.items() if value is not None}
@@ -89,38 +89,38 @@ def problem(status: int, detail: str, **more: Any) -> Response:
 
 
 def install(app: Flask) -> None:
-    app.register_error_handler(errors.WorkqueueError, refused)
-    app.register_error_handler(BadRequestError, bad)
-    app.register_error_handler(OverloadedError, overloaded)
-    app.register_error_handler(HTTPException, http)
-    app.register_error_handler(SQLAlchemyError, database)
-    app.register_error_handler(StorageError, file_store)
-    app.register_error_handler(OSError, system)
-    app.register_error_handler(Exception, unexpected)
+    app.register_error_handler(errors.WorkqueueError, handle_workqueue_error)
+    app.register_error_handler(BadRequestError, handle_bad_request)
+    app.register_error_handler(OverloadedError, handle_overload)
+    app.register_error_handler(HTTPException, handle_http_exception)
+    app.register_error_handler(SQLAlchemyError, handle_database_error)
+    app.register_error_handler(StorageError, handle_storage_error)
+    app.register_error_handler(OSError, handle_os_error)
+    app.register_error_handler(Exception, handle_unexpected_error)
 
 
-def refused(error: errors.WorkqueueError) -> Response:
+def handle_workqueue_error(error: errors.WorkqueueError) -> Response:
     status = STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    answer = problem(status, str(error), errors=getattr(error, "errors", None))
+    answer = problem_response(status, str(error), errors=getattr(error, "errors", None))
     if isinstance(error, errors.TooManyLoginsError):
         answer.headers["Retry-After"] = str(error.retry_after_s)
     return answer
 
 
-def bad(error: BadRequestError) -> Response:
-    answer = problem(error.status, error.detail, errors=error.errors)
+def handle_bad_request(error: BadRequestError) -> Response:
+    answer = problem_response(error.status, error.detail, errors=error.errors)
     answer.headers.update(error.headers)
     return answer
 
 
-def overloaded(error: OverloadedError) -> Response:
-    answer = problem(503, str(error))
+def handle_overload(error: OverloadedError) -> Response:
+    answer = problem_response(503, str(error))
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 
 
-def http(error: HTTPException) -> Response:
-    answer = problem(error.code or 500, error.description or error.name)
+def handle_http_exception(error: HTTPException) -> Response:
+    answer = problem_response(error.code or 500, error.description or error.name)
     # What werkzeug adds stays: Allow for 405, Location for a redirect.
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
@@ -128,38 +128,38 @@ def http(error: HTTPException) -> Response:
     return answer
 
 
-def database(error: SQLAlchemyError) -> Response:
+def handle_database_error(error: SQLAlchemyError) -> Response:
     outage = outage_of(error)
     if outage is None:
-        return unexpected(error)
+        return handle_unexpected_error(error)
     log.warning(MESSAGES[outage], extra={"error": error_summary(error)})
-    services().overview.record_outage(outage)
-    status, detail = OUTAGES[outage]
-    more = BY_ENDPOINT.get(request.endpoint or "", "") if outage in (Outage.UNAVAILABLE, Outage.SLOW) else ""
-    answer = problem(status, detail + more)
+    get_services().overview.record_outage(outage)
+    status, detail = OUTAGE_ANSWERS[outage]
+    more = IDEMPOTENCY_HINTS.get(request.endpoint or "", "") if outage in (Outage.UNAVAILABLE, Outage.SLOW) else ""
+    answer = problem_response(status, detail + more)
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 
 
-def system(error: OSError) -> Response:
+def handle_os_error(error: OSError) -> Response:
     """Answer an error of the operating system: a full disk is no fault of the server's code."""
-    if error.errno not in NO_ROOM:
-        return unexpected(error)
+    if error.errno not in DISK_FULL_ERRNOS:
+        return handle_unexpected_error(error)
     log.warning("the disk is full", extra={"error": str(error)})
-    answer = problem(507, DISK_FULL)
+    answer = problem_response(507, DISK_FULL)
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 
 
-def file_store(error: StorageError) -> Response:
+def handle_storage_error(error: StorageError) -> Response:
     log.warning("the file store is away", extra={"error": str(error)})
-    answer = problem(503, "The file store is away; try again. Nothing was accepted.")
+    answer = problem_response(503, "The file store is away; try again. Nothing was accepted.")
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 
 
-def unexpected(error: Exception) -> Response:
+def handle_unexpected_error(error: Exception) -> Response:
     if current_app.debug:
         raise error  # the development server's debugger shows where
     log.error("a handler failed", exc_info=error)
-    return problem(500, "The server failed at this; its log says more.")
+    return problem_response(500, "The server failed at this; its log says more.")

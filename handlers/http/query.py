@@ -10,12 +10,12 @@ from uuid import UUID
 from flask import request
 from werkzeug.exceptions import NotFound
 
-from handlers.http.problems import unprocessable
+from handlers.http.problems import invalid_field
 from schema.statuses import Status
 from workqueue import timestamps
 
 MAX_WAIT_S = 60
-MAX_WORDS = 200
+MAX_SEARCH_CHARACTERS = 200
 MAX_DELAY_S = 366 * 24 * 3600.0
 # One preference up to its comma, with its parameters; or, without a name, what is none.
 _TOKEN, _QUOTED = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++", r'"(?:[^"\\]|\\.)*+"'
@@ -37,22 +37,22 @@ class Reader:
     def __call__(self, text: str) -> Any:
         return self.read(text)
 
-    def about(self, description: str) -> "Reader":
+    def described(self, description: str) -> "Reader":
         """The same reader, described for one parameter."""
         return replace(self, description=description)
 
 
-def reads(**schema: Any) -> Callable[[Callable[[str], Any]], Reader]:
+def with_schema(**schema: Any) -> Callable[[Callable[[str], Any]], Reader]:
     """Makes a function a reader of parameters with this schema."""
     return lambda read: Reader(read, schema)
 
 
-def parameters(readers: Mapping[str, Reader]) -> dict[str, Any]:
+def read_parameters(readers: Mapping[str, Reader]) -> dict[str, Any]:
     """The query's parameters, each read by its reader; None where absent. Raises 422."""
     for name in request.args:
         if name not in readers:
             known = ", ".join(sorted(readers)) or "none"
-            raise unprocessable(name, f"unknown query parameter; known here: {known}")
+            raise invalid_field(name, f"unknown query parameter; known here: {known}")
     return {name: _read(name, reader) for name, reader in readers.items()}
 
 
@@ -61,15 +61,15 @@ def _read(name: str, reader: Reader) -> Any:
     if not values:
         return None
     if len(values) > 1:
-        raise unprocessable(name, "is given more than once")
+        raise invalid_field(name, "is given more than once")
     try:
         return reader(values[0])
     except ValueError as error:
-        raise unprocessable(name, str(error)) from None
+        raise invalid_field(name, str(error)) from None
 
 
-def whole(low: int, high: int) -> Reader:
-    @reads(type="integer", minimum=low, maximum=high)
+def integer(low: int, high: int) -> Reader:
+    @with_schema(type="integer", minimum=low, maximum=high)
     def read(text: str) -> int:
         if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not low <= int(text) <= high:
             raise ValueError(f"a whole number from {low} to {high} is needed")
@@ -78,27 +78,27 @@ def whole(low: int, high: int) -> Reader:
     return read
 
 
-@reads(type="number", minimum=0, maximum=MAX_DELAY_S)
-def delay(text: str) -> float:
+@with_schema(type="number", minimum=0, maximum=MAX_DELAY_S)
+def delay_s(text: str) -> float:
     if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text, re.ASCII) or float(text) > MAX_DELAY_S:
         raise ValueError(f"seconds from 0 to {MAX_DELAY_S:.0f} are needed")
     return float(text)
 
 
-@reads(type="string", format="date-time", examples=[timestamps.EXAMPLE])
-def moment(text: str) -> datetime:
+@with_schema(type="string", format="date-time", examples=[timestamps.EXAMPLE])
+def date_time(text: str) -> datetime:
     return timestamps.read_time(text)
 
 
-@reads(type="string", minLength=1, maxLength=MAX_WORDS, pattern=r"^[^\u0000]*$")
+@with_schema(type="string", minLength=1, maxLength=MAX_SEARCH_CHARACTERS, pattern=r"^[^\u0000]*$")
 def search_text(text: str) -> str:
-    if not 1 <= len(text) <= MAX_WORDS or "\0" in text:
-        raise ValueError(f"1 to {MAX_WORDS} characters are needed, U+0000 not among them")
+    if not 1 <= len(text) <= MAX_SEARCH_CHARACTERS or "\0" in text:
+        raise ValueError(f"1 to {MAX_SEARCH_CHARACTERS} characters are needed, U+0000 not among them")
     return text
 
 
-def one_of(choices: tuple[str, ...]) -> Reader:
-    @reads(type="string", enum=list(choices))
+def choice(choices: tuple[str, ...]) -> Reader:
+    @with_schema(type="string", enum=list(choices))
     def read(text: str) -> str:
         if text not in choices:
             raise ValueError(f"one of {', '.join(choices)} is needed")
@@ -107,36 +107,36 @@ def one_of(choices: tuple[str, ...]) -> Reader:
     return read
 
 
-@reads(type="string", enum=[str(status) for status in Status])
+@with_schema(type="string", enum=[str(status) for status in Status])
 def status(text: str) -> Status:
-    return Status(one_of(tuple(Status))(text))
+    return Status(choice(tuple(Status))(text))
 
 
-@reads(type="boolean")
-def flag(text: str) -> bool:
-    return bool(one_of(("true", "false"))(text) == "true")
+@with_schema(type="boolean")
+def boolean(text: str) -> bool:
+    return bool(choice(("true", "false"))(text) == "true")
 
 
-@reads(type="string", format="uuid")
+@with_schema(type="string", format="uuid")
 def cursor(text: str) -> UUID:
     if not UUID_TEXT.fullmatch(text):
         raise ValueError("the next_cursor of the page before is needed")
     return UUID(text)
 
 
-@reads(type="string", pattern=r"^[0-9]{1,9}\.[0-9]{1,9}$", examples=["1.250"])
-def log_place(text: str) -> tuple[int, int]:
+@with_schema(type="string", pattern=r"^[0-9]{1,9}\.[0-9]{1,9}$", examples=["1.250"])
+def log_position(text: str) -> tuple[int, int]:
     if not re.fullmatch(r"\d{1,9}\.\d{1,9}", text, re.ASCII):
         raise ValueError("the Next-After of the answer before is needed, such as 1.250")
     attempt, number = text.split(".")
     return int(attempt), int(number)
 
 
-def request_id(text: str) -> UUID:
-    return uuid(text, "request")
+def parse_request_id(text: str) -> UUID:
+    return parse_id(text, "request")
 
 
-def uuid(text: str, what: str) -> UUID:
+def parse_id(text: str, what: str) -> UUID:
     """The id in a path. Raises 404 for what is no UUID: there is no such thing."""
     if not UUID_TEXT.fullmatch(text):
         raise NotFound(f"There is no {what} {text!r}: an id looks like 01890a5d-ac96-774b-bcce-b302099a8057.")
@@ -155,6 +155,6 @@ def preferred_wait_s(header: str) -> int | None:
     return None
 
 
-def may_wait() -> bool:
+def has_thread_to_wait() -> bool:
     """Tell whether the server has a thread for this call to wait; without one, it is answered at once."""
     return bool(request.environ.get("localfn.may_wait", True))

@@ -29,13 +29,13 @@ EXTENSION = "localfn_calls"
 
 SLOTS = 8  # processes of one server at the same time, those that just end included
 MAX_SERIES = 1000  # of a slot; all routes, methods and statuses that occur are some hundred
-WIDTH = 1 + len(BOUNDS) + 1  # which series, the count of each bucket, the sum of all durations
-SLOT_NUMBERS = 1 + MAX_SERIES * WIDTH  # how many series there are, and the series
+SERIES_NUMBERS = 1 + len(BOUNDS) + 1  # which series, the count of each bucket, the sum of all durations
+SLOT_NUMBERS = 1 + MAX_SERIES * SERIES_NUMBERS  # how many series there are, and the series
 
 Labels = tuple[str, str, str]
 
 
-class Calls(Collector):
+class RequestMetrics(Collector):
     """The calls of all processes that were forked after this was made."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Calls(Collector):
         app.after_request(self._end)
         app.extensions[EXTENSION] = self
 
-    def learn_routes(self, app: Flask) -> None:
+    def number_routes(self, app: Flask) -> None:
         """Number the routes, once all are there and before the server forks."""
         self._routes = [NO_ROUTE, *sorted({rule.rule for rule in app.url_map.iter_rules()})]
 
@@ -63,13 +63,13 @@ class Calls(Collector):
         with self._lock:
             place = self._places.get(series) or self._add(series)
             self._numbers[place + 1 + bisect_left(BUCKETS, seconds)] += 1
-            self._numbers[place + WIDTH - 1] += seconds
+            self._numbers[place + SERIES_NUMBERS - 1] += seconds
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         totals: dict[float, list[float]] = {}
         for slot in range(SLOTS):
             for place in self._series(slot):
-                found = self._numbers[place + 1 : place + WIDTH].tolist()
+                found = self._numbers[place + 1 : place + SERIES_NUMBERS].tolist()
                 before = totals.get(self._numbers[place], [0.0] * len(found))
                 totals[self._numbers[place]] = [a + b for a, b in zip(before, found, strict=True)]
         family = HistogramMetricFamily(NAME, HELP, labels=LABELS)
@@ -80,13 +80,13 @@ class Calls(Collector):
 
     def _series(self, slot: int) -> Iterator[int]:
         start = slot * SLOT_NUMBERS
-        return (start + 1 + place * WIDTH for place in range(int(self._numbers[start])))
+        return (start + 1 + place * SERIES_NUMBERS for place in range(int(self._numbers[start])))
 
     def _add(self, series: float) -> int:
         count = len(self._places)
         if count >= MAX_SERIES:
             return self._start + 1  # never seen: the labels are from closed sets
-        place = self._places[series] = self._start + 1 + count * WIDTH
+        place = self._places[series] = self._start + 1 + count * SERIES_NUMBERS
         self._numbers[place] = series
         self._numbers[self._start] = count + 1  # last: a reader sees whole series
         return place

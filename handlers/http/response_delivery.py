@@ -5,17 +5,17 @@ from dataclasses import replace
 
 from flask import Flask, Response, request
 
-from handlers.openapi.json_schema import text
+from handlers.openapi.json_schema import string
 from handlers.openapi.operation import Answer, Header, Operation
 
 TAGGED = "application/json"
-NEVER_KEPT = ("/api/session",)  # no-store
+NEVER_STORED = ("/api/session",)  # no-store
 COMPRESSED = (TAGGED, "application/problem+json", "text/plain")
-LEAST_BYTES = 1024  # below it the header costs as much as is saved
-LEVEL = 1  # a list of requests shrinks to a tenth already; more costs more time than it saves
-ETAG = Header("ETag", text(), "of this representation: If-None-Match with it answers 304 while it is the same")
-ASKED = Header("If-None-Match", text(), "an ETag that was answered before")
-UNCHANGED = Answer(304, "It is what the client has already.", headers=(ETAG,))
+MIN_COMPRESSED_BYTES = 1024  # below it the header costs as much as is saved
+GZIP_LEVEL = 1  # a list of requests shrinks to a tenth already; more costs more time than it saves
+ETAG = Header("ETag", string(), "of this representation: If-None-Match with it answers 304 while it is the same")
+IF_NONE_MATCH = Header("If-None-Match", string(), "an ETag that was answered before")
+NOT_MODIFIED = Answer(304, "It is what the client has already.", headers=(ETAG,))
 
 
 def install(app: Flask) -> None:
@@ -33,7 +33,7 @@ def deliver(answer: Response) -> Response:
     return answer
 
 
-def described(told: Operation, method: str, path: str) -> Operation:
+def document_delivery(told: Operation, method: str, path: str) -> Operation:
     """Return an operation with what `deliver` adds to it."""
     first = told.answers[0] if told.answers else None
     if method != "GET" or first is None or not any(_is_tagged(path, kind) for kind in first.content or {}):
@@ -41,11 +41,11 @@ def described(told: Operation, method: str, path: str) -> Operation:
     tagged = [
         replace(answer, headers=(ETAG, *answer.headers)) if answer.status == 200 else answer for answer in told.answers
     ]
-    return replace(told, answers=(*tagged, UNCHANGED), headers=(*told.headers, ASKED))
+    return replace(told, answers=(*tagged, NOT_MODIFIED), headers=(*told.headers, IF_NONE_MATCH))
 
 
 def _is_tagged(path: str, mimetype: str | None) -> bool:
-    return path.startswith("/api/") and path not in NEVER_KEPT and mimetype == TAGGED
+    return path.startswith("/api/") and path not in NEVER_STORED and mimetype == TAGGED
 
 
 def _tag(answer: Response) -> None:
@@ -60,11 +60,11 @@ def _compress(answer: Response) -> None:
     if answer.mimetype not in COMPRESSED or "Content-Encoding" in answer.headers:
         return
     body = answer.get_data()
-    if len(body) < LEAST_BYTES:
+    if len(body) < MIN_COMPRESSED_BYTES:
         return
     answer.vary.add("Accept-Encoding")
     # Only what is read: an answer to a write may repeat what another site made a browser send beside a secret.
     if request.method not in ("GET", "HEAD") or not request.accept_encodings["gzip"]:
         return
-    answer.set_data(gzip.compress(body, LEVEL, mtime=0))
+    answer.set_data(gzip.compress(body, GZIP_LEVEL, mtime=0))
     answer.headers["Content-Encoding"] = "gzip"

@@ -8,9 +8,9 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from handlers.body.uploads import json_body
+from handlers.body.uploads import read_json_body
 from handlers.http.problems import BadRequestError
-from handlers.openapi.json_schema import Components, Schema, Shape
+from handlers.openapi.json_schema import Component, Components, Schema
 from workqueue import event_json
 
 MOST_BYTES = 64 * 1024
@@ -22,7 +22,7 @@ class Body:
     """content: by media type. is_checked: whether it is read and checked here, or by the floor below, whose words
     for a wrong field are better. examples: by name."""
 
-    content: Mapping[str, Schema | Shape]
+    content: Mapping[str, Schema | Component]
     description: str = ""
     is_required: bool = True
     is_checked: bool = False
@@ -30,7 +30,7 @@ class Body:
 
     def read(self) -> Any:
         """The body, which fits to its schema. Raises 400, 413, 415, and 422 that names each wrong field."""
-        found = event_json.parse(json_body(MOST_BYTES), MOST_BYTES)
+        found = event_json.parse(read_json_body(MOST_BYTES), MOST_BYTES)
         errors = sorted(_validator(self).iter_errors(found), key=lambda error: [str(part) for part in error.path])
         if errors:
             told = [{"field": _field(error), "detail": _words(error)} for error in errors[:MOST_ERRORS]]
@@ -39,14 +39,14 @@ class Body:
         return found
 
 
-def checked(shape: Schema | Shape, description: str = "", **examples: Any) -> Body:
+def checked(shape: Schema | Component, description: str = "", **examples: Any) -> Body:
     """A small JSON object that is checked here. Strict: its schema says additionalProperties: false."""
     return Body({"application/json": shape}, description, is_checked=True, examples=examples)
 
 
 def _validator(body: Body) -> Draft202012Validator:
     components = Components()
-    schema = components.referring(body.content["application/json"])
+    schema = components.with_references(body.content["application/json"])
     return Draft202012Validator(schema | {"components": {"schemas": components.schemas}})
 
 
@@ -56,10 +56,10 @@ def _field(error: ValidationError) -> str:
 
 def _words(error: ValidationError) -> str:
     """Without the value: it may be long, or a password."""
-    rule, wanted = str(error.validator), error.validator_value
+    rule, params = str(error.validator), error.validator_value
     if rule in ("required", "additionalProperties"):
         return error.message  # names fields only
     if rule in ("type", "enum"):
-        choices = wanted if isinstance(wanted, list) else [wanted]
+        choices = params if isinstance(params, list) else [params]
         return f"must be {' or '.join(map(str, choices))}"
-    return f"must fit to {rule}: {wanted}"
+    return f"must fit to {rule}: {params}"

@@ -9,9 +9,9 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from handlers.http import response_delivery
-from handlers.http.problems import BY_ENDPOINT, DISK_FULL, OUTAGES
+from handlers.http.problems import DISK_FULL, IDEMPOTENCY_HINTS, OUTAGE_ANSWERS
 from handlers.openapi import operation as operations
-from handlers.openapi.json_schema import Components, Schema, text
+from handlers.openapi.json_schema import Components, Schema, string
 from handlers.openapi.operation import Answer, Header, Operation
 from handlers.openapi.schemas_requests import PROBLEM
 from handlers.security import authentication
@@ -32,7 +32,7 @@ EXAMPLES = {
     416: "The requested range cannot be delivered.",
     422: "limit: a whole number from 1 to 500 is needed",
     429: "Too many logins failed; try again in 30 s.",
-    503: OUTAGES[Outage.UNAVAILABLE][1],
+    503: OUTAGE_ANSWERS[Outage.UNAVAILABLE][1],
     507: DISK_FULL,
 }
 RETRY_AFTER = Header("Retry-After", {"type": "integer", "minimum": 1}, "seconds to wait before the next try")
@@ -42,11 +42,11 @@ def describe(app: Flask, root: str) -> Schema:
     """The whole document, OpenAPI 3.1. root: the path below which everything is found, empty at the top."""
     components, paths = Components(), dict[str, Any]()
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
-        told = operations.of(app.view_functions.get(rule.endpoint))
+        told = operations.operation_of(app.view_functions.get(rule.endpoint))
         for method in METHODS if told else ():
             if told and method in (rule.methods or ()):
-                needed = authentication.need_of(app.view_functions[rule.endpoint])
-                shown = response_delivery.described(told, method, rule.rule)
+                needed = authentication.permission_of(app.view_functions[rule.endpoint])
+                shown = response_delivery.document_delivery(told, method, rule.rule)
                 paths.setdefault(_path(rule), {})[method.lower()] = _operation(rule, shown, needed, components)
     return {
         "openapi": "3.1.0",
@@ -82,7 +82,7 @@ def _id(endpoint: str) -> str:
 
 
 def _operation(rule: Rule, told: Operation, needed: str, components: Components) -> Schema:
-    is_open = needed == authentication.OPEN
+    is_open = needed == authentication.PUBLIC
     # 403 also of what is open: the answer to a web page of another origin.
     problems = told.refuses | frozenset(ANYWHERE) | (frozenset() if is_open else frozenset({401}))
     answers = {str(answer.status): _answer(answer, components) for answer in told.answers}
@@ -107,7 +107,7 @@ def _operation(rule: Rule, told: Operation, needed: str, components: Components)
             "required": told.body.is_required,
             "content": {kind: _content(schema, told.body.examples) for kind, schema in told.body.content.items()},
         }
-    described: Schema = components.referring(found)
+    described: Schema = components.with_references(found)
     return described
 
 
@@ -118,7 +118,7 @@ def _content(schema: Any, examples: Any) -> Schema:
 def _parameters(rule: Rule, told: Operation) -> list[Schema]:
     return [
         *(
-            {"name": name, "in": "path", "required": True, "schema": told.path.get(name, text())}
+            {"name": name, "in": "path", "required": True, "schema": told.path.get(name, string())}
             for name in sorted(rule.arguments)
         ),
         *(
@@ -144,7 +144,7 @@ def _answer(answer: Answer, components: Components) -> Schema:
         found["content"] = {kind: {"schema": schema} | example for kind, schema in answer.content.items()}
     if links:
         found["links"] = links
-    described: Schema = components.referring(found)
+    described: Schema = components.with_references(found)
     return described
 
 
@@ -153,7 +153,7 @@ def _headers(headers: Any) -> Schema:
 
 
 def _problem(status: int, endpoint: str, components: Components) -> Schema:
-    detail = EXAMPLES[status] + (BY_ENDPOINT.get(endpoint, "") if status == 503 else "")
+    detail = EXAMPLES[status] + (IDEMPOTENCY_HINTS.get(endpoint, "") if status == 503 else "")
     example = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from handlers.http import query as query_
 from handlers.http.query import Reader
 from handlers.openapi.bodies import Body
-from handlers.openapi.json_schema import Schema, Shape
+from handlers.openapi.json_schema import Component, Schema
 
 View = TypeVar("View", bound=Callable[..., Any])
 ATTRIBUTE = "operation"
@@ -38,13 +38,13 @@ class Answer:
 
     status: int
     description: str
-    content: Mapping[str, Schema | Shape] | None = None
+    content: Mapping[str, Schema | Component] | None = None
     headers: Sequence[Header] = ()
     links: Mapping[str, Link] = field(default_factory=dict)
     example: Any = None
 
 
-def json_answer(shape: Schema | Shape, description: str, status: int = HTTPStatus.OK, **more: Any) -> Answer:
+def json_answer(shape: Schema | Component, description: str, status: int = HTTPStatus.OK, **more: Any) -> Answer:
     return Answer(status, description, {"application/json": shape}, **more)
 
 
@@ -72,7 +72,7 @@ def operation(
     body: Body | None = None,
     refuses: Sequence[int] = (),
 ) -> Callable[[View], View]:
-    """Describes a view, which is called with `wanted`, the read query, if it has one; any other is refused with 422.
+    """Describes a view, which is called with `params`, the read query, if it has one; any other is refused with 422.
 
     A checked body is read and given to the view as `body`.
     """
@@ -81,9 +81,9 @@ def operation(
     def describe(view: View) -> View:
         @wraps(view)
         def called(*args: Any, **kwargs: Any) -> Any:
-            wanted = query_.parameters(told.query)
+            params = query_.read_parameters(told.query)
             if query is not None:
-                kwargs["wanted"] = wanted
+                kwargs["params"] = params
             if body is not None and body.is_checked:
                 kwargs["body"] = body.read()
             return view(*args, **kwargs)
@@ -94,6 +94,6 @@ def operation(
     return describe
 
 
-def of(view: Callable[..., Any] | None) -> Operation | None:
+def operation_of(view: Callable[..., Any] | None) -> Operation | None:
     """What a view says of itself; None when it says nothing, or is none."""
     return getattr(view, ATTRIBUTE, None)

@@ -3,16 +3,16 @@
 from typing import Any
 
 from handlers.openapi.json_schema import (
-    Optional,
+    OptionalField,
     array,
+    boolean,
     closed,
-    flag,
-    listing,
-    moment,
+    component,
+    date_time,
+    enum,
+    item_list,
     nullable,
-    one_of,
-    shape,
-    text,
+    string,
     uuid,
 )
 from handlers.openapi.schemas_requests import NAME
@@ -21,71 +21,71 @@ from workqueue.auth.credentials import MAX_PASSWORD, MIN_PASSWORD
 from workqueue.auth.permissions import Permission
 from workqueue.auth.users import MAX_EMAIL
 
-USERNAME = text(pattern="^[A-Za-z0-9_.@+-]{1,64}$")
-PASSWORD = text(minLength=MIN_PASSWORD, maxLength=MAX_PASSWORD, format="password")
+USERNAME = string(pattern="^[A-Za-z0-9_.@+-]{1,64}$")
+PASSWORD = string(minLength=MIN_PASSWORD, maxLength=MAX_PASSWORD, format="password")
 
-LOGIN = closed(shape("Login", username=text(), password=text(format="password")))
-PASSWORD_CHANGE = closed(shape("PasswordChange", old_password=text(format="password"), password=PASSWORD))
-WHO = shape("SessionUser", username=text(), role=one_of(Role))
-SESSION = shape(
+LOGIN = closed(component("Login", username=string(), password=string(format="password")))
+PASSWORD_CHANGE = closed(component("PasswordChange", old_password=string(format="password"), password=PASSWORD))
+WHO = component("SessionUser", username=string(), role=enum(Role))
+SESSION = component(
     "Session",
-    auth=one_of(("required", "none")),
+    auth=enum(("required", "none")),
     user=nullable(WHO),
-    permissions=array(one_of(Permission), "what whoever asks this may do"),
+    permissions=array(enum(Permission), "what whoever asks this may do"),
 )
 
-EMAIL = nullable(text(maxLength=MAX_EMAIL, pattern="@"))
+EMAIL = nullable(string(maxLength=MAX_EMAIL, pattern="@"))
 NEW_USER = closed(
-    shape(
+    component(
         "NewUser",
         username=USERNAME,
         password=PASSWORD,
-        email=Optional(EMAIL),
-        role=Optional(one_of(Role, "viewer unless given")),
-        enabled=Optional(flag()),
+        email=OptionalField(EMAIL),
+        role=OptionalField(enum(Role, "viewer unless given")),
+        enabled=OptionalField(boolean()),
     )
 )
 USER_CHANGE = closed(
-    shape(
+    component(
         "UserChange",
         "What is given is changed.",
-        password=Optional(PASSWORD),
-        email=Optional(EMAIL),
-        role=Optional(one_of(Role)),
-        enabled=Optional(flag("false: logs in no more")),
+        password=OptionalField(PASSWORD),
+        email=OptionalField(EMAIL),
+        role=OptionalField(enum(Role)),
+        enabled=OptionalField(boolean("false: logs in no more")),
     )
 )
-USER = shape(
+USER = component(
     "User",
     username=USERNAME,
-    email=nullable(text()),
-    role=one_of(Role),
-    enabled=flag(),
-    created_at=moment(),
-    last_login_at=nullable(moment()),
+    email=nullable(string()),
+    role=enum(Role),
+    enabled=boolean(),
+    created_at=date_time(),
+    last_login_at=nullable(date_time()),
 )
-USERS = listing("Users", USER)
+USERS = item_list("Users", USER)
 
 NEW_KEY = closed(
-    shape(
+    component(
         "NewKey",
         name=USERNAME,
-        scopes=array(one_of(Scope), "what it may do", minItems=1),
-        functions=Optional(nullable(array(NAME, "for these only; null: for all", minItems=1))),
-        expires_at=Optional(nullable(moment("null: never"))),
+        scopes=array(enum(Scope), "what it may do", minItems=1),
+        functions=OptionalField(nullable(array(NAME, "for these only; null: for all", minItems=1))),
+        expires_at=OptionalField(nullable(date_time("null: never"))),
     )
 )
 KEY_FIELDS: dict[str, Any] = {
     "id": uuid(),
     "name": USERNAME,
-    "prefix": text("how the key begins"),
-    "scopes": array(one_of(Scope)),
+    "prefix": string("how the key begins"),
+    "scopes": array(enum(Scope)),
     "functions": nullable(array(NAME)),
-    "created_by": text(),
-    "created_at": moment(),
-    "expires_at": nullable(moment()),
-    "last_used_at": nullable(moment()),
+    "created_by": string(),
+    "created_at": date_time(),
+    "expires_at": nullable(date_time()),
+    "last_used_at": nullable(date_time()),
 }
-KEY = shape("Key", **KEY_FIELDS)
-NEW_KEY_TOLD = shape("NewKeyTold", **KEY_FIELDS, key=text("told this once"))
-KEYS = listing("Keys", KEY)
+KEY = component("Key", **KEY_FIELDS)
+NEW_KEY_TOLD = component("NewKeyTold", **KEY_FIELDS, key=string("told this once"))
+KEYS = item_list("Keys", KEY)

@@ -3,208 +3,208 @@
 from typing import Any
 
 from handlers.openapi.json_schema import (
-    Optional,
-    anything,
+    OptionalField,
+    any_value,
     array,
+    boolean,
     closed,
-    flag,
-    listing,
-    mapping,
-    moment,
+    component,
+    date_time,
+    enum,
+    integer,
+    item_list,
+    map_of,
     nullable,
     number,
-    one_of,
     page,
-    shape,
-    text,
+    string,
     uuid,
-    whole,
 )
 from schema.schedule_policies import Misfire, Overlap
 from schema.statuses import Outcome, Phase, Status
 
-NAME = text(pattern="^[A-Za-z0-9_-]{1,64}$")
+NAME = string(pattern="^[A-Za-z0-9_-]{1,64}$")
 
-FIELD_ERROR = shape(
+FIELD_ERROR = component(
     "FieldError",
-    field=text("the parameter, header or field of the body"),
-    detail=text("what is wrong with it, and what is expected"),
+    field=string("the parameter, header or field of the body"),
+    detail=string("what is wrong with it, and what is expected"),
 )
-PROBLEM = shape(
+PROBLEM = component(
     "Problem",
     "RFC 9457",
-    type=text(),
-    title=text("the status in words"),
-    status=whole(),
-    detail=text("what happened, and what to do"),
-    errors=Optional(array(FIELD_ERROR, "one entry per wrong field")),
+    type=string(),
+    title=string("the status in words"),
+    status=integer(),
+    detail=string("what happened, and what to do"),
+    errors=OptionalField(array(FIELD_ERROR, "one entry per wrong field")),
 )
 
-IMPORT_FAILURE = shape(
+IMPORT_FAILURE = component(
     "ImportFailure",
     "Code that could not be imported.",
-    source_file=text(),
-    error_type=text(),
-    error_message=text(),
-    traceback=text(),
+    source_file=string(),
+    error_type=string(),
+    error_message=string(),
+    traceback=string(),
 )
-FUNCTION = shape(
+FUNCTION = component(
     "Function",
     name=NAME,
-    description=text(),
-    queue=text(),
+    description=string(),
+    queue=string(),
     timeout_s=number("then it is killed"),
-    max_attempts=whole("its own failures that end a request"),
-    memory_mb=whole("resident memory above which it is killed"),
-    network=flag("whether it may use the network once its module is imported"),
+    max_attempts=integer("its own failures that end a request"),
+    memory_mb=integer("resident memory above which it is killed"),
+    network=boolean("whether it may use the network once its module is imported"),
     input_schema=nullable({"type": "object", "description": "JSON Schema of the event"}),
-    source_file=text(),
-    source_line=whole(),
-    module=text(),
+    source_file=string(),
+    source_line=integer(),
+    module=string(),
     error=nullable(IMPORT_FAILURE),
 )
-SKIPPED_FILE = shape("SkippedFile", "A file that is not discovered.", source_file=text(), reason=text())
-FUNCTIONS = listing("Functions", FUNCTION, errors=array(IMPORT_FAILURE), skipped=array(SKIPPED_FILE))
+SKIPPED_FILE = component("SkippedFile", "A file that is not discovered.", source_file=string(), reason=string())
+FUNCTIONS = item_list("Functions", FUNCTION, errors=array(IMPORT_FAILURE), skipped=array(SKIPPED_FILE))
 
-FILE = shape(
+FILE = component(
     "File",
-    name=text("the part it came in, or the name it was saved under; an input and an output may have the same"),
-    kind=one_of(("input", "output")),
-    filename=text(),
-    size=whole("bytes"),
-    content_type=text(),
-    sha256=text(),
-    href=text("where its bytes are"),
+    name=string("the part it came in, or the name it was saved under; an input and an output may have the same"),
+    kind=enum(("input", "output")),
+    filename=string(),
+    size=integer("bytes"),
+    content_type=string(),
+    sha256=string(),
+    href=string("where its bytes are"),
 )
-PROGRESS = shape(
+PROGRESS = component(
     "Progress",
     fraction=nullable(number(minimum=0, maximum=1)),
-    message=nullable(text()),
+    message=nullable(string()),
 )
-LINK_NAMES: dict[str, Any] = {name: text() for name in ("self", "result", "attempts", "logs", "cancel", "retry")}
-LINKS = shape("RequestLinks", **LINK_NAMES)
+LINK_NAMES: dict[str, Any] = {name: string() for name in ("self", "result", "attempts", "logs", "cancel", "retry")}
+LINKS = component("RequestLinks", **LINK_NAMES)
 REQUEST_FIELDS: dict[str, Any] = {
     "id": uuid("UUIDv7: sorts by creation"),
-    "function": text(),
-    "status": one_of(Status),
-    "phase": nullable(one_of(Phase)),
+    "function": string(),
+    "status": enum(Status),
+    "phase": nullable(enum(Phase)),
     "progress": PROGRESS,
-    "event": anything("as it was posted"),
-    "attempt": whole("of the last attempt, from 1; 0 before the first"),
-    "max_attempts": whole(),
-    "job_id": nullable(text("RQ's job that rang last")),
-    "queue": text(),
-    "schedule": nullable(text("the schedule that made it")),
-    "scheduled_for": nullable(moment("the time that it was made for")),
-    "created_at": moment(),
-    "available_at": moment("not run before"),
-    "started_at": nullable(moment()),
-    "finished_at": nullable(moment()),
-    "error_type": nullable(text("why it ended, or why its last attempt did")),
-    "error_message": nullable(text()),
-    "cancel_requested": flag(),
-    "cancelled": flag("it ended because of a cancel: its status is failed, and no figure counts it as a failure"),
-    "worker": nullable(text("that runs it, or ran it last")),
+    "event": any_value("as it was posted"),
+    "attempt": integer("of the last attempt, from 1; 0 before the first"),
+    "max_attempts": integer(),
+    "job_id": nullable(string("RQ's job that rang last")),
+    "queue": string(),
+    "schedule": nullable(string("the schedule that made it")),
+    "scheduled_for": nullable(date_time("the time that it was made for")),
+    "created_at": date_time(),
+    "available_at": date_time("not run before"),
+    "started_at": nullable(date_time()),
+    "finished_at": nullable(date_time()),
+    "error_type": nullable(string("why it ended, or why its last attempt did")),
+    "error_message": nullable(string()),
+    "cancel_requested": boolean(),
+    "cancelled": boolean("it ended because of a cancel: its status is failed, and no figure counts it as a failure"),
+    "worker": nullable(string("that runs it, or ran it last")),
     "files": array(FILE),
     "links": LINKS,
 }
-REQUEST = shape("Request", "One accepted call.", **REQUEST_FIELDS)
-CHANGED_REQUEST = shape(
+REQUEST = component("Request", "One accepted call.", **REQUEST_FIELDS)
+CHANGED_REQUEST = component(
     "ChangedRequest",
     "A request as a caller sees it that may change it and not read it.",
     **{name: REQUEST_FIELDS[name] for name in ("id", "function", "status", "cancel_requested", "links")},
 )
-ENDED = shape(
+ENDED = component(
     "EndedRequest",
     "A request that ended while the client waited, with its result.",
     **REQUEST_FIELDS,
-    result=anything("what the function returned; null when it failed"),
+    result=any_value("what the function returned; null when it failed"),
 )
 REQUESTS = page("Requests", REQUEST)
-RESULT = shape(
+RESULT = component(
     "Result",
     request_id=uuid(),
-    data=anything("what the function returned"),
+    data=any_value("what the function returned"),
     files=array(FILE),
-    created_at=moment(),
+    created_at=date_time(),
 )
-PHASE = shape(
+PHASE = component(
     "AttemptPhase",
     "One that has no end goes on, or was cut off with its attempt.",
-    phase=one_of(Phase),
-    started_at=moment(),
-    finished_at=Optional(moment()),
-    duration_ms=Optional(number()),
-    outcome=Optional(text()),
-    error=Optional(text()),
+    phase=enum(Phase),
+    started_at=date_time(),
+    finished_at=OptionalField(date_time()),
+    duration_ms=OptionalField(number()),
+    outcome=OptionalField(string()),
+    error=OptionalField(string()),
 )
-ATTEMPT = shape(
+ATTEMPT = component(
     "Attempt",
-    number=whole("from 1"),
-    outcome=nullable(one_of(Outcome, "null while it runs")),
-    worker=text(),
-    started_at=moment(),
-    finished_at=nullable(moment()),
+    number=integer("from 1"),
+    outcome=nullable(enum(Outcome, "null while it runs")),
+    worker=string(),
+    started_at=date_time(),
+    finished_at=nullable(date_time()),
     phases=array(PHASE),
-    cold_start=nullable(flag()),
+    cold_start=nullable(boolean()),
     init_ms=nullable(number("what a cold start took")),
     max_rss_mb=nullable(number()),
-    error_type=nullable(text()),
-    error_message=nullable(text()),
-    traceback=nullable(text()),
+    error_type=nullable(string()),
+    error_message=nullable(string()),
+    traceback=nullable(string()),
 )
-ATTEMPTS = listing("Attempts", ATTEMPT)
-BATCH = shape("AcceptedBatch", ids=array(uuid(), "in the order of the events"))
+ATTEMPTS = item_list("Attempts", ATTEMPT)
+BATCH = component("AcceptedBatch", ids=array(uuid(), "in the order of the events"))
 
-HEALTH = shape("Health", status=one_of(("ok",)))
-READINESS = shape(
+HEALTH = component("Health", status=enum(("ok",)))
+READINESS = component(
     "Readiness",
-    status=one_of(("ok", "not ready")),
-    checks=Optional(mapping(text("ok, missing, or away and why"), "for those who may read")),
+    status=enum(("ok", "not ready")),
+    checks=OptionalField(map_of(string("ok, missing, or away and why"), "for those who may read")),
 )
 
 SETTABLE: dict[str, Any] = {
     "name": NAME,
     "function": NAME,
-    "expression": text("cron, @daily, cron(…), rate(…) or at(…)", examples=["0 8 * * MON-FRI"]),
-    "event": anything("what the function is called with"),
-    "timezone": text(examples=["Europe/Berlin"]),
-    "enabled": flag(),
-    "start_at": nullable(moment("no time before")),
-    "end_at": nullable(moment("none after")),
-    "max_runs": nullable(whole("at most so many requests", minimum=1, maximum=2**31 - 1)),
-    "misfire": one_of(Misfire, "what becomes of times that were missed"),
+    "expression": string("cron, @daily, cron(…), rate(…) or at(…)", examples=["0 8 * * MON-FRI"]),
+    "event": any_value("what the function is called with"),
+    "timezone": string(examples=["Europe/Berlin"]),
+    "enabled": boolean(),
+    "start_at": nullable(date_time("no time before")),
+    "end_at": nullable(date_time("none after")),
+    "max_runs": nullable(integer("at most so many requests", minimum=1, maximum=2**31 - 1)),
+    "misfire": enum(Misfire, "what becomes of times that were missed"),
     "misfire_grace_s": number("what is no later than this was not missed", minimum=0, maximum=366 * 86400),
-    "overlap": one_of(Overlap, "what becomes of a time while the request before still runs"),
-    "queue": nullable(text("null: the function's own")),
-    "description": text(maxLength=1000),
+    "overlap": enum(Overlap, "what becomes of a time while the request before still runs"),
+    "queue": nullable(string("null: the function's own")),
+    "description": string(maxLength=1000),
 }
 NEEDED = ("name", "function", "expression")
-OPTIONAL: dict[str, Any] = {name: Optional(schema) for name, schema in SETTABLE.items()}
-NEW_SCHEDULE = closed(shape("NewSchedule", **OPTIONAL | {name: SETTABLE[name] for name in NEEDED}))
-SCHEDULE_CHANGE = closed(shape("ScheduleChange", "What is given is changed.", **OPTIONAL))
-LAST_REQUEST = shape("LastRequest", id=uuid(), status=one_of(Status), cancelled=flag())
+OPTIONAL: dict[str, Any] = {name: OptionalField(schema) for name, schema in SETTABLE.items()}
+NEW_SCHEDULE = closed(component("NewSchedule", **OPTIONAL | {name: SETTABLE[name] for name in NEEDED}))
+SCHEDULE_CHANGE = closed(component("ScheduleChange", "What is given is changed.", **OPTIONAL))
+LAST_REQUEST = component("LastRequest", id=uuid(), status=enum(Status), cancelled=boolean())
 TIMED_BY = ("timezone", "start_at", "end_at")
 SCHEDULE_TIMES = closed(
-    shape("ScheduleTimes", **{name: OPTIONAL[name] for name in TIMED_BY} | {"expression": SETTABLE["expression"]})
+    component("ScheduleTimes", **{name: OPTIONAL[name] for name in TIMED_BY} | {"expression": SETTABLE["expression"]})
 )
-NEXT_RUN = nullable(moment())
-CHANGED_SCHEDULE = shape(
+NEXT_RUN = nullable(date_time())
+CHANGED_SCHEDULE = component(
     "ChangedSchedule",
     "A schedule as a caller sees it that may change it and not read it.",
     name=NAME,
-    enabled=flag(),
+    enabled=boolean(),
     next_run_at=NEXT_RUN,
 )
-SCHEDULE = shape(
+SCHEDULE = component(
     "Schedule",
     **SETTABLE,
-    declared=flag("in code or localfn.toml"),
+    declared=boolean("in code or localfn.toml"),
     next_run_at=NEXT_RUN,
-    last_run_at=nullable(moment()),
-    total_runs=whole(),
+    last_run_at=nullable(date_time()),
+    total_runs=integer(),
     last_request=nullable(LAST_REQUEST),
-    error=nullable(text("why it makes no requests")),
+    error=nullable(string("why it makes no requests")),
 )
-SCHEDULES = listing("Schedules", SCHEDULE)
-TIMES = shape("Times", times=array(moment(), "UTC, to the second"))
+SCHEDULES = item_list("Schedules", SCHEDULE)
+TIMES = component("Times", times=array(date_time(), "UTC, to the second"))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, request
 from werkzeug.datastructures import Headers
 
-from handlers.http.problems import problem
+from handlers.http.problems import problem_response
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 PROBES = ("/healthz", "/readyz")  # called by address, by whatever looks after containers; they tell nothing
@@ -29,22 +29,22 @@ PREFLIGHT = {
 
 
 View = TypeVar("View", bound=Callable[..., Any])
-ANY_PAGE = "_localfn_any_page"
+ANY_PAGE_ATTRIBUTE = "_localfn_any_page"
 ONE_YEAR_S = 31_536_000
 
 
 def readable_by_any_page(view: View) -> View:
     """Mark a view that a page of any origin may load: it gives what anybody may have, or asks for a capability."""
-    setattr(view, ANY_PAGE, True)
+    setattr(view, ANY_PAGE_ATTRIBUTE, True)
     return view
 
 
-def _is_for_any_page() -> bool:
-    return getattr(current_app.view_functions.get(request.endpoint or ""), ANY_PAGE, False)
+def _is_readable_by_any_page() -> bool:
+    return getattr(current_app.view_functions.get(request.endpoint or ""), ANY_PAGE_ATTRIBUTE, False)
 
 
 @dataclass(frozen=True, slots=True)
-class Hosts:
+class AllowedHosts:
     """Names and addresses that a Host header may hold. any: all of them; addresses: any IP address.
 
     An address in the Host header is no sign of DNS rebinding: that needs a name.
@@ -54,7 +54,7 @@ class Hosts:
     any: bool = False
     addresses: bool = False
 
-    def know(self, host: str) -> bool:
+    def allows(self, host: str) -> bool:
         """host: without its port, in lower case."""
         if self.any or host in LOOPBACK or host.endswith(".localhost") or host in self.names:
             return True
@@ -70,46 +70,48 @@ class OriginCheck:
     keep_tls: tell browsers that came over TLS to use nothing else for a year.
     """
 
-    hosts: Hosts
+    hosts: AllowedHosts
     origins: frozenset[str] = frozenset()
-    keep_tls: bool = False
+    send_hsts: bool = False
 
     def install(self, app: Flask) -> None:
-        app.before_request(self.refuse)
-        app.after_request(self.mark)
+        app.before_request(self.reject_foreign)
+        app.after_request(self.add_headers)
         app.after_request(make_redirects_relative)
 
-    def refuse(self) -> Response | None:
+    def reject_foreign(self) -> Response | None:
         """The answer to a stranger; None for all others."""
-        host = _split(f"//{request.environ.get('HTTP_HOST', '')}")
-        if request.path not in PROBES and (host is None or not self.hosts.know(host[0])):
-            return _unknown_host()
+        host = split_host(f"//{request.environ.get('HTTP_HOST', '')}")
+        if request.path not in PROBES and (host is None or not self.hosts.allows(host[0])):
+            return _reject_host()
         origin = request.headers.get("Origin")
         if origin is not None and origin in self.origins:
-            return _preflight() if request.method == "OPTIONS" else None
-        if self._comes_from_elsewhere(origin, host):
-            return problem(403, "Another web page sent this. LOCALFN_ALLOWED_ORIGINS names those that may.")
+            return _answer_preflight() if request.method == "OPTIONS" else None
+        if self._is_cross_origin(origin, host):
+            return problem_response(403, "Another web page sent this. LOCALFN_ALLOWED_ORIGINS names those that may.")
         return None
 
-    def _comes_from_elsewhere(self, origin: str | None, host: tuple[str, int | None] | None) -> bool:
+    def _is_cross_origin(self, origin: str | None, host: tuple[str, int | None] | None) -> bool:
         site = request.headers.get("Sec-Fetch-Site")
         is_elsewhere = site not in (None, "same-origin", "none")
         if request.method in READING:  # a link from elsewhere may lead here; a script there may not read
-            return is_elsewhere and request.headers.get("Sec-Fetch-Mode") != "navigate" and not _is_for_any_page()
+            return (
+                is_elsewhere and request.headers.get("Sec-Fetch-Mode") != "navigate" and not _is_readable_by_any_page()
+            )
         return is_elsewhere or (origin is not None and not self._is_own(origin, host, site))
 
     def _is_own(self, origin: str, host: tuple[str, int | None] | None, site: str | None) -> bool:
         """Whether this origin is ours. A proxy may have changed Host: then the browser's word counts, for our hosts."""
-        found = _split(origin)
+        found = split_host(origin)
         if found is None or "://" not in origin:
             return False
         scheme = origin.partition(":")[0]
         ours = host is not None and (host[0], host[1] or DEFAULT_PORTS.get(scheme))
         return ours == (found[0], found[1] or DEFAULT_PORTS.get(scheme)) or (
-            site == "same-origin" and self.hosts.know(found[0])
+            site == "same-origin" and self.hosts.allows(found[0])
         )
 
-    def mark(self, answer: Response) -> Response:
+    def add_headers(self, answer: Response) -> Response:
         """Add the headers that tell browsers how to treat an answer."""
         headers = answer.headers
         headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -117,20 +119,20 @@ class OriginCheck:
         headers.setdefault("Referrer-Policy", "same-origin")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-        if self.keep_tls and request.is_secure:
+        if self.send_hsts and request.is_secure:
             headers.setdefault("Strict-Transport-Security", f"max-age={ONE_YEAR_S}")
         if answer.mimetype != "text/html":  # pages bring their own; anything else is not to be a page at all
             headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
-        if _is_for_any_page():
+        if _is_readable_by_any_page():
             headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
             headers.setdefault("Access-Control-Allow-Origin", "null")  # what a sandboxed page calls its origin
         elif self.origins:
-            self._share(headers)
+            self._add_cors_headers(headers)
         else:
             headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         return answer
 
-    def _share(self, headers: Headers) -> None:
+    def _add_cors_headers(self, headers: Headers) -> None:
         headers.add("Vary", "Origin")
         origin = request.headers.get("Origin")
         if origin is not None and origin in self.origins:
@@ -140,7 +142,7 @@ class OriginCheck:
             headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
 
 
-def _split(url: str) -> tuple[str, int | None] | None:
+def split_host(url: str) -> tuple[str, int | None] | None:
     """Host and port, in lower case; None for what is none."""
     try:
         found = urlsplit(url)
@@ -161,17 +163,19 @@ def _is_address(host: str) -> bool:
 
 def make_redirects_relative(answer: Response) -> Response:
     """A redirect to a path of ours names no host: it would be the one that the client has called us."""
-    here, location = request.host_url.rstrip("/"), answer.headers.get("Location", "")
-    if location.startswith(f"{here}/") and not location.startswith(f"{here}//"):
-        answer.headers["Location"] = location.removeprefix(here)
+    base, location = request.host_url.rstrip("/"), answer.headers.get("Location", "")
+    if location.startswith(f"{base}/") and not location.startswith(f"{base}//"):
+        answer.headers["Location"] = location.removeprefix(base)
     return answer
 
 
-def _unknown_host() -> Response:
-    return problem(403, "localfn does not answer to this Host. LOCALFN_ALLOWED_HOSTS names those that it answers to.")
+def _reject_host() -> Response:
+    return problem_response(
+        403, "localfn does not answer to this Host. LOCALFN_ALLOWED_HOSTS names those that it answers to."
+    )
 
 
-def _preflight() -> Response:
+def _answer_preflight() -> Response:
     answer = Response(status=204)
     answer.headers.extend(PREFLIGHT)
     return answer

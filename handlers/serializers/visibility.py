@@ -7,7 +7,7 @@ from typing import Any
 from flask import g
 
 from handlers.openapi import schemas_requests, schemas_stats
-from handlers.openapi.json_schema import Schema, Shape
+from handlers.openapi.json_schema import Component, Schema
 from workqueue.auth.permissions import Permission
 
 
@@ -16,8 +16,8 @@ class Visibility:
     """permission: what reading the resource needs. whole: its shape; rest: the fields that every caller is told."""
 
     permission: Permission
-    whole: Shape
-    rest: Shape
+    whole: Component
+    rest: Component
 
     @property
     def schema(self) -> Schema:

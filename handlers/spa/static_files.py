@@ -17,10 +17,10 @@ from handlers.http import problems
 from handlers.security.authentication import public
 from handlers.spa.prefix_middleware import PrefixMiddleware
 
-FOR_EVER = "public, max-age=31536000, immutable"
+IMMUTABLE = "public, max-age=31536000, immutable"
 # Addresses that are not the screen's: an unknown one below them is an error, not a page.
-NOT_THE_SCREENS = frozenset({"api", "rq", "docs", "metrics", "healthz", "readyz", "openapi.json", "static", "assets"})
-MISSING = """<!doctype html>
+RESERVED_PATHS = frozenset({"api", "rq", "docs", "metrics", "healthz", "readyz", "openapi.json", "static", "assets"})
+NOT_BUILT_PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>localfn</title>
 <p>localfn is running, but its screen is not built: stop it and start it with <code>./dev up</code>, which builds it.
 </html>
@@ -64,29 +64,29 @@ class StaticFiles:
         self._seen: tuple[Path | None, dict[str, Any]] = (None, {})
 
     def install(self, app: Flask) -> None:
-        app.add_url_rule("/", "front", self.front)
+        app.add_url_rule("/", "front", self.index)
         # rq-dashboard asks for the address of the icon; it is served below like every other file.
         app.add_url_rule("/<path:filename>", "static", build_only=True)
         # As an error handler, so that a wrong method of an API's path stays a 405 and its unknown path a 404.
-        app.register_error_handler(NotFound, self.unrouted)
+        app.register_error_handler(NotFound, self.serve_unrouted)
         if self._screen.path:
             app.wsgi_app = PrefixMiddleware(app.wsgi_app, self._screen.path)  # type: ignore[method-assign]
 
     @public
-    def front(self) -> Response:
-        return self._send("index.html") or self._protected(Response(MISSING, mimetype="text/html"))
+    def index(self) -> Response:
+        return self._send("index.html") or self._add_security_headers(Response(NOT_BUILT_PAGE, mimetype="text/html"))
 
-    def unrouted(self, error: HTTPException) -> Response:
+    def serve_unrouted(self, error: HTTPException) -> Response:
         """What no route answers: a file, or an address that the screen's own router knows."""
         if request.routing_exception is not error or request.method not in ("GET", "HEAD"):
-            return problems.http(error)
+            return problems.handle_http_exception(error)
         path = request.path.lstrip("/")
         if (sent := self._send(path)) is not None:
             return sent
         first = path.partition("/")[0]
-        if first in NOT_THE_SCREENS or "text/html" not in request.accept_mimetypes.values():
-            return problems.http(error)
-        return self.front()
+        if first in RESERVED_PATHS or "text/html" not in request.accept_mimetypes.values():
+            return problems.handle_http_exception(error)
+        return self.index()
 
     def _send(self, name: str) -> Response | None:
         version, files = self._current()
@@ -94,15 +94,15 @@ class StaticFiles:
             return None
         packed = entry["gzip"] and request.accept_encodings["gzip"] > 0
         content = (version / "files" / (f"{name}.gz" if packed else name)).read_bytes()
-        answer = Response(content, mimetype=_kind(name))
+        answer = Response(content, mimetype=_media_type(name))
         answer.set_etag(entry["etag"] + ("-gzip" if packed else ""))
         if packed:
             answer.headers["Content-Encoding"] = "gzip"
         if entry["gzip"]:
             answer.vary.add("Accept-Encoding")
-        answer.headers["Cache-Control"] = FOR_EVER if entry["immutable"] else "no-cache"
+        answer.headers["Cache-Control"] = IMMUTABLE if entry["immutable"] else "no-cache"
         answer.make_conditional(request)
-        return self._protected(answer)
+        return self._add_security_headers(answer)
 
     def _current(self) -> tuple[Path | None, dict[str, Any]]:
         """The version that the link names now, and its files; another one is read when the link has moved."""
@@ -115,7 +115,7 @@ class StaticFiles:
             return None, {}
         return self._seen
 
-    def _protected(self, answer: Response) -> Response:
+    def _add_security_headers(self, answer: Response) -> Response:
         answer.headers["Content-Security-Policy"] = self._screen.policy
         answer.headers["X-Content-Type-Options"] = "nosniff"
         answer.headers["Referrer-Policy"] = "same-origin"
@@ -125,7 +125,7 @@ class StaticFiles:
 
 
 # Not asked from the system: its table may call JavaScript plain text, which nosniff then refuses to run.
-KINDS = {
+MEDIA_TYPES = {
     ".css": "text/css",
     ".html": "text/html",
     ".ico": "image/x-icon",
@@ -141,5 +141,5 @@ KINDS = {
 }
 
 
-def _kind(name: str) -> str:
-    return KINDS.get(Path(name).suffix.lower(), "application/octet-stream")
+def _media_type(name: str) -> str:
+    return MEDIA_TYPES.get(Path(name).suffix.lower(), "application/octet-stream")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request, send_file
 
-from handlers.http.response_delivery import ETAG, UNCHANGED
+from handlers.http.response_delivery import ETAG, NOT_MODIFIED
 from handlers.openapi.document import describe
-from handlers.openapi.json_schema import text
+from handlers.openapi.json_schema import string
 from handlers.openapi.operation import Answer, json_answer, operation
 from handlers.security.authentication import public
 
@@ -22,29 +22,33 @@ POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'no
 
 @blueprint.get("/openapi.json")
 @public
-@operation("Describe the API", json_answer({"type": "object"}, "OpenAPI 3.1.", headers=(ETAG,)), UNCHANGED)
+@operation("Describe the API", json_answer({"type": "object"}, "OpenAPI 3.1.", headers=(ETAG,)), NOT_MODIFIED)
 def document() -> Response:
-    return _kept(jsonify(describe(current_app, request.script_root)))
+    return _make_conditional(jsonify(describe(current_app, request.script_root)))
 
 
 @blueprint.get("/docs")
 @public
-@operation("Describe the API for people", Answer(200, "A page.", {"text/html": text()}, headers=(ETAG,)), UNCHANGED)
+@operation(
+    "Describe the API for people", Answer(200, "A page.", {"text/html": string()}, headers=(ETAG,)), NOT_MODIFIED
+)
 def page() -> Response:
     answer = make_response(render_template("docs.html", api=describe(current_app, request.script_root)))
     answer.headers["Content-Security-Policy"] = POLICY
     answer.headers["X-Content-Type-Options"] = "nosniff"
-    return _kept(answer)
+    return _make_conditional(answer)
 
 
 @blueprint.get("/docs/style.css")
 @public
-@operation("Give the page its looks", Answer(200, "A style sheet.", {"text/css": text()}, headers=(ETAG,)), UNCHANGED)
+@operation(
+    "Give the page its looks", Answer(200, "A style sheet.", {"text/css": string()}, headers=(ETAG,)), NOT_MODIFIED
+)
 def style() -> Response:
     return send_file(STYLE, mimetype="text/css", max_age=3600)
 
 
-def _kept(answer: Response) -> Response:
+def _make_conditional(answer: Response) -> Response:
     """A client asks whether it is still the same; it is until the next version."""
     answer.headers["Cache-Control"] = "no-cache"
     answer.add_etag()

@@ -5,7 +5,7 @@ from flask import Blueprint, Response, g, jsonify
 from handlers.openapi import schemas_requests
 from handlers.openapi.operation import json_answer, operation
 from handlers.security.authentication import public
-from handlers.services import services
+from handlers.services import get_services
 from handlers.system.readiness import OK
 
 blueprint = Blueprint("health", __name__)
@@ -26,7 +26,7 @@ def healthz() -> Response:
     json_answer(schemas_requests.READINESS, "They are not; `checks` says what is missing.", status=503),
 )
 def readyz() -> tuple[Response, int]:
-    found = services().readiness.look()
+    found = get_services().readiness.get_states()
     ready = all(answer == OK for answer in found.values())
     told = {"status": "ok" if ready else "not ready"} | ({} if g.principal is None else {"checks": found})
     return jsonify(told), 200 if ready else 503

@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from handlers.http import request_metrics
-from handlers.openapi.json_schema import text
+from handlers.openapi.json_schema import string
 from handlers.openapi.operation import Answer, operation
 from handlers.security.authentication import require
-from handlers.services import Services, services
+from handlers.services import Services, get_services
 from schema.statuses import End
 from workqueue.auth.permissions import Permission
 from workqueue.functions import registry
@@ -29,7 +29,7 @@ from workqueue.telemetry.counters import MOST_FUNCTIONS, Key
 
 blueprint = Blueprint("metrics", __name__)
 
-KIND = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BOUNDS = [*(f"{bound:g}" for bound in metrics.BUCKETS), "+Inf"]
 
 # What there is now: the meaning and the labels of each.
@@ -47,15 +47,15 @@ GAUGES = {
 
 @blueprint.get("/metrics")
 @require(Permission.READ)
-@operation("Tell the metrics", Answer(200, "Prometheus' text format.", {"text/plain": text()}))
+@operation("Tell the metrics", Answer(200, "Prometheus' text format.", {"text/plain": string()}))
 def show() -> Response:
     registry = CollectorRegistry()
-    registry.register(Installation(services()))
+    registry.register(InstallationCollector(get_services()))
     registry.register(current_app.extensions[request_metrics.EXTENSION])
-    return Response(generate_latest(registry), content_type=KIND)
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE)
 
 
-class Installation(Collector):
+class InstallationCollector(Collector):
     """What PostgreSQL knows, read when it is asked for."""
 
     def __init__(self, services: Services) -> None:
@@ -71,29 +71,29 @@ class Installation(Collector):
         return {key: [0.0] for key in zeros}
 
     def collect(self) -> Iterable[Metric]:
-        here = self._services
-        snapshot = here.overview.snapshot()
+        services = self._services
+        snapshot = services.overview.snapshot()
         codes = {problem.code for problem in snapshot.problems}
         is_up = codes.isdisjoint(("redis_away", "redis_refuses"))
         yield GaugeMetricFamily("localfn_redis_up", "1 while Redis answers and takes writes.", value=is_up)
         try:
             zeros = self._zeros()
-            with here.engine.connect() as connection:
+            with services.engine.connect() as connection:
                 counted = zeros | metric_store.read(connection)
-                kept = sandbox_snapshots.list_sandboxes(connection, here.clock.now())
+                kept = sandbox_snapshots.list_sandboxes(connection, services.clock.now())
         except (DBAPIError, PoolTimeoutError):
             yield GaugeMetricFamily("localfn_database_up", "1 while PostgreSQL answers.", value=0)
             return
         yield GaugeMetricFamily("localfn_database_up", "1 while PostgreSQL answers.", value=1)
-        yield from _counted(counted)
-        yield from _now(snapshot)
+        yield from _counted_metrics(counted)
+        yield from _current_gauges(snapshot)
         states = _gauge("localfn_sandboxes")
         for state in sorted({str(note["state"]) for note in kept}):
             states.add_metric((state,), sum(note["state"] == state for note in kept))
         yield states
 
 
-def _counted(counted: dict[Key, list[float]]) -> Iterable[Metric]:
+def _counted_metrics(counted: dict[Key, list[float]]) -> Iterable[Metric]:
     for metric in metrics.ALL:
         found = [(labels, values) for (name, labels), values in counted.items() if name == metric.name]
         family: CounterMetricFamily | HistogramMetricFamily
@@ -122,7 +122,7 @@ def _gauge(name: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, help, labels=labels)
 
 
-def _now(snapshot: Snapshot) -> Iterable[Metric]:
+def _current_gauges(snapshot: Snapshot) -> Iterable[Metric]:
     depth = _gauge("localfn_queue_depth")
     later = _gauge("localfn_queue_scheduled")
     age = _gauge("localfn_queue_oldest_age_seconds")

@@ -35,7 +35,7 @@ class Readiness:
         self._found_at = self._asked_at = float("-inf")
         self._is_kept_up = False
 
-    def look(self) -> dict[str, str]:
+    def get_states(self) -> dict[str, str]:
         """Return the state found within the last seconds; "away" without an answer."""
         with self._changed:
             self._asked_at = time.monotonic()

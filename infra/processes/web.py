@@ -74,7 +74,7 @@ class Server(BaseApplication):
     def _use_slot(self, arbiter: Any, worker: Any) -> None:  # noqa: ARG002 - Gunicorn's signature
         from handlers.http import request_metrics
 
-        calls: request_metrics.Calls | None = self._app.extensions.get(request_metrics.EXTENSION)
+        calls: request_metrics.RequestMetrics | None = self._app.extensions.get(request_metrics.EXTENSION)
         if calls is not None:  # `localfn dashboard` counts no calls
             calls.use_slot(worker.slot % request_metrics.SLOTS)
 

@@ -71,7 +71,7 @@ def test_a_tiny_answer_a_secret_and_a_file_stay_as_they_are(runtime: Runtime) ->
 
 def test_figures_that_stay_the_same_have_the_same_etag_however_late() -> None:
     with Flask("test").app_context():
-        tags = [stats.tagged({"time": time, "n": n}).headers["ETag"] for time, n in ((1, 1), (2, 1), (2, 2))]
+        tags = [stats.add_data_etag({"time": time, "n": n}).headers["ETag"] for time, n in ((1, 1), (2, 1), (2, 2))]
     assert tags[0] == tags[1] != tags[2]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.files.ranges import UnsatisfiableError, wanted_range
+from handlers.files.ranges import UnsatisfiableError, parse_range
 from tests.support.runtime import Runtime
 
 CONTENT = bytes(range(256))
@@ -137,7 +137,7 @@ def test_an_empty_file_has_no_range(runtime: Runtime) -> None:
 
 
 def test_a_number_of_any_length_is_no_trouble() -> None:
-    assert wanted_range("bytes=0-" + "9" * 19, 10) == range(10)
-    assert wanted_range("bytes=" + "9" * 5000 + "-", 10) is None
+    assert parse_range("bytes=0-" + "9" * 19, 10) == range(10)
+    assert parse_range("bytes=" + "9" * 5000 + "-", 10) is None
     with pytest.raises(UnsatisfiableError):
-        wanted_range("bytes=0-", 0)
+        parse_range("bytes=0-", 0)

@@ -10,7 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from handlers.app import create_app
 from handlers.openapi import operation, schemas_auth, schemas_requests
-from handlers.security.origin_check import Hosts, OriginCheck
+from handlers.security.origin_check import AllowedHosts, OriginCheck
 from handlers.services import Access
 from handlers.spa.static_files import SpaConfig
 from workqueue.auth import api_keys, users
@@ -23,7 +23,7 @@ NOT_OF_THE_API = ("front", "static", "rq_dashboard.")
 def app() -> Flask:
     """Describing needs no services: none of them may be asked."""
     services = Unasked()
-    return create_app(services, "redis://127.0.0.1:1", SpaConfig(Path("/nonexistent")), OriginCheck(Hosts()))  # type: ignore[arg-type]
+    return create_app(services, "redis://127.0.0.1:1", SpaConfig(Path("/nonexistent")), OriginCheck(AllowedHosts()))  # type: ignore[arg-type]
 
 
 class Unasked:
@@ -49,7 +49,7 @@ def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_every_route_is_described(app: Flask) -> None:
     rules = [rule for rule in app.url_map.iter_rules() if not rule.endpoint.startswith(NOT_OF_THE_API)]
-    assert [rule.rule for rule in rules if operation.of(app.view_functions.get(rule.endpoint)) is None] == []
+    assert [rule.rule for rule in rules if operation.operation_of(app.view_functions.get(rule.endpoint)) is None] == []
     assert len(rules) > 20
 
 

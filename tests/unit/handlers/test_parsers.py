@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.security.origin_check import Hosts, _split
+from handlers.security.origin_check import AllowedHosts, split_host
 from infra.config.database_url import mask
 from infra.spa_assets.placeholders import API_ROOT, STATIC_ROOT, injected
 from localfn.runtime import frames
@@ -91,8 +91,8 @@ def test_no_placeholder_is_left_and_nothing_else_is_touched(parts: list[str], st
 
 @given(st.one_of(st.text(max_size=100), st.text("localhst127.0:[]@/\\#? evil.example", max_size=60)))
 def test_only_names_of_this_machine_pass_for_it(host: str) -> None:
-    found = _split(f"//{host}")
-    if found is not None and Hosts().know(found[0]):
+    found = split_host(f"//{host}")
+    if found is not None and AllowedHosts().allows(found[0]):
         name = re.sub(r":\d*$", "", host.strip().lower()).strip("[]").removesuffix(".")
         assert name in ("127.0.0.1", "localhost", "::1") or name.endswith(".localhost")
 

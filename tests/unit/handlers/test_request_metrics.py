@@ -4,21 +4,21 @@ import os
 
 from flask import Flask
 
-from handlers.http.request_metrics import MAX_SERIES, NO_ROUTE, Calls
+from handlers.http.request_metrics import MAX_SERIES, NO_ROUTE, RequestMetrics
 
 LABELS = ("/api/functions/<name>", "POST", "202")
 
 
-def made() -> Calls:
+def made() -> RequestMetrics:
     app = Flask("t", static_folder=None)
     app.add_url_rule(LABELS[0], "f", lambda name: name)
-    calls = Calls()
+    calls = RequestMetrics()
     calls.install(app)
-    calls.learn_routes(app)
+    calls.number_routes(app)
     return calls
 
 
-def counts(calls: Calls) -> dict[tuple[str, ...], float]:
+def counts(calls: RequestMetrics) -> dict[tuple[str, ...], float]:
     (family,) = calls.collect()
     return {
         tuple(sample.labels[name] for name in ("route", "method", "status")): sample.value

@@ -26,7 +26,7 @@ from werkzeug.routing import Rule
 
 from handlers.dashboard import isolated_app, page_isolation, routes
 from handlers.dashboard.isolated_app import ARGUMENTS, HARMLESS, READERS, ROUTES, Kind
-from handlers.security.origin_check import Hosts, OriginCheck
+from handlers.security.origin_check import AllowedHosts, OriginCheck
 from handlers.security.secured_app import make_app
 from workqueue.transport import redis_keys
 
@@ -84,7 +84,7 @@ def nothing_is_unpickled() -> Iterator[None]:
 
 @pytest.fixture
 def app(redis_url: str) -> Flask:
-    strangers = OriginCheck(Hosts())
+    strangers = OriginCheck(AllowedHosts())
     app = make_app("dashboard", strangers)
     routes.install(app, redis_url, strangers)
     return app
@@ -315,7 +315,7 @@ SECRET = "s3cr3t-of-redis"
     ],
 )
 def test_no_page_shows_how_redis_is_reached(url: str) -> None:
-    inner = isolated_app.make_isolated_app(url, OriginCheck(Hosts()))
+    inner = isolated_app.make_isolated_app(url, OriginCheck(AllowedHosts()))
     assert SECRET not in str(inner.config)
     with inner.test_request_context():
         assert SECRET not in inner.jinja_env.get_template("rq_dashboard/base.html").render(
@@ -399,8 +399,8 @@ def test_what_the_caller_sends_along_does_not_reach_it(app: Flask, http: FlaskCl
 
 
 def test_redis_away_is_told(http: FlaskClient) -> None:
-    app = make_app("dashboard", OriginCheck(Hosts()))
-    routes.install(app, "redis://127.0.0.1:1/0", OriginCheck(Hosts()))
+    app = make_app("dashboard", OriginCheck(AllowedHosts()))
+    routes.install(app, "redis://127.0.0.1:1/0", OriginCheck(AllowedHosts()))
     for method, path in calls(app):
         if "/static/" not in path and "favicon" not in path:
             assert app.test_client().open(path, method=method).status_code in (405, 503), (method, path)

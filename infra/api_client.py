@@ -8,16 +8,16 @@ from uuid import UUID
 
 import httpx
 
-from infra.config.listen_address import address
+from infra.config.listen_address import http_url
 from infra.config.settings import Settings
 from infra.errors import InfraError, SettingsError
-from infra.located import located
+from infra.located import with_running_address
 from schema import exact_json
 
 # What listens on every address is called on the loopback one.
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
+LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
 CONNECT_S = 5.0
-ANSWER_S = 30.0
+DEFAULT_TIMEOUT_S = 30.0
 USAGE_CODE, NOT_FOUND_CODE = 2, 4
 MIN_ID_DIGITS, MAX_CANDIDATES = 6, 6
 EXIT_CODES: dict[int, int] = {
@@ -29,7 +29,7 @@ EXIT_CODES: dict[int, int] = {
 }
 
 
-class RefusedError(InfraError):
+class ApiError(InfraError):
     """The runtime answered that it will not do this; the message is its own."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -38,7 +38,7 @@ class RefusedError(InfraError):
         self.exit_code = EXIT_CODES.get(status, 1)
 
 
-class IdError(RefusedError):
+class RequestIdError(ApiError):
     """No request has an id that begins as typed, or several have one."""
 
     def __init__(self, message: str, exit_code: int) -> None:
@@ -53,7 +53,7 @@ class UnreachableError(InfraError):
 
 
 class Client:
-    """The runtime at one address. Every call raises RefusedError or UnreachableError."""
+    """The runtime at one address. Every call raises ApiError or UnreachableError."""
 
     def __init__(
         self, url: str, api_key: str | None = None, todo: str = "start it with `localfn up`, or set PORT to its port"
@@ -72,38 +72,39 @@ class Client:
     ) -> None:
         self._http.close()
 
-    def get(self, path: str, *, answer_s: float = ANSWER_S, **query: object) -> Any:
+    def get(self, path: str, *, answer_s: float = DEFAULT_TIMEOUT_S, **query: object) -> Any:
         """The JSON at `path`. A query value of None is left out; answer_s: how long to wait for the answer."""
-        return self._json(self._send("GET", path, answer_s=answer_s, params=_given(query)))
+        return self._json(self._send("GET", path, answer_s=answer_s, params=_query_parameters(query)))
 
     def get_lines(self, path: str, **query: object) -> tuple[list[str], str]:
         """The log lines at `path`, and the place after the last one."""
-        answer = self._send("GET", path, params=_given(query))
+        answer = self._send("GET", path, params=_query_parameters(query))
         return answer.text.split("\n")[:-1], answer.headers.get("Next-After", "")
 
-    def request_id(self, typed: str) -> str:
+    def resolve_id(self, typed: str) -> str:
         """Return the id of the one request whose id begins so; what is no beginning of an id is left as it is.
 
-        Ids are sorted, so the newest before the first id without these digits are asked for. Raises IdError.
+        Ids are sorted, so the newest before the first id without these digits are asked for. Raises RequestIdError.
         """
         digits = typed.replace("-", "").lower()
         if not re.fullmatch(r"[0-9a-f]{1,31}", digits):
             return typed
         if len(digits) < MIN_ID_DIGITS:
-            raise IdError(f"{typed!r} is too short for an id; give at least {MIN_ID_DIGITS} digits.", USAGE_CODE)
-        items = self.get("/api/requests", cursor=id_behind(digits), limit=MAX_CANDIDATES)["items"]
+            raise RequestIdError(f"{typed!r} is too short for an id; give at least {MIN_ID_DIGITS} digits.", USAGE_CODE)
+        items = self.get("/api/requests", cursor=first_id_after(digits), limit=MAX_CANDIDATES)["items"]
         ids = [item["id"] for item in items if item["id"].replace("-", "").startswith(digits)]
         if not ids:
-            raise IdError(f"there is no request whose id begins with {typed!r}.", NOT_FOUND_CODE)
+            raise RequestIdError(f"there is no request whose id begins with {typed!r}.", NOT_FOUND_CODE)
         if len(ids) > 1:
             more = ", …" if len(ids) == MAX_CANDIDATES else ""
-            raise IdError(f"several requests have ids that begin with {typed!r}: {', '.join(ids)}{more}.", USAGE_CODE)
+            matches = f"{', '.join(ids)}{more}"
+            raise RequestIdError(f"{typed!r} matches several requests: {matches}; give more digits.", USAGE_CODE)
         found: str = ids[0]
         return found
 
     def post(self, path: str, *, query: dict[str, object] | None = None, **body: Any) -> Any:
         """body: what httpx takes: content, files, headers."""
-        return self._json(self._send("POST", path, params=_given(query or {}), **body))
+        return self._json(self._send("POST", path, params=_query_parameters(query or {}), **body))
 
     def patch(self, path: str, **body: Any) -> Any:
         """body: as of `post`."""
@@ -112,7 +113,7 @@ class Client:
     def delete(self, path: str) -> None:
         self._send("DELETE", path)
 
-    def _send(self, method: str, path: str, *, answer_s: float = ANSWER_S, **options: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, *, answer_s: float = DEFAULT_TIMEOUT_S, **options: Any) -> httpx.Response:
         timeout = httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s))
         if "json" in options:
             options["content"] = exact_json.write(options.pop("json"))
@@ -124,29 +125,29 @@ class Client:
         except httpx.TransportError as error:
             raise UnreachableError(f"the runtime at {self.url} broke off: {error or type(error).__name__}") from error
         if not answer.is_success:
-            raise self._refusal(answer)
+            raise self._error_from(answer)
         return answer
 
     def _json(self, answer: httpx.Response) -> Any:
         try:
             return exact_json.read(answer.content)
         except ValueError:
-            raise self._stranger(answer) from None
+            raise self._not_localfn(answer) from None
 
-    def _refusal(self, answer: httpx.Response) -> InfraError:
+    def _error_from(self, answer: httpx.Response) -> InfraError:
         if not answer.headers.get("Content-Type", "").startswith("application/problem+json"):
-            return self._stranger(answer)
+            return self._not_localfn(answer)
         try:
-            message = explained(answer.json())
+            message = problem_message(answer.json())
         except (ValueError, AttributeError):
-            return self._stranger(answer)
+            return self._not_localfn(answer)
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             return UnreachableError(message)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             message = "an API key is needed: set LOCALFN_API_KEY; `localfn keys create` makes one."
-        return RefusedError(message, answer.status_code)
+        return ApiError(message, answer.status_code)
 
-    def _stranger(self, answer: httpx.Response) -> UnreachableError:
+    def _not_localfn(self, answer: httpx.Response) -> UnreachableError:
         """Another program at our port: macOS, for one, listens on 5000."""
         return UnreachableError(
             f"what answers at {self.url} is not localfn (HTTP {answer.status_code}); correct PORT or LOCALFN_URL."
@@ -155,36 +156,36 @@ class Client:
 
 def connect(settings: Settings) -> Client:
     """Return the runtime at LOCALFN_URL, at PORT, or at the port of the `up` of this home; nothing is sent yet."""
-    settings = located(settings)
+    settings = with_running_address(settings)
     try:
         if settings.url:
             return Client(settings.url, settings.api_key, "start it, or correct LOCALFN_URL")
-        return Client(address(LOOPBACK.get(settings.host, settings.host), settings.port), settings.api_key)
+        return Client(http_url(LOOPBACK_OF.get(settings.host, settings.host), settings.port), settings.api_key)
     except httpx.InvalidURL as error:
         name, value = ("LOCALFN_URL", settings.url) if settings.url else ("HOST", settings.host)
         raise SettingsError(f"{name} {value!r} is not a valid address.") from error
 
 
-def id_behind(digits: str) -> UUID:
+def first_id_after(digits: str) -> UUID:
     """Return the first id above all that begin with these hexadecimal digits; the highest of all has none above it."""
     return UUID(int=min(int(digits.ljust(32, "f"), 16) + 1, 2**128 - 1))
 
 
 def function_path(name: str) -> str:
-    return f"/api/functions/{_quoted(name)}"
+    return f"/api/functions/{_quote_segment(name)}"
 
 
 def request_path(request_id: str, part: str = "") -> str:
     """part: `result`, `logs`, … or nothing for the request itself."""
-    return f"/api/requests/{_quoted(request_id)}" + (f"/{part}" if part else "")
+    return f"/api/requests/{_quote_segment(request_id)}" + (f"/{part}" if part else "")
 
 
 def schedule_path(name: str, part: str = "") -> str:
     """part: `run`, `next`, or nothing for the schedule itself."""
-    return f"/api/schedules/{_quoted(name)}" + (f"/{part}" if part else "")
+    return f"/api/schedules/{_quote_segment(name)}" + (f"/{part}" if part else "")
 
 
-def explained(problem: dict[str, Any]) -> str:
+def problem_message(problem: dict[str, Any]) -> str:
     """A problem document (RFC 9457) in one line: its detail, and those of its errors that it does not name."""
     detail = str(problem.get("detail") or problem.get("title") or "the runtime gave no reason")
     errors = [f"{error.get('field')}: {error.get('detail')}" for error in problem.get("errors") or ()]
@@ -192,11 +193,11 @@ def explained(problem: dict[str, Any]) -> str:
     return f"{detail} ({'; '.join(unnamed)})" if unnamed else detail
 
 
-def _quoted(text: str) -> str:
+def _quote_segment(text: str) -> str:
     # An argument that is not UTF-8 reaches Python with its bytes as surrogates.
     return quote(text.encode("utf-8", "surrogateescape"), safe="")
 
 
-def _given(query: dict[str, object]) -> dict[str, str]:
+def _query_parameters(query: dict[str, object]) -> dict[str, str]:
     given = {name: value for name, value in query.items() if value is not None}
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}

@@ -15,6 +15,6 @@ def actor() -> str:
     return f"cli:{account}"
 
 
-def act(command: str, action: Action, subject: str) -> AuditEntry:
+def audit_entry(command: str, action: Action, subject: str) -> AuditEntry:
     """command: without the `localfn`."""
     return AuditEntry(actor(), action, subject, {"command": command})

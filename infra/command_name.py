@@ -9,7 +9,7 @@ COMMANDS = (
     "up", "doctor", "functions", "requests", "schedules", "queues", "workers", "users", "keys", "web", "worker",
     "scheduler", "init", "db", "seed", "openapi", "--debug",
 )  # fmt: skip
-HINT = re.compile(rf"(?<![\w./-])localfn (?=(?:{'|'.join(COMMANDS)})(?![\w-]))")
+COMMAND_HINT = re.compile(rf"(?<![\w./-])localfn (?=(?:{'|'.join(COMMANDS)})(?![\w-]))")
 
 
 def command_name() -> str:
@@ -18,4 +18,4 @@ def command_name() -> str:
 
 def with_command_name(text: str) -> str:
     """Return the text with each `localfn COMMAND` in it as the user types it."""
-    return HINT.sub(lambda _: f"{shlex.quote(command_name())} ", text)
+    return COMMAND_HINT.sub(lambda _: f"{shlex.quote(command_name())} ", text)

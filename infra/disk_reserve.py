@@ -16,13 +16,13 @@ from infra.embedded.sockets import socket_folder
 from infra.supervisor.output import say
 from workqueue.files.disk_space import MIB, Disk
 
-RESERVE = "reserve"
+RESERVE_FILE = "reserve"
 RESERVE_BYTES = 32 * MIB
 RELEASE_BYTES = 16 * MIB  # with less free, the reserve is released
 FULL_BYTES = RESERVE_BYTES + RELEASE_BYTES  # so that a disk whose reserve was released still counts as full
 RENEW_BYTES = 2 * FULL_BYTES
 FULL_WITHOUT_DATABASE_BYTES = MIB  # working directories and output files alone find out for themselves
-LOOK_EVERY_S = 0.5
+CHECK_INTERVAL_S = 0.5
 
 
 def disk_of(settings: Settings) -> Disk:
@@ -40,24 +40,24 @@ class DiskReserve:
     """The file in reserve of one home. Looked after by `up`."""
 
     def __init__(self, home: Path) -> None:
-        self._path = home / RESERVE
+        self._path = home / RESERVE_FILE
         self._disk = Disk(home, FULL_BYTES)
         self._look_at = 0.0
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Release the reserve, or make it, as the disk demands; twice a second, however often it is called."""
         if time.monotonic() < self._look_at:
             return
-        self._look_at = time.monotonic() + LOOK_EVERY_S
+        self._look_at = time.monotonic() + CHECK_INTERVAL_S
         free = self._disk.free_bytes()
         is_there = self._path.exists()
         if is_there and free < RELEASE_BYTES:
             self._path.unlink(missing_ok=True)
             say(f"the disk of {self._disk.folder} is full: nothing is accepted until {FULL_BYTES // MIB} MiB are free")
         elif not is_there and free >= RENEW_BYTES:
-            self._make()
+            self._create()
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         try:
             with self._path.open("xb") as file:
                 _allocate(file.fileno())

@@ -5,7 +5,7 @@ from dataclasses import replace
 from infra.config.settings import Settings
 
 
-def located(settings: Settings) -> Settings:
+def with_running_address(settings: Settings) -> Settings:
     """Return settings with the address of the `up` that runs with this home, unless PORT or LOCALFN_URL names one."""
     if settings.url is not None or settings.is_port_given:
         return settings

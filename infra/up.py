@@ -10,8 +10,8 @@ from functools import partial
 from infra.command_name import VARIABLE as CALLED_AS
 from infra.command_name import command_name
 from infra.config import capacity
-from infra.config.home import Home, unusable
-from infra.config.listen_address import address, check_port, is_answering
+from infra.config.home import Home, home_error
+from infra.config.listen_address import check_port, http_url, is_answering
 from infra.config.settings import Settings
 from infra.disk_reserve import DiskReserve
 from infra.embedded.postgres import Postgres
@@ -46,7 +46,7 @@ def up(settings: Settings) -> None:
             return
         except OSError as error:
             if error.errno in HOME_TROUBLE:
-                raise unusable(home.root, error) from error
+                raise home_error(home.root, error) from error
             raise
 
 
@@ -64,7 +64,7 @@ def _supervise(home: Home, settings: Settings, guard: Guard) -> None:
     services: list[Service] = []
     each_turn = nothing_to_do
     if settings.database_url is None:
-        each_turn = DiskReserve(home.root).look
+        each_turn = DiskReserve(home.root).check
         each_turn()  # before PostgreSQL starts: it needs room for that
         services.append(Postgres(home.root, max_connections=capacity.embedded_connections(settings.concurrency)))
     if settings.redis_url is None:
@@ -75,7 +75,7 @@ def _supervise(home: Home, settings: Settings, guard: Guard) -> None:
         variables = _variables(settings, {service.name: service.url for service in services})
         supervisor.run_once(replace(_own_spec("init", variables), one_shot=True))
         supervisor.start_stage(_own_specs(settings, variables), settings.wait_s)
-        sys.stdout.write(f"localfn ready on {address(settings.host, settings.port)}\n")
+        sys.stdout.write(f"localfn ready on {http_url(settings.host, settings.port)}\n")
         sys.stdout.flush()
         supervisor.run()
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-LONGEST_S = 50 * 366 * 86400  # older than any request, and a time that the API takes
+MAX_AGE_S = 50 * 366 * 86400  # older than any request, and a time that the API takes
 EVENT_PART = "event"  # of a multipart body, and so no name for a file
 
 
@@ -24,15 +24,15 @@ class Event(click.ParamType[bytes]):
         if isinstance(value, bytes):
             return value
         try:
-            raw, source = _read(value)
+            raw, source = _read_source(value)
         except OSError as error:
             self.fail(f"{value[1:]!r} cannot be read: {error.strerror or error}", param, ctx)
-        if reason := why_not_json(raw):
+        if reason := json_fault(raw):
             self.fail(f"{source} {reason}", param, ctx)
         return raw.removeprefix(b"\xef\xbb\xbf")
 
 
-def _read(value: str) -> tuple[bytes, str]:
+def _read_source(value: str) -> tuple[bytes, str]:
     if value == "-":
         return sys.stdin.buffer.read(), "stdin"
     if value.startswith("@"):
@@ -40,7 +40,7 @@ def _read(value: str) -> tuple[bytes, str]:
     return value.encode("utf-8", "surrogateescape"), "it"
 
 
-def why_not_json(raw: bytes) -> str:
+def json_fault(raw: bytes) -> str:
     """Why `raw` is no JSON, to follow the name of where it comes from; empty when it is."""
     try:
         text = raw.decode("utf-8-sig")
@@ -49,7 +49,7 @@ def why_not_json(raw: bytes) -> str:
     if not text.strip():
         return "is empty; leave --data out to send {}."
     try:
-        json.loads(text, parse_constant=_refuse_constant)
+        json.loads(text, parse_constant=_reject_constant)
     except json.JSONDecodeError as error:
         return f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
     except RecursionError:
@@ -59,7 +59,7 @@ def why_not_json(raw: bytes) -> str:
     return ""
 
 
-def _refuse_constant(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is none; use null or a text.")
 
 
@@ -106,7 +106,7 @@ class Age(click.ParamType[timedelta]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        age = age_of(value)
+        age = parse_age(value)
         if age is None:
             self.fail(f"{value!r} is no age; write 90s, 15m, 12h or 7d.", param, ctx)
         return age
@@ -118,9 +118,9 @@ class Moment(click.ParamType[str]):
     name = "TIME|AGE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        age = age_of(value)
+        age = parse_age(value)
         if age is not None:
-            return before_now(age)
+            return time_before(age)
         try:
             # Without a zone it is this machine's, as everywhere on a command line.
             return datetime.fromisoformat(value).astimezone(UTC).isoformat()
@@ -128,12 +128,12 @@ class Moment(click.ParamType[str]):
             self.fail(f"{value!r} is no time; write 2026-01-31T12:00:00Z, 2026-01-31 or 2h.", param, ctx)
 
 
-def age_of(text: str) -> timedelta | None:
+def parse_age(text: str) -> timedelta | None:
     match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]+)", text, re.ASCII)
     if match is None or match[2] not in UNITS_S:
         return None
-    return timedelta(seconds=min(float(match[1]) * UNITS_S[match[2]], LONGEST_S))
+    return timedelta(seconds=min(float(match[1]) * UNITS_S[match[2]], MAX_AGE_S))
 
 
-def before_now(age: timedelta) -> str:
+def time_before(age: timedelta) -> str:
     return (datetime.now(UTC) - age).isoformat()

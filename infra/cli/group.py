@@ -10,7 +10,7 @@ from infra.command_name import with_command_name
 from infra.redaction import redact
 
 # Found by their names, so that a command that needs none of these libraries imports none.
-UNREACHABLE = frozenset(
+UNREACHABLE_ERRORS = frozenset(
     {
         "sqlalchemy.exc.OperationalError",
         "psycopg.errors.OperationalError",
@@ -22,7 +22,7 @@ UNREACHABLE = frozenset(
     }
 )
 UNREACHABLE_CODE = 3
-WHOLE = 300  # characters: longer than any first sentence
+MAX_SUMMARY_CHARACTERS = 300  # characters: longer than any first sentence
 
 
 class CommandGroup(click.Group):
@@ -40,7 +40,9 @@ class CommandGroup(click.Group):
         # click itself cuts what fills more than a line, and half a sentence tells nobody what a command does.
         found = ((name, self.get_command(ctx, name)) for name in names)
         with formatter.section(title):
-            formatter.write_dl([(name, command.get_short_help_str(WHOLE)) for name, command in found if command])
+            formatter.write_dl(
+                [(name, command.get_short_help_str(MAX_SUMMARY_CHARACTERS)) for name, command in found if command]
+            )
 
 
 class RootGroup(CommandGroup):
@@ -71,11 +73,11 @@ class RootGroup(CommandGroup):
         except Exception as error:
             if ctx.params["debug"]:
                 raise
-            click.echo(f"localfn: {with_command_name(one_line(error))}", err=True)
+            click.echo(f"localfn: {with_command_name(error_line(error))}", err=True)
             ctx.exit(exit_code_of(error))
 
 
-def one_line(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """The message of an error of ours, whose messages are written to be read; of another's, its class too."""
     lines = redact(str(error)).strip().splitlines()
     first = lines[0] if lines else ""
@@ -85,7 +87,7 @@ def one_line(error: Exception) -> str:
 
 
 def exit_code_of(error: Exception) -> int:
-    if any(f"{kind.__module__}.{kind.__qualname__}" in UNREACHABLE for kind in type(error).__mro__):
+    if any(f"{kind.__module__}.{kind.__qualname__}" in UNREACHABLE_ERRORS for kind in type(error).__mro__):
         return UNREACHABLE_CODE
     code = getattr(error, "exit_code", 1)
     return code if isinstance(code, int) else 1

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from handlers.accounts.api_keys import key as key_shown
 from handlers.accounts.users import user as user_shown
-from infra.audit_actor import act, actor
+from infra.audit_actor import actor, audit_entry
 from infra.config.service_urls import require_local, with_service_urls
 from infra.config.settings import load
 from infra.errors import InfraError
@@ -42,7 +42,7 @@ def make_superuser(username: str, password: str, email: str | None) -> bool:
     with _engine() as engine:
         try:
             users.check_password(password)
-            made_by = act("users create-superuser", Action.USER_CHANGE, username)
+            made_by = audit_entry("users create-superuser", Action.USER_CHANGE, username)
             return users.ensure_superuser(engine, username, password, email, made_by)
         except BadAccessError as error:
             # Not "password: 8 …": the redactor of outputs would take the rule for the password.

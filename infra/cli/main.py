@@ -19,13 +19,15 @@ SECTIONS = {
     "Single processes": ("web", "worker", "scheduler"),
     "Set up and describe": ("init", "db", "seed", "openapi"),
 }
-CODES = (
+EXIT_CODES = (
     "Exit codes: 0 done; 1 the request failed, or something is not well; 2 wrong usage or a bad setting; 3 no runtime "
     "is reachable; 4 not found; 124 waited too long, and the request goes on; 130 ended by Ctrl-C."
 )
 
 
-@click.group(cls=RootGroup, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]}, epilog=CODES)
+@click.group(
+    cls=RootGroup, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES
+)
 @click.version_option(importlib.metadata.version("localfn"), message="localfn %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
@@ -43,7 +45,7 @@ def up(port: int | None, host: str | None) -> None:
     """Start everything: PostgreSQL and Redis where no URL is given, web, worker, scheduler."""
     from infra.up import up as run
 
-    settings = _settings()
+    settings = _load_settings()
     run(replace(settings, port=port or settings.port, host=host or settings.host))
 
 
@@ -53,7 +55,7 @@ def init(only_servers: bool) -> None:
     """Wait for the servers, migrate, find the functions, load the fixtures once, make the superuser."""
     from infra.processes.init import run
 
-    run(_connected(attach()), only_servers=only_servers)
+    run(_load_with_urls(attach()), only_servers=only_servers)
 
 
 @cli.command()
@@ -65,7 +67,7 @@ def web(development: bool) -> None:
     else:
         from infra.processes.web import run
 
-    run(_connected(attach()))
+    run(_load_with_urls(attach()))
 
 
 @cli.command()
@@ -75,7 +77,7 @@ def dashboard(host: str, port: int) -> None:
     """Serve rq-dashboard alone, without a login: it shows, and changes nothing."""
     from infra.processes.dashboard import run
 
-    run(replace(_connected(None, needs_database=False), host=host, port=port))
+    run(replace(_load_with_urls(None, needs_database=False), host=host, port=port))
 
 
 @cli.command()
@@ -84,7 +86,7 @@ def worker() -> None:
     from infra.processes.worker import run
 
     line = attach()
-    run(_connected(line), line.tell_ready if line is not None else None)
+    run(_load_with_urls(line), line.tell_ready if line is not None else None)
 
 
 @cli.command()
@@ -92,7 +94,7 @@ def scheduler() -> None:
     """Fire the schedules, and give back what lost workers had taken."""
     from infra.processes.scheduler import run
 
-    run(_connected(attach()))
+    run(_load_with_urls(attach()))
 
 
 @cli.command()
@@ -109,7 +111,7 @@ def version() -> None:
     click.echo(f"localfn {importlib.metadata.version('localfn')}")
 
 
-def _settings(line: Attached | None = None) -> Settings:
+def _load_settings(line: Attached | None = None) -> Settings:
     """Return what a process of the runtime works with; for it the door closes here.
 
     line: to the `up` that started this process, and has read `.env` for it.
@@ -121,7 +123,7 @@ def _settings(line: Attached | None = None) -> Settings:
     return settings
 
 
-def _connected(line: Attached | None, *, needs_database: bool = True) -> Settings:
+def _load_with_urls(line: Attached | None, *, needs_database: bool = True) -> Settings:
     from infra.config.service_urls import with_service_urls
 
-    return with_service_urls(_settings(line), needs_database=needs_database)
+    return with_service_urls(_load_settings(line), needs_database=needs_database)

@@ -14,7 +14,7 @@ def purge_all(client: Client, ids: Sequence[str]) -> int:
     try:
         for first in range(0, len(ids), AT_A_TIME):
             if first:
-                progress.say(f"{first} of {len(ids)} deleted")
+                progress.update(f"{first} of {len(ids)} deleted")
             body = {"action": "delete", "ids": ids[first : first + AT_A_TIME]}
             deleted += client.post("/api/requests/bulk", json=body)["done"]
     finally:

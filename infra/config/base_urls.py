@@ -9,12 +9,12 @@ from urllib.parse import quote, urlsplit
 
 from infra.errors import SettingsError
 
-KEPT = "/%:@!$&*+,;=-._~"  # of the characters of a path (RFC 3986) all but quotes and brackets
+UNESCAPED = "/%:@!$&*+,;=-._~"  # of the characters of a path (RFC 3986) all but quotes and brackets
 HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
 BARE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
-def web_root(name: str, value: str) -> str:
+def normalise_root(name: str, value: str) -> str:
     """`value` in its normal form, without a slash at its end. Raises SettingsError, which names the variable."""
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
         raise SettingsError(f"{name}: it holds a control character.")
@@ -24,7 +24,7 @@ def web_root(name: str, value: str) -> str:
     if {".", ".."} & set(path.split("/")):
         raise SettingsError(f"{name}: {value!r} has a part . or .. in its path.")
     try:
-        encoded = quote(BARE_PERCENT.sub("%25", path), safe=KEPT)
+        encoded = quote(BARE_PERCENT.sub("%25", path), safe=UNESCAPED)
     except UnicodeEncodeError:
         raise SettingsError(f"{name}: it is not UTF-8.") from None
     return origin + encoded.rstrip("/")

@@ -9,7 +9,7 @@ from infra.redaction import redact_url
 DRIVER = "postgresql+psycopg://"
 
 
-def normalised(url: str) -> str:
+def normalise(url: str) -> str:
     """The URL with the driver we install. The error never quotes it: it may hold a password."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in ("postgres", "postgresql", "postgresql+psycopg"):
@@ -20,19 +20,19 @@ def normalised(url: str) -> str:
 def from_parts(env: Environment) -> str | None:
     """A URL joined from POSTGRES_*, with the defaults of the official container image; None without them."""
     names = ("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD")
-    if not any(env.maybe(name) for name in names):
+    if not any(env.optional(name) for name in names):
         return None
     user = env.text("POSTGRES_USER", "postgres")
-    return joined(
+    return build_url(
         host=env.text("POSTGRES_HOST", "localhost"),
-        port=env.whole("POSTGRES_PORT", 5432, at_least=1, at_most=65535),
+        port=env.integer("POSTGRES_PORT", 5432, at_least=1, at_most=65535),
         database=env.text("POSTGRES_DB", user),
         user=user,
-        password=env.maybe("POSTGRES_PASSWORD"),
+        password=env.optional("POSTGRES_PASSWORD"),
     )
 
 
-def joined(*, host: str, port: int, database: str, user: str, password: str | None) -> str:
+def build_url(*, host: str, port: int, database: str, user: str, password: str | None) -> str:
     """Every part escaped. A host that begins with a slash is the folder of a unix socket."""
     login = quote(user, safe="") + ("" if password is None else ":" + quote(password, safe=""))
     if host.startswith("/"):

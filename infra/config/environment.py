@@ -26,11 +26,11 @@ class Environment:
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
 
-    def maybe(self, name: str) -> str | None:
+    def optional(self, name: str) -> str | None:
         return self._variables.get(name, "").strip() or None
 
     def text(self, name: str, default: str) -> str:
-        return self.maybe(name) or default
+        return self.optional(name) or default
 
     def items(self, name: str, default: str, *, separator: str) -> tuple[str, ...]:
         items = tuple(item.strip() for item in self.text(name, default).split(separator) if item.strip())
@@ -45,7 +45,7 @@ class Environment:
                 return choice
         raise SettingsError(f"{name}: {value!r} is none of {', '.join(choices)}.")
 
-    def whole(self, name: str, default: int, *, at_least: int, at_most: int | None = None) -> int:
+    def integer(self, name: str, default: int, *, at_least: int, at_most: int | None = None) -> int:
         value = self.text(name, str(default))
         limits = f"from {at_least} to {at_most}" if at_most is not None else f"of at least {at_least}"
         # isascii: int() also takes the digits of other scripts, and isdigit() takes superscripts.
@@ -78,14 +78,14 @@ class Environment:
 
     def url(self, name: str, example: str) -> str | None:
         """Return an http(s) address without a slash at its end."""
-        url = self.maybe(name)
+        url = self.optional(name)
         if url is not None and not re.match(r"https?://[^/?#]", url):
             raise SettingsError(f"{name} must start with http:// or https://, such as {example}.")
         return None if url is None else url.rstrip("/")
 
     def path(self, name: str, default: str, directory: Path) -> Path:
         """Return an absolute path. directory: what a relative one begins at."""
-        return directory / _expanded(name, self.text(name, default))
+        return directory / _expand_user(name, self.text(name, default))
 
     def program(self, name: str, default: str, directory: Path) -> str:
         """Return the path of a program, or the name under which PATH has it.
@@ -94,23 +94,23 @@ class Environment:
         environment's `bin` tells Python which environment it is.
         """
         text = self.text(name, default)
-        return str(directory / _expanded(name, text)) if os.sep in text else text
+        return str(directory / _expand_user(name, text)) if os.sep in text else text
 
     def sources(self, name: str, default: str, directory: Path) -> tuple[str, ...]:
         """Return folders and modules, parted at each `:` but not inside the path of a folder that exists."""
         pieces, found = self.text(name, default).split(":"), list[str]()
         while pieces:
             counts = range(len(pieces), 1, -1)
-            count = next((n for n in counts if (directory / _expanded(name, ":".join(pieces[:n]))).is_dir()), 1)
+            count = next((n for n in counts if (directory / _expand_user(name, ":".join(pieces[:n]))).is_dir()), 1)
             found.append(":".join(pieces[:count]).strip())
             del pieces[:count]
-        named = tuple(str(_expanded(name, item)) if item.startswith("~") else item for item in found if item)
+        named = tuple(str(_expand_user(name, item)) if item.startswith("~") else item for item in found if item)
         if not named:
             raise SettingsError(f"{name} names nothing.")
         return named
 
 
-def _expanded(name: str, text: str) -> Path:
+def _expand_user(name: str, text: str) -> Path:
     """Replace a leading `~` or `~user`. Raises SettingsError."""
     try:
         return Path(text.strip()).expanduser()

@@ -14,7 +14,7 @@ from workqueue.files.store import FileStore, FolderStore
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PREFIX = re.compile(r"[A-Za-z0-9!_.*'()/-]*")  # what S3's own guide calls safe
-CONNECT_S, READ_S, TRIES = 5, 60, 4
+CONNECT_S, READ_S, MAX_TRIES = 5, 60, 4
 EMULATORS = ("LOCALSTACK_HOST", "AWS_ENDPOINT_URL")
 
 
@@ -24,7 +24,7 @@ class Bucket:
     prefix: str
 
 
-def read(text: str) -> Bucket | None:
+def parse(text: str) -> Bucket | None:
     """The bucket of `s3://bucket/prefix`; None for `file:`. Raises SettingsError."""
     if text == "file:":
         return None
@@ -38,9 +38,9 @@ def read(text: str) -> Bucket | None:
     return Bucket(parts.netloc, parts.path.strip("/"))
 
 
-def make(files: str, home: Path, disk: Disk | None = None) -> FileStore:
+def make_store(files: str, home: Path, disk: Disk | None = None) -> FileStore:
     """Return the store of a process and of those that are forked off it. files: LOCALFN_FILES; disk: that of home."""
-    bucket = read(files)
+    bucket = parse(files)
     if bucket is None:
         return FolderStore(home / "files", disk)
     from workqueue.files.s3_store import S3Store  # boto3 takes 30 MB: only who uses S3 pays for it
@@ -52,7 +52,7 @@ def s3_client(environ: Mapping[str, str]) -> Any:
     """A client of AWS's S3, or of an emulator. Credentials and region are where AWS's own programs look for them."""
     from botocore.config import Config
 
-    retries = {"total_max_attempts": TRIES, "mode": "standard"}
+    retries = {"total_max_attempts": MAX_TRIES, "mode": "standard"}
     if any(environ.get(name) for name in EMULATORS):
         from localstack_client.session import Session
 

@@ -16,8 +16,8 @@ from infra.supervisor.termination import is_alive
 from workqueue.sandboxes.user import UnixUser
 
 FOLDERS = ("run", "files", "work", "spool")
-GUARD_S, PAUSE_S = 30.0, 0.05  # for the guard of a killed `up` to end all
-SHUT, ENTERED, READ = 0o700, 0o711, 0o755  # by others; who enters alone sees no names
+MAX_GUARD_WAIT_S, POLL_INTERVAL_S = 30.0, 0.05  # for the guard of a killed `up` to end all
+OWNER_ONLY, TRAVERSABLE, READABLE = 0o700, 0o711, 0o755  # by others; who enters alone sees no names
 
 
 class Home:
@@ -34,21 +34,21 @@ class Home:
             for name in FOLDERS:
                 (self.root / name).mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise unusable(self.root, error) from error
+            raise home_error(self.root, error) from error
 
-    def admit(self, account: UnixUser, sdk: Path) -> None:
+    def admit_sandbox_user(self, account: UnixUser, sdk: Path) -> None:
         """Let it get to its working directories, its home and the SDK, and to nothing else."""
-        modes = {self.root / "work": ENTERED, sdk: READ}  # Python lists what it imports from
+        modes = {self.root / "work": TRAVERSABLE, sdk: READABLE}  # Python lists what it imports from
         try:
             if account.home.parent == self.root:
-                account.home.mkdir(mode=SHUT, exist_ok=True)
+                account.home.mkdir(mode=OWNER_ONLY, exist_ok=True)
                 account.own(account.home)
             for folder in self.root.iterdir():
                 if folder.is_dir() and not folder.is_symlink():
-                    folder.chmod(modes.get(folder, SHUT))
-            self.root.chmod(ENTERED)
+                    folder.chmod(modes.get(folder, OWNER_ONLY))
+            self.root.chmod(TRAVERSABLE)
         except OSError as error:
-            raise unusable(self.root, error) from error
+            raise home_error(self.root, error) from error
 
     @contextmanager
     def locked(self) -> Iterator[int]:
@@ -59,7 +59,7 @@ class Home:
         try:
             descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise unusable(self.root, error) from error
+            raise home_error(self.root, error) from error
         try:
             self._lock(descriptor)
             yield descriptor
@@ -67,7 +67,7 @@ class Home:
             os.close(descriptor)
 
     def _lock(self, descriptor: int) -> None:
-        if not _is_locked(descriptor):
+        if not _try_lock(descriptor):
             pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
             if _is_running(pid):
                 todo = "stop it, or set LOCALFN_HOME to another folder"
@@ -78,10 +78,10 @@ class Home:
             os.truncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
-            raise unusable(self.root, error) from error
+            raise home_error(self.root, error) from error
 
 
-def _is_locked(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     """Take the lock; return whether it was free."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,13 +95,15 @@ def _is_running(pid: str) -> bool:
 
 
 def _wait_for_guard(descriptor: int, root: Path) -> None:
-    ends_at = time.monotonic() + GUARD_S
-    while not _is_locked(descriptor):
+    ends_at = time.monotonic() + MAX_GUARD_WAIT_S
+    while not _try_lock(descriptor):
         if time.monotonic() > ends_at:
-            raise HomeError(f"what a killed run with {root} had started has not ended within {GUARD_S:g} s; end it.")
-        time.sleep(PAUSE_S)
+            raise HomeError(
+                f"what a killed run with {root} had started has not ended within {MAX_GUARD_WAIT_S:g} s; end it."
+            )
+        time.sleep(POLL_INTERVAL_S)
 
 
-def unusable(root: Path, error: OSError) -> HomeError:
+def home_error(root: Path, error: OSError) -> HomeError:
     """The one line for a home that the system refuses: no permission, a file in its place, a full disk."""
     return HomeError(f"LOCALFN_HOME {root} cannot be used: {error.strerror or error}.")

@@ -12,11 +12,11 @@ PROBE_TIMEOUT_S = 2.0
 def check_port(host: str, port: int) -> None:
     """Raises PortTakenError when nobody could listen there: before the work of starting, not after it."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as candidate:
             # As the web server will: connections of the last run that still time out do not hold the port.
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            candidate.bind(address)
+            candidate.bind(target)
     except socket.gaierror as error:
         raise PortTakenError(f"HOST {host!r} is no address.") from error
     except OSError as error:
@@ -41,5 +41,5 @@ def is_answering(host: str, port: int) -> bool:
         connection.close()
 
 
-def address(host: str, port: int) -> str:
+def http_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

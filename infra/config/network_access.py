@@ -39,13 +39,13 @@ class NetworkAccess:
         return not (self.needs_login or is_loopback(host))
 
 
-def read(env: Environment, *, production: bool) -> NetworkAccess:
+def read_network_access(env: Environment, *, production: bool) -> NetworkAccess:
     return NetworkAccess(
         needs_login=env.choice("LOCALFN_AUTH", REQUIRED if production else NONE, (REQUIRED, NONE)) == REQUIRED,
         is_insecure=env.choice("LOCALFN_INSECURE", "0", ("0", "1")) == "1",
         hosts=tuple(_host(item) for item in _items(env, "LOCALFN_ALLOWED_HOSTS")),
         origins=tuple(_origin(item) for item in _items(env, "LOCALFN_ALLOWED_ORIGINS")),
-        proxies=env.whole("LOCALFN_TRUSTED_PROXIES", 0, at_least=0, at_most=10),
+        proxies=env.integer("LOCALFN_TRUSTED_PROXIES", 0, at_least=0, at_most=10),
     )
 
 
@@ -57,7 +57,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _items(env: Environment, name: str) -> tuple[str, ...]:
-    return env.items(name, "", separator=",") if env.maybe(name) else ()
+    return env.items(name, "", separator=",") if env.optional(name) else ()
 
 
 def _host(text: str) -> str:

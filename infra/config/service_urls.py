@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from infra.config.settings import Settings
 from infra.embedded.service_lookup import find_running_services
 from infra.errors import NotRunningError, SettingsError
-from infra.located import located
+from infra.located import with_running_address
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
@@ -35,7 +35,7 @@ def is_remote(settings: Settings) -> bool:
     """Return whether LOCALFN_URL names another runtime than the one of this machine's settings."""
     if settings.url is None:
         return False
-    parts, here = urlsplit(settings.url), located(replace(settings, url=None))
+    parts, here = urlsplit(settings.url), with_running_address(replace(settings, url=None))
     return (parts.hostname, parts.port) not in {(host, here.port) for host in (*LOOPBACK_NAMES, here.host)}
 
 

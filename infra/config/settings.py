@@ -17,11 +17,10 @@ from dotenv import dotenv_values, load_dotenv
 
 from infra import command_name
 from infra.config import file_storage
-from infra.config.base_urls import web_root
-from infra.config.database_url import from_parts, mask, normalised
+from infra.config.base_urls import normalise_root
+from infra.config.database_url import from_parts, mask, normalise
 from infra.config.environment import Environment
-from infra.config.network_access import NetworkAccess
-from infra.config.network_access import read as read_network_access
+from infra.config.network_access import NetworkAccess, read_network_access
 from infra.errors import SettingsError
 
 NAMES = frozenset(
@@ -51,7 +50,7 @@ NAMES = frozenset(
         "LOCALFN_WAIT_SECONDS",
     }
 )
-NO_SETTINGS = frozenset({command_name.VARIABLE})
+INTERNAL_NAMES = frozenset({command_name.VARIABLE})
 SECRETS = ("superuser_password", "api_key")
 MIB = 1024 * 1024
 DEFAULT_FUNCTIONS = "./functions"
@@ -100,10 +99,10 @@ class Settings:
 
     def __repr__(self) -> str:
         """Settings end up in logs and bug reports: passwords never do."""
-        shown = (f"{field.name}={self._shown(field.name)!r}" for field in fields(self))
+        shown = (f"{field.name}={self._displayed_value(field.name)!r}" for field in fields(self))
         return f"Settings({', '.join(shown)})"
 
-    def _shown(self, name: str) -> object:
+    def _displayed_value(self, name: str) -> object:
         value = getattr(self, name)
         if name in SECRETS and value is not None:
             return "***"
@@ -123,7 +122,7 @@ def load(
     from_file = dotenv_values(directory / ".env", interpolate=False) if reads_file else {}
     merged = {name: value for name, value in from_file.items() if value is not None}
     merged.update(os.environ if environ is None else environ)
-    _refuse_unknown_names(merged)
+    _check_names(merged)
     return _read(Environment(merged), directory)
 
 
@@ -139,9 +138,9 @@ def _current_folder() -> Path:
         raise SettingsError("the current folder does not exist any more; change to another one.") from None
 
 
-def _refuse_unknown_names(environ: Mapping[str, str]) -> None:
+def _check_names(environ: Mapping[str, str]) -> None:
     for name in sorted(environ):
-        if name.startswith("LOCALFN_") and name not in NAMES | NO_SETTINGS:
+        if name.startswith("LOCALFN_") and name not in NAMES | INTERNAL_NAMES:
             near = difflib.get_close_matches(name, NAMES, n=1)
             hint = f"did you mean {near[0]}?" if near else "localfn has no such setting."
             raise SettingsError(f"{name} is unknown; {hint}")
@@ -150,20 +149,20 @@ def _refuse_unknown_names(environ: Mapping[str, str]) -> None:
 def _read(env: Environment, directory: Path) -> Settings:
     mode = env.choice("LOCALFN_ENV", "local", ("local", "production"))
     production = mode == "production"
-    concurrency = env.whole("LOCALFN_CONCURRENCY", 20, at_least=1)
+    concurrency = env.integer("LOCALFN_CONCURRENCY", 20, at_least=1)
     return Settings(
         env=mode,
         home=env.path("LOCALFN_HOME", ".localfn", directory),
         functions=env.sources("LOCALFN_FUNCTIONS", DEFAULT_FUNCTIONS, directory),
         python=env.program("LOCALFN_PYTHON", sys.executable, directory),
-        sandbox_user=env.maybe("LOCALFN_SANDBOX_USER"),
+        sandbox_user=env.optional("LOCALFN_SANDBOX_USER"),
         host=env.text("HOST", "0.0.0.0" if production else "127.0.0.1"),  # noqa: S104 - containers need it
-        port=env.whole("PORT", 5000, at_least=1, at_most=65535),
-        is_port_given=env.maybe("PORT") is not None,
+        port=env.integer("PORT", 5000, at_least=1, at_most=65535),
+        is_port_given=env.optional("PORT") is not None,
         database_url=_database_url(env, required=production),
         redis_url=_redis_url(env, required=production),
         concurrency=concurrency,
-        min_workers=env.whole("LOCALFN_MIN_WORKERS", min(cores(), concurrency), at_least=1, at_most=concurrency),
+        min_workers=env.integer("LOCALFN_MIN_WORKERS", min(cores(), concurrency), at_least=1, at_most=concurrency),
         queues=_queues(env),
         lease_s=env.number("LOCALFN_LEASE_SECONDS", 8, above=0),
         max_event_bytes=env.size("LOCALFN_MAX_EVENT_BYTES", MIB),
@@ -172,25 +171,25 @@ def _read(env: Environment, directory: Path) -> Settings:
         grace_s=env.number("LOCALFN_GRACE_SECONDS", 30),
         retention_days=env.number("LOCALFN_RETENTION_DAYS", 30),
         files=_files(env),
-        superuser_username=env.maybe("SUPERUSER_USERNAME"),
+        superuser_username=env.optional("SUPERUSER_USERNAME"),
         superuser_password=_superuser_password(env),
-        superuser_email=env.maybe("SUPERUSER_EMAIL"),
-        static_root=web_root("VITE_APP_STATIC_ROOT", env.text("VITE_APP_STATIC_ROOT", "/")),
-        api_root=web_root("VITE_APP_API_ROOT", env.text("VITE_APP_API_ROOT", "/api")),
+        superuser_email=env.optional("SUPERUSER_EMAIL"),
+        static_root=normalise_root("VITE_APP_STATIC_ROOT", env.text("VITE_APP_STATIC_ROOT", "/")),
+        api_root=normalise_root("VITE_APP_API_ROOT", env.text("VITE_APP_API_ROOT", "/api")),
         log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
         log_format=env.choice("LOG_FORMAT", "json" if production else "text", ("text", "json")),
         wait_s=env.number("LOCALFN_WAIT_SECONDS", 60, above=0),
         traces=_traces(env),
-        api_key=env.maybe("LOCALFN_API_KEY"),
+        api_key=env.optional("LOCALFN_API_KEY"),
         url=env.url("LOCALFN_URL", "http://127.0.0.1:5000"),
         network_access=read_network_access(env, production=production),
     )
 
 
 def _database_url(env: Environment, *, required: bool) -> str | None:
-    url = env.maybe("DATABASE_URL")
+    url = env.optional("DATABASE_URL")
     if url is not None:
-        return normalised(url)
+        return normalise(url)
     joined = from_parts(env)
     if joined is None and required:
         raise SettingsError("DATABASE_URL is missing: with LOCALFN_ENV=production there is no embedded one.")
@@ -200,7 +199,7 @@ def _database_url(env: Environment, *, required: bool) -> str | None:
 def _redis_url(env: Environment, *, required: bool) -> str | None:
     """RQ's own name wins: everything we keep in Redis is RQ's."""
     for name in ("RQ_REDIS_URL", "REDIS_URL"):
-        url = env.maybe(name)
+        url = env.optional(name)
         if url is None:
             continue
         if not url.startswith(("redis://", "rediss://", "unix://")):
@@ -237,7 +236,7 @@ def _queues(env: Environment) -> tuple[str, ...]:
 
 def _files(env: Environment) -> str:
     files = env.text("LOCALFN_FILES", "file:")
-    file_storage.read(files)
+    file_storage.parse(files)
     return files
 
 
@@ -248,8 +247,8 @@ def _traces(env: Environment) -> bool:
 
 
 def _superuser_password(env: Environment) -> str | None:
-    password = env.maybe("SUPERUSER_PASSWORD")
-    if (env.maybe("SUPERUSER_USERNAME") is None) != (password is None):
+    password = env.optional("SUPERUSER_PASSWORD")
+    if (env.optional("SUPERUSER_USERNAME") is None) != (password is None):
         missing = "SUPERUSER_USERNAME" if password else "SUPERUSER_PASSWORD"
         raise SettingsError(f"{missing} is missing: a superuser needs both name and password.")
     return password

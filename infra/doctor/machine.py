@@ -21,8 +21,8 @@ from workqueue.files.store import StorageError
 from workqueue.functions import discovery
 
 GIB = 1024**3
-LEAST_FREE_BYTES = GIB
-MOST_APART_S = 2.0
+MIN_FREE_BYTES = GIB
+MAX_CLOCK_DIFFERENCE_S = 2.0
 
 
 def interpreter(settings: Settings) -> CheckResult:
@@ -64,7 +64,7 @@ def home(settings: Settings) -> CheckResult:
         left = f"{free // MIB} MiB are free, {disk.min_free_bytes // MIB} MiB are needed"
         detail = f"the disk of {settings.home} is full: {left}"
         return CheckResult("home", False, detail, "free some space; what waits goes on by itself then")
-    if free < LEAST_FREE_BYTES:
+    if free < MIN_FREE_BYTES:
         return CheckResult("home", False, shown, "free some space: uploads, results and the database lie there")
     return CheckResult("home", True, shown)
 
@@ -78,7 +78,7 @@ def folders(settings: Settings) -> CheckResult:
     if missing:
         detail = f"{', '.join(missing)} is neither a folder nor a module"
         return CheckResult("folders", False, detail, "correct LOCALFN_FUNCTIONS, or make the folder")
-    return CheckResult("folders", True, ":".join(map(_shortened, settings.functions)))
+    return CheckResult("folders", True, ":".join(map(_abbreviate_home, settings.functions)))
 
 
 def open_files(settings: Settings) -> CheckResult:
@@ -93,7 +93,7 @@ def open_files(settings: Settings) -> CheckResult:
 def files(settings: Settings) -> CheckResult:
     """Whether uploads and output files can be kept; in a folder, `home` has told."""
     try:
-        file_storage.make(settings.files, settings.home).check_available()
+        file_storage.make_store(settings.files, settings.home).check_available()
     except (BucketMissingError, StorageError) as error:
         todo = "correct LOCALFN_FILES, the credentials or the address of S3; `localfn init` makes a bucket locally"
         return CheckResult("files", False, f"{settings.files}: {error.args[-1]}", todo)
@@ -114,7 +114,7 @@ def pages(settings: Settings) -> CheckResult:
 def clocks(database: datetime, here: datetime) -> CheckResult:
     """localfn goes by the database's clock; logs, certificates and S3 by this machine's."""
     apart_s = (here - database).total_seconds()
-    if abs(apart_s) > MOST_APART_S:
+    if abs(apart_s) > MAX_CLOCK_DIFFERENCE_S:
         way = "ahead of" if apart_s > 0 else "behind"
         detail = f"this machine is {abs(apart_s):.0f} s {way} the database"
         return CheckResult(
@@ -123,6 +123,6 @@ def clocks(database: datetime, here: datetime) -> CheckResult:
     return CheckResult("clock", True, f"{abs(apart_s):.1f} s from the database's")
 
 
-def _shortened(path: str) -> str:
+def _abbreviate_home(path: str) -> str:
     home = str(Path.home())
     return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path

@@ -17,7 +17,7 @@ from infra.config.settings import Settings, load
 from infra.doctor import machine
 from infra.doctor.finding import CheckResult
 from infra.errors import InfraError, PortTakenError, SettingsError
-from infra.located import located
+from infra.located import with_running_address
 from infra.redaction import redact
 from schema import revision
 from schema.engine import make_engine
@@ -28,14 +28,14 @@ from workqueue.schedules.queries import list_schedules
 from workqueue.transport.circuit_breaker import refusal
 from workqueue.transport.doorbell import PROBE, PROBE_TTL_S
 
-OLDEST_POSTGRES, OLDEST_REDIS = 14, (6, 2)
-ANSWER_S = 3
+MIN_POSTGRES, MIN_REDIS = 14, (6, 2)
+TIMEOUT_S = 3
 
 
-def examine() -> Iterator[CheckResult]:
+def run_checks() -> Iterator[CheckResult]:
     """Every check, one after the other. What rests on something that is away is not asked."""
     try:
-        settings = located(load())
+        settings = with_running_address(load())
         client = connect(settings)
     except SettingsError as error:
         yield CheckResult("settings", False, str(error), "correct it in the environment or in .env")
@@ -66,7 +66,7 @@ def examine() -> Iterator[CheckResult]:
     yield from _database(settings)
 
 
-def nothing_runs(findings: list[CheckResult]) -> bool:
+def is_nothing_running(findings: list[CheckResult]) -> bool:
     """Neither a web process nor a worker was found."""
     return not any(finding.ok for finding in findings if finding.name in ("web", "workers"))
 
@@ -74,7 +74,7 @@ def nothing_runs(findings: list[CheckResult]) -> bool:
 def web(client: Client, settings: Settings) -> CheckResult:
     """Whether localfn answers at the port, and if not, whether it could."""
     try:
-        answer = client.get("/healthz", answer_s=ANSWER_S)
+        answer = client.get("/healthz", answer_s=TIMEOUT_S)
         if answer == {"status": "ok"}:
             return CheckResult("web", True, f"answers at {client.url}")
     except UnreachableError as error:
@@ -94,7 +94,7 @@ def redis_server(settings: Settings) -> CheckResult:
     assert settings.redis_url is not None
     try:
         with redis.Redis.from_url(
-            settings.redis_url, socket_connect_timeout=ANSWER_S, socket_timeout=ANSWER_S
+            settings.redis_url, socket_connect_timeout=TIMEOUT_S, socket_timeout=TIMEOUT_S
         ) as client:
             version = str(client.info("server")["redis_version"])
             client.set(PROBE, b"", ex=PROBE_TTL_S)
@@ -105,28 +105,28 @@ def redis_server(settings: Settings) -> CheckResult:
         return CheckResult(
             "Redis", False, _first_line(error), f"start it, or correct REDIS_URL ({mask(settings.redis_url)})"
         )
-    if tuple(map(int, version.split(".")[:2])) < OLDEST_REDIS:
+    if tuple(map(int, version.split(".")[:2])) < MIN_REDIS:
         return CheckResult("Redis", False, f"version {version}", "6.2 or newer is needed")
     return CheckResult("Redis", True, f"{version} answers")
 
 
 def postgres(database_url: str) -> CheckResult:
     try:
-        with psycopg.connect(for_libpq(database_url), connect_timeout=ANSWER_S) as connection:
+        with psycopg.connect(for_libpq(database_url), connect_timeout=TIMEOUT_S) as connection:
             version = connection.info.server_version // 10_000
             shown = connection.info.parameter_status("server_version") or str(version)
     except psycopg.Error as error:
         todo = f"start it, or correct DATABASE_URL ({mask(database_url)})"
         return CheckResult("PostgreSQL", False, _first_line(error), todo)
-    if version < OLDEST_POSTGRES:
-        return CheckResult("PostgreSQL", False, f"version {shown}", f"{OLDEST_POSTGRES} or newer is needed")
+    if version < MIN_POSTGRES:
+        return CheckResult("PostgreSQL", False, f"version {shown}", f"{MIN_POSTGRES} or newer is needed")
     return CheckResult("PostgreSQL", True, f"{shown.split()[0]} answers")
 
 
 def connections(database_url: str, concurrency: int) -> CheckResult:
     """Whether the server lets in all that this machine's processes may open; other machines' come on top."""
     limits = "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int"
-    with psycopg.connect(for_libpq(database_url), connect_timeout=ANSWER_S) as connection:
+    with psycopg.connect(for_libpq(database_url), connect_timeout=TIMEOUT_S) as connection:
         ((allowed, reserved),) = connection.execute(limits).fetchall()
     needed = capacity.required_connections(concurrency)
     detail = f"{allowed} are allowed, this machine's processes may open {needed}"
@@ -153,14 +153,14 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
         shown = "the schema is current" if is_current else "the schema is not the one of this version"
         yield CheckResult("migrations", is_current, shown, "" if is_current else "migrate it with `localfn init`")
         if is_current:
-            yield from _registered(engine)
+            yield from _runtime(engine)
     except SQLAlchemyError as error:
         yield CheckResult("PostgreSQL", False, _first_line(error), "look into its log, then call doctor again")
     finally:
         engine.dispose()
 
 
-def _registered(engine: Engine) -> Iterator[CheckResult]:
+def _runtime(engine: Engine) -> Iterator[CheckResult]:
     clock = Clock()
     clock.synchronise(engine)
     yield machine.clocks(clock.now(), datetime.now(UTC))

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import psycopg
 
-from infra.config.capacity import LEAST_CONNECTIONS
-from infra.config.database_url import DRIVER, joined
+from infra.config.capacity import MIN_CONNECTIONS
+from infra.config.database_url import DRIVER, build_url
 from infra.embedded import stale_postmaster
 from infra.embedded.sockets import make_socket_folder, socket_folder
-from infra.embedded.unprivileged_user import server_account
+from infra.embedded.unprivileged_user import server_user
 from infra.errors import ServerFailedError, ServerMissingError
 from infra.supervisor.control_socket import started_with
 
@@ -39,7 +39,7 @@ class Postgres:
     # Fast shutdown first; an immediate one (recovered at the next start) only if that hangs.
     stop_steps: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGINT, 1.5), (signal.SIGQUIT, 0.8))
     noise: re.Pattern[bytes] = NOISE
-    max_connections: int = LEAST_CONNECTIONS
+    max_connections: int = MIN_CONNECTIONS
     # More `name=value` settings of the server; the tests give up durability for speed.
     options: tuple[str, ...] = ()
 
@@ -54,15 +54,15 @@ class Postgres:
     @cached_property
     def url(self) -> str:
         password = (self.folder / "password").read_text().strip()
-        return joined(host=str(socket_folder(self.home)), port=PORT, database=DATABASE, user=USER, password=password)
+        return build_url(host=str(socket_folder(self.home)), port=PORT, database=DATABASE, user=USER, password=password)
 
     def prepare(self) -> None:
-        account = server_account()
+        account = server_user()
         sockets = make_socket_folder(self.home, account.owner)
         if not self.folder.exists():
             self._make_cluster()
-        account.give(self.folder)
-        account.check_reach(_program("postgres"), self.data)
+        account.take_ownership(self.folder)
+        account.check_access(_program("postgres"), self.data)
         self.end_leftovers()
         for leftover in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
             (sockets / leftover).unlink(missing_ok=True)
@@ -85,7 +85,7 @@ class Postgres:
         }
         pairs = [f"{name}={value}" for name, value in settings.items()]
         options = [word for pair in (*pairs, *self.options) for word in ("-c", pair)]
-        return [*server_account().prefix, str(_program("postgres")), "-D", str(self.data), *options]
+        return [*server_user().prefix, str(_program("postgres")), "-D", str(self.data), *options]
 
     def is_ready(self) -> bool:
         try:
@@ -103,15 +103,15 @@ class Postgres:
         password = new / "password"
         password.touch(mode=0o600)
         password.write_text(secrets.token_urlsafe(24) + "\n")
-        account = server_account()
-        account.give(new)
-        account.check_reach(_program("initdb"), new)
+        account = server_user()
+        account.take_ownership(new)
+        account.check_access(_program("initdb"), new)
         self._initdb(new / "data", password)
         new.rename(self.folder)
 
     def _initdb(self, data: Path, password: Path) -> None:
         command = [
-            *server_account().prefix, str(_program("initdb")), f"--pgdata={data}", f"--username={USER}",
+            *server_user().prefix, str(_program("initdb")), f"--pgdata={data}", f"--username={USER}",
             f"--pwfile={password}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions",
             # Iterations protect passwords that can be guessed; this one is made by chance, and every connection pays.
             "--set=scram_iterations=1",

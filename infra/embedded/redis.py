@@ -17,11 +17,11 @@ from urllib.parse import quote
 import redis
 
 from infra.embedded.sockets import make_socket_folder, socket_folder
-from infra.embedded.unprivileged_user import server_account
+from infra.embedded.unprivileged_user import server_user
 from infra.errors import ServerMissingError
 
 # LMOVE, which RQ uses, came with 6.2.
-OLDEST = (6, 2)
+MIN_VERSION = (6, 2)
 # What it logs as a warning without being one; for a store that may be lost the kernel's overcommit is no matter either.
 NOISE = re.compile(
     rb"(Redis|Valkey) (is starting|version=|is now ready to exit)|Configuration loaded|Server initialized"
@@ -52,7 +52,7 @@ class Redis:
 
     def prepare(self) -> None:
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        make_socket_folder(self.home, server_account().owner)  # one folder for both servers
+        make_socket_folder(self.home, server_user().owner)  # one folder for both servers
         self.end_leftovers()
         self.socket.unlink(missing_ok=True)
 
@@ -85,7 +85,7 @@ class Redis:
 def find_program() -> str:
     """Path of a Redis server. Raises ServerMissingError with what to do about it."""
     for candidate in _candidates():
-        if _version(candidate) >= OLDEST:
+        if _version(candidate) >= MIN_VERSION:
             return candidate
     raise ServerMissingError(
         "No Redis server of version 6.2 or newer was found; install redis-server or valkey-server, or set REDIS_URL."

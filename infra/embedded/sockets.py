@@ -9,12 +9,12 @@ from pathlib import Path
 from infra.errors import HomeError
 
 # sockaddr_un holds 104 bytes on macOS and 108 on Linux, the closing zero included.
-LONGEST_PATH = 103
+MAX_PATH_BYTES = 103
 # .s.PGSQL.5432 is the longest name in the folder.
-LONGEST_NAME = len("/.s.PGSQL.5432")
+MAX_NAME_BYTES = len("/.s.PGSQL.5432")
 # A socket's path travels through texts that know no escape. A PostgreSQL client parts hosts at a comma; Redis tells
 # the path of each client in a line of words, and redis-py fails on a space in it.
-PLAIN = re.compile(rb"[A-Za-z0-9/._+@-]+")
+SAFE_PATH = re.compile(rb"[A-Za-z0-9/._+@-]+")
 
 
 def socket_folder(home: Path) -> Path:
@@ -25,7 +25,7 @@ def socket_folder(home: Path) -> Path:
     """
     inside = home / "sock"
     path = os.fsencode(inside)
-    if len(path) + LONGEST_NAME <= LONGEST_PATH and PLAIN.fullmatch(path):
+    if len(path) + MAX_NAME_BYTES <= MAX_PATH_BYTES and SAFE_PATH.fullmatch(path):
         return inside
     digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
     return Path("/tmp") / f"localfn-{os.geteuid()}-{digest}"  # noqa: S108 - its owner is checked

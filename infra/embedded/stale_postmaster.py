@@ -21,12 +21,12 @@ def end_leftovers(data: Path) -> None:
     pid_file = data / "postmaster.pid"
     if not pid_file.exists():
         return
-    terminate_trees([(process, LEFTOVER_STEPS) for process in processes_of(data)])
-    if not processes_of(data):
+    terminate_trees([(process, LEFTOVER_STEPS) for process in find_processes(data)])
+    if not find_processes(data):
         pid_file.unlink(missing_ok=True)
 
 
-def processes_of(data: Path) -> list[psutil.Process]:
+def find_processes(data: Path) -> list[psutil.Process]:
     """The PostgreSQL processes whose working directory is this data folder."""
     return [process for process in psutil.process_iter() if _works_in(process, data)]
 

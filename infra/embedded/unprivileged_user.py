@@ -14,7 +14,7 @@ from pathlib import Path
 
 from infra.errors import ServerFailedError
 
-IN_NAMESPACE = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
+USER_NAMESPACE = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
 ACCOUNTS = ("postgres", "nobody")
 
 
@@ -25,7 +25,7 @@ class ServerUser:
     prefix: tuple[str, ...] = ()
     owner: tuple[int, int] | None = None
 
-    def give(self, path: Path) -> None:
+    def take_ownership(self, path: Path) -> None:
         """Make the account the owner of everything below the path; let it pass through the folder above."""
         if self.owner is None:
             return
@@ -34,7 +34,7 @@ class ServerUser:
             for name in (".", *files):
                 os.chown(Path(folder) / name, *self.owner, follow_symlinks=False)
 
-    def check_reach(self, *paths: Path) -> None:
+    def check_access(self, *paths: Path) -> None:
         """Raises ServerFailedError when the account cannot get to a path."""
         if self.owner is None:
             return
@@ -48,16 +48,16 @@ class ServerUser:
 
 
 @functools.cache
-def server_account() -> ServerUser:
+def server_user() -> ServerUser:
     """The account for this machine and user; found out once, it costs a process."""
     if os.geteuid() != 0:
         return ServerUser()
-    if _succeeds([*IN_NAMESPACE, "true"]):
-        return ServerUser(prefix=IN_NAMESPACE)
-    return ordinary_account()
+    if _succeeds([*USER_NAMESPACE, "true"]):
+        return ServerUser(prefix=USER_NAMESPACE)
+    return unprivileged_account()
 
 
-def ordinary_account() -> ServerUser:
+def unprivileged_account() -> ServerUser:
     """An existing account that is not root. Raises ServerFailedError when we cannot become one."""
     for name in ACCOUNTS:
         try:

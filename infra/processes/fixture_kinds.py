@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from uuid_utils.compat import uuid7
 
-from infra.audit_actor import act
+from infra.audit_actor import audit_entry
 from infra.config.settings import Settings
 from infra.errors import InfraError
 from seed import fixtures, loading
@@ -80,7 +80,7 @@ class _Schedules:
 
     def write(self, connection: Connection, validated: dict[str, Any]) -> bool:
         is_new = edits.insert_new(connection, validated)
-        audit.record(connection, act(self.command, Action.SCHEDULE_CREATE, validated["name"]) if is_new else None)
+        audit.record(connection, audit_entry(self.command, Action.SCHEDULE_CREATE, validated["name"]) if is_new else None)
         return is_new
 
 
@@ -143,5 +143,5 @@ class _Users:
 
     def write(self, connection: Connection, validated: Mapping[str, Any]) -> bool:
         is_new = users.insert_new(connection, validated)
-        audit.record(connection, act(self.command, Action.USER_CREATE, validated["username"]) if is_new else None)
+        audit.record(connection, audit_entry(self.command, Action.USER_CREATE, validated["username"]) if is_new else None)
         return is_new

@@ -10,7 +10,7 @@ from dataclasses import replace
 from sqlalchemy import Engine
 
 from infra import logging_config
-from infra.audit_actor import act
+from infra.audit_actor import audit_entry
 from infra.config import file_storage, localfn_toml
 from infra.config.home import Home
 from infra.config.settings import Settings
@@ -70,7 +70,7 @@ def _fill(settings: Settings, interpreter: Interpreter) -> None:
 def _prepare_files(settings: Settings) -> None:
     """A bucket is made on a developer's machine only: in production somebody chooses its region and its rights."""
     try:
-        file_storage.make(settings.files, settings.home).prepare(create=not settings.is_production)
+        file_storage.make_store(settings.files, settings.home).prepare(create=not settings.is_production)
     except (BucketMissingError, StorageError) as error:
         raise InfraError(f"LOCALFN_FILES {settings.files} cannot be used: {error}") from None
 
@@ -125,6 +125,6 @@ def _ensure_superuser(engine: Engine, settings: Settings) -> None:
     name, password = settings.superuser_username, settings.superuser_password
     if name is None or password is None:
         return
-    made_by = act("init", Action.USER_CHANGE, name)
+    made_by = audit_entry("init", Action.USER_CHANGE, name)
     made = users.ensure_superuser(engine, name, password, settings.superuser_email, made_by)
     log.info("superuser made" if made else "superuser is as the environment says", extra={"username": name})

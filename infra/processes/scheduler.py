@@ -100,7 +100,7 @@ def _bookkeeping(engine: Engine, clock: Clock, settings: Settings) -> list[Perio
 
 def _removing(settings: Settings, engine: Engine, doorbell: Doorbell, clock: Clock) -> list[PeriodicTask]:
     """What goes through the file store, which may be slow."""
-    store, days = file_storage.make(settings.files, settings.home), settings.retention_days
+    store, days = file_storage.make_store(settings.files, settings.home), settings.retention_days
     retention = partial(cleaner.old_requests, engine, store, doorbell, clock, days)
     return [
         _clock(engine, clock),

@@ -11,7 +11,7 @@ from gunicorn.app.base import BaseApplication
 
 from infra import logging_config
 from infra.config import base_urls, capacity, file_storage
-from infra.config.listen_address import address
+from infra.config.listen_address import http_url
 from infra.config.settings import Settings, cores
 from infra.disk_reserve import disk_of, has_database
 from infra.http_server.gunicorn_worker import Worker, defer_accept
@@ -69,7 +69,7 @@ class Server(BaseApplication):
 
     def _ready(self, arbiter: Any) -> None:
         defer_accept(arbiter)
-        log.info("listening", extra={"url": address(self._settings.host, self._settings.port)})
+        log.info("listening", extra={"url": http_url(self._settings.host, self._settings.port)})
 
     def _use_slot(self, arbiter: Any, worker: Any) -> None:  # noqa: ARG002 - Gunicorn's signature
         from handlers.http import request_metrics
@@ -132,7 +132,7 @@ def _services(settings: Settings) -> "Services":
     from workqueue.transport.queue_pauses import QueuePauses
 
     database_url, redis_url = urls(settings)
-    connections = capacity.OF_WEB // processes(cores()) - 1  # one is the readiness check's
+    connections = capacity.WEB_CONNECTIONS // processes(cores()) - 1  # one is the readiness check's
     engine = make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4)
     doorbell, clock = Doorbell(redis_client(redis_url), QueuePauses(engine).names), Clock()
     disk = disk_of(settings)
@@ -142,7 +142,7 @@ def _services(settings: Settings) -> "Services":
         doorbell=doorbell,
         clock=clock,
         changes=ChangeListener(redis_client(redis_url)),
-        store=file_storage.make(settings.files, settings.home, disk),
+        store=file_storage.make_store(settings.files, settings.home, disk),
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
         readiness=Readiness(make_engine(database_url, pool_size=1, max_overflow=0), doorbell, clock),
         overview=Overview(engine, doorbell, clock, settings.queues, settings.retention_days, disk=disk),

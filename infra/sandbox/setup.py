@@ -35,7 +35,7 @@ def interpreter(settings: Settings) -> Interpreter:
     folder, environment = sdk_link.link(settings.home), without_runtime_variables(os.environ)
     if runs_them is not None:
         leave_groups()
-        Home(settings.home).admit(runs_them, folder)
+        Home(settings.home).admit_sandbox_user(runs_them, folder)
         environment = make_interpreter(runs_them, environment)
     return Interpreter(
         python=settings.python,

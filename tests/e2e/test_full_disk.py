@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from infra.disk_reserve import RESERVE
+from infra.disk_reserve import RESERVE_FILE
 from tests.e2e.conftest import Start
 from tests.support.disks import fill, small_disk
 from tests.support.up import CHILDREN
@@ -49,12 +49,12 @@ def check(http: httpx.Client, home: Path) -> None:
     def problems() -> set[str]:
         return {each["code"] for each in http.get("/api/stats").json()["problems"]}
 
-    assert (home / RESERVE).exists()
+    assert (home / RESERVE_FILE).exists()
     accepted = [post(3).json()["id"] for _ in range(6)]
     filler = fill(home)
     wait_until(lambda: post(0).status_code == 507, 10, "a submit is refused")
     wait_until(lambda: "disk_full" in problems(), 10, "the overview tells")
-    wait_until(lambda: not (home / RESERVE).exists(), 10, "the reserve is released")
+    wait_until(lambda: not (home / RESERVE_FILE).exists(), 10, "the reserve is released")
     for path in ("/", "/healthz", "/api/requests", "/api/stats", "/metrics", f"/api/requests/{accepted[0]}"):
         wait_until(lambda path=path: http.get(path).status_code == 200, 10, path)  # type: ignore[misc]
     # What runs ends; nothing is begun.
@@ -67,6 +67,6 @@ def check(http: httpx.Client, home: Path) -> None:
     filler.unlink()
     for each in accepted[:-1]:
         wait_until(lambda each=each: http.get(f"/api/requests/{each}").json()["status"] == "completed", 60, each)  # type: ignore[misc]
-    wait_until((home / RESERVE).exists, 10, "the reserve is made again")
+    wait_until((home / RESERVE_FILE).exists, 10, "the reserve is made again")
     assert post(0).status_code == 202
     wait_until(lambda: not problems(), 20, "nothing is wrong")

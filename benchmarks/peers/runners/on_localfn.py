@@ -12,7 +12,7 @@ from benchmarks.peers.contestant import Kind
 from benchmarks.peers.processes import Command
 from benchmarks.peers.report.rows import OURS, Rows
 from benchmarks.peers.servers import Servers
-from infra.config.database_url import normalised
+from infra.config.database_url import normalise
 from schema.engine import make_engine
 from workqueue.clock import Clock
 from workqueue.functions import registry
@@ -66,7 +66,7 @@ class Ours:
             "LOCALFN_MIN_WORKERS": "2",
         }
         processes.answer(self._command("init"), INIT_LIMIT_S)
-        self._engine, self._clock = make_engine(normalised(servers.database_url)), Clock()
+        self._engine, self._clock = make_engine(normalise(servers.database_url)), Clock()
         self._doorbell = Doorbell(Redis.from_url(servers.redis_url))
         self._known = {name: registry.find(self._engine, name) for name in ("noop", "nap")}
 

@@ -3,7 +3,7 @@
 import click
 
 from infra.cli.group import CommandGroup
-from infra.cli.output.tables import emit, emit_json, json_option, note
+from infra.cli.output.tables import print_data, print_json, json_option, print_status
 
 DIFFERS_CODE = 1
 
@@ -19,7 +19,7 @@ def upgrade() -> None:
     from schema import migrate, revision
 
     migrate.upgrade(_url())
-    note(f"the schema is at revision {revision.head_revision()}.")
+    print_status(f"the schema is at revision {revision.head_revision()}.")
 
 
 @db.command()
@@ -30,9 +30,9 @@ def revision(message: str) -> None:
 
     written = migrate.write_revision(_url(), message)
     if written is None:
-        note("nothing differs; no migration was written.")
+        print_status("nothing differs; no migration was written.")
     else:
-        emit(str(written))
+        print_data(str(written))
 
 
 @db.command()
@@ -44,9 +44,9 @@ def check(ctx: click.Context, as_json: bool) -> None:
 
     found = migrate.check(_url())
     if as_json:
-        emit_json({"ok": not found, "differences": found})
+        print_json({"ok": not found, "differences": found})
     else:
-        emit("\n".join(found) or "the database has the tables of the code.")
+        print_data("\n".join(found) or "the database has the tables of the code.")
     if found:
         ctx.exit(DIFFERS_CODE)
 
@@ -56,7 +56,7 @@ def url() -> None:
     """Print the address, every part escaped: for the containers' entrypoint, and for psql. It holds the password."""
     from infra.config.database_url import for_libpq
 
-    emit(for_libpq(_url()))
+    print_data(for_libpq(_url()))
 
 
 def _url() -> str:

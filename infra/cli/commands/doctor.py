@@ -5,10 +5,10 @@ from dataclasses import asdict
 import click
 
 from infra.cli.output.formatting import one_line
-from infra.cli.output.tables import emit, emit_json, json_option
+from infra.cli.output.tables import json_option, print_data, print_json
 from infra.command_name import with_command_name
 
-NOT_WELL_CODE, NOTHING_RUNS_CODE = 1, 3
+PROBLEM_CODE, NOT_RUNNING_CODE = 1, 3
 
 
 @click.command()
@@ -17,18 +17,18 @@ NOT_WELL_CODE, NOTHING_RUNS_CODE = 1, 3
 def doctor(ctx: click.Context, as_json: bool) -> None:
     """Check settings, interpreter, services, workers and functions."""
     from infra.doctor.finding import CheckResult
-    from infra.doctor.services import examine, nothing_runs
+    from infra.doctor.services import is_nothing_running, run_checks
 
     findings: list[CheckResult] = []
-    for finding in examine():
+    for finding in run_checks():
         findings.append(finding)
         if not as_json:
-            emit(_line(finding.name, finding.ok, one_line(finding.detail), finding.hint))
+            print_data(_line(finding.name, finding.ok, one_line(finding.detail), finding.hint))
     ok = all(finding.ok for finding in findings)
     if as_json:
-        emit_json({"ok": ok, "checks": [asdict(finding) for finding in findings]})
+        print_json({"ok": ok, "checks": [asdict(finding) for finding in findings]})
     if not ok:
-        ctx.exit(NOTHING_RUNS_CODE if nothing_runs(findings) else NOT_WELL_CODE)
+        ctx.exit(NOT_RUNNING_CODE if is_nothing_running(findings) else PROBLEM_CODE)
 
 
 def _line(name: str, ok: bool, detail: str, todo: str) -> str:

@@ -10,11 +10,19 @@ import click
 from infra.api_client import Client, connect, function_path, request_path
 from infra.cli.arguments import EVENT_PART, Event, NamedFile, Seconds
 from infra.cli.group import CommandGroup
-from infra.cli.output.follow_request import WaitLimit, until_ended
-from infra.cli.output.formatting import one_line, seconds
+from infra.cli.output.follow_request import WaitLimit, wait_until_ended
+from infra.cli.output.formatting import format_seconds, one_line
 from infra.cli.output.progress import Progress
-from infra.cli.output.request_details import downloads, failure, last_lines
-from infra.cli.output.tables import Column, emit, emit_json, fields, json_option, note, table
+from infra.cli.output.request_details import download_commands, format_error, traceback_end
+from infra.cli.output.tables import (
+    Column,
+    format_fields,
+    format_table,
+    json_option,
+    print_data,
+    print_json,
+    print_status,
+)
 from infra.config.settings import load
 
 INTERRUPTED_CODE = 130
@@ -40,27 +48,27 @@ def show_all(as_json: bool) -> None:
     with connect(load()) as client:
         found = client.get("/api/functions")
     if as_json:
-        return emit_json(found)
+        return print_json(found)
     if found["items"]:
-        emit(table(COLUMNS, map(_row, found["items"])))
+        print_data(format_table(COLUMNS, map(_row, found["items"])))
     else:
-        note("no functions; LOCALFN_FUNCTIONS says where they are looked for.")
+        print_status("no functions; LOCALFN_FUNCTIONS says where they are looked for.")
     if found["errors"]:
-        emit("\n" + click.style("These modules fail to import:", fg="red"))
-        emit("\n".join(f"  {_import_failure(error)}" for error in found["errors"]))
+        print_data("\n" + click.style("These modules fail to import:", fg="red"))
+        print_data("\n".join(f"  {_import_failure(error)}" for error in found["errors"]))
     for file in found["skipped"]:
-        note(f"not discovered: {file['source_file']}: {file['reason']}")
+        print_status(f"not discovered: {file['source_file']}: {file['reason']}")
     return None
 
 
 def _row(item: dict[str, Any]) -> tuple[str, ...]:
     description = "its file fails to import now" if item["error"] else item["description"].split("\n")[0]
     attempts, memory = str(item["max_attempts"]), f"{item['memory_mb']} MB"
-    return item["name"], item["queue"], seconds(item["timeout_s"]), attempts, memory, description
+    return item["name"], item["queue"], format_seconds(item["timeout_s"]), attempts, memory, description
 
 
 def _import_failure(error: dict[str, Any]) -> str:
-    return f"{error['source_file']}  {failure(error)}"
+    return f"{error['source_file']}  {format_error(error)}"
 
 
 @functions.command()
@@ -71,27 +79,27 @@ def show(name: str, as_json: bool) -> None:
     with connect(load()) as client:
         item = client.get(function_path(name))
     if as_json:
-        return emit_json(item)
+        return print_json(item)
     schema = item["input_schema"]
-    emit(
-        fields(
+    print_data(
+        format_fields(
             [
                 ("function", click.style(item["name"], bold=True)),
                 ("queue", item["queue"]),
-                ("timeout", seconds(item["timeout_s"])),
+                ("timeout", format_seconds(item["timeout_s"])),
                 ("attempts", f"{item['max_attempts']} at most"),
                 ("memory", f"{item['memory_mb']} MB"),
                 ("network", "yes" if item["network"] else "none, once its module is imported"),
                 ("source", f"{item['source_file']}:{item['source_line']}"),
-                ("error", click.style(failure(item["error"]), fg="red") if item["error"] else ""),
+                ("error", click.style(format_error(item["error"]), fg="red") if item["error"] else ""),
                 ("input", "" if schema else "any JSON"),
             ]
         )
     )
     if item["description"]:
-        emit(f"\n{item['description']}")
+        print_data(f"\n{item['description']}")
     if schema:
-        emit(f"\ninput schema\n{json.dumps(schema, indent=2, ensure_ascii=False)}")
+        print_data(f"\ninput schema\n{json.dumps(schema, indent=2, ensure_ascii=False)}")
     return None
 
 
@@ -112,20 +120,21 @@ def invoke(ctx: click.Context, /, wait: bool, timeout_s: float | None, as_json: 
         raise click.UsageError("--timeout goes with --wait: it limits the waiting, not the function.")
     with connect(load()) as client:
         progress = Progress()
-        request = _send(client, **order)
+        request = _submit(client, **order)
         if not wait:
-            return _accepted(request, as_json)
+            return _print_accepted(request, as_json)
         try:
-            ctx.exit(_finish(client, WaitLimit(request["id"], timeout_s, progress), progress, request["id"], as_json))
+            limit = WaitLimit(request["id"], timeout_s, progress)
+            ctx.exit(_wait_and_print(client, limit, progress, request["id"], as_json))
         except KeyboardInterrupt:
             progress.clear()
-            note(f"The request goes on; to cancel it: localfn requests cancel {request['id']}")
+            print_status(f"The request goes on; to cancel it: localfn requests cancel {request['id']}")
             ctx.exit(INTERRUPTED_CODE)
         finally:
             progress.clear()
 
 
-def _send(
+def _submit(
     client: Client,
     name: str,
     event: bytes,
@@ -134,7 +143,7 @@ def _send(
     delay_s: float | None,
     queue: str | None,
 ) -> dict[str, Any]:
-    _check(files, key)
+    _check_options(files, key)
     headers = {"Idempotency-Key": key} if key else {}
     # `10` rather than `1e1`: the API reads plain digits.
     query: dict[str, object] = {"delay_s": None if delay_s is None else f"{delay_s:.6f}", "queue": queue}
@@ -149,7 +158,7 @@ def _send(
     return request
 
 
-def _check(files: tuple[tuple[str, Path], ...], key: str | None) -> None:
+def _check_options(files: tuple[tuple[str, Path], ...], key: str | None) -> None:
     names = [name for name, _ in files]
     if len(set(names)) < len(names):
         raise click.UsageError("two --file have the same NAME.")
@@ -157,42 +166,43 @@ def _check(files: tuple[tuple[str, Path], ...], key: str | None) -> None:
         raise click.UsageError("--key takes printable ASCII characters.")
 
 
-def _accepted(request: dict[str, Any], as_json: bool) -> None:
+def _print_accepted(request: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        emit_json(request)
+        print_json(request)
     else:
-        emit(request["id"])
-    note(f"accepted; follow it with: localfn requests logs -f {request['id']}")
+        print_data(request["id"])
+    print_status(f"accepted; follow it with: localfn requests logs -f {request['id']}")
 
 
-def _finish(client: Client, patience: WaitLimit, progress: Progress, request_id: str, as_json: bool) -> int:
+def _wait_and_print(client: Client, patience: WaitLimit, progress: Progress, request_id: str, as_json: bool) -> int:
     """Waits, prints what came of it, and gives the exit code."""
-    request = until_ended(client, request_id, patience, progress)
+    request = wait_until_ended(client, request_id, patience, progress)
     completed = request["status"] == "completed"
     part = request_path(request_id, "result" if completed else "attempts")
-    more = patience.ask(lambda limit_s: client.get(part, answer_s=limit_s))
+    more = patience.retry(lambda limit_s: client.get(part, answer_s=limit_s))
     progress.clear()
     if completed:
-        note(f"{request['function']} completed in {seconds(progress.elapsed_s)}")
-        for line in downloads(request["files"], client.url):
-            note(f"  {line}")
+        print_status(f"{request['function']} completed in {format_seconds(progress.elapsed_s)}")
+        for line in download_commands(request["files"], client.url):
+            print_status(f"  {line}")
     else:
-        _explain(request, more["items"])
+        _print_failure(request, more["items"])
     if as_json:
-        emit_json(request | {"result": more["data"] if completed else None})
+        print_json(request | {"result": more["data"] if completed else None})
     elif completed:
-        emit_json(more["data"])
+        print_json(more["data"])
     return 0 if completed else 1
 
 
-def _explain(request: dict[str, Any], attempts: list[dict[str, Any]]) -> None:
+def _print_failure(request: dict[str, Any], attempts: list[dict[str, Any]]) -> None:
     """Say why it failed: one line, and the end of the traceback when there is one."""
     if request["cancelled"]:
-        note(f"{one_line(request['function'])} was cancelled; run it again: localfn requests retry {request['id']}")
+        name = one_line(request["function"])
+        print_status(f"{name} was cancelled; to run it again: localfn requests retry {request['id']}")
         return
     made = f" (attempt {request['attempt']})" if request["attempt"] > 1 else ""
-    note(click.style(f"{one_line(request['function'])} failed{made}: {failure(request)}", fg="red"))
-    ending = last_lines(attempts[-1]["traceback"]) if attempts else ""
+    print_status(click.style(f"{one_line(request['function'])} failed{made}: {format_error(request)}", fg="red"))
+    ending = traceback_end(attempts[-1]["traceback"]) if attempts else ""
     if ending:
-        note(ending)
-    note(f"more: localfn requests show {request['id']}")
+        print_status(ending)
+    print_status(f"more: localfn requests show {request['id']}")

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from infra.cli.group import CommandGroup
-from infra.cli.output.formatting import ago
-from infra.cli.output.tables import Column, emit, emit_json, json_option, note, table
+from infra.cli.output.formatting import relative_time
+from infra.cli.output.tables import Column, format_table, json_option, print_data, print_json, print_status
 
 COLUMNS = (
     Column("KEY", least=8),
@@ -52,9 +52,12 @@ def create(
     expires_at = None if expires_days is None else datetime.now(UTC) + timedelta(days=expires_days)
     made = local_admin.make_key(name, list(scopes), list(functions) or None, expires_at)
     if as_json:
-        return emit_json(made)
-    emit(made["key"])
-    return note("keep it: it is not shown again. Programs send it as `Authorization: Bearer …`, we as LOCALFN_API_KEY.")
+        return print_json(made)
+    print_data(made["key"])
+    return print_status(
+        "Store the key now: it is not shown again. Programs send it as `Authorization: Bearer …`; "
+        "this command line reads it from LOCALFN_API_KEY."
+    )
 
 
 @keys.command("list")
@@ -65,22 +68,22 @@ def show_all(as_json: bool) -> None:
 
     found = local_admin.list_keys()
     if as_json:
-        return emit_json({"items": found})
+        return print_json({"items": found})
     if not found:
-        return note("no keys; `localfn keys create NAME --scope invoke` makes one.")
+        return print_status("no keys; `localfn keys create NAME --scope invoke` makes one.")
     rows = [
         (
             key["name"],
             key["prefix"],
             ",".join(key["scopes"]),
             ",".join(key["functions"]) if key["functions"] else "all",
-            ago(key["expires_at"]) if key["expires_at"] else "never",
-            ago(key["last_used_at"]) if key["last_used_at"] else "never",
+            relative_time(key["expires_at"]) if key["expires_at"] else "never",
+            relative_time(key["last_used_at"]) if key["last_used_at"] else "never",
             key["id"],
         )
         for key in found
     ]
-    return emit(table(COLUMNS, rows))
+    return print_data(format_table(COLUMNS, rows))
 
 
 @keys.command()
@@ -92,5 +95,5 @@ def revoke(key: str, as_json: bool) -> None:
 
     revoked = local_admin.revoke_key(key)
     if as_json:
-        return emit_json(revoked)
-    return emit(f"{revoked['name']}  revoked")
+        return print_json(revoked)
+    return print_data(f"{revoked['name']}  revoked")

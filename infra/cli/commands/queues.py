@@ -7,8 +7,8 @@ import click
 
 from infra.api_client import Client, connect
 from infra.cli.group import CommandGroup
-from infra.cli.output.formatting import seconds
-from infra.cli.output.tables import Column, emit, emit_json, json_option, note, table
+from infra.cli.output.formatting import format_seconds
+from infra.cli.output.tables import Column, format_table, json_option, print_data, print_json, print_status
 from infra.config.settings import load
 
 COLUMNS = (
@@ -19,7 +19,7 @@ COLUMNS = (
     Column("WORKERS"),
     Column("STATE", colours={"paused": "yellow"}),
 )
-EMPTYING_S = 60.0  # one call does as much as fits ten seconds
+EMPTY_TIMEOUT_S = 60.0  # one call does as much as fits ten seconds
 
 
 @click.group(cls=CommandGroup)
@@ -33,7 +33,7 @@ def show_all(as_json: bool) -> None:
     """List the queues, with what waits in each."""
     with connect(load()) as client:
         found = client.get("/api/queues")
-    emit_json(found) if as_json else emit(table(COLUMNS, map(_row, found["items"])))
+    print_json(found) if as_json else print_data(format_table(COLUMNS, map(_row, found["items"])))
 
 
 @queues.command()
@@ -41,7 +41,7 @@ def show_all(as_json: bool) -> None:
 @json_option
 def pause(name: str, as_json: bool) -> None:
     """Start nothing more of this queue. What runs goes on; what comes is accepted, and waits."""
-    _steer(name, "pause", as_json)
+    _pause_or_resume(name, "pause", as_json)
 
 
 @queues.command()
@@ -49,7 +49,7 @@ def pause(name: str, as_json: bool) -> None:
 @json_option
 def resume(name: str, as_json: bool) -> None:
     """Start what waits in this queue."""
-    _steer(name, "resume", as_json)
+    _pause_or_resume(name, "resume", as_json)
 
 
 @queues.command()
@@ -63,22 +63,22 @@ def empty(name: str, yes: bool, as_json: bool) -> None:
     cancelled = 0
     with connect(load()) as client:
         while True:
-            answer = client.post(_path(name, "empty"), answer_s=EMPTYING_S)
+            answer = client.post(_path(name, "empty"), answer_s=EMPTY_TIMEOUT_S)
             cancelled += answer["cancelled"]
             if answer["complete"]:
                 break
-            note(f"{cancelled} cancelled so far …")
-    emit_json({"name": name, "cancelled": cancelled}) if as_json else emit(f"{name}  {cancelled} cancelled")
+            print_status(f"{cancelled} cancelled so far …")
+    print_json({"name": name, "cancelled": cancelled}) if as_json else print_data(f"{name}  {cancelled} cancelled")
 
 
-def _steer(name: str, action: str, as_json: bool) -> None:
+def _pause_or_resume(name: str, action: str, as_json: bool) -> None:
     with connect(load()) as client:
         item = _post(client, name, action)
     if as_json:
-        return emit_json(item)
+        return print_json(item)
     if "depth" not in item:  # the key may steer queues, and not read them
-        return emit(f"{item['name']}  {'paused' if item['paused'] else 'running'}")
-    return emit(table(COLUMNS, [_row(item)]))
+        return print_data(f"{item['name']}  {'paused' if item['paused'] else 'running'}")
+    return print_data(format_table(COLUMNS, [_row(item)]))
 
 
 def _post(client: Client, name: str, action: str) -> dict[str, Any]:
@@ -91,6 +91,6 @@ def _path(name: str, action: str) -> str:
 
 
 def _row(item: dict[str, Any]) -> tuple[str, ...]:
-    oldest = seconds(item["oldest_age_s"])
+    oldest = format_seconds(item["oldest_age_s"])
     state = "paused" if item["paused"] else "open"
     return item["name"], str(item["depth"]), str(item["scheduled"]), oldest, str(item["workers"]), state

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from infra.api_client import Client, RefusedError, connect, request_path
-from infra.cli.arguments import Age, Moment, before_now
+from infra.api_client import ApiError, Client, connect, request_path
+from infra.cli.arguments import Age, Moment, time_before
 from infra.cli.group import CommandGroup
 from infra.cli.output import follow_logs, request_list, watch_list
-from infra.cli.output.progress import is_over
-from infra.cli.output.request_details import downloads, format_attempt, format_request
-from infra.cli.output.tables import emit, emit_json, json_option, note
+from infra.cli.output.progress import has_ended
+from infra.cli.output.request_details import download_commands, format_attempt, format_request
+from infra.cli.output.tables import json_option, print_data, print_json, print_status
 from infra.cli.purging import purge_all
 from infra.config.settings import load
 
@@ -46,10 +46,10 @@ def show_all(watch: bool, limit: int, cursor: str | None, everything: bool, as_j
         raise click.UsageError("--watch goes with filters and --limit only.")
     with connect(load()) as client:
         if watch:
-            watch_list.watch(lambda: request_list.pages(client, filters, None, limit))
-        pages = request_list.pages(client, filters, cursor, None if everything else limit)
+            watch_list.watch(lambda: request_list.fetch_pages(client, filters, None, limit))
+        pages = request_list.fetch_pages(client, filters, cursor, None if everything else limit)
         if as_json:
-            emit_json(request_list.joined(pages))
+            print_json(request_list.merge_pages(pages))
         else:
             request_list.print_pages(pages)
 
@@ -60,11 +60,11 @@ def show_all(watch: bool, limit: int, cursor: str | None, everything: bool, as_j
 def show(id: str, as_json: bool) -> None:
     """Show a request's story: how it stands, its times, its attempts."""
     with connect(load()) as client:
-        id = client.request_id(id)
+        id = client.resolve_id(id)
         request = client.get(request_path(id))
         if as_json:
-            return emit_json(request)
-        emit(format_request(request, client.get(request_path(id, "attempts"))["items"]))
+            return print_json(request)
+        print_data(format_request(request, client.get(request_path(id, "attempts"))["items"]))
     return None
 
 
@@ -74,10 +74,10 @@ def show(id: str, as_json: bool) -> None:
 def result(id: str, as_json: bool) -> None:
     """Print the result's data as JSON; with --json the whole answer, files too."""
     with connect(load()) as client:
-        answer = client.get(request_path(client.request_id(id), "result"))
-        emit_json(answer if as_json else answer["data"])
-        for line in [] if as_json else downloads(answer["files"], client.url):
-            note(f"  {line}")
+        answer = client.get(request_path(client.resolve_id(id), "result"))
+        print_json(answer if as_json else answer["data"])
+        for line in [] if as_json else download_commands(answer["files"], client.url):
+            print_status(f"  {line}")
 
 
 @requests.command()
@@ -86,13 +86,13 @@ def result(id: str, as_json: bool) -> None:
 def attempts(id: str, as_json: bool) -> None:
     """Show each attempt: outcome, phases, durations, traceback."""
     with connect(load()) as client:
-        answer = client.get(request_path(client.request_id(id), "attempts"))
+        answer = client.get(request_path(client.resolve_id(id), "attempts"))
     if as_json:
-        emit_json(answer)
+        print_json(answer)
     elif answer["items"]:
-        emit("\n\n".join(map(format_attempt, answer["items"])))
+        print_data("\n\n".join(map(format_attempt, answer["items"])))
     else:
-        note("no attempt has begun yet.")
+        print_status("no attempt has begun yet.")
 
 
 @requests.command()
@@ -103,7 +103,7 @@ def attempts(id: str, as_json: bool) -> None:
 def logs(id: str, follow: bool, attempt: int | None, as_json: bool) -> None:
     """Print what the function printed; with --json one object per line."""
     with connect(load()) as client:
-        tail = follow_logs.Tail(client, client.request_id(id), attempt, as_json)
+        tail = follow_logs.LogFollower(client, client.resolve_id(id), attempt, as_json)
         try:
             tail.follow() if follow else tail.print_new()
         except KeyboardInterrupt:
@@ -119,7 +119,7 @@ def cancel(ids: tuple[str, ...], as_json: bool) -> None:
     def do(client: Client, id: str) -> Any:
         return client.post(request_path(id, "cancel"))
 
-    _each(ids, as_json, do, lambda request: "cancelled" if is_over(request) else "is being cancelled")
+    _for_each(ids, as_json, do, lambda request: "cancelled" if has_ended(request) else "is being cancelled")
 
 
 @requests.command()
@@ -131,7 +131,7 @@ def retry(ids: tuple[str, ...], as_json: bool) -> None:
     def do(client: Client, id: str) -> Any:
         return client.post(request_path(id, "retry"))
 
-    _each(ids, as_json, do, lambda _: "will run again")
+    _for_each(ids, as_json, do, lambda _: "will run again")
 
 
 @requests.command()
@@ -143,7 +143,7 @@ def run(ids: tuple[str, ...], as_json: bool) -> None:
     def do(client: Client, id: str) -> Any:
         return client.post(request_path(id, "run"))
 
-    _each(ids, as_json, do, lambda _: "runs now")
+    _for_each(ids, as_json, do, lambda _: "runs now")
 
 
 @requests.command()
@@ -156,10 +156,10 @@ def delete(ids: tuple[str, ...], as_json: bool) -> None:
         client.delete(request_path(id))
         return {"id": id}
 
-    _each(ids, as_json, do, lambda _: "deleted")
+    _for_each(ids, as_json, do, lambda _: "deleted")
 
 
-def _each(
+def _for_each(
     ids: tuple[str, ...],
     as_json: bool,
     act: Callable[[Client, str], dict[str, Any]],
@@ -170,17 +170,17 @@ def _each(
     with connect(load()) as client:
         for id in ids:
             try:
-                id = client.request_id(id)
+                id = client.resolve_id(id)
                 items.append(act(client, id))
-            except RefusedError as error:
-                note(f"localfn: {id}: {error}")
+            except ApiError as error:
+                print_status(f"localfn: {id}: {error}")
                 errors.append({"id": id, "status": error.status, "detail": str(error)})
                 code = code or error.exit_code
             else:
                 if not as_json:
-                    emit(f"{id}  {outcome(items[-1])}")
+                    print_data(f"{id}  {outcome(items[-1])}")
     if as_json:
-        emit_json({"items": items, "errors": errors})
+        print_json({"items": items, "errors": errors})
     click.get_current_context().exit(code)
 
 
@@ -192,22 +192,22 @@ def _each(
 @json_option
 def purge(older_than: timedelta, status: str | None, function: str | None, yes: bool, as_json: bool) -> None:
     """Delete old requests that have ended, with their results, files and logs."""
-    filters: dict[str, Any] = {"until": before_now(older_than), "function": function}
+    filters: dict[str, Any] = {"until": time_before(older_than), "function": function}
     with connect(load()) as client:
         statuses = (status,) if status else ENDED
-        found = [id for one in statuses for id in request_list.ids(client, filters | {"status": one})]
-        if found and not yes and not _agreed(len(found)):
-            note("nothing deleted.")
+        found = [id for one in statuses for id in request_list.fetch_ids(client, filters | {"status": one})]
+        if found and not yes and not _confirm_delete(len(found)):
+            print_status("nothing deleted.")
             return
         deleted = purge_all(client, found)
     kept = len(found) - deleted
     if as_json:
-        emit_json({"deleted": deleted, "kept": kept})
+        print_json({"deleted": deleted, "kept": kept})
     else:
-        emit(f"{deleted} deleted" + (f", {kept} kept: they run again, or are gone already" if kept else ""))
+        print_data(f"{deleted} deleted" + (f", {kept} kept: they run again, or are gone already" if kept else ""))
 
 
-def _agreed(count: int) -> bool:
+def _confirm_delete(count: int) -> bool:
     try:
         what = "1 request with its" if count == 1 else f"{count} requests with their"
         return click.confirm(f"Delete {what} results, files and logs?", err=True)

@@ -10,19 +10,19 @@ import click
 from infra.api_client import connect, schedule_path
 from infra.cli.arguments import Event, Seconds
 from infra.cli.group import CommandGroup
-from infra.cli.output.formatting import ago, local, one_line
-from infra.cli.output.progress import status_word
+from infra.cli.output.formatting import local_time, one_line, relative_time
+from infra.cli.output.progress import displayed_status
 from infra.cli.output.tables import (
     STATUS_COLOURS,
     Column,
-    coloured,
-    emit,
-    emit_json,
-    fields,
+    colour_status,
+    format_fields,
+    format_table,
     json_option,
-    note,
-    shortened,
-    table,
+    print_data,
+    print_json,
+    print_status,
+    shorten,
 )
 from infra.config.settings import load
 from schema import exact_json
@@ -38,8 +38,12 @@ COLUMNS = (
 )
 NOTHING = "none"
 EVENT_WIDTH = 60
-MISSED = {"skip": "times make no request", "once": "times make one request", "all": "times make one request each"}
-OVERLAPPING = {"allow": "fires all the same", "skip": "leaves times out while the request before runs"}
+MISFIRE_TEXTS = {
+    "skip": "times make no request",
+    "once": "times make one request",
+    "all": "times make one request each",
+}
+OVERLAP_TEXTS = {"allow": "fires all the same", "skip": "leaves times out while the request before runs"}
 MAY_BE_EMPTY = ("start_at", "end_at", "max_runs", "queue")
 
 
@@ -78,20 +82,20 @@ def show_all(as_json: bool) -> None:
     with connect(load()) as client:
         found = client.get("/api/schedules")
     if as_json:
-        return emit_json(found)
+        return print_json(found)
     if found["items"]:
-        emit(table(COLUMNS, map(_row, found["items"])))
+        print_data(format_table(COLUMNS, map(_row, found["items"])))
     else:
-        note("no schedules; `localfn schedules create` makes one.")
+        print_status("no schedules; `localfn schedules create` makes one.")
     for item in found["items"]:
         if item["error"]:
-            note(click.style(f"{item['name']}: {item['error']}", fg="red"))
+            print_status(click.style(f"{item['name']}: {item['error']}", fg="red"))
     return None
 
 
 def _row(item: dict[str, Any]) -> tuple[str, ...]:
-    following = ago(item["next_run_at"]) if item["next_run_at"] else "-" if item["enabled"] else "disabled"
-    last = status_word(item["last_request"]) if item["last_request"] else "-"
+    following = relative_time(item["next_run_at"]) if item["next_run_at"] else "-" if item["enabled"] else "disabled"
+    last = displayed_status(item["last_request"]) if item["last_request"] else "-"
     return item["name"], item["function"], item["expression"], item["timezone"], following, last, _runs(item)
 
 
@@ -101,7 +105,7 @@ def _row(item: dict[str, Any]) -> tuple[str, ...]:
 def show(name: str, as_json: bool) -> None:
     """Show one schedule: when it fires, what it calls, what it does about missed times."""
     with connect(load()) as client:
-        _tell(client.get(schedule_path(name)), as_json)
+        _print_schedule(client.get(schedule_path(name)), as_json)
 
 
 @schedules.command()
@@ -111,9 +115,9 @@ def show(name: str, as_json: bool) -> None:
 @json_option
 def create(name: str, disabled: bool, as_json: bool, **options: Any) -> None:
     """Make a schedule; --function and --expression are needed."""
-    body = {"name": name, "enabled": not disabled} | _given(options)
+    body = {"name": name, "enabled": not disabled} | _request_body(options)
     with connect(load()) as client:
-        _tell(client.post("/api/schedules", json=body), as_json)
+        _print_schedule(client.post("/api/schedules", json=body), as_json)
 
 
 @schedules.command()
@@ -122,7 +126,7 @@ def create(name: str, disabled: bool, as_json: bool, **options: Any) -> None:
 @json_option
 def update(name: str, as_json: bool, **options: Any) -> None:
     """Change what is given, and nothing else."""
-    body = _given(options)
+    body = _request_body(options)
     if not body:
         raise click.UsageError("nothing to change: give at least one option.")
     _patch(name, body, as_json)
@@ -146,7 +150,7 @@ def disable(name: str, as_json: bool) -> None:
 
 def _patch(name: str, body: dict[str, Any], as_json: bool) -> None:
     with connect(load()) as client:
-        _tell(client.patch(schedule_path(name), json=body), as_json)
+        _print_schedule(client.patch(schedule_path(name), json=body), as_json)
 
 
 @schedules.command()
@@ -157,9 +161,9 @@ def run(name: str, as_json: bool) -> None:
     with connect(load()) as client:
         request = client.post(schedule_path(name, "run"))
     if as_json:
-        return emit_json(request)
-    emit(request["id"])
-    note(f"accepted; follow it with: localfn requests logs -f {request['id']}")
+        return print_json(request)
+    print_data(request["id"])
+    print_status(f"accepted; follow it with: localfn requests logs -f {request['id']}")
     return None
 
 
@@ -172,11 +176,11 @@ def next_times(name: str, count: int, as_json: bool) -> None:
     with connect(load()) as client:
         answer = client.get(schedule_path(name, "next"), count=count)
     if as_json:
-        return emit_json(answer)
+        return print_json(answer)
     for time in answer["times"]:
-        emit(f"{local(time)}  {ago(time)}")
+        print_data(f"{local_time(time)}  {relative_time(time)}")
     if not answer["times"]:
-        note("it fires no more.")
+        print_status("it fires no more.")
     return None
 
 
@@ -187,50 +191,50 @@ def delete(name: str, as_json: bool) -> None:
     """Delete it; the requests that it made stay."""
     with connect(load()) as client:
         client.delete(schedule_path(name))
-    emit_json({"name": name}) if as_json else emit(f"{name}  deleted")
+    print_json({"name": name}) if as_json else print_data(f"{name}  deleted")
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
+def _request_body(options: dict[str, Any]) -> dict[str, Any]:
     """What was typed, as the API takes it; `none` is null."""
     body: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     body |= {name: None for name in MAY_BE_EMPTY if body.get(name) == NOTHING}
     if "event" in body:
         body["event"] = exact_json.read(body["event"])
     if body.get("max_runs") is not None:
-        body["max_runs"] = _whole(body["max_runs"])
+        body["max_runs"] = _parse_max_runs(body["max_runs"])
     return body
 
 
-def _whole(text: str) -> int:
+def _parse_max_runs(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise click.UsageError(f"--max-runs: {text!r} is no whole number; write 10, or none.")
     return int(text)
 
 
-def _tell(item: dict[str, Any], as_json: bool) -> None:
+def _print_schedule(item: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        return emit_json(item)
+        return print_json(item)
     if "expression" not in item:  # the key may change schedules, and not read them
-        return emit(item["name"])
+        return print_data(item["name"])
     last = item["last_request"]
     event = one_line(exact_json.write(item["event"], partial(json.dumps, ensure_ascii=False)))
-    emit(
-        fields(
+    print_data(
+        format_fields(
             [
                 ("schedule", click.style(item["name"], bold=True)),
                 ("about", one_line(item["description"])),
                 ("function", item["function"]),
-                ("event", "" if item["event"] == {} else shortened(event, EVENT_WIDTH)),
+                ("event", "" if item["event"] == {} else shorten(event, EVENT_WIDTH)),
                 ("queue", item["queue"] or ""),
                 ("expression", f"{item['expression']}  {item['timezone']}"),
                 ("enabled", "yes" if item["enabled"] else "no"),
                 ("next", _time(item["next_run_at"]) or "none"),
-                ("last", f"{coloured(status_word(last))}  {last['id']}" if last else ""),
+                ("last", f"{colour_status(displayed_status(last))}  {last['id']}" if last else ""),
                 ("runs", _runs(item)),
                 ("not before", _time(item["start_at"])),
                 ("not after", _time(item["end_at"])),
-                ("missed", MISSED[item["misfire"]]),
-                ("overlap", OVERLAPPING[item["overlap"]]),
+                ("missed", MISFIRE_TEXTS[item["misfire"]]),
+                ("overlap", OVERLAP_TEXTS[item["overlap"]]),
                 ("declared", "in code: the next start makes it again what the code says" if item["declared"] else ""),
                 ("error", click.style(item["error"], fg="red") if item["error"] else ""),
             ]
@@ -240,7 +244,7 @@ def _tell(item: dict[str, Any], as_json: bool) -> None:
 
 
 def _time(time: str | None) -> str:
-    return f"{local(time)}  {ago(time)}" if time else ""
+    return f"{local_time(time)}  {relative_time(time)}" if time else ""
 
 
 def _runs(item: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import click
 
-from infra.cli.output.tables import note
+from infra.cli.output.tables import print_status
 from infra.errors import SettingsError
 
 
@@ -21,6 +21,6 @@ def seed(with_dev: bool) -> None:
         raise SettingsError("--dev is for LOCALFN_ENV=local: dev_* fixtures stay out of production.")
     engine = make_engine(urls(settings)[0], pool_size=1)
     try:
-        note(fixture_kinds.load(engine, settings, with_dev=with_dev, once=False))
+        print_status(fixture_kinds.load(engine, settings, with_dev=with_dev, once=False))
     finally:
         engine.dispose()

@@ -5,8 +5,8 @@ import sys
 import click
 
 from infra.cli.group import CommandGroup
-from infra.cli.output.formatting import ago
-from infra.cli.output.tables import Column, emit, emit_json, json_option, note, table
+from infra.cli.output.formatting import relative_time
+from infra.cli.output.tables import Column, format_table, json_option, print_data, print_json, print_status
 
 COLUMNS = (
     Column("USER"),
@@ -32,8 +32,8 @@ def create_superuser(username: str, email: str | None, as_json: bool) -> None:
 
     is_new = local_admin.make_superuser(username, _password(), email)
     if as_json:
-        return emit_json({"username": username, "created": is_new})
-    emit(f"{username}  {'created' if is_new else 'has a new password, and is an admin'}")
+        return print_json({"username": username, "created": is_new})
+    print_data(f"{username}  {'created' if is_new else 'has a new password, and is an admin'}")
     return None
 
 
@@ -45,20 +45,20 @@ def show_all(as_json: bool) -> None:
 
     found = local_admin.list_users()
     if as_json:
-        return emit_json({"items": found})
+        return print_json({"items": found})
     if not found:
-        return note("no users; `localfn users create-superuser NAME` makes the first.")
+        return print_status("no users; `localfn users create-superuser NAME` makes the first.")
     rows = [
         (
             user["username"],
             user["role"],
             "enabled" if user["enabled"] else "disabled",
-            ago(user["last_login_at"]) if user["last_login_at"] else "never",
+            relative_time(user["last_login_at"]) if user["last_login_at"] else "never",
             user["email"] or "",
         )
         for user in found
     ]
-    return emit(table(COLUMNS, rows))
+    return print_data(format_table(COLUMNS, rows))
 
 
 def _password() -> str:

@@ -6,8 +6,8 @@ import click
 
 from infra.api_client import connect
 from infra.cli.group import CommandGroup
-from infra.cli.output.formatting import ago
-from infra.cli.output.tables import Column, emit, emit_json, json_option, note, table
+from infra.cli.output.formatting import relative_time
+from infra.cli.output.tables import Column, format_table, json_option, print_data, print_json, print_status
 from infra.config.settings import load
 
 COLUMNS = (
@@ -31,16 +31,16 @@ def show_all(as_json: bool) -> None:
     with connect(load()) as client:
         found = client.get("/api/workers")
     if as_json:
-        return emit_json(found)
+        return print_json(found)
     if found["items"]:
-        emit(table(COLUMNS, map(_row, found["items"])))
+        print_data(format_table(COLUMNS, map(_row, found["items"])))
     else:
-        note("no worker is running; start some with `localfn worker`.")
+        print_status("no worker is running; start some with `localfn worker`.")
     return None
 
 
 def _row(item: dict[str, Any]) -> tuple[str, ...]:
-    does = f"{item['function']}  {item['phase'] or ''}  {ago(item['since'])}" if item["request_id"] else "-"
+    does = f"{item['function']}  {item['phase'] or ''}  {relative_time(item['since'])}" if item["request_id"] else "-"
     return (
         item["name"],
         item["state"],

@@ -5,41 +5,41 @@ import unicodedata
 from datetime import UTC, datetime
 
 # A colour, or a character that moves, writes elsewhere, or turns the direction of what is read.
-STEERING = re.compile(r"(\x1b\[[0-9;:]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+CONTROL_SEQUENCES = re.compile(r"(\x1b\[[0-9;:]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """A time of the API."""
     return datetime.fromisoformat(text)
 
 
-def between(start: str | None, end: str | None) -> float | None:
+def seconds_between(start: str | None, end: str | None) -> float | None:
     """Seconds from one time of the API to another; None where one is missing."""
-    return (moment(end) - moment(start)).total_seconds() if start and end else None
+    return (parse_time(end) - parse_time(start)).total_seconds() if start and end else None
 
 
-def since(text: str) -> float:
+def seconds_since(text: str) -> float:
     """Seconds from a time of the API until now; none are below zero, whatever this machine's clock says."""
-    return max((datetime.now(UTC) - moment(text)).total_seconds(), 0.0)
+    return max((datetime.now(UTC) - parse_time(text)).total_seconds(), 0.0)
 
 
-def ago(text: str, now: datetime | None = None) -> str:
+def relative_time(text: str, now: datetime | None = None) -> str:
     """`3 min ago`, `in 2 h`; `now` within a second."""
-    distance_s = ((now or datetime.now(UTC)) - moment(text)).total_seconds()
-    for length_s, unit in STEPS:
+    distance_s = ((now or datetime.now(UTC)) - parse_time(text)).total_seconds()
+    for length_s, unit in UNITS:
         if abs(distance_s) >= length_s:
             amount = f"{abs(distance_s) // length_s:.0f} {unit}"
             return f"{amount} ago" if distance_s > 0 else f"in {amount}"
     return "now"
 
 
-def local(text: str) -> str:
+def local_time(text: str) -> str:
     """Return a time of the API in this machine's zone, to the second, with its distance from UTC."""
-    return moment(text).astimezone().isoformat(" ", "seconds")
+    return parse_time(text).astimezone().isoformat(" ", "seconds")
 
 
-def seconds(amount_s: float | None) -> str:
+def format_seconds(amount_s: float | None) -> str:
     """`12 ms`, `3.4 s`, `2 min 5 s`, `1 h 2 min`; `-` for None."""
     if amount_s is None:
         return "-"
@@ -54,7 +54,7 @@ def seconds(amount_s: float | None) -> str:
     return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
-def size(amount: float) -> str:
+def format_size(amount: float) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000 or unit == "GB":
             return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
@@ -68,9 +68,9 @@ def one_line(text: str) -> str:
     return " ".join(visible.split())
 
 
-def harmless(text: str) -> str:
+def escape_controls(text: str) -> str:
     """With colours, and nothing else that steers a terminal: what a function printed may be a stranger's words."""
-    return STEERING.sub(lambda found: found[1] or found[0].encode("unicode_escape").decode(), text)
+    return CONTROL_SEQUENCES.sub(lambda found: found[1] or found[0].encode("unicode_escape").decode(), text)
 
 
 def width(text: str) -> int:

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from infra.cli.output.formatting import ago, between, clip, local, one_line, seconds
-from infra.cli.output.tables import line_width, note, wants_colour
+from infra.cli.output.formatting import clip, format_seconds, local_time, one_line, relative_time, seconds_between
+from infra.cli.output.tables import colour_mode, line_width, print_status
 
 ERASE = "\r\033[K"
-BAR = 20
+BAR_WIDTH = 20
 
 
 class Progress:
@@ -26,14 +26,14 @@ class Progress:
         return time.monotonic() - self._began_at
 
     def show(self, request: dict[str, Any]) -> None:
-        self.say(described(request))
+        self.update(describe_request(request))
 
-    def say(self, text: str) -> None:
+    def update(self, text: str) -> None:
         if self._is_live:
-            line = clip(f"{seconds(self.elapsed_s):>9}  {text}", line_width() - 1)
-            click.echo(f"{ERASE}{line}", nl=False, err=True, color=wants_colour())
+            line = clip(f"{format_seconds(self.elapsed_s):>9}  {text}", line_width() - 1)
+            click.echo(f"{ERASE}{line}", nl=False, err=True, color=colour_mode())
         elif text != self._last:
-            note(f"{seconds(self.elapsed_s):>9}  {text}")
+            print_status(f"{format_seconds(self.elapsed_s):>9}  {text}")
         self._last = text
 
     def clear(self) -> None:
@@ -43,12 +43,12 @@ class Progress:
         self._last = ""
 
 
-def described(request: dict[str, Any]) -> str:
+def describe_request(request: dict[str, Any]) -> str:
     """Status, attempt, phase, fraction and message, as far as there are any."""
     if request["status"] == "pending":
-        return _waiting(request)
-    if is_over(request):
-        return status_word(request)
+        return _describe_pending(request)
+    if has_ended(request):
+        return displayed_status(request)
     parts = ["processing"]
     if request["attempt"] > 1:
         parts.append(f"attempt {request['attempt']}")
@@ -58,11 +58,11 @@ def described(request: dict[str, Any]) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _waiting(request: dict[str, Any]) -> str:
+def _describe_pending(request: dict[str, Any]) -> str:
     due = request["available_at"]
-    is_later = due is not None and ago(due).startswith("in ")
+    is_later = due is not None and relative_time(due).startswith("in ")
     # The time it is due rather than how long that is: what does not change is one line in a log.
-    what = f"due at {local(due)}" if is_later else f"waits in queue {request['queue']}"
+    what = f"due at {local_time(due)}" if is_later else f"waits in queue {request['queue']}"
     if request["attempt"]:
         what = f"attempt {request['attempt'] + 1} {what}"
     return f"pending  {what}"
@@ -71,19 +71,19 @@ def _waiting(request: dict[str, Any]) -> str:
 def _bar(fraction: float | None) -> list[str]:
     if fraction is None:
         return []
-    full = round(max(0.0, min(fraction, 1.0)) * BAR)
-    return [f"[{'#' * full}{'.' * (BAR - full)}] {fraction:.0%}"]
+    full = round(max(0.0, min(fraction, 1.0)) * BAR_WIDTH)
+    return [f"[{'#' * full}{'.' * (BAR_WIDTH - full)}] {fraction:.0%}"]
 
 
-def status_word(request: dict[str, Any]) -> str:
+def displayed_status(request: dict[str, Any]) -> str:
     """Return the status as a person reads it: a cancelled request is `failed` in the API, and no failure."""
     return "cancelled" if request["cancelled"] else str(request["status"])
 
 
-def is_over(request: dict[str, Any]) -> bool:
+def has_ended(request: dict[str, Any]) -> bool:
     return request["status"] in ("completed", "failed")
 
 
-def took_s(request: dict[str, Any]) -> float | None:
+def duration_s(request: dict[str, Any]) -> float | None:
     """From the first start to the end; None before."""
-    return between(request["started_at"], request["finished_at"])
+    return seconds_between(request["started_at"], request["finished_at"])

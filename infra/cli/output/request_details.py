@@ -8,14 +8,22 @@ from typing import Any
 
 import click
 
-from infra.cli.output.formatting import ago, between, local, one_line, seconds, since, size
-from infra.cli.output.progress import described, status_word, took_s
-from infra.cli.output.tables import coloured, fields, shortened
+from infra.cli.output.formatting import (
+    format_seconds,
+    format_size,
+    local_time,
+    one_line,
+    relative_time,
+    seconds_between,
+    seconds_since,
+)
+from infra.cli.output.progress import describe_request, displayed_status, duration_s
+from infra.cli.output.tables import colour_status, format_fields, shorten
 from schema import exact_json
 
 EVENT_WIDTH = 84
 ERROR_WIDTH, PHASE_ERROR_WIDTH = 240, 50  # the attempt's traceback has it whole
-ENDING_LINES = 8
+MAX_TRACEBACK_LINES = 8
 COLOURS = {
     "completed": "green",
     "ok": "green",
@@ -28,25 +36,29 @@ COLOURS = {
 
 def format_request(request: dict[str, Any], attempts: Sequence[dict[str, Any]]) -> str:
     """All there is to say about a request."""
-    paragraphs = [_head(request), *(format_attempt(attempt) for attempt in attempts)]
+    paragraphs = [_format_summary(request), *(format_attempt(attempt) for attempt in attempts)]
     return "\n\n".join(paragraphs)
 
 
-def _head(request: dict[str, Any]) -> str:
+def _format_summary(request: dict[str, Any]) -> str:
     event = one_line(exact_json.write(request["event"], partial(json.dumps, ensure_ascii=False)))
     pairs = [
         ("request", request["id"]),
         ("function", click.style(request["function"], bold=True)),
-        ("status", coloured(status_word(request)) + described(request).removeprefix(status_word(request))),
-        ("error", "" if request["cancelled"] else shortened(failure(request), ERROR_WIDTH)),
+        (
+            "status",
+            colour_status(displayed_status(request))
+            + describe_request(request).removeprefix(displayed_status(request)),
+        ),
+        ("error", "" if request["cancelled"] else shorten(format_error(request), ERROR_WIDTH)),
         ("attempts", f"{request['attempt']}; after {request['max_attempts']} failed ones it is given up"),
         ("queue", request["queue"]),
         ("schedule", request["schedule"] or ""),
         *_times(request),
-        ("event", shortened(event, EVENT_WIDTH)),
-        *((file["kind"], f"{file['name']}  {size(file['size'])}") for file in request["files"]),
+        ("event", shorten(event, EVENT_WIDTH)),
+        *((file["kind"], f"{file['name']}  {format_size(file['size'])}") for file in request["files"]),
     ]
-    return fields(pairs)
+    return format_fields(pairs)
 
 
 def _times(request: dict[str, Any]) -> list[tuple[str, str]]:
@@ -54,41 +66,46 @@ def _times(request: dict[str, Any]) -> list[tuple[str, str]]:
     times = {name: request[key] for name, key in names.items() if request[key]}
     if times.get("due") == times["created"]:
         del times["due"]
-    shown = [(name, f"{local(time)}  {ago(time)}") for name, time in times.items()]
-    return [*shown, ("took", seconds(took_s(request)))] if request["finished_at"] else shown
+    shown = [(name, f"{local_time(time)}  {relative_time(time)}") for name, time in times.items()]
+    return [*shown, ("took", format_seconds(duration_s(request)))] if request["finished_at"] else shown
 
 
 def format_attempt(attempt: dict[str, Any]) -> str:
     """One attempt: how it ended, its phases, and its traceback."""
     outcome = attempt["outcome"]
     facts = [
-        seconds(between(attempt["started_at"], attempt["finished_at"]) if outcome else since(attempt["started_at"])),
+        format_seconds(
+            seconds_between(attempt["started_at"], attempt["finished_at"])
+            if outcome
+            else seconds_since(attempt["started_at"])
+        ),
         f"by {attempt['worker']}",
-        f"cold start {seconds((attempt['init_ms'] or 0) / 1000)}" if attempt["cold_start"] else "",
+        f"cold start {format_seconds((attempt['init_ms'] or 0) / 1000)}" if attempt["cold_start"] else "",
         f"{attempt['max_rss_mb']:.0f} MB" if attempt["max_rss_mb"] else "",
     ]
     colour = COLOURS.get(outcome, "red")
     title = click.style(f"attempt {attempt['number']}", bold=True)
     head = f"{title}  {click.style(outcome or 'running', fg=colour)}  " + ", ".join(filter(None, facts))
-    lines = [head, *(_phase_told(phase, is_running=not outcome) for phase in attempt["phases"])]
-    text = attempt["traceback"] or failure(attempt)
+    lines = [head, *(_format_phase(phase, is_running=not outcome) for phase in attempt["phases"])]
+    text = attempt["traceback"] or format_error(attempt)
     return "\n".join([*lines, *(f"  {line}" for line in text.rstrip().splitlines())])
 
 
-def _phase_told(phase: dict[str, Any], *, is_running: bool) -> str:
+def _format_phase(phase: dict[str, Any], *, is_running: bool) -> str:
     """is_running: its attempt. A phase that did not end then goes on; else it was cut off, nobody knows when."""
     duration_ms = phase.get("duration_ms")
-    took_s = duration_ms / 1000 if duration_ms is not None else since(phase["started_at"]) if is_running else None
+    elapsed_s = seconds_since(phase["started_at"]) if is_running else None
+    phase_s = elapsed_s if duration_ms is None else duration_ms / 1000
     outcome = phase.get("outcome") or ("running" if is_running else "cut off")
-    line = f"  {phase['phase']:<9} {seconds(took_s):>9}"
+    line = f"  {phase['phase']:<9} {format_seconds(phase_s):>9}"
     if outcome == "ok":
         return line
     styled = click.style(outcome, fg=COLOURS.get(outcome, "red"))
-    error = shortened(one_line(phase.get("error") or ""), PHASE_ERROR_WIDTH)
+    error = shorten(one_line(phase.get("error") or ""), PHASE_ERROR_WIDTH)
     return "  ".join(filter(None, (line, styled, error)))
 
 
-def failure(of: dict[str, Any]) -> str:
+def format_error(of: dict[str, Any]) -> str:
     """`ValueError: boom`, of a request or an attempt; empty when it did not fail."""
     if not of["error_type"]:
         return ""
@@ -96,17 +113,17 @@ def failure(of: dict[str, Any]) -> str:
     return f"{of['error_type']}: {message}" if message else str(of["error_type"])
 
 
-def last_lines(traceback: str | None) -> str:
+def traceback_end(traceback: str | None) -> str:
     """The end of a traceback, where the reason stands; indented."""
     lines = (traceback or "").rstrip().splitlines()
-    cut = ["  …"] if len(lines) > ENDING_LINES else []
-    return "\n".join([*cut, *(f"  {line}" for line in lines[-ENDING_LINES:])])
+    cut = ["  …"] if len(lines) > MAX_TRACEBACK_LINES else []
+    return "\n".join([*cut, *(f"  {line}" for line in lines[-MAX_TRACEBACK_LINES:])])
 
 
-def downloads(files: Sequence[dict[str, Any]], url: str) -> list[str]:
+def download_commands(files: Sequence[dict[str, Any]], url: str) -> list[str]:
     """Per output file a line with the command that fetches it."""
     return [
-        f"{file['name']}  {size(file['size'])}  "
+        f"{file['name']}  {format_size(file['size'])}  "
         f"curl -fsS -o {shlex.quote(file['filename'])} {shlex.quote(url + file['href'])}"
         for file in files
         if file["kind"] == "output"

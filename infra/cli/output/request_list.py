@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from infra.api_client import Client
-from infra.cli.output.formatting import ago, seconds
-from infra.cli.output.progress import described, status_word, took_s
-from infra.cli.output.request_details import failure
-from infra.cli.output.tables import STATUS_COLOURS, Column, emit, note, table
+from infra.cli.output.formatting import format_seconds, relative_time
+from infra.cli.output.progress import describe_request, displayed_status, duration_s
+from infra.cli.output.request_details import format_error
+from infra.cli.output.tables import STATUS_COLOURS, Column, format_table, print_data, print_status
 
-PAGE = 500  # the API's largest
+PAGE_SIZE = 500  # the API's largest
 COLUMNS = (
     # Widths that do not depend on the rows: the pages of one list stay aligned.
     Column("ID", 36),
@@ -20,13 +20,13 @@ COLUMNS = (
 )
 
 
-def pages(
+def fetch_pages(
     client: Client, filters: Mapping[str, Any], cursor: str | None = None, limit: int | None = None
 ) -> Iterator[dict[str, Any]]:
     """The API's answers, until there are no more, or `limit` requests."""
     left = limit
     while left is None or left > 0:
-        page = client.get("/api/requests", **filters, cursor=cursor, limit=min(left or PAGE, PAGE))
+        page = client.get("/api/requests", **filters, cursor=cursor, limit=min(left or PAGE_SIZE, PAGE_SIZE))
         yield page
         cursor = page["next_cursor"]
         if cursor is None:
@@ -34,11 +34,11 @@ def pages(
         left = None if left is None else left - len(page["items"])
 
 
-def ids(client: Client, filters: Mapping[str, Any]) -> list[str]:
-    return [item["id"] for page in pages(client, filters) for item in page["items"]]
+def fetch_ids(client: Client, filters: Mapping[str, Any]) -> list[str]:
+    return [item["id"] for page in fetch_pages(client, filters) for item in page["items"]]
 
 
-def joined(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def merge_pages(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Pages as one answer of the API's shape."""
     items: list[dict[str, Any]] = []
     cursor = None
@@ -53,24 +53,24 @@ def print_pages(found: Iterable[dict[str, Any]]) -> None:
     for page in found:
         cursor = page["next_cursor"]
         if page["items"]:
-            emit(rows(page["items"], heading=count == 0))
+            print_data(format_rows(page["items"], heading=count == 0))
         count += len(page["items"])
     if not count:
-        note("no such requests.")
+        print_status("no such requests.")
     if cursor is not None:
-        note(f"there are more: --all, or --cursor {cursor}")
+        print_status(f"there are more: --all, or --cursor {cursor}")
 
 
-def rows(items: Iterable[dict[str, Any]], *, heading: bool) -> str:
-    return table(COLUMNS, map(_row, items), heading=heading)
+def format_rows(items: Iterable[dict[str, Any]], *, heading: bool) -> str:
+    return format_table(COLUMNS, map(_row, items), heading=heading)
 
 
 def _row(request: dict[str, Any]) -> tuple[str, ...]:
-    status = status_word(request)
+    status = displayed_status(request)
     if status == "completed":
-        more = f"took {seconds(took_s(request))}"
+        more = f"took {format_seconds(duration_s(request))}"
     elif status == "cancelled":
-        more = f"after {seconds(took_s(request))}" if request["started_at"] else "before it began"
+        more = f"after {format_seconds(duration_s(request))}" if request["started_at"] else "before it began"
     else:
-        more = failure(request) or described(request).removeprefix(status)
-    return request["id"], request["function"], status, ago(request["created_at"]).removesuffix(" ago"), more
+        more = format_error(request) or describe_request(request).removeprefix(status)
+    return request["id"], request["function"], status, relative_time(request["created_at"]).removesuffix(" ago"), more

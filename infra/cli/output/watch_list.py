@@ -9,9 +9,9 @@ import click
 
 from infra.api_client import UnreachableError
 from infra.cli.output import request_list
-from infra.cli.output.tables import emit, note
+from infra.cli.output.tables import print_data, print_status
 
-EVERY_S = 1.0
+INTERVAL_S = 1.0
 INTERRUPTED_CODE = 130
 CLEAR = "\033[H\033[J"
 
@@ -23,21 +23,21 @@ def watch(ask: Callable[[], Iterable[dict[str, Any]]]) -> NoReturn:
     try:
         while True:
             try:
-                items = request_list.joined(ask())["items"]
+                items = request_list.merge_pages(ask())["items"]
             except UnreachableError as error:
                 if not is_away:
-                    note(f"the runtime does not answer; trying again ({error})")
+                    print_status(f"the runtime does not answer; trying again ({error})")
                 is_away = True
             else:
                 is_away = False
-                heading = _show(items, known, heading=heading)
+                heading = _print_changes(items, known, heading=heading)
                 known = {item["id"]: item for item in items}
-            time.sleep(EVERY_S)
+            time.sleep(INTERVAL_S)
     except KeyboardInterrupt:
         click.get_current_context().exit(INTERRUPTED_CODE)
 
 
-def _show(items: list[dict[str, Any]], known: dict[str, dict[str, Any]], *, heading: bool) -> bool:
+def _print_changes(items: list[dict[str, Any]], known: dict[str, dict[str, Any]], *, heading: bool) -> bool:
     """Print; return whether the next table needs a heading."""
     if sys.stdout.isatty():
         click.echo(CLEAR, nl=False)
@@ -45,6 +45,6 @@ def _show(items: list[dict[str, Any]], known: dict[str, dict[str, Any]], *, head
         return True
     changed = [item for item in reversed(items) if known.get(item["id"], {}).get("status") != item["status"]]
     if changed:
-        emit(request_list.rows(changed, heading=heading))
+        print_data(request_list.format_rows(changed, heading=heading))
         sys.stdout.flush()
     return heading and not changed

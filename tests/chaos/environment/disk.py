@@ -38,7 +38,7 @@ def reserve(home: Path) -> Iterator[None]:
 
     def look() -> None:
         while not stopping.wait(LOOK_S):
-            kept.look()
+            kept.check()
 
     thread = threading.Thread(target=look, name="reserve", daemon=True)
     thread.start()

@@ -19,7 +19,7 @@ from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
 from infra.embedded.service import Service
 from infra.embedded.sockets import make_socket_folder, socket_folder
-from infra.embedded.unprivileged_user import server_account
+from infra.embedded.unprivileged_user import server_user
 from tests.chaos.environment import processes
 from tests.chaos.environment.disk import WAL_LIMIT, reserve, small_disk
 from tests.chaos.environment.proxy import Proxy
@@ -118,7 +118,7 @@ def _started(folder: Path, home: Path, seed: int, lease_s: float) -> Iterator[St
     story, run = Story(), uuid4().hex
     postgres, redis_server = Postgres(home, options=WAL_LIMIT), Redis(home)
     keepers = {service.name: _keeper_of(service, folder, story) for service in (postgres, redis_server)}
-    sockets = make_socket_folder(home, server_account().owner)
+    sockets = make_socket_folder(home, server_user().owner)
     proxy = Proxy(_proxy_folder(home), sockets / ".s.PGSQL.5432", story, seed)
     proxy.start()
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from infra.embedded.stale_postmaster import processes_of
+from infra.embedded.stale_postmaster import find_processes
 from workqueue.sandboxes.process_tree import TAG
 
 
@@ -55,7 +55,7 @@ def tag(process: psutil.Process, name: str) -> str | None:
 
 def of_postgres(data: Path) -> list[psutil.Process]:
     """The PostgreSQL server of a data folder, its postmaster first."""
-    return sorted(processes_of(data), key=lambda process: (process.create_time(), process.pid))
+    return sorted(find_processes(data), key=lambda process: (process.create_time(), process.pid))
 
 
 def send(process: psutil.Process, number: signal.Signals) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.api_client import id_behind
+from infra.api_client import first_id_after
 from tests.support.commands import NOWHERE, begun, ids_of, json_of, localfn
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
@@ -26,8 +26,8 @@ def test_no_last_digit_keeps_an_id_from_being_found(length: int) -> None:
     for last in "0f":
         id = UUID("01a22df3147475ebbc647f90e507ae2" + last)
         beginning = id.hex[:length]
-        assert id < id_behind(beginning)
-        assert not UUID(int=id_behind(beginning).int).hex.startswith(beginning)
+        assert id < first_id_after(beginning)
+        assert not UUID(int=first_id_after(beginning).int).hex.startswith(beginning)
 
 
 def test_a_shortened_id_that_several_have_names_them(runtime: Runtime) -> None:

@@ -55,7 +55,7 @@ def s3_environ() -> Iterator[dict[str, str]]:
 def store(s3_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> S3Store:
     for name, value in s3_environ.items():
         monkeypatch.setenv(name, value)  # localstack-client reads it there
-    made = file_storage.make(f"s3://bucket-{uuid4().hex}/some/prefix", Path("/nowhere"))
+    made = file_storage.make_store(f"s3://bucket-{uuid4().hex}/some/prefix", Path("/nowhere"))
     assert isinstance(made, S3Store)
     made.prepare(create=True)
     return made
@@ -156,7 +156,7 @@ def test_a_missing_bucket_is_made_locally_only(store: S3Store) -> None:
 def test_a_server_that_is_away_is_the_stores_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StorageError):
-        file_storage.make("s3://bucket/x", Path("/nowhere")).put(ID, "in", "a", io.BytesIO(b"x"))
+        file_storage.make_store("s3://bucket/x", Path("/nowhere")).put(ID, "in", "a", io.BytesIO(b"x"))
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def bucket(on_s3: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]
     for name in ("LOCALSTACK_HOST", "AWS_ENDPOINT_URL"):
         if name in on_s3.env:
             monkeypatch.setenv(name, on_s3.env[name])
-    store = file_storage.make(on_s3.env["LOCALFN_FILES"], Path("/nowhere"))
+    store = file_storage.make_store(on_s3.env["LOCALFN_FILES"], Path("/nowhere"))
     assert isinstance(store, S3Store)
     yield store
     store.prepare(create=True)

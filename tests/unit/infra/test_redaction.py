@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from infra.cli.group import one_line
+from infra.cli.group import error_line
 from infra.logging_config import JsonFormatter, TextFormatter
 from infra.redaction import redact
 
@@ -45,7 +45,7 @@ def test_a_secret_is_taken_out_of_every_line(text: str) -> None:
     record.error = text
     error = ConnectionError(text)
     record.exc_info = (ConnectionError, error, None)
-    assert SECRET not in one_line(error)
+    assert SECRET not in error_line(error)
     assert SECRET not in TextFormatter().format(record)
     line = JsonFormatter("web").format(record)
     assert SECRET not in line

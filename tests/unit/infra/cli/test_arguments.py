@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from infra.cli.arguments import Age, Event, Moment, NamedFile, Seconds, why_not_json
+from infra.cli.arguments import Age, Event, Moment, NamedFile, Seconds, json_fault
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,12 @@ from infra.cli.arguments import Age, Event, Moment, NamedFile, Seconds, why_not_
     ],
 )
 def test_what_is_no_json_is_refused_with_its_place(raw: bytes, reason: str) -> None:
-    assert reason in why_not_json(raw)
+    assert reason in json_fault(raw)
 
 
 @pytest.mark.parametrize("raw", [b"{}", b"null", b"0", '"ä"'.encode(), b'\xef\xbb\xbf{"a": 1}'])
 def test_json_is_taken(raw: bytes) -> None:
-    assert why_not_json(raw) == ""
+    assert json_fault(raw) == ""
 
 
 def test_an_event_is_sent_as_it_was_typed() -> None:

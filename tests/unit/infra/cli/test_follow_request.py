@@ -17,14 +17,14 @@ def test_with_a_timeout_a_silent_runtime_is_given_up_when_the_time_is_over() -> 
     patience = WaitLimit("id", 0.2, Progress(), silence_s=0)
 
     with pytest.raises(WaitedTooLongError, match=r"waited 0\.2 s; the request goes on: localfn requests show id"):
-        patience.ask(unreachable)
+        patience.retry(unreachable)
 
 
 def test_without_a_timeout_a_silent_runtime_is_given_up_after_a_while() -> None:
     patience = WaitLimit("id", None, Progress(), silence_s=0.2)
 
     with pytest.raises(UnreachableError, match=r"away\. It was silent for 0\.2 s; the request goes on"):
-        patience.ask(unreachable)
+        patience.retry(unreachable)
 
 
 def test_a_runtime_that_comes_back_is_asked_again() -> None:
@@ -35,4 +35,4 @@ def test_a_runtime_that_comes_back_is_asked_again() -> None:
             raise error
         return "back"
 
-    assert WaitLimit("id", None, Progress()).ask(ask) == "back"
+    assert WaitLimit("id", None, Progress()).retry(ask) == "back"

@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 import click
 import pytest
 
-from infra.api_client import explained
+from infra.api_client import problem_message
 from infra.cli.output import tables
-from infra.cli.output.formatting import ago, clip, one_line, seconds, size, width
-from infra.cli.output.tables import Column, fields, table
+from infra.cli.output.formatting import clip, format_seconds, format_size, one_line, relative_time, width
+from infra.cli.output.tables import Column, format_fields, format_table
 
 NOW = datetime.fromisoformat("2026-01-31T12:00:00Z")
 
 
 def shown(*rows: tuple[str, str]) -> list[str]:
-    return click.unstyle(table([Column("NAME"), Column("MORE")], rows)).split("\n")
+    return click.unstyle(format_table([Column("NAME"), Column("MORE")], rows)).split("\n")
 
 
 def test_no_line_of_a_table_is_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +34,7 @@ def test_in_a_pipe_nothing_is_cut() -> None:
 
     assert "b" * 300 in lines[1]
     assert lines[1].endswith("漢字")
-    assert tables.shortened("x" * 500, 10) == "x" * 500
+    assert tables.shorten("x" * 500, 10) == "x" * 500
 
 
 def test_columns_begin_at_the_same_cell_with_wide_and_joining_characters() -> None:
@@ -54,7 +54,7 @@ def test_a_table_without_rows_is_its_heading() -> None:
 
 
 def test_an_empty_field_is_left_out() -> None:
-    assert click.unstyle(fields([("queue", "low"), ("error", ""), ("a", "b")])) == "queue  low\na      b"
+    assert click.unstyle(format_fields([("queue", "low"), ("error", ""), ("a", "b")])) == "queue  low\na      b"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_an_empty_field_is_left_out() -> None:
     ],
 )
 def test_times_are_told_from_now(distance_s: float, text: str) -> None:
-    assert ago((NOW - timedelta(seconds=distance_s)).isoformat(), NOW) == text
+    assert relative_time((NOW - timedelta(seconds=distance_s)).isoformat(), NOW) == text
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_times_are_told_from_now(distance_s: float, text: str) -> None:
     ],
 )
 def test_durations_are_short(amount_s: float | None, text: str) -> None:
-    assert seconds(amount_s) == text
+    assert format_seconds(amount_s) == text
 
 
 @pytest.mark.parametrize(
     ("amount", "text"), [(0, "0 B"), (999, "999 B"), (1663, "1.7 kB"), (104_302, "104 kB"), (5e12, "5000 GB")]
 )
 def test_sizes_are_short(amount: float, text: str) -> None:
-    assert size(amount) == text
+    assert format_size(amount) == text
 
 
 def test_what_is_clipped_fits_also_when_a_wide_character_stands_at_the_cut() -> None:
@@ -113,14 +113,14 @@ def test_one_line_keeps_all_that_is_visible() -> None:
 def test_a_problem_is_explained_in_one_line_with_the_errors_that_its_detail_does_not_name() -> None:
     errors = [{"field": "a", "detail": "is missing"}, {"field": "b", "detail": "is too long"}]
 
-    assert explained({"detail": "Two fields.", "errors": errors}) == "Two fields. (a: is missing; b: is too long)"
-    assert explained({"detail": "a: is missing", "errors": errors[:1]}) == "a: is missing"
-    assert explained({"title": "Not Found"}) == "Not Found"
+    assert problem_message({"detail": "Two fields.", "errors": errors}) == "Two fields. (a: is missing; b: is too long)"
+    assert problem_message({"detail": "a: is missing", "errors": errors[:1]}) == "a: is missing"
+    assert problem_message({"title": "Not Found"}) == "Not Found"
 
 
 def test_what_a_terminal_is_told_is_colours_only() -> None:
     clipboard, title, erase = "\x1b]52;c;cm0gLXJm\x07", "\x1b]0;root#\x07", "\x1b[2J\x9b2J\r\x0b"
-    code = "import sys; from infra.cli.output.tables import emit, note; emit(sys.argv[1]); note(sys.argv[1])"
+    code = "import sys; from infra.cli.output import tables as t; t.print_data(sys.argv[1]); t.print_status(sys.argv[1])"
     text = f"\x1b[1;31mred\x1b[0m\t{clipboard}{title}{erase}\u202etxt"
     ours, theirs = os.openpty()
     try:
@@ -143,7 +143,9 @@ def test_where_the_line_is_short_the_widest_are_shortened_and_ids_stay_whole(mon
     columns = [Column("ID"), Column("NAME", least=8), Column("ZONE", least=4), Column("MORE", least=12)]
     id, rows = "01a21f86-55bc-71ce-a5bd-c64228870769", []
     rows.append((id, "a_name_that_is_long", "Europe/Berlin", "took 417 ms"))
-    lines = click.unstyle(table(columns, rows)).split("\n")
+    lines = click.unstyle(format_table(columns, rows)).split("\n")
     assert lines[1] == f"{id}  a_name_…  Eur…  took …"
     monkeypatch.setattr("infra.cli.output.tables.line_width", lambda: 80)
-    assert click.unstyle(table(columns, rows)).split("\n")[1] == f"{id}  a_name_that_is_…  Europe/Ber…  took 417 ms"
+    assert (
+        click.unstyle(format_table(columns, rows)).split("\n")[1] == f"{id}  a_name_that_is_…  Europe/Ber…  took 417 ms"
+    )

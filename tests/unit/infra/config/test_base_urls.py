@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.config.base_urls import origin, path, web_root
+from infra.config.base_urls import normalise_root, origin, path
 from infra.errors import SettingsError
 
 
@@ -24,8 +24,8 @@ from infra.errors import SettingsError
     ],
 )
 def test_a_root_takes_a_form_that_no_string_of_code_can_break_on(value: str, normal: str) -> None:
-    assert web_root("X", value) == normal
-    assert web_root("X", normal or "/") == normal
+    assert normalise_root("X", value) == normal
+    assert normalise_root("X", normal or "/") == normal
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_root_takes_a_form_that_no_string_of_code_can_break_on(value: str, nor
 )  # fmt: skip
 def test_what_is_neither_path_nor_url_is_refused_by_name(value: str) -> None:
     with pytest.raises(SettingsError, match=r"^VITE_APP_API_ROOT: "):
-        web_root("VITE_APP_API_ROOT", value)
+        normalise_root("VITE_APP_API_ROOT", value)
 
 
 def test_a_root_is_an_origin_and_a_path() -> None:

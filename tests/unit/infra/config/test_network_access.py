@@ -8,7 +8,7 @@ from infra.errors import SettingsError
 
 
 def read(*, production: bool = False, **variables: str) -> network_access.NetworkAccess:
-    return network_access.read(Environment(variables), production=production)
+    return network_access.read_network_access(Environment(variables), production=production)
 
 
 def test_production_asks_who_calls_and_a_persons_own_machine_does_not() -> None:
@@ -49,7 +49,7 @@ def test_the_loopback_is_nobody_elses(host: str) -> None:
 )
 def test_a_bad_value_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
-        network_access.read(Environment({name: value}), production=False)
+        network_access.read_network_access(Environment({name: value}), production=False)
 
 
 def test_hosts_and_origins_are_read() -> None:

@@ -80,7 +80,8 @@ class _Schedules:
 
     def write(self, connection: Connection, validated: dict[str, Any]) -> bool:
         is_new = edits.insert_new(connection, validated)
-        audit.record(connection, audit_entry(self.command, Action.SCHEDULE_CREATE, validated["name"]) if is_new else None)
+        if is_new:
+            audit.record(connection, audit_entry(self.command, Action.SCHEDULE_CREATE, validated["name"]))
         return is_new
 
 
@@ -143,5 +144,6 @@ class _Users:
 
     def write(self, connection: Connection, validated: Mapping[str, Any]) -> bool:
         is_new = users.insert_new(connection, validated)
-        audit.record(connection, audit_entry(self.command, Action.USER_CREATE, validated["username"]) if is_new else None)
+        if is_new:
+            audit.record(connection, audit_entry(self.command, Action.USER_CREATE, validated["username"]))
         return is_new

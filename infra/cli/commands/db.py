@@ -3,7 +3,7 @@
 import click
 
 from infra.cli.group import CommandGroup
-from infra.cli.output.tables import print_data, print_json, json_option, print_status
+from infra.cli.output.tables import json_option, print_data, print_json, print_status
 
 DIFFERS_CODE = 1
 

@@ -120,7 +120,7 @@ def test_a_problem_is_explained_in_one_line_with_the_errors_that_its_detail_does
 
 def test_what_a_terminal_is_told_is_colours_only() -> None:
     clipboard, title, erase = "\x1b]52;c;cm0gLXJm\x07", "\x1b]0;root#\x07", "\x1b[2J\x9b2J\r\x0b"
-    code = "import sys; from infra.cli.output import tables as t; t.print_data(sys.argv[1]); t.print_status(sys.argv[1])"
+    code = "import sys; from infra.cli.output.tables import *; print_data(sys.argv[1]); print_status(sys.argv[1])"
     text = f"\x1b[1;31mred\x1b[0m\t{clipboard}{title}{erase}\u202etxt"
     ours, theirs = os.openpty()
     try:

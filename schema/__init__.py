@@ -1,1 +1,1 @@
-"""Tables, statuses, sessions and migrations. Knows nothing above it."""
+"""Define tables, statuses, engines and migrations. Imports nothing from the packages above it."""

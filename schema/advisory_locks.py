@@ -1,4 +1,4 @@
-"""Locks of our own in PostgreSQL that belong to no row. All stand here: two of one number would wait for each other."""
+"""PostgreSQL advisory locks, all in one place: two locks with the same number would block each other."""
 
 from enum import IntEnum, unique
 
@@ -7,13 +7,13 @@ from sqlalchemy import Connection, text
 
 @unique
 class Lock(IntEnum):
-    """What is done by one process at a time, on however many machines. The numbers spell "loc" and a letter."""
+    """Name the tasks that one process does at a time, across all machines. The numbers spell "loc" and a letter."""
 
     MIGRATE = 0x6C6F6366
     SEED = 0x6C6F6365
     PUBLISH = 0x6C6F6372
     DECLARE = 0x6C6F6373
-    # Held as long as a process leads (workqueue/upkeep/leading.py).
+    # A leader holds these for as long as it leads (workqueue/maintenance/leader.py).
     RECONCILER = 0x6C6F636C
     SCHEDULE_TICKER = 0x6C6F6374
     MINUTE_ROLLUP = 0x6C6F6362
@@ -21,10 +21,10 @@ class Lock(IntEnum):
 
 
 def lock_for_transaction(connection: Connection, lock: Lock) -> None:
-    """Until the end of the transaction; waits for whoever has it."""
+    """Acquire the lock until the transaction ends. Wait while another process holds it."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": int(lock)})
 
 
 def try_lock_for_session(connection: Connection, lock: Lock) -> bool:
-    """For the session, as long as it lasts, unless somebody has it."""
+    """Acquire the lock until the session ends. Return False if another session holds it."""
     return bool(connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": int(lock)}).scalar_one())

@@ -1,4 +1,4 @@
-"""How the tables in the code are compared with those in a database."""
+"""Options for Alembic's comparison of the tables in the code with those in a database."""
 
 from typing import Any
 
@@ -13,22 +13,22 @@ __all__ = ["OPTIONS", "STRICT", "metadata"]
 def _default_differs(
     _: Any, __: Any, column: Column[Any], found: str | None, ___: Any, wanted: str | None
 ) -> bool | None:
-    """PostgreSQL compares no two values of type json; None leaves every other type to Alembic."""
+    """Compare json defaults as text, because PostgreSQL cannot compare json. Return None to let Alembic compare."""
     if not isinstance(column.type, JSON):
         return None
     return _without_cast(found) != _without_cast(wanted)
 
 
 def _without_cast(default: str | None) -> str | None:
-    """`'[]'::json`, as the database tells it, and `'[]'`, as the code does, are the same."""
+    """Return the default as the code writes it: PostgreSQL reports `'[]'` as `'[]'::json`."""
     return None if default is None else default.removesuffix("::json").strip("'")
 
 
 def _include_object(_: Any, __: str | None, ___: str, reflected: bool, compare_to: Any) -> bool:
-    """What a database has and the code does not know is somebody else's: no migration that we write may drop it.
+    """Return False for tables, columns and indexes that only the database has, so that no migration drops them.
 
-    A table beside ours, a column or an index that was added by hand. What the code gives up is dropped by a migration
-    that a person writes.
+    An operator may have added them by hand. To drop something that the code no longer needs, write the migration by
+    hand.
     """
     return not (reflected and compare_to is None)
 

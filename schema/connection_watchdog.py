@@ -1,9 +1,9 @@
-"""A server that is there and says nothing: frozen, or behind a line that swallows. Nobody waits for it for ever.
+"""Detect a PostgreSQL server that never answers: it is frozen, or the network drops its packets.
 
-The kernel notices a line that is cut (session.py), but not a server that is stopped, and nothing on a unix socket. So
-who has waited for an answer for a while asks for a new connection beside it. A server that gives one is slow, and is
-waited for on; one that does not is silent: the connection is closed, the statement failed as by an outage, and for a
-moment nobody else waits for a connection either. A statement that is answered soon pays nothing for this.
+TCP keepalives (engine.py) detect a broken connection, but not a frozen server, and they do not exist on Unix sockets.
+So a statement without an answer for PROBE_AFTER_S opens a second connection. If the server accepts it, the server is
+slow, and the statement goes on waiting. If not, the server is unresponsive: the statement fails as by an outage, and
+for UNRESPONSIVE_FOR_S every new connection fails at once. Statements that are answered quickly pay nothing for this.
 """
 
 import threading
@@ -18,10 +18,11 @@ from psycopg.waiting import Ready
 
 Result = TypeVar("Result")
 
-PROBE_AFTER_S = 4.0  # before a statement that has no answer is a reason to ask whether the server is there
-PROBE_TIMEOUT_S = 5  # for that; a machine that has too much to do needs some. Both together are less than ten.
-UNRESPONSIVE_FOR_S = 2.0  # so long one that was silent is taken to be so
-MAX_STATEMENT_S = 60.0  # a statement that a server works at for so long is none of ours; or its line swallows, alone
+PROBE_AFTER_S = 4.0  # wait for an answer before the first probe
+PROBE_TIMEOUT_S = 5  # long enough for an overloaded machine; with PROBE_AFTER_S less than 10 s
+UNRESPONSIVE_FOR_S = 2.0  # fail new connections for this long after a probe without an answer
+# No statement of the runtime takes this long: the network dropped the packets of this connection only.
+MAX_STATEMENT_S = 60.0
 
 
 class ServerUnresponsiveError(psycopg.OperationalError):
@@ -32,7 +33,7 @@ class ServerUnresponsiveError(psycopg.OperationalError):
 
 
 class ServerMonitor:
-    """What this process knows of a server. max_statement_s: how long it may be at one statement."""
+    """Track whether a server answers, for this process. max_statement_s: a longer statement counts as lost."""
 
     def __init__(self, max_statement_s: float = MAX_STATEMENT_S) -> None:
         self.max_statement_s = max_statement_s
@@ -41,22 +42,25 @@ class ServerMonitor:
         self._probe: Callable[[], object] | None = None
 
     def connect(self, *args: Any, **parameters: Any) -> "WatchedConnection":
-        """Return a new connection; the parameters are psycopg's. Raises ServerUnresponsiveError while it is silent."""
+        """Return a new connection; the parameters are psycopg's.
+
+        Raises ServerUnresponsiveError while the server counts as unresponsive.
+        """
         if time.monotonic() < self._unresponsive_until:
             raise ServerUnresponsiveError
         try:
-            line = WatchedConnection.connect(*args, **parameters)
+            connection = WatchedConnection.connect(*args, **parameters)
         except ConnectionTimeout:
             self._unresponsive_until = time.monotonic() + UNRESPONSIVE_FOR_S
             raise
-        line.server = self
+        connection.server = self
         self._probe = lambda: WatchedConnection.connect(
             *args, **parameters | {"connect_timeout": PROBE_TIMEOUT_S}
         ).close()
-        return line
+        return connection
 
     def is_unresponsive(self) -> bool:
-        """Of those who ask at the same time, one finds out."""
+        """Probe the server, unless another thread has just done so. Return True if it does not answer."""
         asked_at = time.monotonic()
         with self._lock:
             if self._answered_at < asked_at and time.monotonic() >= self._unresponsive_until:
@@ -70,34 +74,34 @@ class ServerMonitor:
         except ConnectionTimeout:
             self._unresponsive_until = time.monotonic() + UNRESPONSIVE_FOR_S
         except psycopg.Error:
-            pass  # it refuses: so it is there
+            pass  # the server rejects the connection, so it answers
         else:
             self._answered_at = time.monotonic()
 
 
 class WatchedConnection(psycopg.Connection[Any]):
-    """A connection whose statements end, whatever the server does."""
+    """A connection whose statements fail instead of waiting forever for an unresponsive server."""
 
     server: ServerMonitor | None = None
 
     def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
-        """As psycopg's; it is what all that is said to the server goes through. Raises ServerUnresponsiveError."""
+        """Override psycopg's wait, which every exchange with the server uses. Raises ServerUnresponsiveError."""
         if timeout is not None or self.server is None:
             return super().wait(gen, interval, timeout)
-        began = time.monotonic()
-        waited: PQGen[Result] = gen
+        started = time.monotonic()
+        waiting: PQGen[Result] = gen
         while True:
             try:
-                return super().wait(waited, interval, PROBE_AFTER_S)
+                return super().wait(waiting, interval, PROBE_AFTER_S)
             except _WaitTimeout:
-                if self.server.is_unresponsive() or time.monotonic() - began > self.server.max_statement_s:
-                    self.pgconn.finish()  # the pool drops it; nobody reads an answer that comes late
+                if self.server.is_unresponsive() or time.monotonic() - started > self.server.max_statement_s:
+                    self.pgconn.finish()  # the pool drops the connection, so no caller reads a late answer
                     raise ServerUnresponsiveError from None
-            waited = _resume(gen)
+            waiting = _resume(gen)
 
 
 def _resume(gen: PQGen[Result]) -> Generator[Any, Any, Result]:
-    """A generator that was left in the middle, for a wait that begins anew."""
+    """Continue a generator that a timed-out wait left in the middle."""
     try:
         wanted = gen.send(Ready.NONE)
         while True:

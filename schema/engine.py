@@ -1,4 +1,4 @@
-"""Makes database engines: how every part of the runtime connects to PostgreSQL."""
+"""Create database engines: every part of the runtime connects to PostgreSQL through one."""
 
 import json
 import time
@@ -17,13 +17,14 @@ from schema import exact_json
 from schema.connection_watchdog import MAX_STATEMENT_S, ServerMonitor
 
 IDLE_BEFORE_PING_S = 1.0
-# A day within what Python holds, so that every zone can show them.
+
+# One day inside Python's range, so that conversion to any time zone stays in range.
 MIN_TIME, MAX_TIME = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-CONNECT_TIMEOUT_S = 5  # a server that is away is noticed, not waited for
+CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 4
-# A line that is cut without a word is noticed within a lease (TCP only; silence.py has the rest).
 DEFAULT_TIME_LOADER: Any = psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, Format.TEXT)
+# Detect a broken TCP connection within a lease. connection_watchdog.py handles the other cases.
 KEEPALIVES = {
     "keepalives": 1,
     "keepalives_idle": 3,
@@ -53,13 +54,13 @@ def make_engine(
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_timeout=POOL_TIMEOUT_S,
-        hide_parameters=True,  # an error's text goes into logs, and events are not for these
+        hide_parameters=True,  # errors are logged, and events must not appear in logs
         json_serializer=to_json,
         json_deserializer=exact_json.read,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": "localfn",
-            # A database of encoding SQL_ASCII would give bytes in place of texts.
+            # A database with the encoding SQL_ASCII would return bytes instead of text.
             "client_encoding": "utf8",
             **KEEPALIVES,
         },
@@ -69,8 +70,8 @@ def make_engine(
 
     @event.listens_for(engine, "do_connect")
     def connect(_: object, __: object, arguments: list[Any], parameters: dict[str, Any]) -> DBAPIConnection:
-        made: Any = server.connect(*arguments, **parameters)
-        return cast("DBAPIConnection", made)
+        connection: Any = server.connect(*arguments, **parameters)
+        return cast("DBAPIConnection", connection)
 
     event.listen(engine, "connect", _register_time_loader)
     if prefer_index_scans:
@@ -81,10 +82,10 @@ def make_engine(
 
 
 def preload(engine: Engine) -> None:
-    """Learns of the server what every first connection has to learn, then drops the connection.
+    """Run SQLAlchemy's queries for a first connection, then close it.
 
-    In a process about to fork: its children find the engine ready, and no connection crosses the fork. A server that
-    is away is theirs to wait for.
+    Call this before a fork: the children find the engine ready, and no connection crosses the fork. If PostgreSQL is
+    unavailable, each child runs the queries when it connects.
     """
     try:
         with engine.connect():
@@ -95,14 +96,14 @@ def preload(engine: Engine) -> None:
 
 
 def autocommit(engine: Engine) -> Connection:
-    """A connection on which every statement is a transaction of its own: one trip to the server instead of three."""
+    """Return a connection that commits each statement by itself: one round trip instead of three."""
     return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
 
 class _TimeLoader(Loader):
-    """Read a time; one that Python cannot hold becomes the nearest that it can.
+    """Read a time, clamped to Python's range.
 
-    A row that plain SQL wrote, `infinity` say, then takes no list, page or worker with it.
+    Users can write rows by SQL. A time such as `infinity` must not break every list and worker that reads its row.
     """
 
     def __init__(self, oid: int, context: Any = None) -> None:
@@ -122,11 +123,11 @@ def _register_time_loader(connection: DBAPIConnection, _: object) -> None:
 
 
 def _prefer_index_scans(connection: DBAPIConnection, _: object) -> None:
-    """A plan that was made while a table was small stays with its prepared statement when the table has grown.
+    """Make PostgreSQL plan for large tables from the start.
 
-    So it is made for a large one at once. (SET would end with a rollback, were it not committed by itself.)
+    A prepared statement keeps the plan that was made while its table was small, also after the table has grown.
     """
-    connection.autocommit = True
+    connection.autocommit = True  # a rollback would undo SET
     connection.execute(
         "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
     )
@@ -138,9 +139,9 @@ def _record_return(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> No
 
 
 def _ping_if_idle(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
-    """Pings a connection that rested: a restarted server then costs a ping and not a failed request.
+    """Ping a connection that was idle, so that a restart of PostgreSQL does not fail a request.
 
-    SQLAlchemy's own pre-ping asks at every checkout, a fifth of what a short transaction takes.
+    SQLAlchemy's pre-ping would ping at every checkout, which costs a fifth of a short transaction.
     """
     if time.monotonic() - record.info.get("returned_at", time.monotonic()) < IDLE_BEFORE_PING_S:
         return
@@ -148,9 +149,9 @@ def _ping_if_idle(connection: DBAPIConnection, record: ConnectionPoolEntry, _: o
         connection.execute("SELECT 1")
         connection.rollback()
     except psycopg.Error as error:
-        raise DisconnectionError from error  # the pool drops it, and all that are as old, and takes a new one
+        raise DisconnectionError from error  # the pool drops this and all older connections, and opens a new one
 
 
 def to_json(value: Any) -> str:
-    """Return strict, compact JSON, as it is stored."""
+    """Return strict, compact JSON for a json column."""
     return exact_json.write(value, ENCODER.encode)

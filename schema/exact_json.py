@@ -1,7 +1,8 @@
-"""Reads and writes JSON without changing a number: 1.10 and digits beyond a float's stay as they were written.
+"""Read and write JSON without changing a number: 1.10 and digits beyond a float's precision stay as written.
 
-A number whose text is not that of its float is read as a Number, which is a float to all other code. Python's json
-module writes a float by its value only, so the writer lets a Number's text pass through it as a marked string.
+If a number's text differs from the text of its float, it becomes a Number, which other code uses as a float.
+Python's json module writes only a float's value. So the writer passes a Number's digits through it as a marked string,
+and removes the mark afterwards.
 """
 
 import json
@@ -10,14 +11,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-MARK = f"number {os.urandom(8).hex()} "  # nobody who sends JSON can know it
+MARK = f"number {os.urandom(8).hex()} "  # random, so that no client can send it
 MARKED = re.compile(f'"{MARK}([^"]*)"')
 CONTAINERS = (dict, list, tuple)
 SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 class Number(float):
-    """A float that remembers its digits."""
+    """A float that keeps the digits it was written with."""
 
     __slots__ = ("digits",)
     digits: str
@@ -28,18 +29,18 @@ def parse_number(digits: str) -> float:
     value = float(digits)
     if float.__repr__(value) == digits:
         return value
-    made = Number(value)
-    made.digits = digits
-    return made
+    number = Number(value)
+    number.digits = digits
+    return number
 
 
 def parse_integer(digits: str) -> float:
-    """Return the int for a JSON number without fraction and exponent; for -0, which no int is, a Number."""
+    """Return the int for a JSON number without fraction and exponent; a Number for -0, because ints have no -0."""
     return parse_number(digits) if digits == "-0" else int(digits)
 
 
 DECODER = json.JSONDecoder(parse_float=parse_number)
-# It calls Python for each integer, so it is used only for a text that may hold a -0.
+# Calls a Python function for each integer, so `read` uses it only for a text that may contain -0.
 SIGNED_DECODER = json.JSONDecoder(parse_float=parse_number, parse_int=parse_integer)
 
 
@@ -50,38 +51,38 @@ def read(text: str | bytes) -> Any:
 
 
 def write(value: Any, encode: Callable[[Any], str] = json.dumps) -> str:
-    """Return the value as JSON. encode: writes all but Numbers, and may write other types than JSON's, too."""
+    """Return the value as JSON. encode: writes everything but Numbers; may support types that JSON lacks."""
     if not _has_number(value):
         return encode(value)
     return MARKED.sub(r"\1", encode(_with_marks(value)))
 
 
 def _has_number(value: Any) -> bool:
-    """Tell whether a Number is in the value. Looks at the types of whole containers: most hold scalars only."""
-    level: list[Any] = [(value,)]
-    while level:
-        below: list[Any] = []
-        for each in level:
-            inner = each.values() if isinstance(each, dict) else each
-            if SCALARS.issuperset(map(type, inner)):
+    """Return True if the value contains a Number. Check whole containers at once: most contain only scalars."""
+    containers: list[Any] = [(value,)]
+    while containers:
+        nested: list[Any] = []
+        for container in containers:
+            items = container.values() if isinstance(container, dict) else container
+            if SCALARS.issuperset(map(type, items)):
                 continue
-            if Number in map(type, inner):
+            if Number in map(type, items):
                 return True
-            below += [found for found in inner if type(found) not in SCALARS and isinstance(found, CONTAINERS)]
-        level = below
+            nested += [item for item in items if type(item) not in SCALARS and isinstance(item, CONTAINERS)]
+        containers = nested
     return False
 
 
 def _with_marks(value: Any) -> Any:
-    """Return a copy with marked strings in place of Numbers. Iterates, because values are nested deeply."""
+    """Return a copy with marked strings in place of Numbers. Avoid recursion, because values can be deeply nested."""
     holder: list[Any] = [value]
-    waiting: list[Any] = [holder]
-    while waiting:
-        found = waiting.pop()
-        for place, each in list(found.items() if isinstance(found, dict) else enumerate(found)):
-            if type(each) is Number:
-                found[place] = MARK + each.digits
-            elif isinstance(each, CONTAINERS):
-                found[place] = dict(each) if isinstance(each, dict) else list(each)
-                waiting.append(found[place])
+    unvisited: list[Any] = [holder]
+    while unvisited:
+        container = unvisited.pop()
+        for key, item in list(container.items() if isinstance(container, dict) else enumerate(container)):
+            if type(item) is Number:
+                container[key] = MARK + item.digits
+            elif isinstance(item, CONTAINERS):
+                container[key] = dict(item) if isinstance(item, dict) else list(item)
+                unvisited.append(container[key])
     return holder[0]

@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema. Safe to run many times, also at once."""
+"""Migrate a database to the newest schema. Safe to run repeatedly and concurrently."""
 
 import fcntl
 import os
@@ -21,17 +21,17 @@ FOLDER = Path(__file__).parent / "migrations"
 
 
 class SchemaDiffersError(Exception):
-    """The tables in the code are not those that the migrations make; the message names the differences."""
+    """The migrations create other tables than the code defines; the message names the differences."""
 
 
 def upgrade(database_url: str) -> None:
-    """Applies every migration that is missing, in one transaction, under an advisory lock."""
+    """Apply all pending migrations, in one transaction, under an advisory lock."""
     with _migration_lock(database_url) as connection:
         command.upgrade(alembic_config(connection), "head")
 
 
 def upgrade_strictly(database_url: str) -> None:
-    """As `upgrade`, but refuses a schema that is not the code's. Raises SchemaDiffersError: nothing is changed then."""
+    """Apply all pending migrations; roll back if the schema then differs from the code. Raises SchemaDiffersError."""
     with _migration_lock(database_url) as connection:
         command.upgrade(alembic_config(connection), "head")
         if found := differences(connection):
@@ -39,10 +39,10 @@ def upgrade_strictly(database_url: str) -> None:
 
 
 def upgrade_and_generate(database_url: str) -> Path | None:
-    """As `upgrade`; where the tables in the code have changed, a migration is written first. Gives its file.
+    """Apply all pending migrations. If the tables in the code have changed, write and apply one more; return its file.
 
-    For who works on localfn: the next start has what was just edited, and the file is there to be read and committed.
-    Raises SchemaDiffersError for a difference that Alembic cannot write down: nothing is changed then.
+    For developers of localfn: the next start has the edited tables, and the file is ready for review.
+    Raises SchemaDiffersError for a difference that Alembic cannot express; then nothing is changed.
     """
     with _migration_lock(database_url) as connection:
         command.upgrade(alembic_config(connection), "head")
@@ -50,13 +50,13 @@ def upgrade_and_generate(database_url: str) -> Path | None:
 
 
 def write_revision(database_url: str, message: str) -> Path | None:
-    """Writes a migration for what differs, and applies nothing. Gives its file; None when nothing differs."""
+    """Write a migration for the differences without applying it. Return its file; None if nothing differs."""
     with _migration_lock(database_url) as connection, _versions_lock():
         return _write_migration(connection, message) if differences(connection) else None
 
 
 def check(database_url: str) -> list[str]:
-    """What keeps this database from being the code's: in words; nothing is changed."""
+    """Describe how this database differs from the code, without changing it."""
     engine = make_engine(database_url, pool_size=1, max_statement_s=float("inf"))
     try:
         if not revision.is_current(engine):
@@ -68,18 +68,18 @@ def check(database_url: str) -> list[str]:
 
 
 def differences(connection: Connection, options: dict[str, Any] = OPTIONS) -> list[str]:
-    """What the tables in the code have otherwise than those in the database. options: of schema.autogenerate."""
+    """Describe how the tables in the code differ from those in the database. options: from schema.autogenerate."""
     context = MigrationContext.configure(connection, opts=options)
     return [_describe_difference(found) for found in autogenerate.compare_metadata(context, metadata)]
 
 
 def alembic_config(connection: Connection) -> Config:
-    """Alembic's configuration, made here so that no ini file with a URL in it is needed."""
-    made = Config()
-    made.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-    made.set_main_option("file_template", "%%(rev)s_%%(slug)s")
-    made.attributes["connection"] = connection
-    return made
+    """Return Alembic's configuration; an ini file would have to contain the database URL."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    config.attributes["connection"] = connection
+    return config
 
 
 @contextmanager
@@ -95,21 +95,21 @@ def _migration_lock(database_url: str) -> Iterator[Connection]:
 
 def _generate_and_apply(connection: Connection) -> Path | None:
     with _versions_lock():
-        # Another runtime on the same code, with a database of its own, may have written it while we waited.
+        # Another runtime on the same code, with its own database, may have written the migration meanwhile.
         command.upgrade(alembic_config(connection), "head")
         if not differences(connection):
             return None
         written = _write_migration(connection, "models")
         command.upgrade(alembic_config(connection), "head")
         if left := differences(connection):
-            written.unlink()  # or every start would write one more
+            written.unlink()  # otherwise every start would write another file
             raise SchemaDiffersError("; ".join(left))
     return written
 
 
 @contextmanager
 def _versions_lock() -> Iterator[None]:
-    """The lock in the database does not help against a runtime that has another database."""
+    """Lock the folder of migrations: a runtime with another database does not see this database's advisory lock."""
     descriptor = os.open(revision.VERSIONS, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -120,14 +120,14 @@ def _versions_lock() -> Iterator[None]:
 
 def _write_migration(connection: Connection, message: str) -> Path:
     number = f"{int(revision.head_revision()) + 1:04d}"
-    made = command.revision(alembic_config(connection), message, autogenerate=True, rev_id=number)
-    assert made is not None
-    assert not isinstance(made, list)
-    return Path(made.path)
+    script = command.revision(alembic_config(connection), message, autogenerate=True, rev_id=number)
+    assert script is not None
+    assert not isinstance(script, list)
+    return Path(script.path)
 
 
 def _describe_difference(found: Any) -> str:
-    """Alembic tells a change as a tuple, several of one column as a list of them."""
+    """Describe one of Alembic's differences: a tuple, or a list of tuples for several changes of one column."""
     first = found[0] if isinstance(found, list) else found
-    named = [str(getattr(part, "name", part)) for part in first[1:] if isinstance(part, str) or hasattr(part, "name")]
-    return f"{first[0].replace('_', ' ')} {'.'.join(named)}"
+    names = [str(getattr(part, "name", part)) for part in first[1:] if isinstance(part, str) or hasattr(part, "name")]
+    return f"{first[0].replace('_', ' ')} {'.'.join(names)}"

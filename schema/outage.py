@@ -1,4 +1,4 @@
-"""Why a database cannot take a statement now, rather than ever."""
+"""Classify database errors: temporary outages, as opposed to errors of the statement itself."""
 
 from enum import StrEnum
 
@@ -7,29 +7,29 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 
 class Outage(StrEnum):
-    """What keeps PostgreSQL from a statement. Reads go on in the first two."""
+    """Why PostgreSQL cannot run a statement now. With FULL and READ_ONLY, reads still work."""
 
     FULL = "full"
-    """Its disk has no room."""
+    """PostgreSQL's disk is full."""
 
     READ_ONLY = "read_only"
-    """It is a standby, or was told to write nothing."""
+    """PostgreSQL is a standby, or is configured to be read-only."""
 
     OVERLOADED = "overloaded"
-    """It has no connection, or no memory, left."""
+    """PostgreSQL has no free connection or no free memory."""
 
     SLOW = "slow"
-    """All connections of this process have waited for it too long."""
+    """All connections of this process are busy, and none became free in time."""
 
     UNAVAILABLE = "unavailable"
-    """It does not answer, starts, or stops."""
+    """PostgreSQL does not answer, or is starting or stopping."""
 
 
 # PostgreSQL's manual, appendix A.
 OUTAGE_OF_STATE = {"53100": Outage.FULL, "25006": Outage.READ_ONLY}
 RESOURCES_CLASS = "53"  # insufficient resources
-LIMITS_CLASS = "54"  # too large or too complex: a retry changes nothing
-# A refused connection has no code in psycopg; the server's words are all there is.
+LIMITS_CLASS = "54"  # statement too large or too complex: a retry cannot succeed
+# psycopg gives no code for a rejected connection, only the server's message.
 OUTAGE_OF_MESSAGE = {
     "No space left on device": Outage.FULL,
     "too many clients already": Outage.OVERLOADED,
@@ -38,15 +38,15 @@ OUTAGE_OF_MESSAGE = {
 }
 MESSAGES = {
     Outage.FULL: "the disk of PostgreSQL is full",
-    Outage.READ_ONLY: "PostgreSQL takes no writes: it is read-only",
+    Outage.READ_ONLY: "PostgreSQL is read-only",
     Outage.OVERLOADED: "PostgreSQL has no free connection",
     Outage.SLOW: "PostgreSQL does not answer in time",
-    Outage.UNAVAILABLE: "PostgreSQL is away",
+    Outage.UNAVAILABLE: "PostgreSQL is unavailable",
 }
 
 
 def outage_of(error: Exception) -> Outage | None:
-    """Return what keeps the database from this statement now; None for an error that it would give at any time."""
+    """Return the outage behind this error; None if the statement itself is at fault, so that a retry cannot succeed."""
     if isinstance(error, PoolTimeoutError):
         return Outage.SLOW
     if not isinstance(error, DBAPIError):
@@ -54,10 +54,10 @@ def outage_of(error: Exception) -> Outage | None:
     state = getattr(error.orig, "sqlstate", None) or ""
     if state in OUTAGE_OF_STATE:
         return OUTAGE_OF_STATE[state]
-    # psycopg raises OperationalError for all that concerns the connection or the server's state.
+    # psycopg raises OperationalError for every problem of the connection or of the server's state.
     if not (error.connection_invalidated or (isinstance(error, OperationalError) and state[:2] != LIMITS_CLASS)):
         return None
     if state.startswith(RESOURCES_CLASS):
         return Outage.OVERLOADED
-    said = str(error.orig)
-    return next((outage for words, outage in OUTAGE_OF_MESSAGE.items() if words in said), Outage.UNAVAILABLE)
+    message = str(error.orig)
+    return next((outage for words, outage in OUTAGE_OF_MESSAGE.items() if words in message), Outage.UNAVAILABLE)

@@ -1,10 +1,10 @@
-"""How a schedule treats a tick that came too late, and one that comes while the request before still runs."""
+"""Policies of a schedule: for missed ticks, and for ticks that come while the previous request still runs."""
 
 from enum import StrEnum
 
 
 class Misfire(StrEnum):
-    """What becomes of ticks that were missed by more than the grace."""
+    """How to treat ticks that are later than misfire_grace_s."""
 
     SKIP = "skip"
     ONCE = "once"
@@ -12,14 +12,14 @@ class Misfire(StrEnum):
 
 
 class Overlap(StrEnum):
-    """What becomes of a tick while the schedule's request before has not ended."""
+    """How to treat a tick while the schedule's previous request has not ended."""
 
     ALLOW = "allow"
     SKIP = "skip"
 
 
 class TickOutcome(StrEnum):
-    """What a tick did."""
+    """Whether a tick created a request, or was dropped because of the overlap policy."""
 
     FIRED = "fired"
     OVERLAPPED = "overlapped"

@@ -1,6 +1,6 @@
-"""The states of a request and the moves between them: all there are.
+"""All states of a request and all transitions between them.
 
-Each state's sentence says who moves a row into it and out of it, and what a crash there does.
+Each state's docstring says which operations enter and leave it, and how the runtime recovers from a crash in it.
 """
 
 from collections.abc import Mapping
@@ -9,42 +9,43 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """Four statuses, as in the seed: a client that polls for completed or failed always ends."""
+    """The four statuses of a request. A client that polls for completed or failed always ends."""
 
     PENDING = "pending"
-    """In: submit, retry, give back. Out: claim, cancel. A crash changes nothing: the reconciler rings again."""
+    """In: submit, retry, give back. Out: claim, cancel. After a crash the reconciler rings the doorbell again."""
 
     PROCESSING = "processing"
-    """In: claim, with a lease. Out: finish, fail, give back. A crash lets the lease lapse: the reconciler moves it."""
+    """In: claim, with a lease. Out: finish, fail, give back. After a crash the lease lapses: the reconciler acts."""
 
     COMPLETED = "completed"
     """In: finish, in the transaction that stores the result. Out: never."""
 
     FAILED = "failed"
-    """In: fail, cancel, or the reconciler when no attempt is left. Out: a person's retry."""
+    """In: fail, cancel, or the reconciler when no attempt is left. Out: a user's retry."""
 
 
 TRANSITIONS: frozenset[tuple[Status, Status]] = frozenset(
     {
         (Status.PENDING, Status.PROCESSING),  # claim
-        (Status.PENDING, Status.FAILED),  # cancel while it waits
+        (Status.PENDING, Status.FAILED),  # cancel while pending
         (Status.PROCESSING, Status.COMPLETED),  # finish
         (Status.PROCESSING, Status.PENDING),  # give back: retry, lost worker, graceful stop
-        (Status.PROCESSING, Status.FAILED),  # fail: no attempt left, refused, cancelled
-        (Status.FAILED, Status.PENDING),  # a person's retry: a new series of attempts
+        (Status.PROCESSING, Status.FAILED),  # fail: no attempt left, invalid input, cancelled
+        (Status.FAILED, Status.PENDING),  # a user's retry: a new series of attempts
     }
 )
 
 CANCELLED = "Cancelled"
-"""The error type of a request that was cancelled."""
+"""The error type of a cancelled request."""
 
-# A cancel is no failure of the function. The error type alone does not tell: a function may raise a class of that name.
+# A cancelled request is not a failure of the function. Check cancel_requested as well, because a function can raise
+# its own class named Cancelled.
 IS_CANCELLED = f"(status = 'failed' AND cancel_requested AND coalesce(error_type, '') = '{CANCELLED}')"
 IS_FAILURE = f"(status = 'failed' AND NOT (cancel_requested AND coalesce(error_type, '') = '{CANCELLED}'))"
 
 
 class End(StrEnum):
-    """How a request ended, as every figure counts it: a cancelled one is neither completed nor failed."""
+    """How a request ended, for all statistics: a cancelled request counts neither as completed nor as failed."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -52,11 +53,11 @@ class End(StrEnum):
 
 
 ENDED_AS = f"(CASE WHEN {IS_CANCELLED} THEN '{End.CANCELLED}' ELSE status END)"
-"""The End of a request, in SQL."""
+"""The End of a request, as an SQL expression."""
 
 
 def is_cancelled(row: Mapping[Any, Any]) -> bool:
-    """Return IS_CANCELLED for a row of processing_request."""
+    """Return True if this row of processing_request is cancelled; the same condition as IS_CANCELLED."""
     return row["status"] == Status.FAILED and row["error_type"] == CANCELLED and bool(row["cancel_requested"])
 
 
@@ -65,7 +66,7 @@ ENDED = (Status.COMPLETED, Status.FAILED)
 
 
 class Phase(StrEnum):
-    """What an attempt is doing, in this order."""
+    """The phases of an attempt, in order."""
 
     VALIDATE = "validate"
     PROCESS = "process"
@@ -87,5 +88,5 @@ class Outcome(StrEnum):
 
 
 def end_of(status: Status, outcome: Outcome) -> End:
-    """Return the End of a request. status: it has ended; outcome: how its last attempt ended."""
+    """Return the End of a request. status: its final status; outcome: the outcome of its last attempt."""
     return End.CANCELLED if outcome is Outcome.CANCELLED else End(status)

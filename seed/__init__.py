@@ -1,1 +1,1 @@
-"""Fixtures: rows that a new runtime begins with. Files in fixtures/, read and checked here, loaded once."""
+"""Load fixtures, the first rows of a new runtime, from the files in fixtures/. They are loaded once."""

@@ -1,10 +1,10 @@
-"""What can be wrong with fixtures."""
+"""Errors in fixtures."""
 
 from collections.abc import Sequence
 
 
 class FixtureError(Exception):
-    """Fixtures that cannot be loaded: nothing of them was. Each problem names file and line."""
+    """Some fixtures are invalid, so none was loaded. Each problem names file and line."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
@@ -12,4 +12,4 @@ class FixtureError(Exception):
 
 
 class BadEntryError(Exception):
-    """One entry cannot be; the message says why."""
+    """One entry is invalid; the message says why."""

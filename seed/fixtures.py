@@ -1,6 +1,6 @@
-"""Reads fixture files, YAML or JSON: a mapping of kinds to lists of entries, each with the line that it begins in.
+"""Read fixture files in YAML or JSON: a mapping of kinds to lists of entries. Each entry knows its line.
 
-YAML is read as JSON has it: a date stays a text, and only `true` and `false` are truth values.
+YAML is restricted to JSON's types: dates stay strings, and only `true` and `false` are booleans.
 """
 
 import json
@@ -21,7 +21,7 @@ DEV_PREFIX = "dev_"
 
 @dataclass(frozen=True)
 class Entry:
-    """place: `file:line`."""
+    """One entry of a fixture file. place: `file:line`."""
 
     kind: str
     fields: dict[str, Any]
@@ -29,7 +29,7 @@ class Entry:
 
 
 class Loader(yaml.SafeLoader):
-    """SafeLoader without dates, and without `yes`, `no`, `on` and `off` for truth values."""
+    """SafeLoader without dates, and without `yes`, `no`, `on` and `off` as booleans."""
 
 
 Loader.yaml_implicit_resolvers = {
@@ -40,9 +40,9 @@ Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|fals
 
 
 def read_fixtures(folder: Path = FOLDER, *, with_dev: bool) -> list[Entry]:
-    """The entries of all files in the order of their names. Raises FixtureError, which names every file's trouble.
+    """Return the entries of all files, in the order of the file names. with_dev: include the `dev_*` files.
 
-    with_dev: those of `dev_*` files, too.
+    Raises FixtureError, which names the problems of all files.
     """
     entries, problems = list[Entry](), list[str]()
     for path in sorted(folder.iterdir()):
@@ -63,24 +63,24 @@ def _read_entries(path: Path) -> Iterator[Entry]:
         return
     _reject_repeated_keys(path, root)
     if not isinstance(content, dict):
-        raise FixtureError([f"{path}:1: a mapping of kinds to lists is needed, such as `schedules: [...]`"])
+        raise FixtureError([f"{path}:1: use a mapping of kinds to lists, such as `schedules: [...]`"])
     for (kind, found), (_, node) in zip(content.items(), root.value, strict=True):
         if not isinstance(found, list):
-            raise FixtureError([f"{_place(path, node)}: {kind}: a list is needed"])
+            raise FixtureError([f"{_place(path, node)}: {kind}: use a list of entries"])
         for fields, part in zip(found, node.value, strict=True):
             if not isinstance(fields, dict):
-                raise FixtureError([f"{_place(path, part)}: {kind}: a mapping of fields is needed"])
+                raise FixtureError([f"{_place(path, part)}: {kind}: use a mapping of fields"])
             yield Entry(str(kind), fields, _place(path, part))
 
 
 def _parse_file(path: Path) -> tuple[Any, Any]:
-    """The content, and the nodes that know the lines. JSON's own reader takes what YAML's does not."""
+    """Return the content, and the YAML nodes with the line numbers. Parse JSON as JSON: YAML rejects some of it."""
     try:
         text = path.read_text("utf-8")
         if path.suffix != ".json":
             return yaml.load(text, Loader), yaml.compose(text, Loader)  # noqa: S506 - a SafeLoader
         content = json.loads(text)
-        # A tab stands between JSON's tokens only; YAML wants none there. Only the lines are taken from this reading.
+        # YAML rejects tabs, which JSON allows between tokens. This second parse only provides the line numbers.
         return content, yaml.compose(text.replace("\t", " "), Loader)
     except json.JSONDecodeError as error:
         raise FixtureError([f"{path}:{error.lineno}: {error.msg}"]) from None
@@ -92,7 +92,7 @@ def _parse_file(path: Path) -> tuple[Any, Any]:
 
 
 def _reject_repeated_keys(path: Path, node: Any) -> None:
-    """Both readers keep the last of two equal keys without a word."""
+    """Raise FixtureError for a repeated key: both parsers would silently keep the last value."""
     if isinstance(node, yaml.MappingNode):
         seen = set[str]()
         for key, value in node.value:

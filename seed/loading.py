@@ -1,7 +1,7 @@
-"""Loads fixtures: everything is checked first, then written in one transaction together with the flag that says so.
+"""Load fixtures: validate all entries, then write them in one transaction together with a flag.
 
-A start that is killed in the middle has written nothing, and the next one loads them; of ten starts at once one does,
-and the others find the flag.
+If a start is killed before the commit, nothing is written, and the next start loads the fixtures. Of several concurrent
+starts one loads them, and the others find the flag.
 """
 
 from collections import Counter
@@ -21,20 +21,23 @@ FLAG = "fixtures"
 
 
 class FixtureKind(Protocol):
-    """One kind of fixture. key: the field by which an entry is known again."""
+    """One kind of fixture. key: the field that identifies an entry."""
 
     key: str
 
     def validate(self, fields: Mapping[str, Any]) -> Any:
-        """What `write` is given; None for an entry that has no use here. Raises BadEntryError."""
+        """Return the value for `write`; None to skip an entry that does not apply here. Raises BadEntryError."""
 
     def write(self, connection: Connection, validated: Any) -> bool:
-        """Whether it was made; what is there already stays as it is."""
+        """Insert the entry and return True; return False if it exists, and leave the existing row unchanged."""
 
 
 @dataclass(frozen=True)
 class LoadResult:
-    """How many entries of each kind were made; how many were there; the places of those that have no use here."""
+    """Count what `load` did.
+
+    made: entries created, by kind. found: entries that existed before. skipped: places of entries that do not apply.
+    """
 
     made: Counter[str]
     found: int
@@ -42,7 +45,7 @@ class LoadResult:
 
 
 def are_loaded(engine: Engine) -> bool:
-    """Whether fixtures were loaded once."""
+    """Return True if fixtures have been loaded into this database."""
     with engine.connect() as connection:
         return _are_loaded(connection)
 
@@ -50,9 +53,9 @@ def are_loaded(engine: Engine) -> bool:
 def load(
     engine: Engine, entries: Sequence[Entry], kinds: Mapping[str, FixtureKind], *, once: bool
 ) -> LoadResult | None:
-    """Loads the entries. Raises FixtureError: nothing is loaded then.
+    """Load the entries, all or none. Raises FixtureError.
 
-    once: not if any were loaded before; None then.
+    once: load nothing and return None if fixtures have been loaded before.
     """
     ready, left_out = _validate_all(entries, kinds)
     made, found = Counter[str](), 0
@@ -69,7 +72,7 @@ def load(
 
 
 def set_flag(connection: Connection, name: str) -> bool:
-    """Notes that something was set up. Whether it had not been before."""
+    """Record that a step of the setup is complete. Return False if the flag was set before."""
     values = {"name": name, "setup_complete": True, "created_at": func.clock_timestamp()}
     statement = insert(setup_flag).values(values).on_conflict_do_nothing().returning(setup_flag.c.name)
     return connection.execute(statement).first() is not None
@@ -102,11 +105,11 @@ def _validate_all(
 def _validate_entry(entry: Entry, kinds: Mapping[str, FixtureKind], seen: set[tuple[str, str]]) -> Any:
     kind = kinds.get(entry.kind)
     if kind is None:
-        raise BadEntryError(f"there is no such kind; those are {', '.join(kinds)}")
+        raise BadEntryError(f"unknown kind; use one of {', '.join(kinds)}")
     key = entry.fields.get(kind.key)
     if not isinstance(key, str):
-        raise BadEntryError(f"{kind.key}: a text is needed, by which the entry is known again")
+        raise BadEntryError(f"{kind.key}: use a string that identifies the entry")
     if (entry.kind, key) in seen:
-        raise BadEntryError(f"{kind.key}: there is another entry with {key!r}")
+        raise BadEntryError(f"{kind.key}: another entry has the same value {key!r}")
     seen.add((entry.kind, key))
     return kind.validate(entry.fields)

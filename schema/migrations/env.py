@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that schema.migrate hands over."""
+"""Run migrations on the connection that schema.migrate passes in."""
 
 from alembic import context
 

@@ -1,1 +1,1 @@
-"""The tables, one module per group."""
+"""Define the tables, one module per group."""

@@ -1,4 +1,4 @@
-"""The table of the audit: who changed what. It outlives its subjects: nothing in it refers to them by a key."""
+"""The audit table: which actor changed what. It has no foreign keys, so entries outlive their subjects."""
 
 from sqlalchemy import JSON, Column, Index, Table, Text, Uuid, text
 

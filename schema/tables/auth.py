@@ -1,6 +1,6 @@
-"""The tables of who may do what: users, their sessions, API keys, and failed logins.
+"""Tables for authentication: users, sessions, API keys and failed logins.
 
-Of passwords, session tokens and keys only hashes are stored: who reads the database can log in with none of them.
+Passwords, session tokens and API keys are stored only as hashes, so a reader of the database cannot log in with them.
 """
 
 from enum import StrEnum
@@ -11,7 +11,7 @@ from schema.tables.requests import Moment, metadata
 
 
 class Role(StrEnum):
-    """What a user may do; each role may do what those before it may."""
+    """Roles of users; each role includes the permissions of the roles before it."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a program with an API key may do."""
+    """Scopes of API keys."""
 
     INVOKE = "invoke"
     READ = "read"
@@ -38,7 +38,7 @@ app_user = Table(
     Column("last_login_at", Moment),
     CheckConstraint("username ~ '^[A-Za-z0-9_.@+-]{1,64}$'", name="username"),
     CheckConstraint(f"role IN ({', '.join(repr(str(role)) for role in Role)})", name="role"),
-    # `Admin` beside `admin` would only serve to deceive.
+    # Usernames are unique regardless of case, so that `Admin` cannot impersonate `admin`.
     Index("uq_app_user_username_folded", func.lower(text("username")), unique=True),
 )
 

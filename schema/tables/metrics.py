@@ -1,4 +1,4 @@
-"""The table of metrics: one row per metric and set of labels, to which every process adds what it counted."""
+"""The metrics table: one row per metric and label values; every process adds its counts to these rows."""
 
 from sqlalchemy import ARRAY, Column, Double, Table, Text
 

@@ -1,4 +1,4 @@
-"""The tables of operations: which queues are paused, what each minute saw, which sandboxes there are."""
+"""Tables for operators: paused queues, minute rollups, queue depths and sandboxes."""
 
 from sqlalchemy import JSON, Boolean, CheckConstraint, Column, Integer, Table, Text, text
 
@@ -7,7 +7,7 @@ from schema.tables.requests import Moment, metadata
 paused_queue = Table(
     "paused_queue",
     metadata,
-    # The row is the pause: it outlives an emptied Redis, and a claim asks it.
+    # The row is the pause: it survives the loss of Redis, and every claim checks it.
     Column("name", Text, primary_key=True),
     Column("paused_at", Moment, nullable=False),
 )
@@ -35,7 +35,7 @@ depth_sample = Table(
 tally_mark = Table(
     "tally_mark",
     metadata,
-    # One row: minutes before `until` are in the tally, those after it are counted when somebody asks.
+    # One row. Minutes before `until` are stored in minute_tally; readers count the later ones themselves.
     Column("single", Boolean, primary_key=True, server_default=text("true")),
     Column("until", Moment, nullable=False),
     CheckConstraint("single", name="single"),

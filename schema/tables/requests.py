@@ -1,4 +1,7 @@
-"""The tables. Events and results are `json`, not `jsonb`: the order of keys and the text of numbers stay the user's."""
+"""Tables for requests, functions and workers.
+
+Events and results are `json`, not `jsonb`, which would change the order of keys and the text of numbers.
+"""
 
 from sqlalchemy import (
     JSON,
@@ -67,7 +70,7 @@ processing_request = Table(
     CheckConstraint(f"status IN ({STATUSES})", name="status"),
     CheckConstraint("(status = 'processing') = (lease_expires_at IS NOT NULL)", name="lease"),
     CheckConstraint("(status IN ('completed', 'failed')) = (finished_at IS NOT NULL)", name="finished"),
-    # The live rows are few, whatever the table holds: partial indexes keep ringing and expiring flat.
+    # Few rows are live, however large the table is. With partial indexes the cost of queries for them stays constant.
     Index("ix_processing_request_due", "queue", "rung_at", "available_at", postgresql_where=text("status = 'pending'")),
     Index("ix_processing_request_lease", "lease_expires_at", postgresql_where=text("status = 'processing'")),
     Index("ix_processing_request_status_id", "status", "id"),
@@ -99,7 +102,7 @@ request_attempt = Table(
 processing_result = Table(
     "processing_result",
     metadata,
-    # The primary key is the promise "one result per request": a second insert cannot happen.
+    # The primary key guarantees one result per request: a second insert fails.
     Column("request_id", Uuid, ForeignKey("processing_request.id", ondelete="CASCADE"), primary_key=True),
     Column("attempt", Integer, nullable=False),
     Column("data", JSON, nullable=False),
@@ -137,7 +140,7 @@ request_log = Table(
 idempotency_key = Table(
     "idempotency_key",
     metadata,
-    # The unique row is the lock: of any number of equal posts one inserts, the others wait for it and read it.
+    # The unique row is the lock: one of several equal submissions inserts it, the others wait for it and read it.
     Column("function", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column(

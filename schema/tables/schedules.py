@@ -1,4 +1,4 @@
-"""The tables of schedules: the rows that people edit, and the ticks that made requests."""
+"""Tables for schedules, which users edit, and for their ticks."""
 
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ from sqlalchemy import (
 from schema.schedule_policies import Misfire, Overlap, TickOutcome
 from schema.tables.requests import Moment, metadata
 
-# Python cannot hold every time that PostgreSQL can: one 'infinity' would keep all rows from being read.
+# Python cannot represent all of PostgreSQL's times: a single 'infinity' would make all rows unreadable.
 BOUNDED_TIMES = ("start_at", "end_at", "next_run_at", "created_at", "edited_at")
 
 
@@ -49,11 +49,11 @@ schedule = Table(
     Column("next_run_at", Moment, comment="the tick that it waits for; null: none, or not planned yet"),
     Column("last_run_at", Moment),
     Column("total_runs", Integer, nullable=False, server_default="0"),
-    # No foreign key: a request is deleted without asking who remembers it.
+    # No foreign key, so that requests can be deleted without updating their schedules.
     Column("last_request_id", Uuid),
     Column("error", Text, comment="why it makes no requests"),
     Column("created_at", Moment, nullable=False, server_default=text("clock_timestamp()")),
-    # Set by a trigger, so that an edit by plain SQL is seen as well as one by the API; null once it is planned.
+    # A trigger sets it, so that the scheduler also notices edits by SQL; null once next_run_at is computed.
     Column("edited_at", Moment, server_default=text("clock_timestamp()")),
     CheckConstraint("name ~ '^[A-Za-z0-9_-]{1,64}$'", name="name"),
     _one_of("misfire", Misfire),
@@ -63,7 +63,7 @@ schedule = Table(
     CheckConstraint(
         " AND ".join(f"{name} > '1970-01-01Z' AND {name} < '2201-01-01Z'" for name in BOUNDED_TIMES), name="times"
     ),
-    # What is due and what was edited is little, however many rows there are: a look at nothing costs nothing.
+    # Few rows are due or edited, however large the table is. With partial indexes an empty result costs almost nothing.
     Index("ix_schedule_due", "next_run_at", postgresql_where=text("enabled")),
     Index("ix_schedule_edited", "edited_at", postgresql_where=text("edited_at IS NOT NULL")),
 )
@@ -71,7 +71,7 @@ schedule = Table(
 schedule_tick = Table(
     "schedule_tick",
     metadata,
-    # The primary key is the promise "each tick once": whoever inserts it makes the request, in one transaction.
+    # The primary key guarantees that each tick fires once: the row is inserted in the transaction of its request.
     Column("schedule", Text, ForeignKey("schedule.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True),
     Column("scheduled_for", Moment, primary_key=True, index=True),
     Column("outcome", Text, nullable=False),

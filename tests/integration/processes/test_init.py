@@ -176,7 +176,7 @@ BAD_FIXTURES = [
     ("requests:\n  - key: a\n    function: profile_csv\n    queue: express\n", "2: requests: queue"),
     ("requests:\n  - function: profile_csv\n", "2: requests: key"),
     ("users:\n  - username: ada\n    password: long enough 1\n  - username: ada\n    password: x\n", "4: users"),
-    ("tables:\n  - name: a\n", "2: tables: there is no such kind; those are schedules, requests, users"),
+    ("tables:\n  - name: a\n", "2: tables: unknown kind; use one of schedules, requests, users"),
 ]
 
 

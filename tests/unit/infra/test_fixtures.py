@@ -46,7 +46,7 @@ def test_yaml_means_what_json_would(tmp_path: Path, text: str, value: Any) -> No
         ("a.json", '{"users": [\n{"username": }]}', 2, "Expecting value"),
         ("a.yaml", "users:\n  - a: 1\n   b: 2\n", 3, ""),
         ("a.yaml", "- 1\n- 2\n", 1, "a mapping of kinds"),
-        ("a.yaml", "\nusers: ada\n", 2, "a list is needed"),
+        ("a.yaml", "\nusers: ada\n", 2, "use a list of entries"),
         ("a.yaml", "users:\n  - username: a\n  - ada\n", 3, "a mapping of fields"),
         ("a.yaml", "users:\n  - username: a\n    username: b\n", 3, "given twice"),
         ("a.json", '{"users": [],\n "users": []}', 2, "given twice"),

@@ -1,1 +1,1 @@
-"""Measurements; `python -m benchmarks NAME` runs one. Nothing here is a test: figures depend on the machine."""
+"""Measure localfn: `./dev bench NAME` runs one benchmark. Figures depend on the machine; tests are elsewhere."""

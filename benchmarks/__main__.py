@@ -1,4 +1,4 @@
-"""`./dev bench NAME`: runs one benchmark and prints its figures."""
+"""Run one benchmark by its name, `./dev bench NAME`, and print its figures."""
 
 import click
 
@@ -9,7 +9,7 @@ from benchmarks.peers.command import command as peers
 
 @click.group()
 def bench() -> None:
-    """Measures localfn on this machine; nothing else should run meanwhile."""
+    """Measure localfn on this machine. Run nothing else at the same time."""
 
 
 bench.add_command(cold.command)

@@ -1,4 +1,4 @@
-"""HTTP clients that cost next to nothing: on a shared machine a benchmark must not measure its own clients."""
+"""Send HTTP requests at little cost, so that a benchmark on a shared machine does not measure its own clients."""
 
 import json
 import multiprocessing
@@ -12,23 +12,26 @@ LENGTH = b"content-length:"
 
 
 class Connection:
-    """One kept-alive connection. Raises ConnectionError when the server ends it."""
+    """Hold one keep-alive connection. Raises ConnectionError when the server closes it."""
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
         self.host = f"{address.hostname}:{address.port}"
         self._socket = socket.create_connection((address.hostname, address.port))
-        self.head = b""  # of the last answer
+        self.head = b""  # of the last response
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def request(self, method: str, path: str, body: bytes = b"", headers: str = "") -> tuple[int, bytes]:
-        """Status and body of the answer. headers: lines that end with CRLF."""
+        """Send a request; return status and body of the response.
+
+        headers: lines that end with CRLF.
+        """
         head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
         self._socket.sendall(head.encode() + body)
         return self._answer()
 
     def log_in(self, username: str, password: str) -> str:
-        """Return the cookie of a new session, as a Cookie header holds it."""
+        """Log in and return the session cookie for a Cookie header."""
         body = json.dumps({"username": username, "password": password}).encode()
         self.request("POST", "/api/session", body, "Content-Type: application/json\r\n")
         return self.head.partition(b"Set-Cookie: ")[2].partition(b";")[0].decode()
@@ -49,7 +52,7 @@ class Connection:
     def _more(self) -> bytes:
         data = self._socket.recv(262_144)
         if not data:
-            raise ConnectionError("the server hung up")
+            raise ConnectionError("the server closed the connection")
         return data
 
     def close(self) -> None:
@@ -57,7 +60,7 @@ class Connection:
 
 
 def post(path: str, body: bytes, headers: str = "") -> Callable[[Connection], None]:
-    """A call that has to be accepted."""
+    """Return a call that posts the body, and fails unless it is accepted."""
 
     def call(connection: Connection) -> None:
         status, answer = connection.request("POST", path, body, f"Content-Type: application/json\r\n{headers}")
@@ -67,6 +70,8 @@ def post(path: str, body: bytes, headers: str = "") -> Callable[[Connection], No
 
 
 def get(path: str) -> Callable[[Connection], None]:
+    """Return a call that fails unless the response is 200."""
+
     def call(connection: Connection) -> None:
         status, answer = connection.request("GET", path)
         assert status == 200, answer
@@ -75,9 +80,9 @@ def get(path: str) -> Callable[[Connection], None]:
 
 
 def rate(url: str, call: Callable[[Connection], None], clients: int, seconds: float) -> float:
-    """Calls per second that so many clients get through together, each one at a time, for so long.
+    """Return the calls per second of `clients` clients together, each with one call at a time.
 
-    They are threads of one process of its own, so that their number is not that of processors.
+    The clients are threads of one separate process, so that their number does not depend on the processors.
     """
     context = multiprocessing.get_context("fork")
     counts = context.SimpleQueue()
@@ -93,7 +98,7 @@ def _crowd(
 ) -> None:
     ends_at = time.monotonic() + seconds
 
-    def one(_: int) -> int:
+    def run_client(_: int) -> int:
         connection, count = Connection(url), 0
         while time.monotonic() < ends_at:
             call(connection)
@@ -102,4 +107,4 @@ def _crowd(
         return count
 
     with ThreadPoolExecutor(clients) as crowd:
-        tell(sum(crowd.map(one, range(clients))))
+        tell(sum(crowd.map(run_client, range(clients))))

@@ -1,4 +1,4 @@
-"""How long a cold start takes: from the order to a sandbox that has imported the function."""
+"""Measure a cold start: from the order of a sandbox until it has imported the function."""
 
 import os
 import statistics
@@ -27,7 +27,7 @@ LIMIT_S = 30.0
 @click.option("--count", default=50, show_default=True)
 @click.option("--passes", default=5, show_default=True)
 def command(count: int, passes: int) -> None:
-    """Forked off the zygote, as pools do it on Linux; and with an interpreter of its own, as elsewhere."""
+    """Compare sandboxes forked from the zygote, as on Linux, with new interpreters, as elsewhere."""
     adopt_orphans()
     with stack.folder() as folder, tempfile.TemporaryDirectory(prefix="lf-") as home:
         python = Interpreter(sys.executable, sdk_link.link(Path(home)), without_runtime_variables(os.environ), 1 << 20)
@@ -35,23 +35,23 @@ def command(count: int, passes: int) -> None:
         zygote.prepare()
         load = {"type": "load", "root": str(folder / "functions"), "module": "measured", "function": "noop"}
         ways = {"forked": zygote.start, "started": python.start}
-        took: dict[str, list[float]] = {}
+        durations: dict[str, list[float]] = {}
         for _ in range(passes):
             for name, start in ways.items():
-                took.setdefault(name, []).append(statistics.median(cold_ms(start, load) for _ in range(count)))
+                durations.setdefault(name, []).append(statistics.median(cold_ms(start, load) for _ in range(count)))
         zygote.close()
-    for name, figures in took.items():
+    for name, figures in durations.items():
         click.echo(f"{name:8} median {statistics.median(figures):.1f} ms ({min(figures):.1f}–{max(figures):.1f})")
 
 
 def cold_ms(start: Callable[[dict[str, Any], dict[str, str]], SandboxProcess], load: dict[str, Any]) -> float:
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     child = start(load, {})
     sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], 1 << 20)
     try:
         while not (isinstance(news := sandbox.next(LIMIT_S), Frame) and news.type == "ready"):
-            assert not isinstance(news, Disconnected), "it ended at its start"
-        return (time.perf_counter() - began) * 1000
+            assert not isinstance(news, Disconnected), "the sandbox ended during its start"
+        return (time.perf_counter() - started_at) * 1000
     finally:
         sandbox.close()
         child.end()

@@ -1,4 +1,4 @@
-"""Whether the work costs the same with a million finished requests in the table as with a thousand."""
+"""Compare the cost of each operation with a thousand and with a million finished requests in the table."""
 
 import signal
 import statistics
@@ -36,7 +36,7 @@ FUNCTION = FunctionSpec(
     retry_max_delay_s=300, on_lost="rerun", environment={}, input_schema=None, schema_checked_outside=False,
     has_cleanup=False,
 )  # fmt: skip
-GROUP = 16
+BATCH_SIZE = 16
 FILL = text(
     """
     WITH request AS (
@@ -60,23 +60,23 @@ FILL = text(
 @click.option("--many", default=1_000_000, show_default=True)
 @click.option("--passes", default=5, show_default=True)
 def command(few: int, many: int, passes: int) -> None:
-    """submit, claim and finish, list, status: in one process, against one server, in turns."""
+    """Measure submit, claim and finish, list and status in one process, alternating between the two tables."""
     with servers() as (postgres, redis_url):
         made = [Subject(postgres, redis_url, f"with_{count}", count) for count in (few, many)]
-        took: list[dict[str, list[float]]] = [{}, {}]
+        durations: list[dict[str, list[float]]] = [{}, {}]
         for _ in range(passes):
-            for subject, figures in zip(made, took, strict=True):
+            for subject, figures in zip(made, durations, strict=True):
                 for name, seconds in subject.measure():
                     figures.setdefault(name, []).append(seconds)
-        for name in took[0]:
-            before, after = (statistics.median(figures[name]) * 1e6 for figures in took)
-            told = f"{few:,} rows {before:7.0f} µs, {many:,} rows {after:7.0f} µs"
-            click.echo(f"{name:24} {told}: {before / after:.2f} × the speed")
+        for name in durations[0]:
+            before, after = (statistics.median(figures[name]) * 1e6 for figures in durations)
+            line = f"{few:,} rows {before:7.0f} µs, {many:,} rows {after:7.0f} µs"
+            click.echo(f"{name:24} {line}: {before / after:.2f} × the speed")
 
 
 @contextmanager
 def servers() -> Iterator[tuple[Postgres, str]]:
-    """An embedded PostgreSQL and Redis, as durable as `localfn up` has them."""
+    """Run an embedded PostgreSQL and Redis with the durability of `localfn up`."""
     with tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp", ignore_cleanup_errors=True) as name:
         services = (Postgres(Path(name)), EmbeddedRedis(Path(name)))
         running = []
@@ -91,13 +91,13 @@ def servers() -> Iterator[tuple[Postgres, str]]:
             yield services[0], services[1].url
         finally:
             for process in running:
-                process.send_signal(signal.SIGINT)  # PostgreSQL's fast way: SIGTERM waits for its clients
+                process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown; SIGTERM waits for its clients
             for process in running:
                 process.wait()
 
 
 class Subject:
-    """A database with so many finished requests."""
+    """Hold a database with `count` finished requests."""
 
     def __init__(self, postgres: Postgres, redis_url: str, name: str, count: int) -> None:
         admin = make_engine(postgres.url, isolation_level="AUTOCOMMIT")
@@ -108,32 +108,32 @@ class Subject:
         upgrade(url)
         self.engine, self.worker_engine = make_engine(url), make_engine(url, prefer_index_scans=True)
         self.doorbell, self.clock = Doorbell(Redis.from_url(redis_url)), Clock()
-        # By key: the checks of foreign keys keep the plan that they get while the table is empty.
+        # The engine by key: foreign key checks keep the plan of the empty table.
         with self.worker_engine.begin() as connection:
             connection.execute(FILL, {"count": count})
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
 
     def measure(self, repeats: int = 200) -> Iterator[tuple[str, float]]:
-        """Seconds that each operation takes, on the average of so many."""
+        """Yield each operation with its mean duration in seconds over `repeats` calls."""
         ids: list[Any] = []
         yield "submit", each(lambda: ids.extend(self.submit(1)), repeats)
         yield "submit a batch of 100", each(lambda: ids.extend(self.submit(100)), repeats // 10)
-        groups = [ids[first : first + GROUP] for first in range(0, len(ids) - GROUP, GROUP)]
+        batches = [ids[first : first + BATCH_SIZE] for first in range(0, len(ids) - BATCH_SIZE, BATCH_SIZE)]
         work = partial(work_off, self.worker_engine, self.clock)
-        yield f"claim and finish {GROUP}", each(lambda: work(groups.pop()), len(groups))
+        yield f"claim and finish {BATCH_SIZE}", each(lambda: work(batches.pop()), len(batches))
         yield "status", each(lambda: queries.request(self.engine, ids[0]), repeats)
         yield "list", each(lambda: search.page(self.engine, Filter()), repeats)
         function = Filter(function="noop")
         yield "list of a function", each(lambda: search.page(self.engine, function), repeats)
         nowhere = Filter(text="nothing has this text")
-        yield "search in vain", each(lambda: search.page(self.engine, nowhere), repeats // 20)
-        yield "reconciler's look", each(self.look, repeats)
+        yield "search without a match", each(lambda: search.page(self.engine, nowhere), repeats // 20)
+        yield "reconciler's queries", each(self.run_reconciler_queries, repeats)
 
     def submit(self, count: int) -> tuple[Any, ...]:
         return submit(self.engine, self.doorbell, self.clock, Submission(FUNCTION, [{"n": 1}] * count)).ids
 
-    def look(self) -> None:
+    def run_reconciler_queries(self) -> None:
         now = self.clock.now()
         lifecycle.expire_leases(self.engine, now)
         lifecycle.find_unqueued(self.engine, now)
@@ -148,7 +148,7 @@ def work_off(engine: Engine, clock: Clock, ids: list[Any]) -> None:
 
 
 def each(call: Callable[[], object], repeats: int) -> float:
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     for _ in range(repeats):
         call()
-    return (time.perf_counter() - began) / repeats
+    return (time.perf_counter() - started_at) / repeats

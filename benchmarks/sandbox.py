@@ -1,4 +1,4 @@
-"""Measure the processor time of a sandbox for a no-op: read the event, run the function, look around, answer."""
+"""Measure the processor time of a sandbox for a no-op: read the event, run it, check for leftovers, answer."""
 
 import os
 import statistics
@@ -17,7 +17,7 @@ from workqueue.sandboxes.connection import Disconnected, Frame, SandboxConnectio
 from workqueue.sandboxes.interpreter import Interpreter
 
 LIMIT_S = 30.0
-ROW = 32  # requests that are sent together
+BATCH_SIZE = 32  # requests that are sent together
 
 
 @click.command("sandbox")
@@ -25,19 +25,19 @@ ROW = 32  # requests that are sent together
 @click.option("--count", default=3_200, show_default=True, help="Requests of one pass.")
 @click.option("--passes", default=9, show_default=True)
 def command(other: Path | None, count: int, passes: int) -> None:
-    """Drive warm sandboxes by hand, in turns, without database and Redis."""
+    """Measure warm sandboxes in alternation, without database and Redis."""
     folders = {"this": sdk_link.source().parent} | ({"other": other.resolve()} if other else {})
-    took: dict[str, list[float]] = {name: [] for name in folders}
+    durations: dict[str, list[float]] = {name: [] for name in folders}
     with stack.folder() as folder, ExitStack() as opened:
         started = {name: opened.enter_context(warm(folder, path)) for name, path in folders.items()}
         workdir = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="lf-")))
         for _ in range(passes):
             for name, sandbox in started.items():
                 before = processor_us(sandbox.pid)
-                for _ in range(count // ROW):
+                for _ in range(count // BATCH_SIZE):
                     run(sandbox, workdir)
-                took[name].append((processor_us(sandbox.pid) - before) / count)
-    for name, figures in took.items():
+                durations[name].append((processor_us(sandbox.pid) - before) / count)
+    for name, figures in durations.items():
         click.echo(f"{name:6} median {statistics.median(figures):.1f} µs ({min(figures):.1f}–{max(figures):.1f})")
 
 
@@ -48,7 +48,7 @@ def warm(folder: Path, package: Path) -> Iterator[SandboxConnection]:
     child = python.start(load, {})
     sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], 1 << 20)
     try:
-        answered(sandbox, 1)
+        wait_for_answers(sandbox, 1)
         yield sandbox
     finally:
         sandbox.close()
@@ -56,13 +56,13 @@ def warm(folder: Path, package: Path) -> Iterator[SandboxConnection]:
 
 
 def run(sandbox: SandboxConnection, workdir: Path) -> None:
-    members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(ROW)]
+    members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(BATCH_SIZE)]
     head = {"type": "run", "workdir": str(workdir), "now": 0.0, "limit_s": 60, "valid_s": 60, "members": members}
-    sandbox.send(head | {"round": sandbox.grant_starts(ROW)}, b"[" + b",".join([b'{"n":1}'] * ROW) + b"]")
-    answered(sandbox, ROW)
+    sandbox.send(head | {"round": sandbox.grant_starts(BATCH_SIZE)}, b"[" + b",".join([b'{"n":1}'] * BATCH_SIZE) + b"]")
+    wait_for_answers(sandbox, BATCH_SIZE)
 
 
-def answered(sandbox: SandboxConnection, count: int) -> None:
+def wait_for_answers(sandbox: SandboxConnection, count: int) -> None:
     """Wait for this number of answers."""
     while count:
         news = sandbox.next(LIMIT_S)
@@ -71,5 +71,5 @@ def answered(sandbox: SandboxConnection, count: int) -> None:
 
 
 def processor_us(pid: int) -> float:
-    """proc(5): nanoseconds that the process's main thread was on a processor."""
+    """Return the processor time of the main thread in microseconds, from schedstat of proc(5)."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1000

@@ -1,4 +1,4 @@
-"""How punctual schedules are, how many may be due at once, and what ten thousand cost while nothing is due."""
+"""Measure schedules: lateness of ticks, a thousand due at once, and the cost of ten thousand that are not due."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -22,9 +22,9 @@ LATE = """
 
 
 @click.command("schedules")
-@click.option("--seconds", default=60, show_default=True, help="How long to watch, twice.")
+@click.option("--seconds", default=60, show_default=True, help="Duration of each of two measurements.")
 def command(seconds: int) -> None:
-    """Requests made by ticks: how late; a thousand at once; CPU of the scheduler with ten thousand that rest."""
+    """Measure lateness, a thousand ticks at once, and the scheduler's CPU with ten thousand schedules not due."""
     with stack.folder() as folder, stack.up(folder) as running:
         engine = make_engine(database_url(folder / "home"), pool_size=2)
         punctual(engine, seconds)
@@ -40,22 +40,22 @@ def database_url(home: Path) -> str:
 
 
 def punctual(engine: Engine, seconds: int) -> None:
-    """By the start of the first attempt: what a row says of its own making leaves the commit out."""
+    """Measure until the start of the first attempt; `created_at` would leave out the commit."""
     put(engine, "tick", "rate(1 second)", PUNCTUAL)
     time.sleep(seconds)
     forget(engine)
     late_s = lateness(engine, "tick%")
     p99 = late_s[int(len(late_s) * 0.99)]
-    told = f"p50 {ms(late_s[len(late_s) // 2])}, p99 {ms(p99)}, worst {ms(late_s[-1])}"
-    click.echo(f"{len(late_s)} ticks at idle, from their time to the start in a worker: {told}")
+    line = f"p50 {ms(late_s[len(late_s) // 2])}, p99 {ms(p99)}, worst {ms(late_s[-1])}"
+    click.echo(f"{len(late_s)} ticks at idle, from their time to the start in a worker: {line}")
 
 
 def together(engine: Engine) -> None:
     moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=15)
     put(engine, "crowd", moment.strftime("at(%Y-%m-%dT%H:%M:%S)"), TOGETHER)
     requests = "SELECT count(*) FROM processing_request WHERE schedule LIKE 'crowd%'"
-    stored_at = until(engine, requests, TOGETHER)
-    ended_at = until(engine, f"{requests} AND status = 'completed'", TOGETHER)
+    stored_at = wait_for(engine, requests, TOGETHER)
+    ended_at = wait_for(engine, f"{requests} AND status = 'completed'", TOGETHER)
     forget(engine)
     stored_s, ended_s = ((at - moment).total_seconds() for at in (stored_at, ended_at))
     click.echo(f"{TOGETHER} due at once: all are requests after {stored_s:.1f} s, all have run after {ended_s:.1f} s")
@@ -63,8 +63,8 @@ def together(engine: Engine) -> None:
 
 def resting(engine: Engine, pid: int, seconds: int) -> None:
     put(engine, "rest", "@yearly", RESTING)
-    until(engine, "SELECT count(*) FROM schedule WHERE edited_at IS NULL", RESTING)
-    time.sleep(10)  # the copy is made, and the disk is at rest
+    wait_for(engine, "SELECT count(*) FROM schedule WHERE edited_at IS NULL", RESTING)
+    time.sleep(10)  # rq-scheduler's copy is complete, and the disk is idle
     processes = {"scheduler": [scheduler(pid)], "PostgreSQL": postgres(pid)}
     before = {name: cpu_s(found) for name, found in processes.items()}
     time.sleep(seconds)
@@ -87,19 +87,19 @@ def forget(engine: Engine) -> None:
 
 
 def lateness(engine: Engine, like: str) -> list[float]:
-    """Seconds from a tick's time to the start of its request, ascending."""
+    """Return the seconds from each tick's time to the start of its request, ascending."""
     with engine.connect() as connection:
         return sorted(float(late) for late in connection.execute(text(LATE), {"like": like}).scalars())
 
 
-def until(engine: Engine, question: str, count: int) -> datetime:
-    """When the answer had come to `count`, by the clock of this machine, which is the database's too."""
+def wait_for(engine: Engine, question: str, count: int) -> datetime:
+    """Wait until the query returns `count`; return the time of this machine, which runs the database, too."""
     ends_at = time.monotonic() + LIMIT_S
     while True:
         with engine.connect() as connection:
             if connection.execute(text(question)).scalar_one() >= count:
                 return datetime.now(UTC)
-        assert time.monotonic() < ends_at, "it took too long"
+        assert time.monotonic() < ends_at, f"fewer than {count} within {LIMIT_S:g} s: {question}"
         time.sleep(0.05)
 
 

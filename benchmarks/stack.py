@@ -1,4 +1,4 @@
-"""A whole stack for a benchmark: `localfn up` in a temporary folder, with functions that do next to nothing."""
+"""Start a whole stack for a benchmark: `localfn up` in a temporary folder, with trivial functions."""
 
 import json
 import os
@@ -40,7 +40,10 @@ STOP_LIMIT_S = 15
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running stack. ready_s: how long its start took; pid: of `up`."""
+    """Hold a running stack.
+
+    ready_s: seconds of its start. pid: process of `localfn up`.
+    """
 
     url: str
     pid: int
@@ -49,7 +52,7 @@ class Stack:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """A place for one home and the functions, used by as many stacks as a benchmark starts."""
+    """Make a temporary folder for the home and the functions; the stacks of one benchmark share it."""
     with tempfile.TemporaryDirectory(prefix="lf-", ignore_cleanup_errors=True) as name:
         path = Path(name).resolve()
         (path / "functions").mkdir()
@@ -59,12 +62,12 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def up(path: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stack]:
-    """Start everything, wait for the ready line, and stop everything in the end."""
+    """Start a stack, wait for its ready line, and stop it at the end of the block."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     names = {"LOCALFN_HOME": str(path / "home"), "LOCALFN_FUNCTIONS": str(path / "functions"), "PORT": str(port)}
-    began = time.monotonic()
+    started_at = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "infra.cli", "up"],
         env=os.environ | names | dict(settings or {}),
@@ -75,15 +78,15 @@ def up(path: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stack]
     try:
         assert process.stdout is not None
         ready = any(line.startswith("localfn ready") for line in process.stdout)
-        assert ready, "it did not start; `./dev up` says why"
-        yield Stack(f"http://127.0.0.1:{port}", process.pid, time.monotonic() - began)
+        assert ready, "the stack did not start; run `./dev up` to see the reason"
+        yield Stack(f"http://127.0.0.1:{port}", process.pid, time.monotonic() - started_at)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(STOP_LIMIT_S)
 
 
 def wait_until_idle(url: str) -> None:
-    """Until nothing that was submitted is left to do."""
+    """Wait until no request is pending or processing."""
     connection = Connection(url)
     try:
         while any(live(connection, status) for status in ("pending", "processing")):

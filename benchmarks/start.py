@@ -1,4 +1,4 @@
-"""How long a start takes, and what everything weighs at idle."""
+"""Measure the duration of a start, and the memory of all processes at idle."""
 
 import time
 
@@ -13,16 +13,16 @@ SETTLE_S = 5.0
 @click.command("start")
 @click.option("--passes", default=3, show_default=True, help="Starts after the first.")
 def command(passes: int) -> None:
-    """The first start of a home, then more of them; memory as the sum of PSS, children included."""
+    """Measure the first start of a home, then later ones; memory is the sum of PSS of all processes."""
     with stack.folder() as folder:
         for number in range(passes + 1):
             with stack.up(folder) as running:
-                time.sleep(SETTLE_S)  # the first second's work is no idling
+                time.sleep(SETTLE_S)  # let the work of the start end
                 name = f"start {number + 1}" if number else "first start"
                 click.echo(f"{name}: ready after {running.ready_s:.1f} s, {weight_mb(running.pid):.0f} MB at idle")
 
 
 def weight_mb(pid: int) -> float:
-    """Sum of PSS of the process and all below it, in MB (10^6 bytes)."""
+    """Return the sum of PSS of the process and its descendants, in MB (10^6 bytes)."""
     top = psutil.Process(pid)
     return sum(float(process.memory_full_info().pss) for process in [top, *top.children(recursive=True)]) / 1e6

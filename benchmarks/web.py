@@ -1,4 +1,4 @@
-"""What the HTTP edge takes: submits, polls and batches a second."""
+"""Measure the HTTP edge: submits, polls and batched events per second."""
 
 import json
 import statistics
@@ -17,7 +17,7 @@ EVENT = b'{"n":1}'
 @click.option("--passes", default=5, show_default=True)
 @click.option("--batch", default=1_000, show_default=True, help="Events in a batch.")
 def command(clients: int, seconds: float, passes: int, batch: int) -> None:
-    """Workers run what is submitted meanwhile, on the same processors."""
+    """Measure submits, polls and batches; workers run the requests meanwhile, on the same processors."""
     events = json.dumps([{"n": number} for number in range(batch)]).encode()
     figures: dict[str, list[float]] = {}
     with stack.folder() as folder, stack.up(folder) as running:
@@ -32,12 +32,12 @@ def command(clients: int, seconds: float, passes: int, batch: int) -> None:
                 figures.setdefault(name, []).append(client.rate(running.url, call, count, seconds) * events_each)
                 stack.wait_until_idle(running.url)
     for name, rates in figures.items():
-        told = ", ".join(f"{rate:,.0f}" for rate in rates)
-        click.echo(f"{name:16} median {statistics.median(rates):,.0f} ({told})")
+        text = ", ".join(f"{rate:,.0f}" for rate in rates)
+        click.echo(f"{name:16} median {statistics.median(rates):,.0f} ({text})")
 
 
 def finished(url: str) -> str:
-    """The id of a request that has ended."""
+    """Run a request; return its id when it has ended."""
     connection = client.Connection(url)
     _, answer = connection.request("POST", "/api/functions/noop", EVENT, f"{JSON}Prefer: wait=10\r\n")
     connection.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -23,6 +24,14 @@ from psycopg import sql
 from tests.support.runtime import CASES, EXAMPLES, PROCESSES, Runtime, own_folder, running
 
 TEMPLATE = "migrated"
+
+# No example fails for its time: a busy machine would decide. Examples of one test may share its temporary folder.
+hypothesis.settings.register_profile(
+    "localfn",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("localfn")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

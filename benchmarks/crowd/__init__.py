@@ -1,1 +1,1 @@
-"""Measure how the HTTP edge holds while a crowd of bad clients attacks it."""
+"""Measure the HTTP edge while many bad clients attack it."""

@@ -1,4 +1,4 @@
-"""The attacks of a crowd of clients, each for some seconds."""
+"""Attack the HTTP edge with many clients, each attack for some seconds."""
 
 import asyncio
 import contextlib
@@ -13,22 +13,23 @@ Attack = Callable[[Target, float], Awaitable[None]]
 
 
 async def nothing(_: Target, seconds: float) -> None:
+    """Attack nothing: the base for comparison."""
     await asyncio.sleep(seconds)
 
 
 async def slow_heads(target: Target, seconds: float) -> None:
-    """40 connections a second, each of one byte."""
+    """Open 40 connections a second, each with one byte."""
     await crowd(40, seconds, lambda _: asyncio.wait({asyncio.ensure_future(drip(target, b"", b"G", 10))}, timeout=1))
 
 
 async def trickling_heads(target: Target, seconds: float) -> None:
-    """400 connections that never end their head."""
+    """Open 400 connections that never end their head."""
     head = target.head("GET /api/functions HTTP/1.1")[:-2]
     await crowd(400, seconds, lambda number: drip(target, head, f"X{number}: y\r\n".encode(), 0.5))
 
 
 async def slow_uploads(target: Target, seconds: float) -> None:
-    """140 uploads at 10 KiB/s."""
+    """Send 140 uploads at 10 KiB/s."""
     head = target.head(
         f"POST /api/functions/noop?{LATER} HTTP/1.1",
         "Content-Type: multipart/form-data; boundary=x",
@@ -39,13 +40,13 @@ async def slow_uploads(target: Target, seconds: float) -> None:
 
 
 async def slow_events(target: Target, seconds: float) -> None:
-    """140 events of 1 MiB at 10 KiB/s."""
+    """Send 140 events of 1 MiB at 10 KiB/s."""
     head = target.post(f"/api/functions/noop?{LATER}", b"x" * MIB)[:-MIB]
     await crowd(140, seconds, lambda _: drip(target, head, b" " * 10_240, 1))
 
 
 async def endless_chunks(target: Target, seconds: float) -> None:
-    """40 chunked bodies without an end."""
+    """Send 40 chunked bodies without an end."""
     head = target.head(
         f"POST /api/functions/noop?{LATER} HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked"
     )
@@ -57,37 +58,37 @@ def batch_of(event: str) -> bytes:
 
 
 async def batches(target: Target, seconds: float) -> None:
-    """Six batches of 15 MiB at a time, of small numbers."""
+    """Send six batches of 15 MiB at a time, of small numbers."""
     body = batch_of(json.dumps([0] * (MIB // 2 - 1), separators=(",", ":")))
     await crowd(6, seconds, lambda _: send(target, target.post(f"/api/functions/noop/batch?{LATER}", body)))
 
 
 async def wide_batches(target: Target, seconds: float) -> None:
-    """Six batches of 15 MiB at a time, of empty arrays and one character outside of the basic plane."""
+    """Send six batches of 15 MiB at a time, of empty arrays and one character above U+FFFF."""
     body = batch_of('["😀"' + ",[]" * (MIB // 3 - 10) + "]")
     await crowd(6, seconds, lambda _: send(target, target.post(f"/api/functions/noop/batch?{LATER}", body)))
 
 
 async def one_wide_value(target: Target, seconds: float) -> None:
-    """Six batches of one event that is far too large."""
+    """Send six batches of one event that is far too large."""
     body = ("[[" + ",".join(["{}"] * (5 * MIB)) + "]]").encode()
     await crowd(6, seconds, lambda _: send(target, target.post(f"/api/functions/noop/batch?{LATER}", body)))
 
 
 async def wide_events(target: Target, seconds: float) -> None:
-    """64 events of 1 MiB at a time, of empty objects."""
+    """Send 64 events of 1 MiB at a time, of empty objects."""
     body = ("[" + ",".join(["{}"] * (MIB // 3 - 10)) + "]").encode()
     await crowd(64, seconds, lambda _: send(target, target.post(f"/api/functions/noop?{LATER}", body)))
 
 
 async def deep_events(target: Target, seconds: float) -> None:
-    """64 events of 1 MiB at a time, of brackets."""
+    """Send 64 events of 1 MiB at a time, of brackets."""
     body = b"[" * (MIB // 2) + b"]" * (MIB // 2)
     await crowd(64, seconds, lambda _: send(target, target.post(f"/api/functions/noop?{LATER}", body)))
 
 
 async def many_parts(target: Target, seconds: float) -> None:
-    """16 uploads at a time, of 199 parts of 480 kB."""
+    """Send 16 uploads at a time, each of 199 parts of 480 kB."""
     part = b'--x\r\nContent-Disposition: form-data; name="f%d"; filename="f"\r\n\r\n' + b"x" * 480_000 + b"\r\n"
     body = b"".join(part.replace(b"%d", b"%d" % number, 1) for number in range(199)) + b"--x--\r\n"
     kind = "Content-Type: multipart/form-data; boundary=x"
@@ -95,12 +96,12 @@ async def many_parts(target: Target, seconds: float) -> None:
 
 
 async def waiters(target: Target, seconds: float) -> None:
-    """300 clients that wait for a request that does not end."""
+    """Wait with 300 clients for a request that does not end."""
     await crowd(300, seconds, lambda _: send(target, target.head(f"GET /api/requests/{target.held}?wait=60 HTTP/1.1")))
 
 
 async def slow_readers(target: Target, seconds: float) -> None:
-    """200 clients that ask for a result of 6 MiB and do not read it."""
+    """Request a result of 6 MiB with 200 clients that read slowly."""
 
     async def client(_: int) -> None:
         async with connection(target) as (reader, writer):
@@ -112,17 +113,17 @@ async def slow_readers(target: Target, seconds: float) -> None:
 
 
 async def lists(target: Target, seconds: float) -> None:
-    """32 clients that list 500 requests with the events that were stored before."""
+    """List 500 requests with 32 clients, with the events stored before."""
     await crowd(32, seconds, lambda _: send(target, target.head("GET /api/requests?limit=500 HTTP/1.1")))
 
 
 async def searches(target: Target, seconds: float) -> None:
-    """32 clients that look for a text in all events."""
+    """Search a text in all events with 32 clients."""
     await crowd(32, seconds, lambda _: send(target, target.head("GET /api/requests?limit=500&q=0,0 HTTP/1.1")))
 
 
 async def idle_connections(target: Target, seconds: float) -> None:
-    """900 connections that rest after an answer."""
+    """Keep 900 connections open after a response."""
 
     async def client(_: int) -> None:
         with contextlib.suppress(OSError):
@@ -135,18 +136,18 @@ async def idle_connections(target: Target, seconds: float) -> None:
 
 
 async def pipelines(target: Target, seconds: float) -> None:
-    """100 connections, each with thousands of requests at once, of which it reads no answer."""
+    """Send thousands of requests at once on each of 100 connections, without reading a response."""
     many = target.head("GET /healthz HTTP/1.1") * 20_000
     await crowd(100, seconds, lambda _: drip(target, b"", many, 1))
 
 
 async def polls(target: Target, seconds: float) -> None:
-    """100 clients that poll as fast as they can."""
+    """Poll with 100 clients without a pause."""
     await crowd(100, seconds, lambda _: send(target, target.head(f"GET /api/requests/{target.held} HTTP/1.1")))
 
 
 async def logins(target: Target, seconds: float) -> None:
-    """Wrong passwords from 150 addresses, as a trusted proxy names them."""
+    """Send wrong passwords from 150 addresses that a trusted proxy names."""
     body = json.dumps({"username": "ada", "password": "wrong password"}).encode()
 
     async def client(number: int) -> None:

@@ -1,4 +1,4 @@
-"""`./dev bench crowd`: answers of the health endpoints and memory of the web processes, under each attack."""
+"""Measure the health endpoints and the memory of the web processes under each attack: `./dev bench crowd`."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from benchmarks import client, stack
 from benchmarks.crowd import attacks
 from benchmarks.crowd.wire import Target
 
-PASSWORD = "correct horse"  # noqa: S105 - of a runtime that lives for a minute
+PASSWORD = "correct horse"  # noqa: S105 - of a temporary runtime
 SETTINGS = {
     "LOCALFN_AUTH": "required",
     "LOCALFN_TRUSTED_PROXIES": "1",
@@ -31,9 +31,9 @@ JSON = "Content-Type: application/json\r\n"
 
 @click.command("crowd")
 @click.option("--seconds", default=8.0, show_default=True, help="For each attack.")
-@click.option("--only", multiple=True, help="Names of attacks; all unless given.")
+@click.option("--only", multiple=True, help="Name of an attack; may be repeated. Default: all.")
 def command(seconds: float, only: tuple[str, ...]) -> None:
-    """Probes come from a process of their own, each on a new connection."""
+    """Probe the health endpoints from a separate process, each time on a new connection."""
     chosen = [attack for attack in attacks.ALL if not only or attack.__name__ in only]
     with stack.folder() as folder, stack.up(folder, SETTINGS) as running:
         target = prepare(running.url)
@@ -43,7 +43,7 @@ def command(seconds: float, only: tuple[str, ...]) -> None:
         )
         for attack in chosen:
             for pid in pids:
-                Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak is measured anew
+                Path(f"/proc/{pid}/clear_refs").write_text("5")  # reset the peak
             found = probed(target, lambda attack=attack: asyncio.run(attack(target, seconds)))  # type: ignore[misc]
             health, ready = (figures(found[path]) for path in PROBES)
             peak = max(peak_mb(pid) for pid in pids)
@@ -52,7 +52,7 @@ def command(seconds: float, only: tuple[str, ...]) -> None:
 
 
 def prepare(url: str) -> Target:
-    """Log in, and store what the attacks ask for."""
+    """Log in, and store the requests that the attacks read."""
     connection = client.Connection(url)
     cookie = connection.log_in("ada", PASSWORD)
     headers = f"{JSON}Cookie: {cookie}\r\n"
@@ -66,7 +66,7 @@ def prepare(url: str) -> Target:
 
 
 def web_processes(pid: int) -> list[int]:
-    """Return the processes that serve: the children of `localfn web`."""
+    """Return the pids of the web processes: the children of `localfn web`."""
     of_up = psutil.Process(pid).children(recursive=True)
     web = next(process for process in of_up if process.cmdline()[-1:] == ["web"])
     return [process.pid for process in web.children()]
@@ -78,7 +78,7 @@ def peak_mb(pid: int) -> float:
 
 
 def probed(target: Target, attack: Callable[[], None]) -> dict[str, list[float]]:
-    """Seconds that each probe took while the attack lasted."""
+    """Run the attack; return the seconds of each probe by its path."""
     context = multiprocessing.get_context("fork")
     attacker = context.Process(target=attack)
     found: dict[str, list[float]] = {path: [] for path in PROBES}
@@ -93,7 +93,7 @@ def probed(target: Target, attack: Callable[[], None]) -> dict[str, list[float]]
 
 
 def probe(target: Target, path: str) -> float:
-    began = time.monotonic()
+    started_at = time.monotonic()
     try:
         with socket.create_connection((target.host, target.port), timeout=GIVEN_UP_S) as line:
             line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
@@ -103,7 +103,7 @@ def probe(target: Target, path: str) -> float:
                 return GIVEN_UP_S
     except OSError:
         return GIVEN_UP_S
-    return time.monotonic() - began
+    return time.monotonic() - started_at
 
 
 def figures(seconds: list[float]) -> str:

@@ -1,4 +1,4 @@
-"""Raw HTTP connections for attacks: any bytes, at any pace."""
+"""Open raw HTTP connections for attacks: any bytes, at any pace."""
 
 import asyncio
 import contextlib
@@ -11,9 +11,10 @@ ANSWER_LIMIT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The attacked runtime. cookie: of a user who may call functions.
+    """Hold the address of the attacked runtime.
 
-    large: the id of a request with a large result; held: the id of a request that does not end.
+    cookie: session of a user with the right to call functions.
+    large: id of a request with a large result. held: id of a request that does not end.
     """
 
     host: str
@@ -33,7 +34,7 @@ class Target:
 
 @contextlib.asynccontextmanager
 async def connection(target: Target) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Open a connection, and cut it in the end."""
+    """Open a connection, and abort it at the end of the block."""
     reader, writer = await asyncio.open_connection(target.host, target.port, limit=4096)
     try:
         yield reader, writer
@@ -42,7 +43,7 @@ async def connection(target: Target) -> AsyncIterator[tuple[asyncio.StreamReader
 
 
 async def send(target: Target, data: bytes) -> int:
-    """Send one request and return the status of the answer; 0 when the server hangs up."""
+    """Send one request and return the status of the response; 0 if the server closes the connection."""
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(ANSWER_LIMIT_S), connection(target) as (reader, writer):
             sending = asyncio.ensure_future(_feed(writer, data))
@@ -64,7 +65,7 @@ async def _feed(writer: asyncio.StreamWriter, data: bytes) -> None:
 
 
 async def drip(target: Target, head: bytes, piece: bytes, every_s: float) -> None:
-    """Send a head, then one piece again and again, until the server hangs up."""
+    """Send a head, then one piece repeatedly, until the server closes the connection."""
     with contextlib.suppress(OSError):
         async with connection(target) as (_, writer):
             writer.write(head)
@@ -75,7 +76,7 @@ async def drip(target: Target, head: bytes, piece: bytes, every_s: float) -> Non
 
 
 async def crowd(count: int, seconds: float, client: Callable[[int], Awaitable[object]]) -> None:
-    """Run `count` clients for some seconds; each begins again when it has ended."""
+    """Run `count` clients for some seconds; each starts again when it ends."""
     ends_at = time.monotonic() + seconds
 
     async def again(number: int) -> None:

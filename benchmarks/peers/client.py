@@ -1,8 +1,8 @@
-"""The client of the peers, in their environment: `python -m benchmarks.peers.client VERB MODULE …`.
+"""Call the peers from inside their environment: `python -m benchmarks.peers.client VERB MODULE …`.
 
-fill MODULE FUNCTION COUNT    stores so many requests, then enqueues them
-idle MODULE FUNCTION COUNT    prints the latencies of so many, one at a time, as JSON
-versions NAME…                prints the versions of installed packages, as JSON
+fill MODULE FUNCTION COUNT    stores COUNT requests, then enqueues them
+idle MODULE FUNCTION COUNT    sends COUNT requests one at a time, and prints their latencies as JSON
+versions NAME…                prints the versions of installed packages as JSON
 """
 
 import importlib

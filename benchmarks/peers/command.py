@@ -1,4 +1,4 @@
-"""`./dev bench peers`: wires servers, contestants and passes together, and shows what came out."""
+"""Run `./dev bench peers`: start the servers, measure all contestants, and show the figures."""
 
 import shlex
 import signal
@@ -14,12 +14,12 @@ from benchmarks.peers.contestant import Contestant
 from benchmarks.peers.durable import WAYS
 from benchmarks.peers.report import report, tables
 from benchmarks.peers.report.figures import CASES, Described, Run
-from benchmarks.peers.runners.on_localfn import Ours
-from benchmarks.peers.runners.peer import Peer
+from benchmarks.peers.runners.on_localfn import LocalfnContestant
+from benchmarks.peers.runners.peer import PeerContestant
 from benchmarks.peers.setups import SETUPS
 from infra.errors import InfraError
 
-NAMES = (Ours.name, *(setup.name for setup in SETUPS))
+NAMES = (LocalfnContestant.name, *(setup.name for setup in SETUPS))
 
 
 @click.command("peers")
@@ -33,18 +33,20 @@ NAMES = (Ours.name, *(setup.name for setup in SETUPS))
     type=click.Choice(WAYS),
     default=WAYS[0],
     show_default=True,
-    help="How the peers' tasks are written: with as few trips to PostgreSQL as can be, or as usual.",
+    help="How the peers' tasks are written: with the fewest round trips to PostgreSQL, or as usual.",
 )
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Writes all figures there.")
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures to this file."
+)
 @click.option("--report", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Writes a page and a picture into this folder.")  # fmt: skip
+              help="Write a page and a picture into this folder.")  # fmt: skip
 @click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="Measures nothing and shows what --json has written.")  # fmt: skip
+              help="Show the figures of this --json file without measuring.")  # fmt: skip
 def command(
     requests: int, idle_requests: int, count: int, only: tuple[str, ...], cases: tuple[str, ...], way: str,
     json_file: Path | None, folder: Path | None, source: Path | None,
 ) -> None:  # fmt: skip
-    """localfn, Celery, Dramatiq, Huey and RQ on the same durable path, and the bare loop as the bound."""
+    """Measure localfn, Celery, Dramatiq, Huey and RQ on the same durable path, and a bare loop as the bound."""
     if source is not None:
         run = report.read_json(source)
     else:
@@ -62,7 +64,7 @@ def command(
 
 
 def _measure(run: Run, only: Sequence[str], cases: Sequence[str], count: int, way: str) -> None:
-    # A SIGTERM ends this process the way Ctrl-C does: through everything that has to be ended and removed.
+    # SIGTERM ends this process like Ctrl-C: it runs all `finally` blocks, which end processes and remove folders.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     chosen = [case for case in CASES if not cases or case.name in cases]
     with tempfile.TemporaryDirectory(prefix="lf-peers-", ignore_cleanup_errors=True) as name:
@@ -71,7 +73,10 @@ def _measure(run: Run, only: Sequence[str], cases: Sequence[str], count: int, wa
             with servers.running(folder / "servers") as running:
                 contestants = _contestants(running, folder, only, way)
                 run.machine = machine.described(running, folder)
-                run.contestants = [Described(one.name, one.kind, one.told, one.share) for one in contestants]
+                run.contestants = [
+                    Described(contestant.name, contestant.kind, contestant.description, contestant.share)
+                    for contestant in contestants
+                ]
                 passes.measure(run, running, contestants, chosen, count)
         except InfraError as error:
             raise click.ClickException(str(error)) from error
@@ -81,8 +86,10 @@ def _contestants(running: servers.Servers, folder: Path, only: Sequence[str], wa
     def wanted(name: str) -> bool:
         return not only or any(part.lower() in name.lower() for part in only)
 
-    contestants: list[Contestant] = [Ours(running, folder)] if wanted(Ours.name) else []
-    contestants += [Peer(setup, running, folder, way) for setup in SETUPS if wanted(setup.name)]
+    contestants: list[Contestant] = [LocalfnContestant(running, folder)] if wanted(LocalfnContestant.name) else []
+    contestants += [PeerContestant(setup, running, folder, way) for setup in SETUPS if wanted(setup.name)]
     if not contestants:
-        raise click.BadParameter(f"none is named so; there are {', '.join(NAMES)}", param_hint="--only")
+        raise click.BadParameter(
+            f"no contestant has such a name; use a part of one of {', '.join(NAMES)}", param_hint="--only"
+        )
     return contestants

@@ -1,4 +1,4 @@
-"""What a contestant is to the runner."""
+"""Define the interface between the runner and a contestant."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Literal, Protocol
 from benchmarks.peers.processes import Command
 from benchmarks.peers.report.rows import Rows
 
-# A bound is no product: it shows what is left when there is nothing but the durable path.
+# A bound is not a product: it shows the cost of the durable path alone.
 Kind = Literal["ours", "peer", "bound"]
 
 
 class Contestant(Protocol):
-    """One configuration of one product."""
+    """Describe one configuration of one product."""
 
     @property
     def name(self) -> str: ...
@@ -21,25 +21,25 @@ class Contestant(Protocol):
     def kind(self) -> Kind: ...
 
     @property
-    def told(self) -> str:
-        """How it is configured, for the reader."""
+    def description(self) -> str:
+        """Return the configuration as text for the report."""
 
     @property
     def share(self) -> float:
-        """Which part of the requests it is given in a drain; 1, but for those that would take hours."""
+        """Return the share of the requests in a drain: 1, less for contestants that would take hours."""
 
     def commands(self) -> Sequence[Command]:
-        """The processes that work while they run, two workers at least."""
+        """Return the commands of its worker processes, two at least."""
 
     def rows(self) -> Rows:
-        """A new reader of the rows that it writes; the caller closes it."""
+        """Return a new reader of the rows that it writes; the caller closes it."""
 
     def fill(self, function: str, count: int) -> None:
-        """Stores so many requests and puts all into the queue."""
+        """Store `count` requests and enqueue them."""
 
     def latencies_ms(self, function: str, count: int) -> list[float]:
-        """So many requests one at a time, while its processes run."""
+        """Send `count` requests one at a time to its running processes; return their latencies."""
 
     @property
     def log(self) -> Path:
-        """Where its processes say what goes wrong."""
+        """Return the file with the output of its processes."""

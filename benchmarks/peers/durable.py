@@ -1,8 +1,8 @@
-"""The durable path that a peer's task takes: claim the row, run the function, store result and `completed` together.
+"""Run the durable path of a peer's task: claim the row, run the function, store result and `completed` together.
 
-Written in two ways. "lean", as tight as it gets by hand: one round trip to claim and one to finish; each is a single
-prepared statement that is its own transaction, so neither BEGIN nor COMMIT travels. "usual", as tasks are written: the
-claim is an UPDATE that commits; then, in one transaction, an INSERT and an UPDATE.
+There are two variants. "lean" has the fewest round trips, one to claim and one to finish: each is one prepared
+statement and its own transaction, without BEGIN and COMMIT. "usual" is how tasks are written: an UPDATE claims and
+commits; then one transaction does an INSERT and an UPDATE.
 """
 
 import json
@@ -39,8 +39,8 @@ TABLES = """
     );
 """
 
-# A claim that a crash of PostgreSQL forgets leaves the request pending, which is as good: its commit does not wait for
-# the disk. set_config in the statement saves a round trip for SET LOCAL; it holds until this transaction has committed.
+# The commit of a claim does not wait for the disk: if a crash of PostgreSQL loses it, the request is pending again.
+# set_config in the statement saves the round trip of SET LOCAL; it holds until the end of this transaction.
 CLAIM = """
     UPDATE peer_request
     SET status = 'processing', attempt = attempt + 1, worker = %(worker)s, started_at = clock_timestamp()
@@ -89,11 +89,11 @@ _local = threading.local()
 
 
 class LostError(Exception):
-    """Somebody else has finished what this worker claimed."""
+    """Report a claimed request that another worker finished."""
 
 
 def perform(request_id: str) -> None:
-    """What a task does with the one thing that its message carries. A second delivery finds nothing to claim."""
+    """Run the request of a message. A second delivery finds nothing to claim."""
     connection, is_lean = connected(), _is_lean()
     claim = CLAIM_ONE if is_lean else USUAL_CLAIM_ONE
     claimed = connection.execute(claim, {"id": request_id, "worker": _worker()}).fetchone()
@@ -107,7 +107,7 @@ def perform(request_id: str) -> None:
 
 
 def perform_many(request_ids: Sequence[str]) -> None:
-    """The same for a batch: one transaction claims all, the functions run one by one, one transaction finishes all."""
+    """Run a batch: one transaction claims all, the functions run one by one, one transaction finishes all."""
     connection, is_lean = connected(), _is_lean()
     claim = CLAIM if is_lean else USUAL_CLAIM
     claimed = connection.execute(claim, {"ids": list(request_ids), "worker": _worker()}).fetchall()
@@ -121,7 +121,7 @@ def perform_many(request_ids: Sequence[str]) -> None:
 
 
 def _finish(connection: psycopg.Connection[Any], statements: Sequence[LiteralString], values: dict[str, Any]) -> int:
-    """Gives how many rows the last one concerned. One statement is its own transaction."""
+    """Run the statements in one transaction; return the row count of the last one."""
     if len(statements) == 1:
         return connection.execute(statements[0], values).rowcount
     with connection.transaction():
@@ -133,7 +133,7 @@ def _is_lean() -> bool:
 
 
 def connected() -> psycopg.Connection[Any]:
-    """This thread's connection; a forked child makes its own."""
+    """Return the connection of this thread; a forked child opens a new one."""
     if getattr(_local, "pid", None) != os.getpid():
         _local.connection = psycopg.connect(os.environ[DATABASE_URL], autocommit=True, prepare_threshold=0)
         _local.pid = os.getpid()

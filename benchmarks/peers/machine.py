@@ -1,4 +1,4 @@
-"""What a run ran on: figures mean nothing without it."""
+"""Describe the machine of a run; figures depend on it."""
 
 import os
 import platform
@@ -15,7 +15,10 @@ SYNCS = 200
 
 
 def described(servers: Servers, folder: Path) -> dict[str, str]:
-    """Label → value, in the order in which a reader wants them. folder: on the disk that PostgreSQL's data is on."""
+    """Return label -> value, in the order of the report.
+
+    folder: on the disk of PostgreSQL's data.
+    """
     peers = ", ".join(f"{name} {found}" for name, found in peer.versions().items())
     here = f"localfn {version('localfn')}, " + ", ".join(
         f"{name} {version(name)}" for name in ("rq", "redis", "psycopg")
@@ -44,13 +47,13 @@ def _processor() -> str:
 
 
 def _sync_ms(folder: Path) -> float:
-    """What a durable commit waits for at least: median milliseconds until a page is on the disk, or said to be."""
-    took = []
+    """Return the median milliseconds of a write and fsync of one page, the least wait of a durable commit."""
+    durations = []
     with (folder / "synced").open("wb", buffering=0) as file:
         for _ in range(SYNCS):
-            began = time.perf_counter()
+            started_at = time.perf_counter()
             file.seek(0)
             file.write(BLOCK)
             os.fsync(file.fileno())
-            took.append(time.perf_counter() - began)
-    return statistics.median(took) * 1000
+            durations.append(time.perf_counter() - started_at)
+    return statistics.median(durations) * 1000

@@ -1,4 +1,4 @@
-"""Runs the passes: each goes through all contestants, every second one backwards, so that a drift hits all alike."""
+"""Run the passes through all contestants, every second one backwards, so that a drift affects all equally."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -13,31 +13,31 @@ from benchmarks.peers.report.figures import RATE, Case, Figures, Run, percentile
 from benchmarks.peers.report.rows import Rows
 from benchmarks.peers.servers import Servers
 
-LOOK_S = 0.2
-# Without a completed request for so long a drain is given up.
+POLL_S = 0.2
+# A drain is given up after this time without a completed request.
 STALL_LIMIT_S = 60.0
 
 
 class SpoiltError(Exception):
-    """A pass that does not count; the message says why."""
+    """Report a pass that does not count; the message says why."""
 
 
 def measure(run: Run, servers: Servers, contestants: Sequence[Contestant], cases: Sequence[Case], passes: int) -> None:
-    """Adds the figures of so many passes to the run, and says each as it comes."""
+    """Add the figures of `passes` passes to the run, and print each."""
     for number in range(passes):
-        for case, contestant in _order(contestants, cases, backwards=number % 2 == 1):
-            told = f"pass {number + 1}/{passes}  {case.name:<5} {contestant.name:<26}"
+        for case, contestant in _submission(contestants, cases, backwards=number % 2 == 1):
+            line = f"pass {number + 1}/{passes}  {case.name:<5} {contestant.name:<26}"
             try:
-                figures = _one(run, servers, contestant, case)
+                figures = _measure_pass(run, servers, contestant, case)
             except SpoiltError as error:
                 run.spoilt.append(f"pass {number + 1}, {case.name}, {contestant.name}: {error}")
-                click.echo(f"{told} does not count: {error}", err=True)
+                click.echo(f"{line} does not count: {error}", err=True)
                 continue
             run.add(contestant.name, case, figures)
-            click.echo(told + "  ".join(f"{name} {value:,.1f}" for name, value in figures.items()), err=True)
+            click.echo(line + "  ".join(f"{name} {value:,.1f}" for name, value in figures.items()), err=True)
 
 
-def _order(
+def _submission(
     contestants: Sequence[Contestant], cases: Sequence[Case], *, backwards: bool
 ) -> Iterator[tuple[Case, Contestant]]:
     for case in cases:
@@ -45,7 +45,7 @@ def _order(
             yield case, contestant
 
 
-def _one(run: Run, servers: Servers, contestant: Contestant, case: Case) -> Figures:
+def _measure_pass(run: Run, servers: Servers, contestant: Contestant, case: Case) -> Figures:
     with closing(contestant.rows()) as rows:
         rows.empty()
         servers.even_out()
@@ -55,7 +55,7 @@ def _one(run: Run, servers: Servers, contestant: Contestant, case: Case) -> Figu
 
 
 def _drain(contestant: Contestant, rows: Rows, case: Case, count: int) -> Figures:
-    """The queue is full before any worker runs, and the rows tell the time: a worker's start counts for nobody."""
+    """Fill the queue, then start the workers. The times of the rows count, so the start of a worker does not."""
     contestant.fill(case.function, count)
     with processes.running(contestant.commands(), contestant.log) as started:
         _wait_until_done(contestant, rows, started)
@@ -83,12 +83,14 @@ def _wait_until_done(contestant: Contestant, rows: Rows, started: Sequence["Pope
             before, stalls_at = left, time.monotonic() + STALL_LIMIT_S
         if time.monotonic() > stalls_at:
             raise SpoiltError(f"nothing was completed within {STALL_LIMIT_S:g} s")
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
 
 
 def _checked(rows: Rows, count: int) -> float:
-    """Seconds from the first claim to the last finish, if every request was completed once, with its result."""
+    """Return the seconds from the first claim to the last finish. Raises SpoiltError if one is not completed once."""
     outcome = rows.outcome()
     if (outcome.total, outcome.right) != (count, count):
-        raise SpoiltError(f"of {count} requests {outcome.total} are there, {outcome.right} completed once and rightly")
+        raise SpoiltError(
+            f"of {count} requests {outcome.total} are stored, {outcome.right} completed once with the right result"
+        )
     return outcome.took_s

@@ -1,4 +1,4 @@
-"""Starts and ends what a contestant consists of. Nothing outlives the block that it was started in."""
+"""Start and end the processes of a contestant; none outlives the block that started it."""
 
 import signal
 import subprocess
@@ -20,7 +20,7 @@ TAIL_LINES = 15
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A process to start: its words, all of its environment, and where."""
+    """Describe a process to start: its arguments, whole environment and working directory."""
 
     words: tuple[str, ...]
     env: Mapping[str, str]
@@ -28,7 +28,7 @@ class Command:
 
 
 def start(command: Command, log: Path) -> subprocess.Popen[bytes]:
-    """In a session of its own: a Ctrl-C is ours, and we end the others in order. What it says goes to the log."""
+    """Start a process in a new session, so that Ctrl-C does not reach it; its output goes to the log."""
     with log.open("ab") as output:
         return subprocess.Popen(
             command.words,
@@ -38,14 +38,14 @@ def start(command: Command, log: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            # However this process ends, by SIGKILL too, what it started ends.
+            # The child ends with this process, even after SIGKILL.
             preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - the child only makes a system call
         )
 
 
 @contextmanager
 def running(commands: Sequence[Command], log: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """All of them, until the end of the block."""
+    """Run all commands until the end of the block."""
     started: list[subprocess.Popen[bytes]] = []
     try:
         started.extend(start(command, log) for command in commands)
@@ -55,7 +55,7 @@ def running(commands: Sequence[Command], log: Path) -> Iterator[list[subprocess.
 
 
 def end(started: Sequence[subprocess.Popen[bytes]]) -> None:
-    """SIGTERM, a few seconds, then SIGKILL to what is left, children included."""
+    """Send SIGTERM, and after three seconds SIGKILL, to all processes and their children."""
     alive = [process for process in started if process.poll() is None]
     terminate_trees([(psutil.Process(process.pid), ((signal.SIGTERM, 3.0),)) for process in alive])
     for process in started:
@@ -63,7 +63,7 @@ def end(started: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def answer(command: Command, limit_s: float) -> str:
-    """Runs a command to its end and gives what it printed. Raises ClickException with its last lines when it fails."""
+    """Run a command and return its output. Raises ClickException with the last lines of stderr if it fails."""
     with subprocess.Popen(
         command.words,
         env=command.env,

@@ -1,4 +1,4 @@
-"""One PostgreSQL and one Redis for all contestants: the embedded ones as `localfn up` runs them, durable."""
+"""Run one PostgreSQL and one Redis for all contestants, with the durability of `localfn up`."""
 
 import os
 import shutil
@@ -26,13 +26,16 @@ PAUSE_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where they are. database_url: as psycopg and libpq read it."""
+    """Hold the addresses of the servers.
+
+    database_url: in the form of libpq.
+    """
 
     database_url: str
     redis_url: str
 
     def even_out(self) -> None:
-        """Before every pass: nothing in Redis, and no write of the pass before left to do."""
+        """Empty Redis, and make PostgreSQL write all changes of the pass before."""
         with redis.Redis.from_url(self.redis_url) as client:
             client.flushall()
         with psycopg.connect(self.database_url, autocommit=True) as connection:
@@ -47,7 +50,7 @@ class Servers:
 
 @contextmanager
 def running(home: Path) -> Iterator[Servers]:
-    """Starts both, makes the peers' tables, and stops both in the end. Raises InfraError."""
+    """Start both, create the peers' tables, and stop both at the end of the block. Raises InfraError."""
     home.mkdir(mode=0o700)
     postgres, store = Postgres(home), Redis(home)
     with ExitStack() as stack:
@@ -57,7 +60,7 @@ def running(home: Path) -> Iterator[Servers]:
         with psycopg.connect(servers.database_url) as connection:
             connection.execute(TABLES)
         yield servers
-    shutil.rmtree(socket_folder(home), ignore_errors=True)  # it may lie elsewhere than in the home
+    shutil.rmtree(socket_folder(home), ignore_errors=True)  # it may be outside the home
 
 
 @contextmanager

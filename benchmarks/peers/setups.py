@@ -1,49 +1,49 @@
-"""The peers' configurations, each as somebody who knows it would set it up for short tasks."""
+"""Configure each peer as its documentation advises for short tasks."""
 
 from dataclasses import dataclass
 
 from benchmarks.peers.contestant import Kind
 
-# What ratios are given to. Of RQ's two workers it is the quicker one.
+# Bases of the ratios. SimpleWorker is the quicker of RQ's two workers.
 PLAIN_RQ = "RQ SimpleWorker x 2"
 BATCHED_BOUND = "bare loop, batches of 32"
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A peer's name, its module here, and the words after the interpreter that start it, `copies` times."""
+    """Describe a peer: its module in runners/, the arguments after the interpreter, and the number of processes."""
 
     name: str
     module: str
     words: tuple[str, ...]
-    told: str
+    description: str
     copies: int = 1
     kind: Kind = "peer"
     share: float = 1.0
 
 
 def _module(name: str) -> str:
-    return f"benchmarks.peers.{name}"
+    return f"benchmarks.peers.runners.{name}"
 
 
 def _dramatiq(processes: int, threads: int) -> Setup:
     words = ("-m", "dramatiq", _module("on_dramatiq"), "--processes", str(processes), "--threads", str(threads))
-    told = (
+    description = (
         f"{processes} processes with {threads} thread{'s' if threads > 1 else ''} each, Redis broker, the rest at its "
         "default; an idle consumer polls Redis, at intervals that grow to a second"
     )
-    return Setup(f"Dramatiq {processes}x{threads}", _module("on_dramatiq"), words, told)
+    return Setup(f"Dramatiq {processes}x{threads}", _module("on_dramatiq"), words, description)
 
 
 def _huey(workers: int, kind: str, copies: int) -> Setup:
     module = _module("on_huey")
     words = ("-m", "huey.bin.huey_consumer", f"{module}.huey", "--workers", str(workers), "--worker-type", kind)
-    told = (
+    description = (
         f"{copies} consumer{'s' if copies > 1 else ''} with {workers} workers of type {kind}, RedisHuey (blocking), "
-        "no result store; it acknowledges nothing: what a crash takes along stays unfinished in PostgreSQL"
+        "no result store; it acknowledges nothing: requests of a crashed worker stay unfinished in PostgreSQL"
     )
     name = f"Huey {workers} processes" if kind == "process" else f"Huey {copies}x{workers} threads"
-    return Setup(name, module, (*words, "--no-periodic", "--quiet"), told, copies)
+    return Setup(name, module, (*words, "--no-periodic", "--quiet"), description, copies)
 
 
 SETUPS = (

@@ -1,9 +1,12 @@
-"""The SDK that functions are written with. Standard library only, CPython >= 3.9.
+"""Write functions that localfn runs: the decorator, the context, and the errors that steer a request.
 
-from localfn import function, Context
+Needs CPython 3.9 or newer, and the standard library only. Example::
 
-@function(timeout_s=120)
-def hello(event: dict, context: Context) -> dict: ...
+    from localfn import Context, function
+
+    @function(timeout_s=120)
+    def hello(event: dict, context: Context) -> dict:
+        return {"hello": event["name"]}
 """
 
 from localfn.context import Context

@@ -1,4 +1,4 @@
-"""How a Python function becomes a localfn function: the decorator, its limits and its hooks."""
+"""Declare Python functions as localfn functions: the decorator, its options and its hooks."""
 
 from __future__ import annotations
 
@@ -22,18 +22,33 @@ declared: list[Function] = []
 
 
 class Function:
-    """A declared function. Calling it calls the plain Python function, so it is easy to test."""
+    """Hold a declared function. A call of it calls the plain Python function, as tests do.
+
+    Example with both hooks::
+
+        @function(timeout_s=60)
+        def report(event: dict, context: Context) -> dict: ...
+
+        @report.validate
+        def check(event: dict, context: Context) -> dict:
+            if "month" not in event:
+                raise ValidationError("month: it is missing; use YYYY-MM")
+            return event
+
+        @report.cleanup
+        def tidy(event: dict, context: Context) -> None: ...
+    """
 
     def __init__(self, body: Body, options: dict[str, Any], problem: str | None = None) -> None:
         """Check the declaration. Raises LocalfnError, with file and line.
 
-        problem: what is wrong with how @function was called, known before it had a body.
+        problem: the reason why the options of @function are wrong, if one is known already.
         """
         self.body = body
         self.__name__: str = getattr(body, "__name__", "")
         self.options = options
         self.name: Any = options["name"] if options["name"] is not None else self.__name__
-        self._refuse(problem or self._problem())
+        self._check(problem or self._problem())
         self.input: Any = options.pop("input")
         self.network: bool = options.pop("network")
         del options["name"]
@@ -49,17 +64,21 @@ class Function:
         return self.body(event, context)
 
     def validate(self, hook: Hook) -> Hook:
-        """Register the hook that checks and normalises the event before the function runs.
+        """Register the hook that checks and normalises the event before the function runs; return the hook.
 
-        It takes (event, context), returns the event that the function gets, and raises to refuse.
-        Raises LocalfnError for a second hook, and for a hook that cannot be called so.
+        hook: callable(event, context) that returns the event for the function. Any exception that it raises
+            rejects the event, and the request fails without a retry.
+
+        Raises LocalfnError for a second hook, and for a hook that cannot be called with (event, context).
         """
         self._check_hook("validate", hook, self.validate_hook)
         self.validate_hook = hook
         return hook
 
     def cleanup(self, hook: Hook) -> Hook:
-        """Register the hook that runs after the request, whether it completed or failed.
+        """Register the hook that runs after each attempt, whether it completed or failed; return the hook.
+
+        hook: callable(event, context); its result is ignored.
 
         Raises LocalfnError for a second hook, and for a hook that cannot be called with (event, context).
         """
@@ -68,9 +87,9 @@ class Function:
         return hook
 
     def describe(self) -> dict[str, Any]:
-        """Return the function as JSON: what the registry stores and the API shows.
+        """Return the function as JSON for the registry and the API.
 
-        Raises LocalfnError for an input that cannot be used. The module is imported by then, so names are resolved.
+        Raises LocalfnError for an unusable `input=`. Call it after the module is imported, so that names resolve.
         """
         file, line = place(self.body)
         try:
@@ -113,14 +132,14 @@ class Function:
             file, line = place(before)
             problem = f"it would replace the {kind} hook of {file}:{line}; a function has one: let it call the other"
         if problem:
-            raise LocalfnError(f"{_where(hook)}@{self.name}.{kind} on {_shown(hook)}: {problem}")
+            raise LocalfnError(f"{_where(hook)}@{self.name}.{kind} on {_quoted_name(hook)}: {problem}")
 
-    def _refuse(self, problem: str | None) -> None:
+    def _check(self, problem: str | None) -> None:
         if problem:
             raise LocalfnError(f"{self._title()}: {problem}")
 
     def _title(self) -> str:
-        return f"{_where(self.body)}@function on {_shown(self.body)}"
+        return f"{_where(self.body)}@function on {_quoted_name(self.body)}"
 
 
 def _where(called: Any) -> str:
@@ -128,18 +147,18 @@ def _where(called: Any) -> str:
     return f"{file}:{line}: " if file else ""
 
 
-def _shown(called: Any) -> str:
+def _quoted_name(called: Any) -> str:
     return repr(getattr(called, "__qualname__", None) or type(called).__name__)
 
 
 def _doc(body: Body) -> str | None:
-    """Return the docstring. That of a partial, or of a callable object's class, describes another thing."""
+    """Return the docstring of the plain function; the one of a partial or a callable's class describes its class."""
     found = getattr(plain_function(body), "__doc__", None)
     return found if isinstance(found, str) else None
 
 
 def _module_being_run() -> str | None:
-    """Return the name of the module that declares: Python runs its top level now."""
+    """Return the name of the module whose top level Python runs now: it declares the function."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_code.co_name != "<module>":
         frame = frame.f_back
@@ -185,21 +204,29 @@ def function(
     schedule: str | Mapping[str, Any] | None = None,
     **unknown: Any,
 ) -> Any:
-    """Declare a function; used bare or with options.
+    """Declare a function, with or without options.
 
-    name: shown and called by this name; default is the Python name.
-    timeout_s: seconds after which the function and all its children are killed.
-    max_attempts: how many of its own failures (exceptions, timeouts, kills) end the request.
-    memory_mb: MiB of resident memory, children included, above which it is killed.
-    network: False: it runs in a network with nothing in it (Linux; docs/security.md).
-    queue: the queue that its requests wait in.
-    input: a pydantic model class or a JSON Schema dict that the event must match.
-    retry_delay_s, retry_max_delay_s: backoff before the next attempt: first delay and ceiling.
-    on_lost: 'rerun' or 'fail' when the worker that ran it was lost.
-    environment: variables added to those that the function sees.
-    schedule: an expression, or a dict of a schedule's fields: a schedule of the function's name follows it.
-    Raises LocalfnError for a wrong value or an option that does not exist, and for a function that cannot be called
-    with (event, context).
+    name: text, 1 to 64 of A-Z a-z 0-9 _ -; default: the Python name. No two functions share a name.
+    timeout_s: seconds, above 0, at most 3,600; then the function and all its child processes are killed.
+    max_attempts: whole number, 1 to 100; failures of the function (exception, timeout, kill) that end the request.
+    memory_mb: MiB of resident memory, child processes included, from 32; above it the function is killed.
+    network: False runs the function without any network (Linux only; docs/explanation/security.md).
+    queue: name of the queue in which its requests wait.
+    input: pydantic model class or JSON Schema dict that the event must match; checked before the function starts.
+    retry_delay_s: seconds before the second attempt; they double with each failure, and vary by 20 %.
+    retry_max_delay_s: seconds, the ceiling of that delay.
+    on_lost: "rerun" starts the request again if its worker is lost; "fail" fails it: work that must not start twice.
+    environment: dict, variables for the function beside the inherited ones.
+    schedule: expression such as "rate(5 minutes)", or dict with the fields of a schedule; makes a schedule of the
+        function's name.
+
+    Raises LocalfnError, with file and line, for a wrong value, an unknown option, and a function that cannot be
+    called with (event, context). Example::
+
+        @function(timeout_s=120, max_attempts=3)
+        def greet(event: dict, context: Context) -> dict:
+            context.logger.info("attempt %d", context.attempt)
+            return {"hello": event["name"]}
     """
     options: dict[str, Any] = {
         "name": name,
@@ -219,8 +246,8 @@ def function(
     unknown_option = unknown_problem(unknown, options)
 
     def declare(plain: Body) -> Function:
-        made = Function(plain, dict(options), unknown_option)
-        declared.append(made)
-        return made
+        declared_function = Function(plain, dict(options), unknown_option)
+        declared.append(declared_function)
+        return declared_function
 
     return declare if body is None else declare(body)

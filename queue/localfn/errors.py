@@ -1,4 +1,4 @@
-"""What user code raises to steer its request, and what the SDK raises at a wrong use of it."""
+"""Define the errors that user code raises to end or retry its request, and the error for wrong use of the SDK."""
 
 from __future__ import annotations
 
@@ -6,19 +6,32 @@ MAX_DELAY_S = 366 * 24 * 3600.0
 
 
 class LocalfnError(Exception):
-    """The SDK was used in a way that it does not support."""
+    """Report a wrong use of the SDK; the base of its other errors. The message says which value, and what to use."""
 
 
 class ValidationError(LocalfnError):
-    """The event is not what the function takes; the request fails and is never retried."""
+    """Reject the event: the request fails with `error_type` "ValidationError" and is never retried.
+
+    Raise it in a validate hook or in the function::
+
+        raise ValidationError("month: '2026-13' is not a month; use YYYY-MM")
+    """
 
 
 class Fail(LocalfnError):
-    """The request fails now, whatever attempts are left."""
+    """End the request as failed now, even if attempts are left. Example: `raise Fail("the account is closed")`."""
 
 
 class Retry(LocalfnError):
-    """Another attempt is asked for, after `delay_s` seconds or the function's own backoff."""
+    """Ask for another attempt; the request fails if none is left.
+
+    message: text, stored as the error message of this attempt.
+    delay_s: seconds until the next attempt, from 0 to 366 days; None: the function's own backoff.
+
+    Raises LocalfnError for another delay. Example::
+
+        raise Retry("the API is busy", delay_s=30)
+    """
 
     def __init__(self, message: str = "another attempt was asked for", *, delay_s: float | None = None) -> None:
         super().__init__(message)

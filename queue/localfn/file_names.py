@@ -1,4 +1,4 @@
-"""Which names a file may have; asked by the SDK for output files and by the runtime for uploads."""
+"""Check the names of files: the SDK for output files, the runtime for uploads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ MAX_FILE_NAME = 255  # bytes; what the usual file systems take
 
 
 def file_name_problem(name: str) -> str | None:
-    """Why `name` cannot be the name of an uploaded or output file, or None when it can."""
+    """Return why `name` cannot be the name of an uploaded or output file, as a clause; None for a valid name."""
     if not name or name in (".", ".."):
         return "it is empty or a folder's"
     if "/" in name or "\\" in name:

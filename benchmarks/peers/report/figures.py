@@ -1,4 +1,4 @@
-"""What a run measured, and what follows from it: medians and ratios."""
+"""Hold the figures of a run, and compute medians and ratios."""
 
 import math
 import statistics
@@ -15,7 +15,10 @@ Figures = dict[str, float]  # of one pass: {"rate": …} of a drain, {"p50": …
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A drain empties a full queue of requests; the other sends one request at a time. function: what they run."""
+    """Describe a case: a drain empties a full queue, the idle case sends one request at a time.
+
+    function: name of the function that its requests run.
+    """
 
     name: CaseName
     title: str
@@ -24,7 +27,7 @@ class Case:
 
     @property
     def metric(self) -> str:
-        """The one that contestants are compared by."""
+        """Return the metric that ranks the contestants."""
         return RATE if self.is_drain else "p50"
 
 
@@ -42,17 +45,20 @@ CASES = (
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A contestant, for the reader."""
+    """Describe a contestant for the report."""
 
     name: str
     kind: str
-    told: str
+    description: str
     share: float
 
 
 @dataclass(slots=True)
 class Run:
-    """passes: contestant → case → the figures of each pass that counts. spoilt: why a pass does not."""
+    """Hold all figures of a run.
+
+    passes: contestant -> case -> figures of each pass that counts. spoilt: reasons why passes do not count.
+    """
 
     command: str
     requests: int
@@ -73,27 +79,27 @@ class Run:
         return statistics.median(values) if values else None
 
     def cases(self) -> list[Case]:
-        """Those that were measured."""
+        """Return the measured cases."""
         return [case for case in CASES if any(case.name in cases for cases in self.passes.values())]
 
     def ranked(self, case: Case) -> list[Described]:
-        """The contestants that have figures in this case, the best first."""
-        measured = [one for one in self.contestants if self.values(one.name, case, case.metric)]
-        return sorted(measured, key=lambda one: self._compared(one, case), reverse=case.is_drain)
+        """Return the contestants with figures in this case, the best first."""
+        measured = [contestant for contestant in self.contestants if self.values(contestant.name, case, case.metric)]
+        return sorted(measured, key=lambda contestant: self._compared(contestant, case), reverse=case.is_drain)
 
     def best_peer(self, case: Case) -> Described | None:
-        return next((one for one in self.ranked(case) if one.kind == "peer"), None)
+        return next((contestant for contestant in self.ranked(case) if contestant.kind == "peer"), None)
 
     def ratio(self, contestant: str, base: str, case: Case) -> float | None:
-        """Of the medians; of rates more is better, of times less."""
+        """Return the ratio of two medians; a higher rate is better, a lower time is better."""
         of, to = self.median(contestant, case, case.metric), self.median(base, case, case.metric)
         return of / to if of is not None and to is not None else None
 
-    def _compared(self, one: Described, case: Case) -> float:
-        return self.median(one.name, case, case.metric) or 0.0
+    def _compared(self, contestant: Described, case: Case) -> float:
+        return self.median(contestant.name, case, case.metric) or 0.0
 
 
 def percentiles(latencies_ms: Sequence[float]) -> Figures:
-    """By nearest rank: each is a latency that was seen."""
+    """Return percentiles by nearest rank: each is a measured latency."""
     ordered = sorted(latencies_ms)
     return {name: ordered[math.ceil(part * len(ordered)) - 1] for name, part in PERCENTILES.items()}

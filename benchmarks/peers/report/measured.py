@@ -1,4 +1,4 @@
-"""The functions that every contestant runs, under the names that requests carry."""
+"""Define the functions that each contestant runs, by the names in its requests."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The figures as a picture: one panel of bars for each case, as SVG written by hand."""
+"""Draw the figures as SVG: one panel of bars for each case."""
 
 from xml.sax.saxutils import escape
 
@@ -14,7 +14,7 @@ STYLE = "text{font:12px system-ui,sans-serif;fill:#0f172a}.title{font-weight:600
 
 
 def svg(run: Run) -> str:
-    """One panel under the other, each with a scale of its own; bounds are paler."""
+    """Return the picture: panels with separate scales, bounds in a paler colour."""
     parts, top = [], MARGIN
     for case in run.cases():
         panel, height = _panel(run, case, top)
@@ -31,29 +31,35 @@ def svg(run: Run) -> str:
 
 
 def _panel(run: Run, case: Case, top: int) -> tuple[list[str], int]:
-    """The panel's elements and its height.
+    """Return the elements of a panel and its height.
 
-    The scale is that of the products: beside a bound that is ten times as quick they would be slivers. A bar that is
-    longer than the scale is broken.
+    The scale fits the products: beside a bound that is ten times as quick their bars would be slivers. A bar that is
+    longer than the scale has a break mark.
     """
     ranked = run.ranked(case)
-    values = {one.name: run.median(one.name, case, case.metric) or 0.0 for one in ranked}
-    scale = max(values[one.name] for one in [one for one in ranked if one.kind != "bound"] or ranked)
+    values = {contestant.name: run.median(contestant.name, case, case.metric) or 0.0 for contestant in ranked}
+    scale = max(
+        values[contestant.name]
+        for contestant in [contestant for contestant in ranked if contestant.kind != "bound"] or ranked
+    )
     title = case.title if case.is_drain else f"{case.title} (median)"
     parts = [f'<text class="title" x="{MARGIN}" y="{top + BASELINE}">{escape(title)}</text>']
-    for position, one in enumerate(ranked):
-        value, y = values[one.name], top + TITLE + position * (BAR + GAP)
+    for position, contestant in enumerate(ranked):
+        value, y = values[contestant.name], top + TITLE + position * (BAR + GAP)
         shown = f"{value:,.0f}" if case.is_drain else f"{value:,.1f} ms"
-        parts += _bar(one, value / scale, shown, y)
+        parts += _bar(contestant, value / scale, shown, y)
     return parts, TITLE + len(ranked) * (BAR + GAP)
 
 
-def _bar(one: Described, part: float, shown: str, top: int) -> list[str]:
-    """part: of the scale."""
+def _bar(contestant: Described, part: float, shown: str, top: int) -> list[str]:
+    """Return the elements of a bar.
+
+    part: its length as a share of the scale.
+    """
     length = max(1.0, min(part, 1.0) * (WIDTH - NAMES - VALUES - MARGIN))
     elements = [
-        f'<text class="name" x="{NAMES - 8}" y="{top + BASELINE}">{escape(one.name)}</text>',
-        f'<rect x="{NAMES}" y="{top}" width="{length:.1f}" height="{BAR}" fill="{COLOURS[one.kind]}"/>',
+        f'<text class="name" x="{NAMES - 8}" y="{top + BASELINE}">{escape(contestant.name)}</text>',
+        f'<rect x="{NAMES}" y="{top}" width="{length:.1f}" height="{BAR}" fill="{COLOURS[contestant.kind]}"/>',
         f'<text x="{NAMES + length + 6:.1f}" y="{top + BASELINE}">{shown}</text>',
     ]
     if part > 1:

@@ -1,4 +1,4 @@
-"""Writes what a run measured: JSON to read back, and the generated part of the documentation."""
+"""Write the figures of a run as JSON, and as a page of the documentation."""
 
 import json
 from dataclasses import asdict
@@ -19,12 +19,12 @@ def write_json(run: Run, path: Path) -> None:
 
 def read_json(path: Path) -> Run:
     stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    contestants = [Described(**one) for one in stored.pop("contestants")]
+    contestants = [Described(**contestant) for contestant in stored.pop("contestants")]
     return Run(contestants=contestants, **stored)
 
 
 def write_pages(run: Run, folder: Path) -> None:
-    """The page with the tables, and the picture that it shows."""
+    """Write the page with the tables, and its picture."""
     (folder / PICTURE).write_text(plot.svg(run), encoding="utf-8")
     (folder / PAGE).write_text(page(run), encoding="utf-8")
 
@@ -59,12 +59,22 @@ def _method(run: Run) -> str:
 
 
 def _shares(run: Run) -> str:
-    told = [f"{one.name} {run.requests * one.share:,.0f}" for one in run.contestants if one.share != 1]
-    return f" ({', '.join(told)}, since it is slow; the rate is what counts)" if told else ""
+    shares = [
+        f"{contestant.name} {run.requests * contestant.share:,.0f}"
+        for contestant in run.contestants
+        if contestant.share != 1
+    ]
+    return f" ({', '.join(shares)}, since it is slow; the rate is what counts)" if shares else ""
 
 
 def _contestants(run: Run) -> str:
-    return "\n".join(["### How each is configured", "", *(f"- **{one.name}**: {one.told}." for one in run.contestants)])
+    return "\n".join(
+        [
+            "### How each is configured",
+            "",
+            *(f"- **{contestant.name}**: {contestant.description}." for contestant in run.contestants),
+        ]
+    )
 
 
 def _machine(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""What the rows tell, the same questions for localfn's tables and for the peers': who is done, and did all go right."""
+"""Query the tables of localfn or of the peers: how many requests are done, and whether all are right."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from psycopg import sql
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Both have the columns that are read here: status, event, attempt, started_at, finished_at; request_id, data."""
+    """Name the two tables of a contestant; both pairs have the columns that the queries read."""
 
     request: LiteralString
     result: LiteralString
@@ -36,7 +36,11 @@ EMPTY = sql.SQL("TRUNCATE {request} CASCADE")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """right: completed at the first attempt, with the function's result. The clock: first claim, last finish."""
+    """Hold the outcome of a drain.
+
+    total: requests. right: requests completed at the first attempt, with the function's result.
+    first_claim, last_finish: start and end of the measured time.
+    """
 
     total: int
     right: int
@@ -65,15 +69,15 @@ class Rows:
         self.connection.execute(EMPTY.format(**self._tables))
 
     def left(self) -> int:
-        """How many have not ended yet."""
-        return int(self._one(LEFT)[0])
+        """Return the number of requests that have not ended."""
+        return int(self._fetch_row(LEFT)[0])
 
     def outcome(self) -> Outcome:
-        return Outcome(*self._one(OUTCOME))
+        return Outcome(*self._fetch_row(OUTCOME))
 
     def is_completed(self, request_id: str) -> bool:
         row = self.connection.execute(self._status, (request_id,)).fetchone()
         return row is not None and row[0] == "completed"
 
-    def _one(self, question: sql.SQL) -> Any:
+    def _fetch_row(self, question: sql.SQL) -> Any:
         return self.connection.execute(question.format(**self._tables)).fetchone()

@@ -1,4 +1,4 @@
-"""The figures as tables, on a terminal and in Markdown."""
+"""Format the figures as tables, for a terminal and in Markdown."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ NOTHING = "-"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """header and rows: cells as they are shown; the first column is text, all others are figures."""
+    """Hold the formatted cells of a table; the first column is text, the others are figures."""
 
     title: str
     header: tuple[str, ...]
@@ -19,14 +19,18 @@ class Table:
 
 
 def of(run: Run, case: Case) -> Table:
-    """Medians over the passes, the best first, and ratios of medians to the three that readers ask for."""
+    """Return the table of a case: medians over the passes, the best first, and ratios to three bases."""
     best = run.best_peer(case)
     bases = {f"to best peer ({best.name})" if best else "to best peer": best.name if best else ""}
     bases |= {"to plain RQ": PLAIN_RQ, "to bare batches": BATCHED_BOUND}
     header, cells = _of_drain(run, case) if case.is_drain else _of_idle(run, case)
     rows = [
-        (one.name, *cells(one), *(_ratio(run.ratio(one.name, base, case)) for base in bases.values()))
-        for one in run.ranked(case)
+        (
+            contestant.name,
+            *cells(contestant),
+            *(_ratio(run.ratio(contestant.name, base, case)) for base in bases.values()),
+        )
+        for contestant in run.ranked(case)
     ]
     return Table(case.title, ("", *header, *bases), tuple(rows))
 
@@ -35,17 +39,21 @@ Cells = Callable[[Described], tuple[str, ...]]
 
 
 def _of_drain(run: Run, case: Case) -> tuple[tuple[str, ...], Cells]:
-    def cells(one: Described) -> tuple[str, ...]:
-        values = run.values(one.name, case, RATE)
-        return _shown(run.median(one.name, case, RATE), 0), f"{min(values):,.0f}-{max(values):,.0f}", str(len(values))
+    def cells(contestant: Described) -> tuple[str, ...]:
+        values = run.values(contestant.name, case, RATE)
+        return (
+            _shown(run.median(contestant.name, case, RATE), 0),
+            f"{min(values):,.0f}-{max(values):,.0f}",
+            str(len(values)),
+        )
 
     return ("median", "lowest-highest", "passes"), cells
 
 
 def _of_idle(run: Run, case: Case) -> tuple[tuple[str, ...], Cells]:
-    def cells(one: Described) -> tuple[str, ...]:
-        medians = (_shown(run.median(one.name, case, name), 1) for name in PERCENTILES)
-        return *medians, str(len(run.values(one.name, case, case.metric)))
+    def cells(contestant: Described) -> tuple[str, ...]:
+        medians = (_shown(run.median(contestant.name, case, name), 1) for name in PERCENTILES)
+        return *medians, str(len(run.values(contestant.name, case, case.metric)))
 
     return (*PERCENTILES, "passes"), cells
 
@@ -59,7 +67,7 @@ def _ratio(value: float | None) -> str:
 
 
 def plain(table: Table) -> str:
-    """For a terminal, in columns."""
+    """Format a table in columns for a terminal."""
     lines = [table.header, *table.rows]
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     return "\n".join([table.title, *(_aligned(line, widths) for line in lines)])

@@ -1,1 +1,1 @@
-"""One runner for each compared project."""
+"""Run each compared project: one module for each."""

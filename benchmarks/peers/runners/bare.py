@@ -1,7 +1,7 @@
-"""The bounds: a loop by hand that moves an id through Redis and a row through PostgreSQL, and does nothing else.
+"""Run the bounds: a loop that moves an id through Redis and a row through PostgreSQL, and does nothing else.
 
-`python -m benchmarks.peers.runners.bare 1` takes one request at a time in four round trips (LMOVE, claim,
-finish, LREM); with another number it takes so many at once, in four round trips too.
+`python -m benchmarks.peers.runners.bare 1` takes one request at a time in four round trips (LMOVE, claim, finish,
+LREM); a larger number is the size of a batch, in four round trips, too.
 """
 
 import os
@@ -22,7 +22,7 @@ def enqueue(request_ids: Sequence[str]) -> None:
 
 
 def main(batch: int) -> None:
-    """Works until SIGTERM, which it notices between two batches."""
+    """Work until SIGTERM; a signal takes effect between two batches."""
     redis, held = _redis(), f"peers:held:{os.getpid()}"
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
@@ -39,7 +39,7 @@ def main(batch: int) -> None:
 
 
 def take(redis: "Redis", held: str, batch: int) -> list[str]:
-    """Moves ids to a list of this process's own, where a crash would leave them. Waits only for the first."""
+    """Move ids to the list of this process, where they survive a crash. Wait only for the first."""
     if batch > 1:
         with redis.pipeline(transaction=False) as pipeline:
             for _ in range(batch):

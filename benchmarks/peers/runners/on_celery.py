@@ -1,4 +1,4 @@
-"""Celery: prefork, late acknowledgement, JSON, no result backend, since the result is in PostgreSQL."""
+"""Run Celery: prefork, late acknowledgement, JSON, no result backend, since the result is in PostgreSQL."""
 
 import os
 from collections.abc import Sequence

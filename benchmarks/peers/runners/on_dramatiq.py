@@ -1,4 +1,4 @@
-"""Dramatiq: its Redis broker, which acknowledges when a task has ended, with the default middleware."""
+"""Run Dramatiq: its Redis broker, which acknowledges when a task has ended, with the default middleware."""
 
 import os
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Huey on Redis, without its result store, since the result is in PostgreSQL.
+"""Run Huey on Redis, without its result store, since the result is in PostgreSQL.
 
-Huey pops a task before it runs and acknowledges nothing: what a crash takes along is in PostgreSQL only, still pending.
+Huey pops a task before it runs and acknowledges nothing: after a crash the request is pending in PostgreSQL only.
 """
 
 import os

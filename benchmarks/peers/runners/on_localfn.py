@@ -1,4 +1,4 @@
-"""localfn as a contestant: `localfn worker` and `localfn scheduler` and `submit` as the client."""
+"""Run localfn as a contestant: `localfn worker`, `localfn scheduler`, and `submit` as the client."""
 
 import os
 import sys
@@ -39,19 +39,19 @@ BATCH = 1_000
 INIT_LIMIT_S = 120
 
 
-class Ours:
-    """Two workers, everything else at its default."""
+class LocalfnContestant:
+    """Run two workers, with all other settings at their defaults."""
 
     name = "localfn"
     kind: Kind = "ours"
-    told = (
+    description = (
         "localfn worker with LOCALFN_MIN_WORKERS=2 and localfn scheduler, all else at its default; functions run in "
         "sandboxes, whose cold start is within the clock"
     )
     share = 1.0
 
     def __init__(self, servers: Servers, folder: Path) -> None:
-        """Runs `localfn init`. Raises ClickException when it fails."""
+        """Run `localfn init`. Raises ClickException if it fails."""
         self.log = folder / "localfn.log"
         self._servers = servers
         functions = folder / "functions"
@@ -88,9 +88,9 @@ class Ours:
             rows.close()
 
     def _submit(self, function: str, numbers: Sequence[int]) -> str:
-        order = Submission(self._known[function], [{"n": number} for number in numbers])
-        return str(submit(self._engine, self._doorbell, self._clock, order).ids[0])
+        submission = Submission(self._known[function], [{"n": number} for number in numbers])
+        return str(submit(self._engine, self._doorbell, self._clock, submission).ids[0])
 
     def _command(self, name: str) -> Command:
-        # Elsewhere than in a checkout, whose .env would have its say.
+        # Not in the checkout: its .env would change the settings.
         return Command((sys.executable, "-P", "-m", "infra.cli", name), self._env, self.log.parent)

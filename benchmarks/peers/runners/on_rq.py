@@ -1,4 +1,4 @@
-"""Run RQ as it comes: `python -m benchmarks.peers.runners.on_rq simple` runs jobs in process, `fork` forks for each."""
+"""Run RQ with its defaults: the argument `simple` runs jobs in the process, `fork` forks for each job."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ queue = _queue()
 
 
 def enqueue(request_ids: Sequence[str]) -> None:
-    """result_ttl=0: RQ deletes the job when it has ended, since the result is in PostgreSQL."""
+    """Enqueue the requests; result_ttl=0 deletes ended jobs, since the result is in PostgreSQL."""
     with queue.connection.pipeline(transaction=False) as pipeline:
         for request_id in request_ids:
             queue.enqueue_call(durable.perform, (request_id,), result_ttl=0, pipeline=pipeline)
@@ -29,7 +29,7 @@ def enqueue(request_ids: Sequence[str]) -> None:
 
 
 def main(kind: str) -> None:
-    """Works until SIGTERM. The task's module is imported by now, so that a forked child need not do it."""
+    """Work until SIGTERM. The module of the task is imported already, so that a forked child need not import it."""
     worker = WORKERS[kind]([queue], connection=queue.connection, serializer=JSONSerializer, log_job_description=False)
     worker.work(logging_level="WARNING")
 

@@ -1,4 +1,4 @@
-"""The contestants in the peers' environment."""
+"""Run a peer in the peers' environment."""
 
 import json
 import os
@@ -19,11 +19,14 @@ CLIENT_LIMIT_S = 600
 DISTRIBUTIONS = ("celery", "dramatiq", "huey", "rq", "redis", "psycopg")
 
 
-class Peer:
-    """A contestant that is driven through the client, in the environment that both need. way: of durable.WAYS."""
+class PeerContestant:
+    """Run a peer and its client in the peers' environment.
+
+    way: variant of the task, one of durable.WAYS.
+    """
 
     def __init__(self, setup: Setup, servers: Servers, folder: Path, way: str) -> None:
-        self.name, self.kind, self.told, self.share = setup.name, setup.kind, setup.told, setup.share
+        self.name, self.kind, self.description, self.share = setup.name, setup.kind, setup.description, setup.share
         self.log = folder / f"{setup.module}.log"
         self._setup, self._servers, self._way = setup, servers, way
 
@@ -44,20 +47,20 @@ class Peer:
         return answer(self._command("-m", CLIENT, verb, self._setup.module, function, str(count)), CLIENT_LIMIT_S)
 
     def _command(self, *words: str) -> Command:
-        told = {DATABASE_URL: self._servers.database_url, REDIS_URL: self._servers.redis_url, WAY: self._way}
-        return Command((str(PYTHON), *words), environment() | told)
+        settings = {DATABASE_URL: self._servers.database_url, REDIS_URL: self._servers.redis_url, WAY: self._way}
+        return Command((str(PYTHON), *words), environment() | settings)
 
 
 def environment() -> dict[str, str]:
-    """Ours, without what would lead a peer's process to our packages."""
+    """Return this process's environment without variables that point to localfn's packages."""
     leading = {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}
     return {name: value for name, value in os.environ.items() if name not in leading}
 
 
 def versions() -> dict[str, str]:
-    """Of the peers and their drivers. Raises ClickException when their environment is not there."""
+    """Return the versions of the peers and their drivers. Raises ClickException if their environment is missing."""
     if not PYTHON.exists():
-        raise click.ClickException(f"{PYTHON} is missing: `./dev bench peers` makes that environment.")
+        raise click.ClickException(f"{PYTHON} is missing: run `./dev bench peers`, which makes it.")
     found: dict[str, str] = json.loads(
         answer(Command((str(PYTHON), "-m", CLIENT, "versions", *DISTRIBUTIONS), environment()), CLIENT_LIMIT_S)
     )

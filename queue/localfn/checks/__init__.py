@@ -1,1 +1,1 @@
-"""Checks declarations: localfn can do what they say, or refuses them with file, line and reason."""
+"""Check declarations when the module is imported, and reject wrong ones with file, line and reason."""

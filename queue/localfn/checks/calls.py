@@ -1,4 +1,4 @@
-"""Checks that a function or hook can be called as localfn calls it: with (event, context), and to its end."""
+"""Check that a function or hook can be called with (event, context), and that its code runs when it is called."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_LAYERS = 100  # of decorators, partials and methods around one function
 def call_problem(called: Any) -> str | None:
     """Return why `called` cannot be a function or hook, as a clause, or None."""
     if inspect.isclass(called) or not callable(called):
-        return f"it is {_kind_of(called)}; only functions and other callables can be declared"
+        return f"it is {_describe_type(called)}; only functions and other callables can be declared"
     by_kind: dict[Callable[[Any], bool], str] = {
         inspect.iscoroutinefunction: "it is an async function: call asyncio.run(…) inside a plain one",
         inspect.isasyncgenfunction: "it is an async generator function: call asyncio.run(…) inside a plain one",
@@ -25,7 +25,7 @@ def call_problem(called: Any) -> str | None:
     return _signature_problem(called)
 
 
-def _kind_of(called: Any) -> str:
+def _describe_type(called: Any) -> str:
     return "a class" if inspect.isclass(called) else f"a {type(called).__name__}"
 
 
@@ -37,24 +37,25 @@ def _signature_problem(called: Callable[..., Any]) -> str | None:
     try:
         signature.bind("event", "context")
     except TypeError:
-        return f"it is called with (event, context), and takes ({_shown(signature)}){_advice(signature)}"
+        taken = _format_parameters(signature)
+        return f"it is called with (event, context), and takes ({taken}){_keyword_advice(signature)}"
     return None
 
 
-def _shown(signature: inspect.Signature) -> str:
+def _format_parameters(signature: inspect.Signature) -> str:
     """Return the parameters as Python writes them, `*` and `/` included, without annotations."""
     plain = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
     return str(inspect.Signature(plain))[1:-1]
 
 
-def _advice(signature: inspect.Signature) -> str:
+def _keyword_advice(signature: inspect.Signature) -> str:
     parameters = signature.parameters.values()
     needed = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.default is each.empty]
     return f"; {', '.join(needed)} can only be passed by name: take the * out, or give a default" if needed else ""
 
 
 def unfinished_problem(value: Any) -> str | None:
-    """Return why a value that user code returned shows that the code has not run yet; None for other values."""
+    """Return why a value returned by user code shows that the code has not run, as a clause; None for other values."""
     if inspect.iscoroutine(value):
         value.close()  # else Python warns in the request's log that it was never awaited
         return "it returned a coroutine, which has not run: call asyncio.run(…) on it"

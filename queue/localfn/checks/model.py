@@ -1,6 +1,6 @@
-"""Reads events as instances of a pydantic model, and finds out whether a function wants the instance or a dict.
+"""Read events as instances of a pydantic model, and find out whether a function takes the instance or a dict.
 
-pydantic belongs to the user's project. The SDK imports nothing of it; it calls the model's own methods.
+pydantic belongs to the user's project: the SDK does not import it, and calls the methods of the model.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from localfn.outcome.result import to_json
 
 
 class ExactFloat(float):
-    """A float that remembers its digits: pydantic makes a Decimal of a float's text."""
+    """Keep the digits of a float: pydantic makes a Decimal of a float's text."""
 
     digits: str
 
     def __new__(cls, digits: str) -> ExactFloat:
-        """digits: the number as it stands in the JSON text."""
+        """Parse digits: the number in the JSON text."""
         made = super().__new__(cls, digits)
         made.digits = digits
         return made
@@ -69,7 +69,7 @@ def input_schema(model: Any) -> dict[str, Any] | None:
 def read_event(model: Any, text: str) -> Any:
     """Return the event as an instance of the model. Raises pydantic's ValidationError.
 
-    text: the event's own JSON. A strict model then takes dates, UUIDs, tuples and bytes in their JSON form.
+    text: the event as JSON, so that a strict model takes dates, UUIDs, tuples and bytes in their JSON form.
     """
     instance = model.model_validate_json(text)
     exact = _with_exact_numbers(text)
@@ -83,7 +83,7 @@ def read_event(model: Any, text: str) -> Any:
 
 
 def _with_exact_numbers(text: str) -> Any:
-    """Return the parsed JSON with its numbers' digits; None if floats hold all of them."""
+    """Parse the JSON with the digits of its numbers; return None if plain floats keep all digits."""
     if "." not in text and "e" not in text and "E" not in text:
         return None
     is_needed = False
@@ -99,10 +99,10 @@ def _with_exact_numbers(text: str) -> Any:
 
 
 def wants_instance(called: Any, model: Any) -> bool:
-    """Tell whether a function with `input=model` gets an instance of the model; else it gets a dict.
+    """Return True if a function with `input=model` takes an instance of the model, False if it takes a dict.
 
-    It gets the instance if a parameter is annotated with the model, also in Optional, Annotated or a union.
-    Raises LocalfnError if the first parameter's annotation is neither that nor a dict, or cannot be resolved.
+    It takes the instance if a parameter is annotated with the model, also in Optional, Annotated or a union.
+    Raises LocalfnError if the annotation of the first parameter is neither the model nor a dict, or does not resolve.
     """
     try:
         parameters = list(_signature(called).parameters.values())
@@ -110,7 +110,7 @@ def wants_instance(called: Any, model: Any) -> bool:
         return False  # a builtin without a signature
     scope = getattr(plain_function(called), "__globals__", {})
     annotated = [each.annotation for each in parameters if each.annotation is not each.empty]
-    if any(_is_met(member, model) for annotation in annotated for member in _members(annotation, scope, model)):
+    if any(_asks_for_model(member, model) for annotation in annotated for member in _members(annotation, scope, model)):
         return True
     first = parameters[0]
     if first.kind is first.VAR_POSITIONAL:
@@ -132,7 +132,7 @@ def _signature(called: Any) -> inspect.Signature:
 
 
 def _check_dict(first: inspect.Parameter, scope: dict[str, Any], model: Any) -> None:
-    """Raise LocalfnError unless a dict, or the value of a root model, can be meant."""
+    """Raise LocalfnError unless the annotation allows a dict, or the model is a root model."""
     members = list(_members(first.annotation, scope, model))
     if any(_is_dict(member) for member in members) or getattr(model, "__pydantic_root_model__", False):
         return
@@ -150,7 +150,7 @@ def _check_dict(first: inspect.Parameter, scope: dict[str, Any], model: Any) -> 
 
 
 class Unresolved:
-    """An annotation whose names lead nowhere."""
+    """Hold an annotation whose names do not resolve, and the reason."""
 
     def __init__(self, text: str, reason: Exception) -> None:
         self.text = text
@@ -158,22 +158,22 @@ class Unresolved:
 
 
 def _members(annotation: Any, scope: dict[str, Any], model: Any) -> Iterator[Any]:
-    """Yield the types that an annotation allows; each text that cannot be evaluated as Unresolved."""
+    """Yield the types that an annotation allows; yield Unresolved for a text that cannot be evaluated."""
     if isinstance(annotation, typing.ForwardRef):
         annotation = annotation.__forward_arg__
     if isinstance(annotation, str):
         for part in _alternatives(annotation):
-            found = _evaluated(part, scope, model)
+            found = _evaluate(part, scope, model)
             yield from (found,) if isinstance(found, Unresolved) else _members(found, scope, model)
         return
-    inner = _inner(annotation)
+    inner = _inner_types(annotation)
     if inner is None:
         yield annotation
     for each in inner or ():
         yield from _members(each, scope, model)
 
 
-def _inner(annotation: Any) -> tuple[Any, ...] | None:
+def _inner_types(annotation: Any) -> tuple[Any, ...] | None:
     """Return the types inside a union, Annotated, NewType, type alias or type variable; None for a plain type."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Union or type(annotation).__name__ == "UnionType":
@@ -187,7 +187,7 @@ def _inner(annotation: Any) -> tuple[Any, ...] | None:
 
 
 def _alternatives(text: str) -> list[str]:
-    """Return the sides of a union that is written with `|`: Python 3.9 cannot evaluate one of classes."""
+    """Split a union written with `|`: Python 3.9 cannot evaluate a union of classes."""
     try:
         waiting, found = [ast.parse(text.strip(), mode="eval").body], []
     except SyntaxError:
@@ -201,18 +201,18 @@ def _alternatives(text: str) -> list[str]:
     return found
 
 
-def _evaluated(text: str, scope: dict[str, Any], model: Any) -> Any:
+def _evaluate(text: str, scope: dict[str, Any], model: Any) -> Any:
     try:
         return eval(text, scope)  # noqa: S307 - the user's own annotation, as typing.get_type_hints does
     except Exception as error:
         # The model may be a local class, which the function's globals do not have.
         with contextlib.suppress(Exception):
-            return eval(text, scope, {model.__name__: model})  # noqa: S307 - the same
+            return eval(text, scope, {model.__name__: model})  # noqa: S307 - the user's own annotation
         return Unresolved(text, error)
 
 
-def _is_met(member: Any, model: Any) -> bool:
-    """Tell whether the annotation asks for the model, or for a class that it inherits from."""
+def _asks_for_model(member: Any, model: Any) -> bool:
+    """Return True if the annotation is the model or one of its base classes."""
     return member is model or (member is not object and member in getattr(model, "__mro__", ()))
 
 

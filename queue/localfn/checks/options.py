@@ -1,4 +1,4 @@
-"""Checks the options of @function: each wrong value is refused by its name."""
+"""Check the options of @function; each problem names the option, its value and the rule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from localfn.outcome.result import to_json
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-MAX_TIMEOUT_S = 3600.0  # the seed's ceiling: one hour at most per task
+MAX_TIMEOUT_S = 3600.0  # one hour at most per attempt
 MIN_MEMORY_MB = 32  # a bare interpreter with this SDK takes about 15 MB
 MAX_MEMORY_MB = 1024 * 1024
 MAX_ATTEMPTS = 100
@@ -21,7 +21,7 @@ SCHEDULE_HELP = 'a text such as "rate(5 minutes)", or a dict with an "expression
 
 
 def unknown_problem(given: Iterable[str], known: Collection[str]) -> str | None:
-    """Return the first option that @function does not have, with the nearest valid one; None if it has all."""
+    """Return the first option that does not exist, with the nearest valid one, as a clause; None if all exist."""
     for name in given:
         import difflib  # only for this message
 
@@ -32,7 +32,7 @@ def unknown_problem(given: Iterable[str], known: Collection[str]) -> str | None:
 
 
 def option_problem(options: Mapping[str, Any]) -> str | None:
-    """Return the first wrong option with its value and its rule; None if all are right."""
+    """Return the first wrong option with its value and its rule; None if all are valid."""
     for name, (is_right, rule) in RULES.items():
         if not is_right(options[name]):
             return f"{name}={options[name]!r:.200}: use {rule}"
@@ -67,7 +67,7 @@ def _is_environment(value: Any) -> bool:
 
 
 def _is_schedule(value: Any) -> bool:
-    """Tell whether it has the shape. The runtime checks its fields: it knows zones and queues."""
+    """Return True for the shape of a schedule. The runtime checks the fields: it knows zones and queues."""
     return value is None or (isinstance(value, Mapping) and isinstance(value.get("expression"), str))
 
 

@@ -1,1 +1,1 @@
-"""Turns what user code returned or raised into what the runtime stores."""
+"""Serialize results and exceptions of user code for the runtime."""

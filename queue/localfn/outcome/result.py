@@ -1,4 +1,4 @@
-"""Writes the result of a function as strict JSON text, with the digits and texts that the function gave."""
+"""Serialize the result of a function as strict JSON, with all its digits and characters."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from typing import Any
 
 from localfn.outcome.failure import ResultNotSerializableError
 
-# A real escape for U+0000, not a backslash that is itself escaped. PostgreSQL cannot store that character.
+# An escaped U+0000, which PostgreSQL cannot store; an escaped backslash before "u0000" does not match.
 NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-# The json module writes int and float only. A Decimal's digits go through it in a text that no other value can be.
+# The json module writes int and float only. A Decimal passes it as a text with a random prefix, removed afterwards.
 DECIMAL = f"decimal {os.urandom(8).hex()} "
 DECIMALS = re.compile(f'"{DECIMAL}([^"]*)"')
 MAX_DEPTH = 500  # levels of nesting; localfn's own readers recurse, and Python ends a recursion at 1,000
@@ -41,7 +41,7 @@ ADVICE: tuple[tuple[Any, str], ...] = (
 
 
 def to_json(value: Any) -> bytes:
-    """Return the value as UTF-8 JSON. Raises ResultNotSerializableError with the path of the value at fault."""
+    """Return the value as UTF-8 JSON. Raises ResultNotSerializableError with the path of the wrong value."""
     try:
         check_keys(value)
         text = json.dumps(value, default=convert, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -54,37 +54,37 @@ def to_json(value: Any) -> bytes:
 
 
 def convert(value: Any) -> Any:
-    """Return what the json module can write for a value that it does not know. Raises TypeError, ValueError."""
-    made = _converted(value)
-    check_keys(made)
-    return made
+    """Convert a value that the json module does not know. Raises TypeError or ValueError if it cannot be converted."""
+    converted = _convert_value(value)
+    check_keys(converted)
+    return converted
 
 
-def _converted(value: Any) -> Any:
+def _convert_value(value: Any) -> Any:
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         if value != value:
-            raise ValueError(f"a {_name(value)} is no time; use None")
+            raise ValueError(f"a {_type_name(value)} is not a time; use None")
         return value.isoformat()
     if isinstance(value, (uuid.UUID, PurePath)):
         return str(value)
     if isinstance(value, decimal.Decimal):
-        return DECIMAL + _digits(value)
+        return DECIMAL + _format_decimal(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if hasattr(value, "model_dump") and not isinstance(value, type):
         return value.model_dump(mode="json")
-    raise TypeError(f"a {_name(value)} is not JSON" + _advice(value))
+    raise TypeError(f"a {_type_name(value)} is not JSON" + _advice_for(value))
 
 
 def check_keys(value: Any) -> None:
-    """Raise ValueError for keys of a dict that are one text in JSON, and for too many levels.
+    """Raise ValueError for two keys of a dict with the same JSON text, and for too many levels.
 
-    json.dumps writes keys such as 1, True and None as texts, and would write both of two that collide.
+    json.dumps writes the keys 1, True and None as texts, and writes both of two that collide.
     """
     level: list[Any] = [value] if isinstance(value, CONTAINERS) else []
     seen = {id(value)}
     depth = 0
-    while level:  # all containers of a level at once: a loop over each would take as long as writing them
+    while level:  # all containers of a level at once: a loop over each takes as long as json.dumps
         depth += 1
         if depth > MAX_DEPTH:
             raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
@@ -101,7 +101,7 @@ def check_keys(value: Any) -> None:
 
 
 def _key_texts(found: dict[Any, Any]) -> dict[str, Any]:
-    """Return the values by the texts of their keys. Raises TypeError, ValueError."""
+    """Return the values by the JSON texts of their keys. Raises TypeError or ValueError for a wrong key."""
     keys: dict[str, Any] = {}
     for key in found:
         text = _key_text(key)
@@ -122,27 +122,27 @@ def _key_text(key: Any) -> str:
         if not math.isfinite(key):
             raise ValueError(f"the key {float(key)} is not JSON; use a text")
         return float.__repr__(key)
-    raise TypeError(f"the key {key!r:.100} is a {_name(key)}; keys are texts: use str(…)")
+    raise TypeError(f"the key {key!r:.100} is a {_type_name(key)}; keys are texts: use str(…)")
 
 
-def _digits(value: decimal.Decimal) -> str:
+def _format_decimal(value: decimal.Decimal) -> str:
     """Return a Decimal as a JSON number with all its digits, trailing zeros too. Raises ValueError."""
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int):
         raise ValueError(f"Decimal('{value}') is not JSON; use None or a text")
     if exponent > 0 and value.adjusted() < MAX_DIGITS:
-        return format(value, "f")  # 1E+3 is 1000: readers take a number with an exponent for a float
+        return format(value, "f")  # 1000, not 1E+3: readers take a number with an exponent for a float
     if exponent > 0 or (exponent < 0 and math.isinf(float(value))):
         raise ValueError("the Decimal is too large for a JSON number; use a text")
     return decimal.Decimal.__str__(value)
 
 
-def _name(value: Any) -> str:
+def _type_name(value: Any) -> str:
     kind = type(value)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _advice(value: Any) -> str:
+def _advice_for(value: Any) -> str:
     if isinstance(value, type):
         return ""
     advice = next((advice for kind, advice in ADVICE if isinstance(value, kind)), "")
@@ -152,9 +152,9 @@ def _advice(value: Any) -> str:
 
 
 def _explain(value: Any, error: Exception) -> str:
-    """Return the path of the first value that JSON cannot hold, and why it cannot."""
+    """Return the path of the first value that JSON cannot hold, and the reason."""
     try:
-        path, reason = _fault(value, "$", ()) or ("$", str(error))
+        path, reason = _find_fault(value, "$", ()) or ("$", str(error))
     except RecursionError:
         path, reason = "$", f"it is nested deeper than {MAX_DEPTH} levels, or holds itself"
     except Exception:
@@ -162,29 +162,32 @@ def _explain(value: Any, error: Exception) -> str:
     return f"{path}: {reason}" if len(path) <= MAX_PATH else f"{path[:MAX_PATH]}…: {reason}"
 
 
-def _fault(value: Any, path: str, above: tuple[int, ...]) -> tuple[str, str] | None:
-    """Return the first fault in or below a value. above: the ids of the values that hold it."""
+def _find_fault(value: Any, path: str, above: tuple[int, ...]) -> tuple[str, str] | None:
+    """Return path and reason of the first wrong value in or below `value`.
+
+    above: ids of the containers around it.
+    """
     if id(value) in above:
         return path, "it holds itself"
     try:
         if isinstance(value, dict):
-            inner = [(f"{path}{_step(text)}", each) for text, each in _key_texts(value).items()]
+            inner = [(f"{path}{_path_step(text)}", each) for text, each in _key_texts(value).items()]
         elif isinstance(value, (list, tuple)):
             inner = [(f"{path}[{place}]", each) for place, each in enumerate(value)]
         elif isinstance(value, (str, int, float)) or value is None:
             _check_scalar(value)
             inner = []
         else:
-            inner = [(path, _converted(value))]
+            inner = [(path, _convert_value(value))]
     except (TypeError, ValueError) as error:
         return path, str(error)
     for place, each in inner:
-        if (found := _fault(each, place, (*above, id(value)))) is not None:
+        if (found := _find_fault(each, place, (*above, id(value)))) is not None:
             return found
     return None
 
 
-def _step(key: str) -> str:
+def _path_step(key: str) -> str:
     _check_scalar(key)
     return f".{key}" if key.isidentifier() else f"[{json.dumps(key, ensure_ascii=False)}]"
 
@@ -204,4 +207,4 @@ def _check_scalar(value: Any) -> None:
         try:
             int.__repr__(value)
         except ValueError:
-            raise ValueError("a whole number is longer than Python reads (4,300 digits); use a text") from None
+            raise ValueError("a whole number has more than the 4,300 digits that Python reads; use a text") from None

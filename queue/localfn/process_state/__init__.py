@@ -1,1 +1,1 @@
-"""The state of the process that runs user code: what it is after the import, and after each request."""
+"""Record the state of the process that runs user code, and restore it after each request."""

@@ -19,7 +19,7 @@ def set_hooks(value: tuple[Any, ...]) -> None:
 
 
 def tracing() -> tuple[Any, ...]:
-    # Python 3.9 has no public way to read those of new threads.
+    # Python 3.9 has no public function that reads those of new threads.
     return sys.gettrace(), sys.getprofile(), vars(threading)["_trace_hook"], vars(threading)["_profile_hook"]
 
 
@@ -61,7 +61,7 @@ def importers() -> tuple[Any, ...]:
 def set_importers(value: tuple[Any, ...]) -> None:
     sys.meta_path, finders, sys.path_hooks, hooks = value
     sys.meta_path[:], sys.path_hooks[:] = finders, hooks
-    sys.path_importer_cache.clear()  # it remembers what the hooks gave
+    sys.path_importer_cache.clear()  # it holds results of the removed hooks
 
 
 def collector() -> tuple[Any, ...]:
@@ -83,7 +83,7 @@ def set_filters(value: tuple[Any, ...]) -> None:
     filters, content, warnings.showwarning = value
     filters[:] = content
     warnings.filters = filters
-    # Modules remember their warnings by the version of the filters. The function depends on the version of Python.
+    # Modules cache warnings by the version of the filters. The name of this function depends on the Python version.
     for name in ("_filters_mutated", "_filters_mutated_lock_held"):
         with contextlib.suppress(AttributeError):
             getattr(warnings, name)()

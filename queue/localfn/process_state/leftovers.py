@@ -1,8 +1,8 @@
-"""Compare a sandbox after a request with its state before the first one: restore it, or name the rest.
+"""Compare a sandbox after a request with its state before the first one: restore it, or name the leftovers.
 
-Settings of the process are restored (settings.py). What acts by itself (threads, timers), changed descriptors, and what
-only a new process has again end the sandbox: the runtime does not use it for another request. Objects that user code
-keeps in its modules are neither compared nor changed: they survive on purpose.
+Process settings are restored (process_settings.py). Leftover threads, timers and descriptors, and settings that only
+a new process has, end the sandbox: the runtime does not use it again. Objects in the modules of user code are neither
+compared nor changed: a warm start keeps them on purpose.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from localfn.runtime.channel import open_cached
 from localfn.runtime.memory_usage import PeakMemory
 from localfn.runtime.output_order import LOWEST_FD
 
-GRACE_S = 0.02  # a thread that was joined is known to the kernel for a moment longer
-LONG_GRACE_S = 0.5  # while it waits for a processor to end on
-LOOK_S = 0.0005
+GRACE_S = 0.02  # the kernel lists a joined thread for a moment longer
+LONG_GRACE_S = 0.5  # for a thread that waits for a processor to end
+POLL_S = 0.0005
 MAX_NAMES = 5  # named in one message; the others are counted
 MAX_NAME = 100  # characters of a name
 TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
@@ -39,14 +39,14 @@ KERNEL_FIELDS = {  # of /proc/self/status
     b"SigIgn": "signal handlers",
     b"SigCgt": "signal handlers",
     b"Cpus_allowed": "processor affinity",
-}  # the rest is named by the kernel's own word
+}  # other fields keep the name of the kernel
 
 
 class FreshState:
-    """The state of a sandbox that has imported its function and run no request.
+    """Record the state of a sandbox after the import of its function, before its first request.
 
-    peak: reads /proc/self/status, which tells signals, threads and more beside the memory. logger: name of the
-    function's logger.
+    peak: reader of /proc/self/status, which lists signals and threads, too.
+    logger: name of the function's logger.
     """
 
     def __init__(self, peak: PeakMemory, logger: str) -> None:
@@ -55,12 +55,12 @@ class FreshState:
         self._fd_folder = open_cached("/proc/self/fd", os.O_RDONLY)
         self._tasks = open_cached("/proc/self/task", os.O_RDONLY)
         self._settings = settings_of_process(logger)
-        self._values = [_read(setting) for setting in self._settings]
+        self._values = [_read_setting(setting) for setting in self._settings]
         self._module_count = len(sys.modules)
         self._sdk = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "localfn"}
         self._handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
         self._kernel = _kernel_state(peak.read())
-        # The kernel's bits tell of other changes; they stay when a Python function takes the place of another one.
+        # The kernel's bits show other changes, but not that one Python handler replaced another.
         self._compared = [n for n, handler in self._handlers.items() if callable(handler) or not self._kernel[0]]
         self._fds = self._open_fds()
         self._files = self._identities()
@@ -68,12 +68,12 @@ class FreshState:
         self._threads = self._thread_ids()
 
     def restore(self, status: bytes) -> list[str]:
-        """Restore the changes of a request. Return the names of those that cannot be restored, for people.
+        """Restore the changes of a request; return readable names of the leftovers that cannot be restored.
 
-        status: what `Peak.read` gave after the request.
+        status: the result of `PeakMemory.read` after the request.
         """
         has_imported, self._module_count = len(sys.modules) != self._module_count, len(sys.modules)
-        left = self._armed_timers() + self._left_threads(status)
+        left = self._armed_timers() + self._leftover_threads(status)
         if not self._has_all_values():
             left += self._changed_settings(has_imported)
         if not self._is_same_process(status):
@@ -84,7 +84,7 @@ class FreshState:
         return left
 
     def _armed_timers(self) -> list[str]:
-        """Tell of timers, and disarm those of setitimer(2) and alarm(2)."""
+        """Return the names of armed timers; disarm those of setitimer(2) and alarm(2)."""
         real, virtual, profile = TIMERS
         left = []
         if signal.setitimer(real, 0)[0] or signal.setitimer(virtual, 0)[0] or signal.setitimer(profile, 0)[0]:
@@ -93,36 +93,36 @@ class FreshState:
             left.append("a timer (timer_create)")
         return left
 
-    def _left_threads(self, status: bytes) -> list[str]:
+    def _leftover_threads(self, status: bytes) -> list[str]:
         if len(self._threads) == 1 and b"\nThreads:\t1\n" in status:
             return []
         began, is_collected = time.monotonic(), False
         while left := self._thread_ids() - self._threads:
             passed_s = time.monotonic() - began
             if passed_s >= LONG_GRACE_S or (passed_s >= GRACE_S and not all(map(_may_be_ending, left))):
-                return _named("thread", _thread_names(left))
-            if not is_collected:  # an executor that is garbage ends its threads
+                return _format_names("thread", _thread_names(left))
+            if not is_collected:  # collecting an unused executor ends its threads
                 gc.collect()
                 is_collected = True
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
         return []
 
     def _has_all_values(self) -> bool:
         try:
             return [setting.read() for setting in self._settings] == self._values
-        except Exception:  # one of them cannot be read: it is found by `_changed_settings`
+        except Exception:  # a setting cannot be read; `_changed_settings` finds which
             return False
 
     def _changed_settings(self, has_imported: bool) -> Iterator[str]:
         for place, setting in enumerate(self._settings):
-            if (now := _read(setting)) == self._values[place]:
+            if (now := _read_setting(setting)) == self._values[place]:
                 continue
             if has_imported and not setting.belongs_to_modules:
                 self._values[place] = now
             elif has_imported:
-                # A module that the request imported may rely on it, and is not imported again.
+                # A newly imported module may rely on it, and is not imported again.
                 yield f"{setting.name} (changed while modules were imported)"
-            elif not _write(setting, self._values[place]):
+            elif not _write_setting(setting, self._values[place]):
                 yield setting.name
 
     def _is_same_process(self, status: bytes) -> bool:
@@ -132,27 +132,27 @@ class FreshState:
         return not self._compared or all(signal.getsignal(each) is self._handlers[each] for each in self._compared)
 
     def _changed_process(self, has_imported: bool) -> Iterator[str]:
-        """Restore signal handlers; name the other changes in /proc/self/status, which cannot be restored."""
+        """Restore signal handlers; yield names of other changes in /proc/self/status, which cannot be restored."""
         if not has_imported:
             for number, handler in self._handlers.items():
                 if handler is not None and signal.getsignal(number) is not handler:
                     signal.signal(number, handler)
         state = _kernel_state(self._peak.read())
-        before, now = _lines(self._kernel), _lines(state)
+        before, now = _parse_kernel_state(self._kernel), _parse_kernel_state(state)
         changed = {KERNEL_FIELDS.get(name, name.decode()) for name in before if before[name] != now.get(name)}
         if any(signal.getsignal(number) is not self._handlers[number] for number in self._compared):
             changed.add("signal handlers")
         if not changed:
-            self._kernel = state  # with what the C library did
+            self._kernel = state  # with changes of the C library
         yield from sorted(changed)
 
     def _changed_fds(self) -> list[str]:
         if self._count_fds() == self._fd_count and self._identities() == self._files:
             return []
-        gc.collect()  # files in cycles of garbage are closed by this
+        gc.collect()  # closes files in unused cycles
         changed = [fd for fd, before, now in zip(self._fds, self._files, self._identities()) if before != now]
         opened_since = set(self._open_fds()) - set(self._fds)
-        left = _named("descriptor", [_describe(fd) for fd in sorted({*changed, *opened_since})])
+        left = _format_names("descriptor", [_describe(fd) for fd in sorted({*changed, *opened_since})])
         return left or (["descriptors"] if self._count_fds() != self._fd_count else [])
 
     def _identities(self) -> list[tuple[int, int] | None]:
@@ -164,36 +164,36 @@ class FreshState:
         return len(os.listdir("/dev/fd" if self._fd_folder is None else self._fd_folder))
 
     def _open_fds(self) -> list[int]:
-        """Give those that user code has. The SDK's own have high numbers."""
+        """Return the descriptors of user code; those of the SDK have high numbers."""
         found = os.listdir("/dev/fd" if self._fd_folder is None else self._fd_folder)
         below = sorted({*OUTPUT_FDS, *(fd for fd in map(int, found) if fd < LOWEST_FD)})
         return [fd for fd in below if fd in OUTPUT_FDS or _identity(fd) is not None]
 
     def _thread_ids(self) -> set[int]:
-        """Return all threads. Linux lists those of C libraries, too; elsewhere only `threading` is asked."""
+        """Return the ids of all threads: on Linux those of C libraries, too, elsewhere those of `threading`."""
         if self._tasks is not None:
             return set(map(int, os.listdir(self._tasks)))
         return {thread.ident for thread in threading.enumerate() if thread.ident is not None}
 
 
-def _read(setting: Setting) -> Any:
+def _read_setting(setting: Setting) -> Any:
     try:
         return setting.read()
     except Exception:
         return UNREADABLE
 
 
-def _write(setting: Setting, value: Any) -> bool:
-    """Tell whether the setting has this value again."""
+def _write_setting(setting: Setting, value: Any) -> bool:
+    """Restore a setting; return True if it has the value again."""
     try:
         setting.write(value)
     except Exception:
         return False
-    return bool(_read(setting) == value)
+    return bool(_read_setting(setting) == value)
 
 
 def _kernel_state(status: bytes) -> tuple[bytes, bytes]:
-    """Give the lines of /proc/self/status that a request must not change, in two pieces as they stand there."""
+    """Return the lines of /proc/self/status that a request must not change: users, then signals."""
     users, groups = status.find(b"\nUid:"), status.find(b"\nFDSize:")
     signals, switches = status.find(SIGNALS), status.find(b"\nvoluntary_ctxt_switches:")
     if min(users, groups, signals, switches) < 0:
@@ -201,8 +201,8 @@ def _kernel_state(status: bytes) -> tuple[bytes, bytes]:
     return status[users:groups], status[signals:switches]
 
 
-def _lines(state: tuple[bytes, bytes]) -> dict[bytes, bytes | int]:
-    """Take the lines apart; in sets of signals only those count that are not the C library's own, for its threads."""
+def _parse_kernel_state(state: tuple[bytes, bytes]) -> dict[bytes, bytes | int]:
+    """Parse the lines; drop the signals that the C library uses for its threads."""
     found: dict[bytes, bytes | int] = {}
     for line in b"".join(state).split(b"\n"):
         name, _, value = line.partition(b":")
@@ -226,7 +226,7 @@ def _describe(fd: int) -> str:
 
 
 def _may_be_ending(thread: int) -> bool:
-    """Tell whether Python knows no such thread any more, and it does not sleep."""
+    """Return True if Python has forgotten the thread and the kernel does not list it as sleeping."""
     if any(thread == each.native_id for each in threading.enumerate()):
         return False
     try:
@@ -237,14 +237,14 @@ def _may_be_ending(thread: int) -> bool:
 
 
 def _thread_names(ids: set[int]) -> list[str]:
-    """Name Python's threads as it does, others by their number."""
+    """Return the names of Python's threads, and the ids of others."""
     is_native = sys.platform == "linux"
     names = {thread.native_id if is_native else thread.ident: thread.name for thread in threading.enumerate()}
     return [names.get(each) or f"id {each}" for each in sorted(ids)]
 
 
-def _named(kind: str, names: Iterable[str]) -> list[str]:
-    """Give one text, "2 threads (a, b)", or none."""
+def _format_names(kind: str, names: Iterable[str]) -> list[str]:
+    """Return a list of one text such as "2 threads (a, b)", or an empty list."""
     all_names = [name[:MAX_NAME] for name in names]
     if not all_names:
         return []

@@ -1,6 +1,6 @@
-"""List the settings of a process that a request may change and that can be set back: how to read and write each.
+"""List the process settings that a request may change and the sandbox can restore: how to read and write each.
 
-Reading all of them takes some ten microseconds; it is done after each request.
+The sandbox reads all of them after each request, in some ten microseconds.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ PR_GET_DUMPABLE = 3
 
 
 class Setting(NamedTuple):
-    """One setting. write: raises an exception when the value cannot be restored.
+    """Hold how to read and write one setting.
 
-    belongs_to_modules: a module may set it when it is imported, and rely on it from then on.
+    write: raises an exception if the value cannot be restored.
+    belongs_to_modules: a module may set it during its import, and rely on it from then on.
     """
 
     name: str
@@ -46,7 +47,10 @@ class Setting(NamedTuple):
 
 
 def settings_of_process(logger: str) -> list[Setting]:
-    """Give the settings, in the order in which they are restored. logger: name of the function's logger."""
+    """Return the settings in the order of their restoration.
+
+    logger: name of the function's logger.
+    """
     environment = Environment()
     return [
         Setting("sys.stdin, sys.stdout or sys.stderr", _streams, _set_streams),
@@ -59,7 +63,7 @@ def settings_of_process(logger: str) -> list[Setting]:
         Setting("sys.path", lambda: (sys.path, list(sys.path)), interpreter_settings.set_path),
         Setting("sys.argv", lambda: (sys.argv, list(sys.argv)), interpreter_settings.set_arguments),
         Setting("a switch of the interpreter", interpreter_settings.switches, interpreter_settings.set_switches),
-        Setting("the root directory", _root, lambda _: None),  # a process has no way back
+        Setting("the root directory", _root, lambda _: None),  # cannot be restored
         Setting("the umask", _umask, os.umask),
         Setting("whether other processes may look into this one (PR_SET_DUMPABLE)", _is_dumpable, _set_dumpable),
         Setting("the locale", partial(locale.setlocale, locale.LC_ALL), partial(locale.setlocale, locale.LC_ALL)),
@@ -85,19 +89,19 @@ def settings_of_process(logger: str) -> list[Setting]:
 
 
 class Environment:
-    """The process's variables as C code sees them: os.putenv() and C libraries change them past os.environ."""
+    """Read and restore the variables that C code sees: os.putenv() and C libraries bypass os.environ."""
 
     def __init__(self) -> None:
         self._mapping, self._content = os.environ, dict(os.environ)
         try:
             self._array = ctypes.c_void_p.in_dll(ctypes.CDLL(None), "environ")
-        except ValueError:  # macOS: what os.environ holds is compared
+        except ValueError:  # macOS: compare os.environ only
             self._array = ctypes.c_void_p()
         self._pointers: bytes | None = None
         self._variables: dict[str, str] = {}
 
     def read(self) -> tuple[int, dict[str, str]]:
-        """Give the identity of os.environ, and all variables; they are read anew when a pointer in C has changed."""
+        """Return the identity of os.environ and all variables; read these again only if a pointer in C has changed."""
         address = self._array.value
         if address is None:
             self._variables, self._pointers = dict(self._mapping), None
@@ -107,7 +111,7 @@ class Environment:
 
     def write(self, value: tuple[int, dict[str, str]]) -> None:
         """Restore os.environ, the object and its content, and the variables that only C code sees."""
-        os.environ = self._mapping  # noqa: B003 - it is the very object that was there
+        os.environ = self._mapping  # noqa: B003 - restores the original object
         for name in self.read()[1]:
             os.unsetenv(name)
         os.environ.clear()
@@ -154,7 +158,7 @@ def _root() -> tuple[int, int]:
 
 
 def _umask() -> int:
-    """Read it by setting it: there is no other way, and the kernel tells nothing else of this process meanwhile."""
+    """Return the umask. It can only be read by setting it."""
     umask = os.umask(0o077)
     os.umask(umask)
     return umask
@@ -170,7 +174,7 @@ def _set_dumpable(value: int) -> None:
 
 
 def _stack_size() -> int:
-    """Read it by setting it: without an argument the call sets the default."""
+    """Return the stack size. Reading sets the default, so a size is set again."""
     size = threading.stack_size()
     if size:
         threading.stack_size(size)
@@ -178,7 +182,7 @@ def _stack_size() -> int:
 
 
 def _limits() -> tuple[tuple[int, int], ...]:
-    """Give all limits; of processor time only the hard one: the soft one is set for each request."""
+    """Return all limits; of processor time only the hard limit, as the soft one changes with each request."""
     return (*map(resource.getrlimit, LIMITS), (0, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 

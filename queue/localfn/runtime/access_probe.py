@@ -1,7 +1,7 @@
-"""Tells what whoever runs this cannot reach: asked by the runtime before functions are run by that account.
+"""Check which paths the current account can reach. The runtime runs this before an account runs functions.
 
-Gets {"entered": […], "read": […], "secret": […]} on its standard input: paths. Answers {"barred": {path: what bars the
-way}, "open": [those of the secret ones that can be read], "parts_network": whether it may leave the network}.
+Reads {"entered": [path], "read": [path], "secret": [path]} from stdin. Writes {"barred": {path: folder or file that
+denies access}, "open": [readable secret paths], "parts_network": true if it may leave the network} to stdout.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from localfn.runtime import confinement
 
 
 def main() -> None:
-    asked = json.load(sys.stdin)
-    barred = {path: first_inaccessible(path, os.X_OK) for path in asked["entered"]}
+    """Answer the question on stdin."""
+    request = json.load(sys.stdin)
+    barred = {path: first_inaccessible(path, os.X_OK) for path in request["entered"]}
     barred |= {
-        path: first_inaccessible(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)) for path in asked["read"]
+        path: first_inaccessible(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)) for path in request["read"]
     }
-    told = {
+    answer = {
         "barred": {path: bar for path, bar in barred.items() if bar is not None},
-        "open": [path for path in asked["secret"] if os.access(path, os.R_OK)],
+        "open": [path for path in request["secret"] if os.access(path, os.R_OK)],
         "parts_network": _parts_network(),
     }
-    json.dump(told, sys.stdout)
+    json.dump(answer, sys.stdout)
 
 
 def _parts_network() -> bool:
@@ -37,7 +38,7 @@ def _parts_network() -> bool:
 
 
 def first_inaccessible(path: str, wanted: int) -> str | None:
-    """The first folder on the way that cannot be entered, or the path itself when it cannot be used as wanted."""
+    """Return the first parent folder that denies entry, or the path if it denies `wanted` (os.access); else None."""
     way = [path]
     while (above := os.path.dirname(way[0])) != way[0]:
         way.insert(0, above)

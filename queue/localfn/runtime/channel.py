@@ -1,4 +1,4 @@
-"""The sandbox's end of what ties it to the runtime: a socket for frames, turns, and marks in its output."""
+"""Connect a sandbox to the runtime: a socket for frames, start tokens, and marks in the output."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from localfn.runtime.output_order import LOWEST_FD, OrderMarks, flush
 
 
 class Channel:
-    """Only this process may speak on it, never a child that user code forked.
+    """Send and receive frames for this process only, never for a child that user code forked.
 
-    marks: what is written into the output, so that the runtime can tell one request's from the next one's.
+    control: descriptor of the socket for frames. tokens: descriptor of the socket for start tokens.
+    max_body: bytes of the largest body.
     """
 
-    def __init__(self, control: int, turns: int, max_body: int) -> None:
+    def __init__(self, control: int, tokens: int, max_body: int) -> None:
         self.socket = socket.socket(fileno=move_descriptor(control))
-        self._turns = socket.socket(fileno=move_descriptor(turns))
+        self._tokens = socket.socket(fileno=move_descriptor(tokens))
         self.marks = OrderMarks()
         self.reader = frames.Reader(max_body)
         self.owner = os.getpid()
         self._lock = threading.Lock()  # user code may report progress from several threads
-        self._turn: int | None = None  # taken out, and not used yet
+        self._token: int | None = None  # received and not used yet
 
     def receive(self) -> tuple[dict[str, Any], bytes] | None:
-        self.end_copy()
+        self.exit_if_forked()
         return frames.read(self.socket, self.reader)
 
-    def end_copy(self) -> None:
-        """User code forked, and its child came back to us: it must not take what is meant for its parent."""
+    def exit_if_forked(self) -> None:
+        """End this process if user code forked it: a copy must not read frames meant for its parent."""
         if os.getpid() != self.owner:
             flush()
             os._exit(0)
@@ -44,36 +45,37 @@ class Channel:
                 frames.write(self.socket, head, body)
 
     def answer(self, head: dict[str, Any], body: bytes = b"") -> None:
-        """The last word on a request: all that it printed is behind it."""
+        """Send the last frame of a request, after all of its output."""
         if os.getpid() != self.owner:
             return
         flush()
         self.marks.end()
         self.send(head, body)
 
-    def take_start_token(self, round_: int) -> bool:
-        """Whether the next request of this round may begin: the runtime puts in a turn for each, and may take it out.
+    def take_start_token(self, generation: int) -> bool:
+        """Return True if the next request of this generation may start.
 
-        A turn of another round is one of the next: this one was called back before we came to it.
+        The runtime grants one token per request, and may revoke it before the request starts. A token of another
+        generation belongs to the next batch: the current one was recalled.
         """
-        if self._turn is None:
+        if self._token is None:
             with contextlib.suppress(BlockingIOError):
-                self._turn = next(iter(self._turns.recv(1, socket.MSG_DONTWAIT)), None)
-        mine = self._turn == round_
-        if mine:
-            self._turn = None
-        return mine
+                self._token = next(iter(self._tokens.recv(1, socket.MSG_DONTWAIT)), None)
+        is_granted = self._token == generation
+        if is_granted:
+            self._token = None
+        return is_granted
 
 
 def move_descriptor(fd: int) -> int:
-    """The same descriptor with a high number; programs that are started do not get it."""
+    """Move a descriptor to a high number, close-on-exec, and return it."""
     high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, LOWEST_FD)
     os.close(fd)
     return high
 
 
 def open_cached(path: str, flags: int) -> int | None:
-    """A file that is kept open, out of the way of user code; None where there is none, or it is not permitted."""
+    """Open a file for good with a high descriptor number; return None if it cannot be opened."""
     try:
         return move_descriptor(os.open(path, flags | os.O_CLOEXEC))
     except OSError:

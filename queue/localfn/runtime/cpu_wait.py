@@ -1,4 +1,4 @@
-"""How long a request had to wait for a processor: what it took on a busy machine is not what it takes."""
+"""Measure how long a request waited for a processor, to subtract it from durations on a busy machine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 
 from localfn.runtime.channel import open_cached
 
-SHORT_S = 0.0002  # what took no longer did not wait, or too little to be told apart
+SHORT_S = 0.0002  # shorter requests waited too little to measure
 
 
 class CpuWait:
-    """Of this process's main thread, in which functions run. Linux tells; elsewhere nothing was waited for."""
+    """Measure the main thread, in which functions run. Linux only; elsewhere 0."""
 
     def __init__(self) -> None:
         self._stat = open_cached("/proc/self/schedstat", os.O_RDONLY)
@@ -20,7 +20,10 @@ class CpuWait:
         self._before = self._read()
 
     def seconds(self, passed_s: float) -> float:
-        """Seconds of those that have passed since `restart`."""
+        """Return the seconds of waiting since `restart`.
+
+        passed_s: all seconds since `restart`, the upper bound.
+        """
         if passed_s < SHORT_S or not self._before:
             return 0.0
         try:
@@ -30,7 +33,7 @@ class CpuWait:
         return min((now - before) / 1e9, passed_s)
 
     def _read(self) -> bytes:
-        """proc(5): nanoseconds on a processor, nanoseconds of waiting for one, slices."""
+        """Read schedstat, proc(5): nanoseconds on a processor, nanoseconds of waiting for one, time slices."""
         if self._stat is None:
             return b""
         try:

@@ -1,7 +1,7 @@
-"""The wire between a worker and its sandbox: frames of a JSON head and a raw body on a stream socket.
+"""Encode and decode the frames between a worker and its sandbox, on a stream socket.
 
-A frame is two big-endian 32-bit lengths, the head (a JSON object with a "type") and the body (bytes; an
-event or a result as JSON text, so that neither side parses what it only passes on).
+A frame is two big-endian 32-bit lengths, the head (a JSON object with a "type") and the body (bytes). The body is an
+event or a result as JSON text: neither side parses JSON that it only forwards.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import struct
 from typing import Any
 
 LENGTHS = struct.Struct("!II")
-ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for each frame
+ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps makes a new one for each frame
 MAX_HEAD = 4 * 1024 * 1024  # bytes; a description with a large input schema stays far below it
 
 
 class FrameError(Exception):
-    """What arrived is no frame: somebody else wrote to the socket."""
+    """Report bytes that are not a frame: user code wrote to the socket."""
 
 
 def encode(head: dict[str, Any], body: bytes = b"") -> bytes:
@@ -26,12 +26,12 @@ def encode(head: dict[str, Any], body: bytes = b"") -> bytes:
 
 
 def write(sock: socket.socket, head: dict[str, Any], body: bytes = b"") -> None:
-    """Sends one frame, whole. Raises OSError when the other side is gone."""
+    """Send one whole frame. Raises OSError if the other side is gone."""
     sock.sendall(encode(head, body))
 
 
 class Reader:
-    """Puts frames together from whatever pieces arrive."""
+    """Join received pieces to frames."""
 
     def __init__(self, max_body: int) -> None:
         self.max_body = max_body
@@ -41,7 +41,7 @@ class Reader:
         self._buffer += data
 
     def next(self) -> tuple[dict[str, Any], bytes] | None:
-        """The next whole frame as (head, body), or None while it is incomplete. Raises FrameError."""
+        """Return the next whole frame as (head, body), None while it is incomplete. Raises FrameError."""
         if len(self._buffer) < LENGTHS.size:
             return None
         head_size, body_size = LENGTHS.unpack_from(self._buffer)
@@ -57,7 +57,7 @@ class Reader:
 
 
 def read(sock: socket.socket, reader: Reader) -> tuple[dict[str, Any], bytes] | None:
-    """Blocks until a frame is whole; None when the other side closed the socket."""
+    """Wait for a whole frame; return None when the other side has closed the socket."""
     while (frame := reader.next()) is None:
         data = sock.recv(262_144)
         if not data:

@@ -1,4 +1,4 @@
-"""Imports user code inside a sandbox, as it is on disk now, and says which files it consists of."""
+"""Import user code from its current sources inside a sandbox, and list its files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from localfn.errors import LocalfnError
 
 
 class NoBytecodeLoader(importlib.machinery.SourceFileLoader):
-    """Compiles user code from its source every time.
+    """Compile user code from its source each time.
 
-    A .pyc is matched by whole seconds and size, so an edit within a second of the last one would go unseen.
+    Python matches a .pyc by whole seconds and size, so it would miss an edit within a second of the last one.
     """
 
     def path_stats(self, path: str) -> Any:  # noqa: ARG002 - the name is importlib's
@@ -30,14 +30,14 @@ class NoBytecodeLoader(importlib.machinery.SourceFileLoader):
 def load(root: str | None, module: str, name: str) -> Function:
     """Import the module and return the function declared under `name`.
 
-    root: folder to import from, or None for what the interpreter finds by itself.
-    Raises LocalfnError when the module does not declare it, and whatever the import raises.
+    root: folder to import from; None: the interpreter's own path.
+    Raises LocalfnError if the module does not declare the function, and the errors of the import.
     """
     put_on_path(root)
     importlib.import_module(module)
     found = [made for made in declaration.declared if made.name == name]
     if not found:
-        raise LocalfnError(f"{module} declares no function named {name!r} any more")
+        raise LocalfnError(f"{module} does not declare the function {name!r} any more")
     return next((made for made in found if made.declared_in == module), found[0])
 
 
@@ -70,7 +70,7 @@ def describe(root: str | None, module: str) -> tuple[list[dict[str, Any]], Excep
 
 
 def put_on_path(root: str | None) -> None:
-    """Makes `root` importable: behind the standard library, before installed packages."""
+    """Make `root` importable: after the standard library, before installed packages."""
     if root is None:
         return
     details = [
@@ -91,25 +91,24 @@ def put_on_path(root: str | None) -> None:
 
 
 def files_of(root: str | None, module: str) -> list[list[Any]]:
-    """The source files that user code was loaded from: [path, mtime in ns, size in bytes] each."""
-    folder = root or _home(sys.modules.get(module.partition(".")[0]))
+    """Return the source files of the loaded user code, each as [path, mtime in ns, size in bytes]."""
+    folder = root or _folder_of(sys.modules.get(module.partition(".")[0]))
     paths = [getattr(loaded, "__file__", None) or "" for loaded in list(sys.modules.values())]
-    return _without_bytecode(path for path in paths if folder and is_below(path, folder))
+    return _stat_files(path for path in paths if folder and is_below(path, folder))
 
 
 def files_behind_error(error: BaseException, root: str | None, module: str) -> list[list[Any]]:
-    """Return what may have to change before an import that failed succeeds, in the form of `files_of`.
+    """Return the files and folders whose change may mend a failed import, in the form of `files_of`.
 
-    What was loaded, the files that the error came through, and the folders that are searched: a package that is
-    installed changes its folder.
+    These are the loaded files, the files of the traceback, and the folders of sys.path: an installation changes one.
     """
     through = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
     if isinstance(error, SyntaxError) and error.filename:
         through.add(error.filename)
-    return files_of(root, module) + _without_bytecode(sorted({*through, *sys.path} - {""}))
+    return files_of(root, module) + _stat_files(sorted({*through, *sys.path} - {""}))
 
 
-def _without_bytecode(paths: Iterable[str]) -> list[list[Any]]:
+def _stat_files(paths: Iterable[str]) -> list[list[Any]]:
     found = []
     for path in paths:
         try:
@@ -124,6 +123,6 @@ def is_below(path: str, folder: str) -> bool:
     return path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def _home(module: ModuleType | None) -> str | None:
+def _folder_of(module: ModuleType | None) -> str | None:
     path = getattr(module, "__file__", None)
     return os.path.dirname(path) if path else None

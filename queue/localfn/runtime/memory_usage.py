@@ -1,4 +1,4 @@
-"""How much memory a request has used at most."""
+"""Measure the peak memory of a request."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sys
 
 from localfn.runtime.channel import open_cached
 
-STATUS_BYTES = 16_384  # the processors of a large machine take some of them
+STATUS_BYTES = 16_384  # a large machine lists many processors
 
 
 class PeakMemory:
-    """The peak of this process's resident memory, on Linux of one request: the kernel lets it start anew."""
+    """Read the peak of resident memory: on Linux since `restart`, elsewhere since the process started."""
 
     def __init__(self) -> None:
-        # Kept open: opening them for every request would take longer than reading.
+        # Kept open: to open them takes longer than to read them.
         self._status = open_cached("/proc/self/status", os.O_RDONLY)
         self._clear = open_cached("/proc/self/clear_refs", os.O_WRONLY)
 
@@ -24,10 +24,10 @@ class PeakMemory:
             try:
                 os.pwrite(self._clear, b"5", 0)  # proc(5): resets the peak
             except OSError:
-                self._clear = None  # user code closed it, or it is not permitted here: the peak is the sandbox's then
+                self._clear = None  # closed by user code, or not permitted: the peak is the one of the sandbox
 
     def read(self) -> bytes:
-        """Give what /proc/self/status says now; empty where it cannot be read."""
+        """Return /proc/self/status, or nothing if it cannot be read."""
         if self._status is not None:
             try:
                 return os.pread(self._status, STATUS_BYTES, 0)
@@ -36,7 +36,10 @@ class PeakMemory:
         return b""
 
     def mb(self, status: bytes) -> float:
-        """Give the peak in MiB. status: what `read` gave."""
+        """Return the peak in MiB.
+
+        status: the result of `read`.
+        """
         try:
             return round(int(status.split(b"VmHWM:", 1)[1].split(None, 1)[0]) / 1024, 1)
         except (IndexError, ValueError):

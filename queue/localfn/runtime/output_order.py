@@ -1,8 +1,8 @@
-"""Keep the order of output to stdout and stderr: two pipes tell no order between them.
+"""Keep the order of output to stdout and stderr: two pipes have no order between them.
 
-Marks go into both pipes: before Python prints to the other stream than last, and before it prints after a pause, in
-which a child process or a C library may have written. What they write themselves has no marks: the runtime gives it in
-the order in which it arrives between two marks.
+Marks go into both pipes before Python prints to the other stream, and before it prints after a pause, in which a
+child process or a C library may have written. Their output has no marks: the runtime keeps the order of its arrival
+between two marks.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import sys
 import time
 from typing import Any
 
-LOWEST_FD = 100  # out of the way of code that closes or reuses the low numbers
+LOWEST_FD = 100  # user code closes and reuses low numbers
 PAUSE_S = 0.001
-STDOUT, STDERR, END = b"1", b"2", b"e"  # kinds of marks: who prints next; the output of a request ends
+STDOUT, STDERR, END = b"1", b"2", b"e"  # kinds of marks: the stream that prints next; the end of a request's output
 KINDS = {1: STDOUT, 2: STDERR}
 LINE_BUFFERED = 1  # _IOLBF
 C_BUFFER_BYTES = 8192
@@ -27,9 +27,10 @@ posix_write, fflush = os.write, ctypes.CDLL(None).fflush
 
 
 class OrderMarks:
-    """Writes marks into both pipes. mark: what they begin with; it is not to be guessed by user code.
+    """Write marks into both pipes.
 
-    Nothing is locked: a thread or a signal handler in between changes the order of marks in a pipe, not their number.
+    mark: random prefix of each mark, so that user code cannot forge one. There is no lock: a thread or a signal
+    handler in between changes the order of marks in a pipe, not their number.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class OrderMarks:
         self._printed_at = 0.0
 
     def before(self, kind: bytes) -> None:
-        """Tell both pipes that Python is about to print to this stream."""
+        """Mark both pipes before Python prints to this stream."""
         now = time.monotonic()
         if kind != self._last or now - self._printed_at > PAUSE_S:
             self._last = kind
@@ -48,28 +49,28 @@ class OrderMarks:
         self._printed_at = now
 
     def end(self) -> None:
-        """Tell that what follows belongs to the next request."""
+        """Mark the end of this request's output."""
         self._last = b""
         self._write(END)
 
     def _write(self, kind: bytes) -> None:
-        if not self.mark or os.getpid() != self._owner:  # a forked child prints into the same pipes
+        if not self.mark or os.getpid() != self._owner:  # a forked child shares the pipes
             return
         for fd in self._fds:
-            with contextlib.suppress(OSError):  # user code broke it: nothing is read from it then
+            with contextlib.suppress(OSError):  # closed by user code: nothing is read from it
                 _write_whole(fd, self.mark + kind)
 
 
 def _write_whole(fd: int, data: bytes) -> None:
     try:
         posix_write(fd, data)
-    except BlockingIOError:  # user code wanted a pipe that does not block, and filled it
+    except BlockingIOError:  # user code made the pipe non-blocking and filled it
         os.set_blocking(fd, True)
         posix_write(fd, data)
 
 
 class MarkedFile(io.FileIO):
-    """The file below sys.stdout or sys.stderr."""
+    """Write to stdout or stderr with marks: the raw file below sys.stdout and sys.stderr."""
 
     def __init__(self, fd: int, name: str, marks: OrderMarks) -> None:
         super().__init__(fd, "wb", closefd=False)
@@ -77,13 +78,13 @@ class MarkedFile(io.FileIO):
         self._marks, self._kind = marks, KINDS[fd]
 
     def write(self, data: Any) -> int:
-        """Write as a file does, behind a mark where one is needed."""
+        """Write the data, after a mark if one is needed."""
         self._marks.before(self._kind)
         return super().write(data)
 
 
 def mark_output(marks: OrderMarks) -> None:
-    """Mark what Python prints, through sys.stdout, sys.stderr and os.write(), and let C print line by line."""
+    """Mark output of sys.stdout, sys.stderr and os.write(), and make C output line-buffered."""
     for fd, name in ((1, "stdout"), (2, "stderr")):
         buffer = io.BufferedWriter(MarkedFile(fd, f"<{name}>", marks))
         before = getattr(sys, name)
@@ -105,7 +106,7 @@ def mark_output(marks: OrderMarks) -> None:
 
 
 def flush() -> None:
-    """Write the output that Python and C still hold in buffers."""
+    """Flush the output buffers of Python and of C."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # user code may have closed or replaced it
             stream.flush()

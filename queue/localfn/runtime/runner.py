@@ -1,4 +1,4 @@
-"""Runs one request inside a sandbox: validate, process, and later cleanup; outcomes become frames' heads."""
+"""Run one request inside a sandbox: validate, process, and later cleanup; outcomes are heads of frames."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_THREAD = "can't start new thread"  # the message of Python's RuntimeError
 
 
 class FunctionRunner:
-    """The function of this sandbox, ready for requests."""
+    """Run the function of this sandbox for one request after another."""
 
     def __init__(self, function: Function, send: Send, max_result_bytes: int) -> None:
         self.function = function
@@ -35,10 +35,10 @@ class FunctionRunner:
         self.max_result_bytes = max_result_bytes
         self.has_model = function.input is not None and not isinstance(function.input, Mapping)
         self.wants_instance = function.wants_instance()
-        # Without checks of its own the function begins at once, as the runtime knows: a frame less.
+        # Without checks and hooks there is no "phase" frame: the runtime knows that the function starts at once.
         self.has_checks = bool(function.input is not None or function.validate_hook or function.cleanup_hook)
         self.peak, self.delay = PeakMemory(), CpuWait()
-        self.began = self.processing = 0.0
+        self.started_at = self.processing_at = 0.0
         self.owner = os.getpid()
         self.scope = contextvars.copy_context()
         self.event: Any = None
@@ -47,31 +47,31 @@ class FunctionRunner:
     def invoke(self, head: dict[str, Any], event: Any, text: str) -> Answer:
         """Run phases 1 and 2. Return "done" with the result as JSON, or "failed".
 
-        text: the event as it stands in the JSON that the runtime sent.
+        text: the event as JSON text, as the runtime sent it.
         """
         self.peak.restart()
         self.delay.restart()
-        self.began = self.processing = time.monotonic()
+        self.started_at = self.processing_at = time.monotonic()
         self.context = context = self._context(head)
-        self.event = event  # what cleanup sees when the event is refused
+        self.event = event  # for cleanup, if validation rejects the event
         os.chdir(context.workdir)
-        # Context variables that the request sets end with it.
+        # A copy: context variables that the request sets do not reach the next one.
         self.scope = contextvars.copy_context()
-        answer, result = self.scope.run(self._through_phases, event, text, context)
-        answer["at"] = [self.began, self.processing, ended := time.monotonic()]
-        answer["delayed_s"] = self.delay.seconds(ended - self.began)
-        answer["is_clean"] = _is_like_new(head["workdir"])
+        answer, result = self.scope.run(self._run_phases, event, text, context)
+        answer["at"] = [self.started_at, self.processing_at, ended := time.monotonic()]
+        answer["delayed_s"] = self.delay.seconds(ended - self.started_at)
+        answer["is_clean"] = _is_reusable(head["workdir"])
         return answer, result
 
-    def _through_phases(self, event: Any, text: str, context: Context) -> Answer:
+    def _run_phases(self, event: Any, text: str, context: Context) -> Answer:
         try:
             self.event = event = self._validate(event, text, context)
         except BaseException as error:
             return self._failed(error, "validate")
-        self.processing = time.monotonic()
+        self.processing_at = time.monotonic()
         if self.has_checks:
             head = {"type": "phase", "phase": "process", "request_id": context.request_id}
-            self.send(head, self._for_later_cleanup())
+            self.send(head, self._serialize_for_cleanup())
         try:
             result = to_json(self.function.body(event, context))
             self._check_size(result)
@@ -85,13 +85,13 @@ class FunctionRunner:
         head = failure(error, phase)
         if head["error_type"] == "OutOfMemory":
             peak_mb = self.peak.mb(self.peak.read())
-            used = f"{peak_mb:.0f} MB were in use at most, memory_mb is {self.function.options['memory_mb']}."
+            used = f"the peak was {peak_mb:.0f} MB, memory_mb is {self.function.options['memory_mb']}."
             head["error_message"] = f"{head['error_message'] or 'An allocation failed'}: {used}"
         elif head["error_message"] == NO_THREAD:
-            head["error_message"] += self._why_no_thread()
+            head["error_message"] += self._explain_thread_limit()
         return head, b""
 
-    def _why_no_thread(self) -> str:
+    def _explain_thread_limit(self) -> str:
         memory_mb = self.function.options["memory_mb"]
         fence_mb, stack_mb = confinement.fence_mb(memory_mb), confinement.THREAD_STACK_BYTES // confinement.MIB
         return (
@@ -100,7 +100,7 @@ class FunctionRunner:
         )
 
     def cleanup(self, head: dict[str, Any], event: Any, text: str) -> Answer:
-        """Run phase 4, the function's hook. In the sandbox that ran the request it sees the very same objects."""
+        """Run phase 4, the cleanup hook. In the sandbox that ran the request it gets the same objects."""
         hook = self.function.cleanup_hook
         is_same = self.context is not None and self.context.request_id == head["request_id"]
         context = self.context if is_same and self.context is not None else self._context(head)
@@ -111,7 +111,7 @@ class FunctionRunner:
             if not is_same:
                 self.event = read_event(self.function.input, text) if self.wants_instance else event
             if hook:
-                _finished(hook, self.scope.run(hook, self.event, context))
+                _require_finished(hook, self.scope.run(hook, self.event, context))
         except BaseException as error:
             return self._failed(error, "cleanup")
         finally:
@@ -119,7 +119,7 @@ class FunctionRunner:
         return {"type": "done"}, b""
 
     def is_over(self, act: Callable[..., Answer]) -> bool:
-        """Tell whether no code of the request follows: its cleanup hook is part of it."""
+        """Return True if no code of the request follows; its cleanup hook is part of the request."""
         return act == self.cleanup or self.function.cleanup_hook is None
 
     def _validate(self, event: Any, text: str, context: Context) -> Any:
@@ -130,13 +130,15 @@ class FunctionRunner:
         hook = self.function.validate_hook
         if hook is None:
             return event
-        checked = _finished(hook, hook(event, context))
+        checked = _require_finished(hook, hook(event, context))
         if checked is None and event is not None:
-            raise HookError(f"the validate hook {_named(hook)} returned None: return the event that the function gets")
+            raise HookError(
+                f"the validate hook {_hook_name(hook)} returned None: return the event that the function gets"
+            )
         return checked
 
-    def _for_later_cleanup(self) -> bytes:
-        """The normalised event, kept by the worker in case this sandbox does not live to clean up."""
+    def _serialize_for_cleanup(self) -> bytes:
+        """Return the normalised event as JSON; the worker keeps it for cleanup in another sandbox if this one dies."""
         if self.function.cleanup_hook is None:
             return b""
         try:
@@ -149,7 +151,7 @@ class FunctionRunner:
     def _check_size(self, result: bytes) -> None:
         if len(result) > self.max_result_bytes:
             raise ResultTooLargeError(
-                f"the result has {len(result)} bytes, {self.max_result_bytes} are allowed: save_file() takes large data"
+                f"the result has {len(result)} bytes, {self.max_result_bytes} are allowed: use save_file()"
             )
 
     def _context(self, head: dict[str, Any]) -> Context:
@@ -171,8 +173,8 @@ class FunctionRunner:
         )
 
 
-def _is_like_new(folder: str) -> bool:
-    """Whether the next request may have the working directory as this one left it."""
+def _is_reusable(folder: str) -> bool:
+    """Return True if the next request may use this working directory: it is empty, and its mode is unchanged."""
     try:
         mode = os.lstat(folder).st_mode
         return stat.S_ISDIR(mode) and stat.S_IMODE(mode) == 0o700 and not os.listdir(folder)
@@ -180,12 +182,12 @@ def _is_like_new(folder: str) -> bool:
         return False
 
 
-def _finished(hook: Body, value: Any) -> Any:
-    """Return the value of a hook. Raises HookError for a hook whose code has not run."""
+def _require_finished(hook: Body, value: Any) -> Any:
+    """Return the value of a hook. Raises HookError if the hook's code has not run (a coroutine or generator)."""
     if (problem := unfinished_problem(value)) is not None:
-        raise HookError(f"the hook {_named(hook)}: {problem}")
+        raise HookError(f"the hook {_hook_name(hook)}: {problem}")
     return value
 
 
-def _named(hook: Body) -> str:
+def _hook_name(hook: Body) -> str:
     return repr(getattr(hook, "__name__", type(hook).__name__))

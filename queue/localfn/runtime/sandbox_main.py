@@ -1,9 +1,9 @@
-"""The main loop of a sandbox: load one function, then run one request after another.
+"""Run the main loop of a sandbox: load one function, then run one request after another.
 
-Starts as `python -c 'from localfn.runtime.sandbox_main import main; main(FDS)'`. Speaks in frames (frames.py):
-gets "load", "run" with one request or several, and "cleanup"; answers "started", then "ready" or "refused", then for
-each request "phase", "progress", and "done", "failed" or "declined". It ends when the socket closes.
-For discovery it gets "describe" instead, answers "described" or "refused", and ends.
+Starts as `python -c 'from localfn.runtime.sandbox_main import main; main(FDS)'`. Receives the frames (frames.py)
+"load", "run" with one or more requests, and "cleanup"; sends "started", then "ready" or "refused", then for each
+request "phase", "progress", and "done", "failed" or "declined". It ends when the socket closes.
+For discovery it receives "describe" instead, sends "described" or "refused", and ends.
 """
 
 from __future__ import annotations
@@ -37,19 +37,22 @@ DECODER = json.JSONDecoder()
 
 
 def main(fds: Sequence[int]) -> None:
-    """fds: the socket to the runtime, and the one from which turns are taken."""
+    """Serve the runtime until it closes the socket.
+
+    fds: descriptors of the socket for frames and of the socket for start tokens.
+    """
     _prepare_process()
-    control, turns = fds
-    channel = Channel(control, turns, max_body=1 << 31)
+    control, tokens = fds
+    channel = Channel(control, tokens, max_body=1 << 31)
     mark_output(channel.marks)
     _log_to_stderr()
     frame = channel.receive()
     if frame is None:
         return
-    channel.send({"type": "started"})  # what ends this process from here on is the user's code
+    channel.send({"type": "started"})  # if this process ends from now on, user code ended it
     head, _ = frame
     channel.marks.mark = head["mark"].encode()
-    os.environ.update(head.get("environment", {}))  # what /proc is not to show
+    os.environ.update(head.get("environment", {}))  # set here: /proc/PID/environ shows the variables of the start
     if head["type"] == "describe":
         _describe(channel, head)
         return
@@ -58,7 +61,7 @@ def main(fds: Sequence[int]) -> None:
     files = importer.files_of(head["root"], head["module"])
     channel.answer({"type": "ready", "has_checks": run.has_checks, "files": files})
     _serve(channel, run, fresh, head)
-    # The runtime is gone. Threads and exit handlers of past requests must not run without it.
+    # The runtime is gone. Threads and exit handlers of past requests must not outlive it.
     os._exit(0)
 
 
@@ -67,49 +70,49 @@ def _serve(channel: Channel, run: FunctionRunner, fresh: FreshState, loaded: dic
     while (frame := channel.receive()) is not None:
         head, body = frame
         if head["type"] == "cleanup":
-            act, members = run.cleanup, zip([head], _events(b"[%b]" % body))
+            act, members = run.cleanup, zip([head], _parse_events(b"[%b]" % body))
         else:
-            act, members = run.invoke, zip(_placed(head), _events(body))
+            act, members = run.invoke, zip(_expand_members(head), _parse_events(body))
         for member, (event, text) in members:
             if act == run.invoke and not channel.take_start_token(head["round"]):
-                break  # called back, with all behind it
-            if member.get("valid_s", 0) < 0:  # the runtime was frozen, perhaps: somebody else may have it by now
+                break  # recalled, with all later requests
+            if member.get("valid_s", 0) < 0:  # the lease may have expired, and another worker may run the request
                 channel.answer({"type": "declined", "request_id": member["request_id"]})
                 break
-            confinement.grant_cpu(member["remaining_s"])
+            confinement.limit_cpu(member["remaining_s"])
             answer, result = act(member, event, text)
-            channel.end_copy()
+            channel.exit_if_forked()
             answer["request_id"] = member["request_id"]
-            if len(sys.modules) != modules:  # imported while running: a change of that file counts from now on
+            if len(sys.modules) != modules:  # imported during the request: changes of these files count from now on
                 modules = len(sys.modules)
                 answer["code_files"] = importer.files_of(loaded["root"], loaded["module"])
-            _look_around(answer, run, fresh, is_over=run.is_over(act))
+            _add_usage(answer, run, fresh, is_over=run.is_over(act))
             channel.answer(answer, result)
             if answer["has_children"] or answer.get("leftovers") or not answer.get("is_clean"):
-                break  # the runtime has something to do; it takes the others back and sends them again
+                break  # the runtime handles this first; it recalls the other requests and sends them again
         os.chdir("/")
 
 
-def _events(body: bytes) -> Iterator[tuple[Any, str]]:
-    """Yield each event of a JSON array with its own text: a parsed number has lost digits."""
+def _parse_events(body: bytes) -> Iterator[tuple[Any, str]]:
+    """Yield each event of a JSON array, parsed and as text: parsing may lose digits of numbers."""
     text = body.decode()
-    place = _after_blanks(text, 1)
+    place = _skip_blanks(text, 1)
     while place < len(text) and text[place] != "]":
         event, end = DECODER.raw_decode(text, place)
         yield event, text[place:end]
-        place = _after_blanks(text, _after_blanks(text, end) + 1)  # behind the comma
+        place = _skip_blanks(text, _skip_blanks(text, end) + 1)  # after the comma
 
 
-def _after_blanks(text: str, place: int) -> int:
+def _skip_blanks(text: str, place: int) -> int:
     while text[place : place + 1] in (" ", "\t", "\n", "\r"):
         place += 1
     return place
 
 
-def _look_around(answer: dict[str, Any], run: FunctionRunner, fresh: FreshState, *, is_over: bool) -> None:
-    """Add to the answer what the request used, and what it left behind: then this sandbox is not used again.
+def _add_usage(answer: dict[str, Any], run: FunctionRunner, fresh: FreshState, *, is_over: bool) -> None:
+    """Add the peak memory and the leftovers of the request to the answer. The runtime ends a sandbox with leftovers.
 
-    is_over: no code of the request follows.
+    is_over: True if no code of the request follows.
     """
     status, has_children = run.peak.read(), _has_children()
     answer["max_rss_mb"], answer["has_children"] = run.peak.mb(status), has_children
@@ -118,14 +121,14 @@ def _look_around(answer: dict[str, Any], run: FunctionRunner, fresh: FreshState,
     left = ["a child process"] if has_children and hasattr(os, "waitid") else []
     try:
         left += fresh.restore(status)
-    except BaseException as error:  # user code has closed our descriptors, or its signal handler raised
-        left.append(f"a process that cannot be looked at ({type(error).__name__}: {error})")
+    except BaseException as error:  # user code closed descriptors of the SDK, or its signal handler raised
+        left.append(f"a process that cannot be inspected ({type(error).__name__}: {error})")
     if left:
         answer["leftovers"] = ", ".join(left)
 
 
-def _placed(head: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The members of a group that came together, each with what they share, as it is when its turn comes."""
+def _expand_members(head: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield each request of a batch with the shared fields; its deadline counts from its own start."""
     received = time.monotonic()
     for member in head["members"]:
         passed_s = time.monotonic() - received
@@ -141,12 +144,12 @@ def _placed(head: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _load(channel: Channel, head: dict[str, Any]) -> Function:
     try:
         function = importer.load(head["root"], head["module"], head["function"])
-        function.describe()  # what cannot be described is refused before the first request
+        function.describe()  # reject an invalid declaration before the first request
         confinement.confine(function.options["memory_mb"], network=function.network or head.get("is_offline", False))
     except BaseException as error:
         _refuse(channel, error)
     gc.collect()
-    gc.freeze()  # what was imported stays for good: later collections need not walk it
+    gc.freeze()  # imported objects stay: later collections skip them
     return function
 
 
@@ -168,7 +171,7 @@ def _describe(channel: Channel, head: dict[str, Any]) -> None:
 
 def _refuse(channel: Channel, error: BaseException, **more: Any) -> NoReturn:
     with contextlib.suppress(OSError):
-        # LocalfnError is raised by us about a declaration: our frames are no news to its reader.
+        # The SDK raises LocalfnError about a declaration; frames of the SDK do not help its reader.
         answer = failure(error, "import") | {"type": "refused"} | more
         if isinstance(error, LocalfnError):
             answer["error_type"] = type(error).__name__
@@ -177,32 +180,32 @@ def _refuse(channel: Channel, error: BaseException, **more: Any) -> NoReturn:
 
 
 def _prepare_process() -> None:
-    if "" in sys.path:  # put there by `-c`: the current directory is no place to import from
+    if "" in sys.path:  # added by `-c`: never import from the current directory
         sys.path.remove("")
     confinement.drop_privileges()
     confinement.shrink_thread_stacks()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
-        # The process that started us owns us: when it dies, so do we. And what our children start and
-        # abandon comes back to us instead of to init, so that it is found and killed with us.
+        # The sandbox dies with its parent process. Orphans of its children become its own children instead of
+        # init's, so that the runtime finds and kills them with the sandbox.
         die_with_parent(signal.SIGKILL)
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _log_to_stderr() -> None:
-    faulthandler.enable()  # a crash in C leaves its traceback in the request's log
+    faulthandler.enable()  # a crash in C prints a traceback to the request's log
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
 
 
 def die_with_parent(number: int) -> None:
-    """Linux only: the kernel sends `number` when the parent ends."""
+    """Let the kernel send signal `number` to this process when its parent ends. Linux only."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 def _has_children() -> bool:
-    """Whether a request left processes behind: its own, or orphans that came to us as their subreaper."""
+    """Return True if a request left child processes, or orphans of these."""
     if not hasattr(os, "waitid"):
-        return True  # nobody can tell here: the runtime has to look
+        return True  # unknown here (macOS): the runtime checks
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

@@ -1,8 +1,8 @@
-"""A process that has imported the SDK and nothing else, and forks sandboxes: a cold start without an interpreter's.
+"""Fork sandboxes from a process that has imported only the SDK: a cold start without the start of an interpreter.
 
-Starts as `python -c 'from localfn.runtime.zygote import main; main(FD)'`. Tells the folders that packages are imported
-from; then gets one frame per sandbox, {"type": "bear", "environment": {…}}, with four descriptors (control, stdout,
-stderr, turns), and answers {"type": "born", "pid": …}. It ends when the socket closes. Linux only.
+Starts as `python -c 'from localfn.runtime.zygote import main; main(FD)'`. Sends {"type": "ready"} with the folders of
+installed packages. Then receives one frame per sandbox, {"type": "fork", "environment": {…}}, with four descriptors
+(control, stdout, stderr, tokens), and sends {"type": "forked", "pid": …}. It ends when the socket closes. Linux only.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ FDS = 4
 
 
 def main(fd: int) -> None:
-    """Serves until the runtime hangs up. In a forked sandbox it does not return before that has ended."""
+    """Serve until the runtime closes the socket. In a forked sandbox, run the sandbox and never return."""
     sandbox_main.die_with_parent(signal.SIGKILL)
     if os.stat(f"/proc/{os.getppid()}").st_uid != os.geteuid():
-        # What it forks is of its account, and could change it. (Where all are, it could change the runtime itself.)
-        confinement.be_private(private=True)
-    line = socket.socket(fileno=fd)
+        # Sandboxes of this account could trace it. (If the runtime shares the account, they can trace the runtime.)
+        confinement.set_private(private=True)
+    connection = socket.socket(fileno=fd)
     reader = frames.Reader(MAX_ENVIRONMENT)
-    frames.write(line, {"type": "ready", "folders": [*site.getsitepackages(), site.getusersitepackages()]})
+    frames.write(connection, {"type": "ready", "folders": [*site.getsitepackages(), site.getusersitepackages()]})
     gc.collect()
-    gc.freeze()  # what is loaded now stays shared with what is forked
-    while (order := _next(line, reader)) is not None:
+    gc.freeze()  # keep the memory pages shared with the sandboxes
+    while (order := _receive_order(connection, reader)) is not None:
         environment, fds = order
         first = os.fork()
         if first == 0:
-            _bear(line, environment, fds)
+            _fork_sandbox(connection, environment, fds)
         for each in fds:
             os.close(each)
         os.waitpid(first, 0)
 
 
-def _next(line: socket.socket, reader: frames.Reader) -> tuple[dict[str, str], list[int]] | None:
+def _receive_order(connection: socket.socket, reader: frames.Reader) -> tuple[dict[str, str], list[int]] | None:
     fds: list[int] = []
     while (frame := reader.next()) is None:
-        data, new, _, _ = socket.recv_fds(line, 262_144, FDS)
+        data, new, _, _ = socket.recv_fds(connection, 262_144, FDS)
         if not data:
             return None
         fds += new
@@ -55,26 +55,26 @@ def _next(line: socket.socket, reader: frames.Reader) -> tuple[dict[str, str], l
     return frame[0]["environment"], fds
 
 
-def _bear(line: socket.socket, environment: dict[str, str], fds: list[int]) -> NoReturn:
-    """In the first child: forks the sandbox and ends at once, so that the sandbox falls to the runtime as its child.
+def _fork_sandbox(connection: socket.socket, environment: dict[str, str], fds: list[int]) -> NoReturn:
+    """Fork the sandbox from the first child, which ends at once, so that the runtime adopts the sandbox.
 
-    The sandbox tells of itself when that has happened: nobody can wait for it before.
+    The sandbox sends its pid after the adoption: before it the runtime cannot wait for the process.
     """
     between = os.getpid()
     if os.fork():
         os._exit(0)
     while os.getppid() == between:
         time.sleep(0)
-    frames.write(line, {"type": "born", "pid": os.getpid()})
-    line.close()
-    _become(environment, fds)
+    frames.write(connection, {"type": "forked", "pid": os.getpid()})
+    connection.close()
+    _reset_process(environment, fds)
     sandbox_main.main([fds[0], fds[3]])
     sys.exit(0)
 
 
-def _become(environment: dict[str, str], fds: list[int]) -> None:
-    """Like a process that was just started with these variables and descriptors."""
-    confinement.be_private(private=False)
+def _reset_process(environment: dict[str, str], fds: list[int]) -> None:
+    """Make this process equal to a new one with these variables and descriptors."""
+    confinement.set_private(private=False)
     os.setsid()
     os.dup2(fds[1], 1)
     os.dup2(fds[2], 2)

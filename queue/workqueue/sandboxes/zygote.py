@@ -82,7 +82,7 @@ class Zygote:
 
     def _fork(self, variables: Mapping[str, str], ends: SandboxPipes) -> Process:
         line = self._ready()
-        order = frames.encode({"type": "bear", "environment": dict(variables)})
+        order = frames.encode({"type": "fork", "environment": dict(variables)})
         socket.send_fds(line, [order], ends.child_fds)
         return Forked(int(self._answer(line)["pid"]))
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
@@ -74,7 +74,7 @@ def test_a_row_that_sql_wrote_takes_no_list_with_it(runtime: Runtime, by_hand: U
     assert str(by_hand) in [item["id"] for item in runtime.get("/api/requests?limit=500")["items"]]
 
 
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=12)
 NASTY = [
     "",
     "\0",

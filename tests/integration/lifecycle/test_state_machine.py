@@ -266,7 +266,5 @@ def test_every_interleaving_of_moves_keeps_the_invariants(engine: Engine) -> Non
 
     run_state_machine_as_test(
         OnThisEngine,
-        settings=settings(
-            max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=80, stateful_step_count=30, suppress_health_check=list(HealthCheck)),
     )

@@ -31,7 +31,7 @@ from tests.support.waiting import wait_until
         ("exit", "SystemExit", "sys.exit() was called", "sys.exit()"),
         ("recursion", "RecursionError", "maximum recursion depth exceeded", "recurse()"),
         ("deep recursion", "ValueError", "at the bottom", 'raise ValueError("at the bottom")'),
-        ("mute", "Mute", "the message of this Mute could not be made: KeyboardInterrupt", "raise error"),
+        ("mute", "Mute", "the message of this Mute cannot be read: its method raised KeyboardInterrupt", "raise error"),
         ("no cause", "EndlessCause", "why", "raise error"),
         ("huge", "ValueError", "x" * 8192, "raise error"),
         ("half a character", "ValueError", "a\\ud800b\u2400c", "raise error"),

@@ -46,7 +46,7 @@ def command_of(process: psutil.Process) -> str:
         ("start_too_many_threads", "RuntimeError", "1088 MiB that the sandbox may allocate with memory_mb=64"),
         ("write_into_the_wire", None, ""),
         ("return_too_much", "ResultTooLarge", "6291456"),
-        ("error_without_words", "Mute", "could not be made"),
+        ("error_without_words", "Mute", "cannot be read"),
         ("save_outside", "LocalfnError", "path separator"),
         ("raise_the_unstorable", "ValueError", "bad\u2400value \\udcff"),
         ("swap_its_output_for_a_link", "OutputFileMissing", "a.txt"),

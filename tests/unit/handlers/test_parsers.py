@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.security.origin_check import AllowedHosts, split_host
@@ -52,21 +52,18 @@ def test_a_frame_arrives_whole_in_whatever_pieces(head: dict[str, str], body: by
     assert found == [(head | {"type": "x"}, body)]
 
 
-@settings(deadline=1000)
 @given(EXPRESSION)
 def test_an_expression_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(BadExpressionError):
         expression.parse(text)
 
 
-@settings(deadline=1000)
 @given(st.one_of(st.binary(max_size=500), st.text('[]{}",:\\0123456789eE+-.truefalsn u', max_size=500).map(str.encode)))
 def test_an_event_is_read_or_refused(body: bytes) -> None:
     with contextlib.suppress(BadEventError, EventTooLargeError):
         event_json.parse(body, 400)
 
 
-@settings(deadline=2000)
 @given(st.text(st.characters(codec="utf-8"), max_size=300), st.sampled_from([".json", ".yaml"]))
 def test_a_fixture_file_is_read_or_refused(text: str, suffix: str) -> None:
     with TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from localfn.runtime.sandbox_main import _events
+from localfn.runtime.sandbox_main import _parse_events
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from localfn.runtime.sandbox_main import _events
     ],
 )
 def test_each_event_has_its_own_text(body: str) -> None:
-    found = list(_events(body.encode()))
+    found = list(_parse_events(body.encode()))
 
     assert [event for event, _ in found] == json.loads(body)
     assert [json.loads(text) for _, text in found] == json.loads(body)
@@ -23,4 +23,4 @@ def test_each_event_has_its_own_text(body: str) -> None:
 
 
 def test_an_empty_batch_has_no_events() -> None:
-    assert list(_events(b"[]")) == list(_events(b"[ ]")) == []
+    assert list(_parse_events(b"[]")) == list(_parse_events(b"[ ]")) == []

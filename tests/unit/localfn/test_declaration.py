@@ -243,5 +243,5 @@ def test_a_schedule_is_an_expression_or_a_dict_of_its_fields() -> None:
 def test_the_name_of_an_output_file_is_a_text(tmp_path: Path, name: Any) -> None:
     (tmp_path / "a.txt").write_text("x")
     context = Context(request_id="1", function_name="f", workdir=tmp_path)
-    with pytest.raises(LocalfnError, match=r"save_file: name=.* use a text"):
+    with pytest.raises(LocalfnError, match=r"save_file: name=.* use a str"):
         context.save_file("a.txt", name=name)

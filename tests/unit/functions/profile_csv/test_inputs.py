@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from examples.profile_csv import check, profile_csv
@@ -262,7 +262,7 @@ def test_exactly_one_csv_is_needed(make_context: Callable[..., Context], tmp_pat
         check({"csv": "a\n1\n"}, make_context(csv=upload))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.binary(max_size=300) | st.text(alphabet='a1.,;"\n\r\t-e|N ', max_size=80).map(str.encode))
 def test_any_bytes_give_a_strict_json_profile_or_a_refusal(profile: Profile, content: bytes) -> None:
     try:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -129,7 +129,7 @@ def test_an_orientation_that_is_not_legible_leaves_the_picture_as_it_is(thumbs: 
     assert thumbs.of(quarters(), "JPEG", {"exif": data}, sizes=[60])["thumbnails"][0]["width"] == 60
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.integers(0, 60), st.binary(max_size=60), st.booleans())
 def test_no_exif_data_costs_the_thumbnail(thumbs: Thumbs, cut: int, noise: bytes, is_png: bool) -> None:
     whole = exif([turned(), (X_RESOLUTION, SIGNED_RATIONAL, 1, offset(38))], struct.pack("<ii", -1, 0))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
@@ -191,7 +191,7 @@ def test_a_file_that_is_cut_off_anywhere_is_a_thumbnail_or_a_refusal(thumbs: Thu
             continue
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "ICO", "TGA"]), st.data())
 def test_a_damaged_file_is_a_thumbnail_or_a_refusal(thumbs: Thumbs, kind: str, data: st.DataObject) -> None:
     file = io.BytesIO()

@@ -89,7 +89,7 @@ def test_usual_patterns_agree_with_the_walk_at_every_change_of_twelve_years(zone
 
 
 @given(patterns(), st.sampled_from(ZONES), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_pattern_agrees_with_the_walk_from_any_minute_on(pattern: Pattern, zone: str, data: st.DataObject) -> None:
     low = data.draw(st.sampled_from(changes(zone))) + MINUTE * data.draw(st.integers(-120, 1439))
     high = low + HOUR * 12
@@ -100,7 +100,7 @@ def test_any_pattern_agrees_with_the_walk_from_any_minute_on(pattern: Pattern, z
 
 
 @given(patterns(), st.sampled_from(ZONES), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_scheduler_that_takes_over_at_any_tick_finds_the_same_ones(
     pattern: Pattern, zone: str, data: st.DataObject
 ) -> None:

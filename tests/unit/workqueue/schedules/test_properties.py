@@ -39,7 +39,7 @@ moments = st.integers(0, 366 * 86400 * 10).map(lambda tenths: ANCHOR + timedelta
 
 
 @given(tables(), moments)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_ticks_are_whole_seconds_strictly_ascending_and_within_the_bounds(table: Timetable, moment: datetime) -> None:
     ticks = next_ticks(table, moment, 20)
     assert ticks == sorted(set(ticks))
@@ -52,7 +52,7 @@ def test_ticks_are_whole_seconds_strictly_ascending_and_within_the_bounds(table:
 
 
 @given(tables(), moments)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_asking_from_any_tick_goes_on_as_if_asked_once(table: Timetable, moment: datetime) -> None:
     """A scheduler that takes over finds the same ticks."""
     ticks = next_ticks(table, moment, 12)
@@ -63,14 +63,14 @@ def test_asking_from_any_tick_goes_on_as_if_asked_once(table: Timetable, moment:
 
 
 @given(tables(), moments, st.integers(0, 3 * 86400))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_latest_of_a_span_is_the_last_of_all_in_it(table: Timetable, low: datetime, length_s: int) -> None:
     high = low + timedelta(seconds=length_s)
     assert latest_between(table, low, high) == max(ticks_between(table, low, high), default=None)
 
 
 @given(patterns(), moments)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_without_a_change_of_clocks_the_plain_dialect_agrees_with_croniter(pattern: Pattern, moment: datetime) -> None:
     assume(not pattern.is_aws)
     assume(not re.search(r"\b(\d+)-\1/", pattern.text))  # croniter reads such a range as all
@@ -87,7 +87,7 @@ def test_without_a_change_of_clocks_the_plain_dialect_agrees_with_croniter(patte
 
 
 @given(patterns())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_local_times_have_no_zone_and_no_seconds(pattern: Pattern) -> None:
     rule = parse(pattern.text)
     assert isinstance(rule, Cron)

@@ -1,6 +1,6 @@
 """Every setting, read once from the environment and `.env`, checked, and then passed down as plain values.
 
-The names and defaults are told in docs/settings.md; a name that starts with LOCALFN_ and is not among them
+The names and defaults are told in docs/reference/settings.md; a name that starts with LOCALFN_ and is not among them
 stops the start, because a misspelt limit that is silently ignored is found out too late.
 """
 

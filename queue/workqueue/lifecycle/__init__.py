@@ -1,4 +1,4 @@
-"""The only writer of a request's status: each function is one arrow of docs/request-life.md, one transaction.
+"""The only writer of a request's status; docs/explanation/request-life.md has its transitions, one transaction each.
 
 claiming, attempts: moves of the worker that takes and holds the lease. requests: moves asked for from outside.
 hastening: one with a later time. recovery, setting_back: the reconciler's moves. emptying: all that wait in a queue.

@@ -19,7 +19,7 @@ from workqueue import event_json
 from workqueue.audit import Action
 from workqueue.auth.permissions import Permission
 from workqueue.schedules import edits, queries
-from workqueue.schedules.previewing import preview_of
+from workqueue.schedules.queries import preview_of
 from workqueue.schedules.validation import Rules
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/schedules")

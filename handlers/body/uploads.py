@@ -18,8 +18,7 @@ from handlers.services import Services
 from workqueue import event_json
 from workqueue.errors import EventTooLargeError
 from workqueue.event_json import BatchReader, InvalidBatchError, JsonText
-from workqueue.files.file_names import file_name_problem
-from workqueue.files.store import StoredFile, guess_content_type, remove_if_possible
+from workqueue.files.store import StoredFile, file_name_problem, guess_content_type, remove_if_possible
 
 EVENT_PART = "event"
 REPLACEMENT_CHARACTER = "\ufffd"  # what stands for bytes that are no character

@@ -15,13 +15,12 @@ from types import TracebackType
 import psutil
 
 from infra.errors import InfraError, ServerFailedError
-from infra.orphans import kill_descendants
 from infra.supervisor.child import Child, ChildSpec
 from infra.supervisor.orphan_guard import Guard
 from infra.supervisor.output import Output, say
 from infra.supervisor.pid_records import Records
 from infra.supervisor.signals import Signals
-from infra.supervisor.termination import descendants, kill_all
+from infra.supervisor.termination import descendants, kill_all, kill_descendants
 from workqueue.sandboxes.exits.exit_status import describe_exit
 from workqueue.sandboxes.prctl import adopt_orphans
 

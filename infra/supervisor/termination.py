@@ -69,3 +69,12 @@ def send(process: psutil.Process, number: int) -> None:
         process.send_signal(number)
     except psutil.Error:
         return
+
+
+def kill_descendants() -> None:
+    """Kill every process below this one, so that nothing outlives `up` that a worker or a daemonising function started.
+
+    On Linux the orphans among them have become children of this process; elsewhere only those that still descend from
+    it when the stop begins are found.
+    """
+    kill_all(descendants(psutil.Process()))

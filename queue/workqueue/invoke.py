@@ -12,9 +12,10 @@ from workqueue.errors import LeaseLostError, SandboxPoolLostError
 from workqueue.files.store import remove_if_possible
 from workqueue.functions.registry import FunctionSpec
 from workqueue.invocation import cleanup, completion, phases, sandbox_session
-from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.attempt import Attempt
 from workqueue.invocation.batch import Batch
 from workqueue.invocation.completion import retry_until_stored
+from workqueue.invocation.context import ExecutionContext
 from workqueue.invocation.failure import handle_failure, handle_rejected
 from workqueue.invocation.lease_renewer import LeaseRenewer
 from workqueue.invocation.results import save

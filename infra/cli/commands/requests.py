@@ -1,6 +1,6 @@
 """`localfn requests`: see, follow, cancel, retry and delete what was accepted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,15 +10,15 @@ from infra.api_client import ApiError, Client, connect, request_path
 from infra.cli.arguments import Age, Moment, time_before
 from infra.cli.group import CommandGroup
 from infra.cli.output import follow_logs, request_list, watch_list
-from infra.cli.output.progress import has_ended
+from infra.cli.output.progress import Progress, has_ended
 from infra.cli.output.request_details import download_commands, format_attempt, format_request
 from infra.cli.output.tables import json_option, print_data, print_json, print_status
-from infra.cli.purging import purge_all
 from infra.config.settings import load
 
 STATUSES = ("pending", "processing", "completed", "failed")
 ENDED = ("completed", "failed")
 INTERRUPTED_CODE = 130
+PURGE_CHUNK = 200  # each is a transaction, and its files are removed: an answer within a second or two
 
 
 @click.group(cls=CommandGroup)
@@ -199,7 +199,7 @@ def purge(older_than: timedelta, status: str | None, function: str | None, yes: 
         if found and not yes and not _confirm_delete(len(found)):
             print_status("nothing deleted.")
             return
-        deleted = purge_all(client, found)
+        deleted = _purge_all(client, found)
     kept = len(found) - deleted
     if as_json:
         print_json({"deleted": deleted, "kept": kept})
@@ -213,3 +213,17 @@ def _confirm_delete(count: int) -> bool:
         return click.confirm(f"Delete {what} results, files and logs?", err=True)
     except click.Abort:
         raise click.UsageError("nobody answers here; --yes deletes without asking.") from None
+
+
+def _purge_all(client: Client, ids: Sequence[str]) -> int:
+    """Delete requests in chunks; return how many were deleted. One that was retried meanwhile is left alone."""
+    progress, deleted = Progress(), 0
+    try:
+        for first in range(0, len(ids), PURGE_CHUNK):
+            if first:
+                progress.update(f"{first} of {len(ids)} deleted")
+            body = {"action": "delete", "ids": ids[first : first + PURGE_CHUNK]}
+            deleted += client.post("/api/requests/bulk", json=body)["done"]
+    finally:
+        progress.clear()
+    return deleted

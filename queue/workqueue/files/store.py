@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Protocol
 from uuid import UUID
 
+from localfn.file_names import file_name_problem as file_name_problem  # noqa: PLC0414 - re-exported
 from workqueue.files.disk_space import Disk
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,5 @@
 """The value that the steps of an invocation work on: one attempt, its phases, its output, its interruption."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,56 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine
-
 from schema.statuses import Phase
 from workqueue.clock import Clock
-from workqueue.files.disk_space import Disk
-from workqueue.files.store import FileStore, StoredFile
-from workqueue.files.working_directory import WorkingDirectory
-from workqueue.heartbeats.worker_activity import WorkerActivity
-from workqueue.invocation.batch_sizing import BatchSizer
+from workqueue.files.store import StoredFile
 from workqueue.lifecycle import AttemptRecord, Claim, Completion, Progress
 from workqueue.logs.buffer import LogBuffer
-from workqueue.logs.spool_file import SpoolFile
 from workqueue.outcomes import AttemptEndedError
 from workqueue.sandboxes.connection import SandboxConnection
-from workqueue.sandboxes.pool_protocol import SandboxPoolClient
-from workqueue.telemetry import Observers
-from workqueue.telemetry.counters import Counters
-from workqueue.transport.doorbell import Doorbell
-from workqueue.transport.rq_status import RqStatusReporter
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionContext:
-    """What a worker process invokes requests with.
-
-    given_up: set when the grace of a stop is over; writes no longer wait for an absent database then.
-    """
-
-    worker: str
-    queues: tuple[str, ...]
-    engine: Engine
-    doorbell: Doorbell
-    rq_status: RqStatusReporter
-    clock: Clock
-    sandboxes: SandboxPoolClient
-    store: FileStore
-    working_directory: WorkingDirectory
-    disk: Disk
-    spool: SpoolFile
-    activity: WorkerActivity
-    lease_s: float
-    counters: Counters = field(default_factory=Counters)
-    observers: Observers = field(default_factory=Observers)
-    batch_sizer: BatchSizer = field(default_factory=BatchSizer)
-    given_up: threading.Event = field(default_factory=threading.Event)
-
-    def put_away(self) -> None:
-        """Nothing follows soon: what was kept for the next request is given back. Raises SandboxPoolLostError."""
-        self.working_directory.remove()
-        self.sandboxes.release()
 
 
 @dataclass(slots=True, eq=False)

@@ -7,7 +7,8 @@ from workqueue import lifecycle
 from workqueue.database import error_summary, is_outage, retry_through_outage
 from workqueue.errors import SandboxPoolLostError
 from workqueue.invocation import sandbox_session
-from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.attempt import Attempt
+from workqueue.invocation.context import ExecutionContext
 from workqueue.invocation.phases import attempt_payload
 from workqueue.outcomes import AttemptEndedError
 

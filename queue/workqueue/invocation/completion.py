@@ -13,8 +13,8 @@ from uuid import UUID
 from schema.statuses import Status
 from workqueue import lifecycle, log_fields
 from workqueue.database import is_outage, retry_through_outage
-from workqueue.invocation.attempt import ExecutionContext
 from workqueue.invocation.batch import Batch, Done
+from workqueue.invocation.context import ExecutionContext
 from workqueue.lifecycle import Claim, Completion
 from workqueue.outcomes import CancelledError
 from workqueue.telemetry import Settled

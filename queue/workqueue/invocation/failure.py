@@ -11,9 +11,10 @@ from workqueue.errors import LeaseLostError, SandboxPoolLostError
 from workqueue.files.store import remove_if_possible
 from workqueue.functions import retry_policy
 from workqueue.invocation import cleanup, completion
-from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.attempt import Attempt
 from workqueue.invocation.batch import Batch
 from workqueue.invocation.completion import RetryMode
+from workqueue.invocation.context import ExecutionContext
 from workqueue.lifecycle import Claim
 from workqueue.outcomes import AttemptEndedError, CancelledError, FunctionFailedError, LostWorkError, StoppingError
 from workqueue.telemetry import Settled

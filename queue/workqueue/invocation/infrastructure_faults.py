@@ -12,7 +12,8 @@ from typing import TypeVar
 from schema.statuses import Phase
 from workqueue.backoff import Backoff
 from workqueue.files.store import StorageError, StoredFile
-from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.attempt import Attempt
+from workqueue.invocation.context import ExecutionContext
 from workqueue.outcomes import AttemptEndedError, FunctionFailedError, NoSandboxError, NoStorageError
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,10 @@ from workqueue.database import error_summary
 from workqueue.errors import LeaseLostError
 from workqueue.heartbeats import worker_heartbeats
 from workqueue.invocation import completion
-from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.attempt import Attempt
 from workqueue.invocation.batch import Batch
 from workqueue.invocation.batch_sizing import PATIENCE_S
+from workqueue.invocation.context import ExecutionContext
 from workqueue.invocation.failure import handle_rejected
 from workqueue.lifecycle import AttemptProgress, AttemptRecord, LogLine
 from workqueue.outcomes import CancelledError

@@ -14,11 +14,12 @@ from workqueue import lifecycle
 from workqueue.database import retry_through_outage
 from workqueue.errors import SandboxPoolLostError
 from workqueue.files.store import StoredFile
-from workqueue.functions import input_check
+from workqueue.functions import input_validation
 from workqueue.functions.registry import FunctionSpec
 from workqueue.invocation import infrastructure_faults, sandbox_session
-from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.attempt import Attempt
 from workqueue.invocation.batch import Batch
+from workqueue.invocation.context import ExecutionContext
 from workqueue.lifecycle import AttemptProgress
 from workqueue.outcomes import AttemptEndedError, RecalledError, SandboxExitedError
 from workqueue.sandboxes.connection import Frame
@@ -109,8 +110,8 @@ def _prepare(context: ExecutionContext, attempt: Attempt, function: FunctionSpec
     except OSError as error:
         raise infrastructure_faults.storage_unavailable(attempt, error) from None
     if function.schema_checked_outside and function.input_schema is not None:
-        limit_s = min(function.timeout_s, context.lease_s / 2, input_check.LONGEST_S)
-        input_check.check(json.loads(attempt.claim.event), function.input_schema, limit_s)
+        limit_s = min(function.timeout_s, context.lease_s / 2, input_validation.MAX_CHECK_S)
+        input_validation.check(json.loads(attempt.claim.event), function.input_schema, limit_s)
 
 
 def _place(context: ExecutionContext, file: StoredFile, path: Path) -> None:

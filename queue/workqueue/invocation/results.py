@@ -6,10 +6,10 @@ import os
 from schema.statuses import Phase
 from workqueue import event_json
 from workqueue.errors import BadEventError
-from workqueue.files.file_names import file_name_problem
-from workqueue.files.store import StoredFile, open_regular
+from workqueue.files.store import StoredFile, file_name_problem, open_regular
 from workqueue.invocation import sandbox_session
-from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.attempt import Attempt
+from workqueue.invocation.context import ExecutionContext
 from workqueue.invocation.infrastructure_faults import retry_storage
 from workqueue.outcomes import FunctionFailedError
 from workqueue.sandboxes.connection import Frame

@@ -11,7 +11,8 @@ from schema.statuses import Phase
 from workqueue.database import sanitize_text
 from workqueue.errors import SandboxPoolLostError
 from workqueue.functions.registry import FunctionSpec
-from workqueue.invocation.attempt import Attempt, ExecutionContext
+from workqueue.invocation.attempt import Attempt
+from workqueue.invocation.context import ExecutionContext
 from workqueue.invocation.infrastructure_faults import sandbox_unavailable
 from workqueue.lifecycle import Progress
 from workqueue.outcomes import (

@@ -9,10 +9,15 @@ from sqlalchemy import Connection, Engine, RowMapping, func, literal_column, sel
 from schema.statuses import IS_CANCELLED
 from schema.tables.requests import processing_request
 from schema.tables.schedules import schedule
-from workqueue.errors import BadExpressionError, UnknownScheduleError, UnknownZoneError
+from workqueue.errors import BadExpressionError, BadScheduleError, UnknownScheduleError, UnknownZoneError
 from workqueue.functions.registry import NAME_PATTERN
-from workqueue.schedules.calendar.timetable import next_ticks
+from workqueue.schedules.calendar import expression, time_zones
+from workqueue.schedules.calendar.timetable import Timetable, next_ticks
 from workqueue.schedules.schedule import Schedule, from_row
+from workqueue.schedules.validation import Rules, validate_new
+
+PREVIEW_FIELDS = ("expression", "timezone", "start_at", "end_at")
+PREVIEW_NAME = "preview"  # stands for the name and the function, which its times do not depend on
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +92,15 @@ def _require_valid_name(name: str) -> str:
 
 def _unknown_schedule(name: str) -> UnknownScheduleError:
     return UnknownScheduleError(f"There is no schedule named {name!r}.")
+
+
+def preview_of(body: Any, now: datetime, count: int) -> list[datetime]:
+    """Return the next `count` ticks of a schedule that is not stored, for an editor. Raises BadScheduleError."""
+    if not isinstance(body, dict) or not body.keys() <= set(PREVIEW_FIELDS):
+        detail = f"an object with some of {', '.join(PREVIEW_FIELDS)} is needed"
+        raise BadScheduleError([{"field": "body", "detail": detail}])
+    rules = Rules((), 0, frozenset({PREVIEW_NAME}))
+    values = validate_new({**body, "name": PREVIEW_NAME, "function": PREVIEW_NAME}, rules, now)
+    start_at, end_at = values["start_at"], values["end_at"]
+    rule, zone = expression.parse(values["expression"]), time_zones.find(values["timezone"])
+    return next_ticks(Timetable(rule, zone, start_at or now.replace(microsecond=0), start_at, end_at), now, count)

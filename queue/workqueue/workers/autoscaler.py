@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+import psutil
+
 LONG_S = 0.5  # a worker busy with one request for so long may be so for an hour: whoever waits needs another one
 WAITING_S = 0.06  # one that is at it for so long and leaves the processors idle waits for something itself
 IDLE_S = 30.0  # a worker idle for so long is one too many
 SETTLE_S = 0.2  # what more workers bring shows after so long
 ROOM = 0.25  # of the machine's processors idle: short requests that wait for something leave room for more workers
+
+CPU_WEIGHT = 0.5  # of the newest look: the system counts in hundredths of a second, and a look covers only five
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +64,17 @@ def to_stop(idle_for_s: Mapping[str, float], workers: int, bounds: Bounds) -> li
     """Which idle workers to stop now, the longest idle first."""
     tired = sorted((name for name, idle_s in idle_for_s.items() if idle_s >= IDLE_S), key=lambda n: -idle_for_s[n])
     return tired[: max(0, workers - bounds.minimum)]
+
+
+class CpuMonitor:
+    """Looked at regularly: each look covers the time since the last."""
+
+    def __init__(self) -> None:
+        psutil.cpu_percent(interval=None)  # the first one has nothing to compare with
+        self._idle = 0.0
+
+    def idle_count(self) -> float:
+        """A part from 0 to 1, averaged over the last few looks."""
+        now = 1.0 - float(psutil.cpu_percent(interval=None)) / 100.0
+        self._idle += CPU_WEIGHT * (now - self._idle)
+        return self._idle

@@ -30,10 +30,9 @@ from workqueue.sandboxes.pool_protocol import PoolConnection
 from workqueue.sandboxes.prctl import adopt_orphans, die_with_parent
 from workqueue.sandboxes.process import awaited
 from workqueue.workers import autoscaler, housekeeper, worker_main
-from workqueue.workers.autoscaler import Load
+from workqueue.workers.autoscaler import CpuMonitor, Load
 from workqueue.workers.config import PoolConfig
 from workqueue.workers.forking import Member, fork
-from workqueue.workers.processors import CpuMonitor
 from workqueue.workers.startup import Startup, WorkersFailError
 from workqueue.workers.worker import END_GRACE, Worker
 

@@ -24,7 +24,7 @@ from rq.worker import WorkerStatus
 from workqueue.backoff import Backoff
 from workqueue.errors import WorkqueueError
 from workqueue.ids import request_id_of
-from workqueue.invocation.attempt import ExecutionContext
+from workqueue.invocation.context import ExecutionContext
 from workqueue.invocation.lease_renewer import LeaseRenewer
 from workqueue.invoke import invoke
 from workqueue.outcomes import StoppingError
@@ -136,7 +136,7 @@ class Worker(SimpleWorker):
         """Return whether the disk is full, after a pause if so. A request that began now could store nothing."""
         is_full = self.context.disk.is_full()
         if is_full and not self._waits_for_room:
-            self.context.put_away()
+            self.context.release_idle()
             log.warning("the disk is full; nothing is begun", extra={"path": str(self.context.disk.folder)})
         self._waits_for_room = is_full
         if is_full:
@@ -151,7 +151,7 @@ class Worker(SimpleWorker):
         return taken
 
     def _listen(self) -> list[str]:
-        self.context.put_away()
+        self.context.release_idle()
         self.context.activity.set_idle()
         self._listens = True
         try:

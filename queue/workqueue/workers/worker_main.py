@@ -14,7 +14,7 @@ from workqueue.database import retry_through_outage
 from workqueue.files.working_directory import WorkingDirectory
 from workqueue.heartbeats import worker_heartbeats
 from workqueue.heartbeats.worker_activity import WorkerActivity
-from workqueue.invocation.attempt import ExecutionContext
+from workqueue.invocation.context import ExecutionContext
 from workqueue.logs.spool_file import SpoolFile
 from workqueue.sandboxes.pool_protocol import SandboxPoolClient
 from workqueue.telemetry import metric_store

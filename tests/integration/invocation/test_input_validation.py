@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
-from workqueue.functions import input_check
+from workqueue.functions import input_validation
 from workqueue.outcomes import InvalidError
 
 ENDLESS = {"type": "string", "pattern": "^([a-z]+)+$"}
@@ -28,9 +28,9 @@ def write(runtime: Runtime, name: str, schema: dict[str, Any]) -> None:
 )
 def test_a_check_that_does_not_end_is_ended(schema: dict[str, Any], event: Any) -> None:
     with pytest.raises(InvalidError, match="within 1 s") as caught:
-        input_check.check(event, schema, 1)
+        input_validation.check(event, schema, 1)
     assert caught.value.error_type == "ValidationTooLong"
-    input_check.check("fits", ENDLESS, 1)
+    input_validation.check("fits", ENDLESS, 1)
 
 
 def test_its_request_fails_and_its_worker_goes_on(runtime: Runtime) -> None:

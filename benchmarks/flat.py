@@ -122,12 +122,12 @@ class Subject:
         batches = [ids[first : first + BATCH_SIZE] for first in range(0, len(ids) - BATCH_SIZE, BATCH_SIZE)]
         work = partial(work_off, self.worker_engine, self.clock)
         yield f"claim and finish {BATCH_SIZE}", each(lambda: work(batches.pop()), len(batches))
-        yield "status", each(lambda: queries.request(self.engine, ids[0]), repeats)
-        yield "list", each(lambda: search.page(self.engine, Filter()), repeats)
+        yield "status", each(lambda: queries.find_request(self.engine, ids[0]), repeats)
+        yield "list", each(lambda: search.list_page(self.engine, Filter()), repeats)
         function = Filter(function="noop")
-        yield "list of a function", each(lambda: search.page(self.engine, function), repeats)
+        yield "list of a function", each(lambda: search.list_page(self.engine, function), repeats)
         nowhere = Filter(text="nothing has this text")
-        yield "search without a match", each(lambda: search.page(self.engine, nowhere), repeats // 20)
+        yield "search without a match", each(lambda: search.list_page(self.engine, nowhere), repeats // 20)
         yield "reconciler's queries", each(self.run_reconciler_queries, repeats)
 
     def submit(self, count: int) -> tuple[Any, ...]:

@@ -63,7 +63,7 @@ def empty(name: str) -> Response:
     """Cancels what waits. `complete` is false when more than fits one call did: ask again."""
     services = _find_queue(name)
     cancelled, ends_at = 0, time.monotonic() + MAX_EMPTY_S
-    while ids := cancellation.empty(
+    while ids := cancellation.cancel_pending_in_queue(
         services.engine, services.counters, name, services.clock.now(), audit_entry(Action.QUEUE_EMPTY, name)
     ):
         cancelled += len(ids)

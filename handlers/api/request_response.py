@@ -22,7 +22,7 @@ LINKS = {name: Link(f"requests.{name}", {"id": "$response.body#/id"}) for name i
 
 def respond(services: Services, request_id: UUID) -> Response:
     """The request as it is now."""
-    row, files = queries.request(services.engine, request_id)
+    row, files = queries.find_request(services.engine, request_id)
     return json_response(resources.request(load_large_values(services, row, event=("event", request_id)), files))
 
 
@@ -35,7 +35,7 @@ def load_large_values(services: Services, row: Mapping[Any, Any], **large: tuple
     # After a change the client has to learn that it was made: such an answer waits longer for its memory.
     wait_s = memory_budget.WAIT_S if request.method in ("GET", "HEAD") else memory_budget.LONG_WAIT_S
     memory_budget.reserve(sum(TEXT_WEIGHT * row[f"{name}_bytes"] for name in missing), wait_s)
-    return {**row} | {name: queries.large_text(services.engine, *place) for name, place in missing.items()}
+    return {**row} | {name: queries.read_large_text(services.engine, *place) for name, place in missing.items()}
 
 
 def json_response(body: dict[str, Any]) -> Response:
@@ -53,7 +53,7 @@ def wait_until_ended(services: Services, request_id: UUID, wait_s: float) -> tup
     """
 
     def look() -> dict[str, Any] | None:
-        row, files = queries.outcome(services.engine, request_id)
+        row, files = queries.find_request_with_result(services.engine, request_id)
         if resources.is_live(row["status"]):
             return None
         try:

@@ -76,11 +76,11 @@ def _changed_request(what: str) -> Answer:
 def show_all(params: dict[str, Any]) -> Response:
     params |= {"text": params.pop("q"), "before": params.pop("cursor"), "limit": params["limit"] or 50}
     services = get_services()
-    rows, cursor = search.page(services.engine, search.Filter(**params))
+    rows, cursor = search.list_page(services.engine, search.Filter(**params))
     large_bytes = sum(row["event_bytes"] for row in rows if row["event"] is None)
     memory_budget.reserve(PAGE_WEIGHT * large_bytes)
     events = {row["id"]: row["event"] for row in rows if row["event"] is not None}
-    events |= search.large_events(services.engine, rows)
+    events |= search.read_large_events(services.engine, rows)
     items = [resources.request(row | {"event": events[row["id"]]}, ()) for row in rows if row["id"] in events]
     return jsonify(items=items, next_cursor=str(cursor) if cursor else None)
 
@@ -105,10 +105,10 @@ def show(id: str, params: dict[str, Any]) -> Response:
     services, request_id = get_services(), query.parse_request_id(id)
     wait_s = params["wait"]
     if wait_s and query.has_thread_to_wait():
-        before = queries.status(services.engine, request_id)
+        before = queries.find_status(services.engine, request_id)
 
         def changed() -> bool | None:
-            now = queries.status(services.engine, request_id)
+            now = queries.find_status(services.engine, request_id)
             return True if now != before or not resources.is_live(now[0]) else None
 
         services.changes.wait_for(request_id, changed, wait_s)
@@ -125,7 +125,7 @@ def show(id: str, params: dict[str, Any]) -> Response:
 )
 def result(id: str) -> Response:
     services, request_id = get_services(), query.parse_request_id(id)
-    row, files = queries.result(services.engine, request_id)
+    row, files = queries.find_result(services.engine, request_id)
     return jsonify(
         resources.result(request_response.load_large_values(services, row, data=("result", request_id)), files)
     )
@@ -140,7 +140,7 @@ def result(id: str) -> Response:
     refuses=(404,),
 )
 def attempts(id: str) -> Response:
-    rows = queries.attempts(get_services().engine, query.parse_request_id(id))
+    rows = queries.list_attempts(get_services().engine, query.parse_request_id(id))
     return jsonify(items=[resources.attempt(row) for row in rows])
 
 
@@ -167,7 +167,7 @@ def attempts(id: str) -> Response:
 )
 def logs(id: str, params: dict[str, Any]) -> Response:
     after = params["after"] or (0, 0)
-    lines, current = queries.logs(get_services().engine, query.parse_request_id(id), params["attempt"], after)
+    lines, current = queries.list_log_lines(get_services().engine, query.parse_request_id(id), params["attempt"], after)
     is_wanted = params["after"] is None if params["current"] is None else params["current"]
     current = current if is_wanted else []
     shown = [(line["time"], line["attempt"], line["stream"], line["line"]) for line in lines]

@@ -47,7 +47,7 @@ def read_invocation(services: Services, request_id: UUID) -> Invocation:
     if request.mimetype == "multipart/form-data":
         return _read_multipart(services, request_id)
     body = read_json_body(services.limits.max_event_bytes, EVENT_WEIGHT)
-    return Invocation(event_json.event(body, services.limits.max_event_bytes), ())
+    return Invocation(event_json.read_event(body, services.limits.max_event_bytes), ())
 
 
 def read_json_body(max_bytes: int, weight: int = OBJECTS_WEIGHT) -> bytes:
@@ -118,7 +118,7 @@ def _store_files(services: Services, request_id: UUID, parts: Parts) -> Invocati
     """Store the files of a multipart body; the store is left as it was when that fails."""
     limits = services.limits
     raw = _read_event_part(parts, limits.max_event_bytes)
-    event = event_json.event(raw, limits.max_event_bytes)
+    event = event_json.read_event(raw, limits.max_event_bytes)
     files = {name: _single_file(name, parts.files.getlist(name)) for name in parts.files if name != EVENT_PART}
     try:
         stored = tuple(_store_file(services, request_id, name, file) for name, file in files.items())

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from flask import request
 
-from workqueue.requests.queries import FoundFile
+from workqueue.requests.queries import RequestFile
 
 
-def modified_at(found: FoundFile) -> datetime | None:
+def modified_at(found: RequestFile) -> datetime | None:
     """Return when the file was stored, in whole seconds as HTTP writes times; None for a time it cannot write."""
     try:
         return datetime.fromisoformat(found.created_at).astimezone(UTC).replace(microsecond=0)
@@ -15,7 +15,7 @@ def modified_at(found: FoundFile) -> datetime | None:
         return None
 
 
-def are_preconditions_met(found: FoundFile) -> bool:
+def are_preconditions_met(found: RequestFile) -> bool:
     """Return whether If-Match, or without it If-Unmodified-Since, lets the file be sent."""
     if "If-Match" in request.headers:
         return request.if_match.contains(found.sha256)
@@ -23,7 +23,7 @@ def are_preconditions_met(found: FoundFile) -> bool:
     return since is None or modified is None or modified <= since
 
 
-def is_not_modified(found: FoundFile) -> bool:
+def is_not_modified(found: RequestFile) -> bool:
     """Return whether the client has the file, by If-None-Match, or without it by If-Modified-Since."""
     if "If-None-Match" in request.headers:
         return request.if_none_match.contains_weak(found.sha256)

@@ -17,7 +17,7 @@ from handlers.security.authentication import require
 from handlers.services import get_services
 from workqueue.auth.permissions import Permission
 from workqueue.requests import queries
-from workqueue.requests.queries import FoundFile
+from workqueue.requests.queries import RequestFile
 
 blueprint = Blueprint("files", __name__, url_prefix="/api/requests")
 
@@ -76,7 +76,7 @@ def input_file(id: str, name: str) -> Response:
 
 def _send_file(id: str, name: str, kinds: tuple[str, ...]) -> Response:
     """The file of the first of these kinds that has this name. Raises 404."""
-    _, files = queries.request(get_services().engine, query.parse_request_id(id))
+    _, files = queries.find_request(get_services().engine, query.parse_request_id(id))
     named = {file.kind: file for file in files if file.name == name}
     found = next((named[kind] for kind in kinds if kind in named), None)
     if found is None:
@@ -96,13 +96,13 @@ def _send_file(id: str, name: str, kinds: tuple[str, ...]) -> Response:
     return _add_headers(_file_response(found, wanted), found)
 
 
-def _is_range_asked(found: FoundFile) -> bool:
+def _is_range_asked(found: RequestFile) -> bool:
     """Whether Range counts: for GET, and under If-Range only for the bytes that it names."""
     condition = request.headers.get("If-Range")
     return request.method == "GET" and condition in (None, f'"{found.sha256}"')
 
 
-def _file_response(found: FoundFile, wanted: range | None) -> Response:
+def _file_response(found: RequestFile, wanted: range | None) -> Response:
     places = range(found.size) if wanted is None else wanted
     try:
         content = get_services().store.open(found.stored_as, found.sha256, wanted)
@@ -127,7 +127,7 @@ def _stream(content: IO[bytes], length: int) -> Iterator[bytes]:
     yield held
 
 
-def _add_headers(answer: Response, found: FoundFile) -> Response:
+def _add_headers(answer: Response, found: RequestFile) -> Response:
     answer.set_etag(found.sha256)
     answer.last_modified = modified_at(found)
     if answer.status_code == 304:

@@ -133,6 +133,6 @@ def _may_see_request(found: Principal, id: str) -> bool:
     Raises UnknownRequestError.
     """
     request_id = query.parse_request_id(id)
-    if not found.may_call(queries.function_of(get_services().engine, request_id)):
-        raise queries.unknown(request_id)
+    if not found.may_call(queries.find_function_name(get_services().engine, request_id)):
+        raise queries.unknown_request(request_id)
     return True

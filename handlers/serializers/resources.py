@@ -9,8 +9,8 @@ from urllib.parse import quote
 from schema.statuses import LIVE, Status, is_cancelled
 from workqueue.event_json import JsonText
 from workqueue.functions.registry import FunctionSpec, ImportFailure
-from workqueue.lifecycle import Accepted
-from workqueue.requests.queries import FoundFile
+from workqueue.lifecycle import NewRequest
+from workqueue.requests.queries import RequestFile
 from workqueue.schedules.queries import ScheduleDetails
 
 RETRY_AFTER_S = 2
@@ -39,7 +39,7 @@ def second(time: datetime | None) -> str | None:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if time else None
 
 
-def request(row: Mapping[Any, Any], files: Sequence[FoundFile]) -> dict[str, Any]:
+def request(row: Mapping[Any, Any], files: Sequence[RequestFile]) -> dict[str, Any]:
     return {
         "id": str(row["id"]),
         "function": row["function"],
@@ -67,10 +67,10 @@ def request(row: Mapping[Any, Any], files: Sequence[FoundFile]) -> dict[str, Any
     }
 
 
-def accepted(request_: Accepted) -> dict[str, Any]:
+def accepted(request_: NewRequest) -> dict[str, Any]:
     """A request as it was stored a moment ago; to read it back would cost as much as storing it."""
     row = NEW | request_.row(None) | {"event": JsonText.of(request_.event)}
-    return request(row, [FoundFile("input", **asdict(found)) for found in request_.files])
+    return request(row, [RequestFile("input", **asdict(found)) for found in request_.files])
 
 
 def links(request_id: object) -> dict[str, str]:
@@ -78,7 +78,7 @@ def links(request_id: object) -> dict[str, str]:
     return {"self": base} | {name: f"{base}/{name}" for name in ("result", "attempts", "logs", "cancel", "retry")}
 
 
-def file(request_id: object, found: FoundFile) -> dict[str, Any]:
+def file(request_id: object, found: RequestFile) -> dict[str, Any]:
     return {
         "name": found.name,
         "kind": found.kind,
@@ -90,7 +90,7 @@ def file(request_id: object, found: FoundFile) -> dict[str, Any]:
     }
 
 
-def result(row: Mapping[Any, Any], files: Sequence[FoundFile]) -> dict[str, Any]:
+def result(row: Mapping[Any, Any], files: Sequence[RequestFile]) -> dict[str, Any]:
     return {
         "request_id": str(row["request_id"]),
         "data": row["data"],

@@ -22,7 +22,7 @@ from workqueue.clock import Clock
 from workqueue.errors import BadAccessError, BadEventError, BadScheduleError, EventTooLargeError
 from workqueue.functions import registry
 from workqueue.functions.registry import FunctionSpec
-from workqueue.lifecycle import Accepted
+from workqueue.lifecycle import NewRequest
 from workqueue.schedules import edits
 from workqueue.schedules import validation as schedule_checking
 
@@ -95,7 +95,7 @@ class _Requests:
     now: datetime
     key = "key"
 
-    def validate(self, fields: Mapping[str, Any]) -> tuple[str, Accepted] | None:
+    def validate(self, fields: Mapping[str, Any]) -> tuple[str, NewRequest] | None:
         for name in fields:
             if name not in ("key", "function", "event", "queue"):
                 raise BadEntryError(f"{name}: unknown field; known are key, function, event, queue")
@@ -107,7 +107,7 @@ class _Requests:
         queue = fields.get("queue", function.queue)
         if queue not in self.queues:
             raise BadEntryError(f"queue: one of {', '.join(self.queues)} is needed")
-        request = Accepted(
+        request = NewRequest(
             id=uuid7(),
             function=function,
             event=self._event(fields.get("event", {})),
@@ -123,7 +123,7 @@ class _Requests:
         except (BadEventError, EventTooLargeError, TypeError) as error:
             raise BadEntryError(f"event: {error}") from None
 
-    def write(self, connection: Connection, validated: tuple[str, Accepted]) -> bool:
+    def write(self, connection: Connection, validated: tuple[str, NewRequest]) -> bool:
         key, request = validated
         return loading.set_flag(connection, f"request/{key}") and lifecycle.accept(connection, [request])
 

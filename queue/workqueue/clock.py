@@ -14,22 +14,22 @@ from sqlalchemy import Engine, text
 from schema.engine import autocommit
 
 # Goes on while the machine is suspended, where the system can tell (Linux); the plain one stands still then.
-TICKS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 TRIES, QUICK_S = 5, 0.0005
 STEP_S = 0.5  # between two looks no clock goes wrong by so much, unless it is set
 
 
-def ticks() -> float:
+def steady_s() -> float:
     """Seconds of the clock that nobody sets."""
-    return time.clock_gettime(TICKS)
+    return time.clock_gettime(STEADY_CLOCK)
 
 
 class Clock:
     """Tells the time. Until the first `synchronise` it is this machine's own."""
 
     def __init__(self) -> None:
-        self._point = (datetime.now(UTC), ticks())  # one value: threads read it without a lock
+        self._point = (datetime.now(UTC), steady_s())  # one value: threads read it without a lock
         self._synchronised_at = float("-inf")
         self._doubt_s = 0.0  # by how much the point may be wrong
         self._wall_s = 0.0  # what this machine's wall clock was ahead of its ticks then
@@ -37,13 +37,13 @@ class Clock:
     def now(self) -> datetime:
         """The current time, aware, UTC."""
         base, taken_at = self._point
-        return base + timedelta(seconds=ticks() - taken_at)
+        return base + timedelta(seconds=steady_s() - taken_at)
 
-    def of(self, monotonic: float) -> datetime:
+    def at_monotonic(self, monotonic: float) -> datetime:
         """What it was when `time.monotonic()`, in whatever process of this machine, gave this."""
         return self.now() - timedelta(seconds=time.monotonic() - monotonic)
 
-    def in_seconds(self, seconds: float) -> datetime:
+    def seconds_from_now(self, seconds: float) -> datetime:
         return self.now() + timedelta(seconds=seconds)
 
     def synchronise(self, engine: Engine) -> float:
@@ -56,9 +56,9 @@ class Clock:
         quickest_s = float("inf")
         with autocommit(engine) as connection:
             for _ in range(TRIES):
-                before = ticks()
+                before = steady_s()
                 database_now = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-                after = ticks()
+                after = steady_s()
                 if after - before < quickest_s:
                     quickest_s, point = after - before, (database_now.astimezone(UTC), (before + after) / 2)
                 if quickest_s <= QUICK_S:
@@ -76,6 +76,6 @@ class Clock:
 
         And at once when this machine's was: perhaps it is the database's.
         """
-        now = ticks()
+        now = steady_s()
         if now - self._synchronised_at >= every_s or abs(time.time() - now - self._wall_s) >= STEP_S:
             self.synchronise(engine)

@@ -24,7 +24,7 @@ def is_outage(error: Exception) -> bool:
     return outage_of(error) is not None
 
 
-def why(error: Exception) -> str:
+def outage_description(error: Exception) -> str:
     """Return what an outage is called in a log."""
     return MESSAGES[outage_of(error) or Outage.UNAVAILABLE]
 
@@ -58,7 +58,9 @@ def retry_through_outage(
         except (DBAPIError, PoolTimeoutError) as error:
             if not is_outage(error) or given_up.is_set() or time.monotonic() >= ends_at:
                 raise
-            log.warning("%s; the write is tried again", why(error), extra={"error": error_summary(error)})
+            log.warning(
+                "%s; the write is tried again", outage_description(error), extra={"error": error_summary(error)}
+            )
         given_up.wait(backoff.next_s())
 
 

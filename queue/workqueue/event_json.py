@@ -25,7 +25,7 @@ AS_SQUARE = bytes.maketrans(b"{}", b"[]")
 
 
 # One at a time in each process: the objects of a value take up to 50 times the bytes of its text.
-PARSER = threading.Lock()
+PARSER_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class JsonText:
         return value if isinstance(value, cls) else cls(to_json(value).encode())
 
 
-def event(body: bytes, max_bytes: int) -> JsonText:
+def read_event(body: bytes, max_bytes: int) -> JsonText:
     """Return the event in `body`; no body is `{}` (contract, section 3). Raises BadEventError or EventTooLargeError."""
-    with PARSER:
+    with PARSER_LOCK:
         return JsonText.of(parse(body, max_bytes) if body else {})
 
 
@@ -68,13 +68,13 @@ class BatchReader:
         """Return the events. Raises InvalidBatchError, BadEventError, EventTooLargeError."""
         found: list[JsonText] = []
         if self._next() != "[":
-            event(self._body, self._max_bytes)
+            read_event(self._body, self._max_bytes)
             raise InvalidBatchError
         self._place += 1
         if self._next() == "]":
             raise InvalidBatchError
         while True:
-            with PARSER:
+            with PARSER_LOCK:
                 found.append(self._event(len(found)))
             if len(found) > most:
                 raise InvalidBatchError
@@ -219,12 +219,12 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def refuse_constant(constant: str) -> NoReturn:
+def reject_constant(constant: str) -> NoReturn:
     """For the parser: NaN and Infinity are Python's, not JSON's."""
     raise BadEventError(f"{constant} is not JSON: use null or a text.")
 
 
-def finite(digits: str) -> float:
+def parse_finite(digits: str) -> float:
     """Return the number with its digits. Raises BadEventError for one beyond all floats."""
     number = exact_json.parse_number(digits)
     if not math.isfinite(number):
@@ -242,7 +242,7 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = partial(
-    json.JSONDecoder, parse_constant=refuse_constant, parse_float=finite, object_pairs_hook=without_duplicates
+    json.JSONDecoder, parse_constant=reject_constant, parse_float=parse_finite, object_pairs_hook=without_duplicates
 )
 DECODER, SIGNED_DECODER = _DECODER(), _DECODER(parse_int=exact_json.parse_integer)
 SPACES = re.compile(r"[ \t\n\r]*")

@@ -7,7 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from workqueue import lifecycle
-from workqueue.database import error_summary, is_outage, retry_through_outage, why
+from workqueue.database import error_summary, is_outage, outage_description, retry_through_outage
 from workqueue.errors import LeaseLostError, SandboxPoolLostError
 from workqueue.files.store import remove_if_possible
 from workqueue.functions.registry import FunctionSpec
@@ -140,7 +140,7 @@ def _claim(context: ExecutionContext, request_ids: Sequence[UUID]) -> list[Claim
     except Exception as error:
         if not is_outage(error):
             raise
-        log.warning("%s; nothing is claimed", why(error), extra={"error": error_summary(error)})
+        log.warning("%s; nothing is claimed", outage_description(error), extra={"error": error_summary(error)})
         return []
     if claims:
         log.debug("claimed", extra=completion.names(claims))

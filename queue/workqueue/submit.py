@@ -17,11 +17,11 @@ from schema.engine import autocommit
 from workqueue import lifecycle, log_fields
 from workqueue.clock import Clock
 from workqueue.errors import KeyReusedError
-from workqueue.event_json import PARSER, JsonText
+from workqueue.event_json import PARSER_LOCK, JsonText
 from workqueue.files.store import StoredFile
 from workqueue.functions.registry import FunctionSpec
-from workqueue.lifecycle import Accepted
-from workqueue.lifecycle.requests import key_holder
+from workqueue.lifecycle import NewRequest
+from workqueue.lifecycle.requests import find_key_holder
 from workqueue.transport.doorbell import Doorbell
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class SubmitResult:
     """The ids of the requests, in the order of their events; those that were accepted now. replayed: none was."""
 
     ids: tuple[UUID, ...]
-    accepted: tuple[Accepted, ...] = ()
+    accepted: tuple[NewRequest, ...] = ()
 
     @property
     def replayed(self) -> bool:
@@ -79,7 +79,7 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, submission: Submiss
         while not _accept(connection, requests, key):
             connection.rollback()
             assert key is not None, "only a key that is held keeps a request from being accepted"
-            held = key_holder(connection, submission.function.name, key[0])
+            held = find_key_holder(connection, submission.function.name, key[0])
             if held is not None:
                 return _replay(held, key[1])
             # The request that held the key was deleted this moment, and the key with it.
@@ -101,7 +101,7 @@ def fingerprint(submission: Submission) -> str:
     """
     found = hashlib.sha256(b"batch" if submission.is_batch else b"call")
     for event in submission.events:
-        with PARSER:
+        with PARSER_LOCK:
             value = exact_json.read(event.utf8) if isinstance(event, JsonText) else event
             found.update(f"\0{exact_json.write(value, SORTED.encode)}".encode())
     for file in sorted(submission.files, key=lambda file: file.name):
@@ -109,7 +109,7 @@ def fingerprint(submission: Submission) -> str:
     return found.hexdigest()
 
 
-def _accept(connection: Connection, requests: Sequence[Accepted], key: tuple[str, str] | None) -> bool:
+def _accept(connection: Connection, requests: Sequence[NewRequest], key: tuple[str, str] | None) -> bool:
     """Store requests, when the caller commits. Return False when another request holds the key."""
     first = requests[0]
     if key is not None:
@@ -121,9 +121,9 @@ def _accept(connection: Connection, requests: Sequence[Accepted], key: tuple[str
 FORGET_KEY = text("DELETE FROM idempotency_key WHERE function = :function AND key = :key AND created_at < :before")
 
 
-def _requests(submission: Submission, now: datetime) -> list[Accepted]:
+def _requests(submission: Submission, now: datetime) -> list[NewRequest]:
     return [
-        Accepted(
+        NewRequest(
             id=submission.id if position == 0 else uuid7(),
             function=submission.function,
             event=event,

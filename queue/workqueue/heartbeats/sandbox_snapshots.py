@@ -14,8 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from schema.tables.operations import sandbox_note
 
-EVERY_S = 2.0
-GONE_AFTER = timedelta(seconds=10)
+INTERVAL_S = 2.0
+ALIVE_WITHIN = timedelta(seconds=10)
 FORGET_AFTER = timedelta(hours=1)
 MOST_BYTES = 128 * 1024  # of one note: what a datagram holds everywhere
 
@@ -72,6 +72,6 @@ def store(engine: Engine, pool: str, notes: list[dict[str, Any]], now: datetime)
 
 def list_sandboxes(connection: Connection, now: datetime) -> list[dict[str, Any]]:
     """The sandboxes of pools that live: what was noted, `memory_mb` (resident, children included), and `host`."""
-    statement = select(sandbox_note).where(sandbox_note.c.seen_at > now - GONE_AFTER).order_by(sandbox_note.c.pool)
+    statement = select(sandbox_note).where(sandbox_note.c.seen_at > now - ALIVE_WITHIN).order_by(sandbox_note.c.pool)
     rows = connection.execute(statement)
     return [note | {"host": row.pool.rpartition(":")[0]} for row in rows for note in row.sandboxes]

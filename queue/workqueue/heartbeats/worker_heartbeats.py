@@ -16,8 +16,8 @@ from workqueue.database import error_summary
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 4.0
-GONE_AFTER_S = 12.0  # three notes missed
+INTERVAL_S = 4.0
+ALIVE_WITHIN_S = 12.0  # three notes missed
 SHOWN_S = 300.0  # one that fell silent is shown so long
 FORGET_AFTER_S = 3600.0
 
@@ -102,7 +102,7 @@ def list_alive(engine: Engine, clock: Clock) -> list[WorkerInfo]:
 def list_recent(connection: Connection, now: datetime) -> list[WorkerInfo]:
     """Workers that live, and those that fell silent in the last minutes without having ended in order."""
     rows = connection.execute(SEEN, {"since": now - timedelta(seconds=SHOWN_S)}).mappings()
-    alive_since = now - timedelta(seconds=GONE_AFTER_S)
+    alive_since = now - timedelta(seconds=ALIVE_WITHIN_S)
     return [_present(row, alive_since) for row in rows if row["place"] == 1]
 
 

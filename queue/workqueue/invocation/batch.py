@@ -13,7 +13,7 @@ from itertools import accumulate
 from uuid import UUID
 
 from workqueue.invocation.attempt import Attempt
-from workqueue.invocation.batch_sizing import BUDGET_S
+from workqueue.invocation.batch_sizing import MAX_WAIT_S
 from workqueue.lifecycle import Completion
 from workqueue.sandboxes.connection import SandboxConnection
 
@@ -130,7 +130,7 @@ class Batch:
 
     def is_overdue(self) -> bool:
         """Whether it has waited long enough, also while another one runs."""
-        return bool(self._done) and time.monotonic() - self._done_since >= BUDGET_S
+        return bool(self._done) and time.monotonic() - self._done_since >= MAX_WAIT_S
 
     def _stop_extending(self, attempt: Attempt) -> None:
         with self._lock:

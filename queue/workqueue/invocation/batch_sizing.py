@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 
 from workqueue.lifecycle import Claim
 
-BUDGET_S = 0.01  # how long one may wait for the others
+MAX_WAIT_S = 0.01  # how long one may wait for the others
 BETWEEN_S = 0.00004  # what a sandbox needs from one request to the next
 MOST = 32  # at once; beyond it nothing more is gained
 WEIGHT = 0.2  # of the newest measurement in the average
-PATIENCE_S = 0.02  # after so long the neighbours of one that still runs are let go (keeper)
+SLOW_AFTER_S = 0.02  # after so long the neighbours of one that still runs are let go (keeper)
 
 
 class BatchSizer:
@@ -21,18 +21,18 @@ class BatchSizer:
 
     def __init__(self) -> None:
         self._lasting_s: dict[str, float] = {}
-        self._typical_s = BUDGET_S  # of all functions together: a worker that knows nothing yet takes one
+        self._typical_s = MAX_WAIT_S  # of all functions together: a worker that knows nothing yet takes one
 
     def record_duration(self, function: str, ran_s: float) -> None:
         """One more request of this function ran for so long, in a warm sandbox."""
         lasting_s = ran_s + BETWEEN_S
         before_s = self._lasting_s.get(function, lasting_s)
         self._lasting_s[function] = before_s + WEIGHT * (lasting_s - before_s)
-        self._typical_s += WEIGHT * (min(lasting_s, BUDGET_S) - self._typical_s)
+        self._typical_s += WEIGHT * (min(lasting_s, MAX_WAIT_S) - self._typical_s)
 
     def prefetch_count(self) -> int:
         """How many it pays to take from a queue in which many wait."""
-        return min(MOST, int(BUDGET_S / self._typical_s))
+        return min(MOST, int(MAX_WAIT_S / self._typical_s))
 
     def runnable_count(self, claims: Sequence[Claim]) -> int:
         """How many of these run now, one after another; the others had better go back to the queue, unbegun.
@@ -40,7 +40,7 @@ class BatchSizer:
         The first always runs. What has a cleanup hook or must never start twice runs alone: a hook takes its own
         time, and a worker that dies of something else must not fail what it had not begun.
         """
-        left_s = BUDGET_S - self._lasts_s(claims[0])
+        left_s = MAX_WAIT_S - self._lasts_s(claims[0])
         for number, claim in enumerate(claims[1:], start=1):
             left_s -= self._lasts_s(claim)
             if left_s < 0 or _must_run_alone(claim) or _must_run_alone(claims[0]):
@@ -49,10 +49,10 @@ class BatchSizer:
 
     def expected_s(self, claims: Iterable[Claim]) -> float:
         """How long these will run, one after another; at most what members of a group may wait for one another."""
-        return min(sum(map(self._lasts_s, claims)), BUDGET_S)
+        return min(sum(map(self._lasts_s, claims)), MAX_WAIT_S)
 
     def _lasts_s(self, claim: Claim) -> float:
-        return self._lasting_s.get(claim.function_name, BUDGET_S)
+        return self._lasting_s.get(claim.function_name, MAX_WAIT_S)
 
 
 def _must_run_alone(claim: Claim) -> bool:

@@ -44,7 +44,7 @@ def store(context: ExecutionContext, attempt: Attempt) -> None:
     attempt.record.lines = attempt.log_buffer.close(context.clock.now())
 
     def amend() -> None:
-        lifecycle.amend(context.engine, attempt.claim, attempt.record)
+        lifecycle.record_cleanup(context.engine, attempt.claim, attempt.record)
 
     try:
         retry_through_outage(amend, context.given_up, AMEND_LIMIT_S)
@@ -62,7 +62,7 @@ def _run_hook(context: ExecutionContext, attempt: Attempt) -> None:
         sandbox_session.acquire(context, attempt, function)
     context.working_directory.prepare(is_started=True)
     assert attempt.sandbox is not None
-    deadline = context.clock.in_seconds(CLEANUP_LIMIT_S).timestamp()
+    deadline = context.clock.seconds_from_now(CLEANUP_LIMIT_S).timestamp()
     head = {"type": "cleanup", "workdir": str(context.working_directory.path), "deadline": deadline}
     head |= {"remaining_s": CLEANUP_LIMIT_S} | attempt_payload(context, attempt)
     attempt.sandbox.send(head, attempt.cleanup_event or attempt.claim.event.encode())

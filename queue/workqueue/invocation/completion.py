@@ -17,7 +17,7 @@ from workqueue.invocation.batch import Batch, Done
 from workqueue.invocation.context import ExecutionContext
 from workqueue.lifecycle import Claim, Completion
 from workqueue.outcomes import CancelledError
-from workqueue.telemetry import Settled
+from workqueue.telemetry import AttemptFinished
 from workqueue.transport.rq_status import FinishedJob
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def _finish(context: ExecutionContext, batch: Batch, done: Sequence[Done], retry
     refused = _write(context, completions, now, retry_mode)
     batch.note_written(done, refused)
     finished = [done for done in completions if done.claim.request_id not in refused]
-    report_finished(context, [Settled(done.claim, done.record, Status.COMPLETED) for done in finished], now)
+    report_finished(context, [AttemptFinished(done.claim, done.record, Status.COMPLETED) for done in finished], now)
 
 
 def _write(
@@ -116,7 +116,7 @@ def flush_and_release(context: ExecutionContext, batch: Batch, retry_mode: Retry
         release_unstarted(context, batch, 0, retry_mode)
 
 
-def report_finished(context: ExecutionContext, finished: Sequence[Settled], now: datetime) -> None:
+def report_finished(context: ExecutionContext, finished: Sequence[AttemptFinished], now: datetime) -> None:
     """Report attempts whose end is stored: to RQ, waiting clients, the observers and the log.
 
     A crash from here on leaves at most a working directory, which the housekeeper removes. now: the time that is stored
@@ -129,7 +129,7 @@ def report_finished(context: ExecutionContext, finished: Sequence[Settled], now:
         log.info("ended", extra=names([attempt.claim for attempt in finished]) | outcome)
 
 
-def _finished_job(finished: Settled) -> FinishedJob:
+def _finished_job(finished: AttemptFinished) -> FinishedJob:
     record = finished.record
     if finished.status is not Status.FAILED:
         return FinishedJob(finished.claim.job)

@@ -17,7 +17,7 @@ from workqueue.invocation.completion import RetryMode
 from workqueue.invocation.context import ExecutionContext
 from workqueue.lifecycle import Claim
 from workqueue.outcomes import AttemptEndedError, CancelledError, FunctionFailedError, LostWorkError, StoppingError
-from workqueue.telemetry import Settled
+from workqueue.telemetry import AttemptFinished
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def _give_back(
     claim, record, now, failures = attempt.claim, attempt.record, context.clock.now(), int(end.is_failure)
     record.lines = record.lines + attempt.log_buffer.close(now)
     retry_mode(lambda: lifecycle.give_back(context.engine, claim, record, now, delay_s=delay_s, failures=failures))
-    completion.report_finished(context, [Settled(claim, record, Status.PENDING)], now)
+    completion.report_finished(context, [AttemptFinished(claim, record, Status.PENDING)], now)
 
 
 def _fail(
@@ -89,7 +89,7 @@ def _fail(
     claim, record, now, failures = attempt.claim, attempt.record, context.clock.now(), int(end.is_failure)
     record.lines = record.lines + attempt.log_buffer.close(now)
     retry_mode(lambda: lifecycle.fail(context.engine, claim, record, phase, now, failures=failures))
-    completion.report_finished(context, [Settled(claim, record, Status.FAILED)], now)
+    completion.report_finished(context, [AttemptFinished(claim, record, Status.FAILED)], now)
 
 
 def decide(claim: Claim, end: AttemptEndedError) -> retry_policy.Decision:

@@ -17,7 +17,7 @@ from workqueue.heartbeats import worker_heartbeats
 from workqueue.invocation import completion
 from workqueue.invocation.attempt import Attempt
 from workqueue.invocation.batch import Batch
-from workqueue.invocation.batch_sizing import PATIENCE_S
+from workqueue.invocation.batch_sizing import SLOW_AFTER_S
 from workqueue.invocation.context import ExecutionContext
 from workqueue.invocation.failure import handle_rejected
 from workqueue.lifecycle import AttemptProgress, AttemptRecord, LogLine
@@ -41,7 +41,7 @@ class LeaseRenewer:
         self._batch: Batch | None = None
         self._seen: Attempt | None = None
         self._look_at = self._heartbeat_at = self._awake_until = 0.0
-        self._note_at = time.monotonic() + worker_heartbeats.EVERY_S  # it was noted at its start
+        self._note_at = time.monotonic() + worker_heartbeats.INTERVAL_S  # it was noted at its start
         self._is_shown = False
         self._stored: AttemptRecord | None = None  # what is known of the attempt, as it was stored last
         self._current: Sequence[LogLine] = ()  # its lines without an end, as they were stored last
@@ -77,7 +77,7 @@ class LeaseRenewer:
             except Exception:
                 log.exception("the keeper failed; it goes on")  # without it, each request would lose its lease
                 wait_s = FIRST_LOOK_S
-            self._sleeps = wait_s > PATIENCE_S
+            self._sleeps = wait_s > SLOW_AFTER_S
             if self._sleeps and self._batch is not batch:
                 continue  # it came before it could know that we sleep
             self._news.wait(wait_s)
@@ -86,21 +86,21 @@ class LeaseRenewer:
     def _turn(self, batch: Batch | None, now: float) -> float:
         """Does what is due; gives the seconds until something may be."""
         if now >= self._note_at:
-            self._note_at = now + worker_heartbeats.EVERY_S
+            self._note_at = now + worker_heartbeats.INTERVAL_S
             worker_heartbeats.beat(
                 self._context.engine, self._context.clock, self._context.worker, self._context.queues
             )
             metric_store.flush(self._context.engine, self._context.counters)
         attempt = batch.running if batch is not None else None
         if batch is None or attempt is None:
-            return PATIENCE_S if batch is not None or now < self._awake_until else self._note_at - now
+            return SLOW_AFTER_S if batch is not None or now < self._awake_until else self._note_at - now
         self._awake_until = now + AWAKE_S
         is_new = attempt is not self._seen
         if is_new:
             self._seen, self._look_at, self._is_shown, self._stored = attempt, now + FIRST_LOOK_S, False, None
             self._current = ()
         if not batch.writing.acquire(blocking=False):
-            return PATIENCE_S  # the worker writes itself: nothing runs
+            return SLOW_AFTER_S  # the worker writes itself: nothing runs
         try:
             if is_new and batch.is_overdue():
                 self._write(batch, completion.finish)
@@ -108,7 +108,7 @@ class LeaseRenewer:
                 self._look(batch, attempt, now)
         finally:
             batch.writing.release()
-        return PATIENCE_S if is_new else min(self._look_at, self._note_at) - time.monotonic()
+        return SLOW_AFTER_S if is_new else min(self._look_at, self._note_at) - time.monotonic()
 
     def _look(self, batch: Batch, attempt: Attempt, now: float) -> None:
         """It has been running for a while."""

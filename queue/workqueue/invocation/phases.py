@@ -188,5 +188,9 @@ def _note_times(attempt: Attempt, answer: Frame) -> None:
     with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
         began, processing, ended = (float(at) for at in answer.head["at"])
         if time.monotonic() - WITHIN_S < began <= processing <= ended <= time.monotonic():
-            attempt.timestamps = attempt.clock.of(began), attempt.clock.of(processing), attempt.clock.of(ended)
+            attempt.timestamps = (
+                attempt.clock.at_monotonic(began),
+                attempt.clock.at_monotonic(processing),
+                attempt.clock.at_monotonic(ended),
+            )
             attempt.cpu_adjusted_s = max(0.0, ended - began - float(answer.head["delayed_s"]))

@@ -39,7 +39,7 @@ def _checked(result: bytes) -> str:
         text = result.decode()
         event_json.check_depth(result, MAX_DEPTH)
         event_json.check_characters(text)
-        json.loads(text, parse_constant=event_json.refuse_constant, parse_float=event_json.finite)
+        json.loads(text, parse_constant=event_json.reject_constant, parse_float=event_json.parse_finite)
     except (ValueError, RecursionError, BadEventError) as error:
         raise FunctionFailedError(f"The result is not JSON: {error}", error_type="ResultNotSerializable") from None
     return text

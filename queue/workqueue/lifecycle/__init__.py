@@ -4,7 +4,7 @@ claiming, attempts: moves of the worker that takes and holds the lease. requests
 hastening: one with a later time. recovery, setting_back: the reconciler's moves. emptying: all that wait in a queue.
 """
 
-from workqueue.lifecycle.attempt import amend, extend, fail, finish, give_back
+from workqueue.lifecycle.attempt import extend, fail, finish, give_back, record_cleanup
 from workqueue.lifecycle.claim import claim, release_unstarted
 from workqueue.lifecycle.emptying import cancel_pending_in_queue
 from workqueue.lifecycle.hastening import run_now
@@ -14,15 +14,14 @@ from workqueue.lifecycle.recovery import (
     expire_leases,
     find_stale_queued,
     find_unqueued,
-    keep_lines,
     mark_rung,
+    store_lost_lines,
 )
-from workqueue.lifecycle.requests import Accepted, accept, cancel, delete, purge, retry
+from workqueue.lifecycle.requests import NewRequest, accept, cancel, delete, purge, retry
 from workqueue.lifecycle.setting_back import adjust_for_clock_step
 from workqueue.lifecycle.values import AttemptProgress, AttemptRecord, Claim, Completion, LogLine, Progress
 
 __all__ = [
-    "Accepted",
     "AttemptProgress",
     "AttemptRecord",
     "Claim",
@@ -30,10 +29,10 @@ __all__ = [
     "ExpiredLease",
     "LogLine",
     "LostLine",
+    "NewRequest",
     "Progress",
     "accept",
     "adjust_for_clock_step",
-    "amend",
     "cancel",
     "cancel_pending_in_queue",
     "claim",
@@ -45,10 +44,11 @@ __all__ = [
     "find_unqueued",
     "finish",
     "give_back",
-    "keep_lines",
     "mark_rung",
     "purge",
+    "record_cleanup",
     "release_unstarted",
     "retry",
     "run_now",
+    "store_lost_lines",
 ]

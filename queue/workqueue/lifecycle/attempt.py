@@ -53,16 +53,16 @@ def extend(engine: Engine, claim: Claim, lease_s: float, standing: AttemptProgre
     with engine.begin() as connection:
         # Only a lease and a display: nothing that must survive a crash of PostgreSQL.
         connection.execute(text("SET LOCAL synchronous_commit = off"))
-        cancel_requested = connection.execute(EXTEND, claim.token | values).scalar_one_or_none()
+        cancel_requested = connection.execute(EXTEND, claim.fencing_token | values).scalar_one_or_none()
         if cancel_requested is None:
             raise LeaseLostError
         if (begun := standing.record) is not None:
             known = {"phases": to_json(begun.phases), "cold_start": begun.cold_start, "init_ms": begun.init_ms}
-            connection.execute(BEGUN, claim.token | known)
+            connection.execute(BEGUN, claim.fencing_token | known)
         store_lines(connection, claim, standing.lines)
-        if standing.current is not None:
-            shown = [(line.time.isoformat(), line.stream, line.line) for line in standing.current]
-            connection.execute(CURRENT, claim.token | {"lines": to_json(shown)})
+        if standing.partial_lines is not None:
+            shown = [(line.time.isoformat(), line.stream, line.line) for line in standing.partial_lines]
+            connection.execute(CURRENT, claim.fencing_token | {"lines": to_json(shown)})
     return bool(cancel_requested)
 
 
@@ -155,7 +155,7 @@ def fail(
     values = {"now": now, "phase": phase, "failures": failures}
     errors = {"error_type": record.error_type, "error_message": record.error_message}
     with engine.begin() as connection:
-        if connection.execute(FAIL, claim.token | values | errors).first() is None:
+        if connection.execute(FAIL, claim.fencing_token | values | errors).first() is None:
             if _is_closed(connection, claim):
                 return
             raise LeaseLostError
@@ -193,7 +193,7 @@ def give_back(
     values = {"delay_s": delay_s, "failures": failures}
     errors = {"error_type": record.error_type, "error_message": record.error_message}
     with engine.begin() as connection:
-        if connection.execute(GIVE_BACK, claim.token | values | errors).first() is None:
+        if connection.execute(GIVE_BACK, claim.fencing_token | values | errors).first() is None:
             if _is_closed(connection, claim):
                 return
             raise CancelledError if _is_cancelled(connection, claim) else LeaseLostError
@@ -203,17 +203,17 @@ def give_back(
 AMEND = text("UPDATE request_attempt SET phases = CAST(:phases AS json) WHERE request_id = :id AND number = :attempt")
 
 
-def amend(engine: Engine, claim: Claim, record: AttemptRecord) -> None:
+def record_cleanup(engine: Engine, claim: Claim, record: AttemptRecord) -> None:
     """Adds what happened after the commit point (cleanup) to the attempt; changes no state."""
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL synchronous_commit = off"))
-        connection.execute(AMEND, claim.token | {"phases": to_json(record.phases)})
+        connection.execute(AMEND, claim.fencing_token | {"phases": to_json(record.phases)})
         store_lines(connection, claim, record.lines)
 
 
 def _is_finished_by(connection: Connection, claim: Claim) -> bool:
     found = text("SELECT 1 FROM processing_result WHERE request_id = :id AND attempt = :attempt")
-    return connection.execute(found, claim.token).first() is not None
+    return connection.execute(found, claim.fencing_token).first() is not None
 
 
 def _is_cancelled(connection: Connection, claim: Claim) -> bool:
@@ -221,7 +221,7 @@ def _is_cancelled(connection: Connection, claim: Claim) -> bool:
         "SELECT cancel_requested FROM processing_request"
         " WHERE id = :id AND status = 'processing' AND attempt = :attempt AND worker = :worker"
     )
-    return bool(connection.execute(found, claim.token).scalar_one_or_none())
+    return bool(connection.execute(found, claim.fencing_token).scalar_one_or_none())
 
 
 def _is_closed(connection: Connection, claim: Claim) -> bool:
@@ -230,4 +230,4 @@ def _is_closed(connection: Connection, claim: Claim) -> bool:
         "SELECT 1 FROM request_attempt WHERE request_id = :id AND number = :attempt"
         " AND outcome IS NOT NULL AND outcome <> 'lost'"
     )
-    return connection.execute(found, claim.token).first() is not None
+    return connection.execute(found, claim.fencing_token).first() is not None

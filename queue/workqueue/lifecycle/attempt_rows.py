@@ -48,7 +48,7 @@ def close_attempt(connection: Connection, claim: Claim, record: AttemptRecord, n
         "error_message": record.error_message,
         "traceback": record.traceback,
     }
-    connection.execute(RECORD, claim.token | values)
+    connection.execute(RECORD, claim.fencing_token | values)
     store_lines(connection, claim, record.lines)
 
 

@@ -125,7 +125,7 @@ def release_unstarted(engine: Engine, claims: Sequence[Claim], now: datetime) ->
     """
     claims = sorted(claims, key=lambda claim: claim.request_id)  # rows are locked in this order everywhere
     tokens = {"ids": [claim.request_id for claim in claims], "attempts": [claim.attempt for claim in claims]}
-    shown = zip(*(claim.shown_before for claim in claims), strict=True)
+    shown = zip(*(claim.previous for claim in claims), strict=True)
     values = tokens | dict(zip(("started", "types", "messages"), map(list, shown), strict=True))
     values |= {"worker": claims[0].worker, "now": now}
     with autocommit(engine) as connection:
@@ -155,7 +155,7 @@ def _claims(rows: Sequence[Mapping[Any, Any]], worker: str, now: datetime) -> di
             available_at=row["available_at"],
             schedule=row["schedule"],
             traceparent=row["traceparent"],
-            shown_before=(row["started_before"], row["error_type_before"], row["error_message_before"]),
+            previous=(row["started_before"], row["error_type_before"], row["error_message_before"]),
         )
         for row in rows
     }

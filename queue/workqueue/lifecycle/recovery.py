@@ -140,7 +140,7 @@ KEEP_LINES = text(
 )
 
 
-def keep_lines(engine: Engine, worker: str, lines: Sequence[LostLine]) -> int:
+def store_lost_lines(engine: Engine, worker: str, lines: Sequence[LostLine]) -> int:
     """Stores what a lost worker had read of its requests' output. Gives how many lines are new."""
     rows = [
         {

@@ -25,7 +25,7 @@ from workqueue.transport.doorbell import Bell
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class NewRequest:
     """A request about to be stored. event: any JSON value, or its JsonText. available_at: not claimed before.
 
     schedule, scheduled_for: the schedule that made it, and the time of its tick. traceparent: the client's.
@@ -80,7 +80,7 @@ ACCEPT = text(
 
 def accept(
     connection: Connection,
-    requests: Sequence[Accepted],
+    requests: Sequence[NewRequest],
     *,
     key: tuple[str, str] | None = None,
 ) -> bool:
@@ -99,7 +99,7 @@ def accept(
     return key is None or _take_key(connection, requests, *key)
 
 
-def _statements(requests: Sequence[Accepted]) -> Iterator[str]:
+def _statements(requests: Sequence[NewRequest]) -> Iterator[str]:
     """Yield the rows in JSON arrays. A JsonText goes in unchanged; values are small, and go into one array."""
     rows: list[str] = []
     size = 0
@@ -114,7 +114,7 @@ def _statements(requests: Sequence[Accepted]) -> Iterator[str]:
             rows, size = [], 0
 
 
-def _row(request: Accepted) -> dict[str, Any]:
+def _row(request: NewRequest) -> dict[str, Any]:
     return request.row(request.created_at if request.available_at <= request.created_at else None)
 
 
@@ -128,7 +128,7 @@ TAKE_KEY = text(
 )
 
 
-def _take_key(connection: Connection, requests: Sequence[Accepted], key: str, body_sha256: str) -> bool:
+def _take_key(connection: Connection, requests: Sequence[NewRequest], key: str, body_sha256: str) -> bool:
     request = requests[0]
     values = {
         "function": request.function.name,
@@ -141,7 +141,7 @@ def _take_key(connection: Connection, requests: Sequence[Accepted], key: str, bo
     return connection.execute(TAKE_KEY, values).first() is not None
 
 
-def key_holder(connection: Connection, function: str, key: str) -> tuple[tuple[UUID, ...], str] | None:
+def find_key_holder(connection: Connection, function: str, key: str) -> tuple[tuple[UUID, ...], str] | None:
     """Return the ids of the requests that hold an idempotency key, and the SHA-256 of their body."""
     found = idempotency_key.c
     row = connection.execute(idempotency_key.select().where(found.function == function, found.key == key)).one_or_none()
@@ -246,7 +246,7 @@ PURGE = text(
 
 
 @dataclass(frozen=True, slots=True)
-class Purged:
+class PurgedRequest:
     """A request that was removed; what is kept of it elsewhere than in the database is to follow."""
 
     request_id: UUID
@@ -254,10 +254,10 @@ class Purged:
     has_files: bool
 
 
-def purge(engine: Engine, before: datetime, status: Status | None = None, chunk: int = 500) -> list[Purged]:
+def purge(engine: Engine, before: datetime, status: Status | None = None, chunk: int = 500) -> list[PurgedRequest]:
     """Removes up to `chunk` requests that ended before a time: files and RQ's jobs follow the rows, never the other
     way round.
     """
     with engine.begin() as connection:
         rows = connection.execute(PURGE, {"before": before, "status": status, "chunk": chunk})
-        return [Purged(row.id, job_ids(row.id, row.attempt), row.has_files) for row in rows]
+        return [PurgedRequest(row.id, job_ids(row.id, row.attempt), row.has_files) for row in rows]

@@ -12,7 +12,7 @@ from workqueue.files.store import StoredFile
 from workqueue.functions.registry import FunctionSpec
 from workqueue.transport.rq_status import ClaimedJob
 
-Shown = tuple[datetime | None, str | None, str | None]  # started_at, error_type, error_message
+PreviousState = tuple[datetime | None, str | None, str | None]  # started_at, error_type, error_message
 Progress = tuple[float | None, str | None]  # a fraction from 0 to 1, and a short text
 
 
@@ -58,10 +58,10 @@ class Claim:
     available_at: datetime
     schedule: str | None = None
     traceparent: str | None = None
-    shown_before: Shown = (None, None, None)
+    previous: PreviousState = (None, None, None)
 
     @property
-    def token(self) -> dict[str, Any]:
+    def fencing_token(self) -> dict[str, Any]:
         return {"id": self.request_id, "attempt": self.attempt, "worker": self.worker}
 
     @property
@@ -86,7 +86,7 @@ class AttemptProgress:
     progress: Progress = (None, None)
     lines: Sequence[LogLine] = ()
     record: "AttemptRecord | None" = None
-    current: Sequence[LogLine] | None = None
+    partial_lines: Sequence[LogLine] | None = None
 
 
 @dataclass(slots=True)

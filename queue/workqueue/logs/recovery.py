@@ -29,7 +29,7 @@ def recover_lines(engine: Engine, folder: Path) -> None:
             continue
         worker = path.name.removesuffix(SUFFIX).rpartition(".")[0]
         try:
-            count = lifecycle.keep_lines(engine, worker, found) if found else 0
+            count = lifecycle.store_lost_lines(engine, worker, found) if found else 0
         except DBAPIError as error:
             if is_outage(error):
                 raise

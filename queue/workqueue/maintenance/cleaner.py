@@ -44,7 +44,7 @@ def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
         return 0
     values = {
         "names": list(set(found.values())),
-        "since": clock.now() - timedelta(seconds=worker_heartbeats.GONE_AFTER_S),
+        "since": clock.now() - timedelta(seconds=worker_heartbeats.ALIVE_WITHIN_S),
     }
     with engine.connect() as connection:
         kept = set(connection.execute(KEPT, values).scalars())

@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.advisory_locks import Lock, try_lock_for_session
 from schema.engine import autocommit
-from workqueue.database import error_summary, why
+from workqueue.database import error_summary, outage_description
 from workqueue.errors import WorkqueueError
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def run_as_leader(
         except LeadershipLostError as lost:
             log.warning("the lead was lost, and is open to any copy", extra={"role": role.name, "error": str(lost)})
         except (DBAPIError, PoolTimeoutError) as error:
-            log.warning(why(error), extra={"error": error_summary(error)})
+            log.warning(outage_description(error), extra={"error": error_summary(error)})
         stopping.wait(EVERY_S)
 
 

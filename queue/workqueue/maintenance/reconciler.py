@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from schema.advisory_locks import Lock
 from workqueue import lifecycle
 from workqueue.backoff import Backoff
-from workqueue.clock import Clock, ticks
+from workqueue.clock import Clock, steady_s
 from workqueue.lifecycle.recovery import ExpiredLease
 from workqueue.maintenance.leader import run_as_leader
 from workqueue.maintenance.periodic import PeriodicTask
@@ -63,7 +63,7 @@ class Reconciler:
         if time.monotonic() >= self.spare_until:
             self._expire(now)
         self._ring(now)
-        self.looked_at = ticks()
+        self.looked_at = steady_s()
 
     def begin(self) -> None:
         """At the start of a lead: the clock may have been set back while nobody looked."""
@@ -73,7 +73,7 @@ class Reconciler:
     def on_standby(self) -> None:
         """Somebody else leads, and the database is there."""
         self._notice_setting(self.clock.synchronise(self.engine))
-        self.looked_at = ticks()
+        self.looked_at = steady_s()
 
     def _ask_time(self) -> datetime:
         """What the database's clock shows; leases are compared with this, however late their turn comes."""
@@ -89,7 +89,7 @@ class Reconciler:
         """While the database was away no worker could extend: that is no sign of its death."""
         if self.looked_at is None:  # just started: perhaps everything was, after an outage that we did not see
             self._spare(FRESH_S)
-        elif ticks() - self.looked_at > OUTAGE_S:
+        elif steady_s() - self.looked_at > OUTAGE_S:
             self._spare(self.lease_s)
 
     def _notice_setting(self, set_by_s: float) -> None:

@@ -22,7 +22,9 @@ def cancel(engine: Engine, counters: Counters, request_id: UUID, now: datetime, 
         _count(engine, counters, [function])
 
 
-def empty(engine: Engine, counters: Counters, queue: str, now: datetime, act: AuditEntry | None = None) -> list[UUID]:
+def cancel_pending_in_queue(
+    engine: Engine, counters: Counters, queue: str, now: datetime, act: AuditEntry | None = None
+) -> list[UUID]:
     """A part of what waits in a queue; none is left when it gives none."""
     functions = lifecycle.cancel_pending_in_queue(engine, queue, now, act=act)
     _count(engine, counters, functions.values())

@@ -42,7 +42,7 @@ Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class FoundFile:
+class RequestFile:
     """A file of a request. kind: "input" or "output"."""
 
     kind: str
@@ -59,14 +59,16 @@ INLINE_BYTES = 64 * 1024  # of a JSON text that is read with its row; a larger o
 ID: BindParameter[UUID] = bindparam("id")
 
 
-def inline(column: Column[Any], name: str, limit: int = INLINE_BYTES) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+def inline_columns(
+    column: Column[Any], name: str, limit: int = INLINE_BYTES
+) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     """Return two columns: a JSON value's text, null if it is large; and its size in bytes, null if there is none."""
     text = cast(column, Text)
     size = func.octet_length(text)
     return case((size <= limit, text)).label(name), size.label(f"{name}_bytes")
 
 
-def with_texts(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
+def with_json_texts(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
     """Return a row whose columns of these names are JsonText, None where the text is large or there is none."""
     return {str(name): value for name, value in row.items()} | {
         name: None if row[name] is None else JsonText(row[name].encode()) for name in names
@@ -86,17 +88,20 @@ def _files(kind: str, table: Table) -> ScalarSelect[Any]:
 # Made once: building a statement costs more than running it.
 FILES = (_files("input", input_file).label("inputs"), _files("output", output_file).label("outputs"))
 BESIDE_EVENT = tuple(column for column in processing_request.c if column.name != "event")
-EVENT = inline(processing_request.c.event, "event")
+EVENT = inline_columns(processing_request.c.event, "event")
 REQUEST = select(*BESIDE_EVENT, *EVENT, *FILES).where(processing_request.c.id == ID)
 OUTCOME = (
-    select(*BESIDE_EVENT, *EVENT, *inline(processing_result.c.data, "result"), *FILES)
+    select(*BESIDE_EVENT, *EVENT, *inline_columns(processing_result.c.data, "result"), *FILES)
     .outerjoin(processing_result, processing_result.c.request_id == processing_request.c.id)
     .where(processing_request.c.id == ID)
 )
 FUNCTION = select(processing_request.c.function).where(processing_request.c.id == ID)
 STATUS = select(processing_request.c.status, processing_request.c.attempt).where(processing_request.c.id == ID)
 RESULT = select(
-    processing_result.c.request_id, processing_result.c.created_at, *inline(processing_result.c.data, "data"), FILES[1]
+    processing_result.c.request_id,
+    processing_result.c.created_at,
+    *inline_columns(processing_result.c.data, "data"),
+    FILES[1],
 ).where(processing_result.c.request_id == ID)
 LARGE = {
     "event": select(cast(processing_request.c.event, Text)).where(processing_request.c.id == ID),
@@ -104,73 +109,73 @@ LARGE = {
 }
 
 
-def request(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
+def find_request(engine: Engine, request_id: UUID) -> tuple[Row, list[RequestFile]]:
     """Return a request's row and files. `event` is a JsonText, None if it is large. Raises UnknownRequestError."""
     row = _one(engine, REQUEST, request_id)
-    return with_texts(row, "event"), _found(row, "inputs", "outputs")
+    return with_json_texts(row, "event"), _found(row, "inputs", "outputs")
 
 
-def outcome(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
+def find_request_with_result(engine: Engine, request_id: UUID) -> tuple[Row, list[RequestFile]]:
     """Return the same with the data of its `result`, as a JsonText too. Raises UnknownRequestError."""
     row = _one(engine, OUTCOME, request_id)
-    return with_texts(row, "event", "result"), _found(row, "inputs", "outputs")
+    return with_json_texts(row, "event", "result"), _found(row, "inputs", "outputs")
 
 
-def large_text(engine: Engine, what: str, request_id: UUID) -> JsonText:
+def read_large_text(engine: Engine, what: str, request_id: UUID) -> JsonText:
     """Return the "event" or the "result" of a request, whatever its size. Raises UnknownRequestError."""
     with autocommit(engine) as connection:
         found = connection.execute(LARGE[what], {"id": request_id}).scalar_one_or_none()
     if found is None:
-        raise unknown(request_id)
+        raise unknown_request(request_id)
     return JsonText(found.encode())
 
 
-def status(engine: Engine, request_id: UUID) -> tuple[Status, int]:
+def find_status(engine: Engine, request_id: UUID) -> tuple[Status, int]:
     """Status and attempt: what a waiting client watches. Raises UnknownRequestError."""
     row = _one(engine, STATUS, request_id)
     return Status(row["status"]), row["attempt"]
 
 
-def function_of(engine: Engine, request_id: UUID) -> str:
+def find_function_name(engine: Engine, request_id: UUID) -> str:
     """Raises UnknownRequestError."""
     return str(_one(engine, FUNCTION, request_id)["function"])
 
 
-def result(engine: Engine, request_id: UUID) -> tuple[Row, list[FoundFile]]:
+def find_result(engine: Engine, request_id: UUID) -> tuple[Row, list[RequestFile]]:
     """The result's row and the output files. Raises UnknownRequestError, NotAllowedNowError while there is none."""
     with autocommit(engine) as connection:
         row = connection.execute(RESULT, {"id": request_id}).mappings().one_or_none()
     if row is None:
-        now, _ = status(engine, request_id)
+        now, _ = find_status(engine, request_id)
         raise NotAllowedNowError(f"The request has no result: it is {now}.")
-    return with_texts(row, "data"), _found(row, "outputs")
+    return with_json_texts(row, "data"), _found(row, "outputs")
 
 
 def _one(engine: Engine, statement: Select[Any], request_id: UUID) -> Row:
     with autocommit(engine) as connection:
         row = connection.execute(statement, {"id": request_id}).mappings().one_or_none()
     if row is None:
-        raise unknown(request_id)
+        raise unknown_request(request_id)
     return row
 
 
-def _found(row: Row, *columns: str) -> list[FoundFile]:
-    return [FoundFile(**file) for column in columns for file in row[column] or ()]
+def _found(row: Row, *columns: str) -> list[RequestFile]:
+    return [RequestFile(**file) for column in columns for file in row[column] or ()]
 
 
-def unknown(request_id: UUID) -> UnknownRequestError:
+def unknown_request(request_id: UUID) -> UnknownRequestError:
     """Return what is said of a request that is not there, and of one that a caller is not to know of."""
     return UnknownRequestError(f"There is no request {request_id}.")
 
 
-def attempts(engine: Engine, request_id: UUID) -> Sequence[Row]:
+def list_attempts(engine: Engine, request_id: UUID) -> Sequence[Row]:
     """The attempts, first to last. Raises UnknownRequestError."""
     columns = request_attempt.c
     with autocommit(engine) as connection:
         statement = select(request_attempt).where(columns.request_id == request_id).order_by(columns.number)
         rows = connection.execute(statement).mappings().all()
     if not rows:
-        status(engine, request_id)
+        find_status(engine, request_id)
     return rows
 
 
@@ -196,7 +201,7 @@ LOG_BYTES = 4 * 1024 * 1024  # of a page of log lines, which ends with the line 
 LOG_LINE_BYTES = 40  # time, attempt and stream beside the text of a line
 
 
-def logs(
+def list_log_lines(
     engine: Engine,
     request_id: UUID,
     attempt: int | None,
@@ -225,7 +230,7 @@ def logs(
         running = connection.execute(CURRENT_LINES, {"id": request_id, "attempt": attempt}).one_or_none()
         rows = connection.execute(_within(statement, limit_bytes)).mappings().all()
     if not rows:
-        status(engine, request_id)
+        find_status(engine, request_id)
     if running is None or len(rows) == limit or (rows and rows[-1]["size"] >= limit_bytes):
         return rows, []
     return rows, [CurrentLine(datetime.fromisoformat(t), running.number, *rest) for t, *rest in running.current_lines]

@@ -38,7 +38,7 @@ CLOCKS_S = 3600.0
 # Larger events are read when the page is known, so many bytes at a time.
 AT_ONCE, ENOUGH_BYTES = 64, 8 * 1024 * 1024
 INLINE_BYTES, CHUNK_BYTES = 2 * 1024, 1024 * 1024
-EVENT = queries.inline(COLUMNS.event, "event", INLINE_BYTES)
+EVENT = queries.inline_columns(COLUMNS.event, "event", INLINE_BYTES)
 
 # No index knows the middle of a text, or a queue (most requests are in one; it would cost each write, and help with the
 # empty ones). So each row is looked at: so many at first, and more while they are small.
@@ -65,7 +65,7 @@ class Filter:
     limit: int = 50
 
 
-def page(engine: Engine, wanted: Filter) -> tuple[list[Row], UUID | None]:
+def list_page(engine: Engine, wanted: Filter) -> tuple[list[Row], UUID | None]:
     """Requests, newest first, and the cursor of the next page, None on the last.
 
     A page may hold fewer than asked for and still not be the last: of large events it holds few, and of a text or a
@@ -78,11 +78,11 @@ def page(engine: Engine, wanted: Filter) -> tuple[list[Row], UUID | None]:
     for place, row in enumerate(rows):
         size += row["event_bytes"]
         if size > ENOUGH_BYTES:
-            return [queries.with_texts(row, "event") for row in rows[: place + 1]], row["id"]
-    return [queries.with_texts(row, "event") for row in rows], cursor
+            return [queries.with_json_texts(row, "event") for row in rows[: place + 1]], row["id"]
+    return [queries.with_json_texts(row, "event") for row in rows], cursor
 
 
-def large_events(engine: Engine, rows: Sequence[Row]) -> Iterator[tuple[UUID, JsonText]]:
+def read_large_events(engine: Engine, rows: Sequence[Row]) -> Iterator[tuple[UUID, JsonText]]:
     """Read the events that are too large to be in these rows. A request that was deleted since has none."""
     ids: list[UUID] = []
     size = 0

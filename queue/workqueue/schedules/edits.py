@@ -17,7 +17,7 @@ from workqueue.audit import AuditEntry, record
 from workqueue.clock import Clock
 from workqueue.errors import DeclaredScheduleError, ScheduleExistsError
 from workqueue.functions import registry
-from workqueue.lifecycle import Accepted
+from workqueue.lifecycle import NewRequest
 from workqueue.schedules import next_run, queries
 from workqueue.schedules.validation import Rules, validate_change, validate_new
 from workqueue.transport.doorbell import Doorbell, bell_log_fields
@@ -98,10 +98,10 @@ def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, audit_e
     return request.id
 
 
-def _accept(connection: Connection, name: str, now: datetime) -> Accepted:
+def _accept(connection: Connection, name: str, now: datetime) -> NewRequest:
     found = queries.lock_schedule(connection, name)
     function = registry.find_on(connection, found.function)
-    request = Accepted(
+    request = NewRequest(
         id=uuid7(),
         function=function,
         event=found.event,

@@ -21,7 +21,7 @@ from schema.tables.schedules import schedule_tick
 from workqueue import lifecycle
 from workqueue.errors import BadExpressionError, UnknownZoneError
 from workqueue.functions.registry import FunctionSpec
-from workqueue.lifecycle import Accepted
+from workqueue.lifecycle import NewRequest
 from workqueue.schedules.calendar.misfires import MAX_TICKS, DueSchedule, DueTicks, select_due_ticks
 from workqueue.schedules.calendar.timetable import MICROSECOND, first_after
 from workqueue.schedules.schedule import Schedule, from_row
@@ -140,7 +140,7 @@ def _next_tick(schedule: Schedule, found: DueTicks, ticks: Sequence[tuple[dateti
     return None if ends else found.next
 
 
-def _store_ticks(connection: Connection, moves: Sequence[FiringDecision], now: datetime) -> dict[str, list[Accepted]]:
+def _store_ticks(connection: Connection, moves: Sequence[FiringDecision], now: datetime) -> dict[str, list[NewRequest]]:
     """Stores the ticks, and the requests of those that nobody stored before. By the schedule's name."""
     rows: list[dict[str, Any]] = [
         {
@@ -161,7 +161,7 @@ def _store_ticks(connection: Connection, moves: Sequence[FiringDecision], now: d
         .returning(schedule_tick.c.schedule, schedule_tick.c.request_id, schedule_tick.c.scheduled_for)
     )
     by_name = {move.schedule.name: move for move in moves}
-    requests: dict[str, list[Accepted]] = {}
+    requests: dict[str, list[NewRequest]] = {}
     for row in sorted(connection.execute(taken, rows), key=lambda row: row.scheduled_for):
         if row.request_id is not None:
             request = request_for_tick(by_name[row.schedule], row.request_id, row.scheduled_for, now)
@@ -171,9 +171,9 @@ def _store_ticks(connection: Connection, moves: Sequence[FiringDecision], now: d
     return requests
 
 
-def request_for_tick(move: FiringDecision, request_id: UUID, scheduled_for: datetime, now: datetime) -> Accepted:
+def request_for_tick(move: FiringDecision, request_id: UUID, scheduled_for: datetime, now: datetime) -> NewRequest:
     assert move.function is not None
-    return Accepted(
+    return NewRequest(
         id=request_id,
         function=move.function,
         event=move.schedule.event,
@@ -185,7 +185,7 @@ def request_for_tick(move: FiringDecision, request_id: UUID, scheduled_for: date
     )
 
 
-def row_after_firing(move: FiringDecision, made: Sequence[Accepted], now: datetime) -> dict[str, Any]:
+def row_after_firing(move: FiringDecision, made: Sequence[NewRequest], now: datetime) -> dict[str, Any]:
     """What its row says after a move."""
     if move.error:
         log.warning("a schedule makes no requests", extra={"schedule": move.schedule.name, "error": move.error})

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class AttemptFinished:
     """An attempt that is over and stored. status: the request's now; pending when another attempt follows."""
 
     claim: Claim
@@ -27,7 +27,7 @@ class Settled:
 
 
 class Observer(Protocol):
-    def ended(self, settled: Sequence[Settled], now: datetime) -> None:
+    def ended(self, settled: Sequence[AttemptFinished], now: datetime) -> None:
         """Called by the thread that settled them. Must be quick."""
 
     def lost(self, lapsed: Sequence[ExpiredLease], now: datetime) -> None:
@@ -43,7 +43,7 @@ class Observers:
 
     each: tuple[Observer, ...] = ()
 
-    def ended(self, settled: Sequence[Settled], now: datetime) -> None:
+    def ended(self, settled: Sequence[AttemptFinished], now: datetime) -> None:
         self._tell(lambda observer: observer.ended(settled, now))
 
     def lost(self, lapsed: Sequence[ExpiredLease], now: datetime) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from schema.statuses import ENDED, End, Outcome, Status, end_of
 from workqueue.lifecycle import ExpiredLease
-from workqueue.telemetry import Settled, metrics
+from workqueue.telemetry import AttemptFinished, metrics
 from workqueue.telemetry.metrics import BUCKETS, CAUSES, Metric
 
 MOST_FUNCTIONS = 200  # names as labels; a process that meets more calls the rest OTHER
@@ -29,7 +29,7 @@ class Counters:
         self._values: dict[Key, list[float]] = {}
         self._functions: set[str] = set()
 
-    def ended(self, settled: Sequence[Settled], now: datetime) -> None:
+    def ended(self, settled: Sequence[AttemptFinished], now: datetime) -> None:
         with self._lock:
             for each in settled:
                 self._attempt(each, now)
@@ -74,7 +74,7 @@ class Counters:
                 mine = self._values.get(key)
                 self._values[key] = values if mine is None else [a + b for a, b in zip(mine, values, strict=True)]
 
-    def _attempt(self, settled: Settled, now: datetime) -> None:
+    def _attempt(self, settled: AttemptFinished, now: datetime) -> None:
         claim, record = settled.claim, settled.record
         function = self._label(claim.function_name)
         one = (function,)

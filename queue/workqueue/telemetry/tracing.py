@@ -21,7 +21,7 @@ from opentelemetry.util.types import AttributeValue
 from schema.statuses import Outcome
 from schema.statuses import Status as RequestStatus
 from workqueue.lifecycle import AttemptRecord, Claim, ExpiredLease
-from workqueue.telemetry import Settled
+from workqueue.telemetry import AttemptFinished
 from workqueue.telemetry.trace_context import TraceContext, of_request, span_id
 
 SUBMIT = "submit"
@@ -43,7 +43,7 @@ class Tracer:
         span = _Spans(request_id, function, of_request(request_id, traceparent))
         self._tell([span.made(SUBMIT, f"submit {function}", None, began, ended, SpanKind.PRODUCER)])
 
-    def ended(self, settled: Sequence[Settled], now: datetime) -> None:
+    def ended(self, settled: Sequence[AttemptFinished], now: datetime) -> None:
         for each in settled:
             self._tell(_spans(each.claim, each.record, each.status, now))
 

@@ -56,7 +56,7 @@ def run_housekeeping(
                 unpublished = False
             recovery.recover_lines(engine, config.spool_folder)
             if time.monotonic() >= note_at:
-                note_at = time.monotonic() + sandbox_snapshots.EVERY_S
+                note_at = time.monotonic() + sandbox_snapshots.INTERVAL_S
                 _store_notes(engine, clock, pool, notes)
             if time.monotonic() >= sweep_at:
                 sweep_at = time.monotonic() + SWEEP_EVERY_S

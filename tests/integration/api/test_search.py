@@ -33,7 +33,7 @@ def all_pages(engine: Engine, wanted: Filter) -> tuple[list[int], int]:
     found: list[int] = []
     cursor: UUID | None = None
     for pages in range(1, 1000):
-        rows, cursor = search.page(
+        rows, cursor = search.list_page(
             engine, Filter(text=wanted.text, function=wanted.function, limit=wanted.limit, before=cursor)
         )
         found += [row["id"].int for row in rows]
@@ -58,7 +58,7 @@ def test_a_page_for_which_there_is_no_time_holds_what_was_found_and_goes_on(
     filled: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "SEARCH_S", 0.0)
-    rows, cursor = search.page(filled, Filter(text="number 1."))
+    rows, cursor = search.list_page(filled, Filter(text="number 1."))
     assert (rows, cursor) == ([], UUID(int=ROWS - search.FIRST_STRETCH + 1))
     found, pages = all_pages(filled, Filter(text="number 1."))
     assert (found, pages) == ([1], ROWS // search.FIRST_STRETCH)
@@ -67,36 +67,36 @@ def test_a_page_for_which_there_is_no_time_holds_what_was_found_and_goes_on(
 
 def test_a_page_of_large_events_holds_few_and_goes_on(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "ENOUGH_BYTES", 1000)
-    rows, cursor = search.page(filled, Filter(limit=500))
+    rows, cursor = search.list_page(filled, Filter(limit=500))
     sizes = [row["event_bytes"] for row in rows]
     assert sum(sizes[:-1]) <= 1000 < sum(sizes)
     assert cursor == rows[-1]["id"]
-    following, _ = search.page(filled, Filter(limit=500, before=cursor))
+    following, _ = search.list_page(filled, Filter(limit=500, before=cursor))
     ids = [row["id"].int for row in (*rows, *following)]
     assert ids == list(range(ROWS, ROWS - len(ids), -1))
-    found, _ = search.page(filled, Filter(limit=500, text="number"))
+    found, _ = search.list_page(filled, Filter(limit=500, text="number"))
     assert [row["id"] for row in found] == [row["id"] for row in rows]
 
 
 def test_events_that_are_too_large_for_the_page_are_read_afterwards(
     filled: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows, _ = search.page(filled, Filter(limit=20))
+    rows, _ = search.list_page(filled, Filter(limit=20))
     monkeypatch.setattr(search, "CHUNK_BYTES", 100)
     large = [row | {"event": None} for row in rows]
-    assert dict(search.large_events(filled, large)) == {row["id"]: row["event"] for row in rows}
-    assert list(search.large_events(filled, rows)) == []
+    assert dict(search.read_large_events(filled, large)) == {row["id"]: row["event"] for row in rows}
+    assert list(search.read_large_events(filled, rows)) == []
 
 
 def test_a_queue_that_nobody_uses_is_given_up_after_a_while(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "SEARCH_S", 0.0)
-    rows, cursor = search.page(filled, Filter(queue="high"))
+    rows, cursor = search.list_page(filled, Filter(queue="high"))
     assert (rows, cursor) == ([], UUID(int=ROWS - search.FIRST_STRETCH + 1))
 
 
 def test_a_queue_narrows_the_list_and_a_search(filled: Engine) -> None:
-    rows, cursor = search.page(filled, Filter(queue="low", limit=3))
+    rows, cursor = search.list_page(filled, Filter(queue="low", limit=3))
     assert [row["id"].int for row in rows] == [7000, 6993, 6986]
     assert cursor == UUID(int=6986)
-    rows, _ = search.page(filled, Filter(queue="low", text="99.", limit=2))
+    rows, _ = search.list_page(filled, Filter(queue="low", text="99.", limit=2))
     assert [row["id"].int for row in rows] == numbers("99.", 7)[:2]

@@ -56,7 +56,7 @@ class Modelled:
             self.holder = None
 
     def is_held_by(self, claim: Claim) -> bool:
-        return self.holder is not None and self.holder.token == claim.token
+        return self.holder is not None and self.holder.fencing_token == claim.fencing_token
 
 
 class Requests(RuleBasedStateMachine):

@@ -46,7 +46,7 @@ def test_a_key_whose_request_is_deleted_at_that_moment_is_free(
     def deleted_first(connection: Connection, name: str, key: str) -> object:
         monkeypatch.undo()
         lifecycle.delete(engine, first.ids[0])
-        return requests.key_holder(connection, name, key)
+        return requests.find_key_holder(connection, name, key)
 
     monkeypatch.setattr(submit, "key_holder", deleted_first)
     second = posted(2)

@@ -15,7 +15,7 @@ from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, NotAllowedNowError, UnknownRequestError
 from workqueue.event_json import JsonText
 from workqueue.functions.registry import FunctionSpec
-from workqueue.lifecycle import Accepted, AttemptProgress, AttemptRecord, Claim, Completion, LogLine
+from workqueue.lifecycle import AttemptProgress, AttemptRecord, Claim, Completion, LogLine, NewRequest
 from workqueue.outcomes import CancelledError
 from workqueue.requests import queries
 from workqueue.transport.doorbell import Bell
@@ -40,7 +40,7 @@ def registered(**options: Any) -> FunctionSpec:
 
 
 def accepted(engine: Engine, *, available_s: float = 0, **options: Any) -> UUID:
-    request = Accepted(uuid7(), registered(**options), {"a": 1}, "default", NOW, seconds(available_s))
+    request = NewRequest(uuid7(), registered(**options), {"a": 1}, "default", NOW, seconds(available_s))
     with engine.begin() as connection:
         lifecycle.accept(connection, [request])
     return request.id
@@ -53,7 +53,7 @@ def claimed(engine: Engine, request_id: UUID, worker: str = "w", at_s: float = 0
 
 
 def row(engine: Engine, request_id: UUID) -> Any:
-    return queries.request(engine, request_id)[0]
+    return queries.find_request(engine, request_id)[0]
 
 
 def finish(engine: Engine, claim: Claim, data: str = "1", lines: Sequence[LogLine] = ()) -> None:
@@ -88,8 +88,8 @@ def test_finishing_stores_result_status_and_attempt_together(engine: Engine) -> 
 
     found = row(engine, request_id)
     assert (found["status"], found["lease_expires_at"], found["finished_at"]) == ("completed", None, seconds(1))
-    assert queries.result(engine, request_id)[0]["data"] == JsonText(b'{"b": 2}')
-    assert queries.attempts(engine, request_id)[0]["outcome"] == "completed"
+    assert queries.find_result(engine, request_id)[0]["data"] == JsonText(b'{"b": 2}')
+    assert queries.list_attempts(engine, request_id)[0]["outcome"] == "completed"
 
 
 def test_finishing_twice_is_finishing_once_when_the_first_answer_was_lost(engine: Engine) -> None:
@@ -97,7 +97,7 @@ def test_finishing_twice_is_finishing_once_when_the_first_answer_was_lost(engine
     claim = claimed(engine, request_id)
     finish(engine, claim, "1")
     finish(engine, claim, "1")
-    assert queries.result(engine, request_id)[0]["data"] == JsonText(b"1")
+    assert queries.find_result(engine, request_id)[0]["data"] == JsonText(b"1")
 
 
 @pytest.mark.parametrize("write", ["extend", "finish", "fail", "give_back"])
@@ -118,7 +118,7 @@ def test_a_late_attempt_changes_nothing(engine: Engine, write: str) -> None:
         writes[write]()
     assert row(engine, request_id) == before
     with pytest.raises(NotAllowedNowError):
-        queries.result(engine, request_id)
+        queries.find_result(engine, request_id)
 
 
 def test_two_workers_with_one_attempt_number_are_told_apart(engine: Engine) -> None:
@@ -154,11 +154,11 @@ def test_what_an_extension_has_told_of_an_attempt_stands_on_it_when_its_worker_i
     begun = AttemptRecord(phases=phases, cold_start=True, init_ms=12.5)
     lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, record=begun))
     lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))  # nothing new
-    (running,) = queries.attempts(engine, request_id)
+    (running,) = queries.list_attempts(engine, request_id)
     assert (running["outcome"], running["phases"], running["init_ms"]) == (None, phases, 12.5)
 
     lifecycle.expire_leases(engine, seconds(LEASE_S + 1))
-    (lost,) = queries.attempts(engine, request_id)
+    (lost,) = queries.list_attempts(engine, request_id)
     assert (lost["outcome"], lost["phases"], lost["cold_start"]) == ("lost", phases, True)
 
 
@@ -170,7 +170,7 @@ def test_a_lost_worker_is_replaced_three_times_and_then_the_request_fails(engine
         assert (lapsed.attempt, lapsed.status) == (number, "failed" if number == 4 else "pending")
     found = row(engine, request_id)
     assert (found["status"], found["error_type"], found["attempt"]) == ("failed", "WorkerLost", 4)
-    assert [attempt["outcome"] for attempt in queries.attempts(engine, request_id)] == ["lost"] * 4
+    assert [attempt["outcome"] for attempt in queries.list_attempts(engine, request_id)] == ["lost"] * 4
 
 
 def test_work_that_must_not_start_twice_fails_with_its_worker(engine: Engine) -> None:
@@ -316,7 +316,7 @@ def test_lines_whose_storing_was_not_answered_are_stored_again_without_harm(engi
         lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, lines=lines))
     finish(engine, claim, lines=[line])
 
-    assert [row["line"] for row in queries.logs(engine, request_id, None, (0, 0))[0]] == ["said", "more"]
+    assert [row["line"] for row in queries.list_log_lines(engine, request_id, None, (0, 0))[0]] == ["said", "more"]
 
 
 @pytest.mark.parametrize(("limit_bytes", "pages"), [(1, [1, 1, 1, 1]), (2_000, [2, 2]), (3_100, [3, 1]), (9_000, [4])])
@@ -325,10 +325,10 @@ def test_a_page_of_log_lines_is_bounded_in_bytes(engine: Engine, limit_bytes: in
     claim = claimed(engine, request_id)
     lines = [LogLine(number, NOW, "stdout", "é" * 500) for number in range(1, 5)]
     current = [LogLine(5, NOW, "stdout", "goes on")]
-    lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, lines=lines, current=current))
+    lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, lines=lines, partial_lines=current))
 
     place, counts = (0, 0), []
-    while (page := queries.logs(engine, request_id, None, place, limit_bytes=limit_bytes))[0]:
+    while (page := queries.list_log_lines(engine, request_id, None, place, limit_bytes=limit_bytes))[0]:
         counts.append(len(page[0]))
         place = page[0][-1]["attempt"], page[0][-1]["number"]
     assert (counts, place) == (pages, (1, 4))

@@ -120,8 +120,8 @@ def test_what_an_emptied_queue_held_and_what_a_lost_worker_ended_is_counted(engi
     counters = Counters()
     for _ in range(2):
         accepted(engine)
-    assert len(cancellation.empty(engine, counters, "default", NOW)) == 2
-    assert cancellation.empty(engine, counters, "default", NOW) == []
+    assert len(cancellation.cancel_pending_in_queue(engine, counters, "default", NOW)) == 2
+    assert cancellation.cancel_pending_in_queue(engine, counters, "default", NOW) == []
     claimed(engine, accepted(engine, on_lost="fail"))
     claimed(engine, accepted(engine))
     counters.lost(lifecycle.expire_leases(engine, seconds(LEASE_S + 1)), seconds(LEASE_S + 1))

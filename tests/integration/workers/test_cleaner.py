@@ -80,7 +80,7 @@ def test_old_requests_go_with_their_files_and_young_ones_stay(
     assert cleaner.old_requests(engine, store, doorbell, clock, days + 2) == 0
     assert cleaner.old_requests(engine, store, doorbell, clock, days - 1) == 1
     with pytest.raises(UnknownRequestError):
-        queries.request(engine, old)
+        queries.find_request(engine, old)
     assert store.request_ids(time.time() + 1) == [waiting]
 
 

@@ -42,7 +42,7 @@ def killed(spool: SpoolFile) -> None:
 
 
 def stored(engine: Engine, claim: Claim) -> list[tuple[int, str]]:
-    return [(row["number"], row["line"]) for row in queries.logs(engine, claim.request_id, None, (0, 0))[0]]
+    return [(row["number"], row["line"]) for row in queries.list_log_lines(engine, claim.request_id, None, (0, 0))[0]]
 
 
 def test_the_lines_of_a_killed_worker_are_stored_once_and_those_of_a_live_one_are_its_own(

@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.lifecycle.test_transitions import NOW, registered
-from workqueue.invocation.batch_sizing import BUDGET_S, MOST, BatchSizer
+from workqueue.invocation.batch_sizing import MAX_WAIT_S, MOST, BatchSizer
 from workqueue.lifecycle import Claim
 
-SHORT_S = BUDGET_S / 10
+SHORT_S = MAX_WAIT_S / 10
 
 
 def claim(function: str = "f", **options: Any) -> Claim:
@@ -36,13 +36,13 @@ def test_a_worker_that_knows_nothing_takes_one() -> None:
     assert BatchSizer().runnable_count([claim(), claim()]) == 1
 
 
-@pytest.mark.parametrize(("lasting_s", "taken"), [(0.0, MOST), (BUDGET_S / 4, 3), (BUDGET_S, 1), (3600, 1)])
+@pytest.mark.parametrize(("lasting_s", "taken"), [(0.0, MOST), (MAX_WAIT_S / 4, 3), (MAX_WAIT_S, 1), (3600, 1)])
 def test_the_shorter_they_were_the_more_are_taken(lasting_s: float, taken: int) -> None:
     assert knowing(f=lasting_s).prefetch_count() == taken
 
 
 def test_those_that_fit_into_the_budget_run_and_the_others_go_back() -> None:
-    pace = knowing(f=SHORT_S, slow=BUDGET_S)
+    pace = knowing(f=SHORT_S, slow=MAX_WAIT_S)
     assert pace.runnable_count([claim()] * 30) in (8, 9, 10)
     assert pace.runnable_count([claim(), claim("slow"), claim()]) == 1
     assert pace.runnable_count([claim("slow")] * 3) == 1, "the first always runs"

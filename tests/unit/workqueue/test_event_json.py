@@ -60,7 +60,7 @@ def test_a_text_that_never_ends_is_refused_without_a_long_search() -> None:
 
 
 def test_no_body_is_an_empty_object_and_a_byte_order_mark_is_no_matter() -> None:
-    assert event_json.event(b"", 10) == event_json.JsonText(b"{}")
+    assert event_json.read_event(b"", 10) == event_json.JsonText(b"{}")
     assert event_json.parse(b"\xef\xbb\xbf[1]", 10) == [1]
 
 
@@ -136,14 +136,14 @@ NUMBERS = st.from_regex(r"\A-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9
 @example("-0")
 def test_a_number_of_an_event_stays_as_it_is_written(digits: str) -> None:
     body = f'{{"a":[{digits}]}}'
-    assert event_json.event(body.encode(), 10**6).utf8.decode() == body
+    assert event_json.read_event(body.encode(), 10**6).utf8.decode() == body
     assert event_json.BatchReader(f"[{body}]".encode(), 10**6).read(1)[0].utf8.decode() == body
 
 
 @pytest.mark.parametrize("body", ['{"a":1,"a":2}', '[{"b":{"a":1,"\\u0061":1}}]', '{"":1,"":1}'])
 def test_a_key_that_stands_twice_is_refused(body: str) -> None:
     for read in (
-        lambda: event_json.event(body.encode(), 100),
+        lambda: event_json.read_event(body.encode(), 100),
         lambda: event_json.parse(body.encode(), 100),
         lambda: event_json.BatchReader(f"[{body}]".encode(), 100).read(1),
     ):

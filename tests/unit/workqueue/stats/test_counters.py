@@ -6,7 +6,7 @@ from schema.statuses import Outcome, Status
 from tests.integration.lifecycle.test_transitions import NOW
 from tests.unit.workqueue.test_batch_sizing import claim
 from workqueue.lifecycle import AttemptRecord
-from workqueue.telemetry import Settled, metrics
+from workqueue.telemetry import AttemptFinished, metrics
 from workqueue.telemetry.counters import Counters
 
 
@@ -22,7 +22,7 @@ from workqueue.telemetry.counters import Counters
 )
 def test_only_a_sandbox_that_ended_counts_as_killed(outcome: Outcome, error_type: str, cause: str | None) -> None:
     meter = Counters()
-    meter.ended([Settled(claim(), AttemptRecord(outcome=outcome, error_type=error_type), Status.FAILED)], NOW)
+    meter.ended([AttemptFinished(claim(), AttemptRecord(outcome=outcome, error_type=error_type), Status.FAILED)], NOW)
 
     kills = [labels for name, labels in meter.take() if name == metrics.KILLS.name]
     assert kills == ([] if cause is None else [(cause,)])

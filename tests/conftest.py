@@ -1,6 +1,6 @@
-"""The servers of the test suite: one PostgreSQL and one Redis per xdist worker, real ones, made and ended here.
+"""Run the servers of the test suite: one real PostgreSQL and one real Redis per xdist worker.
 
-A test that asks for `engine` gets a database of its own, copied from a migrated template in under 0.1 s.
+Each test with the fixture `engine` gets a new database, copied from a migrated template in under 0.1 s.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ import redis
 import sqlalchemy
 from psycopg import sql
 
-from tests.support.runtime import CASES, EXAMPLES, PROCESSES, Runtime, own_folder, running
+from tests.support.runtime import CASES, EXAMPLES, PROCESSES, Runtime, make_folder, run_runtime
 
 TEMPLATE = "migrated"
 
@@ -35,19 +35,19 @@ hypothesis.settings.load_profile("localfn")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name bytes by their parameter: compressed ones hold the time, and all processes of xdist must find one id."""
+    """Name bytes by their parameter: compressed bytes hold the time, and all xdist processes need the same id."""
     return argname if isinstance(val, bytes) else None
 
 
 @dataclass(frozen=True)
 class Servers:
-    """Where the two servers answer."""
+    """Hold the addresses of the two servers."""
 
     database_url: str
     redis_url: str
 
     def database(self, name: str) -> str:
-        """The URL of another database on the same server."""
+        """Return the URL of another database on the same server."""
         return sqlalchemy.make_url(self.database_url).set(database=name).render_as_string(hide_password=False)
 
     def execute(self, statement: sql.Composed) -> None:
@@ -58,7 +58,7 @@ class Servers:
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
-    """Open to everybody: as root, functions run as an account of their own, and tests meet them here."""
+    """Make a temporary folder that all accounts can enter: as root, functions run as another account."""
     with tempfile.TemporaryDirectory(prefix="lf-", ignore_cleanup_errors=True) as folder:
         path = Path(folder).resolve()
         path.chmod(0o777)
@@ -67,7 +67,7 @@ def tmp_path() -> Iterator[Path]:
 
 @pytest.fixture
 def short_tmp_path() -> Iterator[Path]:
-    """A temporary folder whose path is short enough for a unix socket; pytest's own are not."""
+    """Make a temporary folder with a path short enough for a unix socket; pytest's paths are too long."""
     with tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         yield Path(folder).resolve()
 
@@ -75,29 +75,29 @@ def short_tmp_path() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     folder = tempfile.mkdtemp(prefix="lf-", dir="/tmp")
-    keeper = subprocess.Popen(
+    server_process = subprocess.Popen(
         [sys.executable, "-P", str(Path(__file__).parent / "support" / "embedded_servers.py"), folder],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        # The terminal's Ctrl-C is for pytest, which still needs the servers to end its tests.
+        # Ctrl-C must reach pytest only, which needs the servers to end its tests.
         start_new_session=True,
     )
-    with keeper:
-        assert keeper.stdout is not None
-        line = keeper.stdout.readline()
-        assert line, "the test servers did not start; their reason stands above"
+    with server_process:
+        assert server_process.stdout is not None
+        line = server_process.stdout.readline()
+        assert line, "the test servers did not start; see their output above"
         urls = json.loads(line)
         yield Servers(database_url=urls["postgres"], redis_url=urls["redis"])
 
 
 @pytest.fixture(scope="session")
 def migrated(servers: Servers) -> str:
-    """The name of a migrated database without connections: PostgreSQL copies only an idle one."""
+    """Return the name of a migrated database without connections: PostgreSQL copies only such a database."""
     from schema.migrate import upgrade
 
     servers.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
     upgrade(servers.database(TEMPLATE))
-    # A runtime that has been set up: its tests find no rows but their own.
+    # Fixtures count as loaded, so that tests find only their own rows.
     with psycopg.connect(servers.database(TEMPLATE).replace("+psycopg", "", 1)) as connection:
         connection.execute("INSERT INTO setup_flag VALUES ('fixtures', true, now())")
     return TEMPLATE
@@ -105,7 +105,7 @@ def migrated(servers: Servers) -> str:
 
 @pytest.fixture(scope="session")
 def discovered(servers: Servers, migrated: str) -> str:
-    """As `migrated`, and the functions of the tests are known, as after a first start: the next ones are quick."""
+    """Return a copy of `migrated` that knows the functions of the tests, so that runtimes start quickly."""
     from infra.sandbox import sdk_link
     from schema.engine import make_engine
     from workqueue.functions import registry
@@ -129,19 +129,19 @@ def discovered(servers: Servers, migrated: str) -> str:
 
 @pytest.fixture
 def empty_database_url(servers: Servers) -> Iterator[str]:
-    """The URL of a fresh database without tables."""
+    """Yield the URL of a new database without tables."""
     yield from fresh_database(servers, "template1")
 
 
 @pytest.fixture
 def database_url(servers: Servers, migrated: str) -> Iterator[str]:
-    """The URL of a fresh, migrated database."""
+    """Yield the URL of a new, migrated database."""
     yield from fresh_database(servers, migrated)
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[sqlalchemy.Engine]:
-    """An engine on a fresh, migrated database."""
+    """Yield an engine on a new, migrated database."""
     from schema.engine import make_engine
 
     engine = make_engine(database_url)
@@ -151,14 +151,17 @@ def engine(database_url: str) -> Iterator[sqlalchemy.Engine]:
 
 @pytest.fixture
 def redis_url(servers: Servers) -> str:
-    """The URL of an empty Redis database, which no runtime uses."""
+    """Return the URL of an empty Redis database, which no runtime uses."""
     with redis.Redis.from_url(servers.redis_url) as client:
         client.flushdb()
     return servers.redis_url
 
 
 class StartRuntime(Protocol):
-    """database_url: instead of a fresh, migrated database. settings: further environment variables."""
+    """Start a runtime.
+
+    database_url: a database in place of a new, migrated one. settings: further environment variables.
+    """
 
     def __call__(
         self,
@@ -171,8 +174,8 @@ class StartRuntime(Protocol):
 
 @pytest.fixture(scope="session")
 def start_runtime(servers: Servers, discovered: str) -> StartRuntime:
-    """Starts runtimes that share nothing but the servers: each has its database, its Redis database and its folder."""
-    free = list(range(1, 16))  # 0 is that of `redis_url`
+    """Return a function that starts runtimes; each has its own database, Redis database and folder."""
+    free = list(range(1, 16))  # `redis_url` uses 0
 
     @contextlib.contextmanager
     def start(
@@ -187,17 +190,17 @@ def start_runtime(servers: Servers, discovered: str) -> StartRuntime:
             stack.callback(free.append, number)
             stack.callback(stack.enter_context(redis.Redis.from_url(redis_url)).flushdb)
             url = database_url or stack.enter_context(contextlib.contextmanager(fresh_database)(servers, discovered))
-            folder = stack.enter_context(own_folder())
-            yield stack.enter_context(running(url, redis_url, folder, processes=processes, settings=settings))
+            folder = stack.enter_context(make_folder())
+            yield stack.enter_context(run_runtime(url, redis_url, folder, processes=processes, settings=settings))
 
     return start
 
 
 @pytest.fixture(scope="session")
 def runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
-    """A whole runtime, shared by the tests of this worker; tests that kill something start their own.
+    """Yield a whole runtime, shared by the tests of this xdist worker; tests that kill a process start their own.
 
-    Its leases are long: a machine that stalls for half a minute costs none of them, and no test an attempt.
+    Its leases are long: a machine that stalls for half a minute must not cost a test an attempt.
     """
     with start_runtime(settings={"LOCALFN_LEASE_SECONDS": "120"}) as shared:
         yield shared
@@ -212,8 +215,8 @@ def redis_client(redis_url: str) -> Iterator[redis.Redis]:
 def fresh_database(servers: Servers, template: str) -> Iterator[str]:
     name = f"test_{uuid4().hex}"
     names = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
-    # FILE_COPY: for a small template on one machine it is several times quicker than copying through the log.
+    # FILE_COPY is several times quicker than copying a small template through the write-ahead log.
     servers.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").format(**names))
     yield servers.database(name)
-    # FORCE: a process that the test killed may still hold a connection.
+    # FORCE: a killed process may still hold a connection.
     servers.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**names))

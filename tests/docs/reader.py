@@ -13,7 +13,7 @@ import httpx
 
 from tests.docs.expected import Sample
 from tests.docs.markdown import ROOT, Fence
-from tests.support.runtime import as_root
+from tests.support.runtime import sandbox_user_settings
 from tests.support.up import free_port, without_runtime_settings
 from tests.support.waiting import wait_until
 
@@ -49,7 +49,7 @@ class Reader:
         self.port = free_port()
         self.replaced = {":5000": f":{self.port}", **self.replaced}
         scripts = Path(sys.executable).parent
-        self.environ = without_runtime_settings() | as_root() | self.environ
+        self.environ = without_runtime_settings() | sandbox_user_settings() | self.environ
         self.environ |= {
             "HOME": str(home),
             "PORT": str(self.port),

@@ -11,7 +11,7 @@ from moto.server import ThreadedMotoServer
 from tests.conftest import Servers, fresh_database
 from tests.docs.markdown import ROOT, Fence, fences, pages
 from tests.docs.reader import Reader
-from tests.support.runtime import own_folder
+from tests.support.runtime import make_folder
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -25,7 +25,7 @@ STARTS = [path for path in HOW_TO if any(fence.marker and fence.marker[0] == "af
 @contextmanager
 def reader_with(servers: Servers, redis_number: int, **replaced: str) -> Iterator[Reader]:
     """Make a reader for whom the servers of the pages exist: empty ones, as an operator creates them."""
-    with contextmanager(fresh_database)(servers, "template1") as url, own_folder() as folder:
+    with contextmanager(fresh_database)(servers, "template1") as url, make_folder() as folder:
         folder.chmod(0o755)
         servers_of_pages = {
             "postgresql://localfn:secret@db.example.org/localfn": url,

@@ -55,7 +55,7 @@ def test_every_request_ends_in_the_right_status_and_nothing_is_left(alone: Runti
         ids = list(clients.map(lambda kind: post(client, kind[0], kind[1]), wanted))
 
     for request_id, (function, _, status, error_type) in zip(ids, wanted, strict=True):
-        request = alone.ended(request_id, timeout_s=120)
+        request = alone.wait_ended(request_id, timeout_s=120)
         assert (function, request["status"], request["error_type"]) == (function, status, error_type)
     one_result_each(alone, {id for id, kind in zip(ids, wanted, strict=True) if kind[2] == "completed"})
     wait_until(lambda: not list((alone.home / "work").iterdir()), what="no working directory is left")

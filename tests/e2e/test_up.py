@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 def test_a_signal_stops_everything_and_nothing_stays(start: Start, number: signal.Signals) -> None:
     up = start()
     up.wait_ready()
-    family = up.family()
+    family = up.descendants()
     assert all(up.pid(name) for name in CHILDREN)
     up.end(number)
     assert up.process.returncode == 0
@@ -62,7 +62,7 @@ def test_two_copies_run_side_by_side(start: Start) -> None:
 def test_a_second_copy_on_the_same_home_is_refused_and_the_first_runs_on(start: Start) -> None:
     first = start()
     first.wait_ready()
-    refusal = start(PORT=str(free_port())).refusal()
+    refusal = start(PORT=str(free_port())).read_refusal()
     assert refusal.startswith(f"localfn: localfn already runs with {first.home} (pid {first.process.pid})")
     assert first.is_ready()
 
@@ -73,26 +73,28 @@ def test_a_taken_port_is_refused_before_anything_is_started(start: Start) -> Non
         other.listen()
         port = other.getsockname()[1]
         up = start(PORT=str(port))
-        assert up.refusal().startswith(f"localfn: PORT {port} on 127.0.0.1 is taken")
+        assert up.read_refusal().startswith(f"localfn: PORT {port} on 127.0.0.1 is taken")
     assert not (up.home / "postgres").exists()
 
 
 def test_a_home_below_a_file_is_refused(start: Start, short_tmp_path: Path) -> None:
     (short_tmp_path / "file").touch()
     home = short_tmp_path / "file" / "home"
-    assert start(LOCALFN_HOME=str(home)).refusal() == f"localfn: LOCALFN_HOME {home} cannot be used: Not a directory."
+    assert (
+        start(LOCALFN_HOME=str(home)).read_refusal() == f"localfn: LOCALFN_HOME {home} cannot be used: Not a directory."
+    )
 
 
 @pytest.mark.parametrize("python", ["/nonexistent/python", "/bin/echo"])
 def test_an_interpreter_that_is_none_is_refused(start: Start, python: str) -> None:
-    assert start(LOCALFN_PYTHON=python).refusal().startswith("localfn: LOCALFN_PYTHON: ")
+    assert start(LOCALFN_PYTHON=python).read_refusal().startswith("localfn: LOCALFN_PYTHON: ")
 
 
 def test_an_interpreter_that_cannot_run_functions_is_told_and_ready_is_not(start: Start, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\n[ "$1" = -I ] && exec {sys.executable} "$@"\necho no libraries here >&2\nexit 1\n')
     python.chmod(0o755)
-    assert start(LOCALFN_PYTHON=str(python)).refusal().endswith("cannot run functions: no libraries here")
+    assert start(LOCALFN_PYTHON=str(python)).read_refusal().endswith("cannot run functions: no libraries here")
 
 
 def test_a_bad_setting_is_refused_as_wrong_usage(start: Start) -> None:
@@ -118,7 +120,7 @@ def test_what_up_left_is_ended_by_the_next_one_when_its_guard_was_killed_too(sta
     first = start()
     first.wait_ready()
     left = [psutil.Process(first.pid(name)) for name in CHILDREN]
-    guard = first.guard()
+    guard = first.find_guard()
     first.process.kill()
     guard.kill()
     second = start(PORT=str(first.port))
@@ -130,9 +132,9 @@ def test_what_up_left_is_ended_by_the_next_one_when_its_guard_was_killed_too(sta
 def test_a_guard_that_is_killed_is_replaced(start: Start) -> None:
     up = start()
     up.wait_ready()
-    killed = up.guard()
+    killed = up.find_guard()
     killed.kill()
-    wait_until(lambda: up.guard() != killed, what="another guard")
+    wait_until(lambda: up.find_guard() != killed, what="another guard")
     up.end()
     assert up.process.returncode == 0
 

@@ -74,7 +74,7 @@ def test_a_second_shell_finds_it_by_a_link_too(up: Up, short_tmp_path: Path) -> 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_no_process_shows_a_password(up: Up) -> None:
     password = (Postgres(up.home).folder / "password").read_text().strip()
-    for process in up.family():
+    for process in up.descendants():
         for part in ("environ", "cmdline"):
             shown = Path(f"/proc/{process.pid}/{part}").read_text(errors="replace")
             found = [
@@ -86,7 +86,7 @@ def test_no_process_shows_a_password(up: Up) -> None:
 
 
 def test_a_frozen_up_is_not_taken_for_dead(up: Up) -> None:
-    guard = up.guard()
+    guard = up.find_guard()
     up.process.send_signal(signal.SIGSTOP)
     try:
         assert up.submit("echo", {}, Prefer="wait=30")["result"] == {}
@@ -98,7 +98,7 @@ def test_a_frozen_up_is_not_taken_for_dead(up: Up) -> None:
 def test_when_up_is_killed_all_ends_by_itself_and_what_ran_is_given_back(up: Up) -> None:
     naps = [up.submit("nap", 300)["id"] for _ in range(2)]
     wait_until(lambda: all(up.ask(f"/api/requests/{nap}")["status"] == "processing" for nap in naps), 30, "both run")
-    family = up.family()
+    family = up.descendants()
     assert all(up.pid(name) for name in CHILDREN)
     up.process.kill()
     up.process.wait()

@@ -1,6 +1,6 @@
-"""Sets the clock of one test's database. PostgreSQL takes its time from the machine, which tests cannot set.
+"""Set the clock of one test's database. PostgreSQL takes its time from the machine, which tests cannot set.
 
-A function of the same name is found before PostgreSQL's own: by new connections, so old ones are ended.
+A function clock_timestamp() shadows PostgreSQL's own for new connections, so the old connections are ended.
 """
 
 from datetime import datetime, timedelta
@@ -20,15 +20,15 @@ END_OTHERS = text(
 )
 
 
-def step(engine: Engine, by: timedelta) -> None:
-    """Sets it forward, or back; it goes on from there."""
+def shift_time(engine: Engine, by: timedelta) -> None:
+    """Move the clock forward or back; it runs on from there."""
     _prepare(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE told.clock SET is_ahead_by = is_ahead_by + :by"), {"by": by})
 
 
-def stand(engine: Engine, moment: datetime) -> None:
-    """It shows this until it is told another time."""
+def set_time(engine: Engine, moment: datetime) -> None:
+    """Stop the clock at a moment."""
     _prepare(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE told.clock SET stands_at = :moment"), {"moment": moment})

@@ -1,4 +1,4 @@
-"""Runs `localfn …` as its users do: as a process, against a runtime."""
+"""Run `localfn …` as a process against a runtime, as users do."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 def localfn(runtime: Runtime, *words: str, stdin: str = "", **environ: str) -> Done:
-    """Runs a command to its end."""
+    """Run a command to its end."""
     return subprocess.run(
         [*COMMAND, *words],
         env=runtime.env | environ,
@@ -32,17 +32,18 @@ def localfn(runtime: Runtime, *words: str, stdin: str = "", **environ: str) -> D
     )
 
 
-def json_of(runtime: Runtime, *words: str) -> Any:
+def run_json(runtime: Runtime, *words: str) -> Any:
+    """Run a command with --json; return its output."""
     done = localfn(runtime, *words, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 @contextmanager
-def begun(
+def running_command(
     runtime: Runtime, *words: str, stderr: int = subprocess.PIPE, **environ: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """A command that goes on while the test does something."""
+    """Run a command while the block runs, and kill it at the end."""
     with subprocess.Popen(
         [*COMMAND, *words], env=runtime.env | environ, stdout=subprocess.PIPE, stderr=stderr, text=True
     ) as process:
@@ -52,16 +53,16 @@ def begun(
             process.kill()
 
 
-def next_line(process: subprocess.Popen[str]) -> str:
-    """Of what it says on stderr."""
+def read_line(process: subprocess.Popen[str]) -> str:
+    """Return the next line of stderr."""
     assert process.stderr is not None
     return process.stderr.readline()
 
 
-def line_with(process: subprocess.Popen[str], text: str) -> str:
-    return wait_until(lambda: line if text in (line := next_line(process)) else "", LIMIT_S, f"it says {text}")
+def wait_for_line(process: subprocess.Popen[str], text: str) -> str:
+    return wait_until(lambda: line if text in (line := read_line(process)) else "", LIMIT_S, f"it says {text}")
 
 
-def ids_of(runtime: Runtime, function: str, *words: str) -> list[str]:
-    listed = json_of(runtime, "requests", "list", "--function", function, *words)
+def list_ids(runtime: Runtime, function: str, *words: str) -> list[str]:
+    listed = run_json(runtime, "requests", "list", "--function", function, *words)
     return [item["id"] for item in listed["items"]]

@@ -1,4 +1,4 @@
-"""Small disks in memory, for tests that fill one. Only root can mount them."""
+"""Mount small disks in memory for tests that fill one. Only root can mount."""
 
 import os
 import subprocess
@@ -13,8 +13,8 @@ from workqueue.files.disk_space import MIB, Disk
 
 
 @contextmanager
-def mounted(folder: Path, size_mb: int) -> Iterator[bool]:
-    """Mount a disk of that size at `folder`, and unmount it at the end. Yield False where this account may not."""
+def mount_disk(folder: Path, size_mb: int) -> Iterator[bool]:
+    """Mount a disk at `folder`, and unmount it at the end of the block. Yield False if this account may not."""
     command = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=0711", "tmpfs", str(folder)]
     try:
         yield os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -25,16 +25,16 @@ def mounted(folder: Path, size_mb: int) -> Iterator[bool]:
 
 @contextmanager
 def small_disk(folder: Path, size_mb: int) -> Iterator[Path]:
-    """Mount a disk of that size at `folder`. Skip the test where this account may not."""
+    """Mount a disk at `folder`; skip the test if this account may not."""
     folder.mkdir(exist_ok=True)
-    with mounted(folder, size_mb) as is_small:
+    with mount_disk(folder, size_mb) as is_small:
         if not is_small:
-            pytest.skip("a small disk needs a root that may mount one")
+            pytest.skip("a small disk needs root with the right to mount")
         yield folder
 
 
 def fill(folder: Path) -> Path:
-    """Write all the room that there is now, and none that is made meanwhile: a reserve that is released, say."""
+    """Fill the disk. Space that is freed meanwhile, such as a released reserve, stays free."""
     left = Disk(folder, 0).free_bytes()
     with tempfile.NamedTemporaryFile("wb", 0, dir=folder, prefix="filler-", delete=False) as file, suppress(OSError):
         while left > 0:

@@ -1,7 +1,6 @@
-"""Runs one PostgreSQL and one Redis until its standard input ends: `python embedded_servers.py FOLDER`.
+"""Run one PostgreSQL and one Redis until stdin ends: `python embedded_servers.py FOLDER`.
 
-The pipe is the leash: however the test run ends, by SIGKILL too, the system closes the pipe, and the
-servers stop.
+When the test run ends, even by SIGKILL, the kernel closes the pipe, and the servers stop.
 """
 
 import json
@@ -15,7 +14,7 @@ from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
 from infra.embedded.service import Service
 
-# Nobody minds losing a test database, and every test makes one.
+# A test database may be lost, and each test makes one.
 NOT_DURABLE = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 

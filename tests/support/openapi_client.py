@@ -1,4 +1,4 @@
-"""Holds real answers against what /openapi.json says of them: every answer that the suite's client gets."""
+"""Validate each response that the suite's client receives against /openapi.json."""
 
 import json
 import re
@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 from jsonschema import Draft202012Validator
 
-# The framework's, the same everywhere: no operation describes them.
+# Sent by the framework on all routes; no operation describes it.
 ANYWHERE = (405,)
 
 
 class Description:
-    """What an application says of itself."""
+    """Validate responses by the OpenAPI document of an application."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
@@ -26,7 +26,7 @@ class Description:
         ]
 
     def complaint(self, answer: httpx.Response) -> str | None:
-        """What is wrong with an answer, as far as its operation is described; None when nothing is."""
+        """Return what is wrong with a response of a described operation; None for a valid response."""
         path = answer.request.url.path
         calls: dict[str, Any] = next((calls for pattern, calls in self._paths if pattern.fullmatch(path)), {})
         call = calls.get(answer.request.method.lower())
@@ -34,16 +34,16 @@ class Description:
             return None
         told = call["responses"].get(str(answer.status_code))
         if told is None:
-            return f"{call['operationId']} does not tell of {answer.status_code}: {answer.text[:300]}"
+            return f"{call['operationId']} does not describe the status {answer.status_code}: {answer.text[:300]}"
         return self._of_content(told, answer) or self._of_headers(told, answer)
 
     def _of_content(self, told: dict[str, Any], answer: httpx.Response) -> str | None:
         kind = answer.headers.get("Content-Type", "").partition(";")[0]
         content = told.get("content")
         if content is None:
-            return f"no body is told of, and there is one: {answer.text[:300]}" if answer.content else None
+            return f"a body that is not described: {answer.text[:300]}" if answer.content else None
         if kind not in content and "*/*" not in content:
-            return f"the content is {kind}, told of are {', '.join(content)}"
+            return f"the content type {kind} is not one of {', '.join(content)}"
         if "json" not in kind or kind not in content:
             return None
         schema = content[kind]["schema"] | {"components": self._strict["components"]}
@@ -51,7 +51,7 @@ class Description:
         return "\n".join(f"{error.json_path}: {error.message[:300]}" for error in errors) or None
 
     def _of_headers(self, told: dict[str, Any], answer: httpx.Response) -> str | None:
-        """A header that the contract names may not be there without being told of."""
+        """Return the headers of the contract that the response has and the operation does not describe."""
         named = (
             "Location",
             "Retry-After",
@@ -62,11 +62,11 @@ class Description:
             "Current-Lines",
         )
         missing = [name for name in named if name in answer.headers and name not in told.get("headers", {})]
-        return f"headers that are not told of: {', '.join(missing)}" if missing else None
+        return f"headers that are not described: {', '.join(missing)}" if missing else None
 
 
 class Checking:
-    """A hook for httpx: each answer is checked by what the same server says of itself."""
+    """Check each response by the document of the same server, as a hook of httpx."""
 
     def __init__(self) -> None:
         self._description: Description | None = None
@@ -81,7 +81,7 @@ class Checking:
 
 
 def _objects(node: Any) -> Iterator[dict[str, Any]]:
-    """Every schema of an object with fields of its own."""
+    """Yield each schema of an object with properties."""
     if isinstance(node, dict):
         if isinstance(node.get("properties"), dict) and node.get("type") == "object":
             yield node

@@ -1,4 +1,4 @@
-"""A small collector of traces for tests: takes OTLP over HTTP as a real one does."""
+"""Collect traces in tests: receive OTLP over HTTP, as a real collector does."""
 
 import gzip
 import threading
@@ -11,14 +11,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 class Collector:
-    """spans: all that came, as protobuf has them."""
+    """Hold the received spans as protobuf messages."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.spans: list[Any] = []
 
     def of(self, trace_id: str) -> dict[str, Any]:
-        """Those of a trace by their names; of one name the last."""
+        """Return the spans of a trace by name; of a repeated name the last."""
         return {span.name: span for span in self.spans if span.trace_id.hex() == trace_id}
 
     def all_of(self, trace_id: str, name: str) -> list[Any]:
@@ -27,7 +27,9 @@ class Collector:
 
 
 @contextmanager
-def collecting() -> Iterator[Collector]:
+def run_collector() -> Iterator[Collector]:
+    """Run a collector on a free port until the end of the block."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -1,4 +1,4 @@
-"""A whole runtime for tests: real web, worker and scheduler processes against the test servers."""
+"""Run a whole runtime in tests: real web, worker and scheduler processes against the test servers."""
 
 import os
 import signal
@@ -30,7 +30,10 @@ STOP_LIMIT_S = 15
 
 @dataclass
 class Runtime:
-    """url: where it answers. env: for further processes of it. functions: a folder to write modules into."""
+    """Control a runtime.
+
+    url: address of its HTTP server. env: environment for further processes. functions: folder for modules of tests.
+    """
 
     url: str
     env: dict[str, str]
@@ -50,7 +53,7 @@ class Runtime:
             stdout=self.log,
             stderr=self.log,
             start_new_session=True,
-            # However the test run ends, by SIGKILL too, its processes end.
+            # The process ends with the test run, even after SIGKILL.
             preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - the child only makes a system call
         )
         return self.processes[name]
@@ -67,23 +70,23 @@ class Runtime:
             return False
 
     def post(self, function: str, event: Any = None, **options: Any) -> dict[str, Any]:
-        """Posts and gives the request, which was accepted."""
+        """Submit an event; return the accepted request."""
         answer = self.http.post(f"/api/functions/{function}", json=event, **options)
         assert answer.status_code in (200, 202), answer.text
         body: dict[str, Any] = answer.json()
         return body
 
     def call(self, function: str, event: Any = None, timeout_s: float = 30, **options: Any) -> dict[str, Any]:
-        """Posts, waits, and gives the request, which has ended."""
-        return self.ended(self.post(function, event, **options)["id"], timeout_s)
+        """Submit an event, and return the request when it has ended."""
+        return self.wait_ended(self.post(function, event, **options)["id"], timeout_s)
 
     def result(self, function: str, event: Any = None, **options: Any) -> Any:
-        """Posts, waits, and gives the result's data."""
+        """Submit an event, and return the data of the result."""
         request = self.call(function, event, **options)
         assert request["status"] == "completed", request
         return self.get(f"/api/requests/{request['id']}/result")["data"]
 
-    def ended(self, request_id: str, timeout_s: float = 30) -> dict[str, Any]:
+    def wait_ended(self, request_id: str, timeout_s: float = 30) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
             request = self.get(f"/api/requests/{request_id}?wait=1")
             return request if request["status"] in ("completed", "failed") else None
@@ -100,7 +103,7 @@ class Runtime:
         return items
 
     def settled_attempts(self, request_id: str) -> list[dict[str, Any]]:
-        """The attempts, once the last one's cleanup is stored too: it follows the end of the request."""
+        """Return the attempts when the cleanup of the last one is stored; it follows the end of the request."""
 
         def look() -> list[dict[str, Any]] | None:
             attempts = self.attempts(request_id)
@@ -113,7 +116,7 @@ class Runtime:
         return self.http.get(f"/api/requests/{request_id}/logs").text.splitlines()
 
     def write(self, path: str, code: str) -> Path:
-        """Writes a file into the functions' folder, at once: an editor does it by renaming, too."""
+        """Write a file into the functions folder, atomically by a rename, as editors do."""
         target = self.functions / path
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = target.with_suffix(".new")
@@ -121,10 +124,10 @@ class Runtime:
         fresh.replace(target)
         return target
 
-    def left_behind(self) -> list[Path]:
-        """Working directories of workers that live and have nothing to do.
+    def find_leftovers(self) -> list[Path]:
+        """Return the working directories of idle workers.
 
-        What another test still runs is its own; what a worker that is gone has left is the sweep's.
+        Busy workers may run requests of other tests, and the cleaner removes directories of workers that are gone.
         """
         idle = {worker["name"] for worker in self.get("/api/workers")["items"] if not worker["request_id"]}
         return [path for path in (self.home / "work").iterdir() if worker_of(path) in idle]
@@ -134,7 +137,7 @@ class Runtime:
 
 
 @contextmanager
-def running(
+def run_runtime(
     database_url: str,
     redis_url: str,
     folder: Path,
@@ -142,8 +145,11 @@ def running(
     processes: tuple[str, ...] = PROCESSES,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Runtime]:
-    """Starts a runtime in `folder` and ends all of it. settings: further environment variables."""
-    folder.chmod(0o711)  # as root, functions run as an account that has to get here
+    """Run a runtime in `folder` until the end of the block.
+
+    settings: further environment variables.
+    """
+    folder.chmod(0o711)  # as root, functions run as another account, which must enter
     functions = folder / "functions"
     functions.mkdir()
     port = free_port()
@@ -153,7 +159,7 @@ def running(
         "LOCALFN_HOME": str(folder / "home"),
         "LOCALFN_FUNCTIONS": f"{functions}:{CASES}:{EXAMPLES}",
         "PORT": str(port),
-        **as_root(),
+        **sandbox_user_settings(),
         **(settings or {}),
     }
     url = f"http://127.0.0.1:{port}"
@@ -179,14 +185,14 @@ def running(
 
 
 @contextmanager
-def own_folder() -> Iterator[Path]:
-    """A folder for a runtime. pytest's own are shut to other accounts, whom root runs functions as."""
+def make_folder() -> Iterator[Path]:
+    """Make a folder for a runtime. The account of functions cannot enter pytest's own folders."""
     with tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         yield Path(folder).resolve()
 
 
-def as_root() -> dict[str, str]:
-    """Settings for a root whose interpreter nobody else gets to, below /root say: production would refuse it."""
+def sandbox_user_settings() -> dict[str, str]:
+    """Return settings for root with an interpreter that no other account reaches, such as one below /root."""
     folders = Path(sys.executable).resolve().parents
     is_shut = any(not folder.stat().st_mode & stat.S_IXOTH for folder in folders)
     return {"LOCALFN_SANDBOX_USER": "root"} if os.geteuid() == 0 and is_shut else {}

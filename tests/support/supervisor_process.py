@@ -1,7 +1,7 @@
-"""A supervisor with small children, as a process of its own: `python supervised.py FOLDER STAGES`.
+"""Run a supervisor with small children as a separate process: `python supervisor_process.py FOLDER STAGES`.
 
-STAGES is JSON: a list of stages, each a list of {"name", "code", "patience_s"}. A child is ready when the
-file FOLDER/NAME.ready exists. It prints `all ready`, then runs until it is asked to stop.
+STAGES is JSON: a list of stages, each a list of {"name", "code", "patience_s"}. A child is ready when the file
+FOLDER/NAME.ready exists. The process prints `all ready`, then runs until a signal stops it.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A whole `localfn up` for tests: real services and children."""
+"""Run a whole `localfn up` in tests, with real services and children."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def nap(event, context):
 
 
 class Up:
-    """One `localfn up` with a home, a port and a functions folder of its own."""
+    """Control one `localfn up` with its own home, port and functions folder."""
 
     def __init__(self, folder: Path, **environ: str) -> None:
         self.home = Path(environ.get("LOCALFN_HOME", folder / "home"))
@@ -74,7 +74,7 @@ class Up:
             raise AssertionError(f"up ended: {self.process.communicate()[1]}")
 
     def ask(self, path: str, event: object = None, **headers: str) -> Any:
-        """GET, or POST with an event; the JSON that answers."""
+        """Send a GET, or a POST with an event; return the JSON of the response."""
         body = None if event is None else json.dumps(event).encode()
         answer = httpx.request(
             "GET" if event is None else "POST",
@@ -87,7 +87,7 @@ class Up:
         return answer.json()
 
     def submit(self, function: str, event: object, **headers: str) -> Any:
-        """The request, accepted."""
+        """Submit an event; return the accepted request."""
         return self.ask(f"/api/functions/{function}", event, **{"Content-Type": "application/json"}, **headers)
 
     def pid(self, name: str) -> int:
@@ -97,16 +97,16 @@ class Up:
     def has_another(self, name: str, killed: int) -> bool:
         return self.pid(name) not in (0, killed)
 
-    def guard(self) -> psutil.Process:
-        """The process that ends all others when `up` is killed."""
+    def find_guard(self) -> psutil.Process:
+        """Return the process that ends all others when `up` is killed."""
 
         def look() -> psutil.Process | None:
             children = psutil.Process(self.process.pid).children()
             return next((child for child in children if "infra.supervisor.orphan_guard" in child.cmdline()), None)
 
-        return wait_until(look, what="a guard")
+        return wait_until(look, what="the orphan guard runs")
 
-    def family(self) -> list[psutil.Process]:
+    def descendants(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def is_ready(self) -> bool:
@@ -117,12 +117,12 @@ class Up:
             return False
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> str:
-        """Stop it within the promised ten seconds; returns what it wrote on stderr."""
+        """Stop it within the promised ten seconds; return its stderr."""
         self.process.send_signal(number)
         return self.process.communicate(timeout=10)[1]
 
-    def refusal(self) -> str:
-        """The one line with which it refused to start."""
+    def read_refusal(self) -> str:
+        """Wait for a start that fails; return its one line of stderr."""
         _, errors = self.process.communicate(timeout=60)
         assert self.process.returncode == 1, errors
         assert "Traceback" not in errors

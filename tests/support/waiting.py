@@ -1,4 +1,4 @@
-"""Waiting for something to become true, instead of sleeping and hoping."""
+"""Wait for conditions instead of sleeping, and measure stalls of the machine."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ PAUSE_S = 0.01
 
 
 def wait_until(predicate: Callable[[], Found | None], timeout_s: float = 10.0, what: str = "") -> Found:
-    """Return the predicate's first true answer. Raises AssertionError, with `what`, after the timeout."""
+    """Return the first true value of the predicate. Raises AssertionError, with `what`, after the timeout."""
     deadline = time.monotonic() + timeout_s
     while True:
         found = predicate()
@@ -24,14 +24,14 @@ def wait_until(predicate: Callable[[], Found | None], timeout_s: float = 10.0, w
 
 
 class Stalls:
-    """How late the machine was with a thread that wanted to run each hundredth of a second, in seconds altogether."""
+    """Measure how late the machine runs a thread that wakes each hundredth of a second, summed in seconds."""
 
     def __init__(self) -> None:
         self.lasted_s = 0.0
         self._over = threading.Event()
 
     def watch(self) -> None:
-        """Until `end`."""
+        """Measure until `end` is called."""
         while not self._over.is_set():
             began = time.monotonic()
             time.sleep(PAUSE_S)
@@ -42,8 +42,8 @@ class Stalls:
 
 
 @contextmanager
-def witnessed() -> Iterator[Stalls]:
-    """For a test that measures a time: what the machine did in it is not what is tested did."""
+def measure_stalls() -> Iterator[Stalls]:
+    """Measure stalls of the machine during the block, so that a test can subtract them from a measured time."""
     stalls = Stalls()
     thread = threading.Thread(target=stalls.watch, name="witness", daemon=True)
     thread.start()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from infra.disk_reserve import DiskReserve
-from tests.support.disks import mounted
+from tests.support.disks import mount_disk
 
 # For a new cluster, its WAL up to WAL_LIMIT and a third more, the reserve, and the room below which a disk counts as
 # full. The fault writes the rest, into memory.
@@ -20,7 +20,7 @@ LOOK_S = 0.1
 def small_disk(home: Path, *, keep: bool) -> Iterator[None]:
     """Mount the disk at `home`, where this account may. keep: leave a copy of what it held in its place."""
     copy = home.with_name(f"{home.name}.copy")
-    with mounted(home, SIZE_MB) as is_small:
+    with mount_disk(home, SIZE_MB) as is_small:
         try:
             yield
         finally:

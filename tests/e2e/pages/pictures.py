@@ -32,7 +32,7 @@ def fill(runtime: Runtime) -> dict[str, str]:
     runtime.call("sync_inventory", {"warehouse": "WH-7"})
     csv = {"csv": ("penguins.csv", (ROOT / "tests/data/penguins.csv").read_bytes(), "text/csv")}
     profiled = runtime.http.post("/api/functions/profile_csv", files=csv).json()["id"]
-    runtime.ended(profiled)
+    runtime.wait_ended(profiled)
     runtime.post("echo", {"customer": "Ada"}, params={"delay_s": 5_400})
     running = runtime.post("build_report", {"month": "2026-11", "steps": 24, "pause_s": 4})["id"]
     progress = f"/api/requests/{running}"
@@ -42,7 +42,7 @@ def fill(runtime: Runtime) -> dict[str, str]:
     if runtime.http.get("/api/schedules/nightly").status_code != httpx.codes.OK:  # once for both themes
         runtime.http.post("/api/schedules", json=nightly | more)
     for _ in range(3):
-        runtime.ended(runtime.http.post("/api/schedules/nightly/run").json()["id"])
+        runtime.wait_ended(runtime.http.post("/api/schedules/nightly/run").json()["id"])
     return {"failed": failed, "profiled": profiled, "running": running}
 
 

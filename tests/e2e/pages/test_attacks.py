@@ -46,7 +46,7 @@ def trapped(runtime: Runtime) -> str:
     upload = {"<b>part": ("<img src=x onerror=alert(1)>.svg", TRAPS["drawing.svg"].encode(), "image/svg+xml")}
     answer = runtime.http.post("/api/functions/set_traps", files=upload)
     assert answer.status_code == 202, answer.text
-    ended = runtime.ended(answer.json()["id"])
+    ended = runtime.wait_ended(answer.json()["id"])
     assert ended["status"] == "completed", ended
     failed = runtime.call("set_traps", {"fail": True})
     assert failed["status"] == "failed"

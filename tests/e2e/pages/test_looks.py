@@ -21,7 +21,7 @@ def addresses(runtime: Runtime) -> dict[str, str]:
     """A page of each kind, with something on it."""
     files = {"csv": ("penguins.csv", (ROOT / "tests/data/penguins.csv").read_bytes(), "text/csv")}
     profiled = runtime.http.post("/api/functions/profile_csv", files=files).json()["id"]
-    runtime.ended(profiled)
+    runtime.wait_ended(profiled)
     return {
         "requests": "/requests",
         "nothing-found": "/requests?q=nothing-has-this-text",
@@ -47,7 +47,7 @@ def schedule(runtime: Runtime, name: str, expression: str, timezone: str) -> str
     """Makes one that has fired once."""
     body = {"name": name, "function": "echo", "expression": expression, "timezone": timezone, "event": {"n": [1, 2]}}
     assert runtime.http.post("/api/schedules", json=body).status_code == 201
-    runtime.ended(runtime.http.post(f"/api/schedules/{name}/run").json()["id"])
+    runtime.wait_ended(runtime.http.post(f"/api/schedules/{name}/run").json()["id"])
     return name
 
 

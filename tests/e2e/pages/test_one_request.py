@@ -92,7 +92,7 @@ def test_a_running_request_is_cancelled_by_key_and_confirmed(page: Page, runtime
     expect(badge(page)).to_have_text("cancelled")
     expect(page.get_by_text("Cancelled after")).to_be_visible()
     expect(page.get_by_role("region", name="Error")).to_have_count(0)
-    assert runtime.ended(request_id)["error_type"] == "Cancelled"
+    assert runtime.wait_ended(request_id)["error_type"] == "Cancelled"
 
 
 def test_an_edited_event_is_sent_once_it_is_json(page: Page, runtime: Runtime) -> None:
@@ -116,7 +116,7 @@ EXACT = '{"2":1.0,"1":1849263518273645211,"0":[0.1,-0.0]}'
 def test_no_action_of_the_page_changes_a_number(page: Page, runtime: Runtime) -> None:
     headers = {"Content-Type": "application/json"}
     first = runtime.http.post("/api/functions/echo", content=EXACT, headers=headers).json()["id"]
-    runtime.ended(first)
+    runtime.wait_ended(first)
     open_request(page, runtime, first)
     for heading in ("Event", "Result"):
         expect(part(page, heading).locator(".number")).to_have_text(["0.1", "-0.0", "1849263518273645211", "1.0"])
@@ -129,7 +129,7 @@ def test_no_action_of_the_page_changes_a_number(page: Page, runtime: Runtime) ->
     page.get_by_role("dialog").get_by_role("button", name="Run", exact=True).click()
     page.wait_for_url(lambda url: not url.endswith(second))
     for request_id in (second, id_of(page)):
-        runtime.ended(request_id)
+        runtime.wait_ended(request_id)
         assert f'"event":{EXACT}' in runtime.http.get(f"/api/requests/{request_id}").text
         assert f'"data":{EXACT}' in runtime.http.get(f"/api/requests/{request_id}/result").text
 
@@ -189,7 +189,7 @@ def test_a_copied_call_makes_the_same_request(
     files = {"part": ('odd; "na\'me",.txt', b"bytes", "text/plain")} if is_upload else None
     body = {"data": {"event": json.dumps(HARD)}, "files": files} if files else {"json": HARD}
     first = runtime.http.post("/api/functions/echo", **body).json()["id"]
-    runtime.ended(first)
+    runtime.wait_ended(first)
     open_request(page, runtime, first)
     page.locator("summary", has_text="Copy as").click()
     page.get_by_role("button", name=name, exact=True).click()
@@ -210,7 +210,7 @@ def test_a_copied_call_makes_the_same_request(
     assert done.returncode == 0, (text, done.stderr)
     second = runtime.get("/api/requests?function=echo&limit=1")["items"][0]["id"]
     assert second != first
-    again = runtime.ended(second)
+    again = runtime.wait_ended(second)
     assert json.dumps(again["event"]) == json.dumps(HARD)
     assert [file["filename"] for file in again["files"]] == [filename for filename, _, _ in (files or {}).values()]
 

@@ -129,7 +129,7 @@ def test_a_queue_is_paused_emptied_and_resumed(page: Page, runtime: Runtime, res
     page.get_by_role("button", name="Cancel pending requests").click()
     # What lasts is looked for: the note that tells how many were cancelled goes after five seconds.
     expect(page.get_by_role("button", name=f"Empty queue {resumed}")).to_be_disabled()
-    assert runtime.ended(request["id"])["error_type"] == "Cancelled"
+    assert runtime.wait_ended(request["id"])["error_type"] == "Cancelled"
 
     page.get_by_role("button", name=f"Resume queue {resumed}").click()
     expect(page.get_by_role("button", name=f"Pause queue {resumed}")).to_be_visible()

@@ -24,7 +24,7 @@ def test_what_is_done_to_a_request_is_told_newest_first(runtime: Runtime) -> Non
     id = runtime.post("echo", {}, params={"delay_s": 3600})["id"]
     runtime.http.post(f"/api/requests/{id}/cancel")
     runtime.http.post(f"/api/requests/{id}/retry")
-    runtime.ended(id)
+    runtime.wait_ended(id)
     runtime.http.delete(f"/api/requests/{id}")
 
     told = [("local", f"request.{name}") for name in ("delete", "retry", "cancel")]

@@ -153,7 +153,7 @@ def test_a_chunked_gzip_body_and_a_gzip_batch_are_decompressed(runtime: Runtime)
     answer = runtime.http.post("/api/functions/echo/batch", content=pieces(), headers=headers)
     assert answer.status_code == 202, answer.text
     for id in answer.json()["ids"]:
-        runtime.ended(id)
+        runtime.wait_ended(id)
         assert runtime.http.delete(f"/api/requests/{id}").status_code == 204
 
 
@@ -198,7 +198,7 @@ def test_the_numbers_of_an_event_come_back_as_they_are_written(runtime: Runtime)
     listed = runtime.http.get("/api/requests?limit=500").content
     assert listed.count(NUMBERS) >= len(ids)
     for id in ids:
-        runtime.ended(id)
+        runtime.wait_ended(id)
         assert runtime.http.delete(f"/api/requests/{id}").status_code == 204
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from tests.conftest import StartRuntime
 from tests.integration.lifecycle.test_transitions import accepted
-from tests.support.commands import json_of, localfn
+from tests.support.commands import localfn, run_json
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue import lifecycle
@@ -58,7 +58,7 @@ def test_what_is_in_a_paused_queue_waits_through_an_emptied_redis_and_runs_once_
     ]
 
     assert steer(own, "low", "resume")["paused"] is False
-    assert {own.ended(each["id"])["status"] for each in waiting} == {"completed"}
+    assert {own.wait_ended(each["id"])["status"] for each in waiting} == {"completed"}
 
 
 def test_bells_rung_before_the_pause_are_not_answered_and_not_lost(own: Runtime) -> None:
@@ -73,7 +73,7 @@ def test_bells_rung_before_the_pause_are_not_answered_and_not_lost(own: Runtime)
     assert own.get(f"/api/requests/{request['id']}")["status"] == "pending"
 
     steer(own, "default", "resume")
-    assert own.ended(request["id"])["attempt"] == 1
+    assert own.wait_ended(request["id"])["attempt"] == 1
 
 
 def test_an_emptied_queue_has_cancelled_what_waited_and_nothing_of_another(own: Runtime) -> None:
@@ -98,13 +98,13 @@ def test_an_unknown_queue_is_named_with_those_that_there_are(runtime: Runtime) -
 
 
 def test_the_command_line_lists_pauses_resumes_and_empties(own: Runtime) -> None:
-    assert [item["name"] for item in json_of(own, "queues", "list")["items"]] == ["high", "default", "low"]
-    assert json_of(own, "queues", "pause", "low")["paused"] is True
+    assert [item["name"] for item in run_json(own, "queues", "list")["items"]] == ["high", "default", "low"]
+    assert run_json(own, "queues", "pause", "low")["paused"] is True
     assert "paused" in localfn(own, "queues", "list").stdout
     own.post("echo", 1, params={"queue": "low"})
 
-    assert json_of(own, "queues", "empty", "low", "--yes") == {"name": "low", "cancelled": 1}
-    assert json_of(own, "queues", "resume", "low")["paused"] is False
+    assert run_json(own, "queues", "empty", "low", "--yes") == {"name": "low", "cancelled": 1}
+    assert run_json(own, "queues", "resume", "low")["paused"] is False
     assert localfn(own, "queues", "pause", "nowhere").returncode == 4
 
 

@@ -46,7 +46,7 @@ def test_a_running_request_is_dead_within_two_seconds_of_its_cancel_children_inc
     asked_at = time.monotonic()
     assert runtime.http.post(f"/api/requests/{request['id']}/cancel").json()["cancel_requested"] is True
 
-    ended = runtime.ended(request["id"], timeout_s=10)
+    ended = runtime.wait_ended(request["id"], timeout_s=10)
     assert (ended["status"], ended["error_type"]) == ("failed", "Cancelled")
     assert runtime.attempts(request["id"])[0]["outcome"] == "cancelled"
     wait_until(lambda: not any(psutil.pid_exists(pid) for pid in found), 5, "all are dead")
@@ -138,7 +138,7 @@ def test_a_delayed_request_does_not_start_before_its_time(runtime: Runtime) -> N
         runtime.post("echo", {}, params={"run_at": run_at.isoformat()})["id"],
         runtime.post("echo", {}, params={"delay_s": "2"})["id"],
     ]
-    for request in map(runtime.ended, ids):
+    for request in map(runtime.wait_ended, ids):
         waited = datetime.fromisoformat(request["started_at"]) - datetime.fromisoformat(request["created_at"])
         assert timedelta(seconds=1.4) < waited < timedelta(seconds=8)
 
@@ -155,13 +155,13 @@ def test_a_batch_makes_one_request_per_event_in_order(runtime: Runtime) -> None:
 
     assert answer.status_code == 202
     ids = answer.json()["ids"]
-    assert [runtime.ended(id)["event"]["n"] for id in ids] == list(range(50))
+    assert [runtime.wait_ended(id)["event"]["n"] for id in ids] == list(range(50))
 
 
 def test_deleting_a_request_removes_rows_files_and_jobs(runtime: Runtime) -> None:
     files = {"one": ("a.txt", b"content")}
     request = runtime.http.post("/api/functions/tell_context", files=files).json()
-    ended = runtime.ended(request["id"])
+    ended = runtime.wait_ended(request["id"])
     url = f"/api/requests/{request['id']}"
 
     assert runtime.http.delete(url).status_code == 204
@@ -179,7 +179,7 @@ def test_a_running_request_is_not_deleted(runtime: Runtime, tmp_path: Path) -> N
 
     assert runtime.http.delete(f"/api/requests/{request['id']}").status_code == 409
     flag.touch()
-    assert runtime.ended(request["id"])["status"] == "completed"
+    assert runtime.wait_ended(request["id"])["status"] == "completed"
 
 
 def test_a_list_is_narrowed_by_time(runtime: Runtime) -> None:

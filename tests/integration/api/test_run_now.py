@@ -17,7 +17,7 @@ def test_a_later_request_runs_at_once(runtime: Runtime) -> None:
     answer = runtime.http.post(f"/api/requests/{id}/run")
     assert answer.status_code == 202
     assert answer.json()["status"] in ("pending", "processing", "completed")
-    assert runtime.ended(id)["status"] == "completed"
+    assert runtime.wait_ended(id)["status"] == "completed"
     told = runtime.http.get("/api/audit", params={"subject": id}).json()["items"]
     assert [entry["action"] for entry in told] == ["request.run"]
 
@@ -26,7 +26,7 @@ def test_an_attempt_that_waits_after_a_failure_begins_at_once(runtime: Runtime) 
     id = runtime.post("retry_in_an_hour")["id"]
     wait_until(lambda: runtime.get(f"/api/requests/{id}")["error_type"], 20, "the first attempt has failed")
     assert runtime.http.post(f"/api/requests/{id}/run").status_code == 202
-    assert runtime.ended(id)["attempt"] == 2
+    assert runtime.wait_ended(id)["attempt"] == 2
 
 
 def test_what_waits_for_no_time_is_left_as_it_is(runtime: Runtime) -> None:
@@ -38,7 +38,7 @@ def test_what_waits_for_no_time_is_left_as_it_is(runtime: Runtime) -> None:
         assert runtime.get(f"/api/requests/{due['id']}")["available_at"] == due["available_at"]
     finally:
         runtime.http.post("/api/queues/low/resume")
-    runtime.ended(due["id"])
+    runtime.wait_ended(due["id"])
     refused = runtime.http.post(f"/api/requests/{due['id']}/run")
     assert (refused.status_code, "it is completed" in refused.json()["detail"]) == (409, True)
     assert runtime.http.post(f"/api/requests/{uuid4()}/run").status_code == 404
@@ -50,5 +50,5 @@ def test_many_are_run_by_one_call_and_from_the_command_line(runtime: Runtime) ->
     assert (answer.status_code, answer.json()["done"]) == (200, 2)
     done = localfn(runtime, "requests", "run", ids[2])
     assert (done.returncode, done.stdout) == (0, f"{ids[2]}  runs now\n"), done.stderr
-    assert {runtime.ended(id)["status"] for id in ids} == {"completed"}
+    assert {runtime.wait_ended(id)["status"] for id in ids} == {"completed"}
     assert localfn(runtime, "requests", "run", ids[0]).returncode == 1

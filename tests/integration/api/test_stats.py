@@ -3,7 +3,7 @@
 from pathlib import Path
 from uuid import uuid4
 
-from tests.support.commands import json_of, localfn
+from tests.support.commands import localfn, run_json
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -66,10 +66,10 @@ def test_a_worker_shows_what_it_does_and_its_sandbox_how_much_memory_that_takes(
     assert sandbox["function"] == "wait_for_flag"
     assert isinstance(sandbox["memory_mb"], float)
     assert 1 < sandbox["memory_mb"] < 1000
-    assert worker["name"] in [item["name"] for item in json_of(runtime, "workers", "list")["items"]]
+    assert worker["name"] in [item["name"] for item in run_json(runtime, "workers", "list")["items"]]
     assert "wait_for_flag" in localfn(runtime, "workers", "list").stdout
     (tmp_path / "flag").touch()
-    assert runtime.ended(request["id"])["status"] == "completed"
+    assert runtime.wait_ended(request["id"])["status"] == "completed"
 
 
 def test_each_of_many_requests_has_an_outcome_of_its_own(runtime: Runtime) -> None:
@@ -84,7 +84,7 @@ def test_each_of_many_requests_has_an_outcome_of_its_own(runtime: Runtime) -> No
     assert items[2]["detail"] == "Only a failed request can be retried; this one is completed."
     assert items[3]["detail"] == f"There is no request {unknown}."
     for each in failed:
-        assert runtime.ended(each)["attempt"] == 2
+        assert runtime.wait_ended(each)["attempt"] == 2
 
     answer = runtime.http.post("/api/requests/bulk", json={"action": "delete", "ids": [*failed, completed]})
     assert answer.json()["done"] == 3

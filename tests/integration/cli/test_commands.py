@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tests.support.commands import LIMIT_S, NOWHERE, TOO_LARGE, begun, json_of, localfn
+from tests.support.commands import LIMIT_S, NOWHERE, TOO_LARGE, localfn, run_json, running_command
 from tests.support.runtime import Runtime, free_port
 from tests.support.waiting import wait_until
 
@@ -42,7 +42,7 @@ def test_a_function_is_shown_with_its_limits_and_its_schema(runtime: Runtime) ->
 
     assert "tests/functions/basic.py:" in done.stdout
     assert '"minimum": 1' in done.stdout
-    assert json_of(runtime, "functions", "show", "by_schema")["input_schema"]["required"] == ["n"]
+    assert run_json(runtime, "functions", "show", "by_schema")["input_schema"]["required"] == ["n"]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_proxy_in_the_environment_is_not_asked(runtime: Runtime) -> None:
 
 def test_a_reader_that_has_seen_enough_is_no_error(runtime: Runtime) -> None:
     request = runtime.call("flood")
-    with begun(runtime, "requests", "logs", request["id"]) as process:
+    with running_command(runtime, "requests", "logs", request["id"]) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.stdout.close()

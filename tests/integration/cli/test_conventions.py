@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from infra.api_client import first_id_after
-from tests.support.commands import NOWHERE, begun, ids_of, json_of, localfn
+from tests.support.commands import NOWHERE, list_ids, localfn, run_json, running_command
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -17,7 +17,7 @@ TIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{3})?\+05:30"
 def test_an_id_may_be_shortened_while_it_is_unique(runtime: Runtime) -> None:
     id = runtime.call("echo", {"n": 1})["id"]
     for typed in (id, id[:-1], id[:30], id[:30].upper(), id.replace("-", "")[:28]):
-        assert json_of(runtime, "requests", "show", typed)["id"] == id
+        assert run_json(runtime, "requests", "show", typed)["id"] == id
     assert localfn(runtime, "requests", "delete", id[:-1]).stdout == f"{id}  deleted\n"
 
 
@@ -76,7 +76,7 @@ def test_every_time_tells_its_zone_and_all_have_one(runtime: Runtime) -> None:
 
 
 def test_a_watched_list_shows_what_comes(runtime: Runtime) -> None:
-    with begun(runtime, "requests", "list", "--function", "echo", "--limit", "5", "--watch") as watching:
+    with running_command(runtime, "requests", "list", "--function", "echo", "--limit", "5", "--watch") as watching:
         assert watching.stdout is not None
         assert watching.stdout.readline().startswith("ID ")
         id = runtime.call("echo")["id"]
@@ -96,7 +96,7 @@ def test_another_runtime_is_reached_by_its_address(runtime: Runtime) -> None:
         assert f"LOCALFN_URL is {runtime.url}" in done.stderr
     doctor = localfn(runtime, "doctor", **elsewhere)
     assert (doctor.returncode, "call doctor on its machine" in doctor.stdout) == (0, True), doctor.stdout
-    assert ids_of(runtime, "echo")
+    assert list_ids(runtime, "echo")
 
 
 def test_hints_name_the_command_that_was_typed(runtime: Runtime) -> None:

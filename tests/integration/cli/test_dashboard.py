@@ -4,7 +4,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.commands import LIMIT_S, begun, localfn
+from tests.support.commands import LIMIT_S, localfn, running_command
 from tests.support.runtime import Runtime, free_port
 from tests.support.waiting import wait_until
 
@@ -19,7 +19,7 @@ def answers(url: str) -> bool:
 def test_the_command_serves_the_pages_and_ends_by_sigterm(runtime: Runtime) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with begun(runtime, "dashboard", "--port", str(port)) as process:
+    with running_command(runtime, "dashboard", "--port", str(port)) as process:
         wait_until(lambda: answers(url), LIMIT_S, "the dashboard answers")
 
         assert httpx.get(f"{url}/rq/0/data/queues.json").json()["queues"] is not None
@@ -32,7 +32,7 @@ def test_the_command_serves_the_pages_and_ends_by_sigterm(runtime: Runtime) -> N
 def test_the_command_needs_redis_and_no_database(runtime: Runtime, tmp_path: Path) -> None:
     port = free_port()
     home = str(tmp_path)
-    with begun(runtime, "dashboard", "--port", str(port), LOCALFN_HOME=home, DATABASE_URL="") as process:
+    with running_command(runtime, "dashboard", "--port", str(port), LOCALFN_HOME=home, DATABASE_URL="") as process:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}"), LIMIT_S, "the dashboard answers")
         process.terminate()
         assert process.wait(LIMIT_S) == 0

@@ -10,7 +10,7 @@ import pytest
 from infra.config.settings import load
 from infra.doctor import machine
 from infra.spa_assets.publish import BaseUrls, publish_assets
-from tests.support.commands import json_of, localfn
+from tests.support.commands import localfn, run_json
 from tests.support.runtime import Runtime, free_port
 from tests.support.waiting import wait_until
 
@@ -32,7 +32,7 @@ def test_doctor_finds_a_whole_runtime_well(runtime: Runtime) -> None:
         "workers",
         "queues",
     }
-    assert json_of(runtime, "doctor")["ok"] is True
+    assert run_json(runtime, "doctor")["ok"] is True
 
 
 def test_doctor_says_what_to_do_when_nothing_runs(runtime: Runtime, tmp_path: Path) -> None:

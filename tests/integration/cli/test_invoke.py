@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import StartRuntime
-from tests.support.commands import LIMIT_S, begun, json_of, line_with, localfn, next_line
+from tests.support.commands import LIMIT_S, localfn, read_line, run_json, running_command, wait_for_line
 from tests.support.runtime import Runtime, free_port
 
 
@@ -27,7 +27,7 @@ def test_invoke_prints_the_id_alone_and_says_elsewhere_how_to_follow_it(runtime:
     assert done.returncode == 0
     request_id = done.stdout.strip()
     assert f"localfn requests logs -f {request_id}" in done.stderr
-    assert runtime.ended(request_id)["event"] == {}
+    assert runtime.wait_ended(request_id)["event"] == {}
 
 
 @pytest.mark.parametrize("source", ["argument", "file", "stdin"])
@@ -84,8 +84,8 @@ def test_a_failed_request_is_explained_and_ends_with_1(runtime: Runtime) -> None
 def test_progress_is_one_line_per_change_where_no_terminal_is(runtime: Runtime, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     event = json.dumps({"flag": str(flag)})
-    with begun(runtime, "functions", "invoke", "follow_progress", "--wait", "--data", event) as process:
-        line = line_with(process, "a quarter")
+    with running_command(runtime, "functions", "invoke", "follow_progress", "--wait", "--data", event) as process:
+        line = wait_for_line(process, "a quarter")
         assert "processing  process  [#####...............] 25%  a quarter" in line
         flag.touch()
         out, err = process.communicate(timeout=LIMIT_S)
@@ -99,7 +99,7 @@ def test_progress_is_one_line_rewritten_on_a_terminal(runtime: Runtime, tmp_path
     event = json.dumps({"flag": str(flag)})
     ours, theirs = pty.openpty()
     words = ("functions", "invoke", "follow_progress", "--wait", "--data", event)
-    with os.fdopen(ours, "rb", buffering=0) as terminal, begun(runtime, *words, stderr=theirs) as process:
+    with os.fdopen(ours, "rb", buffering=0) as terminal, running_command(runtime, *words, stderr=theirs) as process:
         os.close(theirs)
         seen = read_until(terminal, b"a quarter")
         flag.touch()
@@ -122,14 +122,14 @@ def test_a_timeout_ends_with_124_and_leaves_the_request_running(runtime: Runtime
     (last,) = done.stderr.splitlines()[-1:]
     assert last.startswith("localfn: waited 0.5 s; the request goes on: localfn requests show ")
     flag.touch()
-    assert runtime.ended(last.split()[-1])["status"] == "completed"
+    assert runtime.wait_ended(last.split()[-1])["status"] == "completed"
 
 
 def test_ctrl_c_ends_with_130_and_leaves_the_request_running(runtime: Runtime, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     event = json.dumps({"flag": str(flag)})
-    with begun(runtime, "functions", "invoke", "wait_for_flag", "--wait", "--data", event) as process:
-        next_line(process)
+    with running_command(runtime, "functions", "invoke", "wait_for_flag", "--wait", "--data", event) as process:
+        read_line(process)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=LIMIT_S)
 
@@ -138,7 +138,7 @@ def test_ctrl_c_ends_with_130_and_leaves_the_request_running(runtime: Runtime, t
     (last,) = err.splitlines()[-1:]
     assert "The request goes on; to cancel it: localfn requests cancel " in last
     flag.touch()
-    assert runtime.ended(last.split()[-1])["status"] == "completed"
+    assert runtime.wait_ended(last.split()[-1])["status"] == "completed"
 
 
 def test_a_restart_of_the_web_process_is_ridden_out(start_runtime: StartRuntime, tmp_path: Path) -> None:
@@ -146,11 +146,11 @@ def test_a_restart_of_the_web_process_is_ridden_out(start_runtime: StartRuntime,
     event = json.dumps({"flag": str(flag)})
     with (
         start_runtime() as runtime,
-        begun(runtime, "functions", "invoke", "wait_for_flag", "--wait", "--data", event) as process,
+        running_command(runtime, "functions", "invoke", "wait_for_flag", "--wait", "--data", event) as process,
     ):
-        next_line(process)
+        read_line(process)
         runtime.stop("web", signal.SIGKILL)
-        line_with(process, "does not answer; trying again")
+        wait_for_line(process, "does not answer; trying again")
         flag.touch()
         runtime.start("web")
         out, _ = process.communicate(timeout=LIMIT_S)
@@ -182,7 +182,7 @@ def test_a_key_makes_the_second_call_give_the_first_request(runtime: Runtime) ->
 
 def test_a_delay_and_a_queue_are_passed_on(runtime: Runtime) -> None:
     words = ("functions", "invoke", "echo", "--delay", "3600", "--queue", "low")
-    request = json_of(runtime, *words)
+    request = run_json(runtime, *words)
 
     assert request["queue"] == "low"
     assert "due at" in localfn(runtime, *words, "--wait", "--timeout", "0").stderr

@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from tests.support.commands import LIMIT_S, NOWHERE, begun, ids_of, json_of, localfn
+from tests.support.commands import LIMIT_S, NOWHERE, list_ids, localfn, run_json, running_command
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -13,14 +13,14 @@ def test_requests_are_listed_by_pages_that_go_on_where_the_last_one_ended(runtim
     ids = [runtime.call("order_as_dict", {"article": f"page-{n}"})["id"] for n in range(5)]
     newest_first = list(reversed(ids))
 
-    assert ids_of(runtime, "order_as_dict", "--q", "page-", "--all") == newest_first
-    first = json_of(runtime, "requests", "list", "--q", '"page-', "--limit", "2")
+    assert list_ids(runtime, "order_as_dict", "--q", "page-", "--all") == newest_first
+    first = run_json(runtime, "requests", "list", "--q", '"page-', "--limit", "2")
     assert [item["id"] for item in first["items"]] == newest_first[:2]
-    rest = ids_of(runtime, "order_as_dict", "--q", '"page-', "--cursor", first["next_cursor"])
+    rest = list_ids(runtime, "order_as_dict", "--q", '"page-', "--cursor", first["next_cursor"])
     assert rest == newest_first[2:]
-    assert ids_of(runtime, "order_as_dict", "--status", "failed", "--q", '"page-') == []
-    assert ids_of(runtime, "order_as_dict", "--since", "1h", "--q", '"page-') == newest_first
-    assert ids_of(runtime, "order_as_dict", "--until", "1h", "--q", '"page-') == []
+    assert list_ids(runtime, "order_as_dict", "--status", "failed", "--q", '"page-') == []
+    assert list_ids(runtime, "order_as_dict", "--since", "1h", "--q", '"page-') == newest_first
+    assert list_ids(runtime, "order_as_dict", "--until", "1h", "--q", '"page-') == []
 
 
 def test_the_table_of_requests_fits_and_says_that_there_are_more(runtime: Runtime) -> None:
@@ -51,8 +51,8 @@ def test_a_request_is_shown_with_its_attempts_their_phases_and_the_traceback(run
     assert "ConnectionError: attempt 2" in shown
     last = shown.partition("attempt 3")[2]
     assert [line.split()[0] for line in last.splitlines()[1:5]] == ["validate", "process", "save", "cleanup"]
-    assert json_of(runtime, "requests", "show", request["id"])["id"] == request["id"]
-    assert len(json_of(runtime, "requests", "attempts", request["id"])["items"]) == 3
+    assert run_json(runtime, "requests", "show", request["id"])["id"] == request["id"]
+    assert len(run_json(runtime, "requests", "attempts", request["id"])["items"]) == 3
     assert "attempt 2" in localfn(runtime, "requests", "attempts", request["id"]).stdout
 
 
@@ -60,7 +60,7 @@ def test_a_result_is_printed_and_there_is_none_of_a_failed_request(runtime: Runt
     completed, failed = runtime.call("echo", ["ä"]), runtime.call("raise_error")
 
     assert localfn(runtime, "requests", "result", completed["id"]).stdout == '["ä"]\n'
-    assert json_of(runtime, "requests", "result", completed["id"])["data"] == ["ä"]
+    assert run_json(runtime, "requests", "result", completed["id"])["data"] == ["ä"]
     refused = localfn(runtime, "requests", "result", failed["id"])
     assert (refused.returncode, refused.stdout) == (1, "")
 
@@ -110,7 +110,7 @@ def test_logs_are_followed_until_the_end_and_through_the_cleanup(runtime: Runtim
     wait_until(lambda: runtime.knows("chatty"), 20)
     flag = tmp_path / "flag"
     request = runtime.post("chatty", str(flag))
-    with begun(runtime, "requests", "logs", "-f", request["id"]) as process:
+    with running_command(runtime, "requests", "logs", "-f", request["id"]) as process:
         assert process.stdout is not None
         assert process.stdout.readline().endswith("1 stdout begun\n"), "before the request has ended"
         flag.touch()
@@ -137,7 +137,7 @@ def test_many_are_cancelled_retried_and_deleted_and_the_first_refusal_is_the_exi
 
     (tmp_path / "flag").touch()
     assert localfn(runtime, "requests", "retry", *ids).stdout.count("will run again") == 2
-    assert {runtime.ended(id)["status"] for id in ids} == {"completed"}
+    assert {runtime.wait_ended(id)["status"] for id in ids} == {"completed"}
     assert localfn(runtime, "requests", "delete", *ids).returncode == 0
     assert localfn(runtime, "requests", "show", ids[0]).returncode == 4
 
@@ -153,7 +153,7 @@ def test_purge_asks_and_deletes_only_what_is_old_and_has_ended(runtime: Runtime,
     assert localfn(runtime, *words, "--older-than", "0s").returncode == 2, "nobody answers"
     refused = localfn(runtime, *words, "--older-than", "0s", stdin="n\n")
     assert "Delete 3 requests" in refused.stderr
-    assert len(ids_of(runtime, "purged")) == 4
+    assert len(list_ids(runtime, "purged")) == 4
     assert localfn(runtime, *words, "--older-than", "0s", "--status", "failed", "--yes").stdout == "0 deleted\n"
     assert localfn(runtime, *words, "--older-than", "0s", stdin="y\n").stdout == f"{len(ended)} deleted\n"
-    assert ids_of(runtime, "purged") == [waiting]
+    assert list_ids(runtime, "purged") == [waiting]

@@ -180,7 +180,7 @@ def test_uploads_and_outputs_go_through_s3_and_nothing_lies_in_the_home(on_s3: R
         return answer
 
     answer: httpx.Response = wait_until(taken, 60, "S3 takes the upload")
-    request = on_s3.ended(answer.json()["id"], 120)
+    request = on_s3.wait_ended(answer.json()["id"], 120)
     assert request["status"] == "completed", request
     result = on_s3.get(f"/api/requests/{request['id']}/result")
     assert result["data"]["rows"] == 400_000
@@ -223,7 +223,7 @@ def test_a_result_waits_for_a_store_that_is_away(on_s3: Runtime, bucket: S3Store
     wait_until(lambda: on_s3.get(f"/api/requests/{request['id']}")["phase"] == "save", what="it is to be saved")
     bucket.prepare(create=True)
 
-    ended = on_s3.ended(request["id"])
+    ended = on_s3.wait_ended(request["id"])
     assert (ended["status"], ended["attempt"]) == ("completed", 1)
 
 
@@ -238,6 +238,6 @@ def test_an_upload_that_cannot_be_read_costs_no_attempt_until_it_is_lost(on_s3: 
 
     assert wait_until(is_given_back, 30, "it is given back")
     bucket.prepare(create=True)  # empty
-    ended = on_s3.ended(request["id"], 60)
+    ended = on_s3.wait_ended(request["id"], 60)
     assert (ended["status"], ended["error_type"]) == ("failed", "InputFileMissing")
     assert "a.csv" in ended["error_message"]

@@ -182,7 +182,7 @@ def test_a_module_that_began_to_kill_its_interpreter_fails_its_requests_and_hold
 
     ids = [runtime.post("poisoned")["id"] for _ in range(10)]
     assert runtime.result("echo", "behind it", timeout_s=20) == "behind it"
-    for request in map(runtime.ended, ids):
+    for request in map(runtime.wait_ended, ids):
         assert (request["status"], request["attempt"], request["error_type"]) == ("failed", 1, "SandboxExited")
         assert "status 7 while importing its module" in request["error_message"]
     path.unlink()

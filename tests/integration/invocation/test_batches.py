@@ -79,7 +79,7 @@ def test_requests_that_are_finished_together_keep_what_is_their_own(
         (attempt,) = runtime.attempts(id)
         assert [phase["phase"] for phase in attempt["phases"]] == ["validate", "process", "save", "cleanup"]
         assert attempt["outcome"] == "completed"
-    assert wait_until(lambda: not runtime.left_behind(), what="no working directory is left")
+    assert wait_until(lambda: not runtime.find_leftovers(), what="no working directory is left")
 
 
 def test_what_one_leaves_in_its_directory_another_does_not_find(runtime: Runtime, engine: sqlalchemy.Engine) -> None:

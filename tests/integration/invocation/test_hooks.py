@@ -142,6 +142,6 @@ def test_a_failed_request_can_be_retried_by_a_person(runtime: Runtime) -> None:
     assert answer.status_code == 202
     # A worker may have taken it before the answer was written.
     assert answer.json()["status"] in ("pending", "processing")
-    again = runtime.ended(request["id"])
+    again = runtime.wait_ended(request["id"])
     assert (again["status"], again["attempt"]) == ("failed", 2)
     assert runtime.http.post(f"/api/requests/{runtime.call('echo')['id']}/retry").status_code == 409

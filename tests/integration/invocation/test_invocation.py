@@ -21,7 +21,7 @@ def test_a_posted_event_is_accepted_processed_and_its_result_kept(runtime: Runti
     assert answer.headers["Location"] == f"/api/requests/{request['id']}"
     assert (request["status"], request["attempt"], request["queue"]) == ("pending", 0, "default")
 
-    ended = runtime.ended(request["id"])
+    ended = runtime.wait_ended(request["id"])
     assert (ended["status"], ended["attempt"], ended["error_type"]) == ("completed", 1, None)
     assert ended["created_at"] <= ended["started_at"] <= ended["finished_at"]
     result = runtime.get(f"/api/requests/{request['id']}/result")
@@ -38,7 +38,7 @@ def test_every_attempt_goes_through_four_phases(runtime: Runtime) -> None:
     assert attempt["max_rss_mb"] > 1
     assert [phase["phase"] for phase in attempt["phases"]] == ["validate", "process", "save", "cleanup"]
     assert all(phase["outcome"] == "ok" and phase["duration_ms"] >= 0 for phase in attempt["phases"])
-    assert wait_until(lambda: not runtime.left_behind(), what="no working directory is left")
+    assert wait_until(lambda: not runtime.find_leftovers(), what="no working directory is left")
 
 
 def test_the_second_call_reuses_the_sandbox_and_its_state(runtime: Runtime) -> None:
@@ -74,7 +74,7 @@ def test_a_client_that_waits_too_short_gets_a_202(runtime: Runtime, tmp_path: Pa
     assert answer.status_code == 202
     assert answer.headers["Retry-After"] == "2"
     flag.touch()
-    assert runtime.ended(answer.json()["id"])["status"] == "completed"
+    assert runtime.wait_ended(answer.json()["id"])["status"] == "completed"
 
 
 def test_waiting_on_a_request_ends_when_it_ends(runtime: Runtime, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_running_request_shows_phase_progress_and_worker(runtime: Runtime, tmp
     assert (seen["status"], seen["phase"], seen["progress"]["message"]) == ("processing", "process", "a quarter")
     assert seen["worker"]
     flag.touch()
-    assert runtime.ended(request["id"])["progress"] == {"fraction": 1.0, "message": "done"}
+    assert runtime.wait_ended(request["id"])["progress"] == {"fraction": 1.0, "message": "done"}
 
 
 def test_what_json_knows_only_by_conversion_is_converted(runtime: Runtime) -> None:
@@ -307,4 +307,4 @@ def test_long_requests_run_side_by_side_and_leave_room_for_short_ones(runtime: R
 
     wait_until(lambda: statuses() == {"processing"}, 20, "all of them run")
     flag.touch()
-    assert {runtime.ended(id)["status"] for id in waiting} == {"completed"}
+    assert {runtime.wait_ended(id)["status"] for id in waiting} == {"completed"}

@@ -68,7 +68,7 @@ def cancel_running(runtime: Runtime) -> str:
     request_id = runtime.post("cut_short", {"started": str(flag)})["id"]
     wait_until(flag.exists, 20, "it runs")
     runtime.http.post(f"/api/requests/{request_id}/cancel").raise_for_status()
-    assert runtime.ended(request_id)["error_type"] == "Cancelled"
+    assert runtime.wait_ended(request_id)["error_type"] == "Cancelled"
     return str(request_id)
 
 
@@ -160,12 +160,12 @@ def test_what_runs_longest_and_what_failed_last_come_first(runtime: Runtime, tmp
     # Made first, failed last.
     slow = runtime.post("raise_error", params={"delay_s": 2})["id"]
     quick = runtime.call("raise_error")["id"]
-    runtime.ended(slow)
+    runtime.wait_ended(slow)
     assert [item["id"] for item in runtime.get("/api/highlights")["failed"]][:2] == [slow, quick]
     for flag in flags:
         flag.touch()
     for each in running:
-        runtime.ended(each)
+        runtime.wait_ended(each)
 
 
 def test_a_cancel_between_two_attempts_has_no_times(engine: Engine) -> None:

@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(autouse=True)
 def _settable(engine: Engine) -> None:
-    clock_control.step(engine, timedelta(0))
+    clock_control.shift_time(engine, timedelta(0))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def extend(engine: Engine, claim: Claim) -> None:
 @pytest.mark.parametrize("by", [HOUR, -HOUR, timedelta(days=400), timedelta(days=-400)])
 def test_a_live_lease_is_kept_and_a_dead_one_lapses(engine: Engine, reconciler: Reconciler, by: timedelta) -> None:
     live, dead = claimed(engine, "live"), claimed(engine, "dead")
-    clock_control.step(engine, by)
+    clock_control.shift_time(engine, by)
     reconciler.run_iteration()  # before anybody could extend
 
     def dead_is_found() -> bool:
@@ -73,7 +73,7 @@ def test_a_live_lease_is_kept_and_a_dead_one_lapses(engine: Engine, reconciler: 
 
 def test_a_lease_of_a_time_when_nobody_looked_lapses_too(engine: Engine, redis_client: redis.Redis) -> None:
     dead = claimed(engine, "dead")
-    clock_control.step(engine, -HOUR)
+    clock_control.shift_time(engine, -HOUR)
     late = Reconciler(engine, Doorbell(redis_client), Clock(), LEASE_S)
     late.begin()
 
@@ -99,7 +99,7 @@ def accepted_now(engine: Engine, delay_s: float = 0) -> UUID:
 
 def test_what_was_accepted_before_the_clock_was_set_back_is_claimed_at_once(engine: Engine) -> None:
     due, later = accepted_now(engine), accepted_now(engine, delay_s=60)
-    clock_control.step(engine, -HOUR)
+    clock_control.shift_time(engine, -HOUR)
 
     claims = lifecycle.claim(engine, [due, later], "w", now(engine), LEASE_S)
     assert [claim.request_id for claim in claims] == [due], "what was asked for later comes later"
@@ -109,7 +109,7 @@ def test_a_bell_that_was_lost_before_the_clock_was_set_back_is_rung_again(
     engine: Engine, reconciler: Reconciler, redis_client: redis.Redis
 ) -> None:
     request_id = accepted_now(engine)  # and its bell is lost
-    clock_control.step(engine, -HOUR)
+    clock_control.shift_time(engine, -HOUR)
     reconciler.run_iteration()
     assert redis_client.lrange("rq:queue:default", 0, -1) == [f"{request_id}-1".encode()]
 
@@ -124,7 +124,7 @@ def test_a_pause_between_attempts_does_not_last_longer_when_the_clock_is_set_bac
     claim = claimed(engine, "w")
     lifecycle.give_back(engine, claim, AttemptRecord(), now(engine), delay_s=1.0)
     reconciler.run_iteration()
-    clock_control.step(engine, -HOUR)
+    clock_control.shift_time(engine, -HOUR)
 
     def is_rung() -> bool:
         reconciler.run_iteration()
@@ -161,7 +161,7 @@ def test_a_clock_tells_by_how_much_the_databases_was_set(engine: Engine) -> None
     assert clock.synchronise(engine) == 0, "the first time there is nothing to compare"
     assert clock.synchronise(engine) == 0
     for by in (HOUR, -2 * HOUR):
-        clock_control.step(engine, by)
+        clock_control.shift_time(engine, by)
         assert clock.synchronise(engine) == pytest.approx(by.total_seconds(), abs=60)
         assert clock.synchronise(engine) == 0
         assert abs(clock.now() - now(engine)) < HOUR / 2
@@ -170,7 +170,7 @@ def test_a_clock_tells_by_how_much_the_databases_was_set(engine: Engine) -> None
 def test_a_clock_is_refreshed_when_this_machines_was_set(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, machine = Clock(), time.time
     clock.synchronise(engine)
-    clock_control.step(engine, HOUR)
+    clock_control.shift_time(engine, HOUR)
     clock.refresh(engine, every_s=3600)
     assert clock.now() < now(engine) - HOUR / 2, "it cannot know yet"
     monkeypatch.setattr(time, "time", lambda: machine() + 3600)
@@ -181,17 +181,17 @@ def test_a_clock_is_refreshed_when_this_machines_was_set(engine: Engine, monkeyp
 def test_a_runtime_goes_on_while_its_clock_is_set_forward_and_back(start_runtime: StartRuntime, tmp_path: Path) -> None:
     with start_runtime(settings={"LOCALFN_LEASE_SECONDS": "3"}) as runtime:
         engine = make_engine(runtime.database_url, pool_size=1)
-        clock_control.step(engine, timedelta(0))
+        clock_control.shift_time(engine, timedelta(0))
         wait_until(runtime.is_ready, 30, "it has connected anew")
         ledger = tmp_path / "ledger"
         request_id = runtime.post("sleep_and_note", {"ledger": str(ledger), "seconds": 15})["id"]
         wait_until(lambda: ledger.exists() and ledger.read_text(), 30, "it runs")
         for by in (HOUR, -2 * HOUR):
             waiting = runtime.post("echo", 1, params={"delay_s": 0})["id"]
-            clock_control.step(engine, by)
-            assert runtime.ended(waiting)["status"] == "completed"
+            clock_control.shift_time(engine, by)
+            assert runtime.wait_ended(waiting)["status"] == "completed"
             assert runtime.result("echo", 2) == 2
-        ended = runtime.ended(request_id, timeout_s=60)
+        ended = runtime.wait_ended(request_id, timeout_s=60)
         assert (ended["status"], ended["attempt"]) == ("completed", 1)
         assert ledger.read_text().count("\n") == 1, "it has begun once"
         engine.dispose()

@@ -69,7 +69,7 @@ class Requests(RuleBasedStateMachine):
         super().__init__()
         self.engine = engine
         self.now = START
-        clock_control.stand(engine, START)
+        clock_control.set_time(engine, START)
         self.model: dict[UUID, Modelled] = {}
         with engine.begin() as connection:
             connection.execute(text("DELETE FROM processing_request"))
@@ -83,7 +83,7 @@ class Requests(RuleBasedStateMachine):
     @rule(seconds=st.floats(0.1, 3 * LEASE_S))
     def time_passes(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
-        clock_control.stand(self.engine, self.now)
+        clock_control.set_time(self.engine, self.now)
 
     @rule(target=claims, group=st.lists(ids, min_size=1, max_size=4, unique=True), worker=WORKERS)
     def claim(self, group: list[UUID], worker: str) -> Any:

@@ -47,7 +47,7 @@ def accepted(engine: Engine, *, available_s: float = 0, **options: Any) -> UUID:
 
 
 def claimed(engine: Engine, request_id: UUID, worker: str = "w", at_s: float = 0) -> Claim:
-    clock_control.stand(engine, seconds(at_s))
+    clock_control.set_time(engine, seconds(at_s))
     (claim,) = lifecycle.claim(engine, [request_id], worker, seconds(at_s), LEASE_S)
     return claim
 
@@ -139,7 +139,7 @@ def test_two_workers_with_one_attempt_number_are_told_apart(engine: Engine) -> N
 def test_an_extension_keeps_the_lease_and_shows_phase_and_progress(engine: Engine) -> None:
     request_id = accepted(engine)
     claim = claimed(engine, request_id)
-    clock_control.stand(engine, seconds(12))
+    clock_control.set_time(engine, seconds(12))
     lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, (0.5, "half")))
 
     assert lifecycle.expire_leases(engine, seconds(12 + LEASE_S)) == []

@@ -13,7 +13,7 @@ import pytest
 from infra.embedded.postgres import Postgres
 from tests.conftest import StartRuntime
 from tests.support.embedded_servers import start, stop
-from tests.support.runtime import Runtime, own_folder
+from tests.support.runtime import Runtime, make_folder
 from tests.support.waiting import wait_until
 
 LEASE_S = 3
@@ -37,7 +37,7 @@ class Database:
 
 @pytest.fixture
 def database() -> Iterator[Database]:
-    with own_folder() as folder:
+    with make_folder() as folder:
         service = Postgres(folder)
         own = Database(service, start(service))
         yield own
@@ -70,12 +70,12 @@ def test_an_outage_longer_than_the_lease_costs_no_running_request_its_attempt(
     database.come_back()
 
     wait_until(runtime.is_ready, 20, "it is ready again")
-    first = runtime.ended(noted["id"])
+    first = runtime.wait_ended(noted["id"])
     assert (first["status"], first["attempt"]) == ("completed", 1), "what was computed is kept"
     flag.touch()
-    second = runtime.ended(flagged["id"])
+    second = runtime.wait_ended(flagged["id"])
     assert (second["status"], second["attempt"]) == ("completed", 1), "an absent database is no lost worker"
-    assert runtime.ended(waiting["id"])["status"] == "completed"
+    assert runtime.wait_ended(waiting["id"])["status"] == "completed"
     assert ledger.read_text().count("\n") == 1
 
 

@@ -19,7 +19,7 @@ from schema.engine import make_engine
 from tests.conftest import Servers, StartRuntime
 from tests.support.commands import localfn
 from tests.support.embedded_servers import start, stop
-from tests.support.runtime import Runtime, own_folder
+from tests.support.runtime import Runtime, make_folder
 from tests.support.waiting import wait_until
 
 LEASE_S = 8  # the default: after the freeze workers get as long again to find their database
@@ -48,7 +48,7 @@ class Frozen:
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Frozen]:
-    with own_folder() as folder:
+    with make_folder() as folder:
         service = Postgres(folder)
         own = Frozen(service, start(service))
         try:
@@ -128,9 +128,9 @@ def test_workers_and_scheduler_go_on_afterwards(database: Frozen, runtime: Runti
     finally:
         database.thaw()
     wait_until(lambda: is_ready_everywhere(runtime), 30, "it is ready again")
-    assert runtime.ended(later["id"])["status"] == "completed"
+    assert runtime.wait_ended(later["id"])["status"] == "completed"
     flag.touch()
-    ended = runtime.ended(held["id"])
+    ended = runtime.wait_ended(held["id"])
     assert (ended["status"], ended["attempt"]) == ("completed", 1), "a silent database is no lost worker"
     assert runtime.result("echo", "well") == "well"
 

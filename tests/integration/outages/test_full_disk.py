@@ -64,14 +64,14 @@ def check_full_disk(runtime: Runtime, flag: Path) -> None:
     for path in ("/healthz", "/readyz", "/api/requests", "/metrics", "/api/functions", f"/api/requests/{running}"):
         assert runtime.http.get(path).status_code == 200, path
     flag.touch()
-    assert runtime.ended(running)["status"] == "completed"
+    assert runtime.wait_ended(running)["status"] == "completed"
     doctor = localfn(runtime, "doctor").stdout
     assert f"the disk of {runtime.home} is full" in doctor
     assert "PORT" not in doctor
     assert {runtime.get(f"/api/requests/{each}")["status"] for each in waiting} == {"pending"}
 
     filler.unlink()
-    assert {runtime.ended(each, 60)["status"] for each in waiting} == {"completed"}
+    assert {runtime.wait_ended(each, 60)["status"] for each in waiting} == {"completed"}
     assert problems(runtime) == {}
 
 
@@ -123,7 +123,7 @@ def test_a_redis_that_refuses_writes_is_not_away_and_its_bells_are_answered(star
         finally:
             client.config_set("maxmemory", 0)
             runtime.http.post("/api/queues/default/resume").raise_for_status()
-        assert runtime.ended(request, 60)["status"] == "completed"
+        assert runtime.wait_ended(request, 60)["status"] == "completed"
         wait_until(lambda: problems(runtime) == {}, 10, "all is well")
 
 

@@ -62,7 +62,7 @@ def test_a_pool_that_cannot_grow_ends_nothing_and_grows_later(runtime: Runtime, 
     wait_until(lambda: begun(runtime, waiting), what="it has grown")
     flag.touch()
 
-    assert [runtime.ended(id)["status"] for id in running + waiting] == ["completed"] * 5
+    assert [runtime.wait_ended(id)["status"] for id in running + waiting] == ["completed"] * 5
     assert [len(runtime.attempts(id)) for id in running] == [1, 1]
     assert pool.poll() is None
     assert log_of(runtime).count(NO_ROOM) == 1, "it is told once"
@@ -92,7 +92,7 @@ def test_a_sandbox_that_does_not_die_keeps_nobody(runtime: Runtime, tmp_path: Pa
 
     with undying(pid):
         assert runtime.http.post(f"/api/requests/{request}/cancel").status_code == 202
-        assert runtime.ended(request)["error_type"] == "Cancelled"
+        assert runtime.wait_ended(request)["error_type"] == "Cancelled"
         assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
         # Both lend, and the second ends a sandbox, too.
         assert runtime.result("echo", "as before") == "as before"

@@ -14,7 +14,7 @@ from infra.embedded.redis import Redis
 from infra.processes.connections import redis_client
 from tests.integration.schedules.rows import made, put, register
 from tests.support.embedded_servers import start, stop
-from tests.support.runtime import own_folder
+from tests.support.runtime import make_folder
 from tests.support.waiting import wait_until
 from workqueue.clock import Clock
 from workqueue.functions import registry
@@ -36,7 +36,7 @@ class Frozen:
 
 @pytest.fixture
 def own() -> Iterator[Frozen]:
-    with own_folder() as folder:
+    with make_folder() as folder:
         service = Redis(folder)
         process = start(service)
         found = psutil.Process(process.pid)

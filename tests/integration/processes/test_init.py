@@ -18,7 +18,7 @@ from schema import migrate
 from schema.autogenerate import STRICT
 from schema.engine import make_engine
 from tests.support.commands import COMMAND
-from tests.support.runtime import EXAMPLES, as_root
+from tests.support.runtime import EXAMPLES, sandbox_user_settings
 from tests.support.waiting import wait_until
 from workqueue.auth.credentials import verify_password
 
@@ -43,7 +43,7 @@ class Place:
             "REDIS_URL": redis_url,
             "LOCALFN_HOME": str(folder / "home"),
             "LOCALFN_FUNCTIONS": str(EXAMPLES),
-            **as_root(),
+            **sandbox_user_settings(),
         }
 
     def begin(self, *words: str, **environ: str) -> subprocess.Popen[str]:

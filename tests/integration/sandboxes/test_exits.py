@@ -94,7 +94,7 @@ def test_a_kill_from_outside_is_told_with_the_last_measurement(runtime: Runtime,
     # Two seconds of running: the worker has looked at the sandbox many times.
     wait_until(lambda: (runtime.get(f"/api/requests/{id}")["progress"]["fraction"] or 0) >= 0.5, 30, "it runs on")
     flag.touch()
-    request = runtime.ended(id)
+    request = runtime.wait_ended(id)
 
     assert request["error_type"] == "SandboxExited"
     assert "killed by SIGKILL while running the function. localfn did not send it." in request["error_message"]

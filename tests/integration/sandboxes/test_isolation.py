@@ -42,4 +42,4 @@ def test_what_was_put_in_place_of_a_directory_goes_with_its_request(runtime: Run
     for deed in ("lock_a_folder", "put_a_file_in_place", "put_a_link_in_place"):
         assert runtime.result("be_bad_company", {"n": 1, "do": deed})["n"] == 1
 
-    assert wait_until(lambda: not runtime.left_behind(), what="nothing is left")
+    assert wait_until(lambda: not runtime.find_leftovers(), what="nothing is left")

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tests.support.runtime import Runtime
-from tests.support.waiting import wait_until, witnessed
+from tests.support.waiting import measure_stalls, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def test_the_request_ends_with_the_right_error(
 
 @pytest.mark.parametrize("function", ["ignore_signals", "spin_in_c", "swallow_everything"])
 def test_a_function_past_its_timeout_is_dead_within_a_second(runtime: Runtime, function: str) -> None:
-    with witnessed() as stalls:
+    with measure_stalls() as stalls:
         request = runtime.call(function)
 
     assert (request["status"], request["error_type"]) == ("failed", "TimedOut")
@@ -170,7 +170,7 @@ def test_a_function_that_always_kills_its_sandbox_ends_after_its_attempts(runtim
 def test_no_working_directory_is_left_after_a_kill(runtime: Runtime) -> None:
     for function in ("exit_hard", "ignore_signals"):
         runtime.settled_attempts(runtime.call(function)["id"])
-    assert wait_until(lambda: not runtime.left_behind(), what="no working directory is left")
+    assert wait_until(lambda: not runtime.find_leftovers(), what="no working directory is left")
 
 
 def test_progress_that_cannot_be_stored_is_made_visible_and_costs_no_lease(runtime: Runtime) -> None:

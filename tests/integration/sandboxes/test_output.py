@@ -44,7 +44,7 @@ def test_lines_without_an_end_are_shown_as_they_are_now(runtime: Runtime, tmp_pa
     assert runtime.http.get(url, params={"after": "0.0", "current": "true"}).headers["Current-Lines"] == "2"
 
     flag.touch()
-    ended = runtime.ended(request["id"])
+    ended = runtime.wait_ended(request["id"])
     assert printed(runtime, ended) == [("stderr", "100 %"), ("stdout", "Name: Ada")]
     assert runtime.http.get(url).headers["Current-Lines"] == "0"
 

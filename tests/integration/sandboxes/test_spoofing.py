@@ -51,7 +51,7 @@ def test_what_is_planted_for_the_next_upload_holds_no_worker(runtime: Runtime) -
     runtime.http.post("/api/queues/default/resume")
 
     for id in ids:
-        assert runtime.ended(id, 60)["status"] == "completed"
+        assert runtime.wait_ended(id, 60)["status"] == "completed"
         (found,) = runtime.get(f"/api/requests/{id}/result")["data"]
         assert found.endswith("input/part/a.txt")
 
@@ -61,7 +61,7 @@ def test_a_directory_is_removed_however_deep(runtime: Runtime) -> None:
     runtime.settled_attempts(request["id"])
 
     assert request["status"] == "completed", request
-    wait_until(lambda: not runtime.left_behind(), what="no working directory is left")
+    wait_until(lambda: not runtime.find_leftovers(), what="no working directory is left")
 
 
 def test_a_phase_begins_once_however_often_it_is_told(runtime: Runtime) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.support.commands import json_of, localfn
+from tests.support.commands import localfn, run_json
 from tests.support.runtime import Runtime
 
 WORDS = ("schedules", "create", "cli", "--function", "echo", "--expression")
@@ -21,35 +21,35 @@ def _no_schedules_stay(runtime: Runtime) -> Iterator[None]:
 
 def test_a_schedule_goes_through_all_commands(runtime: Runtime) -> None:
     year = datetime.now(UTC).year + 1
-    made = json_of(runtime, *WORDS, "@yearly", "--data", '{"a": 1}', "--max-runs", "5", "--misfire", "all")
+    made = run_json(runtime, *WORDS, "@yearly", "--data", '{"a": 1}', "--max-runs", "5", "--misfire", "all")
     assert (made["event"], made["max_runs"], made["misfire"]) == ({"a": 1}, 5, "all")
     assert made["next_run_at"] == f"{year}-01-01T00:00:00Z"
 
     listed = localfn(runtime, "schedules", "list")
     assert listed.stdout.splitlines()[1].split()[:4] == ["cli", "echo", "@yearly", "UTC"]
-    assert json_of(runtime, "schedules", "list")["items"] == [made]
+    assert run_json(runtime, "schedules", "list")["items"] == [made]
 
-    changed = json_of(runtime, "schedules", "update", "cli", "--timezone", "Asia/Kathmandu", "--max-runs", "none")
+    changed = run_json(runtime, "schedules", "update", "cli", "--timezone", "Asia/Kathmandu", "--max-runs", "none")
     assert (changed["next_run_at"], changed["max_runs"]) == (f"{year - 1}-12-31T18:15:00Z", None)
-    assert json_of(runtime, "schedules", "next", "cli", "--count", "1") == {"times": [f"{year - 1}-12-31T18:15:00Z"]}
+    assert run_json(runtime, "schedules", "next", "cli", "--count", "1") == {"times": [f"{year - 1}-12-31T18:15:00Z"]}
     assert len(localfn(runtime, "schedules", "next", "cli").stdout.splitlines()) == 10
     shown = localfn(runtime, "schedules", "show", "cli").stdout
     assert "missed      times make one request" in shown
     assert max(map(len, shown.splitlines())) <= 80
-    assert json_of(runtime, "schedules", "show", "cli")["name"] == "cli"
+    assert run_json(runtime, "schedules", "show", "cli")["name"] == "cli"
 
-    assert json_of(runtime, "schedules", "disable", "cli")["enabled"] is False
+    assert run_json(runtime, "schedules", "disable", "cli")["enabled"] is False
     assert "disabled" in localfn(runtime, "schedules", "list").stdout
     assert "enabled     yes" in localfn(runtime, "schedules", "enable", "cli").stdout
 
     ran = localfn(runtime, "schedules", "run", "cli")
-    assert runtime.ended(ran.stdout.strip())["schedule"] == "cli"
+    assert runtime.wait_ended(ran.stdout.strip())["schedule"] == "cli"
     assert localfn(runtime, "schedules", "delete", "cli").stdout == "cli  deleted\n"
-    assert json_of(runtime, "schedules", "list") == {"items": []}
+    assert run_json(runtime, "schedules", "list") == {"items": []}
 
 
 def test_a_disabled_one_is_made_and_waits_for_nothing(runtime: Runtime) -> None:
-    made = json_of(runtime, *WORDS, "rate(1 second)", "--disabled")
+    made = run_json(runtime, *WORDS, "rate(1 second)", "--disabled")
     assert (made["enabled"], made["next_run_at"]) == (False, None)
 
 

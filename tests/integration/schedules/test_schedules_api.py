@@ -89,7 +89,7 @@ def test_a_schedule_fires_and_its_requests_say_what_they_are_for(runtime: Runtim
 
     wait_until(lambda: runtime.get("/api/schedules/thrice")["total_runs"] == 3, 20, "three ticks")
     newest, *older = requests_of(runtime, "thrice")
-    assert runtime.ended(newest["id"])["event"] == {"n": 1}
+    assert runtime.wait_ended(newest["id"])["event"] == {"n": 1}
     moments = [datetime.fromisoformat(item["scheduled_for"]) for item in reversed([newest, *older])]
     assert [after - before for before, after in pairwise(moments)] == [timedelta(seconds=1)] * 2
     shown = runtime.get("/api/schedules/thrice")
@@ -110,7 +110,7 @@ def test_a_run_now_makes_a_request_at_once(runtime: Runtime) -> None:
     answer = runtime.http.post("/api/schedules/nightly/run")
 
     assert answer.status_code == 202
-    request = runtime.ended(answer.json()["id"])
+    request = runtime.wait_ended(answer.json()["id"])
     assert answer.headers["Location"] == f"/api/requests/{request['id']}"
     assert (request["status"], request["event"], request["schedule"]) == ("completed", [1], "nightly")
     assert request["scheduled_for"] is None

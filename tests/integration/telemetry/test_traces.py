@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import StartRuntime
 from tests.integration.workers.test_recovery import worker_of
-from tests.support.otlp_collector import Collector, collecting
+from tests.support.otlp_collector import Collector, run_collector
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -19,7 +19,7 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 @pytest.fixture(scope="module")
 def traced(start_runtime: StartRuntime) -> Iterator[tuple[Runtime, Collector]]:
-    with collecting() as collector:
+    with run_collector() as collector:
         settings = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "OTEL_BSP_SCHEDULE_DELAY": "200",
@@ -85,7 +85,7 @@ def test_a_lost_attempt_is_told_by_the_reconciler_with_what_is_known_of_it(
 
     wait_until(is_at_work, 20, "it is seen at work")
     worker_of(runtime, request["id"]).kill()
-    assert runtime.ended(request["id"])["attempt"] == 2
+    assert runtime.wait_ended(request["id"])["attempt"] == 2
     spans = complete(collector, trace_id, "sleep_and_note")
     wait_until(lambda: len(collector.all_of(trace_id, "process")) == 2, 20, "another process has told its part")
 

@@ -68,7 +68,7 @@ def test_a_worker_that_fails_at_a_request_does_not_start_it_again(runtime: Runti
 
     assert ledger.read_text().count("\n") == 1
     assert runtime.attempts(following["id"])[0]["worker"] != before
-    assert runtime.ended(request["id"], 60)["error_type"] == "WorkerLost"
+    assert runtime.wait_ended(request["id"], 60)["error_type"] == "WorkerLost"
     assert ledger.read_text().count("\n") == 1
     execute(runtime, "DROP TRIGGER refusal ON processing_request")
 
@@ -82,7 +82,7 @@ def test_no_room_for_a_directory_is_a_failure_of_cleanup(runtime: Runtime, tmp_p
     work.touch()
     flag.touch()
 
-    assert runtime.ended(request)["status"] == "completed"
+    assert runtime.wait_ended(request)["status"] == "completed"
     (attempt,) = runtime.settled_attempts(request)
     assert attempt["phases"][-1]["outcome"] == "failed"
     assert "work" in attempt["phases"][-1]["error"]

@@ -75,7 +75,7 @@ def test_the_request_of_a_killed_worker_runs_again_within_its_lease(fragile: Run
     wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + ROOM_S, "the next attempt starts")
     assert time.monotonic() - killed_at < LEASE_S + 2 + ROOM_S
     assert not psutil.pid_exists(sandbox), "the sandbox of the lost worker was ended"
-    ended = fragile.ended(request_id)
+    ended = fragile.wait_ended(request_id)
     assert (ended["status"], ended["attempt"]) == ("completed", 2)
     assert [attempt["outcome"] for attempt in fragile.attempts(request_id)] == ["lost", "completed"]
     # The lost worker's working directory is swept once the worker counts as gone.
@@ -97,7 +97,7 @@ def test_the_phases_of_a_running_attempt_are_seen_and_stand_when_its_worker_is_l
     worker_of(fragile, request_id).kill()
     flag.touch()
 
-    fragile.ended(request_id)
+    fragile.wait_ended(request_id)
     assert phases(1) == [("validate", "ok"), ("process", None)]
     assert [name for name, _ in phases(2)] == ["validate", "process", "save", "cleanup"]
     attempts = localfn(fragile, "requests", "attempts", request_id).stdout
@@ -116,7 +116,7 @@ def test_what_a_killed_worker_had_read_is_in_the_log_of_its_attempt(fragile: Run
     heard = read()
     worker_of(fragile, request_id).kill()
 
-    assert fragile.ended(request_id)["status"] == "completed"
+    assert fragile.wait_ended(request_id)["status"] == "completed"
     logged = [line.split()[3] for line in fragile.logs(request_id)]
     assert logged[: len(heard)] == heard == [str(number) for number in range(1, len(heard) + 1)]
     wait_until(lambda: not read(), what="nothing is left of it")
@@ -126,7 +126,7 @@ def test_work_that_must_not_start_twice_fails_with_its_worker(fragile: Runtime, 
     request_id, ledger, _ = begun(fragile, "start_only_once", tmp_path, 30)
     worker_of(fragile, request_id).kill()
 
-    ended = fragile.ended(request_id)
+    ended = fragile.wait_ended(request_id)
     assert (ended["status"], ended["error_type"]) == ("failed", "WorkerLost")
     assert attempts_started(ledger) == [1]
 
@@ -139,7 +139,7 @@ def test_a_frozen_worker_finds_its_lease_gone_and_changes_nothing(fragile: Runti
     frozen.resume()
 
     wait_until(lambda: not psutil.pid_exists(sandbox), ROOM_S, "the frozen worker's sandbox is killed")
-    ended = fragile.ended(request_id)
+    ended = fragile.wait_ended(request_id)
     assert (ended["status"], ended["attempt"]) == ("completed", 2)
     assert fragile.get(f"/api/requests/{request_id}/result")["data"] == 2
 
@@ -151,7 +151,7 @@ def test_the_request_of_an_ended_pool_runs_again(fragile: Runtime, tmp_path: Pat
     wait_until(lambda: not psutil.pid_exists(sandbox), ROOM_S, "its sandbox is gone")
     fragile.start("worker")
 
-    ended = fragile.ended(request_id)
+    ended = fragile.wait_ended(request_id)
     assert (ended["status"], ended["attempt"]) == ("completed", 2)
     outcomes = [attempt["outcome"] for attempt in fragile.attempts(request_id)]
     # Stopped gently it is given back, at once and without using up anything; killed it may be lost or given back,
@@ -197,7 +197,7 @@ def test_a_stop_under_load_loses_nothing_and_uses_up_nothing(fragile: Runtime, t
     fragile.start("worker")
 
     for request_id in ids:
-        ended = fragile.ended(request_id, timeout_s=60)
+        ended = fragile.wait_ended(request_id, timeout_s=60)
         assert ended["status"] == "completed", ended
         outcomes = {attempt["outcome"] for attempt in fragile.attempts(request_id)}
         assert outcomes <= {"completed", "given_back"}
@@ -214,9 +214,9 @@ def test_redis_emptied_or_deaf_costs_time_and_nothing_else(fragile: Runtime, tmp
         else:
             client.client_pause(int((LEASE_S + 1) * 1000))
 
-    assert fragile.ended(request_id, timeout_s=40)["attempt"] == 1, "a deaf Redis is no reason to lose a lease"
+    assert fragile.wait_ended(request_id, timeout_s=40)["attempt"] == 1, "a deaf Redis is no reason to lose a lease"
     assert attempts_started(ledger) == [1]
-    assert {fragile.ended(id, timeout_s=60)["status"] for id in waiting} == {"completed"}
+    assert {fragile.wait_ended(id, timeout_s=60)["status"] for id in waiting} == {"completed"}
 
 
 def test_a_bell_rung_twice_runs_once(fragile: Runtime, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_bell_rung_twice_runs_once(fragile: Runtime, tmp_path: Path) -> None:
     with redis.Redis.from_url(fragile.redis_url) as client:
         for _ in range(5):
             Doorbell(client).ring([Bell(UUID(request_id), 1, "default", "sleep_and_note")])
-    assert fragile.ended(request_id)["attempt"] == 1
+    assert fragile.wait_ended(request_id)["attempt"] == 1
     assert fragile.result("echo", 1) == 1
     assert attempts_started(ledger) == [1]
 
@@ -267,7 +267,7 @@ def test_an_interpreter_that_does_not_start_costs_no_request(fragile: Runtime, t
         wait_until(lambda: waits_for_a_sandbox(fragile, ids[0]), 20, "it waits to be tried again")
         interpreter.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')  # a link would not find its packages
         interpreter.chmod(0o755)
-        assert {fragile.ended(id, timeout_s=60)["status"] for id in ids} == {"completed"}
+        assert {fragile.wait_ended(id, timeout_s=60)["status"] for id in ids} == {"completed"}
     finally:
         del fragile.env["LOCALFN_PYTHON"]
         fragile.stop("worker")

@@ -4,7 +4,7 @@ import json
 
 from infra.audit_actor import actor
 from tests.integration.security.conftest import Guarded
-from tests.support.commands import json_of, localfn
+from tests.support.commands import localfn, run_json
 from workqueue import audit
 from workqueue.audit import Filter
 
@@ -18,7 +18,7 @@ def test_the_first_admin_is_made_at_the_machine(guarded: Guarded) -> None:
     again = localfn(guarded.runtime, "users", "create-superuser", "root", stdin="another one\n")
     assert "new password" in again.stdout
     assert guarded.log_in("root", "s3cret s3cret").status_code == 401
-    row = next(user for user in json_of(guarded.runtime, "users", "list")["items"] if user["username"] == "root")
+    row = next(user for user in run_json(guarded.runtime, "users", "list")["items"] if user["username"] == "root")
     assert (row["role"], row["email"], row["enabled"]) == ("admin", "r@example.org", True)
     assert "root" in localfn(guarded.runtime, "users", "list").stdout
 
@@ -63,7 +63,7 @@ def test_a_key_is_made_used_listed_and_revoked(guarded: Guarded) -> None:
     listed = localfn(guarded.runtime, "keys", "list").stdout
     assert key[:10] in listed
     assert key not in listed
-    row = next(item for item in json_of(guarded.runtime, "keys", "list")["items"] if item["name"] == "cli")
+    row = next(item for item in run_json(guarded.runtime, "keys", "list")["items"] if item["name"] == "cli")
     assert row["last_used_at"] is not None
     assert localfn(guarded.runtime, "keys", "revoke", "cli").stdout == "cli  revoked\n"
     assert localfn(guarded.runtime, "keys", "revoke", "cli").returncode == 4

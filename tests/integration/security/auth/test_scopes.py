@@ -56,7 +56,7 @@ def test_a_key_that_may_change_and_not_read_sees_nothing_of_what_it_changes(
 ) -> None:
     with guarded.with_key("manage") as http:
         retried = http.post(f"/api/requests/{planted['id']}/retry")
-        guarded.runtime.ended(planted["id"])
+        guarded.runtime.wait_ended(planted["id"])
         found = answers(http, guarded, planted)
         paused = http.post("/api/queues/low/pause")
         resumed = http.post("/api/queues/low/resume")

@@ -62,7 +62,7 @@ def test_an_odd_name_is_only_a_name(runtime: Runtime, name: str) -> None:
     body, headers = form("part", name, b"content")
     answer = runtime.http.post("/api/functions/echo", content=body, headers=headers)
     assert answer.status_code == 202, answer.text
-    runtime.ended(answer.json()["id"])
+    runtime.wait_ended(answer.json()["id"])
     got = runtime.http.get(f"{answer.headers['Location']}/files/part")
     assert (got.status_code, got.content) == (200, b"content")
     disposition = got.headers["Content-Disposition"]

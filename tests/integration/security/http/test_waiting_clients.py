@@ -38,8 +38,8 @@ def test_two_hundred_that_wait_keep_nobody_else_waiting(runtime: Runtime, tmp_pa
     assert submitted.status_code == 202
     assert {answer.status_code for answer in answers} <= {200, 202}
     for answer in answers:
-        assert runtime.ended(answer.json()["id"], 90)["status"] == "completed"
-    assert runtime.ended(submitted.json()["id"])["status"] == "completed"
+        assert runtime.wait_ended(answer.json()["id"], 90)["status"] == "completed"
+    assert runtime.wait_ended(submitted.json()["id"])["status"] == "completed"
 
 
 def most() -> int:

@@ -48,7 +48,7 @@ def test_requests_go_on_whatever_stands_in_any_key(own: Runtime, client: redis.R
         GARBAGE[kind](client, key)
     waiting = own.post("echo", "later", params={"delay_s": 1})
     assert own.call("echo", "now")["status"] == "completed"
-    assert own.ended(waiting["id"])["status"] == "completed"
+    assert own.wait_ended(waiting["id"])["status"] == "completed"
     assert own.http.get("/rq/0/data/workers.json").status_code == 200
     types = {"lock": "string"}
     for key, expected in wanted.items():

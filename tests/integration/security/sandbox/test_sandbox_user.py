@@ -18,7 +18,7 @@ from infra.embedded.sockets import socket_folder
 from tests.conftest import StartRuntime
 from tests.integration.security.sandbox.sandbox_users import NOBODY_NAMED, OTHER, needs_root, open_python
 from tests.support.embedded_servers import start, stop
-from tests.support.runtime import Runtime, own_folder, running
+from tests.support.runtime import Runtime, make_folder, run_runtime
 from tests.support.waiting import wait_until
 from workqueue.files.working_directory import WorkingDirectory
 from workqueue.sandboxes.user import UnixUser
@@ -35,13 +35,13 @@ def python() -> str:
 @pytest.fixture(scope="module")
 def runtime(python: str) -> Iterator[Runtime]:
     """A runtime whose home has embedded servers in it, as that of `localfn up` has."""
-    with own_folder() as folder:
+    with make_folder() as folder:
         home = folder / "home"
         home.mkdir(mode=0o700)
         services: list[Service] = [Postgres(home), Redis(home)]
         processes = [start(service) for service in services]
         try:
-            with running(
+            with run_runtime(
                 services[0].url, services[1].url, folder, settings={"LOCALFN_PYTHON": python, **NOBODY_NAMED}
             ) as own:
                 yield own
@@ -93,7 +93,7 @@ def test_discovery_imports_as_nobody(runtime: Runtime) -> None:
 
 def test_uploads_output_and_cleanup_work_as_before(runtime: Runtime) -> None:
     answer = runtime.http.post("/api/functions/tell_who", files={"part": ("a.txt", b"content")})
-    request = runtime.ended(answer.json()["id"])
+    request = runtime.wait_ended(answer.json()["id"])
     assert request["status"] == "completed", request
     data = runtime.get(f"/api/requests/{request['id']}/result")["data"]
     assert data["read"] == {"part": "content"}
@@ -103,7 +103,9 @@ def test_uploads_output_and_cleanup_work_as_before(runtime: Runtime) -> None:
     runtime.settled_attempts(request["id"])
     wait_until(lambda: f"cleaned by {data['uids'][0]}" in "\n".join(runtime.logs(request["id"])))
     assert any("by its name" in line for line in runtime.logs(request["id"]))
-    wait_until(lambda: not runtime.left_behind() or all(not any(path.iterdir()) for path in runtime.left_behind()))
+    wait_until(
+        lambda: not runtime.find_leftovers() or all(not any(path.iterdir()) for path in runtime.find_leftovers())
+    )
 
 
 def test_the_home_and_its_servers_are_shut(runtime: Runtime) -> None:

@@ -1,13 +1,15 @@
 """The site of `./dev docs` builds without a warning, holds the code's reference, and loads nothing from other hosts."""
 
+import inspect
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from localfn import Context, function
 from tests.docs.markdown import ROOT
 
 pytestmark = pytest.mark.timeout(600)
@@ -23,6 +25,10 @@ LOADS = {
 }
 FOREIGN = re.compile(r"(?:https?:)?//[\w.-]+", re.IGNORECASE)
 IN_CSS = re.compile(r"(?:url\(|@import)\s*['\"]?((?:https?:)?//[^'\")\s]+)", re.IGNORECASE)
+
+
+def first_line(documented: Callable[..., object]) -> str:
+    return str(inspect.getdoc(documented)).partition("\n")[0]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +74,8 @@ def test_the_site_loads_nothing_from_other_hosts(site: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "text"),
     [
-        ("reference/sdk.html", "kept when the request completes"),
+        ("reference/sdk.html", first_line(Context.save_file)),
+        ("reference/sdk.html", first_line(function)),
         ("reference/cli.html", "localfn requests purge"),
         ("reference/http-api.html", "POST /api/functions/{name}/batch"),
         ("reference/tables.html", "lease_expires_at"),

@@ -1,7 +1,6 @@
 """Every application that answers HTTP is made in one place, and completed in one place."""
 
 import ast
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,15 +31,17 @@ ALLOWED = {
 FRAMEWORKS = frozenset({"aiohttp", "bottle", "fastapi", "http.server", "quart", "socketserver", "starlette", "wsgiref"})
 
 
-def nodes() -> Iterator[tuple[str, ast.AST]]:
-    for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            yield str(path.relative_to(ROOT)), node
+@pytest.fixture(scope="module")
+def nodes() -> list[tuple[str, ast.AST]]:
+    """Return the calls, classes and imports of all sources with their paths."""
+    kinds = (ast.Call, ast.ClassDef, ast.Import, ast.ImportFrom)
+    trees = ((str(path.relative_to(ROOT)), ast.parse(path.read_text())) for path in SOURCES)
+    return [(path, node) for path, tree in trees for node in ast.walk(tree) if isinstance(node, kinds)]
 
 
-def test_only_one_place_makes_an_application() -> None:
+def test_only_one_place_makes_an_application(nodes: list[tuple[str, ast.AST]]) -> None:
     found = set()
-    for path, node in nodes():
+    for path, node in nodes:
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if name in MAKERS:
@@ -48,8 +49,8 @@ def test_only_one_place_makes_an_application() -> None:
     assert found == ALLOWED
 
 
-def test_no_class_is_an_application_and_no_other_framework_serves() -> None:
-    for path, node in nodes():
+def test_no_class_is_an_application_and_no_other_framework_serves(nodes: list[tuple[str, ast.AST]]) -> None:
+    for path, node in nodes:
         if isinstance(node, ast.ClassDef):
             bases = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
             assert not bases & {"Flask", "Blueprint"}, (path, node.name)

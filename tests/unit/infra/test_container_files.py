@@ -31,9 +31,8 @@ def seconds(text: str) -> int:
     return int(found[1])
 
 
-@pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
-def test_compose_files_fit_the_compose_specification(path: Path) -> None:
-    command = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(path)]
+def test_compose_files_fit_the_compose_specification() -> None:
+    command = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", *map(str, COMPOSE)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

@@ -46,7 +46,7 @@ def warm(folder: Path, package: Path) -> Iterator[SandboxConnection]:
     python = Interpreter(sys.executable, package, without_runtime_variables(os.environ), 1 << 20)
     load = {"type": "load", "root": str(folder / "functions"), "module": "measured", "function": "noop"}
     child = python.start(load, {})
-    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], 1 << 20)
+    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], 1 << 20)
     try:
         wait_for_answers(sandbox, 1)
         yield sandbox
@@ -65,7 +65,7 @@ def run(sandbox: SandboxConnection, workdir: Path) -> None:
 def wait_for_answers(sandbox: SandboxConnection, count: int) -> None:
     """Wait for this number of answers."""
     while count:
-        news = sandbox.next(LIMIT_S)
+        news = sandbox.next_message(LIMIT_S)
         assert not isinstance(news, Disconnected), news
         count -= isinstance(news, Frame) and news.type in ("ready", "done")
 

@@ -77,7 +77,7 @@ def _cancel(services: Services, request_id: UUID) -> None:
 def _delete(services: Services, request_id: UUID) -> None:
     job_ids = lifecycle.delete(services.engine, request_id, audit_entry(audit.Action.REQUEST_DELETE, request_id))
     remove_if_possible(services.store, request_id)
-    services.doorbell.forget(job_ids)
+    services.doorbell.delete_jobs(job_ids)
 
 
 Action = Callable[[Services, UUID], Bell | None]

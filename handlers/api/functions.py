@@ -145,7 +145,7 @@ def invoke(name: str, params: dict[str, Any]) -> Response:
         queue=params["queue"],
         available_at=_available_at(services, params),
         idempotency_key=_idempotency_key(),
-        traceparent=trace_context.valid(request.headers.get("traceparent")),
+        traceparent=trace_context.valid_traceparent(request.headers.get("traceparent")),
     )
     try:
         result = submit(services.engine, services.doorbell, services.clock, order)
@@ -191,7 +191,7 @@ def invoke_batch(name: str, params: dict[str, Any]) -> Response:
         available_at=_available_at(services, params),
         idempotency_key=_idempotency_key(),
         is_batch=True,
-        traceparent=trace_context.valid(request.headers.get("traceparent")),
+        traceparent=trace_context.valid_traceparent(request.headers.get("traceparent")),
     )
     result = submit(services.engine, services.doorbell, services.clock, order)
     _trace(services, order, result, began)

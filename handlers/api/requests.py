@@ -245,5 +245,5 @@ def delete(id: str) -> tuple[str, int]:
     job_ids = lifecycle.delete(services.engine, request_id, audit_entry(Action.REQUEST_DELETE, request_id))
     # The files follow the row: should the process die in between, they are orphans, never rows without files.
     remove_if_possible(services.store, request_id)
-    services.doorbell.forget(job_ids)
+    services.doorbell.delete_jobs(job_ids)
     return "", 204

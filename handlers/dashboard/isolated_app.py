@@ -23,7 +23,7 @@ from handlers.http.problems import problem_response
 from handlers.security.origin_check import OriginCheck
 from handlers.security.secured_app import make_app
 from workqueue.errors import WorkqueueError
-from workqueue.transport.circuit_breaker import PATIENCE_S
+from workqueue.transport.circuit_breaker import TIMEOUT_S
 from workqueue.transport.safe_job import JOB_ID, QUEUE_NAME, SafeJob
 from workqueue.transport.safe_queue import REGISTRIES, SafeQueue, SafeWorker, requeue, requeue_all
 
@@ -86,7 +86,7 @@ def make_isolated_app(redis_url: str, origin_check: OriginCheck) -> Flask:
     web = _dashboard()
     app.select_jinja_autoescape = lambda filename: True  # type: ignore[method-assign]  # noqa: ARG005  # its scripts are templates, too
     app.add_url_rule("/<path:filename>", "static", build_only=True)  # its pages ask for the icon's address
-    timeouts: dict[str, Any] = {"socket_connect_timeout": PATIENCE_S, "socket_timeout": PATIENCE_S}
+    timeouts: dict[str, Any] = {"socket_connect_timeout": TIMEOUT_S, "socket_timeout": TIMEOUT_S}
     reading, acting = ReadOnlyRedis.from_url(redis_url, **timeouts), Redis.from_url(redis_url, **timeouts)
     # A call's own: rq-dashboard sets the attribute anew in each, in all threads.
     app.redis_conn = LocalProxy(lambda: acting if request.method == "POST" else reading)  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from handlers.http.problems import problem_response
 from handlers.security.authentication import public, require
 from handlers.security.origin_check import OriginCheck, readable_by_any_page
 from workqueue.auth.permissions import Permission
-from workqueue.transport.circuit_breaker import PATIENCE_S
+from workqueue.transport.circuit_breaker import TIMEOUT_S
 
 blueprint = Blueprint("rq_dashboard", __name__, url_prefix="/rq")
 
@@ -27,7 +27,7 @@ CONDITIONS = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH")
 
 def install(app: Flask, redis_url: str, origin_check: OriginCheck) -> None:
     """Put rq-dashboard into the application, below /rq/. redis_url: where RQ's keys are."""
-    timeouts: dict[str, Any] = {"socket_connect_timeout": PATIENCE_S, "socket_timeout": PATIENCE_S}
+    timeouts: dict[str, Any] = {"socket_connect_timeout": TIMEOUT_S, "socket_timeout": TIMEOUT_S}
     app.extensions[EXTENSION] = make_isolated_app(redis_url, origin_check), Redis.from_url(redis_url, **timeouts)
     app.register_blueprint(blueprint)
     app.register_error_handler(RedisError, unavailable)

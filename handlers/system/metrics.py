@@ -25,7 +25,7 @@ from workqueue.functions import registry
 from workqueue.heartbeats import sandbox_snapshots
 from workqueue.stats.overview import Snapshot
 from workqueue.telemetry import metric_store, metrics
-from workqueue.telemetry.counters import MOST_FUNCTIONS, Key
+from workqueue.telemetry.counters import MAX_FUNCTIONS, Key
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -66,7 +66,7 @@ class InstallationCollector(Collector):
         counters = [metric for metric in metrics.ALL if not metric.is_histogram]
         zeros: list[Key] = [(metric.name, ()) for metric in counters if not metric.labels]
         zeros += [(metric.name, (value,)) for metric in counters for value in metric.known]
-        functions = sorted(registry.list_names(self._services.engine))[:MOST_FUNCTIONS]
+        functions = sorted(registry.list_names(self._services.engine))[:MAX_FUNCTIONS]
         zeros += [(metrics.REQUESTS.name, (name, end)) for name in functions for end in End]
         return {key: [0.0] for key in zeros}
 

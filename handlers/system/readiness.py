@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from schema import revision
 from workqueue.clock import Clock
 from workqueue.heartbeats import worker_heartbeats
-from workqueue.transport.circuit_breaker import refusal
+from workqueue.transport.circuit_breaker import write_refusal
 from workqueue.transport.doorbell import Doorbell
 
 OK, AWAY = "ok", "away"
@@ -73,6 +73,6 @@ def _ask(check: Callable[[], bool]) -> str:
     try:
         return OK if check() else "missing"
     except (SQLAlchemyError, RedisError) as error:
-        if isinstance(error, RedisError) and (cause := refusal(error)):
+        if isinstance(error, RedisError) and (cause := write_refusal(error)):
             return f"refuses writes: {cause}"
         return f"{AWAY}: {type(error).__name__}"

@@ -42,7 +42,7 @@ class Home:
         try:
             if account.home.parent == self.root:
                 account.home.mkdir(mode=OWNER_ONLY, exist_ok=True)
-                account.own(account.home)
+                account.chown(account.home)
             for folder in self.root.iterdir():
                 if folder.is_dir() and not folder.is_symlink():
                     folder.chmod(modes.get(folder, OWNER_ONLY))

@@ -25,7 +25,7 @@ from workqueue.clock import Clock
 from workqueue.functions import registry
 from workqueue.heartbeats import worker_heartbeats
 from workqueue.schedules.queries import list_schedules
-from workqueue.transport.circuit_breaker import refusal
+from workqueue.transport.circuit_breaker import write_refusal
 from workqueue.transport.doorbell import PROBE, PROBE_TTL_S
 
 MIN_POSTGRES, MIN_REDIS = 14, (6, 2)
@@ -99,7 +99,7 @@ def redis_server(settings: Settings) -> CheckResult:
             version = str(client.info("server")["redis_version"])
             client.set(PROBE, b"", ex=PROBE_TTL_S)
     except redis.ResponseError as error:
-        cause = refusal(error) or _first_line(error)
+        cause = write_refusal(error) or _first_line(error)
         return CheckResult("Redis", False, f"it answers and refuses writes: {cause}", "give it room, or a writable one")
     except (redis.RedisError, ValueError) as error:
         return CheckResult(

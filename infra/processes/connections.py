@@ -3,7 +3,7 @@
 from redis import Redis
 
 from infra.config.settings import Settings
-from workqueue.transport.circuit_breaker import PATIENCE_S
+from workqueue.transport.circuit_breaker import TIMEOUT_S
 
 
 def urls(settings: Settings) -> tuple[str, str]:
@@ -15,4 +15,4 @@ def urls(settings: Settings) -> tuple[str, str]:
 
 def redis_client(url: str) -> Redis:
     """Times are short: Redis is only a doorbell, and nobody waits long at a door."""
-    return Redis.from_url(url, socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S)
+    return Redis.from_url(url, socket_connect_timeout=TIMEOUT_S, socket_timeout=TIMEOUT_S)

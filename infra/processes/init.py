@@ -111,7 +111,7 @@ def _discover(engine: Engine, settings: Settings, interpreter: Interpreter) -> N
 
 def _check(interpreter: Interpreter) -> None:
     """Raise InfraError when no module can be imported, whatever is in it."""
-    if trouble := interpreter.trouble():
+    if trouble := interpreter.find_problem():
         raise InfraError(f"LOCALFN_PYTHON: {interpreter.python} cannot run functions: {trouble}")
 
 

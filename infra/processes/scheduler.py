@@ -63,9 +63,11 @@ def run(settings: Settings) -> None:
             stopping,
         ),
         _begun(
-            "books", partial(periodic.run, engine, Lock.MINUTE_ROLLUP, _bookkeeping(engine, clock, settings)), stopping
+            "books",
+            partial(periodic.run_periodic_tasks, engine, Lock.MINUTE_ROLLUP, _bookkeeping(engine, clock, settings)),
+            stopping,
         ),
-        _begun("removals", partial(periodic.run, engine, Lock.CLEANUP, removing), stopping),
+        _begun("removals", partial(periodic.run_periodic_tasks, engine, Lock.CLEANUP, removing), stopping),
         _begun("metrics", partial(_hand_over, engine, counters), stopping),
     ]
     try:
@@ -93,7 +95,7 @@ def _bookkeeping(engine: Engine, clock: Clock, settings: Settings) -> list[Perio
         _clock(engine, clock),
         PeriodicTask("tally", 5, lambda: minute_rollup.roll_up(engine, clock.now())),
         PeriodicTask("workers", 60, lambda: worker_heartbeats.delete_old(engine, clock.now())),
-        PeriodicTask("ticks", 3600, lambda: cleaner.old_ticks(engine, clock, settings.retention_days)),
+        PeriodicTask("ticks", 3600, lambda: cleaner.delete_old_ticks(engine, clock, settings.retention_days)),
         PeriodicTask("audit", 3600, lambda: audit.delete_old(engine, clock.now())),
     ]
 
@@ -101,11 +103,11 @@ def _bookkeeping(engine: Engine, clock: Clock, settings: Settings) -> list[Perio
 def _removing(settings: Settings, engine: Engine, doorbell: Doorbell, clock: Clock) -> list[PeriodicTask]:
     """What goes through the file store, which may be slow."""
     store, days = file_storage.make_store(settings.files, settings.home), settings.retention_days
-    retention = partial(cleaner.old_requests, engine, store, doorbell, clock, days)
+    retention = partial(cleaner.delete_old_requests, engine, store, doorbell, clock, days)
     return [
         _clock(engine, clock),
-        PeriodicTask("retention", 60, retention, full=cleaner.FULL_LOOK),
-        PeriodicTask("files", 3600, lambda: cleaner.orphaned_files(engine, store)),
+        PeriodicTask("retention", 60, retention, full=cleaner.MAX_PER_RUN),
+        PeriodicTask("files", 3600, lambda: cleaner.remove_orphaned_files(engine, store)),
     ]
 
 

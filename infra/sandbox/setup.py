@@ -12,7 +12,7 @@ from infra.errors import SettingsError
 from infra.sandbox import sdk_link, user_selection
 from workqueue.functions import discovery
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sandboxes.user import UnixUser, leave_groups
+from workqueue.sandboxes.user import UnixUser, drop_supplementary_groups
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def interpreter(settings: Settings) -> Interpreter:
         log.warning("functions can read a file with secrets in it; chmod 600 it", extra={"path": path})
     folder, environment = sdk_link.link(settings.home), without_runtime_variables(os.environ)
     if runs_them is not None:
-        leave_groups()
+        drop_supplementary_groups()
         Home(settings.home).admit_sandbox_user(runs_them, folder)
         environment = make_interpreter(runs_them, environment)
     return Interpreter(

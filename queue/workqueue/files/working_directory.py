@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from workqueue.files.rmtree import remove_tree
-from workqueue.sandboxes.user import UnixUser, acting
+from workqueue.sandboxes.user import UnixUser, impersonate
 
 SUFFIX = ".work"
 WORKER_SEPARATOR = "+"  # in a directory's name, between its worker's and what makes it unique
@@ -47,11 +47,11 @@ class WorkingDirectory:
         prefix = f"{self._worker}{WORKER_SEPARATOR}"
         self._directory = tempfile.TemporaryDirectory(SUFFIX, prefix, self._folder, ignore_cleanup_errors=True)
         if self._account is not None:
-            self._account.own(self._directory.name)
+            self._account.chown(self._directory.name)
 
     def acting(self) -> contextlib.AbstractContextManager[None]:
         """In the block this thread may do in the directory what a sandbox may, and no more."""
-        return acting(self._account)
+        return impersonate(self._account)
 
     def clear(self, *, is_like_new: bool) -> None:
         """A request is over. is_like_new: it left the directory as it had found it, and nobody in it."""

@@ -111,7 +111,7 @@ def describe(interpreter: Interpreter, unit: Unit, schedule_problem: ScheduleChe
     schedule_problem: a check of the schedule that a function declares.
     """
     child = interpreter.start({"type": "describe", "root": unit.root or None, "module": unit.module}, {})
-    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], MAX_DESCRIPTION)
+    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], MAX_DESCRIPTION)
     try:
         answer = _listen(sandbox, unit, schedule_problem)
         ended_itself = isinstance(answer, Disconnected) and answer.why != PROTOCOL_ERROR and sandbox.has_ended(EXIT_S)
@@ -128,7 +128,7 @@ def describe(interpreter: Interpreter, unit: Unit, schedule_problem: ScheduleChe
 def _listen(sandbox: SandboxConnection, unit: Unit, schedule_problem: ScheduleCheck) -> Findings | Disconnected:
     ends_at = time.monotonic() + IMPORT_LIMIT_S
     while (remaining_s := ends_at - time.monotonic()) > 0:
-        news = sandbox.next(remaining_s)
+        news = sandbox.next_message(remaining_s)
         if isinstance(news, Frame) and news.type != "started":
             return _findings(unit, sanitize_value(news.head), schedule_problem)
         if isinstance(news, Disconnected):

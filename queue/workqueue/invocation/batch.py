@@ -84,7 +84,7 @@ class Batch:
         """Those that were sent and have not begun wait like any other. sandbox: None when it is gone."""
         with self._lock:
             sent = [attempt for attempt in self.waiting if attempt.is_sent]
-            unbegun = len(sent) if sandbox is None else sandbox.turns.revoke()
+            unbegun = len(sent) if sandbox is None else sandbox.start_tokens.revoke()
             if unbegun > len(sent) and self.running is not None:
                 # Its turn was taken back with the others': the sandbox had not come to it yet.
                 self.running.is_recalled, unbegun = True, len(sent)

@@ -81,7 +81,7 @@ def release(context: ExecutionContext, attempt: Attempt) -> None:
     sandbox, attempt.sandbox = attempt.sandbox, None
     if sandbox is not None:
         with contextlib.suppress(SandboxPoolLostError):  # it took all its sandboxes with it
-            context.sandboxes.keep(sandbox)
+            context.sandboxes.retain(sandbox)
 
 
 def _has_checks(attempt: Attempt) -> bool:
@@ -158,7 +158,7 @@ def attempt_payload(context: ExecutionContext, attempt: Attempt) -> dict[str, ob
         "request_id": str(claim.request_id),
         "attempt": claim.attempt,
         "max_attempts": claim.max_attempts,
-        "traceparent": trace_context.for_user_code(claim),
+        "traceparent": trace_context.traceparent_for_user_code(claim),
         "files": {file.name: str(path) for file, path in _input_paths(context, attempt).items()},
     }
 
@@ -178,7 +178,7 @@ def _note(attempt: Attempt, answer: Frame) -> None:
     _note_times(attempt, answer)
     if attempt.sandbox is not None and attempt.sandbox.ready is not None:
         sandbox_session.note_leftovers(attempt, answer)
-        attempt.leaves_clean = bool(answer.head.get("is_clean")) and not attempt.sandbox.is_spent
+        attempt.leaves_clean = bool(answer.head.get("is_clean")) and not attempt.sandbox.has_leftovers
         if "code_files" in answer.head:
             attempt.sandbox.ready["files"] = answer.head["code_files"]
 

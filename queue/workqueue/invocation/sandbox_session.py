@@ -24,7 +24,7 @@ from workqueue.outcomes import (
     SandboxExitedError,
     TimedOutError,
 )
-from workqueue.sandboxes.connection import LAST_FRAMES, PROTOCOL_ERROR, Disconnected, Frame, News, Output
+from workqueue.sandboxes.connection import LAST_FRAMES, PROTOCOL_ERROR, Disconnected, Frame, Message, Output
 from workqueue.sandboxes.exits.exit_status import sandbox_exit_message
 from workqueue.sandboxes.exits.memory_watch import MemoryWatch
 
@@ -82,7 +82,7 @@ def wait_for_answer(
     ends_at, look_at = began + limit_s, began + LOOK_S
     watch = MemoryWatch(sandbox.pid, memory_mb)
     while True:
-        item = _drop_foreign_frames(attempt, sandbox.next(min(look_at, ends_at) - time.monotonic()))
+        item = _drop_foreign_frames(attempt, sandbox.next_message(min(look_at, ends_at) - time.monotonic()))
         if attempt.is_recalled or (isinstance(item, Frame) and item.type == "declined"):
             raise RecalledError
         if isinstance(item, Frame) and item.type in LAST_FRAMES:
@@ -98,7 +98,7 @@ def wait_for_answer(
                 raise reason
 
 
-def _drop_foreign_frames(attempt: Attempt, item: News | None) -> News | None:
+def _drop_foreign_frames(attempt: Attempt, item: Message | None) -> Message | None:
     """What was said. An answer to another request is none; what a thread it left behind says of it is no news."""
     own = str(attempt.request_id)
     if isinstance(item, Frame) and item.head.get("request_id", own) != own:
@@ -112,7 +112,7 @@ def _gone(
     """Kill what is left of a sandbox that speaks no more, and return why: a kill of ours is called one."""
     sandbox = attempt.sandbox
     assert sandbox is not None
-    attempt.has_started = sandbox.turns.has_started(attempt.batch_index)
+    attempt.has_started = sandbox.start_tokens.has_started(attempt.batch_index)
     ended_itself = gone.why != PROTOCOL_ERROR and not sandbox.was_killed and sandbox.has_ended(EXIT_S)
     memory_ran_out = ended_itself and watch.was_killed_for_memory()
     status = dispose(context, attempt)
@@ -122,10 +122,10 @@ def _gone(
     elif status == -signal.SIGKILL and memory_ran_out:
         return OutOfMemoryError(
             f"The kernel's out-of-memory killer ended it {doing}: the machine or its container ran out of memory."
-            + watch.describe_last()
+            + watch.last_measurement()
         )
     else:
-        words = sandbox_exit_message(status, doing) + (watch.describe_last() if status == -signal.SIGKILL else "")
+        words = sandbox_exit_message(status, doing) + (watch.last_measurement() if status == -signal.SIGKILL else "")
     return SandboxExitedError(words) if sandbox.has_started else sandbox_unavailable(attempt, words)
 
 
@@ -136,7 +136,7 @@ def _reason_to_kill(
         return attempt.interruption
     if time.monotonic() >= ends_at:
         return TimedOutError(f"It was killed after {limit_s:g} s {doing}.")
-    if (resident_mb := watch.exceeded()) is not None:
+    if (resident_mb := watch.measure_excess()) is not None:
         return OutOfMemoryError(f"It was killed at {resident_mb:.0f} MB of memory; {watch.limit_mb} MB are allowed.")
     return None
 
@@ -158,7 +158,7 @@ def dispose(context: ExecutionContext, attempt: Attempt) -> int:
 def note_leftovers(attempt: Attempt, answer: Frame) -> None:
     """Note what the request left in its sandbox, for `end_spent`, and in its log: its next one starts cold."""
     assert attempt.sandbox is not None
-    attempt.sandbox.is_spent = bool(answer.head.get("has_children"))
+    attempt.sandbox.has_leftovers = bool(answer.head.get("has_children"))
     attempt.leftovers = sanitize_text(str(answer.head.get("leftovers") or ""))[:MAX_MESSAGE]
     if attempt.leftovers:
         words = f"The sandbox is not used again, because the request left or changed: {attempt.leftovers}."
@@ -190,7 +190,7 @@ def failed(answer: Frame) -> AttemptEndedError:
     return end
 
 
-def _note(attempt: Attempt, item: News) -> None:
+def _note(attempt: Attempt, item: Message) -> None:
     if isinstance(item, Output):
         attempt.log_buffer.feed(item.stream, item.data, attempt.clock.now())
     elif isinstance(item, Frame) and item.type == "started" and attempt.sandbox:

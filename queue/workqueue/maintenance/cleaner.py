@@ -20,12 +20,12 @@ from workqueue.transport.doorbell import Doorbell
 log = logging.getLogger(__name__)
 
 CHUNK = 500  # requests deleted in one transaction
-FULL_LOOK = 20 * CHUNK  # the most deleted in one look: then there is more
+MAX_PER_RUN = 20 * CHUNK  # the most deleted in one look: then there is more
 KNOWN_CHUNK = 1000  # requests that have files, looked up in one statement
 ORPHAN_S = 3600.0  # files younger than this may belong to a request that is just being accepted
 
 # Workers that live, and workers that hold a lease: they may live, whatever we hear of them.
-KEPT = text(
+LIVE_WORKERS = text(
     """
     SELECT name FROM worker WHERE name = ANY(:names) AND seen_at > :since
     UNION
@@ -34,7 +34,7 @@ KEPT = text(
 )
 
 
-def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
+def remove_working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
     """Removes those of workers that are gone. Gives how many.
 
     What is not named as `Workplace` does is nobody's, and stays.
@@ -47,7 +47,7 @@ def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
         "since": clock.now() - timedelta(seconds=worker_heartbeats.ALIVE_WITHIN_S),
     }
     with engine.connect() as connection:
-        kept = set(connection.execute(KEPT, values).scalars())
+        kept = set(connection.execute(LIVE_WORKERS, values).scalars())
     gone = [path for path, worker in found.items() if worker not in kept]
     for path in gone:
         if path.is_dir() and not path.is_symlink():
@@ -59,7 +59,9 @@ def working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
     return len(gone)
 
 
-def old_requests(engine: Engine, store: FileStore, doorbell: Doorbell, clock: Clock, retention_days: float) -> int:
+def delete_old_requests(
+    engine: Engine, store: FileStore, doorbell: Doorbell, clock: Clock, retention_days: float
+) -> int:
     """Deletes requests that ended long ago, then their files and RQ's jobs. 0 days keep all.
 
     Gives how many: FULL_LOOK when there are more.
@@ -67,12 +69,12 @@ def old_requests(engine: Engine, store: FileStore, doorbell: Doorbell, clock: Cl
     Rows go first: a crash in between leaves files without a row, which `orphaned_files` finds.
     """
     count = 0
-    while retention_days and count < FULL_LOOK:
+    while retention_days and count < MAX_PER_RUN:
         purged = lifecycle.purge(engine, clock.now() - timedelta(days=retention_days), chunk=CHUNK)
         for each in purged:
             if each.has_files:  # on S3 a call that finds nothing takes as long as one that does
                 store.remove(each.request_id)
-        doorbell.forget([job_id for each in purged for job_id in each.job_ids])
+        doorbell.delete_jobs([job_id for each in purged for job_id in each.job_ids])
         count += len(purged)
         if len(purged) < CHUNK:
             break
@@ -81,20 +83,20 @@ def old_requests(engine: Engine, store: FileStore, doorbell: Doorbell, clock: Cl
     return count
 
 
-LEAST_TICK_DAYS = 1.0  # a tick that is forgotten could be made again, by a clock that is set back so far
+MIN_TICK_DAYS = 1.0  # a tick that is forgotten could be made again, by a clock that is set back so far
 
 
-def old_ticks(engine: Engine, clock: Clock, retention_days: float) -> int:
+def delete_old_ticks(engine: Engine, clock: Clock, retention_days: float) -> int:
     """Deletes ticks as old as requests may get. Gives how many; 0 days keep all."""
     if not retention_days:
         return 0
-    before = clock.now() - timedelta(days=max(retention_days, LEAST_TICK_DAYS))
+    before = clock.now() - timedelta(days=max(retention_days, MIN_TICK_DAYS))
     with engine.begin() as connection:
         statement = text("DELETE FROM schedule_tick WHERE scheduled_for < :before")
         return connection.execute(statement, {"before": before}).rowcount
 
 
-def orphaned_files(engine: Engine, store: FileStore, before: float | None = None) -> int:
+def remove_orphaned_files(engine: Engine, store: FileStore, before: float | None = None) -> int:
     """Removes files of requests that do not exist. before: seconds since the epoch. Gives how many requests' files."""
     before = time.time() - ORPHAN_S if before is None else before
     store.abort_unfinished(before)

@@ -88,7 +88,7 @@ class Leadership:
                 raise LeadershipLostError(self._loss)
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def renewed(self) -> Iterator[None]:
         """A turn that lasts is no reason to lose the lead: a thread gives the signs of life, until the block ends."""
         thread = threading.Thread(target=self._give_signs, name="lead", daemon=True)
         thread.start()
@@ -109,7 +109,7 @@ class Leadership:
 def _take_turns(
     held: Leadership, turn: Callable[[], None], stopping: threading.Event, pause_s: Callable[[], float]
 ) -> None:
-    with held.kept():
+    with held.renewed():
         while not stopping.wait(pause_s()):
             held.confirm()
             turn()

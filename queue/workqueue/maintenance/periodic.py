@@ -47,7 +47,7 @@ class PeriodicTask:
                 self.due_at = 0.0
 
 
-def run(engine: Engine, role: Lock, tasks: Sequence[PeriodicTask], stopping: threading.Event) -> None:
+def run_periodic_tasks(engine: Engine, role: Lock, tasks: Sequence[PeriodicTask], stopping: threading.Event) -> None:
     """Does them while it leads; else waits to lead. Ends when `stopping` is set, after the chore under way."""
 
     def turn() -> None:

@@ -24,7 +24,7 @@ from workqueue.maintenance.leader import run_as_leader
 from workqueue.maintenance.periodic import PeriodicTask
 from workqueue.telemetry import Observers, metrics
 from workqueue.telemetry.counters import Counters
-from workqueue.transport.circuit_breaker import trouble
+from workqueue.transport.circuit_breaker import describe_error
 from workqueue.transport.doorbell import Bell, Doorbell, bell_log_fields
 
 log = logging.getLogger(__name__)
@@ -126,9 +126,9 @@ class Reconciler:
                 return []
             grace_s = UNANSWERED_S if era == self.era else 0.0  # what was lost with all others is not waited for
             bells = lifecycle.find_stale_queued(self.engine, now - timedelta(seconds=grace_s))
-            waiting = self.doorbell.waiting(sorted({bell.queue for bell in bells}))
+            waiting = self.doorbell.queued_job_ids(sorted({bell.queue for bell in bells}))
         except RedisError as error:
-            log.debug("%s; no bell was looked for", trouble(error), extra={"error": str(error)})
+            log.debug("%s; no bell was looked for", describe_error(error), extra={"error": str(error)})
             return []
         patient = [bell for bell in bells if bell.job_id in waiting]  # it only has not been their turn
         lifecycle.mark_rung(self.engine, patient, now)

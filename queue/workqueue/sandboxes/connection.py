@@ -15,7 +15,7 @@ from typing import Any
 
 from localfn.runtime import frames
 from workqueue.sandboxes import process_tree
-from workqueue.sandboxes.output_stream import Outputs, Printed, Stream
+from workqueue.sandboxes.output_stream import OutputReader, OutputStream, Printed
 from workqueue.sandboxes.process import SandboxLease
 from workqueue.sandboxes.start_tokens import StartTokens
 
@@ -55,7 +55,7 @@ class Disconnected:
     why: str
 
 
-News = Frame | Output | Disconnected
+Message = Frame | Output | Disconnected
 
 
 class SandboxConnection:
@@ -68,16 +68,16 @@ class SandboxConnection:
         self.id, self.pid, self.ready = lease.id, lease.pid, lease.ready
         self.cold_start = lease.ready is None
         self.was_killed = False
-        self.is_spent = False  # its request left processes behind: there is no telling them from the next one's
+        self.has_leftovers = False  # its request left processes behind: there is no telling them from the next one's
         self.has_started = lease.ready is not None  # our part of it runs: what happens from here on is the user's code
         self.socket = socket.socket(fileno=fds[0])
         mark = lease.mark.encode()
-        self._outputs = Outputs([Stream("stdout", fds[1], mark), Stream("stderr", fds[2], mark)])
-        self.turns = StartTokens(fds[3], fds[4])
+        self._outputs = OutputReader([OutputStream("stdout", fds[1], mark), OutputStream("stderr", fds[2], mark)])
+        self.start_tokens = StartTokens(fds[3], fds[4])
         self._reader = frames.Reader(max_body)
         self._outgoing = bytearray()
         self._waits_to_send = False
-        self._news: deque[News] = deque()
+        self._news: deque[Message] = deque()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self.socket, selectors.EVENT_READ, "control")
         for stream in self._outputs.streams:
@@ -96,18 +96,18 @@ class SandboxConnection:
     def grant_starts(self, count: int) -> int:
         """So many of the requests that it will be sent now may begin; gives the number of their round."""
         try:
-            return self.turns.grant(count)
+            return self.start_tokens.grant(count)
         except OSError:
             self.kill()  # its news will be that
             return 0
 
-    def next(self, timeout_s: float) -> "News | None":
+    def next_message(self, timeout_s: float) -> "Message | None":
         """What it has to say next, None when that is nothing, yet: output comes before the answer that ends it."""
         if not self._news:
             self._listen(timeout_s)
         return self._news.popleft() if self._news else None
 
-    def is_quiet(self) -> bool:
+    def discard_idle_output(self) -> bool:
         """Whether it is there and says nothing; what was printed between two requests belongs to neither."""
         self.cold_start = False
         self._listen(0)
@@ -116,7 +116,7 @@ class SandboxConnection:
         self._outputs.rest()
         return quiet
 
-    def drain(self) -> Iterator["News"]:
+    def drain(self) -> Iterator["Message"]:
         """After its end: all the output that is left."""
         ends_at = time.monotonic() + DRAIN_S
         yield from self._news
@@ -128,8 +128,8 @@ class SandboxConnection:
     def kill(self) -> None:
         """End it and all that it started, now. The host is still to be told (SandboxPoolClient.end)."""
         self.was_killed = True
-        process_tree.end(self.pid)
-        process_tree.end_tagged(self.id)
+        process_tree.kill_tree(self.pid)
+        process_tree.kill_tagged(self.id)
 
     def has_ended(self, limit_s: float) -> bool:
         """Wait for the process to end by itself; return whether it did within the limit."""
@@ -140,7 +140,7 @@ class SandboxConnection:
     def close(self) -> None:
         self._selector.close()
         self.socket.close()
-        self.turns.close()
+        self.start_tokens.close()
         for fd in [*(stream.fd for stream in self._outputs.streams), *([] if self._pidfd is None else [self._pidfd])]:
             os.close(fd)
 
@@ -149,7 +149,7 @@ class SandboxConnection:
         for key, mask in self._selector.select(max(0.0, timeout_s)):
             if key.data == "process":
                 gone = gone or EXITED
-            elif isinstance(key.data, Stream):
+            elif isinstance(key.data, OutputStream):
                 self._read(key.data)
             elif mask & selectors.EVENT_READ:
                 gone = self._receive() or gone
@@ -199,6 +199,6 @@ class SandboxConnection:
     def _readable(self) -> bool:
         return any(key.data == "control" and mask & selectors.EVENT_READ for key, mask in self._selector.select(0))
 
-    def _read(self, stream: Stream) -> None:
+    def _read(self, stream: OutputStream) -> None:
         if not stream.read() and not stream.is_open and stream.fd in self._selector.get_map():
             self._selector.unregister(stream.fd)

@@ -46,16 +46,16 @@ class Interpreter:
         try:
             control, stdout, stderr, turns = ends.child_fds
             with without_network() if self.needs_network_namespace(load) else nullcontext(False) as is_offline:
-                process = self.run(BOOT, [control, turns], variables, [stdout, stderr])
+                process = self.spawn(BOOT, [control, turns], variables, [stdout, stderr])
         except (OSError, ValueError):
             ends.close_parent_side()
             raise
         finally:
             ends.close_child_side()
         secrets = {name: value for name, value in variables.items() if is_secret(name, value)}
-        return self.child(tag, process, ends, load | {"is_offline": is_offline, "environment": secrets})
+        return self.initialize(tag, process, ends, load | {"is_offline": is_offline, "environment": secrets})
 
-    def trouble(self) -> str:
+    def find_problem(self) -> str:
         """Return why it cannot run sandboxes: the last line of its error; empty when it can, or is only slow."""
         command = [self.python, "-c", prelude(self.sdk) + "import localfn.runtime.sandbox_main"]
         options: dict[str, Any] = {"cwd": "/", "capture_output": True, "text": True, "errors": "replace"}
@@ -74,7 +74,7 @@ class Interpreter:
         """Whether it is we who have to take the network from this function."""
         return load.get("network") is False and self.account is not None and not self.account.can_unshare_network
 
-    def child(self, tag: str, process: Process, ends: SandboxPipes, load: dict[str, Any]) -> SandboxProcess:
+    def initialize(self, tag: str, process: Process, ends: SandboxPipes, load: dict[str, Any]) -> SandboxProcess:
         """A sandbox that was started, told what to load."""
         child = SandboxProcess(tag, process, ends)
         with contextlib.suppress(OSError):  # it died at once: its driver will see that
@@ -89,10 +89,10 @@ class Interpreter:
             **environment,
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             process_tree.TAG: tag,
-            process_tree.OWNER: process_tree.owner(),
+            process_tree.OWNER: process_tree.owner_id(),
         }
 
-    def run(
+    def spawn(
         self, code: str, fds: Sequence[int], variables: Mapping[str, str], output: Sequence[int]
     ) -> "subprocess.Popen[bytes]":
         """Start the interpreter with a piece of code that gets the numbers of descriptors. output: stdout, stderr.

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 READ_SIZE = 262_144
 MARK_WAIT_S = 0.5  # an answer came, its mark did not: user code broke the pipe
-MOST_AHEAD = 1024 * 1024  # bytes of one stream that wait for a mark in the other one
+MAX_AHEAD_BYTES = 1024 * 1024  # bytes of one stream that wait for a mark in the other one
 END = b"e"  # the kind of the mark behind the output of a request; the others name the stream that is printed to
 
 Printed = tuple[str, bytes]  # name of the stream, and bytes
 
 
-class Stream:
+class OutputStream:
     """Our end of a sandbox's stdout or stderr. fd: does not block. kind: of the marks before Python prints to it."""
 
     def __init__(self, name: str, fd: int, mark: bytes) -> None:
@@ -68,13 +68,13 @@ class Stream:
         return first + b"".join(other[1:] for other in others)
 
 
-class Outputs:
+class OutputReader:
     """Both streams of one sandbox."""
 
-    def __init__(self, streams: Sequence[Stream]) -> None:
+    def __init__(self, streams: Sequence[OutputStream]) -> None:
         self.streams = tuple(streams)
         self._begun = self.streams  # in the order in which they were printed to since the last mark
-        self._passed: dict[Stream, bytes] = {}  # those whose next mark was read, and its kind
+        self._passed: dict[OutputStream, bytes] = {}  # those whose next mark was read, and its kind
 
     def read(self) -> bool:
         """Read both pipes; tell whether anything came."""
@@ -121,7 +121,7 @@ class Outputs:
     def _goes_on(self) -> bool:
         """Go behind the mark that all have passed, if they have."""
         behind = self._behind()
-        if behind and max(stream.size for stream in self.streams) <= MOST_AHEAD:
+        if behind and max(stream.size for stream in self.streams) <= MAX_AHEAD_BYTES:
             return False
         kinds = set(self._passed.values())
         if not kinds or kinds == {END}:
@@ -136,9 +136,9 @@ class Outputs:
         """Read from those whose mark is on its way; tell whether anything came."""
         return bool(self._passed) and True in [stream.read() for stream in self._behind()]
 
-    def _behind(self) -> list[Stream]:
+    def _behind(self) -> list[OutputStream]:
         """Return the streams that may still bring output before the next mark."""
         return [stream for stream in self.streams if stream not in self._passed and stream.is_open]
 
-    def _begin(self, streams: Sequence[Stream]) -> None:
+    def _begin(self, streams: Sequence[OutputStream]) -> None:
         self._begun, self._passed = tuple(streams), {}

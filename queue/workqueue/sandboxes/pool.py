@@ -109,7 +109,7 @@ class SandboxPool:
         """Ends the idle ones that died, whose code changed, or that nobody wanted for long."""
         oldest = time.monotonic() - IDLE_S
         for key, children in list(self._idle.items()):
-            for child in [child for child in children if child.used_at < oldest or not child.is_fresh()]:
+            for child in [child for child in children if child.used_at < oldest or not child.is_reusable()]:
                 self._drop(key, child)
 
     def close_inherited(self) -> None:
@@ -123,7 +123,7 @@ class SandboxPool:
         children = self._children()
         for child in children:
             child.kill()
-        process_tree.end_tagged(*(child.id for child in children))
+        process_tree.kill_tagged(*(child.id for child in children))
         for child in children:
             child.reap()
         self._lent, self._idle = {}, {}
@@ -137,7 +137,7 @@ class SandboxPool:
         while children := self._idle.get(key):
             child = children[-1]  # the one used last: its memory is the likeliest to be in the caches
             self._idle[key].pop()
-            if child.is_fresh():
+            if child.is_reusable():
                 return child
             self._end(child)
         return None

@@ -33,13 +33,13 @@ class SandboxPoolClient:
         self._max_body = max_body
         self._in_hand: SandboxConnection | None = None
         self._wanted: Wanted | None = None  # what that, or the one that is lent now, has imported
-        self.host_is_lost = False
+        self.pool_is_lost = False
 
     def acquire(self, load: dict[str, Any], environment: Mapping[str, str]) -> SandboxConnection:
         """A sandbox for this function, warm if there is one."""
         wanted = load, environment
         if (sandbox := self._in_hand) is not None:
-            if wanted == self._wanted and sandbox.is_quiet() and _is_fresh(sandbox):
+            if wanted == self._wanted and sandbox.discard_idle_output() and _is_fresh(sandbox):
                 self._in_hand = None
                 return sandbox
             self.release()
@@ -50,13 +50,13 @@ class SandboxPoolClient:
             raise OSError(answer["error"])
         sandbox = SandboxConnection(SandboxLease(**answer), fds, self._max_body)
         if sandbox.ready is not None:
-            sandbox.is_quiet()  # what was printed meanwhile is nobody's
+            sandbox.discard_idle_output()  # what was printed meanwhile is nobody's
         return sandbox
 
-    def keep(self, sandbox: SandboxConnection) -> None:
+    def retain(self, sandbox: SandboxConnection) -> None:
         """It is free. It stays in hand if it can serve another request of the group."""
         self._in_hand = sandbox
-        if sandbox.is_spent:
+        if sandbox.has_leftovers:
             self.release()
 
     def release(self) -> None:
@@ -73,12 +73,12 @@ class SandboxPoolClient:
         return int(self._receive()[0]["status"])
 
     def _send(self, message: dict[str, Any]) -> None:
-        if self.host_is_lost:  # what it says now would be the answer to something else
+        if self.pool_is_lost:  # what it says now would be the answer to something else
             raise SandboxPoolLostError
         try:
             self._line.sendall(json.dumps(message).encode() + b"\n")
         except OSError:
-            self.host_is_lost = True
+            self.pool_is_lost = True
             raise SandboxPoolLostError from None
 
     def _receive(self) -> tuple[dict[str, Any], list[int]]:
@@ -89,7 +89,7 @@ class SandboxPoolClient:
             except OSError:
                 more = b""
             if not more:
-                self.host_is_lost = True
+                self.pool_is_lost = True
                 raise SandboxPoolLostError
             data += more
             fds += new
@@ -108,7 +108,7 @@ class PoolConnection:
     def __init__(self, name: str, line: socket.socket, host: SandboxPool) -> None:
         self.name = name
         self.line = line
-        self.host = host
+        self.pool = host
         self._data = b""
 
     def serve(self) -> bool:
@@ -125,21 +125,21 @@ class PoolConnection:
         return True
 
     def close(self) -> None:
-        self.host.end_leases_of(self.name)
+        self.pool.end_leases_of(self.name)
         self.line.close()
 
     def _answer(self, message: dict[str, Any]) -> None:
         if message["do"] == "acquire":
             try:
-                child = self.host.acquire(self.name, message["load"], message["environment"])
+                child = self.pool.acquire(self.name, message["load"], message["environment"])
             except (OSError, ValueError) as error:  # no interpreter, no memory, a bad environment
                 self._send({"error": str(error)})
                 return
-            self._send(asdict(child.lease()), child.fds)
+            self._send(asdict(child.lease()), child.parent_fds)
         elif message["do"] == "take_back":
-            self.host.release(self.name, message["id"], message["ready"])
+            self.pool.release(self.name, message["id"], message["ready"])
         else:
-            self._send({"status": self.host.end(self.name, message["id"])})
+            self._send({"status": self.pool.end(self.name, message["id"])})
 
     def _send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
         with contextlib.suppress(OSError):  # it hung up meanwhile: the next call to serve sees that

@@ -18,7 +18,7 @@ from workqueue.sandboxes.user import UnixUser
 # account traces it, which is told first and may keep it to itself.
 DEATH_S = 1.0
 FIRST_POLL_S, MAX_POLL_S = 0.0005, 0.02  # between two checks for the end of a process
-MOST_FILES = 10_000  # that are looked at each time, in the process that serves all workers
+MAX_FILES = 10_000  # that are looked at each time, in the process that serves all workers
 
 
 class Process(Protocol):
@@ -30,7 +30,7 @@ class Process(Protocol):
         """Its exit status, negative for a signal; None while it lives."""
 
 
-class Forked:
+class ForkedProcess:
     """A child process that nobody started by `subprocess`."""
 
     def __init__(self, pid: int) -> None:
@@ -45,7 +45,7 @@ class Forked:
         return self._status
 
 
-def awaited(process: Process, limit_s: float) -> int | None:
+def wait_for_exit(process: Process, limit_s: float) -> int | None:
     """The exit status of one that was killed or told to end; None when it has not ended within the limit."""
     ends_at, backoff = time.monotonic() + limit_s, Backoff(FIRST_POLL_S, MAX_POLL_S)
     while (status := process.poll()) is None and time.monotonic() < ends_at:
@@ -79,8 +79,8 @@ class SandboxPipes:
                 made.enter_context(end)
             (out_read, out_write), (err_read, err_write) = _pipe(made), _pipe(made)
             if account is not None:
-                account.own(out_write)  # /dev/stdout is opened anew by whoever names it
-                account.own(err_write)
+                account.chown(out_write)  # /dev/stdout is opened anew by whoever names it
+                account.chown(err_write)
             made.pop_all()
         return cls(ours, out_read, err_read, turns, theirs, out_write, err_write)
 
@@ -142,13 +142,13 @@ class SandboxProcess:
     started_at: float = field(default_factory=time.monotonic)
 
     @property
-    def fds(self) -> list[int]:
+    def parent_fds(self) -> list[int]:
         return self.pipes.parent_fds
 
     def lease(self) -> SandboxLease:
         return SandboxLease(self.id, self.process.pid, self.mark, self.ready)
 
-    def is_fresh(self) -> bool:
+    def is_reusable(self) -> bool:
         """Whether it lives, is silent, and the code on disk is still what it imported."""
         if self.process.poll() is not None or self.ready is None or not process_tree.is_idle(self.process.pid):
             return False
@@ -160,17 +160,17 @@ class SandboxProcess:
         It is reaped, unless it sleeps in the kernel and hears of the kill when it wakes (`is_reaped`).
         """
         self.kill()
-        process_tree.end_tagged(self.id)
+        process_tree.kill_tagged(self.id)
         return self.reap()
 
     def kill(self) -> None:
         """With all that it started, but for what has left its tree; that has its tag."""
         if self.process.poll() is None:
-            process_tree.end(self.process.pid)
+            process_tree.kill_tree(self.process.pid)
 
     def reap(self) -> int:
         """After its kill: as `end`."""
-        status = awaited(self.process, DEATH_S)
+        status = wait_for_exit(self.process, DEATH_S)
         self.close()
         return -signal.SIGKILL if status is None else status
 
@@ -186,7 +186,7 @@ def are_unchanged(files: object) -> bool:
 
     User code may have said anything: what is no such list, or one that takes long to look through, is not the same.
     """
-    if not isinstance(files, list) or len(files) > MOST_FILES:
+    if not isinstance(files, list) or len(files) > MAX_FILES:
         return False
     try:
         return all(_stamp(path) == (mtime, size) for path, mtime, size in files)

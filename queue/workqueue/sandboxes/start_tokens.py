@@ -8,7 +8,7 @@ import secrets
 import socket
 import threading
 
-ROUNDS = 255  # the values of a byte, but for 0
+GENERATIONS = 255  # the values of a byte, but for 0
 
 
 class StartTokens:
@@ -17,7 +17,7 @@ class StartTokens:
     def __init__(self, ours: int, theirs: int) -> None:
         self._ours, self._theirs = socket.socket(fileno=ours), socket.socket(fileno=theirs)
         self._lock = threading.Lock()  # the keeper's thread takes back, too, but not from what is closed
-        self._round = secrets.randbelow(ROUNDS)  # not where the last worker began
+        self._round = secrets.randbelow(GENERATIONS)  # not where the last worker began
         self._given = 0  # in this round, less what was taken back
 
     def grant(self, count: int) -> int:
@@ -25,7 +25,7 @@ class StartTokens:
 
         Raises OSError when user code has broken the socket: nothing would ever begin.
         """
-        self._round, self._given = self._round % ROUNDS + 1, count
+        self._round, self._given = self._round % GENERATIONS + 1, count
         self._ours.send(bytes([self._round]) * count, socket.MSG_DONTWAIT)
         return self._round
 
@@ -48,6 +48,6 @@ class StartTokens:
 
     def _left(self, flag: int) -> int:
         try:
-            return len(self._theirs.recv(ROUNDS, flag | socket.MSG_DONTWAIT))
+            return len(self._theirs.recv(GENERATIONS, flag | socket.MSG_DONTWAIT))
         except OSError:
             return 0

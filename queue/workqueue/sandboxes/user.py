@@ -30,18 +30,18 @@ class UnixUser:
     def __str__(self) -> str:
         return f"{self.name} (uid {self.uid})"
 
-    def own(self, target: int | str | Path) -> None:
+    def chown(self, target: int | str | Path) -> None:
         """Makes it the owner of a file: its path, or a descriptor of it."""
         os.chown(target, self.uid, self.gid)
 
 
-def acting(account: UnixUser | None) -> contextlib.AbstractContextManager[None]:
+def impersonate(account: UnixUser | None) -> contextlib.AbstractContextManager[None]:
     """As whom this thread reads and writes files in the block; None: as we are."""
-    return acting_as(account.uid, account.gid) if account is not None else contextlib.nullcontext()
+    return impersonate_ids(account.uid, account.gid) if account is not None else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def acting_as(uid: int, gid: int) -> Iterator[None]:
+def impersonate_ids(uid: int, gid: int) -> Iterator[None]:
     """Linux, and for root, only. Raises PermissionError when the kernel does not let us.
 
     Only this thread, and only what it does with files (setfsuid(2)). The process must have no further groups
@@ -59,6 +59,6 @@ def acting_as(uid: int, gid: int) -> Iterator[None]:
         libc.setfsgid(os.getegid())
 
 
-def leave_groups() -> None:
+def drop_supplementary_groups() -> None:
     """For good: nobody who acts for another account is let in by a group of root's."""
     os.setgroups([])

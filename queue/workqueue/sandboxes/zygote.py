@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from localfn.runtime import frames
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sandboxes.process import DEATH_S, Forked, Process, SandboxPipes, SandboxProcess, awaited
+from workqueue.sandboxes.process import DEATH_S, ForkedProcess, Process, SandboxPipes, SandboxProcess, wait_for_exit
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Zygote:
             return self._interpreter.start(load, environment)
         finally:
             ends.close_child_side()
-        return self._interpreter.child(tag, process, ends, load)
+        return self._interpreter.initialize(tag, process, ends, load)
 
     def prepare(self) -> bool:
         """Start it, so that the first cold start finds it ready. Return False when it did not start."""
@@ -77,14 +77,14 @@ class Zygote:
         if self._process is not None and self._line is not None:
             self._line.close()
             self._process.kill()
-            awaited(self._process, DEATH_S)
+            wait_for_exit(self._process, DEATH_S)
         self._process = self._line = None
 
     def _fork(self, variables: Mapping[str, str], ends: SandboxPipes) -> Process:
         line = self._ready()
         order = frames.encode({"type": "fork", "environment": dict(variables)})
         socket.send_fds(line, [order], ends.child_fds)
-        return Forked(int(self._answer(line)["pid"]))
+        return ForkedProcess(int(self._answer(line)["pid"]))
 
     def _ready(self) -> socket.socket:
         """The line to one that lives and knows of all packages that were installed since."""
@@ -98,7 +98,7 @@ class Zygote:
         os.close(nowhere)
         try:
             variables = self._interpreter.variables({}, uuid4().hex)
-            self._process = self._interpreter.run(BOOT, [theirs.fileno()], variables, [output, output])
+            self._process = self._interpreter.spawn(BOOT, [theirs.fileno()], variables, [output, output])
         finally:
             os.close(output)
             theirs.close()

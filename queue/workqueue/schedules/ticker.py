@@ -20,7 +20,7 @@ from workqueue.maintenance.leader import run_as_leader
 from workqueue.schedules import firing, next_run
 from workqueue.telemetry import metrics
 from workqueue.telemetry.counters import Counters
-from workqueue.transport.circuit_breaker import CircuitOpenError, trouble
+from workqueue.transport.circuit_breaker import CircuitOpenError, describe_error
 from workqueue.transport.doorbell import Doorbell, bell_log_fields
 from workqueue.transport.rq_scheduler import NextRun, RqSchedulerMirror, diff
 
@@ -115,11 +115,11 @@ class Ticker:
     def _try_redis(self, question: Callable[[], Result]) -> Result | None:
         """None when Redis is away, or was a moment ago: then the rows are the clock."""
         try:
-            return self.doorbell.ask(question)
+            return self.doorbell.call(question)
         except CircuitOpenError:
             return None
         except RedisError as error:
-            log.warning("%s; the rows are the clock", trouble(error), extra={"error": str(error)})
+            log.warning("%s; the rows are the clock", describe_error(error), extra={"error": str(error)})
             return None
 
     def start_leading(self) -> None:

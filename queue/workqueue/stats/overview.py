@@ -26,7 +26,7 @@ from workqueue.stats.problems import Facts, find_problems
 from workqueue.stats.queue_depth import Depth, Queue
 from workqueue.stats.time_series import hour_of, merge_minutes
 from workqueue.transport import queue_pauses
-from workqueue.transport.circuit_breaker import refusal
+from workqueue.transport.circuit_breaker import write_refusal
 from workqueue.transport.doorbell import Doorbell
 
 MAX_AGE_S = 1.0  # many screens poll: they share an answer for so long
@@ -194,7 +194,7 @@ class Overview:
             self._doorbell.ping()
             self._redis_unavailable_since, self._redis_write_failure = None, None
         except RedisError as error:
-            cause, now = refusal(error), self._clock.now()
+            cause, now = write_refusal(error), self._clock.now()
             self._redis_write_failure = (
                 (cause, self._redis_write_failure[1] if self._redis_write_failure else now) if cause else None
             )

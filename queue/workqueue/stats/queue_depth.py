@@ -107,7 +107,7 @@ def add_uncounted(found: Mapping[str, Depth], doorbell: Doorbell) -> dict[str, D
     if not capped:
         return dict(found)
     try:
-        bells = doorbell.lengths(capped)
+        bells = doorbell.queue_lengths(capped)
     except RedisError:
         return dict(found)
     longer = {name: Depth(max(found[name].due, bells[name]), found[name].later, found[name].oldest) for name in capped}

@@ -14,7 +14,7 @@ from workqueue.lifecycle import ExpiredLease
 from workqueue.telemetry import AttemptFinished, metrics
 from workqueue.telemetry.metrics import BUCKETS, CAUSES, Metric
 
-MOST_FUNCTIONS = 200  # names as labels; a process that meets more calls the rest OTHER
+MAX_FUNCTIONS = 200  # names as labels; a process that meets more calls the rest OTHER
 OTHER = "other"
 LIVING = (Outcome.COMPLETED, Outcome.FAILED, Outcome.INVALID)  # the sandbox lived on: a MemoryError ends none
 
@@ -98,7 +98,7 @@ class Counters:
     def _label(self, function: str) -> str:
         if function in self._functions:
             return function
-        if len(self._functions) >= MOST_FUNCTIONS:
+        if len(self._functions) >= MAX_FUNCTIONS:
             return OTHER
         self._functions.add(function)
         return function

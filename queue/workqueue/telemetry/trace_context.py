@@ -25,12 +25,12 @@ class TraceContext:
     is_sampled: bool = True
 
 
-def valid(header: str | None) -> str | None:
+def valid_traceparent(header: str | None) -> str | None:
     """A traceparent header that can be kept; anything else is as good as none (W3C Trace Context, section 4.3)."""
     return header if header is not None and PATTERN.fullmatch(header) else None
 
 
-def of_request(request_id: UUID, traceparent: str | None) -> TraceContext:
+def context_of_request(request_id: UUID, traceparent: str | None) -> TraceContext:
     found = PATTERN.fullmatch(traceparent or "")
     if found is None:
         return TraceContext(request_id.int, 0)
@@ -42,11 +42,11 @@ def span_id(request_id: UUID, name: str) -> int:
     return int.from_bytes(hashlib.blake2b(f"{request_id}/{name}".encode(), digest_size=8).digest()) or 1
 
 
-def header(context: TraceContext, span: int) -> str:
+def make_traceparent(context: TraceContext, span: int) -> str:
     return f"00-{context.trace_id:032x}-{span:016x}-{'01' if context.is_sampled else '00'}"
 
 
-def for_user_code(claim: Claim) -> str:
+def traceparent_for_user_code(claim: Claim) -> str:
     """The traceparent of an attempt's phase `process`: what the function does for others is part of it."""
-    context = of_request(claim.request_id, claim.traceparent)
-    return header(context, span_id(claim.request_id, f"{claim.attempt}/{Phase.PROCESS}"))
+    context = context_of_request(claim.request_id, claim.traceparent)
+    return make_traceparent(context, span_id(claim.request_id, f"{claim.attempt}/{Phase.PROCESS}"))

@@ -22,7 +22,7 @@ from schema.statuses import Outcome
 from schema.statuses import Status as RequestStatus
 from workqueue.lifecycle import AttemptRecord, Claim, ExpiredLease
 from workqueue.telemetry import AttemptFinished
-from workqueue.telemetry.trace_context import TraceContext, of_request, span_id
+from workqueue.telemetry.trace_context import TraceContext, context_of_request, span_id
 
 SUBMIT = "submit"
 NO_ERROR = (Outcome.COMPLETED, Outcome.CANCELLED)
@@ -40,7 +40,7 @@ class Tracer:
         self, request_id: UUID, function: str, traceparent: str | None, began: datetime, ended: datetime
     ) -> None:
         """The request is stored, and its bell rung."""
-        span = _Spans(request_id, function, of_request(request_id, traceparent))
+        span = _Spans(request_id, function, context_of_request(request_id, traceparent))
         self._tell([span.made(SUBMIT, f"submit {function}", None, began, ended, SpanKind.PRODUCER)])
 
     def ended(self, settled: Sequence[AttemptFinished], now: datetime) -> None:
@@ -114,7 +114,7 @@ class _Spans:
 
 
 def _spans(claim: Claim | ExpiredLease, record: AttemptRecord, status: RequestStatus, now: datetime) -> Iterable[_Made]:
-    make = _Spans(claim.request_id, claim.function_name, of_request(claim.request_id, claim.traceparent))
+    make = _Spans(claim.request_id, claim.function_name, context_of_request(claim.request_id, claim.traceparent))
     number = claim.attempt
     error = None if record.outcome in NO_ERROR else f"{record.error_type}: {record.error_message}"
     above = SUBMIT if claim.schedule is None else None

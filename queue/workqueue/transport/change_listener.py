@@ -15,7 +15,7 @@ from uuid import UUID
 from redis import Redis
 from redis.exceptions import RedisError
 
-from workqueue.transport.circuit_breaker import trouble
+from workqueue.transport.circuit_breaker import describe_error
 from workqueue.transport.doorbell import CHANNEL
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ Found = TypeVar("Found")
 LOOK_EVERY_S = 1.0
 LISTEN_S = 5.0
 PAUSE_S = 1.0
-MOST = 48  # who comes then is answered at once: each holds a thread, and others want one, too
+MAX_WAITERS = 48  # who comes then is answered at once: each holds a thread, and others want one, too
 
 
 class ChangeListener:
@@ -64,7 +64,7 @@ class ChangeListener:
         """What wakes one more client; None when too many wait already."""
         woken = threading.Event()
         with self._lock:
-            if self._count >= MOST:
+            if self._count >= MAX_WAITERS:
                 return None
             self._count += 1
             self._waiters[request_id].add(woken)
@@ -90,7 +90,7 @@ class ChangeListener:
                         if message:
                             self._wake(message["data"])
             except RedisError as error:
-                log.debug("%s; not listening", trouble(error), extra={"error": str(error)})
+                log.debug("%s; not listening", describe_error(error), extra={"error": str(error)})
                 time.sleep(PAUSE_S)
             except Exception:
                 log.exception("not listening; those who wait look for themselves")  # the thread must not end

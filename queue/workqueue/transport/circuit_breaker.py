@@ -14,8 +14,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 Answer = TypeVar("Answer")
 
-PATIENCE_S = 1.0  # how long a client should wait for one answer
-RESPITE_S = 2.0  # so long nobody asks one that gave none
+TIMEOUT_S = 1.0  # how long a client should wait for one answer
+OPEN_S = 2.0  # so long nobody asks one that gave none
 
 
 CAUSES = {  # of a Redis that answers and takes no writes: by words of its answer
@@ -26,16 +26,16 @@ CAUSES = {  # of a Redis that answers and takes no writes: by words of its answe
 }
 
 
-def refusal(error: RedisError) -> str | None:
+def write_refusal(error: RedisError) -> str | None:
     """Return why Redis refuses writes; None for an error of another kind."""
     if not isinstance(error, ResponseError):
         return None
     return next((cause for words, cause in CAUSES.items() if words in str(error)), None)
 
 
-def trouble(error: RedisError) -> str:
+def describe_error(error: RedisError) -> str:
     """Return what an error of Redis is called in a log."""
-    cause = refusal(error)
+    cause = write_refusal(error)
     if cause:
         return f"Redis refuses writes: {cause}"
     return "Redis is away" if isinstance(error, (RedisConnectionError, RedisTimeoutError)) else "Redis failed"
@@ -62,7 +62,7 @@ class CircuitBreaker:
         try:
             answer = question()
         except (RedisConnectionError, RedisTimeoutError):
-            self._ends_at = time.monotonic() + RESPITE_S
+            self._ends_at = time.monotonic() + OPEN_S
             raise
         self._ends_at = float("-inf")
         return answer
@@ -73,4 +73,4 @@ class CircuitBreaker:
             now = time.monotonic()
             if now < self._ends_at:
                 raise CircuitOpenError
-            self._ends_at = now + RESPITE_S
+            self._ends_at = now + OPEN_S

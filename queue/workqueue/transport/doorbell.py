@@ -17,7 +17,7 @@ from rq.utils import now
 
 from workqueue import ids, log_fields
 from workqueue.transport import redis_keys
-from workqueue.transport.circuit_breaker import CircuitBreaker, trouble
+from workqueue.transport.circuit_breaker import CircuitBreaker, describe_error
 from workqueue.transport.redis_keys import ERA
 from workqueue.transport.safe_job import SafeJob
 from workqueue.transport.safe_queue import SafeQueue
@@ -70,7 +70,7 @@ class Doorbell:
         self._paused = paused
         self._circuit_breaker = CircuitBreaker()
 
-    def ask(self, question: Callable[[], Answer]) -> Answer:
+    def call(self, question: Callable[[], Answer]) -> Answer:
         """Asks this Redis anything; nobody waits for it while it gave no answer a moment ago. Raises RedisError."""
         return self._circuit_breaker.call(question)
 
@@ -79,7 +79,7 @@ class Doorbell:
 
         A write, since a Redis that is full or a replica answers to PING all the same.
         """
-        return bool(self.ask(lambda: self.redis.set(PROBE, b"", ex=PROBE_TTL_S)))
+        return bool(self.call(lambda: self.redis.set(PROBE, b"", ex=PROBE_TTL_S)))
 
     def ring(self, bells: Iterable[Bell]) -> bool:
         """Rings all, in one round trip. False when Redis is away: the reconciler will find them not rung."""
@@ -87,10 +87,10 @@ class Doorbell:
         try:
             with self.redis.pipeline(transaction=False) as pipeline:
                 for name, together in _by_queue(bell for bell in bells if bell.queue not in paused).items():
-                    self._put(pipeline, queue(name, self.redis), together)
-                self.ask(pipeline.execute)
+                    self._put(pipeline, rq_queue(name, self.redis), together)
+                self.call(pipeline.execute)
         except RedisError as error:
-            log.warning("%s; the doorbell was not rung", trouble(error), extra={"error": str(error)})
+            log.warning("%s; the doorbell was not rung", describe_error(error), extra={"error": str(error)})
             return False
         return True
 
@@ -119,14 +119,14 @@ class Doorbell:
 
     def _publish(self, names: str) -> None:
         try:
-            self.ask(lambda: self.redis.publish(CHANNEL, names))
+            self.call(lambda: self.redis.publish(CHANNEL, names))
         except RedisError as error:
             log.debug("nobody was told of a change", extra={"error": str(error)})
 
-    def forget(self, job_ids: Sequence[str]) -> None:
+    def delete_jobs(self, job_ids: Sequence[str]) -> None:
         """Removes the jobs of requests that were deleted. What Redis does not answer to expires by itself."""
         try:
-            self.ask(lambda: self._delete(job_ids))
+            self.call(lambda: self._delete(job_ids))
         except RedisError as error:
             log.debug("jobs were left to expire", extra={"error": str(error)})
 
@@ -140,38 +140,38 @@ class Doorbell:
         with self.redis.pipeline(transaction=False) as pipeline:
             redis_keys.shared_value(pipeline, ERA, str(uuid4()))
             pipeline.info("server")
-            since, server = self.ask(pipeline.execute)
+            since, server = self.call(pipeline.execute)
         return f"{server['run_id']} {since.decode()}"
 
     def repair(self, queues: Iterable[str]) -> None:
         """Delete what makes commands on the runtime's keys fail; the era then ends. Raises RedisError."""
-        if self.ask(lambda: redis_keys.repair(self.redis, queues)):
+        if self.call(lambda: redis_keys.repair(self.redis, queues)):
             self.reset_generation()
 
     def clear_queue(self, name: str) -> None:
         """Takes all bells out of a queue, of whatever waits there. Their jobs expire, or are rung again."""
         try:
-            self.ask(lambda: self.redis.delete(queue(name, self.redis).key))
+            self.call(lambda: self.redis.delete(rq_queue(name, self.redis).key))
         except RedisError as error:
             log.debug("bells were left in a queue", extra={"error": str(error), "queue": name})
 
     def reset_generation(self) -> None:
         """Bells were lost on purpose, or not rung: the reconciler is to look for them now."""
         try:
-            self.ask(lambda: self.redis.delete(ERA))
+            self.call(lambda: self.redis.delete(ERA))
         except RedisError as error:
             log.debug("the era did not end", extra={"error": str(error)})
 
-    def lengths(self, names: Sequence[str]) -> dict[str, int]:
+    def queue_lengths(self, names: Sequence[str]) -> dict[str, int]:
         """How many bells wait in each of these queues. Raises RedisError."""
         with self.redis.pipeline(transaction=False) as pipeline:
             for name in names:
-                pipeline.llen(queue(name, self.redis).key)
-            return dict(zip(names, self.ask(pipeline.execute), strict=True))
+                pipeline.llen(rq_queue(name, self.redis).key)
+            return dict(zip(names, self.call(pipeline.execute), strict=True))
 
-    def waiting(self, names: Sequence[str]) -> set[str]:
+    def queued_job_ids(self, names: Sequence[str]) -> set[str]:
         """The job ids that wait in these queues. Raises RedisError."""
-        return self.ask(lambda: {job_id for name in names for job_id in queue(name, self.redis).get_job_ids()})
+        return self.call(lambda: {job_id for name in names for job_id in rq_queue(name, self.redis).get_job_ids()})
 
 
 def _by_queue(bells: Iterable[Bell]) -> dict[str, list[Bell]]:
@@ -209,5 +209,5 @@ def _own_fields(bell: Bell) -> dict[str, Any]:
     return {"data": data, "description": f"{bell.function} {bell.request_id}"}
 
 
-def queue(name: str, redis: Redis) -> Queue:
+def rq_queue(name: str, redis: Redis) -> Queue:
     return SafeQueue(name, connection=redis, serializer=JSONSerializer)

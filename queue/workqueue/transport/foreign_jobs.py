@@ -12,7 +12,7 @@ from rq.registry import FailedJobRegistry
 from rq.results import Result
 from rq.utils import as_text, now, utcformat
 
-from workqueue.transport.doorbell import FAILURE_TTL_S, queue
+from workqueue.transport.doorbell import FAILURE_TTL_S, rq_queue
 from workqueue.transport.safe_job import JOB_ID, MAX_DATA, QUEUE_NAME, UNREADABLE, SafeJob
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def _disarm(redis: Redis, job_id: str, key: str) -> None:
 def _show(redis: Redis, job_id: str, key: str, worker: str) -> None:
     origin = as_text(redis.hget(key, "origin") or b"default")  # it was read as a job, so it is text
     name = origin if QUEUE_NAME.fullmatch(origin) else "default"
-    registry = FailedJobRegistry(queue=queue(name, redis))
+    registry = FailedJobRegistry(queue=rq_queue(name, redis))
     shown: dict[Any, Any] = {"status": JobStatus.FAILED, "origin": name, "ended_at": utcformat(now())}
     with redis.pipeline(transaction=False) as pipeline:
         pipeline.hset(key, mapping=shown)

@@ -19,7 +19,7 @@ from workqueue.database import error_summary
 
 log = logging.getLogger(__name__)
 
-KNOWN_S = 0.5  # a process that rings asks so often; what it rings meanwhile is not claimed
+REFRESH_S = 0.5  # a process that rings asks so often; what it rings meanwhile is not claimed
 
 
 def pause(engine: Engine, name: str, now: datetime, act: AuditEntry | None = None) -> None:
@@ -60,7 +60,7 @@ class QueuePauses:
 
     def names(self) -> frozenset[str]:
         """Never waits for another thread that asks, and never raises: whoever rings has committed already."""
-        if time.monotonic() - self._asked_at >= KNOWN_S and self._lock.acquire(blocking=False):
+        if time.monotonic() - self._asked_at >= REFRESH_S and self._lock.acquire(blocking=False):
             try:
                 self._names = frozenset(list_pauses(self._engine))
                 self._asked_at = time.monotonic()

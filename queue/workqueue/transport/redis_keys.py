@@ -57,7 +57,7 @@ def shared_value(redis: Any, key: str, fresh: str) -> Any:
     return found.decode() if isinstance(found, bytes) else found
 
 
-def types(queues: Iterable[str]) -> dict[str, str]:
+def expected_types(queues: Iterable[str]) -> dict[str, str]:
     """Return the keys that the runtime reads, each with the type that it has to have."""
     found = {
         Queue.redis_queues_keys: "set",
@@ -74,14 +74,14 @@ def types(queues: Iterable[str]) -> dict[str, str]:
 
 def repair(redis: Redis, queues: Iterable[str]) -> list[str]:
     """Delete the keys of another type, and return their names. Raises RedisError."""
-    wanted = types(queues)
+    wanted = expected_types(queues)
     deleted = [key.decode() for key in redis.eval(REPAIR, len(wanted), *wanted, *wanted.values())]
     for key in deleted:
         log.warning("a key of a wrong type was deleted from Redis", extra={"key": key})
     return deleted
 
 
-def clean(queue: Queue) -> None:
+def clean_registries(queue: Queue) -> None:
     """Remove from a queue's registries what has lapsed, and from its list of workers those that are gone.
 
     Raises RedisError.

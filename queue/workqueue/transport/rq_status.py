@@ -24,7 +24,7 @@ from rq.serializers import JSONSerializer
 from rq.utils import utcformat
 from rq.worker import WorkerStatus
 
-from workqueue.transport.doorbell import CHANNEL, FAILURE_TTL_S, RESULT_TTL_S, queue
+from workqueue.transport.doorbell import CHANNEL, FAILURE_TTL_S, RESULT_TTL_S, rq_queue
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class RqStatusReporter:
     def _registry_keys(self, name: str) -> tuple[str, str]:
         """The keys of RQ's registries of finished and failed jobs."""
         if name not in self._book_keys:
-            registries = (kind(queue=queue(name, self._redis)) for kind in (FinishedJobRegistry, FailedJobRegistry))
+            registries = (kind(queue=rq_queue(name, self._redis)) for kind in (FinishedJobRegistry, FailedJobRegistry))
             finished, failed = (str(registry.key) for registry in registries)
             self._book_keys[name] = finished, failed
         return self._book_keys[name]

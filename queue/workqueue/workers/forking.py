@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from workqueue.sandboxes.process import Forked
+from workqueue.sandboxes.process import ForkedProcess
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ class Member:
 
     name: str
     pid: int
-    process: Forked
+    process: ForkedProcess
 
 
 def fork(name: str, life: Callable[[], None]) -> Member:
@@ -28,7 +28,7 @@ def fork(name: str, life: Callable[[], None]) -> Member:
     pid = os.fork()
     if pid == 0:
         _live(life)
-    return Member(name, pid, Forked(pid))
+    return Member(name, pid, ForkedProcess(pid))
 
 
 def _live(life: Callable[[], None]) -> NoReturn:

@@ -60,9 +60,9 @@ def run_housekeeping(
                 _store_notes(engine, clock, pool, notes)
             if time.monotonic() >= sweep_at:
                 sweep_at = time.monotonic() + SWEEP_EVERY_S
-                process_tree.end_ownerless()
+                process_tree.kill_abandoned()
                 clock.refresh(engine)
-                cleaner.working_directories(engine, clock, config.work_folder)
+                cleaner.remove_working_directories(engine, clock, config.work_folder)
         except (DBAPIError, PoolTimeoutError) as error:
             log.warning("functions and sandboxes could not be published", extra={"error": error_summary(error)})
         except OSError as error:
@@ -80,7 +80,7 @@ def _store_notes(engine: Engine, clock: Clock, pool: str, notes: SnapshotChannel
     sandbox_snapshots.store(engine, pool, measured, clock.now())
 
 
-def run(config: PoolConfig, interpreter: Interpreter, notes: SnapshotChannel) -> None:
+def run_process(config: PoolConfig, interpreter: Interpreter, notes: SnapshotChannel) -> None:
     """`watch` as a process of its own: ends with SIGTERM."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())

@@ -28,7 +28,7 @@ from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sandboxes.pool import SandboxPool
 from workqueue.sandboxes.pool_protocol import PoolConnection
 from workqueue.sandboxes.prctl import adopt_orphans, die_with_parent
-from workqueue.sandboxes.process import awaited
+from workqueue.sandboxes.process import wait_for_exit
 from workqueue.workers import autoscaler, housekeeper, worker_main
 from workqueue.workers.autoscaler import CpuMonitor, Load
 from workqueue.workers.config import PoolConfig
@@ -178,13 +178,15 @@ class Pool(WorkerPool):
         try:
             self._fit_to_demand()
             if self._scout is None:
-                self._scout = self._fork(SCOUT, partial(housekeeper.run, self.config, self.interpreter, self._notes))
+                self._scout = self._fork(
+                    SCOUT, partial(housekeeper.run_process, self.config, self.interpreter, self._notes)
+                )
         except OSError as error:
             self._wait_for_room(error)
 
     def _prepare_interpreter(self) -> None:
         """Start what forks sandboxes. While the interpreter does not run, requests wait, and the pool is not ready."""
-        trouble = "" if self.host.zygote.prepare() else self.interpreter.trouble()
+        trouble = "" if self.host.zygote.prepare() else self.interpreter.find_problem()
         if trouble and self._can_run:
             log.error("functions cannot be run", extra={"python": self.interpreter.python, "error": trouble})
         self._can_run = not trouble
@@ -196,7 +198,7 @@ class Pool(WorkerPool):
         self.host.reap()
         self._notes.send(self.host.snapshot())
         known = {data.pid for data in self.worker_dict.values()} | self.host.pids()
-        process_tree.end_strays(known | ({self._scout.pid} if self._scout else set()))
+        process_tree.kill_orphans(known | ({self._scout.pid} if self._scout else set()))
         if self.status == self.Status.STOPPED:
             # Again: one may have been too young to hear it the first time.
             self.stop_workers()  # type: ignore[no-untyped-call]
@@ -262,5 +264,5 @@ class Pool(WorkerPool):
     def _end_scout(self) -> None:
         if self._scout is not None:
             os.kill(self._scout.pid, signal.SIGTERM)
-            if awaited(self._scout.process, SCOUT_END_S) is None:
+            if wait_for_exit(self._scout.process, SCOUT_END_S) is None:
                 os.kill(self._scout.pid, signal.SIGKILL)

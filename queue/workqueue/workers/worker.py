@@ -29,8 +29,8 @@ from workqueue.invocation.lease_renewer import LeaseRenewer
 from workqueue.invoke import invoke
 from workqueue.outcomes import StoppingError
 from workqueue.transport import foreign_jobs, redis_keys
-from workqueue.transport.circuit_breaker import refusal, trouble
-from workqueue.transport.doorbell import queue
+from workqueue.transport.circuit_breaker import describe_error, write_refusal
+from workqueue.transport.doorbell import rq_queue
 from workqueue.transport.job_fetcher import JobFetcher
 from workqueue.transport.safe_job import SafeJob
 
@@ -57,7 +57,7 @@ class Worker(SimpleWorker):
     def __init__(self, context: ExecutionContext, redis: Redis, grace_s: float) -> None:
         """grace_s: seconds that a running request has after SIGTERM."""
         super().__init__(
-            [queue(name, redis) for name in context.queues],
+            [rq_queue(name, redis) for name in context.queues],
             name=context.worker,
             connection=redis,
             job_class=SafeJob,
@@ -84,7 +84,7 @@ class Worker(SimpleWorker):
             signal.signal(number, self.request_stop)
         signal.signal(END_GRACE, self._hurry)
         backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S)
-        while not self._stopping.is_set() and not self.context.sandboxes.host_is_lost:
+        while not self._stopping.is_set() and not self.context.sandboxes.pool_is_lost:
             try:
                 ids = self._next()
                 if ids and not self._stopping.is_set():  # else their bells are lost, and the reconciler rings again
@@ -93,7 +93,7 @@ class Worker(SimpleWorker):
             except StopRequested:
                 break
             except RedisError as error:
-                log.warning(trouble(error), extra={"error": str(error)})
+                log.warning(describe_error(error), extra={"error": str(error)})
                 self._stopping.wait(backoff.next_s())
             except Exception:
                 # What it has claimed it must not take up again as if it had not begun it: the process, whose name is
@@ -129,7 +129,7 @@ class Worker(SimpleWorker):
         try:
             self.run_maintenance_tasks()
         except RedisError as error:
-            if not refusal(error):
+            if not write_refusal(error):
                 raise
 
     def _has_no_room(self) -> bool:
@@ -172,7 +172,7 @@ class Worker(SimpleWorker):
         for each in self.queues:
             if each.acquire_maintenance_lock():
                 try:
-                    redis_keys.clean(each)
+                    redis_keys.clean_registries(each)
                 finally:
                     each.release_maintenance_lock()  # type: ignore[no-untyped-call]
         self.last_cleaned_at: Any = now()
@@ -185,9 +185,9 @@ class Worker(SimpleWorker):
         try:
             self._sign()
         except RedisError as error:
-            if not refusal(error):
+            if not write_refusal(error):
                 raise
-            log.warning(trouble(error), extra={"error": str(error)})
+            log.warning(describe_error(error), extra={"error": str(error)})
 
     def _sign(self) -> None:
         if self.connection.type(self.key) == b"hash":

@@ -15,7 +15,7 @@ from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue import lifecycle
 from workqueue.transport import queue_pauses
-from workqueue.transport.doorbell import Bell, Doorbell, queue
+from workqueue.transport.doorbell import Bell, Doorbell, rq_queue
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -69,7 +69,7 @@ def test_bells_rung_before_the_pause_are_not_answered_and_not_lost(own: Runtime)
         # As a submit would that had not heard of the pause.
         Doorbell(client).ring([Bell(UUID(request["id"]), 1, "default", "echo")])
         own.start("worker")
-        wait_until(lambda: queue("default", client).count == 0, what="a worker took the bell")
+        wait_until(lambda: rq_queue("default", client).count == 0, what="a worker took the bell")
     assert own.get(f"/api/requests/{request['id']}")["status"] == "pending"
 
     steer(own, "default", "resume")

@@ -136,8 +136,8 @@ def test_orphans_and_unfinished_uploads_are_swept_when_they_are_old(store: S3Sto
 
     store.abort_unfinished(before=0)  # moto says of every one that it was begun in 2010
     assert len(store._client.list_multipart_uploads(Bucket=store.bucket)["Uploads"]) == 1
-    assert cleaner.orphaned_files(engine, store) == 0
-    assert cleaner.orphaned_files(engine, store, before=time.time() + 60) == 1
+    assert cleaner.remove_orphaned_files(engine, store) == 0
+    assert cleaner.remove_orphaned_files(engine, store, before=time.time() + 60) == 1
     assert store.request_ids(time.time() + 60) == [known]
     assert not store._client.list_multipart_uploads(Bucket=store.bucket).get("Uploads")
 

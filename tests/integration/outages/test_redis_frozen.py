@@ -21,7 +21,7 @@ from workqueue.functions import registry
 from workqueue.maintenance.reconciler import Reconciler
 from workqueue.schedules.ticker import Ticker
 from workqueue.submit import Submission, submit
-from workqueue.transport.circuit_breaker import PATIENCE_S, RESPITE_S
+from workqueue.transport.circuit_breaker import OPEN_S, TIMEOUT_S
 from workqueue.transport.doorbell import Doorbell
 from workqueue.transport.rq_scheduler import RqSchedulerMirror
 
@@ -68,7 +68,7 @@ def test_one_submit_waits_for_a_silent_redis_and_the_others_do_not(engine: Engin
     others = [submitted() for _ in range(40)]
     lasted_s = time.monotonic() - began
     # Each respite costs one of them the patience; before, each cost as much.
-    assert lasted_s < 40 * PATIENCE_S / 2
+    assert lasted_s < 40 * TIMEOUT_S / 2
     assert {first, *others} <= pending(engine), "each is accepted"
 
     own.process.resume()
@@ -76,9 +76,9 @@ def test_one_submit_waits_for_a_silent_redis_and_the_others_do_not(engine: Engin
 
     def all_are_rung() -> bool:
         reconciler.run_iteration()
-        return own.doorbell.lengths(["default"]) == {"default": 42}
+        return own.doorbell.queue_lengths(["default"]) == {"default": 42}
 
-    wait_until(lambda: own.doorbell.ring([]), RESPITE_S + 10, "it is asked again")
+    wait_until(lambda: own.doorbell.ring([]), OPEN_S + 10, "it is asked again")
     wait_until(all_are_rung, 30)
 
 
@@ -104,5 +104,5 @@ def test_a_silent_redis_holds_up_neither_a_tick_nor_the_reconciler_for_long(engi
 
     wait_until(all_fired, 60)
     # A turn asks Redis some six times, a look twice.
-    assert time.monotonic() - began < 8 * turns * PATIENCE_S / 2
+    assert time.monotonic() - began < 8 * turns * TIMEOUT_S / 2
     assert clock.now() - max(made(engine, "s0")) < timedelta(seconds=20)

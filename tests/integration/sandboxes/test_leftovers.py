@@ -27,7 +27,7 @@ def warm(module: str, function: str) -> Iterator[SandboxConnection]:
     """Start a sandbox that has imported the function."""
     load = {"type": "load", "root": str(CASES), "module": module, "function": function}
     child = Interpreter(sys.executable, SDK, {"TZ": "UTC"}, 1 << 20).start(load, {})
-    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], 1 << 20)
+    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], 1 << 20)
     try:
         assert isinstance(ready := answer(sandbox), Frame)
         assert ready.type == "ready"
@@ -71,7 +71,7 @@ def test_what_cannot_be_restored_ends_the_row(tmp_path: Path, deed: str) -> None
 
         assert last.head["request_id"] == "1"
         assert "leftovers" in last.head
-        assert sandbox.turns.revoke() == 1, "the third has not begun"
+        assert sandbox.start_tokens.revoke() == 1, "the third has not begun"
 
 
 def test_what_is_left_is_named(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def sandbox() -> Iterator[SandboxConnection]:
     interpreter = Interpreter(sys.executable, SDK, {}, 1 << 20)
     load = {"type": "load", "root": str(CASES), "module": "noisy_neighbours", "function": "end_at"}
     child = interpreter.start(load, {})
-    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], 1 << 20)
+    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], 1 << 20)
     try:
         answer(sandbox)
         yield sandbox
@@ -38,7 +38,7 @@ def answer(sandbox: SandboxConnection) -> Frame | Disconnected:
     said: list[Frame | Disconnected] = []
 
     def has_spoken() -> bool:
-        news = sandbox.next(0.1)
+        news = sandbox.next_message(0.1)
         if isinstance(news, Disconnected) or (isinstance(news, Frame) and news.type in ("ready", "done", "failed")):
             said.append(news)
         return bool(said)
@@ -60,7 +60,7 @@ def test_it_is_known_which_had_begun_when_a_sandbox_ends(sandbox: SandboxConnect
     run(sandbox, tmp_path, count=4, at=2)
 
     assert [isinstance(answer(sandbox), Disconnected) for _ in range(3)] == [False, False, True]
-    assert [sandbox.turns.has_started(place) for place in range(4)] == [True, True, True, False]
+    assert [sandbox.start_tokens.has_started(place) for place in range(4)] == [True, True, True, False]
 
 
 def test_whoever_traces_a_sandbox_does_not_keep_its_owner_waiting() -> None:
@@ -80,11 +80,13 @@ def test_whoever_traces_a_sandbox_does_not_keep_its_owner_waiting() -> None:
 
 def test_what_is_called_back_does_not_begin(sandbox: SandboxConnection, tmp_path: Path) -> None:
     run(sandbox, tmp_path, count=30, at=-1)
-    unbegun = sandbox.turns.revoke()
+    unbegun = sandbox.start_tokens.revoke()
 
     results = [answer(sandbox) for _ in range(30 - unbegun)]
     assert all(isinstance(result, Frame) and result.type == "done" for result in results)
-    assert [sandbox.turns.has_started(place) for place in range(30)] == [True] * (30 - unbegun) + [False] * unbegun
+    assert [sandbox.start_tokens.has_started(place) for place in range(30)] == [True] * (30 - unbegun) + [
+        False
+    ] * unbegun
     run(sandbox, tmp_path, count=1, at=-1)
     last = answer(sandbox)
     assert isinstance(last, Frame)

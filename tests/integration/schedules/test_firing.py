@@ -221,9 +221,9 @@ def test_old_ticks_are_forgotten_and_fresh_ones_are_kept(engine: Engine) -> None
     clock = Clock()
     with engine.begin() as connection:
         connection.execute(text("UPDATE schedule_tick SET scheduled_for = :now"), {"now": clock.now()})
-    assert cleaner.old_ticks(engine, clock, 0.001) == 0
+    assert cleaner.delete_old_ticks(engine, clock, 0.001) == 0
     with engine.begin() as connection:
         old = clock.now() - timedelta(days=3)
         connection.execute(text("UPDATE schedule_tick SET scheduled_for = :old"), {"old": old})
-    assert cleaner.old_ticks(engine, clock, 0) == 0
-    assert cleaner.old_ticks(engine, clock, 2) == 1
+    assert cleaner.delete_old_ticks(engine, clock, 0) == 0
+    assert cleaner.delete_old_ticks(engine, clock, 2) == 1

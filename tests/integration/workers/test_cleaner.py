@@ -58,11 +58,11 @@ def test_only_directories_of_workers_that_are_gone_are_removed(engine: Engine, t
     directory(tmp_path, "dead+x2.work")
     (tmp_path / "forgotten+x1.work").write_text("user code put it there in place of its directory")
 
-    assert cleaner.working_directories(engine, Clock(), tmp_path) == 3
+    assert cleaner.remove_working_directories(engine, Clock(), tmp_path) == 3
     assert sorted(tmp_path.iterdir()) == sorted(kept)
     with engine.begin() as connection:
         connection.execute(text("UPDATE worker SET seen_at = '2026-01-01'"))
-    assert cleaner.working_directories(engine, Clock(), tmp_path) == 1
+    assert cleaner.remove_working_directories(engine, Clock(), tmp_path) == 1
     assert not kept[1].exists()
 
 
@@ -76,9 +76,9 @@ def test_old_requests_go_with_their_files_and_young_ones_stay(
         upload(engine, store, request_id)
 
     days = (datetime.now(UTC) - NOW).days
-    assert cleaner.old_requests(engine, store, doorbell, clock, 0) == 0
-    assert cleaner.old_requests(engine, store, doorbell, clock, days + 2) == 0
-    assert cleaner.old_requests(engine, store, doorbell, clock, days - 1) == 1
+    assert cleaner.delete_old_requests(engine, store, doorbell, clock, 0) == 0
+    assert cleaner.delete_old_requests(engine, store, doorbell, clock, days + 2) == 0
+    assert cleaner.delete_old_requests(engine, store, doorbell, clock, days - 1) == 1
     with pytest.raises(UnknownRequestError):
         queries.find_request(engine, old)
     assert store.request_ids(time.time() + 1) == [waiting]
@@ -103,7 +103,7 @@ def test_only_old_requests_with_files_cost_a_call_of_the_store(
     assert lifecycle.finish(engine, [completion], NOW) == {}
 
     days = (datetime.now(UTC) - NOW).days - 1
-    assert cleaner.old_requests(engine, store, Doorbell(redis_client), Clock(), days) == 3
+    assert cleaner.delete_old_requests(engine, store, Doorbell(redis_client), Clock(), days) == 3
     assert sorted(removed) == sorted([uploaded, written])
     assert store.request_ids(time.time() + 1) == []
 
@@ -114,8 +114,8 @@ def test_files_of_requests_that_do_not_exist_are_removed_when_they_are_old(engin
         store.put(request_id, "in", "a.txt", io.BytesIO(b"x"))
     (tmp_path / ".DS_Store").touch()
 
-    assert cleaner.orphaned_files(engine, store) == 0
-    assert cleaner.orphaned_files(engine, store, before=time.time() + 1) == 1
+    assert cleaner.remove_orphaned_files(engine, store) == 0
+    assert cleaner.remove_orphaned_files(engine, store, before=time.time() + 1) == 1
     assert store.request_ids(time.time() + 1) == [known]
 
 
@@ -136,5 +136,5 @@ def test_a_stored_file_is_on_the_disk_with_its_name_and_all_folders_that_are_new
 
 
 def test_nothing_to_sweep_is_no_error(engine: Engine, tmp_path: Path) -> None:
-    assert cleaner.working_directories(engine, Clock(), tmp_path) == 0
-    assert cleaner.orphaned_files(engine, FolderStore(tmp_path / "missing")) == 0
+    assert cleaner.remove_working_directories(engine, Clock(), tmp_path) == 0
+    assert cleaner.remove_orphaned_files(engine, FolderStore(tmp_path / "missing")) == 0

@@ -192,7 +192,7 @@ def test_an_error_of_the_reconciler_or_of_a_chore_is_no_matter_of_the_others(eng
 def test_a_chore_that_left_more_to_do_goes_on_at_once(engine: Engine) -> None:
     left = [3, 10, 10, 10]
     task = PeriodicTask("much", 3600, lambda: left.pop() if len(left) > 1 else left[0], full=10)
-    end = begun(lambda stopping: chores_loop.run(engine, Lock.CLEANUP, [task], stopping))
+    end = begun(lambda stopping: chores_loop.run_periodic_tasks(engine, Lock.CLEANUP, [task], stopping))
     wait_until(lambda: left == [3])
     wait_until(lambda: task.due_at > 0)
     end()

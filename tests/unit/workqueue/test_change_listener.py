@@ -11,7 +11,7 @@ from workqueue.transport.change_listener import ChangeListener
 
 
 def test_a_client_without_room_is_told_that_it_did_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_listener, "MOST", 0)
+    monkeypatch.setattr(change_listener, "MAX_WAITERS", 0)
     nobody = ChangeListener(cast("Redis", None))
     assert nobody.wait_for(uuid4(), lambda: None, 60) == (None, False)
     assert nobody.wait_for(uuid4(), lambda: "ended", 60) == ("ended", False)

@@ -7,32 +7,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workqueue.sandboxes.output_stream import MOST_AHEAD, Outputs, Stream
+from workqueue.sandboxes.output_stream import MAX_AHEAD_BYTES, OutputReader, OutputStream
 
 MARK = b"\0abc"
 END, OUT, ERR = MARK + b"e", MARK + b"1", MARK + b"2"
 
 
 @pytest.fixture
-def pipes() -> Iterator[tuple[Outputs, int, int]]:
+def pipes() -> Iterator[tuple[OutputReader, int, int]]:
     yield from made()
 
 
-def made() -> Iterator[tuple[Outputs, int, int]]:
+def made() -> Iterator[tuple[OutputReader, int, int]]:
     (out, their_out), (err, their_err) = os.pipe(), os.pipe()
     for fd in (out, err):
         os.set_blocking(fd, False)
-    yield Outputs([Stream("stdout", out, MARK), Stream("stderr", err, MARK)]), their_out, their_err
+    yield OutputReader([OutputStream("stdout", out, MARK), OutputStream("stderr", err, MARK)]), their_out, their_err
     for fd in (out, err, their_out, their_err):
         os.close(fd)
 
 
-def read(outputs: Outputs) -> list[tuple[str, bytes]]:
+def read(outputs: OutputReader) -> list[tuple[str, bytes]]:
     outputs.read()
     return outputs.take()
 
 
-def test_what_stands_before_each_end_belongs_together(pipes: tuple[Outputs, int, int]) -> None:
+def test_what_stands_before_each_end_belongs_together(pipes: tuple[OutputReader, int, int]) -> None:
     outputs, out, err = pipes
     os.write(out, b"one\n" + END + END + b"three" + END + b"four")
     os.write(err, END + END + b"3" + END)
@@ -43,7 +43,7 @@ def test_what_stands_before_each_end_belongs_together(pipes: tuple[Outputs, int,
     assert read(outputs) == [("stdout", b"four")]
 
 
-def test_output_is_given_as_it_comes_and_never_beyond_the_end(pipes: tuple[Outputs, int, int]) -> None:
+def test_output_is_given_as_it_comes_and_never_beyond_the_end(pipes: tuple[OutputReader, int, int]) -> None:
     outputs, out, err = pipes
     os.write(out, b"now")
     assert read(outputs) == [("stdout", b"now")]
@@ -55,7 +55,7 @@ def test_output_is_given_as_it_comes_and_never_beyond_the_end(pipes: tuple[Outpu
     assert read(outputs) == [("stdout", b"of the next")]
 
 
-def test_turns_are_given_in_the_order_of_the_marks(pipes: tuple[Outputs, int, int]) -> None:
+def test_turns_are_given_in_the_order_of_the_marks(pipes: tuple[OutputReader, int, int]) -> None:
     outputs, out, err = pipes
     os.write(out, OUT + b"1" + ERR + OUT + b"3" + ERR + END)
     os.write(err, OUT + ERR + b"2" + OUT + ERR + b"4" + END)
@@ -63,7 +63,7 @@ def test_turns_are_given_in_the_order_of_the_marks(pipes: tuple[Outputs, int, in
     assert [data for _, data in outputs.until_end()] == [b"1", b"2", b"3", b"4"]
 
 
-def test_who_prints_first_behind_a_mark_is_given_first(pipes: tuple[Outputs, int, int]) -> None:
+def test_who_prints_first_behind_a_mark_is_given_first(pipes: tuple[OutputReader, int, int]) -> None:
     """Let a child process write to the other stream before the next mark."""
     outputs, out, err = pipes
     os.write(out, ERR + b"child" + OUT + b"later" + END)
@@ -106,7 +106,7 @@ def merged(found: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_a_mark_that_arrives_in_pieces_is_no_output(pipes: tuple[Outputs, int, int], size: int) -> None:
+def test_a_mark_that_arrives_in_pieces_is_no_output(pipes: tuple[OutputReader, int, int], size: int) -> None:
     outputs, out, err = pipes
     printed, seen = b"a\0ab\0b" + OUT + b"c\0" + END, b""
     os.write(err, OUT + END)
@@ -118,27 +118,27 @@ def test_a_mark_that_arrives_in_pieces_is_no_output(pipes: tuple[Outputs, int, i
     assert outputs.until_end() == []
 
 
-def test_a_mark_is_waited_for_and_one_that_never_comes_costs_no_output(pipes: tuple[Outputs, int, int]) -> None:
+def test_a_mark_is_waited_for_and_one_that_never_comes_costs_no_output(pipes: tuple[OutputReader, int, int]) -> None:
     outputs, out, _ = pipes
     os.write(out, b"bro" + OUT + b"ken" + END)
 
     assert merged(outputs.until_end()) == [("stdout", b"broken")]
 
 
-def test_a_pipe_without_marks_holds_back_a_bounded_part_of_the_other(pipes: tuple[Outputs, int, int]) -> None:
+def test_a_pipe_without_marks_holds_back_a_bounded_part_of_the_other(pipes: tuple[OutputReader, int, int]) -> None:
     outputs, out, _ = pipes
     os.write(out, OUT)
     taken, written, most = 0, 0, 0
-    while written < 3 * MOST_AHEAD:
+    while written < 3 * MAX_AHEAD_BYTES:
         written += os.write(out, b"x" * 50_000)
         taken += sum(len(data) for _, data in read(outputs))
         most = max(most, outputs.streams[0].size)
 
-    assert most < 1.1 * MOST_AHEAD
-    assert taken > MOST_AHEAD
+    assert most < 1.1 * MAX_AHEAD_BYTES
+    assert taken > MAX_AHEAD_BYTES
 
 
-def test_the_end_of_a_pipe_is_an_end(pipes: tuple[Outputs, int, int]) -> None:
+def test_the_end_of_a_pipe_is_an_end(pipes: tuple[OutputReader, int, int]) -> None:
     outputs, out, err = pipes
     os.write(out, b"last" + END + b"words" + END[:2])
     nowhere = os.open(os.devnull, os.O_WRONLY)

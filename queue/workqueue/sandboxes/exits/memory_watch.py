@@ -8,9 +8,9 @@ import psutil
 
 from workqueue.sandboxes import process_tree
 
-TREE_LOOKS = 10  # each tenth look counts the children's memory too, which walks the process table
+TREE_EVERY = 10  # each tenth look counts the children's memory too, which walks the process table
 # A process with much memory takes a while to die, and the kernel counts its kill before that.
-RECENT_LOOKS = 20
+RECENT_MEASUREMENTS = 20
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -25,17 +25,17 @@ class MemoryWatch:
         self.limit_mb = limit_mb
         self.last_mb: float | None = None
         self._counters = counters
-        self._recent: deque[int] = deque(maxlen=RECENT_LOOKS)
+        self._recent: deque[int] = deque(maxlen=RECENT_MEASUREMENTS)
         self._looks = 0
 
-    def exceeded(self) -> float | None:
+    def measure_excess(self) -> float | None:
         """Measure; return the MiB in use when they are above the limit."""
         self._looks += 1
         if self._counters is None:  # not sooner: most requests end before the first look
             self._counters = oom_counters()
         if (kills := _oom_kills(self._counters)) is not None:
             self._recent.append(kills)
-        used = process_tree.resident_mb(self.pid) if self._looks % TREE_LOOKS == 0 else _own_resident_mb(self.pid)
+        used = process_tree.resident_mb(self.pid) if self._looks % TREE_EVERY == 0 else _own_resident_mb(self.pid)
         self.last_mb = used or self.last_mb
         return used if self.limit_mb is not None and used > self.limit_mb else None
 
@@ -47,7 +47,7 @@ class MemoryWatch:
         kills = _oom_kills(self._counters or ())
         return kills is not None and bool(self._recent) and kills > self._recent[0]
 
-    def describe_last(self) -> str:
+    def last_measurement(self) -> str:
         """Return the last measurement as a sentence; nothing before the first one."""
         if self.last_mb is None:
             return ""

@@ -46,6 +46,6 @@ def most() -> int:
     """That may wait in all web processes together."""
     from infra.config.settings import cores
     from infra.processes.web import processes
-    from workqueue.transport.change_listener import MOST
+    from workqueue.transport.change_listener import MAX_WAITERS
 
-    return MOST * processes(cores())
+    return MAX_WAITERS * processes(cores())

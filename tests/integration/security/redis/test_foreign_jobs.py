@@ -161,14 +161,14 @@ def test_a_callback_is_not_called_when_the_books_are_cleaned(books: redis.Redis,
     """RQ calls it for jobs whose worker is lost; both who cleans the books here, and who looks at them, do not."""
     from rq.registry import clean_registries
 
-    from workqueue.transport.doorbell import queue
+    from workqueue.transport.doorbell import rq_queue
 
     trace, job_id = tmp_path / "trace", uuid4().hex
     put(books, job_id, {"data": call("x"), "status": "started", "failure_callback_name": "os.system"})
     books.lrem(QUEUE, 0, job_id)
     books.hset(f"rq:job:{job_id}", "meta", pickle.dumps(Bomb(trace)))
     books.zadd("rq:wip:elsewhere", {f"{job_id}:{uuid4().hex}": 1})
-    clean_registries(queue("elsewhere", books))
+    clean_registries(rq_queue("elsewhere", books))
     assert not books.exists("rq:wip:elsewhere")
     assert not trace.exists()
     books.delete(f"rq:job:{job_id}")

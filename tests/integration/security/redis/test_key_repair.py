@@ -10,7 +10,7 @@ from tests.conftest import StartRuntime
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue.transport import redis_keys
-from workqueue.transport.doorbell import queue
+from workqueue.transport.doorbell import rq_queue
 
 QUEUES = ("high", "default", "low")
 GARBAGE: dict[str, Callable[[redis.Redis, str], Any]] = {
@@ -42,7 +42,7 @@ def client(own: Runtime) -> Iterator[redis.Redis]:
 @pytest.mark.parametrize("kind", GARBAGE)
 def test_requests_go_on_whatever_stands_in_any_key(own: Runtime, client: redis.Redis, kind: str) -> None:
     names = [f"rq:worker:{worker['name']}" for worker in own.get("/api/workers")["items"]]
-    wanted = redis_keys.types(QUEUES)
+    wanted = redis_keys.expected_types(QUEUES)
     for key in [*wanted, redis_keys.ERA, redis_keys.DASHBOARD_SECRET, *names]:
         client.delete(key)
         GARBAGE[kind](client, key)
@@ -66,7 +66,7 @@ def test_an_entry_of_a_registry_that_is_no_id_ends_no_worker(own: Runtime, clien
     client.sadd("rq:workers", b"\xff", "rq:worker:")
     client.sadd("rq:workers:default", b"\xff")
     client.rpush("rq:queue:default", b"\xff", "", "a b", "x" * 10_000)
-    redis_keys.clean(queue("default", client))
+    redis_keys.clean_registries(rq_queue("default", client))
     assert client.zrange("rq:wip:default", 0, -1) == []
     assert own.call("echo", 1)["status"] == "completed"
     assert before <= {worker["name"] for worker in own.get("/api/workers")["items"]}

@@ -51,11 +51,11 @@ def test_where_the_account_cannot_leave_the_network_root_takes_it_away(python: s
     )
     load = {"type": "load", "root": str(tmp_path), "module": "alone", "function": "alone", "network": False}
     child = interpreter.start(load, {})
-    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.fds], 1 << 20)
+    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], 1 << 20)
     try:
-        news = [wait_until(lambda: sandbox.next(0.1), what="it speaks")]
+        news = [wait_until(lambda: sandbox.next_message(0.1), what="it speaks")]
         while not isinstance(news[-1], Frame) or news[-1].type == "started":
-            news.append(wait_until(lambda: sandbox.next(0.1), what="it is ready"))
+            news.append(wait_until(lambda: sandbox.next_message(0.1), what="it is ready"))
         assert news[-1].type == "ready", news[-1].head
         assert b"[(1, 'lo')]" in b"".join(item.data for item in news if isinstance(item, Output))
         assert len(socket.if_nameindex()) > 1, "we are where we were"

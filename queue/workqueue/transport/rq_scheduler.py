@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from redis import Redis
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq_scheduler import Scheduler
 
 from workqueue.clock import Clock
@@ -106,6 +106,7 @@ class RqSchedulerMirror(Scheduler):  # type: ignore[misc]  # it ships no types
             id=PREFIX + wait.name,
             description=f"{wait.name}: {wait.expression}",
             origin="default",
+            status=JobStatus.SCHEDULED,
         )
 
 

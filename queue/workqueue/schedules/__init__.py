@@ -1,5 +1,5 @@
-"""Schedules: rows in `schedule` that make requests at their times.
+"""Schedules: rows in `schedule` that create requests at their times.
 
-Pure, time is a parameter: cron, expression, zones, timetable, misfires. With the database: definition, checking,
-editing, reading, planning, firing, declaring. With Redis: mirror. ticker is the loop that ties them together.
+Pure functions with the time as a parameter: calendar/ (cron, expression, time_zones, timetable, misfires), fields,
+validation. With the database: edits, queries, next_run, firing, declarations. ticker is the loop that calls them.
 """

@@ -1,4 +1,4 @@
-"""Schedules declared in code, by `@function(schedule=…)`, or in localfn.toml: rows that follow their source."""
+"""Synchronize the rows of schedules that are declared by `@function(schedule=…)` or in localfn.toml."""
 
 import logging
 import sys
@@ -19,33 +19,33 @@ DeclaredSchedules = Mapping[str, Mapping[str, Any]]
 
 
 def read_declared_in_code(engine: Engine) -> dict[str, dict[str, Any]]:
-    """What the registered functions declare, by the schedule's name, which is the function's."""
+    """Return the schedules that registered functions declare, by name: the function's name."""
     statement = text("SELECT name, schedule FROM registered_function WHERE schedule IS NOT NULL ORDER BY name")
     with engine.connect() as connection:
         return {row.name: {**row.schedule, "function": row.name} for row in connection.execute(statement)}
 
 
 def replace_declared(engine: Engine, declared: DeclaredSchedules, rules: Rules) -> None:
-    """Makes the declared rows what `declared` says, and removes those that it no longer names.
+    """Create or update the declared schedules, and delete declared rows that `declared` no longer names.
 
-    Raises BadScheduleError, whose fields begin with the schedule's name; nothing is changed then.
+    Raises BadScheduleError, whose fields start with the schedule's name; then nothing is changed.
     """
     values = [validate_entry(name, body, rules) for name, body in declared.items()]
     with engine.begin() as connection:
         lock_for_transaction(connection, Lock.DECLARE)
         for entry in values:
             upsert_declared(connection, entry)
-        gone = text("DELETE FROM schedule WHERE declared AND name <> ALL(:names)")
-        connection.execute(gone, {"names": list(declared)})
+        delete_others = text("DELETE FROM schedule WHERE declared AND name <> ALL(:names)")
+        connection.execute(delete_others, {"names": list(declared)})
 
 
 def validate_entry(name: str, body: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
-    """The columns of a declared schedule. Raises BadScheduleError."""
+    """Return the columns of a declared schedule. Raises BadScheduleError, whose fields start with the name."""
     try:
         return validate_declaration({"name": name, **body}, rules)
     except BadScheduleError as error:
         raise BadScheduleError(
-            [{"field": f"{name}.{one['field']}", "detail": one["detail"]} for one in error.errors]
+            [{"field": f"{name}.{each['field']}", "detail": each["detail"]} for each in error.errors]
         ) from None
 
 
@@ -64,17 +64,19 @@ def declared_schedule_problem(function: FunctionSpec) -> str | None:
 
 
 class DeclarationSync:
-    """Follows the code while everything runs: what changed since the last look is declared anew.
+    """Update declared schedules when the code changes while the runtime runs.
 
-    Nothing is removed: a module that is just being edited may declare less for a moment. The next start does it.
+    Schedules are never deleted here: a module that a developer is editing may lack declarations for a moment. The next
+    start deletes them.
     """
 
     def __init__(self, engine: Engine, rules: Callable[[], Rules]) -> None:
         self.engine = engine
-        self.rules = rules  # asked at each change: functions come and go
+        self.rules = rules  # called for each change, because the set of functions changes
         self._synced: dict[str, dict[str, Any]] = {}
 
     def sync(self) -> None:
+        """Create or update the schedules whose declaration has changed since the last call."""
         declared = read_declared_in_code(self.engine)
         for name, body in declared.items():
             if self._synced.get(name) == body:
@@ -82,7 +84,7 @@ class DeclarationSync:
             try:
                 values = validate_entry(name, body, self.rules())
             except BadScheduleError as error:
-                log.warning("a declared schedule cannot be", extra={"schedule": name, "error": str(error)})
+                log.warning("declared schedule rejected", extra={"schedule": name, "error": str(error)})
                 continue
             with self.engine.begin() as connection:
                 upsert_declared(connection, values)

@@ -1,4 +1,4 @@
-"""Creates, changes and deletes schedules, and runs one now: each in one transaction, which the scheduler notices."""
+"""Create, change, delete and run schedules, each in one transaction. The scheduler notices edited rows by itself."""
 
 import logging
 from collections.abc import Mapping
@@ -26,23 +26,26 @@ log = logging.getLogger(__name__)
 
 
 def load_rules(engine: Engine, queues: tuple[str, ...], max_event_bytes: int) -> Rules:
-    """What a schedule has to fit to, with the functions that there are now."""
+    """Return the rules for validating schedules, with the currently registered functions."""
     return Rules(queues, max_event_bytes, registry.list_names(engine))
 
 
 def create(engine: Engine, body: Any, rules: Rules, now: datetime, audit_entry: AuditEntry | None = None) -> str:
-    """Gives the new schedule's name. Raises BadScheduleError, EventTooLargeError, ScheduleExistsError."""
+    """Create a schedule and return its name.
+
+    Raises BadScheduleError, EventTooLargeError, ScheduleExistsError.
+    """
     values = validate_new(body, rules, now)
     name: str = values["name"]
     with engine.begin() as connection:
         if not insert_new(connection, values):
-            raise ScheduleExistsError(f"There is a schedule named {name!r} already; PATCH changes it.")
+            raise ScheduleExistsError(f"A schedule named {name!r} already exists; use PATCH to change it.")
         record(connection, audit_entry and replace(audit_entry, subject=name))
     return name
 
 
 def insert_new(connection: Connection, values: Mapping[str, Any]) -> bool:
-    """Makes a schedule of what `checked_new` gave. False, and nothing is changed, when there is one of its name."""
+    """Insert a schedule from the columns that `validate_new` returned. Return False if its name is taken."""
     statement = insert(schedule).values(values).on_conflict_do_nothing().returning(schedule.c.name)
     if connection.execute(statement).first() is None:
         return False
@@ -53,7 +56,7 @@ def insert_new(connection: Connection, values: Mapping[str, Any]) -> bool:
 def change(
     engine: Engine, name: str, body: Any, rules: Rules, now: datetime, audit_entry: AuditEntry | None = None
 ) -> None:
-    """Raises BadScheduleError, EventTooLargeError, UnknownScheduleError."""
+    """Change the fields in the body. Raises BadScheduleError, EventTooLargeError, UnknownScheduleError."""
     with engine.begin() as connection:
         before = queries.lock_schedule(connection, name)
         values = validate_change(body, rules, before, now)
@@ -64,7 +67,7 @@ def change(
 
 
 def delete(engine: Engine, name: str, audit_entry: AuditEntry | None = None) -> None:
-    """Its requests stay. Raises UnknownScheduleError, DeclaredScheduleError."""
+    """Delete a schedule and keep its requests. Raises UnknownScheduleError, DeclaredScheduleError."""
     with engine.begin() as connection:
         if queries.lock_schedule(connection, name).declared:
             raise DeclaredScheduleError
@@ -83,9 +86,9 @@ RECORD_RUN = text(
 
 
 def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, audit_entry: AuditEntry | None = None) -> UUID:
-    """Makes a request at once, whatever its times and its overlap say. Gives the request's id.
+    """Create a request now, regardless of the schedule's times and overlap policy. Return the request's id.
 
-    Raises UnknownScheduleError, and UnknownFunctionError when the function is gone.
+    Raises UnknownScheduleError, and UnknownFunctionError if the function no longer exists.
     """
     clock.refresh(engine)
     now = clock.now()
@@ -94,7 +97,7 @@ def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, audit_e
         connection.execute(RECORD_RUN, {"name": name, "now": now, "id": request.id})
         record(connection, audit_entry and replace(audit_entry, details={"request_id": str(request.id)}))
     doorbell.ring([request.bell])
-    log.info("accepted", extra=bell_log_fields([request.bell]) | {"schedule": name})
+    log.info("request accepted", extra=bell_log_fields([request.bell]) | {"schedule": name})
     return request.id
 
 
@@ -115,9 +118,9 @@ def _accept(connection: Connection, name: str, now: datetime) -> NewRequest:
 
 
 def upsert_declared(connection: Connection, values: Mapping[str, Any]) -> None:
-    """Makes a row what code declares. Whether it is enabled is decided by a person, once it is there."""
+    """Insert or update a declared schedule. An update keeps `enabled`, which operators control."""
     statement = insert(schedule).values(**values, declared=True)
     names = [name for name in values if name not in ("name", "enabled")]
-    replaced = {name: statement.excluded[name] for name in names} | {"declared": True}
-    connection.execute(statement.on_conflict_do_update(index_elements=[schedule.c.name], set_=replaced))
+    updates = {name: statement.excluded[name] for name in names} | {"declared": True}
+    connection.execute(statement.on_conflict_do_update(index_elements=[schedule.c.name], set_=updates))
     next_run.compute_next_run(connection, values["name"])

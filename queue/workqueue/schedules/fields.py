@@ -1,6 +1,6 @@
-"""Reads the fields of a schedule: a value as JSON has it becomes the column's, or is refused with an example.
+"""Readers for the fields of a schedule: each converts a JSON value to the column's value.
 
-A reader raises ValueError, whose text says what is wrong and shows a valid value.
+A reader raises ValueError; its message says what is wrong and shows a valid value.
 """
 
 import difflib
@@ -32,7 +32,7 @@ def read_name(value: Any) -> str:
 
 def read_expression(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"a text is needed, such as {expression.EXAMPLES}")
+        raise ValueError(f"a string is needed, such as {expression.EXAMPLES}")
     try:
         expression.parse(value)
     except BadExpressionError as error:
@@ -41,7 +41,8 @@ def read_expression(value: Any) -> str:
 
 
 def read_timezone(value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_TIMEZONE:  # those near to a long one take long to find
+    # Reject long names first, because the search for a similar name is slow for them.
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TIMEZONE:
         raise ValueError("the name of a time zone is needed, such as Europe/Berlin")
     try:
         time_zones.find(value)
@@ -57,7 +58,7 @@ def read_bool(value: Any) -> bool:
 
 
 def read_bound(value: Any) -> datetime | None:
-    """Return a time with its zone, to the second; None for no bound."""
+    """Return a time with its zone, truncated to seconds; None for no bound."""
     if value is None:
         return None
     try:
@@ -78,7 +79,7 @@ def read_max_runs(value: Any) -> int | None:
 
 
 def read_grace_s(value: Any) -> float:
-    # Compared before it is made one: an integer may lie beyond all floats.
+    # Compare before float(): an integer can exceed the range of floats.
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= MAX_GRACE_S:
         raise ValueError("seconds from 0 to a year are needed, such as 10")
     return float(value)
@@ -100,15 +101,17 @@ def _read_choice(value: Any, choices: type[StrEnum]) -> str:
 
 def read_description(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_DESCRIPTION:
-        raise ValueError(f"a text of at most {MAX_DESCRIPTION} characters is needed, such as nightly totals")
+        raise ValueError(f"a string of at most {MAX_DESCRIPTION} characters is needed, such as nightly totals")
     return value
 
 
 def function_reader(names: frozenset[str]) -> Reader:
+    """Return a reader that accepts these function names, and proposes the most similar one."""
+
     def read(value: Any) -> str:
         if not isinstance(value, str) or value not in names:
-            near = difflib.get_close_matches(str(value)[:MAX_NAME], names, n=1, cutoff=0.0)
-            example = f"a valid one is {near[0]}" if near else "there is none yet"
+            similar = difflib.get_close_matches(str(value)[:MAX_NAME], names, n=1, cutoff=0.0)
+            example = f"a valid one is {similar[0]}" if similar else "no function is registered yet"
             raise ValueError(f"there is no function named {value!r}; {example}")
         return str(value)
 
@@ -116,7 +119,7 @@ def function_reader(names: frozenset[str]) -> Reader:
 
 
 def queue_reader(served: tuple[str, ...]) -> Reader:
-    """served: the queues that workers serve; what waits in another would wait for ever."""
+    """Return a reader that accepts these queues. served: requests in other queues would never start."""
 
     def read(value: Any) -> str | None:
         if value is not None and value not in served:

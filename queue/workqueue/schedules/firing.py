@@ -1,7 +1,7 @@
-"""Makes requests of ticks, in the scheduler's own process: a busy worker cannot delay one.
+"""Create the requests of due schedules, in the scheduler's process, so that busy workers do not delay them.
 
-A tick is a row `(schedule, scheduled_for)`, inserted in the transaction that stores its request and moves the schedule
-on. Whoever else tries the same tick, another scheduler or this one after a crash, finds the row and makes nothing.
+A tick is a row `(schedule, scheduled_for)`. One transaction inserts it, stores its request and updates the schedule.
+A second scheduler, or this one after a crash, finds the row and creates no second request.
 """
 
 import logging
@@ -30,7 +30,7 @@ from workqueue.transport.rq_scheduler import NextRun
 
 log = logging.getLogger(__name__)
 
-BATCH = 250  # schedules in one transaction
+BATCH = 250  # schedules per transaction
 IDLE_TRANSACTION_LIMIT_MS = (
     4000  # PostgreSQL ends a transaction whose process is frozen, so that another scheduler goes on
 )
@@ -38,9 +38,10 @@ IDLE_TRANSACTION_LIMIT_MS = (
 
 @dataclass(frozen=True, slots=True)
 class FiredBatch:
-    """One batch. next_runs: what its schedules wait for now; bells: to ring, now that the requests are stored.
+    """The result of one batch.
 
-    late_s: by how much each request came after its time.
+    next_runs: the next tick of each schedule. bells: to ring, because the requests are stored. late_s: how late each
+    request was created.
     """
 
     next_runs: list[NextRun]
@@ -50,7 +51,7 @@ class FiredBatch:
 
 @dataclass(frozen=True, slots=True)
 class FiringDecision:
-    """What one schedule does now. ticks: with what each does; next: the tick to wait for then."""
+    """What one due schedule does. ticks: each with its outcome. next: the next tick, None for no more."""
 
     schedule: Schedule
     function: FunctionSpec | None
@@ -59,7 +60,7 @@ class FiringDecision:
     error: str | None = None
 
 
-# The clock names what it holds for due; a row that is overdue counts without being named: the clock may have lost it.
+# rq-scheduler names the due schedules. Overdue rows fire without being named, because Redis may have lost them.
 SELECT_DUE = text(
     """
     SELECT s.*, row_to_json(f) AS registered, r.status AS status_before
@@ -82,27 +83,28 @@ UPDATE_FIRED = text(
 
 
 def fire(engine: Engine, now: datetime, overdue: datetime, names: Sequence[str], limit: int = BATCH) -> FiredBatch:
-    """Makes the requests of up to `limit` schedules that are due: those named, and those due since `overdue`.
+    """Create the requests of at most `limit` due schedules: those in `names`, and those due since before `overdue`.
 
-    A crash before the commit leaves them due; one after it leaves bells not rung, which the reconciler rings.
+    After a crash before the commit the schedules are still due. After a crash behind it the reconciler rings the bells.
     """
     with engine.begin() as connection:
         connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TRANSACTION_LIMIT_MS}"))
         values = {"now": now, "overdue": overdue, "names": list(names), "limit": limit}
-        moves = [decide(row, now) for row in connection.execute(SELECT_DUE, values).mappings().all()]
-        requests = _store_ticks(connection, moves, now)
-        if moves:
+        decisions = [decide(row, now) for row in connection.execute(SELECT_DUE, values).mappings().all()]
+        requests = _store_ticks(connection, decisions, now)
+        if decisions:
             connection.execute(
-                UPDATE_FIRED, [row_after_firing(move, requests.get(move.schedule.name, []), now) for move in moves]
+                UPDATE_FIRED,
+                [row_after_firing(decision, requests.get(decision.schedule.name, []), now) for decision in decisions],
             )
-    next_runs = [NextRun(move.schedule.name, move.schedule.expression, move.next) for move in moves]
-    accepted = [request for made in requests.values() for request in made]
+    next_runs = [NextRun(decision.schedule.name, decision.schedule.expression, decision.next) for decision in decisions]
+    accepted = [request for created in requests.values() for request in created]
     late_s = [(now - request.scheduled_for).total_seconds() for request in accepted if request.scheduled_for]
     return FiredBatch(next_runs, [request.bell for request in accepted], late_s)
 
 
 def decide(row: RowMapping, now: datetime) -> FiringDecision:
-    """What a row that is due does at `now`. Pure."""
+    """Decide what a due schedule does at `now`. Pure."""
     schedule = from_row(row)
     function = FunctionSpec(**row["registered"]) if row["registered"] else None
     if schedule.runs_left == 0:
@@ -135,65 +137,67 @@ def _outcomes(overlap: Overlap, busy: bool, count: int) -> list[TickOutcome]:
 
 
 def _next_tick(schedule: Schedule, found: DueTicks, ticks: Sequence[tuple[datetime, TickOutcome]]) -> datetime | None:
-    made = sum(outcome is TickOutcome.FIRED for _, outcome in ticks)
-    ends = schedule.runs_left is not None and made >= schedule.runs_left
+    created = sum(outcome is TickOutcome.FIRED for _, outcome in ticks)
+    ends = schedule.runs_left is not None and created >= schedule.runs_left
     return None if ends else found.next
 
 
-def _store_ticks(connection: Connection, moves: Sequence[FiringDecision], now: datetime) -> dict[str, list[NewRequest]]:
-    """Stores the ticks, and the requests of those that nobody stored before. By the schedule's name."""
+def _store_ticks(
+    connection: Connection, decisions: Sequence[FiringDecision], now: datetime
+) -> dict[str, list[NewRequest]]:
+    """Store the ticks, and a request for each tick that was new. Return the requests by schedule name."""
     rows: list[dict[str, Any]] = [
         {
-            "schedule": move.schedule.name,
+            "schedule": decision.schedule.name,
             "scheduled_for": tick,
             "outcome": outcome,
             "request_id": uuid7() if outcome is TickOutcome.FIRED else None,
             "created_at": now,
         }
-        for move in moves
-        for tick, outcome in move.ticks
+        for decision in decisions
+        for tick, outcome in decision.ticks
     ]
     if not rows:
         return {}
-    taken = (
+    insert_ticks = (
         insert(schedule_tick)
         .on_conflict_do_nothing()
         .returning(schedule_tick.c.schedule, schedule_tick.c.request_id, schedule_tick.c.scheduled_for)
     )
-    by_name = {move.schedule.name: move for move in moves}
+    by_name = {decision.schedule.name: decision for decision in decisions}
     requests: dict[str, list[NewRequest]] = {}
-    for row in sorted(connection.execute(taken, rows), key=lambda row: row.scheduled_for):
+    for row in sorted(connection.execute(insert_ticks, rows), key=lambda row: row.scheduled_for):
         if row.request_id is not None:
             request = request_for_tick(by_name[row.schedule], row.request_id, row.scheduled_for, now)
             requests.setdefault(row.schedule, []).append(request)
     if requests:
-        lifecycle.accept(connection, [request for made in requests.values() for request in made])
+        lifecycle.accept(connection, [request for created in requests.values() for request in created])
     return requests
 
 
-def request_for_tick(move: FiringDecision, request_id: UUID, scheduled_for: datetime, now: datetime) -> NewRequest:
-    assert move.function is not None
+def request_for_tick(decision: FiringDecision, request_id: UUID, scheduled_for: datetime, now: datetime) -> NewRequest:
+    assert decision.function is not None
     return NewRequest(
         id=request_id,
-        function=move.function,
-        event=move.schedule.event,
-        queue=move.schedule.queue or move.function.queue,
+        function=decision.function,
+        event=decision.schedule.event,
+        queue=decision.schedule.queue or decision.function.queue,
         created_at=now,
         available_at=now,
-        schedule=move.schedule.name,
+        schedule=decision.schedule.name,
         scheduled_for=scheduled_for,
     )
 
 
-def row_after_firing(move: FiringDecision, made: Sequence[NewRequest], now: datetime) -> dict[str, Any]:
-    """What its row says after a move."""
-    if move.error:
-        log.warning("a schedule makes no requests", extra={"schedule": move.schedule.name, "error": move.error})
+def row_after_firing(decision: FiringDecision, created: Sequence[NewRequest], now: datetime) -> dict[str, Any]:
+    """Return the columns of a schedule's row after it fired."""
+    if decision.error:
+        log.warning("schedule failed", extra={"schedule": decision.schedule.name, "error": decision.error})
     return {
-        "name": move.schedule.name,
-        "next_run_at": move.next,
-        "error": move.error,
-        "made": len(made),
-        "ran_at": now if made else None,
-        "request_id": made[-1].id if made else None,
+        "name": decision.schedule.name,
+        "next_run_at": decision.next,
+        "error": decision.error,
+        "made": len(created),
+        "ran_at": now if created else None,
+        "request_id": created[-1].id if created else None,
     }

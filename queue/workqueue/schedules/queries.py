@@ -1,4 +1,4 @@
-"""Reads schedules; changes nothing."""
+"""Read schedules."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,7 @@ PREVIEW_NAME = "preview"  # stands for the name and the function, which its time
 
 @dataclass(frozen=True, slots=True)
 class ScheduleDetails:
-    """A schedule, and how its last request stands: last_status is None when there is none, or it was deleted."""
+    """A schedule with its last request. last_status: None if no request exists, or if it was deleted."""
 
     schedule: Schedule
     last_status: str | None
@@ -41,13 +41,13 @@ SELECT_SCHEDULES = (
 
 
 def list_schedules(engine: Engine) -> list[ScheduleDetails]:
-    """All schedules by name."""
+    """Return all schedules, ordered by name."""
     with engine.connect() as connection:
         return [_from_row(row) for row in connection.execute(SELECT_SCHEDULES).mappings()]
 
 
 def find(engine: Engine, name: str) -> ScheduleDetails:
-    """Raises UnknownScheduleError."""
+    """Return a schedule with its last request. Raises UnknownScheduleError."""
     with engine.connect() as connection:
         row = (
             connection.execute(SELECT_SCHEDULES.where(schedule.c.name == _require_valid_name(name))).mappings().first()
@@ -58,7 +58,7 @@ def find(engine: Engine, name: str) -> ScheduleDetails:
 
 
 def lock_schedule(connection: Connection, name: str) -> Schedule:
-    """The schedule, locked until the transaction ends. Raises UnknownScheduleError."""
+    """Lock a schedule's row until the transaction ends, and return it. Raises UnknownScheduleError."""
     statement = select(schedule).where(schedule.c.name == _require_valid_name(name)).with_for_update()
     row = connection.execute(statement).mappings().first()
     if row is None:
@@ -67,9 +67,9 @@ def lock_schedule(connection: Connection, name: str) -> Schedule:
 
 
 def next_times(found: Schedule, now: datetime, count: int) -> list[datetime]:
-    """The next `count` times, those of a disabled one as if it were enabled.
+    """Return at most `count` future times; for a disabled schedule, the times it would have if enabled.
 
-    Empty when there are none, or when the row cannot be read: its `error` says why.
+    Return an empty list if a row edited by SQL is invalid; the row's `error` says why.
     """
     if found.runs_left is not None:
         count = min(count, found.runs_left)
@@ -84,7 +84,7 @@ def _from_row(row: RowMapping | Any) -> ScheduleDetails:
 
 
 def _require_valid_name(name: str) -> str:
-    # PostgreSQL refuses to look for some other texts.
+    # PostgreSQL rejects some strings, such as those with U+0000, even in a WHERE clause.
     if not NAME_PATTERN.fullmatch(name):
         raise _unknown_schedule(name)
     return name

@@ -1,4 +1,4 @@
-"""A schedule as its row says it: a frozen value."""
+"""A schedule as an immutable value, read from its row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ COLUMN_NAMES = tuple(column.name for column in schedule.c)
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The columns of the row. Times are UTC. edited_at: when it was edited; None once it is planned."""
+    """The columns of the row. Times are in UTC. edited_at: None once the next run is computed after an edit."""
 
     name: str
     function: str
@@ -43,7 +43,10 @@ class Schedule:
 
     @property
     def timetable(self) -> Timetable:
-        """Raises BadExpressionError or UnknownZoneError: a row may have been written by hand."""
+        """Return when the schedule is due.
+
+        Raises BadExpressionError or UnknownZoneError, because users can write rows by SQL.
+        """
         start_at = truncate_to_second(self.start_at)
         return Timetable(
             rule=expression.parse(self.expression),
@@ -55,18 +58,18 @@ class Schedule:
 
     @property
     def runs_left(self) -> int | None:
-        """How many requests it may still make; None: any number."""
+        """Return how many requests the schedule may still create; None for no limit."""
         return None if self.max_runs is None else max(self.max_runs - self.total_runs, 0)
 
 
 def from_row(row: Mapping[Any, Any]) -> Schedule:
-    """row: at least the columns of `schedule`."""
+    """Return the schedule of a row. row: at least the columns of the table `schedule`."""
     values = {name: _to_utc(row[name]) for name in COLUMN_NAMES}
     return Schedule(**values | {"misfire": Misfire(row["misfire"]), "overlap": Overlap(row["overlap"])})
 
 
 def _to_utc(value: Any) -> Any:
-    # The driver gives times in the server's zone, and Python's arithmetic within one zone is that of its wall clock.
+    # psycopg returns times in the server's zone, where Python's arithmetic ignores changes of the clock.
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 

@@ -1,4 +1,4 @@
-"""The loop that fires schedules: what was edited is planned, what is due becomes requests, Redis gets its copy."""
+"""The scheduler's loop: compute the next run of edited schedules, fire due ones, and mirror them to rq-scheduler."""
 
 import logging
 import threading
@@ -28,27 +28,27 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-INTERVAL_S = 0.5  # an edit is promised to be noticed within 2 s
-OFFSET_S = 0.003  # a look comes right after the full second, which is when ticks are
-OVERDUE_S = 1.0  # a row so long due that the clock did not name fires all the same
-MAX_PLAN_BATCHES = 4  # batches planned at one look
-COMPARE_EVERY_S = 5.0  # rows removed by plain SQL stay in the copy for so long
+INTERVAL_S = 0.5  # docs promise that an edit is noticed within 2 s
+OFFSET_S = 0.003  # start iterations right after a full second, because ticks are at full seconds
+OVERDUE_S = 1.0  # a row that is due for longer fires even if rq-scheduler does not name it
+MAX_PLAN_BATCHES = 4  # batches of edited rows per iteration
+COMPARE_EVERY_S = 5.0  # a row deleted by SQL stays in the mirror for at most this long
 HEARTBEAT_EVERY_S = 3.0
 
 
 @dataclass(slots=True)
 class Ticker:
-    """One copy. mirror: by the doorbell's client, which should not wait long: a deaf Redis must not hold up a tick.
+    """Fire schedules, one iteration at a time.
 
-    disk: of the database, where it lies on this machine. While it is full no tick fires; what is missed then is a
-    misfire like any other.
+    mirror: uses the doorbell's client with its short timeouts, so that an unresponsive Redis does not delay ticks.
+    disk: the database's disk, if it is on this machine. While it is full no schedule fires; missed ticks are misfires.
     """
 
     engine: Engine
     doorbell: Doorbell
     clock: Clock
     mirror: RqSchedulerMirror
-    mirrored_count: int = 0  # how many schedules the copy held when it was last compared
+    mirrored_count: int = 0  # schedules in the mirror at the last comparison
     compare_at: float = 0.0
     heartbeat_at: float = 0.0
     counters: Counters = field(default_factory=Counters)
@@ -56,14 +56,14 @@ class Ticker:
     is_stopped_by_full_disk: bool = False
 
     def run_iteration(self) -> None:
-        """Does what there is to do now. An error ends the turn, and the next one begins from the rows."""
+        """Do one iteration. After an error the next iteration starts from the rows again."""
         self.clock.refresh(self.engine)
         now = self.clock.now()
         if self._is_disk_full():
             return
         self._plan_edited()
         due = self._try_redis(self.mirror.due)
-        # Without the clock every row speaks for itself.
+        # Without rq-scheduler all due rows fire.
         overdue = now if due is None else now - timedelta(seconds=OVERDUE_S)
         self._fire(now, overdue, due or ())
         self._maintain_mirror()
@@ -71,12 +71,12 @@ class Ticker:
     def _is_disk_full(self) -> bool:
         is_full = self.disk is not None and self.disk.is_full()
         if is_full and not self.is_stopped_by_full_disk:
-            log.warning("the disk is full; no schedule fires")
+            log.warning("schedules stopped because the database's disk is full")
         self.is_stopped_by_full_disk = is_full
         return is_full
 
     def _plan_edited(self) -> None:
-        """What was edited; of very much only a part, so that no tick waits for long."""
+        """Compute the next run of edited rows; limit the batches, so that many edits do not delay ticks."""
         for _ in range(MAX_PLAN_BATCHES):
             planned = next_run.plan_edited(self.engine)
             self._mirror_runs(planned)
@@ -100,7 +100,7 @@ class Ticker:
             self._try_redis(partial(self.mirror.write, next_runs))
 
     def _maintain_mirror(self) -> None:
-        """Now and then, and at once when Redis was emptied, the copy is compared with the rows."""
+        """Compare the mirror with the rows periodically, and at once if Redis has lost its data."""
         if time.monotonic() >= self.heartbeat_at and self._try_redis(self.mirror.refresh_heartbeat):
             self.heartbeat_at = time.monotonic() + HEARTBEAT_EVERY_S
         is_emptied = self.mirrored_count > 0 and self._try_redis(self.mirror.count) == 0
@@ -113,7 +113,7 @@ class Ticker:
         self.mirrored_count, self.compare_at = len(next_runs), time.monotonic() + COMPARE_EVERY_S
 
     def _try_redis(self, question: Callable[[], Result]) -> Result | None:
-        """None when Redis is away, or was a moment ago: then the rows are the clock."""
+        """Call Redis. Return None if it is unavailable or its circuit breaker is open: then overdue rows fire."""
         try:
             return self.doorbell.call(question)
         except CircuitOpenError:
@@ -123,31 +123,32 @@ class Ticker:
             return None
 
     def start_leading(self) -> None:
-        """At the start of a lead nothing is known of the copy."""
-        log.info("leading the schedules")
+        """Prepare to lead: the state of the mirror is unknown."""
+        log.info("leadership of schedules acquired")
         self.clock.synchronise(self.engine)
         self.compare_at = 0.0
 
     def deregister(self) -> None:
+        """Remove this scheduler from rq-scheduler's registry."""
         if self.heartbeat_at:
             self._try_redis(self.mirror.register_death)
 
     def pause_s(self) -> float:
-        """Until the next look."""
+        """Return the seconds until the next iteration."""
         return INTERVAL_S - self.clock.now().timestamp() % INTERVAL_S + OFFSET_S
 
     def run_guarded_iteration(self) -> None:
-        """An error in one turn is no matter of the next, nor of the reconciler in the same process."""
+        """Log errors of an iteration, so that they stop neither the next one nor the reconciler in this process."""
         try:
             self.run_iteration()
         except Exception as error:
             if is_outage(error):
                 raise
-            log.exception("schedules: a turn failed", extra={"error": error_summary(error)})
+            log.exception("iteration of schedules failed", extra={"error": error_summary(error)})
 
 
 def run(ticker: Ticker, stopping: threading.Event) -> None:
-    """Fires schedules while it leads; else waits to lead. Ends when `stopping` is set."""
+    """Fire schedules while this process leads; else wait to lead. Return when `stopping` is set."""
     run_as_leader(
         ticker.engine,
         Lock.SCHEDULE_TICKER,

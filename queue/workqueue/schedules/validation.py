@@ -1,4 +1,4 @@
-"""Checks what somebody wants of a schedule, all fields at once: each wrong one is named, with a valid example."""
+"""Validate all fields of a schedule at once: the error names each invalid field, with a valid example."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from workqueue.schedules.calendar.expression import At
 from workqueue.schedules.calendar.timetable import Timetable, first_after
 from workqueue.schedules.schedule import Schedule
 
-# What a schedule is that says no more than its name, function and expression.
 DEFAULTS: Mapping[str, Any] = {
     "event": {},
     "timezone": "UTC",
@@ -29,7 +28,7 @@ DEFAULTS: Mapping[str, Any] = {
     "description": "",
 }
 REQUIRED = ("name", "function", "expression")
-# A client's clock may be behind ours, and a call takes its time.
+# A client's clock may be behind, and a call takes time: accept a start_at that is slightly past.
 START_TOLERANCE = timedelta(minutes=5)
 
 Errors = dict[str, str]
@@ -37,7 +36,7 @@ Errors = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a schedule has to fit to. queues: those that workers serve. functions: the names of those that there are."""
+    """The limits for schedules. queues: those that workers serve. functions: the names of registered functions."""
 
     queues: tuple[str, ...]
     max_event_bytes: int
@@ -69,7 +68,7 @@ class Rules:
 
 
 def validate_new(body: Any, rules: Rules, now: datetime) -> dict[str, Any]:
-    """Every column that a new schedule is given. Raises BadScheduleError, EventTooLargeError."""
+    """Return all columns of a new schedule. Raises BadScheduleError, EventTooLargeError."""
     values, errors = _read_fields(body, rules)
     for name in REQUIRED:
         if name not in values and name not in errors:
@@ -82,10 +81,10 @@ def validate_new(body: Any, rules: Rules, now: datetime) -> dict[str, Any]:
 
 
 def validate_change(body: Any, rules: Rules, before: Schedule, now: datetime) -> dict[str, Any]:
-    """The columns that change. Raises BadScheduleError, EventTooLargeError."""
+    """Return the columns to change. Raises BadScheduleError, EventTooLargeError."""
     values, errors = _read_fields(body, rules)
     if "name" in values and values.pop("name") != before.name:
-        errors["name"] = "a schedule keeps its name; create another one, and delete this"
+        errors["name"] = "a schedule cannot be renamed; create another one, and delete this one"
     if not errors:
         whole = {name: getattr(before, name) for name in DEFAULTS} | {"expression": before.expression} | values
         errors = check_times(whole, frozenset(values), now, before.created_at)
@@ -94,7 +93,10 @@ def validate_change(body: Any, rules: Rules, before: Schedule, now: datetime) ->
 
 
 def validate_declaration(body: Any, rules: Rules) -> dict[str, Any]:
-    """As a new one, but its times may be over: it is read at every start. Raises BadScheduleError."""
+    """Return all columns of a declared schedule. Raises BadScheduleError.
+
+    Accept past times, because every start reads the declarations again.
+    """
     values, errors = _read_fields(body, rules)
     errors |= {name: "is missing" for name in REQUIRED if name not in values and name not in errors}
     _raise_if_any(errors)
@@ -107,7 +109,7 @@ def _read_fields(body: Any, rules: Rules) -> tuple[dict[str, Any], Errors]:
     readers, values, errors = rules.readers, dict[str, Any](), Errors()
     for name, value in body.items():
         if name not in readers:
-            errors[str(name)] = f"is no field that can be set; those are {', '.join(readers)}"
+            errors[str(name)] = f"is not a settable field; use one of {', '.join(readers)}"
             continue
         try:
             values[name] = readers[name](value)
@@ -122,20 +124,20 @@ def _raise_if_any(errors: Errors) -> None:
 
 
 def check_times(whole: Mapping[str, Any], given: frozenset[str], now: datetime, anchor: datetime) -> Errors:
-    """What cannot be of a schedule's times, by field. given: the fields that somebody sets now. Pure."""
+    """Return the errors in a schedule's times, by field. given: the fields that the client sets now. Pure."""
     start_at, end_at = whole["start_at"], whole["end_at"]
     example = (now + timedelta(days=1)).strftime("%Y-%m-%dT00:00:00Z")
     if "start_at" in given and start_at is not None and start_at < now - START_TOLERANCE:
-        return {"start_at": f"lies in the past; a valid one is {example}, or null"}
+        return {"start_at": f"is in the past; a valid one is {example}, or null"}
     if "end_at" in given and end_at is not None and end_at <= now:
-        return {"end_at": f"lies in the past; a valid one is {example}, or null"}
+        return {"end_at": f"is in the past; a valid one is {example}, or null"}
     if given & {"start_at", "end_at"} and start_at and end_at and end_at <= start_at:
         return {"end_at": f"is not later than start_at; a valid one is {_example_after(start_at)}, or null"}
     if not given & {"expression", "timezone", "start_at", "end_at"}:
         return {}
     try:
         return _check_rule(whole, now, anchor)
-    except BadExpressionError as error:  # what is not given now may have been written by hand
+    except BadExpressionError as error:  # an operator may have written the stored fields by SQL
         return {"expression": str(error)}
     except UnknownZoneError as error:
         return {"timezone": str(error)}
@@ -145,7 +147,7 @@ def _check_rule(whole: Mapping[str, Any], now: datetime, anchor: datetime) -> Er
     found, zone = expression.parse(whole["expression"]), time_zones.find(whole["timezone"])
     tomorrow = (now.astimezone(zone) + timedelta(days=1)).strftime("at(%Y-%m-%dT12:00:00)")
     if isinstance(found, At) and not time_zones.exists(found.local, zone):
-        text = f"no clock in {whole['timezone']} shows {found.local}: it is skipped that day; a valid one is {tomorrow}"
+        text = f"{found.local} does not exist in {whole['timezone']}: clocks skip it; a valid one is {tomorrow}"
         return {"expression": text}
     start_at = whole["start_at"]
     table = Timetable(found, zone, start_at or anchor.replace(microsecond=0), start_at, whole["end_at"])
@@ -153,7 +155,7 @@ def _check_rule(whole: Mapping[str, Any], now: datetime, anchor: datetime) -> Er
         return {}
     if whole["end_at"] is not None and first_after(Timetable(found, zone, table.anchor, start_at), now) is not None:
         return {"end_at": "comes before the first time; a later one is needed, or null"}
-    kind = "lies in the past" if isinstance(found, At) else "names no time that is still to come"
+    kind = "is in the past" if isinstance(found, At) else "has no future time"
     return {"expression": f"{whole['expression']} {kind}; a valid one is {tomorrow} or rate(5 minutes)"}
 
 

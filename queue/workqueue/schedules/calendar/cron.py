@@ -1,7 +1,6 @@
-"""Parse cron expressions, five fields or AWS's six, and walk over the local times that they name. Pure.
+"""Parse cron expressions, with five fields or AWS's six, and iterate over their local times. Pure.
 
-cronsim reads the five common fields and walks the calendar. What it lacks stands here: AWS's counting of weekdays,
-`?`, `W` and the year.
+cronsim parses the five common fields and computes times. This module adds AWS's weekday numbers, `?`, `W` and years.
 """
 
 import re
@@ -25,15 +24,15 @@ NAMED_PATTERNS = {
     "@hourly": "0 * * * *",
 }
 AWS_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-HORIZON_YEARS = 50  # an expression without a time in these years has none
-ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - a wall clock's time, as all of this module's
+HORIZON_YEARS = 50  # give up after this many years without a time
+ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - a local time, as everywhere in this module
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """Hold the times of a wall clock that an expression names.
+    """A parsed cron expression.
 
-    pattern: five fields as cronsim reads them. change: the rule for clocks that are set. years: None for all.
+    pattern: five fields in cronsim's syntax. change: the rule for clock changes. years: None for all.
     near: the N of `NW`, the weekday nearest to day N.
     """
 
@@ -44,17 +43,17 @@ class Cron:
 
 
 def parse_plain(text: str) -> Cron:
-    """`minute hour day month weekday`, or a name such as `@daily`. Raises BadExpressionError."""
+    """Parse `minute hour day month weekday`, or a name such as `@daily`. Raises BadExpressionError."""
     if text.startswith("@"):
         if text.lower() not in NAMED_PATTERNS:
-            raise BadExpressionError(f"{text!r} is none of {', '.join(NAMED_PATTERNS)}.")
+            raise BadExpressionError(f"{text!r} is unknown; use one of {', '.join(NAMED_PATTERNS)}.")
         text = NAMED_PATTERNS[text.lower()]
     fields = text.split()
     if len(fields) != 5:
         raise BadExpressionError(
             f"{text!r} has {len(fields)} fields; cron has five, minute hour day month weekday, such as 0 8 * * MON-FRI."
         )
-    # Debian's cron looks at the first character: `*/5` is a wildcard, `0-59/5` names its times.
+    # Debian's cron checks only the first character: `*/5` is a wildcard, `0-59/5` is not.
     is_wildcard = any(field.startswith("*") for field in fields[:2])
     return _cron(fields, ClockChange.EVERY if is_wildcard else ClockChange.ONCE)
 
@@ -79,7 +78,7 @@ def parse_aws(text: str) -> Cron:
 
 
 def _cron(fields: list[str], change: ClockChange, years: frozenset[int] | None = None, near: int | None = None) -> Cron:
-    # cronsim takes the step of a range of one for that of an open range: 5-5/10 would be 5, 15, 25, …
+    # cronsim treats a range of one value with a step as an open range: it would read 5-5/10 as 5, 15, 25, …
     pattern = re.sub(r"(?<![\w-])(\w+)-\1/[1-9]\d*", r"\1", " ".join(fields))
     try:
         CronSim(pattern, ANY_DAY)
@@ -92,16 +91,16 @@ def _cron(fields: list[str], change: ClockChange, years: frozenset[int] | None =
 def _parse_nearest(day: str) -> int | None:
     match = re.fullmatch(r"(\d{1,2})W", day, re.ASCII)
     if match and not 1 <= int(match[1]) <= 31:
-        raise BadExpressionError(f"{day!r} is no day of a month; a valid one is cron(0 8 15W * ? *).")
+        raise BadExpressionError(f"{day!r} is not a day of a month; a valid one is cron(0 8 15W * ? *).")
     return int(match[1]) if match else None
 
 
 def _convert_weekdays(text: str) -> str:
-    """AWS counts from 1, Sunday, to 7; cronsim from 0 to 6. `L` alone is the last day of AWS's week."""
+    """Convert AWS's weekdays, 1 (Sunday) to 7, to cronsim's, 0 to 6. `L` alone is the last day of AWS's week."""
     if text == "L":
         return "6"
     numbers = re.sub("|".join(AWS_DAYS), lambda match: str(1 + AWS_DAYS.index(match[0])), text)
-    # An open step would reach cronsim's day 7, which is Sunday again.
+    # Close open steps: an open one would reach cronsim's day 7, which is Sunday again.
     closed = re.sub(r"(?<![-\d])(\d+)/", r"\1-7/", numbers)
     return re.sub(r"(?<![#/\d])\d+", lambda match: _from_zero(match[0], text), closed)
 
@@ -127,12 +126,12 @@ def _parse_year_term(term: str) -> range:
     first = FIRST_YEAR if match[1] == "*" else int(match[1])
     last = int(match[2]) if match[2] else LAST_YEAR if match[3] or match[1] == "*" else first
     if not FIRST_YEAR <= first <= last <= LAST_YEAR:
-        raise BadExpressionError(f"the year {term!r} does not lie from {FIRST_YEAR} to {LAST_YEAR}.")
+        raise BadExpressionError(f"the year {term!r} is not between {FIRST_YEAR} and {LAST_YEAR}.")
     return range(first, last + 1, int(match[3] or 1))
 
 
 def local_times(cron: Cron, after: datetime) -> Iterator[datetime]:
-    """Yield the times of a wall clock after `after`, ascending; both without a zone."""
+    """Yield the local times later than `after`, ascending; all without a zone."""
     walk = CronSim(cron.pattern, after)
     for local in walk:
         if local.year > after.year + max(HORIZON_YEARS, _years_ahead(cron, after)):
@@ -141,7 +140,7 @@ def local_times(cron: Cron, after: datetime) -> Iterator[datetime]:
             later = [year for year in cron.years if year > local.year]
             if not later:
                 return
-            walk.dt = datetime(min(later), 1, 1) - timedelta(seconds=1)  # noqa: DTZ001 - a wall clock's time
+            walk.dt = datetime(min(later), 1, 1) - timedelta(seconds=1)  # noqa: DTZ001 - a local time
         elif cron.near is None or local.date() == nearest_weekday(local.year, local.month, cron.near):
             yield local
 
@@ -151,7 +150,7 @@ def _years_ahead(cron: Cron, after: datetime) -> int:
 
 
 def nearest_weekday(year: int, month: int, day: int) -> date | None:
-    """Return the weekday nearest to a day, within its month; None in a month without such a day."""
+    """Return the weekday nearest to a day, within its month; None if the month lacks that day."""
     try:
         wanted = date(year, month, day)
     except ValueError:

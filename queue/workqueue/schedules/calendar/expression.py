@@ -1,4 +1,4 @@
-"""What a schedule's expression says, as a value: a cron, a rate or one time. Pure."""
+"""Parse a schedule's expression: cron, rate or a single time. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ EXAMPLES = "*/5 * * * *, @daily, cron(0 8 ? * MON-FRI *), rate(5 minutes) or at(
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A true interval: it knows no days, and no clock that is set."""
+    """A fixed interval, which clock changes do not affect."""
 
     every: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """Once, when a wall clock shows this time."""
+    """A single local time."""
 
     local: datetime
 
@@ -33,7 +33,7 @@ Rule = Cron | Rate | At
 
 @lru_cache(maxsize=16_384)
 def parse(text: str) -> Rule:
-    """The rule. Raises BadExpressionError, whose message shows a valid one."""
+    """Return the rule of an expression. Raises BadExpressionError, whose message shows a valid expression."""
     text = text.strip()
     if len(text) > MAX_LENGTH:
         raise BadExpressionError(f"it is longer than {MAX_LENGTH} characters; valid are {EXAMPLES}.")
@@ -49,7 +49,7 @@ def parse(text: str) -> Rule:
         return _parse_rate(inner)
     if kind == "at":
         return _parse_at(inner)
-    raise BadExpressionError(f"{kind}(…) is not known; valid are {EXAMPLES}.")
+    raise BadExpressionError(f"{kind}(…) is unknown; valid are {EXAMPLES}.")
 
 
 def _parse_rate(inner: str) -> Rate:
@@ -57,7 +57,7 @@ def _parse_rate(inner: str) -> Rate:
     seconds = int(match[1]) * SECONDS_PER_UNIT[match[2].lower()] if match else 0
     if not 1 <= seconds <= MAX_RATE_S:
         raise BadExpressionError(
-            f"rate({inner}) is no interval of seconds, minutes, hours or days, up to a year; "
+            f"rate({inner}) is not an interval of seconds, minutes, hours or days, up to a year; "
             "a valid one is rate(5 minutes)."
         )
     return Rate(timedelta(seconds=seconds))
@@ -72,6 +72,4 @@ def _parse_at(inner: str) -> At:
             raise ValueError
         return At(local)
     except ValueError:
-        raise BadExpressionError(
-            f"at({inner}) is no time of the schedule's zone; a valid one is at(2030-01-31T12:00:00)."
-        ) from None
+        raise BadExpressionError(f"at({inner}) is not a local time; a valid one is at(2030-01-31T12:00:00).") from None

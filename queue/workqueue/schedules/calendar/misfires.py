@@ -1,4 +1,4 @@
-"""Which of the ticks that are due make a request, and which is the next. Pure."""
+"""Decide which of the due ticks create a request, and which tick is next. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from itertools import islice
 from schema.schedule_policies import Misfire
 from workqueue.schedules.calendar.timetable import MICROSECOND, Timetable, first_after, latest_between, ticks_between
 
-MAX_TICKS = 100  # of one schedule, made at one look; the rest follows at the next
-MIN_GRACE_S = 2.0  # what the clock itself may be late by misses nothing
+MAX_TICKS = 100  # of one schedule per iteration; the next iteration continues
+MIN_GRACE_S = 2.0  # the scheduler itself may be late by this much; that is not a misfire
 
 
 @dataclass(frozen=True, slots=True)
 class DueSchedule:
-    """A schedule that is due. since: the ticks of its table later than this are still to be made.
+    """A due schedule. after: ticks of the timetable later than this have not fired yet.
 
-    kept: a tick that was due when the row was edited, by the table of then; it comes first.
+    pending_tick: a tick that was already due, by the old timetable, when the row was edited; it fires first.
     """
 
     timetable: Timetable
@@ -28,17 +28,17 @@ class DueSchedule:
 
 @dataclass(frozen=True, slots=True)
 class DueTicks:
-    """ticks: those to make requests for, ascending. next: the tick to wait for then, perhaps past already, or None."""
+    """Ticks that create requests, ascending. next: the tick to wait for, possibly in the past; None for no more."""
 
     ticks: tuple[datetime, ...]
     next: datetime | None
 
 
 def select_due_ticks(waiting: DueSchedule, now: datetime, most: int = MAX_TICKS) -> DueTicks:
-    """What a schedule has to do at `now`, when its first tick has come.
+    """Return the ticks of a due schedule that fire at `now`, at most `most` of them.
 
-    A tick is missed when it is later than the grace. Of missed ones `skip` makes none, `all` makes each, and `once`
-    makes one for the whole time, that of the latest.
+    A tick is missed when its delay exceeds the grace. Of the missed ticks `skip` fires none, `all` fires each, and
+    `once` fires the latest.
     """
     on_time = now - timedelta(seconds=max(waiting.grace_s, MIN_GRACE_S))
     first = next(_pending_ticks(waiting, waiting.after, now), None)
@@ -52,16 +52,16 @@ def select_due_ticks(waiting: DueSchedule, now: datetime, most: int = MAX_TICKS)
 
 
 def _pending_ticks(waiting: DueSchedule, low: datetime, now: datetime) -> Iterator[datetime]:
-    """Those later than `low` that are due, the kept one before all."""
+    """Yield the due ticks later than `low`, the pending one first."""
     if waiting.pending_tick is not None and (waiting.pending_tick > low or low == waiting.after):
         yield waiting.pending_tick
     yield from ticks_between(waiting.timetable, max(waiting.after, low), now)
 
 
 def _first_ticks(waiting: DueSchedule, ticks: Iterator[datetime], now: datetime, most: int) -> DueTicks:
-    made = tuple(islice(ticks, most))
-    left = next(ticks, None)
-    return DueTicks(made, _first_future_tick(waiting, now) if left is None else left)
+    first = tuple(islice(ticks, most))
+    following = next(ticks, None)
+    return DueTicks(first, _first_future_tick(waiting, now) if following is None else following)
 
 
 def _first_future_tick(waiting: DueSchedule, now: datetime) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Local times as moments, where clocks skip an hour in spring and repeat one in autumn. Pure."""
+"""Convert local times to UTC, also where clocks skip an hour in spring and repeat one in autumn. Pure."""
 
 import difflib
 import re
@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from workqueue.errors import UnknownZoneError
 
 SECOND = timedelta(seconds=1)
-# Names beside the zones in a system's folder of them: each machine means its own by the first two, and "Factory" is
-# the zone of a machine that was not set up. Those below posix/ and right/ are copies, the latter with leap seconds.
+# Files among the system's time zones that are not zones of their own. The first two differ between machines, and
+# "Factory" stands for an unconfigured machine. posix/ and right/ hold copies, the latter with leap seconds.
 NOT_A_ZONE = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*", re.IGNORECASE)
 CLOCK_CORRECTION = timedelta(hours=3)  # Debian's cron(8)
 
 
 @lru_cache
 def find(name: str) -> ZoneInfo:
-    """Return the zone of this IANA name. Raises UnknownZoneError, which proposes a similar name."""
+    """Return the zone with this IANA name. Raises UnknownZoneError, which proposes a similar name."""
     try:
         if NOT_A_ZONE.fullmatch(name):
             raise ValueError
@@ -34,11 +34,11 @@ def find(name: str) -> ZoneInfo:
 
 
 class ClockChange(Enum):
-    """Name the rules for times that the clocks of a zone skip or show twice.
+    """Rules for local times that the clocks of a zone skip or repeat.
 
-    EVERY: all times that are shown, both of two; a skipped one never. As Debian's cron runs `*/5 * * * *`.
-    ONCE: a skipped time right after the gap, the first of two. As Debian's cron runs `30 2 * * *`.
-    SHOWN: a skipped time never, the first of two. As EventBridge Scheduler runs `cron(…)`.
+    EVERY: fire for both occurrences of a repeated time, never for a skipped one. Debian's cron: `*/5 * * * *`.
+    ONCE: fire for the first occurrence, and right after the gap for a skipped time. Debian's cron: `30 2 * * *`.
+    SHOWN: fire for the first occurrence, never for a skipped time. EventBridge Scheduler: `cron(…)`.
     """
 
     EVERY = "every"
@@ -47,7 +47,7 @@ class ClockChange(Enum):
 
 
 def to_utc_times(local_times: Iterable[datetime], zone: ZoneInfo, rule: ClockChange) -> Iterator[datetime]:
-    """Yield when a wall clock in `zone` shows these ascending times: UTC, strictly ascending."""
+    """Yield the UTC times of these ascending local times in `zone`, strictly ascending."""
     last = datetime.min.replace(tzinfo=UTC)
     for moment in _in_order(local_times, zone, rule):
         if moment > last:
@@ -56,9 +56,9 @@ def to_utc_times(local_times: Iterable[datetime], zone: ZoneInfo, rule: ClockCha
 
 
 def walk_start(moment: datetime, zone: ZoneInfo) -> datetime:
-    """Return a local time so that every time shown after `moment` is later.
+    """Return a local time that is earlier than every local time after `moment`.
 
-    In the first of two equal hours this is a time before the clock's: the second hour shows times again.
+    In the first of two repeated hours, this is earlier than the local time of `moment`, because the clock goes back.
     """
     shown = moment.astimezone(zone)
     ahead = shown.replace(fold=0).utcoffset(), shown.replace(fold=1).utcoffset()
@@ -69,46 +69,46 @@ def walk_start(moment: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _in_order(local_times: Iterable[datetime], zone: ZoneInfo, rule: ClockChange) -> Iterator[datetime]:
-    """Yield the moments in their order; those of a second hour wait until the first hour is over."""
-    again: deque[datetime] = deque()
+    """Yield the UTC times in order; hold back those of a repeated hour until its first occurrence is over."""
+    repeated: deque[datetime] = deque()
     for local in local_times:
         first, second = _utc_before_and_after(local, zone)
         moment = first if first <= second else _after_gap(first, second, zone, rule)
         if moment is None:
             continue
-        while again and again[0] < moment:
-            yield again.popleft()
+        while repeated and repeated[0] < moment:
+            yield repeated.popleft()
         yield moment
         if first < second and (rule is ClockChange.EVERY or _is_correction(rule, second - first)):
-            again.append(second)
-    yield from again
+            repeated.append(second)
+    yield from repeated
 
 
 def _utc_before_and_after(local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return the moments of a local time by the clock before a change, and by the clock after it.
+    """Return the UTC times of a local time, by the offset before a clock change and by the offset after it.
 
-    They are equal where nothing changes, ascending for a time that is shown twice, descending for a skipped one.
+    They are equal if no clock changes, ascending for a repeated time, and descending for a skipped time.
     """
     shown = local.replace(tzinfo=zone)
     return shown.astimezone(UTC), shown.replace(fold=1).astimezone(UTC)
 
 
 def _after_gap(first: datetime, second: datetime, zone: ZoneInfo, rule: ClockChange) -> datetime | None:
-    """Return when the clock had skipped a time that has these two moments; None if the rule leaves it out."""
+    """Return the end of the gap that skips a time with these two UTC times; None if the rule omits skipped times."""
     if rule is not ClockChange.ONCE or _is_correction(rule, first - second):
         return None
-    offset = first.astimezone(zone).utcoffset()  # that of after the change, which came later than `second`
+    offset = first.astimezone(zone).utcoffset()  # the offset after the change, which is later than `second`
     seconds = range(1, int((first - second).total_seconds()) + 1)
     place = bisect_left(seconds, True, key=lambda s: (second + s * SECOND).astimezone(zone).utcoffset() == offset)
     return second + seconds[place] * SECOND
 
 
 def _is_correction(rule: ClockChange, change: timedelta) -> bool:
-    """Return whether Debian's cron takes a change for a correction of the clock, whose new time holds at once."""
+    """Return True if Debian's cron treats the change as a correction: it follows the new time at once."""
     return rule is ClockChange.ONCE and change >= CLOCK_CORRECTION
 
 
 def exists(local: datetime, zone: ZoneInfo) -> bool:
-    """Return whether a wall clock in `zone` ever shows this time."""
+    """Return False for a local time that the clocks of `zone` skip."""
     first, second = _utc_before_and_after(local, zone)
     return first <= second

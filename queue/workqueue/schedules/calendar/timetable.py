@@ -1,6 +1,6 @@
-"""When a schedule is due: its rule in its zone, within its bounds. Pure.
+"""Compute the ticks of a schedule: its rule in its time zone, within its bounds. Pure.
 
-The ticks are a function of the row alone, not of when somebody asks: any number of schedulers find the same ones.
+The ticks depend only on the row, not on the time of the call, so all schedulers compute the same ticks.
 """
 
 from collections.abc import Iterator
@@ -19,9 +19,10 @@ LOOKBACKS = tuple(timedelta(days=days) for days in (1 / 24, 1, 32, 366))
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """anchor: where a rate counts from. start_at, end_at: the first and the last moment of a tick, or None.
+    """When a schedule is due.
 
-    All are UTC and whole seconds; so are the ticks.
+    anchor: the start of a rate's intervals. start_at, end_at: inclusive bounds of the ticks; None for no bound.
+    All times, and so all ticks, are UTC and whole seconds.
     """
 
     rule: Rule
@@ -32,7 +33,7 @@ class Timetable:
 
 
 def ticks_after(table: Timetable, moment: datetime) -> Iterator[datetime]:
-    """The ticks later than `moment`, ascending; perhaps without an end."""
+    """Yield the ticks later than `moment`, ascending; the iterator can be infinite."""
     low = moment if table.start_at is None else max(moment, table.start_at - MICROSECOND)
     found = _ticks_without_end(table, low)
     end_at = table.end_at
@@ -40,21 +41,25 @@ def ticks_after(table: Timetable, moment: datetime) -> Iterator[datetime]:
 
 
 def first_after(table: Timetable, moment: datetime) -> datetime | None:
+    """Return the first tick later than `moment`; None if the schedule has no more ticks."""
     return next(ticks_after(table, moment), None)
 
 
 def next_ticks(table: Timetable, moment: datetime, count: int) -> list[datetime]:
-    """The next `count` ticks, or as many as there are."""
+    """Return at most `count` ticks later than `moment`."""
     return list(islice(ticks_after(table, moment), count))
 
 
 def ticks_between(table: Timetable, low: datetime, high: datetime) -> Iterator[datetime]:
-    """The ticks later than `low`, up to `high`."""
+    """Yield the ticks later than `low` and not later than `high`."""
     return takewhile(lambda tick: tick <= high, ticks_after(table, low))
 
 
 def latest_between(table: Timetable, low: datetime, high: datetime) -> datetime | None:
-    """The last tick of `between`. Looks from the end: a minute's schedule has half a million ticks a year."""
+    """Return the last tick of `ticks_between`.
+
+    Try short periods before `high` first, because a schedule for every minute has half a million ticks a year.
+    """
     for lookback in LOOKBACKS:
         since = max(low, high - lookback)
         ticks = list(ticks_between(table, since, high))
@@ -70,7 +75,7 @@ def _ticks_without_end(table: Timetable, low: datetime) -> Iterator[datetime]:
         return
     local = [rule.local] if isinstance(rule, At) else local_times(rule, walk_start(low, zone))
     change = ClockChange.SHOWN if isinstance(rule, At) else rule.change
-    # The walk may begin with times that were shown before `low`.
+    # The walk can start with times at or before `low`.
     yield from (tick for tick in to_utc_times(local, zone, change) if tick > low)
 
 

@@ -1,1 +1,1 @@
-"""Who calls, and what he may do: users with passwords and sessions, programs with API keys."""
+"""Authentication and permissions: users with passwords and sessions, programs with API keys."""

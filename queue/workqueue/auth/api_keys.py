@@ -1,4 +1,4 @@
-"""API keys for programs: made, listed, revoked, found again."""
+"""Create, list, find and revoke API keys."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,13 @@ from workqueue.timestamps import EXPECTED, read_time
 NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
 FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_FUNCTIONS = 1000
-LAST_USED_INTERVAL = timedelta(minutes=1)  # how often a use is written down
+LAST_USED_INTERVAL = timedelta(minutes=1)  # precision of last_used_at: one write per key and minute
 PUBLIC_COLUMNS = tuple(column for column in api_key.c if column.name != "key_hash")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRequest:
-    """A key to be made, checked."""
+    """The validated fields of a new API key."""
 
     name: str
     scopes: tuple[Scope, ...]
@@ -43,7 +43,7 @@ def list_keys(engine: Engine) -> Sequence[RowMapping]:
 
 
 def create(engine: Engine, request: KeyRequest, created_by: str, now: datetime) -> tuple[RowMapping, str]:
-    """The row and the key itself, which is told this once. Raises KeyExistsError."""
+    """Create an API key. Return its row and the key itself, which is not stored. Raises KeyExistsError."""
     key = make_key()
     row = {
         "id": uuid7(),
@@ -67,7 +67,7 @@ def create(engine: Engine, request: KeyRequest, created_by: str, now: datetime) 
 
 
 def revoke(engine: Engine, id: UUID, actor: str) -> RowMapping:
-    """Gives what it was. Raises UnknownKeyError."""
+    """Delete an API key and return its row. Raises UnknownKeyError."""
     with engine.begin() as connection:
         found = (
             connection.execute(delete(api_key).where(api_key.c.id == id).returning(*PUBLIC_COLUMNS)).mappings().first()
@@ -79,7 +79,7 @@ def revoke(engine: Engine, id: UUID, actor: str) -> RowMapping:
 
 
 def find_principal(engine: Engine, key_hash: str, now: datetime) -> Principal | None:
-    """Whose key it is, if it is one and lasts. Its use is noted to the minute, not for each request."""
+    """Return the principal of an API key; None if the key is unknown or expired. Record its use once a minute."""
     with engine.begin() as connection:
         row = connection.execute(select(api_key).where(api_key.c.key_hash == key_hash)).first()
         if row is None or (row.expires_at is not None and row.expires_at <= now):
@@ -90,11 +90,11 @@ def find_principal(engine: Engine, key_hash: str, now: datetime) -> Principal | 
 
 
 def parse_key_request(fields: Mapping[str, Any], now: datetime) -> KeyRequest:
-    """What is asked for, checked. Raises BadAccessError."""
+    """Validate the fields of a new API key. Raises BadAccessError."""
     check_fields(fields, RULES, needed=("name", "scopes"))
     expires_at, functions = _parse_time(fields.get("expires_at")), fields.get("functions")
     if expires_at is not None and expires_at <= now:
-        raise BadAccessError([field_error("expires_at", "it is past")])
+        raise BadAccessError([field_error("expires_at", "it is in the past")])
     return KeyRequest(
         fields["name"],
         tuple(Scope(scope) for scope in dict.fromkeys(fields["scopes"])),
@@ -103,11 +103,11 @@ def parse_key_request(fields: Mapping[str, Any], now: datetime) -> KeyRequest:
     )
 
 
-def _is_list(value: Any, is_good: Any) -> bool:
+def _is_list_of(value: Any, is_valid: Any) -> bool:
     return (
         isinstance(value, list)
         and 1 <= len(value) <= MAX_FUNCTIONS
-        and all(isinstance(item, str) and is_good(item) for item in value)
+        and all(isinstance(item, str) and is_valid(item) for item in value)
     )
 
 
@@ -124,12 +124,12 @@ RULES: Rules = {
         "1 to 64 letters, digits, _ . @ + - are needed",
     ),
     "scopes": (
-        lambda value: _is_list(value, lambda scope: scope in tuple(Scope)),
-        f"a list of some of {', '.join(Scope)} is needed",
+        lambda value: _is_list_of(value, lambda scope: scope in tuple(Scope)),
+        f"a list with some of {', '.join(Scope)} is needed",
     ),
     "functions": (
-        lambda value: value is None or _is_list(value, FUNCTION.fullmatch),
-        "a list of names of functions, or null for all, is needed",
+        lambda value: value is None or _is_list_of(value, FUNCTION.fullmatch),
+        "a list of function names, or null for all, is needed",
     ),
     "expires_at": (
         lambda value: value is None or _parse_time(value) is not None,

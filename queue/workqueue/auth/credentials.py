@@ -1,4 +1,4 @@
-"""Passwords, tokens and keys: made, hashed, compared."""
+"""Create, hash and verify passwords, session tokens and API keys."""
 
 import hashlib
 import secrets
@@ -13,22 +13,21 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from workqueue.errors import TooManyLoginsError
 
 KEY_PREFIX = "lfn_"
-VISIBLE_KEY_LENGTH = len(KEY_PREFIX) + 6  # characters of a key by which a person knows it again
-MAX_PASSWORD = 1024  # characters; hashing a megabyte for a stranger would be a gift
+VISIBLE_KEY_LENGTH = len(KEY_PREFIX) + 6  # leading characters of a key that lists show
+MAX_PASSWORD = 1024  # characters; limits the hashing work that an unauthenticated client can cause
 MIN_PASSWORD = 8
-# OWASP's second choice for argon2id: 19 MiB and two passes, some 25 ms. Two at a time in a process: a flood of
-# logins costs neither the memory nor the processors that requests need.
-HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # OWASP's second choice: 19 MiB, some 25 ms
+# Two at a time per process, so that a flood of logins leaves memory and processors for requests.
 HASHING_SLOTS = threading.BoundedSemaphore(2)
 MAX_HASHING_WAIT_S = 5.0
-MAX_LOGINS = 12  # under way in a process, those that wait for their hash among them: the next is told to come again
+MAX_LOGINS = 12  # in progress per process, including those that wait for a hashing slot
 MAX_LOGINS_PER_ADDRESS = 3
-# Of no password that anybody has: an unknown name has to cost the time of a known one.
+# Verified for unknown users, so that the response time does not reveal which usernames exist.
 DUMMY_HASH = HASHER.hash(secrets.token_urlsafe(32))
 
 
 class LoginLimiter:
-    """The logins that are under way in this process, by the address of their client."""
+    """Limit the logins in progress in this process, in total and per client address."""
 
     def __init__(self) -> None:
         self._by_address: Counter[str] = Counter()
@@ -36,7 +35,7 @@ class LoginLimiter:
 
     @contextmanager
     def slot(self, address: str) -> Iterator[None]:
-        """Count a login while it is under way. Raises TooManyLoginsError at once when there are too many."""
+        """Hold a slot while a login is in progress. Raises TooManyLoginsError if no slot is free."""
         with self._lock:
             if self._by_address.total() >= MAX_LOGINS or self._by_address[address] >= MAX_LOGINS_PER_ADDRESS:
                 raise TooManyLoginsError(1)
@@ -46,7 +45,7 @@ class LoginLimiter:
         finally:
             with self._lock:
                 self._by_address[address] -= 1
-                self._by_address += Counter()  # drops addresses without a login
+                self._by_address += Counter()  # removes addresses with a count of zero
 
 
 LOGIN_LIMITER = LoginLimiter()
@@ -63,13 +62,16 @@ def _hashing_slot() -> Iterator[None]:
 
 
 def hash_password(password: str) -> str:
-    """Return the hash to be stored. Raises TooManyLoginsError."""
+    """Return the hash to store for a password. Raises TooManyLoginsError."""
     with _hashing_slot():
         return HASHER.hash(password)
 
 
 def verify_password(password: str, password_hash: str | None) -> bool:
-    """Tell whether it is the one. None, for a user who is not there, takes as long. Raises TooManyLoginsError."""
+    """Return True if the password matches the hash. Raises TooManyLoginsError.
+
+    password_hash: None for an unknown user; the check then takes as long as for a known one.
+    """
     try:
         with _hashing_slot():
             HASHER.verify(password_hash or DUMMY_HASH, password)
@@ -87,5 +89,5 @@ def make_key() -> str:
 
 
 def digest(secret: str) -> str:
-    """What is stored of a token or a key. They hold 256 random bits: a slow hash or a salt would add nothing."""
+    """Return the hash to store for a token or key. With 256 random bits, it needs neither a slow hash nor a salt."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,8 +1,8 @@
-"""Failed logins slow the next ones down: counted in PostgreSQL, so that every process and a restart know of them.
+"""Delay logins after failures. The counts are in PostgreSQL, so all processes share them and a restart keeps them.
 
-Three counts, each with a ceiling on its pause, so that nobody is locked out for ever by what others do: of a name from
-one address, of an address, and of a name from anywhere. The last does not hold for addresses from which this user has
-logged in: a flood of guesses from elsewhere does not keep him out.
+There are three counts: per username and address, per address, and per username. Each has a maximum pause, so that an
+attacker cannot lock a user out forever. The count per username does not apply to addresses with a session of this user:
+guesses from other addresses do not lock the user out.
 """
 
 from dataclasses import dataclass
@@ -19,45 +19,51 @@ FAILURE_MEMORY = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class FailureCount:
-    """subject: what is counted. free: failures without a pause; then it doubles from a second to `longest_s`."""
+    """One count of failed logins.
+
+    subject: the key of the count. free: failures without a pause; each further failure doubles the pause, from a second
+    up to max_pause_s.
+    """
 
     subject: str
     free: int
     max_pause_s: float
 
     def pause(self, failures: int) -> timedelta:
-        over = failures - self.free
-        return timedelta(seconds=min(2.0 ** min(over, 30), self.max_pause_s)) if over >= 0 else timedelta()
+        """Return the pause after this many failures."""
+        excess = failures - self.free
+        return timedelta(seconds=min(2.0 ** min(excess, 30), self.max_pause_s)) if excess >= 0 else timedelta()
 
 
-def failure_counts(username: str, address: str, *, is_known_place: bool) -> list[FailureCount]:
+def failure_counts(username: str, address: str, *, is_known_address: bool) -> list[FailureCount]:
+    """Return the counts that apply to a login. is_known_address: the user has a session from this address."""
     name = username.lower()[:64]
     found = [FailureCount(f"login:{name}@{address}", 5, 300), FailureCount(f"address:{address}", 20, 60)]
-    return found if is_known_place else [*found, FailureCount(f"name:{name}", 30, 5)]
+    return found if is_known_address else [*found, FailureCount(f"name:{name}", 30, 5)]
 
 
 def count_attempt(engine: Engine, username: str, address: str, now: datetime) -> None:
-    """Counts a try as failed, before it is known: many at once are counted as many. Raises TooManyLoginsError."""
+    """Count a login as failed before its password is checked, so that concurrent guesses all count.
+
+    Raises TooManyLoginsError while a pause lasts.
+    """
     with engine.begin() as connection:
-        wanted = failure_counts(username, address, is_known_place=_is_known_address(connection, username, address))
-        # In one order, whoever comes: two transactions do not wait for each other.
-        blocked = [
-            until
-            for count in sorted(wanted, key=lambda c: c.subject)
-            if (until := _count_failure(connection, count, now))
-        ]
+        is_known = _is_known_address(connection, username, address)
+        # Always in the same order, so that two transactions cannot deadlock.
+        counts = sorted(failure_counts(username, address, is_known_address=is_known), key=lambda count: count.subject)
+        blocked = [until for count in counts if (until := _count_failure(connection, count, now))]
         if blocked:
             connection.rollback()
             raise TooManyLoginsError(max(1, round((max(blocked) - now).total_seconds())))
 
 
 def reset_after_login(engine: Engine, username: str, address: str) -> None:
-    """After a login: what was counted against this name is forgotten; of the address only this try."""
-    subjects = [count.subject for count in failure_counts(username, address, is_known_place=False)]
+    """Delete the failures of this username after a successful login, and uncount this attempt for the address."""
+    subjects = [count.subject for count in failure_counts(username, address, is_known_address=False)]
     of_address = f"address:{address}"
     with engine.begin() as connection:
-        mine = [subject for subject in subjects if subject != of_address]
-        connection.execute(delete(login_failure).where(login_failure.c.subject.in_(mine)))
+        of_username = [subject for subject in subjects if subject != of_address]
+        connection.execute(delete(login_failure).where(login_failure.c.subject.in_(of_username)))
         connection.execute(
             login_failure.update()
             .where(login_failure.c.subject == of_address, login_failure.c.failures > 0)
@@ -66,13 +72,13 @@ def reset_after_login(engine: Engine, username: str, address: str) -> None:
 
 
 def delete_old(engine: Engine, now: datetime) -> None:
-    """Removes what is forgotten."""
+    """Delete counts whose last failure is older than FAILURE_MEMORY."""
     with engine.begin() as connection:
         connection.execute(delete(login_failure).where(login_failure.c.last_at < now - FAILURE_MEMORY))
 
 
 def _count_failure(connection: Connection, count: FailureCount, now: datetime) -> datetime | None:
-    """One more; gives until when it is too early for another try, if it is."""
+    """Add one failure. If a pause still lasts, change nothing and return its end."""
     row = login_failure.c
     statement = insert(login_failure).values(subject=count.subject, failures=0, last_at=now, blocked_until=now)
     connection.execute(statement.on_conflict_do_nothing())
@@ -88,6 +94,6 @@ def _count_failure(connection: Connection, count: FailureCount, now: datetime) -
 
 
 def _is_known_address(connection: Connection, username: str, address: str) -> bool:
-    mine = func.lower(login_session.c.username) == username.lower()
-    found = select(login_session.c.username).where(mine, login_session.c.address == address).limit(1)
-    return connection.execute(found).first() is not None
+    is_user = func.lower(login_session.c.username) == username.lower()
+    statement = select(login_session.c.username).where(is_user, login_session.c.address == address).limit(1)
+    return connection.execute(statement).first() is not None

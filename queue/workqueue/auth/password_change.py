@@ -1,4 +1,4 @@
-"""A user changes the own password: with the old one, which is guessed no faster than at the login."""
+"""Change a user's own password. Guesses of the old password are throttled like logins."""
 
 from datetime import datetime
 
@@ -15,7 +15,10 @@ MISMATCH_DETAIL = "it is not your password"
 
 
 def change(engine: Engine, username: str, old: str, new: str, address: str, now: datetime) -> sessions.Login:
-    """Every session of the user ends; gives the one that goes on. Raises BadAccessError, TooManyLoginsError."""
+    """Change the password, end all sessions of the user, and return a new one.
+
+    Raises BadAccessError, TooManyLoginsError.
+    """
     users.check_password(new)
     with LOGIN_LIMITER.slot(address):
         return _change(engine, username, old, new, address, now)
@@ -31,10 +34,10 @@ def _change(engine: Engine, username: str, old: str, new: str, address: str, now
         raise BadAccessError([field_error("old_password", MISMATCH_DETAIL)])
     login_throttle.reset_after_login(engine, username, address)
     row = app_user.c
-    # The old hash once more: of two changes at once, the second was asked with a password that is none any more.
-    mine = (row.username == username) & (row.password_hash == known) & row.enabled
+    # Compare the old hash again: a concurrent change may have replaced the password that was checked above.
+    is_unchanged = (row.username == username) & (row.password_hash == known) & row.enabled
     with engine.begin() as connection:
-        statement = update(app_user).where(mine).values(password_hash=hash_password(new)).returning(row.role)
+        statement = update(app_user).where(is_unchanged).values(password_hash=hash_password(new)).returning(row.role)
         role = connection.scalar(statement)
         if role is None:
             raise BadAccessError([field_error("old_password", MISMATCH_DETAIL)])

@@ -1,4 +1,4 @@
-"""What each role and each scope allows: pure tables, and the one value that stands for who calls."""
+"""Define the permissions of roles and scopes, and the principal of a call."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from schema.tables.auth import Role, Scope
 
 
 class Permission(StrEnum):
-    """What a call needs. Each route of the API names one."""
+    """Permissions; each route of the API requires one."""
 
     READ = "read"
-    FOLLOW = "follow"  # one request whose id one knows, and its function
+    FOLLOW = "follow"  # read one request by its id, and its function
     INVOKE = "invoke"
     OPERATE = "operate"  # cancel, retry, delete, run a schedule, pause a queue
-    MANAGE = "manage"  # make and change schedules
-    ADMINISTER = "administer"  # users, keys, the audit; of a person only: a key makes no keys
+    MANAGE = "manage"  # create and change schedules
+    ADMINISTER = "administer"  # users, API keys, audit; no scope includes it, so an API key cannot create API keys
 
 
 PERMISSIONS_OF_ROLE: dict[Role, frozenset[Permission]] = {
@@ -32,9 +32,10 @@ PERMISSIONS_OF_SCOPE: dict[Scope, frozenset[Permission]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls. actor: as the audit names him. functions: those that a key is for; None: all.
+    """An authenticated user or program.
 
-    role: a user's; None for a program.
+    actor: its name in the audit. role: of a user; None for a program. functions: those that an API key may call; None
+    for all.
     """
 
     actor: str
@@ -43,9 +44,11 @@ class Principal:
     functions: frozenset[str] | None = None
 
     def may(self, permission: Permission) -> bool:
+        """Return True if the principal has this permission."""
         return permission in self.permissions
 
     def may_call(self, function: str) -> bool:
+        """Return True if the principal may call this function."""
         return self.functions is None or function in self.functions
 
 
@@ -53,9 +56,11 @@ LOCAL = Principal("local", frozenset(Permission), Role.ADMIN)
 
 
 def user_principal(username: str, role: Role) -> Principal:
+    """Return the principal of a user with this role."""
     return Principal(username, PERMISSIONS_OF_ROLE[role], role)
 
 
 def key_principal(name: str, scopes: Iterable[Scope], functions: Iterable[str] | None) -> Principal:
+    """Return the principal of an API key with these scopes."""
     allowed = frozenset(permission for scope in scopes for permission in PERMISSIONS_OF_SCOPE[scope])
     return Principal(f"key:{name}", allowed, functions=None if functions is None else frozenset(functions))

@@ -1,4 +1,4 @@
-"""The users: made, changed, deleted. An admin is always left."""
+"""Create, change and delete users. At least one enabled admin always remains."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from workqueue.auth.validation import Rules, check_fields, field_error
 from workqueue.errors import BadAccessError, LastAdminError, UnknownUserError, UserExistsError
 
 USERNAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
-RESERVED_NAMES = ("anonymous", "local")  # as the audit calls who did not log in
+RESERVED_NAMES = ("anonymous", "local")  # actors in the audit for unauthenticated calls
 MAX_EMAIL = 254
 PUBLIC_COLUMNS = (
     app_user.c.username,
@@ -35,7 +35,7 @@ def list_users(engine: Engine) -> Sequence[RowMapping]:
 
 
 def find(engine: Engine, username: str) -> RowMapping:
-    """Raises UnknownUserError."""
+    """Return a user's public columns. Raises UnknownUserError."""
     with engine.connect() as connection:
         found = connection.execute(select(*PUBLIC_COLUMNS).where(app_user.c.username == username)).mappings().first()
     if found is None:
@@ -44,7 +44,7 @@ def find(engine: Engine, username: str) -> RowMapping:
 
 
 def create(engine: Engine, fields: Mapping[str, Any], audit_entry: AuditEntry | None = None) -> str:
-    """Gives the name. Raises BadAccessError, UserExistsError."""
+    """Create a user and return the username. Raises BadAccessError, UserExistsError."""
     check_fields(fields, RULES, needed=("username", "password"))
     try:
         with engine.begin() as connection:
@@ -56,14 +56,14 @@ def create(engine: Engine, fields: Mapping[str, Any], audit_entry: AuditEntry | 
 
 
 def insert_new(connection: Connection, fields: Mapping[str, Any]) -> bool:
-    """Makes a user of checked fields. False, and nothing is changed, when there is one of this name."""
+    """Insert a user from validated fields. Return False if the username is taken."""
     statement = postgresql.insert(app_user).values(username=fields["username"], **_columns(fields))
     returning = statement.on_conflict_do_nothing().returning(app_user.c.username)
     return connection.execute(returning).first() is not None
 
 
 def change(engine: Engine, username: str, fields: Mapping[str, Any], audit_entry: AuditEntry | None = None) -> None:
-    """What is given. Another password, role, or none any more: every session of the user ends.
+    """Change the given fields. A change of password, role or `enabled` ends all sessions of the user.
 
     Raises BadAccessError, UnknownUserError, LastAdminError.
     """
@@ -81,7 +81,7 @@ def change(engine: Engine, username: str, fields: Mapping[str, Any], audit_entry
 
 
 def remove(engine: Engine, username: str, audit_entry: AuditEntry | None = None) -> None:
-    """Raises UnknownUserError, LastAdminError."""
+    """Delete a user. Raises UnknownUserError, LastAdminError."""
     with engine.begin() as connection:
         connection.execute(LOCK_USERS)
         if not connection.execute(delete(app_user).where(app_user.c.username == username)).rowcount:
@@ -91,7 +91,7 @@ def remove(engine: Engine, username: str, audit_entry: AuditEntry | None = None)
 
 
 def check_password(password: str) -> None:
-    """Raise BadAccessError for one that the pages and the API would refuse."""
+    """Raise BadAccessError for a password that the API would reject."""
     check_fields({"password": password}, {"password": RULES["password"]})
 
 
@@ -112,14 +112,14 @@ def ensure_superuser(
     fields |= {} if email is None else {"email": email}
     with engine.begin() as connection:
         connection.execute(LOCK_USERS)
-        mine = func.lower(app_user.c.username) == username.lower()
-        before = connection.execute(select(app_user).where(mine)).mappings().first()
+        is_user = func.lower(app_user.c.username) == username.lower()
+        before = connection.execute(select(app_user).where(is_user)).mappings().first()
         if before is None:
             connection.execute(insert(app_user).values(username=username, **_columns(fields)))
             record(connection, audit_entry and replace(audit_entry, action=Action.USER_CREATE))
             return True
         if changed := {name: value for name, value in fields.items() if not _is_unchanged(before, name, value)}:
-            connection.execute(update(app_user).where(mine).values(_columns(changed, ())))
+            connection.execute(update(app_user).where(is_user).values(_columns(changed, ())))
             record(
                 connection,
                 audit_entry and replace(audit_entry, details={**audit_entry.details, "fields": sorted(changed)}),
@@ -134,6 +134,7 @@ def _is_unchanged(row: RowMapping, field: str, value: Any) -> bool:
 
 
 def end_sessions(connection: Connection, username: str) -> None:
+    """Delete all sessions of a user."""
     connection.execute(delete(login_session).where(login_session.c.username == username))
 
 
@@ -172,9 +173,9 @@ def _has_no_surrogates(value: str) -> bool:
 
 
 RULES: Rules = {
-    "username": (_is_valid_username, f"{NAME_RULE}, and none of {', '.join(RESERVED_NAMES)}"),
+    "username": (_is_valid_username, f"{NAME_RULE}; {' and '.join(RESERVED_NAMES)} are reserved"),
     "password": (_is_valid_password, f"{MIN_PASSWORD} to {MAX_PASSWORD} characters are needed"),
-    "email": (_is_valid_email, "an address, or null, is needed"),
+    "email": (_is_valid_email, "an email address, or null, is needed"),
     "role": (lambda value: isinstance(value, str) and value in tuple(Role), f"one of {', '.join(Role)} is needed"),
     "enabled": (lambda value: isinstance(value, bool), "true or false is needed"),
 }

@@ -1,4 +1,4 @@
-"""Checks what is said of a user or a key, field by field: every field that cannot be is named at once."""
+"""Validate the fields of users and API keys. The error names all invalid fields at once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,16 +9,20 @@ Rules = Mapping[str, tuple[Callable[[Any], object], str]]
 
 
 def check_fields(fields: Mapping[str, Any], rules: Rules, needed: Sequence[str] = ()) -> None:
-    """rules: for each field a test, and what is needed instead. Raises BadAccessError."""
+    """Check the fields against the rules. Raises BadAccessError.
+
+    rules: for each field a predicate, and the error message. needed: the required fields.
+    """
     known = ", ".join(rules)
-    found = [field_error(name, f"unknown field; known here: {known}") for name in fields if name not in rules]
-    found += [field_error(name, "is missing") for name in needed if name not in fields]
-    found += [
+    errors = [field_error(name, f"unknown field; known here: {known}") for name in fields if name not in rules]
+    errors += [field_error(name, "is missing") for name in needed if name not in fields]
+    errors += [
         field_error(name, rule[1]) for name, rule in rules.items() if name in fields and not rule[0](fields[name])
     ]
-    if found:
-        raise BadAccessError(found)
+    if errors:
+        raise BadAccessError(errors)
 
 
 def field_error(field: str, detail: str) -> dict[str, str]:
+    """Return one entry of BadAccessError."""
     return {"field": field, "detail": detail}

@@ -50,7 +50,7 @@ def validate_entry(name: str, body: Mapping[str, Any], rules: Rules) -> dict[str
 
 
 def declared_schedule_problem(function: FunctionSpec) -> str | None:
-    """Return what is wrong with the schedule that a function declares; None when it is valid or declares none."""
+    """Return the problem of the schedule that a function declares; None if it is valid or the function has none."""
     if function.schedule is None:
         return None
     queue = function.schedule.get("queue")

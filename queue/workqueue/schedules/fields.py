@@ -1,6 +1,6 @@
 """Readers for the fields of a schedule: each converts a JSON value to the column's value.
 
-A reader raises ValueError; its message says what is wrong and shows a valid value.
+A reader raises ValueError; its message describes the problem and shows a valid value.
 """
 
 import difflib

@@ -51,7 +51,7 @@ class FiredBatch:
 
 @dataclass(frozen=True, slots=True)
 class FiringDecision:
-    """What one due schedule does. ticks: each with its outcome. next: the next tick, None for no more."""
+    """The decision for one due schedule. ticks: each with its outcome. next: the next tick; None at the end."""
 
     schedule: Schedule
     function: FunctionSpec | None
@@ -104,7 +104,7 @@ def fire(engine: Engine, now: datetime, overdue: datetime, names: Sequence[str],
 
 
 def decide(row: RowMapping, now: datetime) -> FiringDecision:
-    """Decide what a due schedule does at `now`. Pure."""
+    """Return the decision for a due schedule at `now`. Pure."""
     schedule = from_row(row)
     function = FunctionSpec(**row["registered"]) if row["registered"] else None
     if schedule.runs_left == 0:

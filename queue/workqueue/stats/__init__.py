@@ -1,7 +1,7 @@
-"""What a person who looks after localfn wants to see; decides nothing.
+"""Statistics for operators. Nothing here changes a request.
 
-tally: what each minute saw, stored once it is over. histogram: percentiles of it. backlog: what waits, by queue.
-sandboxes: those of every machine. series, health: the tally as charts show it. problems: what is wrong;
-sentences: in which words. highlights: which requests are named.
-overview: all of it, asked once for all screens that look. Every question is bounded, whatever the tables hold.
+minute_rollup: counts per minute and function. histogram: percentiles of durations. queue_depth: waiting requests by
+queue. time_series: data for charts. problems, problem_texts: current problems. highlights: requests shown by name.
+overview: a cached snapshot of all of this for the web process. The cost of every query is bounded, however large the
+tables are.
 """

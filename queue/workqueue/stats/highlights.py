@@ -1,4 +1,4 @@
-"""The requests that the overview names: what has run longest, and what failed last. Without their events."""
+"""Read the requests that the overview lists: the longest-running ones and the latest failures. Without their events."""
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, func, literal_column, select
 
@@ -7,7 +7,7 @@ from schema.statuses import IS_FAILURE, Status
 from schema.tables.requests import processing_request
 
 COLUMNS = processing_request.c
-MAX_MESSAGE = 1000  # characters of an error's message
+MAX_MESSAGE = 1000  # characters of an error message
 LISTED_COLUMNS = (
     COLUMNS.id,
     COLUMNS.function,
@@ -23,7 +23,7 @@ LISTED_COLUMNS = (
 
 
 def read_highlights(engine: Engine, count: int) -> tuple[list[RowMapping], list[RowMapping]]:
-    """Return the `count` requests that have run longest, and the `count` failures that ended last."""
+    """Return the `count` longest-running requests, and the `count` latest failures."""
     with autocommit(engine) as connection:
         running = _rows(connection, COLUMNS.status == Status.PROCESSING, COLUMNS.started_at, count)
         failed = _rows(connection, literal_column(IS_FAILURE), COLUMNS.finished_at.desc(), count)

@@ -1,9 +1,9 @@
-"""Histograms of durations: from 1 µs to an hour in steps of a twelfth, so that minutes can be added up. Pure."""
+"""Histograms of durations with logarithmic buckets, so that the histograms of several minutes can be merged. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping
 
-BUCKETS_PER_DOUBLING = 6  # for each doubling: a percentile is off by 6 % at the most
+BUCKETS_PER_DOUBLING = 6  # limits the error of a percentile to 6 %
 
 Histogram = dict[int, int]  # bucket → count
 
@@ -13,7 +13,7 @@ def bucket_of(duration_s: float) -> int:
 
 
 def bucket_middle_ms(number: int) -> float:
-    """The duration that stands for all in a bucket: its geometric middle."""
+    """Return the duration that represents a bucket: its geometric mean."""
     return float(f"{2 ** ((number + 0.5) / BUCKETS_PER_DOUBLING) / 1000:.3g}")
 
 
@@ -26,7 +26,7 @@ def merge_histograms(histograms: Iterable[Mapping[int, int]]) -> Histogram:
 
 
 def percentile_ms(histogram: Mapping[int, int], fraction: float) -> float | None:
-    """The duration that so large a part does not exceed; None of nothing."""
+    """Return the duration that this fraction of all durations does not exceed; None for an empty histogram."""
     rank = math.ceil(fraction * sum(histogram.values()))
     for number in sorted(histogram):
         rank -= histogram[number]

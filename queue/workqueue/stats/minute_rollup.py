@@ -1,6 +1,7 @@
-"""What each minute saw, function by function: stored once it is over, so that nobody counts it twice.
+"""Roll up ended requests by minute and function.
 
-The leader rolls minutes up; who reads adds what ended since. So a look costs the same with a million requests.
+The leading scheduler stores each minute once, after its end. Readers add only the requests that ended since, so a read
+costs the same however many requests the table holds.
 """
 
 import time
@@ -19,11 +20,11 @@ from workqueue.stats.histogram import BUCKETS_PER_DOUBLING, Histogram
 from workqueue.stats.queue_depth import count_depths
 
 RETENTION = timedelta(days=8)
-MAX_BACKFILL = timedelta(days=1)  # how far a first look goes back
+MAX_BACKFILL = timedelta(days=1)  # before the first rollup
 TRANSACTION_SPAN = timedelta(minutes=10)  # counted in one transaction
-MAX_ITERATION_S = 1.0  # of one look; the rest follows at the next
-COMMIT_DELAY = timedelta(seconds=10)  # what ended in a minute is committed by so long after it
-MAX_LIVE_SPAN = timedelta(minutes=5)  # what a reader counts by itself while nobody leads
+MAX_ITERATION_S = 1.0  # the next iteration does the rest
+COMMIT_DELAY = timedelta(seconds=10)  # requests that end in a minute are committed at most this long after it
+MAX_LIVE_SPAN = timedelta(minutes=5)  # readers count at most this much themselves if no scheduler leads
 
 BUCKET_SQL = (
     f"floor({BUCKETS_PER_DOUBLING} * ln(greatest(extract(epoch FROM %s)::float8 * 1e6, 1)) / ln(2::float8))::int"
@@ -41,9 +42,9 @@ COUNT_ENDED = text(
 
 @dataclass(slots=True)
 class FunctionMinute:
-    """What a function did in one minute. waits, runs: histograms; cancelled requests are in neither.
+    """The ended requests of one function in one minute. waits, runs: histograms of durations.
 
-    A person chose when those ended: their times say nothing of the function.
+    The histograms exclude cancelled requests: their durations depend on the client, not on the function.
     """
 
     minute: datetime
@@ -55,6 +56,7 @@ class FunctionMinute:
     cancelled: int = 0
 
     def add(self, row: Any) -> None:
+        """Add a row of COUNT_ENDED."""
         if row.ended_as == End.CANCELLED:
             self.cancelled += row.count
             return
@@ -68,7 +70,7 @@ class FunctionMinute:
 
 
 def count_ended(connection: Connection, since: datetime, until: datetime) -> list[FunctionMinute]:
-    """Counts what ended between two times, by the index of ends."""
+    """Count the requests that ended from `since` until before `until`, by the index on finished_at."""
     connection.execute(text("SET LOCAL enable_seqscan = off"))
     found: dict[tuple[datetime, str], FunctionMinute] = {}
     for row in connection.execute(COUNT_ENDED, {"since": since, "until": until}):
@@ -78,24 +80,24 @@ def count_ended(connection: Connection, since: datetime, until: datetime) -> lis
 
 
 def roll_up(engine: Engine, now: datetime) -> None:
-    """Stores the minutes that are over, and how much waits now. A crash in it leaves them for the next look."""
+    """Store the minutes that are over, and the current queue depths. After a crash the next iteration repeats them."""
     started = time.monotonic()
-    settled = floor_to_minute(now - COMMIT_DELAY)
+    end = floor_to_minute(now - COMMIT_DELAY)
     while time.monotonic() - started < MAX_ITERATION_S:
         with engine.begin() as connection:
             since = _lock_watermark(connection, now)
-            until = min(since + TRANSACTION_SPAN, settled)
+            until = min(since + TRANSACTION_SPAN, end)
             if until <= since:
                 break
             _store_minutes(connection, count_ended(connection, since, until))
             connection.execute(tally_mark.update().values(until=until))
-            if until == settled:
-                _store_depth_samples(connection, settled, now)
+            if until == end:
+                _store_depth_samples(connection, end, now)
     delete_before(engine, now - RETENTION)
 
 
 def _lock_watermark(connection: Connection, now: datetime) -> datetime:
-    """Return up to when minutes are stored. The first look of all begins with the first request that ended."""
+    """Lock the row of tally_mark, and return until when minutes are stored. Start with the first ended request."""
     ended_at = connection.execute(select(func.min(processing_request.c.finished_at))).scalar_one()
     first = {"until": floor_to_minute(max(now - MAX_BACKFILL, min(ended_at or now, now)))}
     connection.execute(upsert(tally_mark).values(first).on_conflict_do_nothing())
@@ -129,13 +131,14 @@ def _store_depth_samples(connection: Connection, minute: datetime, now: datetime
 
 
 def delete_before(engine: Engine, before: datetime) -> None:
+    """Delete minutes and queue depths older than `before`."""
     with engine.begin() as connection:
         connection.execute(delete(minute_tally).where(minute_tally.c.minute < before))
         connection.execute(delete(depth_sample).where(depth_sample.c.minute < before))
 
 
 def read_minutes(connection: Connection, since: datetime, until: datetime) -> list[FunctionMinute]:
-    """The minutes between two, as they were rolled up."""
+    """Return the stored minutes from `since` until before `until`."""
     columns = minute_tally.c
     statement = select(minute_tally).where(columns.minute >= since, columns.minute < until)
     return [
@@ -153,18 +156,19 @@ def read_minutes(connection: Connection, since: datetime, until: datetime) -> li
 
 
 def count_unstored(connection: Connection, until: datetime | None, now: datetime) -> list[FunctionMinute]:
-    """What ended since the last roll-up; while nobody leads, what ended in the last minutes."""
+    """Count the requests that ended since the last rollup, but at most those of MAX_LIVE_SPAN."""
     earliest = floor_to_minute(now - MAX_LIVE_SPAN)
     return count_ended(connection, max(until or earliest, earliest), now + COMMIT_DELAY)
 
 
 def stored_until(connection: Connection) -> datetime | None:
-    """Up to when minutes are stored: whoever leads moves it on every minute."""
+    """Return until when minutes are stored; None before the first rollup. The leader advances it every minute."""
     found: datetime | None = connection.execute(select(tally_mark.c.until)).scalar_one_or_none()
     return found
 
 
 def read_depth_samples(connection: Connection, since: datetime) -> list[tuple[datetime, str, int]]:
+    """Return the stored queue depths since a time, as (minute, queue, depth)."""
     statement = select(depth_sample).where(depth_sample.c.minute >= since)
     return [(row.minute, row.queue, row.depth) for row in connection.execute(statement)]
 

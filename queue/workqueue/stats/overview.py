@@ -1,4 +1,4 @@
-"""Everything that the screens show of operations, asked once per process for all who look."""
+"""Take snapshots of all statistics, and share each one among the clients of a web process."""
 
 import threading
 import time
@@ -29,17 +29,18 @@ from workqueue.transport import queue_pauses
 from workqueue.transport.circuit_breaker import write_refusal
 from workqueue.transport.doorbell import Doorbell
 
-MAX_AGE_S = 1.0  # many screens poll: they share an answer for so long
+MAX_AGE_S = 1.0  # many browsers poll; they share a snapshot for this long
 RECENT = timedelta(hours=1)
 DAY = timedelta(hours=24)
-WRITE_FAILURE_MEMORY_S = 60.0  # so long after the last write that the database refused, it is said to refuse them
+WRITE_FAILURE_MEMORY_S = 60.0  # report a write failure for this long after the last failed write
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What there was at a time. recent: minutes of the last hour; hours: the last 24 hours, by function.
+    """All statistics at one time.
 
-    live: function → status → how many wait and run. depths: samples of the last hour (minute, queue, depth).
+    recent: the minutes of the last hour. hours: the last 24 hours, by function and hour. live: function → status →
+    count of pending and processing requests. depths: samples of the last hour as (minute, queue, depth).
     """
 
     now: datetime
@@ -54,7 +55,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class StoredMinutes:
-    """What was rolled up until a minute; read anew when there is more."""
+    """Stored minutes and queue depths, cached until the next rollup. until: the end of the last stored minute."""
 
     until: datetime | None
     recent: list[FunctionMinute]
@@ -63,9 +64,10 @@ class StoredMinutes:
 
 
 class Overview:
-    """One per web process. served: the queues that workers of this installation are to serve.
+    """Cache one snapshot per web process. Thread-safe.
 
-    retention_days: how long ended requests are kept; 0 for ever. disk: of LOCALFN_HOME on this machine.
+    served: the queues in LOCALFN_QUEUES. retention_days: how long ended requests are kept; 0 for ever. disk: the disk
+    of LOCALFN_HOME on this machine.
     """
 
     def __init__(
@@ -91,7 +93,10 @@ class Overview:
         self._redis_write_failure: tuple[str, datetime] | None = None
 
     def snapshot(self) -> Snapshot:
-        """At most a second old; while the database is away the last one, whose problems say so."""
+        """Return a snapshot that is at most MAX_AGE_S old.
+
+        While the database is unavailable, return the last statistics with a problem that says so.
+        """
         with self._lock:
             if self._snapshot is None or time.monotonic() - self._taken_at >= MAX_AGE_S:
                 self._snapshot = self._take_snapshot()
@@ -99,20 +104,20 @@ class Overview:
             return self._snapshot
 
     def queues(self) -> list[Queue]:
-        """As in the snapshot, but paused as they are now: whoever paused one looks whether it is."""
+        """Return the queues of the snapshot with their current pauses, so that a client sees its own change."""
         paused = queue_pauses.list_pauses(self._engine)
         known = {queue.name: queue for queue in self.snapshot().queues}
         new = [Queue(name, Depth(), None, 0) for name in paused if name not in known]
         return [replace(queue, paused_at=paused.get(queue.name)) for queue in (*known.values(), *new)]
 
     def record_outage(self, outage: Outage) -> None:
-        """Remember that the database refused a write for want of room or rights: reads do not tell."""
+        """Record that a write failed because the database is full or read-only: the overview's own reads still work."""
         if outage in (Outage.FULL, Outage.READ_ONLY):
             _, since = self._write_failures.get(outage, (0.0, self._clock.now()))
             self._write_failures[outage] = (time.monotonic(), since)
 
     def _recent_write_failures(self) -> dict[Outage, datetime]:
-        """Return what the database refused lately, and since when. Forgotten when no write met it for a while."""
+        """Return the recent write failures and their start. Forget those older than WRITE_FAILURE_MEMORY_S."""
         limit = time.monotonic() - WRITE_FAILURE_MEMORY_S
         self._write_failures = {outage: seen for outage, seen in self._write_failures.items() if seen[0] > limit}
         return {outage: since for outage, (_, since) in self._write_failures.items()}
@@ -123,7 +128,7 @@ class Overview:
         return str(self._disk.folder), self._disk.free_bytes()
 
     def invalidate(self) -> None:
-        """Somebody changed what it shows: the next one is to see it."""
+        """Discard the snapshot after a change, so that the next caller sees the change."""
         self._taken_at = float("-inf")
 
     def _take_snapshot(self) -> Snapshot:

@@ -1,18 +1,19 @@
-"""Put problems into sentences: one of a kind in full, several of a kind as one line. Pure."""
+"""Format problems: a single problem in full, several problems of one kind as one line. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-MAX_NAMES = 3  # of one kind in a line
+MAX_NAMES = 3  # per line
 SEVERITY_ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """severity: error, warning or info. subject: its object as (kind, name), for a link.
+    """A problem that the overview shows.
 
-    count: of how many things of its kind it tells; the kind is in the plural then, and has no name.
+    severity: error, warning or info. subject: the affected object as (kind, name), for a link. count: the number of
+    affected objects; if several, the kind is in the plural and the name is empty.
     """
 
     code: str
@@ -24,7 +25,7 @@ class Problem:
 
 
 def fold_problems(singles: Sequence[Problem], plural: str) -> Iterator[Problem]:
-    """Yield one problem for all of a kind. singles: the worst first; plural: what follows their number."""
+    """Yield one problem for several of one kind. singles: the worst first. plural: the text behind the number."""
     if len(singles) <= 1:
         yield from singles
         return
@@ -38,13 +39,16 @@ def fold_problems(singles: Sequence[Problem], plural: str) -> Iterator[Problem]:
 
 
 def waiting_text(count: int) -> str:
+    """Format a number of waiting requests."""
     return "nothing waits" if not count else "one request waits" if count == 1 else f"{count:,} requests wait"
 
 
 def time_text(moment: datetime) -> str:
+    """Format a time of day in UTC."""
     return f"{moment.astimezone(UTC):%H:%M:%S} UTC"
 
 
 def duration_text(span: timedelta) -> str:
+    """Format a duration in its largest suitable unit."""
     minutes = int(span.total_seconds() // 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 48 * 60 else f"{span.days} days"

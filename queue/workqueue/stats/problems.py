@@ -1,7 +1,7 @@
-"""Name problems for a person in a hurry: the event, and the remedy. Pure.
+"""Find the problems that operators should know, each with its remedy. Pure.
 
-One line for each kind: of many functions that fail, one line says how many, names the worst, and leads to the list.
-Each sentence holds in the state that it is said in, whatever else is wrong.
+There is one line per kind: if many functions fail, one line gives their number, names the worst, and links to the list.
+Each text must be true in combination with all other problems.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,23 +17,25 @@ from workqueue.stats.problem_texts import SEVERITY_ORDER, Problem, duration_text
 from workqueue.stats.queue_depth import Queue
 
 MAX_WAIT = timedelta(seconds=60)
-MAX_SCHEDULER_SILENCE = timedelta(seconds=150)  # it rolls up each minute soon after its end
+MAX_SCHEDULER_SILENCE = timedelta(seconds=150)  # it stores each minute soon after the minute's end
 MAX_RETENTION_DELAY = timedelta(hours=1)
 FAILING_WINDOW = timedelta(minutes=15)
 MIN_FAILURES, MIN_FAILURE_RATE = 5, 0.5
+NO_WRITES = "no request is accepted, and results wait to be stored."
 WRITE_FAILURES = {
-    Outage.FULL: "The disk of the database is full",
-    Outage.READ_ONLY: "The database takes no writes",
+    Outage.FULL: "The disk of the database has been full",
+    Outage.READ_ONLY: "The database has been read-only",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The state now. counted_until: how far the leading scheduler has come. schedules: name → its error.
+    """The current state of the installation.
 
-    full_disk: the folder whose disk has no room, and the bytes left. database_refuses: which writes, since when.
-    redis_refuses: why it refuses writes, since when. keep_for: how long ended requests are kept; None for ever.
-    oldest_ended_at: when the oldest of them ended.
+    full_disk: a folder on a full disk, and the free bytes. write_failures: why writes fail, and since when.
+    redis_write_failure: why Redis rejects writes, and since when. rolled_up_until: the end of the last stored minute.
+    schedules: name and error of each failing schedule. retention: how long ended requests are kept; None for ever.
+    oldest_ended_at: when the oldest ended request ended.
     """
 
     now: datetime
@@ -53,20 +55,22 @@ class Facts:
 
     @property
     def live_workers(self) -> list[WorkerInfo]:
+        """Return the workers that have reported recently."""
         return [worker for worker in self.workers if worker.is_alive]
 
     @property
     def can_accept(self) -> bool:
+        """Return True if new requests can be stored."""
         return not (self.database_unavailable_since or self.full_disk or self.write_failures)
 
     @property
     def can_start(self) -> bool:
-        """Return whether a free worker would get a request."""
+        """Return True if a free worker would receive a request."""
         return self.can_accept and not (self.redis_unavailable_since or self.redis_write_failure)
 
     @property
     def has_scheduler(self) -> bool:
-        """Return whether a scheduler has reported lately; a new installation has some time before its first report."""
+        """Return True if a scheduler has reported recently, or if the installation is too new for a first report."""
         known = self.rolled_up_until or min((worker.started_at for worker in self.live_workers), default=self.now)
         return self.now - known <= MAX_SCHEDULER_SILENCE
 
@@ -87,42 +91,43 @@ def find_problems(facts: Facts) -> list[Problem]:
 
 def _storage(facts: Facts) -> Iterator[Problem]:
     if since := facts.database_unavailable_since:
-        text = f"The database is away since {time_text(since)}: nothing is accepted, and results wait to be stored."
+        text = f"The database has been unavailable since {time_text(since)}: {NO_WRITES}"
         yield Problem("database_away", "error", text, since)
     if facts.full_disk:
         folder, free = facts.full_disk
-        text = f"The disk of {folder} is full, {free // MIB} MiB are free: nothing new starts. Free some space."
+        text = f"The disk of {folder} is full, {free // MIB} MiB are free: no new request starts. Free some space."
         yield Problem("disk_full", "error", text)
     for outage, since in facts.write_failures.items():
-        text = f"{WRITE_FAILURES[outage]} since {time_text(since)}: nothing is accepted, and results wait to be stored."
+        text = f"{WRITE_FAILURES[outage]} since {time_text(since)}: {NO_WRITES}"
         yield Problem(f"database_{outage}", "error", text, since)
 
 
 def _redis(facts: Facts) -> Iterator[Problem]:
-    accepted = "requests are accepted, and none" if facts.can_accept else "no request"
+    accepted = "requests are accepted, but none" if facts.can_accept else "no request"
     if since := facts.redis_unavailable_since:
-        text = f"Redis is away since {time_text(since)}: {accepted} starts until it is back."
+        text = f"Redis has been unavailable since {time_text(since)}: {accepted} starts until it is back."
         yield Problem("redis_away", "error", text, since)
     if facts.redis_write_failure:
         why, since = facts.redis_write_failure
-        text = f"Redis refuses writes since {time_text(since)}, {why}: {accepted} starts until it takes them again."
+        text = (
+            f"Redis has rejected writes since {time_text(since)}, {why}: {accepted} starts until it accepts them again."
+        )
         yield Problem("redis_refuses", "error", text, since)
 
 
 def _processes(facts: Facts) -> Iterator[Problem]:
     if facts.database_unavailable_since or facts.write_failures:
-        return  # no process can report, so none counts as gone
+        return  # no process can report to the database, so a missing report proves nothing
     if not facts.live_workers:
-        yield Problem("no_worker", "error", "No worker is running: nothing starts. Start one: `localfn worker`.")
-    silent = sorted((worker for worker in facts.workers if not worker.is_alive), key=lambda each: each.seen_at)
-    if len(silent) == 1:
-        text = f"Worker {silent[0].name} is silent since {time_text(silent[0].seen_at)}{_held(facts, silent)}."
-        yield Problem("worker_silent", "warning", text, silent[0].seen_at, ("worker", silent[0].name))
-    elif silent:
-        text = (
-            f"{len(silent)} workers are silent, the last since {time_text(silent[-1].seen_at)}{_held(facts, silent)}."
-        )
-        yield Problem("worker_silent", "warning", text, silent[-1].seen_at, ("workers", ""), len(silent))
+        yield Problem("no_worker", "error", "No worker is running: no request starts. Start one: `localfn worker`.")
+    unresponsive = sorted((worker for worker in facts.workers if not worker.is_alive), key=lambda each: each.seen_at)
+    latest = f"since {time_text(unresponsive[-1].seen_at)}{_held(facts, unresponsive)}." if unresponsive else ""
+    if len(unresponsive) == 1:
+        text = f"Worker {unresponsive[0].name} has not reported {latest}"
+        yield Problem("worker_silent", "warning", text, unresponsive[0].seen_at, ("worker", unresponsive[0].name))
+    elif unresponsive:
+        text = f"{len(unresponsive)} workers have not reported, the latest {latest}"
+        yield Problem("worker_silent", "warning", text, unresponsive[-1].seen_at, ("workers", ""), len(unresponsive))
     if not facts.has_scheduler:
         since_ = facts.rolled_up_until
         reported = f"since {time_text(since_)}" if since_ else "yet"
@@ -133,9 +138,9 @@ def _processes(facts: Facts) -> Iterator[Problem]:
         yield Problem("no_scheduler", "error", text, since_)
 
 
-def _held(facts: Facts, silent: Sequence[WorkerInfo]) -> str:
-    """Say what becomes of the requests that silent workers hold."""
-    held = sum(worker.held for worker in silent)
+def _held(facts: Facts, unresponsive: Sequence[WorkerInfo]) -> str:
+    """Describe what happens to the requests that unresponsive workers hold."""
+    held = sum(worker.held for worker in unresponsive)
     if not held:
         return ""
     what = "one request" if held == 1 else f"{held:,} requests"
@@ -152,14 +157,14 @@ def _queues(facts: Facts) -> Iterator[Problem]:
     yield from fold_problems(
         [_unserved(queue) for queue in open_ if not queue.workers], "queues are served by no worker"
     )
-    if facts.can_start:  # otherwise an earlier line says why they wait
+    if facts.can_start:  # otherwise another problem says why requests wait
         late = [(queue, queue.depth.oldest) for queue in open_ if queue.workers and queue.depth.oldest is not None]
         waits = [_late(facts, queue, oldest) for queue, oldest in late if facts.now - oldest > MAX_WAIT]
         yield from fold_problems(waits, "queues have a request that has waited for more than a minute")
 
 
 def _paused(queue: Queue, since: datetime) -> Problem:
-    text = f"Queue {queue.name} is paused since {time_text(since)}; {waiting_text(queue.depth.due)} in it."
+    text = f"Queue {queue.name} has been paused since {time_text(since)}; {waiting_text(queue.depth.due)} in it."
     return Problem("queue_paused", "info", text, since, ("queue", queue.name))
 
 

@@ -1,4 +1,4 @@
-"""What waits in each queue: how much, and for how long. Counted by the index of what is pending, up to a limit."""
+"""Count the waiting requests of each queue, by the index of pending requests, up to a limit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from workqueue.transport.doorbell import Doorbell
 
-MAX_COUNTED = 20_000  # of each queue; beyond it Redis is asked, which knows lengths without counting
+MAX_COUNTED = 20_000  # per queue; above it the length comes from Redis, which does not need to count
 
 COUNT_WAITING = text(
     """
@@ -57,7 +57,7 @@ COUNT_BY_FUNCTION = text(
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What waits in a queue: due now, and with a later time. oldest: when the first of those due was."""
+    """The waiting requests of a queue. due: may start now. later: may not start yet. oldest: the oldest due time."""
 
     due: int = 0
     later: int = 0
@@ -65,13 +65,13 @@ class Depth:
 
     @property
     def is_capped(self) -> bool:
-        """Whether there is more than was counted."""
+        """Return True if counting stopped at MAX_COUNTED."""
         return self.due >= MAX_COUNTED
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue as a person sees it. workers: how many serve it."""
+    """A queue with its depth. workers: how many live workers serve it."""
 
     name: str
     depth: Depth
@@ -80,20 +80,20 @@ class Queue:
 
 
 def force_index_scans(connection: Connection) -> None:
-    """For the rest of the transaction: a bitmap of all that waits would be made before the first is counted."""
+    """Forbid sequential and bitmap scans in this transaction. A bitmap scan reads all waiting rows despite LIMIT."""
     connection.execute(text("SET LOCAL enable_seqscan = off"))
     connection.execute(text("SET LOCAL enable_bitmapscan = off"))
 
 
 def count_depths(connection: Connection, now: datetime) -> dict[str, Depth]:
-    """By the names of the queues in which something waits."""
+    """Return the depths of all queues with waiting requests, by name."""
     force_index_scans(connection)
     rows = connection.execute(COUNT_WAITING, {"now": now, "most": MAX_COUNTED})
     return {row.queue: Depth(row.due, row.later, row.oldest) for row in rows}
 
 
 def count_live_by_function(connection: Connection) -> dict[str, dict[str, int]]:
-    """function → status → how many, of what waits and what runs; at most so many of each status are looked at."""
+    """Return function → status → count of pending and processing requests, from at most MAX_COUNTED rows per status."""
     force_index_scans(connection)
     found: dict[str, dict[str, int]] = {}
     for row in connection.execute(COUNT_BY_FUNCTION, {"most": MAX_COUNTED}):
@@ -102,7 +102,7 @@ def count_live_by_function(connection: Connection) -> dict[str, dict[str, int]]:
 
 
 def add_uncounted(found: Mapping[str, Depth], doorbell: Doorbell) -> dict[str, Depth]:
-    """Where more waits than was counted, the number of bells in Redis, if that is more; an absent Redis adds none."""
+    """Replace capped counts by the number of bells in Redis, if that is larger and Redis is available."""
     capped = [name for name, depth in found.items() if depth.is_capped]
     if not capped:
         return dict(found)
@@ -120,7 +120,7 @@ def list_queues(
     served: Sequence[str],
     serving: Sequence[Sequence[str]],
 ) -> list[Queue]:
-    """All queues, in the order in which they are served. serving: the queues of each worker that lives."""
+    """Return all queues: those of `served` in their order, then the others. serving: the queues of each live worker."""
     others = sorted({*found, *paused, *(name for names in serving for name in names)} - set(served))
     return [
         Queue(name, found.get(name, Depth()), paused.get(name), sum(name in names for names in serving))

@@ -1,4 +1,4 @@
-"""Minutes of the tally as charts and lists show them. Pure."""
+"""Aggregate function minutes for charts and lists. Pure."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ Percentiles = dict[str, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The last hour, minute by minute, oldest first; the last one is still under way.
+    """The last hour by minute, oldest first; the last minute is not over yet.
 
-    waits, runs: percentiles of each minute. failures: by function, those that had none left out.
-    cancelled: in no other of these.
+    waits, runs: percentiles of each minute. failures: by function, without functions that had none. Cancelled requests
+    count only as cancelled.
     """
 
     times: list[datetime]
@@ -33,9 +33,9 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A function's last 24 hours. completed, failed: by the hour, oldest first; the last one is still under way.
+    """A function's last 24 hours. completed, failed: by hour, oldest first; the last hour is not over yet.
 
-    count: of both; cancelled ones come on top.
+    count: completed and failed requests, without cancelled ones.
     """
 
     count: int
@@ -49,10 +49,10 @@ class Health:
 
 
 def merge_minutes(
-    minutes: Iterable[FunctionMinute], place: Callable[[FunctionMinute], datetime]
+    minutes: Iterable[FunctionMinute], period: Callable[[FunctionMinute], datetime]
 ) -> list[FunctionMinute]:
-    """Those of one function and one place in one. place: the time that a minute counts for."""
-    groups = _group_by(minutes, lambda each: (place(each), each.function))
+    """Merge minutes of the same function and period. period: returns the start of a minute's period."""
+    groups = _group_by(minutes, lambda each: (period(each), each.function))
     return [
         FunctionMinute(
             moment,
@@ -72,7 +72,7 @@ def hour_of(minute: FunctionMinute) -> datetime:
 
 
 def recent_series(minutes: Iterable[FunctionMinute], now: datetime) -> Series:
-    """The last hour of all functions."""
+    """Return the last hour of all functions."""
     last = floor_to_minute(now)
     times = [last - timedelta(minutes=back) for back in reversed(range(RECENT_MINUTES))]
     shown = [each for each in minutes if times[0] <= each.minute <= last]
@@ -94,7 +94,7 @@ def recent_series(minutes: Iterable[FunctionMinute], now: datetime) -> Series:
 
 
 def function_health(minutes: Sequence[FunctionMinute], now: datetime) -> Health:
-    """The last 24 hours of one function's minutes, or of its hours."""
+    """Return the last 24 hours of one function. minutes: its minutes or its hours."""
     last = floor_to_minute(now).replace(minute=0)
     hours = [last - timedelta(hours=back) for back in reversed(range(DAY_HOURS))]
     shown = [each for each in minutes if each.minute >= hours[0]]

@@ -28,7 +28,7 @@ class DueSchedule:
 
 @dataclass(frozen=True, slots=True)
 class DueTicks:
-    """Ticks that create requests, ascending. next: the tick to wait for, possibly in the past; None for no more."""
+    """Ticks that create requests, ascending. next: the tick to wait for, possibly in the past; None at the end."""
 
     ticks: tuple[datetime, ...]
     next: datetime | None

@@ -41,7 +41,7 @@ def ticks_after(table: Timetable, moment: datetime) -> Iterator[datetime]:
 
 
 def first_after(table: Timetable, moment: datetime) -> datetime | None:
-    """Return the first tick later than `moment`; None if the schedule has no more ticks."""
+    """Return the first tick later than `moment`; None if the schedule has ended."""
     return next(ticks_after(table, moment), None)
 
 

@@ -10,8 +10,8 @@ from workqueue.stats.problems import Facts, find_problems
 from workqueue.stats.queue_depth import Depth, Queue
 
 SILENT = (
-    "40 workers are silent, the last since 11:59:20 UTC, with 780 requests that will be given back when their leases"
-    " lapse."
+    "40 workers have not reported, the latest since 11:59:20 UTC, with 780 requests that will be given back when their"
+    " leases lapse."
 )
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -38,7 +38,7 @@ def test_nothing_is_wrong_where_all_is_well() -> None:
 
 
 def test_without_a_worker_each_queue_need_not_say_so() -> None:
-    text = "No worker is running: nothing starts. Start one: `localfn worker`."
+    text = "No worker is running: no request starts. Start one: `localfn worker`."
     assert told(workers=[], queues=[queue("low", due=3, workers=0)]) == [("no_worker", text)]
 
 
@@ -53,7 +53,7 @@ def test_a_long_wait_is_told_but_not_of_a_paused_queue() -> None:
     assert told(queues=waiting) == [("long_wait", text)]
     busy = f"{text} All workers are busy; LOCALFN_CONCURRENCY limits how many there are."
     assert told(queues=waiting, workers=[worker(runs="r")]) == [("long_wait", busy)]
-    paused = "Queue default is paused since 12:00:00 UTC; one request waits in it."
+    paused = "Queue default has been paused since 12:00:00 UTC; one request waits in it."
     assert told(queues=[queue("default", due=1, waits_s=300, is_paused=True)]) == [("queue_paused", paused)]
 
 
@@ -61,13 +61,13 @@ def test_servers_that_are_away_come_first_and_nobody_guesses_who_lives_then() ->
     since = NOW - timedelta(minutes=2)
     found = told(database_unavailable_since=since, redis_unavailable_since=since, workers=[], rolled_up_until=None)
     assert [code for code, _ in found] == ["database_away", "redis_away"]
-    assert found[0][1].startswith("The database is away since 11:58:00 UTC:")
+    assert found[0][1].startswith("The database has been unavailable since 11:58:00 UTC:")
 
 
 def test_a_worker_that_fell_silent_and_a_scheduler_that_is_gone_are_told() -> None:
     found = told(workers=[worker(), worker("host-2", is_alive=False)], rolled_up_until=NOW - timedelta(minutes=5))
     assert [code for code, _ in found] == ["no_scheduler", "worker_silent"]
-    assert "host-2 is silent since 11:59:20 UTC" in found[1][1]
+    assert "host-2 has not reported since 11:59:20 UTC" in found[1][1]
 
 
 def test_a_function_fails_when_half_of_its_last_requests_did_and_those_were_five() -> None:
@@ -127,7 +127,8 @@ def test_what_silent_workers_held_is_promised_to_nobody_who_is_not_there() -> No
     found = dict(told(workers=silent, rolled_up_until=NOW - timedelta(hours=1)))
     assert set(found) == {"no_worker", "worker_silent", "no_scheduler"}
     assert found["worker_silent"].endswith("with 2 requests that will be given back when a scheduler runs.")
-    assert told(workers=[worker(), worker("w", is_alive=False)])[0][1] == "Worker w is silent since 11:59:20 UTC."
+    found = told(workers=[worker(), worker("w", is_alive=False)])
+    assert found[0][1] == "Worker w has not reported since 11:59:20 UTC."
 
 
 def test_a_scheduler_that_never_reported_is_missed_after_a_while_and_not_at_once() -> None:
@@ -138,7 +139,7 @@ def test_a_scheduler_that_never_reported_is_missed_after_a_while_and_not_at_once
 
 
 def test_a_disk_without_room_is_told_with_its_path_and_nothing_else_is_blamed_for_what_waits() -> None:
-    text = "The disk of /srv/home is full, 12 MiB are free: nothing new starts. Free some space."
+    text = "The disk of /srv/home is full, 12 MiB are free: no new request starts. Free some space."
     waiting = [queue("default", due=3, waits_s=900)]
     assert told(full_disk=("/srv/home", 12 * 1024**2), queues=waiting) == [("disk_full", text)]
 
@@ -146,19 +147,19 @@ def test_a_disk_without_room_is_told_with_its_path_and_nothing_else_is_blamed_fo
 def test_a_database_that_takes_no_writes_is_told_and_nobody_guesses_who_lives_then() -> None:
     since = {"workers": [], "rolled_up_until": NOW - timedelta(hours=1), "queues": [queue("default", 3, 900)]}
     for outage, words in (
-        (Outage.FULL, "The disk of the database is full"),
-        (Outage.READ_ONLY, "The database takes no writes"),
+        (Outage.FULL, "The disk of the database has been full"),
+        (Outage.READ_ONLY, "The database has been read-only"),
     ):
-        text = f"{words} since 12:00:00 UTC: nothing is accepted, and results wait to be stored."
+        text = f"{words} since 12:00:00 UTC: no request is accepted, and results wait to be stored."
         assert told(write_failures={outage: NOW}, **since) == [(f"database_{outage}", text)]
 
 
 def test_a_redis_that_refuses_writes_is_not_called_away_and_accepts_nothing_while_the_database_does_not() -> None:
     refuses = ("its memory is full (maxmemory)", NOW)
     text = (
-        "Redis refuses writes since 12:00:00 UTC, its memory is full (maxmemory): requests are accepted, and none"
-        " starts until it takes them again."
+        "Redis has rejected writes since 12:00:00 UTC, its memory is full (maxmemory): requests are accepted, but none"
+        " starts until it accepts them again."
     )
     assert told(redis_write_failure=refuses, queues=[queue("default", 3, 900)]) == [("redis_refuses", text)]
     both = dict(told(redis_unavailable_since=NOW, database_unavailable_since=NOW))
-    assert both["redis_away"] == "Redis is away since 12:00:00 UTC: no request starts until it is back."
+    assert both["redis_away"] == "Redis has been unavailable since 12:00:00 UTC: no request starts until it is back."

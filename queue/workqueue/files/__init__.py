@@ -1,1 +1,1 @@
-"""Where files lie: uploads and outputs in a store, what a function works on in a workplace."""
+"""Store uploads and output files, and provide the working directories of functions."""

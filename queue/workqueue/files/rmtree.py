@@ -1,6 +1,7 @@
-"""Removes a folder that user code filled, however deep: the standard library takes a call and a file for each level.
+"""Remove a folder that user code filled, however deeply nested.
 
-What is too deep is brought to the surface first. No link in it is followed, whatever changes meanwhile.
+shutil.rmtree needs a recursive call and an open file for each level. So a tree that is too deep is flattened first.
+Symbolic links are never followed, even if user code replaces folders during the removal.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ OPEN_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def remove_tree(path: Path) -> None:
-    """What cannot be removed stays."""
+    """Remove a folder with everything in it. Ignore errors: anything that cannot be removed stays."""
     with contextlib.suppress(RecursionError):
         shutil.rmtree(path, ignore_errors=True)
     if os.path.lexists(path):
@@ -23,29 +24,29 @@ def remove_tree(path: Path) -> None:
 
 
 def _flatten(path: Path) -> None:
-    """Each folder below, wherever it was, lies at the top then, and none of them holds another."""
+    """Move all nested folders to the top level, so that no folder contains another."""
     top = os.open(path, OPEN_FLAGS)
     try:
         names = _list_folders(top)
         while names:
-            with contextlib.suppress(OSError):  # it is gone meanwhile, or nobody may enter it
+            with contextlib.suppress(OSError):  # the folder has disappeared, or cannot be opened
                 names += _move_up(top, names.pop())
     finally:
         os.close(top)
 
 
 def _move_up(top: int, name: str) -> list[str]:
-    """Moves the folders in this one to the top; gives their new names."""
-    raised = []
+    """Move the folders in this folder to the top level. Return their new names."""
+    moved = []
     below = os.open(name, OPEN_FLAGS, dir_fd=top)
     try:
         for found in _list_folders(below):
             with contextlib.suppress(OSError):
                 os.rename(found, new := uuid4().hex, src_dir_fd=below, dst_dir_fd=top)
-                raised.append(new)
+                moved.append(new)
     finally:
         os.close(below)
-    return raised
+    return moved
 
 
 def _list_folders(fd: int) -> list[str]:

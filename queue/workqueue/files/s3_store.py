@@ -1,6 +1,6 @@
-"""Files on S3: `<prefix>/<request id>/<part>/<name>`, streamed both ways.
+"""Store files on S3 as `<prefix>/<request id>/<part>/<name>`, streaming uploads and downloads.
 
-What was sent is checked by the service against the checksums that go along; what is read, against the file's own.
+S3 verifies uploads against the checksums that are sent with them. Downloads are verified against the stored checksum.
 """
 
 import contextlib
@@ -24,7 +24,10 @@ NOT_FOUND_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
 class S3Store:
-    """make_client: gives a boto3 client; called in each process by itself, because a client must not cross a fork."""
+    """FileStore in an S3 bucket.
+
+    make_client: returns a boto3 client. Each process calls it, because a client must not cross a fork.
+    """
 
     def __init__(self, bucket: str, prefix: str, make_client: Callable[[], Any]) -> None:
         self.bucket = bucket
@@ -54,7 +57,7 @@ class S3Store:
         key, counted = f"{request_id}/{part}/{name}", _HashingReader(source)
         kind = guess_content_type(name)
         with _translate_errors():
-            # In parts from a size on: then no more than a few parts are ever in memory, however large the file.
+            # A multipart upload keeps only a few parts in memory, however large the file is.
             self._client.upload_fileobj(
                 counted,
                 self.bucket,
@@ -64,14 +67,14 @@ class S3Store:
             )
             stored = self._client.head_object(Bucket=self.bucket, Key=self._prefix + key)["ContentLength"]
         if stored != counted.size:
-            raise StorageError(f"{name}: {counted.size} bytes were sent to S3, and it has {stored}.")
+            raise StorageError(f"{name}: {counted.size} bytes were sent to S3, but it stored {stored}.")
         return StoredFile(name, name, counted.size, kind, counted.digest.hexdigest(), key)
 
     def open(self, stored_as: str, sha256: str = "", part: range | None = None) -> IO[bytes]:
         wanted = {"Range": f"bytes={part.start}-{part.stop - 1}"} if part else {}
         with _translate_errors():
             body = self._client.get_object(Bucket=self.bucket, Key=self._prefix + stored_as, **wanted)["Body"]
-        # The checksum is that of the whole.
+        # The checksum covers the whole file, so a part cannot be verified.
         return io.BufferedReader(_VerifyingReader(body, stored_as, "" if part else sha256), 1024 * 1024)
 
     def remove(self, request_id: UUID, part: str = "") -> None:
@@ -87,7 +90,7 @@ class S3Store:
         first = dict[UUID, float]()
         with _translate_errors():
             for entry in self._list_objects(self._prefix):
-                with contextlib.suppress(ValueError):  # not ours
+                with contextlib.suppress(ValueError):  # the key belongs to another program
                     id = UUID(entry["Key"].removeprefix(self._prefix).partition("/")[0])
                     first[id] = min(first.get(id, before), entry["LastModified"].timestamp())
         return [id for id, time in first.items() if time < before]
@@ -103,21 +106,21 @@ class S3Store:
             try:
                 self._client.create_bucket(Bucket=self.bucket, **where)
             except self._client.exceptions.BucketAlreadyOwnedByYou:
-                return  # several start at once
+                return  # another process has just created it
 
     def _list_objects(self, prefix: str) -> Iterator[dict[str, Any]]:
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
             yield from page.get("Contents", ())
 
     def _abort_uploads(self, prefix: str, wanted: Callable[[dict[str, Any]], bool]) -> None:
-        """Uploads in parts that were never completed are in no listing, but are paid for."""
+        """Abort multipart uploads that were never completed: listings omit them, but S3 charges for them."""
         for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix):
             for upload in filter(wanted, page.get("Uploads", ())):
                 self._client.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
 
 class _HashingReader(io.RawIOBase):
-    """Counts and hashes what is read from it."""
+    """A reader that counts and hashes the bytes that pass through it."""
 
     def __init__(self, source: IO[bytes]) -> None:
         self._source = source
@@ -134,7 +137,10 @@ class _HashingReader(io.RawIOBase):
 
 
 class _VerifyingReader(io.RawIOBase):
-    """A body that at its end is what it should be. sha256: in hex; empty is not checked."""
+    """A reader that verifies the checksum at the end. sha256: in hex; empty to skip the check.
+
+    Raises StorageError at the end of the body if the checksum differs.
+    """
 
     def __init__(self, body: Any, stored_as: str, sha256: str) -> None:
         self._body, self._stored_as, self._sha256 = body, stored_as, sha256
@@ -148,7 +154,7 @@ class _VerifyingReader(io.RawIOBase):
             data = self._body.read(len(buffer))
         self._digest.update(data)
         if not data and self._sha256 and self._digest.hexdigest() != self._sha256:
-            raise StorageError(f"{self._stored_as} on S3 is not what was stored: its checksum is another.")
+            raise StorageError(f"{self._stored_as} on S3 was changed after the upload: its checksum differs.")
         buffer[: len(data)] = data
         return len(data)
 
@@ -159,13 +165,13 @@ class _VerifyingReader(io.RawIOBase):
 
 @contextlib.contextmanager
 def _translate_errors() -> Iterator[None]:
-    """S3's trouble as that of a file store. Raises FileNotFoundError, StorageError."""
+    """Translate S3's errors in the block. Raises FileNotFoundError, StorageError."""
     try:
         yield
     except ClientError as error:
-        told = error.response.get("Error", {})
-        if str(told.get("Code")) in NOT_FOUND_CODES:
+        details = error.response.get("Error", {})
+        if str(details.get("Code")) in NOT_FOUND_CODES:
             raise FileNotFoundError(errno.ENOENT, str(error)) from None
-        raise StorageError(f"S3 refuses: {told.get('Code')} {told.get('Message')}") from error
+        raise StorageError(f"S3 rejects the call: {details.get('Code')} {details.get('Message')}") from error
     except BotoCoreError as error:
-        raise StorageError(f"S3 is away: {error}") from error
+        raise StorageError(f"S3 is unavailable: {error}") from error

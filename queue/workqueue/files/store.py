@@ -1,4 +1,7 @@
-"""Where uploaded and output files are kept: here a folder; in s3_store.py a bucket."""
+"""Store uploads and output files: the interface FileStore, and its implementation in a folder.
+
+For the implementation on S3 see s3_store.py.
+"""
 
 import contextlib
 import errno
@@ -23,9 +26,10 @@ CHUNK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file in the store. name: an upload's part or an output's name; filename: what a person calls it.
+    """A file in the store.
 
-    size in bytes; sha256 in hex; stored_as: its key in the store.
+    name: the multipart name of an upload, or the name of an output. filename: the name for downloads. size: in bytes.
+    sha256: in hex. stored_as: its key in the store.
     """
 
     name: str
@@ -37,43 +41,48 @@ class StoredFile:
 
 
 class StorageError(OSError):
-    """The file store is away, refuses, or has something else than was stored: not the fault of who asks."""
+    """The file store is unavailable, rejects a call, or has corrupt data. The client is not at fault."""
 
     def __init__(self, message: str) -> None:
         super().__init__(errno.EIO, message)
 
 
 class FileStore(Protocol):
+    """Where uploads and output files are stored."""
+
     def prepare(self, *, create: bool) -> None:
-        """It can be written. make: it is made when it is missing. Raises BucketMissingError, StorageError."""
+        """Check that the store is writable. create: create a missing folder or bucket.
+
+        Raises BucketMissingError, StorageError.
+        """
 
     def check_available(self) -> None:
-        """It is there. Raises BucketMissingError, StorageError."""
+        """Raise BucketMissingError or StorageError if the store is unavailable."""
 
     def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
-        """Stores what `source` holds. part: "in" for uploads, else the attempt's number. Raises StorageError."""
+        """Store the content of `source`. part: "in" for uploads, else the attempt's number. Raises StorageError."""
 
     def open(self, stored_as: str, sha256: str = "", part: range | None = None) -> IO[bytes]:
-        """Open a stored file, at its beginning or at a part of it. Raises FileNotFoundError.
+        """Open a stored file at the start of `part`, or at its beginning. Raises FileNotFoundError.
 
-        sha256: what it has to be, in hex; where that can be told, its end raises StorageError if it is not.
-        part: the places of the bytes that are read; None for all. What lies behind them may be read as well.
+        sha256: the expected checksum, in hex. If the store can verify it, the end of the file raises StorageError on a
+        mismatch. part: the byte range to read; None for the whole file. The reader may continue behind the range.
         """
 
     def remove(self, request_id: UUID, part: str = "") -> None:
-        """Removes the request's files, or those of one part; none is no error."""
+        """Remove a request's files, or those of one part. Missing files are not an error."""
 
     def request_ids(self, before: float) -> list[UUID]:
-        """The requests that have files here and got their first before a time (seconds since the epoch)."""
+        """Return the requests whose first file is older than `before` (seconds since the epoch)."""
 
     def abort_unfinished(self, before: float) -> None:
-        """Removes what whoever was killed while storing it left behind before a time, where that is no file yet."""
+        """Abort incomplete uploads older than `before`, which a killed process left behind."""
 
 
 class FolderStore:
-    """Files below one folder: `<folder>/<request id>/<part>/<name>`.
+    """FileStore in a folder: `<folder>/<request id>/<part>/<name>`.
 
-    disk: the one that it lies on, where that is known. A file that would fill it raises DiskFullError.
+    disk: the folder's disk, if known. Storing a file on a full disk raises DiskFullError.
     """
 
     def __init__(self, folder: Path, disk: Disk | None = None) -> None:
@@ -83,7 +92,7 @@ class FolderStore:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def check_available(self) -> None:
-        """A folder that is not there is made with its first file."""
+        """Do nothing: the first file creates a missing folder."""
 
     def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
         target = self.folder / str(request_id) / part / name
@@ -97,13 +106,13 @@ class FolderStore:
                 size += len(chunk)
                 file.write(chunk)
             file.flush()
-            os.fsync(file.fileno())  # the row that names it is durable, so the file has to be, and its name, too
+            os.fsync(file.fileno())  # the row that refers to the file is durable, so file and name must be, too
         _fsync_folder(target.parent)
         key = f"{request_id}/{part}/{name}"
         return StoredFile(name, name, size, guess_content_type(name), digest.hexdigest(), key)
 
     def open(self, stored_as: str, sha256: str = "", part: range | None = None) -> IO[bytes]:  # noqa: ARG002
-        # sha256 is not looked at: disks check themselves.
+        # sha256 is not verified: disks detect their own errors.
         file = (self.folder / stored_as).open("rb")
         file.seek(part.start if part else 0)
         return file
@@ -117,18 +126,18 @@ class FolderStore:
             return []
         found = []
         for path in self.folder.iterdir():
-            with contextlib.suppress(ValueError, FileNotFoundError):  # not ours, or just removed
+            with contextlib.suppress(ValueError, FileNotFoundError):  # another program's folder, or just removed
                 request_id = UUID(path.name)
                 if path.stat().st_mtime < before:
                     found.append(request_id)
         return found
 
     def abort_unfinished(self, before: float) -> None:
-        """Half a file is a file here: it goes with its request, or with its attempt."""
+        """Do nothing: an incomplete file is removed with its request or attempt."""
 
 
 def _create_folder(folder: Path) -> None:
-    """With those above it that are missing; each is known on the disk to the one that it stands in."""
+    """Create a folder with its missing parents. Flush each parent, so that the names survive a crash of the machine."""
     if not folder.is_dir():
         _create_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -136,7 +145,7 @@ def _create_folder(folder: Path) -> None:
 
 
 def _fsync_folder(folder: Path) -> None:
-    """What stands in it outlives a crash of the machine: to sync a file says nothing of its name."""
+    """Flush a folder's entries to disk: fsync on a file does not flush its name."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
@@ -145,11 +154,11 @@ def _fsync_folder(folder: Path) -> None:
 
 
 def remove_if_possible(store: FileStore, request_id: UUID, part: str = "") -> None:
-    """Removes what nobody needs any more; what cannot be removed now is left to the sweep."""
+    """Remove files that are not needed anymore. If that fails, the sweep removes them later."""
     try:
         store.remove(request_id, part)
     except OSError as error:
-        log.warning("files were left to the sweep", extra={"request_id": str(request_id), "error": str(error)})
+        log.warning("removal of files postponed", extra={"request_id": str(request_id), "error": str(error)})
 
 
 def guess_content_type(name: str) -> str:
@@ -157,13 +166,13 @@ def guess_content_type(name: str) -> str:
 
 
 def open_regular(path: Path) -> IO[bytes]:
-    """Opens a file that user code left, but no link, pipe or device in its place or its folder's. Raises OSError.
+    """Open a regular file that user code left. Raises OSError for links, pipes and devices.
 
-    By a link in place of the folder it could name files that are its reader's own affair: below /proc/self, say.
+    The folder must not be a link either: user code could redirect the runtime to its own files, such as /proc/self.
     """
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        # O_NONBLOCK: opening a pipe nobody writes to would otherwise wait for ever.
+        # O_NONBLOCK: without it, opening a pipe that has no writer would block forever.
         fd = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     finally:
         os.close(folder)

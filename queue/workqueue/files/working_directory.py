@@ -1,9 +1,8 @@
-"""The working directory of a worker: each request that it runs finds it new and empty, and leaves nothing in it.
+"""The working directory of a worker. Each request finds it empty.
 
-Making and removing one costs a journalling file system a tenth of a millisecond, as much as all else that a short
-request needs. So one that was left as it was found is there for the next; it goes when no other follows soon. One that
-was left in any other way is removed, and the next has another name: whatever user code has put in its place, or
-still does in it, is in nobody's way.
+Creating and removing a directory takes a tenth of a millisecond on a journaling file system, as much as the rest of a
+short request. So a request that leaves the directory empty and unchanged passes it on to the next one. Otherwise the
+directory is removed, and the next request gets another name: processes that user code left behind cannot disturb it.
 """
 
 import contextlib
@@ -16,14 +15,14 @@ from workqueue.files.rmtree import remove_tree
 from workqueue.sandboxes.user import UnixUser, impersonate
 
 SUFFIX = ".work"
-WORKER_SEPARATOR = "+"  # in a directory's name, between its worker's and what makes it unique
-MODE = 0o700  # what tempfile gives
+WORKER_SEPARATOR = "+"  # in a directory's name, between the worker's name and a random suffix
+MODE = 0o700  # the mode that tempfile sets
 
 
 class WorkingDirectory:
-    """One worker uses one directory, for one request at a time; the name tells whose it is (sweep.py).
+    """One directory of one worker, for one request at a time. Its name contains the worker's name (sweep.py).
 
-    account: who runs its sandboxes, and owns it then.
+    account: the Unix user that runs the worker's sandboxes and owns the directory; None for the runtime's own user.
     """
 
     def __init__(self, folder: Path, worker: str, account: UnixUser | None = None) -> None:
@@ -32,15 +31,18 @@ class WorkingDirectory:
 
     @property
     def path(self) -> Path:
-        """The directory that was prepared."""
+        """Return the directory that `prepare` created."""
         assert self._directory is not None
         return Path(self._directory.name)
 
     def prepare(self, *, is_started: bool = False) -> None:
-        """It is there, and like new, or as its request has left it when that is_begun. Raises OSError."""
-        # A worker that was frozen for long may have lost it to the sweep; and what a request before has left running
-        # may have put something there since it was looked at.
-        if self._directory is not None and _is_unchanged(self._directory.name, may_hold=is_started):
+        """Provide an empty directory. Raises OSError.
+
+        is_started: the request already runs; keep the files that it has left there.
+        """
+        # The sweep may have removed the directory of a worker that was frozen for long. A process that an earlier
+        # request left behind may have created files since the last check.
+        if self._directory is not None and _is_unchanged(self._directory.name, may_have_files=is_started):
             return
         self.remove()
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -50,37 +52,37 @@ class WorkingDirectory:
             self._account.chown(self._directory.name)
 
     def acting(self) -> contextlib.AbstractContextManager[None]:
-        """In the block this thread may do in the directory what a sandbox may, and no more."""
+        """Limit this thread, in the block, to the file permissions of a sandbox."""
         return impersonate(self._account)
 
     def clear(self, *, is_like_new: bool) -> None:
-        """A request is over. is_like_new: it left the directory as it had found it, and nobody in it."""
+        """Clean up after a request. is_like_new: it left the directory empty, and no process in it."""
         if not is_like_new:
             self.remove()
 
     def remove(self) -> None:
-        """What cannot be removed stays until its worker is gone, and the sweep comes."""
+        """Remove the directory. If that fails, the sweep removes it after the worker has exited."""
         directory, self._directory = self._directory, None
         if directory is not None:
             remove_tree(Path(directory.name))
-            with contextlib.suppress(OSError, RecursionError):  # what it removes at the end of its life is gone
+            with contextlib.suppress(OSError, RecursionError):  # its finalizer finds nothing to remove
                 directory.cleanup()
-            with contextlib.suppress(OSError):  # it is gone, as it should be
-                Path(directory.name).unlink()  # what user code put in its place
+            with contextlib.suppress(OSError):  # usually it does not exist
+                Path(directory.name).unlink()  # a file that user code created in place of the directory
 
 
 def worker_of(path: Path) -> str | None:
-    """The worker whose directory this is; None when it is nobody's."""
+    """Return the name of the worker that owns this directory; None if it is not a working directory."""
     name, plus, _ = path.name.rpartition(WORKER_SEPARATOR)
     return name if plus and path.name.endswith(SUFFIX) else None
 
 
-def _is_unchanged(path: str, *, may_hold: bool) -> bool:
+def _is_unchanged(path: str, *, may_have_files: bool) -> bool:
     try:
         mode = os.lstat(path).st_mode
         if not stat.S_ISDIR(mode) or stat.S_IMODE(mode) != MODE:
             return False
         with os.scandir(path) as entries:
-            return may_hold or not any(entries)
+            return may_have_files or not any(entries)
     except OSError:
         return False

@@ -127,8 +127,8 @@ def test_what_silent_workers_held_is_promised_to_nobody_who_is_not_there() -> No
     found = dict(told(workers=silent, rolled_up_until=NOW - timedelta(hours=1)))
     assert set(found) == {"no_worker", "worker_silent", "no_scheduler"}
     assert found["worker_silent"].endswith("with 2 requests that will be given back when a scheduler runs.")
-    found = told(workers=[worker(), worker("w", is_alive=False)])
-    assert found[0][1] == "Worker w has not reported since 11:59:20 UTC."
+    reported = told(workers=[worker(), worker("w", is_alive=False)])
+    assert reported[0][1] == "Worker w has not reported since 11:59:20 UTC."
 
 
 def test_a_scheduler_that_never_reported_is_missed_after_a_while_and_not_at_once() -> None:

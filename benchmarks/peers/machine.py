@@ -32,7 +32,7 @@ def described(servers: Servers, folder: Path) -> dict[str, str]:
         "niceness": str(os.nice(0)),
         **servers.versions(),
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
-        "ours": here,
+        "localfn": here,
         "peers": peers,
     }
 

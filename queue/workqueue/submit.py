@@ -21,7 +21,7 @@ from workqueue.event_json import PARSER_LOCK, JsonText
 from workqueue.files.store import StoredFile
 from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle import NewRequest
-from workqueue.lifecycle.requests import find_key_holder
+from workqueue.lifecycle.accept import find_key_holder
 from workqueue.transport.doorbell import Doorbell
 
 log = logging.getLogger(__name__)

@@ -1,24 +1,17 @@
-"""The only writer of a request's status; docs/explanation/request-life.md has its transitions, one transaction each.
+"""Write the status of requests: the only package that does. Each function is one transition, in one transaction.
 
-claiming, attempts: moves of the worker that takes and holds the lease. requests: moves asked for from outside.
-hastening: one with a later time. recovery, setting_back: the reconciler's moves. emptying: all that wait in a queue.
+accept: ∅ → pending. claim, attempt: transitions of the worker that holds the lease. requests: those that a client or an
+operator asks for. dispatch, recovery: those of the reconciler. retention: deletion. docs/explanation/request-life.md
+shows all transitions.
 """
 
+from workqueue.lifecycle.accept import NewRequest, accept
 from workqueue.lifecycle.attempt import extend, fail, finish, give_back, record_cleanup
 from workqueue.lifecycle.claim import claim, release_unstarted
-from workqueue.lifecycle.emptying import cancel_pending_in_queue
-from workqueue.lifecycle.hastening import run_now
-from workqueue.lifecycle.recovery import (
-    ExpiredLease,
-    LostLine,
-    expire_leases,
-    find_stale_queued,
-    find_unqueued,
-    mark_rung,
-    store_lost_lines,
-)
-from workqueue.lifecycle.requests import NewRequest, accept, cancel, delete, purge, retry
-from workqueue.lifecycle.setting_back import adjust_for_clock_step
+from workqueue.lifecycle.dispatch import find_stale_queued, find_unqueued, mark_rung
+from workqueue.lifecycle.recovery import ExpiredLease, LostLine, adjust_for_clock_step, expire_leases, store_lost_lines
+from workqueue.lifecycle.requests import cancel, cancel_pending_in_queue, retry, run_now
+from workqueue.lifecycle.retention import delete, purge
 from workqueue.lifecycle.values import AttemptProgress, AttemptRecord, Claim, Completion, LogLine, Progress
 
 __all__ = [

@@ -1,8 +1,8 @@
-"""The moves of a claimed request, made by the worker that holds the lease: extend, finish, fail, give back.
+"""Change a claimed request, for the worker that holds the lease: extend, finish, fail, give back.
 
-Every write carries the fencing token: `status = 'processing' AND attempt = :attempt AND worker =
-:worker`. Zero rows mean that the lease is lost; LeaseLostError is raised and nothing is changed. The worker is part
-of the token because a crash of PostgreSQL may forget a claim, whose attempt number is then given out again.
+Every write is guarded by the fencing token: `status = 'processing' AND attempt = :attempt AND worker = :worker`. If it
+matches no row, the lease is lost: LeaseLostError is raised, and nothing is changed. The worker is part of the token
+because PostgreSQL may forget a claim in a crash, and the next claim then has the same attempt number.
 """
 
 from collections.abc import Sequence
@@ -28,41 +28,38 @@ EXTEND = text(
     RETURNING cancel_requested
     """
 )
-
-
-BEGUN = text(
+UPDATE_PHASES = text(
     """
     UPDATE request_attempt SET phases = CAST(:phases AS json), cold_start = :cold_start, init_ms = :init_ms
     WHERE request_id = :id AND number = :attempt
     """
 )
-
-
-CURRENT = text(
+UPDATE_PARTIAL_LINES = text(
     "UPDATE request_attempt SET current_lines = CAST(:lines AS json) WHERE request_id = :id AND number = :attempt"
 )
 
 
-def extend(engine: Engine, claim: Claim, lease_s: float, standing: AttemptProgress) -> bool:
-    """Extends the lease to `lease_s` from now; stores how far the attempt has come. True when a cancel was requested.
+def extend(engine: Engine, claim: Claim, lease_s: float, progress: AttemptProgress) -> bool:
+    """Extend the lease to `lease_s` seconds from now, and store the attempt's progress.
 
-    What is stored of its phases stands, should the worker be lost before it can tell more.
+    Return whether a cancel of the request is requested. If the worker is lost later, the attempt keeps the phases and
+    lines that are stored here.
     """
-    fraction, message = standing.progress
-    values = {"lease_s": lease_s, "phase": standing.phase, "fraction": fraction, "message": message}
+    fraction, message = progress.progress
+    values = {"lease_s": lease_s, "phase": progress.phase, "fraction": fraction, "message": message}
     with engine.begin() as connection:
-        # Only a lease and a display: nothing that must survive a crash of PostgreSQL.
+        # A lease and a display need not survive a crash of PostgreSQL.
         connection.execute(text("SET LOCAL synchronous_commit = off"))
         cancel_requested = connection.execute(EXTEND, claim.fencing_token | values).scalar_one_or_none()
         if cancel_requested is None:
             raise LeaseLostError
-        if (begun := standing.record) is not None:
-            known = {"phases": to_json(begun.phases), "cold_start": begun.cold_start, "init_ms": begun.init_ms}
-            connection.execute(BEGUN, claim.fencing_token | known)
-        store_lines(connection, claim, standing.lines)
-        if standing.partial_lines is not None:
-            shown = [(line.time.isoformat(), line.stream, line.line) for line in standing.partial_lines]
-            connection.execute(CURRENT, claim.fencing_token | {"lines": to_json(shown)})
+        if (record := progress.record) is not None:
+            known = {"phases": to_json(record.phases), "cold_start": record.cold_start, "init_ms": record.init_ms}
+            connection.execute(UPDATE_PHASES, claim.fencing_token | known)
+        store_lines(connection, claim, progress.lines)
+        if progress.partial_lines is not None:
+            partial = [(line.time.isoformat(), line.stream, line.line) for line in progress.partial_lines]
+            connection.execute(UPDATE_PARTIAL_LINES, claim.fencing_token | {"lines": to_json(partial)})
     return bool(cancel_requested)
 
 
@@ -97,32 +94,32 @@ FINISH = text(
 
 
 def finish(engine: Engine, completions: Sequence[Completion], now: datetime) -> dict[UUID, Exception]:
-    """processing → completed for all of one worker's, each with its result and output files: the commit point.
+    """Finish requests of one worker, each with its result and output files: processing → completed. The commit point.
 
-    Gives those that were not: a LeaseLostError, or a CancelledError when a cancel came first; the others are not
-    concerned. A crash before the commit leaves the leases to lapse, and the requests run again. A crash after it
-    loses nothing but the news: RQ may never hear of it, and a bell that it rings again finds nothing to claim.
+    Return the requests that were rejected, each with a LeaseLostError, or a CancelledError if a cancel came first; all
+    others are committed. If the worker dies before the commit, the leases expire and the requests run again. If it dies
+    after the commit, only RQ and waiting clients are not notified; a bell that RQ rings again finds nothing to claim.
     """
-    # In the order of their ids, in which a claim locks rows, too.
-    rows = ",".join(_as_json(done) for done in sorted(completions, key=lambda done: done.claim.request_id))
+    # Sorted by id: a claim locks rows in this order, too.
+    rows = ",".join(_row_json(done) for done in sorted(completions, key=lambda done: done.claim.request_id))
     values = {"done": f"[{rows}]", "worker": completions[0].claim.worker, "now": now}
-    plain = not any(done.files or done.record.lines for done in completions)
-    with autocommit(engine) if plain else engine.begin() as connection:
+    is_one_statement = not any(done.files or done.record.lines for done in completions)
+    with autocommit(engine) if is_one_statement else engine.begin() as connection:
         finished = set(connection.execute(FINISH, values).scalars())
-        refused: dict[UUID, Exception] = {}
+        rejected: dict[UUID, Exception] = {}
         for completion in completions:
             claim = completion.claim
             if claim.request_id in finished:
                 store_files(connection, output_file, claim.request_id, completion.files, now)
                 store_lines(connection, claim, completion.record.lines)
-            # The answer to an earlier try of this very commit may have been lost on the way.
+            # The answer to an earlier try of this commit may have been lost.
             elif not _is_finished_by(connection, claim):
-                refused[claim.request_id] = CancelledError() if _is_cancelled(connection, claim) else LeaseLostError()
-        return refused
+                rejected[claim.request_id] = CancelledError() if _is_cancelled(connection, claim) else LeaseLostError()
+        return rejected
 
 
-def _as_json(completion: Completion) -> str:
-    """The values of one row. The result is put in as it is, so that its keys' order and its numbers' text stay."""
+def _row_json(completion: Completion) -> str:
+    """Return the values of one row. The result goes in unparsed, so that the order of keys and the digits stay."""
     record, (fraction, message) = completion.record, completion.progress
     values = {
         "id": str(completion.claim.request_id),
@@ -151,7 +148,10 @@ FAIL = text(
 def fail(
     engine: Engine, claim: Claim, record: AttemptRecord, phase: Phase, now: datetime, *, failures: int = 1
 ) -> None:
-    """processing → failed, in `phase`. failures: 1 when it was the function's own. Raises LeaseLostError."""
+    """Fail a request in `phase`: processing → failed. failures: 1 if the function failed, 0 if the runtime did.
+
+    Raises LeaseLostError.
+    """
     values = {"now": now, "phase": phase, "failures": failures}
     errors = {"error_type": record.error_type, "error_message": record.error_message}
     with engine.begin() as connection:
@@ -184,11 +184,10 @@ def give_back(
     delay_s: float = 0.0,
     failures: int = 0,
 ) -> None:
-    """processing → pending, for another attempt `delay_s` from now.
+    """Give a request back for another attempt `delay_s` seconds from now: processing → pending.
 
-    Raises LeaseLostError, and CancelledError when a cancel came first: there is no other attempt then.
-
-    The reconciler rings when it is due, so a crash after the commit costs nothing.
+    Raises LeaseLostError, and CancelledError if a cancel came first: no attempt follows then. The reconciler rings when
+    the request is due.
     """
     values = {"delay_s": delay_s, "failures": failures}
     errors = {"error_type": record.error_type, "error_message": record.error_message}
@@ -200,14 +199,16 @@ def give_back(
         close_attempt(connection, claim, record, now)
 
 
-AMEND = text("UPDATE request_attempt SET phases = CAST(:phases AS json) WHERE request_id = :id AND number = :attempt")
+UPDATE_CLEANUP = text(
+    "UPDATE request_attempt SET phases = CAST(:phases AS json) WHERE request_id = :id AND number = :attempt"
+)
 
 
 def record_cleanup(engine: Engine, claim: Claim, record: AttemptRecord) -> None:
-    """Adds what happened after the commit point (cleanup) to the attempt; changes no state."""
+    """Store phase and log lines of a cleanup that ran after the commit point. The status does not change."""
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL synchronous_commit = off"))
-        connection.execute(AMEND, claim.fencing_token | {"phases": to_json(record.phases)})
+        connection.execute(UPDATE_CLEANUP, claim.fencing_token | {"phases": to_json(record.phases)})
         store_lines(connection, claim, record.lines)
 
 
@@ -225,7 +226,7 @@ def _is_cancelled(connection: Connection, claim: Claim) -> bool:
 
 
 def _is_closed(connection: Connection, claim: Claim) -> bool:
-    """Whether this attempt ended by a write of this very worker whose answer was lost."""
+    """Return whether an earlier write of this worker closed the attempt, and only its answer was lost."""
     found = text(
         "SELECT 1 FROM request_attempt WHERE request_id = :id AND number = :attempt"
         " AND outcome IS NOT NULL AND outcome <> 'lost'"

@@ -1,4 +1,4 @@
-"""Stores what belongs to an attempt or a request beside its state: outcome, log lines, files."""
+"""Store what belongs to an attempt or a request besides its status: outcome, log lines, files."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from schema.engine import to_json
 from workqueue.files.store import StoredFile
 from workqueue.lifecycle.values import AttemptRecord, Claim, LogLine
 
-RECORD = text(
+CLOSE_ATTEMPT = text(
     """
     UPDATE request_attempt
     SET outcome = :outcome, finished_at = :now, phases = CAST(:phases AS json), cold_start = :cold_start,
@@ -24,8 +24,8 @@ RECORD = text(
 )
 
 
-# One statement, whatever their number: a log may have tens of thousands. Some may be there: the answer to the extension
-# that stored them was lost.
+# One statement for any number of lines: a log may have tens of thousands. Lines may be stored already, if the answer to
+# the extension that stored them was lost.
 STORE_LINES = text(
     """
     INSERT INTO request_log (request_id, attempt, number, time, stream, line)
@@ -37,6 +37,7 @@ STORE_LINES = text(
 
 
 def close_attempt(connection: Connection, claim: Claim, record: AttemptRecord, now: datetime) -> None:
+    """Store the outcome of an attempt, and its last log lines."""
     values = {
         "now": now,
         "outcome": record.outcome,
@@ -48,19 +49,21 @@ def close_attempt(connection: Connection, claim: Claim, record: AttemptRecord, n
         "error_message": record.error_message,
         "traceback": record.traceback,
     }
-    connection.execute(RECORD, claim.fencing_token | values)
+    connection.execute(CLOSE_ATTEMPT, claim.fencing_token | values)
     store_lines(connection, claim, record.lines)
 
 
 def store_files(
     connection: Connection, table: Any, request_id: UUID, files: Sequence[StoredFile], now: datetime
 ) -> None:
+    """Insert the rows of files that are in the store already. table: input_file or output_file."""
     if files:
         shared = {"request_id": request_id, "created_at": now}
         connection.execute(insert(table), [asdict(file) | shared for file in files])
 
 
 def store_lines(connection: Connection, claim: Claim, lines: Sequence[LogLine]) -> None:
+    """Insert log lines of an attempt; skip those that are stored already."""
     if lines:
         rows = [(line.number, line.time.isoformat(), line.stream, line.line) for line in lines]
         connection.execute(STORE_LINES, {"id": claim.request_id, "attempt": claim.attempt, "lines": to_json(rows)})

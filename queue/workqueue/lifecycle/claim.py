@@ -1,4 +1,4 @@
-"""The moves that take requests: pending → processing, with a lease, for one worker; and back, if not begun."""
+"""Claim requests for one worker: pending → processing, with a lease; and release those that it did not start."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -13,11 +13,11 @@ from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle.values import Claim
 from workqueue.transport.doorbell import Bell
 
-# A bell for an immediate request may arrive before its `available_at` by another machine's clock.
-EARLY = timedelta(milliseconds=500)
+# A bell for an immediate request may arrive before its `available_at`, by the clock of another machine.
+MAX_EARLY = timedelta(milliseconds=500)
 
-# What a worker needs to know of the requests that it claimed; of their functions once, in the first row.
-CLAIMED = """
+# The values of the claims. The functions come once, in the first row.
+SELECT_CLAIMED = """
     SELECT claimed.*,
            CASE WHEN row_number() OVER () = 1 THEN
                (SELECT json_object_agg(f.name, f) FROM registered_function f
@@ -30,11 +30,11 @@ CLAIMED = """
            set_config('synchronous_commit', CASE WHEN bool_or(on_lost = 'fail') OVER () THEN 'on' ELSE 'off' END, true)
     FROM claimed
 """
-# The lease is counted from the database's own time, as an extension is: whatever this machine believes, the reconciler
-# compares it with the clock that it was written by. What was rung for was due; by a clock that was set back since it
-# might not look so any more.
-# The rows are locked in the order of their ids: two workers whose bells overlap wait for each other, in one order.
-# They are found by their ids alone: with its status in the condition, all that wait would be walked through.
+# The lease is counted from the database's own time, as an extension is: the reconciler then compares it with the clock
+# that wrote it; the clock of this machine does not count.
+# A request with a bell (rung_at) was due when the bell was rung; by a clock that was set back since, it may look early.
+# Rows are locked in the order of their ids, so that two workers with overlapping bells cannot deadlock.
+# Rows are found by their ids alone: with the status in the condition, PostgreSQL would scan all pending requests.
 CLAIM = text(
     """
     WITH rung AS MATERIALIZED (
@@ -58,7 +58,7 @@ CLAIM = text(
         SELECT id, attempt, :worker, started_at FROM claimed
     )
     """
-    + CLAIMED
+    + SELECT_CLAIMED
 )
 RESUME = text(
     """
@@ -67,36 +67,36 @@ RESUME = text(
         WHERE id = ANY(:ids) AND status = 'processing' AND worker = :worker
         RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
             available_at, created_at, schedule, traceparent, NULL::timestamptz AS started_before,
-            NULL AS error_type_before, NULL AS error_message_before -- nobody knows any more
+            NULL AS error_type_before, NULL AS error_message_before -- overwritten by the first try
     )
     """
-    + CLAIMED
+    + SELECT_CLAIMED
 )
 
 
 def claim(engine: Engine, request_ids: Sequence[UUID], worker: str, now: datetime, lease_s: float) -> list[Claim]:
-    """pending → processing, for those that are pending and due, in the order given.
+    """Claim the requests that are pending and due, and return their claims in the order given.
 
-    A crash right after the commit leaves leases that nobody extends: they lapse, and the reconciler moves the
-    requests on. The commit does not wait for the disk (synchronous_commit): a claim that a crash of PostgreSQL
-    forgets leaves the request pending, which is as good. Only what must never start twice (on_lost = 'fail') waits:
-    forgotten, it would be claimed and started again.
+    If the worker dies after the commit, no process extends the leases: they expire, and the reconciler gives the
+    requests back. The commit does not wait for the disk (synchronous_commit = off): if PostgreSQL crashes and forgets a
+    claim, the request is pending again, which costs nothing. Only with on_lost = 'fail' does it wait: a forgotten claim
+    would let the request start twice.
     """
-    request_ids = list(dict.fromkeys(request_ids))  # a bell that was rung twice may have been taken twice
+    request_ids = list(dict.fromkeys(request_ids))  # a bell that was rung twice may have been popped twice
     values = {"ids": request_ids, "worker": worker, "now": now, "lease_s": lease_s}
     with autocommit(engine) as connection:
-        rows = connection.execute(CLAIM, values | {"latest": now + EARLY}).mappings().all()
+        rows = connection.execute(CLAIM, values | {"latest": now + MAX_EARLY}).mappings().all()
         claims = _claims(rows, worker, now)
         missing = [id for id in request_ids if id not in claims]
         if missing:
-            # The answer to an earlier try of this very claim may have been lost on the way. A worker claims only
-            # when it holds nothing, so what it holds while it claims is what it claimed.
+            # The answer to an earlier try of this claim may have been lost. A worker claims only when it holds no
+            # request, so every request that it holds now was claimed by that try.
             rows = connection.execute(RESUME, values | {"ids": missing}).mappings().all()
             claims |= _claims(rows, worker, now)
     return [claims[id] for id in request_ids if id in claims]
 
 
-UNCLAIM = text(
+RELEASE = text(
     """
     WITH freed AS (
         UPDATE processing_request r
@@ -118,18 +118,18 @@ UNCLAIM = text(
 
 
 def release_unstarted(engine: Engine, claims: Sequence[Claim], now: datetime) -> list[Bell]:
-    """processing → pending, as if they had not been claimed: none of them was begun. Gives the bells to ring.
+    """Release requests that the worker did not start: processing → pending, as if unclaimed. Return the bells to ring.
 
-    Those whose lease was lost, or of which a cancel was requested, are not among the bells. The attempt's number is
-    given out again; no harm, because nobody works under the old one. A crash before the ring is the reconciler's.
+    Requests whose lease is lost, or whose cancel is requested, get no bell. The next claim uses the attempt's
+    number again, which is safe: the attempt did not start. If the worker dies before it rings, the reconciler rings.
     """
-    claims = sorted(claims, key=lambda claim: claim.request_id)  # rows are locked in this order everywhere
+    claims = sorted(claims, key=lambda claim: claim.request_id)  # every statement locks rows in this order
     tokens = {"ids": [claim.request_id for claim in claims], "attempts": [claim.attempt for claim in claims]}
-    shown = zip(*(claim.previous for claim in claims), strict=True)
-    values = tokens | dict(zip(("started", "types", "messages"), map(list, shown), strict=True))
+    previous = zip(*(claim.previous for claim in claims), strict=True)
+    values = tokens | dict(zip(("started", "types", "messages"), map(list, previous), strict=True))
     values |= {"worker": claims[0].worker, "now": now}
     with autocommit(engine) as connection:
-        rows = connection.execute(UNCLAIM, values)
+        rows = connection.execute(RELEASE, values)
         return [Bell(row.id, row.number, row.queue, row.function, is_released=True) for row in rows]
 
 

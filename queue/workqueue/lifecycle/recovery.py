@@ -1,4 +1,4 @@
-"""The reconciler's moves: leases that lapsed, and bells that nobody answered."""
+"""Recover what lost workers held: expired leases, and log lines; and repair times after a step of the clock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,23 +6,22 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, TextClause, text
+from sqlalchemy import Engine, text
 
 from schema.engine import to_json
 from schema.statuses import CANCELLED, Outcome, Status
 from workqueue.functions.retry_policy import Fail, Policy, after_loss
 from workqueue.lifecycle.values import AttemptRecord, LogLine
 from workqueue.outcomes import CancelledError
-from workqueue.transport.doorbell import Bell
 
-LOST = "The worker {worker} was lost: it did not extend its lease."
+LOST_MESSAGE = "The worker {worker} was lost: it did not extend its lease."
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiredLease:
-    """An attempt whose worker was lost; names are those of a claim.
+    """Hold an attempt whose worker was lost; the fields are named as those of a claim.
 
-    record: how it ended, with what the worker had told of it. status: the request's now.
+    record: its outcome, with the phases that the worker had stored. status: the request's, after the recovery.
     """
 
     request_id: UUID
@@ -38,7 +37,7 @@ class ExpiredLease:
     status: Status
 
 
-LAPSED = text(
+SELECT_EXPIRED = text(
     """
     SELECT r.id, r.function, r.attempt, r.worker, r.queue, r.schedule, r.traceparent, r.available_at, r.started_at,
            r.losses, r.on_lost, r.cancel_requested, a.phases, a.cold_start, a.init_ms
@@ -48,7 +47,7 @@ LAPSED = text(
     FOR UPDATE OF r SKIP LOCKED
     """
 )
-RERUN = text(
+REQUEUE = text(
     """
     UPDATE processing_request
     SET status = 'pending', phase = NULL, available_at = :now, rung_at = NULL, lease_expires_at = NULL,
@@ -56,7 +55,7 @@ RERUN = text(
     WHERE id = :id
     """
 )
-GIVE_UP = text(
+FAIL = text(
     """
     UPDATE processing_request
     SET status = 'failed', finished_at = :now, lease_expires_at = NULL, losses = losses + 1,
@@ -64,7 +63,7 @@ GIVE_UP = text(
     WHERE id = :id
     """
 )
-CLOSE = text(
+CLOSE_ATTEMPT = text(
     """
     UPDATE request_attempt
     SET outcome = :outcome, finished_at = :now, error_type = :error_type, error_message = :message
@@ -74,33 +73,34 @@ CLOSE = text(
 
 
 def expire_leases(engine: Engine, now: datetime, limit: int = 500) -> list[ExpiredLease]:
-    """processing → pending or failed, for every lease that lapsed. A crash in it changes nothing."""
+    """Give back or fail every request whose lease has expired: processing → pending or failed. One transaction."""
     with engine.begin() as connection:
-        lapsed = [_found(row) for row in connection.execute(LAPSED, {"now": now, "limit": limit})]
-        for each in lapsed:
+        rows = connection.execute(SELECT_EXPIRED, {"now": now, "limit": limit})
+        expired = [_expired_lease(row) for row in rows]
+        for lease in expired:
             values = {
-                "id": each.request_id,
-                "attempt": each.attempt,
+                "id": lease.request_id,
+                "attempt": lease.attempt,
                 "now": now,
-                "outcome": each.record.outcome,
-                "error_type": each.record.error_type,
-                "message": each.record.error_message,
+                "outcome": lease.record.outcome,
+                "error_type": lease.record.error_type,
+                "message": lease.record.error_message,
             }
-            connection.execute(GIVE_UP if each.status is Status.FAILED else RERUN, values)
-            connection.execute(CLOSE, values)
-        return lapsed
+            connection.execute(FAIL if lease.status is Status.FAILED else REQUEUE, values)
+            connection.execute(CLOSE_ATTEMPT, values)
+        return expired
 
 
-def _found(row: Any) -> ExpiredLease:
+def _expired_lease(row: Any) -> ExpiredLease:
     cancelled = row.cancel_requested
-    gives_up = cancelled or isinstance(after_loss(Policy(on_lost=row.on_lost), row.losses + 1), Fail)
+    fails = cancelled or isinstance(after_loss(Policy(on_lost=row.on_lost), row.losses + 1), Fail)
     record = AttemptRecord(
         outcome=Outcome.CANCELLED if cancelled else Outcome.LOST,
         phases=row.phases or [],
         cold_start=row.cold_start,
         init_ms=row.init_ms,
         error_type=CANCELLED if cancelled else "WorkerLost",
-        error_message=str(CancelledError()) if cancelled else LOST.format(worker=row.worker),
+        error_message=str(CancelledError()) if cancelled else LOST_MESSAGE.format(worker=row.worker),
     )
     return ExpiredLease(
         request_id=row.id,
@@ -113,21 +113,22 @@ def _found(row: Any) -> ExpiredLease:
         available_at=row.available_at,
         claimed_at=row.started_at,
         record=record,
-        status=Status.FAILED if gives_up else Status.PENDING,
+        status=Status.FAILED if fails else Status.PENDING,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class LostLine:
-    """A line that a request printed, and that its worker was killed before it had stored."""
+    """Hold a line that a request printed and that its worker did not store before it was lost."""
 
     request_id: UUID
     attempt: int
     line: LogLine
 
 
-# Of no attempt but that worker's own, and of none that it has stored an end of: that is complete. Some may be there.
-KEEP_LINES = text(
+# Insert only lines of this worker's unfinished attempts: the log of a finished one is complete. Skip lines already
+# stored.
+STORE_LOST_LINES = text(
     """
     INSERT INTO request_log (request_id, attempt, number, time, stream, line)
     SELECT d.request_id, d.attempt, d.number, d.time, d.stream, d.line
@@ -141,7 +142,7 @@ KEEP_LINES = text(
 
 
 def store_lost_lines(engine: Engine, worker: str, lines: Sequence[LostLine]) -> int:
-    """Stores what a lost worker had read of its requests' output. Gives how many lines are new."""
+    """Store lines that a lost worker had read but not stored. Return how many are new."""
     rows = [
         {
             "request_id": str(lost.request_id),
@@ -154,81 +155,39 @@ def store_lost_lines(engine: Engine, worker: str, lines: Sequence[LostLine]) -> 
         for lost in lines
     ]
     with engine.begin() as connection:
-        return connection.execute(KEEP_LINES, {"worker": worker, "lines": to_json(rows)}).rowcount
+        return connection.execute(STORE_LOST_LINES, {"worker": worker, "lines": to_json(rows)}).rowcount
 
 
-# Queue by queue, each by its own part of the index: a million that wait in a paused one are not walked through.
-LIVELY = """
-    WITH RECURSIVE waiting (queue) AS (
-        (SELECT queue FROM processing_request WHERE status = 'pending' ORDER BY queue LIMIT 1)
-        UNION ALL
-        SELECT (SELECT r.queue FROM processing_request r WHERE r.status = 'pending' AND r.queue > w.queue
-                ORDER BY r.queue LIMIT 1)
-        FROM waiting w WHERE w.queue IS NOT NULL
-    ), lively (queue) AS (
-        SELECT queue FROM waiting w WHERE NOT EXISTS (SELECT FROM paused_queue p WHERE p.name = w.queue)
-    )
+# After a step back of the database's clock, times that were computed before it lie too far ahead. Live workers renew
+# their leases within a second; without the cap, a dead worker's lease would expire late by the size of the step.
+# Rows are locked in the order of their ids, as in every other statement.
+CAP_LEASES = text(
     """
-SILENT = text(
-    f"""{LIVELY}
-    SELECT r.* FROM lively l CROSS JOIN LATERAL (
-        SELECT id, attempt, queue, function, available_at FROM processing_request
-        WHERE status = 'pending' AND queue = l.queue AND rung_at IS NULL AND available_at <= :now
-        ORDER BY available_at LIMIT :limit
-    ) r ORDER BY available_at LIMIT :limit
-    """  # noqa: S608 - of constants
+    UPDATE processing_request SET lease_expires_at = :latest WHERE id = ANY(ARRAY(
+        SELECT id FROM processing_request WHERE status = 'processing' AND lease_expires_at > :latest
+        ORDER BY id FOR UPDATE
+    ))
+    """
 )
-UNANSWERED = text(
-    f"""{LIVELY}
-    SELECT r.* FROM lively l CROSS JOIN LATERAL (
-        (SELECT id, attempt, queue, function, rung_at FROM processing_request
-         WHERE status = 'pending' AND queue = l.queue AND rung_at < :before
-         ORDER BY rung_at LIMIT :limit)
-        UNION ALL
-        (SELECT id, attempt, queue, function, rung_at FROM processing_request
-         WHERE status = 'pending' AND queue = l.queue AND rung_at > :ahead
-         ORDER BY rung_at LIMIT :limit)
-    ) r ORDER BY rung_at LIMIT :limit
-    """  # noqa: S608 - of constants
-)
-AT_ONCE = 5000
-AHEAD = timedelta(seconds=5)  # no two clocks disagree by so much, unless one was set since
-
-
-def find_unqueued(engine: Engine, now: datetime) -> list[Bell]:
-    """The bells of requests that are due, and for which nobody rang; none of a paused queue."""
-    return _bells(engine, SILENT, {"now": now, "limit": AT_ONCE})
-
-
-def find_stale_queued(engine: Engine, before: datetime) -> list[Bell]:
-    """The bells that were rung before then, longest ago first, of what is still pending; none of a paused queue.
-
-    Last those that were rung later than now: by a clock that was set back since.
+# Only delays between two attempts: a time that a client asked for is a time of the wall clock, and stays.
+ADVANCE_RETRIES = text(
     """
-    return _bells(engine, UNANSWERED, {"before": before, "ahead": before + AHEAD, "limit": AT_ONCE})
-
-
-def _bells(engine: Engine, statement: TextClause, values: dict[str, object]) -> list[Bell]:
-    with engine.connect() as connection:
-        rows = connection.execute(statement, values)
-        return [Bell(row.id, row.attempt + 1, row.queue, row.function) for row in rows]
-
-
-# What was claimed and given back since, for later, gets none: a mark says that the request is due (claiming.py).
-# What is being claimed right now needs no mark; to wait for it could be a deadlock, since a claim locks many rows.
-MARK_RUNG = text(
-    """
-    UPDATE processing_request SET rung_at = :now WHERE id = ANY(ARRAY(
+    UPDATE processing_request SET available_at = available_at - make_interval(secs => :by_s) WHERE id = ANY(ARRAY(
         SELECT id FROM processing_request
-        WHERE id = ANY(:ids) AND status = 'pending' AND (available_at <= :now OR rung_at IS NOT NULL)
-        FOR UPDATE SKIP LOCKED
+        WHERE status = 'pending' AND attempt > 0 AND rung_at IS NULL AND available_at > :now
+        ORDER BY id FOR UPDATE
     ))
     """
 )
 
 
-def mark_rung(engine: Engine, bells: Sequence[Bell], now: datetime) -> None:
-    """Notes when the bells were rung, so that the next look leaves them time to be answered."""
+def adjust_for_clock_step(engine: Engine, now: datetime, by_s: float, lease_s: float) -> None:
+    """Make leases end within `lease_s` from now, and delays between attempts as soon as they would have.
+
+    by_s: seconds by which the clock was set back; 0 if unknown. Bells that were rung in the future need no repair:
+    `find_stale_queued` finds them, and a request with a bell can be claimed at any time.
+    """
     with engine.begin() as connection:
-        connection.execute(text("SET LOCAL synchronous_commit = off"))
-        connection.execute(MARK_RUNG, {"now": now, "ids": [bell.request_id for bell in bells]})
+        connection.execute(CAP_LEASES, {"latest": now + timedelta(seconds=lease_s)})
+        if by_s:
+            connection.execute(ADVANCE_RETRIES, {"now": now, "by_s": by_s})

@@ -1,4 +1,4 @@
-"""The values that an attempt hands around: the claim (its lease) and the record (what became of it)."""
+"""The values of an attempt: its claim (the lease), its progress while it runs, its record when it has ended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,14 +17,16 @@ Progress = tuple[float | None, str | None]  # a fraction from 0 to 1, and a shor
 
 
 def part_name(attempt: int, worker: str) -> str:
-    """The part of the store in which an attempt's output files are kept: the number, and the end of a worker's name."""
+    """Return the folder of an attempt's output files in the file store: number, and end of the worker's name."""
     return f"{attempt}.{worker.rpartition('-')[2]}"
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """Hold one line that a request printed. number: its place in the attempt's log, from 1; stream: "stdout", "stderr"
-    or, for the runtime's own lines, "localfn".
+    """Hold one line of a request's output.
+
+    number: its place in the attempt's log, from 1. stream: "stdout", "stderr", or "localfn" for the runtime's own
+    lines.
     """
 
     number: int
@@ -35,10 +37,10 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A lease on a request: who may write it, and what has to be run.
+    """Hold the lease on a request, and what its attempt needs to run.
 
-    event: JSON text, passed on unparsed. function: None when it no longer exists.
-    shown_before: what the request said of the attempt before, should this one not begin.
+    event: JSON text, passed to the sandbox unparsed. function: None if it no longer exists.
+    previous: what the request's row said of the attempt before; a release of the unstarted request restores it.
     """
 
     request_id: UUID
@@ -62,6 +64,7 @@ class Claim:
 
     @property
     def fencing_token(self) -> dict[str, Any]:
+        """Return the parameters that every write of this attempt is guarded by."""
         return {"id": self.request_id, "attempt": self.attempt, "worker": self.worker}
 
     @property
@@ -76,10 +79,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class AttemptProgress:
-    """Tell how far an attempt has come that still runs.
+    """Hold how far a running attempt has come, to be stored with the extension of its lease.
 
-    begun: what is known of it by now; None when nothing is new. current: its lines without an end; None when they are
-    as they were stored last.
+    lines: complete lines that are not stored yet. partial_lines: those without an end; None if unchanged since the last
+    extension. record: phases and cold start so far; None if unchanged.
     """
 
     phase: Phase
@@ -91,7 +94,7 @@ class AttemptProgress:
 
 @dataclass(slots=True)
 class AttemptRecord:
-    """What is stored about an attempt: all of it when it ends; of one that lasts, what there is, before."""
+    """Hold the outcome of an attempt, stored when it ends; phases and cold start of a long one are stored before."""
 
     outcome: Outcome = Outcome.COMPLETED
     phases: list[dict[str, Any]] = field(default_factory=list)
@@ -106,7 +109,7 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An attempt that came to its result, not yet committed. data: the result as JSON text."""
+    """Hold an attempt that has its result and is not committed yet. data: the result as JSON text."""
 
     claim: Claim
     data: str

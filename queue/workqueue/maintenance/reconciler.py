@@ -19,7 +19,7 @@ from schema.advisory_locks import Lock
 from workqueue import lifecycle
 from workqueue.backoff import Backoff
 from workqueue.clock import Clock, steady_s
-from workqueue.lifecycle.recovery import ExpiredLease
+from workqueue.lifecycle import ExpiredLease
 from workqueue.maintenance.leader import run_as_leader
 from workqueue.maintenance.periodic import PeriodicTask
 from workqueue.telemetry import Observers, metrics

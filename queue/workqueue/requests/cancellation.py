@@ -1,6 +1,7 @@
-"""Cancels what a person wants ended. What waits ends at once, and no worker is there to count it: it is counted here.
+"""Cancel requests and count those that end by it.
 
-After the commit, and by a statement of its own: a counter is worth no row that others would wait for.
+A pending request ends without a worker, so its end is counted here: after the commit and by a statement of its own,
+since no transition should wait for the row of a counter.
 """
 
 from collections.abc import Iterable
@@ -15,18 +16,20 @@ from workqueue.telemetry import metric_store
 from workqueue.telemetry.counters import Counters
 
 
-def cancel(engine: Engine, counters: Counters, request_id: UUID, now: datetime, act: AuditEntry | None = None) -> None:
-    """One that runs is killed by its worker. Raises as `lifecycle.cancel`."""
-    function = lifecycle.cancel(engine, request_id, now, act)
+def cancel(
+    engine: Engine, counters: Counters, request_id: UUID, now: datetime, audit_entry: AuditEntry | None = None
+) -> None:
+    """Cancel a request; if it is processing, its worker kills it. Raises the errors of `lifecycle.cancel`."""
+    function = lifecycle.cancel(engine, request_id, now, audit_entry)
     if function is not None:
         _count(engine, counters, [function])
 
 
 def cancel_pending_in_queue(
-    engine: Engine, counters: Counters, queue: str, now: datetime, act: AuditEntry | None = None
+    engine: Engine, counters: Counters, queue: str, now: datetime, audit_entry: AuditEntry | None = None
 ) -> list[UUID]:
-    """A part of what waits in a queue; none is left when it gives none."""
-    functions = lifecycle.cancel_pending_in_queue(engine, queue, now, act=act)
+    """Cancel some of the pending requests of a queue, and return their ids; call again until the list is empty."""
+    functions = lifecycle.cancel_pending_in_queue(engine, queue, now, audit_entry=audit_entry)
     _count(engine, counters, functions.values())
     return list(functions)
 

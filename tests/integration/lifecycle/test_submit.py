@@ -11,7 +11,7 @@ from tests.integration.schedules.rows import put, register, row
 from workqueue import lifecycle, submit
 from workqueue.clock import Clock
 from workqueue.functions import registry
-from workqueue.lifecycle import requests
+from workqueue.lifecycle.accept import find_key_holder
 from workqueue.schedules import edits
 from workqueue.submit import Submission, SubmitResult
 from workqueue.transport.doorbell import Doorbell
@@ -46,9 +46,9 @@ def test_a_key_whose_request_is_deleted_at_that_moment_is_free(
     def deleted_first(connection: Connection, name: str, key: str) -> object:
         monkeypatch.undo()
         lifecycle.delete(engine, first.ids[0])
-        return requests.find_key_holder(connection, name, key)
+        return find_key_holder(connection, name, key)
 
-    monkeypatch.setattr(submit, "key_holder", deleted_first)
+    monkeypatch.setattr(submit, "find_key_holder", deleted_first)
     second = posted(2)
     assert not second.replayed
     assert posted(2).ids == second.ids

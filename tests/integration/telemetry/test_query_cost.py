@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 
 from workqueue import lifecycle
 from workqueue.clock import Clock
-from workqueue.lifecycle import emptying
+from workqueue.lifecycle import requests
 from workqueue.stats import minute_rollup, queue_depth
 from workqueue.stats.overview import Overview
 from workqueue.transport.doorbell import Doorbell
@@ -87,7 +87,7 @@ def test_what_waits_is_counted_up_to_a_limit(full: Engine) -> None:
 def test_a_queue_is_emptied_chunk_by_chunk_without_reading_all_of_it(full: Engine) -> None:
     with full.begin() as connection:
         values: dict[str, object] = {"queue": "low", "now": datetime.now(UTC), "message": "", "chunk": 1000}
-        found = scans(connection, emptying.EMPTY.text, values)
+        found = scans(connection, requests.CANCEL_PENDING.text, values)
         connection.rollback()
     assert max(rows for _, rows in found) <= 1000
     assert len(lifecycle.cancel_pending_in_queue(full, "low", datetime.now(UTC))) == 1000

@@ -20,7 +20,7 @@ from workqueue.ids import first_id
 
 log = logging.getLogger(__name__)
 
-KEPT = timedelta(days=400)  # a year, and the time to look at it
+RETENTION = timedelta(days=400)  # a year, and the time to look at it
 MAX_SUBJECT = 200
 
 
@@ -99,4 +99,4 @@ def list_entries(engine: Engine, wanted: Filter) -> tuple[Sequence[RowMapping], 
 def delete_old(engine: Engine, now: datetime) -> None:
     """Removes what is older than it is kept."""
     with engine.begin() as connection:
-        connection.execute(delete(audit_entry).where(audit_entry.c.id < first_id(now - KEPT)))
+        connection.execute(delete(audit_entry).where(audit_entry.c.id < first_id(now - RETENTION)))

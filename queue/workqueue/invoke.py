@@ -18,7 +18,7 @@ from workqueue.invocation.completion import retry_until_stored
 from workqueue.invocation.context import ExecutionContext
 from workqueue.invocation.failure import handle_failure, handle_rejected
 from workqueue.invocation.lease_renewer import LeaseRenewer
-from workqueue.invocation.results import save
+from workqueue.invocation.results import save_result
 from workqueue.lifecycle import Claim
 from workqueue.logs.buffer import LogBuffer
 from workqueue.outcomes import FunctionFailedError, StoppingError
@@ -42,7 +42,7 @@ def invoke(context: ExecutionContext, lease_renewer: LeaseRenewer, request_ids: 
         completion.release_unstarted(
             context, batch, context.batch_sizer.runnable_count(claims), retry_until_stored(context)
         )
-        while (attempt := batch.take()) is not None:
+        while (attempt := batch.next_attempt()) is not None:
             if context.given_up.is_set():  # it was set before whoever ran then was interrupted: none slips through
                 attempt.interruption = attempt.interruption or StoppingError()
             _run(context, batch, attempt)
@@ -55,7 +55,7 @@ def invoke(context: ExecutionContext, lease_renewer: LeaseRenewer, request_ids: 
 
 
 def _attempt(context: ExecutionContext, claim: Claim) -> Attempt:
-    return Attempt(claim, context.clock, log_buffer=LogBuffer(partial(context.spool.keep, claim)))
+    return Attempt(claim, context.clock, log_buffer=LogBuffer(partial(context.spool.append, claim)))
 
 
 def _run(context: ExecutionContext, batch: Batch, attempt: Attempt) -> None:
@@ -63,10 +63,10 @@ def _run(context: ExecutionContext, batch: Batch, attempt: Attempt) -> None:
     context.activity.set_busy()
     try:
         answer = phases.validate_and_process(context, batch, attempt, _known(attempt.claim))
-        data, files = save(context, attempt, answer)
-        if not attempt.has_hook:  # nothing of the user's runs in it, so it need not wait for the commit
+        data, files = save_result(context, attempt, answer)
+        if not attempt.has_cleanup_hook:  # nothing of the user's runs in it, so it need not wait for the commit
             cleanup.clean_up(context, attempt)
-        batch.complete(attempt, attempt.completed(data, files))
+        batch.add_completed(attempt, attempt.make_completion(data, files))
     except LeaseLostError:
         _abandon(context, attempt)
     except Exception as error:
@@ -80,8 +80,8 @@ def _run(context: ExecutionContext, batch: Batch, attempt: Attempt) -> None:
 
 def _finish_due(context: ExecutionContext, batch: Batch) -> None:
     """The commit point. While the sandbox is at the next one already, it is the keeper's: a deadline does not wait."""
-    if batch.next_prefetched() is None and batch.is_due():
-        completion.finish(context, batch, retry_until_stored(context))
+    if batch.next_prefetched() is None and batch.is_flush_due():
+        completion.finish_completed(context, batch, retry_until_stored(context))
         handle_rejected(context, batch, retry_until_stored(context))
 
 
@@ -97,18 +97,18 @@ def _hand_on(context: ExecutionContext, batch: Batch, attempt: Attempt) -> None:
     """After the commit cleanup cannot change the outcome. Then the sandbox is free for the next."""
     if not attempt.is_cleaned_up:
         cleanup.clean_up(context, attempt)
-        cleanup.store(context, attempt)
-    if attempt.sandbox is None or not attempt.leaves_clean:
+        cleanup.store_cleanup(context, attempt)
+    if attempt.sandbox is None or not attempt.leaves_directory_clean:
         batch.recall_unstarted(attempt.sandbox)  # it is gone, or stopped where it was
     if batch.next_prefetched() is None:
-        phases.release(context, attempt)
+        phases.release_sandbox(context, attempt)
     attempt.sandbox = None  # it is the follower's now
 
 
 def _settle(context: ExecutionContext, batch: Batch, attempt: Attempt, error: Exception) -> None:
     if attempt.sandbox is not None and batch.next_prefetched() is not None:  # it runs, and must be watched
         cleanup.clean_up(context, attempt)  # no hook has a follower
-        batch.refuse(attempt, error)
+        batch.reject(attempt, error)
         return
     try:
         handle_failure(context, batch, attempt, error, retry_until_stored(context))
@@ -122,9 +122,9 @@ def _ending_what_is_left(context: ExecutionContext, batch: Batch) -> Iterator[No
     try:
         yield
     except BaseException:
-        for attempt in batch.members_with_sandboxes():
+        for attempt in batch.attempts_with_sandboxes():
             with contextlib.suppress(SandboxPoolLostError):
-                sandbox_session.dispose(context, attempt)
+                sandbox_session.kill_sandbox(context, attempt)
         context.working_directory.remove()
         raise
 
@@ -143,7 +143,7 @@ def _claim(context: ExecutionContext, request_ids: Sequence[UUID]) -> list[Claim
         log.warning("%s; nothing is claimed", outage_description(error), extra={"error": error_summary(error)})
         return []
     if claims:
-        log.debug("claimed", extra=completion.names(claims))
+        log.debug("claimed", extra=completion.claim_log_fields(claims))
     return claims
 
 
@@ -158,7 +158,7 @@ def _known(claim: Claim) -> FunctionSpec:
 def _abandon(context: ExecutionContext, attempt: Attempt) -> None:
     """The lease is lost: another attempt may be running. Kill what is ours, change nothing."""
     if attempt.sandbox is not None:
-        sandbox_session.dispose(context, attempt)
+        sandbox_session.kill_sandbox(context, attempt)
     context.working_directory.remove()
     remove_if_possible(context.store, attempt.request_id, attempt.claim.part)
     attempt.is_cleaned_up = True

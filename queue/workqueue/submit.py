@@ -27,7 +27,7 @@ from workqueue.transport.doorbell import Doorbell
 log = logging.getLogger(__name__)
 
 SORTED = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
-KEY_KEPT = timedelta(hours=24)  # contract, section 3
+KEY_TTL = timedelta(hours=24)  # contract, section 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +113,12 @@ def _accept(connection: Connection, requests: Sequence[NewRequest], key: tuple[s
     """Store requests, when the caller commits. Return False when another request holds the key."""
     first = requests[0]
     if key is not None:
-        values = {"function": first.function.name, "key": key[0], "before": first.created_at - KEY_KEPT}
-        connection.execute(FORGET_KEY, values)
+        values = {"function": first.function.name, "key": key[0], "before": first.created_at - KEY_TTL}
+        connection.execute(DELETE_OLD_KEY, values)
     return lifecycle.accept(connection, requests, key=key)
 
 
-FORGET_KEY = text("DELETE FROM idempotency_key WHERE function = :function AND key = :key AND created_at < :before")
+DELETE_OLD_KEY = text("DELETE FROM idempotency_key WHERE function = :function AND key = :key AND created_at < :before")
 
 
 def _requests(submission: Submission, now: datetime) -> list[NewRequest]:

@@ -17,7 +17,7 @@ from schema.tables.operations import sandbox_note
 INTERVAL_S = 2.0
 ALIVE_WITHIN = timedelta(seconds=10)
 FORGET_AFTER = timedelta(hours=1)
-MOST_BYTES = 128 * 1024  # of one note: what a datagram holds everywhere
+MAX_DATAGRAM_BYTES = 128 * 1024  # of one note: what a datagram holds everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class SnapshotChannel:
         found = None
         while True:
             try:
-                found = self._scouts.recv(MOST_BYTES)
+                found = self._scouts.recv(MAX_DATAGRAM_BYTES)
             except OSError:  # nothing more
                 return None if found is None else json.loads(found)
 
@@ -61,7 +61,7 @@ class SnapshotChannel:
         self._pools.close()
 
 
-def store(engine: Engine, pool: str, notes: list[dict[str, Any]], now: datetime) -> None:
+def store_snapshots(engine: Engine, pool: str, notes: list[dict[str, Any]], now: datetime) -> None:
     values = {"sandboxes": notes, "seen_at": now}
     statement = insert(sandbox_note).values(pool=pool, **values)
     with engine.begin() as connection:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL_S = 4.0
 ALIVE_WITHIN_S = 12.0  # three notes missed
-SHOWN_S = 300.0  # one that fell silent is shown so long
+SHOW_SILENT_FOR_S = 300.0  # one that fell silent is shown so long
 FORGET_AFTER_S = 3600.0
 
 UPSERT_WORKER = text(
@@ -80,7 +80,7 @@ def deregister(engine: Engine, worker: str) -> None:
         log.debug("worker not deregistered", extra={"error": error_summary(error)})
 
 
-SEEN = text(
+SELECT_RECENT = text(
     """
     SELECT w.name, w.hostname, w.pid, w.queues, w.started_at, w.seen_at, r.id::text AS request_id, r.function, r.phase,
         r.started_at AS since, count(r.id) OVER (PARTITION BY w.name) AS held,
@@ -101,12 +101,12 @@ def list_alive(engine: Engine, clock: Clock) -> list[WorkerInfo]:
 
 def list_recent(connection: Connection, now: datetime) -> list[WorkerInfo]:
     """Workers that live, and those that fell silent in the last minutes without having ended in order."""
-    rows = connection.execute(SEEN, {"since": now - timedelta(seconds=SHOWN_S)}).mappings()
+    rows = connection.execute(SELECT_RECENT, {"since": now - timedelta(seconds=SHOW_SILENT_FOR_S)}).mappings()
     alive_since = now - timedelta(seconds=ALIVE_WITHIN_S)
-    return [_present(row, alive_since) for row in rows if row["place"] == 1]
+    return [_worker_info(row, alive_since) for row in rows if row["place"] == 1]
 
 
-def _present(row: RowMapping, alive_since: datetime) -> WorkerInfo:
+def _worker_info(row: RowMapping, alive_since: datetime) -> WorkerInfo:
     values = {name: value for name, value in row.items() if name not in ("place", "queues")}
     return WorkerInfo(**values, queues=tuple(row["queues"].split(",")), is_alive=row["seen_at"] > alive_since)
 

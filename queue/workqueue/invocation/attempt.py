@@ -41,13 +41,13 @@ class Attempt:
     is_sent: bool = False
     batch_index: int = 0
     has_started: bool = False
-    is_in_doubt: bool = False
+    is_release_uncertain: bool = False
     is_recalled: bool = False
     phase: Phase = Phase.VALIDATE
-    phase_began: datetime | None = None
+    phase_started_at: datetime | None = None
     progress: Progress = (None, None)
     interruption: BaseException | None = None
-    leaves_clean: bool = False
+    leaves_directory_clean: bool = False
     leftovers: str = ""
     timestamps: tuple[datetime, datetime, datetime] | None = None
     cpu_adjusted_s: float | None = None
@@ -59,24 +59,24 @@ class Attempt:
         return self.claim.request_id
 
     @property
-    def doing(self) -> str:
+    def activity(self) -> str:
         """Return what its sandbox is at, as a clause."""
         return "while validating the event" if self.phase == Phase.VALIDATE else "while running the function"
 
     @property
-    def ended_in(self) -> Phase:
+    def last_phase(self) -> Phase:
         """The phase that it came to, cleanup aside."""
         return Phase(
             next((e["phase"] for e in reversed(self.record.phases) if e["phase"] != Phase.CLEANUP), self.phase)
         )
 
     @property
-    def has_hook(self) -> bool:
+    def has_cleanup_hook(self) -> bool:
         """Whether its cleanup runs code of the user's."""
         return self.claim.function is not None and self.claim.function.has_cleanup
 
     @property
-    def is_plain(self) -> bool:
+    def is_prefetchable(self) -> bool:
         """Whether it needs nothing of us before it begins, and nothing but its result is taken when it ends."""
         function, claim = self.claim.function, self.claim
         return (
@@ -95,26 +95,26 @@ class Attempt:
             "worker": self.claim.worker,
         }
 
-    def begin(self, phase: Phase) -> None:
+    def begin_phase(self, phase: Phase) -> None:
         """Closes the phase before as done, if it is open, and starts this one."""
         self.end_phase("ok")
-        self.phase, self.phase_began = phase, self.clock.now()
-        self.record.phases.append({"phase": phase, "started_at": self.phase_began.isoformat()})
+        self.phase, self.phase_started_at = phase, self.clock.now()
+        self.record.phases.append({"phase": phase, "started_at": self.phase_started_at.isoformat()})
 
     def end_phase(self, outcome: str, error: str | None = None) -> None:
-        if self.phase_began is None:
+        if self.phase_started_at is None:
             return
         now = self.clock.now()
         ended = {
             "finished_at": now.isoformat(),
-            "duration_ms": round((now - self.phase_began).total_seconds() * 1000, 3),
+            "duration_ms": round((now - self.phase_started_at).total_seconds() * 1000, 3),
             "outcome": outcome,
         }
         # At once: the keeper's thread may store it at any moment.
         self.record.phases[-1] |= ended | ({"error": error} if error else {})
-        self.phase_began = None
+        self.phase_started_at = None
 
-    def begun(self) -> AttemptRecord:
+    def snapshot(self) -> AttemptRecord:
         """What is known by now, for a thread that reads while this one goes on."""
         record = self.record
         phases = [dict(entry) for entry in record.phases]
@@ -132,7 +132,7 @@ class Attempt:
     @contextmanager
     def in_phase(self, phase: Phase) -> Iterator[None]:
         """A phase that is done when the block ends, and failed when it raises."""
-        self.begin(phase)
+        self.begin_phase(phase)
         try:
             yield
         except AttemptEndedError as end:
@@ -140,7 +140,7 @@ class Attempt:
             raise
         self.end_phase("ok")
 
-    def completed(self, data: str, files: list[StoredFile]) -> Completion:
+    def make_completion(self, data: str, files: list[StoredFile]) -> Completion:
         """What is stored of it when it has come to its result. data: JSON text."""
-        self.record.lines += self.log_buffer.close(self.clock.now())
+        self.record.lines += self.log_buffer.take_rest(self.clock.now())
         return Completion(self.claim, data, files, self.record, self.progress)

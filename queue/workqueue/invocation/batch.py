@@ -17,9 +17,9 @@ from workqueue.invocation.batch_sizing import MAX_WAIT_S
 from workqueue.lifecycle import Completion
 from workqueue.sandboxes.connection import SandboxConnection
 
-MOST_CHARACTERS = 1024 * 1024  # of results in one statement, unless one alone is larger
+MAX_STATEMENT_CHARACTERS = 1024 * 1024  # of results in one statement, unless one alone is larger
 
-Done = tuple[Attempt, Completion]
+CompletedAttempt = tuple[Attempt, Completion]
 
 
 class Batch:
@@ -27,27 +27,27 @@ class Batch:
 
     def __init__(self, attempts: Iterable[Attempt]) -> None:
         self._lock = threading.RLock()  # of what stands here; never held while anybody else is asked
-        self.writing = threading.RLock()  # held by who writes members; not waited for while a sandbox is at work
+        self.write_lock = threading.RLock()  # held by who writes members; not waited for while a sandbox is at work
         self.waiting = deque(attempts)
         self.running: Attempt | None = None
-        self._taken: Attempt | None = None
-        self._done: list[Done] = []
-        self.refused: list[tuple[Attempt, Exception]] = []  # could not be finished: the lease is lost, or cancelled
-        self._done_since = 0.0
+        self._last_popped: Attempt | None = None
+        self._completed: list[CompletedAttempt] = []
+        self.rejected: list[tuple[Attempt, Exception]] = []  # could not be finished: the lease is lost, or cancelled
+        self._completed_since = 0.0
 
-    def take(self) -> Attempt | None:
+    def next_attempt(self) -> Attempt | None:
         """The next to run; None when all have run."""
-        if (attempt := self._take()) is None:
-            with self.writing:  # those on their way back to the queue may come back
-                attempt = self._take()
+        if (attempt := self._pop_waiting()) is None:
+            with self.write_lock:  # those on their way back to the queue may come back
+                attempt = self._pop_waiting()
         return attempt
 
-    def _take(self) -> Attempt | None:
+    def _pop_waiting(self) -> Attempt | None:
         with self._lock:
-            self.running = self._taken = self.waiting.popleft() if self.waiting else None
+            self.running = self._last_popped = self.waiting.popleft() if self.waiting else None
             return self.running
 
-    def detach(self, keep: int) -> list[Attempt]:
+    def detach_unsent(self, keep: int) -> list[Attempt]:
         """All behind the first `keep` that no sandbox has got: nobody takes them now."""
         with self._lock:
             aside = [attempt for attempt in list(self.waiting)[keep:] if not attempt.is_sent]
@@ -59,20 +59,20 @@ class Batch:
         with self._lock:
             self.waiting.extend(aside)
 
-    def prefetched(self, lead: Attempt) -> list[Attempt]:
+    def prefetch_with(self, lead: Attempt) -> list[Attempt]:
         """Those behind it that its sandbox may get together with it; they are marked as sent."""
         found: list[Attempt] = []
         with self._lock:
-            for attempt in self.waiting if lead.is_plain else ():
-                if not (attempt.is_plain and attempt.claim.function is lead.claim.function):
+            for attempt in self.waiting if lead.is_prefetchable else ():
+                if not (attempt.is_prefetchable and attempt.claim.function is lead.claim.function):
                     break
                 attempt.is_sent, attempt.sandbox, attempt.record.cold_start = True, lead.sandbox, False
                 found.append(attempt)
         return found
 
-    def members_with_sandboxes(self) -> list[Attempt]:
+    def attempts_with_sandboxes(self) -> list[Attempt]:
         """One for each sandbox that may be at work for this group."""
-        held = [each for each in (self._taken, *self.waiting) if each is not None and each.sandbox is not None]
+        held = [each for each in (self._last_popped, *self.waiting) if each is not None and each.sandbox is not None]
         return list({id(attempt.sandbox): attempt for attempt in held}.values())
 
     def next_prefetched(self) -> Attempt | None:
@@ -91,52 +91,52 @@ class Batch:
             for attempt in sent[len(sent) - unbegun :]:
                 attempt.is_sent, attempt.sandbox = False, None
 
-    def release(self, attempt: Attempt) -> None:
+    def stop_renewing(self, attempt: Attempt) -> None:
         """No extension of its lease is under way or follows: the next write to the request is the attempt's last."""
-        with self.writing:
-            self._stop_extending(attempt)
+        with self.write_lock:
+            self._clear_running(attempt)
 
-    def complete(self, attempt: Attempt, completion: Completion) -> None:
+    def add_completed(self, attempt: Attempt, completion: Completion) -> None:
         """It came to its result, and waits for the transaction that finishes all that are done."""
         with self._lock:
-            self._stop_extending(attempt)
-            if not self._done:
-                self._done_since = time.monotonic()
-            self._done.append((attempt, completion))
+            self._clear_running(attempt)
+            if not self._completed:
+                self._completed_since = time.monotonic()
+            self._completed.append((attempt, completion))
 
-    def refuse(self, attempt: Attempt, error: Exception) -> None:
+    def reject(self, attempt: Attempt, error: Exception) -> None:
         """It came to no result, or it was not stored; it is settled when there is time."""
         with self._lock:
-            self._stop_extending(attempt)
-            self.refused.append((attempt, error))
+            self._clear_running(attempt)
+            self.rejected.append((attempt, error))
 
-    def done(self) -> list[Done]:
+    def completed_chunk(self) -> list[CompletedAttempt]:
         """What one transaction may finish of those that are done, the first in any case."""
         with self._lock:
-            characters = accumulate(len(completion.data) for _, completion in self._done)
-            fitting = sum(total <= MOST_CHARACTERS for total in characters)
-            return self._done[: max(1, fitting)]
+            characters = accumulate(len(completion.data) for _, completion in self._completed)
+            fitting = sum(total <= MAX_STATEMENT_CHARACTERS for total in characters)
+            return self._completed[: max(1, fitting)]
 
-    def note_written(self, done: Sequence[Done], refused: Mapping[UUID, Exception]) -> None:
+    def record_stored(self, done: Sequence[CompletedAttempt], refused: Mapping[UUID, Exception]) -> None:
         """These were finished, or refused."""
         with self._lock:
-            del self._done[: len(done)]
-            self._done_since = time.monotonic()
-            self.refused += [(attempt, refused[id]) for attempt, _ in done if (id := attempt.request_id) in refused]
+            del self._completed[: len(done)]
+            self._completed_since = time.monotonic()
+            self.rejected += [(attempt, refused[id]) for attempt, _ in done if (id := attempt.request_id) in refused]
 
-    def is_due(self) -> bool:
+    def is_flush_due(self) -> bool:
         """Whether the first that is done has waited long enough for the others, or there are no others."""
-        return bool(self._done) and (not self.waiting or self.is_overdue())
+        return bool(self._completed) and (not self.waiting or self.is_flush_overdue())
 
-    def is_overdue(self) -> bool:
+    def is_flush_overdue(self) -> bool:
         """Whether it has waited long enough, also while another one runs."""
-        return bool(self._done) and time.monotonic() - self._done_since >= MAX_WAIT_S
+        return bool(self._completed) and time.monotonic() - self._completed_since >= MAX_WAIT_S
 
-    def _stop_extending(self, attempt: Attempt) -> None:
+    def _clear_running(self, attempt: Attempt) -> None:
         with self._lock:
             if self.running is attempt:
                 self.running = None
 
     def has_blocked_members(self) -> bool:
         """Whether the one that runs keeps others waiting."""
-        return bool(self.waiting or self._done or self.refused)
+        return bool(self.waiting or self._completed or self.rejected)

@@ -14,14 +14,14 @@ from workqueue.outcomes import AttemptEndedError
 
 log = logging.getLogger(__name__)
 
-CLEANUP_LIMIT_S = 10.0  # for the hook: short, because the worker is needed elsewhere
-AMEND_LIMIT_S = 5.0  # a note about the cleanup is not worth holding a worker for
+MAX_CLEANUP_S = 10.0  # for the hook: short, because the worker is needed elsewhere
+MAX_STORE_S = 5.0  # a note about the cleanup is not worth holding a worker for
 
 
 def clean_up(context: ExecutionContext, attempt: Attempt) -> None:
     """Runs the hook and clears the directory. What goes wrong is noted on the attempt."""
     attempt.interruption = None  # what ends here has its own deadline
-    attempt.begin(Phase.CLEANUP)
+    attempt.begin_phase(Phase.CLEANUP)
     try:
         _run_hook(context, attempt)
         attempt.end_phase("ok")
@@ -34,20 +34,20 @@ def clean_up(context: ExecutionContext, attempt: Attempt) -> None:
     except SandboxPoolLostError as lost:
         attempt.end_phase("failed", str(lost))
     finally:
-        sandbox_session.end_dirty(context, attempt)
-        context.working_directory.clear(is_like_new=attempt.leaves_clean and attempt.sandbox is not None)
+        sandbox_session.kill_if_dirty(context, attempt)
+        context.working_directory.clear(is_like_new=attempt.leaves_directory_clean and attempt.sandbox is not None)
         attempt.is_cleaned_up = True
 
 
-def store(context: ExecutionContext, attempt: Attempt) -> None:
+def store_cleanup(context: ExecutionContext, attempt: Attempt) -> None:
     """Stores what cleanup did after the request was settled."""
-    attempt.record.lines = attempt.log_buffer.close(context.clock.now())
+    attempt.record.lines = attempt.log_buffer.take_rest(context.clock.now())
 
     def amend() -> None:
         lifecycle.record_cleanup(context.engine, attempt.claim, attempt.record)
 
     try:
-        retry_through_outage(amend, context.given_up, AMEND_LIMIT_S)
+        retry_through_outage(amend, context.given_up, MAX_STORE_S)
     except Exception as error:
         if not is_outage(error):
             raise
@@ -62,11 +62,11 @@ def _run_hook(context: ExecutionContext, attempt: Attempt) -> None:
         sandbox_session.acquire(context, attempt, function)
     context.working_directory.prepare(is_started=True)
     assert attempt.sandbox is not None
-    deadline = context.clock.seconds_from_now(CLEANUP_LIMIT_S).timestamp()
+    deadline = context.clock.seconds_from_now(MAX_CLEANUP_S).timestamp()
     head = {"type": "cleanup", "workdir": str(context.working_directory.path), "deadline": deadline}
-    head |= {"remaining_s": CLEANUP_LIMIT_S} | attempt_payload(context, attempt)
+    head |= {"remaining_s": MAX_CLEANUP_S} | attempt_payload(context, attempt)
     attempt.sandbox.send(head, attempt.cleanup_event or attempt.claim.event.encode())
-    answer = sandbox_session.wait_for_answer(context, attempt, CLEANUP_LIMIT_S, "while cleaning up")
-    sandbox_session.note_leftovers(attempt, answer)
+    answer = sandbox_session.wait_for_answer(context, attempt, MAX_CLEANUP_S, "while cleaning up")
+    sandbox_session.record_leftovers(attempt, answer)
     if answer.type != "done":
-        raise sandbox_session.failed(answer)
+        raise sandbox_session.failure_from(answer)

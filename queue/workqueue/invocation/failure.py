@@ -26,13 +26,13 @@ def handle_failure(
     context: ExecutionContext, batch: Batch, attempt: Attempt, error: Exception, retry_mode: RetryMode
 ) -> None:
     """Give the request back or fail it, and report that. Raises LeaseLostError."""
-    end, record = _as_end(attempt, error), attempt.record
+    end, record = _outcome_of(attempt, error), attempt.record
     record.outcome, record.error_type, record.error_message = end.outcome, end.error_type, str(end)
     record.traceback = end.traceback
-    decision, phase = decide(attempt.claim, end), attempt.ended_in
+    decision, phase = decide_next(attempt.claim, end), attempt.last_phase
     follows = isinstance(decision, retry_policy.GiveBack) and end.is_failure
     # First, under the lease, if the next attempt may follow at once, or if nothing of the user's runs in it.
-    if (follows or not attempt.has_hook) and not attempt.is_cleaned_up:
+    if (follows or not attempt.has_cleanup_hook) and not attempt.is_cleaned_up:
         cleanup.clean_up(context, attempt)
     if isinstance(decision, retry_policy.GiveBack):
         try:
@@ -49,9 +49,9 @@ def handle_rejected(context: ExecutionContext, batch: Batch, retry_mode: RetryMo
 
     None of them runs, and none has a sandbox or a working directory any more.
     """
-    with batch.writing:
-        while batch.refused:
-            attempt, error = batch.refused[0]
+    with batch.write_lock:
+        while batch.rejected:
+            attempt, error = batch.rejected[0]
             try:
                 if isinstance(error, LeaseLostError):
                     raise error
@@ -59,7 +59,7 @@ def handle_rejected(context: ExecutionContext, batch: Batch, retry_mode: RetryMo
             except LeaseLostError:
                 remove_if_possible(context.store, attempt.request_id, attempt.claim.part)
                 log.warning("lease lost", extra=attempt.log_fields())
-            batch.refused.pop(0)
+            batch.rejected.pop(0)
 
 
 def _give_back(
@@ -70,9 +70,9 @@ def _give_back(
     delay_s: float,
     retry_mode: RetryMode,
 ) -> None:
-    batch.release(attempt)
+    batch.stop_renewing(attempt)
     claim, record, now, failures = attempt.claim, attempt.record, context.clock.now(), int(end.is_failure)
-    record.lines = record.lines + attempt.log_buffer.close(now)
+    record.lines = record.lines + attempt.log_buffer.take_rest(now)
     retry_mode(lambda: lifecycle.give_back(context.engine, claim, record, now, delay_s=delay_s, failures=failures))
     completion.report_finished(context, [AttemptFinished(claim, record, Status.PENDING)], now)
 
@@ -85,14 +85,14 @@ def _fail(
     phase: Phase,
     retry_mode: RetryMode,
 ) -> None:
-    batch.release(attempt)
+    batch.stop_renewing(attempt)
     claim, record, now, failures = attempt.claim, attempt.record, context.clock.now(), int(end.is_failure)
-    record.lines = record.lines + attempt.log_buffer.close(now)
+    record.lines = record.lines + attempt.log_buffer.take_rest(now)
     retry_mode(lambda: lifecycle.fail(context.engine, claim, record, phase, now, failures=failures))
     completion.report_finished(context, [AttemptFinished(claim, record, Status.FAILED)], now)
 
 
-def decide(claim: Claim, end: AttemptEndedError) -> retry_policy.Decision:
+def decide_next(claim: Claim, end: AttemptEndedError) -> retry_policy.Decision:
     """What follows: the function's policy for its own failures; for ours, another attempt."""
     if not end.may_retry:
         return retry_policy.Fail()
@@ -106,7 +106,7 @@ def decide(claim: Claim, end: AttemptEndedError) -> retry_policy.Decision:
     return retry_policy.after_failure(policy, claim.failures + 1, asked_delay_s=end.delay_s, chance=chance)
 
 
-def _as_end(attempt: Attempt, error: Exception) -> AttemptEndedError:
+def _outcome_of(attempt: Attempt, error: Exception) -> AttemptEndedError:
     """Whatever went wrong, as an end of the attempt: nothing is left to the lease that can be settled now."""
     if isinstance(error, SandboxPoolLostError):
         error = StoppingError()  # without its host a worker has no sandboxes: it gives back, and ends
@@ -115,10 +115,10 @@ def _as_end(attempt: Attempt, error: Exception) -> AttemptEndedError:
     if isinstance(error, AttemptEndedError):
         return error
     log.error("an attempt failed inside the runtime", exc_info=error, extra=attempt.log_fields())
-    return unforeseen(error)
+    return runtime_fault(error)
 
 
-def unforeseen(error: Exception) -> FunctionFailedError:
+def runtime_fault(error: Exception) -> FunctionFailedError:
     """Return the end of an attempt for an error of the runtime, whose own words stay in the log of the process."""
     return FunctionFailedError(
         f"The runtime failed at this attempt ({error_kind(error)}); the log of its worker says why.",

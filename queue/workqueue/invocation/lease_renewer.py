@@ -59,7 +59,7 @@ class LeaseRenewer:
         try:
             yield
         finally:
-            with batch.writing:  # no look is under way
+            with batch.write_lock:  # no look is under way
                 self._batch = None
 
     def interrupt(self, reason: BaseException) -> None:
@@ -99,15 +99,15 @@ class LeaseRenewer:
         if is_new:
             self._seen, self._look_at, self._is_shown, self._stored = attempt, now + FIRST_LOOK_S, False, None
             self._current = ()
-        if not batch.writing.acquire(blocking=False):
+        if not batch.write_lock.acquire(blocking=False):
             return SLOW_AFTER_S  # the worker writes itself: nothing runs
         try:
-            if is_new and batch.is_overdue():
-                self._write(batch, completion.finish)
+            if is_new and batch.is_flush_overdue():
+                self._write(batch, completion.finish_completed)
             elif not is_new and batch.running is attempt:
                 self._look(batch, attempt, now)
         finally:
-            batch.writing.release()
+            batch.write_lock.release()
         return SLOW_AFTER_S if is_new else min(self._look_at, self._note_at) - time.monotonic()
 
     def _look(self, batch: Batch, attempt: Attempt, now: float) -> None:
@@ -146,9 +146,9 @@ class LeaseRenewer:
             self._heartbeat()
 
     def _extend(self, attempt: Attempt) -> None:
-        context, begun, lines = self._context, attempt.begun(), attempt.log_buffer.take()
+        context, begun, lines = self._context, attempt.snapshot(), attempt.log_buffer.take_unstored()
         news = begun if begun != self._stored else None  # of a phase that lasts only its beginning
-        current = attempt.log_buffer.current()
+        current = attempt.log_buffer.partial_lines()
         changed = current if current != self._current else None
         standing = AttemptProgress(attempt.phase, attempt.progress, lines, news, changed)
         try:

@@ -27,7 +27,7 @@ from workqueue.telemetry import trace_context
 
 log = logging.getLogger(__name__)
 
-WITHIN_S = 24 * 3600.0  # no request takes longer
+MAX_ATTEMPT_S = 24 * 3600.0  # no request takes longer
 INPUT_FOLDER = "input"
 
 
@@ -36,7 +36,7 @@ def validate_and_process(context: ExecutionContext, batch: Batch, attempt: Attem
 
     The sandbox gets those of the group that can follow together with it, and runs them one after another.
     """
-    attempt.begin(Phase.VALIDATE)
+    attempt.begin_phase(Phase.VALIDATE)
     try:
         answer = None
         while answer is None:
@@ -44,12 +44,12 @@ def validate_and_process(context: ExecutionContext, batch: Batch, attempt: Attem
                 _prepare(context, attempt, function)
                 sandbox_session.acquire(context, attempt, function)
                 _confirm_lease(context, attempt)
-                _send(context, function, [attempt, *batch.prefetched(attempt)])
-            answer = _answer(context, batch, attempt, function)
-        _note(attempt, answer)
-        sandbox_session.end_dirty(context, attempt)
+                _send(context, function, [attempt, *batch.prefetch_with(attempt)])
+            answer = _await_answer(context, batch, attempt, function)
+        _record_usage(attempt, answer)
+        sandbox_session.kill_if_dirty(context, attempt)
         if answer.type != "done":
-            raise sandbox_session.failed(answer)
+            raise sandbox_session.failure_from(answer)
     except AttemptEndedError as end:
         attempt.end_phase(end.outcome, str(end))
         raise
@@ -59,10 +59,10 @@ def validate_and_process(context: ExecutionContext, batch: Batch, attempt: Attem
     return answer
 
 
-def _answer(context: ExecutionContext, batch: Batch, attempt: Attempt, function: FunctionSpec) -> Frame | None:
+def _await_answer(context: ExecutionContext, batch: Batch, attempt: Attempt, function: FunctionSpec) -> Frame | None:
     """None when it was called back before it had begun: it is sent again then."""
-    if not _has_checks(attempt) and attempt.phase != Phase.PROCESS:
-        attempt.begin(Phase.PROCESS)
+    if not _reports_validation(attempt) and attempt.phase != Phase.PROCESS:
+        attempt.begin_phase(Phase.PROCESS)
     try:
         return sandbox_session.wait_for_answer(context, attempt, function.timeout_s, memory_mb=function.memory_mb)
     except RecalledError:
@@ -76,7 +76,7 @@ def _answer(context: ExecutionContext, batch: Batch, attempt: Attempt, function:
     return None
 
 
-def release(context: ExecutionContext, attempt: Attempt) -> None:
+def release_sandbox(context: ExecutionContext, attempt: Attempt) -> None:
     """Keep the sandbox, which is warm and like a fresh one, for the next request of the function."""
     sandbox, attempt.sandbox = attempt.sandbox, None
     if sandbox is not None:
@@ -84,7 +84,7 @@ def release(context: ExecutionContext, attempt: Attempt) -> None:
             context.sandboxes.retain(sandbox)
 
 
-def _has_checks(attempt: Attempt) -> bool:
+def _reports_validation(attempt: Attempt) -> bool:
     """Whether the sandbox validates, and tells when it has done so; else the function begins at once."""
     ready = attempt.sandbox.ready if attempt.sandbox else None
     return ready is None or bool(ready.get("has_checks"))
@@ -95,7 +95,9 @@ def _confirm_lease(context: ExecutionContext, attempt: Attempt) -> None:
 
     Raises LeaseLostError. The usual attempt gets here within milliseconds, and asks nobody.
     """
-    if attempt.is_in_doubt or context.clock.now() - attempt.claim.claimed_at > timedelta(seconds=context.lease_s / 2):
+    if attempt.is_release_uncertain or context.clock.now() - attempt.claim.claimed_at > timedelta(
+        seconds=context.lease_s / 2
+    ):
         retry_through_outage(
             lambda: lifecycle.extend(context.engine, attempt.claim, context.lease_s, AttemptProgress(attempt.phase)),
             context.given_up,
@@ -106,7 +108,7 @@ def _prepare(context: ExecutionContext, attempt: Attempt, function: FunctionSpec
     try:
         context.working_directory.prepare()
         for file, path in _input_paths(context, attempt).items():
-            _place(context, file, path)
+            _write_input(context, file, path)
     except OSError as error:
         raise infrastructure_faults.storage_unavailable(attempt, error) from None
     if function.schema_checked_outside and function.input_schema is not None:
@@ -114,7 +116,7 @@ def _prepare(context: ExecutionContext, attempt: Attempt, function: FunctionSpec
         input_validation.check(json.loads(attempt.claim.event), function.input_schema, limit_s)
 
 
-def _place(context: ExecutionContext, file: StoredFile, path: Path) -> None:
+def _write_input(context: ExecutionContext, file: StoredFile, path: Path) -> None:
     try:
         source = context.store.open(file.stored_as, file.sha256)
     except FileNotFoundError:
@@ -172,22 +174,22 @@ def _input_paths(context: ExecutionContext, attempt: Attempt) -> dict[StoredFile
     return {file: folder / file.name / file.filename for file in attempt.claim.inputs}
 
 
-def _note(attempt: Attempt, answer: Frame) -> None:
+def _record_usage(attempt: Attempt, answer: Frame) -> None:
     """What the sandbox says of itself. Modules that were imported while it ran count, too, when code is compared."""
-    attempt.record.max_rss_mb = sandbox_session.number(answer.head.get("max_rss_mb"))
-    _note_times(attempt, answer)
+    attempt.record.max_rss_mb = sandbox_session.finite_number(answer.head.get("max_rss_mb"))
+    _record_times(attempt, answer)
     if attempt.sandbox is not None and attempt.sandbox.ready is not None:
-        sandbox_session.note_leftovers(attempt, answer)
-        attempt.leaves_clean = bool(answer.head.get("is_clean")) and not attempt.sandbox.has_leftovers
+        sandbox_session.record_leftovers(attempt, answer)
+        attempt.leaves_directory_clean = bool(answer.head.get("is_clean")) and not attempt.sandbox.has_leftovers
         if "code_files" in answer.head:
             attempt.sandbox.ready["files"] = answer.head["code_files"]
 
 
-def _note_times(attempt: Attempt, answer: Frame) -> None:
+def _record_times(attempt: Attempt, answer: Frame) -> None:
     """User code may have said anything: what cannot be is not believed."""
     with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
         began, processing, ended = (float(at) for at in answer.head["at"])
-        if time.monotonic() - WITHIN_S < began <= processing <= ended <= time.monotonic():
+        if time.monotonic() - MAX_ATTEMPT_S < began <= processing <= ended <= time.monotonic():
             attempt.timestamps = (
                 attempt.clock.at_monotonic(began),
                 attempt.clock.at_monotonic(processing),

@@ -20,20 +20,20 @@ MAX_OUTPUT_FILES = 1_000  # of one attempt; localfn.context refuses more
 MAX_OUTPUT_BYTES = 10 * 1024**3  # of all output files of one attempt together
 
 
-def save(context: ExecutionContext, attempt: Attempt, answer: Frame) -> tuple[str, list[StoredFile]]:
+def save_result(context: ExecutionContext, attempt: Attempt, answer: Frame) -> tuple[str, list[StoredFile]]:
     """Gives the result as JSON text, and the output files."""
     try:
         with attempt.in_phase(Phase.SAVE):
-            data = _checked(answer.body)
+            data = _validate_result(answer.body)
             names = list(dict.fromkeys(str(entry["name"]) for entry in answer.head["files"]))
             return data, _store_all(context, attempt, names)
     except Exception:
         # An answer that cannot be saved was hardly made by the SDK: who knows what the sandbox is at now.
-        sandbox_session.dispose(context, attempt)
+        sandbox_session.kill_sandbox(context, attempt)
         raise
 
 
-def _checked(result: bytes) -> str:
+def _validate_result(result: bytes) -> str:
     """The result as text, checked: what comes out of a sandbox is not trusted to be what the SDK made."""
     try:
         text = result.decode()
@@ -50,7 +50,7 @@ def _store_all(context: ExecutionContext, attempt: Attempt, names: list[str]) ->
         raise _too_large(f"The function saved {len(names)} output files, {MAX_OUTPUT_FILES} are allowed.")
     stored: list[StoredFile] = []
     for name in names:
-        stored.append(_store(context, attempt, name, MAX_OUTPUT_BYTES - sum(file.size for file in stored)))
+        stored.append(_store_output(context, attempt, name, MAX_OUTPUT_BYTES - sum(file.size for file in stored)))
     return stored
 
 
@@ -58,7 +58,7 @@ def _too_large(message: str) -> FunctionFailedError:
     return FunctionFailedError(f"{message} Save them as one archive, or fewer.", error_type="OutputTooLarge")
 
 
-def _store(context: ExecutionContext, attempt: Attempt, name: str, left_bytes: int) -> StoredFile:
+def _store_output(context: ExecutionContext, attempt: Attempt, name: str, left_bytes: int) -> StoredFile:
     if reason := file_name_problem(name):  # the SDK checks it too, but user code can speak for itself
         raise FunctionFailedError(f"The output file {name[:100]!r}: {reason}.", error_type="OutputFileMissing")
     path = context.working_directory.path / OUTPUT_FOLDER / name

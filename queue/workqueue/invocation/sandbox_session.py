@@ -30,12 +30,12 @@ from workqueue.sandboxes.exits.memory_watch import MemoryWatch
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.1  # how often interruption and memory are looked at; far below the second that a kill may take
-EXIT_S = 0.5  # for an interpreter that has closed its socket to end; then it is killed
-START_LIMIT_S = 60.0  # for the interpreter and the user's imports
-MAX_TYPE, MAX_MESSAGE = 200, 500  # characters of an error's type, of a progress message
+CHECK_INTERVAL_S = 0.1  # how often interruption and memory are looked at; far below the second that a kill may take
+EXIT_GRACE_S = 0.5  # for an interpreter that has closed its socket to end; then it is killed
+MAX_START_S = 60.0  # for the interpreter and the user's imports
+MAX_ERROR_TYPE, MAX_MESSAGE = 200, 500  # characters of an error's type, of a progress message
 # Characters of an error's message and traceback. The SDK keeps fewer; code of the user may send a frame of its own.
-MAX_ERROR, MAX_TRACEBACK = 10_000, 70_000
+MAX_ERROR_MESSAGE, MAX_TRACEBACK = 10_000, 70_000
 MAX_DELAY_S = 366 * 24 * 3600.0
 
 
@@ -53,11 +53,11 @@ def acquire(context: ExecutionContext, attempt: Attempt, function: FunctionSpec)
     attempt.record.cold_start = sandbox.cold_start
     if not sandbox.cold_start:
         return
-    answer = wait_for_answer(context, attempt, START_LIMIT_S, "while importing its module")
+    answer = wait_for_answer(context, attempt, MAX_START_S, "while importing its module")
     attempt.record.init_ms = round((time.monotonic() - started) * 1000, 1)
     if answer.type != "ready":
-        dispose(context, attempt)
-        raise failed(answer)
+        kill_sandbox(context, attempt)
+        raise failure_from(answer)
     sandbox.ready = answer.head
 
 
@@ -79,7 +79,7 @@ def wait_for_answer(
     sandbox = attempt.sandbox
     assert sandbox is not None
     began = time.monotonic()
-    ends_at, look_at = began + limit_s, began + LOOK_S
+    ends_at, look_at = began + limit_s, began + CHECK_INTERVAL_S
     watch = MemoryWatch(sandbox.pid, memory_mb)
     while True:
         item = _drop_foreign_frames(attempt, sandbox.next_message(min(look_at, ends_at) - time.monotonic()))
@@ -88,13 +88,13 @@ def wait_for_answer(
         if isinstance(item, Frame) and item.type in LAST_FRAMES:
             return item
         if isinstance(item, Disconnected):
-            raise _gone(context, attempt, item, watch, doing or attempt.doing)
+            raise _explain_disconnect(context, attempt, item, watch, doing or attempt.activity)
         if item is not None:
-            _note(attempt, item)
+            _handle_message(attempt, item)
         if time.monotonic() >= min(look_at, ends_at):
-            look_at = time.monotonic() + LOOK_S
-            if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing or attempt.doing)) is not None:
-                dispose(context, attempt)
+            look_at = time.monotonic() + CHECK_INTERVAL_S
+            if (reason := _reason_to_kill(attempt, watch, ends_at, limit_s, doing or attempt.activity)) is not None:
+                kill_sandbox(context, attempt)
                 raise reason
 
 
@@ -106,16 +106,16 @@ def _drop_foreign_frames(attempt: Attempt, item: Message | None) -> Message | No
     return item
 
 
-def _gone(
+def _explain_disconnect(
     context: ExecutionContext, attempt: Attempt, gone: Disconnected, watch: MemoryWatch, doing: str
 ) -> AttemptEndedError:
     """Kill what is left of a sandbox that speaks no more, and return why: a kill of ours is called one."""
     sandbox = attempt.sandbox
     assert sandbox is not None
     attempt.has_started = sandbox.start_tokens.has_started(attempt.batch_index)
-    ended_itself = gone.why != PROTOCOL_ERROR and not sandbox.was_killed and sandbox.has_ended(EXIT_S)
+    ended_itself = gone.why != PROTOCOL_ERROR and not sandbox.was_killed and sandbox.has_ended(EXIT_GRACE_S)
     memory_ran_out = ended_itself and watch.was_killed_for_memory()
-    status = dispose(context, attempt)
+    status = kill_sandbox(context, attempt)
     if not ended_itself:
         did = "It wrote into" if gone.why == PROTOCOL_ERROR else "It closed"
         words = f"{did} the runtime's socket {doing}, and was killed."
@@ -141,21 +141,21 @@ def _reason_to_kill(
     return None
 
 
-def dispose(context: ExecutionContext, attempt: Attempt) -> int:
+def kill_sandbox(context: ExecutionContext, attempt: Attempt) -> int:
     """Kills the attempt's sandbox with all it started; what it printed until then is kept. Gives its exit status."""
     sandbox, attempt.sandbox = attempt.sandbox, None
     assert sandbox is not None
     try:
         status = context.sandboxes.end(sandbox)
         for item in sandbox.drain():
-            _note(attempt, item)
+            _handle_message(attempt, item)
     finally:
         sandbox.close()
     log.info("sandbox ended", extra=attempt.log_fields() | {"exit_status": status})
     return status
 
 
-def note_leftovers(attempt: Attempt, answer: Frame) -> None:
+def record_leftovers(attempt: Attempt, answer: Frame) -> None:
     """Note what the request left in its sandbox, for `end_spent`, and in its log: its next one starts cold."""
     assert attempt.sandbox is not None
     attempt.sandbox.has_leftovers = bool(answer.head.get("has_children"))
@@ -165,53 +165,53 @@ def note_leftovers(attempt: Attempt, answer: Frame) -> None:
         attempt.log_buffer.add_own_line(words, attempt.clock.now())
 
 
-def end_dirty(context: ExecutionContext, attempt: Attempt) -> None:
+def kill_if_dirty(context: ExecutionContext, attempt: Attempt) -> None:
     """End a sandbox in which the request left something, before anything else happens in the request's directory."""
     if attempt.sandbox is None or not attempt.leftovers:
         return
     log.info("sandbox not used again", extra=attempt.log_fields() | {"leftovers": attempt.leftovers})
     with contextlib.suppress(SandboxPoolLostError):  # all its sandboxes ended with it
-        dispose(context, attempt)
+        kill_sandbox(context, attempt)
 
 
-def failed(answer: Frame) -> AttemptEndedError:
+def failure_from(answer: Frame) -> AttemptEndedError:
     """What a "failed" or "refused" frame says, as an exception."""
     head = answer.head
     kind = InvalidError if head.get("kind") == "invalid" else FunctionFailedError
-    error_type = sanitize_text(str(head.get("error_type")))[:MAX_TYPE]
+    error_type = sanitize_text(str(head.get("error_type")))[:MAX_ERROR_TYPE]
     end = kind(
-        sanitize_text(str(head.get("error_message")))[:MAX_ERROR] or error_type,
+        sanitize_text(str(head.get("error_message")))[:MAX_ERROR_MESSAGE] or error_type,
         error_type=error_type,
         traceback=sanitize_text(str(head.get("traceback") or ""))[:MAX_TRACEBACK] or None,
     )
-    delay_s = number(head.get("delay_s"))
+    delay_s = finite_number(head.get("delay_s"))
     end.delay_s = None if delay_s is None else min(max(0.0, delay_s), MAX_DELAY_S)
     end.may_retry = end.may_retry and head.get("kind") != "fail"
     return end
 
 
-def _note(attempt: Attempt, item: Message) -> None:
+def _handle_message(attempt: Attempt, item: Message) -> None:
     if isinstance(item, Output):
         attempt.log_buffer.feed(item.stream, item.data, attempt.clock.now())
     elif isinstance(item, Frame) and item.type == "started" and attempt.sandbox:
         attempt.sandbox.has_started = True
     elif isinstance(item, Frame) and item.type == "phase" and attempt.phase == Phase.VALIDATE:  # it is told once
         attempt.cleanup_event = item.body
-        attempt.begin(Phase.PROCESS)
+        attempt.begin_phase(Phase.PROCESS)
     elif isinstance(item, Frame) and item.type == "progress":
-        attempt.progress = _progress(attempt.progress, item.head)
+        attempt.progress = _merge_progress(attempt.progress, item.head)
 
 
-def _progress(before: Progress, head: dict[str, Any]) -> Progress:
+def _merge_progress(before: Progress, head: dict[str, Any]) -> Progress:
     """What is new replaces what was; user code may have sent anything, so it is looked at."""
-    fraction, message = number(head.get("fraction")), head.get("message")
+    fraction, message = finite_number(head.get("fraction")), head.get("message")
     return (
         before[0] if fraction is None else min(1.0, max(0.0, fraction)),
         sanitize_text(message)[:MAX_MESSAGE] if isinstance(message, str) else before[1],
     )
 
 
-def number(found: object) -> float | None:
+def finite_number(found: object) -> float | None:
     """What user code has sent as one, if it is: JSON as Python reads it has NaN, and integers beyond all floats."""
     try:
         value = float(found) if isinstance(found, int | float) else math.nan

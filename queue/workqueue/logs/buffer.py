@@ -16,7 +16,7 @@ OWN = "localfn"  # the stream of the runtime's own lines
 
 
 @dataclass(slots=True)
-class Block:
+class LineBlock:
     """Lines of one stream that were read at once. number: of the first; size: bytes of text as they are stored.
 
     An object for each line would cost a flood of empty lines some microseconds a byte; a block costs it nanoseconds.
@@ -42,10 +42,10 @@ class Tail:
     """The last lines of an output, at most TAIL_BYTES and TAIL_LINES."""
 
     def __init__(self) -> None:
-        self.blocks: deque[Block] = deque()
+        self.blocks: deque[LineBlock] = deque()
         self.size = self.count = 0
 
-    def add(self, block: Block) -> int:
+    def add(self, block: LineBlock) -> int:
         """Add lines; return how many others are cut for them."""
         self.blocks.append(block)
         self.size += block.size
@@ -55,7 +55,7 @@ class Tail:
             cut += self._cut(self.blocks[0])
         return cut
 
-    def _cut(self, first: Block) -> int:
+    def _cut(self, first: LineBlock) -> int:
         """Cut as many lines of the first block as the limits ask for; return their number."""
         count, size = len(first.texts), first.size
         if self.size - size > TAIL_BYTES or self.count - count > TAIL_LINES:
@@ -78,7 +78,7 @@ class LogBuffer:
     A carriage return begins a line anew, as on a terminal: only what stands behind the last one is kept.
     """
 
-    def __init__(self, keep: Callable[[Block], None] | None = None) -> None:
+    def __init__(self, keep: Callable[[LineBlock], None] | None = None) -> None:
         self._keep_elsewhere = keep
         self._lock = threading.Lock()  # the loop that reads feeds it, the keeper's thread takes from it
         self._partial: dict[str, tuple[bytes, datetime]] = {}  # lines without an end, and when they were read
@@ -109,7 +109,7 @@ class LogBuffer:
         self._end_lines(time)
         self._add(OWN, _broken([text.encode()]), time)
 
-    def take(self) -> list[LogLine]:
+    def take_unstored(self) -> list[LogLine]:
         """Return the lines of the head that are not taken yet."""
         with self._lock:
             fresh, self._fresh = self._fresh, []
@@ -120,17 +120,17 @@ class LogBuffer:
         with self._lock:
             self._fresh = lines + self._fresh
 
-    def current(self) -> list[LogLine]:
+    def partial_lines(self) -> list[LogLine]:
         """Return the lines that have no end yet, as they are now: a prompt, a progress bar."""
         with self._lock:
             partial = [(stream, _visible(raw), time) for stream, (raw, time) in self._partial.items()]
         shown = [entry for entry in partial if entry[1]]
         return [LogLine(self._count + 1 + n, time, stream, _text(raw)) for n, (stream, raw, time) in enumerate(shown)]
 
-    def close(self, time: datetime) -> list[LogLine]:
+    def take_rest(self, time: datetime) -> list[LogLine]:
         """Return the rest: the untaken head, a mark where lines were cut, and the tail."""
         self._end_lines(time)
-        lines = self.take()
+        lines = self.take_unstored()
         blocks = self._tail.blocks
         if self._cut and blocks:
             lines.append(LogLine(blocks[0].number - 1, time, OWN, f"… {self._cut} lines were cut here …"))
@@ -161,7 +161,7 @@ class LogBuffer:
             return
         text = _text(b"\n".join(pieces))
         texts = text.split("\n")
-        block = Block(self._count + 1, time, stream, texts, _stored_size(text) - len(texts) + 1)
+        block = LineBlock(self._count + 1, time, stream, texts, _stored_size(text) - len(texts) + 1)
         self._count += len(texts)
         if self._keep_elsewhere is not None:
             self._keep_elsewhere(block)
@@ -170,7 +170,7 @@ class LogBuffer:
         if block.texts:
             self._cut += self._tail.add(block)
 
-    def _move_to_head(self, block: Block) -> None:
+    def _move_to_head(self, block: LineBlock) -> None:
         count = size = 0
         for text in block.texts:
             more = _stored_size(text)

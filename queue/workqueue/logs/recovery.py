@@ -19,13 +19,13 @@ from workqueue.logs.spool_file import SUFFIX
 
 log = logging.getLogger(__name__)
 
-MOST = 2**31
+MAX_INTEGER = 2**31
 
 
 def recover_lines(engine: Engine, folder: Path) -> None:
     """Of those of this machine. A crash in it, or an outage of the database, leaves the files to the next look."""
     for path in folder.glob(f"*{SUFFIX}"):
-        if (found := _left_in(path)) is None:
+        if (found := _read_if_orphaned(path)) is None:
             continue
         worker = path.name.removesuffix(SUFFIX).rpartition(".")[0]
         try:
@@ -44,7 +44,7 @@ def recover_lines(engine: Engine, folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _left_in(path: Path) -> list[LostLine] | None:
+def _read_if_orphaned(path: Path) -> list[LostLine] | None:
     """None while its worker lives, or when that has just ended in order."""
     try:
         with path.open("rb") as file:
@@ -59,14 +59,14 @@ def _read(file: BinaryIO) -> Iterator[LostLine]:
     for raw in file:
         try:
             request_id, attempt, number, time, stream, text = json.loads(raw)
-            about, printed_at = (UUID(request_id), _whole(attempt)), datetime.fromisoformat(time)
-            for place, line in enumerate(sanitize_text(text).split("\n"), _whole(number)):
-                yield LostLine(*about, LogLine(_whole(place), printed_at, sanitize_text(stream), line))
+            about, printed_at = (UUID(request_id), _require_positive(attempt)), datetime.fromisoformat(time)
+            for place, line in enumerate(sanitize_text(text).split("\n"), _require_positive(number)):
+                yield LostLine(*about, LogLine(_require_positive(place), printed_at, sanitize_text(stream), line))
         except (ValueError, TypeError, AttributeError, RecursionError):
             continue
 
 
-def _whole(found: object) -> int:
-    if not isinstance(found, int) or not 0 < found < MOST:
+def _require_positive(found: object) -> int:
+    if not isinstance(found, int) or not 0 < found < MAX_INTEGER:
         raise ValueError
     return found

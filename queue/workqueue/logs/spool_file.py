@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from workqueue.lifecycle import Claim
-from workqueue.logs.buffer import Block
+from workqueue.logs.buffer import LineBlock
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class SpoolFile:
         self._fds: list[int] = []
         self._place = self._size = 0
 
-    def keep(self, claim: Claim, block: Block) -> None:
+    def append(self, claim: Claim, block: LineBlock) -> None:
         """Until `clear`. A disk that is full costs what this would have saved, and nothing else."""
         about = str(claim.request_id), claim.attempt
         row = json.dumps((*about, block.number, block.time.isoformat(), block.stream, "\n".join(block.texts)))
@@ -52,7 +52,7 @@ class SpoolFile:
 
     def _write(self, data: bytes) -> None:
         if not self._fds:
-            self._fds = [_made(path) for path in self._paths]
+            self._fds = [_create_locked(path) for path in self._paths]
         if self._size > FILE_BYTES:
             self._place, self._size = 1 - self._place, 0
             os.ftruncate(self._fds[self._place], 0)
@@ -60,7 +60,7 @@ class SpoolFile:
         os.write(self._fds[self._place], data)
 
 
-def _made(path: Path) -> int:
+def _create_locked(path: Path) -> int:
     """Locked before it has its name: whoever finds it unlocked may take it for a dead worker's."""
     new = path.with_suffix(".new")
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)

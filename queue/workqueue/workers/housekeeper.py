@@ -77,7 +77,7 @@ def _store_notes(engine: Engine, clock: Clock, pool: str, notes: SnapshotChannel
         return
     clock.refresh(engine)
     measured = [note | {"memory_mb": round(process_tree.resident_mb(note["pid"]), 1)} for note in found]
-    sandbox_snapshots.store(engine, pool, measured, clock.now())
+    sandbox_snapshots.store_snapshots(engine, pool, measured, clock.now())
 
 
 def run_process(config: PoolConfig, interpreter: Interpreter, notes: SnapshotChannel) -> None:

@@ -108,13 +108,13 @@ def test_old_entries_are_swept(engine: sqlalchemy.Engine) -> None:
         now = connection.execute(sqlalchemy.select(sqlalchemy.func.clock_timestamp())).scalar_one()
     audit.delete_old(engine, now)
     assert len(audit.list_entries(engine, Filter())[0]) == 1
-    audit.delete_old(engine, now + audit.KEPT * 1.01)
+    audit.delete_old(engine, now + audit.RETENTION * 1.01)
     assert audit.list_entries(engine, Filter()) == ([], None)
 
 
 def test_the_age_of_an_entry_is_that_of_its_id_which_is_indexed(engine: sqlalchemy.Engine) -> None:
     now = datetime.now(UTC)
-    ids = [first_id(now - audit.KEPT, shift_s) for shift_s in (-3600, 3600)]
+    ids = [first_id(now - audit.RETENTION, shift_s) for shift_s in (-3600, 3600)]
     with engine.begin() as connection:
         for id in ids:
             values = {"id": id, "actor": "ada", "action": "queue.pause", "details": {}}

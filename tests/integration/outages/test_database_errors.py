@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from workqueue.invocation.failure import unforeseen
+from workqueue.invocation.failure import runtime_fault
 
 VALUE = "a-value-of-somebody-else"
 REFUSED = [
@@ -26,7 +26,7 @@ def test_an_attempt_that_the_database_refuses_says_so_without_its_words(
 ) -> None:
     with pytest.raises((SQLAlchemyError, ValueError)) as caught, engine.connect() as connection:
         connection.execute(text(statement), {"value": value})
-    end = unforeseen(caught.value)
+    end = runtime_fault(caught.value)
     told = f"{end} {end.error_type} {end.traceback}"
     for secret in (VALUE, "INSERT", "SELECT", "SQL", "setup_flag", "nowhere", "psycopg"):
         assert secret not in told, told

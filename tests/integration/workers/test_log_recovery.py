@@ -12,7 +12,7 @@ from schema.statuses import Phase
 from tests.integration.lifecycle.test_transitions import LEASE_S, NOW, accepted, claimed, finish, seconds
 from workqueue import lifecycle
 from workqueue.lifecycle import AttemptProgress, Claim
-from workqueue.logs.buffer import Block, LogBuffer
+from workqueue.logs.buffer import LineBlock, LogBuffer
 from workqueue.logs.recovery import recover_lines
 from workqueue.logs.spool_file import FILE_BYTES, SpoolFile
 from workqueue.requests import queries
@@ -30,8 +30,8 @@ def spool(tmp_path: Path) -> Iterator[SpoolFile]:
     made.close()
 
 
-def block(number: int, *texts: str) -> Block:
-    return Block(number, NOW, "stdout", list(texts or ("said",)), 0)
+def block(number: int, *texts: str) -> LineBlock:
+    return LineBlock(number, NOW, "stdout", list(texts or ("said",)), 0)
 
 
 def killed(spool: SpoolFile) -> None:
@@ -48,7 +48,7 @@ def stored(engine: Engine, claim: Claim) -> list[tuple[int, str]]:
 def test_the_lines_of_a_killed_worker_are_stored_once_and_those_of_a_live_one_are_its_own(
     engine: Engine, claim: Claim, spool: SpoolFile, tmp_path: Path
 ) -> None:
-    book = LogBuffer(lambda block: spool.keep(claim, block))
+    book = LogBuffer(lambda block: spool.append(claim, block))
     book.feed("stdout", b"one\ntwo \xff\0\nhalf a li", NOW)
     recover_lines(engine, tmp_path)
     assert stored(engine, claim) == []
@@ -64,7 +64,7 @@ def test_what_an_extension_has_stored_stays_as_it_is(
 ) -> None:
     standing = AttemptProgress(Phase.PROCESS, lines=block(1).lines())
     lifecycle.extend(engine, claim, LEASE_S, standing)
-    spool.keep(claim, block(1, "said", "said"))
+    spool.append(claim, block(1, "said", "said"))
     killed(spool)
     lifecycle.expire_leases(engine, seconds(LEASE_S + 1))
     recover_lines(engine, tmp_path)
@@ -75,8 +75,8 @@ def test_an_attempt_that_ended_gets_nothing_nor_does_one_of_another_worker(
     engine: Engine, claim: Claim, spool: SpoolFile, tmp_path: Path
 ) -> None:
     other = claimed(engine, accepted(engine), "another")
-    spool.keep(claim, block(1))
-    spool.keep(other, block(1))
+    spool.append(claim, block(1))
+    spool.append(other, block(1))
     finish(engine, claim)
     killed(spool)
     recover_lines(engine, tmp_path)
@@ -85,7 +85,7 @@ def test_an_attempt_that_ended_gets_nothing_nor_does_one_of_another_worker(
 
 def test_what_is_no_line_of_ours_is_passed_over(engine: Engine, claim: Claim, spool: SpoolFile, tmp_path: Path) -> None:
     """User code can write there, too."""
-    spool.keep(claim, block(1))
+    spool.append(claim, block(1))
     bad = ["", "[]", '{"a": 1}', f'["{uuid4()}", 1, 1, "{NOW.isoformat()}", "stdout", "of nobody"]', '["x", 1']
     bad += [f'["{claim.request_id}", 1, {number}, "{NOW.isoformat()}", "s", "x"]' for number in (-1, 2**40, '"2"')]
     bad += [f'["{claim.request_id}", 1, 2, "never", "s", "x"]']
@@ -99,7 +99,7 @@ def test_what_is_no_line_of_ours_is_passed_over(engine: Engine, claim: Claim, sp
 
 def test_of_a_flood_the_end_is_kept(engine: Engine, claim: Claim, spool: SpoolFile, tmp_path: Path) -> None:
     for number in range(1, 5000):
-        spool.keep(claim, block(number, f"{number:01000}"))
+        spool.append(claim, block(number, f"{number:01000}"))
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2.1 * FILE_BYTES
     killed(spool)
     recover_lines(engine, tmp_path)
@@ -111,7 +111,7 @@ def test_of_a_flood_the_end_is_kept(engine: Engine, claim: Claim, spool: SpoolFi
 def test_what_is_stored_leaves_nothing_and_a_worker_that_ends_no_file(
     claim: Claim, spool: SpoolFile, tmp_path: Path
 ) -> None:
-    spool.keep(claim, block(1))
+    spool.append(claim, block(1))
     spool.clear()
     assert [path.stat().st_size for path in tmp_path.iterdir()] == [0, 0]
     spool.close()

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.lifecycle.test_transitions import NOW, registered
-from workqueue.invocation.batch_sizing import MAX_WAIT_S, MOST, BatchSizer
+from workqueue.invocation.batch_sizing import MAX_BATCH_SIZE, MAX_WAIT_S, BatchSizer
 from workqueue.lifecycle import Claim
 
 SHORT_S = MAX_WAIT_S / 10
@@ -36,7 +36,9 @@ def test_a_worker_that_knows_nothing_takes_one() -> None:
     assert BatchSizer().runnable_count([claim(), claim()]) == 1
 
 
-@pytest.mark.parametrize(("lasting_s", "taken"), [(0.0, MOST), (MAX_WAIT_S / 4, 3), (MAX_WAIT_S, 1), (3600, 1)])
+@pytest.mark.parametrize(
+    ("lasting_s", "taken"), [(0.0, MAX_BATCH_SIZE), (MAX_WAIT_S / 4, 3), (MAX_WAIT_S, 1), (3600, 1)]
+)
 def test_the_shorter_they_were_the_more_are_taken(lasting_s: float, taken: int) -> None:
     assert knowing(f=lasting_s).prefetch_count() == taken
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workqueue.logs.buffer import HEAD_BYTES, HEAD_LINES, LINE_BYTES, TAIL_BYTES, TAIL_LINES, Block, LogBuffer
+from workqueue.logs.buffer import HEAD_BYTES, HEAD_LINES, LINE_BYTES, TAIL_BYTES, TAIL_LINES, LineBlock, LogBuffer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def texts(book: LogBuffer) -> list[str]:
-    return [line.line for line in book.close(NOW)]
+    return [line.line for line in book.take_rest(NOW)]
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
@@ -30,7 +30,7 @@ def test_streams_do_not_mix_within_a_line() -> None:
     book.feed("stdout", b"a", NOW)
     book.feed("stderr", b"b\n", NOW)
     book.feed("stdout", b"c\n", NOW)
-    assert [(line.number, line.stream, line.line) for line in book.close(NOW)] == [
+    assert [(line.number, line.stream, line.line) for line in book.take_rest(NOW)] == [
         (1, "stderr", "b"),
         (2, "stdout", "ac"),
     ]
@@ -45,7 +45,7 @@ def test_what_postgresql_cannot_store_is_made_visible() -> None:
 def test_lines_are_taken_once_and_can_be_put_back() -> None:
     book = LogBuffer()
     book.feed("stdout", b"1\n2\n", NOW)
-    taken = book.take()
+    taken = book.take_unstored()
     book.feed("stdout", b"3\n", NOW)
     book.put_back(taken)
     assert texts(book) == ["1", "2", "3"]
@@ -56,7 +56,7 @@ def test_a_flood_keeps_its_beginning_and_its_end_and_counts_the_rest() -> None:
     lines = 100_000
     for number in range(lines):
         book.feed("stdout", f"{number:099d}\n".encode(), NOW)
-    kept = book.close(NOW)
+    kept = book.take_rest(NOW)
     (mark,) = [line for line in kept if line.stream == "localfn"]
     assert kept[0].line.endswith("00")
     assert kept[-1].line.endswith(str(lines - 1))
@@ -77,7 +77,7 @@ def test_a_flood_of_empty_lines_is_bounded_too() -> None:
     book = LogBuffer()
     for _ in range(10):
         book.feed("stdout", b"\n" * 100_000, NOW)
-    assert len(book.close(NOW)) == HEAD_LINES + 1 + TAIL_LINES
+    assert len(book.take_rest(NOW)) == HEAD_LINES + 1 + TAIL_LINES
 
 
 def test_a_flood_of_empty_lines_costs_little_for_each_byte() -> None:
@@ -90,7 +90,7 @@ def test_a_flood_of_empty_lines_costs_little_for_each_byte() -> None:
         book.feed("stdout", read, NOW)
     assert time.process_time() - began < 3
     assert kept == sorted(kept)
-    lines = book.close(NOW)
+    lines = book.take_rest(NOW)
     assert lines[-1].number == reads * len(read)
 
 
@@ -113,14 +113,14 @@ def test_whatever_is_printed_the_bound_is_that_of_the_bytes_stored(data: bytes, 
     """The spool gets at most what was read at once, and what is held in memory is what is stored in the end."""
     kept_elsewhere: list[int] = []
 
-    def keep(block: Block) -> None:
+    def keep(block: LineBlock) -> None:
         kept_elsewhere.append(block.size)
 
     book, held = LogBuffer(keep), 0
     for _ in range(25):
         book.feed("stdout", data + ends, NOW)
         held = max(held, sum(len(text.encode()) for block in book._tail.blocks for text in block.texts))
-    kept = [line for line in book.close(NOW) if line.stream == "stdout"]
+    kept = [line for line in book.take_rest(NOW) if line.stream == "stdout"]
 
     assert held <= TAIL_BYTES
     assert sum(len(line.line.encode()) for line in kept) <= HEAD_BYTES + TAIL_BYTES
@@ -164,10 +164,10 @@ def test_lines_without_an_end_are_told_as_they_are_now() -> None:
     book = LogBuffer()
     book.feed("stdout", b"done\nName: ", NOW)
     book.feed("stderr", b"\r 50 %", NOW)
-    assert [(line.stream, line.line) for line in book.current()] == [("stdout", "Name: "), ("stderr", " 50 %")]
+    assert [(line.stream, line.line) for line in book.partial_lines()] == [("stdout", "Name: "), ("stderr", " 50 %")]
     book.feed("stdout", b"Ada\n", NOW)
     book.feed("stderr", b"\r100 %\n", NOW)
-    assert book.current() == []
+    assert book.partial_lines() == []
     assert texts(book) == ["done", "Name: Ada", "100 %"]
 
 
@@ -183,8 +183,8 @@ def test_a_line_without_end_is_broken() -> None:
 def test_after_a_flood_a_new_log_begins() -> None:
     book = LogBuffer()
     book.feed("stdout", b"x\n" * (HEAD_LINES + TAIL_LINES + 1_000), NOW)
-    flooded = book.close(NOW)
+    flooded = book.take_rest(NOW)
     book.feed("stdout", b"cleaned up\n", NOW)
-    (line,) = book.close(NOW)
+    (line,) = book.take_rest(NOW)
     assert (line.line, line.number > flooded[-1].number) == ("cleaned up", True)
-    assert book.close(NOW) == []
+    assert book.take_rest(NOW) == []

@@ -19,7 +19,7 @@ from workqueue import event_json
 from workqueue.audit import Action
 from workqueue.auth.permissions import Permission
 from workqueue.schedules import edits, queries
-from workqueue.schedules.queries import preview_of
+from workqueue.schedules.queries import preview_ticks
 from workqueue.schedules.validation import Rules
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/schedules")
@@ -80,7 +80,7 @@ def create() -> tuple[Response, int, dict[str, str]]:
 )
 def preview(params: dict[str, Any]) -> Response:
     services = get_services()
-    times = preview_of(_read_body(services), services.clock.now(), params["count"] or 10)
+    times = preview_ticks(_read_body(services), services.clock.now(), params["count"] or 10)
     return jsonify(times=[resources.second(time) for time in times])
 
 

@@ -70,7 +70,7 @@ def home(settings: Settings) -> CheckResult:
 
 
 def folders(settings: Settings) -> CheckResult:
-    missing = discovery.missing(settings.functions)
+    missing = discovery.find_missing_sources(settings.functions)
     if missing == [DEFAULT_FUNCTIONS]:
         return CheckResult(
             "folders", True, f"{DEFAULT_FUNCTIONS} is not there yet", "make it, or set LOCALFN_FUNCTIONS"

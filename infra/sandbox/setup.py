@@ -48,7 +48,7 @@ def interpreter(settings: Settings) -> Interpreter:
 
 def check_functions(settings: Settings) -> None:
     """Raise SettingsError when LOCALFN_FUNCTIONS names what does not exist. The default folder may be made later."""
-    for source in discovery.missing(settings.functions):
+    for source in discovery.find_missing_sources(settings.functions):
         if source == DEFAULT_FUNCTIONS:
             continue
         raise SettingsError(f"LOCALFN_FUNCTIONS: {source!r} is neither a folder nor a module.")

@@ -129,7 +129,7 @@ def _postgres_runs_as(account: UnixUser, home: Path) -> str:
 def _ask(account: UnixUser, settings: Settings) -> UserChoice:
     """The account itself tries, with the interpreter that it is to run."""
     above = next(path for path in settings.home.parents if path.exists())
-    units = [unit.path for unit in discovery.units(settings.functions) if os.sep in unit.path]
+    units = [unit.path for unit in discovery.find_units(settings.functions) if os.sep in unit.path]
     asked = {"entered": [str(above)], "read": units, "secret": [str(Path.cwd() / ".env")]}
     try:
         answer = _answer(settings.python, asked, user=account.uid, group=account.gid, extra_groups=[])

@@ -51,7 +51,7 @@ class WorkingDirectory:
         if self._account is not None:
             self._account.chown(self._directory.name)
 
-    def acting(self) -> contextlib.AbstractContextManager[None]:
+    def as_sandbox_user(self) -> contextlib.AbstractContextManager[None]:
         """Limit this thread, in the block, to the file permissions of a sandbox."""
         return impersonate(self._account)
 

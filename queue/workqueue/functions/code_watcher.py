@@ -1,4 +1,4 @@
-"""Watches the functions' code: which modules changed since the last look, and are imported again."""
+"""Watch the code of functions, and import changed modules again."""
 
 import logging
 import math
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workqueue.functions.discovery import (
+    FileStamps,
     Findings,
     ScheduleCheck,
-    Stamp,
     Unit,
-    describe,
-    merge,
-    skipped,
-    stamp,
-    units,
+    find_skipped_files,
+    find_units,
+    import_unit,
+    merge_findings,
+    stamp_files,
 )
 from workqueue.functions.registry import DiscoveredUnit, FunctionSpec, Registry
 from workqueue.functions.skipped_files import SkippedFile
@@ -23,24 +23,23 @@ from workqueue.sandboxes.interpreter import Interpreter
 
 log = logging.getLogger(__name__)
 
-RETRY_FAILED_S = (
-    20.0  # a module that failed is tried again, though nothing of it changed: what it asked may be there by now
-)
-IMPORT_TIME_FACTOR = 10  # and so many times as long as the import took: watching is not all that there is to do
-MAX_LOGGED_NAMES = 5  # names of functions in a line of the log
+# Retry a failed import even if its files have not changed: a server that it needs may be available again.
+RETRY_FAILED_S = 20.0
+IMPORT_TIME_FACTOR = 10  # add this many times the duration of the import, so that slow imports are retried less often
+MAX_LOGGED_NAMES = 5  # names of functions per log line
 
 
 @dataclass(frozen=True, slots=True)
 class KnownUnit:
-    """What is known of a unit. stamp: as it was looked at. again_at: on the monotonic clock, of a failure."""
+    """The last import of a unit. stamps: its files at that time. retry_at: after a failure, on the monotonic clock."""
 
-    stamp: Stamp
+    stamps: FileStamps
     findings: Findings
-    again_at: float = math.inf
+    retry_at: float = math.inf
 
 
 class CodeWatcher:
-    """Discovers what changed since the last look; the first look compares with what the registry remembers."""
+    """Discover changes of functions. The first call of `refresh` compares with the stored registry."""
 
     def __init__(
         self, interpreter: Interpreter, sources: Sequence[str], registry: Registry, schedule_problem: ScheduleCheck
@@ -53,34 +52,33 @@ class CodeWatcher:
         self._remembered = self._recall(registry)
 
     def refresh(self) -> bool:
-        """Imports new and changed units again. True when the registry is another than before."""
-        self._known = {unit: self._examine(unit) for unit in units(self.sources)}
+        """Import new and changed units. Return True if the registry has changed."""
+        self._known = {unit: self._examine(unit) for unit in find_units(self.sources)}
         self._remembered = {}
         found = {unit: known.findings for unit, known in self._known.items()}
-        files = skipped(self.sources, found)
+        files = find_skipped_files(self.sources, found)
         _log_skipped(set(files) - set(self.registry.skipped))
-        registry = replace(merge(found, self.registry), units=self._discovered_units(), skipped=files)
+        registry = replace(merge_findings(found, self.registry), units=self._discovered_units(), skipped=files)
         changed, self.registry = registry != self.registry, registry
         return changed
 
     def _examine(self, unit: Unit) -> KnownUnit:
         known = self._known.get(unit) or self._remembered.get(unit.key)
-        before, began = stamp(unit, known.findings.files if known else ()), time.monotonic()
-        if known is not None and known.stamp == before and began < known.again_at:
+        before, started = stamp_files(unit, known.findings.files if known else ()), time.monotonic()
+        if known is not None and known.stamps == before and started < known.retry_at:
             return known
-        findings = describe(self.interpreter, unit, self._schedule_problem)
+        findings = import_unit(self.interpreter, unit, self._schedule_problem)
         if known is None or findings != known.findings:
             _log_findings(unit, findings)
-        # Of its own files the stamp from before the import counts: a change during it is seen at the next look.
+        # For the unit's own files keep the stamps from before the import: the next call then sees a change during it.
         paths = {path for path, _, _ in before}
-        seen = before | {entry for entry in stamp(unit, findings.files) if entry[0] not in paths}
-        took_s = time.monotonic() - began
-        return KnownUnit(
-            seen, findings, began + RETRY_FAILED_S + IMPORT_TIME_FACTOR * took_s if findings.failure else math.inf
-        )
+        seen = before | {entry for entry in stamp_files(unit, findings.files) if entry[0] not in paths}
+        import_s = time.monotonic() - started
+        retry_at = started + RETRY_FAILED_S + IMPORT_TIME_FACTOR * import_s if findings.failure else math.inf
+        return KnownUnit(seen, findings, retry_at)
 
     def _recall(self, registry: Registry) -> dict[str, KnownUnit]:
-        """What an earlier process found with this interpreter. Failures are not recalled: they may be mended by now."""
+        """Return the units that an earlier process imported with this interpreter, except failed ones: retry those."""
         functions: dict[str, list[FunctionSpec]] = {}
         for function in registry.functions:
             functions.setdefault(function.unit, []).append(function)
@@ -96,7 +94,7 @@ class CodeWatcher:
 
     def _discovered_units(self) -> tuple[DiscoveredUnit, ...]:
         return tuple(
-            DiscoveredUnit(unit.key, self.interpreter.python, [list(entry) for entry in sorted(known.stamp)])
+            DiscoveredUnit(unit.key, self.interpreter.python, [list(entry) for entry in sorted(known.stamps)])
             for unit, known in sorted(self._known.items(), key=lambda entry: entry[0])
             if known.findings.failure is None
         )
@@ -104,15 +102,15 @@ class CodeWatcher:
 
 def _log_skipped(files: set[SkippedFile]) -> None:
     for file in sorted(files):
-        log.warning("a file is not discovered", extra={"file": file.source_file, "reason": file.reason})
+        log.warning("file skipped", extra={"file": file.source_file, "reason": file.reason})
 
 
 def _log_findings(unit: Unit, findings: Findings) -> None:
-    """Modules without a function are shared code, and no news."""
+    """Log a failed import or the discovered functions. Modules without functions are shared code: do not log them."""
     if (failure := findings.failure) is not None:
         error = f"{failure.error_type}: {failure.error_message}"
-        log.warning("a module cannot be imported", extra={"unit": unit.key, "error": error})
+        log.warning("module import failed", extra={"unit": unit.key, "error": error})
     elif findings.functions:
         names = [function.name for function in findings.functions[:MAX_LOGGED_NAMES]]
         names += ["…"] if len(findings.functions) > MAX_LOGGED_NAMES else []
-        log.info("discovered", extra={"unit": unit.key, "functions": ",".join(names)})
+        log.info("functions discovered", extra={"unit": unit.key, "functions": ",".join(names)})

@@ -1,4 +1,4 @@
-"""Finds functions: which modules there are, and what each declares, asked of a sandbox that imports it."""
+"""Discover functions: find the modules in LOCALFN_FUNCTIONS, and import each one in a sandbox of its own."""
 
 import contextlib
 import importlib.util
@@ -22,17 +22,17 @@ from workqueue.sandboxes.interpreter import Interpreter
 log = logging.getLogger(__name__)
 
 IMPORT_LIMIT_S = 60.0
-EXIT_S = 0.5  # for an interpreter that has closed its socket to end
-DOING = "while importing the module"
-MAX_DESCRIPTION = 16 * 1024 * 1024
+EXIT_WAIT_S = 0.5  # for an interpreter to exit after it has closed its socket
+EXIT_CONTEXT = "while importing the module"
+MAX_DESCRIPTION_BYTES = 16 * 1024 * 1024
 
-Stamp = frozenset[tuple[str, int, int]]
-ScheduleCheck = Callable[[FunctionSpec], str | None]  # returns what is wrong with the schedule that it declares
+FileStamps = frozenset[tuple[str, int, int]]
+ScheduleCheck = Callable[[FunctionSpec], str | None]  # returns the problem of the declared schedule
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Unit:
-    """A module or package that is imported to find functions. root: folder to import from; path: its file or folder."""
+    """A module or package to import. root: the folder to import from. path: its file or folder."""
 
     root: str
     module: str
@@ -45,25 +45,25 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Hold what importing a unit gave: functions, why it or a submodule failed, and the files that may change that."""
+    """The result of importing a unit: its functions, a failure of it or a submodule, and the files it depends on."""
 
     functions: tuple[FunctionSpec, ...]
     failure: ImportFailure | None
     files: tuple[str, ...]
 
 
-def units(sources: Iterable[str]) -> list[Unit]:
-    """Every unit in LOCALFN_FUNCTIONS: per folder each module and package in it, else the module itself."""
-    return [unit for source in sources for unit in _units_of(source)]
+def find_units(sources: Iterable[str]) -> list[Unit]:
+    """Return all units in LOCALFN_FUNCTIONS: the modules and packages in each folder, and modules given by name."""
+    return [unit for source in sources for unit in _units_in_source(source)]
 
 
-def _units_of(source: str) -> Iterator[Unit]:
+def _units_in_source(source: str) -> Iterator[Unit]:
     folder = Path(source).absolute()
     if folder.is_dir():
-        # A folder that is a package itself is imported as one, so that relative imports in it work.
+        # Import a folder that is itself a package as a package, so that relative imports in it work.
         is_inside = (folder / "__init__.py").is_file()
         root, prefix = (folder.parent, folder.name + ".") if is_inside else (folder, "")
-        with contextlib.suppress(PermissionError):  # named as skipped
+        with contextlib.suppress(PermissionError):  # find_skipped reports the folder
             for path in sorted(folder.iterdir()):
                 if is_module(path) or is_package(path):
                     yield Unit(str(root), prefix + path.stem, str(path))
@@ -71,18 +71,18 @@ def _units_of(source: str) -> Iterator[Unit]:
         yield Unit("", source, source)
 
 
-def skipped(sources: Iterable[str], found: Mapping[Unit, Findings]) -> tuple[SkippedFile, ...]:
-    """Return the files that hold functions which are not found. found: what importing each unit gave."""
+def find_skipped_files(sources: Iterable[str], found: Mapping[Unit, Findings]) -> tuple[SkippedFile, ...]:
+    """Return the files that declare functions but were not discovered. found: the findings of each unit."""
     files = set(find_skipped(folder for source in sources if (folder := Path(source).absolute()).is_dir()))
     for unit, findings in found.items():
         path = Path(unit.path)
         if findings.failure is None and not findings.functions and declares_function(path):
-            files.add(SkippedFile(unit.path, "it holds @function, and importing it declares none"))
+            files.add(SkippedFile(unit.path, "it contains @function, but importing it declares none"))
     return tuple(sorted(files))
 
 
-def missing(sources: Iterable[str]) -> list[str]:
-    """Sources that are neither a folder nor an importable module name: a typing error, most likely."""
+def find_missing_sources(sources: Iterable[str]) -> list[str]:
+    """Return the sources that are neither a folder nor an importable module, probably mistyped."""
     return [source for source in sources if not Path(source).is_dir() and not _is_importable(source)]
 
 
@@ -91,8 +91,8 @@ def _is_importable(source: str) -> bool:
     return top.isidentifier() and importlib.util.find_spec(top) is not None
 
 
-def stamp(unit: Unit, files: Sequence[str]) -> Stamp:
-    """What its files look like now: a change of any is a change of the unit."""
+def stamp_files(unit: Unit, files: Sequence[str]) -> FileStamps:
+    """Return path, mtime and size of the unit's files. A change of any of them is a change of the unit."""
     path = Path(unit.path)
     own = path.rglob("*.py") if path.is_dir() else [path]
     found = set()
@@ -105,77 +105,88 @@ def stamp(unit: Unit, files: Sequence[str]) -> Stamp:
     return frozenset(found)
 
 
-def describe(interpreter: Interpreter, unit: Unit, schedule_problem: ScheduleCheck) -> Findings:
-    """Import the unit in a sandbox of its own, and return what it declares.
+def import_unit(interpreter: Interpreter, unit: Unit, schedule_problem: ScheduleCheck) -> Findings:
+    """Import the unit in a sandbox of its own, and return its declarations.
 
     schedule_problem: a check of the schedule that a function declares.
     """
     child = interpreter.start({"type": "describe", "root": unit.root or None, "module": unit.module}, {})
-    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], MAX_DESCRIPTION)
+    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], MAX_DESCRIPTION_BYTES)
     try:
-        answer = _listen(sandbox, unit, schedule_problem)
-        ended_itself = isinstance(answer, Disconnected) and answer.why != PROTOCOL_ERROR and sandbox.has_ended(EXIT_S)
+        answer = _receive_findings(sandbox, unit, schedule_problem)
+        ended_itself = (
+            isinstance(answer, Disconnected) and answer.why != PROTOCOL_ERROR and sandbox.has_ended(EXIT_WAIT_S)
+        )
     finally:
         sandbox.close()
         status = child.end()
     if isinstance(answer, Disconnected):
-        did = "wrote into" if answer.why == PROTOCOL_ERROR else "closed"
-        words = sandbox_exit_message(status, DOING) if ended_itself else f"It {did} the runtime's socket {DOING}."
-        return _failed(unit, "SandboxExited", words, "")
+        action = "wrote into" if answer.why == PROTOCOL_ERROR else "closed"
+        message = (
+            sandbox_exit_message(status, EXIT_CONTEXT)
+            if ended_itself
+            else f"It {action} the runtime's socket {EXIT_CONTEXT}."
+        )
+        return _failed_findings(unit, "SandboxExited", message, "")
     return answer
 
 
-def _listen(sandbox: SandboxConnection, unit: Unit, schedule_problem: ScheduleCheck) -> Findings | Disconnected:
+def _receive_findings(
+    sandbox: SandboxConnection, unit: Unit, schedule_problem: ScheduleCheck
+) -> Findings | Disconnected:
     ends_at = time.monotonic() + IMPORT_LIMIT_S
     while (remaining_s := ends_at - time.monotonic()) > 0:
-        news = sandbox.next_message(remaining_s)
-        if isinstance(news, Frame) and news.type != "started":
-            return _findings(unit, sanitize_value(news.head), schedule_problem)
-        if isinstance(news, Disconnected):
-            return news
-    return _failed(unit, "TimedOut", f"Importing it took longer than {IMPORT_LIMIT_S:.0f} s.", "")
+        message = sandbox.next_message(remaining_s)
+        if isinstance(message, Frame) and message.type != "started":
+            return _parse_description(unit, sanitize_value(message.head), schedule_problem)
+        if isinstance(message, Disconnected):
+            return message
+    return _failed_findings(unit, "TimedOut", f"The import took longer than {IMPORT_LIMIT_S:.0f} s.", "")
 
 
-def _findings(unit: Unit, head: dict[str, Any], schedule_problem: ScheduleCheck) -> Findings:
+def _parse_description(unit: Unit, head: dict[str, Any], schedule_problem: ScheduleCheck) -> Findings:
     if head["type"] != "described":
         blamed = tuple(path for path, _, _ in head.get("files", ()))
-        return _failed(unit, head["error_type"], head["error_message"], head["traceback"], blamed)
+        return _failed_findings(unit, head["error_type"], head["error_message"], head["traceback"], blamed)
     functions = tuple(
         FunctionSpec(unit=unit.key, root=unit.root or None, **described) for described in head["functions"]
     )
     for function in functions:
-        if (problem := _problem(function, schedule_problem)) is not None:
-            error_type, words = problem
-            return _failed(unit, error_type, f"{_place(function)}: @function on {function.name!r}: {words}", "")
+        if (problem := _declaration_problem(function, schedule_problem)) is not None:
+            error_type, detail = problem
+            message = f"{_source_location(function)}: @function on {function.name!r}: {detail}"
+            return _failed_findings(unit, error_type, message, "")
     files = tuple(path for path, _, _ in head["files"])
     if "failure" not in head:
         return Findings(functions, None, files)
-    failure = head["failure"]  # of a submodule; the functions are those of the others
-    failed = _failed(unit, failure["error_type"], failure["error_message"], failure["traceback"], files)
+    failure = head["failure"]  # of a submodule; the other submodules declare the functions
+    failed = _failed_findings(unit, failure["error_type"], failure["error_message"], failure["traceback"], files)
     return replace(failed, functions=functions)
 
 
-def _problem(function: FunctionSpec, schedule_problem: ScheduleCheck) -> tuple[str, str] | None:
+def _declaration_problem(function: FunctionSpec, schedule_problem: ScheduleCheck) -> tuple[str, str] | None:
     """Return the error type and message for a schema or schedule that cannot be used."""
-    if function.schema_checked_outside and (problem := input_validation.problem(function.input_schema or {})):
-        return "SchemaError", f"input is no JSON Schema. {problem}"
+    if function.schema_checked_outside and (problem := input_validation.schema_problem(function.input_schema or {})):
+        return "SchemaError", f"input is not a valid JSON Schema. {problem}"
     if (message := schedule_problem(function)) is not None:
         return "ScheduleError", message
     return None
 
 
-def _failed(unit: Unit, error_type: str, message: str, traceback: str, files: tuple[str, ...] = ()) -> Findings:
+def _failed_findings(
+    unit: Unit, error_type: str, message: str, traceback: str, files: tuple[str, ...] = ()
+) -> Findings:
     path = Path(unit.path)
     file = str(path / "__init__.py") if path.is_dir() else unit.path
     return Findings((), ImportFailure(unit.key, file, error_type, message, traceback), files)
 
 
-def merge(found: dict[Unit, Findings], before: Registry) -> Registry:
-    """One registry of all findings.
+def merge_findings(found: dict[Unit, Findings], before: Registry) -> Registry:
+    """Merge the findings of all units into one registry.
 
-    A unit that fails to import, wholly or in part, keeps the functions that it had: a request for one is accepted,
-    and fails with the import's own error, which tells more than a 404. Of two functions of one name the one that
-    had it stays.
+    A unit that fails to import, wholly or in part, keeps its previous functions: their requests are accepted and fail
+    with the import error, which helps more than a 404. Of two functions with the same name, the earlier owner keeps
+    the name.
     """
     failures, functions = [], dict[str, FunctionSpec]()
     owners = {function.name: function.unit for function in before.functions}
@@ -190,7 +201,7 @@ def merge(found: dict[Unit, Findings], before: Registry) -> Registry:
                 functions[function.name] = function
             if rival is not None:
                 loser = rival if functions[function.name] is function else function
-                failures.append(_duplicate(loser, functions[function.name]))
+                failures.append(_duplicate_failure(loser, functions[function.name]))
     return Registry(
         tuple(sorted(functions.values(), key=lambda function: function.name)),
         tuple({failure.unit: failure for failure in failures}.values()),
@@ -206,10 +217,12 @@ def check_start(registry: Registry) -> None:
             raise BadScheduleError([{"field": failure.unit, "detail": failure.error_message}])
 
 
-def _duplicate(loser: FunctionSpec, winner: FunctionSpec) -> ImportFailure:
-    message = f"Two functions are named {loser.name!r}: {_place(winner)} and {_place(loser)}. Rename one."
+def _duplicate_failure(loser: FunctionSpec, winner: FunctionSpec) -> ImportFailure:
+    message = (
+        f"Two functions are named {loser.name!r}: {_source_location(winner)} and {_source_location(loser)}. Rename one."
+    )
     return ImportFailure(loser.unit, loser.source_file, "DuplicateFunction", message, "")
 
 
-def _place(function: FunctionSpec) -> str:
+def _source_location(function: FunctionSpec) -> str:
     return f"{function.source_file}:{function.source_line}"

@@ -1,9 +1,9 @@
-"""Validate events against the JSON Schemas that functions declare, in bounded time. Nothing is fetched for it.
+"""Validate events against the JSON Schemas that functions declare, in bounded time and without network access.
 
-A pattern of a schema can take longer than the universe lasts, and in it Python neither switches threads nor looks at a
-deadline: only a signal gets through. So `check` sets an alarm, early enough for the lease to be extended after it. On a
-machine with much other work the lease may lapse before, and another attempt begins; but no event is rejected for that,
-since the alarm counts processor time.
+A regular expression in a schema can run practically forever. Meanwhile Python switches no threads and checks no
+deadlines; only a signal can interrupt it. So `check` sets an alarm, early enough to extend the lease afterwards. The
+alarm counts processor time: on an overloaded machine the lease may lapse first, and another attempt starts. That is
+accepted, because a slow machine must not reject valid events.
 """
 
 import contextlib
@@ -13,38 +13,38 @@ from typing import Any, NoReturn
 
 from workqueue.outcomes import InvalidError
 
-MAX_CHECK_S = 4.0  # half a lease; events of a megabyte took from 1.1 to 2.4 s on a slow machine
+MAX_CHECK_S = 4.0  # half a lease; a megabyte took from 1.1 to 2.4 s on a slow machine
 
 
-def load() -> None:
-    """What it needs. Not at the import of this module: most functions have no schema, and every process would pay."""
+def preload() -> None:
+    """Import jsonschema. Importing it with this module would cost every process, but few functions have a schema."""
     import jsonschema_specifications  # noqa: F401 - jsonschema comes with `_dialect`
 
     _dialect({})
 
 
-def problem(schema: dict[str, Any]) -> str | None:
-    """What makes it useless, in a sentence; None for a schema that events can be held against."""
+def schema_problem(schema: dict[str, Any]) -> str | None:
+    """Return why a schema is invalid; None if it is valid."""
     try:
-        return mismatch(schema, _dialect(schema).META_SCHEMA)
+        return first_mismatch(schema, _dialect(schema).META_SCHEMA)
     except RecursionError:
         return "$: it is nested too deeply"
 
 
-def mismatch(event: Any, schema: dict[str, Any]) -> str | None:
-    """The first thing that does not fit, and where it is; None when all does.
+def first_mismatch(event: Any, schema: dict[str, Any]) -> str | None:
+    """Return the best match of the event's errors, with its path; None if the event is valid.
 
-    A schema is the user's: it may raise anything (a reference that leads nowhere, or in a circle), and take for ever.
+    User code supplies the schema: it can raise any exception, such as for an unresolvable reference, and run forever.
     """
     from jsonschema.exceptions import best_match
     from jsonschema_specifications import REGISTRY
 
-    kind = _dialect(schema)
-    # Formats are notes (JSON Schema 2020-12, Validation, 7.2.1), but a schema's patterns have to be some.
-    formats = kind.FORMAT_CHECKER if schema is kind.META_SCHEMA else None
-    # With a registry that is given it fetches nothing: a $ref to somewhere else would make a worker call there.
-    found = best_match(kind(schema, registry=REGISTRY, format_checker=formats).iter_errors(event))
-    return None if found is None else f"{found.json_path}: {found.message}"
+    validator = _dialect(schema)
+    # Formats are annotations (JSON Schema 2020-12, Validation, 7.2.1), but a schema's own patterns must be valid.
+    formats = validator.FORMAT_CHECKER if schema is validator.META_SCHEMA else None
+    # With an explicit registry jsonschema fetches no remote $ref: a schema must not make a worker call other servers.
+    error = best_match(validator(schema, registry=REGISTRY, format_checker=formats).iter_errors(event))
+    return None if error is None else f"{error.json_path}: {error.message}"
 
 
 def _dialect(schema: dict[str, Any]) -> Any:
@@ -54,25 +54,25 @@ def _dialect(schema: dict[str, Any]) -> Any:
 
 
 class ValidationTimeoutError(Exception):
-    """The check was not done in time."""
+    """The check did not finish within its limit."""
 
 
 def check(event: Any, schema: dict[str, Any], limit_s: float) -> None:
-    """Raises InvalidError with the first mismatch and where it is. Only in a process's main thread.
+    """Check an event against a schema, in the main thread of the process. Raises InvalidError.
 
-    limit_s: processor time; what takes longer is refused, too.
+    limit_s: processor time; a check that takes longer fails, too.
     """
-    load()  # before the alarm: it may take a while, once
+    preload()  # the first import is slow, so do it before the alarm starts
     try:
         with _alarm(limit_s):
-            found = mismatch(event, schema)
+            found = first_mismatch(event, schema)
     except ValidationTimeoutError:
         raise InvalidError(
-            f"The event could not be held against the input schema within {limit_s:g} s: simplify the schema "
+            f"The event could not be validated against the input schema within {limit_s:g} s: simplify the schema "
             "(patterns, uniqueItems), or check in a validate hook, which has the function's timeout.",
             error_type="ValidationTooLong",
         ) from None
-    except Exception as error:  # noqa: BLE001 - whatever a schema raises is its fault
+    except Exception as error:  # noqa: BLE001 - any exception is the fault of the schema
         raise InvalidError(
             f"The input schema cannot be used: {type(error).__name__.lstrip('_')}: {error}", error_type="SchemaError"
         ) from None
@@ -82,7 +82,7 @@ def check(event: Any, schema: dict[str, Any], limit_s: float) -> None:
 
 @contextlib.contextmanager
 def _alarm(limit_s: float) -> Iterator[None]:
-    """Raises ValidationTimeoutError in the block, wherever it is."""
+    """Raise ValidationTimeoutError in the block after `limit_s` seconds of processor time."""
 
     def ring(*_: object) -> NoReturn:
         raise ValidationTimeoutError

@@ -1,4 +1,4 @@
-"""The functions that exist, as discovery stored them: the same for web, scheduler and workers on any machine."""
+"""The registry of functions: discovery stores it in PostgreSQL, so all processes on all machines share it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ NAME_PATTERN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
-    """A function, with all that is needed to accept a request for it and to run one."""
+    """A registered function: everything that the runtime needs to accept and run its requests."""
 
     name: str
     unit: str
@@ -51,7 +51,7 @@ class FunctionSpec:
 
 @dataclass(frozen=True, slots=True)
 class ImportFailure:
-    """A module that could not be imported, and why."""
+    """A module that failed to import, with the error."""
 
     unit: str
     source_file: str
@@ -62,7 +62,7 @@ class ImportFailure:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredUnit:
-    """A unit that was imported without failure, and its files as they were then: [path, mtime in ns, size]."""
+    """A successfully imported unit, with its files at that time: [path, mtime in ns, size]."""
 
     unit: str
     python: str
@@ -71,7 +71,7 @@ class DiscoveredUnit:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Everything that discovery found."""
+    """The result of discovery."""
 
     functions: tuple[FunctionSpec, ...] = ()
     failures: tuple[ImportFailure, ...] = ()
@@ -83,13 +83,16 @@ SELECT_BY_NAME = select(registered_function).where(registered_function.c.name ==
 
 
 def find(engine: Engine, name: str) -> FunctionSpec:
-    """The function of this name. Raises UnknownFunctionError."""
+    """Return the function with this name. Raises UnknownFunctionError."""
     with autocommit(engine) as connection:
         return find_on(connection, name)
 
 
 def find_on(connection: Connection, name: str) -> FunctionSpec:
-    """The same, on a connection that is there already: who holds one must not wait for another."""
+    """Return the function with this name, by a connection that the caller holds: a second one could deadlock the pool.
+
+    Raises UnknownFunctionError.
+    """
     row = (
         connection.execute(SELECT_BY_NAME, {"name": name}).mappings().first() if NAME_PATTERN.fullmatch(name) else None
     )
@@ -99,17 +102,18 @@ def find_on(connection: Connection, name: str) -> FunctionSpec:
 
 
 def list_names(engine: Engine) -> frozenset[str]:
-    """The names of all functions."""
+    """Return the names of all functions."""
     with engine.connect() as connection:
         return frozenset(connection.execute(select(registered_function.c.name)).scalars())
 
 
 def from_row(row: Mapping[Any, Any]) -> FunctionSpec:
+    """Return the function of a row of registered_function."""
     return FunctionSpec(**{column.name: row[column.name] for column in registered_function.c})
 
 
 def read_registry(engine: Engine) -> Registry:
-    """All functions by name, and all modules that failed to import."""
+    """Return the stored registry."""
     with engine.connect() as connection:
         functions = connection.execute(select(registered_function).order_by(registered_function.c.name)).mappings()
         failures = connection.execute(select(import_failure).order_by(import_failure.c.unit)).mappings()
@@ -124,7 +128,7 @@ def read_registry(engine: Engine) -> Registry:
 
 
 def publish(engine: Engine, registry: Registry) -> None:
-    """Makes `registry` the truth, in one transaction: nobody sees half of a change."""
+    """Replace the stored registry in one transaction, so that no reader sees a partial change."""
     with engine.begin() as connection:
         lock_for_transaction(connection, Lock.PUBLISH)
         connection.execute(delete(registered_function))

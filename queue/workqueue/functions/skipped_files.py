@@ -1,6 +1,6 @@
-"""Finds files that a person may take for functions and that discovery does not import, each with the reason.
+"""Find files that seem to declare functions but are not discovered, each with the reason.
 
-A file is named only when it declares a function, as far as its text tells: shared code, notes and data are no news.
+Only files whose text contains a declaration of a function are reported, not shared code, notes or data.
 """
 
 import os
@@ -12,37 +12,37 @@ from pathlib import Path
 
 DECLARATION = re.compile(rb"@(\w+\.)*function\b")
 MAX_READ_BYTES = 256 * 1024
-MAX_DEPTH, MAX_ENTRIES = 3, 1000  # of folders without __init__.py: someone's data may lie there
-VENV_FILE = "pyvenv.cfg"  # in each folder that Python made an environment of
+MAX_DEPTH, MAX_ENTRIES = 3, 1000  # in folders without __init__.py, which may contain large data
+VENV_FILE = "pyvenv.cfg"  # marks a virtual environment
 FOREIGN_FOLDERS = frozenset({"node_modules", "site-packages", "__pycache__"})
 TESTS = re.compile(r"(test_.*|.*_test|conftest)\.py")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class SkippedFile:
-    """A file, or a folder that cannot be read."""
+    """A file that is not discovered, or a folder that cannot be read."""
 
     source_file: str
     reason: str
 
 
 def is_module(path: Path) -> bool:
-    """Return whether discovery imports this file of a functions folder."""
+    """Return True if discovery imports this file of a functions folder."""
     if path.suffix != ".py" or path.name.startswith(("_", ".")) or "." in path.stem:
         return False
-    if (path.parent / path.stem / "__init__.py").is_file():  # Python takes the package
+    if (path.parent / path.stem / "__init__.py").is_file():  # Python prefers the package
         return False
-    # A test imports what only a test needs; it is none of discovery's unless it declares a function.
+    # Skip tests unless they declare a function: they import packages that only tests need.
     return TESTS.fullmatch(path.name) is None or declares_function(path)
 
 
 def is_package(path: Path) -> bool:
-    """Return whether discovery imports this folder of a functions folder."""
+    """Return True if discovery imports this subfolder of a functions folder."""
     return "." not in path.name and not path.name.startswith("_") and (path / "__init__.py").is_file()
 
 
 def declares_function(path: Path) -> bool:
-    """Return whether the text of the file holds a declaration of a function; False for one that cannot be read."""
+    """Return True if the text of the file declares a function; False if the file cannot be read."""
     try:
         found = path.stat()
         return path.is_file() and _text_declares_function(path, found.st_mtime_ns, found.st_size)
@@ -57,7 +57,7 @@ def _text_declares_function(path: Path, _mtime_ns: int, _size: int) -> bool:
 
 
 def find_skipped(folders: Iterable[Path]) -> tuple[SkippedFile, ...]:
-    """Return what discovery leaves out of these functions folders."""
+    """Return the files that discovery skips in these functions folders."""
     return tuple(sorted({skipped for folder in folders for skipped in _skipped_in_folder(folder)}))
 
 
@@ -75,7 +75,7 @@ def _skipped_in_folder(folder: Path) -> Iterator[SkippedFile]:
 
 
 def _reason(path: Path) -> str:
-    """Return why a file that declares a function is not imported; empty for a copy of one that is."""
+    """Return why a file that declares a function is not imported; empty for a copy of an imported file."""
     name, folder = path.name, path.parent
     if path.suffix == ".ipynb":
         return "it is a notebook; save its code as a .py file"
@@ -92,31 +92,31 @@ def _reason(path: Path) -> str:
 
 
 def _skipped_below(folder: Path) -> Iterator[SkippedFile]:
-    """Yield files in folders that Python does not take for packages, at any depth that a person would look into."""
-    left = MAX_ENTRIES
-    for place, folders, files in os.walk(folder):
-        here = Path(place)
+    """Yield skipped files in folders that are not packages, down to MAX_DEPTH."""
+    remaining_entries = MAX_ENTRIES
+    for path, folders, files in os.walk(folder):
+        here = Path(path)
         depth = len(here.relative_to(folder).parts)
         if (
             VENV_FILE in files
             or here.name in FOREIGN_FOLDERS
             or here.name.startswith(".")
             or depth > MAX_DEPTH
-            or left < 0
+            or remaining_entries < 0
         ):
             folders.clear()
             continue
-        left -= len(folders) + len(files)
+        remaining_entries -= len(folders) + len(files)
         if is_package(here) and (depth == 0 or (here.parent / "__init__.py").is_file()):
             continue
-        lacking = _reason_for_folder(here, folder)
+        reason = _reason_for_folder(here, folder)
         for name in sorted(files)[:MAX_ENTRIES]:
             if name.endswith(".py") and declares_function(here / name):
-                yield SkippedFile(str(here / name), lacking)
+                yield SkippedFile(str(here / name), reason)
 
 
 def _reason_for_folder(here: Path, top: Path) -> str:
-    """Return why the folder is not imported. top: the one that lies in the functions folder."""
+    """Return why a folder is not imported. top: its ancestor directly in the functions folder."""
     for folder in (top, *(top / part for part in _prefixes(here, top))):
         if "." in folder.name:
             return f"Python cannot import the folder {folder.name}, for the '.' in its name; rename it"

@@ -121,7 +121,7 @@ def _write_input(context: ExecutionContext, file: StoredFile, path: Path) -> Non
         source = context.store.open(file.stored_as, file.sha256)
     except FileNotFoundError:
         raise infrastructure_faults.upload_missing(file) from None
-    with source, context.working_directory.acting():
+    with source, context.working_directory.as_sandbox_user():
         path.parent.mkdir(parents=True, exist_ok=True)
         # A link or a pipe that somebody has put there is neither followed nor waited for.
         with path.open("xb") as target:

@@ -64,7 +64,7 @@ def _store_output(context: ExecutionContext, attempt: Attempt, name: str, left_b
     path = context.working_directory.path / OUTPUT_FOLDER / name
 
     def put() -> StoredFile:
-        with context.working_directory.acting():
+        with context.working_directory.as_sandbox_user():
             source = open_regular(path)
         with source:
             if os.fstat(source.fileno()).st_size > left_bytes:

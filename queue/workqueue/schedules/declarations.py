@@ -59,7 +59,7 @@ def declared_schedule_problem(function: FunctionSpec) -> str | None:
     try:
         validate_declaration({"name": function.name, **function.schedule, "function": function.name}, rules)
     except BadScheduleError as error:
-        return "; ".join(f"schedule: {one['field']}: {one['detail']}" for one in error.errors)
+        return "; ".join(f"schedule: {each['field']}: {each['detail']}" for each in error.errors)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Computes the next tick of rows that were edited, by whomever: the API, a declaration, or a person with psql."""
+"""Compute the next tick of edited rows, whether the API, a declaration or an operator with psql edited them."""
 
 import logging
 from datetime import datetime
@@ -13,10 +13,10 @@ from workqueue.transport.rq_scheduler import NextRun
 
 log = logging.getLogger(__name__)
 
-BATCH = 500  # rows in one transaction
+BATCH = 500  # rows per transaction
 
-# A tick that was due when the row was edited is left to `firing`: an edit must not lose it.
-EDITED = text(
+# Rows with a tick that was due before the edit are left to `firing`: an edit must not lose a tick.
+SELECT_EDITED = text(
     """
     SELECT * FROM schedule
     WHERE edited_at IS NOT NULL AND NOT (enabled AND next_run_at IS NOT NULL AND next_run_at <= edited_at)
@@ -25,41 +25,46 @@ EDITED = text(
     FOR UPDATE SKIP LOCKED
     """
 )
-PLAN = text("UPDATE schedule SET next_run_at = :next_run_at, error = :error, edited_at = NULL WHERE name = :name")
-FORETELL = text("UPDATE schedule SET next_run_at = :next_run_at, error = :error WHERE name = :name")
+STORE_NEXT_RUN = text(
+    "UPDATE schedule SET next_run_at = :next_run_at, error = :error, edited_at = NULL WHERE name = :name"
+)
+STORE_NEXT_RUN_AND_KEEP_EDITED = text(
+    "UPDATE schedule SET next_run_at = :next_run_at, error = :error WHERE name = :name"
+)
 
 
-def plan_edited(engine: Engine, limit: int = BATCH) -> list[NextRun]:
-    """Plans rows that were edited, up to `limit` of them; for the ticker, which shows them in Redis."""
+def plan_edited_schedules(engine: Engine, limit: int = BATCH) -> list[NextRun]:
+    """Compute the next run of at most `limit` edited rows. Return them for the mirror in Redis."""
     with engine.begin() as connection:
-        rows = connection.execute(EDITED, {"name": None, "limit": limit}).mappings().all()
+        rows = connection.execute(SELECT_EDITED, {"name": None, "limit": limit}).mappings().all()
         planned = [next_run_values(from_row(row)) for row in rows]
         if planned:
-            connection.execute(PLAN, planned)
+            connection.execute(STORE_NEXT_RUN, planned)
     return [
         NextRun(row["name"], row["expression"], plan["next_run_at"]) for row, plan in zip(rows, planned, strict=True)
     ]
 
 
 def compute_next_run(connection: Connection, name: str) -> None:
-    """Shows in an edited row what the ticker will plan; in the transaction of the edit, so that its answer has it.
+    """Store the next run in the transaction of an edit, so that the response contains it.
 
-    The row stays marked as edited. The ticker comes to the same tick, because it counts from the edit as well.
+    The row stays marked as edited, and the ticker computes the next run again. It gets the same tick, because both
+    start from edited_at.
     """
-    for row in connection.execute(EDITED, {"name": name, "limit": 1}).mappings().all():
-        connection.execute(FORETELL, next_run_values(from_row(row)))
+    for row in connection.execute(SELECT_EDITED, {"name": name, "limit": 1}).mappings().all():
+        connection.execute(STORE_NEXT_RUN_AND_KEEP_EDITED, next_run_values(from_row(row)))
 
 
 def next_run_values(schedule: Schedule) -> dict[str, Any]:
-    """What the row of an edited schedule has to say."""
-    next_run_at, error = next_of(schedule)
+    """Return next_run_at and error for the row of an edited schedule."""
+    next_run_at, error = first_tick_or_error(schedule)
     if error:
-        log.warning("a schedule cannot be planned", extra={"schedule": schedule.name, "error": error})
+        log.warning("next run not computed", extra={"schedule": schedule.name, "error": error})
     return {"name": schedule.name, "next_run_at": next_run_at, "error": error}
 
 
-def next_of(schedule: Schedule) -> tuple[datetime | None, str | None]:
-    """The first tick after the edit, or why there is none."""
+def first_tick_or_error(schedule: Schedule) -> tuple[datetime | None, str | None]:
+    """Return the first tick after the edit, or the error that prevents computing it."""
     assert schedule.edited_at is not None
     if not schedule.enabled or schedule.runs_left == 0:
         return None, None
@@ -72,7 +77,7 @@ def next_of(schedule: Schedule) -> tuple[datetime | None, str | None]:
 
 
 def list_next_runs(engine: Engine) -> list[NextRun]:
-    """Everything that waits for a tick: what Redis has to show."""
+    """Return all schedules with a next tick, for the mirror in Redis."""
     statement = text("SELECT name, expression, next_run_at FROM schedule WHERE enabled AND next_run_at IS NOT NULL")
     with engine.connect() as connection:
         return [NextRun(*row) for row in connection.execute(statement)]

@@ -17,7 +17,7 @@ from workqueue.schedules.schedule import Schedule, from_row
 from workqueue.schedules.validation import Rules, validate_new
 
 PREVIEW_FIELDS = ("expression", "timezone", "start_at", "end_at")
-PREVIEW_NAME = "preview"  # stands for the name and the function, which its times do not depend on
+PREVIEW_NAME = "preview"  # placeholder for the name and the function, which do not affect the times
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,8 @@ def list_schedules(engine: Engine) -> list[ScheduleDetails]:
 def find(engine: Engine, name: str) -> ScheduleDetails:
     """Return a schedule with its last request. Raises UnknownScheduleError."""
     with engine.connect() as connection:
-        row = (
-            connection.execute(SELECT_SCHEDULES.where(schedule.c.name == _require_valid_name(name))).mappings().first()
-        )
+        statement = SELECT_SCHEDULES.where(schedule.c.name == _require_valid_name(name))
+        row = connection.execute(statement).mappings().first()
     if row is None:
         raise _unknown_schedule(name)
     return _from_row(row)
@@ -94,7 +93,7 @@ def _unknown_schedule(name: str) -> UnknownScheduleError:
     return UnknownScheduleError(f"There is no schedule named {name!r}.")
 
 
-def preview_of(body: Any, now: datetime, count: int) -> list[datetime]:
+def preview_ticks(body: Any, now: datetime, count: int) -> list[datetime]:
     """Return the next `count` ticks of a schedule that is not stored, for an editor. Raises BadScheduleError."""
     if not isinstance(body, dict) or not body.keys() <= set(PREVIEW_FIELDS):
         detail = f"an object with some of {', '.join(PREVIEW_FIELDS)} is needed"

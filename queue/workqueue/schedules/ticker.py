@@ -78,7 +78,7 @@ class Ticker:
     def _plan_edited(self) -> None:
         """Compute the next run of edited rows; limit the batches, so that many edits do not delay ticks."""
         for _ in range(MAX_PLAN_BATCHES):
-            planned = next_run.plan_edited(self.engine)
+            planned = next_run.plan_edited_schedules(self.engine)
             self._mirror_runs(planned)
             if len(planned) < next_run.BATCH:
                 return

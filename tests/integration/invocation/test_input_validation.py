@@ -76,5 +76,5 @@ def test_what_is_no_schema_is_told_when_it_is_found(runtime: Runtime, schema: di
         return next((each["error_message"] for each in errors if words in each["error_message"]), "")
 
     message = wait_until(told, 30, "it is told")
-    assert "@function on 'no_schema': input is no JSON Schema. " in message
+    assert "@function on 'no_schema': input is not a valid JSON Schema. " in message
     (runtime.functions / "no_schema.py").unlink()

@@ -60,11 +60,11 @@ def test_what_is_wrong_is_told_by_whom_it_concerns(told: tuple[Runtime, Lines]) 
 
     runtime.write("shared.py", "NUMBER = 1\n")
     runtime.write("broken.py", "def half(:\n")
-    (line,) = wait_until(lambda: found("a module cannot be imported"), what="it is told")
+    (line,) = wait_until(lambda: found("module import failed"), what="it is told")
     assert line["unit"].endswith("broken")
     assert line["error"].startswith("SyntaxError: ")
     wait_until(lambda: runtime.get("/api/functions")["errors"], what="both were looked at")
-    assert not [line for line in found("discovered") if line["unit"].endswith("shared")]
+    assert not [line for line in found("functions discovered") if line["unit"].endswith("shared")]
 
     victim = runtime.get("/api/workers")["items"][0]
     os.kill(victim["pid"], signal.SIGKILL)

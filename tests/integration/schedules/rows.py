@@ -33,7 +33,7 @@ def put(engine: Engine, name: str = "s", expression: str = "* * * * *", edited_s
     with engine.begin() as connection:
         names, places = ", ".join(values), ", ".join(f":{column}" for column in values)
         connection.execute(text(f"INSERT INTO schedule ({names}) VALUES ({places})"), values)
-    next_run.plan_edited(engine)
+    next_run.plan_edited_schedules(engine)
 
 
 def row(engine: Engine, name: str = "s") -> Schedule:

@@ -184,7 +184,7 @@ def test_a_row_that_cannot_fire_says_why_and_hinders_no_other(engine: Engine, ch
     put(engine, "good")
     edit(engine, f"UPDATE schedule SET {change} WHERE name = 'bad'")
     for second in (0.1, 60.1):
-        next_run.plan_edited(engine)
+        next_run.plan_edited_schedules(engine)
         look(engine, second)
 
     assert word in str(row(engine, "bad").error)
@@ -193,7 +193,7 @@ def test_a_row_that_cannot_fire_says_why_and_hinders_no_other(engine: Engine, ch
 
     edit(engine, "UPDATE schedule SET function = 'f', expression = '* * * * *', timezone = 'UTC' WHERE name = 'bad'")
     edit(engine, "UPDATE schedule SET edited_at = :moment WHERE name = 'bad'", moment=at(90))
-    next_run.plan_edited(engine)
+    next_run.plan_edited_schedules(engine)
     look(engine, 120.1)
     assert (row(engine, "bad").error, made(engine, "bad")) == (None, [at(120)])
 
@@ -207,7 +207,7 @@ def test_more_schedules_than_one_transaction_takes_all_fire(engine: Engine) -> N
         " SELECT 's' || n, 'f', '* * * * *', :edited_at, :edited_at FROM generate_series(1, :count) n",
         **values,
     )
-    while next_run.plan_edited(engine):
+    while next_run.plan_edited_schedules(engine):
         pass
     assert len(look(engine, 0.1).bells) == BATCH
     assert len(look(engine, 0.1).bells) == 20

@@ -15,7 +15,7 @@ def test_an_inserted_row_is_planned_from_the_moment_of_its_insertion(engine: Eng
     put(engine, edited_s=61)
     found = row(engine)
     assert (found.next_run_at, found.edited_at) == (at(120), None)
-    assert next_run.plan_edited(engine) == []
+    assert next_run.plan_edited_schedules(engine) == []
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_change_of_what_counts_marks_the_row_and_any_other_change_does_not(eng
     assert row(engine).edited_at is None
     edit(engine, f"UPDATE schedule SET {change}")
     assert row(engine).edited_at is not None
-    assert [wait.name for wait in next_run.plan_edited(engine)] == ["s"]
+    assert [wait.name for wait in next_run.plan_edited_schedules(engine)] == ["s"]
     assert row(engine).edited_at is None
 
 
@@ -47,13 +47,13 @@ def test_a_disabled_row_waits_for_nothing_and_an_enabled_one_goes_on_from_then(e
     register(engine)
     put(engine, misfire="all")
     edit(engine, "UPDATE schedule SET enabled = false")
-    next_run.plan_edited(engine)
+    next_run.plan_edited_schedules(engine)
     assert row(engine).next_run_at is None
     assert fire(engine, at(3600), at(3600), ()).next_runs == []
 
     edit(engine, "UPDATE schedule SET enabled = true")
     edit(engine, "UPDATE schedule SET edited_at = :moment", moment=at(1801))
-    next_run.plan_edited(engine)
+    next_run.plan_edited_schedules(engine)
     assert row(engine).next_run_at == at(1860), "what passed while it was disabled was not missed"
 
 
@@ -63,7 +63,7 @@ def test_a_tick_that_was_due_when_the_row_was_edited_is_not_lost(engine: Engine)
     edit(engine, "UPDATE schedule SET expression = '*/20 * * * *', max_runs = 10")
     edit(engine, "UPDATE schedule SET edited_at = :moment", moment=at(0.2))
 
-    assert next_run.plan_edited(engine) == []
+    assert next_run.plan_edited_schedules(engine) == []
     fire(engine, at(0.5), at(0.5), ())
     assert made(engine) == [at(0)]
     found = row(engine)
@@ -117,7 +117,7 @@ def test_a_row_set_back_by_hand_goes_on_from_there(engine: Engine) -> None:
     assert row(engine).edited_at is not None
 
     edit(engine, "UPDATE schedule SET next_run_at = :moment", moment=now - timedelta(hours=3))
-    next_run.plan_edited(engine)
+    next_run.plan_edited_schedules(engine)
     fire(engine, now, now, ())
     ticks = made(engine)
     assert len(ticks) == 36
@@ -125,6 +125,6 @@ def test_a_row_set_back_by_hand_goes_on_from_there(engine: Engine) -> None:
 
     statement = "INSERT INTO schedule (name, function, expression, misfire, next_run_at)"
     edit(engine, f"{statement} VALUES ('t', 'f', '*/5 * * * *', 'once', :moment)", moment=now - timedelta(hours=3))
-    next_run.plan_edited(engine)
+    next_run.plan_edited_schedules(engine)
     fire(engine, now, now, ())
     assert made(engine, "t") == ticks[-1:]

@@ -199,4 +199,4 @@ def test_thousands_of_rows_are_planned_and_shown(ticker: Ticker) -> None:
         ticker.run_iteration()
     assert len(ticker.mirror.read()) == 2000
     assert row(ticker.engine, "s1").next_run_at is not None
-    assert next_run.plan_edited(ticker.engine) == []
+    assert next_run.plan_edited_schedules(ticker.engine) == []

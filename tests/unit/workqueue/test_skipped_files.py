@@ -18,7 +18,7 @@ def write(folder: Path, *names: str, text: str = DECLARING) -> None:
 
 
 def found(folder: Path) -> set[str]:
-    return {unit.module for unit in discovery.units([str(folder)])}
+    return {unit.module for unit in discovery.find_units([str(folder)])}
 
 
 def reasons(folder: Path) -> dict[str, str]:
@@ -74,7 +74,7 @@ def test_a_folder_inside_a_package_is_looked_into(tmp_path: Path) -> None:
 
 def test_a_file_behind_a_package_of_its_name_is_named(tmp_path: Path) -> None:
     write(tmp_path, "x.py", "x/__init__.py")
-    assert len(discovery.units([str(tmp_path)])) == 1
+    assert len(discovery.find_units([str(tmp_path)])) == 1
     assert reasons(tmp_path) == {"x.py": "the folder x has the same name and comes first; rename one of them"}
 
 

@@ -164,9 +164,9 @@ def test_what_a_worker_puts_into_the_directory_follows_no_link_either(tmp_path: 
     workplace = WorkingDirectory(tmp_path / "work", "worker", account)
     workplace.prepare()
     (workplace.path / "input").symlink_to(victim)
-    with pytest.raises(PermissionError), workplace.acting():
+    with pytest.raises(PermissionError), workplace.as_sandbox_user():
         (workplace.path / "input" / "x").write_text("x")
-    with workplace.acting():
+    with workplace.as_sandbox_user():
         (workplace.path / "own").write_text("x")
     assert (workplace.path / "own").stat().st_uid == OTHER
     (victim / "y").write_text("we are ourselves again")

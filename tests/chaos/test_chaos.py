@@ -12,7 +12,7 @@ LEASE_S = 3.0
 
 
 @pytest.mark.timeout(300)
-def test_nothing_is_lost_nothing_hangs_and_one_result_comes_whatever_is_killed() -> None:
+def test_no_request_is_lost_or_doubled_under_any_faults() -> None:
     report = run(SEED, DURATION_S, LEASE_S)
     print(report.table())
     assert not report.violations, "\n\n".join([report.findings(), *report.timelines])

@@ -36,7 +36,7 @@ def test_an_interrupted_run_leaves_no_disk_behind(home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
-def test_what_is_to_be_kept_stays_without_the_disk(home: Path) -> None:
+def test_kept_files_outlive_the_small_disk(home: Path) -> None:
     with small_disk(home, keep=True):
         require_small(home)
         (home / "kept").write_text("kept")

@@ -21,7 +21,7 @@ def test_a_long_run_has_every_kind_of_fault_and_all_end_in_time(seed: int) -> No
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_nothing_else_happens_while_a_lone_fault_is_recovered_from(seed: int) -> None:
+def test_no_fault_is_planned_during_the_recovery_from_a_lone_fault(seed: int) -> None:
     faults = schedule(seed, DURATION_S, 8.0)
     for lone in (fault for fault in faults if fault.act in LONE):
         others = [fault for fault in faults if fault is not lone]

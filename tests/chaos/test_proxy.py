@@ -48,7 +48,7 @@ def stored(database_url: str) -> object:
     return row[0]
 
 
-def test_without_nastiness_everything_passes(proxy: Proxy, database_url: str) -> None:
+def test_without_loss_everything_passes(proxy: Proxy, database_url: str) -> None:
     proxy.shares = Shares(lost=0.0, cut=0.0)
     insert_through(proxy, database_url)
     assert stored(database_url) == 1

@@ -9,7 +9,7 @@ from handlers.http.problems import OverloadedError
 from tests.support.waiting import wait_until
 
 
-def test_what_does_not_fit_is_refused_and_what_was_given_back_is_there() -> None:
+def test_memory_above_the_budget_is_denied_and_released_memory_is_available() -> None:
     budget = MemoryBudget(100)
     assert budget.acquire(60, 0) == 60
     with pytest.raises(OverloadedError):
@@ -19,14 +19,14 @@ def test_what_does_not_fit_is_refused_and_what_was_given_back_is_there() -> None
     assert budget.acquire(60, 0) == 60
 
 
-def test_what_is_larger_than_the_budget_runs_alone() -> None:
+def test_an_event_above_the_budget_runs_alone() -> None:
     budget = MemoryBudget(100)
     assert budget.acquire(1000, 0) == 100
     with pytest.raises(OverloadedError):
         budget.acquire(1, 0.01)
 
 
-def test_one_that_waits_gets_what_another_gives_back() -> None:
+def test_a_waiting_thread_gets_memory_that_another_releases() -> None:
     budget = MemoryBudget(100)
     budget.acquire(100, 0)
     taken: list[int] = []

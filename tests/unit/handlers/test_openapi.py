@@ -53,7 +53,7 @@ def test_every_route_is_described(app: Flask) -> None:
     assert len(rules) > 20
 
 
-def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 
@@ -71,7 +71,7 @@ def test_every_link_leads_to_an_operation_and_names_its_parameters(document: dic
         assert set(link["parameters"]) <= known, link
 
 
-def test_every_operation_tells_what_it_is_for_and_every_error_has_an_example(document: dict[str, Any]) -> None:
+def test_every_operation_has_a_summary_and_every_error_an_example(document: dict[str, Any]) -> None:
     for call in operations(document):
         assert call["summary"], call["operationId"]
         for status, answer in call["responses"].items():
@@ -79,20 +79,20 @@ def test_every_operation_tells_what_it_is_for_and_every_error_has_an_example(doc
                 assert answer["content"]["application/problem+json"]["example"]["status"] == int(status)
 
 
-def test_the_fields_of_a_schedule_are_those_that_are_checked() -> None:
+def test_the_fields_of_a_schedule_are_the_validated_ones() -> None:
     checked = Rules((), 0, frozenset()).readers.keys()
     assert schemas_requests.NEW_SCHEDULE.schema["properties"].keys() == checked
     assert schemas_requests.SCHEDULE_CHANGE.schema["properties"].keys() == checked
     assert tuple(schemas_requests.NEW_SCHEDULE.schema["required"]) == REQUIRED
 
 
-def test_the_fields_of_users_and_keys_are_those_that_are_checked() -> None:
+def test_the_fields_of_users_and_keys_are_the_validated_ones() -> None:
     assert schemas_auth.NEW_USER.schema["properties"].keys() == users.RULES.keys()
     assert schemas_auth.USER_CHANGE.schema["properties"].keys() == users.CHANGEABLE.keys()
     assert schemas_auth.NEW_KEY.schema["properties"].keys() == api_keys.RULES.keys()
 
 
-def test_the_page_tells_of_every_operation_and_of_every_shape(app: Flask, document: dict[str, Any]) -> None:
+def test_the_page_lists_every_operation_and_schema(app: Flask, document: dict[str, Any]) -> None:
     page = app.test_client().get("/docs").text
     for call in operations(document):
         assert f'id="{call["operationId"]}"' in page

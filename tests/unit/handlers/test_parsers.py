@@ -43,7 +43,7 @@ def test_a_reader_of_frames_gives_frames_or_an_error(data: bytes, cuts: list[int
 @given(
     st.dictionaries(st.text(max_size=5), st.text(max_size=20), max_size=5), st.binary(max_size=100), st.integers(1, 50)
 )
-def test_a_frame_arrives_whole_in_whatever_pieces(head: dict[str, str], body: bytes, size: int) -> None:
+def test_a_frame_sent_in_pieces_of_any_size_arrives_whole(head: dict[str, str], body: bytes, size: int) -> None:
     sent = frames.encode(head | {"type": "x"}, body)
     reader, found = frames.Reader(100), []
     for place in range(0, len(sent), size):
@@ -53,19 +53,19 @@ def test_a_frame_arrives_whole_in_whatever_pieces(head: dict[str, str], body: by
 
 
 @given(EXPRESSION)
-def test_an_expression_is_read_or_refused(text: str) -> None:
+def test_an_expression_is_read_or_rejected(text: str) -> None:
     with contextlib.suppress(BadExpressionError):
         expression.parse(text)
 
 
 @given(st.one_of(st.binary(max_size=500), st.text('[]{}",:\\0123456789eE+-.truefalsn u', max_size=500).map(str.encode)))
-def test_an_event_is_read_or_refused(body: bytes) -> None:
+def test_an_event_is_read_or_rejected(body: bytes) -> None:
     with contextlib.suppress(BadEventError, EventTooLargeError):
         event_json.parse(body, 400)
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=300), st.sampled_from([".json", ".yaml"]))
-def test_a_fixture_file_is_read_or_refused(text: str, suffix: str) -> None:
+def test_a_fixture_file_is_read_or_rejected(text: str, suffix: str) -> None:
     with TemporaryDirectory() as folder:
         (Path(folder) / f"a{suffix}").write_text(text, encoding="utf-8")
         with contextlib.suppress(FixtureError):
@@ -87,7 +87,7 @@ def test_no_placeholder_is_left_and_nothing_else_is_touched(parts: list[str], st
 
 
 @given(st.one_of(st.text(max_size=100), st.text("localhst127.0:[]@/\\#? evil.example", max_size=60)))
-def test_only_names_of_this_machine_pass_for_it(host: str) -> None:
+def test_only_names_of_this_machine_count_as_local(host: str) -> None:
     found = split_host(f"//{host}")
     if found is not None and AllowedHosts().allows(found[0]):
         name = re.sub(r":\d*$", "", host.strip().lower()).strip("[]").removesuffix(".")

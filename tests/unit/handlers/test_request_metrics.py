@@ -27,7 +27,7 @@ def counts(calls: RequestMetrics) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_what_each_process_counts_is_told_as_one_and_outlives_it() -> None:
+def test_metrics_are_summed_over_processes_and_outlive_them() -> None:
     calls = made()
     for slot, times in ((1, 2), (2, 3)):
         pid = os.fork()
@@ -52,7 +52,7 @@ def test_what_each_process_counts_is_told_as_one_and_outlives_it() -> None:
     assert (buckets["0.002"], buckets["0.005"], buckets["60.0"], buckets["+Inf"]) == (0, 5, 5, 6)
 
 
-def test_labels_that_are_not_known_make_no_series_of_their_own() -> None:
+def test_unknown_labels_share_one_series() -> None:
     calls = made()
     for number in range(2 * MAX_SERIES):
         calls.observe((f"/{number}", "GET", "799"), 0.001)

@@ -38,7 +38,7 @@ def client(build: Path, tmp_path: Path) -> FlaskClient:
 
 
 @pytest.mark.parametrize("path", ["/", "/requests", "/requests/01a2/logs", "/login?next=%2F"])
-def test_every_address_of_the_screen_is_its_page_which_is_asked_for_again(client: FlaskClient, path: str) -> None:
+def test_every_url_of_the_spa_serves_a_page_that_is_revalidated(client: FlaskClient, path: str) -> None:
     answer = client.get(path, headers=HTML)
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
     assert "the screen" in answer.text
@@ -47,12 +47,12 @@ def test_every_address_of_the_screen_is_its_page_which_is_asked_for_again(client
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/healthz/x", "/assets/gone-12345678.js", "/metrics/x"])
-def test_what_is_not_the_screens_stays_an_error(client: FlaskClient, path: str) -> None:
+def test_a_path_outside_the_spa_stays_an_error(client: FlaskClient, path: str) -> None:
     answer = client.get(path, headers=HTML)
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
 
 
-def test_only_who_accepts_html_gets_a_page(client: FlaskClient) -> None:
+def test_only_clients_that_accept_html_get_a_page(client: FlaskClient) -> None:
     assert client.get("/nothing", headers={"Accept": "*/*"}).status_code == 404
     assert client.post("/nothing", headers=HTML).status_code == 404
     assert client.post("/api/things", headers=HTML).status_code == 405
@@ -66,7 +66,7 @@ def test_nothing_but_the_files_of_the_build_is_served(client: FlaskClient, tmp_p
     assert client.get(path).status_code in (404, 308)
 
 
-def test_hashed_files_are_kept_for_ever_and_compressed_for_who_can_unpack_them(client: FlaskClient) -> None:
+def test_hashed_files_are_cached_for_ever_and_compressed_on_request(client: FlaskClient) -> None:
     plain = client.get(HASHED)
     packed = client.get(HASHED, headers={"Accept-Encoding": "gzip"})
     assert plain.headers["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -92,7 +92,7 @@ def test_an_api_elsewhere_may_be_asked(build: Path, tmp_path: Path) -> None:
     assert "connect-src 'self' https://api.example.org;" in policy
 
 
-def test_another_version_is_served_as_soon_as_it_is_there(client: FlaskClient, build: Path, tmp_path: Path) -> None:
+def test_a_new_version_is_served_as_soon_as_it_is_published(client: FlaskClient, build: Path, tmp_path: Path) -> None:
     before = client.get("/").headers["ETag"]
     publish_assets(tmp_path, BaseUrls("/other", "/api"), build, compress=True)
     after = client.get("/")
@@ -111,7 +111,7 @@ def test_below_a_sub_path_page_files_and_api_answer_with_and_without_it(build: P
     assert client.get("/tools/localfnx/api/things").status_code == 404
 
 
-def test_a_screen_that_is_not_built_says_so(tmp_path: Path) -> None:
+def test_a_missing_build_of_the_spa_is_reported(tmp_path: Path) -> None:
     answer = client_of(tmp_path).get("/")
     assert answer.status_code == 200
     assert "is not built" in answer.text

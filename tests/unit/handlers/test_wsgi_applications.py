@@ -67,13 +67,13 @@ def alone(tmp_path: Path) -> Flask:
 
 @pytest.mark.parametrize("path", ["/rq/", "/rq/0/data/queues.json", "/rq/static/css/main.css", "/nothing", "/"])
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:9181", "10.0.0.1", "127.0.0.1.evil.example", ""])
-def test_the_dashboard_alone_answers_to_no_other_host(alone: Flask, path: str, host: str) -> None:
+def test_the_dashboard_alone_rejects_other_hosts(alone: Flask, path: str, host: str) -> None:
     answer = alone.test_client().get(path, headers={"Host": host})
     assert answer.status_code == 403
     assert "Host" in answer.text
 
 
-def test_nor_to_pages_elsewhere_nor_to_changes(alone: Flask) -> None:
+def test_the_dashboard_alone_rejects_other_origins_and_changes(alone: Flask) -> None:
     http = alone.test_client()
     assert http.get("/rq/0/data/queues.json", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert http.post("/rq/queue/default/queued/empty", headers={"Origin": "https://evil.example"}).status_code == 403
@@ -85,7 +85,7 @@ def test_nor_to_pages_elsewhere_nor_to_changes(alone: Flask) -> None:
     assert answer.headers["X-Frame-Options"] == "DENY"
 
 
-def test_it_has_no_login_so_it_stays_on_this_machine(tmp_path: Path) -> None:
+def test_the_dashboard_has_no_login_and_listens_on_the_loopback_only(tmp_path: Path) -> None:
     environ = {"REDIS_URL": "redis://127.0.0.1:1/0", "DATABASE_URL": "postgresql://127.0.0.1:1/x"}
     here = settings.load(environ | {"PORT": str(free_port())}, tmp_path)
     dashboard.check(here)

@@ -6,7 +6,7 @@ from infra.command_name import VARIABLE, with_command_name
 
 
 @pytest.mark.parametrize("typed", ["./dev", "/opt/a clone/dev"])
-def test_each_command_in_a_hint_is_the_one_that_was_typed(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+def test_hints_name_the_command_that_was_typed(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
     monkeypatch.setenv(VARIABLE, typed)
     shown = typed if " " not in typed else f"'{typed}'"
     assert with_command_name("start it with `localfn up`; more: localfn requests show 1") == (
@@ -14,7 +14,7 @@ def test_each_command_in_a_hint_is_the_one_that_was_typed(monkeypatch: pytest.Mo
     )
 
 
-def test_what_is_no_command_stays() -> None:
+def test_text_that_is_not_a_command_stays() -> None:
     for text in (
         "localfn ready on http://…",
         "/opt/localfn up",
@@ -24,6 +24,6 @@ def test_what_is_no_command_stays() -> None:
         assert with_command_name(text) == text
 
 
-def test_without_dev_it_is_localfn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_dev_hints_name_localfn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     assert with_command_name("`localfn up`") == "`localfn up`"

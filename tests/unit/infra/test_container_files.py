@@ -38,7 +38,7 @@ def test_compose_files_fit_the_compose_specification() -> None:
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
-def test_dockerfiles_are_without_blame_and_need_no_buildkit(path: Path) -> None:
+def test_dockerfiles_pass_hadolint_and_need_no_buildkit(path: Path) -> None:
     done = subprocess.run([BIN / "hadolint", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     content = path.read_text()
@@ -58,7 +58,7 @@ def test_the_image_holds_no_examples() -> None:
 
 
 @pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
-def test_ports_are_on_loopback_and_servers_are_waited_for_until_they_are_well(path: Path) -> None:
+def test_ports_are_on_loopback_and_services_wait_for_healthy_servers(path: Path) -> None:
     services = yaml.safe_load(path.read_text())["services"]
     for name, service in services.items():
         assert "privileged" not in service
@@ -81,7 +81,7 @@ def test_every_base_image_of_a_build_is_chosen_by_a_variable(path: Path) -> None
 
 
 @pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
-def test_a_worker_has_the_time_that_it_was_promised(path: Path) -> None:
+def test_a_worker_gets_its_grace_time_before_sigkill(path: Path) -> None:
     worker = yaml.safe_load(path.read_text())["services"]["worker"]
     assert seconds(worker["stop_grace_period"]) > seconds(worker["environment"]["LOCALFN_GRACE_SECONDS"])
 
@@ -96,7 +96,7 @@ def test_manifests_fit_kubernetes_own_schemas() -> None:
         kubernetes_validate.validate(found, "1.30", strict=True)
 
 
-def test_pods_need_no_root_and_workers_have_the_time_that_they_were_promised() -> None:
+def test_pods_need_no_root_and_workers_get_their_grace_time() -> None:
     assert len(pods()) == 3
     for pod in pods():
         assert pod["securityContext"]["runAsNonRoot"]
@@ -161,7 +161,7 @@ def test_the_examples_are_not_in_the_image_of_production() -> None:
         assert "./functions:/app/functions:ro" in local[name]["volumes"]
 
 
-def test_keda_scales_the_workers_there_are() -> None:
+def test_keda_scales_the_deployment_of_workers() -> None:
     """KEDA publishes its schema as a resource of a cluster; these are the fields that it requires."""
     (scaled,) = [found for found in documents() if found["kind"] == "ScaledObject"]
     (login,) = [found for found in documents() if found["kind"] == "TriggerAuthentication"]

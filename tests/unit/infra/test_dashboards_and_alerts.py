@@ -56,7 +56,7 @@ def selectors(node: Any) -> Iterator[promql_parser.VectorSelector]:
 
 
 @pytest.mark.parametrize(("title", "query"), QUERIES)
-def test_a_query_is_promql_and_asks_for_what_there_is(title: str, query: str) -> None:
+def test_each_query_is_valid_promql_over_existing_metrics(title: str, query: str) -> None:
     known = told()
     asked = list(selectors(promql_parser.parse(query)))
     assert len(asked) == len(re.findall(r"\b(?:localfn_\w+|up\b)", query)), "some were not looked at"
@@ -66,7 +66,7 @@ def test_a_query_is_promql_and_asks_for_what_there_is(title: str, query: str) ->
             assert matcher.name in known[selector.name], (title, matcher.name)
 
 
-def test_every_metric_is_looked_at_somewhere() -> None:
+def test_every_metric_is_used_by_a_dashboard_or_an_alert() -> None:
     asked = {selector.name for _, query in QUERIES for selector in selectors(promql_parser.parse(query))}
     for metric in metrics.ALL:
         assert {name for name in asked if name and name.startswith(metric.name)}, metric.name
@@ -89,7 +89,7 @@ def test_every_alert_is_tested() -> None:
     assert fired == {rule["alert"] for rule in RULES}
 
 
-def test_every_alert_says_what_happened_and_what_to_do() -> None:
+def test_every_alert_has_a_summary_and_an_action() -> None:
     assert len({rule["alert"] for rule in RULES}) == len(RULES)
     for rule in RULES:
         assert rule["labels"]["severity"] in ("page", "warn")

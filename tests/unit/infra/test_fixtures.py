@@ -35,7 +35,7 @@ def test_json_is_read_as_json_with_tabs_and_pairs_of_surrogates(tmp_path: Path) 
     ("text", "value"),
     [("2026-01-01", "2026-01-01"), ("yes", "yes"), ("on", "on"), ("true", True), ("1.5", 1.5), ("null", None)],
 )
-def test_yaml_means_what_json_would(tmp_path: Path, text: str, value: Any) -> None:
+def test_yaml_values_equal_json_values(tmp_path: Path, text: str, value: Any) -> None:
     (entry,) = read(tmp_path, "a.yml", f"users:\n  - username: {text}\n")
     assert entry.fields == {"username": value}
 
@@ -53,7 +53,9 @@ def test_yaml_means_what_json_would(tmp_path: Path, text: str, value: Any) -> No
         ("a.yaml", "users: !!python/object:os.system []\n", 1, "could not determine a constructor"),
     ],
 )
-def test_what_cannot_be_read_names_file_and_line(tmp_path: Path, name: str, text: str, line: int, words: str) -> None:
+def test_an_unreadable_file_is_reported_with_file_and_line(
+    tmp_path: Path, name: str, text: str, line: int, words: str
+) -> None:
     with pytest.raises(FixtureError) as caught:
         read(tmp_path, name, text)
     (problem,) = caught.value.problems
@@ -61,7 +63,7 @@ def test_what_cannot_be_read_names_file_and_line(tmp_path: Path, name: str, text
     assert words in problem
 
 
-def test_dev_files_and_other_files_are_left_out_and_empty_ones_hold_nothing(tmp_path: Path) -> None:
+def test_dev_files_and_unknown_files_are_skipped_and_empty_files_are_valid(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("not a fixture")
     (tmp_path / "empty.yaml").write_text("# nothing yet\n")
     assert len(read(tmp_path, "dev_a.yaml", "users:\n  - username: a\n")) == 1

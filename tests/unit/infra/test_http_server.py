@@ -17,7 +17,7 @@ POST = b"POST /api/functions/f HTTP/1.1\r\nHost: localhost\r\n"
 END = b"\r\n"
 
 
-def test_a_head_is_none_until_its_end_is_here() -> None:
+def test_a_head_is_incomplete_until_its_end_arrives() -> None:
     whole = GET + END
     for size in range(len(whole)):
         assert read_head(whole[:size], max(size - 1, 0)) is None
@@ -42,7 +42,7 @@ def test_a_head_is_none_until_its_end_is_here() -> None:
         (b"Content-Length: 12\r\nExpect: 100-continue\r\n", None),
     ],
 )
-def test_a_body_is_known_or_only_reading_it_tells(fields: bytes, body_bytes: int | None) -> None:
+def test_a_body_is_detected_by_headers_or_by_reading(fields: bytes, body_bytes: int | None) -> None:
     head = read_head(POST + fields + END)
     assert head is not None
     assert head.body_bytes == body_bytes
@@ -72,7 +72,7 @@ def test_only_a_small_body_is_received_ahead() -> None:
         (b"GET /readyz HTTP/1.1", b"Authorization: Bearer x\r\n", False),
     ],
 )
-def test_a_probe_has_no_body_and_no_credentials(line: bytes, fields: bytes, is_probe: bool) -> None:
+def test_a_probe_has_neither_body_nor_credentials(line: bytes, fields: bytes, is_probe: bool) -> None:
     head = read_head(line + END + fields + END)
     assert head is not None
     assert head.is_probe is is_probe
@@ -105,7 +105,7 @@ def test_no_kind_of_request_takes_the_threads_of_another() -> None:
         assert len(list(lanes.start())) == 1
 
 
-def test_bodies_that_arrived_and_those_that_come_share_their_threads() -> None:
+def test_received_and_arriving_bodies_share_the_threads() -> None:
     lanes: ThreadAllocator[int] = ThreadAllocator()
     total = 0
     for _ in range(1000):
@@ -141,7 +141,7 @@ def received(ours: ClientSocket, client: socket.socket) -> bytes:
             ours.outgoing.send(ours)
 
 
-def test_an_answer_that_is_not_taken_keeps_no_thread_and_arrives_whole(
+def test_an_unread_answer_holds_no_thread_and_arrives_whole(
     pair: tuple[ClientSocket, socket.socket],
 ) -> None:
     ours, client = pair
@@ -157,7 +157,7 @@ def test_an_answer_that_is_not_taken_keeps_no_thread_and_arrives_whole(
     assert received(ours, client) == b"".join(answers) + b"x" * 1_000_000 + b"end"
 
 
-def test_what_was_received_ahead_is_read_first(pair: tuple[ClientSocket, socket.socket]) -> None:
+def test_prefetched_body_bytes_are_read_first(pair: tuple[ClientSocket, socket.socket]) -> None:
     ours, client = pair
     client.sendall(b"ahead")
     assert ours.receive_ahead(100) == 5

@@ -35,7 +35,7 @@ def told(message: str, level: int = logging.INFO, **facts: Any) -> str:
         ({"error": "two\nlines", "count": 2}, "moved error=two\\nlines count=2"),
     ],
 )
-def test_what_every_line_has_is_told_without_its_name(facts: dict[str, Any], line: str) -> None:
+def test_common_fields_are_shown_without_their_names(facts: dict[str, Any], line: str) -> None:
     assert told("moved", **facts) == line
 
 
@@ -46,11 +46,11 @@ def test_the_usual_lines_fit_a_hundred_columns_behind_the_name_of_their_process(
         assert len("12:30:01.250 " + told(message, **facts)) + WIDTH + 1 <= 100
 
 
-def test_a_level_is_told_when_it_is_news() -> None:
+def test_a_log_level_is_shown_above_info_only() -> None:
     assert told("worker lost", logging.WARNING) == "WARNING worker lost"
 
 
-def test_of_very_many_that_moved_together_some_are_named_and_all_counted() -> None:
+def test_a_log_line_for_many_requests_names_some_and_counts_all() -> None:
     facts = log_fields.for_requests([(UUID(int=number), None, "echo") for number in range(10_000)])
     assert facts["count"] == 10_000
     assert len(str(facts["requests"]).split()) == log_fields.MAX_IDS + 1
@@ -83,6 +83,6 @@ NEWS = [
 ]
 
 
-def test_a_server_that_starts_is_no_news_and_one_that_cannot_is() -> None:
+def test_a_starting_server_is_not_reported_and_a_failing_one_is() -> None:
     assert all(noise.search(line) for noise, line in NO_NEWS)
     assert not any(noise.search(line) for noise, line in NEWS)

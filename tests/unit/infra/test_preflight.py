@@ -56,7 +56,7 @@ def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         assert "Permission denied" in check(tmp_path, LOCALFN_HOME="shut/home")[1]
 
 
-def test_what_is_well_is_left_as_it_was(tmp_path: Path) -> None:
+def test_valid_assets_are_left_unchanged(tmp_path: Path) -> None:
     assert check(tmp_path, "--port", "0") == (2, "localfn: PORT: '0' is not a whole number from 1 to 65535.\n")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -65,7 +65,7 @@ def test_what_is_well_is_left_as_it_was(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_a_home_that_is_used_the_port_is_not_asked(tmp_path: Path, taken: int) -> None:
+def test_the_port_of_a_running_home_is_not_checked(tmp_path: Path, taken: int) -> None:
     """A killed run may still hold the port for seconds; `up` itself waits for it, or says that it runs already."""
     home = Home(tmp_path / "home")
     home.make()

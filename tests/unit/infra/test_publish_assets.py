@@ -45,7 +45,7 @@ def test_each_language_gets_the_roots_in_its_own_spelling(suffix: str, source: s
     assert placeholders.injected(suffix, source.encode(), "/t&s", "https://h/a&b").decode() == expected
 
 
-def test_other_values_start_from_the_build_again(build: Path, tmp_path: Path) -> None:
+def test_changed_values_are_injected_into_the_original_build(build: Path, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in build.rglob("*") if path.is_file()}
     first = publish_assets(tmp_path, BaseUrls("", "/api"), build, compress=False)
     assert text(first, "assets/index-Cafe1234.js") == 'const api="/api",base="/";'
@@ -55,9 +55,7 @@ def test_other_values_start_from_the_build_again(build: Path, tmp_path: Path) ->
     assert {path: path.read_bytes() for path in build.rglob("*") if path.is_file()} == before
 
 
-def test_what_was_injected_is_not_kept_for_ever_and_what_is_compressed_unpacks_to_the_same(
-    build: Path, tmp_path: Path
-) -> None:
+def test_injected_files_are_revalidated_and_compressed_files_unpack_to_the_same(build: Path, tmp_path: Path) -> None:
     current = publish_assets(tmp_path, BaseUrls("", "/api"), build, compress=True)
     assert current is not None
     files = json.loads((current / "manifest.json").read_text())["files"]
@@ -85,7 +83,7 @@ def test_a_version_that_lost_a_file_is_made_again_and_the_one_before_the_last_go
     assert '"/three"' in text(current, "assets/index-Cafe1234.js")
 
 
-def test_ten_at_once_leave_one_whole_version(build: Path, tmp_path: Path) -> None:
+def test_ten_parallel_publishers_leave_one_whole_version(build: Path, tmp_path: Path) -> None:
     threads = [
         threading.Thread(
             target=publish_assets, args=(tmp_path, BaseUrls("", f"/{number % 2}"), build), kwargs={"compress": True}

@@ -63,11 +63,11 @@ def test_a_secret_is_taken_out_of_every_line(text: str) -> None:
         "tokens=3 max_tokens=5",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_text_that_is_not_secret_stays(text: str) -> None:
     assert redact(text) == text
 
 
-def test_a_fact_makes_no_line_of_its_own() -> None:
+def test_a_field_with_a_line_break_stays_on_one_line() -> None:
     record = logging.LogRecord("x", logging.INFO, "x.py", 1, "refused", None, None)
     record.job_id = "x\n12:00:00.000 INFO everything is well\r\x1b[2J\x9b1m\u2028\u202e\x0b"
     line = TextFormatter().format(record)

@@ -33,13 +33,13 @@ def measured(work: Callable[[], None]) -> tuple[float, float]:
     return passed_s, delay.seconds(passed_s)
 
 
-def test_sleeping_is_its_own_time() -> None:
+def test_sleeping_counts_as_own_time() -> None:
     passed_s, delayed_s = measured(lambda: time.sleep(0.1))
 
     assert passed_s - delayed_s >= 0.1
 
 
-def test_waiting_for_a_processor_is_not(core: int) -> None:
+def test_waiting_for_a_processor_does_not_count_as_own_time(core: int) -> None:
     with subprocess.Popen([sys.executable, "-c", SPIN.format(core=core)], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()

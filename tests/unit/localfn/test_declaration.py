@@ -86,12 +86,12 @@ def test_the_bare_decorator_takes_the_defaults() -> None:
         ({"schedule": {"expression": "@daily", "event": object()}}, "schedule"),
     ],
 )
-def test_a_wrong_option_is_refused_by_its_name(options: dict[str, Any], word: str) -> None:
+def test_a_wrong_option_is_rejected_by_its_name(options: dict[str, Any], word: str) -> None:
     with pytest.raises(LocalfnError, match=word):
         function(**options)(body)
 
 
-def test_an_async_function_is_refused_with_advice() -> None:
+def test_an_async_function_is_rejected_with_advice() -> None:
     with pytest.raises(LocalfnError, match=r"asyncio\.run"):
         function(later)
 
@@ -160,21 +160,21 @@ UNFIT = [
 
 
 @pytest.mark.parametrize(("unfit", "words"), UNFIT)
-def test_what_cannot_be_called_as_a_function_is_refused(unfit: Any, words: str) -> None:
+def test_a_callable_with_the_wrong_signature_is_rejected_as_function(unfit: Any, words: str) -> None:
     with pytest.raises(LocalfnError, match=words):
         function(name="f")(unfit)
 
 
 @pytest.mark.parametrize("kind", ["validate", "cleanup"])
 @pytest.mark.parametrize(("unfit", "words"), UNFIT)
-def test_what_cannot_be_called_as_a_hook_is_refused(kind: str, unfit: Any, words: str) -> None:
+def test_a_callable_with_the_wrong_signature_is_rejected_as_hook(kind: str, unfit: Any, words: str) -> None:
     made = function(body)
     with pytest.raises(LocalfnError, match=f"@body.{kind} on .*{words}"):
         getattr(made, kind)(unfit)
 
 
 @pytest.mark.parametrize("kind", ["validate", "cleanup"])
-def test_a_second_hook_of_a_kind_is_refused_with_the_place_of_the_first(kind: str) -> None:
+def test_a_second_hook_of_a_kind_is_rejected_with_the_place_of_the_first(kind: str) -> None:
     made = function(body)
     register = getattr(made, kind)
     register(body)
@@ -187,13 +187,13 @@ def test_a_refusal_names_file_and_line() -> None:
         function(takes_one)  # type: ignore[arg-type]
 
 
-def test_an_unknown_option_is_refused_with_file_and_line() -> None:
+def test_an_unknown_option_is_rejected_with_file_and_line() -> None:
     place = rf"^{re.escape(__file__)}:{body.__code__.co_firstlineno}: "
     with pytest.raises(LocalfnError, match=rf"{place}@function on 'body': there is no option 'memory'; did you mean"):
         function(memory=64)(body)  # type: ignore[call-overload]
 
 
-def test_a_function_that_is_declared_twice_is_refused() -> None:
+def test_a_function_that_is_declared_twice_is_rejected() -> None:
     with pytest.raises(LocalfnError, match="it is declared already"):
         function(name="again")(function(body))
 
@@ -215,7 +215,7 @@ def test_partials_methods_objects_and_lambdas_are_functions_under_a_name(called:
     assert described["source_line"] > 0
 
 
-def test_what_has_no_name_that_can_be_used_needs_one() -> None:
+def test_a_callable_without_a_valid_name_needs_name() -> None:
     with pytest.raises(LocalfnError, match="a partial has no name; give it one with name="):
         function(functools.partial(body))
     with pytest.raises(LocalfnError, match="name='<lambda>'"):

@@ -96,7 +96,7 @@ def raised(error: BaseException) -> BaseException:
     ],
     ids=lambda case: type(case).__name__,
 )
-def test_whatever_is_raised_can_be_sent(error: BaseException, error_type: str, phase: str) -> None:
+def test_any_exception_can_be_sent(error: BaseException, error_type: str, phase: str) -> None:
     head = failure(raised(error), phase)
 
     assert head["error_type"] in (error_type, "ValidationError")
@@ -125,7 +125,9 @@ def test_whatever_is_raised_can_be_sent(error: BaseException, error_type: str, p
         (BaseExceptionGroup("g", [KeyboardInterrupt()]), "validate", "error", None),
     ],
 )
-def test_an_exception_asks_for_what_it_is(error: BaseException, phase: str, kind: str, delay_s: float | None) -> None:
+def test_an_exception_decides_the_outcome_by_its_type(
+    error: BaseException, phase: str, kind: str, delay_s: float | None
+) -> None:
     head = failure(raised(error), phase)
     assert (head["kind"], head["delay_s"]) == (kind, delay_s)
 
@@ -146,7 +148,7 @@ def raise_memory_error() -> None:
     ("act", "error_type"),
     [(recurse, "RecursionError"), (allocate, "OutOfMemory"), (raise_memory_error, "MemoryError")],
 )
-def test_what_python_itself_raises_is_told_from_what_code_raises(act: Callable[[], None], error_type: str) -> None:
+def test_errors_of_python_itself_are_distinguished_from_raised_ones(act: Callable[[], None], error_type: str) -> None:
     try:
         act()
     except BaseException as error:

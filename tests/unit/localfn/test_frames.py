@@ -27,7 +27,7 @@ def test_frames_arrive_whole_however_they_are_cut(messages: list[tuple[str, byte
 
 
 @given(st.binary(max_size=200))
-def test_rubbish_is_an_incomplete_frame_or_a_frame_error(data: bytes) -> None:
+def test_random_bytes_are_an_incomplete_frame_or_a_frame_error(data: bytes) -> None:
     reader = frames.Reader(max_body=100)
     reader.feed(data)
     try:
@@ -37,7 +37,7 @@ def test_rubbish_is_an_incomplete_frame_or_a_frame_error(data: bytes) -> None:
         pass
 
 
-def test_a_head_that_is_nested_beyond_reading_is_a_frame_error() -> None:
+def test_a_too_deeply_nested_head_is_a_frame_error() -> None:
     head = b'{"type":"x","deep":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     reader = frames.Reader(max_body=100)
     reader.feed(struct.pack("!II", len(head), 0) + head)
@@ -46,7 +46,7 @@ def test_a_head_that_is_nested_beyond_reading_is_a_frame_error() -> None:
 
 
 @pytest.mark.parametrize("lengths", [(frames.MAX_HEAD + 1, 0), (2, 101), (0xFFFFFFFF, 0xFFFFFFFF)])
-def test_a_frame_that_announces_too_much_is_refused_at_once(lengths: tuple[int, int]) -> None:
+def test_a_frame_above_the_limit_is_rejected_by_its_header(lengths: tuple[int, int]) -> None:
     reader = frames.Reader(max_body=100)
     reader.feed(struct.pack("!II", *lengths))
     with pytest.raises(frames.FrameError):

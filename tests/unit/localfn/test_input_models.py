@@ -34,7 +34,7 @@ def test_a_function_that_names_no_class_gets_a_dict(body: Body) -> None:
 
 
 @pytest.mark.parametrize(("body", "words"), given.REFUSED, ids=lambda case: named(case) if callable(case) else "")
-def test_a_function_whose_annotation_means_neither_is_refused_when_it_is_described(body: Body, words: str) -> None:
+def test_a_function_annotated_with_neither_model_nor_dict_is_rejected_at_discovery(body: Body, words: str) -> None:
     made = function(input=Order)(body)
     with pytest.raises(LocalfnError, match=words):
         made.describe()
@@ -73,12 +73,12 @@ def test_annotations_that_are_no_texts_are_understood_too() -> None:
         (42, "input=42"),
     ],
 )
-def test_what_is_no_model_is_refused_with_its_value(model: Any, words: str) -> None:
+def test_an_input_that_is_not_a_model_is_rejected_with_its_value(model: Any, words: str) -> None:
     with pytest.raises(LocalfnError, match=words):
         function(input=model)(given.bare)
 
 
-def test_a_model_of_pydantic_1_is_refused_by_its_kind() -> None:
+def test_a_model_of_pydantic_1_is_rejected_by_its_kind() -> None:
     class Old:
         @classmethod
         def parse_obj(cls, value: Any) -> Any: ...
@@ -87,7 +87,7 @@ def test_a_model_of_pydantic_1_is_refused_by_its_kind() -> None:
         function(input=Old)(given.bare)
 
 
-def test_a_model_without_a_json_schema_is_refused_with_the_reason() -> None:
+def test_a_model_without_a_json_schema_is_rejected_with_the_reason() -> None:
     class Calls(pydantic.BaseModel):
         call: Callable[[], None]
 
@@ -131,7 +131,7 @@ def test_a_strict_model_takes_json_and_keeps_every_digit(price: str) -> None:
 
 
 @pytest.mark.parametrize(("price", "count"), [('"x"', 1), ("1.1", '"1"'), ("1.1", "1.5")])
-def test_a_strict_model_refuses_what_is_of_another_kind(price: str, count: Any) -> None:
+def test_a_strict_model_rejects_values_of_another_type(price: str, count: Any) -> None:
     with pytest.raises(pydantic.ValidationError):
         read_event(Strict, EVENT % (price, count))
 

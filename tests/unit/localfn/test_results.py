@@ -120,7 +120,7 @@ def test_a_value_keeps_its_digits_and_its_text(value: Any, text: str) -> None:
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False) | st.decimals(-(10**40), 10**40, places=20))
-def test_every_decimal_is_written_exactly_or_refused(value: decimal.Decimal) -> None:
+def test_every_decimal_is_written_exactly_or_rejected(value: decimal.Decimal) -> None:
     try:
         text = written([value])
     except ResultNotSerializableError as error:
@@ -187,7 +187,7 @@ def nested(levels: int) -> Any:
         ({"long " * 100: {1}}, "…: a set is not JSON"),
     ],
 )
-def test_what_json_cannot_hold_is_refused_with_its_path_its_type_and_what_to_do(value: Any, words: str) -> None:
+def test_a_value_that_json_cannot_hold_is_rejected_with_path_type_and_advice(value: Any, words: str) -> None:
     with pytest.raises(ResultNotSerializableError) as caught:
         to_json(value)
 
@@ -195,11 +195,11 @@ def test_what_json_cannot_hold_is_refused_with_its_path_its_type_and_what_to_do(
     assert len(str(caught.value)) < 600
 
 
-def test_what_is_nested_as_deeply_as_is_allowed_is_written() -> None:
+def test_a_result_of_the_maximum_depth_is_written() -> None:
     assert json.loads(written(nested(MAX_DEPTH - 1))) == nested(MAX_DEPTH - 1)
 
 
-def test_a_coroutine_is_refused_with_advice() -> None:
+def test_a_coroutine_is_rejected_with_advice() -> None:
     async def later() -> None: ...
 
     coroutine = later()
@@ -212,7 +212,7 @@ def test_bytes_can_be_written_as_the_message_says() -> None:
     assert written(base64.b64encode(b"x").decode()) == '"eA=="'
 
 
-def test_what_the_conversion_of_the_users_raises_is_the_users() -> None:
+def test_an_error_of_the_users_conversion_is_the_users_error() -> None:
     class Broken:
         def model_dump(self, **_: Any) -> Any:
             raise RuntimeError("no dump")

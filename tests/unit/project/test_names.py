@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[3]
 OURS = {"handlers", "infra", "localfn", "schema", "seed", "workqueue"}
 
 
-def test_queue_is_the_standard_librarys_from_the_root() -> None:
+def test_queue_is_the_standard_library_module_from_the_root() -> None:
     code = "import queue, sysconfig; print(queue.__file__.startswith(sysconfig.get_path('stdlib')))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
@@ -20,7 +20,7 @@ def test_no_folder_called_queue_is_a_package() -> None:
     assert not (ROOT / "tests" / "queue").exists()
 
 
-def test_no_other_distribution_claims_our_names() -> None:
+def test_no_other_distribution_provides_our_package_names() -> None:
     claims = importlib.metadata.packages_distributions()
     others = {name: owners for name in OURS if (owners := set(claims.get(name, ())) - {"localfn"})}
     assert others == {}

@@ -19,11 +19,11 @@ def writers(pattern: re.Pattern[str]) -> set[str]:
     return {str(path.parent.relative_to(ROOT)) for path in files if pattern.search(path.read_text())}
 
 
-def test_nobody_but_the_lifecycle_assigns_a_status() -> None:
+def test_only_the_lifecycle_assigns_a_status() -> None:
     assert writers(ASSIGNS) == LIFECYCLE
 
 
-def test_nobody_but_the_lifecycle_writes_the_table() -> None:
+def test_only_the_lifecycle_writes_the_table() -> None:
     assert writers(WRITES) == LIFECYCLE
 
 

@@ -28,7 +28,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_what_is_read_is_written_as_it_was(text: str) -> None:
+def test_json_is_written_exactly_as_it_was_read(text: str) -> None:
     assert to_json(exact_json.read(text)) == text
     assert to_json(event_json.parse(text.encode(), 10**6)) == text
 
@@ -46,10 +46,10 @@ def test_a_number_is_a_float_to_all_other_code(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [{"number abc 1": "number 2.50"}, [decimal.Decimal(1)], {1: 2.5}])
-def test_what_holds_no_such_number_is_written_by_the_encoder_alone(value: Any) -> None:
+def test_values_without_exact_numbers_use_the_plain_encoder(value: Any) -> None:
     assert exact_json.write(value, str) == str(value)
 
 
-def test_what_is_nested_deeply_is_written() -> None:
+def test_a_deeply_nested_value_is_written() -> None:
     text = "[" * 500 + "1.10" + "]" * 500
     assert exact_json.write(exact_json.read(text)) == text

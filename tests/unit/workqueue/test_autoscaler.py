@@ -30,7 +30,7 @@ def started(busy_for_s: list[float], idle: int, waiting: int, idle_cpu: float = 
         ([LONG] * 11, 0, 50, 0),
     ],
 )
-def test_whoever_waits_for_long_requests_gets_a_worker(
+def test_waiting_behind_long_requests_adds_a_worker(
     busy_for_s: list[float], idle: int, waiting: int, expected: int
 ) -> None:
     assert started(busy_for_s, idle, waiting) == expected

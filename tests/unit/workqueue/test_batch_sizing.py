@@ -31,7 +31,7 @@ def knowing(**lasting_s: float) -> BatchSizer:
     return pace
 
 
-def test_a_worker_that_knows_nothing_takes_one() -> None:
+def test_a_new_worker_prefetches_one_request() -> None:
     assert BatchSizer().prefetch_count() == 1
     assert BatchSizer().runnable_count([claim(), claim()]) == 1
 
@@ -39,11 +39,11 @@ def test_a_worker_that_knows_nothing_takes_one() -> None:
 @pytest.mark.parametrize(
     ("lasting_s", "taken"), [(0.0, MAX_BATCH_SIZE), (MAX_WAIT_S / 4, 3), (MAX_WAIT_S, 1), (3600, 1)]
 )
-def test_the_shorter_they_were_the_more_are_taken(lasting_s: float, taken: int) -> None:
+def test_shorter_requests_mean_larger_prefetches(lasting_s: float, taken: int) -> None:
     assert knowing(f=lasting_s).prefetch_count() == taken
 
 
-def test_those_that_fit_into_the_budget_run_and_the_others_go_back() -> None:
+def test_events_that_fit_into_the_budget_run_and_others_are_released() -> None:
     pace = knowing(f=SHORT_S, slow=MAX_WAIT_S)
     assert pace.runnable_count([claim()] * 30) in (8, 9, 10)
     assert pace.runnable_count([claim(), claim("slow"), claim()]) == 1
@@ -51,7 +51,7 @@ def test_those_that_fit_into_the_budget_run_and_the_others_go_back() -> None:
     assert pace.runnable_count([claim(), claim("new"), claim()]) == 1, "nobody knows how long that one takes"
 
 
-def test_what_must_not_start_twice_or_has_a_hook_is_alone() -> None:
+def test_requests_with_hooks_or_on_lost_fail_run_alone() -> None:
     pace, hooked = knowing(f=SHORT_S), replace(registered(), has_cleanup=True)
     assert pace.runnable_count([claim(), claim(on_lost="fail"), claim()]) == 1
     assert pace.runnable_count([claim(on_lost="fail"), claim()]) == 1
@@ -59,7 +59,7 @@ def test_what_must_not_start_twice_or_has_a_hook_is_alone() -> None:
     assert pace.runnable_count([claim(), claim()]) == 2
 
 
-def test_one_long_request_does_not_change_what_is_thought_of_the_many() -> None:
+def test_one_long_request_does_not_change_the_expected_duration() -> None:
     pace = knowing(f=SHORT_S)
     pace.record_duration("f", 60)
     for _ in range(60):

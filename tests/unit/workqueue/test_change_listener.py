@@ -10,7 +10,7 @@ from workqueue.transport import change_listener
 from workqueue.transport.change_listener import ChangeListener
 
 
-def test_a_client_without_room_is_told_that_it_did_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_above_the_limit_gets_an_answer_that_says_it_did_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_listener, "MAX_WAITERS", 0)
     nobody = ChangeListener(cast("Redis", None))
     assert nobody.wait_for(uuid4(), lambda: None, 60) == (None, False)

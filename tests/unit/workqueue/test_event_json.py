@@ -20,13 +20,13 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_every_json_value_is_taken_as_it_is(value: Any) -> None:
+def test_every_json_value_is_read_unchanged(value: Any) -> None:
     for ascii_only in (True, False):
         assert event_json.parse(json.dumps(value, ensure_ascii=ascii_only).encode(), 10**6) == value
 
 
 @given(st.binary(max_size=60) | st.text('[]{}":,\\u0dD8901eE.-+ NaInfity', max_size=40).map(str.encode))
-def test_whatever_arrives_is_parsed_or_refused_in_words(body: bytes) -> None:
+def test_any_bytes_are_parsed_or_rejected_with_a_message(body: bytes) -> None:
     try:
         value = event_json.parse(body, 10**6)
     except BadEventError:
@@ -35,14 +35,14 @@ def test_whatever_arrives_is_parsed_or_refused_in_words(body: bytes) -> None:
 
 
 @given(JSON)
-def test_what_the_sandbox_writes_the_worker_takes(value: Any) -> None:
+def test_the_worker_accepts_all_json_that_the_sandbox_writes(value: Any) -> None:
     written = to_json(value)
     event_json.check_characters(written.decode())
     assert json.loads(written) == value
 
 
 @pytest.mark.parametrize("value", ["a\0b", {"\0": 1}, "\ud800", float("inf"), {1, 2}, object(), b"x"])
-def test_what_json_or_postgresql_cannot_hold_is_no_result(value: Any) -> None:
+def test_a_value_that_json_or_postgresql_cannot_hold_is_rejected(value: Any) -> None:
     with pytest.raises(ResultNotSerializableError):
         to_json(value)
 
@@ -53,25 +53,25 @@ def test_an_escaped_backslash_is_no_nul(value: str) -> None:
     assert event_json.parse(json.dumps(value).encode(), 100) == value
 
 
-def test_a_text_that_never_ends_is_refused_without_a_long_search() -> None:
+def test_an_unclosed_text_is_rejected_in_linear_time() -> None:
     # Quadratic, this would take minutes and run into the suite's time limit.
     with pytest.raises(BadEventError):
         event_json.parse(b'"' + b'\\"' * 500_000, 10**7)
 
 
-def test_no_body_is_an_empty_object_and_a_byte_order_mark_is_no_matter() -> None:
+def test_an_empty_body_is_an_empty_object_and_a_byte_order_mark_is_ignored() -> None:
     assert event_json.read_event(b"", 10) == event_json.JsonText(b"{}")
     assert event_json.parse(b"\xef\xbb\xbf[1]", 10) == [1]
 
 
-def test_one_byte_too_many_is_refused_before_anything_else() -> None:
+def test_one_byte_too_many_is_rejected_before_anything_else() -> None:
     assert event_json.parse(b'"12345678"', 10) == "12345678"
     with pytest.raises(EventTooLargeError):
         event_json.parse(b'"123456789"', 10)
 
 
 @pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a":', "}"), ('[{"a]":', "}]")])
-def test_a_hundred_levels_are_taken_and_no_more(start: str, end: str) -> None:
+def test_at_most_a_hundred_levels_of_nesting_are_accepted(start: str, end: str) -> None:
     levels = 100 // (start.count("[") + start.count("{"))
     for more, fits in ((0, True), (1, False)):
         body = (start * (levels + more) + '"[[["' + end * (levels + more)).encode()
@@ -96,7 +96,7 @@ def test_a_hundred_levels_are_taken_and_no_more(start: str, end: str) -> None:
         b"[" + b"     [1],\n" * 50 + b"[]]",
     ],
 )
-def test_a_batch_is_read_as_one_value_is_whatever_fits_at_a_time(body: bytes, largest: int) -> None:
+def test_a_batch_is_read_in_pieces_of_any_size_as_one_value(body: bytes, largest: int) -> None:
     found = event_json.BatchReader(body, largest).read(1000)
     assert [json.loads(each.utf8) for each in found] == event_json.parse(body, 10**6)
 
@@ -123,7 +123,7 @@ def test_a_batch_is_read_as_one_value_is_whatever_fits_at_a_time(body: bytes, la
         (b"{", BadEventError, "column"),
     ],
 )
-def test_a_bad_batch_is_refused_at_the_place(body: bytes, error: type[Exception], words: str) -> None:
+def test_a_bad_batch_is_rejected_with_its_index(body: bytes, error: type[Exception], words: str) -> None:
     with pytest.raises(error) as caught:
         event_json.BatchReader(body, 8).read(1000)
     assert words in str(caught.value)
@@ -134,14 +134,14 @@ NUMBERS = st.from_regex(r"\A-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9
 
 @given(NUMBERS)
 @example("-0")
-def test_a_number_of_an_event_stays_as_it_is_written(digits: str) -> None:
+def test_a_number_of_an_event_keeps_its_digits(digits: str) -> None:
     body = f'{{"a":[{digits}]}}'
     assert event_json.read_event(body.encode(), 10**6).utf8.decode() == body
     assert event_json.BatchReader(f"[{body}]".encode(), 10**6).read(1)[0].utf8.decode() == body
 
 
 @pytest.mark.parametrize("body", ['{"a":1,"a":2}', '[{"b":{"a":1,"\\u0061":1}}]', '{"":1,"":1}'])
-def test_a_key_that_stands_twice_is_refused(body: str) -> None:
+def test_a_duplicate_key_is_rejected(body: str) -> None:
     for read in (
         lambda: event_json.read_event(body.encode(), 100),
         lambda: event_json.parse(body.encode(), 100),

@@ -17,7 +17,7 @@ def texts(book: LogBuffer) -> list[str]:
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
-def test_however_output_arrives_the_lines_are_the_same(data: bytes, cuts: list[int]) -> None:
+def test_output_in_pieces_of_any_size_gives_the_same_lines(data: bytes, cuts: list[int]) -> None:
     whole, pieces = LogBuffer(), LogBuffer()
     whole.feed("stdout", data, NOW)
     for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(data)], strict=True):
@@ -36,13 +36,13 @@ def test_streams_do_not_mix_within_a_line() -> None:
     ]
 
 
-def test_what_postgresql_cannot_store_is_made_visible() -> None:
+def test_characters_that_postgresql_cannot_store_are_made_visible() -> None:
     book = LogBuffer()
     book.feed("stdout", b"a\0b\xff\r\n", NOW)
     assert texts(book) == ["a\u2400b\ufffd"]
 
 
-def test_lines_are_taken_once_and_can_be_put_back() -> None:
+def test_lines_are_taken_once_and_can_be_returned() -> None:
     book = LogBuffer()
     book.feed("stdout", b"1\n2\n", NOW)
     taken = book.take_unstored()
@@ -66,7 +66,7 @@ def test_a_flood_keeps_its_beginning_and_its_end_and_counts_the_rest() -> None:
     assert [line.number for line in kept] == sorted(line.number for line in kept)
 
 
-def test_what_fits_is_kept_whole() -> None:
+def test_output_below_the_limits_is_kept_whole() -> None:
     book = LogBuffer()
     for number in range(10_000):
         book.feed("stdout", f"{number:063d}\n".encode(), NOW)
@@ -109,7 +109,7 @@ def test_a_flood_of_empty_lines_costs_little_for_each_byte() -> None:
     ],
 )
 @pytest.mark.parametrize("ends", [b"", b"\n"])
-def test_whatever_is_printed_the_bound_is_that_of_the_bytes_stored(data: bytes, ends: bytes) -> None:
+def test_any_output_is_bounded_by_its_stored_bytes(data: bytes, ends: bytes) -> None:
     """The spool gets at most what was read at once, and what is held in memory is what is stored in the end."""
     kept_elsewhere: list[int] = []
 
@@ -160,7 +160,7 @@ def test_progress_of_megabytes_is_one_short_line() -> None:
     assert len(texts(book)) == 1
 
 
-def test_lines_without_an_end_are_told_as_they_are_now() -> None:
+def test_lines_without_an_end_are_shown_in_their_current_state() -> None:
     book = LogBuffer()
     book.feed("stdout", b"done\nName: ", NOW)
     book.feed("stderr", b"\r 50 %", NOW)

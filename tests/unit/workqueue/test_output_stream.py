@@ -32,7 +32,7 @@ def read(outputs: OutputReader) -> list[tuple[str, bytes]]:
     return outputs.take()
 
 
-def test_what_stands_before_each_end_belongs_together(pipes: tuple[OutputReader, int, int]) -> None:
+def test_output_before_each_end_mark_belongs_together(pipes: tuple[OutputReader, int, int]) -> None:
     outputs, out, err = pipes
     os.write(out, b"one\n" + END + END + b"three" + END + b"four")
     os.write(err, END + END + b"3" + END)
@@ -55,7 +55,7 @@ def test_output_is_given_as_it_comes_and_never_beyond_the_end(pipes: tuple[Outpu
     assert read(outputs) == [("stdout", b"of the next")]
 
 
-def test_turns_are_given_in_the_order_of_the_marks(pipes: tuple[OutputReader, int, int]) -> None:
+def test_streams_alternate_in_the_order_of_the_marks(pipes: tuple[OutputReader, int, int]) -> None:
     outputs, out, err = pipes
     os.write(out, OUT + b"1" + ERR + OUT + b"3" + ERR + END)
     os.write(err, OUT + ERR + b"2" + OUT + ERR + b"4" + END)
@@ -63,7 +63,7 @@ def test_turns_are_given_in_the_order_of_the_marks(pipes: tuple[OutputReader, in
     assert [data for _, data in outputs.until_end()] == [b"1", b"2", b"3", b"4"]
 
 
-def test_who_prints_first_behind_a_mark_is_given_first(pipes: tuple[OutputReader, int, int]) -> None:
+def test_the_first_stream_after_a_mark_comes_first(pipes: tuple[OutputReader, int, int]) -> None:
     """Let a child process write to the other stream before the next mark."""
     outputs, out, err = pipes
     os.write(out, ERR + b"child" + OUT + b"later" + END)
@@ -73,7 +73,7 @@ def test_who_prints_first_behind_a_mark_is_given_first(pipes: tuple[OutputReader
 
 
 @given(st.lists(st.tuples(st.booleans(), st.binary(min_size=1, max_size=5)), max_size=30), st.data())
-def test_however_it_arrives_the_order_is_that_of_printing(
+def test_output_keeps_the_order_of_printing_in_pieces_of_any_size(
     printed: list[tuple[bool, bytes]], data: st.DataObject
 ) -> None:
     """Cut every write of the sandbox anywhere, and read at any time in between."""
@@ -118,7 +118,7 @@ def test_a_mark_that_arrives_in_pieces_is_no_output(pipes: tuple[OutputReader, i
     assert outputs.until_end() == []
 
 
-def test_a_mark_is_waited_for_and_one_that_never_comes_costs_no_output(pipes: tuple[OutputReader, int, int]) -> None:
+def test_a_missing_mark_delays_output_and_loses_none(pipes: tuple[OutputReader, int, int]) -> None:
     outputs, out, _ = pipes
     os.write(out, b"bro" + OUT + b"ken" + END)
 

@@ -43,7 +43,7 @@ def test_failures_are_given_back_until_the_attempts_are_used_up() -> None:
     assert decisions == [GiveBack(2.0), GiveBack(4.0), Fail()]
 
 
-def test_a_delay_that_was_asked_for_is_taken_as_it_is() -> None:
+def test_a_requested_delay_is_used_unchanged() -> None:
     policy = Policy(max_attempts=2)
     assert after_failure(policy, 1, asked_delay_s=0.5, chance=0.0) == GiveBack(0.5)
     assert after_failure(policy, 2, asked_delay_s=0.5, chance=0.0) == Fail()

@@ -62,7 +62,7 @@ def test_an_older_kill_is_of_another_process(counter: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "oom_kill\n", "oom_kill many\n", "oom 5\n"])
-def test_without_a_counter_nobody_is_told_memory(tmp_path: Path, content: str) -> None:
+def test_without_a_kernel_counter_memory_is_not_blamed(tmp_path: Path, content: str) -> None:
     file = tmp_path / "memory.events"
     file.write_text(content)
     for counters in ([file], [tmp_path / "nothing"], []):

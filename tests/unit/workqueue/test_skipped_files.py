@@ -55,7 +55,7 @@ def test_a_file_that_declares_a_function_is_named_with_the_reason(tmp_path: Path
     assert part in reasons(tmp_path)[name]
 
 
-def test_what_is_no_function_is_not_named(tmp_path: Path) -> None:
+def test_files_without_functions_are_not_reported(tmp_path: Path) -> None:
     names = ("_shared.py", "sub/data.py", "notes.ipynb", "README", "a.b.py", "test_hello.py", "conftest.py")
     write(tmp_path, *names, text="import pytest\n")
     write(tmp_path, "hello.py", "hello.py~", "hello.py.bak", "__pycache__/x.py", "node_modules/x.py")

@@ -15,7 +15,7 @@ def activity(*, begun: bool = False, reason: str = "") -> WorkerActivity:
     return made
 
 
-def test_it_is_ready_once_when_the_first_worker_looks_for_work() -> None:
+def test_the_ready_line_appears_once_when_the_first_worker_polls() -> None:
     told: list[str] = []
     startup = Startup(2, lambda: told.append("ready"))
     startup.check([activity(), activity()])
@@ -25,7 +25,7 @@ def test_it_is_ready_once_when_the_first_worker_looks_for_work() -> None:
     assert told == ["ready"]
 
 
-def test_when_all_die_at_their_start_the_first_reason_is_told() -> None:
+def test_when_all_children_die_at_start_the_first_reason_is_shown() -> None:
     startup = Startup(2, None)
     startup.note_death(activity(reason="ValueError: the first"), 1)
     startup.note_death(activity(reason="ValueError: another"), 1)
@@ -42,7 +42,7 @@ def test_a_death_after_work_has_begun_is_no_failure_of_the_start() -> None:
         startup.note_death(activity(reason="boom"), 1)
 
 
-def test_a_reason_of_any_length_and_kind_is_kept_as_far_as_there_is_room() -> None:
+def test_an_error_body_is_shown_up_to_the_limit() -> None:
     assert activity(reason="ü" * 5000).failure() == "ü" * (REASON_BYTES // 2)
     assert activity(reason="half \udc80 a character").failure() == "half ? a character"
     assert activity().failure() == ""

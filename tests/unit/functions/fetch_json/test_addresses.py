@@ -23,7 +23,7 @@ def test_a_redirect_is_followed_and_the_final_address_reported(api: Api, fetch: 
     assert api.calls[1].headers["x-key"] == "secret"
 
 
-def test_a_redirect_to_another_server_takes_no_keys_along(api: Api, fetch: Fetch) -> None:
+def test_a_redirect_to_another_server_carries_no_credentials(api: Api, fetch: Fetch) -> None:
     with serving() as other:
         api.answers = [answer(302, b"", Location=f"{other.url}/x")]
         other.answers = [answer(200, b"1")]
@@ -33,14 +33,14 @@ def test_a_redirect_to_another_server_takes_no_keys_along(api: Api, fetch: Fetch
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://u:secret@127.0.0.1/"])
-def test_a_redirect_to_what_is_no_plain_web_address_is_final(api: Api, fetch: Fetch, target: str) -> None:
+def test_a_redirect_to_another_scheme_is_final(api: Api, fetch: Fetch, target: str) -> None:
     api.answers = [answer(302, b"", Location=target)]
     with pytest.raises(Fail) as refused:
         fetch(api.url)
     assert "secret" not in str(refused.value)
 
 
-def test_a_circle_of_redirects_is_final(api: Api, fetch: Fetch) -> None:
+def test_a_redirect_loop_is_final(api: Api, fetch: Fetch) -> None:
     api.answers = [answer(302, b"", Location="/") for _ in range(20)]
     with pytest.raises(Fail, match="302"):
         fetch(api.url)
@@ -79,12 +79,12 @@ def test_a_password_in_the_address_is_sent_as_a_header_and_shown_nowhere(
         "",
     ],
 )
-def test_an_address_that_cannot_be_called_is_refused_before_any_attempt(fetch: Fetch, url: str) -> None:
+def test_an_address_that_cannot_be_called_is_rejected_before_any_attempt(fetch: Fetch, url: str) -> None:
     with pytest.raises(ValidationError, match=r"^url: "):
         fetch(url)
 
 
 @pytest.mark.parametrize("headers", [{"a b": "c"}, {"": "c"}, {"a": "b\r\nX: y"}, {"a": "ü"}, {"ä": "b"}])
-def test_headers_that_cannot_be_sent_are_refused_before_any_attempt(fetch: Fetch, headers: dict[str, str]) -> None:
+def test_headers_that_cannot_be_sent_are_rejected_before_any_attempt(fetch: Fetch, headers: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match=r"^headers: "):
         fetch("http://127.0.0.1:9/", headers=headers)

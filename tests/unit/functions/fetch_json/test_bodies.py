@@ -59,7 +59,7 @@ def test_a_compressed_body_is_inflated_no_further_than_allowed(
     assert len(fetch(api.url, max_bytes=10_000)["json"]) == 9_998
 
 
-def test_a_body_of_very_many_compressed_parts_is_refused(api: Api, fetch: Fetch) -> None:
+def test_a_body_of_very_many_compressed_parts_is_rejected(api: Api, fetch: Fetch) -> None:
     api.answers = [answer(200, gzip.compress(b"") * 40_000, Content_Encoding="gzip")]
     with pytest.raises(Fail, match="more than 100 parts"):
         fetch(api.url)

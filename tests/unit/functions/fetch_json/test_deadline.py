@@ -75,14 +75,14 @@ def test_one_deadline_holds_for_a_server_that_does_not_read(fetch: Fetch) -> Non
 
 
 @pytest.mark.parametrize("status", [304, 400, 403, 404, 499])
-def test_a_refusal_with_a_slow_body_is_final_at_once(api: Api, fetch: Fetch, status: int) -> None:
+def test_a_client_error_with_a_slow_body_is_final_without_waiting_for_it(api: Api, fetch: Fetch, status: int) -> None:
     head = f"HTTP/1.1 {status} No\r\nContent-Length: 500\r\n\r\nbecause".encode()
     api.answers = [raw(head, drip=b"."), raw(head), raw(head)]
     fails_within(10, lambda: fetch(api.url, timeout_s=60), Fail, f"answered {status} No")
     assert len(api.calls) == 1
 
 
-def test_what_arrived_of_a_slow_reason_is_shown(api: Api, fetch: Fetch) -> None:
+def test_the_received_part_of_a_slow_error_body_is_shown(api: Api, fetch: Fetch) -> None:
     def half(handler: Handler) -> None:
         raw(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 500\r\n\r\nbecause")(handler)
         hang(handler)
@@ -99,7 +99,7 @@ def test_a_compressed_reason_is_shown_as_text(api: Api, fetch: Fetch) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_trouble_with_a_slow_body_is_retried_at_once(api: Api, fetch: Fetch, status: int) -> None:
+def test_a_server_error_with_a_slow_body_is_retried_without_waiting_for_it(api: Api, fetch: Fetch, status: int) -> None:
     api.answers = [raw(f"HTTP/1.1 {status} No\r\nContent-Length: 500\r\n\r\n".encode(), drip=b".")]
     fails_within(10, lambda: fetch(api.url, timeout_s=60), Retry, f"answered {status}")
 
@@ -110,9 +110,7 @@ def test_headers_of_the_connection_are_left_to_the_function(fetch: Fetch, name: 
         fetch("http://127.0.0.1:9/", headers={name: "5"})
 
 
-def test_https_is_spoken_with_a_server_whose_certificate_is_trusted(
-    fetch: Fetch, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_https_works_with_a_trusted_certificate(fetch: Fetch, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate = data / "loopback.pem"
     with serving(certificate) as api:
         with pytest.raises(Fail, match="the certificate is not trusted"):

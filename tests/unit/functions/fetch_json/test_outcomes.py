@@ -37,7 +37,7 @@ def test_a_body_is_sent_as_json_with_the_given_method_and_headers(api: Api, fetc
     assert call.headers["content-type"] == "application/json"
 
 
-def test_a_call_that_changes_something_carries_the_same_key_in_every_attempt(api: Api, fetch: Fetch) -> None:
+def test_a_call_other_than_get_sends_the_same_idempotency_key_in_each_attempt(api: Api, fetch: Fetch) -> None:
     api.answers = [answer(500), answer(201), answer(200)]
     with pytest.raises(Retry):
         fetch(api.url, method="POST", body=1)
@@ -48,7 +48,7 @@ def test_a_call_that_changes_something_carries_the_same_key_in_every_attempt(api
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
-def test_a_server_in_trouble_is_asked_again_and_may_then_answer(api: Api, fetch: Fetch, status: int) -> None:
+def test_a_server_error_is_retried_until_success(api: Api, fetch: Fetch, status: int) -> None:
     api.answers = [answer(status, b"trouble"), answer(200, b"[1]")]
     with pytest.raises(Retry, match=f"answered {status}") as asked:
         fetch(api.url)
@@ -79,20 +79,20 @@ def test_retry_after_as_a_date_is_honoured(api: Api, fetch: Fetch) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 422])
-def test_a_refusal_is_final_and_shows_the_start_of_what_was_said(api: Api, fetch: Fetch, status: int) -> None:
+def test_a_client_error_is_final_and_shows_the_start_of_its_body(api: Api, fetch: Fetch, status: int) -> None:
     api.answers = [answer(status, b"no such\0thing " + b"x" * 10_000)]
     with pytest.raises(Fail, match=f"answered {status} .*: no such thing x") as refused:
         fetch(api.url)
     assert len(str(refused.value)) < 700
 
 
-def test_a_server_that_does_not_answer_in_time_is_asked_again(api: Api, fetch: Fetch) -> None:
+def test_a_timeout_is_retried(api: Api, fetch: Fetch) -> None:
     api.answers = [hang]
     with pytest.raises(Retry, match="timed out"):
         fetch(api.url, timeout_s=0.2)
 
 
-def test_a_server_that_drips_is_cut_off_when_the_time_for_all_of_it_is_over(api: Api, fetch: Fetch) -> None:
+def test_a_slow_response_is_cut_off_at_the_deadline(api: Api, fetch: Fetch) -> None:
     def drip(handler: Handler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "1000")
@@ -106,14 +106,14 @@ def test_a_server_that_drips_is_cut_off_when_the_time_for_all_of_it_is_over(api:
         fetch(api.url, timeout_s=0.3)
 
 
-def test_a_connection_that_is_refused_is_tried_again(fetch: Fetch) -> None:
+def test_a_failed_connection_is_retried(fetch: Fetch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(Retry, match="refused"):
             fetch(f"http://127.0.0.1:{unused.getsockname()[1]}/")
 
 
-def test_an_answer_that_breaks_off_is_asked_for_again(api: Api, fetch: Fetch) -> None:
+def test_an_incomplete_response_is_retried(api: Api, fetch: Fetch) -> None:
     api.answers = [answer(200, b'{"half":', Content_Length="100"), nothing]
     for _ in range(2):  # half a body, then not even a status line
         with pytest.raises(Retry):
@@ -134,7 +134,7 @@ def test_an_answer_without_content_is_null(api: Api, fetch: Fetch) -> None:
     assert fetch(api.url, method="DELETE")["json"] is None
 
 
-def test_an_answer_that_says_it_is_too_large_is_not_even_read(api: Api, fetch: Fetch) -> None:
+def test_a_response_with_too_large_a_length_is_not_read(api: Api, fetch: Fetch) -> None:
     api.answers = [answer(200, b"", Content_Length="50000000000")]
     with pytest.raises(Fail, match="50,000,000,000 bytes"):
         fetch(api.url)

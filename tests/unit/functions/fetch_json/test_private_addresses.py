@@ -53,7 +53,7 @@ def test_a_public_address_is_known(address: str) -> None:
         "[64:ff9b::7f00:1]",
     ],
 )  # fmt: skip
-def test_every_spelling_of_a_private_address_is_refused(
+def test_every_spelling_of_a_private_address_is_rejected(
     api: Api, fetch: Fetch, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     monkeypatch.delenv(VARIABLE)
@@ -62,7 +62,7 @@ def test_every_spelling_of_a_private_address_is_refused(
     assert api.calls == []
 
 
-def test_a_redirect_to_a_private_address_is_refused(api: Api, fetch: Fetch) -> None:
+def test_a_redirect_to_a_private_address_is_rejected(api: Api, fetch: Fetch) -> None:
     for target in ("http://169.254.169.254/latest/meta-data/", "http://127.0.0.2:1/", "http://[::1]/"):
         api.answers = [answer(302, b"", Location=target)]
         with pytest.raises(Fail, match="no public address"):
@@ -82,9 +82,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]
     return asked
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_called(
-    api: Api, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_checked_address_is_the_called_address(api: Api, fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = resolving(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
     api.answers = [answer(200, b"1"), answer(200, b"2")]
     url = api.url.replace("127.0.0.1", "rebinding.test")
@@ -96,15 +94,13 @@ def test_the_address_that_was_checked_is_the_one_that_is_called(
     assert len(api.calls) == 1
 
 
-def test_of_several_addresses_only_those_that_may_be_called_are(
-    api: Api, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_allowed_addresses_of_a_name_are_called(api: Api, fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
     resolving(monkeypatch, ["127.0.0.9", "127.0.0.1"])
     api.answers = [answer(200, b"1")]
     assert fetch(api.url.replace("127.0.0.1", "two.test"))["json"] == 1
 
 
-def test_an_address_that_refuses_makes_way_for_the_next(
+def test_an_address_that_rejects_makes_way_for_the_next(
     api: Api, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, "two.test")
@@ -140,7 +136,7 @@ def test_nothing_is_allowed_unless_the_operator_says_so(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/99", "10.0.0.300", "a b", "http://x/", "10.0.0.0/8;127.0.0.1"])
-def test_an_allowance_that_cannot_be_read_is_said_and_allows_nothing(
+def test_an_unreadable_allowance_is_reported_and_allows_nothing(
     api: Api, fetch: Fetch, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv(VARIABLE, text)

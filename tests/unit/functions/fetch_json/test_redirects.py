@@ -36,7 +36,7 @@ def test_a_relative_redirect_is_followed(api: Api, fetch: Fetch, location: str, 
         (301, "GET", "GET"),
     ],
 )
-def test_the_method_over_a_redirect_is_that_of_browsers(
+def test_a_redirect_changes_the_method_as_browsers_do(
     api: Api, fetch: Fetch, status: int, method: str, then: str
 ) -> None:
     api.answers = [answer(status, b"", Location="/new"), answer()]
@@ -58,7 +58,7 @@ def test_a_redirect_to_an_impossible_address_is_final(api: Api, fetch: Fetch, ta
         fetch(api.url)
 
 
-def test_secrets_do_not_come_back_with_a_redirect_over_another_server(api: Api, fetch: Fetch) -> None:
+def test_secrets_are_not_sent_again_after_a_redirect_through_another_server(api: Api, fetch: Fetch) -> None:
     with serving() as other:
         api.answers = [answer(307, b"", Location=f"{other.url}/x"), answer()]
         other.answers = [answer(307, b"", Location=f"{api.url}/y")]

@@ -52,7 +52,7 @@ def workbook(name: str) -> bytes:
         (b'{"a": 1}\n{"a": 2}\n', "JSON"),
     ],
 )
-def test_a_file_of_another_format_is_refused_by_name(profile: Profile, content: bytes, name: str) -> None:
+def test_a_file_of_another_format_is_rejected_by_name(profile: Profile, content: bytes, name: str) -> None:
     with pytest.raises(ValidationError, match=f"the CSV cannot be read: the file is .*{name}"):
         profile(content)
 
@@ -72,7 +72,7 @@ def test_a_very_wide_table_gives_a_result_that_can_be_stored(profile: Profile, c
     assert len(result["warnings"]) < 10
 
 
-def test_a_hundred_thousand_columns_are_refused_with_the_limit(profile: Profile) -> None:
+def test_a_hundred_thousand_columns_are_rejected_with_the_limit(profile: Profile) -> None:
     with pytest.raises(ValidationError, match="line 1 has 100,000 columns, 10,000 can be profiled"):
         profile(",".join(f"c{place}" for place in range(100_000)) + "\n")
 
@@ -88,7 +88,7 @@ def test_a_hundred_thousand_columns_are_refused_with_the_limit(profile: Profile)
         (",", "\n", "utf-32", ""),
     ],
 )
-def test_real_files_in_other_dress_give_the_same_profile(
+def test_real_files_in_other_encodings_give_the_same_profile(
     profile: Profile, data: Path, name: str, delimiter: str, newline: str, encoding: str, first: str
 ) -> None:
     plain = (data / name).read_text(encoding="utf-8")

@@ -49,7 +49,7 @@ def test_the_cleaned_file_has_unique_names_empty_missing_cells_and_plain_line_en
     assert cleaned == 'a,a_2,c\n,x,1;2\n3,,\n4,"p\nq",\n'
 
 
-def test_the_cleaned_file_of_one_column_keeps_rows_whose_cell_is_missing(output: Output) -> None:
+def test_the_cleaned_file_of_one_column_keeps_rows_with_a_missing_cell(output: Output) -> None:
     cleaned = output("a\n1\nNA\n2\n")["cleaned.csv"]
     assert list(csv.reader(io.StringIO(cleaned))) == [["a"], ["1"], [""], ["2"]]
 
@@ -58,7 +58,7 @@ def test_the_cleaned_file_has_no_cells_without_a_name_even_if_every_row_is_long(
     assert output("a,b\n1,2,3\n4,5,6\n", delimiter=",")["cleaned.csv"] == "a,b\n1,2\n4,5\n"
 
 
-def test_cleaning_twice_changes_nothing(make_context: Callable[..., Context], output: Output, data: Path) -> None:
+def test_cleaning_is_idempotent(make_context: Callable[..., Context], output: Output, data: Path) -> None:
     once = output((data / "penguins_raw.csv").read_text())["cleaned.csv"]
     assert output(once)["cleaned.csv"] == once
 

@@ -88,7 +88,7 @@ def test_every_iso_time_is_a_datetime(moment: object, zone: str, separator: str)
         (".", "text"),
     ],
 )
-def test_a_cell_is_of_the_kind_that_people_mean(text: str, kind: str) -> None:
+def test_a_cell_gets_the_expected_kind(text: str, kind: str) -> None:
     assert kinds.read(text)[0] == kind
 
 
@@ -102,7 +102,7 @@ def test_a_cell_is_of_the_kind_that_people_mean(text: str, kind: str) -> None:
         (["boolean", "integer"], "text"),
     ],
 )
-def test_a_column_of_several_kinds_is_of_the_one_that_holds_them_all(cells: list[str], kind: str) -> None:
+def test_a_column_of_several_kinds_gets_the_kind_that_holds_all_values(cells: list[str], kind: str) -> None:
     assert kinds.common(cells) == kind
 
 
@@ -114,7 +114,7 @@ def test_moments_are_ordered_by_time_and_shown_as_written() -> None:
 
 
 @given(st.lists(st.sampled_from(["a", "a_2", "a_3", "", " a ", "column_1", "column_2"]), max_size=12))
-def test_names_are_unique_and_a_name_that_stands_alone_is_kept(header: list[str]) -> None:
+def test_names_are_made_unique_and_unique_names_are_kept(header: list[str]) -> None:
     names = unique_names(header)
     assert len(set(names)) == len(names) == len(header)
     trimmed = [name.strip() for name in header]

@@ -73,7 +73,7 @@ def test_a_given_delimiter_wins_over_the_first_line(profile: Profile) -> None:
         ('a\n"', 2),
     ],
 )
-def test_a_quote_that_is_never_closed_is_refused_with_its_line(profile: Profile, text: str, line: int) -> None:
+def test_a_quote_that_is_never_closed_is_rejected_with_its_line(profile: Profile, text: str, line: int) -> None:
     with pytest.raises(ValidationError, match=f"the quote that opens on line {line} is never closed"):
         profile(text, delimiter=",")
 
@@ -83,7 +83,7 @@ def test_quotes_within_a_cell_and_doubled_ones_are_sound(profile: Profile) -> No
     assert (result["rows"], result["warnings"]) == (2, [])
 
 
-def test_a_row_that_swallows_many_lines_is_pointed_at(profile: Profile) -> None:
+def test_a_row_of_many_lines_gets_a_warning(profile: Profile) -> None:
     swallowed = "\n".join(f"{n},x" for n in range(30))
     result = profile(f'a,b\n1,"open\n{swallowed}\n9,y"\n3,4\n', delimiter=",")
     assert "the row on line 2 spans 32 lines" in "".join(result["warnings"])
@@ -115,7 +115,7 @@ def test_words_for_infinity_are_texts_when_they_are_no_markers(profile: Profile)
     assert (column["kind"], column["missing"], column["max"]) == ("text", 0, "inf")
 
 
-def test_names_that_were_changed_are_said(profile: Profile) -> None:
+def test_changed_names_get_a_warning(profile: Profile) -> None:
     result = profile(f"a,a,,{'long' * 100}\n1,2,3,4\n")
     assert list(result["columns"])[:3] == ["a", "a_2", "column_3"]
     assert len(list(result["columns"])[3]) == 200
@@ -126,7 +126,7 @@ def test_names_that_were_changed_are_said(profile: Profile) -> None:
     ]
 
 
-def test_ragged_rows_are_said_with_their_first_lines(profile: Profile) -> None:
+def test_ragged_rows_get_a_warning_with_their_first_lines(profile: Profile) -> None:
     result = profile('a,b\n1,2\n"x\ny",2\n3\n4,5,6\n7\n')
     assert "2 rows had fewer cells" in result["warnings"][0]
     assert "first on line 5" in result["warnings"][0]
@@ -136,11 +136,11 @@ def test_ragged_rows_are_said_with_their_first_lines(profile: Profile) -> None:
     )
 
 
-def test_characters_that_were_left_out_are_said(profile: Profile) -> None:
+def test_dropped_characters_get_a_warning(profile: Profile) -> None:
     assert profile("a,b\nx\0\0y,2\n")["warnings"] == ["the file contains NUL characters (U+0000); 2 were left out"]
 
 
-def test_an_empty_file_and_a_header_of_values_are_said(profile: Profile) -> None:
+def test_an_empty_file_and_a_header_of_values_get_warnings(profile: Profile) -> None:
     assert profile(b"")["warnings"] == ["the file is empty"]
     assert "send has_header=false" in profile("1,2.5\n3,4\n")["warnings"][0]
     assert profile("1,2.5\n3,4\n", has_header=False)["warnings"] == []
@@ -150,7 +150,7 @@ def test_an_empty_file_and_a_header_of_values_are_said(profile: Profile) -> None
 @pytest.mark.parametrize(
     ("cells", "value"), [(["1,5", "-2,25"], (-2.25, 1.5)), (["3", "1,5"], (1.5, 3.0)), ([",5", "1,5e2"], (0.5, 150.0))]
 )
-def test_decimal_commas_are_pointed_at_and_can_be_read(profile: Profile, cells: list[str], value: Any) -> None:
+def test_decimal_commas_get_a_warning_and_can_be_read(profile: Profile, cells: list[str], value: Any) -> None:
     text = "a;b\n" + "".join(f"{cell};x\n" for cell in cells)
     column = profile(text, decimal=",")["columns"]["a"]
     assert (column["kind"], (column["min"], column["max"])) == ("number", value)
@@ -160,13 +160,13 @@ def test_decimal_commas_are_pointed_at_and_can_be_read(profile: Profile, cells: 
 
 
 @pytest.mark.parametrize("cells", [["1,234", "5,678,901"], ["1.234,5", "2.345,6"], ["1'234.5", "1"], ["1 234", "5"]])
-def test_separators_between_thousands_are_pointed_at(profile: Profile, cells: list[str]) -> None:
+def test_thousands_separators_get_a_warning(profile: Profile, cells: list[str]) -> None:
     result = profile("a;b\n" + "".join(f"{cell};x\n" for cell in cells))
     assert result["columns"]["a"]["kind"] == "text"
     assert "texts that may be numbers" in result["warnings"][0]
 
 
-def test_a_title_above_the_names_is_pointed_at(profile: Profile) -> None:
+def test_a_title_above_the_names_gets_a_warning(profile: Profile) -> None:
     result = profile("Sales of 2026\n\nname,qty\napple,3\npear,4\n")
     assert "',' splits the lines below it" in "".join(result["warnings"])
     assert profile("note\nhello, world\nbye\n")["warnings"] == []

@@ -125,7 +125,7 @@ def test_a_strange_value_beside_the_orientation_does_not_matter(thumbs: Thumbs, 
         b"Exif\0\0" + b"\xff" * 60_000,
     ],
 )
-def test_an_orientation_that_is_not_legible_leaves_the_picture_as_it_is(thumbs: Thumbs, data: bytes) -> None:
+def test_an_unreadable_orientation_leaves_the_picture_unturned(thumbs: Thumbs, data: bytes) -> None:
     assert thumbs.of(quarters(), "JPEG", {"exif": data}, sizes=[60])["thumbnails"][0]["width"] == 60
 
 

@@ -122,7 +122,7 @@ def test_lab_is_shown_in_its_colours(thumbs: Thumbs) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "TIFF", "MPO"])
-def test_of_several_frames_the_first_is_taken(thumbs: Thumbs, kind: str) -> None:
+def test_several_frames_give_the_first(thumbs: Thumbs, kind: str) -> None:
     frames = [Image.new("RGB", (60, 60), colour) for colour in (RED, BLUE)]
     thumbs.of(frames[0], kind, {"save_all": True, "append_images": frames[1:]}, sizes=[30], format="png")
     with thumbs.open("thumb-30.png") as small:
@@ -130,7 +130,7 @@ def test_of_several_frames_the_first_is_taken(thumbs: Thumbs, kind: str) -> None
 
 
 @pytest.mark.parametrize("kind", ["BMP", "ICO", "PPM", "TGA", "JPEG2000", "PCX", "SGI", "DDS", "QOI", "AVIF"])
-def test_other_kinds_that_viewers_show_are_read(thumbs: Thumbs, kind: str) -> None:
+def test_further_image_formats_are_read(thumbs: Thumbs, kind: str) -> None:
     assert thumbs.of(two_halves(64, 32), kind, sizes=[16])["thumbnails"][0]["width"] == 16
 
 
@@ -174,13 +174,13 @@ def test_sizes_are_those_of_the_whole_photo_however_few_pixels_are_decoded(thumb
         (b"", "empty"),
     ],
 )
-def test_a_file_of_another_kind_is_refused_by_name(thumbs: Thumbs, content: bytes, name: str) -> None:
+def test_a_file_of_another_kind_is_rejected_by_name(thumbs: Thumbs, content: bytes, name: str) -> None:
     with pytest.raises(ValidationError, match=name):
         thumbs.of(content)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"])
-def test_a_file_that_is_cut_off_anywhere_is_a_thumbnail_or_a_refusal(thumbs: Thumbs, kind: str) -> None:
+def test_a_file_that_is_cut_off_anywhere_is_a_thumbnail_or_rejected(thumbs: Thumbs, kind: str) -> None:
     data = io.BytesIO()
     two_halves(100, 50).save(data, kind)
     content = data.getvalue()
@@ -193,7 +193,7 @@ def test_a_file_that_is_cut_off_anywhere_is_a_thumbnail_or_a_refusal(thumbs: Thu
 
 @settings(max_examples=200)
 @given(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "ICO", "TGA"]), st.data())
-def test_a_damaged_file_is_a_thumbnail_or_a_refusal(thumbs: Thumbs, kind: str, data: st.DataObject) -> None:
+def test_a_damaged_file_is_a_thumbnail_or_rejected(thumbs: Thumbs, kind: str, data: st.DataObject) -> None:
     file = io.BytesIO()
     two_halves(40, 20).save(file, kind)
     content = bytearray(file.getvalue())
@@ -211,6 +211,6 @@ def test_a_huge_colour_profile_is_left_out(thumbs: Thumbs) -> None:
         assert "icc_profile" not in small.info
 
 
-def test_an_inline_file_of_another_kind_is_refused_by_name(make_context: Callable[..., Context]) -> None:
+def test_an_inline_file_of_another_kind_is_rejected_by_name(make_context: Callable[..., Context]) -> None:
     with pytest.raises(ValidationError, match="PDF"):
         check({"image_base64": base64.b64encode(b"%PDF-1.7").decode()}, make_context())

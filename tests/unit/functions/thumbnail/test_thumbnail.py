@@ -52,7 +52,7 @@ def test_transparency_is_white_in_jpeg_and_stays_elsewhere(thumbs: Thumbs) -> No
         assert small.convert("RGBA").getpixel((20, 20))[3] == 0  # type: ignore[index]
 
 
-def test_of_an_animation_the_first_frame_is_taken(thumbs: Thumbs) -> None:
+def test_an_animation_gives_its_first_frame(thumbs: Thumbs) -> None:
     first, second = Image.new("RGB", (60, 60), RED), Image.new("RGB", (60, 60), BLUE)
     thumbs.of(first, "GIF", {"save_all": True, "append_images": [second]}, sizes=[30], format="png")
     with thumbs.open("thumb-30.png") as small:
@@ -81,7 +81,7 @@ def test_the_colour_profile_is_kept(thumbs: Thumbs) -> None:
         assert small.info["icc_profile"] == b"a profile"
 
 
-def test_an_inline_image_does_as_well(make_context: Callable[..., Context]) -> None:
+def test_an_inline_image_is_accepted_like_an_upload(make_context: Callable[..., Context]) -> None:
     data = io.BytesIO()
     two_halves().save(data, "PNG")
     context = make_context()
@@ -90,28 +90,26 @@ def test_an_inline_image_does_as_well(make_context: Callable[..., Context]) -> N
 
 
 @pytest.mark.filterwarnings("default")  # as in a sandbox, where a warning is no error
-def test_a_decompression_bomb_is_refused(thumbs: Thumbs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decompression_bomb_is_rejected(thumbs: Thumbs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400 * 200 - 1)
     with pytest.raises(ValidationError, match="too large"):
         thumbs.of(two_halves())
 
 
 @pytest.mark.filterwarnings("default")  # as in a sandbox, where a warning is no error
-def test_what_pillow_would_only_refuse_at_twice_its_limit_is_refused_too(
-    thumbs: Thumbs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_images_above_pillows_warning_limit_are_rejected(thumbs: Thumbs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400 * 200 // 3)
     with pytest.raises(ValidationError, match="too large"):
         thumbs.of(two_halves())
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"GIF89a", b"\x89PNG\r\n\x1a\n\0\0"])
-def test_what_is_no_image_is_refused_before_the_work_begins(thumbs: Thumbs, content: bytes) -> None:
+def test_a_file_that_is_not_an_image_is_rejected_before_processing(thumbs: Thumbs, content: bytes) -> None:
     with pytest.raises(ValidationError, match="no image"):
         thumbs.of(content)
 
 
-def test_a_truncated_image_is_refused(thumbs: Thumbs) -> None:
+def test_a_truncated_image_is_rejected(thumbs: Thumbs) -> None:
     data = io.BytesIO()
     two_halves().save(data, "JPEG")
     with pytest.raises(ValidationError, match="damaged"):

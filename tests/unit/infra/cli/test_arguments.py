@@ -23,12 +23,12 @@ from infra.cli.arguments import Age, Event, Moment, NamedFile, Seconds, json_fau
         (b"9" * 5000, "is not JSON"),
     ],
 )
-def test_what_is_no_json_is_refused_with_its_place(raw: bytes, reason: str) -> None:
+def test_invalid_json_is_rejected_with_line_and_column(raw: bytes, reason: str) -> None:
     assert reason in json_fault(raw)
 
 
 @pytest.mark.parametrize("raw", [b"{}", b"null", b"0", '"ä"'.encode(), b'\xef\xbb\xbf{"a": 1}'])
-def test_json_is_taken(raw: bytes) -> None:
+def test_json_events_are_accepted(raw: bytes) -> None:
     assert json_fault(raw) == ""
 
 
@@ -45,7 +45,7 @@ def test_an_event_from_a_file_loses_its_byte_order_mark(tmp_path: Path) -> None:
     assert Event().convert(f"@{path}", None, None) == b'{"a": 1}'
 
 
-def test_an_argument_that_is_not_utf_8_is_refused() -> None:
+def test_an_argument_that_is_not_utf_8_is_rejected() -> None:
     with pytest.raises(click.BadParameter, match="not UTF-8"):
         Event().convert('"\udcff"', None, None)
 
@@ -79,7 +79,7 @@ def test_an_age_is_a_number_and_a_unit(typed: str, age: timedelta) -> None:
 
 
 @pytest.mark.parametrize("typed", ["7", "d", "-7d", "7 years", "\u0667d", ""])
-def test_what_is_no_age_is_refused(typed: str) -> None:
+def test_an_invalid_age_is_rejected(typed: str) -> None:
     with pytest.raises(click.BadParameter, match="is no age"):
         Age().convert(typed, None, None)
 
@@ -93,16 +93,16 @@ def test_a_moment_is_a_time_or_an_age() -> None:
 
 
 @pytest.mark.parametrize("typed", ["yesterday", "2026-13-01", "0001-01-01T00:00:00+14:00"])
-def test_what_is_no_moment_is_refused(typed: str) -> None:
+def test_an_invalid_moment_is_rejected(typed: str) -> None:
     with pytest.raises(click.BadParameter, match="is no time"):
         Moment().convert(typed, None, None)
 
 
-def test_an_age_before_the_beginning_of_time_is_for_ever() -> None:
+def test_an_age_before_year_one_is_the_earliest_time() -> None:
     assert Moment().convert("999999999w", None, None).startswith("19")
 
 
 @pytest.mark.parametrize("typed", ["-1", "nan", "inf", "1s", ""])
-def test_what_is_no_number_of_seconds_is_refused(typed: str) -> None:
+def test_an_invalid_number_of_seconds_is_rejected(typed: str) -> None:
     with pytest.raises(click.BadParameter, match="is no number of seconds"):
         Seconds().convert(typed, None, None)

@@ -13,21 +13,21 @@ def unreachable(_: float) -> NoReturn:
     raise UnreachableError("it is away.")
 
 
-def test_with_a_timeout_a_silent_runtime_is_given_up_when_the_time_is_over() -> None:
+def test_with_a_timeout_an_unresponsive_runtime_is_given_up_at_the_timeout() -> None:
     patience = WaitLimit("id", 0.2, Progress(), silence_s=0)
 
     with pytest.raises(WaitedTooLongError, match=r"waited 0\.2 s; the request goes on: localfn requests show id"):
         patience.retry(unreachable)
 
 
-def test_without_a_timeout_a_silent_runtime_is_given_up_after_a_while() -> None:
+def test_without_a_timeout_an_unresponsive_runtime_is_given_up_later() -> None:
     patience = WaitLimit("id", None, Progress(), silence_s=0.2)
 
     with pytest.raises(UnreachableError, match=r"away\. It was silent for 0\.2 s; the request goes on"):
         patience.retry(unreachable)
 
 
-def test_a_runtime_that_comes_back_is_asked_again() -> None:
+def test_a_restarted_runtime_is_asked_again() -> None:
     answers = iter([UnreachableError("it is away."), None])
 
     def ask(_: float) -> str:

@@ -13,7 +13,7 @@ def groups() -> list[str]:
     return [name for name in cli.list_commands(context) if isinstance(cli.get_command(context, name), click.Group)]
 
 
-def test_every_command_stands_in_one_section_of_the_help() -> None:
+def test_every_command_is_in_one_section_of_the_help() -> None:
     listed = [name for names in SECTIONS.values() for name in names]
     assert len(listed) == len(set(listed))
     assert set(cli.commands) <= set(listed)
@@ -27,7 +27,7 @@ def test_no_sentence_of_a_list_of_commands_is_cut(group: tuple[str, ...]) -> Non
     assert "..." not in answer.output.split("[ARGS]...")[1]
 
 
-def test_commands_of_a_group_stand_in_the_order_in_which_they_are_written() -> None:
+def test_commands_of_a_group_are_listed_in_their_written_order() -> None:
     schedules = cli.get_command(click.Context(cli), "schedules")
     assert isinstance(schedules, CommandGroup)
     assert schedules.list_commands(click.Context(schedules))[:3] == ["list", "show", "create"]

@@ -49,7 +49,7 @@ def test_a_cell_cannot_break_its_line_or_steer_the_terminal() -> None:
     assert lines[1:] == ["a b   [2J c"]
 
 
-def test_a_table_without_rows_is_its_heading() -> None:
+def test_a_table_without_rows_shows_its_heading() -> None:
     assert shown() == ["NAME  MORE"]
 
 
@@ -70,7 +70,7 @@ def test_an_empty_field_is_left_out() -> None:
         (-90, "in 1 min"),
     ],
 )
-def test_times_are_told_from_now(distance_s: float, text: str) -> None:
+def test_times_are_shown_relative_to_now(distance_s: float, text: str) -> None:
     assert relative_time((NOW - timedelta(seconds=distance_s)).isoformat(), NOW) == text
 
 
@@ -101,12 +101,12 @@ def test_sizes_are_short(amount: float, text: str) -> None:
     assert format_size(amount) == text
 
 
-def test_what_is_clipped_fits_also_when_a_wide_character_stands_at_the_cut() -> None:
+def test_clipped_text_fits_with_a_wide_character_at_the_cut() -> None:
     assert clip("漢字漢字", 4) == "漢…"
     assert clip("abcd", 4) == "abcd"
 
 
-def test_one_line_keeps_all_that_is_visible() -> None:
+def test_a_cell_keeps_all_visible_characters_on_one_line() -> None:
     assert one_line("  a\r\n\tb\x00ä \x7f ") == "a b ä"
 
 
@@ -118,7 +118,7 @@ def test_a_problem_is_explained_in_one_line_with_the_errors_that_its_detail_does
     assert problem_message({"title": "Not Found"}) == "Not Found"
 
 
-def test_what_a_terminal_is_told_is_colours_only() -> None:
+def test_the_terminal_receives_only_colour_sequences() -> None:
     clipboard, title, erase = "\x1b]52;c;cm0gLXJm\x07", "\x1b]0;root#\x07", "\x1b[2J\x9b2J\r\x0b"
     code = "import sys; from infra.cli.output.tables import *; print_data(sys.argv[1]); print_status(sys.argv[1])"
     text = f"\x1b[1;31mred\x1b[0m\t{clipboard}{title}{erase}\u202etxt"

@@ -38,7 +38,7 @@ def test_a_root_takes_a_form_that_no_string_of_code_can_break_on(value: str, nor
         "https://host'/x", "data:text/html,x",
     ],
 )  # fmt: skip
-def test_what_is_neither_path_nor_url_is_refused_by_name(value: str) -> None:
+def test_a_base_url_that_is_neither_path_nor_url_is_rejected_by_name(value: str) -> None:
     with pytest.raises(SettingsError, match=r"^VITE_APP_API_ROOT: "):
         normalise_root("VITE_APP_API_ROOT", value)
 

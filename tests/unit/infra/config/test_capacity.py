@@ -45,5 +45,5 @@ def test_the_limit_of_open_files_is_raised_as_far_as_needed(soft: int, hard: int
     assert done.stdout.strip() == said
 
 
-def test_the_highest_that_is_named_is_allowed() -> None:
+def test_the_limit_itself_is_allowed() -> None:
     assert capacity.required_files(40) <= 512 < capacity.required_files(41)

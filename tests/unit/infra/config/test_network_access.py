@@ -11,14 +11,14 @@ def read(*, production: bool = False, **variables: str) -> network_access.Networ
     return network_access.read_network_access(Environment(variables), production=production)
 
 
-def test_production_asks_who_calls_and_a_persons_own_machine_does_not() -> None:
+def test_production_requires_authentication_and_local_mode_does_not() -> None:
     assert read(production=True).needs_login
     assert not read().needs_login
     assert read(LOCALFN_AUTH="required").needs_login
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
-def test_beyond_the_loopback_somebody_has_to_log_in(host: str) -> None:
+def test_outside_the_loopback_a_login_is_required(host: str) -> None:
     with pytest.raises(SettingsError, match="LOCALFN_INSECURE=1"):
         read().check(host)
     read(LOCALFN_AUTH="required").check(host)
@@ -28,7 +28,7 @@ def test_beyond_the_loopback_somebody_has_to_log_in(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "x.localhost"])
-def test_the_loopback_is_nobody_elses(host: str) -> None:
+def test_the_loopback_is_open_without_a_login(host: str) -> None:
     read().check(host)
     assert not read().is_unprotected(host)
 

@@ -61,11 +61,11 @@ def test_production_has_no_embedded_services(missing: str) -> None:
     assert message.startswith(f"{missing} is missing")
 
 
-def test_a_misspelt_name_is_refused_with_the_nearest_one() -> None:
+def test_a_misspelt_name_is_rejected_with_the_nearest_one() -> None:
     assert refusal(LOCALFN_CONCURENCY="3") == "LOCALFN_CONCURENCY is unknown; did you mean LOCALFN_CONCURRENCY?"
 
 
-def test_names_of_other_programs_are_left_alone() -> None:
+def test_variables_of_other_programs_are_ignored() -> None:
     assert read(LOCALFNX="1", PATH="/bin") == read()
 
 
@@ -98,7 +98,7 @@ def test_names_of_other_programs_are_left_alone() -> None:
         ("LOG_FORMAT", "xml"),
     ],
 )
-def test_a_bad_value_is_refused_in_one_line_that_names_it(name: str, value: str) -> None:
+def test_a_bad_value_is_rejected_in_one_line_that_names_it(name: str, value: str) -> None:
     assert refusal(**{name: value}).startswith(name)
 
 
@@ -157,7 +157,7 @@ def test_the_environment_wins_over_the_file_and_the_file_is_taken_literally(tmp_
     assert settings.database_url == "postgresql+psycopg://postgres:a%24%7BHOME%7Db@localhost:5432/postgres"
 
 
-def test_a_misspelt_name_in_the_file_is_refused_too(tmp_path: Path) -> None:
+def test_a_misspelt_name_in_the_file_is_rejected_too(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("LOCALFN_HOM=x\n")
     with pytest.raises(SettingsError, match="LOCALFN_HOME"):
         load({}, tmp_path)
@@ -213,7 +213,7 @@ class Asked(dict[str, str]):
         return super().get(name, default)
 
 
-def test_the_docs_tell_of_every_setting_and_of_no_other() -> None:
+def test_the_docs_list_exactly_the_settings() -> None:
     # Two lists are looked into once they are there, the parts of an address when one of them is.
     asked = Asked(POSTGRES_HOST="h", LOCALFN_ALLOWED_HOSTS="h", LOCALFN_ALLOWED_ORIGINS="https://h")
     settings._read(Environment(asked), NOWHERE)
@@ -225,7 +225,7 @@ def test_the_docs_tell_of_every_setting_and_of_no_other() -> None:
     assert asked.names >= NAMES
 
 
-def test_a_colon_parts_functions_but_not_the_name_of_a_folder_that_exists(tmp_path: Path) -> None:
+def test_a_colon_separates_folders_except_inside_an_existing_path(tmp_path: Path) -> None:
     (tmp_path / "a:b c").mkdir()
     (tmp_path / "d").mkdir()
     text = f"{tmp_path}/a:b c:package.module:./d:~/x"
@@ -240,7 +240,7 @@ def test_an_interpreter_given_by_a_path_is_absolute_and_its_links_are_kept(tmp_p
     assert load({"LOCALFN_PYTHON": "python3"}, tmp_path).python == "python3"
 
 
-def test_the_home_folder_of_no_account_is_refused() -> None:
+def test_the_home_folder_of_no_account_is_rejected() -> None:
     assert refusal(LOCALFN_HOME="~nobody-here/x").startswith("LOCALFN_HOME: '~nobody-here/x' begins with")
 
 
@@ -251,7 +251,7 @@ def test_the_address_of_another_runtime_is_an_http_url() -> None:
 
 @pytest.mark.parametrize("name", ["REDIS_URL", "RQ_REDIS_URL"])
 @pytest.mark.parametrize("password", ["sec/ret", "sec#ret", "sec?ret", "[secret", "12/34", "12#34", "12?34"])
-def test_a_redis_url_whose_password_is_not_encoded_is_refused_and_not_shown(name: str, password: str) -> None:
+def test_a_redis_url_whose_password_is_not_encoded_is_rejected_and_not_shown(name: str, password: str) -> None:
     with pytest.raises(SettingsError, match=name) as caught:
         read(**{"DATABASE_URL": "postgresql://h/d", name: f"redis://:{password}@host:6379/0"})
     assert not re.search("sec|ret@|34", str(caught.value))

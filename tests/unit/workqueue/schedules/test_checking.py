@@ -20,7 +20,7 @@ def refused(**fields: Any) -> dict[str, str]:
     return {error["field"]: error["detail"] for error in caught.value.errors}
 
 
-def test_a_schedule_that_says_no_more_gets_the_defaults() -> None:
+def test_a_minimal_schedule_gets_the_defaults() -> None:
     made = validate_new(GOOD, RULES, NOW)
     assert made == GOOD | {
         "event": {}, "timezone": "UTC", "enabled": True, "start_at": None, "end_at": None, "max_runs": None,
@@ -76,29 +76,29 @@ def test_a_bad_field_is_named_with_a_valid_example(field: str, value: Any, examp
     assert example in errors[field]
 
 
-def test_all_bad_fields_are_told_at_once() -> None:
+def test_all_bad_fields_are_reported_at_once() -> None:
     assert set(refused(expression="x", timezone="y", overlap="z", queue="q")) == {
         "expression", "timezone", "overlap", "queue",
     }  # fmt: skip
 
 
-def test_a_time_that_the_clocks_skip_is_refused() -> None:
+def test_a_time_that_the_clocks_skip_is_rejected() -> None:
     errors = refused(expression="at(2026-03-29T02:30:00)", timezone="Europe/Berlin")
     assert "clocks skip it" in errors["expression"]
 
 
-def test_end_before_start_is_refused() -> None:
+def test_end_before_start_is_rejected() -> None:
     errors = refused(start_at="2026-04-02T00:00:00Z", end_at="2026-04-01T00:00:00Z")
     assert "2026-04-03T00:00:00Z" in errors["end_at"]
 
 
-def test_a_start_that_is_now_by_a_clock_a_little_behind_is_taken() -> None:
+def test_a_start_slightly_in_the_past_is_accepted() -> None:
     start = NOW - timedelta(minutes=1)
     assert validate_new(GOOD | {"start_at": start.isoformat()}, RULES, NOW)["start_at"] == start
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5])
-def test_what_is_no_object_is_refused(body: Any) -> None:
+def test_an_event_that_is_not_an_object_is_rejected(body: Any) -> None:
     with pytest.raises(BadScheduleError, match="object"):
         validate_new(body, RULES, NOW)
 
@@ -108,6 +108,6 @@ def test_an_event_above_the_limit_is_too_large() -> None:
         validate_new(GOOD | {"event": "x" * 1000}, RULES, NOW)
 
 
-def test_a_declaration_may_be_over() -> None:
+def test_a_declared_schedule_may_have_ended() -> None:
     body = GOOD | {"expression": "at(2020-01-01T00:00:00)", "end_at": datetime(2021, 1, 1, tzinfo=UTC)}
     assert validate_declaration(body, RULES)["end_at"] == datetime(2021, 1, 1, tzinfo=UTC)

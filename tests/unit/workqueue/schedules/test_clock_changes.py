@@ -114,7 +114,7 @@ def test_a_scheduler_that_takes_over_at_any_tick_finds_the_same_ones(
 
 @pytest.mark.parametrize(("text", "minutes"), [("* * * * *", 1), ("*/5 * * * *", 5), ("*/20 * * * *", 20)])
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Havana", "Antarctica/Troll", "Africa/Casablanca"])
-def test_a_wildcard_goes_on_without_a_pause_and_without_a_second_time(zone: str, text: str, minutes: int) -> None:
+def test_a_wildcard_neither_pauses_nor_repeats_at_a_clock_change(zone: str, text: str, minutes: int) -> None:
     table = Timetable(parse(text), time_zones.find(zone), ANCHOR)
     for day in changes(zone):
         found = list(ticks_between(table, day, day + DAY))

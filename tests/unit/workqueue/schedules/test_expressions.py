@@ -91,7 +91,7 @@ def test_an_expression_names_these_times(expression: str, expected: list[str]) -
         ("at(2020-01-01T00:00:00)", 0),
     ],
 )
-def test_an_expression_that_ends_names_no_more_times(expression: str, count: int) -> None:
+def test_an_expression_has_no_times_after_its_end(expression: str, count: int) -> None:
     assert len(times(expression, 20)) == count
 
 
@@ -145,7 +145,7 @@ def test_an_expression_that_ends_names_no_more_times(expression: str, count: int
         ("* " * 200, "256"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_a_valid_example(expression: str, word: str) -> None:
+def test_an_invalid_value_is_rejected_with_a_valid_example(expression: str, word: str) -> None:
     with pytest.raises(BadExpressionError) as caught:
         parse(expression)
     assert word in str(caught.value)

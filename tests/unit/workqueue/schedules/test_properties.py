@@ -53,7 +53,7 @@ def test_ticks_are_whole_seconds_strictly_ascending_and_within_the_bounds(table:
 
 @given(tables(), moments)
 @settings(max_examples=200)
-def test_asking_from_any_tick_goes_on_as_if_asked_once(table: Timetable, moment: datetime) -> None:
+def test_ticks_after_any_tick_equal_the_rest_of_all_ticks(table: Timetable, moment: datetime) -> None:
     """A scheduler that takes over finds the same ticks."""
     ticks = next_ticks(table, moment, 12)
     for place, tick in enumerate(ticks[:-1]):

@@ -146,7 +146,7 @@ def test_a_whole_day_that_a_zone_leaves_out_is_left_out(expression: str, expecte
         ("x" * 500, "a valid one is Europe/Berlin"),
     ],
 )
-def test_an_unknown_zone_is_refused_with_one_that_looks_like_it(name: str, proposal: str) -> None:
+def test_an_unknown_zone_is_rejected_with_the_nearest_valid_one(name: str, proposal: str) -> None:
     with pytest.raises(UnknownZoneError) as caught:
         time_zones.find(name)
     assert proposal in str(caught.value)

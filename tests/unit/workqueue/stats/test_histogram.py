@@ -30,6 +30,6 @@ def test_minutes_add_up_to_the_same_as_all_at_once() -> None:
     assert merge_histograms(counted(part) for part in parts) == counted(durations)
 
 
-def test_nothing_has_no_percentiles_and_no_time_is_the_least_bucket() -> None:
+def test_an_empty_histogram_has_no_percentiles_and_zero_is_the_lowest_bucket() -> None:
     assert percentiles_ms({}) == {"p50": None, "p95": None, "p99": None}
     assert bucket_of(0.0) == bucket_of(-1.0) == 0

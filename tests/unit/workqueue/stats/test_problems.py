@@ -33,7 +33,7 @@ def told(**facts: object) -> list[tuple[str, str]]:
     return [(each.code, each.text) for each in find_problems(Facts(NOW, **facts))]  # type: ignore[arg-type]
 
 
-def test_nothing_is_wrong_where_all_is_well() -> None:
+def test_a_healthy_runtime_has_no_problems() -> None:
     assert told(queues=[queue("high"), queue("default", due=500, waits_s=59)]) == []
 
 
@@ -42,12 +42,12 @@ def test_without_a_worker_each_queue_need_not_say_so() -> None:
     assert told(workers=[], queues=[queue("low", due=3, workers=0)]) == [("no_worker", text)]
 
 
-def test_a_queue_that_no_worker_serves_is_named_with_what_waits_in_it() -> None:
+def test_a_queue_without_a_worker_is_named_with_its_depth() -> None:
     text = "No worker serves queue low; 3 requests wait in it. Name it in LOCALFN_QUEUES of a worker."
     assert told(queues=[queue("low", due=3, workers=0)]) == [("no_worker_for_queue", text)]
 
 
-def test_a_long_wait_is_told_but_not_of_a_paused_queue() -> None:
+def test_a_long_wait_is_reported_except_for_a_paused_queue() -> None:
     text = "The oldest request in queue default has waited for 5 min; one request waits in it."
     waiting = [queue("default", due=1, waits_s=300)]
     assert told(queues=waiting) == [("long_wait", text)]
@@ -57,14 +57,14 @@ def test_a_long_wait_is_told_but_not_of_a_paused_queue() -> None:
     assert told(queues=[queue("default", due=1, waits_s=300, is_paused=True)]) == [("queue_paused", paused)]
 
 
-def test_servers_that_are_away_come_first_and_nobody_guesses_who_lives_then() -> None:
+def test_unavailable_servers_come_first_and_workers_are_not_judged() -> None:
     since = NOW - timedelta(minutes=2)
     found = told(database_unavailable_since=since, redis_unavailable_since=since, workers=[], rolled_up_until=None)
     assert [code for code, _ in found] == ["database_away", "redis_away"]
     assert found[0][1].startswith("The database has been unavailable since 11:58:00 UTC:")
 
 
-def test_a_worker_that_fell_silent_and_a_scheduler_that_is_gone_are_told() -> None:
+def test_a_silent_worker_and_a_missing_scheduler_are_reported() -> None:
     found = told(workers=[worker(), worker("host-2", is_alive=False)], rolled_up_until=NOW - timedelta(minutes=5))
     assert [code for code, _ in found] == ["no_scheduler", "worker_silent"]
     assert "host-2 has not reported since 11:59:20 UTC" in found[1][1]
@@ -79,7 +79,7 @@ def test_a_function_fails_when_half_of_its_last_requests_did_and_those_were_five
     assert told(minutes=minutes(0, 4)) == told(minutes=minutes(6, 5)) == told(minutes=minutes(0, 50, ago=20)) == []
 
 
-def test_retention_that_does_not_keep_up_is_told_once_it_is_an_hour_late() -> None:
+def test_late_retention_is_reported_after_an_hour() -> None:
     day = timedelta(days=1)
     assert told(retention=7 * day, oldest_ended_at=NOW - 7 * day - timedelta(minutes=59)) == []
     assert told(retention=None, oldest_ended_at=NOW - 900 * day) == []
@@ -91,7 +91,7 @@ def test_retention_that_does_not_keep_up_is_told_once_it_is_an_hour_late() -> No
     assert told(retention=7 * day, oldest_ended_at=NOW - 9 * day) == [("retention_behind", text)]
 
 
-def test_of_several_of_a_kind_one_line_tells_how_many_names_the_worst_and_leads_to_the_list() -> None:
+def test_problems_of_one_kind_are_one_line_with_count_worst_and_link() -> None:
     minutes = [FunctionMinute(NOW, f"f{n:02}", 0, 5 + n) for n in range(75)]
     silent = [worker(f"w{n}", is_alive=False, held=n) for n in range(40)]
     failures = [ImportFailure(f"m{n}", f"m{n}.py", "SyntaxError", "invalid", "") for n in range(2)]
@@ -122,7 +122,7 @@ def test_of_several_of_a_kind_one_line_tells_how_many_names_the_worst_and_leads_
     ]
 
 
-def test_what_silent_workers_held_is_promised_to_nobody_who_is_not_there() -> None:
+def test_requests_of_silent_workers_are_promised_only_with_a_scheduler() -> None:
     silent = [worker("w", is_alive=False, held=2)]
     found = dict(told(workers=silent, rolled_up_until=NOW - timedelta(hours=1)))
     assert set(found) == {"no_worker", "worker_silent", "no_scheduler"}
@@ -138,13 +138,13 @@ def test_a_scheduler_that_never_reported_is_missed_after_a_while_and_not_at_once
     assert found[0][1].startswith("No scheduler has reported yet: ")
 
 
-def test_a_disk_without_room_is_told_with_its_path_and_nothing_else_is_blamed_for_what_waits() -> None:
+def test_a_full_disk_is_reported_with_its_path_as_the_only_cause_of_waiting() -> None:
     text = "The disk of /srv/home is full, 12 MiB are free: no new request starts. Free some space."
     waiting = [queue("default", due=3, waits_s=900)]
     assert told(full_disk=("/srv/home", 12 * 1024**2), queues=waiting) == [("disk_full", text)]
 
 
-def test_a_database_that_takes_no_writes_is_told_and_nobody_guesses_who_lives_then() -> None:
+def test_a_read_only_database_is_reported_and_workers_are_not_judged() -> None:
     since = {"workers": [], "rolled_up_until": NOW - timedelta(hours=1), "queues": [queue("default", 3, 900)]}
     for outage, words in (
         (Outage.FULL, "The disk of the database has been full"),
@@ -154,7 +154,7 @@ def test_a_database_that_takes_no_writes_is_told_and_nobody_guesses_who_lives_th
         assert told(write_failures={outage: NOW}, **since) == [(f"database_{outage}", text)]
 
 
-def test_a_redis_that_refuses_writes_is_not_called_away_and_accepts_nothing_while_the_database_does_not() -> None:
+def test_a_read_only_redis_is_reported_apart_from_an_unavailable_one() -> None:
     refuses = ("its memory is full (maxmemory)", NOW)
     text = (
         "Redis has rejected writes since 12:00:00 UTC, its memory is full (maxmemory): requests are accepted, but none"

@@ -1,6 +1,8 @@
 """The reference names what the code has: no call, command, metric or table is missing, and none is invented."""
 
+import json
 import re
+import tomllib
 from collections.abc import Iterator
 
 import click
@@ -9,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from infra.cli.main import cli
 from schema.autogenerate import metadata
-from tests.docs.markdown import DOCS, prose
+from tests.docs.markdown import DOCS, ROOT, prose
 from tests.support.runtime import Runtime
 
 REFERENCE = DOCS / "reference"
@@ -86,3 +88,14 @@ def test_the_page_of_telemetry_lists_every_metric(runtime: Runtime) -> None:
 def test_the_tables_of_the_page_exist(page: str) -> None:
     listed = {name for cells in rows(page) for name in code(cells[0])}
     assert listed - set(metadata.tables) == {"alembic_version"}
+
+
+def test_the_page_of_the_dependencies_names_every_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
+    declared = {re.split(r"[\[<>=!~ ]", requirement)[0] for group in groups for requirement in group}
+    pages = json.loads((ROOT / "spa" / "package.json").read_text(encoding="utf-8"))
+    page = (DOCS / "explanation" / "dependencies.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[\w@/.-]+", page))
+    types = {name for name in declared if name.startswith("types-")}  # "type stubs"
+    assert declared | set(pages["dependencies"]) <= named | types

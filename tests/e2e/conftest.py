@@ -1,4 +1,4 @@
-"""Starts whole runtimes as their users do, and ends them."""
+"""Start `localfn up` as users do, and stop it."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""`localfn up` with everything on one small disk, which is filled to the last byte while it runs, and then freed."""
+"""Run `localfn up` on one small disk, fill the disk to the last byte meanwhile, and free it again."""
 
 import signal
 from pathlib import Path
@@ -24,7 +24,7 @@ def slow(event, context):
 SIZE_MB = 220
 
 
-def test_a_disk_without_a_byte_left_ends_nothing_and_loses_nothing(short_tmp_path: Path, start: Start) -> None:
+def test_a_full_disk_stops_no_process_and_loses_no_request(short_tmp_path: Path, start: Start) -> None:
     home = short_tmp_path / "disk"
     with small_disk(home, SIZE_MB):
         (short_tmp_path / "one" / "functions").mkdir(parents=True)
@@ -57,7 +57,7 @@ def check(http: httpx.Client, home: Path) -> None:
     wait_until(lambda: not (home / RESERVE_FILE).exists(), 10, "the reserve is released")
     for path in ("/", "/healthz", "/api/requests", "/api/stats", "/metrics", f"/api/requests/{accepted[0]}"):
         wait_until(lambda path=path: http.get(path).status_code == 200, 10, path)  # type: ignore[misc]
-    # What runs ends; nothing is begun.
+    # Running requests end; no request starts.
     running = "/api/requests?status=processing"
     wait_until(lambda: not http.get(running).json()["items"], 30, "what ran has ended")
     assert http.get("/api/requests?status=pending").json()["items"]

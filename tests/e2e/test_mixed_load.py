@@ -1,4 +1,4 @@
-"""Two hundred requests of mixed functions from eight clients at once: every one ends rightly, nothing is left."""
+"""Send 200 requests for mixed functions from eight clients at once: each ends correctly, and no leftovers remain."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 CLIENTS, REQUESTS = 8, 200
 CSV = (Path(__file__).parents[1] / "data" / "penguins.csv").read_bytes()
-# function, event, expected status, expected error_type
+# Function, event, expected status, expected error_type.
 MIX: list[tuple[str, Any, str, str | None]] = [
     ("echo", {"n": 1}, "completed", None),
     ("count_calls", {}, "completed", None),
@@ -33,8 +33,8 @@ MIX: list[tuple[str, Any, str, str | None]] = [
 
 
 @pytest.fixture
-def alone(start_runtime: StartRuntime) -> Iterator[Runtime]:
-    """A runtime of its own, so that what is left over is this test's."""
+def own_runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
+    """Yield a runtime of this test's own, so that leftovers can only come from it."""
     with start_runtime() as runtime:
         yield runtime
 
@@ -48,26 +48,26 @@ def post(client: httpx.Client, function: str, event: Any) -> str:
     return str(answer.json()["id"])
 
 
-def test_every_request_ends_in_the_right_status_and_nothing_is_left(alone: Runtime) -> None:
+def test_every_request_ends_in_the_right_status_without_leftovers(own_runtime: Runtime) -> None:
     wanted = [MIX[number % len(MIX)] for number in range(REQUESTS)]
 
-    with httpx.Client(base_url=alone.url, timeout=60) as client, ThreadPoolExecutor(CLIENTS) as clients:
+    with httpx.Client(base_url=own_runtime.url, timeout=60) as client, ThreadPoolExecutor(CLIENTS) as clients:
         ids = list(clients.map(lambda kind: post(client, kind[0], kind[1]), wanted))
 
     for request_id, (function, _, status, error_type) in zip(ids, wanted, strict=True):
-        request = alone.wait_ended(request_id, timeout_s=120)
+        request = own_runtime.wait_ended(request_id, timeout_s=120)
         assert (function, request["status"], request["error_type"]) == (function, status, error_type)
-    one_result_each(alone, {id for id, kind in zip(ids, wanted, strict=True) if kind[2] == "completed"})
-    wait_until(lambda: not list((alone.home / "work").iterdir()), what="no working directory is left")
+    assert_one_result_each(own_runtime, {id for id, kind in zip(ids, wanted, strict=True) if kind[2] == "completed"})
+    wait_until(lambda: not list((own_runtime.home / "work").iterdir()), what="no working directory is left")
 
-    processes = {name: psutil.Process(process.pid) for name, process in alone.processes.items()}
+    processes = {name: psutil.Process(process.pid) for name, process in own_runtime.processes.items()}
     below = [child for process in processes.values() for child in process.children(recursive=True)]
-    for name in list(alone.processes):
-        assert alone.stop(name) == 0, name
+    for name in list(own_runtime.processes):
+        assert own_runtime.stop(name) == 0, name
     wait_until(lambda: not [child for child in below if child.is_running()], what="no process is left")
 
 
-def one_result_each(runtime: Runtime, completed: set[str]) -> None:
+def assert_one_result_each(runtime: Runtime, completed: set[str]) -> None:
     engine = make_engine(runtime.database_url, pool_size=1)
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT request_id::text, count(*) FROM processing_result GROUP BY 1")).all()

@@ -1,4 +1,4 @@
-"""`localfn up`, whole: real services and children, and what stops it or keeps it from starting."""
+"""Run `localfn up` with real services and children: how it stops, and which problems prevent its start."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_everything_and_nothing_stays(start: Start, number: signal.Signals) -> None:
+def test_a_signal_stops_up_with_all_its_processes(start: Start, number: signal.Signals) -> None:
     up = start()
     up.wait_ready()
     family = up.descendants()
@@ -32,7 +32,7 @@ def test_a_signal_stops_everything_and_nothing_stays(start: Start, number: signa
         probe.bind(("127.0.0.1", up.port))
 
 
-def test_commands_without_a_port_ask_the_runtime_of_their_home(start: Start, tmp_path: Path) -> None:
+def test_commands_without_a_port_find_the_runtime_of_their_home(start: Start, tmp_path: Path) -> None:
     up = start()
     up.wait_ready()
     commands = [("functions", "list"), ("requests", "list"), ("doctor",)]
@@ -59,7 +59,7 @@ def test_two_copies_run_side_by_side(start: Start) -> None:
     assert two.is_ready()
 
 
-def test_a_second_copy_on_the_same_home_is_refused_and_the_first_runs_on(start: Start) -> None:
+def test_a_second_up_on_the_same_home_is_rejected_and_the_first_continues(start: Start) -> None:
     first = start()
     first.wait_ready()
     refusal = start(PORT=str(free_port())).read_refusal()
@@ -67,7 +67,7 @@ def test_a_second_copy_on_the_same_home_is_refused_and_the_first_runs_on(start: 
     assert first.is_ready()
 
 
-def test_a_taken_port_is_refused_before_anything_is_started(start: Start) -> None:
+def test_a_port_in_use_is_rejected_before_any_process_starts(start: Start) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -77,7 +77,7 @@ def test_a_taken_port_is_refused_before_anything_is_started(start: Start) -> Non
     assert not (up.home / "postgres").exists()
 
 
-def test_a_home_below_a_file_is_refused(start: Start, short_tmp_path: Path) -> None:
+def test_a_home_below_a_file_is_rejected(start: Start, short_tmp_path: Path) -> None:
     (short_tmp_path / "file").touch()
     home = short_tmp_path / "file" / "home"
     assert (
@@ -86,25 +86,25 @@ def test_a_home_below_a_file_is_refused(start: Start, short_tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("python", ["/nonexistent/python", "/bin/echo"])
-def test_an_interpreter_that_is_none_is_refused(start: Start, python: str) -> None:
+def test_a_path_that_is_not_an_interpreter_is_rejected(start: Start, python: str) -> None:
     assert start(LOCALFN_PYTHON=python).read_refusal().startswith("localfn: LOCALFN_PYTHON: ")
 
 
-def test_an_interpreter_that_cannot_run_functions_is_told_and_ready_is_not(start: Start, tmp_path: Path) -> None:
+def test_an_interpreter_that_cannot_run_functions_stops_the_start(start: Start, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\n[ "$1" = -I ] && exec {sys.executable} "$@"\necho no libraries here >&2\nexit 1\n')
     python.chmod(0o755)
     assert start(LOCALFN_PYTHON=str(python)).read_refusal().endswith("cannot run functions: no libraries here")
 
 
-def test_a_bad_setting_is_refused_as_wrong_usage(start: Start) -> None:
+def test_an_unknown_setting_is_a_usage_error(start: Start) -> None:
     up = start(LOCALFN_CONCURENCY="3")
     _, errors = up.process.communicate(timeout=60)
     assert (up.process.returncode, errors.count("\n")) == (2, 1)
     assert "did you mean LOCALFN_CONCURRENCY?" in errors
 
 
-def test_whichever_child_is_killed_comes_back(start: Start) -> None:
+def test_each_killed_child_is_restarted(start: Start) -> None:
     up = start()
     up.wait_ready()
     for name in CHILDREN:
@@ -116,7 +116,7 @@ def test_whichever_child_is_killed_comes_back(start: Start) -> None:
     assert up.process.returncode == 0
 
 
-def test_what_up_left_is_ended_by_the_next_one_when_its_guard_was_killed_too(start: Start) -> None:
+def test_the_next_up_ends_the_processes_of_a_killed_up_and_its_killed_guard(start: Start) -> None:
     first = start()
     first.wait_ready()
     left = [psutil.Process(first.pid(name)) for name in CHILDREN]
@@ -129,7 +129,7 @@ def test_what_up_left_is_ended_by_the_next_one_when_its_guard_was_killed_too(sta
     assert "ended what a killed run had left" in second.end()
 
 
-def test_a_guard_that_is_killed_is_replaced(start: Start) -> None:
+def test_a_killed_guard_is_replaced(start: Start) -> None:
     up = start()
     up.wait_ready()
     killed = up.find_guard()
@@ -149,7 +149,7 @@ def test_another_process_finds_the_services_of_a_running_up(start: Start) -> Non
     assert find_running_services(up.home).database_url is None
 
 
-def test_a_process_alone_without_a_runtime_says_that_none_is_reachable(short_tmp_path: Path) -> None:
+def test_a_process_without_a_runtime_says_that_none_is_reachable(short_tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-P", "-m", "infra.cli", "worker"],
         cwd=short_tmp_path,

@@ -1,4 +1,4 @@
-"""A real browser on the real stack. Every test fails on what the browser's console calls an error."""
+"""Run a real browser on the real stack. A test fails on each error or warning of the browser's console."""
 
 import os
 import shutil
@@ -18,13 +18,13 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-background-networking --disable-component-update "
     "--disable-sync --no-first-run"
 )
-PATIENCE_MS = 20_000
-# The browser itself reports answers of 400 and above; what the page makes of them is what the tests look at.
+TIMEOUT_MS = 20_000
+# The browser itself reports statuses of 400 and above; the tests assert how the page handles them.
 EXPECTED = ("Failed to load resource",)
 
 
 def pytest_configure() -> None:
-    expect.set_options(timeout=PATIENCE_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
 
 
 def chromium() -> str:
@@ -40,7 +40,7 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def browser_context_args() -> dict[str, Any]:
-    # Chromium shows no animation then, and the pages shorten theirs: what is measured stands still.
+    # Chromium and the pages then skip animations, so that measured elements do not move.
     return {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", "locale": "en-GB"}
 
 
@@ -50,31 +50,31 @@ def built() -> None:
 
 
 @pytest.fixture(autouse=True)
-def quiet_console(context: BrowserContext, built: None) -> Iterator[list[str]]:
-    """What the pages complain about, a refusal by the Content-Security-Policy included."""
-    complaints: list[str] = []
+def console_messages(context: BrowserContext, built: None) -> Iterator[list[str]]:
+    """Collect errors and warnings of the pages, violations of the Content-Security-Policy included."""
+    messages: list[str] = []
 
-    def hear(message: ConsoleMessage) -> None:
+    def record(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not message.text.startswith(EXPECTED):
-            complaints.append(message.text)
+            messages.append(message.text)
 
-    context.on("console", hear)
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.set_default_timeout(PATIENCE_MS)
-    yield complaints
-    assert complaints == []
+    context.on("console", record)
+    context.on("weberror", lambda error: messages.append(str(error.error)))
+    context.set_default_timeout(TIMEOUT_MS)
+    yield messages
+    assert messages == []
 
 
 @pytest.fixture
 def screen(page: Page, runtime: Runtime) -> Page:
-    """The pages of the shared runtime, at their front."""
+    """Return a page that shows the front page of the shared runtime."""
     page.goto(runtime.url)
     return page
 
 
 @pytest.fixture(scope="session")
 def pictures() -> Path:
-    """Where pictures for a person's eye are put; CI keeps them."""
+    """Return the folder for screenshots; CI keeps them."""
     folder = Path(os.environ.get("LOCALFN_PICTURES", ROOT / ".pictures"))
     folder.mkdir(exist_ok=True)
     return folder

@@ -1,4 +1,4 @@
-"""Makes the pictures of the README and the docs: `./dev pictures`. Pytest only brings stack and browser."""
+"""Take the pictures of the README and the docs: `./dev pictures`. Pytest only provides stack and browser."""
 
 import io
 from pathlib import Path
@@ -16,13 +16,13 @@ from tests.support.waiting import wait_until
 FOLDER = ROOT / "docs" / "images"
 SIZE = {"width": 1180, "height": 720}
 COLOURS = 128
-# The same letters on every machine that has Inter; the system's own where it has not.
+# Inter gives the same letters on all machines that have it; others use their system's font.
 LETTERS = ":root { --font: Inter, system-ui, sans-serif } .source { visibility: hidden }"  # whose folder it is
 CUSTOMERS = ("Ada", "Grace", "Linus", "Barbara", "Edsger")
 
 
 def fill(runtime: Runtime) -> dict[str, str]:
-    """A morning's work: most of it went well."""
+    """Submit a morning's requests, most of which succeed."""
     for n in range(9):
         runtime.call("sync_inventory", {"warehouse": f"WH-{n % 4}", "succeed_at": 1})
     for customer in CUSTOMERS:
@@ -39,7 +39,7 @@ def fill(runtime: Runtime) -> dict[str, str]:
     wait_until(lambda: (runtime.get(progress)["progress"]["fraction"] or 0) > 0.3, 60, "the report is under way")
     nightly = {"name": "nightly", "function": "sync_inventory", "expression": "30 2 * * MON-FRI"}
     more = {"timezone": "Europe/Berlin", "event": {"warehouse": "WH-1", "succeed_at": 1}}
-    if runtime.http.get("/api/schedules/nightly").status_code != httpx.codes.OK:  # once for both themes
+    if runtime.http.get("/api/schedules/nightly").status_code != httpx.codes.OK:  # Both themes share these requests.
         runtime.http.post("/api/schedules", json=nightly | more)
     for _ in range(3):
         runtime.wait_ended(runtime.http.post("/api/schedules/nightly/run").json()["id"])
@@ -52,7 +52,7 @@ def thumbnail(http: httpx.Client) -> None:
     http.post("/api/functions/thumbnail", files={"image": ("cover.png", picture.getvalue(), "image/png")})
 
 
-def take(page: Page, name: str) -> None:
+def take_picture(page: Page, name: str) -> None:
     shot = Image.open(io.BytesIO(page.screenshot()))
     FOLDER.mkdir(exist_ok=True)
     target: Path = FOLDER / f"{name}.png"
@@ -69,21 +69,21 @@ def test_pictures(browser: Browser, runtime: Runtime, theme: Any) -> None:
     ) as context:
         page = context.new_page()
 
-        def show(address: str) -> None:
+        def open_page(address: str) -> None:
             page.goto(runtime.url + address, wait_until="networkidle")
             page.add_style_tag(content=LETTERS)
             expect(page.get_by_role("heading", level=1)).to_be_visible()
 
-        show("/overview")  # first, with what runs only for a while
+        open_page("/overview")  # First, because its request runs only for a while.
         expect(page.get_by_text("Ended per minute")).to_be_visible()
-        take(page, f"overview-{theme}")
-        show(f"/requests/{made['running']}")
-        take(page, f"running-{theme}")
-        show("/requests")
-        take(page, f"requests-{theme}")
-        show("/functions/profile_csv")
-        take(page, f"function-{theme}")
-        show("/schedules/nightly")
-        take(page, f"schedule-{theme}")
-        show(f"/requests/{made['failed']}")
-        take(page, f"failed-{theme}")
+        take_picture(page, f"overview-{theme}")
+        open_page(f"/requests/{made['running']}")
+        take_picture(page, f"running-{theme}")
+        open_page("/requests")
+        take_picture(page, f"requests-{theme}")
+        open_page("/functions/profile_csv")
+        take_picture(page, f"function-{theme}")
+        open_page("/schedules/nightly")
+        take_picture(page, f"schedule-{theme}")
+        open_page(f"/requests/{made['failed']}")
+        take_picture(page, f"failed-{theme}")

@@ -1,4 +1,4 @@
-"""Who may what, on the pages: roles, one's own password, users and keys."""
+"""Check roles on the pages: permissions, the user's own password, users and API keys."""
 
 import re
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ SETTINGS = {"LOCALFN_AUTH": "required", "SUPERUSER_USERNAME": "ada", "SUPERUSER_
 
 
 @pytest.fixture(scope="module")
-def asking(start_runtime: StartRuntime) -> Iterator[Runtime]:
-    """A runtime that asks who one is, with a failed request, a waiting one and a schedule."""
+def login_runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
+    """Yield a runtime that requires a login, with a failed request, a waiting one and a schedule."""
     with start_runtime(settings=SETTINGS) as runtime:
         body = {"username": "ada", "password": PASSWORD}
         cookie = httpx.post(f"{runtime.url}/api/session", json=body).headers["Set-Cookie"].partition(";")[0]
@@ -40,44 +40,44 @@ def log_in(page: Page, runtime: Runtime, name: str, address: str = "/", password
     expect(page.locator("summary", has_text=name)).to_be_visible()
 
 
-def offered(page: Page) -> set[str]:
-    """What the page's own part offers to do."""
+def button_labels(page: Page) -> set[str]:
+    """Return the labels of the buttons of the page's main part."""
     return {text for button in page.get_by_role("main").get_by_role("button").all() if (text := button.inner_text())}
 
 
-def test_a_viewer_is_offered_nothing_that_would_be_refused_and_told_why(page: Page, asking: Runtime) -> None:
-    failed = asking.get("/api/requests?status=failed")["items"][0]["id"]
-    log_in(page, asking, "a-viewer")
+def test_a_viewer_sees_no_forbidden_action_and_reads_why(page: Page, login_runtime: Runtime) -> None:
+    failed = login_runtime.get("/api/requests?status=failed")["items"][0]["id"]
+    log_in(page, login_runtime, "a-viewer")
     expect(page.get_by_role("heading", name="Queues")).to_be_visible()
-    assert offered(page) == set()
+    assert button_labels(page) == set()
     expect(page.get_by_role("link", name="Admin")).to_have_count(0)
 
-    page.goto(f"{asking.url}/requests")
+    page.goto(f"{login_runtime.url}/requests")
     expect(page.locator("tbody tr")).to_have_count(2)
     expect(page.get_by_role("checkbox")).to_have_count(0)
-    page.goto(f"{asking.url}/requests/{failed}")
+    page.goto(f"{login_runtime.url}/requests/{failed}")
     expect(page.get_by_text("Your role (viewer) is not allowed to change requests or queues.")).to_be_visible()
-    assert not offered(page) & {"Retry", "Cancel", "Run again", "Edit and run…"}
-    page.goto(f"{asking.url}/functions/echo")
+    assert not button_labels(page) & {"Retry", "Cancel", "Run again", "Edit and run…"}
+    page.goto(f"{login_runtime.url}/functions/echo")
     expect(page.get_by_text("Your role (viewer) is not allowed to invoke functions.")).to_be_visible()
     expect(page.get_by_role("button", name="Invoke")).to_be_disabled()
-    page.goto(f"{asking.url}/schedules/nightly")
+    page.goto(f"{login_runtime.url}/schedules/nightly")
     expect(page.get_by_text("Your role (viewer) is not allowed to change schedules.")).to_be_visible()
-    assert offered(page) <= {"Expand all", "Collapse all"}
+    assert button_labels(page) <= {"Expand all", "Collapse all"}
 
 
-def test_an_operator_runs_a_schedule_and_a_waiting_request_and_changes_no_schedule(page: Page, asking: Runtime) -> None:
-    log_in(page, asking, "a-operator", "/schedules/nightly")
+def test_an_operator_runs_requests_and_schedules_but_changes_no_schedule(page: Page, login_runtime: Runtime) -> None:
+    log_in(page, login_runtime, "a-operator", "/schedules/nightly")
     expect(page.get_by_role("button", name="Run now")).to_be_visible()
-    assert not offered(page) & {"Edit", "Pause", "Delete"}
-    waiting = asking.get("/api/requests?status=pending")["items"][0]["id"]
-    page.goto(f"{asking.url}/requests/{waiting}")
+    assert not button_labels(page) & {"Edit", "Pause", "Delete"}
+    waiting = login_runtime.get("/api/requests?status=pending")["items"][0]["id"]
+    page.goto(f"{login_runtime.url}/requests/{waiting}")
     page.get_by_role("button", name="Run now").click()
     expect(page.locator(".head .badge")).to_have_text("completed")
 
 
-def test_an_admin_makes_a_user_who_changes_the_own_password(page: Page, asking: Runtime) -> None:
-    log_in(page, asking, "ada", "/users")
+def test_an_admin_creates_a_user_that_changes_its_own_password(page: Page, login_runtime: Runtime) -> None:
+    log_in(page, login_runtime, "ada", "/users")
     page.get_by_role("button", name="Create user").click()
     page.get_by_label("Username").fill("grace")
     page.get_by_label("Password").fill("short")
@@ -90,7 +90,7 @@ def test_an_admin_makes_a_user_who_changes_the_own_password(page: Page, asking: 
     page.locator("summary", has_text="ada").click()
     page.get_by_role("button", name="Log out", exact=True).click()
 
-    log_in(page, asking, "grace", "/overview")
+    log_in(page, login_runtime, "grace", "/overview")
     page.locator("summary", has_text="grace").click()
     page.get_by_role("button", name="Change password").click()
     dialog = page.get_by_role("dialog", name="Change password")
@@ -106,11 +106,11 @@ def test_an_admin_makes_a_user_who_changes_the_own_password(page: Page, asking: 
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("heading", name="Queues")).to_be_visible()
     body = {"username": "grace", "password": "another horse"}
-    assert httpx.post(f"{asking.url}/api/session", json=body).status_code == 200
+    assert httpx.post(f"{login_runtime.url}/api/session", json=body).status_code == 200
 
 
-def test_a_key_is_shown_once_opens_and_is_revoked(page: Page, asking: Runtime) -> None:
-    log_in(page, asking, "ada", "/keys")
+def test_a_key_is_shown_once_authenticates_and_is_revoked(page: Page, login_runtime: Runtime) -> None:
+    log_in(page, login_runtime, "ada", "/keys")
     page.get_by_role("button", name="Create API key").click()
     dialog = page.get_by_role("dialog", name="Create API key")
     dialog.get_by_label("Name").fill("ci")
@@ -122,7 +122,7 @@ def test_a_key_is_shown_once_opens_and_is_revoked(page: Page, asking: Runtime) -
 
     def call() -> int:
         headers = {"Authorization": f"Bearer {key}"}
-        return httpx.post(f"{asking.url}/api/functions/echo", headers=headers, json={}).status_code
+        return httpx.post(f"{login_runtime.url}/api/functions/echo", headers=headers, json={}).status_code
 
     assert call() == 202
     dialog.get_by_role("button", name="Done").click()

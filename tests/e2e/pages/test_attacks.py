@@ -1,7 +1,6 @@
-"""What functions and strangers say is shown, and never run: files, results, logs, errors, names full of scripts.
+"""Show data of functions and clients as text, and never run it: files, results, logs, errors, names with scripts.
 
-Each page must also leave the console without a word: markup that had got into a page, and was stopped by the policy
-only, is a complaint there.
+Each page must also leave the console empty: the policy reports injected markup there, even if it blocks it.
 """
 
 from collections.abc import Iterator
@@ -10,15 +9,15 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.e2e.pages.test_one_request import badge, part
+from tests.e2e.pages.test_request_page import badge, region
 from tests.functions.injection import MARKUP, TRAPS
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
-def unharmed(context: BrowserContext, page: Page, runtime: Runtime) -> Iterator[None]:
-    """No dialog opens, no script of theirs has run, nobody but the runtime is asked."""
+def no_script_ran(context: BrowserContext, page: Page, runtime: Runtime) -> Iterator[None]:
+    """Fail on dialogs, on scripts that ran, and on requests to other hosts than the runtime."""
     dialogs: list[str] = []
     strangers: list[str] = []
     own = urlsplit(runtime.url).netloc
@@ -41,8 +40,8 @@ def unharmed(context: BrowserContext, page: Page, runtime: Runtime) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def trapped(runtime: Runtime) -> str:
-    """A request that was uploaded a page and left every trap; failed ones stand beside it."""
+def hostile_request(runtime: Runtime) -> str:
+    """Return the id of a request with an uploaded page and every trap; failed requests exist beside it."""
     upload = {"<b>part": ("<img src=x onerror=alert(1)>.svg", TRAPS["drawing.svg"].encode(), "image/svg+xml")}
     answer = runtime.http.post("/api/functions/set_traps", files=upload)
     assert answer.status_code == 202, answer.text
@@ -53,18 +52,18 @@ def trapped(runtime: Runtime) -> str:
     return str(ended["id"])
 
 
-def test_a_request_shows_them_as_words(page: Page, runtime: Runtime, trapped: str) -> None:
-    page.goto(f"{runtime.url}/requests/{trapped}")
+def test_a_request_shows_hostile_data_as_text(page: Page, runtime: Runtime, hostile_request: str) -> None:
+    page.goto(f"{runtime.url}/requests/{hostile_request}")
     expect(badge(page)).to_have_text("completed")
-    expect(part(page, "Result")).to_contain_text("<img src=x onerror=")
-    expect(part(page, "Logs")).to_contain_text("<script>")
+    expect(region(page, "Result")).to_contain_text("<img src=x onerror=")
+    expect(region(page, "Logs")).to_contain_text("<script>")
     assert page.locator("a[href^='javascript:' i]").count() == 0
     assert page.locator("img[src='x'], [onerror], [onload]").count() == 0
 
 
-def test_previews_show_them_as_words_and_pictures(page: Page, runtime: Runtime, trapped: str) -> None:
-    page.goto(f"{runtime.url}/requests/{trapped}")
-    files = part(page, "Files")
+def test_previews_show_hostile_files_as_text_and_pictures(page: Page, runtime: Runtime, hostile_request: str) -> None:
+    page.goto(f"{runtime.url}/requests/{hostile_request}")
+    files = region(page, "Files")
     expect(files.get_by_role("listitem")).to_have_count(len(TRAPS) + 1)
     for row in files.get_by_role("listitem").all():
         button = row.get_by_role("button")
@@ -78,13 +77,13 @@ def test_previews_show_them_as_words_and_pictures(page: Page, runtime: Runtime, 
 
 
 def show(button: Locator) -> None:
-    """Of one file; the first picture is shown already, and any other's preview closes it."""
+    """Show the preview of one file. The first picture is open already; another file's preview closes it."""
     if button.get_attribute("aria-expanded") == "false":
         button.click()
     expect(button).to_have_attribute("aria-expanded", "true")
 
 
-def test_an_error_shows_them_as_words_wherever_it_is_told(page: Page, runtime: Runtime, trapped: str) -> None:
+def test_every_page_shows_a_hostile_error_as_text(page: Page, runtime: Runtime, hostile_request: str) -> None:
     failed = next(item for item in runtime.get("/api/requests?function=set_traps&status=failed")["items"])
     page.goto(f"{runtime.url}/requests/{failed['id']}")
     expect(page.get_by_role("region", name="Error")).to_contain_text("<img src=x onerror=")
@@ -105,7 +104,7 @@ def test_an_error_shows_them_as_words_wherever_it_is_told(page: Page, runtime: R
         assert page.locator("img[src='x'], [onerror], [onload]").count() == 0, path
 
 
-def test_a_schedule_shows_them_as_words(page: Page, runtime: Runtime, trapped: str) -> None:
+def test_a_schedule_shows_hostile_data_as_text(page: Page, runtime: Runtime, hostile_request: str) -> None:
     body = {"function": "echo", "expression": "rate(1 day)", "event": {"a": MARKUP}, "description": MARKUP}
     made = runtime.http.post("/api/schedules", json=body | {"name": "trap", "enabled": False})
     assert made.status_code == 201, made.text
@@ -118,24 +117,24 @@ def test_a_schedule_shows_them_as_words(page: Page, runtime: Runtime, trapped: s
         runtime.http.delete("/api/schedules/trap")
 
 
-def test_rqs_own_view_shows_them_as_words(page: Page, runtime: Runtime, trapped: str) -> None:
+def test_rq_dashboard_shows_hostile_data_as_text(page: Page, runtime: Runtime, hostile_request: str) -> None:
     failed = next(item for item in runtime.get("/api/requests?function=set_traps&status=failed")["items"])
     page.goto(f"{runtime.url}/rq/0/view/job/{failed['job_id']}")
     expect(page.get_by_text("set_traps").first).to_be_visible()
 
 
 @pytest.mark.parametrize("name", TRAPS)
-def test_a_file_is_saved_and_opens_no_page(page: Page, runtime: Runtime, trapped: str, name: str) -> None:
-    """Also where it is opened by its own address, which an attacker would send around."""
+def test_a_file_is_saved_and_opens_no_page(page: Page, runtime: Runtime, hostile_request: str, name: str) -> None:
+    """Also a link to the file's own address, which an attacker may send, opens no page."""
     page.goto(runtime.url)
     with page.expect_download() as download:
-        page.evaluate("address => { location.href = address }", f"/api/requests/{trapped}/files/{quote(name)}")
+        page.evaluate("address => { location.href = address }", f"/api/requests/{hostile_request}/files/{quote(name)}")
     assert download.value.suggested_filename
     assert urlsplit(page.url).path in ("/", "/requests", "/overview", "/welcome")
 
 
-def test_a_frame_or_a_script_takes_no_file_for_its_own(page: Page, runtime: Runtime, trapped: str) -> None:
-    """A page of ours that somebody got to name a file as a script, an object or a frame."""
+def test_no_file_runs_as_a_script_object_or_frame(page: Page, runtime: Runtime, hostile_request: str) -> None:
+    """Let no file run as a script, object or frame, even when a page of the runtime names it."""
     page.goto(runtime.url)
     kinds = page.evaluate(
         """async address => {
@@ -143,7 +142,7 @@ def test_a_frame_or_a_script_takes_no_file_for_its_own(page: Page, runtime: Runt
             return [answer.headers.get('content-disposition'), answer.headers.get('x-content-type-options'),
                     answer.headers.get('content-security-policy')]
         }""",
-        f"/api/requests/{trapped}/files/page.html",
+        f"/api/requests/{hostile_request}/files/page.html",
     )
     assert kinds[0].startswith("attachment")
     assert kinds[1] == "nosniff"

@@ -1,4 +1,4 @@
-"""rq-dashboard in the browser: its pages work, and a script in one of them reaches nothing of localfn."""
+"""Check rq-dashboard in the browser: its pages work, and a script in one of them cannot access localfn."""
 
 import re
 from typing import Any
@@ -7,11 +7,11 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.pages.test_access import asking, log_in  # noqa: F401 - a fixture
+from tests.e2e.pages.test_access import log_in, login_runtime  # noqa: F401 - a fixture
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
-# What a script that got into a page of rq-dashboard would try. Each value is what it gained; null: nothing.
+# Requests that a script injected into a page of rq-dashboard tries. Each value is the data it got; null: none.
 ATTACK = """
 async () => {
   const gained = {};
@@ -75,13 +75,13 @@ async () => {
 """
 
 
-def gained(page: Page, base: str) -> dict[str, Any]:
-    """What a script in the page gained."""
+def run_attack(page: Page, base: str) -> dict[str, Any]:
+    """Run the attack in the page; return the data that it got."""
     found: dict[str, Any] = page.evaluate(ATTACK.replace("BASE", f'"{base}/"'))
     return {name: value for name, value in found.items() if value is not None}
 
 
-def test_a_script_in_a_page_reaches_nothing_of_localfn(page: Page, runtime: Runtime, quiet_console: list[str]) -> None:
+def test_a_script_in_a_page_cannot_access_localfn(page: Page, runtime: Runtime, console_messages: list[str]) -> None:
     runtime.call("raise_error")
     page.goto(runtime.url)
     page.evaluate("localStorage.setItem('localfn', 'secret')")
@@ -89,35 +89,39 @@ def test_a_script_in_a_page_reaches_nothing_of_localfn(page: Page, runtime: Runt
     for path in ("", f"0/view/job/{job}"):
         page.goto(f"{runtime.url}/rq/{path}")
         before = runtime.get("/api/requests?limit=1")["items"]
-        assert gained(page, runtime.url) == {}, path
+        assert run_attack(page, runtime.url) == {}, path
         assert runtime.get("/api/requests?limit=1")["items"] == before
         assert [queue for queue in runtime.get("/api/queues")["items"] if queue["paused_at"]] == []
         assert len(page.context.pages) == 1
-    quiet_console.clear()  # the browser tells what it refused
+    console_messages.clear()  # The console reports each blocked request.
 
 
-def test_nor_with_the_session_of_an_admin(page: Page, asking: Runtime, quiet_console: list[str]) -> None:  # noqa: F811
-    log_in(page, asking, "ada")
-    page.goto(f"{asking.url}/rq/")
-    expect(page.get_by_role("row", name=re.compile("default"))).to_be_visible()
-    before = asking.get("/api/requests?limit=1")["items"]
-    assert gained(page, asking.url) == {}
-    assert asking.get("/api/requests?limit=1")["items"] == before
-    assert len(page.context.pages) == 1
-    quiet_console.clear()
-
-
-def test_its_pages_lead_to_each_other_and_follow_what_happens_behind_a_login(
+def test_a_script_in_a_page_cannot_use_an_admins_session(
     page: Page,
-    asking: Runtime,  # noqa: F811
+    login_runtime: Runtime,  # noqa: F811
+    console_messages: list[str],
 ) -> None:
-    log_in(page, asking, "a-viewer")
-    page.goto(f"{asking.url}/rq/")
+    log_in(page, login_runtime, "ada")
+    page.goto(f"{login_runtime.url}/rq/")
+    expect(page.get_by_role("row", name=re.compile("default"))).to_be_visible()
+    before = login_runtime.get("/api/requests?limit=1")["items"]
+    assert run_attack(page, login_runtime.url) == {}
+    assert login_runtime.get("/api/requests?limit=1")["items"] == before
+    assert len(page.context.pages) == 1
+    console_messages.clear()
+
+
+def test_its_pages_navigate_and_update_behind_a_login(
+    page: Page,
+    login_runtime: Runtime,  # noqa: F811
+) -> None:
+    log_in(page, login_runtime, "a-viewer")
+    page.goto(f"{login_runtime.url}/rq/")
     row = page.get_by_role("row", name=re.compile("default"))
     expect(row).to_be_visible()
     failed = int(row.locator("td").nth(6).inner_text())
-    asking.call("charge_invoice")
-    expect(row.locator("td").nth(6)).to_have_text(str(failed + 1))  # by itself
+    login_runtime.call("charge_invoice")
+    expect(row.locator("td").nth(6)).to_have_text(str(failed + 1))  # The page updates without a reload.
     row.locator("td").nth(6).get_by_role("link").click()
     expect(page).to_have_url(re.compile("/rq/0/view/jobs/default/failed/8/asc/1$"))
     expect(page.get_by_text("charge_invoice").first).to_be_visible()
@@ -136,7 +140,7 @@ def test_its_pages_lead_to_each_other_and_follow_what_happens_behind_a_login(
     "argument",
     ["');window.struck=1;('", "\\", "</script><script>window.struck=1</script>", "<img src=x onerror=struck()>"],
 )
-def test_a_link_brings_no_script_along(page: Page, runtime: Runtime, argument: str) -> None:
+def test_a_link_cannot_inject_a_script(page: Page, runtime: Runtime, argument: str) -> None:
     told = quote(argument, safe="")
     for path in (
         f"0/view/jobs/{told}/failed/10/asc/1",
@@ -150,7 +154,7 @@ def test_a_link_brings_no_script_along(page: Page, runtime: Runtime, argument: s
         assert page.evaluate("window.struck") is None
 
 
-def test_names_from_redis_are_words(page: Page, runtime: Runtime) -> None:
+def test_names_from_redis_are_shown_as_text(page: Page, runtime: Runtime) -> None:
     import redis
 
     evil = "<img src=x onerror=window.struck=1>"

@@ -1,4 +1,4 @@
-"""A person invokes by a form, makes a schedule that fires, and pauses a queue: in a browser, on the real stack."""
+"""Invoke functions, create schedules and pause queues in a browser, on the real stack."""
 
 import re
 
@@ -9,7 +9,7 @@ from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
 
-def test_an_order_is_sent_by_the_form_of_its_schema_and_remembered(page: Page, runtime: Runtime) -> None:
+def test_the_form_of_a_schema_submits_an_event_and_remembers_it(page: Page, runtime: Runtime) -> None:
     page.goto(f"{runtime.url}/functions/order_as_dict")
     form = page.get_by_role("form", name="Invoke")
     send = form.get_by_role("button", name="Invoke")
@@ -27,7 +27,7 @@ def test_an_order_is_sent_by_the_form_of_its_schema_and_remembered(page: Page, r
     expect(form.get_by_label("article")).to_have_value("")
 
 
-def test_json_that_stops_being_json_is_marked_with_line_and_column(page: Page, runtime: Runtime) -> None:
+def test_invalid_json_is_marked_with_line_and_column(page: Page, runtime: Runtime) -> None:
     page.goto(f"{runtime.url}/functions/echo")
     form = page.get_by_role("form", name="Invoke")
     form.get_by_role("textbox", name="Event").fill('{\n  "a": 1,\n  "b": oops\n}')
@@ -35,7 +35,7 @@ def test_json_that_stops_being_json_is_marked_with_line_and_column(page: Page, r
     expect(form.get_by_role("button", name="Invoke")).to_be_disabled()
 
 
-def test_a_dropped_file_is_the_part_that_the_function_knows(page: Page, runtime: Runtime) -> None:
+def test_a_dropped_file_is_sent_as_the_part_that_the_function_expects(page: Page, runtime: Runtime) -> None:
     page.goto(f"{runtime.url}/functions/profile_csv")
     form = page.get_by_role("form", name="Invoke")
     dropped = page.evaluate_handle(
@@ -52,7 +52,7 @@ def test_a_dropped_file_is_the_part_that_the_function_knows(page: Page, runtime:
     expect(page.get_by_role("main")).to_contain_text("Completed", ignore_case=True)
 
 
-def test_a_schedule_is_made_with_its_times_in_view_and_fires(page: Page, runtime: Runtime) -> None:
+def test_a_schedule_is_created_with_a_preview_run_edited_and_deleted(page: Page, runtime: Runtime) -> None:
     page.goto(f"{runtime.url}/schedules?new=echo")
     editor = page.get_by_role("dialog", name="Create schedule")
     editor.get_by_label("Name").fill("by-hand")
@@ -84,7 +84,7 @@ def test_a_schedule_is_made_with_its_times_in_view_and_fires(page: Page, runtime
     assert runtime.http.get("/api/schedules/by-hand").status_code == 404
 
 
-def test_a_schedule_made_here_fires_at_its_time(page: Page, runtime: Runtime) -> None:
+def test_a_schedule_created_in_the_browser_fires_at_its_time(page: Page, runtime: Runtime) -> None:
     page.goto(f"{runtime.url}/schedules?new=echo")
     editor = page.get_by_role("dialog", name="Create schedule")
     editor.get_by_label("Name").fill("quick")
@@ -96,7 +96,7 @@ def test_a_schedule_made_here_fires_at_its_time(page: Page, runtime: Runtime) ->
     runtime.http.delete("/api/schedules/quick")
 
 
-def test_the_front_page_shows_what_runs_and_what_failed_and_retries_it(page: Page, runtime: Runtime) -> None:
+def test_the_overview_shows_running_and_failed_requests_and_retries_them(page: Page, runtime: Runtime) -> None:
     running = runtime.post("build_report", {"steps": 600, "pause_s": 0.5})["id"]
     failed = runtime.call("charge_invoice")["id"]
     page.goto(runtime.url)
@@ -112,31 +112,31 @@ def test_the_front_page_shows_what_runs_and_what_failed_and_retries_it(page: Pag
 
 
 @pytest.fixture
-def resumed(runtime: Runtime) -> str:
-    """A queue that is open again, whatever the test does with it."""
+def resume_queue(runtime: Runtime) -> str:
+    """Resume the queue after the test, even after a failure."""
     runtime.http.post("/api/queues/low/resume")
     return "low"
 
 
-def test_a_queue_is_paused_emptied_and_resumed(page: Page, runtime: Runtime, resumed: str) -> None:
+def test_a_queue_is_paused_purged_and_resumed(page: Page, runtime: Runtime, resume_queue: str) -> None:
     page.goto(f"{runtime.url}/overview")
-    page.get_by_role("button", name=f"Pause queue {resumed}").click()
-    expect(page.get_by_role("button", name=f"Resume queue {resumed}")).to_be_visible()
-    expect(page.get_by_role("region", name="Problems")).to_contain_text(f"Queue {resumed} is paused")
-    request = runtime.post("echo", 1, params={"queue": resumed})
+    page.get_by_role("button", name=f"Pause queue {resume_queue}").click()
+    expect(page.get_by_role("button", name=f"Resume queue {resume_queue}")).to_be_visible()
+    expect(page.get_by_role("region", name="Problems")).to_contain_text(f"Queue {resume_queue} is paused")
+    request = runtime.post("echo", 1, params={"queue": resume_queue})
 
-    page.get_by_role("button", name=f"Empty queue {resumed}").click()
+    page.get_by_role("button", name=f"Empty queue {resume_queue}").click()
     page.get_by_role("button", name="Cancel pending requests").click()
-    # What lasts is looked for: the note that tells how many were cancelled goes after five seconds.
-    expect(page.get_by_role("button", name=f"Empty queue {resumed}")).to_be_disabled()
+    # Assert on lasting text only: the message with the number of cancelled requests disappears after five seconds.
+    expect(page.get_by_role("button", name=f"Empty queue {resume_queue}")).to_be_disabled()
     assert runtime.wait_ended(request["id"])["error_type"] == "Cancelled"
 
-    page.get_by_role("button", name=f"Resume queue {resumed}").click()
-    expect(page.get_by_role("button", name=f"Pause queue {resumed}")).to_be_visible()
-    assert runtime.call("echo", 1, params={"queue": resumed})["status"] == "completed"
+    page.get_by_role("button", name=f"Resume queue {resume_queue}").click()
+    expect(page.get_by_role("button", name=f"Pause queue {resume_queue}")).to_be_visible()
+    assert runtime.call("echo", 1, params={"queue": resume_queue})["status"] == "completed"
 
 
-def test_a_module_that_cannot_be_imported_is_shown_with_its_traceback(page: Page, runtime: Runtime) -> None:
+def test_a_failed_import_is_shown_with_its_traceback(page: Page, runtime: Runtime) -> None:
     path = runtime.write("broken_here.py", "import nothing_of_this_name\n")
     try:
         page.goto(f"{runtime.url}/functions")

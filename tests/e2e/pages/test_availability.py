@@ -1,4 +1,4 @@
-"""The pages while the server is away, below a sub-path, and behind a login."""
+"""Check the pages while the server is down, below a sub-path, and behind a login."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ def start(start_runtime: StartRuntime) -> Iterator[Start]:
         yield lambda **settings: stack.enter_context(start_runtime(settings=settings))
 
 
-def test_a_server_that_is_killed_is_missed_quietly_and_found_again(page: Page, start: Start) -> None:
+def test_the_pages_report_a_killed_server_and_reconnect(page: Page, start: Start) -> None:
     runtime = start()
     request = runtime.post("build_report", {"steps": 40, "pause_s": 0.25})
     asked: list[str] = []
@@ -41,7 +41,7 @@ def test_a_server_that_is_killed_is_missed_quietly_and_found_again(page: Page, s
     expect(page.locator(".head .badge")).to_have_text("completed", timeout=60_000)
 
 
-def test_below_a_sub_path_everything_is_found(page: Page, start: Start) -> None:
+def test_all_pages_work_below_a_sub_path(page: Page, start: Start) -> None:
     runtime = start(VITE_APP_STATIC_ROOT="/tools/localfn/", VITE_APP_API_ROOT="/tools/localfn/api")
     page.goto(f"{runtime.url}/tools/localfn/welcome")
     page.get_by_role("button", name="Profile a CSV file").click()
@@ -53,7 +53,7 @@ def test_below_a_sub_path_everything_is_found(page: Page, start: Start) -> None:
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
-def test_where_a_login_is_required_it_stands_before_the_page_that_was_asked_for(page: Page, start: Start) -> None:
+def test_a_required_login_leads_on_to_the_requested_page(page: Page, start: Start) -> None:
     runtime = start(LOCALFN_AUTH="required", SUPERUSER_USERNAME="ada", SUPERUSER_PASSWORD=PASSWORD)
     page.goto(f"{runtime.url}/requests?status=failed")
     page.get_by_label("Username").fill("ada")

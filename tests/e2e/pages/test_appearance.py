@@ -1,4 +1,4 @@
-"""How the pages look and weigh: accessible in both themes and on a phone, quick to load, nothing cut off."""
+"""Check how the pages look and load: accessible in both themes and sizes, small, without layout shifts."""
 
 import gzip
 from pathlib import Path
@@ -12,13 +12,13 @@ from tests.support.runtime import Runtime
 
 AXE = ROOT / "spa/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-MOST_BYTES = 150_000
+MAX_BYTES = 150_000
 SIZES = {"desktop": (1440, 900), "phone": (360, 740)}
 
 
 @pytest.fixture(scope="module")
-def addresses(runtime: Runtime) -> dict[str, str]:
-    """A page of each kind, with something on it."""
+def paths(runtime: Runtime) -> dict[str, str]:
+    """Return the path of one page of each kind, with content."""
     files = {"csv": ("penguins.csv", (ROOT / "tests/data/penguins.csv").read_bytes(), "text/csv")}
     profiled = runtime.http.post("/api/functions/profile_csv", files=files).json()["id"]
     runtime.wait_ended(profiled)
@@ -37,42 +37,42 @@ def addresses(runtime: Runtime) -> dict[str, str]:
         "function": "/functions/order_as_model",
         "function-without-schema": "/functions/profile_csv",
         "schedules": "/schedules",
-        "schedule": f"/schedules/{schedule(runtime, 'looked-at', '30 2 * * MON-FRI', 'America/New_York')}",
+        "schedule": f"/schedules/{create_schedule(runtime, 'looked-at', '30 2 * * MON-FRI', 'America/New_York')}",
         "schedule-editor": "/schedules?new=profile_csv",
         "no-such-page": "/no/such/page",
     }
 
 
-def schedule(runtime: Runtime, name: str, expression: str, timezone: str) -> str:
-    """Makes one that has fired once."""
+def create_schedule(runtime: Runtime, name: str, expression: str, timezone: str) -> str:
+    """Create a schedule that has run once."""
     body = {"name": name, "function": "echo", "expression": expression, "timezone": timezone, "event": {"n": [1, 2]}}
     assert runtime.http.post("/api/schedules", json=body).status_code == 201
     runtime.wait_ended(runtime.http.post(f"/api/schedules/{name}/run").json()["id"])
     return name
 
 
-def violations(page: Page) -> list[dict[str, Any]]:
-    # As the driver, not as a script of the page: its policy would rightly refuse that.
+def find_violations(page: Page) -> list[dict[str, Any]]:
+    # The driver evaluates axe; the page's policy forbids scripts that the page adds.
     page.evaluate(AXE.read_text())
     found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"]
     return [{"rule": entry["id"], "at": [node["html"][:200] for node in entry["nodes"]]} for entry in found]
 
 
-@pytest.mark.timeout(600)  # twenty pages, each examined whole: a busy machine needs its time
+@pytest.mark.timeout(600)  # The test examines each page whole, which takes a busy machine minutes.
 @pytest.mark.parametrize(("theme", "size"), [("light", "desktop"), ("dark", "phone")])
-def test_every_page_is_accessible_fits_its_screen_and_is_pictured(
-    browser: Browser, runtime: Runtime, addresses: dict[str, str], pictures: Path, theme: Any, size: str
+def test_every_page_is_accessible_and_fits_its_screen(
+    browser: Browser, runtime: Runtime, paths: dict[str, str], pictures: Path, theme: Any, size: str
 ) -> None:
     width, height = SIZES[size]
     viewport: Any = {"width": width, "height": height}
     faults: dict[str, Any] = {}
     with browser.new_context(viewport=viewport, color_scheme=theme, reduced_motion="reduce") as context:
         page = context.new_page()
-        for name, address in addresses.items():
+        for name, address in paths.items():
             page.goto(runtime.url + address, wait_until="networkidle")
             expect(page.get_by_role("heading", level=1)).to_be_visible()
             page.screenshot(path=pictures / f"{name}-{theme}-{size}.png", full_page=True)
-            faults[name] = violations(page)
+            faults[name] = find_violations(page)
             if page.evaluate("document.documentElement.scrollWidth") > width:
                 faults[name].append("it is wider than its screen")
     assert {name: found for name, found in faults.items() if found} == {}
@@ -88,10 +88,10 @@ def test_the_first_load_is_small(page: Page, runtime: Runtime) -> None:
     page.on("response", weigh)
     page.goto(runtime.url, wait_until="networkidle")
     assert weights, "nothing was loaded"
-    assert sum(weights.values()) < MOST_BYTES, weights
+    assert sum(weights.values()) < MAX_BYTES, weights
 
 
-def test_nothing_moves_while_a_page_loads(page: Page, runtime: Runtime, addresses: dict[str, str]) -> None:
+def test_pages_load_without_layout_shifts(page: Page, runtime: Runtime, paths: dict[str, str]) -> None:
     page.add_init_script(
         """
         window.moved = 0
@@ -101,6 +101,6 @@ def test_nothing_moves_while_a_page_loads(page: Page, runtime: Runtime, addresse
         """
     )
     for name in ("requests", "running"):
-        page.goto(runtime.url + addresses[name], wait_until="networkidle")
+        page.goto(runtime.url + paths[name], wait_until="networkidle")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
-        assert page.evaluate("window.moved") < 0.1, name  # what web.dev calls good
+        assert page.evaluate("window.moved") < 0.1, name  # The limit of web.dev for a good score.

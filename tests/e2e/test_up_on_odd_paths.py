@@ -1,4 +1,4 @@
-"""One `localfn up` whose every path is odd: it serves, shows no password, and leaves nothing when it is killed."""
+"""Run one `localfn up` on paths with odd characters: it serves requests, shows no password, and leaves no process."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ SECRETS = {"SUPERUSER_PASSWORD": "secret-of-the-admin", "LOCALFN_API_KEY": "lfn_
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     folder = tmp_path_factory.mktemp("odd") / NAME
     for above in (folder.parent, *folder.parents[1:3]):
-        above.chmod(0o711)  # as root, functions run as an account that has to get here
+        above.chmod(0o711)  # As root, functions run as another account, which must reach the folder.
     folder.mkdir()
     (folder / "tmp *").mkdir()
     (folder / "py thon").symlink_to(sys.executable)
@@ -63,7 +63,7 @@ def test_a_request_is_served(up: Up) -> None:
     assert "localfn_http_request_seconds_count{" in httpx.get(f"http://127.0.0.1:{up.port}/metrics").text
 
 
-def test_a_second_shell_finds_it_by_a_link_too(up: Up, short_tmp_path: Path) -> None:
+def test_a_command_finds_it_through_a_link(up: Up, short_tmp_path: Path) -> None:
     (short_tmp_path / "li nk").symlink_to(up.home)
     for home in (up.home, short_tmp_path / "li nk"):
         env = {"PATH": os.environ["PATH"], "LOCALFN_HOME": str(home), "PORT": str(up.port)}
@@ -85,7 +85,7 @@ def test_no_process_shows_a_password(up: Up) -> None:
             assert not found, f"{part} of {process.cmdline()}"
 
 
-def test_a_frozen_up_is_not_taken_for_dead(up: Up) -> None:
+def test_a_frozen_up_is_not_considered_dead(up: Up) -> None:
     guard = up.find_guard()
     up.process.send_signal(signal.SIGSTOP)
     try:
@@ -95,7 +95,7 @@ def test_a_frozen_up_is_not_taken_for_dead(up: Up) -> None:
         up.process.send_signal(signal.SIGCONT)
 
 
-def test_when_up_is_killed_all_ends_by_itself_and_what_ran_is_given_back(up: Up) -> None:
+def test_all_processes_end_with_a_killed_up_and_running_requests_are_given_back(up: Up) -> None:
     naps = [up.submit("nap", 300)["id"] for _ in range(2)]
     wait_until(lambda: all(up.ask(f"/api/requests/{nap}")["status"] == "processing" for nap in naps), 30, "both run")
     family = up.descendants()
@@ -112,7 +112,7 @@ def test_when_up_is_killed_all_ends_by_itself_and_what_ran_is_given_back(up: Up)
 
 
 def outcomes(home: Path) -> list[tuple[str, str]]:
-    """Of the attempts at naps: their outcome, and how the request stands. Read by a PostgreSQL of the test's own."""
+    """Return the outcome of each attempt at naps, and the request's status, from the data folder."""
     postgres = Postgres(home)
     postgres.prepare()
     with subprocess.Popen(postgres.command(), start_new_session=True) as server:

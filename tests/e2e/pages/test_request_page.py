@@ -1,4 +1,4 @@
-"""The page of one request, in a browser: watched from its submit to its end, and everything a person does with it."""
+"""Check the page of one request in a browser, from submit to end, with all its actions."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.support.runtime import Runtime
 
 
-def part(page: Page, heading: str) -> Locator:
+def region(page: Page, heading: str) -> Locator:
     return page.locator("section").filter(has=page.get_by_role("heading", name=heading, exact=True))
 
 
@@ -29,38 +29,38 @@ def id_of(page: Page) -> str:
     return page.url.rpartition("/")[2]
 
 
-def test_the_first_run_is_one_click_away_from_a_profiled_file(page: Page, runtime: Runtime) -> None:
+def test_the_welcome_page_profiles_a_file_with_one_click(page: Page, runtime: Runtime) -> None:
     page.goto(f"{runtime.url}/welcome")
     page.get_by_role("button", name="Profile a CSV file").click()
     expect(badge(page)).to_have_text("completed")
-    expect(part(page, "Result")).to_contain_text("rows: 12")
+    expect(region(page, "Result")).to_contain_text("rows: 12")
     expect(page.get_by_role("list", name="Phases").locator(".done")).to_have_count(5)
-    files = part(page, "Files")
+    files = region(page, "Files")
     expect(files.get_by_role("img", name="chart.svg")).to_be_visible()
     assert files.get_by_role("img", name="chart.svg").evaluate("image => image.naturalWidth") > 0
     files.get_by_role("listitem").filter(has_text="cleaned.csv").get_by_role("button", name="Preview").click()
     expect(files.get_by_role("table").get_by_role("row")).to_have_count(13)
-    expect(part(page, "Logs")).to_contain_text("profiled 12 rows")
+    expect(region(page, "Logs")).to_contain_text("profiled 12 rows")
 
 
-def test_a_running_request_is_watched_through_progress_and_logs_to_its_result(page: Page, runtime: Runtime) -> None:
-    page.goto(runtime.url)  # the browser's first page takes its time
+def test_the_page_follows_progress_and_logs_until_the_result(page: Page, runtime: Runtime) -> None:
+    page.goto(runtime.url)  # The first page of a new browser loads slowly.
     request_id = runtime.post("build_report", {"steps": 8, "pause_s": 1.5})["id"]
     open_request(page, runtime, request_id)
     expect(badge(page)).to_have_text("processing")
     expect(page.get_by_text(re.compile(r"region \d of 8$"))).to_be_visible()
-    expect(part(page, "Logs").locator(".ansi-2").first).to_have_text("ok")
-    running, phases = part(page, "Attempts").locator(".row"), re.compile(r"(validate|cold start) .+, process ")
+    expect(region(page, "Logs").locator(".ansi-2").first).to_have_text("ok")
+    running, phases = region(page, "Attempts").locator(".row"), re.compile(r"(validate|cold start) .+, process ")
     expect(running.locator(".segment.process")).to_be_visible()
     expect(running.get_by_role("img")).to_have_attribute("aria-label", phases)
     assert badge(page).text_content() != "completed", "log and phases are seen while it runs"
     expect(badge(page)).to_have_text("completed")
-    expect(part(page, "Result")).to_contain_text("regions: 8")
-    expect(part(page, "Logs")).to_contain_text("region 8: 10536 orders")
-    expect(part(page, "Files")).to_contain_text("report.csv")
+    expect(region(page, "Result")).to_contain_text("regions: 8")
+    expect(region(page, "Logs")).to_contain_text("region 8: 10536 orders")
+    expect(region(page, "Files")).to_contain_text("report.csv")
 
 
-def test_a_failure_shows_the_own_lines_and_a_retry_runs_it_again(page: Page, runtime: Runtime) -> None:
+def test_a_failure_shows_the_users_lines_and_retry_runs_it_again(page: Page, runtime: Runtime) -> None:
     request_id = runtime.call("charge_invoice")["id"]
     open_request(page, runtime, request_id)
     expect(badge(page)).to_have_text("failed")
@@ -70,20 +70,20 @@ def test_a_failure_shows_the_own_lines_and_a_retry_runs_it_again(page: Page, run
     expect(error.locator(".frame").last).to_contain_text("ui.py")
     expect(error.get_by_text("library frame")).to_be_visible()
     page.get_by_role("button", name="Retry").click()
-    expect(part(page, "Attempts").locator(".row")).to_have_count(2)
+    expect(region(page, "Attempts").locator(".row")).to_have_count(2)
     expect(badge(page)).to_have_text("failed")
     assert [attempt["number"] for attempt in runtime.attempts(request_id)] == [1, 2]
 
 
-def test_attempts_and_the_wait_between_them_stand_on_one_scale(page: Page, runtime: Runtime) -> None:
+def test_attempts_and_the_delay_between_them_share_one_scale(page: Page, runtime: Runtime) -> None:
     open_request(page, runtime, runtime.call("sync_inventory", {"succeed_at": 2})["id"])
-    rows = part(page, "Attempts").locator(".row")
+    rows = region(page, "Attempts").locator(".row")
     expect(rows).to_have_count(2)
     expect(rows.last.locator(".backoff")).to_be_visible()
     expect(rows.first).to_contain_text("ConnectionError")
 
 
-def test_a_running_request_is_cancelled_by_key_and_confirmed(page: Page, runtime: Runtime) -> None:
+def test_a_key_cancels_a_running_request_after_confirmation(page: Page, runtime: Runtime) -> None:
     request_id = runtime.post("build_report", {"steps": 500, "pause_s": 0.5})["id"]
     open_request(page, runtime, request_id)
     expect(badge(page)).to_have_text("processing")
@@ -95,7 +95,7 @@ def test_a_running_request_is_cancelled_by_key_and_confirmed(page: Page, runtime
     assert runtime.wait_ended(request_id)["error_type"] == "Cancelled"
 
 
-def test_an_edited_event_is_sent_once_it_is_json(page: Page, runtime: Runtime) -> None:
+def test_an_edited_event_is_sent_only_as_valid_json(page: Page, runtime: Runtime) -> None:
     open_request(page, runtime, runtime.call("echo", {"n": 1})["id"])
     page.get_by_role("button", name="Edit and run").click()
     editor = page.get_by_role("textbox", name="Event", exact=True)
@@ -119,7 +119,7 @@ def test_no_action_of_the_page_changes_a_number(page: Page, runtime: Runtime) ->
     runtime.wait_ended(first)
     open_request(page, runtime, first)
     for heading in ("Event", "Result"):
-        expect(part(page, heading).locator(".number")).to_have_text(["0.1", "-0.0", "1849263518273645211", "1.0"])
+        expect(region(page, heading).locator(".number")).to_have_text(["0.1", "-0.0", "1849263518273645211", "1.0"])
     page.get_by_role("button", name="Run again").click()
     page.wait_for_url(lambda url: not url.endswith(first))
     second = id_of(page)
@@ -134,9 +134,9 @@ def test_no_action_of_the_page_changes_a_number(page: Page, runtime: Runtime) ->
         assert f'"data":{EXACT}' in runtime.http.get(f"/api/requests/{request_id}/result").text
 
 
-def test_a_long_log_is_shown_whole_with_its_times(page: Page, runtime: Runtime) -> None:
+def test_a_long_log_is_shown_whole_with_timestamps(page: Page, runtime: Runtime) -> None:
     open_request(page, runtime, runtime.call("print_numbers", {"to": 5_000})["id"])
-    logs = part(page, "Logs")
+    logs = region(page, "Logs")
     expect(logs.locator(".line").first).to_have_text("3001")
     logs.get_by_label("Filter lines").fill("1234")
     expect(logs.locator(".line")).to_have_text(["1234"])
@@ -147,7 +147,7 @@ def test_a_long_log_is_shown_whole_with_its_times(page: Page, runtime: Runtime) 
     expect(logs.locator(".time").first).to_have_text(re.compile(r"^\d\d:\d\d:\d\d\.\d{3}$"))
 
 
-def test_run_again_sends_the_uploads_along(page: Page, runtime: Runtime) -> None:
+def test_run_again_sends_the_uploads_too(page: Page, runtime: Runtime) -> None:
     files = {"csv": ("mine.csv", b"a,b\n1,2\n3,4\n", "text/csv")}
     request_id = runtime.http.post("/api/functions/profile_csv", files=files).json()["id"]
     open_request(page, runtime, request_id)
@@ -162,7 +162,7 @@ def test_run_again_sends_the_uploads_along(page: Page, runtime: Runtime) -> None
 def test_a_long_result_is_folded_and_searched(page: Page, runtime: Runtime) -> None:
     event = {"orders": [{"number": n, "city": f"city {n}"} for n in range(3_000)]}
     open_request(page, runtime, runtime.call("echo", event)["id"])
-    result = part(page, "Result")
+    result = region(page, "Result")
     expect(result.get_by_role("button", name="Show 1,000 more")).to_be_visible()
     result.get_by_role("textbox").fill("city 2777")
     expect(result.get_by_text("1 match")).to_be_visible()
@@ -182,7 +182,7 @@ HARD = {
 
 @pytest.mark.parametrize("name", PROGRAMS)
 @pytest.mark.parametrize("is_upload", [False, True], ids=["event", "upload"])
-def test_a_copied_call_makes_the_same_request(
+def test_a_copied_call_submits_the_same_request(
     page: Page, runtime: Runtime, tmp_path: Path, name: str, is_upload: bool
 ) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -215,6 +215,6 @@ def test_a_copied_call_makes_the_same_request(
     assert [file["filename"] for file in again["files"]] == [filename for filename, _, _ in (files or {}).values()]
 
 
-def test_a_request_that_is_gone_says_so(page: Page, runtime: Runtime) -> None:
+def test_the_page_of_a_deleted_request_says_so(page: Page, runtime: Runtime) -> None:
     open_request(page, runtime, "00000000-0000-7000-8000-000000000000")
     expect(page.get_by_role("heading", name="Request not found")).to_be_visible()

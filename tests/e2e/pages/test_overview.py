@@ -1,4 +1,4 @@
-"""The overview when things go wrong, and rq-dashboard below a sub-path."""
+"""Check the overview while services fail, and rq-dashboard below a sub-path."""
 
 import re
 import signal
@@ -19,15 +19,15 @@ SUB_PATH = {"VITE_APP_STATIC_ROOT": "/tools/localfn/", "VITE_APP_API_ROOT": "/to
 
 @pytest.fixture
 def picture(page: Page, pictures: Path) -> Picture:
-    """Keeps what the page shows for a person's eye."""
+    """Return a function that takes a screenshot."""
 
-    def keep(name: str) -> None:
+    def save_picture(name: str) -> None:
         page.screenshot(path=pictures / f"{name}.png", full_page=True)
 
-    return keep
+    return save_picture
 
 
-def test_what_is_wrong_is_said_in_words_while_the_database_is_away_too(
+def test_the_overview_names_each_problem_even_without_the_database(
     page: Page, start_runtime: StartRuntime, short_tmp_path: Path, picture: Picture
 ) -> None:
     service = Postgres(short_tmp_path)
@@ -60,20 +60,22 @@ def test_what_is_wrong_is_said_in_words_while_the_database_is_away_too(
 
 
 @pytest.fixture
-def below(start_runtime: StartRuntime) -> Iterator[Runtime]:
+def sub_path_runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
     with start_runtime(settings=SUB_PATH) as runtime:
         yield runtime
 
 
-def test_the_overview_leads_to_rqs_own_view_below_a_sub_path(page: Page, below: Runtime, picture: Picture) -> None:
-    request = below.call("raise_error")
-    page.goto(f"{below.url}/tools/localfn/overview")
+def test_the_overview_links_to_rq_dashboard_below_a_sub_path(
+    page: Page, sub_path_runtime: Runtime, picture: Picture
+) -> None:
+    request = sub_path_runtime.call("raise_error")
+    page.goto(f"{sub_path_runtime.url}/tools/localfn/overview")
     page.get_by_role("link", name="rq-dashboard").click()
     expect(page).to_have_url(re.compile("/tools/localfn/rq/"))
     expect(page.get_by_role("row", name="default 0 0 0 0 0 1 0")).to_be_visible()
     picture("rq-dashboard")
 
-    page.goto(f"{below.url}/tools/localfn/rq/0/view/job/{request['id']}-1")
+    page.goto(f"{sub_path_runtime.url}/tools/localfn/rq/0/view/job/{request['id']}-1")
     expect(page.get_by_text(f"raise_error {request['id']}").first).to_be_visible()
     expect(page.get_by_text("KeyError").first).to_be_visible()
     picture("rq-dashboard-job")

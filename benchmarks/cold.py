@@ -30,7 +30,8 @@ def command(count: int, passes: int) -> None:
     """Compare sandboxes forked from the zygote, as on Linux, with new interpreters, as elsewhere."""
     adopt_orphans()
     with stack.folder() as folder, tempfile.TemporaryDirectory(prefix="lf-") as home:
-        python = Interpreter(sys.executable, sdk_link.link(Path(home)), without_runtime_variables(os.environ), 1 << 20)
+        sdk = sdk_link.ensure_link(Path(home))
+        python = Interpreter(sys.executable, sdk, without_runtime_variables(os.environ), 1 << 20)
         zygote = Zygote(python)
         zygote.prepare()
         load = {"type": "load", "root": str(folder / "functions"), "module": "measured", "function": "noop"}

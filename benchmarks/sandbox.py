@@ -26,7 +26,7 @@ BATCH_SIZE = 32  # requests that are sent together
 @click.option("--passes", default=9, show_default=True)
 def command(other: Path | None, count: int, passes: int) -> None:
     """Measure warm sandboxes in alternation, without database and Redis."""
-    folders = {"this": sdk_link.source().parent} | ({"other": other.resolve()} if other else {})
+    folders = {"this": sdk_link.sdk_folder().parent} | ({"other": other.resolve()} if other else {})
     durations: dict[str, list[float]] = {name: [] for name in folders}
     with stack.folder() as folder, ExitStack() as opened:
         started = {name: opened.enter_context(warm(folder, path)) for name, path in folders.items()}

@@ -1,4 +1,4 @@
-"""The runtime's HTTP API as commands see it: JSON in and out, and every refusal an error with an exit code."""
+"""Call the runtime's HTTP API for commands: JSON in and out; each error response becomes an error with an exit code."""
 
 import re
 from types import TracebackType
@@ -14,7 +14,7 @@ from infra.errors import InfraError, SettingsError
 from infra.located import with_running_address
 from schema import exact_json
 
-# What listens on every address is called on the loopback one.
+# A server that listens on all addresses is called at the loopback address.
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
 CONNECT_S = 5.0
 DEFAULT_TIMEOUT_S = 30.0
@@ -30,7 +30,7 @@ EXIT_CODES: dict[int, int] = {
 
 
 class ApiError(InfraError):
-    """The runtime answered that it will not do this; the message is its own."""
+    """The runtime rejected the call. The message is the runtime's own."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class ApiError(InfraError):
 
 
 class RequestIdError(ApiError):
-    """No request has an id that begins as typed, or several have one."""
+    """No request ID starts with the given digits, or several do."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message, httpx.codes.NOT_FOUND)
@@ -47,21 +47,21 @@ class RequestIdError(ApiError):
 
 
 class UnreachableError(InfraError):
-    """The runtime does not answer, or says that it cannot now."""
+    """The runtime does not answer, or answers that it is unavailable."""
 
     exit_code = 3
 
 
 class Client:
-    """The runtime at one address. Every call raises ApiError or UnreachableError."""
+    """Call the runtime at one address. Every call raises ApiError or UnreachableError."""
 
     def __init__(
-        self, url: str, api_key: str | None = None, todo: str = "start it with `localfn up`, or set PORT to its port"
+        self, url: str, api_key: str | None = None, hint: str = "start it with `localfn up`, or set PORT to its port"
     ) -> None:
-        """todo: what to do when it does not answer."""
-        self.url, self._todo = url, todo
+        """Prepare a connection; send nothing yet. hint: the next step to show when the runtime does not answer."""
+        self.url, self._hint = url, hint
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
-        # Without the environment's proxies: the runtime is on this machine or one hop away.
+        # The environment's proxies are ignored: the runtime runs on this machine or one hop away.
         self._http = httpx.Client(base_url=url, trust_env=False, headers=headers)
 
     def __enter__(self) -> "Client":
@@ -72,19 +72,20 @@ class Client:
     ) -> None:
         self._http.close()
 
-    def get(self, path: str, *, answer_s: float = DEFAULT_TIMEOUT_S, **query: object) -> Any:
-        """The JSON at `path`. A query value of None is left out; answer_s: how long to wait for the answer."""
-        return self._json(self._send("GET", path, answer_s=answer_s, params=_query_parameters(query)))
+    def get(self, path: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, **query: object) -> Any:
+        """Return the JSON at `path`. query: parameters; None is left out. timeout_s: limit for the response."""
+        return self._json(self._send("GET", path, timeout_s=timeout_s, params=_query_parameters(query)))
 
     def get_lines(self, path: str, **query: object) -> tuple[list[str], str]:
-        """The log lines at `path`, and the place after the last one."""
+        """Return the log lines at `path`, and the cursor behind the last one."""
         answer = self._send("GET", path, params=_query_parameters(query))
         return answer.text.split("\n")[:-1], answer.headers.get("Next-After", "")
 
     def resolve_id(self, typed: str) -> str:
-        """Return the id of the one request whose id begins so; what is no beginning of an id is left as it is.
+        """Return the ID of the only request whose ID starts with these digits. Return other text unchanged.
 
-        Ids are sorted, so the newest before the first id without these digits are asked for. Raises RequestIdError.
+        IDs are sorted: the newest requests before the first ID without this prefix are the candidates.
+        Raises RequestIdError.
         """
         digits = typed.replace("-", "").lower()
         if not re.fullmatch(r"[0-9a-f]{1,31}", digits):
@@ -94,7 +95,7 @@ class Client:
         items = self.get("/api/requests", cursor=first_id_after(digits), limit=MAX_CANDIDATES)["items"]
         ids = [item["id"] for item in items if item["id"].replace("-", "").startswith(digits)]
         if not ids:
-            raise RequestIdError(f"there is no request whose id begins with {typed!r}.", NOT_FOUND_CODE)
+            raise RequestIdError(f"no request has an id that starts with {typed!r}.", NOT_FOUND_CODE)
         if len(ids) > 1:
             more = ", …" if len(ids) == MAX_CANDIDATES else ""
             matches = f"{', '.join(ids)}{more}"
@@ -103,27 +104,28 @@ class Client:
         return found
 
     def post(self, path: str, *, query: dict[str, object] | None = None, **body: Any) -> Any:
-        """body: what httpx takes: content, files, headers."""
+        """Send a POST request. body: arguments of httpx: content, files, headers, json."""
         return self._json(self._send("POST", path, params=_query_parameters(query or {}), **body))
 
     def patch(self, path: str, **body: Any) -> Any:
-        """body: as of `post`."""
+        """Send a PATCH request. body: see `post`."""
         return self._json(self._send("PATCH", path, **body))
 
     def delete(self, path: str) -> None:
         self._send("DELETE", path)
 
-    def _send(self, method: str, path: str, *, answer_s: float = DEFAULT_TIMEOUT_S, **options: Any) -> httpx.Response:
-        timeout = httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s))
+    def _send(self, method: str, path: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, **options: Any) -> httpx.Response:
+        timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
         if "json" in options:
             options["content"] = exact_json.write(options.pop("json"))
             options["headers"] = {"Content-Type": "application/json", **options.get("headers", {})}
         try:
             answer = self._http.request(method, path, timeout=timeout, **options)
         except httpx.ConnectError:
-            raise UnreachableError(f"no runtime answers at {self.url}; {self._todo}.") from None
+            raise UnreachableError(f"no runtime answers at {self.url}; {self._hint}.") from None
         except httpx.TransportError as error:
-            raise UnreachableError(f"the runtime at {self.url} broke off: {error or type(error).__name__}") from error
+            reason = str(error) or type(error).__name__
+            raise UnreachableError(f"the connection to the runtime at {self.url} broke: {reason}") from error
         if not answer.is_success:
             raise self._error_from(answer)
         return answer
@@ -144,22 +146,22 @@ class Client:
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             return UnreachableError(message)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            message = "an API key is needed: set LOCALFN_API_KEY; `localfn keys create` makes one."
+            message = "this call needs an API key: set LOCALFN_API_KEY, or create a key with `localfn keys create`."
         return ApiError(message, answer.status_code)
 
     def _not_localfn(self, answer: httpx.Response) -> UnreachableError:
-        """Another program at our port: macOS, for one, listens on 5000."""
+        """Report another program on the port: macOS, for example, listens on 5000."""
         return UnreachableError(
-            f"what answers at {self.url} is not localfn (HTTP {answer.status_code}); correct PORT or LOCALFN_URL."
+            f"{self.url} answers, but is not localfn (HTTP {answer.status_code}); correct PORT or LOCALFN_URL."
         )
 
 
 def connect(settings: Settings) -> Client:
-    """Return the runtime at LOCALFN_URL, at PORT, or at the port of the `up` of this home; nothing is sent yet."""
+    """Return a client for LOCALFN_URL, for PORT, or for the running `up` of this home. Send nothing yet."""
     settings = with_running_address(settings)
     try:
         if settings.url:
-            return Client(settings.url, settings.api_key, "start it, or correct LOCALFN_URL")
+            return Client(settings.url, settings.api_key, "start that runtime, or correct LOCALFN_URL")
         return Client(http_url(LOOPBACK_OF.get(settings.host, settings.host), settings.port), settings.api_key)
     except httpx.InvalidURL as error:
         name, value = ("LOCALFN_URL", settings.url) if settings.url else ("HOST", settings.host)
@@ -167,7 +169,7 @@ def connect(settings: Settings) -> Client:
 
 
 def first_id_after(digits: str) -> UUID:
-    """Return the first id above all that begin with these hexadecimal digits; the highest of all has none above it."""
+    """Return the first ID above all IDs that start with these hexadecimal digits; the highest ID if there is none."""
     return UUID(int=min(int(digits.ljust(32, "f"), 16) + 1, 2**128 - 1))
 
 
@@ -176,17 +178,17 @@ def function_path(name: str) -> str:
 
 
 def request_path(request_id: str, part: str = "") -> str:
-    """part: `result`, `logs`, … or nothing for the request itself."""
+    """Return the path of a request or of a part of it. part: `result`, `logs` and others."""
     return f"/api/requests/{_quote_segment(request_id)}" + (f"/{part}" if part else "")
 
 
 def schedule_path(name: str, part: str = "") -> str:
-    """part: `run`, `next`, or nothing for the schedule itself."""
+    """Return the path of a schedule or of a part of it. part: `run`, `next`."""
     return f"/api/schedules/{_quote_segment(name)}" + (f"/{part}" if part else "")
 
 
 def problem_message(problem: dict[str, Any]) -> str:
-    """A problem document (RFC 9457) in one line: its detail, and those of its errors that it does not name."""
+    """Format a problem document (RFC 9457) as one line: its detail, and the errors that the detail does not name."""
     detail = str(problem.get("detail") or problem.get("title") or "the runtime gave no reason")
     errors = [f"{error.get('field')}: {error.get('detail')}" for error in problem.get("errors") or ()]
     unnamed = [error for error in errors if error not in detail]
@@ -194,7 +196,7 @@ def problem_message(problem: dict[str, Any]) -> str:
 
 
 def _quote_segment(text: str) -> str:
-    # An argument that is not UTF-8 reaches Python with its bytes as surrogates.
+    # Python represents the bytes of an argument that is not UTF-8 as surrogates.
     return quote(text.encode("utf-8", "surrogateescape"), safe="")
 
 

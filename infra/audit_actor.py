@@ -1,4 +1,4 @@
-"""Who works at this machine's command line, as the audit names him: whoever has the database's address is at home."""
+"""Name the audit actor for CLI commands: the Unix account of the process. Access to the database grants all rights."""
 
 import os
 import pwd
@@ -7,14 +7,14 @@ from workqueue.audit import Action, AuditEntry
 
 
 def actor() -> str:
-    """By the account that the process has: a variable could say anything."""
+    """Return `cli:ACCOUNT`. The account comes from the system: an environment variable could be forged."""
     try:
         account = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # in a container any number may run
+    except KeyError:  # a container may run as a user ID without an account
         account = str(os.getuid())
     return f"cli:{account}"
 
 
 def audit_entry(command: str, action: Action, subject: str) -> AuditEntry:
-    """command: without the `localfn`."""
+    """Return an audit entry by this actor. command: the command without `localfn`."""
     return AuditEntry(actor(), action, subject, {"command": command})

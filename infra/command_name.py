@@ -1,4 +1,4 @@
-"""The command that the user typed: `./dev` in a clone, `localfn` elsewhere. Hints name it."""
+"""Return the command that the user typed, for hints: `./dev` in a clone, `localfn` elsewhere."""
 
 import os
 import re
@@ -17,5 +17,5 @@ def command_name() -> str:
 
 
 def with_command_name(text: str) -> str:
-    """Return the text with each `localfn COMMAND` in it as the user types it."""
+    """Return the text with each `localfn COMMAND` replaced by the command that the user types."""
     return COMMAND_HINT.sub(lambda _: f"{shlex.quote(command_name())} ", text)

@@ -1,8 +1,8 @@
-"""The disk of LOCALFN_HOME: when it counts as full, and a reserve for the embedded PostgreSQL.
+"""Keep a disk reserve for the embedded PostgreSQL, and define when the disk of LOCALFN_HOME counts as full.
 
-PostgreSQL answers no new connection, and so no page, once a disk has not a byte left; it may even end, and then needs
-room to start. So `up` keeps a file in reserve. It removes the file when the disk runs full, and makes it
-again once there is room. Meanwhile nothing is accepted or begun that would use this room up.
+On a full disk PostgreSQL accepts no new connections, and so the web process serves no pages. PostgreSQL may even exit,
+and needs free space to start again. So `up` keeps a reserve file. It removes the file when the disk fills up, and
+creates it again once there is space. Meanwhile the runtime accepts and starts no requests that would use this space.
 """
 
 import os
@@ -13,31 +13,31 @@ from urllib.parse import unquote
 
 from infra.config.settings import Settings
 from infra.embedded.sockets import socket_folder
-from infra.supervisor.output import say
+from infra.supervisor.output import print_message
 from workqueue.files.disk_space import MIB, Disk
 
 RESERVE_FILE = "reserve"
 RESERVE_BYTES = 32 * MIB
-RELEASE_BYTES = 16 * MIB  # with less free, the reserve is released
+RELEASE_BYTES = 16 * MIB  # with less free space, the reserve is released
 FULL_BYTES = RESERVE_BYTES + RELEASE_BYTES  # so that a disk whose reserve was released still counts as full
 RENEW_BYTES = 2 * FULL_BYTES
-FULL_WITHOUT_DATABASE_BYTES = MIB  # working directories and output files alone find out for themselves
+FULL_WITHOUT_DATABASE_BYTES = MIB  # a write of a working directory or an output file reports a full disk by itself
 CHECK_INTERVAL_S = 0.5
 
 
 def disk_of(settings: Settings) -> Disk:
-    """Return the disk of LOCALFN_HOME, which has to leave room for an embedded PostgreSQL if there is one."""
+    """Return the disk of LOCALFN_HOME; it reserves space for an embedded PostgreSQL."""
     return Disk(settings.home, FULL_BYTES if has_database(settings) else FULL_WITHOUT_DATABASE_BYTES)
 
 
 def has_database(settings: Settings) -> bool:
-    """Return whether PostgreSQL keeps its data in LOCALFN_HOME."""
+    """Return True if PostgreSQL keeps its data in LOCALFN_HOME."""
     url = settings.database_url
     return url is None or str(socket_folder(settings.home)) in unquote(url)
 
 
 class DiskReserve:
-    """The file in reserve of one home. Looked after by `up`."""
+    """Manage the reserve file of one home, for `up`."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / RESERVE_FILE
@@ -45,7 +45,7 @@ class DiskReserve:
         self._look_at = 0.0
 
     def check(self) -> None:
-        """Release the reserve, or make it, as the disk demands; twice a second, however often it is called."""
+        """Release or create the reserve as needed; at most twice a second, however often it is called."""
         if time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + CHECK_INTERVAL_S
@@ -53,7 +53,8 @@ class DiskReserve:
         is_there = self._path.exists()
         if is_there and free < RELEASE_BYTES:
             self._path.unlink(missing_ok=True)
-            say(f"the disk of {self._disk.folder} is full: nothing is accepted until {FULL_BYTES // MIB} MiB are free")
+            limit = f"until {FULL_BYTES // MIB} MiB are free"
+            print_message(f"the disk of {self._disk.folder} is full; requests are rejected {limit}")
         elif not is_there and free >= RENEW_BYTES:
             self._create()
 
@@ -61,12 +62,12 @@ class DiskReserve:
         try:
             with self._path.open("xb") as file:
                 _allocate(file.fileno())
-        except OSError:  # another program took the room first; the next look tries again
+        except OSError:  # another program used the space first; the next check tries again
             self._path.unlink(missing_ok=True)
 
 
 def _allocate(fd: int) -> None:
-    """Take the room for good: a file that is only long would have none."""
+    """Allocate the space: a sparse file would reserve nothing."""
     if sys.platform == "linux":
         os.posix_fallocate(fd, 0, RESERVE_BYTES)
     else:

@@ -1,8 +1,8 @@
-"""What can stop localfn from starting. Each message is the one line that the user reads."""
+"""Define the errors of infra. Each message is one line for the user."""
 
 
 class InfraError(Exception):
-    """localfn could not start or go on; the message says why, in one line."""
+    """localfn could not start or continue; the message gives the reason in one line."""
 
     exit_code = 1
 
@@ -22,18 +22,18 @@ class InterpreterError(InfraError):
 
 
 class PortTakenError(InfraError):
-    """Another program listens where HTTP should."""
+    """Another program listens on the address for HTTP."""
 
 
 class ServerMissingError(InfraError):
-    """No program of the embedded service is installed."""
+    """The program of an embedded service is not installed."""
 
 
 class ServerFailedError(InfraError):
-    """An embedded service ended or did not become ready."""
+    """An embedded service exited or did not become ready."""
 
 
 class NotRunningError(InfraError):
-    """No runtime to talk to: no URL was given and no `localfn up` runs for this home."""
+    """No runtime is reachable: no URL is set, and no `localfn up` runs for this home."""
 
     exit_code = 3

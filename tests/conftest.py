@@ -116,7 +116,7 @@ def discovered(servers: Servers, migrated: str) -> str:
     name = f"{migrated}_discovered"
     names = {"name": sql.Identifier(name), "template": sql.Identifier(migrated)}
     servers.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").format(**names))
-    interpreter = Interpreter(sys.executable, sdk_link.source().parent, {}, 1 << 20)
+    interpreter = Interpreter(sys.executable, sdk_link.sdk_folder().parent, {}, 1 << 20)
     watcher = CodeWatcher(
         interpreter, [str(CASES), str(EXAMPLES)], registry.Registry((), ()), declared_schedule_problem
     )

@@ -1,1 +1,1 @@
-"""The command line. One module per group of commands; each is imported only when its command is called."""
+"""Provide the command line. One module per command group, imported only when its command is called."""

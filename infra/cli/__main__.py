@@ -1,4 +1,4 @@
-"""`python -m infra.cli`: how `up` starts its children, with the interpreter that runs it."""
+"""Start the command line as `python -m infra.cli`: `up` starts its children with its own interpreter."""
 
 from infra.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Reads what is typed: events, files, ages and times. What is wrong is found before anything is sent."""
+"""Parse command line arguments: events, files, ages and times. Bad arguments fail before anything is sent."""
 
 import json
 import math
@@ -11,12 +11,12 @@ from typing import Any, NoReturn
 import click
 
 UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-MAX_AGE_S = 50 * 366 * 86400  # older than any request, and a time that the API takes
-EVENT_PART = "event"  # of a multipart body, and so no name for a file
+MAX_AGE_S = 50 * 366 * 86400  # older than any request, and still a time that the API accepts
+EVENT_PART = "event"  # the part of the multipart body that holds the event; not allowed as a file name
 
 
 class Event(click.ParamType[bytes]):
-    """JSON, @FILE or - for stdin: the bytes to send."""
+    """Parse JSON text, @FILE or - (stdin) into the bytes to send."""
 
     name = "JSON|@FILE|-"
 
@@ -37,17 +37,17 @@ def _read_source(value: str) -> tuple[bytes, str]:
         return sys.stdin.buffer.read(), "stdin"
     if value.startswith("@"):
         return Path(value[1:]).read_bytes(), value[1:]
-    return value.encode("utf-8", "surrogateescape"), "it"
+    return value.encode("utf-8", "surrogateescape"), "the value"
 
 
 def json_fault(raw: bytes) -> str:
-    """Why `raw` is no JSON, to follow the name of where it comes from; empty when it is."""
+    """Return why `raw` is not valid JSON, as the predicate of a sentence; return "" for valid JSON."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return f"is not UTF-8: byte {error.start} is {raw[error.start]:#04x}."
     if not text.strip():
-        return "is empty; leave --data out to send {}."
+        return "is empty; omit --data to send {}."
     try:
         json.loads(text, parse_constant=_reject_constant)
     except json.JSONDecodeError as error:
@@ -60,11 +60,11 @@ def json_fault(raw: bytes) -> str:
 
 
 def _reject_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is none; use null or a text.")
+    raise ValueError(f"{constant} is not allowed; use null or a string.")
 
 
 class NamedFile(click.ParamType[tuple[str, Path]]):
-    """NAME=PATH of a readable file."""
+    """Parse NAME=PATH of a readable file."""
 
     name = "NAME=PATH"
 
@@ -73,9 +73,9 @@ class NamedFile(click.ParamType[tuple[str, Path]]):
             return value
         name, separator, path = value.partition("=")
         if not (name and separator and path):
-            self.fail(f"{value!r} is not NAME=PATH.", param, ctx)
+            self.fail(f"{value!r} is not of the form NAME=PATH.", param, ctx)
         if name == EVENT_PART:
-            self.fail("'event' names the event itself; name the file otherwise.", param, ctx)
+            self.fail("'event' is reserved for the event; choose another NAME.", param, ctx)
         try:
             Path(path).open("rb").close()
         except OSError as error:
@@ -84,7 +84,7 @@ class NamedFile(click.ParamType[tuple[str, Path]]):
 
 
 class Seconds(click.ParamType[float]):
-    """A number of seconds."""
+    """Parse a number of seconds."""
 
     name = "S"
 
@@ -94,12 +94,12 @@ class Seconds(click.ParamType[float]):
         except ValueError:
             seconds = math.nan
         if not 0 <= seconds < math.inf:
-            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
         return seconds
 
 
 class Age(click.ParamType[timedelta]):
-    """`90s`, `15m`, `12h`, `7d`, `2w`."""
+    """Parse an age: `90s`, `15m`, `12h`, `7d`, `2w`."""
 
     name = "AGE"
 
@@ -108,12 +108,12 @@ class Age(click.ParamType[timedelta]):
             return value
         age = parse_age(value)
         if age is None:
-            self.fail(f"{value!r} is no age; write 90s, 15m, 12h or 7d.", param, ctx)
+            self.fail(f"{value!r} is not an age; write, for example, 90s, 15m, 12h or 7d.", param, ctx)
         return age
 
 
 class Moment(click.ParamType[str]):
-    """A time, or an age before now; as the API takes it."""
+    """Parse a time, or an age before now, into a time for the API."""
 
     name = "TIME|AGE"
 
@@ -122,10 +122,10 @@ class Moment(click.ParamType[str]):
         if age is not None:
             return time_before(age)
         try:
-            # Without a zone it is this machine's, as everywhere on a command line.
+            # A time without a zone is in this machine's zone.
             return datetime.fromisoformat(value).astimezone(UTC).isoformat()
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time; write 2026-01-31T12:00:00Z, 2026-01-31 or 2h.", param, ctx)
+            self.fail(f"{value!r} is not a time; write 2026-01-31T12:00:00Z, 2026-01-31 or 2h.", param, ctx)
 
 
 def parse_age(text: str) -> timedelta | None:

@@ -1,4 +1,4 @@
-"""Groups of commands. The root finds them in modules by name; every error becomes one line and an exit code."""
+"""Provide groups of commands: lazy imports, sections in the help, and one line and an exit code for every error."""
 
 import importlib
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ import click
 from infra.command_name import with_command_name
 from infra.redaction import redact
 
-# Found by their names, so that a command that needs none of these libraries imports none.
+# Classes by name, so that a command does not import the libraries that it does not use.
 UNREACHABLE_ERRORS = frozenset(
     {
         "sqlalchemy.exc.OperationalError",
@@ -26,7 +26,7 @@ MAX_SUMMARY_CHARACTERS = 300  # characters: longer than any first sentence
 
 
 class CommandGroup(click.Group):
-    """A group whose help lists its commands in the order of the code, each with its whole first sentence."""
+    """List commands in the order of the code, each with its whole first sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click gives it
         return list(self.commands)
@@ -37,7 +37,7 @@ class CommandGroup(click.Group):
     def write_section(
         self, ctx: click.Context, formatter: click.HelpFormatter, title: str, names: Iterable[str]
     ) -> None:
-        # click itself cuts what fills more than a line, and half a sentence tells nobody what a command does.
+        # click cuts a summary after one line.
         found = ((name, self.get_command(ctx, name)) for name in names)
         with formatter.section(title):
             formatter.write_dl(
@@ -46,7 +46,7 @@ class CommandGroup(click.Group):
 
 
 class RootGroup(CommandGroup):
-    """The commands that `sections` name by title. One that is not in the group stands in the module of its name."""
+    """Group commands in titled sections. A command outside this module is imported from the module of its name."""
 
     def __init__(self, *args: Any, sections: Mapping[str, tuple[str, ...]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -78,12 +78,12 @@ class RootGroup(CommandGroup):
 
 
 def error_line(error: Exception) -> str:
-    """The message of an error of ours, whose messages are written to be read; of another's, its class too."""
+    """Return the error in one line: the message of an own error; class and message of any other error."""
     lines = redact(str(error)).strip().splitlines()
     first = lines[0] if lines else ""
     if hasattr(error, "exit_code"):
         return first
-    return f"{type(error).__name__}: {first} (localfn --debug … shows where)"
+    return f"{type(error).__name__}: {first} (`localfn --debug …` shows the traceback)"
 
 
 def exit_code_of(error: Exception) -> int:

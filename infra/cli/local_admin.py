@@ -1,6 +1,7 @@
-"""Users and API keys from the command line: straight at the database, for whoever has its address is at home.
+"""Manage users and API keys from the command line, directly in the database.
 
-So the first admin and the first key can be made, and an admin who forgot the password comes in again.
+Access to the database is enough: so the operator can create the first admin and the first key, and can reset
+an admin's password.
 """
 
 from collections.abc import Iterator
@@ -11,8 +12,8 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from handlers.accounts.api_keys import key as key_shown
-from handlers.accounts.users import user as user_shown
+from handlers.accounts.api_keys import key as serialize_key
+from handlers.accounts.users import user as serialize_user
 from infra.audit_actor import actor, audit_entry
 from infra.config.service_urls import require_local, with_service_urls
 from infra.config.settings import load
@@ -26,7 +27,7 @@ from workqueue.errors import BadAccessError, KeyExistsError, UnknownKeyError
 
 
 class AccountError(InfraError):
-    """A user or a key cannot be so."""
+    """A user or an API key has an invalid field."""
 
     exit_code = 2
 
@@ -38,25 +39,25 @@ class NoSuchKeyError(InfraError):
 
 
 def make_superuser(username: str, password: str, email: str | None) -> bool:
-    """Make an admin of this name, with this password. Return whether the user is new. Raises AccountError."""
+    """Create an admin, or update one. Return True for a new user. Raises AccountError."""
     with _engine() as engine:
         try:
             users.check_password(password)
-            made_by = audit_entry("users create-superuser", Action.USER_CHANGE, username)
-            return users.ensure_superuser(engine, username, password, email, made_by)
+            audit = audit_entry("users create-superuser", Action.USER_CHANGE, username)
+            return users.ensure_superuser(engine, username, password, email, audit)
         except BadAccessError as error:
-            # Not "password: 8 …": the redactor of outputs would take the rule for the password.
+            # Not "password: 8 …": the redactor would take the rule for the password.
             reasons = (f"{entry['field']} is not valid: {entry['detail']}" for entry in error.errors)
             raise AccountError("; ".join(reasons)) from None
 
 
 def list_users() -> list[dict[str, Any]]:
     with _engine() as engine:
-        return [user_shown(row) for row in users.list_users(engine)]
+        return [serialize_user(row) for row in users.list_users(engine)]
 
 
 def make_key(name: str, scopes: list[str], functions: list[str] | None, expires_at: datetime | None) -> dict[str, Any]:
-    """As the API tells it: with the key itself, this once. Raises AccountError."""
+    """Create an API key, and return it as in the API, with the secret. Raises AccountError."""
     fields = {
         "name": name,
         "scopes": scopes,
@@ -71,22 +72,22 @@ def make_key(name: str, scopes: list[str], functions: list[str] | None, expires_
             row, secret = api_keys.create(engine, wanted, actor(), clock.now())
         except (BadAccessError, KeyExistsError) as error:
             raise AccountError(str(error)) from None
-    return key_shown(row) | {"key": secret}
+    return serialize_key(row) | {"key": secret}
 
 
 def list_keys() -> list[dict[str, Any]]:
     with _engine() as engine:
-        return [key_shown(row) for row in api_keys.list_keys(engine)]
+        return [serialize_key(row) for row in api_keys.list_keys(engine)]
 
 
 def revoke_key(wanted: str) -> dict[str, Any]:
-    """wanted: a name or an id. Raises NoSuchKeyError."""
+    """Revoke a key. wanted: name or ID. Raises NoSuchKeyError."""
     with _engine() as engine:
         found = [row for row in api_keys.list_keys(engine) if wanted in (row["name"], str(row["id"]))]
         try:
-            return key_shown(api_keys.revoke(engine, UUID(str(found[0]["id"])), actor()))
+            return serialize_key(api_keys.revoke(engine, UUID(str(found[0]["id"])), actor()))
         except (IndexError, UnknownKeyError):
-            raise NoSuchKeyError(f"There is no API key {wanted!r}; `localfn keys list` shows them.") from None
+            raise NoSuchKeyError(f"no API key has the name or id {wanted!r}; see `localfn keys list`.") from None
 
 
 @contextmanager
@@ -96,7 +97,7 @@ def _engine() -> Iterator[Engine]:
     engine = make_engine(settings.database_url, pool_size=1)
     try:
         if not revision.is_current(engine):
-            raise InfraError("the database is not migrated to this version; `localfn init` does it.")
+            raise InfraError("the database schema is not that of this version; migrate it with `localfn init`.")
         yield engine
     finally:
         engine.dispose()

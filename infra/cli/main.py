@@ -1,4 +1,4 @@
-"""`localfn`: the processes, and the names of the modules in which the other commands stand."""
+"""Define `localfn`: the commands that start processes, and the sections of all other commands."""
 
 import importlib.metadata
 from dataclasses import replace
@@ -9,19 +9,19 @@ from infra.cli.group import RootGroup
 from infra.command_name import command_name
 from infra.config.settings import Settings, export_dotenv, load
 from infra.sandbox.hardening import disable_ptrace
-from infra.supervisor.control_socket import Attached, attach
+from infra.supervisor.control_socket import ParentConnection, receive_settings
 
 SECTIONS = {
     "Start and check": ("up", "doctor", "version"),
     "Work": ("functions", "requests", "schedules"),
     "Operate": ("queues", "workers", "dashboard"),
-    "Who may call": ("users", "keys"),
+    "Access": ("users", "keys"),
     "Single processes": ("web", "worker", "scheduler"),
-    "Set up and describe": ("init", "db", "seed", "openapi"),
+    "Set up and export": ("init", "db", "seed", "openapi"),
 }
 EXIT_CODES = (
-    "Exit codes: 0 done; 1 the request failed, or something is not well; 2 wrong usage or a bad setting; 3 no runtime "
-    "is reachable; 4 not found; 124 waited too long, and the request goes on; 130 ended by Ctrl-C."
+    "Exit codes: 0 done; 1 the request failed, or a check found a problem; 2 wrong usage or a bad setting; 3 the "
+    "runtime is not reachable; 4 not found; 124 waited too long, and the request continues; 130 interrupted by Ctrl-C."
 )
 
 
@@ -31,7 +31,7 @@ EXIT_CODES = (
 @click.version_option(importlib.metadata.version("localfn"), message="localfn %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
-    """Run functions on your own machine as a cloud would: accepted means it will finish."""
+    """Run asynchronous functions on your own machine: every accepted request ends."""
 
 
 def main() -> None:
@@ -39,10 +39,10 @@ def main() -> None:
 
 
 @cli.command()
-@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Listen on this port instead of PORT's.")
-@click.option("--host", metavar="ADDRESS", help="Listen on this address instead of HOST's.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Listen on this port instead of PORT.")
+@click.option("--host", metavar="ADDRESS", help="Listen on this address instead of HOST.")
 def up(port: int | None, host: str | None) -> None:
-    """Start everything: PostgreSQL and Redis where no URL is given, web, worker, scheduler."""
+    """Start everything: web, worker and scheduler, and PostgreSQL and Redis if no URL is set."""
     from infra.up import up as run
 
     settings = _load_settings()
@@ -50,31 +50,33 @@ def up(port: int | None, host: str | None) -> None:
 
 
 @cli.command()
-@click.option("--only-servers", is_flag=True, help="Wait for the servers and make the screen ready, no more.")
+@click.option("--only-servers", is_flag=True, help="Only wait for PostgreSQL and Redis, and prepare the SPA.")
 def init(only_servers: bool) -> None:
-    """Wait for the servers, migrate, find the functions, load the fixtures once, make the superuser."""
+    """Wait for PostgreSQL and Redis, migrate, discover functions, load fixtures, create the superuser."""
     from infra.processes.init import run
 
-    run(_load_with_urls(attach()), only_servers=only_servers)
+    run(_load_with_urls(receive_settings()), only_servers=only_servers)
 
 
 @cli.command()
-@click.option("--development", is_flag=True, help="Flask's own server: starts again when the code changes. Local only.")
+@click.option("--development", is_flag=True, help="Use Flask's server, which reloads changed code. Local mode only.")
 def web(development: bool) -> None:
-    """Serve HTTP."""
+    """Serve the HTTP API and the SPA."""
     if development:
         from infra.processes.debug_server import run
     else:
         from infra.processes.web import run
 
-    run(_load_with_urls(attach()))
+    run(_load_with_urls(receive_settings()))
 
 
 @cli.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=9181, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Listen on this address.")
+@click.option(
+    "--port", default=9181, show_default=True, type=click.IntRange(1, 65535), metavar="N", help="Listen on this port."
+)
 def dashboard(host: str, port: int) -> None:
-    """Serve rq-dashboard alone, without a login: it shows, and changes nothing."""
+    """Serve rq-dashboard alone, read-only and without a login."""
     from infra.processes.dashboard import run
 
     run(replace(_load_with_urls(None, needs_database=False), host=host, port=port))
@@ -82,24 +84,24 @@ def dashboard(host: str, port: int) -> None:
 
 @cli.command()
 def worker() -> None:
-    """Run the worker pool."""
+    """Run the worker pool of this machine."""
     from infra.processes.worker import run
 
-    line = attach()
-    run(_load_with_urls(line), line.tell_ready if line is not None else None)
+    parent = receive_settings()
+    run(_load_with_urls(parent), parent.report_ready if parent is not None else None)
 
 
 @cli.command()
 def scheduler() -> None:
-    """Fire the schedules, and give back what lost workers had taken."""
+    """Fire schedules, and recover the requests of lost workers."""
     from infra.processes.scheduler import run
 
-    run(_load_with_urls(attach()))
+    run(_load_with_urls(receive_settings()))
 
 
 @cli.command()
 def openapi() -> None:
-    """Print the description of the HTTP API, OpenAPI 3.1 in JSON; nothing has to run for it."""
+    """Print the OpenAPI 3.1 document of the HTTP API as JSON; no runtime is needed."""
     from infra.cli.openapi_export import description
 
     click.echo(description())
@@ -111,19 +113,19 @@ def version() -> None:
     click.echo(f"localfn {importlib.metadata.version('localfn')}")
 
 
-def _load_settings(line: Attached | None = None) -> Settings:
-    """Return what a process of the runtime works with; for it the door closes here.
+def _load_settings(parent: ParentConnection | None = None) -> Settings:
+    """Load the settings of this process, and harden the process.
 
-    line: to the `up` that started this process, and has read `.env` for it.
+    parent: the connection to the `up` that started this process and has read `.env` for it.
     """
-    if line is None:
+    if parent is None:
         export_dotenv()
-    settings = load(reads_file=line is None)
+    settings = load(reads_file=parent is None)
     disable_ptrace(settings)
     return settings
 
 
-def _load_with_urls(line: Attached | None, *, needs_database: bool = True) -> Settings:
+def _load_with_urls(parent: ParentConnection | None, *, needs_database: bool = True) -> Settings:
     from infra.config.service_urls import with_service_urls
 
-    return with_service_urls(_load_settings(line), needs_database=needs_database)
+    return with_service_urls(_load_settings(parent), needs_database=needs_database)

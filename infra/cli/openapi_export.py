@@ -1,4 +1,4 @@
-"""The description of the HTTP API without a server, a database or a setting: for generators of clients."""
+"""Export the OpenAPI document without a server, a database or a setting, for client generators."""
 
 import json
 
@@ -9,7 +9,7 @@ from handlers.security.secured_app import make_app
 
 
 def description() -> str:
-    """Return the same document as /openapi.json, as JSON text."""
+    """Return the document of /openapi.json as JSON text."""
     app = make_app("localfn", OriginCheck(AllowedHosts()))
     add_routes(app)
     return json.dumps(describe(app, ""), indent=2, ensure_ascii=False)

@@ -1,48 +1,48 @@
-"""What LOCALFN_CONCURRENCY needs: connections to PostgreSQL and, in the worker pool, open files.
+"""Compute what LOCALFN_CONCURRENCY needs: PostgreSQL connections and, in the worker pool, open files.
 
-A pool that runs short of either fails at requests, one here and one there; so it is found out before it starts.
+A pool that runs out of either fails single requests at random; checking at the start prevents that.
 """
 
 import resource
 
 from infra.errors import SettingsError
 
-WEB_CONNECTIONS = 40  # its processes together; a server has 100 for everybody unless told otherwise
-SCHEDULER_CONNECTIONS = 6  # chores, ticker, numbers; two locks of who leads; one to spare
+WEB_CONNECTIONS = 40  # of all web processes together; PostgreSQL allows 100 in total by default
+SCHEDULER_CONNECTIONS = 6  # maintenance, ticker, metrics; two leader locks; one spare
 HOUSEKEEPER_CONNECTIONS = 1
-CONNECTIONS_PER_WORKER = 2  # its own thread and the keeper's, while something lasts
-SPARE_CONNECTIONS = 60  # commands, psql, other machines' processes, and what asks whether a slow server is there
-MIN_CONNECTIONS = 200  # of an embedded server
+CONNECTIONS_PER_WORKER = 2  # its own thread and the lease renewer's, while a request runs long
+SPARE_CONNECTIONS = 60  # commands, psql, processes of other machines, and probes of a slow server
+MIN_CONNECTIONS = 200  # limit of an embedded server
 FILES_PER_SANDBOX = 5  # workqueue.sandboxes.process.Ends
-FILES_PER_WORKER = 2 * FILES_PER_SANDBOX + 1  # one sandbox lent, another one warm, and the line to it
-OTHER_FILES = 64  # of a pool: its log, Redis, the zygote, what is read for a moment
+FILES_PER_WORKER = 2 * FILES_PER_SANDBOX + 1  # one leased sandbox, one warm sandbox, and the connection to the pool
+OTHER_FILES = 64  # of a pool: log, Redis, zygote, files that are read briefly
 
 
 def required_connections(concurrency: int) -> int:
-    """How many all processes of this machine may have to PostgreSQL at a time."""
+    """Return the maximum number of PostgreSQL connections of all processes of this machine."""
     return WEB_CONNECTIONS + SCHEDULER_CONNECTIONS + HOUSEKEEPER_CONNECTIONS + CONNECTIONS_PER_WORKER * concurrency
 
 
 def embedded_connections(concurrency: int) -> int:
-    """How many an embedded PostgreSQL allows."""
+    """Return the connection limit of an embedded PostgreSQL."""
     return max(MIN_CONNECTIONS, required_connections(concurrency) + SPARE_CONNECTIONS)
 
 
 def required_files(concurrency: int) -> int:
-    """How many the pool may have open."""
+    """Return the maximum number of open files of the pool."""
     return OTHER_FILES + FILES_PER_WORKER * concurrency
 
 
 def raise_file_limit(concurrency: int) -> None:
-    """Raises this process's own limit of open files, and its children's, if need be. Raises SettingsError."""
+    """Raise the limit of open files of this process and of its children if needed. Raises SettingsError."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = required_files(concurrency)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     if hard != resource.RLIM_INFINITY and hard < needed:
-        most = (hard - OTHER_FILES) // FILES_PER_WORKER
+        allowed = max(1, (hard - OTHER_FILES) // FILES_PER_WORKER)
         raise SettingsError(
-            f"LOCALFN_CONCURRENCY: {concurrency} needs {needed} open files, and {hard} are allowed (ulimit -Hn); "
-            f"raise that limit, or set it to {max(1, most)} at most."
+            f"LOCALFN_CONCURRENCY: {concurrency} needs {needed} open files, but the limit is {hard} (ulimit -Hn); "
+            f"raise the limit, or set LOCALFN_CONCURRENCY to at most {allowed}."
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -1,4 +1,4 @@
-"""Typed reading of environment variables: one method per kind of value, one clear line per bad value."""
+"""Parse environment variables: one method per type; a bad value raises one clear line."""
 
 import math
 import os
@@ -21,7 +21,7 @@ BYTES_PER_UNIT = {
 
 
 class Environment:
-    """A set of variables. An empty value counts as unset: compose files pass `NAME=` for what nobody gave."""
+    """Parse a set of variables. An empty value counts as unset: compose files pass `NAME=` for an unset variable."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
@@ -35,7 +35,7 @@ class Environment:
     def items(self, name: str, default: str, *, separator: str) -> tuple[str, ...]:
         items = tuple(item.strip() for item in self.text(name, default).split(separator) if item.strip())
         if not items:
-            raise SettingsError(f"{name} names nothing.")
+            raise SettingsError(f"{name}: the list is empty; name at least one item.")
         return items
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
@@ -43,7 +43,7 @@ class Environment:
         for choice in choices:
             if value.casefold() == choice.casefold():
                 return choice
-        raise SettingsError(f"{name}: {value!r} is none of {', '.join(choices)}.")
+        raise SettingsError(f"{name}: {value!r} is not valid; use one of {', '.join(choices)}.")
 
     def integer(self, name: str, default: int, *, at_least: int, at_most: int | None = None) -> int:
         value = self.text(name, str(default))
@@ -56,7 +56,7 @@ class Environment:
         return int(value)
 
     def number(self, name: str, default: float, *, above: float | None = None) -> float:
-        """A number of at least 0, or of more than `above`."""
+        """Return a number of at least 0, or greater than `above`."""
         value = self.text(name, str(default))
         try:
             number = float(value)
@@ -68,36 +68,36 @@ class Environment:
         return number
 
     def size(self, name: str, default: int) -> int:
-        """A number of bytes: `1048576`, `1MiB`, `1.5 GB`."""
+        """Return a number of bytes: `1048576`, `1MiB`, `1.5 GB`."""
         value = self.text(name, str(default))
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value, re.ASCII)
         unit = BYTES_PER_UNIT.get(match[2].upper()) if match else None
         if match is None or unit is None or float(match[1]) * unit < 1:
-            raise SettingsError(f"{name}: {value!r} is not a size; write bytes or, for example, 6MiB.")
+            raise SettingsError(f"{name}: {value!r} is not a size; write a number of bytes, or for example 6MiB.")
         return int(float(match[1]) * unit)
 
     def url(self, name: str, example: str) -> str | None:
-        """Return an http(s) address without a slash at its end."""
+        """Return an http(s) URL without a trailing slash."""
         url = self.optional(name)
         if url is not None and not re.match(r"https?://[^/?#]", url):
             raise SettingsError(f"{name} must start with http:// or https://, such as {example}.")
         return None if url is None else url.rstrip("/")
 
     def path(self, name: str, default: str, directory: Path) -> Path:
-        """Return an absolute path. directory: what a relative one begins at."""
+        """Return an absolute path. directory: the base of a relative path."""
         return directory / _expand_user(name, self.text(name, default))
 
     def program(self, name: str, default: str, directory: Path) -> str:
-        """Return the path of a program, or the name under which PATH has it.
+        """Return the path of a program, or a name to look up on PATH.
 
-        A path is made absolute, since sandboxes are started in another folder. It is not resolved: the link in an
-        environment's `bin` tells Python which environment it is.
+        A path is made absolute, since sandboxes start in another folder. It is not resolved: Python finds its virtual
+        environment by the link in the environment's `bin`.
         """
         text = self.text(name, default)
         return str(directory / _expand_user(name, text)) if os.sep in text else text
 
     def sources(self, name: str, default: str, directory: Path) -> tuple[str, ...]:
-        """Return folders and modules, parted at each `:` but not inside the path of a folder that exists."""
+        """Return folders and modules, split at each `:` except inside the path of an existing folder."""
         pieces, found = self.text(name, default).split(":"), list[str]()
         while pieces:
             counts = range(len(pieces), 1, -1)
@@ -106,14 +106,14 @@ class Environment:
             del pieces[:count]
         named = tuple(str(_expand_user(name, item)) if item.startswith("~") else item for item in found if item)
         if not named:
-            raise SettingsError(f"{name} names nothing.")
+            raise SettingsError(f"{name}: the list is empty; name at least one folder or module.")
         return named
 
 
 def _expand_user(name: str, text: str) -> Path:
-    """Replace a leading `~` or `~user`. Raises SettingsError."""
+    """Expand a leading `~` or `~user`. Raises SettingsError."""
     try:
         return Path(text.strip()).expanduser()
     except RuntimeError:
-        reason = "begins with the home folder of an account that does not exist"
+        reason = "starts with the home folder of an unknown account"
         raise SettingsError(f"{name}: {text.strip()!r} {reason}.") from None

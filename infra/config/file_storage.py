@@ -1,4 +1,4 @@
-"""LOCALFN_FILES: which file store, and how S3 is reached: through localstack-client where an emulator is named."""
+"""Parse LOCALFN_FILES, and create the file store: a folder, S3, or an S3 emulator through localstack-client."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from workqueue.files.disk_space import Disk
 from workqueue.files.store import FileStore, FolderStore
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-PREFIX = re.compile(r"[A-Za-z0-9!_.*'()/-]*")  # what S3's own guide calls safe
+PREFIX = re.compile(r"[A-Za-z0-9!_.*'()/-]*")  # the safe characters of S3's guide for object keys
 CONNECT_S, READ_S, MAX_TRIES = 5, 60, 4
 EMULATORS = ("LOCALSTACK_HOST", "AWS_ENDPOINT_URL")
 
@@ -25,31 +25,33 @@ class Bucket:
 
 
 def parse(text: str) -> Bucket | None:
-    """The bucket of `s3://bucket/prefix`; None for `file:`. Raises SettingsError."""
+    """Return the bucket of `s3://bucket/prefix`; None for `file:`. Raises SettingsError."""
     if text == "file:":
         return None
     parts = urlsplit(text)
     if parts.scheme != "s3":
-        raise SettingsError(f"LOCALFN_FILES: {text!r} is not supported; file: and s3://bucket/prefix are.")
+        raise SettingsError(f"LOCALFN_FILES: {text!r} is not supported; use file: or s3://bucket/prefix.")
     if not BUCKET.fullmatch(parts.netloc):
-        raise SettingsError(f"LOCALFN_FILES: {parts.netloc!r} is no bucket: 3 to 63 of a-z, 0-9, . and - are needed.")
+        raise SettingsError(
+            f"LOCALFN_FILES: {parts.netloc!r} is not a valid bucket name; use 3 to 63 of a-z, 0-9, . and -."
+        )
     if not PREFIX.fullmatch(parts.path) or parts.query or parts.fragment or ".." in parts.path:
-        raise SettingsError(f"LOCALFN_FILES: {parts.path!r} cannot begin the names of files; a-z, 0-9, /, - and _ can.")
+        raise SettingsError(f"LOCALFN_FILES: {parts.path!r} is not a valid prefix; use a-z, 0-9, /, - and _.")
     return Bucket(parts.netloc, parts.path.strip("/"))
 
 
 def make_store(files: str, home: Path, disk: Disk | None = None) -> FileStore:
-    """Return the store of a process and of those that are forked off it. files: LOCALFN_FILES; disk: that of home."""
+    """Return the file store of a process and of its forks. files: LOCALFN_FILES; disk: the disk of home."""
     bucket = parse(files)
     if bucket is None:
         return FolderStore(home / "files", disk)
-    from workqueue.files.s3_store import S3Store  # boto3 takes 30 MB: only who uses S3 pays for it
+    from workqueue.files.s3_store import S3Store  # boto3 takes 30 MB of memory: import it only for S3
 
     return S3Store(bucket.name, bucket.prefix, lambda: s3_client(os.environ))
 
 
 def s3_client(environ: Mapping[str, str]) -> Any:
-    """A client of AWS's S3, or of an emulator. Credentials and region are where AWS's own programs look for them."""
+    """Return a client of S3 or of an emulator. Credentials and region come from the variables that AWS tools use."""
     from botocore.config import Config
 
     retries = {"total_max_attempts": MAX_TRIES, "mode": "standard"}
@@ -61,7 +63,7 @@ def s3_client(environ: Mapping[str, str]) -> Any:
             aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY") or "test",
             region_name=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         )
-        # By path: a bucket is no host name where there is no DNS of AWS's.
+        # Path style: an emulator has no DNS name for each bucket.
         by_path = Config(
             connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries, s3={"addressing_style": "path"}
         )

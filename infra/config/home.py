@@ -1,4 +1,4 @@
-"""LOCALFN_HOME: the folder of everything localfn keeps, and the lock that lets only one `up` use it."""
+"""Create LOCALFN_HOME, the folder for all data of one runtime, and lock it for one `up`."""
 
 import fcntl
 import os
@@ -10,25 +10,25 @@ from pathlib import Path
 import psutil
 
 from infra.errors import HomeError
-from infra.supervisor.output import say
-from infra.supervisor.pid_records import Records
+from infra.supervisor.output import print_message
+from infra.supervisor.pid_records import PidRecords
 from infra.supervisor.termination import is_alive
 from workqueue.sandboxes.user import UnixUser
 
 FOLDERS = ("run", "files", "work", "spool")
-MAX_GUARD_WAIT_S, POLL_INTERVAL_S = 30.0, 0.05  # for the guard of a killed `up` to end all
-OWNER_ONLY, TRAVERSABLE, READABLE = 0o700, 0o711, 0o755  # by others; who enters alone sees no names
+MAX_GUARD_WAIT_S, POLL_INTERVAL_S = 30.0, 0.05  # for the guard of a killed `up` to end its processes
+OWNER_ONLY, TRAVERSABLE, READABLE = 0o700, 0o711, 0o755  # traversing shows no names
 
 
 class Home:
-    """The folder of one runtime. Only its owner may enter: uploads, results and a password lie in it."""
+    """Represent the folder of one runtime. Only its owner may enter: it holds uploads, results and a password."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.records = Records(root / "run")
+        self.records = PidRecords(root / "run")
 
     def make(self) -> None:
-        """Make the folders. Raises HomeError when they cannot be made or written."""
+        """Create the folders. Raises HomeError when they cannot be created or written."""
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in FOLDERS:
@@ -37,8 +37,8 @@ class Home:
             raise home_error(self.root, error) from error
 
     def admit_sandbox_user(self, account: UnixUser, sdk: Path) -> None:
-        """Let it get to its working directories, its home and the SDK, and to nothing else."""
-        modes = {self.root / "work": TRAVERSABLE, sdk: READABLE}  # Python lists what it imports from
+        """Let the sandbox user access its working directories, its home and the SDK, and nothing else."""
+        modes = {self.root / "work": TRAVERSABLE, sdk: READABLE}  # Python lists the folders on its path
         try:
             if account.home.parent == self.root:
                 account.home.mkdir(mode=OWNER_ONLY, exist_ok=True)
@@ -52,9 +52,9 @@ class Home:
 
     @contextmanager
     def locked(self) -> Iterator[int]:
-        """Hold the home against a second `up`; yield the lock's descriptor. It ends with the last process that has it.
+        """Lock the home against a second `up`; yield the lock's descriptor. The last process that inherits it holds it.
 
-        After an `up` that was killed its guard has it, until all that it had started has ended.
+        After `up` is killed, its guard holds the lock until all processes of that `up` have ended.
         """
         try:
             descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -70,9 +70,9 @@ class Home:
         if not _try_lock(descriptor):
             pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
             if _is_running(pid):
-                todo = "stop it, or set LOCALFN_HOME to another folder"
-                raise HomeError(f"localfn already runs with {self.root} (pid {pid}); {todo}.")
-            say("a run was killed; waiting until what it had started has ended")
+                hint = "stop it, or set LOCALFN_HOME to another folder"
+                raise HomeError(f"localfn already runs with {self.root} (pid {pid}); {hint}.")
+            print_message("a previous run was killed; waiting for its processes to end")
             _wait_for_guard(descriptor, self.root)
         try:
             os.truncate(descriptor, 0)
@@ -82,7 +82,7 @@ class Home:
 
 
 def _try_lock(descriptor: int) -> bool:
-    """Take the lock; return whether it was free."""
+    """Try to take the lock; return False if another process holds it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -105,5 +105,5 @@ def _wait_for_guard(descriptor: int, root: Path) -> None:
 
 
 def home_error(root: Path, error: OSError) -> HomeError:
-    """The one line for a home that the system refuses: no permission, a file in its place, a full disk."""
+    """Return the error for a home that the system refuses: no permission, a file in its place, a full disk."""
     return HomeError(f"LOCALFN_HOME {root} cannot be used: {error.strerror or error}.")

@@ -1,4 +1,4 @@
-"""The address that HTTP listens on: whether it is free, and whether the runtime is ready there."""
+"""Check the address for HTTP: whether the port is free, and whether the runtime is ready there."""
 
 import errno
 import http.client
@@ -10,26 +10,26 @@ PROBE_TIMEOUT_S = 2.0
 
 
 def check_port(host: str, port: int) -> None:
-    """Raises PortTakenError when nobody could listen there: before the work of starting, not after it."""
+    """Raise PortTakenError when nothing can listen there, before the work of a start."""
     try:
         family, kind, protocol, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as candidate:
-            # As the web server will: connections of the last run that still time out do not hold the port.
+            # As the web server does: connections of the last run that still time out do not hold the port.
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             candidate.bind(target)
     except socket.gaierror as error:
-        raise PortTakenError(f"HOST {host!r} is no address.") from error
+        raise PortTakenError(f"HOST {host!r} is not a valid address.") from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortTakenError(
-                f"PORT {port} on {host} is taken by another program; set PORT (or --port) to a free one."
+                f"PORT {port} on {host} is already in use; set PORT (or --port) to a free port."
             ) from error
-        raise PortTakenError(f"HOST {host}, PORT {port} cannot be listened on: {error.strerror}.") from error
+        raise PortTakenError(f"cannot listen on HOST {host}, PORT {port}: {error.strerror}.") from error
 
 
 def is_answering(host: str, port: int) -> bool:
-    """Whether GET /readyz answers 200."""
-    # What listens on every address is asked on the loopback one.
+    """Return True if GET /readyz answers 200."""
+    # A server that listens on all addresses is probed at the loopback address.
     target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     connection = http.client.HTTPConnection(target, port, timeout=PROBE_TIMEOUT_S)
     try:

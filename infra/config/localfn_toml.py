@@ -1,4 +1,4 @@
-"""Reads `localfn.toml`: the schedules that are declared beside the code.
+"""Read `localfn.toml`: schedules that are declared beside the code.
 
 [schedules.nightly-report]
 function = "report"
@@ -18,13 +18,13 @@ TABLE = "schedules"
 
 
 class DeclarationError(InfraError):
-    """localfn.toml cannot be used; the message says where."""
+    """localfn.toml cannot be used; the message names the place."""
 
     exit_code = 2
 
 
 def schedules(directory: Path | None = None) -> dict[str, dict[str, Any]]:
-    """The tables below [schedules], by name; none without a file. Raises DeclarationError."""
+    """Return the tables below [schedules], by name; an empty dict without a file. Raises DeclarationError."""
     path = (directory or Path.cwd()) / FILE
     try:
         found = tomllib.loads(path.read_text("utf-8"))
@@ -34,9 +34,9 @@ def schedules(directory: Path | None = None) -> dict[str, dict[str, Any]]:
         raise DeclarationError(f"{path} cannot be read: {error}") from None
     for name in found:
         if name != TABLE:
-            raise DeclarationError(f"{path}: [{name}] is not known; [{TABLE}.NAME] is.")
+            raise DeclarationError(f"{path}: [{name}] is unknown; use [{TABLE}.NAME].")
     tables: dict[str, dict[str, Any]] = found.get(TABLE, {})
     for name, table in tables.items():
         if not isinstance(table, dict):
-            raise DeclarationError(f"{path}: {TABLE}.{name} is no table; write [{TABLE}.{name}].")
+            raise DeclarationError(f"{path}: {TABLE}.{name} is not a table; write [{TABLE}.{name}].")
     return tables

@@ -1,4 +1,4 @@
-"""The settings of the door: who may come in, from where, and what stands open."""
+"""Read the settings of network access: login, hosts, origins and proxies."""
 
 import ipaddress
 import re
@@ -15,10 +15,11 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 @dataclass(frozen=True)
 class NetworkAccess:
-    """needs_login: users log in, programs have keys. is_insecure: beyond this machine without either.
+    """Hold the settings of network access.
 
-    hosts: those that a Host header may name, beside the loopback ones. origins: of other web pages that may use the
-    API. proxies: how many in front of us are trusted to say who called.
+    needs_login: users log in, programs send API keys. is_insecure: other machines have access without either.
+    hosts: allowed in the Host header beside loopback names. origins: other web origins that may call the API.
+    proxies: the number of trusted proxies in front, which report the client's address.
     """
 
     needs_login: bool
@@ -28,11 +29,11 @@ class NetworkAccess:
     proxies: int
 
     def check(self, host: str) -> None:
-        """Raises SettingsError when HOST would let anybody in."""
+        """Raise SettingsError when other machines could call without a login."""
         if not (self.needs_login or self.is_insecure or is_loopback(host)):
             raise SettingsError(
-                f"HOST {host} is reachable from other machines, and LOCALFN_AUTH is none: anybody there could run code "
-                "here. Set LOCALFN_AUTH=required, or HOST=127.0.0.1; LOCALFN_INSECURE=1 opens the door all the same."
+                f"HOST {host} is reachable from other machines, and LOCALFN_AUTH is none: anyone there could run code "
+                "here. Set LOCALFN_AUTH=required or HOST=127.0.0.1, or allow it with LOCALFN_INSECURE=1."
             )
 
     def is_unprotected(self, host: str) -> bool:
@@ -64,7 +65,7 @@ def _host(text: str) -> str:
     host = text.lower().removeprefix("[").removesuffix("]").removesuffix(".")
     if not HOST.fullmatch(host):
         raise SettingsError(
-            f"LOCALFN_ALLOWED_HOSTS: {text!r} is no host; write names without scheme and port, such as "
+            f"LOCALFN_ALLOWED_HOSTS: {text!r} is not a valid host; write names without scheme and port, such as "
             "tools.example.org or *.example.org."
         )
     return host
@@ -73,5 +74,7 @@ def _host(text: str) -> str:
 def _origin(text: str) -> str:
     found = urlsplit(text)
     if found.scheme not in ("http", "https") or not found.netloc or text != f"{found.scheme}://{found.netloc}".lower():
-        raise SettingsError(f"LOCALFN_ALLOWED_ORIGINS: {text!r} is no origin; write, for example, https://example.org.")
+        raise SettingsError(
+            f"LOCALFN_ALLOWED_ORIGINS: {text!r} is not a valid origin; write, for example, https://example.org."
+        )
     return text

@@ -1,1 +1,1 @@
-"""Checks behind 'localfn doctor'."""
+"""Implement the checks of `localfn doctor`."""

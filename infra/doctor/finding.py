@@ -1,11 +1,11 @@
-"""What a check of `localfn doctor` has found."""
+"""Define the result of a check of `localfn doctor`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check found. todo: what to do about it, when it is not well."""
+    """Report one check. hint: what to do if it failed."""
 
     name: str
     ok: bool

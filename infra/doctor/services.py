@@ -1,4 +1,4 @@
-"""What `localfn doctor` looks at: each check asks one thing and says what to do when it is not well."""
+"""Check settings, web, Redis, PostgreSQL and the runtime's state for `localfn doctor`, and suggest a fix for each."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ TIMEOUT_S = 3
 
 
 def run_checks() -> Iterator[CheckResult]:
-    """Every check, one after the other. What rests on something that is away is not asked."""
+    """Run all checks in order. Skip the checks that depend on a server that does not answer."""
     try:
         settings = with_running_address(load())
         client = connect(settings)
@@ -45,7 +45,7 @@ def run_checks() -> Iterator[CheckResult]:
         with client:
             yield web(client, settings)
         yield CheckResult(
-            "machine", True, "LOCALFN_URL names another runtime", "call doctor on its machine for the rest"
+            "machine", True, "LOCALFN_URL names another runtime", "run doctor on that machine for all other checks"
         )
         return
     yield machine.interpreter(settings)
@@ -67,14 +67,14 @@ def run_checks() -> Iterator[CheckResult]:
 
 
 def is_nothing_running(findings: list[CheckResult]) -> bool:
-    """Neither a web process nor a worker was found."""
+    """Return True if neither a web process nor a worker was found."""
     return not any(finding.ok for finding in findings if finding.name in ("web", "workers"))
 
 
 def web(client: Client, settings: Settings) -> CheckResult:
-    """Whether localfn answers at the port, and if not, whether it could."""
+    """Check that localfn answers at its address; if not, check that the port is free."""
     try:
-        answer = client.get("/healthz", answer_s=TIMEOUT_S)
+        answer = client.get("/healthz", timeout_s=TIMEOUT_S)
         if answer == {"status": "ok"}:
             return CheckResult("web", True, f"answers at {client.url}")
     except UnreachableError as error:
@@ -83,11 +83,11 @@ def web(client: Client, settings: Settings) -> CheckResult:
         try:
             check_port(settings.host, settings.port)
         except PortTakenError:
-            return CheckResult("web", False, str(error), "set PORT to a free one, or end what listens there")
+            return CheckResult("web", False, str(error), "set PORT to a free port, or stop the program on this one")
         return CheckResult("web", False, f"nothing answers at {client.url}", "start it with `localfn up`")
     except InfraError as error:
-        return CheckResult("web", False, str(error), "its log says more")
-    return CheckResult("web", False, f"what answers at {client.url} is not localfn", "set PORT to a free one")
+        return CheckResult("web", False, str(error), "see the log of the web process")
+    return CheckResult("web", False, f"{client.url} answers, but is not localfn", "set PORT to a free port")
 
 
 def redis_server(settings: Settings) -> CheckResult:
@@ -100,13 +100,13 @@ def redis_server(settings: Settings) -> CheckResult:
             client.set(PROBE, b"", ex=PROBE_TTL_S)
     except redis.ResponseError as error:
         cause = write_refusal(error) or _first_line(error)
-        return CheckResult("Redis", False, f"it answers and refuses writes: {cause}", "give it room, or a writable one")
+        return CheckResult("Redis", False, f"it rejects writes: {cause}", "free memory or disk space, or use a primary")
     except (redis.RedisError, ValueError) as error:
         return CheckResult(
             "Redis", False, _first_line(error), f"start it, or correct REDIS_URL ({mask(settings.redis_url)})"
         )
     if tuple(map(int, version.split(".")[:2])) < MIN_REDIS:
-        return CheckResult("Redis", False, f"version {version}", "6.2 or newer is needed")
+        return CheckResult("Redis", False, f"version {version} is too old", "install 6.2 or newer")
     return CheckResult("Redis", True, f"{version} answers")
 
 
@@ -116,28 +116,28 @@ def postgres(database_url: str) -> CheckResult:
             version = connection.info.server_version // 10_000
             shown = connection.info.parameter_status("server_version") or str(version)
     except psycopg.Error as error:
-        todo = f"start it, or correct DATABASE_URL ({mask(database_url)})"
-        return CheckResult("PostgreSQL", False, _first_line(error), todo)
+        hint = f"start it, or correct DATABASE_URL ({mask(database_url)})"
+        return CheckResult("PostgreSQL", False, _first_line(error), hint)
     if version < MIN_POSTGRES:
-        return CheckResult("PostgreSQL", False, f"version {shown}", f"{MIN_POSTGRES} or newer is needed")
+        return CheckResult("PostgreSQL", False, f"version {shown} is too old", f"install {MIN_POSTGRES} or newer")
     return CheckResult("PostgreSQL", True, f"{shown.split()[0]} answers")
 
 
 def connections(database_url: str, concurrency: int) -> CheckResult:
-    """Whether the server lets in all that this machine's processes may open; other machines' come on top."""
+    """Check that the server allows all connections of this machine's processes; other machines need more."""
     limits = "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int"
     with psycopg.connect(for_libpq(database_url), connect_timeout=TIMEOUT_S) as connection:
         ((allowed, reserved),) = connection.execute(limits).fetchall()
     needed = capacity.required_connections(concurrency)
-    detail = f"{allowed} are allowed, this machine's processes may open {needed}"
+    detail = f"{allowed} allowed; the processes of this machine open up to {needed}"
     if needed > allowed - reserved:
-        todo = "raise max_connections of PostgreSQL, or lower LOCALFN_CONCURRENCY"
-        return CheckResult("connections", False, detail, todo)
+        hint = "raise max_connections of PostgreSQL, or lower LOCALFN_CONCURRENCY"
+        return CheckResult("connections", False, detail, hint)
     return CheckResult("connections", True, detail)
 
 
 def _database(settings: Settings) -> Iterator[CheckResult]:
-    """PostgreSQL, and then what is read from it."""
+    """Check PostgreSQL, and then the state that it stores."""
     assert settings.database_url is not None
     found = postgres(settings.database_url)
     yield found
@@ -145,8 +145,8 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
         return
     try:
         yield connections(settings.database_url, settings.concurrency)
-    except psycopg.Error as error:  # it is full, say
-        yield CheckResult("connections", False, _first_line(error), "look into PostgreSQL's log")
+    except psycopg.Error as error:  # for example, too many clients
+        yield CheckResult("connections", False, _first_line(error), "see the log of PostgreSQL")
     engine = make_engine(settings.database_url, pool_size=1)
     try:
         is_current = revision.is_current(engine)
@@ -155,7 +155,7 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
         if is_current:
             yield from _runtime(engine)
     except SQLAlchemyError as error:
-        yield CheckResult("PostgreSQL", False, _first_line(error), "look into its log, then call doctor again")
+        yield CheckResult("PostgreSQL", False, _first_line(error), "see its log, then run doctor again")
     finally:
         engine.dispose()
 
@@ -167,9 +167,9 @@ def _runtime(engine: Engine) -> Iterator[CheckResult]:
     alive = worker_heartbeats.list_alive(engine, clock)
     served = {queue for worker in alive for queue in worker.queues}
     if alive:
-        yield CheckResult("workers", True, f"{len(alive)} alive, they serve {', '.join(sorted(served))}")
+        yield CheckResult("workers", True, f"{len(alive)} alive, serving {', '.join(sorted(served))}")
     else:
-        yield CheckResult("workers", False, "none is alive", "start them with `localfn up` or `localfn worker`")
+        yield CheckResult("workers", False, "no worker is alive", "start one with `localfn up` or `localfn worker`")
     found = registry.read_registry(engine)
     yield from _queues(found, served) if alive else ()
     yield from _functions(found)
@@ -177,21 +177,21 @@ def _runtime(engine: Engine) -> Iterator[CheckResult]:
 
 
 def _queues(found: registry.Registry, served: set[str]) -> Iterator[CheckResult]:
-    """One finding per queue that functions use and no worker serves."""
+    """Yield one result per queue that functions use and no worker serves."""
     wanted = {function.queue for function in found.functions}
     for queue in sorted(wanted - served):
         names = ", ".join(function.name for function in found.functions if function.queue == queue)
         detail = f"no worker serves {queue!r}, the queue of {names}"
-        yield CheckResult("queues", False, detail, "name it in LOCALFN_QUEUES of the workers")
+        yield CheckResult("queues", False, detail, "add it to LOCALFN_QUEUES of a worker")
     if wanted <= served:
-        yield CheckResult("queues", True, "every function's queue is served")
+        yield CheckResult("queues", True, "the queue of every function is served")
 
 
 def _functions(found: registry.Registry) -> Iterator[CheckResult]:
     for failure in found.failures:
         detail = f"{failure.source_file} fails to import: {failure.error_type}: {failure.error_message}"
         yield CheckResult(
-            "functions", False, detail, "correct it, or install what it misses; it is tried again by itself"
+            "functions", False, detail, "correct the file, or install the missing package; localfn imports it again"
         )
     for file in found.skipped:
         yield CheckResult("functions", True, f"{file.source_file} is not discovered", file.reason)
@@ -200,12 +200,12 @@ def _functions(found: registry.Registry) -> Iterator[CheckResult]:
 
 
 def _schedules(engine: Engine) -> Iterator[CheckResult]:
-    """One finding per schedule that makes no requests although it should."""
+    """Yield one result per schedule that cannot fire."""
     found = [entry.schedule for entry in list_schedules(engine)]
     wrong = [schedule for schedule in found if schedule.error]
     for schedule in wrong:
-        todo = f"correct it: localfn schedules update {schedule.name} …"
-        yield CheckResult("schedules", False, f"{schedule.name}: {schedule.error}", todo)
+        hint = f"correct it: localfn schedules update {schedule.name} …"
+        yield CheckResult("schedules", False, f"{schedule.name}: {schedule.error}", hint)
     if found and not wrong:
         yield CheckResult("schedules", True, f"{len(found)} there, all can fire")
 

@@ -1,1 +1,1 @@
-"""PostgreSQL and Redis as our own children: private sockets, data under LOCALFN_HOME, no system packages."""
+"""Run PostgreSQL and Redis as child processes: private sockets, data under LOCALFN_HOME, no system packages."""

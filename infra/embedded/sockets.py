@@ -1,4 +1,4 @@
-"""Where the unix sockets of a home lie. No port is opened: homes never meet, no other user gets in."""
+"""Choose the folder of a home's Unix sockets. No port is opened: homes are separate, and other users have no access."""
 
 import hashlib
 import os
@@ -8,20 +8,20 @@ from pathlib import Path
 
 from infra.errors import HomeError
 
-# sockaddr_un holds 104 bytes on macOS and 108 on Linux, the closing zero included.
+# sockaddr_un holds 104 bytes on macOS and 108 on Linux, including the terminating zero.
 MAX_PATH_BYTES = 103
-# .s.PGSQL.5432 is the longest name in the folder.
+# The longest file name in the folder.
 MAX_NAME_BYTES = len("/.s.PGSQL.5432")
-# A socket's path travels through texts that know no escape. A PostgreSQL client parts hosts at a comma; Redis tells
-# the path of each client in a line of words, and redis-py fails on a space in it.
+# Some texts cannot escape a socket's path: PostgreSQL clients split hosts at commas, Redis prints the path of each
+# client in a line of words, and redis-py fails on a space in it.
 SAFE_PATH = re.compile(rb"[A-Za-z0-9/._+@-]+")
 
 
 def socket_folder(home: Path) -> Path:
-    """Return `sock` inside the home or, where a socket's path cannot say that, a folder in /tmp named after it.
+    """Return `sock` inside the home; if that path is too long or unsafe, return a folder in /tmp named after the home.
 
-    /tmp itself and not $TMPDIR: a second shell must find the same place. Named after the resolved home: a link to it,
-    or a relative path, must lead to the same place, too.
+    /tmp, not $TMPDIR: a second shell must find the same place. The name uses the resolved home: a link to the home, or
+    a relative path, must lead to the same place.
     """
     inside = home / "sock"
     path = os.fsencode(inside)
@@ -32,9 +32,9 @@ def socket_folder(home: Path) -> Path:
 
 
 def make_socket_folder(home: Path, owner: tuple[int, int] | None = None) -> Path:
-    """Make the folder, for one account alone. Raises HomeError when another account made it first.
+    """Create the folder for one account. Raises HomeError when another account created it first.
 
-    owner: the user and group that a server of root runs as; None: those of this process.
+    owner: user and group of the server when localfn runs as root; None: this process.
     """
     folder = socket_folder(home)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,9 +1,8 @@
-"""What a killed PostgreSQL leaves behind, and how to clear it without risking the data.
+"""Remove the postmaster.pid of a killed PostgreSQL without risk for the data.
 
-postmaster.pid keeps two servers off one data folder, by the old server's pid and by its shared memory. Its
-pid may by now be anybody's, and then PostgreSQL refuses to start for ever. Removing the file is safe only
-when no process of the old server lives any more, so those are looked for in their own right: every one of
-them works in the data folder.
+The file keeps two servers from using one data folder, by the old server's pid and its shared memory. Another process
+may have that pid meanwhile, and then PostgreSQL never starts again. Removing the file is safe only when no process of
+the old server runs. So this module searches for them: their working directory is the data folder.
 """
 
 import signal
@@ -17,7 +16,7 @@ LEFTOVER_STEPS = ((signal.SIGQUIT, 3.0),)
 
 
 def end_leftovers(data: Path) -> None:
-    """End every PostgreSQL process of this data folder; then no postmaster.pid stays without one."""
+    """End every PostgreSQL process of this data folder, then remove a stale postmaster.pid."""
     pid_file = data / "postmaster.pid"
     if not pid_file.exists():
         return
@@ -27,7 +26,7 @@ def end_leftovers(data: Path) -> None:
 
 
 def find_processes(data: Path) -> list[psutil.Process]:
-    """The PostgreSQL processes whose working directory is this data folder."""
+    """Return the PostgreSQL processes whose working directory is this data folder."""
     return [process for process in psutil.process_iter() if _works_in(process, data)]
 
 

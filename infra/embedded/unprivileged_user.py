@@ -1,7 +1,7 @@
-"""PostgreSQL refuses to run as root. This decides what a root process puts before its command lines instead.
+"""Choose the user that runs PostgreSQL when localfn runs as root, which PostgreSQL refuses.
 
-1. A user namespace in which we are nobody: files stay root's own, and even a home below /root works.
-2. Where namespaces are refused (containers): an existing ordinary account, which then owns the data.
+1. A user namespace that maps root to nobody: files stay owned by root, and a home below /root works.
+2. Without user namespaces (containers): an existing unprivileged account, which then owns the data.
 """
 
 import functools
@@ -20,13 +20,13 @@ ACCOUNTS = ("postgres", "nobody")
 
 @dataclass(frozen=True)
 class ServerUser:
-    """Who a server runs as: the words before its command, and the owner its files need (None: ours)."""
+    """Describe who runs a server. prefix: words before its command. owner: of its files; None: this process's user."""
 
     prefix: tuple[str, ...] = ()
     owner: tuple[int, int] | None = None
 
     def take_ownership(self, path: Path) -> None:
-        """Make the account the owner of everything below the path; let it pass through the folder above."""
+        """Make the account the owner of everything below the path, and let it traverse the parent folder."""
         if self.owner is None:
             return
         path.parent.chmod(0o711)
@@ -35,21 +35,21 @@ class ServerUser:
                 os.chown(Path(folder) / name, *self.owner, follow_symlinks=False)
 
     def check_access(self, *paths: Path) -> None:
-        """Raises ServerFailedError when the account cannot get to a path."""
+        """Raise ServerFailedError when the account has no access to a path."""
         if self.owner is None:
             return
         for path in paths:
             if not _succeeds([*self.prefix, "test", "-x", str(path)]):
                 name = pwd.getpwuid(self.owner[0]).pw_name
                 raise ServerFailedError(
-                    f"PostgreSQL does not run as root, and the account {name} cannot reach {path}; "
-                    "run localfn as an ordinary user, or set DATABASE_URL."
+                    f"PostgreSQL does not run as root, and the account {name} has no access to {path}; "
+                    "run localfn as an unprivileged user, or set DATABASE_URL."
                 )
 
 
 @functools.cache
 def server_user() -> ServerUser:
-    """The account for this machine and user; found out once, it costs a process."""
+    """Return the user for this machine; cached, since finding it starts a process."""
     if os.geteuid() != 0:
         return ServerUser()
     if _succeeds([*USER_NAMESPACE, "true"]):
@@ -58,7 +58,7 @@ def server_user() -> ServerUser:
 
 
 def unprivileged_account() -> ServerUser:
-    """An existing account that is not root. Raises ServerFailedError when we cannot become one."""
+    """Return an existing unprivileged account. Raises ServerFailedError when this process cannot switch to one."""
     for name in ACCOUNTS:
         try:
             entry = pwd.getpwnam(name)
@@ -67,7 +67,7 @@ def unprivileged_account() -> ServerUser:
         if shutil.which("setpriv"):
             words = ("setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups")
             return ServerUser(prefix=words, owner=(entry.pw_uid, entry.pw_gid))
-    raise ServerFailedError("PostgreSQL does not run as root; run localfn as an ordinary user, or set DATABASE_URL.")
+    raise ServerFailedError("PostgreSQL does not run as root; use an unprivileged user, or set DATABASE_URL.")
 
 
 def _succeeds(command: list[str]) -> bool:

@@ -1,1 +1,1 @@
-"""Serve HTTP by gunicorn's threads, of which no slow client holds one: heads and answers are the event loop's work."""
+"""Serve HTTP by gunicorn's threads. The event loop receives heads and sends to slow clients, which hold no thread."""

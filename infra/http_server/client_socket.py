@@ -1,4 +1,4 @@
-"""The socket of a client, as a handler's thread sees it: reading is bounded in time, and writing does not wait."""
+"""Wrap a client's socket for the thread of a handler: reads are limited in time, and writes do not block."""
 
 import contextlib
 import errno
@@ -10,19 +10,19 @@ from typing import Any
 
 from infra.http_server.send_buffer import IN_MEMORY_BYTES, SendBuffer
 
-START_S = 5.0  # for a body to begin, beside the time that its bytes have
-MIN_BYTES_PER_S = 8 * 1024  # a client has to send
-MAX_PAUSE_S = 15.0  # between two bytes, however much came before
-MAX_UNTAKEN_S = 30.0  # for a client to take a byte of its answer
-MAX_UNSENT_BYTES = 16 * 1024 * 1024  # of one client's answers; a thread that makes more waits for the client
+BODY_START_S = 5.0  # limit for a body to start, beside the time for its bytes
+MIN_BYTES_PER_S = 8 * 1024  # minimum rate of a client that sends a body
+MAX_PAUSE_S = 15.0  # limit between two reads, whatever the rate
+MAX_SEND_STALL_S = 30.0  # limit for a client to receive any byte of its response
+MAX_UNSENT_BYTES = 16 * 1024 * 1024  # of one client's responses; a thread that produces more waits for the client
 
 
 class ClientSocket(socket.socket):
-    """Reading raises ConnectionResetError when the client is too slow.
+    """Raise ConnectionResetError from reads when the client is too slow.
 
-    ahead: bytes that the event loop has received already. outgoing: answers that the client has not taken yet.
-    may_wait: the request that runs now has a thread for a long time. on_slow: called when a thread waits for the client
-    to take a large answer.
+    ahead: bytes that the event loop has already received. outgoing: responses that the client has not received yet.
+    may_wait: the current request may hold its thread for a long time. on_slow: called when a thread waits for the
+    client to receive a large response.
     """
 
     def __init__(self, accepted: socket.socket) -> None:
@@ -34,21 +34,21 @@ class ClientSocket(socket.socket):
         self.begin_body()
 
     def begin_body(self) -> None:
-        """Start the clock of a body: its thread reads from now on."""
+        """Start the time limit of a body: a thread reads it from now on."""
         self._began = self._last = time.monotonic()
         self._received = 0
 
     def receive_ahead(self, size: int) -> int:
-        """Receive bytes for the thread of the next request, and return their number.
+        """Receive bytes ahead of the next request's thread, and return their number.
 
-        Raises OSError: BlockingIOError when no byte is here yet.
+        Raises OSError, and BlockingIOError when no byte has arrived yet.
         """
         data = super().recv(size, socket.MSG_DONTWAIT)
         self.ahead += data
         return len(data)
 
     def discard(self, size: int) -> int:
-        """Receive bytes, drop them, and return their number. Raises OSError, as receive_ahead does."""
+        """Receive bytes, drop them, and return their number. Raises OSError as receive_ahead does."""
         return len(super().recv(size, socket.MSG_DONTWAIT))
 
     def recv(self, size: int, flags: int = 0) -> bytes:
@@ -56,7 +56,7 @@ class ClientSocket(socket.socket):
             data = bytes(self.ahead[:size])
             del self.ahead[:size]
             return data
-        if self.gettimeout() is not None:  # gunicorn sets one while it drains a body
+        if self.gettimeout() is not None:  # gunicorn sets a timeout while it drains a body
             return super().recv(size, flags)
         try:
             data = super().recv(size, flags | socket.MSG_DONTWAIT)
@@ -68,48 +68,48 @@ class ClientSocket(socket.socket):
         return data
 
     def _wait_for_bytes(self) -> None:
-        until = min(self._began + START_S + self._received / MIN_BYTES_PER_S, self._last + MAX_PAUSE_S)
+        until = min(self._began + BODY_START_S + self._received / MIN_BYTES_PER_S, self._last + MAX_PAUSE_S)
         if not self._is_ready(select.POLLIN, until - time.monotonic()):
             self.was_too_slow = True
             raise ConnectionResetError(errno.ECONNRESET, "the client is too slow")
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send what the client takes now; the event loop sends the rest."""
+        """Send what the client receives now; the event loop sends the rest."""
         view = memoryview(data)
         if not self.outgoing.size:
             with contextlib.suppress(BlockingIOError):
                 view = view[super().send(view, flags | socket.MSG_DONTWAIT) :]
         if view:
-            self._wait_for_room(MAX_UNSENT_BYTES)
-            self._keep(view)
+            self._wait_for_space(MAX_UNSENT_BYTES)
+            self._buffer(view)
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        """Leave a part of a file to the event loop, which sends it behind what waits already."""
-        assert count is not None, "gunicorn always tells it"
+        """Queue a part of a file; the event loop sends it after the waiting bytes."""
+        assert count is not None, "gunicorn always passes it"
         self.outgoing.add_file(file.fileno(), offset, count)
         return count
 
-    def _keep(self, view: memoryview) -> None:
+    def _buffer(self, view: memoryview) -> None:
         try:
             self.outgoing.add(view)
-        except OSError:  # the disk is full: this thread waits for the client, and reads go on
+        except OSError:  # the disk is full: this thread waits for the client instead
             for start in range(0, len(view), IN_MEMORY_BYTES):
-                self._wait_for_room(0)
+                self._wait_for_space(0)
                 self.outgoing.add(view[start : start + IN_MEMORY_BYTES])
 
-    def _wait_for_room(self, allowed_bytes: int) -> None:
-        """Send until at most `allowed_bytes` are left. Raises ConnectionResetError when the client takes nothing."""
+    def _wait_for_space(self, allowed_bytes: int) -> None:
+        """Send until at most `allowed_bytes` are left. Raises ConnectionResetError when the client receives nothing."""
         if self.outgoing.size > allowed_bytes:
             self.on_slow()
         while self.outgoing.size > allowed_bytes:
-            if not self._is_ready(select.POLLOUT, MAX_UNTAKEN_S):
+            if not self._is_ready(select.POLLOUT, MAX_SEND_STALL_S):
                 self.was_too_slow = True
-                raise ConnectionResetError(errno.ECONNRESET, "the client does not take its answer")
+                raise ConnectionResetError(errno.ECONNRESET, "the client does not receive its response")
             self.outgoing.send(self)
 
-    def _is_ready(self, kind: int, limit_s: float) -> bool:
+    def _is_ready(self, events: int, limit_s: float) -> bool:
         poll = select.poll()
-        poll.register(self, kind)
+        poll.register(self, events)
         return limit_s > 0 and bool(poll.poll(limit_s * 1000))
 
     def close(self) -> None:

@@ -1,10 +1,10 @@
-"""Answers that the event loop gives by itself, without a thread."""
+"""Build the responses that the event loop sends itself, without a thread."""
 
 import json
 from http import HTTPStatus
 
 
-def _refusal(status: HTTPStatus, detail: str, *fields: str) -> bytes:
+def _error_response(status: HTTPStatus, detail: str, *fields: str) -> bytes:
     problem = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
     body = (json.dumps(problem) + "\n").encode()
     head = (
@@ -18,5 +18,5 @@ def _refusal(status: HTTPStatus, detail: str, *fields: str) -> bytes:
     return "\r\n".join((*head, "", "")).encode() + body
 
 
-BUSY = _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too many requests wait; try again.", "Retry-After: 2")
-HEAD_TOO_LARGE = _refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is larger than 64 KiB.")
+BUSY = _error_response(HTTPStatus.SERVICE_UNAVAILABLE, "Too many requests are waiting; try again.", "Retry-After: 2")
+HEAD_TOO_LARGE = _error_response(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The request head is larger than 64 KiB.")

@@ -1,9 +1,9 @@
-"""One web process: gunicorn's event loop, which receives heads and small bodies, and sends what clients take slowly.
+"""Run one web process: gunicorn's event loop receives heads and small bodies, and sends to slow clients.
 
     IDLE ──▶ RECEIVING ──head, small body──▶ HELD: queue, thread ──▶ SENDING ──▶ IDLE | LINGERING ──▶ CLOSED
 
-Only a request whose head is here, and its body if that is small, gets a thread; and it keeps it for no answer that a
-client takes slowly.
+A request gets a thread once its head has arrived, and its body if that is small. It gives the thread back before a slow
+client has received the response.
 """
 
 import contextlib
@@ -18,29 +18,29 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from infra.http_server.client_socket import MAX_UNTAKEN_S
-from infra.http_server.connection import HEAD_S, Connection, State
+from infra.http_server.client_socket import MAX_SEND_STALL_S
+from infra.http_server.connection import MAX_HEAD_S, Connection, State
 from infra.http_server.error_responses import BUSY, HEAD_TOO_LARGE
 from infra.http_server.malloc_settings import return_freed_memory
 from infra.http_server.request_head import MAX_HEAD_BYTES, Head
 from infra.http_server.thread_allocation import ALL_THREADS, RequestClass, ThreadAllocator
 
-KEPT_S = 30.0  # that a connection may rest between two requests
-LINGER_S = 2.0  # for a client to read its last answer before the connection is cut
-DRAIN_S = 0.05  # for the rest of a body that a handler did not read; a longer one ends the connection
+KEPT_S = 30.0  # limit for an idle connection between two requests
+LINGER_S = 2.0  # for a client to read its last response before the connection is closed
+DRAIN_S = 0.05  # for the unread rest of a body; a longer rest closes the connection
 RECEIVE_BYTES = 64 * 1024
 REAP_EVERY_S = 0.25
 DEFER_ACCEPT_S = 60
-SPARE_CONNECTIONS = 20  # below gunicorn's own limit, at which it stops accepting
+SPARE_CONNECTIONS = 20  # below gunicorn's limit, at which it stops accepting
 EVICTED_FIRST = (State.LINGERING, State.IDLE, State.RECEIVING)
 
 
 class Worker(ThreadWorker):
-    """One process of the web server."""
+    """Extend gunicorn's worker: classes of requests, limits for slow clients."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._lanes: ThreadAllocator[Connection] = ThreadAllocator()
+        self._allocator: ThreadAllocator[Connection] = ThreadAllocator()
         self._by_state: dict[State, dict[Connection, None]] = {state: {} for state in State}  # oldest first
         self._reaped_at = 0.0
 
@@ -57,9 +57,9 @@ class Worker(ThreadWorker):
         try:
             accepted, address = listener.accept()
         except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE):  # another program may have taken the last descriptors
+            if error.errno in (errno.EMFILE, errno.ENFILE):  # no descriptor is left, perhaps because of another program
                 self._evict()
-                self.set_accept_enabled(False)  # until the loop has come round
+                self.set_accept_enabled(False)  # until the next iteration of the loop
             elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return
@@ -71,7 +71,7 @@ class Worker(ThreadWorker):
         self._on_readable(conn, conn.sock)
 
     def _wait(self, conn: Connection, state: State, limit_s: float) -> None:
-        """Leave a connection to the event loop until something happens on it, for a limited time."""
+        """Register a connection with the event loop until its next event or its deadline."""
         conn.deadline = time.monotonic() + limit_s
         conn.sock.setblocking(False)
         self._move(conn, state)
@@ -90,7 +90,7 @@ class Worker(ThreadWorker):
             self._by_state[state][conn] = None
 
     def _on_readable(self, conn: Connection, _: object) -> None:
-        if conn.state not in EVICTED_FIRST:  # it was closed by an event before this one
+        if conn.state not in EVICTED_FIRST:  # an earlier event of this iteration closed it
             return
         try:
             if conn.state is State.LINGERING:
@@ -107,52 +107,53 @@ class Worker(ThreadWorker):
             self._advance(conn)
 
     def _advance(self, conn: Connection) -> None:
-        """Queue the request once enough of it is here."""
+        """Queue the request once enough of it has arrived."""
         if conn.state is State.IDLE:  # these are its first bytes
             self._by_state[State.IDLE].pop(conn)
-            conn.state, conn.deadline = State.RECEIVING, time.monotonic() + HEAD_S
+            conn.state, conn.deadline = State.RECEIVING, time.monotonic() + MAX_HEAD_S
             self._by_state[State.RECEIVING][conn] = None
         head, received = conn.read_head(), len(conn.sock.ahead)
         if head is None:
             if received > MAX_HEAD_BYTES:
-                self._refuse(conn, HEAD_TOO_LARGE)
+                self._reject(conn, HEAD_TOO_LARGE)
         elif received >= head.ahead_bytes:
             self._move(conn, State.HELD)
-            self._lanes.add(self._lane(head, received), conn)
+            self._allocator.add(self._classify(head, received), conn)
             self._start_queued()
 
-    def _lane(self, head: Head, received: int) -> RequestClass:
+    def _classify(self, head: Head, received: int) -> RequestClass:
         if not head.is_complete(received):
             return RequestClass.INCOMING
-        if head.is_probe and received == head.size:  # many at once on one connection are no probe
+        if head.is_probe and received == head.size:  # pipelined requests are not a probe
             return RequestClass.PROBE
-        return RequestClass.WAITING if head.waits and self._lanes.has_room(RequestClass.WAITING) else RequestClass.READY
+        may_wait = head.waits and self._allocator.has_free_thread(RequestClass.WAITING)
+        return RequestClass.WAITING if may_wait else RequestClass.READY
 
     def _start_queued(self) -> None:
-        for lane, conn in self._lanes.start():
-            conn.lanes = [lane]
-            if lane is RequestClass.INCOMING and conn.waits and self._lanes.has_room(RequestClass.WAITING):
-                self._count(conn, RequestClass.WAITING)  # it waits when its body is here
-            conn.sock.may_wait = RequestClass.WAITING in conn.lanes
-            conn.sock.on_slow = partial(self.method_queue.defer, self._note_slow, conn)
+        for kind, conn in self._allocator.start():
+            conn.kinds = [kind]
+            if kind is RequestClass.INCOMING and conn.waits and self._allocator.has_free_thread(RequestClass.WAITING):
+                self._count(conn, RequestClass.WAITING)  # it will wait once its body is complete
+            conn.sock.may_wait = RequestClass.WAITING in conn.kinds
+            conn.sock.on_slow = partial(self.method_queue.defer, self._on_slow_client, conn)
             conn.sock.begin_body()
             self.enqueue_req(conn)
 
-    def _count(self, conn: Connection, lane: RequestClass) -> None:
-        self._lanes.count(lane)
-        conn.lanes.append(lane)
+    def _count(self, conn: Connection, kind: RequestClass) -> None:
+        self._allocator.count(kind)
+        conn.kinds.append(kind)
 
-    def _uncount(self, conn: Connection, lane: RequestClass) -> None:
-        if lane in conn.lanes:
-            self._lanes.end(lane)
-            conn.lanes.remove(lane)
+    def _uncount(self, conn: Connection, kind: RequestClass) -> None:
+        if kind in conn.kinds:
+            self._allocator.end(kind)
+            conn.kinds.remove(kind)
 
     def finish_request(self, conn: Any, fs: "Future[bool]") -> None:
-        """Go on with a connection that a thread has done with."""
-        for lane in tuple(conn.lanes):
-            self._uncount(conn, lane)
+        """Continue with a connection that a thread has finished."""
+        for kind in tuple(conn.kinds):
+            self._uncount(conn, kind)
         failed = fs.cancelled() or fs.exception() is not None
-        conn.is_kept = not failed and fs.result()
+        conn.keep_alive = not failed and fs.result()
         if failed or conn.sock.was_too_slow:
             self._close(conn)
         else:
@@ -160,25 +161,25 @@ class Worker(ThreadWorker):
             self._send(conn)
         self._start_queued()
 
-    def _note_arrival(self, conn: Connection) -> None:
-        """Make room for the next request whose body is still to come."""
+    def _on_body_arrival(self, conn: Connection) -> None:
+        """Free the INCOMING slot once the body has arrived."""
         self._uncount(conn, RequestClass.INCOMING)
-        if not conn.lanes:
+        if not conn.kinds:
             self._count(conn, RequestClass.SLOW)
         self._start_queued()
 
-    def _note_slow(self, conn: Connection) -> None:
-        """Make room for others while the client takes a large answer; cut it when too many do so."""
-        if RequestClass.READY in conn.lanes:
+    def _on_slow_client(self, conn: Connection) -> None:
+        """Free the READY slot while the client receives a large response; disconnect if too many clients are slow."""
+        if RequestClass.READY in conn.kinds:
             self._uncount(conn, RequestClass.READY)
-            if not self._lanes.has_room(RequestClass.SLOW):
+            if not self._allocator.has_free_thread(RequestClass.SLOW):
                 with contextlib.suppress(OSError):
                     conn.sock.shutdown(socket.SHUT_RDWR)
             self._count(conn, RequestClass.SLOW)
             self._start_queued()
 
-    def _refuse(self, conn: Connection, answer: bytes) -> None:
-        conn.is_kept = False
+    def _reject(self, conn: Connection, answer: bytes) -> None:
+        conn.keep_alive = False
         conn.sock.sendall(answer)
         self._send(conn)
 
@@ -187,7 +188,7 @@ class Worker(ThreadWorker):
             self._send(conn)
 
     def _send(self, conn: Connection) -> None:
-        """Send what the client takes now; when it has everything, wait for what follows."""
+        """Send what the client receives now; after the last byte, wait for the next request."""
         try:
             sent = conn.sock.outgoing.send(conn.sock)
         except OSError:
@@ -195,10 +196,10 @@ class Worker(ThreadWorker):
             return
         if conn.sock.outgoing.size:
             if conn.state is not State.SENDING:
-                self._wait(conn, State.SENDING, MAX_UNTAKEN_S)
+                self._wait(conn, State.SENDING, MAX_SEND_STALL_S)
             elif sent:
-                conn.deadline = time.monotonic() + MAX_UNTAKEN_S
-        elif conn.is_kept:
+                conn.deadline = time.monotonic() + MAX_SEND_STALL_S
+        elif conn.keep_alive:
             self._wait(conn, State.IDLE, KEPT_S)
             if conn.sock.ahead:
                 self._advance(conn)
@@ -206,7 +207,7 @@ class Worker(ThreadWorker):
             self._linger(conn)
 
     def _linger(self, conn: Connection) -> None:
-        """Cut a connection when its client has read the answer: at once, the kernel would take the answer back."""
+        """Close a connection after the client has read the response: an immediate close would discard unread bytes."""
         try:
             conn.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -221,26 +222,26 @@ class Worker(ThreadWorker):
             conn.sock.close()
 
     def _evict(self) -> None:
-        """Make room for a new connection: close the connection that has waited longest."""
+        """Close the connection that has waited longest, for a new one."""
         for state in EVICTED_FIRST:
             for conn in self._by_state[state]:
                 self._close(conn)
                 return
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """Close what has waited too long, or everything that waits. Gunicorn's loop calls it in each turn."""
+        """Close connections past their deadline, or all if force. Gunicorn calls it at each iteration."""
         now = time.monotonic()
         if not force and now < self._reaped_at + REAP_EVERY_S:
             return
         self._reaped_at = now
-        for conn in self._lanes.expire():
-            self._refuse(conn, BUSY)
+        for conn in self._allocator.expire():
+            self._reject(conn, BUSY)
         for state in (*EVICTED_FIRST, State.SENDING):
             for conn in [conn for conn in self._by_state[state] if force or conn.deadline <= now]:
                 self._close(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """Close resting connections soon, because this process stops."""
+        """Shorten the deadline of idle connections: this process stops."""
         for conn in self._by_state[State.IDLE]:
             conn.deadline = min(conn.deadline, deadline)
 
@@ -257,8 +258,8 @@ class Worker(ThreadWorker):
         self.wsgi = with_leave_to_wait
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        if RequestClass.INCOMING in conn.lanes:
-            arrived = partial(self.method_queue.defer, self._note_arrival, conn)
+        if RequestClass.INCOMING in conn.kinds:
+            arrived = partial(self.method_queue.defer, self._on_body_arrival, conn)
             req.body.reader = WatchedReader(req.body.reader, arrived)
         return super().handle_request(req, conn)
 
@@ -267,7 +268,7 @@ class Worker(ThreadWorker):
 
 
 class WatchedReader:
-    """A body's reader that tells once when the body has arrived."""
+    """Wrap a body's reader; call back once at the end of the body."""
 
     def __init__(self, reader: Any, on_end: Any) -> None:
         self._reader, self._on_end = reader, on_end
@@ -280,12 +281,12 @@ class WatchedReader:
         return data
 
     def _is_at_end(self, data: bytes) -> bool:
-        # A reader of a known length counts down; one of chunks drops its parser.
+        # A reader of a known length counts down; a reader of chunks drops its parser.
         return not data or getattr(self._reader, "length", 1) == 0 or getattr(self._reader, "parser", True) is None
 
 
 def defer_accept(server: Any) -> None:
-    """Leave a connection on which nothing comes with the kernel (Linux): opening many costs nothing here."""
+    """Let the kernel hold connections without data (Linux): idle ones cost this process nothing."""
     if hasattr(socket, "TCP_DEFER_ACCEPT"):
         for listener in server.LISTENERS:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_ACCEPT_S)

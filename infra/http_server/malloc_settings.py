@@ -1,8 +1,8 @@
-"""Tell the C library's allocator to give freed memory back to the system."""
+"""Configure the C library's allocator to return freed memory to the system."""
 
 import ctypes
 
-# Of glibc's malloc.h.
+# Constants of glibc's malloc.h.
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 LARGE_BYTES = 128 * 1024
 ARENAS = 2

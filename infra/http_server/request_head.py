@@ -1,24 +1,24 @@
-"""Read from the head of a request what its scheduling needs. Gunicorn parses, and judges, the head again."""
+"""Read what scheduling needs from the head of a request. Gunicorn parses and validates the head again."""
 
 import re
 from dataclasses import dataclass
 
 MAX_HEAD_BYTES = 64 * 1024
-MAX_AHEAD_BYTES = 64 * 1024  # of a body that is received before the request gets a thread
+MAX_AHEAD_BYTES = 64 * 1024  # a body up to this size is received before the request gets a thread
 END = b"\r\n\r\n"
 CREDENTIALS = re.compile(rb"\r\n(?:cookie|authorization)[ \t]*:")
 WAITS = re.compile(rb"\A[^\r\n]*[?&]wait=|\r\nprefer[ \t]*:[^\r\n]*wait")
 PROBE = re.compile(rb"(?:GET|HEAD) /(?:healthz|readyz)(?:\?[^ ]*)? HTTP/1\.[01]\r\n")
-# These look at a head in lower case.
+# These patterns search the head in lower case.
 FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|expect)[ \t]*:[ \t]*([^\r\n]*)")
 LENGTH = re.compile(rb"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """size: of the head in bytes. body_bytes: of the body that is announced; None when only reading it tells.
+    """Describe the head of a request. size: bytes of the head. body_bytes: announced size; None if only reading tells.
 
-    is_probe: it asks for a health endpoint, has no body, and says not who asks: that would be looked up.
+    is_probe: the request calls a health endpoint, and has neither a body nor credentials, which need a lookup.
     waits: the client asks to wait for the end of a request.
     """
 
@@ -34,14 +34,14 @@ class Head:
         return self.size + (self.body_bytes or 0) if is_small else self.size
 
     def is_complete(self, received: int) -> bool:
-        """Tell whether head and body are complete when this number of bytes is received."""
+        """Return True if this number of received bytes completes head and body."""
         return self.body_bytes is not None and received >= self.size + self.body_bytes
 
 
 def read_head(data: bytes | bytearray, searched: int = 0) -> Head | None:
-    """Return what the head in `data` says; None while its end is missing.
+    """Return the parsed head at the start of `data`; None while its end is missing.
 
-    searched: the number of bytes at the beginning that hold no end.
+    searched: the number of leading bytes that contain no end.
     """
     end = data.find(END, max(searched - len(END) + 1, 0))
     if end < 0:
@@ -50,7 +50,7 @@ def read_head(data: bytes | bytearray, searched: int = 0) -> Head | None:
     lowered = head.lower()
     fields = FRAMING.findall(lowered)
     lengths = [value.strip() for name, value in fields if name == b"content-length"]
-    # Several lengths, another framing or a client that waits for "100 Continue": only reading the body tells.
+    # Several lengths, another framing or "100 Continue": only reading tells the size.
     is_plain = len(fields) == len(lengths) == 1 and LENGTH.fullmatch(lengths[0]) is not None
     return Head(
         size=end + len(END),

@@ -1,4 +1,4 @@
-"""Hold the part of its answers that a client has not taken yet: little in memory, more in a temporary file."""
+"""Buffer the response bytes that a client has not received yet: few in memory, more in a temporary file."""
 
 import os
 import socket
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import IO
 
 IN_MEMORY_BYTES = 16 * 1024
-PIECE_BYTES = 256 * 1024  # sent at a time, so that one quick client does not occupy the event loop
+PIECE_BYTES = 256 * 1024  # sent at a time, so that a fast client does not occupy the event loop
 
 
 @dataclass(slots=True)
 class FilePart:
-    """A part of a file to send. is_own: the descriptor is closed afterwards."""
+    """Reference a part of a file to send. is_own: close the descriptor afterwards."""
 
     descriptor: int
     offset: int
@@ -22,7 +22,7 @@ class FilePart:
 
 
 class SendBuffer:
-    """Bytes and parts of files, in the order of sending."""
+    """Queue bytes and parts of files in sending order."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -31,7 +31,7 @@ class SendBuffer:
         self._in_memory = self._spooled = 0
 
     def add(self, data: memoryview) -> None:
-        """Append a copy of some bytes. Raises OSError, and appends nothing, when the disk is full."""
+        """Append a copy of the bytes. Raises OSError and appends nothing when the disk is full."""
         if self._in_memory + len(data) <= IN_MEMORY_BYTES:
             self._parts.append(memoryview(bytes(data)))
             self._in_memory += len(data)
@@ -44,7 +44,7 @@ class SendBuffer:
             self._spool = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed when all is sent
         descriptor, last = self._spool.fileno(), self._parts[-1] if self._parts else None
         if os.pwrite(descriptor, data, self._spooled) < len(data):
-            raise OSError("no room for an answer")
+            raise OSError("the disk is full; the response cannot be buffered")
         if isinstance(last, FilePart) and last.descriptor == descriptor:
             last.count += len(data)
         else:
@@ -52,12 +52,12 @@ class SendBuffer:
         self._spooled += len(data)
 
     def add_file(self, descriptor: int, offset: int, count: int) -> None:
-        """Append a part of a file. The caller may close its own descriptor afterwards."""
+        """Append a part of a file. The caller may then close its own descriptor."""
         self._parts.append(FilePart(os.dup(descriptor), offset, count, is_own=True))
         self.size += count
 
     def send(self, client: socket.socket) -> int:
-        """Send what the client takes now, and return how much. Raises OSError when the client is gone."""
+        """Send what the client receives now, and return the number of bytes. Raises OSError for a closed connection."""
         total = 0
         while self._parts and total < PIECE_BYTES:
             part = self._parts[0]
@@ -81,10 +81,10 @@ class SendBuffer:
         return sent
 
     def _send_file(self, client: socket.socket, part: FilePart) -> int:
-        """Raises BrokenPipeError when the file has become shorter: the client must not wait for the rest."""
+        """Send from a file. Raises BrokenPipeError if the file was truncated: the client must not wait for the rest."""
         data = os.pread(part.descriptor, min(part.count, PIECE_BYTES), part.offset)
         if not data:
-            raise BrokenPipeError("the file is shorter than its answer says")
+            raise BrokenPipeError("the file is shorter than the announced length")
         sent = client.send(data, socket.MSG_DONTWAIT)
         part.offset += sent
         part.count -= sent
@@ -94,7 +94,7 @@ class SendBuffer:
         return sent
 
     def close(self) -> None:
-        """Forget everything that is left."""
+        """Drop everything that is left."""
         for part in self._parts:
             if isinstance(part, FilePart):
                 _release(part)

@@ -1,4 +1,4 @@
-"""The processes of a runtime, each wired from its settings in a module of its own.
+"""Wire each process of the runtime from its settings.
 
-One module each, because a process pays in memory for everything that it imports.
+One module per process: a process pays in memory for every import.
 """

@@ -1,6 +1,6 @@
-"""`localfn dashboard`: rq-dashboard alone. It has no login, so it shows and changes nothing.
+"""Run `localfn dashboard`: rq-dashboard alone. It has no login, so it is read-only.
 
-The same pages stand behind the login of `localfn web`, at /rq/.
+`localfn web` serves the same pages at /rq/, behind its login.
 """
 
 from dataclasses import replace
@@ -17,37 +17,37 @@ from infra.errors import SettingsError
 from infra.processes import wsgi
 from infra.processes.web import Server
 
-SAFE = ("GET", "HEAD", "OPTIONS")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM. Raises SettingsError."""
     logging_config.configure(settings.log_level, settings.log_format, "dashboard")
-    check(settings)
+    check_settings(settings)
     Server(settings, make_app).run()
 
 
-def check(settings: Settings) -> None:
-    """Raise SettingsError where other machines would see jobs and tracebacks."""
+def check_settings(settings: Settings) -> None:
+    """Raise SettingsError when other machines could see jobs and tracebacks."""
     if not (is_loopback(settings.host) or settings.network_access.is_insecure):
         raise SettingsError(
             f"--host {settings.host} is reachable from other machines, and `localfn dashboard` has no login. Use a "
-            "loopback address, or /rq/ of `localfn web`; LOCALFN_INSECURE=1 serves it there all the same."
+            "loopback address, or /rq/ of `localfn web`, or allow it with LOCALFN_INSECURE=1."
         )
 
 
 def make_app(settings: Settings) -> Flask:
-    """Make the application. It answers to this machine's names, to HOST and to LOCALFN_ALLOWED_HOSTS."""
+    """Create the application. It accepts this machine's names, HOST and LOCALFN_ALLOWED_HOSTS as Host header."""
     network_access = replace(settings.network_access, needs_login=False, origins=())
     origin_check = wsgi.make_origin_check(network_access, settings.host, production=settings.is_production)
     app = make_secured_app("localfn-dashboard", origin_check)
-    app.before_request(refuse_changes)
+    app.before_request(reject_changes)
     assert settings.redis_url is not None
     routes.install(app, settings.redis_url, origin_check)
-    return wsgi.guarded(app, network_access.proxies)
+    return wsgi.prepare_for_network(app, network_access.proxies)
 
 
-def refuse_changes() -> None:
-    """Raise MethodNotAllowed for a call that changes something."""
-    if request.method not in SAFE:
-        raise MethodNotAllowed(valid_methods=list(SAFE), description="This dashboard only shows.")
+def reject_changes() -> None:
+    """Raise MethodNotAllowed for a call that changes data."""
+    if request.method not in SAFE_METHODS:
+        raise MethodNotAllowed(valid_methods=list(SAFE_METHODS), description="This dashboard is read-only.")

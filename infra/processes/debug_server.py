@@ -1,6 +1,6 @@
-"""`localfn web --development`: Flask's own server, which starts again when the code changes and shows where it failed.
+"""Run `localfn web --development`: Flask's own server, which reloads changed code and shows tracebacks.
 
-For who works on localfn's own handlers. Its debugger runs what is typed into it, so it listens on loopback only.
+It is for developers of localfn's handlers. Its debugger executes input, so it listens on loopback only.
 """
 
 import logging
@@ -16,32 +16,30 @@ from infra.errors import SettingsError
 
 
 class QuietRequestHandler(WSGIRequestHandler):
-    """Connections stay open, as Gunicorn's do; no line for each request, as of Gunicorn."""
+    """Keep connections open and log no requests, as gunicorn does."""
 
     protocol_version = "HTTP/1.1"
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """No line: what happened to a request is logged where it happens."""
+        """Log nothing: the handlers log what happens to a request."""
 
 
-def check(settings: Settings) -> None:
-    """Raises SettingsError where the debugger would be a way in."""
+def check_settings(settings: Settings) -> None:
+    """Raise SettingsError when other machines could reach the debugger."""
     if settings.is_production:
-        raise SettingsError("--development is for LOCALFN_ENV=local: its debugger runs what is typed into it.")
+        raise SettingsError("--development needs LOCALFN_ENV=local: its debugger executes input.")
     if not is_loopback(settings.host):
-        raise SettingsError(
-            f"--development is for a loopback HOST, not {settings.host}: its debugger runs what is typed into it."
-        )
+        raise SettingsError(f"--development needs a loopback HOST, not {settings.host}: its debugger executes input.")
 
 
 def run(settings: Settings) -> None:
-    """Serves until SIGTERM. Raises SettingsError."""
+    """Serve until SIGTERM. Raises SettingsError."""
     from infra.processes.web import make_app
 
-    check(settings)
+    check_settings(settings)
     logging_config.configure(settings.log_level, settings.log_format, "web")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    # The reloader starts this command again, and drops -P; its variable stays.
+    # The reloader starts this command again without -P; the variable is inherited.
     os.environ["PYTHONSAFEPATH"] = "1"
     app = make_app(settings)
     app.debug = True

@@ -1,4 +1,4 @@
-"""What fixtures may hold: schedules, requests and users, each checked and written by who knows it."""
+"""Validate and write the kinds of fixtures: schedules, requests and users."""
 
 import json
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ from workqueue.lifecycle import NewRequest
 from workqueue.schedules import edits
 from workqueue.schedules import validation as schedule_checking
 
-# Later than it is accepted: then the reconciler rings for it, and loading needs no Redis.
-SOON = timedelta(milliseconds=1)
+# A later start: the reconciler then rings for the request, and loading needs no Redis.
+START_DELAY = timedelta(milliseconds=1)
 
 
 def load(engine: Engine, settings: Settings, folder: Path = fixtures.FOLDER, *, with_dev: bool, once: bool) -> str:
-    """Loads the fixtures and tells what was done, in one line. Raises InfraError: nothing is loaded then."""
+    """Load the fixtures and return a summary in one line. Raises InfraError if nothing was loaded."""
     if once and loading.are_loaded(engine):
         return "fixtures were loaded before"
     try:
@@ -41,10 +41,10 @@ def load(engine: Engine, settings: Settings, folder: Path = fixtures.FOLDER, *, 
         raise InfraError(str(error)) from None
     if loaded is None:
         return "fixtures were loaded before"
-    made = ", ".join(f"{count} {kind}" for kind, count in loaded.made.items()) or "nothing new"
-    there = f", {loaded.found} were there" if loaded.found else ""
-    unused = f", {len(loaded.skipped)} left out: their functions are not here" if loaded.skipped else ""
-    return f"fixtures: {made}{there}{unused}"
+    created = ", ".join(f"{count} {kind}" for kind, count in loaded.made.items()) or "nothing new"
+    existing = f", {loaded.found} already exist" if loaded.found else ""
+    skipped = f", {len(loaded.skipped)} skipped because their functions are missing" if loaded.skipped else ""
+    return f"fixtures: {created}{existing}{skipped}"
 
 
 def _kinds(engine: Engine, settings: Settings, command: str) -> dict[str, loading.FixtureKind]:
@@ -62,7 +62,7 @@ def _kinds(engine: Engine, settings: Settings, command: str) -> dict[str, loadin
 
 @dataclass(frozen=True)
 class _Schedules:
-    """A schedule that calls a function which is not here is left out. command: for the audit."""
+    """Load schedules; skip a schedule of an unknown function. command: for the audit."""
 
     functions: Mapping[str, FunctionSpec]
     rules: schedule_checking.Rules
@@ -87,7 +87,7 @@ class _Schedules:
 
 @dataclass(frozen=True)
 class _Requests:
-    """key: a name of the fixture's own; once its request was made, it is not made again."""
+    """Load requests. key: names the fixture; its request is created only once."""
 
     functions: Mapping[str, FunctionSpec]
     queues: tuple[str, ...]
@@ -113,7 +113,7 @@ class _Requests:
             event=self._event(fields.get("event", {})),
             queue=queue,
             created_at=self.now,
-            available_at=self.now + SOON,
+            available_at=self.now + START_DELAY,
         )
         return str(fields["key"]), request
 
@@ -130,7 +130,7 @@ class _Requests:
 
 @dataclass(frozen=True)
 class _Users:
-    """A user who is there keeps password and role. command: for the audit."""
+    """Load users; an existing user keeps password and role. command: for the audit."""
 
     command: str
     key = "username"

@@ -1,7 +1,7 @@
-"""`localfn init`: everything that has to be so before the others start.
+"""Run `localfn init`: prepare everything that the other processes need.
 
-Any number of times, also at once, killed at any point: each step is a transaction under a lock, or a rename, and the
-next start does what is left.
+It can run repeatedly, concurrently, and be killed at any point: each step is a transaction under a lock, or a rename,
+and the next start continues.
 """
 
 import logging
@@ -16,7 +16,7 @@ from infra.config.home import Home
 from infra.config.settings import Settings
 from infra.errors import InfraError
 from infra.processes import fixture_kinds
-from infra.processes.connections import urls
+from infra.processes.connections import required_urls
 from infra.processes.wait_for_services import wait_for_services
 from infra.sandbox import setup
 from infra.spa_assets import publish
@@ -37,9 +37,9 @@ SANDBOX_EXITED = "SandboxExited"
 
 
 def run(settings: Settings, *, only_servers: bool = False) -> None:
-    """only_servers: waits for them and makes the screen ready, and no more: what every container needs.
+    """Prepare a start. Raises InfraError.
 
-    Raises InfraError.
+    only_servers: only wait for PostgreSQL and Redis and publish the SPA, as every container needs.
     """
     logging_config.configure(settings.log_level, settings.log_format, "init")
     Home(settings.home).make()
@@ -48,17 +48,17 @@ def run(settings: Settings, *, only_servers: bool = False) -> None:
     publish.publish_assets(settings.home, roots, compress=settings.is_production)
     wait_for_services(settings)
     if not only_servers:
-        _fill(settings, setup.interpreter(settings))
+        _initialise(settings, setup.prepare_interpreter(settings))
 
 
-def _fill(settings: Settings, interpreter: Interpreter) -> None:
-    database_url, _ = urls(settings)
+def _initialise(settings: Settings, interpreter: Interpreter) -> None:
+    database_url, _ = required_urls(settings)
     _prepare_files(settings)
     _migrate(database_url, settings)
     engine = make_engine(database_url, pool_size=1, max_statement_s=float("inf"))
     try:
-        _discover(engine, settings, interpreter)
-        _declare(engine, settings)
+        _discover_functions(engine, settings, interpreter)
+        _declare_schedules(engine, settings)
         log.info(fixture_kinds.load(engine, settings, with_dev=not settings.is_production, once=True))
         _ensure_superuser(engine, settings)
     except (DuplicateFunctionError, BadScheduleError, BadAccessError) as error:
@@ -68,7 +68,7 @@ def _fill(settings: Settings, interpreter: Interpreter) -> None:
 
 
 def _prepare_files(settings: Settings) -> None:
-    """A bucket is made on a developer's machine only: in production somebody chooses its region and its rights."""
+    """Prepare the file store. Local mode creates a missing bucket; in production its region and rights are a choice."""
     try:
         file_storage.make_store(settings.files, settings.home).prepare(create=not settings.is_production)
     except (BucketMissingError, StorageError) as error:
@@ -76,20 +76,20 @@ def _prepare_files(settings: Settings) -> None:
 
 
 def _migrate(database_url: str, settings: Settings) -> None:
-    """Production takes the migrations as they are; on a developer's machine one is written for changed tables."""
+    """Migrate the database. Local mode also writes a migration for changed tables; production never does."""
     try:
         if settings.is_production:
             migrate.upgrade_strictly(database_url)
         elif (written := migrate.upgrade_and_generate(database_url)) is not None:
-            log.warning("the tables in the code have changed; a migration was written", extra={"file": str(written)})
+            log.warning("migration written for changed tables", extra={"file": str(written)})
     except migrate.SchemaDiffersError as error:
         raise InfraError(
-            f"the tables in the code are not those that the migrations make: {error}. "
-            "`localfn db revision` writes what can be written of a migration; the rest is yours to write."
+            f"the tables in the code differ from those of the migrations: {error}. "
+            "Write a migration: `localfn db revision` starts one, review it and complete it."
         ) from None
 
 
-def _discover(engine: Engine, settings: Settings, interpreter: Interpreter) -> None:
+def _discover_functions(engine: Engine, settings: Settings, interpreter: Interpreter) -> None:
     before = registry.read_registry(engine)
     unreported = replace(before, skipped=())  # each start reports all skipped files
     watcher = CodeWatcher(interpreter, settings.functions, unreported, declarations.declared_schedule_problem)
@@ -98,25 +98,25 @@ def _discover(engine: Engine, settings: Settings, interpreter: Interpreter) -> N
     except OSError as error:
         if error.filename != interpreter.python:
             raise
-        who = interpreter.account or "this account"
-        raise InfraError(f"LOCALFN_PYTHON: {who} cannot run {interpreter.python}: {error.strerror}.") from None
+        user = interpreter.account or "this account"
+        raise InfraError(f"LOCALFN_PYTHON: {user} cannot run {interpreter.python}: {error.strerror}.") from None
     if any(failure.error_type == SANDBOX_EXITED for failure in watcher.registry.failures):
-        _check(interpreter)
+        _check_interpreter(interpreter)
     discovery.check_start(watcher.registry)
     if watcher.registry != before:
         registry.publish(engine, watcher.registry)
     if not watcher.registry.functions:
-        log.warning("no functions were found", extra={"folders": ":".join(settings.functions)})
+        log.warning("no functions found", extra={"folders": ":".join(settings.functions)})
 
 
-def _check(interpreter: Interpreter) -> None:
-    """Raise InfraError when no module can be imported, whatever is in it."""
+def _check_interpreter(interpreter: Interpreter) -> None:
+    """Raise InfraError if the interpreter cannot import any module."""
     if trouble := interpreter.find_problem():
         raise InfraError(f"LOCALFN_PYTHON: {interpreter.python} cannot run functions: {trouble}")
 
 
-def _declare(engine: Engine, settings: Settings) -> None:
-    """Schedules of code and of localfn.toml; of one name, the file's counts: it is closer to who runs it."""
+def _declare_schedules(engine: Engine, settings: Settings) -> None:
+    """Declare the schedules of code and of localfn.toml; the file wins, since it is closer to the operator."""
     found = {**declarations.read_declared_in_code(engine), **localfn_toml.schedules()}
     declarations.replace_declared(engine, found, edits.load_rules(engine, settings.queues, settings.max_event_bytes))
 
@@ -127,4 +127,4 @@ def _ensure_superuser(engine: Engine, settings: Settings) -> None:
         return
     made_by = audit_entry("init", Action.USER_CHANGE, name)
     made = users.ensure_superuser(engine, name, password, settings.superuser_email, made_by)
-    log.info("superuser made" if made else "superuser is as the environment says", extra={"username": name})
+    log.info("superuser created" if made else "superuser updated", extra={"username": name})

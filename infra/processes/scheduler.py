@@ -1,4 +1,4 @@
-"""`localfn scheduler`: schedules, the reconciler, and the chores of whoever leads."""
+"""Run `localfn scheduler`: the ticker, the reconciler, and the periodic tasks of the leader."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ from infra import logging_config
 from infra.config import file_storage
 from infra.config.settings import Settings
 from infra.disk_reserve import disk_of, has_database
-from infra.processes.connections import redis_client, urls
+from infra.processes.connections import redis_client, required_urls
 from schema.advisory_locks import Lock
 from schema.engine import make_engine
 from workqueue import audit
@@ -33,16 +33,16 @@ from workqueue.transport.doorbell import Doorbell
 from workqueue.transport.queue_pauses import QueuePauses
 from workqueue.transport.rq_scheduler import RqSchedulerMirror
 
-HAND_OVER_EVERY_S = 4.0
-END_S = 5.0  # what a loop is at after so long may be cut off at any point, and is taken up by the next leader
+FLUSH_INTERVAL_S = 4.0
+MAX_STOP_S = 5.0  # a loop may be cut off after this time; the next leader continues its work
 
 Loop = Callable[[threading.Event], None]
 
 
 def run(settings: Settings) -> None:
-    """Fires schedules, and looks after what others left undone, until SIGTERM."""
+    """Fire schedules, recover requests and run maintenance until SIGTERM."""
     logging_config.configure(settings.log_level, settings.log_format, "scheduler")
-    database_url, redis_url = urls(settings)
+    database_url, redis_url = required_urls(settings)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -53,46 +53,45 @@ def run(settings: Settings) -> None:
     reconciler = Reconciler(
         engine, doorbell, Clock(), settings.lease_s, settings.queues, counters=counters, observers=observers
     )
-    removing = _removing(settings, engine, doorbell, clock)
+    removal = _removal_tasks(settings, engine, doorbell, clock)
+    bookkeeping = _bookkeeping_tasks(engine, clock, settings)
     disk = disk_of(settings) if has_database(settings) else None
-    # A thread each: neither a tick nor lost work waits for the end of a chore, nor the figures for a slow file store.
+    # One thread each: no tick and no recovery waits for maintenance, and no rollup for a slow file store.
     others = [
-        _begun(
+        _start_thread(
             "schedules",
             partial(ticker.run, Ticker(engine, doorbell, clock, mirror, counters=counters, disk=disk)),
             stopping,
         ),
-        _begun(
-            "books",
-            partial(periodic.run_periodic_tasks, engine, Lock.MINUTE_ROLLUP, _bookkeeping(engine, clock, settings)),
-            stopping,
+        _start_thread(
+            "bookkeeping", partial(periodic.run_periodic_tasks, engine, Lock.MINUTE_ROLLUP, bookkeeping), stopping
         ),
-        _begun("removals", partial(periodic.run_periodic_tasks, engine, Lock.CLEANUP, removing), stopping),
-        _begun("metrics", partial(_hand_over, engine, counters), stopping),
+        _start_thread("cleanup", partial(periodic.run_periodic_tasks, engine, Lock.CLEANUP, removal), stopping),
+        _start_thread("metrics", partial(_flush_metrics, engine, counters), stopping),
     ]
     try:
-        reconcile.run(reconciler, [_declared(engine, settings)], stopping)
+        reconcile.run(reconciler, [_declarations_task(engine, settings)], stopping)
     finally:
         stopping.set()
         observers.close()
-        ends_at = time.monotonic() + END_S
+        ends_at = time.monotonic() + MAX_STOP_S
         for thread in others:
             thread.join(max(0.0, ends_at - time.monotonic()))
 
 
-def _clock(engine: Engine, clock: Clock) -> PeriodicTask:
+def _clock_task(engine: Engine, clock: Clock) -> PeriodicTask:
     return PeriodicTask("clock", 0, lambda: clock.refresh(engine))
 
 
-def _declared(engine: Engine, settings: Settings) -> PeriodicTask:
+def _declarations_task(engine: Engine, settings: Settings) -> PeriodicTask:
     rules = partial(edits.load_rules, engine, settings.queues, settings.max_event_bytes)
     return PeriodicTask("declared", 2, DeclarationSync(engine, rules).sync)
 
 
-def _bookkeeping(engine: Engine, clock: Clock, settings: Settings) -> list[PeriodicTask]:
-    """What is counted, and what the database's own tables need."""
+def _bookkeeping_tasks(engine: Engine, clock: Clock, settings: Settings) -> list[PeriodicTask]:
+    """Return the tasks for stats and for the database's own tables."""
     return [
-        _clock(engine, clock),
+        _clock_task(engine, clock),
         PeriodicTask("tally", 5, lambda: minute_rollup.roll_up(engine, clock.now())),
         PeriodicTask("workers", 60, lambda: worker_heartbeats.delete_old(engine, clock.now())),
         PeriodicTask("ticks", 3600, lambda: cleaner.delete_old_ticks(engine, clock, settings.retention_days)),
@@ -100,19 +99,19 @@ def _bookkeeping(engine: Engine, clock: Clock, settings: Settings) -> list[Perio
     ]
 
 
-def _removing(settings: Settings, engine: Engine, doorbell: Doorbell, clock: Clock) -> list[PeriodicTask]:
-    """What goes through the file store, which may be slow."""
+def _removal_tasks(settings: Settings, engine: Engine, doorbell: Doorbell, clock: Clock) -> list[PeriodicTask]:
+    """Return the tasks that use the file store, which may be slow."""
     store, days = file_storage.make_store(settings.files, settings.home), settings.retention_days
     retention = partial(cleaner.delete_old_requests, engine, store, doorbell, clock, days)
     return [
-        _clock(engine, clock),
+        _clock_task(engine, clock),
         PeriodicTask("retention", 60, retention, full=cleaner.MAX_PER_RUN),
         PeriodicTask("files", 3600, lambda: cleaner.remove_orphaned_files(engine, store)),
     ]
 
 
-def _begun(name: str, loop: Loop, stopping: threading.Event) -> threading.Thread:
-    """Should it ever end by itself, the process ends with it, and is started again."""
+def _start_thread(name: str, loop: Loop, stopping: threading.Event) -> threading.Thread:
+    """Start a loop in a thread. If the loop fails, the process exits and is restarted."""
 
     def run() -> None:
         try:
@@ -125,8 +124,8 @@ def _begun(name: str, loop: Loop, stopping: threading.Event) -> threading.Thread
     return thread
 
 
-def _hand_over(engine: Engine, counters: Counters, stopping: threading.Event) -> None:
-    """Whoever leads or not: what this process counted goes to all others' numbers."""
-    while not stopping.wait(HAND_OVER_EVERY_S):
+def _flush_metrics(engine: Engine, counters: Counters, stopping: threading.Event) -> None:
+    """Store this process's metrics for all scrapes, on a leader and on a standby."""
+    while not stopping.wait(FLUSH_INTERVAL_S):
         metric_store.flush(engine, counters)
     metric_store.flush(engine, counters)

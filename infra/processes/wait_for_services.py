@@ -1,4 +1,4 @@
-"""Waits for the two servers at the start: with backoff, a deadline, and a line that says why."""
+"""Wait for PostgreSQL and Redis at the start, with backoff and a deadline, and print why."""
 
 import time
 from collections.abc import Callable
@@ -9,44 +9,44 @@ import redis
 from infra.config.database_url import for_libpq, mask
 from infra.config.settings import Settings
 from infra.errors import NotRunningError
-from infra.supervisor.output import say
+from infra.supervisor.output import print_message
 from workqueue.backoff import Backoff
 
 FIRST_DELAY_S, MAX_DELAY_S = 0.1, 2.0
 
 
 def wait_for_services(settings: Settings) -> None:
-    """Returns when PostgreSQL and Redis answer. Raises NotRunningError after LOCALFN_WAIT_SECONDS."""
+    """Return when PostgreSQL and Redis answer. Raises NotRunningError after LOCALFN_WAIT_SECONDS."""
     assert settings.database_url is not None
     assert settings.redis_url is not None
     database_url, redis_url = settings.database_url, settings.redis_url
-    wait_for(f"PostgreSQL at {mask(database_url)}", lambda: ask_postgres(database_url), settings.wait_s)
-    wait_for(f"Redis at {mask(redis_url)}", lambda: ask_redis(redis_url), settings.wait_s)
+    wait_for(f"PostgreSQL at {mask(database_url)}", lambda: ping_postgres(database_url), settings.wait_s)
+    wait_for(f"Redis at {mask(redis_url)}", lambda: ping_redis(redis_url), settings.wait_s)
 
 
-def ask_postgres(database_url: str) -> None:
+def ping_postgres(database_url: str) -> None:
     with psycopg.connect(for_libpq(database_url), connect_timeout=3) as connection:
         connection.execute("SELECT 1")
 
 
-def ask_redis(redis_url: str) -> None:
+def ping_redis(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url, socket_connect_timeout=3, socket_timeout=3) as client:
         client.ping()
 
 
-def wait_for(what: str, ask: Callable[[], None], limit_s: float) -> None:
+def wait_for(what: str, ping: Callable[[], None], limit_s: float) -> None:
     """Calls `ask` until it does not raise a connection error."""
     ends_at, reported = time.monotonic() + limit_s, ""
     backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S)
     while True:
         try:
-            return ask()
+            return ping()
         except (psycopg.OperationalError, redis.RedisError) as error:
             reason = str(error).strip().split("\n")[0]
         delay_s = backoff.next_s()
         if time.monotonic() + delay_s > ends_at:
             raise NotRunningError(f"{what} did not answer within {limit_s:g} s: {reason}")
         if reason != reported:
-            say(f"waiting for {what}: {reason}")
+            print_message(f"waiting for {what}: {reason}")
             reported = reason
         time.sleep(delay_s)

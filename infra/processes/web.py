@@ -1,4 +1,4 @@
-"""`localfn web`: the HTTP edge, served by gunicorn: few processes, many threads, most of which wait."""
+"""Run `localfn web`: gunicorn with few processes and many threads, most of which wait."""
 
 import gc
 import logging
@@ -17,31 +17,31 @@ from infra.disk_reserve import disk_of, has_database
 from infra.http_server.gunicorn_worker import Worker, defer_accept
 from infra.http_server.thread_allocation import ALL_THREADS
 from infra.processes import web_telemetry
-from infra.processes.connections import redis_client, urls
+from infra.processes.connections import redis_client, required_urls
 from infra.spa_assets import publish
 
-MOST_PROCESSES = 4
-MAX_CONNECTIONS = 1000  # of each process
+MAX_PROCESSES = 4
+MAX_CONNECTIONS = 1000  # per process
 GRACE_S = 5
-OPEN = "LOCALFN_INSECURE=1: whoever reaches this port can run code here, without a login"
+UNPROTECTED_WARNING = "LOCALFN_INSECURE=1: anyone who reaches this port can run code here without a login"
 
-if TYPE_CHECKING:  # imported where it is made: the command line need not wait for it
+if TYPE_CHECKING:  # imported where it is created, to keep the command line fast
     from handlers.services import Services
 
 log = logging.getLogger(__name__)
 
 
 class Logger(gunicorn.glogging.Logger):
-    """Gunicorn's lines go the way of all others: through the root logger, in our format."""
+    """Send gunicorn's log lines through the root logger, in the runtime's format."""
 
-    def setup(self, cfg: Any) -> None:  # noqa: ARG002 - gunicorn would configure handlers of its own by it
+    def setup(self, cfg: Any) -> None:  # noqa: ARG002 - gunicorn would configure its own handlers
         for logger in (self.error_log, self.access_log):
             logger.handlers, logger.propagate = [], True
             logger.setLevel(logging.WARNING)
 
 
 class Server(BaseApplication):
-    """Gunicorn, told everything by us: it reads no file, no command line and no variable of its own."""
+    """Configure gunicorn by the settings alone: it reads no file, no command line and no variable."""
 
     def __init__(self, settings: Settings, make_app: Callable[[Settings], Flask]) -> None:
         self._settings, self._make_app = settings, make_app
@@ -52,14 +52,14 @@ class Server(BaseApplication):
         config: dict[str, Any] = {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "worker_class": Worker,
-            "when_ready": self._ready,
+            "when_ready": self._on_ready,
             "pre_fork": web_telemetry.choose_slot,
             "post_fork": self._use_slot,
-            "workers": processes(cores()),
-            "preload_app": True,  # what is loaded once is shared by all
+            "workers": process_count(cores()),
+            "preload_app": True,  # loaded once and shared by all processes
             "threads": ALL_THREADS,
             "control_socket_disable": True,
-            "forwarded_allow_ips": "",  # whom to believe is decided by LOCALFN_TRUSTED_PROXIES alone
+            "forwarded_allow_ips": "",  # LOCALFN_TRUSTED_PROXIES alone decides which proxies are trusted
             "graceful_timeout": GRACE_S,
             "worker_connections": MAX_CONNECTIONS,
             "logger_class": Logger,
@@ -67,7 +67,7 @@ class Server(BaseApplication):
         for name, value in config.items():
             self.cfg.set(name, value)
 
-    def _ready(self, arbiter: Any) -> None:
+    def _on_ready(self, arbiter: Any) -> None:
         defer_accept(arbiter)
         log.info("listening", extra={"url": http_url(self._settings.host, self._settings.port)})
 
@@ -79,50 +79,51 @@ class Server(BaseApplication):
             calls.use_slot(worker.slot % request_metrics.SLOTS)
 
     def load(self) -> Callable[..., Iterable[bytes]]:
-        """Before the fork: no thread runs yet, and no connection stays open."""
+        """Load the application before the fork: without threads or open connections."""
         app = self._app = self._make_app(self._settings)
         gc.collect()
-        gc.freeze()  # what is loaded now stays shared: later collections need not walk it
+        gc.freeze()  # objects stay shared between processes: later collections do not touch them
         return app
 
 
-def processes(cores: int) -> int:
-    """How many serve: Python runs on one core in each. The workers, and what they run, want cores, too."""
-    return max(1, min(cores, MOST_PROCESSES))
+def process_count(cores: int) -> int:
+    """Return the number of web processes. Each uses one core; workers and sandboxes need cores, too."""
+    return max(1, min(cores, MAX_PROCESSES))
 
 
 def run(settings: Settings) -> None:
-    """Serves until SIGTERM."""
+    """Serve until SIGTERM."""
     logging_config.configure(settings.log_level, settings.log_format, "web")
     settings.network_access.check(settings.host)
     if settings.network_access.is_unprotected(settings.host):
-        log.warning(OPEN, extra={"host": settings.host, "port": settings.port})
+        log.warning(UNPROTECTED_WARNING, extra={"host": settings.host, "port": settings.port})
     Server(settings, make_app).run()
 
 
 def make_app(settings: Settings) -> Flask:
-    """The application with all that it works with."""
+    """Create the application with its services."""
     from handlers.app import create_app
     from handlers.spa.static_files import SpaConfig
     from infra.processes import wsgi
 
     services = _services(settings)
     services.clock.synchronise(services.engine)
-    services.engine.dispose()  # each process opens connections of its own
-    shown = SpaConfig(
+    services.engine.dispose()  # each process opens its own connections
+    spa = SpaConfig(
         folder=settings.home / publish.FOLDER / publish.CURRENT,
         path=base_urls.path(settings.static_root),
         static_origin=base_urls.origin(settings.static_root),
         api_origin=base_urls.origin(settings.api_root),
     )
     origin_check = wsgi.make_origin_check(settings.network_access, settings.host, production=settings.is_production)
-    return wsgi.guarded(create_app(services, urls(settings)[1], shown, origin_check), settings.network_access.proxies)
+    app = create_app(services, required_urls(settings)[1], spa, origin_check)
+    return wsgi.prepare_for_network(app, settings.network_access.proxies)
 
 
 def _services(settings: Settings) -> "Services":
     from handlers.services import Access, Limits, Services
     from handlers.system.readiness import Readiness
-    from infra.processes.web_telemetry import LateTracer
+    from infra.processes.web_telemetry import LazyTracer
     from schema.engine import make_engine
     from workqueue.auth.authenticator import Authenticator
     from workqueue.clock import Clock
@@ -131,8 +132,8 @@ def _services(settings: Settings) -> "Services":
     from workqueue.transport.doorbell import Doorbell
     from workqueue.transport.queue_pauses import QueuePauses
 
-    database_url, redis_url = urls(settings)
-    connections = capacity.WEB_CONNECTIONS // processes(cores()) - 1  # one is the readiness check's
+    database_url, redis_url = required_urls(settings)
+    connections = capacity.WEB_CONNECTIONS // process_count(cores()) - 1  # one belongs to the readiness check
     engine = make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4)
     doorbell, clock = Doorbell(redis_client(redis_url), QueuePauses(engine).names), Clock()
     disk = disk_of(settings)
@@ -148,5 +149,5 @@ def _services(settings: Settings) -> "Services":
         overview=Overview(engine, doorbell, clock, settings.queues, settings.retention_days, disk=disk),
         disk=disk if has_database(settings) else None,
         access=Access(authenticator, secure_cookie=settings.is_production),
-        tracer=LateTracer() if settings.traces else None,
+        tracer=LazyTracer() if settings.traces else None,
     )

@@ -1,4 +1,4 @@
-"""What a web process needs to be observed: a tracer of its own, and a slot for the numbers of its calls."""
+"""Provide a web process with its own tracer and with a slot for its metrics."""
 
 import itertools
 import threading
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 def choose_slot(arbiter: Any, worker: Any) -> None:
-    """Give a process about to be forked the first slot that no living one has: that of the one it stands in for."""
+    """Give a process about to be forked the first free slot: that of the process it replaces."""
     taken = {other.slot for other in arbiter.WORKERS.values()}
     worker.slot = next(slot for slot in itertools.count() if slot not in taken)
 
 
-class LateTracer:
-    """Made at the first span: the exporter has a thread, and threads do not outlive the fork of a web process."""
+class LazyTracer:
+    """Create the tracer at the first span: its exporter has a thread, and threads do not survive a fork."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: Tracer | None = None
+        self._created: Tracer | None = None
 
     def submitted(
         self, request_id: UUID, function: str, traceparent: str | None, began: datetime, ended: datetime
@@ -30,8 +30,8 @@ class LateTracer:
 
     def _tracer(self) -> "Tracer":
         with self._lock:
-            if self._made is None:
+            if self._created is None:
                 from workqueue.telemetry.tracing import Tracer
 
-                self._made = Tracer("web")
-            return self._made
+                self._created = Tracer("web")
+            return self._created

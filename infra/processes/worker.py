@@ -1,4 +1,4 @@
-"""`localfn worker`: the worker pool of this machine."""
+"""Run `localfn worker`: the worker pool of this machine."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from infra.config import capacity, file_storage
 from infra.config.home import Home
 from infra.config.settings import Settings
 from infra.disk_reserve import disk_of
-from infra.processes.connections import urls
+from infra.processes.connections import required_urls
 from infra.sandbox import setup
 from workqueue.workers.autoscaler import Bounds
 from workqueue.workers.config import PoolConfig
@@ -15,12 +15,12 @@ from workqueue.workers.pool import Pool
 
 
 def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> None:
-    """Work until SIGTERM, and then until every worker has ended. tell_ready: called when the first worker has begun."""
+    """Work until SIGTERM and until every worker has ended. tell_ready: called when the first worker has started."""
     logging_config.configure(settings.log_level, settings.log_format, "worker")
     Home(settings.home).make()
     capacity.raise_file_limit(settings.concurrency)
-    database_url, redis_url = urls(settings)
-    interpreter = setup.interpreter(settings)
+    database_url, redis_url = required_urls(settings)
+    interpreter = setup.prepare_interpreter(settings)
     disk = disk_of(settings)
     config = PoolConfig(
         database_url=database_url,

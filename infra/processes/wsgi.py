@@ -1,4 +1,4 @@
-"""The way to the application: from where it may be called, and which proxies are believed."""
+"""Protect the WSGI application: allowed hosts and origins, trusted proxies, malformed bodies."""
 
 from flask import Flask
 from gunicorn.http.errors import ParseException
@@ -10,10 +10,10 @@ from infra.config.network_access import EVERYWHERE, NetworkAccess
 
 
 def make_origin_check(network_access: NetworkAccess, host: str, *, production: bool) -> OriginCheck:
-    """Return from where an application may be called. host: what it listens on.
+    """Return the check of the Host and Origin headers. host: the address that the application listens on.
 
-    Where users log in, a browser sends their cookie to the name that they logged in at and to no other: DNS rebinding
-    gains nothing there, and any name will do until some are named.
+    With logins, a browser sends its cookie only to the host name of the login, so DNS rebinding gains nothing. Any name
+    is then accepted until LOCALFN_ALLOWED_HOSTS is set.
     """
     everywhere = host in EVERYWHERE
     names = frozenset(network_access.hosts) if everywhere else frozenset({*network_access.hosts, host.lower()})
@@ -21,12 +21,12 @@ def make_origin_check(network_access: NetworkAccess, host: str, *, production: b
     return OriginCheck(hosts, frozenset(network_access.origins), send_hsts=production)
 
 
-def guarded(app: Flask, proxies: int) -> Flask:
-    """Complete an application for the network: malformed bodies, and how many proxies are believed.
+def prepare_for_network(app: Flask, proxies: int) -> Flask:
+    """Handle malformed bodies and trust the headers of this number of proxies.
 
-    Trusted proxies tell who called, by which name, over what, below which path; no header of others is believed.
+    Trusted proxies report client address, host, scheme and path prefix; such headers of others are ignored.
     """
-    app.register_error_handler(ParseException, lambda _: problem_response(400, "The body is not as HTTP has it."))
+    app.register_error_handler(ParseException, lambda _: problem_response(400, "The body is not valid HTTP."))
     if proxies:
         fixed = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies)
         app.wsgi_app = fixed  # type: ignore[method-assign]  # as Flask's own documentation says

@@ -1,7 +1,7 @@
-"""In production no process of the same account looks into ours: a function may run as the account that its worker has.
+"""Keep other processes of the same account from inspecting the runtime's processes in production.
 
-Addresses and passwords stand in a process's variables and memory, which /proc shows to whoever has its account, unless
-it is closed (Linux). A developer's own machine stays open to his debugger and profiler.
+Functions may run as the worker's account. On Linux that account can read the environment and memory of its processes
+in /proc, with URLs and passwords, unless the process is not dumpable. Local mode allows debuggers and profilers.
 """
 
 import ctypes
@@ -13,6 +13,6 @@ PR_SET_DUMPABLE = 4
 
 
 def disable_ptrace(settings: Settings) -> None:
-    """For good, and for what is forked off this process; a program that it starts begins open again."""
+    """Disable dumping for this process and its forks in production; a program that it executes must repeat the call."""
     if settings.is_production and sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Checks the interpreter that is to run user code, before anything is started for it."""
+"""Check the interpreter for user code before a start."""
 
 import shutil
 import subprocess
@@ -6,23 +6,24 @@ import sys
 
 from infra.errors import InterpreterError
 
-# What the SDK inside the sandbox is written for.
-OLDEST = (3, 9)
-ASK = "import platform, sys; print(platform.python_implementation(), *sys.version_info[:2])"
+# The SDK supports this version in sandboxes.
+MIN_VERSION = (3, 9)
+PROBE_CODE = "import platform, sys; print(platform.python_implementation(), *sys.version_info[:2])"
 
 
 def check_interpreter(python: str) -> None:
-    """Raises InterpreterError unless `python` is CPython 3.9 or newer."""
+    """Raise InterpreterError unless `python` is CPython 3.9 or newer."""
     if python == sys.executable:
         return
     path = shutil.which(python)
     if path is None:
-        raise InterpreterError(f"LOCALFN_PYTHON: there is no program {python!r}.")
+        raise InterpreterError(f"LOCALFN_PYTHON: the program {python!r} does not exist.")
     try:
-        done = subprocess.run([path, "-I", "-S", "-c", ASK], capture_output=True, text=True, check=False, timeout=30)
+        command = [path, "-I", "-S", "-c", PROBE_CODE]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
         name, major, minor = done.stdout.split()
         version = (int(major), int(minor))
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise InterpreterError(f"LOCALFN_PYTHON: {path} does not answer as a Python interpreter.") from error
-    if name != "CPython" or version < OLDEST:
-        raise InterpreterError(f"LOCALFN_PYTHON: {path} is {name} {major}.{minor}; CPython 3.9 or newer is needed.")
+        raise InterpreterError(f"LOCALFN_PYTHON: {path} is not a working Python interpreter.") from error
+    if name != "CPython" or version < MIN_VERSION:
+        raise InterpreterError(f"LOCALFN_PYTHON: {path} is {name} {major}.{minor}; use CPython 3.9 or newer.")

@@ -1,4 +1,4 @@
-"""Where the SDK lies, and a folder that offers it to sandboxes."""
+"""Locate the SDK, and offer it to sandboxes in a folder of its own."""
 
 import contextlib
 import os
@@ -6,21 +6,21 @@ from importlib.util import find_spec
 from pathlib import Path
 
 
-def source() -> Path:
-    """The folder of the package."""
+def sdk_folder() -> Path:
+    """Return the folder of the package `localfn`."""
     found = find_spec("localfn")
     assert found is not None
     assert found.origin is not None
     return Path(found.origin).parent
 
 
-def link(home: Path) -> Path:
-    """A folder with nothing but the SDK in it: on a sandbox's path, it offers user code nothing else of ours."""
-    folder, target = home / "sdk", source()
+def ensure_link(home: Path) -> Path:
+    """Return a folder that contains only a link to the SDK: sandboxes must not import other packages of the runtime."""
+    folder, target = home / "sdk", sdk_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     link = folder / "localfn"
     if not (link.is_symlink() and link.readlink() == target):
-        # Several processes may come by at once: each makes a link of its own and moves it into place.
+        # Several processes may do this at once: each creates its own link and renames it into place.
         fresh = folder / f"localfn.{os.getpid()}"
         with contextlib.suppress(FileNotFoundError):
             fresh.unlink()

@@ -1,6 +1,7 @@
-"""Who functions run as. Root never by default: an account that has nothing, if it reaches what a function needs.
+"""Choose the Unix user that runs functions. Root is never the default.
 
-Three answers: whoever started localfn, who is not root; an account of their own; or root, and then why.
+The choice is the account that started localfn, if it is not root; a dedicated unprivileged account, if it has access to
+all that functions need; or root, together with the reason.
 """
 
 import errno
@@ -22,79 +23,80 @@ from workqueue.functions import discovery
 from workqueue.sandboxes.interpreter import prelude, search_path
 from workqueue.sandboxes.user import UnixUser
 
-NAME = "localfn"  # of one that no file lists
-# Given to nobody: neither by distributions and useradd nor by systemd (systemd.io/UIDS-GIDS), and inside of the 65,536
-# that a container without root of the machine has.
-UIDS = range(60_706, 61_184)
-FOLDER = "account"  # in the home: what such an account has for a home
-# What we do for another account: chown, reading and removing its files, ending its processes, becoming it.
+DEDICATED_NAME = "localfn"  # an account that is not in /etc/passwd
+# Neither distributions and useradd nor systemd assign these IDs (systemd.io/UIDS-GIDS). They are within the 65,536 IDs
+# of a rootless container.
+DEDICATED_UIDS = range(60_706, 61_184)
+HOME_FOLDER = "account"  # in LOCALFN_HOME: the home of such an account
+# Needed to act for another account: chown, read and remove its files, end its processes, switch to it.
 CAPABILITIES = {0: "CHOWN", 1: "DAC_OVERRIDE", 3: "FOWNER", 5: "KILL", 6: "SETGID", 7: "SETUID"}
-ANSWER_S = 30.0
-FAULTS = (OSError, ValueError, subprocess.SubprocessError)
-ASK = "from localfn.runtime.access_probe import main; main()"
-ORDINARY = "Run localfn as an ordinary user, or set LOCALFN_SANDBOX_USER=root if you mean it."
-REMEDY = (
-    "Put it where every account may go, name an account that may in LOCALFN_SANDBOX_USER, "
-    "or set LOCALFN_SANDBOX_USER=root if you mean it."
+PROBE_TIMEOUT_S = 30.0
+PROBE_ERRORS = (OSError, ValueError, subprocess.SubprocessError)
+PROBE_CODE = "from localfn.runtime.access_probe import main; main()"
+HINT_UNPRIVILEGED = "Run localfn as an unprivileged user, or allow it with LOCALFN_SANDBOX_USER=root."
+HINT_ACCESS = (
+    "Move it to a folder that every account can access, set LOCALFN_SANDBOX_USER to an account with access, "
+    "or allow root with LOCALFN_SANDBOX_USER=root."
 )
 
 
 class SandboxUserError(InfraError):
-    """Functions would run as root, and nobody said so."""
+    """Functions would run as root without an explicit setting."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserChoice:
-    """account: who runs functions; None: whoever we are. problem: why that is root although nobody said so.
+    """Hold the chosen user. account: None means the account of this process.
 
-    open: files with secrets in them that the account can read.
+    problem: why functions would run as root without an explicit setting.
+    readable_secrets: files with secrets that functions can read.
     """
 
     account: UnixUser | None = None
     problem: str = ""
-    open: tuple[str, ...] = ()
+    readable_secrets: tuple[str, ...] = ()
 
 
 def find_user(settings: Settings) -> UserChoice:
-    """Changes nothing. Raises SettingsError for a LOCALFN_SANDBOX_USER that is none."""
+    """Find the user without changing anything. Raises SettingsError for an unusable LOCALFN_SANDBOX_USER."""
     wanted = settings.sandbox_user
-    named = _named(wanted, settings.home) if wanted is not None else None
+    named = _configured_user(wanted, settings.home) if wanted is not None else None
     if os.geteuid() != 0:
         if named is not None and named.uid != os.geteuid():
-            raise SettingsError(f"LOCALFN_SANDBOX_USER: only root can run functions as somebody else ({wanted}).")
+            raise SettingsError(f"LOCALFN_SANDBOX_USER: only root can run functions as another account ({wanted}).")
         return UserChoice()
     if named is not None and named.uid == 0:
         return UserChoice()
-    account = named or _own(settings.home)
+    account = named or _dedicated_user(settings.home)
     if (problem := _missing_capabilities()) or (problem := _postgres_runs_as(account, settings.home)):
         return UserChoice(problem=problem)
-    return _ask(account, settings)
+    return _probe_access(account, settings)
 
 
 def choose_user(settings: Settings, found: UserChoice) -> UnixUser | None:
-    """Raises SandboxUserError where root must not be what is left: in production, or when somebody was named."""
+    """Return the user. Raises SandboxUserError if only root is left in production, or despite a configured user."""
     if found.problem and (settings.is_production or settings.sandbox_user is not None):
         raise SandboxUserError(f"functions would run as root: {found.problem}")
     return found.account
 
 
-def _named(wanted: str, home: Path) -> UnixUser:
+def _configured_user(wanted: str, home: Path) -> UnixUser:
     try:
         entry = pwd.getpwuid(int(wanted)) if wanted.isdecimal() else pwd.getpwnam(wanted)
     except (KeyError, OverflowError):
         if not wanted.isdecimal() or not 0 < int(wanted) < 2**32 - 1:
-            raise SettingsError(f"LOCALFN_SANDBOX_USER: there is no account {wanted!r}.") from None
-        return UnixUser(NAME, int(wanted), int(wanted), home / FOLDER)
+            raise SettingsError(f"LOCALFN_SANDBOX_USER: the account {wanted!r} does not exist.") from None
+        return UnixUser(DEDICATED_NAME, int(wanted), int(wanted), home / HOME_FOLDER)
     own = Path(entry.pw_dir)
     has_home = own.is_dir() and own.stat().st_uid == entry.pw_uid
-    return UnixUser(entry.pw_name, entry.pw_uid, entry.pw_gid, own if has_home else home / FOLDER)
+    return UnixUser(entry.pw_name, entry.pw_uid, entry.pw_gid, own if has_home else home / HOME_FOLDER)
 
 
-def _own(home: Path) -> UnixUser:
-    """One that no file lists, and hardly another home has: functions of two runtimes do not meet."""
-    first = zlib.crc32(os.fsencode(home.resolve())) % len(UIDS)
-    uid = next(uid for uid in (*UIDS[first:], *UIDS[:first]) if _is_free(uid))
-    return UnixUser(NAME, uid, uid, home / FOLDER)
+def _dedicated_user(home: Path) -> UnixUser:
+    """Return an unlisted account, chosen by a hash of the home: functions of two runtimes hardly ever share one."""
+    first = zlib.crc32(os.fsencode(home.resolve())) % len(DEDICATED_UIDS)
+    uid = next(uid for uid in (*DEDICATED_UIDS[first:], *DEDICATED_UIDS[:first]) if _is_free(uid))
+    return UnixUser(DEDICATED_NAME, uid, uid, home / HOME_FOLDER)
 
 
 def _is_free(uid: int) -> bool:
@@ -109,70 +111,73 @@ def _is_free(uid: int) -> bool:
 
 def _missing_capabilities() -> str:
     if sys.platform != "linux":
-        return f"on this system root cannot run them as somebody else. {ORDINARY}"
+        return f"on this system root cannot run functions as another account. {HINT_UNPRIVILEGED}"
     status = Path("/proc/self/status").read_text()
     effective = int(status.partition("CapEff:")[2].split()[0], 16)
     missing = [name for bit, name in CAPABILITIES.items() if not effective >> bit & 1]
     if not missing:
         return ""
-    return f"this root lacks CAP_{', CAP_'.join(missing)}. {ORDINARY}"
+    return f"this root lacks CAP_{', CAP_'.join(missing)}. {HINT_UNPRIVILEGED}"
 
 
 def _postgres_runs_as(account: UnixUser, home: Path) -> str:
-    """Where PostgreSQL had to be given an account that there is (infra/embedded/unprivileged_user.py)."""
+    """Return a problem if the embedded PostgreSQL runs as this account (infra/embedded/unprivileged_user.py)."""
     data = home / "postgres"
     if data.exists() and data.stat().st_uid == account.uid:
-        return f"the embedded PostgreSQL runs as {account}, too: its files would be open to them. {ORDINARY}"
+        return f"the embedded PostgreSQL also runs as {account}: functions could read its files. {HINT_UNPRIVILEGED}"
     return ""
 
 
-def _ask(account: UnixUser, settings: Settings) -> UserChoice:
-    """The account itself tries, with the interpreter that it is to run."""
+def _probe_access(account: UnixUser, settings: Settings) -> UserChoice:
+    """Let the account probe its access, with the interpreter that runs functions."""
     above = next(path for path in settings.home.parents if path.exists())
     units = [unit.path for unit in discovery.find_units(settings.functions) if os.sep in unit.path]
     asked = {"entered": [str(above)], "read": units, "secret": [str(Path.cwd() / ".env")]}
     try:
-        answer = _answer(settings.python, asked, user=account.uid, group=account.gid, extra_groups=[])
+        answer = _run_probe(settings.python, asked, user=account.uid, group=account.gid, extra_groups=[])
     except subprocess.TimeoutExpired:
-        return UserChoice(account)  # to be slow is no reason for root
-    except FAULTS as error:
-        if not _is_sound(settings.python, asked):
-            return UserChoice(account)  # it is broken, for root too: once it is mended, it is not root's to run
+        return UserChoice(account)  # a slow probe does not justify root
+    except PROBE_ERRORS as error:
+        if not _runs_as_root(settings.python, asked):
+            return UserChoice(account)  # the interpreter is broken for root, too; root gains nothing
         if isinstance(error, OSError) and error.errno in (errno.EPERM, errno.EINVAL):
-            return UserChoice(problem=f"this root cannot become {account}. {ORDINARY}")
+            return UserChoice(problem=f"this root cannot switch to {account}. {HINT_UNPRIVILEGED}")
         python = Path(settings.python).resolve()
-        return UserChoice(problem=f"{account} cannot run {python} with {sdk_link.source()} ({error}). {REMEDY}")
+        sdk = sdk_link.sdk_folder()
+        return UserChoice(problem=f"{account} cannot run {python} with {sdk} ({error}). {HINT_ACCESS}")
     for path, bar in answer["barred"].items():
         name = "LOCALFN_FUNCTIONS" if path in units else "LOCALFN_HOME"
-        where = bar if bar == path else f"{bar}, where {name} {path} lies"
-        return UserChoice(problem=f"{account} has no access to {where}. {REMEDY}")
-    return UserChoice(replace(account, can_unshare_network=answer["parts_network"]), open=tuple(answer["open"]))
+        where = bar if bar == path else f"{bar}, which contains {name} {path}"
+        return UserChoice(problem=f"{account} has no access to {where}. {HINT_ACCESS}")
+    return UserChoice(
+        replace(account, can_unshare_network=answer["parts_network"]), readable_secrets=tuple(answer["open"])
+    )
 
 
-def _is_sound(python: str, asked: dict[str, list[str]]) -> bool:
-    """Whether root can run the interpreter."""
+def _runs_as_root(python: str, asked: dict[str, list[str]]) -> bool:
+    """Return True if root can run the interpreter."""
     try:
-        _answer(python, asked)
-    except FAULTS:
+        _run_probe(python, asked)
+    except PROBE_ERRORS:
         return False
     return True
 
 
-def _answer(python: str, asked: dict[str, list[str]], **identity: Any) -> dict[str, Any]:
-    folder = sdk_link.source().parent
+def _run_probe(python: str, asked: dict[str, list[str]], **identity: Any) -> dict[str, Any]:
+    folder = sdk_link.sdk_folder().parent
     done = subprocess.run(
-        [python, "-B", "-c", prelude(folder) + ASK],
+        [python, "-B", "-c", prelude(folder) + PROBE_CODE],
         input=json.dumps(asked),
         capture_output=True,
         text=True,
         check=False,
-        timeout=ANSWER_S,
+        timeout=PROBE_TIMEOUT_S,
         env={"PYTHONPATH": search_path(folder)},
         cwd="/",
         **identity,
     )
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise ValueError(lines[-1])
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

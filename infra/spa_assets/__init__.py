@@ -1,1 +1,1 @@
-"""Publish the built SPA with the addresses of a runtime in it."""
+"""Publish the built SPA with the base URLs of the runtime."""

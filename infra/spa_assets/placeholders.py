@@ -1,6 +1,6 @@
-"""Writes the addresses of this runtime into the built screen, in place of the texts that the build left for them.
+"""Replace the placeholders in the built SPA by the base URLs of this runtime.
 
-Whether a file has been changed by it decides how it is cached: its name tells nothing of what was written into it.
+A changed file is cached differently: the hash in its name does not cover the replacement.
 """
 
 import html
@@ -11,19 +11,19 @@ API_ROOT = "VITE_APP_API_ROOT_PLACEHOLDER"
 MARKUP = frozenset({".html", ".htm", ".svg", ".xml"})
 TEXTS = MARKUP | {".js", ".mjs", ".css", ".json", ".map", ".webmanifest", ".txt"}
 
-# Vite writes its base between slashes; the slashes of the value then take their place.
+# Vite writes its base between slashes; the slashes of the value replace them.
 STATIC = re.compile(f"/?{STATIC_ROOT}/?".encode())
 API = re.compile(API_ROOT.encode())
 
 
-def injected(suffix: str, content: bytes, static_root: str, api_root: str) -> bytes:
-    """The content with both roots in it. They are in the normal form of `web_root`.
+def inject_base_urls(suffix: str, content: bytes, static_root: str, api_root: str) -> bytes:
+    """Return the content with both base URLs, in the normal form of `normalise_root`.
 
-    suffix: of the file's name, in small letters; what is no text stays as it is.
+    suffix: of the file name, in lower case; a file that is not text is returned unchanged.
     """
     if suffix not in TEXTS:
         return content
-    escape = html.escape if suffix in MARKUP else str  # the normal form needs none in JavaScript, CSS and JSON
+    escape = html.escape if suffix in MARKUP else str  # the normal form is safe in JavaScript, CSS and JSON
     static, api = escape(f"{static_root}/").encode(), escape(api_root).encode()
-    # As functions: in a replacement text a backslash would mean something.
+    # Functions, since a replacement text would interpret backslashes.
     return API.sub(lambda _: api, STATIC.sub(lambda _: static, content))

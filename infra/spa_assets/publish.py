@@ -1,7 +1,7 @@
-"""Makes the screen's files ready to be served: the built ones with this runtime's addresses, in a folder of their own.
+"""Publish the SPA: the built files with this runtime's base URLs, in a folder of their own.
 
-The build stays as it is, so that a restart with other addresses begins from it again, and an image's file system may be
-read-only. A version is made beside the one that is served, and a link is moved: nobody sees half of one.
+The build stays unchanged: a restart with other base URLs starts from it, and the file system of an image may be
+read-only. A new version is created beside the served one, and a link is switched: no client sees half a version.
 """
 
 import contextlib
@@ -20,23 +20,23 @@ from infra.spa_assets import placeholders
 
 BUILD = Path(__file__).parents[2] / "spa" / "dist"
 FOLDER, CURRENT, MANIFEST = "screen", "current", "manifest.json"
-FORMAT = 1  # part of every version's name: a newer localfn that writes other files makes a new one
-HASHED = re.compile(r"-[A-Za-z0-9_-]{8,}\.[a-z0-9.]+")
-LEAST_COMPRESSED_BYTES = 1024
+FORMAT = 1  # part of every version's name: a newer localfn that writes other files creates a new version
+HASHED_NAME = re.compile(r"-[A-Za-z0-9_-]{8,}\.[a-z0-9.]+")
+MIN_COMPRESSED_BYTES = 1024
 
 
 @dataclass(frozen=True)
 class BaseUrls:
-    """Both in the normal form of `web_root`. static is the folder of the screen, without its last slash."""
+    """Hold both base URLs in the normal form of `normalise_root`. static: the SPA's, without a trailing slash."""
 
     static: str
     api: str
 
 
 def publish_assets(home: Path, roots: BaseUrls, build: Path = BUILD, *, compress: bool) -> Path | None:
-    """Gives the link to the current version, which is made when it is missing; None without a build.
+    """Return the link to the current version, and create the version if it is missing; None without a build.
 
-    compress: with a gzip variant of every text, as for a server that is asked by many.
+    compress: add a gzip variant of every text file, for a server with many clients.
     """
     if not (build / "index.html").is_file():
         return None
@@ -45,14 +45,14 @@ def publish_assets(home: Path, roots: BaseUrls, build: Path = BUILD, *, compress
     with _locked(folder):
         sources = {path.relative_to(build).as_posix(): path.read_bytes() for path in _files(build)}
         version = folder / _digest(sources, roots, compress=compress)
-        if not _is_whole(version):
-            _make(version, sources, roots, compress=compress)
-        _point(folder, version)
+        if not _is_complete(version):
+            _create_version(version, sources, roots, compress=compress)
+        _activate(folder, version)
     return folder / CURRENT
 
 
 def published_assets(home: Path) -> BaseUrls | None:
-    """What the current version was made for; None when there is none."""
+    """Return the base URLs of the current version; None without one."""
     try:
         manifest = json.loads((home / FOLDER / CURRENT / MANIFEST).read_bytes())
     except OSError:
@@ -62,7 +62,7 @@ def published_assets(home: Path) -> BaseUrls | None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One at a time: several containers may share a home. The lock ends with the process, however that ends."""
+    """Lock the folder: several containers may share a home. The lock ends with the process."""
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -79,8 +79,8 @@ def _digest(sources: dict[str, bytes], roots: BaseUrls, *, compress: bool) -> st
     return digest.hexdigest()[:32]
 
 
-def _is_whole(version: Path) -> bool:
-    """Whether all is there: a machine that crashed may have kept the names and lost the contents."""
+def _is_complete(version: Path) -> bool:
+    """Return True if all files exist in full: after a crash of the machine, names may exist without contents."""
     try:
         files = json.loads((version / MANIFEST).read_bytes())["files"]
         return all((version / "files" / name).stat().st_size == entry["size"] for name, entry in files.items())
@@ -88,35 +88,35 @@ def _is_whole(version: Path) -> bool:
         return False
 
 
-def _make(version: Path, sources: dict[str, bytes], roots: BaseUrls, *, compress: bool) -> None:
+def _create_version(version: Path, sources: dict[str, bytes], roots: BaseUrls, *, compress: bool) -> None:
     fresh = version.with_name("fresh")
-    for left in (fresh, version):  # by one that was killed, or by a machine that crashed
-        shutil.rmtree(left, ignore_errors=True)
+    for leftover in (fresh, version):  # left by a killed process or a crashed machine
+        shutil.rmtree(leftover, ignore_errors=True)
     files = {}
     for name, source in sources.items():
-        content = placeholders.injected(Path(name).suffix.lower(), source, roots.static, roots.api)
-        packed = _packed(name, content) if compress else None
+        content = placeholders.inject_base_urls(Path(name).suffix.lower(), source, roots.static, roots.api)
+        packed = _compressed(name, content) if compress else None
         _write(fresh / "files" / name, content)
         if packed is not None:
             _write(fresh / "files" / f"{name}.gz", packed)
-        files[name] = _entry(name, content, injected=content != source, packed=packed is not None)
+        files[name] = _manifest_entry(name, content, injected=content != source, packed=packed is not None)
     manifest = {"static_root": roots.static, "api_root": roots.api, "files": files}
     _write(fresh / MANIFEST, json.dumps(manifest, indent=1).encode())
     fresh.rename(version)
 
 
-def _entry(name: str, content: bytes, *, injected: bool, packed: bool) -> dict[str, Any]:
+def _manifest_entry(name: str, content: bytes, *, injected: bool, packed: bool) -> dict[str, Any]:
     return {
         "size": len(content),
         "etag": hashlib.sha256(content).hexdigest()[:32],
-        # The hash in a name is of what was built. What was injected later may change without it.
-        "immutable": not injected and HASHED.search(Path(name).name) is not None,
+        # The hash in a name covers the built file, not the replacement.
+        "immutable": not injected and HASHED_NAME.search(Path(name).name) is not None,
         "gzip": packed,
     }
 
 
-def _packed(name: str, content: bytes) -> bytes | None:
-    if Path(name).suffix.lower() not in placeholders.TEXTS or len(content) < LEAST_COMPRESSED_BYTES:
+def _compressed(name: str, content: bytes) -> bytes | None:
+    if Path(name).suffix.lower() not in placeholders.TEXTS or len(content) < MIN_COMPRESSED_BYTES:
         return None
     packed = gzip.compress(content, mtime=0)
     return packed if len(packed) < len(content) else None
@@ -127,16 +127,16 @@ def _write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _point(folder: Path, version: Path) -> None:
-    """Moves the link to `version`, and removes what nobody looks at any more."""
+def _activate(folder: Path, version: Path) -> None:
+    """Switch the link to `version`, and remove older versions."""
     link, fresh = folder / CURRENT, folder / "fresh.link"
-    before = link.readlink().name if link.is_symlink() else version.name
-    if link.is_symlink() and before == version.name:
+    previous = link.readlink().name if link.is_symlink() else version.name
+    if link.is_symlink() and previous == version.name:
         return
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(version.name)
     fresh.replace(link)
-    # The version before stays until the next change: a page that was just loaded still asks for its parts.
+    # Keep the previous version until the next change: a page that was just loaded still requests its parts.
     for path in folder.iterdir():
-        if path.is_dir() and path.name not in (version.name, before, CURRENT):
+        if path.is_dir() and path.name not in (version.name, previous, CURRENT):
             shutil.rmtree(path, ignore_errors=True)

@@ -1,1 +1,1 @@
-"""Start, watch and stop the processes of 'localfn up'."""
+"""Start, watch and stop the processes of `localfn up`."""

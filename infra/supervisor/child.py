@@ -1,4 +1,4 @@
-"""One supervised child: what to run, and the process that runs it now."""
+"""Run one supervised child: its specification and its current process."""
 
 import os
 import re
@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infra.supervisor.control_socket import VARIABLE, ControlSocket, started_with
+from infra.supervisor.control_socket import VARIABLE, ControlSocket, startup_environment
 from workqueue.backoff import Backoff
 from workqueue.sandboxes.exits.exit_status import describe_exit
 
-GENTLY = ((signal.SIGTERM, 7.0),)
-# Another SIGTERM tells a worker to give back at once what it runs.
-HURRIED = (signal.SIGTERM, 3.0)
+DEFAULT_STOP_STEPS = ((signal.SIGTERM, 7.0),)
+# A second SIGTERM tells a worker to give back its requests at once.
+HURRIED_STEP = (signal.SIGTERM, 3.0)
 FIRST_RESTART_S, MAX_RESTART_S = 0.1, 5.0
 # The restart delay of a child that ran this long starts again at the first one.
 HEALTHY_S = 10.0
@@ -30,42 +30,42 @@ def nothing_to_prepare() -> None:
 
 @dataclass(frozen=True)
 class ChildSpec:
-    """What to run and how to end it."""
+    """Describe how to run a child and how to stop it."""
 
     name: str
     command: Callable[[], Sequence[str]]
-    # What the process finds in its environment beside what a program reads at its start; None: nothing.
+    # Environment of the process, sent over the control socket; None: only the startup variables.
     variables: Mapping[str, str] | None = field(default=None, repr=False)
-    # Before every start, also after a crash.
+    # Called before every start, also after a crash.
     prepare: Callable[[], None] = nothing_to_prepare
     is_ready: Callable[[], bool] = always_ready
-    # It says itself when it is ready, over its line.
-    tells_ready: bool = False
-    # Signals, gentle ones first, each with the seconds it is given; SIGKILL for all of it follows the last.
-    stop_steps: Sequence[tuple[signal.Signals, float]] = GENTLY
-    # The step that a second Ctrl-C takes instead of waiting for the first; a third one kills.
+    # The process itself reports over the control socket that it is ready.
+    reports_ready: bool = False
+    # Signals in order, each with a timeout in seconds; SIGKILL to the whole tree follows the last.
+    stop_steps: Sequence[tuple[signal.Signals, float]] = DEFAULT_STOP_STEPS
+    # The step after a second Ctrl-C, which cuts the first one short; a third Ctrl-C kills.
     hurried_step: tuple[signal.Signals, float] | None = None
-    # Lines of its output that tell nobody anything.
+    # Output lines to drop.
     noise: re.Pattern[bytes] | None = None
-    # Host and port, of a process that serves HTTP: other commands find them in its record.
+    # Host and port of a process that serves HTTP; other commands find them in its record.
     address: tuple[str, int] | None = None
-    # Runs to its end and is not started again.
+    # The process runs to its end and is not restarted.
     one_shot: bool = False
 
 
 class Child:
-    """The life of one child: started, ended, started again."""
+    """Manage one child over its starts and exits."""
 
     def __init__(self, spec: ChildSpec, stage: int) -> None:
         self.spec = spec
         self.stage = stage
         self.process: subprocess.Popen[bytes] | None = None
         self.exit_code: int | None = None
-        # Ends in a row before it was ready; the supervisor gives up on a child that never was.
+        # Consecutive exits before the child was ready; the supervisor gives up on a child that never is.
         self.failures = 0
-        self.why_ended = ""
+        self.exit_reason = ""
         self.start_at: float | None = None
-        self._line: ControlSocket | None = None
+        self._control: ControlSocket | None = None
         self._started_at = 0.0
         self._backoff = Backoff(FIRST_RESTART_S, MAX_RESTART_S)
 
@@ -74,20 +74,20 @@ class Child:
         return self.spec.name
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Spawn the process, its output in pipes; `hand_over` follows.
+        """Spawn the process with its output in pipes; call `hand_over` afterwards.
 
-        In a session of its own: the terminal's Ctrl-C goes to `up` alone, which stops its children in order.
+        The process gets its own session: the terminal's Ctrl-C reaches only `up`, which stops its children in order.
         """
         self.spec.prepare()
         self.start_at = None
         self.exit_code = None
         self._started_at = time.monotonic()
-        self._close_line()
-        env, fds = started_with(os.environ), list[int]()
+        self._close_control()
+        env, fds = startup_environment(os.environ), list[int]()
         if self.spec.variables is not None:
-            self._line = ControlSocket(self.spec.variables)
-            fds = [self._line.fd]
-            env[VARIABLE] = str(self._line.fd)
+            self._control = ControlSocket(self.spec.variables)
+            fds = [self._control.fd]
+            env[VARIABLE] = str(self._control.fd)
         self.process = subprocess.Popen(
             self.spec.command(),
             env=env,
@@ -101,30 +101,30 @@ class Child:
         return self.process
 
     def hand_over(self) -> None:
-        """Give it its variables, once it is on record."""
-        if self._line is not None:
-            self._line.hand_over()
+        """Send the process its environment, once its record exists."""
+        if self._control is not None:
+            self._control.hand_over()
 
-    def _close_line(self) -> None:
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+    def _close_control(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
 
-    def ended(self, exit_code: int, last_words: str = "") -> None:
-        """Note the end. last_words: the last line that it wrote on stderr, where a program tells its reason."""
+    def record_exit(self, exit_code: int, last_line: str = "") -> None:
+        """Record the exit. last_line: the last line on stderr, where a program reports its reason."""
         if self.process is not None:
-            # Popen would else warn that nobody waited for it; the supervisor did.
+            # Otherwise Popen warns that the process was never waited for; the supervisor has reaped it.
             self.process.returncode = exit_code
         self.process = None
-        self._close_line()
+        self._close_control()
         self.exit_code = exit_code
         self.failures += 1
-        # Of several ends the first is told: those that follow may be its consequences.
+        # Keep the reason of the first exit: later ones may be its consequences.
         if self.failures == 1:
-            self.why_ended = f"it {describe_exit(exit_code)}{f': {last_words}' if last_words else '.'}"
+            self.exit_reason = f"it {describe_exit(exit_code)}{f': {last_line}' if last_line else '.'}"
 
     def delay_restart(self) -> float:
-        """Set when to start again; returns the pause in seconds."""
+        """Schedule the restart; return the delay in seconds."""
         now = time.monotonic()
         if now - self._started_at >= HEALTHY_S:
             self._backoff.reset()
@@ -136,10 +136,10 @@ class Child:
         return self.process is None and self.start_at is not None and time.monotonic() >= self.start_at
 
     def is_ready(self) -> bool:
-        if self.process is None or not self._says_ready() or not self.spec.is_ready():
+        if self.process is None or not self._has_reported_ready() or not self.spec.is_ready():
             return False
         self.failures = 0
         return True
 
-    def _says_ready(self) -> bool:
-        return not self.spec.tells_ready or (self._line is not None and self._line.is_ready())
+    def _has_reported_ready(self) -> bool:
+        return not self.spec.reports_ready or (self._control is not None and self._control.is_ready())

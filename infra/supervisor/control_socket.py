@@ -1,7 +1,7 @@
-"""The line between `localfn up` and a process that it starts: variables go down, one word comes up.
+"""Connect `localfn up` with a process that it starts: the environment goes down, one word comes back.
 
-The environment that a process is started with can be read in /proc for as long as it lives, and `ps e` shows it. So
-passwords and addresses go through a socket; the environment holds only what a program reads at its very start.
+The environment of a process is readable in /proc for its whole life, and `ps e` shows it. So URLs and passwords go
+through a socket; the environment contains only what a program reads at its start.
 """
 
 import contextlib
@@ -15,78 +15,80 @@ from infra.errors import InfraError
 
 VARIABLE = "LOCALFN_LINE"  # the number of the descriptor
 READY = b"ready\n"
-READ_AT_START = ("PYTHON", "LD_", "DYLD_", "LC_", "LANG", "MALLOC_", "GLIBC_")
-PLAIN = frozenset({"PATH", "HOME", "TZ", "TMPDIR", "TEMP", "TMP", "TERM", "NO_COLOR"})
+STARTUP_PREFIXES = ("PYTHON", "LD_", "DYLD_", "LC_", "LANG", "MALLOC_", "GLIBC_")
+STARTUP_NAMES = frozenset({"PATH", "HOME", "TZ", "TMPDIR", "TEMP", "TMP", "TERM", "NO_COLOR"})
 
 
-class CutOffError(InfraError):
-    """`up` ended before it had handed everything over."""
+class HandOverError(InfraError):
+    """`up` ended before it had sent the settings."""
 
 
-def started_with(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that interpreter, linker and C library read at their start; none holds a secret."""
-    return {name: value for name, value in environ.items() if name in PLAIN or name.startswith(READ_AT_START)}
+def startup_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that interpreter, linker and C library read at their start; none contains a secret."""
+    return {
+        name: value for name, value in environ.items() if name in STARTUP_NAMES or name.startswith(STARTUP_PREFIXES)
+    }
 
 
 class ControlSocket:
-    """The end of `up`. variables: the whole environment of the process."""
+    """Hold the end of `up`. variables: the whole environment of the process."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = dict(variables)
-        self._ours, self._theirs = socket.socketpair()
+        self._parent_end, self._child_end = socket.socketpair()
         self._is_ready = False
 
     @property
     def fd(self) -> int:
         """Return the descriptor that the process inherits."""
-        return self._theirs.fileno()
+        return self._child_end.fileno()
 
     def hand_over(self) -> None:
-        """Send the variables. Called once the process is on record: without a record it gets nothing, and ends.
+        """Send the variables, once the process is on record: a process without a record gets nothing, and ends.
 
-        In a thread, as a process that is frozen at its start takes nothing.
+        A thread sends them, since a frozen process receives nothing.
         """
-        self._theirs.close()
+        self._child_end.close()
         threading.Thread(target=self._send, daemon=True).start()
 
     def is_ready(self) -> bool:
-        """Return whether the process has said that it is."""
+        """Return True if the process has reported that it is ready."""
         if not self._is_ready:
             with contextlib.suppress(OSError):
-                self._is_ready = self._ours.recv(len(READY), socket.MSG_DONTWAIT) == READY
+                self._is_ready = self._parent_end.recv(len(READY), socket.MSG_DONTWAIT) == READY
         return self._is_ready
 
     def close(self) -> None:
-        self._ours.close()
-        self._theirs.close()
+        self._parent_end.close()
+        self._child_end.close()
 
     def _send(self) -> None:
-        with contextlib.suppress(OSError):  # the process has ended; the supervisor sees that
-            self._ours.sendall(json.dumps(self._variables).encode())
-            self._ours.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # the process has ended; the supervisor notices it
+            self._parent_end.sendall(json.dumps(self._variables).encode())
+            self._parent_end.shutdown(socket.SHUT_WR)
 
 
-class Attached:
-    """The end of a process that `up` started."""
+class ParentConnection:
+    """Hold the end of a process that `up` started."""
 
-    def __init__(self, line: socket.socket) -> None:
-        self._line = line
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
 
-    def tell_ready(self) -> None:
-        with contextlib.suppress(OSError):  # `up` is gone
-            self._line.sendall(READY)
+    def report_ready(self) -> None:
+        with contextlib.suppress(OSError):  # `up` has ended
+            self._connection.sendall(READY)
 
 
-def attach() -> Attached | None:
-    """Take the variables over into the environment; None in a process that was started alone. Raises CutOffError."""
+def receive_settings() -> ParentConnection | None:
+    """Receive the environment from `up`; return None in a process that was started alone. Raises HandOverError."""
     number = os.environ.pop(VARIABLE, None)
     if number is None:
         return None
     try:
-        line = socket.socket(fileno=int(number))
-        line.set_inheritable(False)
-        with line.makefile("rb") as sent:
+        connection = socket.socket(fileno=int(number))
+        connection.set_inheritable(False)
+        with connection.makefile("rb") as sent:
             os.environ.update(json.loads(sent.read()))
     except (OSError, ValueError):
-        raise CutOffError("`localfn up` ended before it had handed the settings over.") from None
-    return Attached(line)
+        raise HandOverError("`localfn up` ended before it had sent the settings; start it again.") from None
+    return ParentConnection(connection)

@@ -1,9 +1,9 @@
-"""Ends what `localfn up` started when `up` itself is killed: `python -m infra.supervisor.orphan_guard DESCRIPTOR HOME`.
+"""End the children of a killed `localfn up`: `python -m infra.supervisor.orphan_guard DESCRIPTOR HOME`.
 
-The guard reads from a pipe. The system closes the other end however `up` ends, and does not while `up` is only frozen.
-That works on every system, for servers that are not localfn's own, and in the right order: first the processes that use
-the database, with their grace, then the database. A signal at the death of the parent (PR_SET_PDEATHSIG) does neither.
-The guard also holds the lock of the home, so that the next `up` waits for it.
+The guard reads from a pipe. The system closes the other end however `up` ends, but not while `up` is frozen. This works
+on every system and for foreign servers, and keeps the order: first the processes that use the database, with their
+grace time, then the database. A signal at the parent's death (PR_SET_PDEATHSIG) offers neither. The guard also holds
+the lock of the home, so that the next `up` waits for it.
 """
 
 import os
@@ -14,16 +14,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.supervisor.control_socket import started_with
+from infra.supervisor.control_socket import startup_environment
 
-ORDERLY = b"."
-SETTLED_S = 1.0  # a guard that ends sooner is not started again: it would end again
+ORDERLY_STOP = b"."
+MIN_LIFETIME_S = 1.0  # a guard that exits sooner is not restarted: it would exit again
 
 
-class Guard:
-    """Use as a context manager around all that is started; leaving it says that nothing is left to guard.
+class OrphanGuard:
+    """Guard all children of `up`, as a context manager; a regular exit dismisses the guard.
 
-    lock: the descriptor of the lock on the home.
+    lock: the descriptor of the home's lock.
     """
 
     def __init__(self, home: Path, lock: int) -> None:
@@ -32,24 +32,24 @@ class Guard:
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
 
-    def __enter__(self) -> "Guard":
+    def __enter__(self) -> "OrphanGuard":
         self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.write(self._writer, ORDERLY)
+        os.write(self._writer, ORDERLY_STOP)
         os.close(self._writer)
         os.close(self._reader)
         if self._process is not None:
             self._process.wait()
 
     def reaped(self, pid: int, exit_code: int) -> None:
-        """Start another guard if this process, which has ended, was it."""
+        """Restart the guard if the process that has ended was the guard."""
         if self._process is None or self._process.pid != pid:
             return
         self._process.returncode = exit_code
         self._process = None
-        if time.monotonic() - self._started_at > SETTLED_S:
+        if time.monotonic() - self._started_at > MIN_LIFETIME_S:
             self._start()
 
     def _start(self) -> None:
@@ -58,32 +58,32 @@ class Guard:
             [sys.executable, "-P", "-m", "infra.supervisor.orphan_guard", str(self._reader), str(self._home)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env=started_with(os.environ),
+            env=startup_environment(os.environ),
             pass_fds=(self._reader, self._lock),
-            start_new_session=True,  # the terminal's Ctrl-C is for `up`
+            start_new_session=True,  # the terminal's Ctrl-C is for `up` alone
         )
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Wait for the end of `up`, then end all processes that it left."""
+    """Wait until `up` has ended, then end all processes that it left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # a machine that shuts down asks `up`, too
-    if os.read(int(arguments[0]), 1) != ORDERLY:
+        signal.signal(number, signal.SIG_IGN)  # at a shutdown of the machine `up` gets the signal, too
+    if os.read(int(arguments[0]), 1) != ORDERLY_STOP:
         _end_all(Path(arguments[1]))
 
 
 def _end_all(home: Path) -> None:
-    # Imported only now: the guard waits for as long as `up` lives, in little memory.
+    # Imported late: the guard waits as long as `up` lives, and should use little memory.
     from infra.embedded.postgres import Postgres
     from infra.embedded.redis import Redis
-    from infra.supervisor.output import say
-    from infra.supervisor.pid_records import Records
+    from infra.supervisor.output import print_message
+    from infra.supervisor.pid_records import PidRecords
 
-    ended = Records(home / "run").recover()
-    # A server that was started and not yet on record when `up` was killed.
+    ended = PidRecords(home / "run").recover()
+    # A killed `up` may have started a server without recording it.
     Postgres(home).end_leftovers()
     Redis(home).end_leftovers()
-    say(f"`up` was killed; what it had started has ended: {', '.join(ended) or 'nothing'}.")
+    print_message(f"`up` was killed; its processes were ended: {', '.join(ended) or 'none were left'}.")
 
 
 if __name__ == "__main__":

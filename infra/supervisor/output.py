@@ -1,4 +1,4 @@
-"""Passes the children's output through: whole lines, after the child's name where a person reads them."""
+"""Forward the output of children: whole lines, prefixed with the child's name for people."""
 
 import contextlib
 import os
@@ -12,13 +12,13 @@ from infra.command_name import with_command_name
 COLOURS = (36, 33, 32, 35, 34, 31)
 WIDTH = 9
 CHUNK_BYTES = 65536
-LONGEST_LINE_BYTES = 1024 * 1024
+MAX_LINE_BYTES = 1024 * 1024
 
 
 class Output:
-    """The pipes of all children: register them with `add`, and `pump` when the selector says so.
+    """Manage the pipes of all children: register them with `add`, and `pump` them when the selector says so.
 
-    with_names: before each line; without them lines are for a program, which wants them as they are.
+    with_names: prefix each line with the child's name; programs want lines unchanged.
     """
 
     def __init__(self, selector: selectors.BaseSelector, *, with_names: bool) -> None:
@@ -28,7 +28,7 @@ class Output:
         self._errors: dict[str, _Lines] = {}
 
     def add(self, name: str, pipe: IO[bytes], target: BinaryIO, noise: re.Pattern[bytes] | None = None) -> None:
-        """noise: lines that are not passed on."""
+        """Register a pipe of a child. noise: lines to drop."""
         os.set_blocking(pipe.fileno(), False)
         lines = _Lines(pipe, target, self._prefix(name, target), noise)
         if target is sys.stderr.buffer:
@@ -42,13 +42,13 @@ class Output:
         return f"{name:<{WIDTH}} ".encode() if self._with_names else b""
 
     def pump(self, lines: "_Lines") -> None:
-        """Pass on what has arrived; forget the pipe when its last writer has closed it."""
+        """Forward the received lines; close the pipe when its last writer has closed it."""
         if not lines.read():
             self._selector.unregister(lines.pipe)
             lines.close()
 
-    def last_words(self, name: str) -> str:
-        """Return the last line that a child, which has ended, wrote on stderr; empty for none."""
+    def last_stderr_line(self, name: str) -> str:
+        """Return the last line that an ended child wrote on stderr; "" if there is none."""
         lines = self._errors.get(name)
         if lines is None:
             return ""
@@ -56,7 +56,7 @@ class Output:
         return lines.last.decode(errors="replace").strip()
 
     def drain(self) -> None:
-        """Pass on what is left. A pipe that a grandchild still holds open is not waited for."""
+        """Forward what is left. A pipe that a grandchild still holds open is not waited for."""
         for key in list(self._selector.get_map().values()):
             if isinstance(key.data, _Lines):
                 self._selector.unregister(key.fileobj)
@@ -65,27 +65,27 @@ class Output:
 
 
 class _Lines:
-    """One pipe, and the begun line that waits for its end."""
+    """Read lines from one pipe, and buffer an incomplete line."""
 
     def __init__(self, pipe: IO[bytes], target: BinaryIO, prefix: bytes, noise: re.Pattern[bytes] | None) -> None:
         self.pipe = pipe
         self._target = target
         self._prefix = prefix
         self._noise = noise
-        self._begun = b""
-        self.last = b""  # line that is not empty
+        self._partial_line = b""
+        self.last = b""  # the last line that is not blank
 
     def read_rest(self) -> None:
-        """Pass on what has arrived, and the begun line behind it."""
+        """Forward what has arrived, and the incomplete line after it."""
         with contextlib.suppress(EOFError):
             while not self.pipe.closed and self.read_some():
                 continue
-        if self._begun:
-            self._write([self._begun])
-            self._begun = b""
+        if self._partial_line:
+            self._write([self._partial_line])
+            self._partial_line = b""
 
     def read(self) -> bool:
-        """Read once: a talkative child must not keep the others waiting. Return False when the pipe has ended."""
+        """Read once: a child with much output must not delay the others. Return False at the end of the pipe."""
         try:
             self.read_some()
         except EOFError:
@@ -93,22 +93,22 @@ class _Lines:
         return True
 
     def read_some(self) -> bool:
-        """Return whether there was anything to read. Raises EOFError when the pipe has ended."""
+        """Return True if data was read. Raises EOFError at the end of the pipe."""
         try:
             chunk = os.read(self.pipe.fileno(), CHUNK_BYTES)
         except BlockingIOError:
             return False
         if not chunk:
             raise EOFError
-        *whole, self._begun = (self._begun + chunk).split(b"\n")
-        if len(self._begun) > LONGEST_LINE_BYTES:  # no line but a flood; it must not fill our memory
-            whole, self._begun = [*whole, self._begun], b""
+        *whole, self._partial_line = (self._partial_line + chunk).split(b"\n")
+        if len(self._partial_line) > MAX_LINE_BYTES:  # a flood without line breaks must not fill the memory
+            whole, self._partial_line = [*whole, self._partial_line], b""
         self._write(whole)
         return True
 
     def close(self) -> None:
-        if self._begun:
-            self._write([self._begun])
+        if self._partial_line:
+            self._write([self._partial_line])
         self.pipe.close()
 
     def _write(self, lines: list[bytes]) -> None:
@@ -122,19 +122,19 @@ class _Lines:
             self._target.write(text)
             self._target.flush()
         except (OSError, ValueError):
-            # Nobody reads us any more (`localfn up | head`): the children's work goes on all the same. What
-            # is left in the buffer must go somewhere, or the interpreter would fail at its very end.
-            _send_to_nowhere(self._target)
+            # The reader has gone (`localfn up | head`); the children continue. Redirect what is left in the buffer:
+            # otherwise the interpreter fails at exit.
+            _discard(self._target)
 
 
-def _send_to_nowhere(target: BinaryIO) -> None:
+def _discard(target: BinaryIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, target.fileno())
     os.close(nowhere)
 
 
-def say(text: str) -> None:
-    """A line of the supervisor's own, on stderr."""
+def print_message(text: str) -> None:
+    """Print a line of the supervisor on stderr."""
     try:
         sys.stderr.write(f"localfn: {with_command_name(text)}\n")
         sys.stderr.flush()

@@ -1,7 +1,6 @@
-"""Which processes an `up` has started, on disk, so that the next one can end what a SIGKILL left running.
+"""Record the processes of an `up` on disk, so that the next one can end what a SIGKILL left running.
 
-A pid alone says nothing after a while: the system gives it to somebody else. With the time at which the
-process began it names one process for good.
+The system reuses pids. Pid and start time together identify a process.
 """
 
 import json
@@ -10,27 +9,27 @@ from pathlib import Path
 
 import psutil
 
-from infra.supervisor.termination import PATIENCE_S, Steps, is_alive, terminate_trees
+from infra.supervisor.termination import END_TIMEOUT_S, Steps, is_alive, terminate_trees
 
-# Linux counts from the boot: when the clock is set, every process's create time moves with it.
+# Linux computes start times from the boot time: when the clock is set, all start times move.
 CLOCK_DRIFT_S = 2.0
 
 
 @dataclass(frozen=True)
-class Record:
-    """One process that we started."""
+class PidRecord:
+    """Identify one started process."""
 
     pid: int
     create_time: float
-    # As of a ChildSpec: whoever ends it later does so as gently as its supervisor.
+    # Of its ChildSpec: a later `up` stops the process as its supervisor would.
     stop_steps: Steps
-    # Later stages use the earlier ones and are ended first.
+    # Later stages use earlier ones and are stopped first.
     stage: int = 0
-    # Host and port, of a process that serves HTTP.
+    # Host and port of a process that serves HTTP.
     address: tuple[str, int] | None = None
 
     def process(self) -> psutil.Process | None:
-        """The very process, or None when it has ended."""
+        """Return the recorded process, or None if it has ended."""
         try:
             process = psutil.Process(self.pid)
             if abs(process.create_time() - self.create_time) > CLOCK_DRIFT_S:
@@ -40,33 +39,33 @@ class Record:
         return process if is_alive(process) else None
 
 
-class Records:
-    """A folder with one file per running child, named after it."""
+class PidRecords:
+    """Store one file per running child, named after it, in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def add(self, name: str, pid: int, stop_steps: Steps, stage: int, address: tuple[str, int] | None = None) -> None:
-        """Note a process that was just started; one that has ended already is left out."""
+        """Record a process that was just started, unless it has already ended."""
         try:
             create_time = psutil.Process(pid).create_time()
         except psutil.NoSuchProcess:
             return
         path = self.folder / f"{name}.json"
-        # Renamed into place: half a record, after a crash in the middle, would be none.
+        # Written and renamed: a crash never leaves half a record.
         new = path.with_suffix(".new")
-        new.write_text(json.dumps(asdict(Record(pid, create_time, stop_steps, stage, address))))
+        new.write_text(json.dumps(asdict(PidRecord(pid, create_time, stop_steps, stage, address))))
         new.replace(path)
 
     def remove(self, name: str) -> None:
         (self.folder / f"{name}.json").unlink(missing_ok=True)
 
-    def find(self, name: str) -> Record | None:
+    def find(self, name: str) -> PidRecord | None:
         try:
             fields = json.loads((self.folder / f"{name}.json").read_text())
-            if "stop_signal" in fields:  # of version 0.1
-                fields["stop_steps"] = [(fields.pop("stop_signal"), PATIENCE_S)]
-            return Record(**fields)
+            if "stop_signal" in fields:  # the format of version 0.1
+                fields["stop_steps"] = [(fields.pop("stop_signal"), END_TIMEOUT_S)]
+            return PidRecord(**fields)
         except (OSError, ValueError, TypeError):
             return None
 
@@ -75,7 +74,7 @@ class Records:
         return record is not None and record.process() is not None
 
     def recover(self) -> list[str]:
-        """End the processes of an `up` that was killed; returns the names of those that were still there."""
+        """End the processes of a killed `up`; return the names of those that were still running."""
         found = {path.stem: self.find(path.stem) for path in self.folder.glob("*.json")}
         running = {name: record for name, record in found.items() if record and record.process()}
         for stage in sorted({record.stage for record in running.values()}, reverse=True):

@@ -1,6 +1,6 @@
-"""Checks port and home before anything is installed: `python -m infra.supervisor.preflight [--port N] [--host H]`.
+"""Check port and home before an installation: `python -m infra.supervisor.preflight [--port N] [--host H]`.
 
-Uses the standard library only. `localfn up` checks the same again, and all the rest.
+Uses only the standard library. `localfn up` repeats these checks.
 """
 
 import argparse
@@ -17,12 +17,12 @@ from infra.config.listen_address import check_port
 from infra.errors import HomeError, InfraError, SettingsError
 
 PROBE_BYTES = 64 * 1024
-LINE = re.compile(r"""\s*(?:export\s+)?(HOST|PORT|LOCALFN_HOME|LOCALFN_ENV)\s*=\s*(["']?)(.*?)\2\s*""")
+SETTING_LINE = re.compile(r"""\s*(?:export\s+)?(HOST|PORT|LOCALFN_HOME|LOCALFN_ENV)\s*=\s*(["']?)(.*?)\2\s*""")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Exit with one line for what would stop the start."""
-    variables = _from_file(Path(".env")) | os.environ
+    """Exit with one line if the start would fail."""
+    variables = _read_dotenv(Path(".env")) | os.environ
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--port", default=variables.get("PORT") or "5000")
     everywhere = variables.get("LOCALFN_ENV") == "production"
@@ -31,15 +31,15 @@ def main(arguments: Sequence[str]) -> None:
     home = Path.cwd() / Path(variables.get("LOCALFN_HOME") or ".localfn").expanduser()
     try:
         check_home(home)
-        if not _is_used(home):  # `up` says so, or waits for a killed run
-            check_port(given.host, _port(given.port))
+        if not _is_locked(home):  # else `up` reports a running one, or waits for a killed one
+            check_port(given.host, _parse_port(given.port))
     except InfraError as error:
         sys.stderr.write(f"localfn: {error}\n")
         sys.exit(error.exit_code)
 
 
 def check_home(root: Path) -> None:
-    """Raise HomeError when the folder cannot be made or written. Leave nothing behind."""
+    """Raise HomeError when the folder cannot be created or written. Leave nothing behind."""
     try:
         nearest = next(path for path in (root, *root.parents) if path.exists() or path.is_symlink())
         with tempfile.TemporaryFile(dir=nearest) as probe:
@@ -50,13 +50,13 @@ def check_home(root: Path) -> None:
         raise HomeError(f"LOCALFN_HOME {root} cannot be used: {error.strerror or error}.") from error
 
 
-def _port(text: str) -> int:
+def _parse_port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
         raise SettingsError(f"PORT: {text!r} is not a whole number from 1 to 65535.")
     return int(text)
 
 
-def _is_used(home: Path) -> bool:
+def _is_locked(home: Path) -> bool:
     with contextlib.suppress(FileNotFoundError), (home / "lock").open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,13 +65,13 @@ def _is_used(home: Path) -> bool:
     return False
 
 
-def _from_file(path: Path) -> Mapping[str, str]:
-    """Return the variables of simple lines in the `.env` file; `localfn up` reads it in full."""
+def _read_dotenv(path: Path) -> Mapping[str, str]:
+    """Return the variables of simple lines in the `.env` file; `localfn up` parses all of it."""
     try:
         lines = path.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return {}
-    return {found[1]: found[3] for line in lines if (found := LINE.fullmatch(line))}
+    return {found[1]: found[3] for line in lines if (found := SETTING_LINE.fullmatch(line))}
 
 
 if __name__ == "__main__":

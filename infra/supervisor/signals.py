@@ -1,4 +1,4 @@
-"""Signals as something to select on: a child that ended, and a person or a system that asks us to stop."""
+"""Make signals selectable: the exit of a child, and a request to stop."""
 
 import os
 import selectors
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
 class Signals:
-    """While entered, counts the requests to stop, and makes the selector return when any signal arrives."""
+    """Count the requests to stop while entered, and wake up the selector for every signal."""
 
     def __init__(self, selector: selectors.BaseSelector) -> None:
         self.stop_requests = 0
@@ -26,12 +26,12 @@ class Signals:
         self._writer.setblocking(False)
         self._old_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._reader, selectors.EVENT_READ, self)
-        for number in STOP:
-            # Started with nohup: the terminal's end is not meant for us.
+        for number in STOP_SIGNALS:
+            # Under nohup SIGHUP is ignored: the end of the terminal must not stop `up`.
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
                 continue
             self._old[number] = signal.signal(number, self._count)
-        # A handler of any kind: ignored or default, SIGCHLD would not reach the wakeup descriptor.
+        # SIGCHLD reaches the wakeup descriptor only if it has a handler.
         self._old[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         return self
 
@@ -39,8 +39,8 @@ class Signals:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for number, handler in self._old.items():
-            # Asked to stop, this process is about to end in order: one more Ctrl-C must not end it in another way.
-            is_ending = self.stop_requests and number in STOP
+            # A stop is in progress: another Ctrl-C must not end the process before it is complete.
+            is_ending = self.stop_requests and number in STOP_SIGNALS
             signal.signal(number, signal.SIG_IGN if is_ending else handler)
         signal.set_wakeup_fd(self._old_fd)
         self._selector.unregister(self._reader)
@@ -48,7 +48,7 @@ class Signals:
         self._writer.close()
 
     def drain(self) -> None:
-        """Forget the wake-ups; what they were about has been noted by the handlers."""
+        """Drop the wake-ups; the handlers have already counted the signals."""
         try:
             while os.read(self._reader.fileno(), 4096):
                 pass

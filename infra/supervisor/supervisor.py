@@ -1,7 +1,7 @@
-"""Runs the children and starts again whichever ends, so that nothing stays down whatever is killed.
+"""Run the children and restart each one that exits, so that nothing stays down after a kill.
 
-One thread and one selector. Children are started in stages, each ready before the next begins, and stopped
-in the opposite order: those that use the database stop before the database does.
+One thread and one selector. Children start in stages: each stage is ready before the next starts. They stop in the
+opposite order: clients of the database stop before the database.
 """
 
 import os
@@ -16,43 +16,43 @@ import psutil
 
 from infra.errors import InfraError, ServerFailedError
 from infra.supervisor.child import Child, ChildSpec
-from infra.supervisor.orphan_guard import Guard
-from infra.supervisor.output import Output, say
-from infra.supervisor.pid_records import Records
+from infra.supervisor.orphan_guard import OrphanGuard
+from infra.supervisor.output import Output, print_message
+from infra.supervisor.pid_records import PidRecords
 from infra.supervisor.signals import Signals
 from infra.supervisor.termination import descendants, kill_all, kill_descendants
 from workqueue.sandboxes.exits.exit_status import describe_exit
 from workqueue.sandboxes.prctl import adopt_orphans
 
-TURN_S = 0.05
-# A child that ends this often without once having been ready will not get better by trying.
-MOST_FAILURES = 3
+SELECT_TIMEOUT_S = 0.05
+# A child that exits this often without ever being ready will not recover by itself.
+MAX_FAILURES = 3
 
 
-def nothing_to_do() -> None:
+def do_nothing() -> None:
     return None
 
 
 class StopRequested(BaseException):
-    """Ctrl-C or SIGTERM arrived: leave the startup, or the wait, and stop."""
+    """Ctrl-C or SIGTERM arrived: leave the start or the main loop, and stop."""
 
 
 class Supervisor:
-    """Use as a context manager: leaving it, for whatever reason, stops everything that was started.
+    """Supervise children as a context manager: leaving it, for any reason, stops all of them.
 
-    with_names: of the children, before each line that they write. guard: told of each process that ended.
-    each_turn: called between the turns, must be quick.
+    with_names: prefix each output line with the child's name. guard: informed of each ended process.
+    on_iteration: called at each iteration, must be quick.
     """
 
     def __init__(
         self,
-        records: Records,
+        records: PidRecords,
         *,
         with_names: bool = False,
-        guard: Guard | None = None,
-        each_turn: Callable[[], None] = nothing_to_do,
+        guard: OrphanGuard | None = None,
+        on_iteration: Callable[[], None] = do_nothing,
     ) -> None:
-        self._each_turn = each_turn
+        self._on_iteration = on_iteration
         self._records = records
         self._guard = guard
         self._selector = selectors.DefaultSelector()
@@ -77,7 +77,7 @@ class Supervisor:
             self._selector.close()
 
     def start_stage(self, specs: Sequence[ChildSpec], timeout_s: float) -> None:
-        """Start the children; return when all are ready. Raises ServerFailedError when one never is."""
+        """Start the children; return when all are ready. Raises ServerFailedError when one does not become ready."""
         stage = [Child(spec, len(self._stages)) for spec in specs]
         self._stages.append(stage)
         for child in stage:
@@ -85,54 +85,54 @@ class Supervisor:
         waiting = list(stage)
         deadline = time.monotonic() + timeout_s
         while waiting:
-            self._turn()
-            # A child that was ready and has ended since is waited for again.
+            self._iterate()
+            # A child that was ready and has exited since counts as waiting again.
             waiting = [child for child in stage if child.process is None or (child in waiting and not child.is_ready())]
             for child in waiting:
-                if child.failures >= MOST_FAILURES:
-                    raise ServerFailedError(f"{child.name} does not start: {child.why_ended}")
+                if child.failures >= MAX_FAILURES:
+                    raise ServerFailedError(f"{child.name} does not start: {child.exit_reason}")
             if waiting and time.monotonic() > deadline:
-                raise ServerFailedError(f"not ready within {timeout_s:g} s: {self._told(waiting)}.")
+                raise ServerFailedError(f"not ready within {timeout_s:g} s: {self._describe(waiting)}.")
 
     def run_once(self, spec: ChildSpec) -> None:
-        """Run a child to its end. Raises ServerFailedError when that is not exit code 0."""
+        """Run a child to its end. Raises ServerFailedError unless it exits with code 0."""
         child = Child(spec, len(self._stages))
-        # A stage while it runs: a Ctrl-C in the middle stops it like any other.
+        # A temporary stage: Ctrl-C stops this child like any other.
         self._stages.append([child])
         self._start(child)
         while child.process is not None:
-            self._turn()
+            self._iterate()
         self._stages.remove([child])
         if child.exit_code != 0:
-            raise ServerFailedError(f"{child.name} failed: {child.why_ended}")
+            raise ServerFailedError(f"{child.name} failed: {child.exit_reason}")
 
     def run(self) -> None:
-        """Keep everything running until a signal asks to stop."""
+        """Supervise until a signal asks to stop."""
         while True:
-            self._turn()
+            self._iterate()
 
-    def _turn(self) -> None:
-        """One round: pass on output, reap, start what is due. Raises StopRequested, once."""
-        for key, _ in self._selector.select(TURN_S):
+    def _iterate(self) -> None:
+        """Forward output, reap children and start those that are due. Raises StopRequested once."""
+        for key, _ in self._selector.select(SELECT_TIMEOUT_S):
             if key.data is self._signals:
                 self._signals.drain()
             else:
                 self._output.pump(key.data)
         self._reap()
-        self._each_turn()
+        self._on_iteration()
         if self._stopping:
             return
         if self._signals.stop_requests:
             raise StopRequested
-        for child in self._due():
+        for child in self._due_children():
             self._restart(child)
 
-    def _told(self, children: Sequence[Child]) -> str:
-        """Return their names, each with its last words."""
-        words = {child.name: self._output.last_words(child.name) for child in children}
-        return "; ".join(f"{name} (its last line: {last})" if last else name for name, last in words.items())
+    def _describe(self, children: Sequence[Child]) -> str:
+        """Return the names of children, each with its last line on stderr."""
+        last_lines = {child.name: self._output.last_stderr_line(child.name) for child in children}
+        return "; ".join(f"{name} (its last line: {last})" if last else name for name, last in last_lines.items())
 
-    def _due(self) -> list[Child]:
+    def _due_children(self) -> list[Child]:
         return [child for stage in self._stages for child in stage if child.is_due()]
 
     def _start(self, child: Child) -> None:
@@ -148,11 +148,11 @@ class Supervisor:
         try:
             self._start(child)
         except (InfraError, OSError) as error:
-            # A full disk or a missing program may be put right while we go on trying.
-            say(f"{child.name} could not be started: {error}; trying again in {child.delay_restart():.1f} s")
+            # A full disk or a missing program may be fixed meanwhile: keep trying.
+            print_message(f"{child.name} could not be started: {error}; trying again in {child.delay_restart():.1f} s")
 
     def _reap(self) -> None:
-        """Collect every process that has ended: children, and orphans that came to us."""
+        """Reap every process that has ended: children and adopted orphans."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -162,16 +162,16 @@ class Supervisor:
                 return
             child = self._children.pop(pid, None)
             if child is not None:
-                self._ended(child, os.waitstatus_to_exitcode(status))
+                self._on_exit(child, os.waitstatus_to_exitcode(status))
             elif self._guard is not None:
                 self._guard.reaped(pid, os.waitstatus_to_exitcode(status))
 
-    def _ended(self, child: Child, exit_code: int) -> None:
-        child.ended(exit_code, self._output.last_words(child.name))
+    def _on_exit(self, child: Child, exit_code: int) -> None:
+        child.record_exit(exit_code, self._output.last_stderr_line(child.name))
         self._records.remove(child.name)
         if not (self._stopping or child.spec.one_shot):
             pause_s = child.delay_restart()
-            say(f"{child.name} {describe_exit(exit_code)}; starting it again in {pause_s:.1f} s")
+            print_message(f"{child.name} {describe_exit(exit_code)}; starting it again in {pause_s:.1f} s")
 
     def _stop(self) -> None:
         self._stopping = True
@@ -182,52 +182,52 @@ class Supervisor:
         self._output.drain()
 
     def _stop_stage(self, stage: list[Child]) -> None:
-        """Ask all of the stage at once, each by its own steps; then kill what they had started."""
+        """Stop all children of the stage together, each by its own steps; then kill their descendants."""
         pids = [child.process.pid for child in stage if child.process]
         below = [process for pid in pids for process in descendants(psutil.Process(pid))]
-        stops = [_Stop(child, self._signals) for child in stage]
+        stops = [_StopSequence(child, self._signals) for child in stage]
         while any(child.process is not None for child in stage):
             for stop in stops:
-                stop.push()
-            self._turn()
+                stop.advance()
+            self._iterate()
         kill_all(below)
 
 
-class _Stop:
-    """One child on its way down: its next step, and when. Another Ctrl-C takes the next step at once."""
+class _StopSequence:
+    """Stop one child step by step; another Ctrl-C takes the next step at once."""
 
     def __init__(self, child: Child, signals: Signals) -> None:
         self._child = child
         self._signals = signals
-        self._seen = signals.stop_requests
+        self._seen_requests = signals.stop_requests
         self._steps = list(child.spec.stop_steps)
         self._hurried = [child.spec.hurried_step] if child.spec.hurried_step is not None else []
         self._until = 0.0
         self._is_asked = False
 
-    def push(self) -> None:
+    def advance(self) -> None:
         process = self._child.process
         if process is None:
             return
-        is_hurried = self._is_asked and self._signals.stop_requests > self._seen
+        is_hurried = self._is_asked and self._signals.stop_requests > self._seen_requests
         if time.monotonic() < self._until and not is_hurried:
             return
-        self._seen = self._signals.stop_requests
+        self._seen_requests = self._signals.stop_requests
         self._is_asked = True
         step = self._next_step(is_hurried=is_hurried)
         if step is not None:
-            number, patience_s = step
-            self._until = time.monotonic() + patience_s
+            number, timeout_s = step
+            self._until = time.monotonic() + timeout_s
             os.kill(process.pid, number)
         else:
             self._until = time.monotonic() + 1.0
             below = descendants(psutil.Process(process.pid))
-            # Only this process reaps it, so the pid is still its own, even if it has just ended.
+            # Only this process reaps the child, so the pid is still its own even if it has just exited.
             os.kill(process.pid, signal.SIGKILL)
             kill_all(below)
 
     def _next_step(self, *, is_hurried: bool) -> tuple[signal.Signals, float] | None:
-        """Return None when it is time to kill."""
+        """Return the next signal and its timeout; None when it is time to kill."""
         if is_hurried and self._hurried:
             self._steps.clear()
             return self._hurried.pop()

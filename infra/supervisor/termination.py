@@ -1,4 +1,4 @@
-"""Ends processes that are not children of this one, or no longer: asks, waits, kills, with all they had started."""
+"""End processes that are not, or no longer, children of this process: signal, wait, kill, with their descendants."""
 
 import signal
 import time
@@ -6,45 +6,44 @@ from collections.abc import Iterable, Sequence
 
 import psutil
 
-PATIENCE_S = 3.0
-PAUSE_S = 0.01
+END_TIMEOUT_S = 3.0
+POLL_INTERVAL_S = 0.01
 
 
-Steps = Sequence[tuple[int, float]]  # signals, gentle ones first, each with the seconds that it is given
+Steps = Sequence[tuple[int, float]]  # signals in order, each with a timeout in seconds
 
 
-def terminate_trees(asked: Sequence[tuple[psutil.Process, Steps]]) -> None:
-    """Take all through their steps together; then kill what is left of them and of everything they had started."""
-    trees = [process for parent, _ in asked for process in (parent, *descendants(parent))]
-    for place in range(max((len(steps) for _, steps in asked), default=0)):
-        due = [(process, steps[place]) for process, steps in asked if place < len(steps) and is_alive(process)]
+def terminate_trees(targets: Sequence[tuple[psutil.Process, Steps]]) -> None:
+    """Take all processes through their steps together; then kill them and their descendants."""
+    trees = [process for parent, _ in targets for process in (parent, *descendants(parent))]
+    for index in range(max((len(steps) for _, steps in targets), default=0)):
+        due = [(process, steps[index]) for process, steps in targets if index < len(steps) and is_alive(process)]
         for process, (number, _) in due:
-            send(process, number)
-        wait_ended([process for process, _ in due], max((patience_s for _, (_, patience_s) in due), default=0.0))
-    alive = [process for process, _ in asked if is_alive(process)]
-    # Asked once more: what was started since is ended too.
+            send_signal(process, number)
+        wait_until_ended([process for process, _ in due], max((timeout_s for _, (_, timeout_s) in due), default=0.0))
+    alive = [process for process, _ in targets if is_alive(process)]
+    # Search again: include processes that were started meanwhile.
     late = [child for process in alive for child in descendants(process)]
     kill_all([*trees, *late])
 
 
 def kill_all(processes: Iterable[psutil.Process]) -> None:
-    """Kill them and wait until they have ended."""
+    """Kill the processes and wait until they have ended."""
     alive = [process for process in processes if is_alive(process)]
     for process in alive:
-        send(process, signal.SIGKILL)
-    wait_ended(alive)
+        send_signal(process, signal.SIGKILL)
+    wait_until_ended(alive)
 
 
-def wait_ended(processes: Iterable[psutil.Process], patience_s: float = PATIENCE_S) -> list[psutil.Process]:
-    """Wait until they have ended; return those that have not in time.
+def wait_until_ended(processes: Iterable[psutil.Process], timeout_s: float = END_TIMEOUT_S) -> list[psutil.Process]:
+    """Wait until the processes have ended; return those that have not in time.
 
-    Not psutil's own wait: it takes for alive what has ended and was not reaped, and a container's first
-    process often reaps nothing.
+    psutil's own wait treats an unreaped zombie as alive, and the first process of a container often reaps nothing.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + timeout_s
     alive = [process for process in processes if is_alive(process)]
     while alive and time.monotonic() < deadline:
-        time.sleep(PAUSE_S)
+        time.sleep(POLL_INTERVAL_S)
         alive = [process for process in alive if is_alive(process)]
     return alive
 
@@ -63,8 +62,8 @@ def descendants(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def send(process: psutil.Process, number: int) -> None:
-    """psutil compares the create time first: a stranger with the same pid gets nothing."""
+def send_signal(process: psutil.Process, number: int) -> None:
+    """Send a signal. psutil compares the start time first, so another process with the same pid gets nothing."""
     try:
         process.send_signal(number)
     except psutil.Error:

@@ -38,7 +38,7 @@ def test_a_full_disk_stops_no_process_and_loses_no_request(short_tmp_path: Path,
                 assert {name: up.pid(name) for name in pids} == pids
         finally:
             errors = up.end(signal.SIGTERM)
-    assert "is full: nothing is accepted until" in errors
+    assert "is full; requests are rejected until" in errors
     assert "SIGBUS" not in errors
 
 

@@ -73,7 +73,7 @@ def test_a_port_in_use_is_rejected_before_any_process_starts(start: Start) -> No
         other.listen()
         port = other.getsockname()[1]
         up = start(PORT=str(port))
-        assert up.read_refusal().startswith(f"localfn: PORT {port} on 127.0.0.1 is taken")
+        assert up.read_refusal().startswith(f"localfn: PORT {port} on 127.0.0.1 is already in use")
     assert not (up.home / "postgres").exists()
 
 
@@ -126,7 +126,7 @@ def test_the_next_up_ends_the_processes_of_a_killed_up_and_its_killed_guard(star
     second = start(PORT=str(first.port))
     second.wait_ready()
     assert not any(is_alive(process) for process in left)
-    assert "ended what a killed run had left" in second.end()
+    assert "processes of a killed run were ended" in second.end()
 
 
 def test_a_killed_guard_is_replaced(start: Start) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infra.errors import InfraError
 from infra.supervisor.child import ChildSpec
-from infra.supervisor.pid_records import Records
+from infra.supervisor.pid_records import PidRecords
 from infra.supervisor.supervisor import StopRequested, Supervisor
 
 
@@ -27,7 +27,7 @@ def spec_of(child: dict[str, str], folder: Path) -> ChildSpec:
 
 def main(folder: Path, stages: list[list[dict[str, str]]]) -> None:
     try:
-        with Supervisor(Records(folder)) as supervisor:
+        with Supervisor(PidRecords(folder)) as supervisor:
             for stage in stages:
                 supervisor.start_stage([spec_of(child, folder) for child in stage], timeout_s=10)
             print("all ready", flush=True)

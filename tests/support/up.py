@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import psutil
 
-from infra.supervisor.pid_records import Records
+from infra.supervisor.pid_records import PidRecords
 from tests.support.waiting import wait_until
 
 CHILDREN = ("postgres", "redis", "web", "worker", "scheduler")
@@ -64,8 +64,8 @@ class Up:
         )
 
     @property
-    def records(self) -> Records:
-        return Records(self.home / "run")
+    def records(self) -> PidRecords:
+        return PidRecords(self.home / "run")
 
     def wait_ready(self) -> None:
         assert self.process.stdout is not None

@@ -1,4 +1,4 @@
-"""`localfn db`: the schema of the database."""
+"""Define `localfn db`: migrate and check the database schema."""
 
 import click
 
@@ -10,12 +10,12 @@ DIFFERS_CODE = 1
 
 @click.group(cls=CommandGroup)
 def db() -> None:
-    """Migrate the database, and see whether it is as the code wants it."""
+    """Migrate the database, and compare it with the code."""
 
 
 @db.command()
 def upgrade() -> None:
-    """Apply every migration that is missing."""
+    """Apply all missing migrations."""
     from schema import migrate, revision
 
     migrate.upgrade(_url())
@@ -23,14 +23,14 @@ def upgrade() -> None:
 
 
 @db.command()
-@click.option("-m", "--message", default="models", show_default=True, help="Becomes part of the file's name.")
+@click.option("-m", "--message", default="models", show_default=True, help="Part of the file name.")
 def revision(message: str) -> None:
-    """Write a migration for what was changed in the tables of the code; read it before you commit it."""
+    """Write a migration for changed tables. Review the file before you commit it."""
     from schema import migrate
 
     written = migrate.write_revision(_url(), message)
     if written is None:
-        print_status("nothing differs; no migration was written.")
+        print_status("no differences; no migration was written.")
     else:
         print_data(str(written))
 
@@ -39,21 +39,21 @@ def revision(message: str) -> None:
 @json_option
 @click.pass_context
 def check(ctx: click.Context, as_json: bool) -> None:
-    """Say whether the database has the tables of the code; exit code 1 when not."""
+    """Check that the database has the tables of the code. Exit with 1 if it differs."""
     from schema import migrate
 
     found = migrate.check(_url())
     if as_json:
         print_json({"ok": not found, "differences": found})
     else:
-        print_data("\n".join(found) or "the database has the tables of the code.")
+        print_data("\n".join(found) or "The database matches the code.")
     if found:
         ctx.exit(DIFFERS_CODE)
 
 
 @db.command(hidden=True)
 def url() -> None:
-    """Print the address, every part escaped: for the containers' entrypoint, and for psql. It holds the password."""
+    """Print the database URL for psql and for the entrypoint of containers. It contains the password."""
     from infra.config.database_url import for_libpq
 
     print_data(for_libpq(_url()))
@@ -62,7 +62,7 @@ def url() -> None:
 def _url() -> str:
     from infra.config.service_urls import require_local, with_service_urls
     from infra.config.settings import load
-    from infra.processes.connections import urls
+    from infra.processes.connections import required_urls
 
-    database_url, _ = urls(with_service_urls(require_local(load())))
+    database_url, _ = required_urls(with_service_urls(require_local(load())))
     return database_url

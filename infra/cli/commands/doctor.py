@@ -1,4 +1,4 @@
-"""`localfn doctor`: what is well, what is not, and what to do about it."""
+"""Define `localfn doctor`: check the installation and suggest fixes."""
 
 from dataclasses import asdict
 
@@ -15,7 +15,7 @@ PROBLEM_CODE, NOT_RUNNING_CODE = 1, 3
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
-    """Check settings, interpreter, services, workers and functions."""
+    """Check settings, interpreter, services, workers and functions, and suggest fixes."""
     from infra.doctor.finding import CheckResult
     from infra.doctor.services import is_nothing_running, run_checks
 
@@ -31,6 +31,6 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         ctx.exit(NOT_RUNNING_CODE if is_nothing_running(findings) else PROBLEM_CODE)
 
 
-def _line(name: str, ok: bool, detail: str, todo: str) -> str:
+def _line(name: str, ok: bool, detail: str, hint: str) -> str:
     mark = click.style("ok", fg="green") if ok else click.style("!!", fg="red", bold=True)
-    return f"{mark}  {name:<11}  {detail}" + (f"  → {with_command_name(todo)}" if todo else "")
+    return f"{mark}  {name:<11}  {detail}" + (f"  → {with_command_name(hint)}" if hint else "")

@@ -1,4 +1,4 @@
-"""`localfn functions`: what there is to call, and calling it."""
+"""Define `localfn functions`: list, show and call functions."""
 
 import contextlib
 import json
@@ -27,18 +27,18 @@ from infra.config.settings import load
 
 INTERRUPTED_CODE = 130
 COLUMNS = (
-    Column("FUNCTION", least=26),
-    Column("QUEUE", least=5),
+    Column("FUNCTION", min_width=26),
+    Column("QUEUE", min_width=5),
     Column("TIMEOUT"),
     Column("ATTEMPTS"),
     Column("MEMORY"),
-    Column("DESCRIPTION", least=11),
+    Column("DESCRIPTION", min_width=11),
 )
 
 
 @click.group(cls=CommandGroup)
 def functions() -> None:
-    """See and call functions."""
+    """List, show and call functions."""
 
 
 @functions.command("list")
@@ -52,7 +52,7 @@ def show_all(as_json: bool) -> None:
     if found["items"]:
         print_data(format_table(COLUMNS, map(_row, found["items"])))
     else:
-        print_status("no functions; LOCALFN_FUNCTIONS says where they are looked for.")
+        print_status("no functions found; set LOCALFN_FUNCTIONS to the folders or modules that define them.")
     if found["errors"]:
         print_data("\n" + click.style("These modules fail to import:", fg="red"))
         print_data("\n".join(f"  {_import_failure(error)}" for error in found["errors"]))
@@ -62,7 +62,7 @@ def show_all(as_json: bool) -> None:
 
 
 def _row(item: dict[str, Any]) -> tuple[str, ...]:
-    description = "its file fails to import now" if item["error"] else item["description"].split("\n")[0]
+    description = "its file no longer imports" if item["error"] else item["description"].split("\n")[0]
     attempts, memory = str(item["max_attempts"]), f"{item['memory_mb']} MB"
     return item["name"], item["queue"], format_seconds(item["timeout_s"]), attempts, memory, description
 
@@ -75,7 +75,7 @@ def _import_failure(error: dict[str, Any]) -> str:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """Show one function: its limits, its input, where it stands."""
+    """Show one function: its limits, its input and its source file."""
     with connect(load()) as client:
         item = client.get(function_path(name))
     if as_json:
@@ -89,7 +89,7 @@ def show(name: str, as_json: bool) -> None:
                 ("timeout", format_seconds(item["timeout_s"])),
                 ("attempts", f"{item['max_attempts']} at most"),
                 ("memory", f"{item['memory_mb']} MB"),
-                ("network", "yes" if item["network"] else "none, once its module is imported"),
+                ("network", "yes" if item["network"] else "only while its module is imported"),
                 ("source", f"{item['source_file']}:{item['source_line']}"),
                 ("error", click.style(format_error(item["error"]), fg="red") if item["error"] else ""),
                 ("input", "" if schema else "any JSON"),
@@ -105,22 +105,22 @@ def show(name: str, as_json: bool) -> None:
 
 @functions.command()
 @click.argument("name")
-@click.option("--data", "event", type=Event(), default="{}", help="The event; {} when left out.")
-@click.option("--file", "files", type=NamedFile(), multiple=True, help="A file to send with it; may be repeated.")
-@click.option("--wait", is_flag=True, help="Wait for the end and print the result.")
-@click.option("--timeout", "timeout_s", type=Seconds(), help="Wait S seconds at most.")
-@click.option("--key", metavar="KEY", help="Idempotency key: a second call with it gives the first request.")
-@click.option("--delay", "delay_s", type=Seconds(), help="Start in S seconds.")
-@click.option("--queue", metavar="QUEUE", help="Another queue than the function's own.")
+@click.option("--data", "event", type=Event(), default="{}", show_default=True, help="The event.")
+@click.option("--file", "files", type=NamedFile(), multiple=True, help="A file to upload; repeatable.")
+@click.option("--wait", is_flag=True, help="Wait until the request has ended, and print its result.")
+@click.option("--timeout", "timeout_s", type=Seconds(), help="With --wait: wait at most S seconds.")
+@click.option("--key", metavar="KEY", help="Idempotency key: a second call with this key returns the first request.")
+@click.option("--delay", "delay_s", type=Seconds(), help="Start after S seconds.")
+@click.option("--queue", metavar="QUEUE", help="Use this queue instead of the function's own.")
 @json_option
 @click.pass_context
-def invoke(ctx: click.Context, /, wait: bool, timeout_s: float | None, as_json: bool, **order: Any) -> None:
-    """Call a function. Prints the request's id, or with --wait the result as JSON."""
+def invoke(ctx: click.Context, /, wait: bool, timeout_s: float | None, as_json: bool, **submission: Any) -> None:
+    """Call a function. Print the request's ID, or with --wait its result as JSON."""
     if timeout_s is not None and not wait:
-        raise click.UsageError("--timeout goes with --wait: it limits the waiting, not the function.")
+        raise click.UsageError("--timeout needs --wait: it limits the wait, not the function.")
     with connect(load()) as client:
         progress = Progress()
-        request = _submit(client, **order)
+        request = _submit(client, **submission)
         if not wait:
             return _print_accepted(request, as_json)
         try:
@@ -128,7 +128,7 @@ def invoke(ctx: click.Context, /, wait: bool, timeout_s: float | None, as_json: 
             ctx.exit(_wait_and_print(client, limit, progress, request["id"], as_json))
         except KeyboardInterrupt:
             progress.clear()
-            print_status(f"The request goes on; to cancel it: localfn requests cancel {request['id']}")
+            print_status(f"The request continues. To cancel it: localfn requests cancel {request['id']}")
             ctx.exit(INTERRUPTED_CODE)
         finally:
             progress.clear()
@@ -145,7 +145,7 @@ def _submit(
 ) -> dict[str, Any]:
     _check_options(files, key)
     headers = {"Idempotency-Key": key} if key else {}
-    # `10` rather than `1e1`: the API reads plain digits.
+    # The API accepts plain digits only: `10`, not `1e1`.
     query: dict[str, object] = {"delay_s": None if delay_s is None else f"{delay_s:.6f}", "queue": queue}
     with contextlib.ExitStack() as opened:
         body: dict[str, Any] = {"content": event}
@@ -161,9 +161,9 @@ def _submit(
 def _check_options(files: tuple[tuple[str, Path], ...], key: str | None) -> None:
     names = [name for name, _ in files]
     if len(set(names)) < len(names):
-        raise click.UsageError("two --file have the same NAME.")
+        raise click.UsageError("two --file options have the same NAME.")
     if key is not None and not (key.isascii() and key.isprintable() and key):
-        raise click.UsageError("--key takes printable ASCII characters.")
+        raise click.UsageError("--key must consist of printable ASCII characters.")
 
 
 def _print_accepted(request: dict[str, Any], as_json: bool) -> None:
@@ -171,15 +171,15 @@ def _print_accepted(request: dict[str, Any], as_json: bool) -> None:
         print_json(request)
     else:
         print_data(request["id"])
-    print_status(f"accepted; follow it with: localfn requests logs -f {request['id']}")
+    print_status(f"accepted; to follow its log: localfn requests logs -f {request['id']}")
 
 
-def _wait_and_print(client: Client, patience: WaitLimit, progress: Progress, request_id: str, as_json: bool) -> int:
-    """Waits, prints what came of it, and gives the exit code."""
-    request = wait_until_ended(client, request_id, patience, progress)
+def _wait_and_print(client: Client, wait_limit: WaitLimit, progress: Progress, request_id: str, as_json: bool) -> int:
+    """Wait until the request has ended, print its result or its error, and return the exit code."""
+    request = wait_until_ended(client, request_id, wait_limit, progress)
     completed = request["status"] == "completed"
     part = request_path(request_id, "result" if completed else "attempts")
-    more = patience.retry(lambda limit_s: client.get(part, answer_s=limit_s))
+    more = wait_limit.retry(lambda limit_s: client.get(part, timeout_s=limit_s))
     progress.clear()
     if completed:
         print_status(f"{request['function']} completed in {format_seconds(progress.elapsed_s)}")
@@ -195,14 +195,14 @@ def _wait_and_print(client: Client, patience: WaitLimit, progress: Progress, req
 
 
 def _print_failure(request: dict[str, Any], attempts: list[dict[str, Any]]) -> None:
-    """Say why it failed: one line, and the end of the traceback when there is one."""
+    """Print why the request failed: one line, and the end of the traceback if there is one."""
     if request["cancelled"]:
         name = one_line(request["function"])
         print_status(f"{name} was cancelled; to run it again: localfn requests retry {request['id']}")
         return
-    made = f" (attempt {request['attempt']})" if request["attempt"] > 1 else ""
-    print_status(click.style(f"{one_line(request['function'])} failed{made}: {format_error(request)}", fg="red"))
-    ending = traceback_end(attempts[-1]["traceback"]) if attempts else ""
-    if ending:
-        print_status(ending)
-    print_status(f"more: localfn requests show {request['id']}")
+    number = f" (attempt {request['attempt']})" if request["attempt"] > 1 else ""
+    print_status(click.style(f"{one_line(request['function'])} failed{number}: {format_error(request)}", fg="red"))
+    last_lines = traceback_end(attempts[-1]["traceback"]) if attempts else ""
+    if last_lines:
+        print_status(last_lines)
+    print_status(f"details: localfn requests show {request['id']}")

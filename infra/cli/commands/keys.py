@@ -1,4 +1,4 @@
-"""`localfn keys`: API keys of programs."""
+"""Define `localfn keys`: API keys for programs."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,10 +9,10 @@ from infra.cli.output.formatting import relative_time
 from infra.cli.output.tables import Column, format_table, json_option, print_data, print_json, print_status
 
 COLUMNS = (
-    Column("KEY", least=8),
+    Column("KEY", min_width=8),
     Column("BEGINS"),
-    Column("SCOPES", least=6),
-    Column("FUNCTIONS", least=9),
+    Column("SCOPES", min_width=6),
+    Column("FUNCTIONS", min_width=9),
     Column("EXPIRES"),
     Column("LAST USED"),
     Column("ID"),
@@ -21,7 +21,7 @@ COLUMNS = (
 
 @click.group(cls=CommandGroup)
 def keys() -> None:
-    """Make, see and revoke API keys."""
+    """Create, list and revoke API keys."""
 
 
 @keys.command()
@@ -32,21 +32,21 @@ def keys() -> None:
     type=click.Choice(("invoke", "read", "manage")),
     multiple=True,
     required=True,
-    help="What it is for; may be given again. manage: cancel, retry, delete, edit schedules.",
+    help="What the key may do; repeatable. manage: cancel, retry and delete requests, edit schedules.",
 )
-@click.option("--function", "functions", metavar="NAME", multiple=True, help="Only for this one; may be given again.")
+@click.option("--function", "functions", metavar="NAME", multiple=True, help="Only this function; repeatable.")
 @click.option(
     "--expires-in",
     "expires_days",
     type=click.FloatRange(0, 3650, min_open=True),
     metavar="DAYS",
-    help="Never, when left out.",
+    help="Lifetime of the key. Default: it never expires.",
 )
 @json_option
 def create(
     name: str, scopes: tuple[str, ...], functions: tuple[str, ...], expires_days: float | None, as_json: bool
 ) -> None:
-    """Make a key and print it. It is shown this once."""
+    """Create a key and print it. It cannot be shown again."""
     from infra.cli import local_admin
 
     expires_at = None if expires_days is None else datetime.now(UTC) + timedelta(days=expires_days)
@@ -63,14 +63,14 @@ def create(
 @keys.command("list")
 @json_option
 def show_all(as_json: bool) -> None:
-    """List the keys, each by how it begins."""
+    """List the keys by name and prefix."""
     from infra.cli import local_admin
 
     found = local_admin.list_keys()
     if as_json:
         return print_json({"items": found})
     if not found:
-        return print_status("no keys; `localfn keys create NAME --scope invoke` makes one.")
+        return print_status("no keys; create one with `localfn keys create NAME --scope invoke`.")
     rows = [
         (
             key["name"],
@@ -90,7 +90,7 @@ def show_all(as_json: bool) -> None:
 @click.argument("key", metavar="NAME|ID")
 @json_option
 def revoke(key: str, as_json: bool) -> None:
-    """Make a key worthless, within seconds."""
+    """Revoke a key. It stops working within seconds."""
     from infra.cli import local_admin
 
     revoked = local_admin.revoke_key(key)

@@ -1,4 +1,4 @@
-"""`localfn queues`: what waits in each; pause, resume, empty."""
+"""Define `localfn queues`: list, pause, resume and empty queues."""
 
 from typing import Any
 from urllib.parse import quote
@@ -19,18 +19,18 @@ COLUMNS = (
     Column("WORKERS"),
     Column("STATE", colours={"paused": "yellow"}),
 )
-EMPTY_TIMEOUT_S = 60.0  # one call does as much as fits ten seconds
+EMPTY_TIMEOUT_S = 60.0  # the API works on one call for up to ten seconds
 
 
 @click.group(cls=CommandGroup)
 def queues() -> None:
-    """See and steer the queues."""
+    """List, pause, resume and empty queues."""
 
 
 @queues.command("list")
 @json_option
 def show_all(as_json: bool) -> None:
-    """List the queues, with what waits in each."""
+    """List the queues with their depth and their workers."""
     with connect(load()) as client:
         found = client.get("/api/queues")
     print_json(found) if as_json else print_data(format_table(COLUMNS, map(_row, found["items"])))
@@ -40,7 +40,7 @@ def show_all(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def pause(name: str, as_json: bool) -> None:
-    """Start nothing more of this queue. What runs goes on; what comes is accepted, and waits."""
+    """Stop starting requests of this queue. Running requests continue; new requests are accepted and wait."""
     _pause_or_resume(name, "pause", as_json)
 
 
@@ -48,22 +48,22 @@ def pause(name: str, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def resume(name: str, as_json: bool) -> None:
-    """Start what waits in this queue."""
+    """Start the waiting requests of a paused queue."""
     _pause_or_resume(name, "resume", as_json)
 
 
 @queues.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def empty(name: str, yes: bool, as_json: bool) -> None:
-    """Cancel all that waits in this queue; what runs goes on."""
+    """Cancel all waiting requests of this queue. Running requests continue."""
     if not yes:
-        click.confirm(f"Cancel all that waits in queue {name}?", abort=True, err=True)
+        click.confirm(f"Cancel all waiting requests of queue {name}?", abort=True, err=True)
     cancelled = 0
     with connect(load()) as client:
         while True:
-            answer = client.post(_path(name, "empty"), answer_s=EMPTY_TIMEOUT_S)
+            answer = client.post(_path(name, "empty"), timeout_s=EMPTY_TIMEOUT_S)
             cancelled += answer["cancelled"]
             if answer["complete"]:
                 break
@@ -76,7 +76,7 @@ def _pause_or_resume(name: str, action: str, as_json: bool) -> None:
         item = _post(client, name, action)
     if as_json:
         return print_json(item)
-    if "depth" not in item:  # the key may steer queues, and not read them
+    if "depth" not in item:  # the API key may pause queues but not read them
         return print_data(f"{item['name']}  {'paused' if item['paused'] else 'running'}")
     return print_data(format_table(COLUMNS, [_row(item)]))
 

@@ -1,4 +1,4 @@
-"""`localfn requests`: see, follow, cancel, retry and delete what was accepted."""
+"""Define `localfn requests`: list, follow, cancel, retry and delete requests."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -23,27 +23,27 @@ PURGE_CHUNK = 200  # each is a transaction, and its files are removed: an answer
 
 @click.group(cls=CommandGroup)
 def requests() -> None:
-    """See and steer what was accepted."""
+    """List, follow, cancel, retry and delete requests."""
 
 
 @requests.command("list")
-@click.option("--status", type=click.Choice(STATUSES), help="Only those that stand so.")
-@click.option("--cancelled/--not-cancelled", default=None, help="Only those that were cancelled, or only the others.")
-@click.option("--function", metavar="NAME", help="Only calls of this function.")
-@click.option("--schedule", metavar="NAME", help="Only those that this schedule made.")
-@click.option("--queue", metavar="QUEUE", help="Only those on this queue.")
-@click.option("--since", type=Moment(), help="Accepted at this time or later; `2h` is two hours ago.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only requests with this status.")
+@click.option("--cancelled/--not-cancelled", default=None, help="Only cancelled requests, or only the others.")
+@click.option("--function", metavar="NAME", help="Only requests of this function.")
+@click.option("--schedule", metavar="NAME", help="Only requests of this schedule.")
+@click.option("--queue", metavar="QUEUE", help="Only requests of this queue.")
+@click.option("--since", type=Moment(), help="Accepted at this time or later; 2h means two hours ago.")
 @click.option("--until", type=Moment(), help="Accepted before this time.")
-@click.option("--q", metavar="TEXT", help="In id, function, event or error.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
-@click.option("--cursor", help="Go on where the list before ended.")
-@click.option("--all", "everything", is_flag=True, help="No limit.")
-@click.option("--watch", is_flag=True, help="Show the list again whenever it changes, until Ctrl-C.")
+@click.option("--q", metavar="TEXT", help="Search in id, function, event and error.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show at most this many.")
+@click.option("--cursor", help="Continue where the last list ended.")
+@click.option("--all", "everything", is_flag=True, help="Show all matching requests.")
+@click.option("--watch", is_flag=True, help="Update the list when it changes, until Ctrl-C.")
 @json_option
 def show_all(watch: bool, limit: int, cursor: str | None, everything: bool, as_json: bool, **filters: Any) -> None:
     """List requests, newest first."""
     if watch and (as_json or everything or cursor):
-        raise click.UsageError("--watch goes with filters and --limit only.")
+        raise click.UsageError("--watch cannot be combined with --json, --all or --cursor.")
     with connect(load()) as client:
         if watch:
             watch_list.watch(lambda: request_list.fetch_pages(client, filters, None, limit))
@@ -58,7 +58,7 @@ def show_all(watch: bool, limit: int, cursor: str | None, everything: bool, as_j
 @click.argument("id")
 @json_option
 def show(id: str, as_json: bool) -> None:
-    """Show a request's story: how it stands, its times, its attempts."""
+    """Show a request: status, times and attempts."""
     with connect(load()) as client:
         id = client.resolve_id(id)
         request = client.get(request_path(id))
@@ -72,7 +72,7 @@ def show(id: str, as_json: bool) -> None:
 @click.argument("id")
 @json_option
 def result(id: str, as_json: bool) -> None:
-    """Print the result's data as JSON; with --json the whole answer, files too."""
+    """Print the result's data as JSON; with --json the whole response, including files."""
     with connect(load()) as client:
         answer = client.get(request_path(client.resolve_id(id), "result"))
         print_json(answer if as_json else answer["data"])
@@ -84,7 +84,7 @@ def result(id: str, as_json: bool) -> None:
 @click.argument("id")
 @json_option
 def attempts(id: str, as_json: bool) -> None:
-    """Show each attempt: outcome, phases, durations, traceback."""
+    """Show each attempt: outcome, phases, durations and traceback."""
     with connect(load()) as client:
         answer = client.get(request_path(client.resolve_id(id), "attempts"))
     if as_json:
@@ -92,16 +92,16 @@ def attempts(id: str, as_json: bool) -> None:
     elif answer["items"]:
         print_data("\n\n".join(map(format_attempt, answer["items"])))
     else:
-        print_status("no attempt has begun yet.")
+        print_status("no attempt has started yet.")
 
 
 @requests.command()
 @click.argument("id")
-@click.option("-f", "--follow", is_flag=True, help="Go on until the request has ended.")
-@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Only that of attempt N.")
+@click.option("-f", "--follow", is_flag=True, help="Print new lines until the request has ended.")
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Only the log of attempt N.")
 @json_option
 def logs(id: str, follow: bool, attempt: int | None, as_json: bool) -> None:
-    """Print what the function printed; with --json one object per line."""
+    """Print the function's output; with --json one object per line."""
     with connect(load()) as client:
         tail = follow_logs.LogFollower(client, client.resolve_id(id), attempt, as_json)
         try:
@@ -114,12 +114,12 @@ def logs(id: str, follow: bool, attempt: int | None, as_json: bool) -> None:
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @json_option
 def cancel(ids: tuple[str, ...], as_json: bool) -> None:
-    """End requests that have not ended."""
+    """Cancel pending and running requests."""
 
-    def do(client: Client, id: str) -> Any:
+    def call(client: Client, id: str) -> Any:
         return client.post(request_path(id, "cancel"))
 
-    _for_each(ids, as_json, do, lambda request: "cancelled" if has_ended(request) else "is being cancelled")
+    _for_each(ids, as_json, call, lambda request: "cancelled" if has_ended(request) else "is being cancelled")
 
 
 @requests.command()
@@ -128,35 +128,35 @@ def cancel(ids: tuple[str, ...], as_json: bool) -> None:
 def retry(ids: tuple[str, ...], as_json: bool) -> None:
     """Run failed requests again."""
 
-    def do(client: Client, id: str) -> Any:
+    def call(client: Client, id: str) -> Any:
         return client.post(request_path(id, "retry"))
 
-    _for_each(ids, as_json, do, lambda _: "will run again")
+    _for_each(ids, as_json, call, lambda _: "will run again")
 
 
 @requests.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @json_option
 def run(ids: tuple[str, ...], as_json: bool) -> None:
-    """Run requests now that wait for a later time or for their next attempt."""
+    """Run waiting requests now, before their scheduled time or their next attempt."""
 
-    def do(client: Client, id: str) -> Any:
+    def call(client: Client, id: str) -> Any:
         return client.post(request_path(id, "run"))
 
-    _for_each(ids, as_json, do, lambda _: "runs now")
+    _for_each(ids, as_json, call, lambda _: "queued to run now")
 
 
 @requests.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @json_option
 def delete(ids: tuple[str, ...], as_json: bool) -> None:
-    """Delete requests with their results, files and logs."""
+    """Delete ended requests with their results, files and logs."""
 
-    def do(client: Client, id: str) -> Any:
+    def call(client: Client, id: str) -> Any:
         client.delete(request_path(id))
         return {"id": id}
 
-    _for_each(ids, as_json, do, lambda _: "deleted")
+    _for_each(ids, as_json, call, lambda _: "deleted")
 
 
 def _for_each(
@@ -165,7 +165,7 @@ def _for_each(
     act: Callable[[Client, str], dict[str, Any]],
     outcome: Callable[[dict[str, Any]], str],
 ) -> None:
-    """Acts on every id, whatever happens with the others; the exit code is that of the first refusal."""
+    """Call `act` for every ID, and go on after an error. Exit with the code of the first error."""
     items, errors, code = [], [], 0
     with connect(load()) as client:
         for id in ids:
@@ -185,38 +185,38 @@ def _for_each(
 
 
 @requests.command()
-@click.option("--older-than", type=Age(), default="7d", show_default=True, help="Accepted longer ago than this.")
-@click.option("--status", type=click.Choice(ENDED), help="Only those that ended so.")
-@click.option("--function", metavar="NAME", help="Only calls of this function.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--older-than", type=Age(), default="7d", show_default=True, help="Only requests accepted earlier.")
+@click.option("--status", type=click.Choice(ENDED), help="Only requests with this status.")
+@click.option("--function", metavar="NAME", help="Only requests of this function.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def purge(older_than: timedelta, status: str | None, function: str | None, yes: bool, as_json: bool) -> None:
-    """Delete old requests that have ended, with their results, files and logs."""
+    """Delete old ended requests with their results, files and logs."""
     filters: dict[str, Any] = {"until": time_before(older_than), "function": function}
     with connect(load()) as client:
         statuses = (status,) if status else ENDED
         found = [id for one in statuses for id in request_list.fetch_ids(client, filters | {"status": one})]
         if found and not yes and not _confirm_delete(len(found)):
-            print_status("nothing deleted.")
+            print_status("no requests deleted.")
             return
         deleted = _purge_all(client, found)
     kept = len(found) - deleted
     if as_json:
         print_json({"deleted": deleted, "kept": kept})
     else:
-        print_data(f"{deleted} deleted" + (f", {kept} kept: they run again, or are gone already" if kept else ""))
+        print_data(f"{deleted} deleted" + (f", {kept} kept: running again, or deleted already" if kept else ""))
 
 
 def _confirm_delete(count: int) -> bool:
     try:
-        what = "1 request with its" if count == 1 else f"{count} requests with their"
-        return click.confirm(f"Delete {what} results, files and logs?", err=True)
+        subject = "1 request with its" if count == 1 else f"{count} requests with their"
+        return click.confirm(f"Delete {subject} results, files and logs?", err=True)
     except click.Abort:
-        raise click.UsageError("nobody answers here; --yes deletes without asking.") from None
+        raise click.UsageError("no answer on stdin; use --yes to delete without confirmation.") from None
 
 
 def _purge_all(client: Client, ids: Sequence[str]) -> int:
-    """Delete requests in chunks; return how many were deleted. One that was retried meanwhile is left alone."""
+    """Delete requests in chunks; return how many were deleted. Requests that were retried meanwhile are kept."""
     progress, deleted = Progress(), 0
     try:
         for first in range(0, len(ids), PURGE_CHUNK):

@@ -1,4 +1,4 @@
-"""`localfn schedules`: see, make, change and run the rows that make requests at their times."""
+"""Define `localfn schedules`: list, edit and run schedules."""
 
 import json
 from collections.abc import Callable
@@ -28,10 +28,10 @@ from infra.config.settings import load
 from schema import exact_json
 
 COLUMNS = (
-    Column("SCHEDULE", least=16),
-    Column("FUNCTION", least=8),
-    Column("EXPRESSION", least=12),
-    Column("ZONE", least=6),
+    Column("SCHEDULE", min_width=16),
+    Column("FUNCTION", min_width=8),
+    Column("EXPRESSION", min_width=12),
+    Column("ZONE", min_width=6),
     Column("NEXT"),
     Column("LAST", colours=STATUS_COLOURS),
     Column("RUNS"),
@@ -49,26 +49,24 @@ MAY_BE_EMPTY = ("start_at", "end_at", "max_runs", "queue")
 
 @click.group(cls=CommandGroup)
 def schedules() -> None:
-    """See and edit schedules."""
+    """List, edit and run schedules."""
 
 
 def definition(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say what a schedule is; `none` empties one that may be empty."""
+    """Add the options that define a schedule; the value `none` clears an optional field."""
     options = [
-        click.option("--function", metavar="NAME", help="The function that it calls."),
-        click.option(
-            "--expression", metavar="TEXT", help="When: '*/5 * * * *', @daily, 'cron(…)', 'rate(…)', 'at(…)'."
-        ),
-        click.option("--timezone", metavar="ZONE", help="IANA name, such as Europe/Berlin; UTC when left out."),
-        click.option("--data", "event", type=Event(), help="The event of each request; {} when left out."),
-        click.option("--start-at", metavar="TIME", help="Not before, such as 2030-01-31T12:00:00Z; or none."),
-        click.option("--end-at", metavar="TIME", help="Not after; or none."),
-        click.option("--max-runs", metavar="N|none", help="Ends after N requests."),
-        click.option("--misfire", type=click.Choice(("skip", "once", "all")), help="What becomes of missed times."),
-        click.option("--misfire-grace", "misfire_grace_s", type=Seconds(), help="Missed is what is S seconds late."),
-        click.option("--overlap", type=click.Choice(("allow", "skip")), help="While the request before still runs."),
-        click.option("--queue", metavar="QUEUE|none", help="Another queue than the function's own."),
-        click.option("--description", metavar="TEXT"),
+        click.option("--function", metavar="NAME", help="The function to call."),
+        click.option("--expression", metavar="TEXT", help="'*/5 * * * *', @daily, 'cron(…)', 'rate(…)' or 'at(…)'."),
+        click.option("--timezone", metavar="ZONE", help="IANA name, such as Europe/Berlin. Default: UTC."),
+        click.option("--data", "event", type=Event(), help="The event of each request. Default: {}."),
+        click.option("--start-at", metavar="TIME", help="First time to fire, such as 2030-01-31T12:00:00Z, or none."),
+        click.option("--end-at", metavar="TIME", help="Last time to fire, or none."),
+        click.option("--max-runs", metavar="N|none", help="Stop after N requests."),
+        click.option("--misfire", type=click.Choice(("skip", "once", "all")), help="Requests for missed times."),
+        click.option("--misfire-grace", "misfire_grace_s", type=Seconds(), help="A time is missed after S seconds."),
+        click.option("--overlap", type=click.Choice(("allow", "skip")), help="When its last request still runs."),
+        click.option("--queue", metavar="QUEUE|none", help="Use this queue instead of the function's own."),
+        click.option("--description", metavar="TEXT", help="Free text."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -86,7 +84,7 @@ def show_all(as_json: bool) -> None:
     if found["items"]:
         print_data(format_table(COLUMNS, map(_row, found["items"])))
     else:
-        print_status("no schedules; `localfn schedules create` makes one.")
+        print_status("no schedules; create one with `localfn schedules create`.")
     for item in found["items"]:
         if item["error"]:
             print_status(click.style(f"{item['name']}: {item['error']}", fg="red"))
@@ -103,18 +101,18 @@ def _row(item: dict[str, Any]) -> tuple[str, ...]:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """Show one schedule: when it fires, what it calls, what it does about missed times."""
+    """Show one schedule: its times, its function and its misfire policy."""
     with connect(load()) as client:
         _print_schedule(client.get(schedule_path(name)), as_json)
 
 
 @schedules.command()
 @click.argument("name")
-@click.option("--disabled", is_flag=True, help="Make it, but do not fire it yet.")
+@click.option("--disabled", is_flag=True, help="Create it without firing it.")
 @definition
 @json_option
 def create(name: str, disabled: bool, as_json: bool, **options: Any) -> None:
-    """Make a schedule; --function and --expression are needed."""
+    """Create a schedule; --function and --expression are required."""
     body = {"name": name, "enabled": not disabled} | _request_body(options)
     with connect(load()) as client:
         _print_schedule(client.post("/api/schedules", json=body), as_json)
@@ -125,10 +123,10 @@ def create(name: str, disabled: bool, as_json: bool, **options: Any) -> None:
 @definition
 @json_option
 def update(name: str, as_json: bool, **options: Any) -> None:
-    """Change what is given, and nothing else."""
+    """Change the given fields of a schedule."""
     body = _request_body(options)
     if not body:
-        raise click.UsageError("nothing to change: give at least one option.")
+        raise click.UsageError("nothing to change; give at least one option.")
     _patch(name, body, as_json)
 
 
@@ -136,7 +134,7 @@ def update(name: str, as_json: bool, **options: Any) -> None:
 @click.argument("name")
 @json_option
 def enable(name: str, as_json: bool) -> None:
-    """Fire it from now on."""
+    """Fire a schedule from now on."""
     _patch(name, {"enabled": True}, as_json)
 
 
@@ -144,7 +142,7 @@ def enable(name: str, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def disable(name: str, as_json: bool) -> None:
-    """Fire it no more, until it is enabled."""
+    """Stop firing a schedule until it is enabled."""
     _patch(name, {"enabled": False}, as_json)
 
 
@@ -157,22 +155,22 @@ def _patch(name: str, body: dict[str, Any], as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def run(name: str, as_json: bool) -> None:
-    """Make a request now, whatever its times are. Prints the request's id."""
+    """Create a request of a schedule now. Print the request's ID."""
     with connect(load()) as client:
         request = client.post(schedule_path(name, "run"))
     if as_json:
         return print_json(request)
     print_data(request["id"])
-    print_status(f"accepted; follow it with: localfn requests logs -f {request['id']}")
+    print_status(f"accepted; to follow its log: localfn requests logs -f {request['id']}")
     return None
 
 
 @schedules.command("next")
 @click.argument("name")
-@click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Number of times.")
 @json_option
 def next_times(name: str, count: int, as_json: bool) -> None:
-    """Print the times at which it fires next, in this machine's zone."""
+    """Print the next times of a schedule in this machine's zone."""
     with connect(load()) as client:
         answer = client.get(schedule_path(name, "next"), count=count)
     if as_json:
@@ -180,7 +178,7 @@ def next_times(name: str, count: int, as_json: bool) -> None:
     for time in answer["times"]:
         print_data(f"{local_time(time)}  {relative_time(time)}")
     if not answer["times"]:
-        print_status("it fires no more.")
+        print_status("the schedule will not fire again.")
     return None
 
 
@@ -188,14 +186,14 @@ def next_times(name: str, count: int, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def delete(name: str, as_json: bool) -> None:
-    """Delete it; the requests that it made stay."""
+    """Delete a schedule; its requests are kept."""
     with connect(load()) as client:
         client.delete(schedule_path(name))
     print_json({"name": name}) if as_json else print_data(f"{name}  deleted")
 
 
 def _request_body(options: dict[str, Any]) -> dict[str, Any]:
-    """What was typed, as the API takes it; `none` is null."""
+    """Return the given options as a request body of the API; `none` becomes null."""
     body: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     body |= {name: None for name in MAY_BE_EMPTY if body.get(name) == NOTHING}
     if "event" in body:
@@ -207,14 +205,14 @@ def _request_body(options: dict[str, Any]) -> dict[str, Any]:
 
 def _parse_max_runs(text: str) -> int:
     if not text.isascii() or not text.isdigit():
-        raise click.UsageError(f"--max-runs: {text!r} is no whole number; write 10, or none.")
+        raise click.UsageError(f"--max-runs: {text!r} is not a whole number; write, for example, 10 or none.")
     return int(text)
 
 
 def _print_schedule(item: dict[str, Any], as_json: bool) -> None:
     if as_json:
         return print_json(item)
-    if "expression" not in item:  # the key may change schedules, and not read them
+    if "expression" not in item:  # the API key may change schedules but not read them
         return print_data(item["name"])
     last = item["last_request"]
     event = one_line(exact_json.write(item["event"], partial(json.dumps, ensure_ascii=False)))
@@ -235,7 +233,7 @@ def _print_schedule(item: dict[str, Any], as_json: bool) -> None:
                 ("not after", _time(item["end_at"])),
                 ("missed", MISFIRE_TEXTS[item["misfire"]]),
                 ("overlap", OVERLAP_TEXTS[item["overlap"]]),
-                ("declared", "in code: the next start makes it again what the code says" if item["declared"] else ""),
+                ("declared", "in code: the next start restores the declaration" if item["declared"] else ""),
                 ("error", click.style(item["error"], fg="red") if item["error"] else ""),
             ]
         )

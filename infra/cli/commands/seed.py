@@ -1,4 +1,4 @@
-"""`localfn seed`: loads the fixtures by hand."""
+"""Define `localfn seed`: load the fixtures."""
 
 import click
 
@@ -7,19 +7,19 @@ from infra.errors import SettingsError
 
 
 @click.command()
-@click.option("--dev", "with_dev", is_flag=True, help="Those of dev_* files, too; not in production.")
+@click.option("--dev", "with_dev", is_flag=True, help="Load dev_* files, too; not in production.")
 def seed(with_dev: bool) -> None:
-    """Load the fixtures. What is there already stays as it is, so it may be called again."""
+    """Load the fixtures. Existing rows stay unchanged, so the command can be repeated."""
     from infra.config.service_urls import require_local, with_service_urls
     from infra.config.settings import load
     from infra.processes import fixture_kinds
-    from infra.processes.connections import urls
+    from infra.processes.connections import required_urls
     from schema.engine import make_engine
 
     settings = with_service_urls(require_local(load()))
     if with_dev and settings.is_production:
-        raise SettingsError("--dev is for LOCALFN_ENV=local: dev_* fixtures stay out of production.")
-    engine = make_engine(urls(settings)[0], pool_size=1)
+        raise SettingsError("--dev needs LOCALFN_ENV=local: dev_* fixtures are not loaded in production.")
+    engine = make_engine(required_urls(settings)[0], pool_size=1)
     try:
         print_status(fixture_kinds.load(engine, settings, with_dev=with_dev, once=False))
     finally:

@@ -1,4 +1,4 @@
-"""`localfn users`: who may log in; and the first admin, made at the machine itself."""
+"""Define `localfn users`: list users, and create the first admin on the machine itself."""
 
 import sys
 
@@ -19,21 +19,24 @@ COLUMNS = (
 
 @click.group(cls=CommandGroup)
 def users() -> None:
-    """See who may log in, and make an admin."""
+    """List users, and create an admin."""
 
 
 @users.command("create-superuser")
 @click.argument("username")
-@click.option("--email", metavar="ADDRESS")
+@click.option("--email", metavar="ADDRESS", help="Email address of the admin.")
 @json_option
 def create_superuser(username: str, email: str | None, as_json: bool) -> None:
-    """Make an admin, or give one a new password. It is asked for, or read from stdin: one line."""
+    """Create an admin, or give an existing user the admin role and a new password.
+
+    The password is prompted for, or read from stdin as one line.
+    """
     from infra.cli import local_admin
 
     is_new = local_admin.make_superuser(username, _password(), email)
     if as_json:
         return print_json({"username": username, "created": is_new})
-    print_data(f"{username}  {'created' if is_new else 'has a new password, and is an admin'}")
+    print_data(f"{username}  {'created' if is_new else 'updated: admin with a new password'}")
     return None
 
 
@@ -47,7 +50,7 @@ def show_all(as_json: bool) -> None:
     if as_json:
         return print_json({"items": found})
     if not found:
-        return print_status("no users; `localfn users create-superuser NAME` makes the first.")
+        return print_status("no users; create the first with `localfn users create-superuser NAME`.")
     rows = [
         (
             user["username"],
@@ -67,5 +70,5 @@ def _password() -> str:
         return password
     password = sys.stdin.readline().rstrip("\r\n")
     if not password:
-        raise click.UsageError("no password: type it when asked, or write it to stdin as one line.")
+        raise click.UsageError("no password; enter it at the prompt, or write it to stdin as one line.")
     return password

@@ -1,4 +1,4 @@
-"""`localfn workers`: who works, and at what."""
+"""Define `localfn workers`: list the workers."""
 
 from typing import Any
 
@@ -11,23 +11,23 @@ from infra.cli.output.tables import Column, format_table, json_option, print_dat
 from infra.config.settings import load
 
 COLUMNS = (
-    Column("WORKER", least=11),
+    Column("WORKER", min_width=11),
     Column("STATE", colours={"busy": "cyan", "silent": "red"}),
-    Column("QUEUES", least=6),
+    Column("QUEUES", min_width=6),
     Column("REQUEST"),
-    Column("FUNCTION", least=12),
+    Column("FUNCTION", min_width=12),
 )
 
 
 @click.group(cls=CommandGroup)
 def workers() -> None:
-    """See the workers."""
+    """List the workers."""
 
 
 @workers.command("list")
 @json_option
 def show_all(as_json: bool) -> None:
-    """List the workers, with what each runs now."""
+    """List the workers and their current requests."""
     with connect(load()) as client:
         found = client.get("/api/workers")
     if as_json:
@@ -35,16 +35,18 @@ def show_all(as_json: bool) -> None:
     if found["items"]:
         print_data(format_table(COLUMNS, map(_row, found["items"])))
     else:
-        print_status("no worker is running; start some with `localfn worker`.")
+        print_status("no worker runs; start one with `localfn worker`.")
     return None
 
 
 def _row(item: dict[str, Any]) -> tuple[str, ...]:
-    does = f"{item['function']}  {item['phase'] or ''}  {relative_time(item['since'])}" if item["request_id"] else "-"
+    activity = "-"
+    if item["request_id"]:
+        activity = f"{item['function']}  {item['phase'] or ''}  {relative_time(item['since'])}"
     return (
         item["name"],
         item["state"],
         ",".join(item["queues"]),
         item["request_id"] or "-",
-        does,
+        activity,
     )

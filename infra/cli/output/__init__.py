@@ -1,1 +1,1 @@
-"""Format output for terminals."""
+"""Format output for terminals and for pipes."""

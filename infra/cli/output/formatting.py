@@ -1,31 +1,31 @@
-"""Times, sizes and texts in the few characters that a line has for them."""
+"""Format times, sizes and texts in few characters."""
 
 import re
 import unicodedata
 from datetime import UTC, datetime
 
-# A colour, or a character that moves, writes elsewhere, or turns the direction of what is read.
+# A colour (kept), or a character that moves the cursor, clears text or changes the reading direction.
 CONTROL_SEQUENCES = re.compile(r"(\x1b\[[0-9;:]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def parse_time(text: str) -> datetime:
-    """A time of the API."""
+    """Parse a time of the API."""
     return datetime.fromisoformat(text)
 
 
 def seconds_between(start: str | None, end: str | None) -> float | None:
-    """Seconds from one time of the API to another; None where one is missing."""
+    """Return the seconds from one time of the API to another; None if one is missing."""
     return (parse_time(end) - parse_time(start)).total_seconds() if start and end else None
 
 
 def seconds_since(text: str) -> float:
-    """Seconds from a time of the API until now; none are below zero, whatever this machine's clock says."""
+    """Return the seconds from a time of the API until now; 0 if this machine's clock is behind."""
     return max((datetime.now(UTC) - parse_time(text)).total_seconds(), 0.0)
 
 
 def relative_time(text: str, now: datetime | None = None) -> str:
-    """`3 min ago`, `in 2 h`; `now` within a second."""
+    """Return `3 min ago` or `in 2 h`; `now` within one second."""
     distance_s = ((now or datetime.now(UTC)) - parse_time(text)).total_seconds()
     for length_s, unit in UNITS:
         if abs(distance_s) >= length_s:
@@ -35,12 +35,12 @@ def relative_time(text: str, now: datetime | None = None) -> str:
 
 
 def local_time(text: str) -> str:
-    """Return a time of the API in this machine's zone, to the second, with its distance from UTC."""
+    """Return a time of the API in this machine's zone, to the second, with the UTC offset."""
     return parse_time(text).astimezone().isoformat(" ", "seconds")
 
 
 def format_seconds(amount_s: float | None) -> str:
-    """`12 ms`, `3.4 s`, `2 min 5 s`, `1 h 2 min`; `-` for None."""
+    """Return `12 ms`, `3.4 s`, `2 min 5 s` or `1 h 2 min`; `-` for None."""
     if amount_s is None:
         return "-"
     if amount_s < 1:
@@ -63,23 +63,23 @@ def format_size(amount: float) -> str:
 
 
 def one_line(text: str) -> str:
-    """Without line breaks and control characters, which would tear a table or steer the terminal."""
+    """Return the text without line breaks and control characters: they would break a table or control the terminal."""
     visible = "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
     return " ".join(visible.split())
 
 
 def escape_controls(text: str) -> str:
-    """With colours, and nothing else that steers a terminal: what a function printed may be a stranger's words."""
+    """Keep colours and escape other control characters: the output of a function may contain foreign input."""
     return CONTROL_SEQUENCES.sub(lambda found: found[1] or found[0].encode("unicode_escape").decode(), text)
 
 
 def width(text: str) -> int:
-    """Cells on a terminal: two for a wide character, none for one that joins the character before it."""
+    """Return the width in terminal cells: two for a wide character, none for a combining one."""
     return sum(_cells(character) for character in text)
 
 
 def clip(text: str, limit: int) -> str:
-    """At most `limit` cells, the last one `…` when something was cut."""
+    """Return at most `limit` cells; the last one is `…` if text was cut."""
     if width(text) <= limit:
         return text
     kept, used = [], 0

@@ -1,4 +1,4 @@
-"""The live line of a request that somebody waits for: rewritten on a terminal, one line per change elsewhere."""
+"""Show the progress of a request that the user waits for: one live line on a terminal, one line per change in a log."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ BAR_WIDTH = 20
 
 
 class Progress:
-    """Draws on stderr. Times count from the moment it is made."""
+    """Draw on stderr. Times count from the creation of this object."""
 
     def __init__(self) -> None:
         self._began_at = time.monotonic()
@@ -37,14 +37,14 @@ class Progress:
         self._last = text
 
     def clear(self) -> None:
-        """Before anything else is printed."""
+        """Erase the live line, before other output."""
         if self._is_live and self._last:
             click.echo(ERASE, nl=False, err=True, color=True)
         self._last = ""
 
 
 def describe_request(request: dict[str, Any]) -> str:
-    """Status, attempt, phase, fraction and message, as far as there are any."""
+    """Return status, attempt, phase, fraction and message, as far as known."""
     if request["status"] == "pending":
         return _describe_pending(request)
     if has_ended(request):
@@ -61,11 +61,11 @@ def describe_request(request: dict[str, Any]) -> str:
 def _describe_pending(request: dict[str, Any]) -> str:
     due = request["available_at"]
     is_later = due is not None and relative_time(due).startswith("in ")
-    # The time it is due rather than how long that is: what does not change is one line in a log.
-    what = f"due at {local_time(due)}" if is_later else f"waits in queue {request['queue']}"
+    # The due time, not the remaining time: a line that does not change is logged once.
+    state = f"due at {local_time(due)}" if is_later else f"waits in queue {request['queue']}"
     if request["attempt"]:
-        what = f"attempt {request['attempt'] + 1} {what}"
-    return f"pending  {what}"
+        state = f"attempt {request['attempt'] + 1} {state}"
+    return f"pending  {state}"
 
 
 def _bar(fraction: float | None) -> list[str]:
@@ -76,7 +76,7 @@ def _bar(fraction: float | None) -> list[str]:
 
 
 def displayed_status(request: dict[str, Any]) -> str:
-    """Return the status as a person reads it: a cancelled request is `failed` in the API, and no failure."""
+    """Return the status to display: a cancelled request is `failed` in the API, but not a failure of the function."""
     return "cancelled" if request["cancelled"] else str(request["status"])
 
 
@@ -85,5 +85,5 @@ def has_ended(request: dict[str, Any]) -> bool:
 
 
 def duration_s(request: dict[str, Any]) -> float | None:
-    """From the first start to the end; None before."""
+    """Return the seconds from the first start to the end; None before the end."""
     return seconds_between(request["started_at"], request["finished_at"])

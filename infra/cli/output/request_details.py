@@ -1,4 +1,4 @@
-"""A request's story as text: how it stands, its times, and what happened in each attempt."""
+"""Format a request for a terminal: its status, its times and its attempts."""
 
 import json
 import shlex
@@ -22,7 +22,7 @@ from infra.cli.output.tables import colour_status, format_fields, shorten
 from schema import exact_json
 
 EVENT_WIDTH = 84
-ERROR_WIDTH, PHASE_ERROR_WIDTH = 240, 50  # the attempt's traceback has it whole
+ERROR_WIDTH, PHASE_ERROR_WIDTH = 240, 50  # the attempt's traceback contains the whole message
 MAX_TRACEBACK_LINES = 8
 COLOURS = {
     "completed": "green",
@@ -35,7 +35,7 @@ COLOURS = {
 
 
 def format_request(request: dict[str, Any], attempts: Sequence[dict[str, Any]]) -> str:
-    """All there is to say about a request."""
+    """Return all details of a request and of its attempts."""
     paragraphs = [_format_summary(request), *(format_attempt(attempt) for attempt in attempts)]
     return "\n\n".join(paragraphs)
 
@@ -51,7 +51,7 @@ def _format_summary(request: dict[str, Any]) -> str:
             + describe_request(request).removeprefix(displayed_status(request)),
         ),
         ("error", "" if request["cancelled"] else shorten(format_error(request), ERROR_WIDTH)),
-        ("attempts", f"{request['attempt']}; after {request['max_attempts']} failed ones it is given up"),
+        ("attempts", f"{request['attempt']}; at most {request['max_attempts']} may fail"),
         ("queue", request["queue"]),
         ("schedule", request["schedule"] or ""),
         *_times(request),
@@ -71,7 +71,7 @@ def _times(request: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def format_attempt(attempt: dict[str, Any]) -> str:
-    """One attempt: how it ended, its phases, and its traceback."""
+    """Return the outcome of one attempt, its phases and its traceback."""
     outcome = attempt["outcome"]
     facts = [
         format_seconds(
@@ -92,7 +92,7 @@ def format_attempt(attempt: dict[str, Any]) -> str:
 
 
 def _format_phase(phase: dict[str, Any], *, is_running: bool) -> str:
-    """is_running: its attempt. A phase that did not end then goes on; else it was cut off, nobody knows when."""
+    """Return one phase as a line. is_running: the attempt still runs; else an unfinished phase was cut off."""
     duration_ms = phase.get("duration_ms")
     elapsed_s = seconds_since(phase["started_at"]) if is_running else None
     phase_s = elapsed_s if duration_ms is None else duration_ms / 1000
@@ -106,7 +106,7 @@ def _format_phase(phase: dict[str, Any], *, is_running: bool) -> str:
 
 
 def format_error(of: dict[str, Any]) -> str:
-    """`ValueError: boom`, of a request or an attempt; empty when it did not fail."""
+    """Return `ValueError: boom` for a request or an attempt; empty if it did not fail."""
     if not of["error_type"]:
         return ""
     message = one_line(of["error_message"] or "")
@@ -114,14 +114,14 @@ def format_error(of: dict[str, Any]) -> str:
 
 
 def traceback_end(traceback: str | None) -> str:
-    """The end of a traceback, where the reason stands; indented."""
+    """Return the last lines of a traceback, indented: they name the error."""
     lines = (traceback or "").rstrip().splitlines()
     cut = ["  …"] if len(lines) > MAX_TRACEBACK_LINES else []
     return "\n".join([*cut, *(f"  {line}" for line in lines[-MAX_TRACEBACK_LINES:])])
 
 
 def download_commands(files: Sequence[dict[str, Any]], url: str) -> list[str]:
-    """Per output file a line with the command that fetches it."""
+    """Return one line per output file, with the command that downloads it."""
     return [
         f"{file['name']}  {format_size(file['size'])}  "
         f"curl -fsS -o {shlex.quote(file['filename'])} {shlex.quote(url + file['href'])}"

@@ -1,4 +1,4 @@
-"""Pages of requests: fetched as they are needed, printed as one table."""
+"""Fetch pages of requests as needed, and print them as one table."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -9,21 +9,21 @@ from infra.cli.output.progress import describe_request, displayed_status, durati
 from infra.cli.output.request_details import format_error
 from infra.cli.output.tables import STATUS_COLOURS, Column, format_table, print_data, print_status
 
-PAGE_SIZE = 500  # the API's largest
+PAGE_SIZE = 500  # the maximum of the API
 COLUMNS = (
-    # Widths that do not depend on the rows: the pages of one list stay aligned.
+    # Fixed widths keep the pages of one list aligned.
     Column("ID", 36),
-    Column("FUNCTION", 16, least=8),
+    Column("FUNCTION", 16, min_width=8),
     Column("STATUS", 10, STATUS_COLOURS),
     Column("AGE", 6),
-    Column("MORE", least=12),
+    Column("MORE", min_width=12),
 )
 
 
 def fetch_pages(
     client: Client, filters: Mapping[str, Any], cursor: str | None = None, limit: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The API's answers, until there are no more, or `limit` requests."""
+    """Yield the pages of the API, up to the last one or up to `limit` requests."""
     left = limit
     while left is None or left > 0:
         page = client.get("/api/requests", **filters, cursor=cursor, limit=min(left or PAGE_SIZE, PAGE_SIZE))
@@ -39,7 +39,7 @@ def fetch_ids(client: Client, filters: Mapping[str, Any]) -> list[str]:
 
 
 def merge_pages(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Pages as one answer of the API's shape."""
+    """Merge pages into one response of the API's shape."""
     items: list[dict[str, Any]] = []
     cursor = None
     for page in found:
@@ -56,9 +56,9 @@ def print_pages(found: Iterable[dict[str, Any]]) -> None:
             print_data(format_rows(page["items"], heading=count == 0))
         count += len(page["items"])
     if not count:
-        print_status("no such requests.")
+        print_status("no matching requests.")
     if cursor is not None:
-        print_status(f"there are more: --all, or --cursor {cursor}")
+        print_status(f"more requests exist; use --all, or --cursor {cursor}")
 
 
 def format_rows(items: Iterable[dict[str, Any]], *, heading: bool) -> str:
@@ -70,7 +70,7 @@ def _row(request: dict[str, Any]) -> tuple[str, ...]:
     if status == "completed":
         more = f"took {format_seconds(duration_s(request))}"
     elif status == "cancelled":
-        more = f"after {format_seconds(duration_s(request))}" if request["started_at"] else "before it began"
+        more = f"after {format_seconds(duration_s(request))}" if request["started_at"] else "before it started"
     else:
         more = format_error(request) or describe_request(request).removeprefix(status)
     return request["id"], request["function"], status, relative_time(request["created_at"]).removesuffix(" ago"), more

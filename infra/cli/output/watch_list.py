@@ -1,4 +1,4 @@
-"""Shows a list of requests again and again: in place on a terminal, in a pipe only changed lines."""
+"""Show a list of requests repeatedly: in place on a terminal, only changed lines in a pipe."""
 
 import sys
 import time
@@ -16,34 +16,34 @@ INTERRUPTED_CODE = 130
 CLEAR = "\033[H\033[J"
 
 
-def watch(ask: Callable[[], Iterable[dict[str, Any]]]) -> NoReturn:
-    """Go on until Ctrl-C, through restarts of the runtime. ask: the pages, as they are now."""
-    known: dict[str, dict[str, Any]] = {}
-    heading, is_away = True, False
+def watch(fetch: Callable[[], Iterable[dict[str, Any]]]) -> NoReturn:
+    """Update the list until Ctrl-C, also while the runtime restarts. fetch: fetches the current pages."""
+    previous: dict[str, dict[str, Any]] = {}
+    heading, is_unreachable = True, False
     try:
         while True:
             try:
-                items = request_list.merge_pages(ask())["items"]
+                items = request_list.merge_pages(fetch())["items"]
             except UnreachableError as error:
-                if not is_away:
-                    print_status(f"the runtime does not answer; trying again ({error})")
-                is_away = True
+                if not is_unreachable:
+                    print_status(f"the runtime does not answer; retrying ({error})")
+                is_unreachable = True
             else:
-                is_away = False
-                heading = _print_changes(items, known, heading=heading)
-                known = {item["id"]: item for item in items}
+                is_unreachable = False
+                heading = _print_changes(items, previous, heading=heading)
+                previous = {item["id"]: item for item in items}
             time.sleep(INTERVAL_S)
     except KeyboardInterrupt:
         click.get_current_context().exit(INTERRUPTED_CODE)
 
 
-def _print_changes(items: list[dict[str, Any]], known: dict[str, dict[str, Any]], *, heading: bool) -> bool:
-    """Print; return whether the next table needs a heading."""
+def _print_changes(items: list[dict[str, Any]], previous: dict[str, dict[str, Any]], *, heading: bool) -> bool:
+    """Print the list or its changes. Return whether the next table needs a heading."""
     if sys.stdout.isatty():
         click.echo(CLEAR, nl=False)
         request_list.print_pages([{"items": items, "next_cursor": None}])
         return True
-    changed = [item for item in reversed(items) if known.get(item["id"], {}).get("status") != item["status"]]
+    changed = [item for item in reversed(items) if previous.get(item["id"], {}).get("status") != item["status"]]
     if changed:
         print_data(request_list.format_rows(changed, heading=heading))
         sys.stdout.flush()

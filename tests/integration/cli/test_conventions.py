@@ -95,7 +95,7 @@ def test_another_runtime_is_reached_by_its_address(runtime: Runtime) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert f"LOCALFN_URL is {runtime.url}" in done.stderr
     doctor = localfn(runtime, "doctor", **elsewhere)
-    assert (doctor.returncode, "call doctor on its machine" in doctor.stdout) == (0, True), doctor.stdout
+    assert (doctor.returncode, "run doctor on that machine" in doctor.stdout) == (0, True), doctor.stdout
     assert list_ids(runtime, "echo")
 
 

@@ -120,7 +120,7 @@ def test_a_timeout_ends_with_124_and_leaves_the_request_running(runtime: Runtime
     assert done.returncode == 124
     assert done.stdout == ""
     (last,) = done.stderr.splitlines()[-1:]
-    assert last.startswith("localfn: waited 0.5 s; the request goes on: localfn requests show ")
+    assert last.startswith("localfn: waited 0.5 s; the request continues; see localfn requests show ")
     flag.touch()
     assert runtime.wait_ended(last.split()[-1])["status"] == "completed"
 
@@ -136,7 +136,7 @@ def test_ctrl_c_ends_with_130_and_leaves_the_request_running(runtime: Runtime, t
     assert process.returncode == 130
     assert "Traceback" not in err
     (last,) = err.splitlines()[-1:]
-    assert "The request goes on; to cancel it: localfn requests cancel " in last
+    assert "The request continues. To cancel it: localfn requests cancel " in last
     flag.touch()
     assert runtime.wait_ended(last.split()[-1])["status"] == "completed"
 
@@ -150,7 +150,7 @@ def test_a_restart_of_the_web_process_is_ridden_out(start_runtime: StartRuntime,
     ):
         read_line(process)
         runtime.stop("web", signal.SIGKILL)
-        wait_for_line(process, "does not answer; trying again")
+        wait_for_line(process, "does not answer; retrying")
         flag.touch()
         runtime.start("web")
         out, _ = process.communicate(timeout=LIMIT_S)

@@ -150,7 +150,7 @@ def test_purge_asks_and_deletes_only_what_is_old_and_has_ended(runtime: Runtime,
     words = ("requests", "purge", "--function", "purged")
 
     assert localfn(runtime, *words, "--yes").stdout == "0 deleted\n", "none is older than 7 days"
-    assert localfn(runtime, *words, "--older-than", "0s").returncode == 2, "nobody answers"
+    assert localfn(runtime, *words, "--older-than", "0s").returncode == 2, "no answer on stdin"
     refused = localfn(runtime, *words, "--older-than", "0s", stdin="n\n")
     assert "Delete 3 requests" in refused.stderr
     assert len(list_ids(runtime, "purged")) == 4

@@ -17,7 +17,7 @@ CODE = "from localfn import function\nimport {needed}\n@function\ndef work(event
 
 
 def watcher_of(folder: Path, python: str = sys.executable) -> CodeWatcher:
-    interpreter = Interpreter(python, sdk_link.source().parent, {}, 1 << 20)
+    interpreter = Interpreter(python, sdk_link.sdk_folder().parent, {}, 1 << 20)
     watcher = CodeWatcher(interpreter, [str(folder)], Registry((), ()), declared_schedule_problem)
     watcher.refresh()
     (failure,) = watcher.registry.failures

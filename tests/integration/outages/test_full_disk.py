@@ -119,7 +119,7 @@ def test_a_redis_that_refuses_writes_is_not_away_and_its_bells_are_answered(star
             wait_until(lambda: runtime.http.get("/readyz").status_code == 503, 10, "it is not ready")
             assert "its memory is full" in runtime.http.get("/readyz").json()["checks"]["redis"]
             settings = replace(load({}), redis_url=runtime.redis_url)
-            assert "refuses writes: its memory is full" in services.redis_server(settings).detail
+            assert "rejects writes: its memory is full" in services.redis_server(settings).detail
         finally:
             client.config_set("maxmemory", 0)
             runtime.http.post("/api/queues/default/resume").raise_for_status()

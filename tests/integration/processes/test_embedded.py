@@ -23,7 +23,7 @@ from infra.embedded.sockets import MAX_PATH_BYTES, make_socket_folder, socket_fo
 from infra.embedded.stale_postmaster import find_processes
 from infra.embedded.unprivileged_user import ServerUser, unprivileged_account
 from infra.errors import HomeError, ServerFailedError, ServerMissingError
-from infra.supervisor.pid_records import Records
+from infra.supervisor.pid_records import PidRecords
 from tests.support.waiting import wait_until
 
 Run = Callable[[Service], subprocess.Popen[bytes]]
@@ -204,7 +204,7 @@ def test_a_socket_folder_that_somebody_else_made_is_refused(home: Path) -> None:
 def test_another_process_finds_the_running_services_and_not_the_ended_ones(home: Path, run: Run) -> None:
     service = Redis(home)
     process = run(service)
-    Records(home / "run").add("redis", process.pid, ((signal.SIGTERM, 5.0),), 0)
+    PidRecords(home / "run").add("redis", process.pid, ((signal.SIGTERM, 5.0),), 0)
     assert find_running_services(home).redis_url == service.url
     assert find_running_services(home).database_url is None
     process.terminate()
@@ -254,5 +254,5 @@ def test_a_home_out_of_that_accounts_reach_is_one_clear_line(home: Path, without
     inner = home / "locked" / "home"
     inner.mkdir(parents=True)
     inner.parent.chmod(0o700)
-    with pytest.raises(ServerFailedError, match=r"cannot reach .*; run localfn as an ordinary user"):
+    with pytest.raises(ServerFailedError, match=r"has no access to .*; run localfn as an unprivileged user"):
         Postgres(inner).prepare()

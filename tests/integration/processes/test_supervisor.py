@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.supervisor.pid_records import Records
+from infra.supervisor.pid_records import PidRecords
 from infra.supervisor.termination import is_alive
 from tests.support.waiting import wait_until
 
@@ -62,7 +62,7 @@ class Supervised:
         return wait_until(lambda: self._recorded(name), what=f"{name} recorded")
 
     def _recorded(self, name: str) -> int:
-        record = Records(self.folder).find(name)
+        record = PidRecords(self.folder).find(name)
         return record.pid if record else 0
 
     def wait_ready(self) -> None:
@@ -228,16 +228,16 @@ def test_children_of_a_killed_supervisor_are_ended_by_the_next(start: Start) -> 
     supervised.process.kill()
     supervised.process.wait()
     assert all(is_alive(process) for process in children)
-    assert Records(supervised.folder).recover() == ["a", "b"]
+    assert PidRecords(supervised.folder).recover() == ["a", "b"]
     assert not any(is_alive(process) for process in children)
 
 
 def test_a_stranger_with_a_recorded_pid_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "600"]) as stranger:
-        Records(tmp_path).add("a", stranger.pid, ((signal.SIGTERM, 5.0),), 0)
+        PidRecords(tmp_path).add("a", stranger.pid, ((signal.SIGTERM, 5.0),), 0)
         record = tmp_path / "a.json"
         fields = json.loads(record.read_text())
         record.write_text(json.dumps(fields | {"create_time": fields["create_time"] - 100}))
-        assert Records(tmp_path).recover() == []
+        assert PidRecords(tmp_path).recover() == []
         assert stranger.poll() is None
         stranger.kill()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handlers.security.origin_check import AllowedHosts, split_host
 from infra.config.database_url import mask
-from infra.spa_assets.placeholders import API_ROOT, STATIC_ROOT, injected
+from infra.spa_assets.placeholders import API_ROOT, STATIC_ROOT, inject_base_urls
 from localfn.runtime import frames
 from seed import fixtures
 from seed.errors import FixtureError
@@ -78,12 +78,12 @@ ROOT = st.sampled_from(["", "/tools/localfn", "https://cdn.example.org/x"])
 @given(st.lists(st.sampled_from([STATIC_ROOT, API_ROOT, "/", '"', "x", "\\1", "\\g<0>", "é"]), max_size=20), ROOT, ROOT)
 def test_no_placeholder_is_left_and_nothing_else_is_touched(parts: list[str], static: str, api: str) -> None:
     content = "".join(parts)
-    made = injected(".js", content.encode(), static, api).decode()
+    made = inject_base_urls(".js", content.encode(), static, api).decode()
     assert STATIC_ROOT not in made
     assert API_ROOT not in made
     if STATIC_ROOT not in content and API_ROOT not in content:
         assert made == content
-    assert injected(".png", content.encode(), static, api) == content.encode()
+    assert inject_base_urls(".png", content.encode(), static, api) == content.encode()
 
 
 @given(st.one_of(st.text(max_size=100), st.text("localhst127.0:[]@/\\#? evil.example", max_size=60)))

@@ -88,11 +88,11 @@ def test_the_dashboard_alone_rejects_other_origins_and_changes(alone: Flask) -> 
 def test_the_dashboard_has_no_login_and_listens_on_the_loopback_only(tmp_path: Path) -> None:
     environ = {"REDIS_URL": "redis://127.0.0.1:1/0", "DATABASE_URL": "postgresql://127.0.0.1:1/x"}
     here = settings.load(environ | {"PORT": str(free_port())}, tmp_path)
-    dashboard.check(here)
+    dashboard.check_settings(here)
     for host in ("0.0.0.0", "::", "192.168.1.5", "tools.example"):
         with pytest.raises(SettingsError, match="no login"):
-            dashboard.check(replace(here, host=host))
-    dashboard.check(replace(settings.load(environ | {"LOCALFN_INSECURE": "1"}, tmp_path), host="0.0.0.0"))
+            dashboard.check_settings(replace(here, host=host))
+    dashboard.check_settings(replace(settings.load(environ | {"LOCALFN_INSECURE": "1"}, tmp_path), host="0.0.0.0"))
 
 
 def test_the_package_of_handlers_is_searched() -> None:

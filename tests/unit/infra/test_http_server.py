@@ -96,27 +96,27 @@ def test_a_client_that_wants_to_wait_is_known_by_its_head(head: bytes, waits: bo
 
 
 def test_no_kind_of_request_takes_the_threads_of_another() -> None:
-    lanes: ThreadAllocator[int] = ThreadAllocator()
-    for lane in (RequestClass.READY, RequestClass.WAITING, RequestClass.INCOMING, RequestClass.PROBE):
+    allocator: ThreadAllocator[int] = ThreadAllocator()
+    for kind in (RequestClass.READY, RequestClass.WAITING, RequestClass.INCOMING, RequestClass.PROBE):
         for number in range(1000):
-            lanes.add(lane, number)
-        assert [found for found, _ in lanes.start()] == [lane] * THREADS[lane]
-        lanes.end(lane)
-        assert len(list(lanes.start())) == 1
+            allocator.add(kind, number)
+        assert [found for found, _ in allocator.start()] == [kind] * THREADS[kind]
+        allocator.end(kind)
+        assert len(list(allocator.start())) == 1
 
 
 def test_received_and_arriving_bodies_share_the_threads() -> None:
-    lanes: ThreadAllocator[int] = ThreadAllocator()
+    allocator: ThreadAllocator[int] = ThreadAllocator()
     total = 0
     for _ in range(1000):
-        lanes.add(RequestClass.INCOMING, 0)
-        for _ in lanes.start():
+        allocator.add(RequestClass.INCOMING, 0)
+        for _ in allocator.start():
             total += 1
-            lanes.end(RequestClass.INCOMING)  # its body is here, and its handler goes on
-            lanes.count(RequestClass.SLOW)
+            allocator.end(RequestClass.INCOMING)  # its body is here, and its handler goes on
+            allocator.count(RequestClass.SLOW)
     assert total == THREADS[RequestClass.SLOW]
     assert (
-        total + sum(THREADS[lane] for lane in (RequestClass.PROBE, RequestClass.READY, RequestClass.WAITING))
+        total + sum(THREADS[kind] for kind in (RequestClass.PROBE, RequestClass.READY, RequestClass.WAITING))
         == ALL_THREADS
     )
 

@@ -36,7 +36,7 @@ def taken() -> Iterator[int]:
 
 
 def test_a_busy_port_is_found_wherever_it_is_named(tmp_path: Path, taken: int) -> None:
-    line = f"localfn: PORT {taken} on 127.0.0.1 is taken"
+    line = f"localfn: PORT {taken} on 127.0.0.1 is already in use"
     for words, environ in (((f"--port={taken}",), {}), (("--port", str(taken)), {}), ((), {"PORT": str(taken)})):
         code, said = check(tmp_path, *words, **environ)
         assert (code, said.startswith(line), said.count("\n")) == (1, True, 1), said

@@ -42,7 +42,7 @@ def text(current: Path | None, name: str) -> str:
     ],
 )
 def test_each_language_gets_the_roots_in_its_own_spelling(suffix: str, source: str, expected: str) -> None:
-    assert placeholders.injected(suffix, source.encode(), "/t&s", "https://h/a&b").decode() == expected
+    assert placeholders.inject_base_urls(suffix, source.encode(), "/t&s", "https://h/a&b").decode() == expected
 
 
 def test_changed_values_are_injected_into_the_original_build(build: Path, tmp_path: Path) -> None:

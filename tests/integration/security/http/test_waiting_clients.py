@@ -45,7 +45,7 @@ def test_two_hundred_that_wait_keep_nobody_else_waiting(runtime: Runtime, tmp_pa
 def most() -> int:
     """That may wait in all web processes together."""
     from infra.config.settings import cores
-    from infra.processes.web import processes
+    from infra.processes.web import process_count
     from workqueue.transport.change_listener import MAX_WAITERS
 
-    return MAX_WAITERS * processes(cores())
+    return MAX_WAITERS * process_count(cores())

@@ -25,7 +25,7 @@ def open_python() -> str:
 def _is_open(python: str) -> bool:
     """Whether another account can run it, and import the SDK."""
     ask = [python, "-c", "import sys, localfn; assert sys.version_info >= (3, 9)"]
-    variables = {"PYTHONPATH": str(sdk_link.source().parent)}
+    variables = {"PYTHONPATH": str(sdk_link.sdk_folder().parent)}
     try:
         identity: dict[str, Any] = {"user": OTHER, "group": OTHER, "extra_groups": []}
         return subprocess.run(ask, env=variables, cwd="/", capture_output=True, check=False, **identity).returncode == 0

@@ -39,7 +39,7 @@ def test_who_has_no_network_is_told(runtime: Runtime) -> None:
     told = {name: runtime.get(f"/api/functions/{name}")["network"] for name in ("look_around", "look_around_freely")}
     assert told == {"look_around": False, "look_around_freely": True}
     shown = localfn(runtime, "functions", "show", "look_around").stdout
-    assert "none, once its module is imported" in shown
+    assert "only while its module is imported" in shown
 
 
 def test_without_network_there_is_nobody_to_reach(runtime: Runtime) -> None:

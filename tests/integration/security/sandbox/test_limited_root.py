@@ -44,7 +44,7 @@ def test_strays_are_found_by_a_root_that_may_not_trace_others(python: str) -> No
 
 def test_where_the_account_cannot_leave_the_network_root_takes_it_away(python: str, tmp_path: Path) -> None:
     account = UnixUser("other", OTHER, OTHER, tmp_path, can_unshare_network=False)
-    interpreter = Interpreter(python, sdk_link.source().parent, {}, 1 << 20, account)
+    interpreter = Interpreter(python, sdk_link.sdk_folder().parent, {}, 1 << 20, account)
     (tmp_path / "alone.py").write_text(
         "import socket\nfrom localfn import function\nAT_IMPORT = socket.if_nameindex()\n"
         "@function(network=False)\ndef alone(event, context):\n    return None\nprint(AT_IMPORT)\n"

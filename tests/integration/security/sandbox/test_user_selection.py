@@ -89,7 +89,7 @@ def test_a_root_of_nobody_else_says_so(runtime: Runtime, settings: dict[str, str
         text=True,
         check=False,
     )
-    assert "this root cannot become localfn (uid " in done.stdout, done.stderr
+    assert "this root cannot switch to localfn (uid " in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("wish", [{"LOCALFN_ENV": "production"}, {"LOCALFN_SANDBOX_USER": "nobody"}])

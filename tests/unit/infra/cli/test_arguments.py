@@ -14,8 +14,8 @@ from infra.cli.arguments import Age, Event, Moment, NamedFile, Seconds, json_fau
     [
         (b'{"a": 1,\n "b": }', "line 2, column 7"),
         (b"{'a': 1}", "line 1, column 2"),
-        (b'{"a": NaN}', "NaN is none"),
-        (b"[Infinity]", "Infinity is none"),
+        (b'{"a": NaN}', "NaN is not allowed"),
+        (b"[Infinity]", "Infinity is not allowed"),
         (b"1 2", "Extra data at line 1, column 3"),
         (b'"\xff"', "byte 1 is 0xff"),
         (b" \n", "is empty"),
@@ -80,7 +80,7 @@ def test_an_age_is_a_number_and_a_unit(typed: str, age: timedelta) -> None:
 
 @pytest.mark.parametrize("typed", ["7", "d", "-7d", "7 years", "\u0667d", ""])
 def test_an_invalid_age_is_rejected(typed: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no age"):
+    with pytest.raises(click.BadParameter, match="is not an age"):
         Age().convert(typed, None, None)
 
 
@@ -94,7 +94,7 @@ def test_a_moment_is_a_time_or_an_age() -> None:
 
 @pytest.mark.parametrize("typed", ["yesterday", "2026-13-01", "0001-01-01T00:00:00+14:00"])
 def test_an_invalid_moment_is_rejected(typed: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no time"):
+    with pytest.raises(click.BadParameter, match="is not a time"):
         Moment().convert(typed, None, None)
 
 
@@ -104,5 +104,5 @@ def test_an_age_before_year_one_is_the_earliest_time() -> None:
 
 @pytest.mark.parametrize("typed", ["-1", "nan", "inf", "1s", ""])
 def test_an_invalid_number_of_seconds_is_rejected(typed: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no number of seconds"):
+    with pytest.raises(click.BadParameter, match="is not a number of seconds"):
         Seconds().convert(typed, None, None)

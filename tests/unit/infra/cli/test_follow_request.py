@@ -14,17 +14,17 @@ def unreachable(_: float) -> NoReturn:
 
 
 def test_with_a_timeout_an_unresponsive_runtime_is_given_up_at_the_timeout() -> None:
-    patience = WaitLimit("id", 0.2, Progress(), silence_s=0)
+    wait_limit = WaitLimit("id", 0.2, Progress(), silence_s=0)
 
-    with pytest.raises(WaitedTooLongError, match=r"waited 0\.2 s; the request goes on: localfn requests show id"):
-        patience.retry(unreachable)
+    with pytest.raises(WaitedTooLongError, match=r"waited 0\.2 s; the request continues; see localfn requests show id"):
+        wait_limit.retry(unreachable)
 
 
 def test_without_a_timeout_an_unresponsive_runtime_is_given_up_later() -> None:
-    patience = WaitLimit("id", None, Progress(), silence_s=0.2)
+    wait_limit = WaitLimit("id", None, Progress(), silence_s=0.2)
 
-    with pytest.raises(UnreachableError, match=r"away\. It was silent for 0\.2 s; the request goes on"):
-        patience.retry(unreachable)
+    with pytest.raises(UnreachableError, match=r"away\. It was unreachable for 0\.2 s; the request continues"):
+        wait_limit.retry(unreachable)
 
 
 def test_a_restarted_runtime_is_asked_again() -> None:

@@ -140,7 +140,7 @@ def test_the_terminal_receives_only_colour_sequences() -> None:
 
 def test_where_the_line_is_short_the_widest_are_shortened_and_ids_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infra.cli.output.tables.line_width", lambda: 60)
-    columns = [Column("ID"), Column("NAME", least=8), Column("ZONE", least=4), Column("MORE", least=12)]
+    columns = [Column("ID"), Column("NAME", min_width=8), Column("ZONE", min_width=4), Column("MORE", min_width=12)]
     id, rows = "01a21f86-55bc-71ce-a5bd-c64228870769", []
     rows.append((id, "a_name_that_is_long", "Europe/Berlin", "took 417 ms"))
     lines = click.unstyle(format_table(columns, rows)).split("\n")

@@ -20,8 +20,8 @@ else:
     print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 REFUSED = (
-    "LOCALFN_CONCURRENCY: 100 needs 1164 open files, and 512 are allowed (ulimit -Hn); "
-    "raise that limit, or set it to 40 at most."
+    "LOCALFN_CONCURRENCY: 100 needs 1164 open files, but the limit is 512 (ulimit -Hn); "
+    "raise the limit, or set LOCALFN_CONCURRENCY to at most 40."
 )
 
 

@@ -241,7 +241,7 @@ def test_an_interpreter_given_by_a_path_is_absolute_and_its_links_are_kept(tmp_p
 
 
 def test_the_home_folder_of_no_account_is_rejected() -> None:
-    assert refusal(LOCALFN_HOME="~nobody-here/x").startswith("LOCALFN_HOME: '~nobody-here/x' begins with")
+    assert refusal(LOCALFN_HOME="~nobody-here/x").startswith("LOCALFN_HOME: '~nobody-here/x' starts with")
 
 
 def test_the_address_of_another_runtime_is_an_http_url() -> None:

@@ -3,6 +3,7 @@
 Usage: python docs/site/generate.py FOLDER. The hooks of mkdocs put them in place of `<!-- generate: NAME -->`.
 """
 
+import html
 import json
 import re
 import sys
@@ -65,7 +66,9 @@ def _operation(title: str, operation: Any, description: Any, shared: list[Any]) 
         cells = [(f"`{one['name']}`", one["in"], escaped(one.get("description", ""))) for one in parameters]
         yield table(("parameter", "in", "meaning"), cells)
     answers = {status: _resolved(one, description) for status, one in operation["responses"].items()}
-    yield table(("status", "meaning"), [(status, escaped(one["description"])) for status, one in answers.items()])
+    successes = [(status, escaped(one["description"])) for status, one in answers.items() if status < "400"]
+    yield table(("status", "meaning"), successes)
+    yield f"Errors: {', '.join(status for status in answers if status >= '400')} ([meaning](#errors))."
 
 
 def _resolved(value: Any, description: Any) -> Any:
@@ -105,8 +108,13 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return one line of plain text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_<>\[\]{}])", r"\\\1", " ".join(text.replace("\b", "").split()))
+    """Return one line of text that Markdown shows as it is; words in backticks stay code."""
+    words = " ".join(text.replace("\b", "").split())
+    if words.count("`") % 2:
+        words = words.replace("`", "'")
+    parts = words.split("`")
+    parts[::2] = [re.sub(r"([\\*_\[\]{}])", r"\\\1", html.escape(part, quote=False)) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def main(folder: Path) -> None:

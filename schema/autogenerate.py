@@ -11,12 +11,12 @@ __all__ = ["OPTIONS", "STRICT", "metadata"]
 
 
 def _default_differs(
-    _: Any, __: Any, column: Column[Any], found: str | None, ___: Any, wanted: str | None
+    _: Any, __: Any, column: Column[Any], database_default: str | None, ___: Any, code_default: str | None
 ) -> bool | None:
     """Compare json defaults as text, because PostgreSQL cannot compare json. Return None to let Alembic compare."""
     if not isinstance(column.type, JSON):
         return None
-    return _without_cast(found) != _without_cast(wanted)
+    return _without_cast(database_default) != _without_cast(code_default)
 
 
 def _without_cast(default: str | None) -> str | None:

@@ -103,9 +103,9 @@ class WatchedConnection(psycopg.Connection[Any]):
 def _resume(gen: PQGen[Result]) -> Generator[Any, Any, Result]:
     """Continue a generator that a timed-out wait left in the middle."""
     try:
-        wanted = gen.send(Ready.NONE)
+        needed = gen.send(Ready.NONE)
         while True:
-            wanted = gen.send((yield wanted))
+            needed = gen.send((yield needed))
     except StopIteration as stop:
         answer: Result = stop.value
         return answer

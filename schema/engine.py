@@ -21,11 +21,14 @@ IDLE_BEFORE_PING_S = 1.0
 # One day inside Python's range, so that conversion to any time zone stays in range.
 MIN_TIME, MAX_TIME = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 4
 DEFAULT_TIME_LOADER: Any = psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, Format.TEXT)
-# Detect a broken TCP connection within a lease. connection_watchdog.py handles the other cases.
-KEEPALIVES = {
+CONNECT_ARGUMENTS = {
+    "connect_timeout": 5,
+    "application_name": "localfn",
+    # A database with the encoding SQL_ASCII would return bytes instead of text.
+    "client_encoding": "utf8",
+    # Detect a broken TCP connection within a lease. connection_watchdog.py handles the other cases.
     "keepalives": 1,
     "keepalives_idle": 3,
     "keepalives_interval": 1,
@@ -57,13 +60,7 @@ def make_engine(
         hide_parameters=True,  # errors are logged, and events must not appear in logs
         json_serializer=to_json,
         json_deserializer=exact_json.read,
-        connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "application_name": "localfn",
-            # A database with the encoding SQL_ASCII would return bytes instead of text.
-            "client_encoding": "utf8",
-            **KEEPALIVES,
-        },
+        connect_args=CONNECT_ARGUMENTS,
         **options,
     )
     server = ServerMonitor(max_statement_s)

@@ -34,8 +34,8 @@ def upgrade_strictly(database_url: str) -> None:
     """Apply all pending migrations; roll back if the schema then differs from the code. Raises SchemaDiffersError."""
     with _migration_lock(database_url) as connection:
         command.upgrade(alembic_config(connection), "head")
-        if found := differences(connection):
-            raise SchemaDiffersError("; ".join(found))
+        if remaining := differences(connection):
+            raise SchemaDiffersError("; ".join(remaining))
 
 
 def upgrade_and_generate(database_url: str) -> Path | None:
@@ -70,7 +70,7 @@ def check(database_url: str) -> list[str]:
 def differences(connection: Connection, options: dict[str, Any] = OPTIONS) -> list[str]:
     """Describe how the tables in the code differ from those in the database. options: from schema.autogenerate."""
     context = MigrationContext.configure(connection, opts=options)
-    return [_describe_difference(found) for found in autogenerate.compare_metadata(context, metadata)]
+    return [_describe_difference(difference) for difference in autogenerate.compare_metadata(context, metadata)]
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -101,9 +101,9 @@ def _generate_and_apply(connection: Connection) -> Path | None:
             return None
         written = _write_migration(connection, "models")
         command.upgrade(alembic_config(connection), "head")
-        if left := differences(connection):
+        if remaining := differences(connection):
             written.unlink()  # otherwise every start would write another file
-            raise SchemaDiffersError("; ".join(left))
+            raise SchemaDiffersError("; ".join(remaining))
     return written
 
 
@@ -126,8 +126,8 @@ def _write_migration(connection: Connection, message: str) -> Path:
     return Path(script.path)
 
 
-def _describe_difference(found: Any) -> str:
+def _describe_difference(difference: Any) -> str:
     """Describe one of Alembic's differences: a tuple, or a list of tuples for several changes of one column."""
-    first = found[0] if isinstance(found, list) else found
+    first = difference[0] if isinstance(difference, list) else difference
     names = [str(getattr(part, "name", part)) for part in first[1:] if isinstance(part, str) or hasattr(part, "name")]
     return f"{first[0].replace('_', ' ')} {'.'.join(names)}"

@@ -36,11 +36,11 @@ class FixtureKind(Protocol):
 class LoadResult:
     """Count what `load` did.
 
-    made: entries created, by kind. found: entries that existed before. skipped: places of entries that do not apply.
+    created: new entries, by kind. existing: entries that existed before. skipped: places of entries that do not apply.
     """
 
-    made: Counter[str]
-    found: int
+    created: Counter[str]
+    existing: int
     skipped: tuple[str, ...]
 
 
@@ -57,18 +57,18 @@ def load(
 
     once: load nothing and return None if fixtures have been loaded before.
     """
-    ready, left_out = _validate_all(entries, kinds)
-    made, found = Counter[str](), 0
+    validated_entries, skipped_places = _validate_all(entries, kinds)
+    created, existing = Counter[str](), 0
     with engine.begin() as connection:
         lock_for_transaction(connection, Lock.SEED)
         if once and _are_loaded(connection):
             return None
-        for kind, value in ready:
+        for kind, value in validated_entries:
             written = kinds[kind].write(connection, value)
-            made[kind] += written
-            found += not written
+            created[kind] += written
+            existing += not written
         set_flag(connection, FLAG)
-    return LoadResult(+made, found, tuple(left_out))
+    return LoadResult(+created, existing, tuple(skipped_places))
 
 
 def set_flag(connection: Connection, name: str) -> bool:
@@ -86,7 +86,10 @@ def _are_loaded(connection: Connection) -> bool:
 def _validate_all(
     entries: Sequence[Entry], kinds: Mapping[str, FixtureKind]
 ) -> tuple[list[tuple[str, Any]], list[str]]:
-    ready, left_out, problems, seen = list[tuple[str, Any]](), list[str](), list[str](), set[tuple[str, str]]()
+    validated_entries: list[tuple[str, Any]] = []
+    skipped_places: list[str] = []
+    problems: list[str] = []
+    seen: set[tuple[str, str]] = set()
     for entry in entries:
         try:
             value = _validate_entry(entry, kinds, seen)
@@ -94,12 +97,12 @@ def _validate_all(
             problems.append(f"{entry.place}: {entry.kind}: {error}")
             continue
         if value is None:
-            left_out.append(entry.place)
+            skipped_places.append(entry.place)
         else:
-            ready.append((entry.kind, value))
+            validated_entries.append((entry.kind, value))
     if problems:
         raise FixtureError(problems)
-    return ready, left_out
+    return validated_entries, skipped_places
 
 
 def _validate_entry(entry: Entry, kinds: Mapping[str, FixtureKind], seen: set[tuple[str, str]]) -> Any:

@@ -41,8 +41,8 @@ def load(engine: Engine, settings: Settings, folder: Path = fixtures.FOLDER, *, 
         raise InfraError(str(error)) from None
     if loaded is None:
         return "fixtures were loaded before"
-    created = ", ".join(f"{count} {kind}" for kind, count in loaded.made.items()) or "nothing new"
-    existing = f", {loaded.found} already exist" if loaded.found else ""
+    created = ", ".join(f"{count} {kind}" for kind, count in loaded.created.items()) or "nothing new"
+    existing = f", {loaded.existing} already exist" if loaded.existing else ""
     skipped = f", {len(loaded.skipped)} skipped because their functions are missing" if loaded.skipped else ""
     return f"fixtures: {created}{existing}{skipped}"
 

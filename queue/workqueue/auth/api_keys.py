@@ -58,12 +58,12 @@ def create(engine: Engine, request: KeyRequest, created_by: str, now: datetime) 
     }
     try:
         with engine.begin() as connection:
-            made = connection.execute(insert(api_key).values(row).returning(*PUBLIC_COLUMNS)).mappings().one()
+            created = connection.execute(insert(api_key).values(row).returning(*PUBLIC_COLUMNS)).mappings().one()
             details = {"scopes": row["scopes"], "functions": row["functions"]}
             record(connection, AuditEntry(created_by, Action.KEY_CREATE, request.name, details))
     except IntegrityError:
         raise KeyExistsError from None
-    return made, key
+    return created, key
 
 
 def revoke(engine: Engine, id: UUID, actor: str) -> RowMapping:

@@ -21,17 +21,17 @@ FAILURE_MEMORY = timedelta(minutes=15)
 class FailureCount:
     """One count of failed logins.
 
-    subject: the key of the count. free: failures without a pause; each further failure doubles the pause, from a second
-    up to max_pause_s.
+    subject: the key of the count. free_failures: failures without a pause; each further one doubles the pause, from a
+    second up to max_pause_s.
     """
 
     subject: str
-    free: int
+    free_failures: int
     max_pause_s: float
 
     def pause(self, failures: int) -> timedelta:
         """Return the pause after this many failures."""
-        excess = failures - self.free
+        excess = failures - self.free_failures
         return timedelta(seconds=min(2.0 ** min(excess, 30), self.max_pause_s)) if excess >= 0 else timedelta()
 
 

@@ -27,15 +27,15 @@ def change(engine: Engine, username: str, old: str, new: str, address: str, now:
 def _change(engine: Engine, username: str, old: str, new: str, address: str, now: datetime) -> sessions.Login:
     login_throttle.count_attempt(engine, username, address, now)
     with engine.connect() as connection:
-        known = connection.scalar(select(app_user.c.password_hash).where(app_user.c.username == username))
-    if not verify_password(old[: MAX_PASSWORD + 1], known):
+        old_hash = connection.scalar(select(app_user.c.password_hash).where(app_user.c.username == username))
+    if not verify_password(old[: MAX_PASSWORD + 1], old_hash):
         with engine.begin() as connection:
             record(connection, AuditEntry(username, Action.LOGIN_FAILED, username, {"address": address}))
         raise BadAccessError([field_error("old_password", MISMATCH_DETAIL)])
     login_throttle.reset_after_login(engine, username, address)
     row = app_user.c
     # Compare the old hash again: a concurrent change may have replaced the password that was checked above.
-    is_unchanged = (row.username == username) & (row.password_hash == known) & row.enabled
+    is_unchanged = (row.username == username) & (row.password_hash == old_hash) & row.enabled
     with engine.begin() as connection:
         statement = update(app_user).where(is_unchanged).values(password_hash=hash_password(new)).returning(row.role)
         role = connection.scalar(statement)

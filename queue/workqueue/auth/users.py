@@ -37,10 +37,10 @@ def list_users(engine: Engine) -> Sequence[RowMapping]:
 def find(engine: Engine, username: str) -> RowMapping:
     """Return a user's public columns. Raises UnknownUserError."""
     with engine.connect() as connection:
-        found = connection.execute(select(*PUBLIC_COLUMNS).where(app_user.c.username == username)).mappings().first()
-    if found is None:
+        user = connection.execute(select(*PUBLIC_COLUMNS).where(app_user.c.username == username)).mappings().first()
+    if user is None:
         raise UnknownUserError
-    return found
+    return user
 
 
 def create(engine: Engine, fields: Mapping[str, Any], audit_entry: AuditEntry | None = None) -> str:
@@ -58,8 +58,8 @@ def create(engine: Engine, fields: Mapping[str, Any], audit_entry: AuditEntry | 
 def insert_new(connection: Connection, fields: Mapping[str, Any]) -> bool:
     """Insert a user from validated fields. Return False if the username is taken."""
     statement = postgresql.insert(app_user).values(username=fields["username"], **_columns(fields))
-    returning = statement.on_conflict_do_nothing().returning(app_user.c.username)
-    return connection.execute(returning).first() is not None
+    statement_with_result = statement.on_conflict_do_nothing().returning(app_user.c.username)
+    return connection.execute(statement_with_result).first() is not None
 
 
 def change(engine: Engine, username: str, fields: Mapping[str, Any], audit_entry: AuditEntry | None = None) -> None:

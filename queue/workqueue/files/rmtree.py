@@ -38,14 +38,14 @@ def _flatten(path: Path) -> None:
 def _move_up(top: int, name: str) -> list[str]:
     """Move the folders in this folder to the top level. Return their new names."""
     moved = []
-    below = os.open(name, OPEN_FLAGS, dir_fd=top)
+    subfolder = os.open(name, OPEN_FLAGS, dir_fd=top)
     try:
-        for found in _list_folders(below):
+        for child in _list_folders(subfolder):
             with contextlib.suppress(OSError):
-                os.rename(found, new := uuid4().hex, src_dir_fd=below, dst_dir_fd=top)
+                os.rename(child, new := uuid4().hex, src_dir_fd=subfolder, dst_dir_fd=top)
                 moved.append(new)
     finally:
-        os.close(below)
+        os.close(subfolder)
     return moved
 
 

@@ -54,26 +54,26 @@ class S3Store:
             raise BucketMissingError(f"There is no bucket {self.bucket!r} on S3.") from None
 
     def put(self, request_id: UUID, part: str, name: str, source: IO[bytes]) -> StoredFile:
-        key, counted = f"{request_id}/{part}/{name}", _HashingReader(source)
-        kind = guess_content_type(name)
+        key, reader = f"{request_id}/{part}/{name}", _HashingReader(source)
+        media_type = guess_content_type(name)
         with _translate_errors():
             # A multipart upload keeps only a few parts in memory, however large the file is.
             self._client.upload_fileobj(
-                counted,
+                reader,
                 self.bucket,
                 self._prefix + key,
-                ExtraArgs={"ContentType": kind, "ChecksumAlgorithm": "SHA256"},
+                ExtraArgs={"ContentType": media_type, "ChecksumAlgorithm": "SHA256"},
                 Config=TransferConfig(multipart_threshold=MULTIPART_BYTES, multipart_chunksize=MULTIPART_BYTES),
             )
             stored = self._client.head_object(Bucket=self.bucket, Key=self._prefix + key)["ContentLength"]
-        if stored != counted.size:
-            raise StorageError(f"{name}: {counted.size} bytes were sent to S3, but it stored {stored}.")
-        return StoredFile(name, name, counted.size, kind, counted.digest.hexdigest(), key)
+        if stored != reader.size:
+            raise StorageError(f"{name}: {reader.size} bytes were sent to S3, but it stored {stored}.")
+        return StoredFile(name, name, reader.size, media_type, reader.digest.hexdigest(), key)
 
     def open(self, stored_as: str, sha256: str = "", part: range | None = None) -> IO[bytes]:
-        wanted = {"Range": f"bytes={part.start}-{part.stop - 1}"} if part else {}
+        options = {"Range": f"bytes={part.start}-{part.stop - 1}"} if part else {}
         with _translate_errors():
-            body = self._client.get_object(Bucket=self.bucket, Key=self._prefix + stored_as, **wanted)["Body"]
+            body = self._client.get_object(Bucket=self.bucket, Key=self._prefix + stored_as, **options)["Body"]
         # The checksum covers the whole file, so a part cannot be verified.
         return io.BufferedReader(_VerifyingReader(body, stored_as, "" if part else sha256), 1024 * 1024)
 
@@ -87,13 +87,13 @@ class S3Store:
                 self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
 
     def request_ids(self, before: float) -> list[UUID]:
-        first = dict[UUID, float]()
+        oldest = dict[UUID, float]()
         with _translate_errors():
             for entry in self._list_objects(self._prefix):
                 with contextlib.suppress(ValueError):  # the key belongs to another program
                     id = UUID(entry["Key"].removeprefix(self._prefix).partition("/")[0])
-                    first[id] = min(first.get(id, before), entry["LastModified"].timestamp())
-        return [id for id, time in first.items() if time < before]
+                    oldest[id] = min(oldest.get(id, before), entry["LastModified"].timestamp())
+        return [id for id, time in oldest.items() if time < before]
 
     def abort_unfinished(self, before: float) -> None:
         with _translate_errors():
@@ -112,10 +112,10 @@ class S3Store:
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
             yield from page.get("Contents", ())
 
-    def _abort_uploads(self, prefix: str, wanted: Callable[[dict[str, Any]], bool]) -> None:
+    def _abort_uploads(self, prefix: str, is_selected: Callable[[dict[str, Any]], bool]) -> None:
         """Abort multipart uploads that were never completed: listings omit them, but S3 charges for them."""
         for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix):
-            for upload in filter(wanted, page.get("Uploads", ())):
+            for upload in filter(is_selected, page.get("Uploads", ())):
                 self._client.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
 

@@ -73,8 +73,8 @@ class WorkingDirectory:
 
 def worker_of(path: Path) -> str | None:
     """Return the name of the worker that owns this directory; None if it is not a working directory."""
-    name, plus, _ = path.name.rpartition(WORKER_SEPARATOR)
-    return name if plus and path.name.endswith(SUFFIX) else None
+    name, separator, _ = path.name.rpartition(WORKER_SEPARATOR)
+    return name if separator and path.name.endswith(SUFFIX) else None
 
 
 def _is_unchanged(path: str, *, may_have_files: bool) -> bool:

@@ -64,18 +64,18 @@ class CodeWatcher:
 
     def _examine(self, unit: Unit) -> KnownUnit:
         known = self._known.get(unit) or self._remembered.get(unit.key)
-        before, started = stamp_files(unit, known.findings.files if known else ()), time.monotonic()
-        if known is not None and known.stamps == before and started < known.retry_at:
+        stamps_before, started = stamp_files(unit, known.findings.files if known else ()), time.monotonic()
+        if known is not None and known.stamps == stamps_before and started < known.retry_at:
             return known
         findings = import_unit(self.interpreter, unit, self._schedule_problem)
         if known is None or findings != known.findings:
             _log_findings(unit, findings)
         # For the unit's own files keep the stamps from before the import: the next call then sees a change during it.
-        paths = {path for path, _, _ in before}
-        seen = before | {entry for entry in stamp_files(unit, findings.files) if entry[0] not in paths}
+        paths = {path for path, _, _ in stamps_before}
+        stamps_after = stamps_before | {entry for entry in stamp_files(unit, findings.files) if entry[0] not in paths}
         import_s = time.monotonic() - started
         retry_at = started + RETRY_FAILED_S + IMPORT_TIME_FACTOR * import_s if findings.failure else math.inf
-        return KnownUnit(seen, findings, retry_at)
+        return KnownUnit(stamps_after, findings, retry_at)
 
     def _recall(self, registry: Registry) -> dict[str, KnownUnit]:
         """Return the units that an earlier process imported with this interpreter, except failed ones: retry those."""

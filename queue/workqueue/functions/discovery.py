@@ -146,8 +146,8 @@ def _receive_findings(
 
 def _parse_description(unit: Unit, head: dict[str, Any], schedule_problem: ScheduleCheck) -> Findings:
     if head["type"] != "described":
-        blamed = tuple(path for path, _, _ in head.get("files", ()))
-        return _failed_findings(unit, head["error_type"], head["error_message"], head["traceback"], blamed)
+        files_behind_error = tuple(path for path, _, _ in head.get("files", ()))
+        return _failed_findings(unit, head["error_type"], head["error_message"], head["traceback"], files_behind_error)
     functions = tuple(
         FunctionSpec(unit=unit.key, root=unit.root or None, **described) for described in head["functions"]
     )
@@ -192,10 +192,10 @@ def merge_findings(found: dict[Unit, Findings], before: Registry) -> Registry:
     owners = {function.name: function.unit for function in before.functions}
     for unit, findings in sorted(found.items(), key=lambda entry: entry[0]):
         names = {function.name for function in findings.functions}
-        missed = (each for each in before.functions if each.unit == unit.key and each.name not in names)
-        kept = list(missed) if findings.failure else []
+        not_found_again = (each for each in before.functions if each.unit == unit.key and each.name not in names)
+        previous = list(not_found_again) if findings.failure else []
         failures += [findings.failure] if findings.failure else []
-        for function in [*findings.functions, *kept]:
+        for function in [*findings.functions, *previous]:
             rival = functions.get(function.name)
             if rival is None or owners.get(function.name) == function.unit != rival.unit:
                 functions[function.name] = function

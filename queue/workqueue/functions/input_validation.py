@@ -84,13 +84,13 @@ def check(event: Any, schema: dict[str, Any], limit_s: float) -> None:
 def _alarm(limit_s: float) -> Iterator[None]:
     """Raise ValidationTimeoutError in the block after `limit_s` seconds of processor time."""
 
-    def ring(*_: object) -> NoReturn:
+    def raise_timeout(*_: object) -> NoReturn:
         raise ValidationTimeoutError
 
-    before = signal.signal(signal.SIGPROF, ring)
+    previous_handler = signal.signal(signal.SIGPROF, raise_timeout)
     try:
         signal.setitimer(signal.ITIMER_PROF, limit_s)
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
+        signal.signal(signal.SIGPROF, previous_handler)

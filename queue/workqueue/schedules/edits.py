@@ -102,13 +102,13 @@ def run_now(engine: Engine, doorbell: Doorbell, clock: Clock, name: str, audit_e
 
 
 def _accept(connection: Connection, name: str, now: datetime) -> NewRequest:
-    found = queries.lock_schedule(connection, name)
-    function = registry.find_on(connection, found.function)
+    stored_schedule = queries.lock_schedule(connection, name)
+    function = registry.find_on(connection, stored_schedule.function)
     request = NewRequest(
         id=uuid7(),
         function=function,
-        event=found.event,
-        queue=found.queue or function.queue,
+        event=stored_schedule.event,
+        queue=stored_schedule.queue or function.queue,
         created_at=now,
         available_at=now,
         schedule=name,

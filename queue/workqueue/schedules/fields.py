@@ -62,12 +62,12 @@ def read_bound(value: Any) -> datetime | None:
     if value is None:
         return None
     try:
-        found = read_time(value)
+        time = read_time(value)
     except ValueError as error:
         raise ValueError(f"{error}, or null") from None
-    if not FIRST_YEAR < found.year <= LAST_YEAR:
+    if not FIRST_YEAR < time.year <= LAST_YEAR:
         raise ValueError(f"a year from {FIRST_YEAR + 1} to {LAST_YEAR} is needed, such as {EXAMPLE}, or null")
-    return found.replace(microsecond=0)
+    return time.replace(microsecond=0)
 
 
 def read_max_runs(value: Any) -> int | None:

@@ -113,33 +113,35 @@ def decide(row: RowMapping, now: datetime) -> FiringDecision:
         if function is None:
             error = f"function: there is no function named {schedule.function!r}"
             return FiringDecision(schedule, None, (), first_after(schedule.timetable, now), error)
-        found = select_due_ticks(_due_schedule(schedule), now, min(MAX_TICKS, schedule.runs_left or MAX_TICKS))
+        due_ticks = select_due_ticks(_due_schedule(schedule), now, min(MAX_TICKS, schedule.runs_left or MAX_TICKS))
     except (BadExpressionError, UnknownZoneError) as error:
         return FiringDecision(schedule, function, (), None, str(error))
-    busy = row["status_before"] in LIVE
-    ticks = tuple(zip(found.ticks, _outcomes(schedule.overlap, busy, len(found.ticks)), strict=True))
-    return FiringDecision(schedule, function, ticks, _next_tick(schedule, found, ticks))
+    is_busy = row["status_before"] in LIVE
+    ticks = tuple(zip(due_ticks.ticks, _outcomes(schedule.overlap, is_busy, len(due_ticks.ticks)), strict=True))
+    return FiringDecision(schedule, function, ticks, _next_tick(schedule, due_ticks, ticks))
 
 
 def _due_schedule(schedule: Schedule) -> DueSchedule:
     first, edited_at = schedule.next_run_at, schedule.edited_at
     assert first is not None
-    since = first - MICROSECOND if edited_at is None else edited_at
-    kept = first if edited_at is not None and first <= edited_at else None
-    return DueSchedule(schedule.timetable, since, schedule.misfire, schedule.misfire_grace_s, kept)
+    after = first - MICROSECOND if edited_at is None else edited_at
+    pending_tick = first if edited_at is not None and first <= edited_at else None
+    return DueSchedule(schedule.timetable, after, schedule.misfire, schedule.misfire_grace_s, pending_tick)
 
 
-def _outcomes(overlap: Overlap, busy: bool, count: int) -> list[TickOutcome]:
+def _outcomes(overlap: Overlap, is_busy: bool, count: int) -> list[TickOutcome]:
     if overlap is Overlap.ALLOW:
         return [TickOutcome.FIRED] * count
-    first = TickOutcome.OVERLAPPED if busy else TickOutcome.FIRED
+    first = TickOutcome.OVERLAPPED if is_busy else TickOutcome.FIRED
     return [first, *[TickOutcome.OVERLAPPED] * (count - 1)][:count]
 
 
-def _next_tick(schedule: Schedule, found: DueTicks, ticks: Sequence[tuple[datetime, TickOutcome]]) -> datetime | None:
+def _next_tick(
+    schedule: Schedule, due_ticks: DueTicks, ticks: Sequence[tuple[datetime, TickOutcome]]
+) -> datetime | None:
     created = sum(outcome is TickOutcome.FIRED for _, outcome in ticks)
-    ends = schedule.runs_left is not None and created >= schedule.runs_left
-    return None if ends else found.next
+    has_ended = schedule.runs_left is not None and created >= schedule.runs_left
+    return None if has_ended else due_ticks.next
 
 
 def _store_ticks(

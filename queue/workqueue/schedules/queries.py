@@ -65,15 +65,15 @@ def lock_schedule(connection: Connection, name: str) -> Schedule:
     return from_row(row)
 
 
-def next_times(found: Schedule, now: datetime, count: int) -> list[datetime]:
+def next_times(stored_schedule: Schedule, now: datetime, count: int) -> list[datetime]:
     """Return at most `count` future times; for a disabled schedule, the times it would have if enabled.
 
     Return an empty list if a row edited by SQL is invalid; the row's `error` says why.
     """
-    if found.runs_left is not None:
-        count = min(count, found.runs_left)
+    if stored_schedule.runs_left is not None:
+        count = min(count, stored_schedule.runs_left)
     try:
-        return next_ticks(found.timetable, now, count)
+        return next_ticks(stored_schedule.timetable, now, count)
     except (BadExpressionError, UnknownZoneError):
         return []
 

@@ -112,10 +112,10 @@ class Ticker:
         self.mirror.write(diff(next_runs, self.mirror.read()))
         self.mirrored_count, self.compare_at = len(next_runs), time.monotonic() + COMPARE_EVERY_S
 
-    def _try_redis(self, question: Callable[[], Result]) -> Result | None:
+    def _try_redis(self, call: Callable[[], Result]) -> Result | None:
         """Call Redis. Return None if it is unavailable or its circuit breaker is open: then overdue rows fire."""
         try:
-            return self.doorbell.call(question)
+            return self.doorbell.call(call)
         except CircuitOpenError:
             return None
         except RedisError as error:

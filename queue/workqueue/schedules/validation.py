@@ -73,11 +73,11 @@ def validate_new(body: Any, rules: Rules, now: datetime) -> dict[str, Any]:
     for name in REQUIRED:
         if name not in values and name not in errors:
             errors[name] = f"is missing; a schedule needs {', '.join(REQUIRED)}"
-    whole = {**DEFAULTS, **values}
+    merged = {**DEFAULTS, **values}
     if not errors:
-        errors = check_times(whole, frozenset(whole), now, anchor=now)
+        errors = check_times(merged, frozenset(merged), now, anchor=now)
     _raise_if_any(errors)
-    return whole
+    return merged
 
 
 def validate_change(body: Any, rules: Rules, before: Schedule, now: datetime) -> dict[str, Any]:
@@ -86,8 +86,8 @@ def validate_change(body: Any, rules: Rules, before: Schedule, now: datetime) ->
     if "name" in values and values.pop("name") != before.name:
         errors["name"] = "a schedule cannot be renamed; create another one, and delete this one"
     if not errors:
-        whole = {name: getattr(before, name) for name in DEFAULTS} | {"expression": before.expression} | values
-        errors = check_times(whole, frozenset(values), now, before.created_at)
+        merged = {name: getattr(before, name) for name in DEFAULTS} | {"expression": before.expression} | values
+        errors = check_times(merged, frozenset(values), now, before.created_at)
     _raise_if_any(errors)
     return values
 
@@ -123,40 +123,40 @@ def _raise_if_any(errors: Errors) -> None:
         raise BadScheduleError([{"field": name, "detail": detail} for name, detail in errors.items()])
 
 
-def check_times(whole: Mapping[str, Any], given: frozenset[str], now: datetime, anchor: datetime) -> Errors:
-    """Return the errors in a schedule's times, by field. given: the fields that the client sets now. Pure."""
-    start_at, end_at = whole["start_at"], whole["end_at"]
+def check_times(merged: Mapping[str, Any], given_fields: frozenset[str], now: datetime, anchor: datetime) -> Errors:
+    """Return the errors in a schedule's times, by field. given_fields: the fields that the client sets now. Pure."""
+    start_at, end_at = merged["start_at"], merged["end_at"]
     example = (now + timedelta(days=1)).strftime("%Y-%m-%dT00:00:00Z")
-    if "start_at" in given and start_at is not None and start_at < now - START_TOLERANCE:
+    if "start_at" in given_fields and start_at is not None and start_at < now - START_TOLERANCE:
         return {"start_at": f"is in the past; a valid one is {example}, or null"}
-    if "end_at" in given and end_at is not None and end_at <= now:
+    if "end_at" in given_fields and end_at is not None and end_at <= now:
         return {"end_at": f"is in the past; a valid one is {example}, or null"}
-    if given & {"start_at", "end_at"} and start_at and end_at and end_at <= start_at:
+    if given_fields & {"start_at", "end_at"} and start_at and end_at and end_at <= start_at:
         return {"end_at": f"is not later than start_at; a valid one is {_example_after(start_at)}, or null"}
-    if not given & {"expression", "timezone", "start_at", "end_at"}:
+    if not given_fields & {"expression", "timezone", "start_at", "end_at"}:
         return {}
     try:
-        return _check_rule(whole, now, anchor)
+        return _check_rule(merged, now, anchor)
     except BadExpressionError as error:  # an operator may have written the stored fields by SQL
         return {"expression": str(error)}
     except UnknownZoneError as error:
         return {"timezone": str(error)}
 
 
-def _check_rule(whole: Mapping[str, Any], now: datetime, anchor: datetime) -> Errors:
-    found, zone = expression.parse(whole["expression"]), time_zones.find(whole["timezone"])
+def _check_rule(merged: Mapping[str, Any], now: datetime, anchor: datetime) -> Errors:
+    rule, zone = expression.parse(merged["expression"]), time_zones.find(merged["timezone"])
     tomorrow = (now.astimezone(zone) + timedelta(days=1)).strftime("at(%Y-%m-%dT12:00:00)")
-    if isinstance(found, At) and not time_zones.exists(found.local, zone):
-        text = f"{found.local} does not exist in {whole['timezone']}: clocks skip it; a valid one is {tomorrow}"
+    if isinstance(rule, At) and not time_zones.exists(rule.local, zone):
+        text = f"{rule.local} does not exist in {merged['timezone']}: clocks skip it; a valid one is {tomorrow}"
         return {"expression": text}
-    start_at = whole["start_at"]
-    table = Timetable(found, zone, start_at or anchor.replace(microsecond=0), start_at, whole["end_at"])
+    start_at = merged["start_at"]
+    table = Timetable(rule, zone, start_at or anchor.replace(microsecond=0), start_at, merged["end_at"])
     if first_after(table, now) is not None:
         return {}
-    if whole["end_at"] is not None and first_after(Timetable(found, zone, table.anchor, start_at), now) is not None:
+    if merged["end_at"] is not None and first_after(Timetable(rule, zone, table.anchor, start_at), now) is not None:
         return {"end_at": "comes before the first time; a later one is needed, or null"}
-    kind = "is in the past" if isinstance(found, At) else "has no future time"
-    return {"expression": f"{whole['expression']} {kind}; a valid one is {tomorrow} or rate(5 minutes)"}
+    kind = "is in the past" if isinstance(rule, At) else "has no future time"
+    return {"expression": f"{merged['expression']} {kind}; a valid one is {tomorrow} or rate(5 minutes)"}
 
 
 def _example_after(moment: datetime) -> str:

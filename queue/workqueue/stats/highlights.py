@@ -31,7 +31,7 @@ def read_highlights(engine: Engine, count: int) -> tuple[list[RowMapping], list[
 
 
 def _rows(
-    connection: Connection, which: ColumnElement[bool], order: ColumnElement[object], count: int
+    connection: Connection, condition: ColumnElement[bool], order: ColumnElement[object], count: int
 ) -> list[RowMapping]:
-    statement = select(*LISTED_COLUMNS).where(which).order_by(order, COLUMNS.id).limit(count)
+    statement = select(*LISTED_COLUMNS).where(condition).order_by(order, COLUMNS.id).limit(count)
     return list(connection.execute(statement).mappings())

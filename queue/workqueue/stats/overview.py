@@ -217,8 +217,17 @@ class Overview:
                 redis_write_failure=self._redis_write_failure,
             )
         )
-        last = self._snapshot or Snapshot(now)
-        return Snapshot(now, last.recent, last.hours, last.live, last.queues, last.depths, last.workers, found)
+        previous = self._snapshot or Snapshot(now)
+        return Snapshot(
+            now,
+            previous.recent,
+            previous.hours,
+            previous.live,
+            previous.queues,
+            previous.depths,
+            previous.workers,
+            found,
+        )
 
 
 def _failing_schedules(connection: Connection) -> list[tuple[str, str]]:

@@ -71,8 +71,8 @@ class Facts:
     @property
     def has_scheduler(self) -> bool:
         """Return True if a scheduler has reported recently, or if the installation is too new for a first report."""
-        known = self.rolled_up_until or min((worker.started_at for worker in self.live_workers), default=self.now)
-        return self.now - known <= MAX_SCHEDULER_SILENCE
+        last_report = self.rolled_up_until or min((worker.started_at for worker in self.live_workers), default=self.now)
+        return self.now - last_report <= MAX_SCHEDULER_SILENCE
 
 
 def find_problems(facts: Facts) -> list[Problem]:
@@ -108,10 +108,9 @@ def _redis(facts: Facts) -> Iterator[Problem]:
         text = f"Redis has been unavailable since {time_text(since)}: {accepted} starts until it is back."
         yield Problem("redis_away", "error", text, since)
     if facts.redis_write_failure:
-        why, since = facts.redis_write_failure
-        text = (
-            f"Redis has rejected writes since {time_text(since)}, {why}: {accepted} starts until it accepts them again."
-        )
+        reason, since = facts.redis_write_failure
+        rejected = f"Redis has rejected writes since {time_text(since)}, {reason}"
+        text = f"{rejected}: {accepted} starts until it accepts them again."
         yield Problem("redis_refuses", "error", text, since)
 
 
@@ -153,12 +152,12 @@ def _queues(facts: Facts) -> Iterator[Problem]:
     yield from fold_problems(paused, "queues are paused")
     if facts.database_unavailable_since or facts.write_failures or not facts.live_workers:
         return
-    open_ = [queue for queue in facts.queues if queue.paused_at is None]
+    unpaused = [queue for queue in facts.queues if queue.paused_at is None]
     yield from fold_problems(
-        [_unserved(queue) for queue in open_ if not queue.workers], "queues are served by no worker"
+        [_unserved(queue) for queue in unpaused if not queue.workers], "queues are served by no worker"
     )
     if facts.can_start:  # otherwise another problem says why requests wait
-        late = [(queue, queue.depth.oldest) for queue in open_ if queue.workers and queue.depth.oldest is not None]
+        late = [(queue, queue.depth.oldest) for queue in unpaused if queue.workers and queue.depth.oldest is not None]
         waits = [_late(facts, queue, oldest) for queue, oldest in late if facts.now - oldest > MAX_WAIT]
         yield from fold_problems(waits, "queues have a request that has waited for more than a minute")
 
@@ -176,10 +175,10 @@ def _unserved(queue: Queue) -> Problem:
 
 def _late(facts: Facts, queue: Queue, oldest: datetime) -> Problem:
     is_busy = all(worker.state == "busy" for worker in facts.live_workers)
-    why = " All workers are busy; LOCALFN_CONCURRENCY limits how many there are." if is_busy else ""
+    reason = " All workers are busy; LOCALFN_CONCURRENCY limits how many there are." if is_busy else ""
     text = (
         f"The oldest request in queue {queue.name} has waited for {duration_text(facts.now - oldest)};"
-        f" {waiting_text(queue.depth.due)} in it.{why}"
+        f" {waiting_text(queue.depth.due)} in it.{reason}"
     )
     return Problem("long_wait", "warning", text, oldest, ("queue", queue.name))
 
@@ -207,17 +206,17 @@ def _failing(facts: Facts) -> Iterator[Problem]:
     counts: dict[str, tuple[int, int]] = {}
     for each in facts.minutes:
         if each.minute >= since:
-            failed, ended = counts.get(each.function, (0, 0))
-            counts[each.function] = failed + each.failed, ended + each.completed + each.failed
+            failed, total = counts.get(each.function, (0, 0))
+            counts[each.function] = failed + each.failed, total + each.completed + each.failed
     failing = [
         Problem(
             "function_fails",
             "warning",
-            f"Function {function} fails: {failed} of {ended} requests in the last 15 minutes.",
+            f"Function {function} fails: {failed} of {total} requests in the last 15 minutes.",
             subject=("function", function),
         )
-        for function, (failed, ended) in sorted(counts.items(), key=lambda item: (-item[1][0], item[0]))
-        if failed >= MIN_FAILURES and failed >= MIN_FAILURE_RATE * ended
+        for function, (failed, total) in sorted(counts.items(), key=lambda item: (-item[1][0], item[0]))
+        if failed >= MIN_FAILURES and failed >= MIN_FAILURE_RATE * total
     ]
     yield from fold_problems(failing, "functions fail")
 
@@ -225,9 +224,9 @@ def _failing(facts: Facts) -> Iterator[Problem]:
 def _retention(facts: Facts) -> Iterator[Problem]:
     oldest, keep_for = facts.oldest_ended_at, facts.retention
     if oldest is not None and keep_for is not None and facts.now - oldest > keep_for + MAX_RETENTION_DELAY:
-        why = " The scheduler's log may say why." if facts.has_scheduler else ""
+        hint = " The scheduler's log may say why." if facts.has_scheduler else ""
         text = (
-            "Old requests are not deleted as fast as they come: the oldest ended "
-            f"{duration_text(facts.now - oldest)} ago, LOCALFN_RETENTION_DAYS is {keep_for / timedelta(days=1):g}.{why}"
+            f"Old requests are not deleted as fast as they come: the oldest ended {duration_text(facts.now - oldest)}"
+            f" ago, LOCALFN_RETENTION_DAYS is {keep_for / timedelta(days=1):g}.{hint}"
         )
         yield Problem("retention_behind", "warning", text, oldest + keep_for)

@@ -95,34 +95,36 @@ def count_depths(connection: Connection, now: datetime) -> dict[str, Depth]:
 def count_live_by_function(connection: Connection) -> dict[str, dict[str, int]]:
     """Return function → status → count of pending and processing requests, from at most MAX_COUNTED rows per status."""
     force_index_scans(connection)
-    found: dict[str, dict[str, int]] = {}
+    counts: dict[str, dict[str, int]] = {}
     for row in connection.execute(COUNT_BY_FUNCTION, {"most": MAX_COUNTED}):
-        found.setdefault(row.function, {})[row.status] = row[2]
-    return found
+        counts.setdefault(row.function, {})[row.status] = row[2]
+    return counts
 
 
-def add_uncounted(found: Mapping[str, Depth], doorbell: Doorbell) -> dict[str, Depth]:
+def add_uncounted(depths: Mapping[str, Depth], doorbell: Doorbell) -> dict[str, Depth]:
     """Replace capped counts by the number of bells in Redis, if that is larger and Redis is available."""
-    capped = [name for name, depth in found.items() if depth.is_capped]
+    capped = [name for name, depth in depths.items() if depth.is_capped]
     if not capped:
-        return dict(found)
+        return dict(depths)
     try:
         bells = doorbell.queue_lengths(capped)
     except RedisError:
-        return dict(found)
-    longer = {name: Depth(max(found[name].due, bells[name]), found[name].later, found[name].oldest) for name in capped}
-    return {**found, **longer}
+        return dict(depths)
+    longer = {
+        name: Depth(max(depths[name].due, bells[name]), depths[name].later, depths[name].oldest) for name in capped
+    }
+    return {**depths, **longer}
 
 
 def list_queues(
-    found: Mapping[str, Depth],
+    depths: Mapping[str, Depth],
     paused: Mapping[str, datetime],
     served: Sequence[str],
     serving: Sequence[Sequence[str]],
 ) -> list[Queue]:
     """Return all queues: those of `served` in their order, then the others. serving: the queues of each live worker."""
-    others = sorted({*found, *paused, *(name for names in serving for name in names)} - set(served))
+    others = sorted({*depths, *paused, *(name for names in serving for name in names)} - set(served))
     return [
-        Queue(name, found.get(name, Depth()), paused.get(name), sum(name in names for names in serving))
+        Queue(name, depths.get(name, Depth()), paused.get(name), sum(name in names for names in serving))
         for name in (*served, *others)
     ]

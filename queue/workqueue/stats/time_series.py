@@ -75,8 +75,8 @@ def recent_series(minutes: Iterable[FunctionMinute], now: datetime) -> Series:
     """Return the last hour of all functions."""
     last = floor_to_minute(now)
     times = [last - timedelta(minutes=back) for back in reversed(range(RECENT_MINUTES))]
-    shown = [each for each in minutes if times[0] <= each.minute <= last]
-    by_time = _group_by(shown, lambda each: each.minute)
+    recent_minutes = [each for each in minutes if times[0] <= each.minute <= last]
+    by_time = _group_by(recent_minutes, lambda each: each.minute)
     groups = [by_time.get(time, []) for time in times]
     return Series(
         times=times,
@@ -87,7 +87,7 @@ def recent_series(minutes: Iterable[FunctionMinute], now: datetime) -> Series:
         runs=[percentiles_ms(run_histogram(group)) for group in groups],
         failures={
             function: _failures_by_time(group, times)
-            for function, group in sorted(_group_by(shown, lambda each: each.function).items())
+            for function, group in sorted(_group_by(recent_minutes, lambda each: each.function).items())
             if any(each.failed for each in group)
         },
     )
@@ -97,17 +97,17 @@ def function_health(minutes: Sequence[FunctionMinute], now: datetime) -> Health:
     """Return the last 24 hours of one function. minutes: its minutes or its hours."""
     last = floor_to_minute(now).replace(minute=0)
     hours = [last - timedelta(hours=back) for back in reversed(range(DAY_HOURS))]
-    shown = [each for each in minutes if each.minute >= hours[0]]
-    by_hour = _group_by(shown, hour_of)
+    recent_minutes = [each for each in minutes if each.minute >= hours[0]]
+    by_hour = _group_by(recent_minutes, hour_of)
     groups = [by_hour.get(each, []) for each in hours]
     completed = [sum(each.completed for each in group) for group in groups]
     failed = [sum(each.failed for each in group) for group in groups]
     return Health(
         count=sum(completed) + sum(failed),
         failures=sum(failed),
-        cancelled=sum(each.cancelled for each in shown),
-        waits=percentiles_ms(wait_histogram(shown)),
-        runs=percentiles_ms(run_histogram(shown)),
+        cancelled=sum(each.cancelled for each in recent_minutes),
+        waits=percentiles_ms(wait_histogram(recent_minutes)),
+        runs=percentiles_ms(run_histogram(recent_minutes)),
         hours=hours,
         completed=completed,
         failed=failed,
@@ -123,8 +123,8 @@ def run_histogram(minutes: Iterable[FunctionMinute]) -> Histogram:
 
 
 def _failures_by_time(minutes: Iterable[FunctionMinute], times: Sequence[datetime]) -> list[int]:
-    found = {each.minute: each.failed for each in merge_minutes(minutes, lambda each: each.minute)}
-    return [found.get(time, 0) for time in times]
+    failed_by_minute = {each.minute: each.failed for each in merge_minutes(minutes, lambda each: each.minute)}
+    return [failed_by_minute.get(time, 0) for time in times]
 
 
 def _group_by(

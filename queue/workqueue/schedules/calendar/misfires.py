@@ -34,35 +34,38 @@ class DueTicks:
     next: datetime | None
 
 
-def select_due_ticks(waiting: DueSchedule, now: datetime, most: int = MAX_TICKS) -> DueTicks:
+def select_due_ticks(due_schedule: DueSchedule, now: datetime, max_ticks: int = MAX_TICKS) -> DueTicks:
     """Return the ticks of a due schedule that fire at `now`, at most `most` of them.
 
     A tick is missed when its delay exceeds the grace. Of the missed ticks `skip` fires none, `all` fires each, and
     `once` fires the latest.
     """
-    on_time = now - timedelta(seconds=max(waiting.grace_s, MIN_GRACE_S))
-    first = next(_pending_ticks(waiting, waiting.after, now), None)
+    on_time = now - timedelta(seconds=max(due_schedule.grace_s, MIN_GRACE_S))
+    first = next(_pending_ticks(due_schedule, due_schedule.after, now), None)
     if first is None:
-        return DueTicks((), _first_future_tick(waiting, now))
-    if waiting.misfire is Misfire.ALL or first >= on_time:
-        return _first_ticks(waiting, _pending_ticks(waiting, waiting.after, now), now, most)
-    if waiting.misfire is Misfire.SKIP:
-        return _first_ticks(waiting, _pending_ticks(waiting, on_time - MICROSECOND, now), now, most)
-    return DueTicks((latest_between(waiting.timetable, waiting.after, now) or first,), _first_future_tick(waiting, now))
+        return DueTicks((), _first_future_tick(due_schedule, now))
+    if due_schedule.misfire is Misfire.ALL or first >= on_time:
+        return _first_ticks(due_schedule, _pending_ticks(due_schedule, due_schedule.after, now), now, max_ticks)
+    if due_schedule.misfire is Misfire.SKIP:
+        return _first_ticks(due_schedule, _pending_ticks(due_schedule, on_time - MICROSECOND, now), now, max_ticks)
+    return DueTicks(
+        (latest_between(due_schedule.timetable, due_schedule.after, now) or first,),
+        _first_future_tick(due_schedule, now),
+    )
 
 
-def _pending_ticks(waiting: DueSchedule, low: datetime, now: datetime) -> Iterator[datetime]:
+def _pending_ticks(due_schedule: DueSchedule, low: datetime, now: datetime) -> Iterator[datetime]:
     """Yield the due ticks later than `low`, the pending one first."""
-    if waiting.pending_tick is not None and (waiting.pending_tick > low or low == waiting.after):
-        yield waiting.pending_tick
-    yield from ticks_between(waiting.timetable, max(waiting.after, low), now)
+    if due_schedule.pending_tick is not None and (due_schedule.pending_tick > low or low == due_schedule.after):
+        yield due_schedule.pending_tick
+    yield from ticks_between(due_schedule.timetable, max(due_schedule.after, low), now)
 
 
-def _first_ticks(waiting: DueSchedule, ticks: Iterator[datetime], now: datetime, most: int) -> DueTicks:
-    first = tuple(islice(ticks, most))
+def _first_ticks(due_schedule: DueSchedule, ticks: Iterator[datetime], now: datetime, max_ticks: int) -> DueTicks:
+    first = tuple(islice(ticks, max_ticks))
     following = next(ticks, None)
-    return DueTicks(first, _first_future_tick(waiting, now) if following is None else following)
+    return DueTicks(first, _first_future_tick(due_schedule, now) if following is None else following)
 
 
-def _first_future_tick(waiting: DueSchedule, now: datetime) -> datetime | None:
-    return first_after(waiting.timetable, max(now, waiting.after))
+def _first_future_tick(due_schedule: DueSchedule, now: datetime) -> datetime | None:
+    return first_after(due_schedule.timetable, max(now, due_schedule.after))

@@ -60,12 +60,12 @@ def walk_start(moment: datetime, zone: ZoneInfo) -> datetime:
 
     In the first of two repeated hours, this is earlier than the local time of `moment`, because the clock goes back.
     """
-    shown = moment.astimezone(zone)
-    ahead = shown.replace(fold=0).utcoffset(), shown.replace(fold=1).utcoffset()
+    shown_at = moment.astimezone(zone)
+    ahead = shown_at.replace(fold=0).utcoffset(), shown_at.replace(fold=1).utcoffset()
     assert ahead[0] is not None
     assert ahead[1] is not None
-    back = max(ahead[0] - ahead[1], timedelta()) if shown.fold == 0 else timedelta()
-    return shown.replace(tzinfo=None, fold=0) - back
+    repeated_span = max(ahead[0] - ahead[1], timedelta()) if shown_at.fold == 0 else timedelta()
+    return shown_at.replace(tzinfo=None, fold=0) - repeated_span
 
 
 def _in_order(local_times: Iterable[datetime], zone: ZoneInfo, rule: ClockChange) -> Iterator[datetime]:
@@ -89,8 +89,8 @@ def _utc_before_and_after(local: datetime, zone: ZoneInfo) -> tuple[datetime, da
 
     They are equal if no clock changes, ascending for a repeated time, and descending for a skipped time.
     """
-    shown = local.replace(tzinfo=zone)
-    return shown.astimezone(UTC), shown.replace(fold=1).astimezone(UTC)
+    shown_at = local.replace(tzinfo=zone)
+    return shown_at.astimezone(UTC), shown_at.replace(fold=1).astimezone(UTC)
 
 
 def _after_gap(first: datetime, second: datetime, zone: ZoneInfo, rule: ClockChange) -> datetime | None:
@@ -99,8 +99,8 @@ def _after_gap(first: datetime, second: datetime, zone: ZoneInfo, rule: ClockCha
         return None
     offset = first.astimezone(zone).utcoffset()  # the offset after the change, which is later than `second`
     seconds = range(1, int((first - second).total_seconds()) + 1)
-    place = bisect_left(seconds, True, key=lambda s: (second + s * SECOND).astimezone(zone).utcoffset() == offset)
-    return second + seconds[place] * SECOND
+    index = bisect_left(seconds, True, key=lambda s: (second + s * SECOND).astimezone(zone).utcoffset() == offset)
+    return second + seconds[index] * SECOND
 
 
 def _is_correction(rule: ClockChange, change: timedelta) -> bool:

@@ -35,9 +35,9 @@ class Timetable:
 def ticks_after(table: Timetable, moment: datetime) -> Iterator[datetime]:
     """Yield the ticks later than `moment`, ascending; the iterator can be infinite."""
     low = moment if table.start_at is None else max(moment, table.start_at - MICROSECOND)
-    found = _ticks_without_end(table, low)
+    ticks = _ticks_without_end(table, low)
     end_at = table.end_at
-    return found if end_at is None else takewhile(lambda tick: tick <= end_at, found)
+    return ticks if end_at is None else takewhile(lambda tick: tick <= end_at, ticks)
 
 
 def first_after(table: Timetable, moment: datetime) -> datetime | None:

@@ -56,7 +56,7 @@ def test_the_last_tick_still_within_the_grace_is_not_missed() -> None:
 
 
 def test_many_missed_ticks_are_made_in_portions() -> None:
-    found = select_due_ticks(waiting(Misfire.ALL, expression="rate(1 second)"), after(60), most=100)
+    found = select_due_ticks(waiting(Misfire.ALL, expression="rate(1 second)"), after(60), max_ticks=100)
     assert found.ticks == tuple(NINE + timedelta(seconds=n) for n in range(100))
     assert found.next == NINE + timedelta(seconds=100)
     again = select_due_ticks(

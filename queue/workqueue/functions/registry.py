@@ -14,9 +14,8 @@ from workqueue.errors import UnknownFunctionError
 from workqueue.functions.retry_policy import Policy
 from workqueue.functions.skipped_files import SkippedFile
 
-NAME_PATTERN = re.compile(
-    r"[A-Za-z0-9_-]{1,64}"
-)  # contract, section 4; PostgreSQL refuses to look for some other texts
+# Checked before each query, because PostgreSQL rejects some other strings, such as those with U+0000.
+NAME_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)

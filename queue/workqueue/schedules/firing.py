@@ -31,9 +31,8 @@ from workqueue.transport.rq_scheduler import NextRun
 log = logging.getLogger(__name__)
 
 BATCH = 250  # schedules per transaction
-IDLE_TRANSACTION_LIMIT_MS = (
-    4000  # PostgreSQL ends a transaction whose process is frozen, so that another scheduler goes on
-)
+# PostgreSQL aborts the transaction of a frozen process, so that another scheduler can continue.
+IDLE_TRANSACTION_LIMIT_MS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ UPDATE_FIRED = text(
 def fire(engine: Engine, now: datetime, overdue: datetime, names: Sequence[str], limit: int = BATCH) -> FiredBatch:
     """Create the requests of at most `limit` due schedules: those in `names`, and those due since before `overdue`.
 
-    After a crash before the commit the schedules are still due. After a crash behind it the reconciler rings the bells.
+    After a crash before the commit the schedules are still due. After a crash after it the reconciler rings the bells.
     """
     with engine.begin() as connection:
         connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TRANSACTION_LIMIT_MS}"))

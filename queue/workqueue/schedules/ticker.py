@@ -119,7 +119,7 @@ class Ticker:
         except CircuitOpenError:
             return None
         except RedisError as error:
-            log.warning("%s; the rows are the clock", describe_error(error), extra={"error": str(error)})
+            log.warning("call to Redis failed", extra={"reason": describe_error(error), "error": str(error)})
             return None
 
     def start_leading(self) -> None:

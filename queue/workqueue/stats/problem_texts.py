@@ -25,7 +25,7 @@ class Problem:
 
 
 def fold_problems(singles: Sequence[Problem], plural: str) -> Iterator[Problem]:
-    """Yield one problem for several of one kind. singles: the worst first. plural: the text behind the number."""
+    """Yield one problem for several of one kind. singles: the worst first. plural: the text after the number."""
     if len(singles) <= 1:
         yield from singles
         return
@@ -40,7 +40,7 @@ def fold_problems(singles: Sequence[Problem], plural: str) -> Iterator[Problem]:
 
 def waiting_text(count: int) -> str:
     """Format a number of waiting requests."""
-    return "nothing waits" if not count else "one request waits" if count == 1 else f"{count:,} requests wait"
+    return "no request waits" if not count else "one request waits" if count == 1 else f"{count:,} requests wait"
 
 
 def time_text(moment: datetime) -> str:

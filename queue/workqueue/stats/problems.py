@@ -1,4 +1,4 @@
-"""Find the problems that operators should know, each with its remedy. Pure.
+"""Find the problems of an installation, each with its remedy. Pure.
 
 There is one line per kind: if many functions fail, one line gives their number, names the worst, and links to the list.
 Each text must be true in combination with all other problems.

@@ -1,4 +1,4 @@
-"""The audit tells who changed what, in the transaction that changed it."""
+"""Check the audit: who changed what, stored in the transaction of the change."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ def entries(runtime: Runtime, **query: Any) -> list[tuple[str, str]]:
     return [(entry["actor"], entry["action"]) for entry in answer.json()["items"]]
 
 
-def test_what_is_done_to_a_request_is_told_newest_first(runtime: Runtime) -> None:
+def test_changes_of_a_request_are_listed_newest_first(runtime: Runtime) -> None:
     id = runtime.post("echo", {}, params={"delay_s": 3600})["id"]
     runtime.http.post(f"/api/requests/{id}/cancel")
     runtime.http.post(f"/api/requests/{id}/retry")
@@ -33,14 +33,14 @@ def test_what_is_done_to_a_request_is_told_newest_first(runtime: Runtime) -> Non
     assert entries(runtime, subject=id, actor="nobody") == []
 
 
-def test_what_is_refused_leaves_no_entry(runtime: Runtime) -> None:
+def test_a_rejected_change_leaves_no_entry(runtime: Runtime) -> None:
     request = runtime.call("echo", {})
     assert runtime.http.post(f"/api/requests/{request['id']}/cancel").status_code == 409
     assert runtime.http.post(f"/api/requests/{request['id']}/retry").status_code == 409
     assert entries(runtime, subject=request["id"]) == []
 
 
-def test_many_at_once_are_told_one_by_one(runtime: Runtime) -> None:
+def test_a_bulk_change_leaves_one_entry_per_request(runtime: Runtime) -> None:
     ids = [runtime.post("echo", {}, params={"delay_s": 3600})["id"] for _ in range(3)]
     answer = runtime.http.post("/api/requests/bulk", json={"action": "cancel", "ids": ids})
     assert answer.json()["done"] == 3
@@ -48,7 +48,7 @@ def test_many_at_once_are_told_one_by_one(runtime: Runtime) -> None:
         assert entries(runtime, subject=id) == [("local", "request.cancel")]
 
 
-def test_a_purge_on_the_command_line_is_told_one_by_one(runtime: Runtime) -> None:
+def test_a_purge_on_the_command_line_leaves_one_entry_per_request(runtime: Runtime) -> None:
     runtime.write("swept.py", "from localfn import function\n\n@function\ndef swept(event, context): ...\n")
     wait_until(lambda: runtime.knows("swept"), 20)
     ids = [runtime.call("swept", n)["id"] for n in range(2)]
@@ -58,7 +58,7 @@ def test_a_purge_on_the_command_line_is_told_one_by_one(runtime: Runtime) -> Non
         assert entries(runtime, subject=id) == [("local", "request.delete")]
 
 
-def test_what_is_done_to_a_schedule_is_told_with_the_fields_that_changed(runtime: Runtime) -> None:
+def test_changes_of_a_schedule_are_listed_with_the_changed_fields(runtime: Runtime) -> None:
     body = {"name": "audited", "function": "echo", "expression": "@yearly"}
     assert runtime.http.post("/api/schedules", json=body).status_code == 201
     assert runtime.http.patch("/api/schedules/audited", json={"enabled": False}).status_code == 200
@@ -76,7 +76,7 @@ def test_what_is_done_to_a_schedule_is_told_with_the_fields_that_changed(runtime
     assert told[2]["details"] == {"fields": ["enabled"]}
 
 
-def test_a_pause_is_told_once_however_often_it_is_asked_for(runtime: Runtime) -> None:
+def test_repeated_pauses_leave_one_entry(runtime: Runtime) -> None:
     before = len(entries(runtime, subject="low"))
     for action in ("pause", "pause", "resume", "resume"):
         assert runtime.http.post(f"/api/queues/low/{action}").status_code == 200
@@ -84,7 +84,7 @@ def test_a_pause_is_told_once_however_often_it_is_asked_for(runtime: Runtime) ->
     assert told[: len(told) - before] == [("local", "queue.resume"), ("local", "queue.pause")]
 
 
-def test_pages_go_on_where_the_one_before_ended(engine: sqlalchemy.Engine) -> None:
+def test_each_page_continues_after_the_last_entry_of_the_previous_page(engine: sqlalchemy.Engine) -> None:
     with engine.begin() as connection:
         for number in range(5):
             audit.record(connection, AuditEntry("ada", Action.QUEUE_PAUSE, f"q{number}"))
@@ -95,14 +95,14 @@ def test_pages_go_on_where_the_one_before_ended(engine: sqlalchemy.Engine) -> No
     assert last is None
 
 
-def test_an_entry_goes_with_its_transaction(engine: sqlalchemy.Engine) -> None:
+def test_an_entry_is_rolled_back_with_its_transaction(engine: sqlalchemy.Engine) -> None:
     with engine.begin() as connection:
         audit.record(connection, AuditEntry("ada", Action.QUEUE_PAUSE, "low"))
         connection.rollback()
     assert audit.list_entries(engine, Filter()) == ([], None)
 
 
-def test_old_entries_are_swept(engine: sqlalchemy.Engine) -> None:
+def test_old_entries_are_deleted(engine: sqlalchemy.Engine) -> None:
     with engine.begin() as connection:
         audit.record(connection, AuditEntry("ada", Action.QUEUE_PAUSE, "low"))
         now = connection.execute(sqlalchemy.select(sqlalchemy.func.clock_timestamp())).scalar_one()
@@ -112,7 +112,7 @@ def test_old_entries_are_swept(engine: sqlalchemy.Engine) -> None:
     assert audit.list_entries(engine, Filter()) == ([], None)
 
 
-def test_the_age_of_an_entry_is_that_of_its_id_which_is_indexed(engine: sqlalchemy.Engine) -> None:
+def test_the_age_of_an_entry_is_read_from_its_indexed_id(engine: sqlalchemy.Engine) -> None:
     now = datetime.now(UTC)
     ids = [first_id(now - audit.RETENTION, shift_s) for shift_s in (-3600, 3600)]
     with engine.begin() as connection:

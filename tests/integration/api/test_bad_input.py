@@ -1,4 +1,4 @@
-"""Bad input over real HTTP: each refused with its own status and words, none leaves a trace in the database."""
+"""Send bad input over real HTTP: each gets its own status and message, and changes nothing in the database."""
 
 import http.client
 import json
@@ -70,18 +70,18 @@ def refused(answer: httpx.Response, status: int, *words: str) -> dict[str, Any]:
         (b'"' + b"x" * MIB + b'"', 413, ["1048576"]),
     ],
 )
-def test_a_body_that_is_no_acceptable_json_is_refused(
+def test_a_body_that_is_not_valid_json_is_rejected(
     runtime: Runtime, body: bytes, status: int, words: list[str]
 ) -> None:
     refused(runtime.http.post("/api/functions/echo", content=body, headers=JSON), status, *words)
 
 
-def test_a_chunked_body_over_the_limit_is_refused(runtime: Runtime) -> None:
+def test_a_chunked_body_over_the_limit_is_rejected(runtime: Runtime) -> None:
     def pieces() -> Iterator[bytes]:
         for _ in range(3 * 16):
             yield b"x" * 65536
 
-    # A connection of its own: the server may close it rather than read what it does not want.
+    # A connection of its own, because the server may close it instead of reading the rest of the body.
     refused(httpx.post(f"{runtime.url}/api/functions/echo", content=pieces(), headers=JSON), 413)
 
 
@@ -94,7 +94,7 @@ def test_a_chunked_body_over_the_limit_is_refused(runtime: Runtime) -> None:
         '"\ud83d\ude00"'.encode("utf-16", "surrogatepass").decode("utf-16").encode(),
     ],
 )
-def test_what_only_looks_bad_is_taken(runtime: Runtime, database: sqlalchemy.Engine, body: bytes) -> None:
+def test_an_odd_but_valid_body_is_accepted(runtime: Runtime, database: sqlalchemy.Engine, body: bytes) -> None:
     answer = runtime.http.post("/api/functions/echo", content=body, headers={**JSON, "Prefer": "wait=20"})
 
     assert answer.json()["result"] == json.loads(body)
@@ -105,7 +105,7 @@ def test_what_only_looks_bad_is_taken(runtime: Runtime, database: sqlalchemy.Eng
     ("content_type", "status"),
     [("text/plain", 415), ("application/x-www-form-urlencoded", 415), ("application/xml", 415), ("", 415)],
 )
-def test_other_content_types_are_refused(runtime: Runtime, content_type: str, status: int) -> None:
+def test_other_content_types_are_rejected(runtime: Runtime, content_type: str, status: int) -> None:
     answer = runtime.http.post("/api/functions/echo", content=b"{}", headers={"Content-Type": content_type})
     refused(answer, status, "application/json")
 
@@ -132,7 +132,7 @@ def test_an_unknown_request_is_a_404(runtime: Runtime, path: str) -> None:
     ("method", "path"),
     [("PUT", "/api/functions/echo"), ("DELETE", "/api/functions"), ("POST", "/api/requests"), ("PATCH", "/readyz")],
 )
-def test_a_wrong_method_is_a_405_that_names_the_right_ones(runtime: Runtime, method: str, path: str) -> None:
+def test_a_wrong_method_is_a_405_that_names_the_allowed_methods(runtime: Runtime, method: str, path: str) -> None:
     answer = runtime.http.request(method, path)
     refused(answer, 405)
     assert answer.headers["Allow"]
@@ -206,13 +206,13 @@ def test_a_bad_multipart_body_leaves_no_file_behind(runtime: Runtime, files: Any
     refused(runtime.http.post("/api/functions/tell_context", files=files), status)
 
 
-def test_an_upload_over_the_limit_is_refused(runtime: Runtime) -> None:
+def test_an_upload_over_the_limit_is_rejected(runtime: Runtime) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", httpx.URL(runtime.url).port or 0, timeout=20)
     connection.putrequest("POST", "/api/functions/tell_context")
     connection.putheader("Content-Type", "multipart/form-data; boundary=b")
     connection.putheader("Content-Length", str(200 * MIB))
     connection.endheaders(b"--b\r\n")
-    # Refused by what it announces, before it is sent.
+    # The server rejects the announced length before the client sends the body.
     assert connection.getresponse().status == 413
     connection.close()
 
@@ -232,6 +232,6 @@ def test_a_path_that_does_not_exist_is_a_404_problem(runtime: Runtime) -> None:
     refused(runtime.http.get("/api/nothing"), 404)
 
 
-def test_an_event_of_a_batch_is_no_larger_than_one_alone(runtime: Runtime) -> None:
+def test_an_event_of_a_batch_has_the_size_limit_of_a_single_event(runtime: Runtime) -> None:
     answer = runtime.http.post("/api/functions/echo/batch", json=[1, "x" * 1024 * 1024])
     refused(answer, 413, "Event 1 has more than the 1048576 bytes")

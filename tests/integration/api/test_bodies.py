@@ -1,4 +1,4 @@
-"""Bodies arrive as they were sent, or are refused: encodings, charsets, compression, the parts of a form."""
+"""Store each body exactly as sent, or reject it: encodings, charsets, compression, parts of a form."""
 
 import gzip
 import json
@@ -39,7 +39,7 @@ def form(runtime: Runtime, *parts: bytes, end: bytes = b"--x--\r\n") -> httpx.Re
 
 
 def accepted(runtime: Runtime, answer: httpx.Response) -> dict[str, Any]:
-    """Return the request, which is deleted again."""
+    """Return the accepted request, and delete it."""
     assert answer.status_code == 200, answer.text
     assert runtime.http.delete(answer.headers["Location"]).status_code == 204
     found: dict[str, Any] = answer.json()
@@ -89,19 +89,19 @@ def test_the_part_event_comes_back_as_it_was_sent(runtime: Runtime, content: byt
         (upload(b'name="_charset_"', b"latin-1") + field(b"{}"), 422),
     ],
 )
-def test_what_could_only_be_changed_is_refused(runtime: Runtime, content: bytes, status: int) -> None:
+def test_content_that_cannot_be_stored_unchanged_is_rejected(runtime: Runtime, content: bytes, status: int) -> None:
     answer = form(runtime, content)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json"), answer.text
 
 
 @pytest.mark.parametrize("end", [b"", b"--x", b"--y--\r\n"])
-def test_a_form_that_is_cut_off_is_refused(runtime: Runtime, end: bytes) -> None:
+def test_a_truncated_form_is_rejected(runtime: Runtime, end: bytes) -> None:
     answer = form(runtime, field(b"{}"), end=end)
     assert answer.status_code == 400, answer.text
 
 
 @pytest.mark.parametrize("head", ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; x=y"])
-def test_a_form_without_a_boundary_is_refused(runtime: Runtime, head: str) -> None:
+def test_a_form_without_a_boundary_is_rejected(runtime: Runtime, head: str) -> None:
     assert post(runtime, field(b"{}"), {"Content-Type": head}).status_code == 400
 
 
@@ -121,7 +121,7 @@ def test_a_json_body_is_utf_8(runtime: Runtime, charset: str) -> None:
     assert accepted(runtime, answer)["event"] == {"name": "José"}
 
 
-def test_a_json_body_of_another_charset_is_refused_unless_it_is_ascii(runtime: Runtime) -> None:
+def test_a_json_body_of_another_charset_is_rejected_unless_it_is_ascii(runtime: Runtime) -> None:
     latin = {"Content-Type": "application/json; charset=ISO-8859-1"}
     assert post(runtime, UTF8, latin).status_code == 415
     assert post(runtime, LATIN, latin).status_code == 415
@@ -132,7 +132,7 @@ def test_a_json_body_of_another_charset_is_refused_unless_it_is_ascii(runtime: R
 
 @pytest.mark.parametrize("name", ["gzip", "x-gzip", "GZIP"])
 def test_a_gzip_body_is_decompressed(runtime: Runtime, name: str) -> None:
-    body = gzip.compress(UTF8[:5]) + gzip.compress(UTF8[5:])  # in two members, as `cat a.gz b.gz` makes them
+    body = gzip.compress(UTF8[:5]) + gzip.compress(UTF8[5:])  # In two members, as `cat a.gz b.gz` makes them.
     answer = post(runtime, body, {**JSON, "Content-Encoding": name})
     assert accepted(runtime, answer)["event"] == {"name": "José"}
 
@@ -170,14 +170,14 @@ def test_a_chunked_gzip_body_and_a_gzip_batch_are_decompressed(runtime: Runtime)
     ],
     ids=["plain", "cut off", "rubbish behind", "zlib", "too large", "a bomb", "members of nothing"],
 )
-def test_a_gzip_body_that_cannot_be_taken_is_refused(runtime: Runtime, body: bytes, status: int) -> None:
+def test_a_bad_gzip_body_is_rejected(runtime: Runtime, body: bytes, status: int) -> None:
     answer = httpx.post(f"{runtime.url}/api/functions/echo", content=body, headers={**JSON, "Content-Encoding": "gzip"})
     assert answer.status_code == status, answer.text
 
 
 @pytest.mark.parametrize("name", ["deflate", "br", "zstd", "gzip, gzip", "compress", "x"])
 @pytest.mark.parametrize("path", ["/api/functions/echo", "/api/functions/echo/batch", "/api/schedules"])
-def test_another_content_encoding_is_refused_by_name(runtime: Runtime, name: str, path: str) -> None:
+def test_another_content_encoding_is_rejected_by_name(runtime: Runtime, name: str, path: str) -> None:
     answer = runtime.http.post(path, content=b"{}", headers={**JSON, "Content-Encoding": name})
     assert answer.status_code == 415
     assert repr(name) in answer.json()["detail"]
@@ -211,7 +211,7 @@ def test_the_numbers_of_an_event_come_back_as_they_are_written(runtime: Runtime)
         ("/api/functions/echo", b'{"a":-1e400}', "-1e400"),
     ],
 )
-def test_what_could_not_be_kept_is_refused_by_name(runtime: Runtime, path: str, body: bytes, words: str) -> None:
+def test_an_unstorable_value_is_rejected_by_name(runtime: Runtime, path: str, body: bytes, words: str) -> None:
     answer = runtime.http.post(path, content=body, headers=JSON)
     assert answer.status_code == 400
     assert words in answer.json()["detail"]

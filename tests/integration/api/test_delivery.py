@@ -1,4 +1,4 @@
-"""Answers that are polled cost little: they have an ETag, are compressed for a client that accepts it, and bounded."""
+"""Keep polled responses cheap: ETags, compression for clients that accept it, and bounded sizes."""
 
 import gzip
 import json
@@ -27,10 +27,10 @@ POLLED = (
 
 
 @pytest.mark.parametrize("path", POLLED)
-def test_what_is_polled_has_an_etag_for_either_encoding(runtime: Runtime, path: str) -> None:
+def test_polled_responses_have_an_etag_per_encoding(runtime: Runtime, path: str) -> None:
     for encoding in ("identity", "gzip"):
         headers = {"Accept-Encoding": encoding}
-        for _ in range(20):  # what another test does meanwhile may change it
+        for _ in range(20):  # Requests of another test may change the response between two calls.
             answer = runtime.http.get(path, headers=headers)
             again = runtime.http.get(path, headers=headers | {"If-None-Match": answer.headers["ETag"]})
             if again.status_code == 304:
@@ -60,7 +60,7 @@ def test_a_client_that_takes_no_gzip_gets_none(runtime: Runtime, accepted: str) 
     assert "Content-Encoding" not in answer.headers
 
 
-def test_a_tiny_answer_a_secret_and_a_file_stay_as_they_are(runtime: Runtime) -> None:
+def test_small_responses_secrets_and_files_are_not_compressed(runtime: Runtime) -> None:
     request = runtime.call("echo", {"a": "x" * 3000}, files=None)
     upload = runtime.call("echo", None, files={"csv": ("a.csv", b"x" * 3000)})
     assert runtime.http.get("/readyz").headers.get("Content-Encoding") is None
@@ -69,13 +69,13 @@ def test_a_tiny_answer_a_secret_and_a_file_stay_as_they_are(runtime: Runtime) ->
     assert runtime.http.get(f"/api/requests/{request['id']}").headers["Content-Encoding"] == "gzip"
 
 
-def test_figures_that_stay_the_same_have_the_same_etag_however_late() -> None:
+def test_unchanged_stats_keep_their_etag() -> None:
     with Flask("test").app_context():
         tags = [stats.add_data_etag({"time": time, "n": n}).headers["ETag"] for time, n in ((1, 1), (2, 1), (2, 2))]
     assert tags[0] == tags[1] != tags[2]
 
 
-def test_the_figures_of_a_thousand_functions_are_no_larger_than_a_page_shows() -> None:
+def test_the_stats_of_a_thousand_functions_are_bounded() -> None:
     now = datetime(2026, 11, 30, 12, 30, tzinfo=UTC)
     minutes = [
         FunctionMinute(now - timedelta(minutes=back), f"function_with_a_long_name_{n:04}", 5, n % 7, {}, {}, 0)

@@ -1,4 +1,4 @@
-"""Every digit of a number comes back: from the event to the function, from its result to API and command line."""
+"""Keep every digit of a number, from event to function and from result to API and command line."""
 
 import json
 
@@ -19,7 +19,7 @@ def compact(text: str) -> str:
     return text.replace(", ", ",").replace(": ", ":")
 
 
-def test_every_digit_of_an_event_and_of_a_result_comes_back(runtime: Runtime) -> None:
+def test_every_digit_of_an_event_and_of_a_result_is_kept(runtime: Runtime) -> None:
     headers = {"Content-Type": "application/json", "Prefer": "wait=30"}
     answer = runtime.http.post("/api/functions/add_up", content=f'{{"amounts": {AMOUNTS}}}', headers=headers)
     assert answer.status_code == 200, answer.text
@@ -35,8 +35,8 @@ def test_every_digit_of_an_event_and_of_a_result_comes_back(runtime: Runtime) ->
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
-def test_a_number_that_json_has_not_is_null(runtime: Runtime, value: str) -> None:
-    """PostgreSQL stores such numbers in a column of floats; a program may write one with SQL."""
+def test_a_number_outside_json_is_null(runtime: Runtime, value: str) -> None:
+    """Return null for such numbers. A program may write them with SQL into a column of floats."""
     id = runtime.call("add_up", {"amounts": [1]})["id"]
     with psycopg.connect(runtime.database_url.replace("+psycopg", "", 1)) as connection:
         change = "UPDATE processing_request SET progress_fraction = %s WHERE id = %s"
@@ -47,7 +47,7 @@ def test_a_number_that_json_has_not_is_null(runtime: Runtime, value: str) -> Non
 
 
 @pytest.mark.parametrize(("levels", "error_type"), [(499, None), (501, "ResultNotSerializable")])
-def test_a_result_is_as_deep_as_every_reader_can_follow(runtime: Runtime, levels: int, error_type: str | None) -> None:
+def test_a_result_that_is_nested_too_deeply_is_an_error(runtime: Runtime, levels: int, error_type: str | None) -> None:
     request = runtime.call("nest", levels)
 
     assert request["error_type"] == error_type

@@ -1,4 +1,4 @@
-"""Cancel, retry, delete, idempotency, delays, batches: what a client can ask for beside a plain call."""
+"""Check the options and actions of requests: cancel, retry, delete, idempotency, delays, batches."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ def test_a_delayed_request_is_cancelled_at_once(runtime: Runtime) -> None:
     assert runtime.http.post(f"/api/requests/{request['id']}/cancel").status_code == 409
 
 
-def test_a_request_that_waits_for_its_retry_is_cancelled_at_once(runtime: Runtime) -> None:
+def test_a_request_that_waits_for_a_retry_is_cancelled_at_once(runtime: Runtime) -> None:
     request = runtime.post("fail_slowly")
     wait_until(lambda: runtime.get(f"/api/requests/{request['id']}")["error_type"] == "ConnectionError")
 
@@ -36,9 +36,7 @@ def test_a_request_that_waits_for_its_retry_is_cancelled_at_once(runtime: Runtim
     assert (ended["status"], ended["error_type"], ended["attempt"]) == ("failed", "Cancelled", 1)
 
 
-def test_a_running_request_is_dead_within_two_seconds_of_its_cancel_children_included(
-    runtime: Runtime, tmp_path: Path
-) -> None:
+def test_a_cancel_kills_a_running_request_and_its_children_within_two_seconds(runtime: Runtime, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     request = runtime.post("run_with_child", {"pids": str(pids)})
     wait_until(pids.exists, what="it runs")
@@ -50,7 +48,7 @@ def test_a_running_request_is_dead_within_two_seconds_of_its_cancel_children_inc
     assert (ended["status"], ended["error_type"]) == ("failed", "Cancelled")
     assert runtime.attempts(request["id"])[0]["outcome"] == "cancelled"
     wait_until(lambda: not any(psutil.pid_exists(pid) for pid in found), 5, "all are dead")
-    # The promise is 2 s; a machine busy with other tests gets some more.
+    # The promise is 2 s; the rest is for a machine busy with other tests.
     assert time.monotonic() - asked_at < 6
 
 
@@ -68,7 +66,7 @@ def test_fifty_equal_posts_with_one_key_make_one_request(runtime: Runtime) -> No
     assert [replayed for _, _, replayed in answers].count("true") == 49
 
 
-def test_one_key_with_another_body_is_a_conflict_and_with_another_function_a_request(runtime: Runtime) -> None:
+def test_a_reused_key_is_a_conflict_for_another_body_and_free_for_another_function(runtime: Runtime) -> None:
     key = {"Idempotency-Key": str(uuid4())}
     first = runtime.post("echo", {"n": 1}, headers=key)
 
@@ -88,7 +86,7 @@ def test_one_key_with_another_body_is_a_conflict_and_with_another_function_a_req
     ],
 )
 @pytest.mark.parametrize("path", ["", "/batch"])
-def test_a_key_stands_for_a_value_however_it_is_spelt(runtime: Runtime, path: str, spelling: str, status: int) -> None:
+def test_equal_json_with_one_key_is_one_request(runtime: Runtime, path: str, spelling: str, status: int) -> None:
     key, url = {"Idempotency-Key": str(uuid4())} | JSON, f"/api/functions/echo{path}"
     form = "[%s]" if path else "%s"
 
@@ -101,7 +99,7 @@ def test_a_key_stands_for_a_value_however_it_is_spelt(runtime: Runtime, path: st
     assert status == 409 or again.json()[name] == first.json()[name]
 
 
-def test_a_batch_holds_its_key(runtime: Runtime) -> None:
+def test_a_key_belongs_to_one_batch(runtime: Runtime) -> None:
     key, url = {"Idempotency-Key": str(uuid4())}, "/api/functions/echo/batch"
     first = runtime.http.post(url, json=[1, 2, 3], headers=key)
     again = runtime.http.post(url, json=[1, 2, 3], headers=key)
@@ -109,7 +107,7 @@ def test_a_batch_holds_its_key(runtime: Runtime) -> None:
     assert "Idempotent-Replayed" not in first.headers
     assert (again.status_code, again.json(), again.headers["Idempotent-Replayed"]) == (202, first.json(), "true")
     assert runtime.http.post(url, json=[1, 2], headers=key).status_code == 409
-    # The same bytes as the event of one call are another body.
+    # The body of a single call differs from this batch, even with the same bytes.
     assert (
         runtime.http.post("/api/functions/echo", content=again.request.content, headers=key | JSON).status_code == 409
     )
@@ -118,7 +116,7 @@ def test_a_batch_holds_its_key(runtime: Runtime) -> None:
     assert runtime.http.post(url, json=[1], headers=single).status_code == 409
 
 
-def test_a_replayed_upload_leaves_one_set_of_files(runtime: Runtime) -> None:
+def test_a_replayed_upload_is_stored_once(runtime: Runtime) -> None:
     key = {"Idempotency-Key": str(uuid4())}
 
     def post() -> str:
@@ -143,14 +141,14 @@ def test_a_delayed_request_does_not_start_before_its_time(runtime: Runtime) -> N
         assert timedelta(seconds=1.4) < waited < timedelta(seconds=8)
 
 
-def test_a_time_may_stand_in_any_zone_that_python_knows(runtime: Runtime) -> None:
+def test_a_time_may_have_any_utc_offset(runtime: Runtime) -> None:
     run_at = (datetime.now(UTC) + timedelta(days=365)).replace(microsecond=0)
     there = run_at.astimezone(timezone(-timedelta(hours=23, minutes=24)))
     request = runtime.post("echo", {}, params={"run_at": there.isoformat()})
     assert datetime.fromisoformat(request["available_at"]) == run_at
 
 
-def test_a_batch_makes_one_request_per_event_in_order(runtime: Runtime) -> None:
+def test_a_batch_creates_one_request_per_event_in_order(runtime: Runtime) -> None:
     answer = runtime.http.post("/api/functions/echo/batch", json=[{"n": n} for n in range(50)])
 
     assert answer.status_code == 202
@@ -182,7 +180,7 @@ def test_a_running_request_is_not_deleted(runtime: Runtime, tmp_path: Path) -> N
     assert runtime.wait_ended(request["id"])["status"] == "completed"
 
 
-def test_a_list_is_narrowed_by_time(runtime: Runtime) -> None:
+def test_a_list_is_filtered_by_time(runtime: Runtime) -> None:
     first = runtime.call("echo", "first")
     second = runtime.call("echo", "second")
 

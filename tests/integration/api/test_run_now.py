@@ -1,4 +1,4 @@
-"""A request that waits for a time is run now, because a person does not want to wait for it."""
+"""Run a request now that waits for a time."""
 
 from uuid import uuid4
 
@@ -7,13 +7,13 @@ from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
 
-def later(runtime: Runtime) -> str:
+def post_delayed(runtime: Runtime) -> str:
     id: str = runtime.post("echo", {"n": 1}, params={"delay_s": 3600})["id"]
     return id
 
 
-def test_a_later_request_runs_at_once(runtime: Runtime) -> None:
-    id = later(runtime)
+def test_a_delayed_request_runs_at_once(runtime: Runtime) -> None:
+    id = post_delayed(runtime)
     answer = runtime.http.post(f"/api/requests/{id}/run")
     assert answer.status_code == 202
     assert answer.json()["status"] in ("pending", "processing", "completed")
@@ -22,14 +22,14 @@ def test_a_later_request_runs_at_once(runtime: Runtime) -> None:
     assert [entry["action"] for entry in told] == ["request.run"]
 
 
-def test_an_attempt_that_waits_after_a_failure_begins_at_once(runtime: Runtime) -> None:
+def test_an_attempt_that_waits_after_a_failure_starts_at_once(runtime: Runtime) -> None:
     id = runtime.post("retry_in_an_hour")["id"]
     wait_until(lambda: runtime.get(f"/api/requests/{id}")["error_type"], 20, "the first attempt has failed")
     assert runtime.http.post(f"/api/requests/{id}/run").status_code == 202
     assert runtime.wait_ended(id)["attempt"] == 2
 
 
-def test_what_waits_for_no_time_is_left_as_it_is(runtime: Runtime) -> None:
+def test_requests_that_wait_for_no_time_are_unchanged(runtime: Runtime) -> None:
     runtime.http.post("/api/queues/low/pause")
     try:
         due = runtime.post("echo", params={"queue": "low"})
@@ -45,7 +45,7 @@ def test_what_waits_for_no_time_is_left_as_it_is(runtime: Runtime) -> None:
 
 
 def test_many_are_run_by_one_call_and_from_the_command_line(runtime: Runtime) -> None:
-    ids = [later(runtime) for _ in range(3)]
+    ids = [post_delayed(runtime) for _ in range(3)]
     answer = runtime.http.post("/api/requests/bulk", json={"action": "run", "ids": ids[:2]})
     assert (answer.status_code, answer.json()["done"]) == (200, 2)
     done = localfn(runtime, "requests", "run", ids[2])

@@ -1,4 +1,4 @@
-"""Looking for a text or a queue: bounded in time, stretch by stretch, and nothing is overlooked."""
+"""Search by text or queue: each page is bounded in time, and all pages together miss nothing."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from workqueue.requests import search
 from workqueue.requests.search import Filter
 
 ROWS = 7_000
-# Ids that sort by their number, as those of requests do by their time; each fifth is another function's.
+# Ids that sort by their number, as ids of requests sort by time. Each fifth row belongs to another function.
 FILL = text(
     """
     INSERT INTO processing_request (id, function, status, event, max_attempts, on_lost, queue, created_at, available_at)
@@ -29,7 +29,7 @@ def filled(engine: Engine) -> Engine:
 
 
 def all_pages(engine: Engine, wanted: Filter) -> tuple[list[int], int]:
-    """The numbers that are found on all pages, and how many pages there were."""
+    """Return the numbers found on all pages, and the number of pages."""
     found: list[int] = []
     cursor: UUID | None = None
     for pages in range(1, 1000):
@@ -47,14 +47,14 @@ def numbers(words: str, step: int = 1) -> list[int]:
 
 
 @pytest.mark.parametrize("words", ["number 7", "99.", "number 1.", "number 7000.", "no such text", "NUMBER 6999"])
-def test_all_that_hold_it_are_found_newest_first_and_each_once(filled: Engine, words: str) -> None:
+def test_all_matches_are_found_once_newest_first(filled: Engine, words: str) -> None:
     for limit in (1, 7, 500):
         if limit > 1 or len(numbers(words.lower())) < 100:
             assert all_pages(filled, Filter(text=words, limit=limit))[0] == numbers(words.lower())
     assert all_pages(filled, Filter(text=words, function="fifth"))[0] == numbers(words.lower(), 5)
 
 
-def test_a_page_for_which_there_is_no_time_holds_what_was_found_and_goes_on(
+def test_a_page_that_exceeds_its_time_returns_its_matches_and_a_cursor(
     filled: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "SEARCH_S", 0.0)
@@ -65,7 +65,7 @@ def test_a_page_for_which_there_is_no_time_holds_what_was_found_and_goes_on(
     assert all_pages(filled, Filter(text="99.", limit=3))[0] == numbers("99.")
 
 
-def test_a_page_of_large_events_holds_few_and_goes_on(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_of_large_events_is_short_and_has_a_cursor(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "ENOUGH_BYTES", 1000)
     rows, cursor = search.list_page(filled, Filter(limit=500))
     sizes = [row["event_bytes"] for row in rows]
@@ -78,7 +78,7 @@ def test_a_page_of_large_events_holds_few_and_goes_on(filled: Engine, monkeypatc
     assert [row["id"] for row in found] == [row["id"] for row in rows]
 
 
-def test_events_that_are_too_large_for_the_page_are_read_afterwards(
+def test_events_too_large_for_the_page_follow_on_the_next_pages(
     filled: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, _ = search.list_page(filled, Filter(limit=20))
@@ -88,13 +88,13 @@ def test_events_that_are_too_large_for_the_page_are_read_afterwards(
     assert list(search.read_large_events(filled, rows)) == []
 
 
-def test_a_queue_that_nobody_uses_is_given_up_after_a_while(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_of_an_unused_queue_ends_in_time(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "SEARCH_S", 0.0)
     rows, cursor = search.list_page(filled, Filter(queue="high"))
     assert (rows, cursor) == ([], UUID(int=ROWS - search.FIRST_STRETCH + 1))
 
 
-def test_a_queue_narrows_the_list_and_a_search(filled: Engine) -> None:
+def test_a_queue_filters_the_list_and_a_search(filled: Engine) -> None:
     rows, cursor = search.list_page(filled, Filter(queue="low", limit=3))
     assert [row["id"].int for row in rows] == [7000, 6993, 6986]
     assert cursor == UUID(int=6986)

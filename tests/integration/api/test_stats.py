@@ -1,4 +1,4 @@
-"""Stats, workers, sandboxes, many requests at once: the API behind the screens."""
+"""Check the API behind the pages: stats, workers, sandboxes, bulk actions."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +13,7 @@ def stats_of(runtime: Runtime, function: str) -> dict[str, int]:
     return found
 
 
-def test_what_ended_is_counted_by_status_and_function_with_its_times(runtime: Runtime) -> None:
+def test_ended_requests_are_counted_by_status_and_function_with_their_times(runtime: Runtime) -> None:
     before = stats_of(runtime, "order_as_dict")
     for n in range(4):
         assert runtime.call("order_as_dict", {"article": f"n{n}"})["status"] == "completed"
@@ -40,14 +40,12 @@ def test_what_ended_is_counted_by_status_and_function_with_its_times(runtime: Ru
     assert sum(health["sparkline"]["completed"]) + sum(health["sparkline"]["failed"]) == health["count"]  # type: ignore[index]
 
 
-def test_a_function_without_requests_has_empty_stats_and_an_unknown_one_none(runtime: Runtime) -> None:
+def test_an_unused_function_has_empty_stats_and_an_unknown_function_a_404(runtime: Runtime) -> None:
     assert runtime.http.get(f"/api/functions/{uuid4().hex}/stats").status_code == 404
     assert runtime.http.get("/api/stats?what=1").status_code == 422
 
 
-def test_a_worker_shows_what_it_does_and_its_sandbox_how_much_memory_that_takes(
-    runtime: Runtime, tmp_path: Path
-) -> None:
+def test_a_worker_shows_its_request_and_its_sandbox_the_memory(runtime: Runtime, tmp_path: Path) -> None:
     request = runtime.post("wait_for_flag", {"flag": str(tmp_path / "flag")})
 
     def busy() -> dict[str, object] | None:
@@ -58,11 +56,11 @@ def test_a_worker_shows_what_it_does_and_its_sandbox_how_much_memory_that_takes(
     assert (worker["state"], worker["function"]) == ("busy", "wait_for_flag")
     assert worker["queues"] == ["high", "default", "low"]
 
-    def lent() -> dict[str, object] | None:
+    def leased_sandboxes() -> dict[str, object] | None:
         items = runtime.get("/api/sandboxes")["items"]
         return next((item for item in items if item["worker"] == worker["name"] and item["state"] == "busy"), None)
 
-    sandbox = wait_until(lent, 10, "its sandbox is noted")
+    sandbox = wait_until(leased_sandboxes, 10, "its sandbox is noted")
     assert sandbox["function"] == "wait_for_flag"
     assert isinstance(sandbox["memory_mb"], float)
     assert 1 < sandbox["memory_mb"] < 1000
@@ -72,7 +70,7 @@ def test_a_worker_shows_what_it_does_and_its_sandbox_how_much_memory_that_takes(
     assert runtime.wait_ended(request["id"])["status"] == "completed"
 
 
-def test_each_of_many_requests_has_an_outcome_of_its_own(runtime: Runtime) -> None:
+def test_a_bulk_action_returns_an_outcome_per_request(runtime: Runtime) -> None:
     failed = [runtime.call("raise_error")["id"] for _ in range(2)]
     completed, unknown = runtime.call("echo", 1)["id"], str(uuid4())
 
@@ -91,7 +89,7 @@ def test_each_of_many_requests_has_an_outcome_of_its_own(runtime: Runtime) -> No
     assert runtime.http.get(f"/api/requests/{completed}").status_code == 404
 
 
-def test_a_bad_bulk_names_its_field_and_does_nothing(runtime: Runtime) -> None:
+def test_a_bad_bulk_action_names_its_field_and_changes_nothing(runtime: Runtime) -> None:
     request = runtime.call("echo", 1)["id"]
     for body, field in (
         ({"action": "explode", "ids": [request]}, "action"),

@@ -1,4 +1,4 @@
-"""Whatever is stored can be read back: by every list, page and metric."""
+"""Read back every stored value through all lists, pages, commands and metrics."""
 
 import json
 import subprocess
@@ -44,8 +44,8 @@ ENDED = text(
 
 
 @pytest.fixture
-def by_hand(runtime: Runtime, request: pytest.FixtureRequest) -> Iterator[UUID]:
-    """Store a request by plain SQL, with a time and an event that no client could send."""
+def insert_odd_request(runtime: Runtime, request: pytest.FixtureRequest) -> Iterator[UUID]:
+    """Store a request by plain SQL, with a time and an event that the API rejects."""
     engine = make_engine(runtime.database_url, pool_size=1)
     id, (time, event) = uuid7(), request.param
     with engine.begin() as connection:
@@ -66,12 +66,12 @@ def by_hand(runtime: Runtime, request: pytest.FixtureRequest) -> Iterator[UUID]:
     ],
     indirect=True,
 )
-def test_a_row_that_sql_wrote_takes_no_list_with_it(runtime: Runtime, by_hand: UUID) -> None:
+def test_an_odd_row_written_by_sql_breaks_no_list(runtime: Runtime, insert_odd_request: UUID) -> None:
     for path in LISTS:
         assert runtime.http.get(path).status_code == 200, path
-    found = runtime.get(f"/api/requests/{by_hand}")
+    found = runtime.get(f"/api/requests/{insert_odd_request}")
     assert found["created_at"] in ("9999-12-30T00:00:00.000Z", "0001-01-02T00:00:00.000Z")
-    assert str(by_hand) in [item["id"] for item in runtime.get("/api/requests?limit=500")["items"]]
+    assert str(insert_odd_request) in [item["id"] for item in runtime.get("/api/requests?limit=500")["items"]]
 
 
 FEW = settings(max_examples=12)
@@ -133,21 +133,21 @@ KEY = st.fixed_dictionaries(
 )
 
 
-def never(constant: str) -> NoReturn:
+def reject_constant(constant: str) -> NoReturn:
     raise AssertionError(f"{constant} is not JSON")
 
 
 def read_all(runtime: Runtime, *more: str) -> None:
-    """Every list and these resources are there, and JSON that every parser takes."""
+    """Assert that all lists and the given resources return JSON that every parser reads."""
     for path in (*LISTS, *more):
         answer = runtime.http.get(path)
         assert answer.status_code == 200, (path, answer.text[:500])
         if "json" in answer.headers["Content-Type"]:
-            json.loads(answer.content.decode(), parse_constant=never)
+            json.loads(answer.content.decode(), parse_constant=reject_constant)
 
 
-def sent(runtime: Runtime, method: str, path: str, body: Any, **options: Any) -> httpx.Response:
-    """Send what json.dumps makes, NaN and half characters included; no answer is a failure of the server."""
+def send_json(runtime: Runtime, method: str, path: str, body: Any, **options: Any) -> httpx.Response:
+    """Send the output of json.dumps, including NaN and lone surrogates; a missing response is a server fault."""
     headers = {"Content-Type": "application/json", **options.pop("headers", {})}
     answer = runtime.http.request(method, path, content=json.dumps(body), headers=headers, **options)
     assert answer.status_code < 500, answer.text
@@ -156,13 +156,16 @@ def sent(runtime: Runtime, method: str, path: str, body: Any, **options: Any) ->
 
 @FEW
 @given(event=JSON, run_at=st.none() | TIMES, key=st.none() | TEXTS, name=TEXTS, filename=TEXTS, kind=TEXTS)
-def test_every_request_that_is_accepted_can_be_read(
+def test_every_accepted_request_can_be_read(
     runtime: Runtime, event: Any, run_at: str | None, key: str | None, name: str, filename: str, kind: str
 ) -> None:
     params = {"run_at": run_at} if run_at else {"delay_s": "31622400"}
     headers = {"Idempotency-Key": key.encode("utf-8", "surrogatepass")} if key and key.isprintable() else {}
-    answer = sent(runtime, "POST", "/api/functions/echo", event, params=params, headers=headers)
-    answers = [answer, sent(runtime, "POST", "/api/functions/echo/batch", [event, 1], params={"delay_s": "31622400"})]
+    answer = send_json(runtime, "POST", "/api/functions/echo", event, params=params, headers=headers)
+    answers = [
+        answer,
+        send_json(runtime, "POST", "/api/functions/echo/batch", [event, 1], params={"delay_s": "31622400"}),
+    ]
     head = f'name="{name}"; filename="{filename}"\r\nContent-Type: {kind}'.replace("\0", "")
     form = f"--x\r\nContent-Disposition: form-data; {head}\r\n\r\nx\r\n--x--\r\n".encode("utf-8", "surrogatepass")
     multipart = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -181,32 +184,28 @@ def test_every_request_that_is_accepted_can_be_read(
 
 @FEW
 @given(body=SCHEDULE, change=SCHEDULE)
-def test_every_schedule_user_and_key_that_is_accepted_can_be_read(
-    runtime: Runtime, body: dict[str, Any], change: dict[str, Any]
-) -> None:
-    made = sent(runtime, "POST", "/api/schedules", body).is_success
-    sent(
+def test_every_accepted_schedule_can_be_read(runtime: Runtime, body: dict[str, Any], change: dict[str, Any]) -> None:
+    made = send_json(runtime, "POST", "/api/schedules", body).is_success
+    send_json(
         runtime,
         "POST",
         "/api/schedules/preview",
         {name: body[name] for name in body.keys() & {"expression", "start_at"}},
     )
     if made:
-        sent(runtime, "PATCH", "/api/schedules/readable", change)
+        send_json(runtime, "PATCH", "/api/schedules/readable", change)
         read_all(runtime, "/api/schedules/readable", "/api/schedules/readable/next")
         assert runtime.http.delete("/api/schedules/readable").status_code == 204
 
 
 @FEW
 @given(user=USER, key=KEY)
-def test_every_user_and_key_that_is_accepted_can_be_read(
-    runtime: Runtime, user: dict[str, Any], key: dict[str, Any]
-) -> None:
-    made = sent(runtime, "POST", "/api/users", user), sent(runtime, "POST", "/api/keys", key)
+def test_every_accepted_user_and_key_can_be_read(runtime: Runtime, user: dict[str, Any], key: dict[str, Any]) -> None:
+    made = send_json(runtime, "POST", "/api/users", user), send_json(runtime, "POST", "/api/keys", key)
     read_all(runtime)
     for answer in made:
         if answer.is_success:
-            # 409: a user is not deleted while there is no admin.
+            # 409, because a user is not deleted while no admin exists.
             assert runtime.http.delete(answer.headers["Location"]).status_code in (204, 409)
     engine = make_engine(runtime.database_url, pool_size=1)
     with engine.begin() as connection:
@@ -216,7 +215,7 @@ def test_every_user_and_key_that_is_accepted_can_be_read(
 
 @FEW
 @given(said=TEXTS, fraction=st.floats(), fails=st.booleans())
-def test_whatever_a_function_leaves_can_be_read(runtime: Runtime, said: str, fraction: float, fails: bool) -> None:
+def test_every_output_of_a_function_can_be_read(runtime: Runtime, said: str, fraction: float, fails: bool) -> None:
     event = {"escaped": said.encode("unicode_escape").decode(), "fraction": str(fraction), "fails": fails}
     request = runtime.call("leave_everywhere", event)
     own = f"/api/requests/{request['id']}"
@@ -227,7 +226,7 @@ def test_whatever_a_function_leaves_can_be_read(runtime: Runtime, said: str, fra
     assert runtime.http.delete(own).status_code == 204
 
 
-def test_the_command_line_lists_whatever_there_is(runtime: Runtime) -> None:
+def test_the_command_line_lists_every_stored_value(runtime: Runtime) -> None:
     ids = [
         runtime.call(
             "leave_everywhere", {"escaped": said.encode("unicode_escape").decode(), "fraction": "1", "fails": True}

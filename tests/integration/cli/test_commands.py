@@ -1,4 +1,4 @@
-"""The command line: what is listed, the exit codes, and where it is run."""
+"""Check the command line: lists, exit codes, and the environment of a command."""
 
 import http.server
 import json
@@ -59,7 +59,7 @@ def test_a_function_is_shown_with_its_limits_and_its_schema(runtime: Runtime) ->
         (["requests", "list", "--cursor", "nonsense"], 2),
     ],
 )
-def test_a_refusal_is_one_line_and_an_exit_code(runtime: Runtime, words: list[str], code: int) -> None:
+def test_an_error_is_one_line_and_an_exit_code(runtime: Runtime, words: list[str], code: int) -> None:
     done = localfn(runtime, *words, stdin=TOO_LARGE)
 
     assert done.returncode == code
@@ -97,7 +97,7 @@ def test_without_a_runtime_the_exit_code_is_3(runtime: Runtime) -> None:
     assert "localfn up" in done.stderr
 
 
-def test_another_program_at_the_port_is_told_apart_from_the_runtime(runtime: Runtime) -> None:
+def test_another_program_on_the_port_is_not_taken_for_the_runtime(runtime: Runtime) -> None:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -110,13 +110,13 @@ def test_another_program_at_the_port_is_told_apart_from_the_runtime(runtime: Run
     assert "is not localfn (HTTP 404)" in done.stderr
 
 
-def test_a_proxy_in_the_environment_is_not_asked(runtime: Runtime) -> None:
+def test_a_proxy_in_the_environment_is_ignored(runtime: Runtime) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
 
     assert localfn(runtime, "functions", "list", http_proxy=nowhere, all_proxy=nowhere).returncode == 0
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(runtime: Runtime) -> None:
+def test_a_closed_pipe_is_not_an_error(runtime: Runtime) -> None:
     request = runtime.call("flood")
     with running_command(runtime, "requests", "logs", request["id"]) as process:
         assert process.stdout is not None
@@ -139,5 +139,5 @@ def test_a_terminal_without_unicode_gets_question_marks_and_valid_json(runtime: 
     assert json.loads(result.stdout) == {"name": "漢字"}
 
 
-def test_an_argument_that_is_no_text_is_a_name_that_is_not_found(runtime: Runtime) -> None:
+def test_an_argument_that_is_not_text_is_an_unknown_name(runtime: Runtime) -> None:
     assert localfn(runtime, "functions", "show", os.fsdecode(b"\xff")).returncode == 4

@@ -1,4 +1,4 @@
-"""What people are used to on a command line: short ids, pipes, another runtime, times that tell their zone."""
+"""Check the conventions of the command line: short ids, pipes, other runtimes, times with a zone."""
 
 import re
 import signal
@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 TIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{3})?\+05:30"
 
 
-def test_an_id_may_be_shortened_while_it_is_unique(runtime: Runtime) -> None:
+def test_a_unique_prefix_of_an_id_is_enough(runtime: Runtime) -> None:
     id = runtime.call("echo", {"n": 1})["id"]
     for typed in (id, id[:-1], id[:30], id[:30].upper(), id.replace("-", "")[:28]):
         assert run_json(runtime, "requests", "show", typed)["id"] == id
@@ -22,7 +22,7 @@ def test_an_id_may_be_shortened_while_it_is_unique(runtime: Runtime) -> None:
 
 
 @pytest.mark.parametrize("length", range(6, 32))
-def test_no_last_digit_keeps_an_id_from_being_found(length: int) -> None:
+def test_a_prefix_of_any_last_digit_is_found(length: int) -> None:
     for last in "0f":
         id = UUID("01a22df3147475ebbc647f90e507ae2" + last)
         beginning = id.hex[:length]
@@ -30,7 +30,7 @@ def test_no_last_digit_keeps_an_id_from_being_found(length: int) -> None:
         assert not UUID(int=first_id_after(beginning).int).hex.startswith(beginning)
 
 
-def test_a_shortened_id_that_several_have_names_them(runtime: Runtime) -> None:
+def test_an_ambiguous_prefix_lists_its_matches(runtime: Runtime) -> None:
     answer = runtime.http.post("/api/functions/echo/batch", json=[1, 2, 3])
     ids = answer.json()["ids"]
     done = localfn(runtime, "requests", "show", ids[0][:10])
@@ -41,13 +41,13 @@ def test_a_shortened_id_that_several_have_names_them(runtime: Runtime) -> None:
 @pytest.mark.parametrize(
     ("typed", "code", "words"), [(NOWHERE[:-1], 4, "no request"), ("01a", 2, "at least 6"), ("no id", 4, "")]
 )
-def test_a_shortened_id_that_none_has(runtime: Runtime, typed: str, code: int, words: str) -> None:
+def test_a_prefix_without_a_match_is_an_error(runtime: Runtime, typed: str, code: int, words: str) -> None:
     done = localfn(runtime, "requests", "show", typed)
     assert (done.returncode, done.stdout) == (code, "")
     assert words in done.stderr
 
 
-def test_in_a_pipe_no_column_is_cut(runtime: Runtime) -> None:
+def test_columns_are_not_truncated_in_a_pipe(runtime: Runtime) -> None:
     name = "f" * 60
     runtime.write(
         f"{name}.py", f"from localfn import function\n@function\ndef {name}(e, c): raise ValueError('m' * 300)\n"
@@ -59,7 +59,7 @@ def test_in_a_pipe_no_column_is_cut(runtime: Runtime) -> None:
     assert "m" * 300 in line
 
 
-def test_every_time_tells_its_zone_and_all_have_one(runtime: Runtime) -> None:
+def test_every_time_names_the_same_zone(runtime: Runtime) -> None:
     id = runtime.call("talk", {})["id"]
     runtime.http.post("/api/schedules", json={"name": "zoned", "function": "echo", "expression": "0 3 * * *"})
     for words in (
@@ -75,7 +75,7 @@ def test_every_time_tells_its_zone_and_all_have_one(runtime: Runtime) -> None:
     runtime.http.delete("/api/schedules/zoned")
 
 
-def test_a_watched_list_shows_what_comes(runtime: Runtime) -> None:
+def test_a_watched_list_shows_new_requests(runtime: Runtime) -> None:
     with running_command(runtime, "requests", "list", "--function", "echo", "--limit", "5", "--watch") as watching:
         assert watching.stdout is not None
         assert watching.stdout.readline().startswith("ID ")
@@ -86,7 +86,7 @@ def test_a_watched_list_shows_what_comes(runtime: Runtime) -> None:
         assert watching.wait(20) == 130
 
 
-def test_another_runtime_is_reached_by_its_address(runtime: Runtime) -> None:
+def test_localfn_url_selects_another_runtime(runtime: Runtime) -> None:
     id = runtime.call("echo")["id"]
     elsewhere = {"LOCALFN_URL": runtime.url + "/", "PORT": "1"}
     assert id in localfn(runtime, "requests", "list", "--function", "echo", **elsewhere).stdout
@@ -105,12 +105,12 @@ def test_hints_name_the_command_that_was_typed(runtime: Runtime) -> None:
     assert "./dev up" in localfn(runtime, "workers", "list", PORT="1", LOCALFN_CALLED_AS="./dev").stderr
 
 
-def test_the_version_and_the_exit_codes_are_told(runtime: Runtime) -> None:
+def test_the_help_lists_version_and_exit_codes(runtime: Runtime) -> None:
     assert localfn(runtime, "--version").stdout == localfn(runtime, "version").stdout
     assert "124 waited too long" in " ".join(localfn(runtime, "--help").stdout.split())
 
 
-def test_a_superuser_has_a_password_as_the_page_asks_for(runtime: Runtime) -> None:
+def test_a_superuser_needs_a_valid_password(runtime: Runtime) -> None:
     done = localfn(runtime, "users", "create-superuser", "ada", stdin="short\n")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "password is not valid: 8 to 1024 characters are needed" in done.stderr

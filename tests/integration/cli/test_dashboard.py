@@ -1,4 +1,4 @@
-"""`localfn dashboard` serves rq-dashboard alone: it shows, checks the host, and changes nothing."""
+"""Serve rq-dashboard alone with `localfn dashboard`: it checks the host, and changes nothing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`localfn doctor`: well is well, and what is not is named with what to do."""
+"""Run `localfn doctor`: a healthy runtime passes, and each problem has a hint."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from tests.support.runtime import Runtime, free_port
 from tests.support.waiting import wait_until
 
 
-def test_doctor_finds_a_whole_runtime_well(runtime: Runtime) -> None:
+def test_doctor_passes_a_healthy_runtime(runtime: Runtime) -> None:
     done = localfn(runtime, "doctor")
 
     assert done.returncode == 0, done.stdout
@@ -35,7 +35,7 @@ def test_doctor_finds_a_whole_runtime_well(runtime: Runtime) -> None:
     assert run_json(runtime, "doctor")["ok"] is True
 
 
-def test_doctor_says_what_to_do_when_nothing_runs(runtime: Runtime, tmp_path: Path) -> None:
+def test_doctor_says_how_to_start_a_runtime(runtime: Runtime, tmp_path: Path) -> None:
     port = str(free_port())
     environ = {"PORT": port, "DATABASE_URL": "", "REDIS_URL": "", "LOCALFN_HOME": str(tmp_path)}
 
@@ -59,7 +59,7 @@ def test_doctor_says_what_to_do_when_nothing_runs(runtime: Runtime, tmp_path: Pa
         ({"LOCALFN_FILES": "s3://bucket/x", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "files"),
     ],
 )
-def test_doctor_names_what_is_not_well(runtime: Runtime, environ: dict[str, str], name: str) -> None:
+def test_doctor_names_each_problem(runtime: Runtime, environ: dict[str, str], name: str) -> None:
     done = localfn(runtime, "doctor", **environ)
 
     assert done.returncode in (1, 3)
@@ -88,7 +88,7 @@ def test_doctor_names_a_schedule_that_cannot_fire(runtime: Runtime) -> None:
 
 
 @pytest.mark.parametrize(("apart_s", "words"), [(-90, "90 s behind"), (90, "90 s ahead of")])
-def test_a_clock_that_is_wrong_is_told_with_its_direction(apart_s: float, words: str) -> None:
+def test_a_wrong_clock_is_reported_with_its_direction(apart_s: float, words: str) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     found = machine.clocks(now, now + timedelta(seconds=apart_s))
     assert not found.ok
@@ -96,7 +96,7 @@ def test_a_clock_that_is_wrong_is_told_with_its_direction(apart_s: float, words:
     assert machine.clocks(now, now + timedelta(seconds=1)).ok
 
 
-def test_pages_that_were_made_for_another_address_are_told(tmp_path: Path) -> None:
+def test_pages_built_for_another_base_url_are_reported(tmp_path: Path) -> None:
     build = tmp_path / "dist"
     build.mkdir()
     (build / "index.html").write_text("VITE_APP_API_ROOT_PLACEHOLDER")

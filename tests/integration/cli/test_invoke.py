@@ -1,4 +1,4 @@
-"""`localfn functions invoke`: what it sends, what it prints, and how it waits."""
+"""Run `localfn functions invoke`: what it sends and prints, and how it waits."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def read_until(terminal: RawIOBase, text: bytes) -> bytes:
     return seen
 
 
-def test_invoke_prints_the_id_alone_and_says_elsewhere_how_to_follow_it(runtime: Runtime) -> None:
+def test_invoke_prints_the_id_on_stdout_and_a_hint_on_stderr(runtime: Runtime) -> None:
     done = localfn(runtime, "functions", "invoke", "echo")
 
     assert done.returncode == 0
@@ -53,7 +53,7 @@ def test_invoke_sends_files(runtime: Runtime, tmp_path: Path) -> None:
     assert json.loads(done.stdout)["files"] == {"one": "first", "two": "second"}
 
 
-def test_the_result_stands_alone_on_stdout_and_the_files_with_their_download_on_stderr(runtime: Runtime) -> None:
+def test_stdout_has_only_the_result_and_stderr_lists_the_files(runtime: Runtime) -> None:
     done = localfn(runtime, "functions", "invoke", "save_files", "--wait")
 
     assert done.stdout == '"saved"\n'
@@ -81,7 +81,7 @@ def test_a_failed_request_is_explained_and_ends_with_1(runtime: Runtime) -> None
     assert "localfn requests show " in done.stderr
 
 
-def test_progress_is_one_line_per_change_where_no_terminal_is(runtime: Runtime, tmp_path: Path) -> None:
+def test_progress_is_one_line_per_change_without_a_terminal(runtime: Runtime, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     event = json.dumps({"flag": str(flag)})
     with running_command(runtime, "functions", "invoke", "follow_progress", "--wait", "--data", event) as process:
@@ -141,7 +141,7 @@ def test_ctrl_c_ends_with_130_and_leaves_the_request_running(runtime: Runtime, t
     assert runtime.wait_ended(last.split()[-1])["status"] == "completed"
 
 
-def test_a_restart_of_the_web_process_is_ridden_out(start_runtime: StartRuntime, tmp_path: Path) -> None:
+def test_invoke_survives_a_restart_of_the_web_process(start_runtime: StartRuntime, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     event = json.dumps({"flag": str(flag)})
     with (
@@ -162,7 +162,7 @@ def test_a_restart_of_the_web_process_is_ridden_out(start_runtime: StartRuntime,
     ("data", "reason"),
     [('{"a": }', "Expecting value at line 1, column 7"), ("{\n'a': 1}", "line 2, column 1"), ("[NaN]", "NaN")],
 )
-def test_bad_json_is_found_before_anything_is_sent(runtime: Runtime, data: str, reason: str) -> None:
+def test_bad_json_is_rejected_before_any_request(runtime: Runtime, data: str, reason: str) -> None:
     nobody_listens = str(free_port())
 
     done = localfn(runtime, "functions", "invoke", "echo", "--data", data, PORT=nobody_listens)
@@ -171,7 +171,7 @@ def test_bad_json_is_found_before_anything_is_sent(runtime: Runtime, data: str, 
     assert reason in done.stderr
 
 
-def test_a_key_makes_the_second_call_give_the_first_request(runtime: Runtime) -> None:
+def test_a_second_call_with_the_same_key_returns_the_first_request(runtime: Runtime) -> None:
     words = ("functions", "invoke", "echo", "--key", "order 17", "--data")
     first, second = (localfn(runtime, *words, "[1]") for _ in range(2))
     other = localfn(runtime, *words, "[2]")

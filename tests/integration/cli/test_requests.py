@@ -1,4 +1,4 @@
-"""`localfn requests`: seeing and steering what was accepted."""
+"""Run `localfn requests`: list and control accepted requests."""
 
 import json
 from datetime import datetime
@@ -9,7 +9,7 @@ from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
 
-def test_requests_are_listed_by_pages_that_go_on_where_the_last_one_ended(runtime: Runtime) -> None:
+def test_each_page_of_requests_continues_after_the_previous_one(runtime: Runtime) -> None:
     ids = [runtime.call("order_as_dict", {"article": f"page-{n}"})["id"] for n in range(5)]
     newest_first = list(reversed(ids))
 
@@ -23,7 +23,7 @@ def test_requests_are_listed_by_pages_that_go_on_where_the_last_one_ended(runtim
     assert list_ids(runtime, "order_as_dict", "--until", "1h", "--q", '"page-') == []
 
 
-def test_the_table_of_requests_fits_and_says_that_there_are_more(runtime: Runtime) -> None:
+def test_the_table_of_requests_fits_and_mentions_the_next_page(runtime: Runtime) -> None:
     ids = [runtime.call("raise_error")["id"] for _ in range(3)]
 
     done = localfn(runtime, "requests", "list", "--function", "raise_error", "--limit", "2")
@@ -56,7 +56,7 @@ def test_a_request_is_shown_with_its_attempts_their_phases_and_the_traceback(run
     assert "attempt 2" in localfn(runtime, "requests", "attempts", request["id"]).stdout
 
 
-def test_a_result_is_printed_and_there_is_none_of_a_failed_request(runtime: Runtime) -> None:
+def test_a_result_is_printed_and_a_failed_request_has_none(runtime: Runtime) -> None:
     completed, failed = runtime.call("echo", ["ä"]), runtime.call("raise_error")
 
     assert localfn(runtime, "requests", "result", completed["id"]).stdout == '["ä"]\n'
@@ -80,13 +80,13 @@ def test_logs_are_printed_as_lines_and_as_objects(runtime: Runtime) -> None:
     assert [line.partition(" ")[2] for line in lines] == printed
     found = [json.loads(line) for line in objects]
     assert [f"{one['attempt']} {one['stream']} {one['text']}" for one in found] == printed
-    # A line has the time in this machine's zone, an object as the API tells it.
+    # A line has the time in this machine's zone, an object the time of the API.
     times = [datetime.fromisoformat(line.partition(" ")[0]) for line in lines]
     assert [datetime.fromisoformat(one["time"]) for one in found] == times
     assert localfn(runtime, "requests", "logs", request["id"], "--attempt", "2").stdout == ""
 
 
-def test_logs_are_all_printed_when_there_are_more_than_one_answer_holds(runtime: Runtime) -> None:
+def test_logs_longer_than_one_response_are_printed_whole(runtime: Runtime) -> None:
     runtime.write(
         "wordy.py",
         "from localfn import function\n\n@function\ndef wordy(event, context):\n"
@@ -121,9 +121,7 @@ def test_logs_are_followed_until_the_end_and_through_the_cleanup(runtime: Runtim
     assert "completed in" in err
 
 
-def test_many_are_cancelled_retried_and_deleted_and_the_first_refusal_is_the_exit_code(
-    runtime: Runtime, tmp_path: Path
-) -> None:
+def test_bulk_commands_exit_with_the_code_of_the_first_error(runtime: Runtime, tmp_path: Path) -> None:
     event = {"flag": str(tmp_path / "flag")}
     ids = [runtime.post("wait_for_flag", event, params={"delay_s": 3600})["id"] for _ in range(2)]
 
@@ -142,7 +140,7 @@ def test_many_are_cancelled_retried_and_deleted_and_the_first_refusal_is_the_exi
     assert localfn(runtime, "requests", "show", ids[0]).returncode == 4
 
 
-def test_purge_asks_and_deletes_only_what_is_old_and_has_ended(runtime: Runtime, tmp_path: Path) -> None:
+def test_purge_confirms_and_deletes_only_old_ended_requests(runtime: Runtime, tmp_path: Path) -> None:
     runtime.write("purged.py", "from localfn import function\n\n@function\ndef purged(event, context): ...\n")
     wait_until(lambda: runtime.knows("purged"), 20)
     ended = [runtime.call("purged")["id"] for _ in range(3)]

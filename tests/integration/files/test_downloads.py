@@ -1,4 +1,4 @@
-"""Files over HTTP: an upload and an output of one name, ranges, conditions, HEAD."""
+"""Serve files over HTTP: an upload and an output of one name, ranges, conditions, HEAD."""
 
 import pytest
 
@@ -10,7 +10,7 @@ CONTENT = bytes(range(256))
 
 @pytest.fixture(scope="module")
 def address(runtime: Runtime) -> str:
-    """An upload of 256 bytes."""
+    """Upload a file of 256 bytes; return its path."""
     request = runtime.call("echo", None, files={"data": ("data.bin", CONTENT)})
     return str(request["files"][0]["href"])
 
@@ -67,7 +67,7 @@ def test_a_range_beyond_the_end_is_a_416(runtime: Runtime, address: str, asked: 
 @pytest.mark.parametrize(
     "asked", ["", "bytes", "bytes=", "bytes=-", "bytes=3-1", "bytes=a-b", "lines=0-3", "bytes=0-1,4-5"]
 )
-def test_a_range_that_is_none_or_several_gives_the_whole_file(runtime: Runtime, address: str, asked: str) -> None:
+def test_an_invalid_or_multiple_range_returns_the_whole_file(runtime: Runtime, address: str, asked: str) -> None:
     answer = runtime.http.get(address, headers={"Range": asked})
     assert (answer.status_code, answer.content) == (200, CONTENT)
     assert answer.headers["Content-Length"] == "256"
@@ -84,7 +84,7 @@ def test_if_range_makes_a_range_safe(runtime: Runtime, address: str) -> None:
     assert [status(other) for other in ('"x"', f"W/{etag}", "Mon, 30 Nov 2026 00:00:00 GMT")] == [200, 200, 200]
 
 
-def test_a_file_that_the_client_has_is_a_304(runtime: Runtime, address: str) -> None:
+def test_a_cached_file_is_a_304(runtime: Runtime, address: str) -> None:
     etag = runtime.http.get(address).headers["ETag"]
     answer = runtime.http.get(address, headers={"If-None-Match": f'"x", {etag}', "Range": "bytes=0-3"})
     assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", etag)
@@ -106,7 +106,7 @@ def test_a_file_that_the_client_has_is_a_304(runtime: Runtime, address: str) -> 
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_download_keeps_to_its_condition(
+def test_a_download_follows_its_condition(
     runtime: Runtime, address: str, method: str, name: str, condition: str, status: int
 ) -> None:
     headers = runtime.http.get(address).headers
@@ -115,7 +115,7 @@ def test_a_download_keeps_to_its_condition(
     assert answer.status_code == status
 
 
-def test_of_two_conditions_the_one_with_etags_counts(runtime: Runtime, address: str) -> None:
+def test_a_condition_on_etags_wins_over_one_on_dates(runtime: Runtime, address: str) -> None:
     etag, long_ago = runtime.http.get(address).headers["ETag"], "Sat, 01 Jan 2000 00:00:00 GMT"
     for condition, status in ((etag, 200), ('"x"', 412)):
         headers = {"If-Match": condition, "If-Unmodified-Since": long_ago}
@@ -124,7 +124,7 @@ def test_of_two_conditions_the_one_with_etags_counts(runtime: Runtime, address: 
     assert runtime.http.get(address, headers=headers).status_code == 200
 
 
-def test_head_tells_the_length_and_ignores_a_range(runtime: Runtime, address: str) -> None:
+def test_head_returns_the_length_and_ignores_a_range(runtime: Runtime, address: str) -> None:
     answer = runtime.http.head(address, headers={"Range": "bytes=0-3"})
     assert (answer.status_code, answer.headers["Content-Length"], answer.content) == (200, "256", b"")
 
@@ -136,7 +136,7 @@ def test_an_empty_file_has_no_range(runtime: Runtime) -> None:
     assert runtime.http.get(href, headers={"Range": "bytes=0-"}).status_code == 416
 
 
-def test_a_number_of_any_length_is_no_trouble() -> None:
+def test_a_range_accepts_numbers_of_any_length() -> None:
     assert parse_range("bytes=0-" + "9" * 19, 10) == range(10)
     assert parse_range("bytes=" + "9" * 5000 + "-", 10) is None
     with pytest.raises(UnsatisfiableError):

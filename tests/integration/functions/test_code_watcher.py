@@ -1,4 +1,4 @@
-"""A module that could not be imported is tried again once what it lacked is there, without a change of its own."""
+"""Retry the import of a failed module when its missing dependency appears, without a change of the module."""
 
 import subprocess
 import sys
@@ -25,41 +25,41 @@ def watcher_of(folder: Path, python: str = sys.executable) -> CodeWatcher:
     return watcher
 
 
-def finds_it(watcher: CodeWatcher) -> bool:
+def finds_function(watcher: CodeWatcher) -> bool:
     watcher.refresh()
     return [function.name for function in watcher.registry.functions] == ["work"] and not watcher.registry.failures
 
 
-def test_a_package_that_is_installed(tmp_path: Path) -> None:
+def test_a_newly_installed_package_triggers_a_retry(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "own"], check=True)
     (tmp_path / "functions").mkdir()
     (tmp_path / "functions" / "work.py").write_text(CODE.format(needed="wanted_lib"))
     watcher = watcher_of(tmp_path / "functions", str(tmp_path / "own" / "bin" / "python"))
-    assert not finds_it(watcher)
+    assert not finds_function(watcher)
     (packages,) = (tmp_path / "own" / "lib").glob("python3.*/site-packages")
     (packages / "wanted_lib.py").touch()
-    assert finds_it(watcher)
+    assert finds_function(watcher)
 
 
-def test_a_helper_that_was_missing(tmp_path: Path) -> None:
+def test_a_new_helper_module_triggers_a_retry(tmp_path: Path) -> None:
     (tmp_path / "work.py").write_text(CODE.format(needed="_helper"))
     watcher = watcher_of(tmp_path)
     (tmp_path / "_helper.py").touch()
-    assert finds_it(watcher)
+    assert finds_function(watcher)
 
 
 @pytest.mark.parametrize("wrong", ["raise ValueError('not yet')\n", "def half(:\n"])
-def test_a_helper_that_is_mended_in_its_place(tmp_path: Path, wrong: str) -> None:
+def test_a_repaired_helper_module_triggers_a_retry(tmp_path: Path, wrong: str) -> None:
     (tmp_path / "work.py").write_text(CODE.format(needed="_helper"))
     (tmp_path / "_helper.py").write_text(wrong)
     watcher = watcher_of(tmp_path)
     with (tmp_path / "_helper.py").open("w") as helper:
         helper.write("VALUE = 1\n")
-    assert finds_it(watcher)
+    assert finds_function(watcher)
 
 
-def test_what_no_file_tells_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that was away, say."""
+def test_an_import_error_without_a_file_is_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry after an import error that no file explains, such as an unavailable server."""
     flag, folder = tmp_path / "flag", tmp_path / "functions"
     folder.mkdir()
     (folder / "work.py").write_text(CODE.format(needed="os") + f"os.stat({str(flag)!r})\n")
@@ -67,10 +67,10 @@ def test_what_no_file_tells_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(code_watcher, "IMPORT_TIME_FACTOR", 0)
     watcher = watcher_of(folder)
     flag.touch()
-    assert finds_it(watcher)
+    assert finds_function(watcher)
 
 
-def test_one_that_failed_is_left_alone_for_a_while(tmp_path: Path) -> None:
+def test_a_failed_import_is_not_retried_at_once(tmp_path: Path) -> None:
     tries = tmp_path / "tries"
     (tmp_path / "functions").mkdir()
     (tmp_path / "functions" / "work.py").write_text(f"open({str(tries)!r}, 'a').write('x')\nraise ValueError\n")
@@ -80,7 +80,7 @@ def test_one_that_failed_is_left_alone_for_a_while(tmp_path: Path) -> None:
     assert tries.read_text() == "x"
 
 
-def test_one_that_fails_each_time_is_logged_once(
+def test_a_repeated_import_error_is_logged_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "work.py").write_text(CODE.format(needed="nowhere"))

@@ -1,4 +1,4 @@
-"""Discovery: what counts as a function, what a broken module does, and how soon a change is seen."""
+"""Discover functions: which modules count, how errors are reported, and how soon a change is seen."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from tests.support.commands import localfn
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
-SEEN_WITHIN_S = 2.0 + 8.0  # the promise, and room for a machine that is busy with other tests
+SEEN_WITHIN_S = 2.0 + 8.0  # The promised time, and a margin for a machine busy with other tests.
 
 HEAD = "from localfn import function\n"
 
@@ -20,12 +20,12 @@ def returning(name: str, value: str) -> str:
     return f"{HEAD}@function\ndef {name}(event, context):\n    return {value}\n"
 
 
-def test_a_new_function_is_seen_a_changed_one_runs_anew_a_removed_one_is_gone(runtime: Runtime) -> None:
+def test_new_changed_and_removed_functions_are_noticed(runtime: Runtime) -> None:
     path = runtime.write("fresh.py", returning("fresh", "1"))
     wait_until(lambda: runtime.knows("fresh"), SEEN_WITHIN_S, "the function is seen")
     assert runtime.result("fresh") == 1
 
-    # Same size, same second: only looking closely tells them apart. The very next request runs the new code.
+    # The change keeps size and second of the file, so only its hash differs. The next request runs the new code.
     for value in range(2, 7):
         runtime.write("fresh.py", returning("fresh", str(value)))
         assert runtime.result("fresh") == value
@@ -34,7 +34,7 @@ def test_a_new_function_is_seen_a_changed_one_runs_anew_a_removed_one_is_gone(ru
     wait_until(lambda: not runtime.knows("fresh"), SEEN_WITHIN_S, "the function is gone")
 
 
-def test_a_change_of_a_helper_module_counts_too(runtime: Runtime) -> None:
+def test_a_change_of_a_helper_module_is_noticed(runtime: Runtime) -> None:
     runtime.write("_helper_of_user.py", "VALUE = 'old'\n")
     runtime.write("user.py", "import _helper_of_user\n" + returning("uses_helper", "_helper_of_user.VALUE"))
     wait_until(lambda: runtime.knows("uses_helper"), SEEN_WITHIN_S)
@@ -44,7 +44,7 @@ def test_a_change_of_a_helper_module_counts_too(runtime: Runtime) -> None:
     assert runtime.result("uses_helper") == "new"
 
 
-def test_a_helper_that_is_imported_only_while_running_counts_too(runtime: Runtime) -> None:
+def test_a_change_of_a_lazily_imported_helper_is_noticed(runtime: Runtime) -> None:
     runtime.write("_late.py", "VALUE = 1\n")
     runtime.write(
         "late.py", f"{HEAD}@function\ndef imports_late(event, context):\n    import _late\n    return _late.VALUE\n"
@@ -55,7 +55,7 @@ def test_a_helper_that_is_imported_only_while_running_counts_too(runtime: Runtim
     assert runtime.result("imports_late") == 2
 
 
-def test_packages_with_relative_imports_are_searched_through(runtime: Runtime) -> None:
+def test_packages_with_relative_imports_are_discovered(runtime: Runtime) -> None:
     runtime.write("parcel/helper.py", "VALUE = 'relative'\n")
     runtime.write("parcel/deep/work.py", "from ..helper import VALUE\n" + returning("in_package", "VALUE"))
     runtime.write("parcel/deep/__init__.py", "")
@@ -66,7 +66,7 @@ def test_packages_with_relative_imports_are_searched_through(runtime: Runtime) -
     assert runtime.get("/api/functions/in_package")["module"] == "parcel.deep.work"
 
 
-def test_a_broken_submodule_is_listed_and_its_package_keeps_the_other_functions(runtime: Runtime) -> None:
+def test_a_broken_submodule_is_listed_and_other_functions_of_its_package_remain(runtime: Runtime) -> None:
     runtime.write("mixed/broken.py", "import missing_library\n" + returning("in_broken", "1"))
     runtime.write("mixed/sound.py", returning("in_sound", "1"))
     runtime.write("mixed/__init__.py", "")
@@ -81,7 +81,7 @@ def test_a_broken_submodule_is_listed_and_its_package_keeps_the_other_functions(
     assert (runtime.result("in_broken"), runtime.result("in_sound")) == (2, 1)
 
 
-def test_a_module_that_fails_to_import_is_listed_and_stops_no_other(runtime: Runtime) -> None:
+def test_a_module_that_fails_to_import_is_listed_and_affects_no_other_module(runtime: Runtime) -> None:
     runtime.write("broken.py", "import nothing_of_that_name\n")
     runtime.write("killer.py", "import os\nos._exit(1)\n")
 
@@ -100,7 +100,7 @@ def test_a_module_that_fails_to_import_is_listed_and_stops_no_other(runtime: Run
     wait_until(lambda: not {"broken.py", "killer.py"} & errors().keys(), SEEN_WITHIN_S, "both are forgotten")
 
 
-def test_a_syntax_error_fails_the_next_request_with_file_and_line_until_it_is_mended(runtime: Runtime) -> None:
+def test_a_syntax_error_fails_requests_with_file_and_line_until_repaired(runtime: Runtime) -> None:
     path = runtime.write("typo.py", returning("mistyped", "1"))
     wait_until(lambda: runtime.knows("mistyped"), SEEN_WITHIN_S)
     runtime.write("typo.py", HEAD + "@function\ndef mistyped(event, context)\n    return 1\n")
@@ -115,7 +115,7 @@ def test_a_syntax_error_fails_the_next_request_with_file_and_line_until_it_is_me
     assert runtime.result("mistyped") == 2
 
 
-def test_a_module_with_a_name_of_the_standard_library_is_told_to_change_it(runtime: Runtime) -> None:
+def test_a_module_named_like_the_standard_library_is_rejected(runtime: Runtime) -> None:
     path = runtime.write("email.py", returning("send_email", "1"))
 
     def listed() -> list[dict[str, Any]]:
@@ -126,8 +126,8 @@ def test_a_module_with_a_name_of_the_standard_library_is_told_to_change_it(runti
     path.unlink()
 
 
-def test_modules_of_one_name_in_two_folders_do_not_meet(runtime: Runtime) -> None:
-    # tests/functions has a module `plain`; so has the runtime's own folder now, with a helper of its own.
+def test_modules_of_one_name_in_two_folders_are_separate(runtime: Runtime) -> None:
+    # tests/functions has a module `plain`; the runtime's own folder now has one too, with its own helper.
     path = runtime.write("plain.py", returning("other_plain", "__file__"))
     wait_until(lambda: runtime.knows("other_plain"), SEEN_WITHIN_S)
 
@@ -135,7 +135,7 @@ def test_modules_of_one_name_in_two_folders_do_not_meet(runtime: Runtime) -> Non
     assert runtime.result("echo", "the other one") == "the other one"
 
 
-def test_a_second_function_of_a_name_is_listed_and_the_first_one_stays(runtime: Runtime) -> None:
+def test_a_duplicate_function_is_listed_as_an_error_and_the_first_remains(runtime: Runtime) -> None:
     path = runtime.write("twin.py", returning("echo", "'the wrong one'"))
 
     def listed() -> list[dict[str, Any]]:
@@ -165,7 +165,7 @@ def test_two_functions_of_one_name_stop_the_start(runtime: Runtime, tmp_path: Pa
     assert runtime.knows("echo"), "the registry is as it was"
 
 
-def test_a_wrong_limit_is_told_with_its_name(runtime: Runtime) -> None:
+def test_an_invalid_limit_is_reported_by_name(runtime: Runtime) -> None:
     path = runtime.write("wrong.py", HEAD + "@function(timeout_s=7200)\ndef wrong(event, context): ...\n")
 
     def listed() -> list[dict[str, Any]]:
@@ -175,7 +175,7 @@ def test_a_wrong_limit_is_told_with_its_name(runtime: Runtime) -> None:
     path.unlink()
 
 
-def test_a_module_that_began_to_kill_its_interpreter_fails_its_requests_and_holds_up_no_other(runtime: Runtime) -> None:
+def test_a_module_that_kills_its_interpreter_fails_only_its_own_requests(runtime: Runtime) -> None:
     path = runtime.write("poison.py", returning("poisoned", "1"))
     wait_until(lambda: runtime.knows("poisoned"), SEEN_WITHIN_S)
     runtime.write("poison.py", "import os\nos._exit(7)\n")
@@ -246,7 +246,7 @@ def enumerated(event, context): ...
         (SCHEMA_OF_OBJECTS, "LocalfnError", "@function on 'enumerated': input=: $.enum[0]: a object is not JSON"),
     ],
 )
-def test_a_declaration_that_cannot_be_done_is_refused_with_its_place_and_reason(
+def test_an_invalid_declaration_is_rejected_with_line_and_reason(
     runtime: Runtime, code: str, error_type: str, words: str
 ) -> None:
     path = runtime.write("refused.py", "from localfn import function" + code)
@@ -260,7 +260,7 @@ def test_a_declaration_that_cannot_be_done_is_refused_with_its_place_and_reason(
     wait_until(lambda: not listed(), SEEN_WITHIN_S)
 
 
-def test_a_file_that_is_not_discovered_is_named_everywhere(runtime: Runtime) -> None:
+def test_a_skipped_file_is_listed_by_api_and_command_line(runtime: Runtime) -> None:
     runtime.write("my-function.py", returning("of_a_dashed_file", "1"))
     runtime.write("without_init/x.py", returning("of_no_package", "1"))
     runtime.write("guarded.py", f"{HEAD}if __name__ == '__main__':\n    @function\n    def guarded(e, c): ...\n")

@@ -1,4 +1,4 @@
-"""Short requests that a worker takes together: each has its own attempt, log, files and outcome."""
+"""Run short requests in batches: each has its own attempt, log, files and outcome."""
 
 from collections import Counter
 from pathlib import Path
@@ -29,12 +29,12 @@ def batch(runtime: Runtime, events: list[dict[str, Any]], function: str = "be_sh
     return ids
 
 
-def plain(count: int = COUNT) -> list[dict[str, Any]]:
+def plain_events(count: int = COUNT) -> list[dict[str, Any]]:
     return [{"n": n} for n in range(count)]
 
 
-def ended(engine: sqlalchemy.Engine, ids: list[str], timeout_s: float = 60) -> list[Any]:
-    """The rows, in the order of the ids, once all have ended."""
+def wait_all_ended(engine: sqlalchemy.Engine, ids: list[str], timeout_s: float = 60) -> list[Any]:
+    """Return the rows in the order of the ids, once all have ended."""
     statement = text(
         "SELECT * FROM processing_request WHERE id = ANY(CAST(:ids AS uuid[])) AND finished_at IS NOT NULL"
     )
@@ -51,8 +51,8 @@ def statuses(rows: list[Any]) -> Counter[str]:
     return Counter(row["status"] for row in rows)
 
 
-def finished_together(engine: sqlalchemy.Engine, ids: list[str]) -> int:
-    """How many of them share their commit with another: a transaction has one time."""
+def count_shared_commits(engine: sqlalchemy.Engine, ids: list[str]) -> int:
+    """Return the number of requests that share a commit; requests of one transaction have the same time."""
     statement = text(
         "SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM processing_result"
         " WHERE request_id = ANY(CAST(:ids AS uuid[])) GROUP BY created_at HAVING count(*) > 1) AS shared"
@@ -61,16 +61,14 @@ def finished_together(engine: sqlalchemy.Engine, ids: list[str]) -> int:
         return int(connection.execute(statement, {"ids": ids}).scalar_one())
 
 
-def test_requests_that_are_finished_together_keep_what_is_their_own(
-    runtime: Runtime, engine: sqlalchemy.Engine
-) -> None:
-    def worked_off() -> list[str] | None:
-        """A batch of which some were finished together: a machine that is busy otherwise takes them one by one."""
-        ids = batch(runtime, [event | {"save": event["n"] % 10 == 0} for event in plain()])
-        assert statuses(ended(engine, ids)) == {"completed": COUNT}
-        return ids if finished_together(engine, ids) else None
+def test_requests_with_a_shared_commit_keep_their_own_data(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
+    def run_shared_batch() -> list[str] | None:
+        """Run a batch in which some requests share a commit; a busy machine may run them one by one."""
+        ids = batch(runtime, [event | {"save": event["n"] % 10 == 0} for event in plain_events()])
+        assert statuses(wait_all_ended(engine, ids)) == {"completed": COUNT}
+        return ids if count_shared_commits(engine, ids) else None
 
-    ids = wait_until(worked_off, 90, "some are taken together")
+    ids = wait_until(run_shared_batch, 90, "some are taken together")
     for n, id in list(enumerate(ids))[::10]:
         result = runtime.get(f"/api/requests/{id}/result")
         assert (result["data"]["n"], result["data"]["request"]) == (n, id)
@@ -82,84 +80,84 @@ def test_requests_that_are_finished_together_keep_what_is_their_own(
     assert wait_until(lambda: not runtime.find_leftovers(), what="no working directory is left")
 
 
-def test_what_one_leaves_in_its_directory_another_does_not_find(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
-    ids = batch(runtime, [event | {"leave": event["n"] % 3 == 0} for event in plain()])
+def test_a_request_does_not_see_the_files_of_another(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
+    ids = batch(runtime, [event | {"leave": event["n"] % 3 == 0} for event in plain_events()])
 
-    assert statuses(ended(engine, ids)) == {"completed": COUNT}
+    assert statuses(wait_all_ended(engine, ids)) == {"completed": COUNT}
 
 
 def test_a_null_among_results_is_a_result(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
-    ids = batch(runtime, [event | {"null": event["n"] % 2 == 0} for event in plain(100)])
+    ids = batch(runtime, [event | {"null": event["n"] % 2 == 0} for event in plain_events(100)])
 
-    assert statuses(ended(engine, ids)) == {"completed": 100}
+    assert statuses(wait_all_ended(engine, ids)) == {"completed": 100}
     assert runtime.get(f"/api/requests/{ids[50]}/result")["data"] is None
 
 
-def test_one_that_fails_fails_alone(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
-    ids = batch(runtime, [event | ({"raise": "no"} if event["n"] % 50 == 25 else {}) for event in plain()])
+def test_a_failure_affects_only_its_own_request(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
+    ids = batch(runtime, [event | ({"raise": "no"} if event["n"] % 50 == 25 else {}) for event in plain_events()])
 
-    rows = ended(engine, ids)
+    rows = wait_all_ended(engine, ids)
     assert statuses(rows) == {"completed": COUNT - 6, "failed": 6}
     assert {row["attempt"] for row in rows if row["status"] == "completed"} == {1}
     assert {(row["attempt"], row["error_message"]) for row in rows if row["status"] == "failed"} == {(3, "no")}
 
 
-def test_one_that_kills_its_sandbox_harms_nobody_else(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
-    ids = batch(runtime, [event | {"exit": event["n"] % 60 == 30} for event in plain()])
+def test_a_killed_sandbox_affects_only_its_own_request(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
+    ids = batch(runtime, [event | {"exit": event["n"] % 60 == 30} for event in plain_events()])
 
-    rows = ended(engine, ids)
+    rows = wait_all_ended(engine, ids)
     assert statuses(rows) == {"completed": COUNT}
     assert [n for n, row in enumerate(rows) if row["attempt"] != 1] == [30, 90, 150, 210, 270]
     assert runtime.attempts(ids[90])[0]["error_type"] == "SandboxExited"
 
 
-def test_a_process_that_one_leaves_behind_does_not_outlive_it(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
-    ids = batch(runtime, [event | {"child": event["n"] == 40} for event in plain(100)])
+def test_a_leftover_process_ends_with_its_request(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
+    ids = batch(runtime, [event | {"child": event["n"] == 40} for event in plain_events(100)])
 
-    rows = ended(engine, ids)
+    rows = wait_all_ended(engine, ids)
     assert statuses(rows) == {"completed": 100}
     assert {row["attempt"] for row in rows} == {1}
 
 
-def test_one_that_lasts_keeps_nobody_waiting(runtime: Runtime, engine: sqlalchemy.Engine, tmp_path: Path) -> None:
+def test_a_slow_request_does_not_block_its_batch(runtime: Runtime, engine: sqlalchemy.Engine, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-    # Enough to hold more workers than there are processors, each with neighbours.
+    # Enough to occupy more workers than the machine has processors, each with more requests in its batch.
     slow = {50, 51, 52, 120}
-    ids = batch(runtime, [event | ({"flag": str(flag)} if event["n"] in slow else {}) for event in plain()])
+    ids = batch(runtime, [event | ({"flag": str(flag)} if event["n"] in slow else {}) for event in plain_events()])
 
-    rows = ended(engine, [id for n, id in enumerate(ids) if n not in slow])
+    rows = wait_all_ended(engine, [id for n, id in enumerate(ids) if n not in slow])
     assert statuses(rows) == {"completed": COUNT - len(slow)}
     assert {row["attempt"] for row in rows} == {1}, "those that were let go had not begun"
     assert {runtime.get(f"/api/requests/{ids[n]}")["status"] for n in slow} == {"processing"}
     flag.touch()
-    assert statuses(ended(engine, ids)) == {"completed": COUNT}
+    assert statuses(wait_all_ended(engine, ids)) == {"completed": COUNT}
 
 
-def test_what_must_never_start_twice_is_taken_alone(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
-    ids = batch(runtime, plain(60), "never_twice")
+def test_a_request_that_must_not_start_twice_runs_alone(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
+    ids = batch(runtime, plain_events(60), "never_twice")
 
-    assert statuses(ended(engine, ids)) == {"completed": 60}
-    assert finished_together(engine, ids) == 0
+    assert statuses(wait_all_ended(engine, ids)) == {"completed": 60}
+    assert count_shared_commits(engine, ids) == 0
 
 
-def test_requests_cancelled_in_a_crowd_end_once(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
-    ids = batch(runtime, plain(1000))
+def test_requests_cancelled_in_a_batch_end_once(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
+    ids = batch(runtime, plain_events(1000))
     answers = Counter(runtime.http.post(f"/api/requests/{id}/cancel").status_code for id in ids[::-7])
 
-    rows = ended(engine, ids)
+    rows = wait_all_ended(engine, ids)
     cancelled = [row for row in rows if row["status"] == "failed"]
     assert {row["error_type"] for row in cancelled} <= {"Cancelled"}
     assert len(cancelled) <= answers[202]
     assert set(answers) <= {202, 409}
 
 
-def test_a_queue_of_mixed_functions_is_worked_off(runtime: Runtime, engine: sqlalchemy.Engine, tmp_path: Path) -> None:
+def test_a_queue_of_mixed_functions_is_completed(runtime: Runtime, engine: sqlalchemy.Engine, tmp_path: Path) -> None:
     ids = []
     for n in range(0, 90, 3):
         ids += [runtime.post("be_short", {"n": n})["id"], runtime.post("echo", n)["id"]]
         ids += batch(runtime, [{"do": "x", "ledger": str(tmp_path / "ledger")}] * 2, "hooked")
 
-    assert statuses(ended(engine, sorted(ids))) == {"completed": len(ids)}
+    assert statuses(wait_all_ended(engine, sorted(ids))) == {"completed": len(ids)}
 
 
 def test_a_forked_sandbox_is_like_a_started_one(runtime: Runtime) -> None:

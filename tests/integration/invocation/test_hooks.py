@@ -1,4 +1,4 @@
-"""Validation, cleanup, retries: what the decorators promise."""
+"""Check the decorators: validation, cleanup, retries."""
 
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ from tests.support.runtime import Runtime
         ("by_schema", {"n": 1}, 2),
     ],
 )
-def test_an_event_that_fits_the_input_is_normalised(runtime: Runtime, function: str, event: Any, result: Any) -> None:
+def test_a_valid_event_is_normalised(runtime: Runtime, function: str, event: Any, result: Any) -> None:
     assert runtime.result(function, event) == result
 
 
 @pytest.mark.parametrize("function", ["checked_by_type_checkers", "decorated_order", "optional_order", "from_partial"])
-def test_a_function_gets_the_model_that_it_names(runtime: Runtime, function: str) -> None:
+def test_a_function_receives_its_declared_model(runtime: Runtime, function: str) -> None:
     event = {"Article": "a", "due": "2026-11-30T12:00:00Z"}
     assert runtime.result(function, event) == {"type": "Order", "price": "None", "due": "2026-11-30T12:00:00+00:00"}
 
@@ -33,7 +33,7 @@ def test_a_function_gets_the_model_that_it_names(runtime: Runtime, function: str
         ("forgets_to_return", "the validate hook 'forget' returned None: return the event that the function gets"),
     ],
 )
-def test_a_hook_that_does_nothing_fails_the_request_and_refuses_no_event(
+def test_an_invalid_hook_fails_the_request_as_a_fault_of_the_function(
     runtime: Runtime, function: str, words: str
 ) -> None:
     request = runtime.call(function, {"a": 1})
@@ -43,7 +43,7 @@ def test_a_hook_that_does_nothing_fails_the_request_and_refuses_no_event(
     assert runtime.attempts(request["id"])[0]["outcome"] == "failed"
 
 
-def test_a_cleanup_that_does_nothing_is_shown(runtime: Runtime) -> None:
+def test_an_invalid_cleanup_is_shown(runtime: Runtime) -> None:
     request = runtime.call("cleans_by_generator")
     (attempt,) = runtime.settled_attempts(request["id"])
 
@@ -51,14 +51,14 @@ def test_a_cleanup_that_does_nothing_is_shown(runtime: Runtime) -> None:
     assert "it returned a generator, which has not run" in attempt["phases"][-1]["error"]
 
 
-def test_a_result_that_has_not_run_is_refused_with_advice(runtime: Runtime) -> None:
+def test_an_unawaited_result_is_rejected_with_a_hint(runtime: Runtime) -> None:
     request = runtime.call("returns_a_coroutine")
 
     assert request["error_type"] == "ResultNotSerializable"
     assert request["error_message"] == "$: a coroutine is not JSON; run it with asyncio.run(…)"
 
 
-def test_a_cleanup_after_a_kill_gets_the_model_again(runtime: Runtime, tmp_path: Path) -> None:
+def test_the_cleanup_after_a_kill_receives_the_model(runtime: Runtime, tmp_path: Path) -> None:
     request = runtime.call("exits_with_a_model", {"Article": str(tmp_path / "note"), "price": 2.5})
     (attempt,) = runtime.settled_attempts(request["id"])
 
@@ -78,7 +78,7 @@ def test_a_cleanup_after_a_kill_gets_the_model_again(runtime: Runtime, tmp_path:
         ("hooked", {}, "KeyError: 'do'"),
     ],
 )
-def test_an_event_that_does_not_fit_fails_at_once(runtime: Runtime, function: str, event: Any, words: str) -> None:
+def test_an_invalid_event_fails_at_once(runtime: Runtime, function: str, event: Any, words: str) -> None:
     request = runtime.call(function, event)
 
     assert (request["status"], request["error_type"], request["phase"]) == ("failed", "ValidationError", "validate")
@@ -90,7 +90,7 @@ def test_an_event_that_does_not_fit_fails_at_once(runtime: Runtime, function: st
     ("do", "status", "normalised"),
     [("return", "completed", True), ("raise", "failed", True), ("exit", "failed", True), ("refuse", "failed", False)],
 )
-def test_cleanup_runs_whatever_became_of_the_request(
+def test_cleanup_runs_after_every_outcome(
     runtime: Runtime, tmp_path: Path, do: str, status: str, normalised: bool
 ) -> None:
     ledger = tmp_path / "ledger"
@@ -122,25 +122,25 @@ def test_failures_are_retried_until_the_attempts_are_used_up(runtime: Runtime) -
     assert [attempt["error_message"] for attempt in attempts] == ["attempt 1", "attempt 2", None]
 
 
-def test_retry_asks_for_another_attempt_and_its_delay(runtime: Runtime) -> None:
+def test_retry_requests_another_attempt_with_its_delay(runtime: Runtime) -> None:
     request = runtime.call("ask_for_retry")
 
     assert (request["status"], request["attempt"], request["error_type"]) == ("failed", 2, "Retry")
     assert request["error_message"] == "not yet"
 
 
-def test_fail_ends_the_request_whatever_attempts_are_left(runtime: Runtime) -> None:
+def test_fail_ends_the_request_despite_remaining_attempts(runtime: Runtime) -> None:
     request = runtime.call("fail_now")
 
     assert (request["status"], request["attempt"], request["error_type"]) == ("failed", 1, "Fail")
 
 
-def test_a_failed_request_can_be_retried_by_a_person(runtime: Runtime) -> None:
+def test_a_client_can_retry_a_failed_request(runtime: Runtime) -> None:
     request = runtime.call("fail_now")
 
     answer = runtime.http.post(f"/api/requests/{request['id']}/retry")
     assert answer.status_code == 202
-    # A worker may have taken it before the answer was written.
+    # A worker may have claimed it before the response was written.
     assert answer.json()["status"] in ("pending", "processing")
     again = runtime.wait_ended(request["id"])
     assert (again["status"], again["attempt"]) == ("failed", 2)

@@ -1,4 +1,4 @@
-"""A schema is the user's: what it costs is bounded, and it leads nowhere."""
+"""Bound the cost of users' schemas, and follow none of their references to other documents."""
 
 import socket
 from typing import Any
@@ -26,14 +26,14 @@ def write(runtime: Runtime, name: str, schema: dict[str, Any]) -> None:
     [(ENDLESS, "a" * 64 + "1"), ({"uniqueItems": True}, [{"n": n} for n in range(20_000)])],
     ids=["pattern", "uniqueItems"],
 )
-def test_a_check_that_does_not_end_is_ended(schema: dict[str, Any], event: Any) -> None:
+def test_an_endless_validation_is_stopped(schema: dict[str, Any], event: Any) -> None:
     with pytest.raises(InvalidError, match="within 1 s") as caught:
         input_validation.check(event, schema, 1)
     assert caught.value.error_type == "ValidationTooLong"
     input_validation.check("fits", ENDLESS, 1)
 
 
-def test_its_request_fails_and_its_worker_goes_on(runtime: Runtime) -> None:
+def test_an_endless_validation_fails_its_request_and_the_worker_continues(runtime: Runtime) -> None:
     write(runtime, "endless", ENDLESS)
     before = {worker["name"] for worker in runtime.get("/api/workers")["items"]}
     request = runtime.call("endless", "a" * 64 + "1")
@@ -45,7 +45,7 @@ def test_its_request_fails_and_its_worker_goes_on(runtime: Runtime) -> None:
     assert runtime.result("endless", "fits") == "fits"
 
 
-def test_a_reference_to_elsewhere_is_not_followed(runtime: Runtime) -> None:
+def test_an_external_reference_is_not_followed(runtime: Runtime) -> None:
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         elsewhere.setblocking(False)
         write(runtime, "refers", {"$ref": f"http://127.0.0.1:{elsewhere.getsockname()[1]}/schema.json"})
@@ -65,16 +65,16 @@ def test_a_reference_to_elsewhere_is_not_followed(runtime: Runtime) -> None:
         ({"$schema": "http://json-schema.org/draft-07/schema#", "minimum": "1"}, "'1' is not of type 'number'"),
     ],
 )
-def test_what_is_no_schema_is_told_when_it_is_found(runtime: Runtime, schema: dict[str, Any], words: str) -> None:
+def test_an_invalid_schema_is_reported_at_discovery(runtime: Runtime, schema: dict[str, Any], words: str) -> None:
     runtime.write(
         "no_schema.py",
         f"from localfn import function\n@function(input={schema!r})\ndef no_schema(event, context): ...\n",
     )
 
-    def told() -> str:
+    def listed_error() -> str:
         errors = runtime.get("/api/functions")["errors"]
         return next((each["error_message"] for each in errors if words in each["error_message"]), "")
 
-    message = wait_until(told, 30, "it is told")
+    message = wait_until(listed_error, 30, "it is told")
     assert "@function on 'no_schema': input is not a valid JSON Schema. " in message
     (runtime.functions / "no_schema.py").unlink()

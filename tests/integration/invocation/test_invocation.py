@@ -1,4 +1,4 @@
-"""From the POST to the result: what a client sees of a request that goes well."""
+"""Follow successful requests from the POST to the result, as a client sees them."""
 
 import time
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
 
-def test_a_posted_event_is_accepted_processed_and_its_result_kept(runtime: Runtime) -> None:
+def test_a_posted_event_is_accepted_processed_and_its_result_stored(runtime: Runtime) -> None:
     answer = runtime.http.post("/api/functions/echo", json={"b": 1, "a": [1, 2.5, None, "ä"]})
 
     assert answer.status_code == 202
@@ -43,7 +43,7 @@ def test_every_attempt_goes_through_four_phases(runtime: Runtime) -> None:
 
 def test_the_second_call_reuses_the_sandbox_and_its_state(runtime: Runtime) -> None:
     def is_given_back() -> bool:
-        """A client hears of its result first: another worker may ask for a sandbox before this one is free."""
+        """Wait for an idle sandbox: the client gets the result before the worker releases the sandbox."""
         items = runtime.get("/api/sandboxes")["items"]
         return any(item["function"] == "count_calls" and item["state"] == "idle" for item in items)
 
@@ -58,7 +58,7 @@ def test_the_second_call_reuses_the_sandbox_and_its_state(runtime: Runtime) -> N
     assert runtime.attempts(second["id"])[0]["init_ms"] is None
 
 
-def test_a_client_that_prefers_to_wait_gets_the_result_at_once(runtime: Runtime) -> None:
+def test_a_client_that_waits_gets_the_result_in_the_response(runtime: Runtime) -> None:
     answer = runtime.http.post("/api/functions/echo", json=[1], headers={"Prefer": "wait=10"})
 
     assert answer.status_code == 200
@@ -67,7 +67,7 @@ def test_a_client_that_prefers_to_wait_gets_the_result_at_once(runtime: Runtime)
     assert answer.json()["result"] == [1]
 
 
-def test_a_client_that_waits_too_short_gets_a_202(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_client_gets_a_202_when_its_wait_is_over(runtime: Runtime, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     answer = runtime.http.post("/api/functions/wait_for_flag", json={"flag": str(flag)}, headers={"Prefer": "wait=1"})
 
@@ -103,18 +103,18 @@ def test_a_running_request_shows_phase_progress_and_worker(runtime: Runtime, tmp
     flag = tmp_path / "flag"
     request = runtime.post("follow_progress", {"flag": str(flag)})
 
-    def shown() -> dict[str, Any] | None:
+    def running_request() -> dict[str, Any] | None:
         now: dict[str, Any] = runtime.get(f"/api/requests/{request['id']}")
         return now if now["progress"]["fraction"] == 0.25 else None
 
-    seen = wait_until(shown, what="progress is shown")
+    seen = wait_until(running_request, what="progress is shown")
     assert (seen["status"], seen["phase"], seen["progress"]["message"]) == ("processing", "process", "a quarter")
     assert seen["worker"]
     flag.touch()
     assert runtime.wait_ended(request["id"])["progress"] == {"fraction": 1.0, "message": "done"}
 
 
-def test_what_json_knows_only_by_conversion_is_converted(runtime: Runtime) -> None:
+def test_values_outside_json_are_converted(runtime: Runtime) -> None:
     assert runtime.result("everything") == {
         "dataclass": {"x": 1, "y": 2},
         "model": {"article": "a", "count": 1, "due": "2026-01-02"},
@@ -141,7 +141,7 @@ def test_output_of_every_kind_is_logged_with_attempt_and_stream(runtime: Runtime
     )
 
 
-def test_logs_can_be_followed_from_where_one_stopped(runtime: Runtime) -> None:
+def test_logs_continue_after_a_given_line(runtime: Runtime) -> None:
     request = runtime.call("talk")
     url = f"/api/requests/{request['id']}/logs"
     place = runtime.http.get(url).headers["Next-After"]
@@ -152,7 +152,7 @@ def test_logs_can_be_followed_from_where_one_stopped(runtime: Runtime) -> None:
     assert len(rest.text.splitlines()) == len(runtime.logs(request["id"])) - 2
 
 
-def test_output_files_are_kept_as_they_were_when_saved(runtime: Runtime) -> None:
+def test_output_files_keep_their_content_at_the_save(runtime: Runtime) -> None:
     request = runtime.call("save_files")
 
     files = runtime.get(f"/api/requests/{request['id']}/result")["files"]
@@ -167,7 +167,7 @@ def test_output_files_are_kept_as_they_were_when_saved(runtime: Runtime) -> None
     assert runtime.http.get(f"/api/requests/{request['id']}/files/nothing").status_code == 404
 
 
-def test_uploads_reach_the_function_by_the_name_of_their_part(runtime: Runtime) -> None:
+def test_a_function_finds_uploads_by_the_name_of_their_part(runtime: Runtime) -> None:
     files: dict[str, tuple[str | None, str, str]] = {
         "event": (None, '{"x": 1}', "application/json"),
         "one": ("same.txt", "first", "text/plain"),
@@ -184,7 +184,7 @@ def test_uploads_reach_the_function_by_the_name_of_their_part(runtime: Runtime) 
     ]
 
 
-def test_the_context_tells_what_the_contract_names(runtime: Runtime) -> None:
+def test_the_context_has_all_documented_fields(runtime: Runtime) -> None:
     request = runtime.call("tell_context")
 
     told = runtime.get(f"/api/requests/{request['id']}/result")["data"]
@@ -194,7 +194,7 @@ def test_the_context_tells_what_the_contract_names(runtime: Runtime) -> None:
     assert told["workdir"] == told["cwd"]
 
 
-def test_user_code_does_not_see_the_runtimes_own_settings(runtime: Runtime) -> None:
+def test_user_code_does_not_see_the_settings_of_the_runtime(runtime: Runtime) -> None:
     seen = runtime.result("environment")
 
     ours = {"DATABASE_URL", "REDIS_URL"}
@@ -206,7 +206,7 @@ def test_user_code_does_not_see_the_runtimes_own_settings(runtime: Runtime) -> N
     assert runtime.result("own_environment") == "blue"
 
 
-def test_a_failed_request_fails_its_rq_job_too(runtime: Runtime) -> None:
+def test_a_failed_request_has_a_failed_rq_job(runtime: Runtime) -> None:
     import redis
 
     failed, completed = runtime.call("raise_error"), runtime.call("echo")
@@ -218,10 +218,10 @@ def test_a_failed_request_fails_its_rq_job_too(runtime: Runtime) -> None:
             return Job.fetch(request["job_id"], client, JSONSerializer).get_status()
 
         assert wait_until(lambda: status(failed) == JobStatus.FAILED, what="RQ shows it failed")
-        shown = Job.fetch(failed["job_id"], client, JSONSerializer).latest_result()
-        assert shown is not None
-        assert 'raise KeyError("missing")' in str(shown.exc_string)
-        assert "workqueue" not in str(shown.exc_string)
+        running_request = Job.fetch(failed["job_id"], client, JSONSerializer).latest_result()
+        assert running_request is not None
+        assert 'raise KeyError("missing")' in str(running_request.exc_string)
+        assert "workqueue" not in str(running_request.exc_string)
         assert wait_until(lambda: status(completed) == JobStatus.FINISHED, what="RQ shows it finished")
 
 
@@ -232,7 +232,7 @@ def test_the_dashboard_shows_the_queues(runtime: Runtime) -> None:
     assert "RQ" in answer.text
 
 
-def test_pages_of_requests_follow_one_another_newest_first(runtime: Runtime) -> None:
+def test_pages_of_requests_are_ordered_newest_first(runtime: Runtime) -> None:
     ids = [runtime.call("own_environment")["id"] for _ in range(5)]
 
     seen: list[str] = []
@@ -259,7 +259,7 @@ def test_pages_of_requests_follow_one_another_newest_first(runtime: Runtime) -> 
         ("schedule=none", False),
     ],
 )
-def test_the_list_is_narrowed_by_each_filter(runtime: Runtime, filter: str, found: bool) -> None:
+def test_each_filter_limits_the_list(runtime: Runtime, filter: str, found: bool) -> None:
     request = runtime.call("echo", {"text": "a needle-in-the-hay"})
 
     items = runtime.get(f"/api/requests?function=echo&limit=500&{filter}")["items"]
@@ -273,30 +273,26 @@ def test_functions_are_listed_with_limits_and_source(runtime: Runtime) -> None:
     assert shown == listed["by_schema"]
     assert shown["input_schema"]["required"] == ["n"]
     assert shown["source_file"].endswith("functions/basic.py")
-    assert (shown["queue"], shown["timeout_s"], shown["max_attempts"], shown["memory_mb"]) == (
-        "default",
-        3600.0,
-        1,
-        512,
-    )
+    limits = [shown[name] for name in ("queue", "timeout_s", "max_attempts", "memory_mb")]
+    assert limits == ["default", 3600.0, 1, 512]
     assert listed["echo"]["description"] == "Gives back what it gets."
     assert listed["order_as_model"]["input_schema"]["properties"]["article"]["type"] == "string"
     assert listed["on_low"]["queue"] == "low"
 
 
-def test_a_request_runs_in_the_queue_that_it_asks_for(runtime: Runtime) -> None:
+def test_a_request_runs_in_its_queue(runtime: Runtime) -> None:
     assert runtime.call("on_low")["queue"] == "low"
     assert runtime.call("on_low", params={"queue": "high"})["queue"] == "high"
 
 
-def test_the_front_page_and_the_health_checks_answer(runtime: Runtime) -> None:
+def test_the_front_page_and_the_health_checks_respond(runtime: Runtime) -> None:
     assert "localfn" in runtime.http.get("/").text
     assert runtime.get("/healthz") == {"status": "ok"}
     assert runtime.get("/readyz")["status"] == "ok"
 
 
-def test_long_requests_run_side_by_side_and_leave_room_for_short_ones(runtime: Runtime, tmp_path: Path) -> None:
-    """Two workers idle; as long requests take them up, the pool starts more."""
+def test_long_requests_run_in_parallel_and_do_not_block_short_ones(runtime: Runtime, tmp_path: Path) -> None:
+    """Two workers are idle; as long requests occupy workers, the pool starts more."""
     flag = tmp_path / "flag"
     waiting = [runtime.post("wait_for_flag", {"flag": str(flag)})["id"] for _ in range(6)]
 

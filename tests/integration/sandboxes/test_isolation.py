@@ -7,7 +7,7 @@ import sqlalchemy
 
 from schema.engine import make_engine
 from tests.functions.noisy_neighbours import DEEDS
-from tests.integration.invocation.test_batches import batch, ended, statuses
+from tests.integration.invocation.test_batches import batch, wait_all_ended, statuses
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -27,7 +27,7 @@ def test_each_has_its_own_result_and_log(runtime: Runtime, engine: sqlalchemy.En
     events = [{"n": n} | ({"do": deed} if n in TRAPS else {}) for n in range(COUNT)]
     ids = batch(runtime, events, "be_bad_company")
 
-    rows = ended(engine, ids)
+    rows = wait_all_ended(engine, ids)
     assert statuses(rows) == {"completed": COUNT}
     assert {row["attempt"] for row in rows} == {1}
     assert {row["progress_message"] for n, row in enumerate(rows) if n not in TRAPS} == {None}

@@ -13,7 +13,7 @@ import sqlalchemy
 
 from schema.engine import make_engine
 from tests.functions.leftovers import ENDING, HARMLESS, RESTORED
-from tests.integration.invocation.test_batches import batch, ended, statuses
+from tests.integration.invocation.test_batches import batch, wait_all_ended, statuses
 from tests.integration.sandboxes.test_sandbox import SDK, answer
 from tests.support.runtime import CASES, Runtime
 from workqueue.sandboxes.connection import Frame, SandboxConnection
@@ -108,7 +108,7 @@ def test_a_thread_that_is_left_writes_into_no_other_request(runtime: Runtime, en
     traps = range(7, 100, 10)
     ids = batch(runtime, [{"n": n, "leaves": n in traps} for n in range(100)], "write_later")
 
-    rows = ended(engine, ids)
+    rows = wait_all_ended(engine, ids)
     assert statuses(rows) == {"completed": 100}
     assert {row["attempt"] for row in rows} == {1}
     for n, id in enumerate(ids):
@@ -122,7 +122,7 @@ def test_a_thread_that_is_left_writes_into_no_other_request(runtime: Runtime, en
 def test_an_alarm_that_is_left_ends_no_other_request(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
     ids = batch(runtime, [{"n": n, "leaves": n % 10 == 5} for n in range(100)], "alarm_soon")
 
-    rows = ended(engine, ids)
+    rows = wait_all_ended(engine, ids)
     assert statuses(rows) == {"completed": 100}
     assert {row["attempt"] for row in rows} == {1}
 

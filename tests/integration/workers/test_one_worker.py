@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from schema.engine import make_engine
 from tests.conftest import StartRuntime
-from tests.integration.invocation.test_batches import batch, ended, plain, statuses
+from tests.integration.invocation.test_batches import batch, wait_all_ended, plain_events, statuses
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue.transport.doorbell import Bell, Doorbell
@@ -99,19 +99,19 @@ def test_a_database_that_holds_up_a_finish_holds_up_no_deadline(runtime: Runtime
     def has_hung(folder: Path) -> bool:
         folder.mkdir()
         folder.chmod(0o777)
-        ended(engine, batch(runtime, plain(), "be_short_or_hang"))  # now the worker knows how short they are
+        wait_all_ended(engine, batch(runtime, plain_events(), "be_short_or_hang"))  # now the worker knows how short they are
         held: list[dict[str, Any]] = [{"seconds": 0}, {"seconds": 0.015}, {"pids": str(folder)}]
         with engine.connect() as connection, connection.begin():
             connection.execute(text("SELECT pg_advisory_xact_lock(42)"))
             # The first is taken alone, by a worker that waits; then as many as a quarter of what waits.
-            events = [*plain(1), *(event | {"n": 0, "held": True} for event in held), *plain(60)]
+            events = [*plain_events(1), *(event | {"n": 0, "held": True} for event in held), *plain_events(60)]
             ids = batch(runtime, events, "be_short_or_hang")
             try:
                 pid = wait_until(lambda: behind_others(folder), 5)
             except AssertionError:
                 pid = None  # it was not taken together with those before it
             wait_until(lambda: pid is None or not is_alive(pid), 30, "its deadline is watched")
-        assert statuses(ended(engine, ids)) == {"completed": 63, "failed": 1}
+        assert statuses(wait_all_ended(engine, ids)) == {"completed": 63, "failed": 1}
         return pid is not None
 
     assert any(has_hung(tmp_path / str(n)) for n in range(10)), "one hangs behind others"

@@ -9,7 +9,7 @@ import redis
 from sqlalchemy import Engine
 
 from tests.conftest import StartRuntime
-from tests.integration.lifecycle.test_transitions import accepted
+from tests.integration.lifecycle.test_transitions import accept_request
 from tests.support.commands import localfn, run_json
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
@@ -109,7 +109,7 @@ def test_the_command_line_lists_pauses_resumes_and_empties(own_runtime: Runtime)
 
 
 def test_reconciler_and_claims_skip_a_paused_queue(engine: Engine) -> None:
-    request_id = accepted(engine)
+    request_id = accept_request(engine)
     with engine.connect() as connection:
         name = connection.exec_driver_sql("SELECT queue FROM processing_request").scalar_one()
     later = NOW + timedelta(days=3650)

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from infra.config import file_storage
 from tests.conftest import StartRuntime
-from tests.integration.lifecycle.test_transitions import accepted
+from tests.integration.lifecycle.test_transitions import accept_request
 from tests.support.runtime import Runtime, free_port
 from tests.support.waiting import wait_until
 from workqueue.errors import BucketMissingError
@@ -127,7 +127,7 @@ def test_more_files_than_one_call_deletes_are_removed(store: S3Store) -> None:
 
 
 def test_old_orphans_and_unfinished_uploads_are_removed(store: S3Store, engine: Engine) -> None:
-    known, unknown = accepted(engine), UUID(int=9)
+    known, unknown = accept_request(engine), UUID(int=9)
     for id in (known, unknown):
         store.put(id, "in", "a", io.BytesIO(b"x"))
     key = f"some/prefix/{known}/2/half"

@@ -1,4 +1,4 @@
-"""A cancelled request has the status `failed`, and is a failure in no figure, list or word."""
+"""Keep a cancelled request, which has the status `failed`, out of all figures and lists of failures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,14 +47,14 @@ class Cancels:
 
 @pytest.fixture(scope="module")
 def cancels(runtime: Runtime) -> Iterator[Cancels]:
-    """Cancel in each way there is: one that waits, many at once, a queue's, one that runs."""
+    """Cancel in each way: a waiting request, many at once, a whole queue, a running request."""
     path = runtime.write("cut_short.py", CODE)
     wait_until(lambda: runtime.knows("cut_short"), what="the function is found")
     before = scraped(runtime)
     waiting = [runtime.post("cut_short", params={"delay_s": 3600, "queue": "low"})["id"] for _ in range(WAITING)]
     runtime.http.post(f"/api/requests/{waiting[0]}/cancel").raise_for_status()
     runtime.http.post("/api/requests/bulk", json={"action": "cancel", "ids": waiting[1:4]}).raise_for_status()
-    assert runtime.http.post("/api/queues/low/empty").json()["cancelled"] >= WAITING - 4  # other tests may leave some
+    assert runtime.http.post("/api/queues/low/empty").json()["cancelled"] >= WAITING - 4  # Other tests may leave some.
     ids = [*waiting, cancel_running(runtime)]
     wait_until(lambda: runtime.get("/api/functions/cut_short/stats")["cancelled"] == len(ids), 15, "they are counted")
     wait_until(lambda: ended(scraped(runtime), "cancelled") == len(ids), 15, "the numbers are handed over")
@@ -76,24 +76,24 @@ def ended(samples: Samples, status: str) -> float:
     return samples.get(("localfn_requests_ended_total", (("function", "cut_short"), ("status", status))), 0.0)
 
 
-def figures(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def list_numbers(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield every number of a JSON document with its path."""
     if isinstance(value, dict):
         for name, each in value.items():
-            yield from figures(each, (*path, str(name)))
+            yield from list_numbers(each, (*path, str(name)))
     elif isinstance(value, list):
         for each in value:
-            yield from figures(each, path)
+            yield from list_numbers(each, path)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         yield path, value
 
 
-def test_no_figure_of_the_function_counts_a_cancel_as_anything_but_a_cancel(cancels: Cancels) -> None:
+def test_a_cancelled_request_is_counted_as_cancelled_only(cancels: Cancels) -> None:
     stats = cancels.runtime.get("/api/stats")
     functions = cancels.runtime.get("/api/stats/functions")["functions"]
     whole = {"functions": functions["cut_short"], "counts": stats["counts"]["by_function"]["cut_short"]}
     whole["alone"] = cancels.runtime.get("/api/functions/cut_short/stats")
-    found = list(figures(whole))
+    found = list(list_numbers(whole))
     assert {value for path, value in found if "cancelled" in path} == {len(cancels.ids)}
     assert {value for path, value in found if "cancelled" not in path} == {0}
     assert "cut_short" not in stats["failures"]["by_function"]
@@ -101,7 +101,7 @@ def test_no_figure_of_the_function_counts_a_cancel_as_anything_but_a_cancel(canc
     assert sum(stats["throughput"]["cancelled"]) >= len(cancels.ids)
 
 
-def test_no_metric_counts_a_cancel_as_a_failure_or_as_a_run(cancels: Cancels) -> None:
+def test_no_metric_counts_a_cancel_as_failure_or_run(cancels: Cancels) -> None:
     grown = {
         (name, labels): value - cancels.before.get((name, labels), 0.0)
         for (name, labels), value in cancels.after.items()
@@ -119,14 +119,14 @@ def test_no_list_of_failures_names_a_cancelled_request(cancels: Cancels) -> None
     assert {item["id"] for item in get("/api/requests?function=cut_short&cancelled=true")["items"]} == set(cancels.ids)
     assert get("/api/requests?function=cut_short&cancelled=false")["items"] == []
     assert get("/api/requests?function=cut_short&status=failed&cancelled=false")["items"] == []
-    # Four statuses: who asks for `failed` alone gets them too.
+    # The API has four statuses: the filter `failed` returns cancelled requests too.
     assert len(get("/api/requests?function=cut_short&status=failed")["items"]) == len(cancels.ids)
     assert not any(item["function"] == "cut_short" for item in get("/api/highlights?limit=20")["failed"])
     answer = cancels.runtime.http.get("/api/requests?cancelled=maybe")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cancelled")
 
 
-def test_a_person_reads_cancelled_where_the_status_is_failed(cancels: Cancels) -> None:
+def test_pages_and_commands_show_cancelled_for_the_status_failed(cancels: Cancels) -> None:
     request = cancels.runtime.get(f"/api/requests/{cancels.ids[0]}")
     assert (request["status"], request["cancelled"]) == ("failed", True)
     listed = localfn(cancels.runtime, "requests", "list", "--cancelled", "--function", "cut_short").stdout
@@ -137,7 +137,7 @@ def test_a_person_reads_cancelled_where_the_status_is_failed(cancels: Cancels) -
     assert "failed" not in shown
 
 
-def test_a_function_that_raises_a_class_of_that_name_has_failed(cancels: Cancels) -> None:
+def test_a_function_that_raises_a_class_named_cancelled_has_failed(cancels: Cancels) -> None:
     runtime = cancels.runtime
     request = runtime.call("raises_cancelled")
     assert (request["error_type"], request["cancelled"]) == ("cut_short.Cancelled", False)
@@ -146,7 +146,7 @@ def test_a_function_that_raises_a_class_of_that_name_has_failed(cancels: Cancels
     assert runtime.get("/api/highlights")["failed"][0]["id"] == request["id"]
 
 
-def test_what_runs_longest_and_what_failed_last_come_first(runtime: Runtime, tmp_path: Path) -> None:
+def test_the_longest_run_and_the_latest_failure_are_listed_first(runtime: Runtime, tmp_path: Path) -> None:
     flags = [tmp_path / name for name in "abc"]
     running = [runtime.post("wait_for_flag", {"flag": str(flag)})["id"] for flag in flags]
 
@@ -157,7 +157,7 @@ def test_what_runs_longest_and_what_failed_last_come_first(runtime: Runtime, tmp
     found = wait_until(started, 20, "all run")
     by_start = sorted(running, key=lambda each: runtime.get(f"/api/requests/{each}")["started_at"])
     assert [each for each in found if each in running] == by_start
-    # Made first, failed last.
+    # Created first, failed last.
     slow = runtime.post("raise_error", params={"delay_s": 2})["id"]
     quick = runtime.call("raise_error")["id"]
     runtime.wait_ended(slow)
@@ -169,7 +169,7 @@ def test_what_runs_longest_and_what_failed_last_come_first(runtime: Runtime, tmp
 
 
 def test_a_cancel_between_two_attempts_has_no_times(engine: Engine) -> None:
-    """It has begun and been given back: from its first start to the cancel no function ran."""
+    """Report no times for a request cancelled between attempts: no function ran from its first start to the cancel."""
     insert_cancelled(engine)
     with engine.begin() as connection:
         now = connection.execute(text("SELECT now()")).scalar_one()
@@ -178,7 +178,7 @@ def test_a_cancel_between_two_attempts_has_no_times(engine: Engine) -> None:
     assert [sum(each.runs.values()) for each in found] == [sum(each.waits.values()) for each in found] == [1]
 
 
-def test_minutes_that_were_stored_before_are_corrected(engine: Engine) -> None:
+def test_minutes_stored_earlier_are_corrected(engine: Engine) -> None:
     with engine.begin() as connection:
         command.downgrade(alembic_config(connection), "0010")
     insert_cancelled(engine)

@@ -1,4 +1,4 @@
-"""The database's clock is set, forward or back, by any step: no live lease is lost, and nothing waits for it."""
+"""Step the database's clock forward and back: live leases are kept, and requests do not wait for the clock."""
 
 import time
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from schema.engine import make_engine
 from schema.statuses import Phase
 from tests.conftest import StartRuntime
-from tests.integration.lifecycle.test_transitions import accepted, row
+from tests.integration.lifecycle.test_transitions import accept_request, read_row
 from tests.support import clock_control
 from tests.support.waiting import wait_until
 from workqueue import lifecycle
@@ -32,7 +32,7 @@ def _settable(engine: Engine) -> None:
 
 @pytest.fixture
 def reconciler(engine: Engine, redis_client: redis.Redis) -> Reconciler:
-    """One that leads and has looked."""
+    """Return a reconciler that leads and has completed one iteration."""
     made = Reconciler(engine, Doorbell(redis_client), Clock(), LEASE_S)
     made.begin()
     made.run_iteration()
@@ -46,12 +46,12 @@ def now(engine: Engine) -> datetime:
 
 
 def claimed(engine: Engine, worker: str) -> Claim:
-    (claim,) = lifecycle.claim(engine, [accepted(engine)], worker, now(engine), LEASE_S)
+    (claim,) = lifecycle.claim(engine, [accept_request(engine)], worker, now(engine), LEASE_S)
     return claim
 
 
 def extend(engine: Engine, claim: Claim) -> None:
-    """Raises LeaseLostError."""
+    """Extend the lease; raises LeaseLostError."""
     lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))
 
 
@@ -59,19 +59,19 @@ def extend(engine: Engine, claim: Claim) -> None:
 def test_a_live_lease_is_kept_and_a_dead_one_lapses(engine: Engine, reconciler: Reconciler, by: timedelta) -> None:
     live, dead = claimed(engine, "live"), claimed(engine, "dead")
     clock_control.shift_time(engine, by)
-    reconciler.run_iteration()  # before anybody could extend
+    reconciler.run_iteration()  # Before any worker could extend its lease.
 
     def dead_is_found() -> bool:
         extend(engine, live)
         reconciler.run_iteration()
-        return bool(row(engine, dead.request_id)["losses"])
+        return bool(read_row(engine, dead.request_id)["losses"])
 
     wait_until(dead_is_found, 30)
     extend(engine, live)
-    assert row(engine, live.request_id)["losses"] == 0
+    assert read_row(engine, live.request_id)["losses"] == 0
 
 
-def test_a_lease_of_a_time_when_nobody_looked_lapses_too(engine: Engine, redis_client: redis.Redis) -> None:
+def test_a_lease_from_before_the_reconcilers_start_lapses_too(engine: Engine, redis_client: redis.Redis) -> None:
     dead = claimed(engine, "dead")
     clock_control.shift_time(engine, -HOUR)
     late = Reconciler(engine, Doorbell(redis_client), Clock(), LEASE_S)
@@ -79,14 +79,14 @@ def test_a_lease_of_a_time_when_nobody_looked_lapses_too(engine: Engine, redis_c
 
     def is_found() -> bool:
         late.run_iteration()
-        return bool(row(engine, dead.request_id)["losses"])
+        return bool(read_row(engine, dead.request_id)["losses"])
 
     wait_until(is_found, 30)
 
 
 def accepted_now(engine: Engine, delay_s: float = 0) -> UUID:
-    """By a web process whose clock is the database's of this moment."""
-    request_id, moment = accepted(engine, available_s=delay_s), now(engine)
+    """Submit a request as a web process does whose clock is the database's at this moment."""
+    request_id, moment = accept_request(engine, available_s=delay_s), now(engine)
     statement = """
         UPDATE processing_request
         SET created_at = :now, available_at = :now + :delay, rung_at = CASE WHEN rung_at IS NOT NULL THEN :now END
@@ -97,7 +97,7 @@ def accepted_now(engine: Engine, delay_s: float = 0) -> UUID:
     return request_id
 
 
-def test_what_was_accepted_before_the_clock_was_set_back_is_claimed_at_once(engine: Engine) -> None:
+def test_requests_accepted_before_the_clock_was_set_back_are_claimed_at_once(engine: Engine) -> None:
     due, later = accepted_now(engine), accepted_now(engine, delay_s=60)
     clock_control.shift_time(engine, -HOUR)
 
@@ -105,20 +105,20 @@ def test_what_was_accepted_before_the_clock_was_set_back_is_claimed_at_once(engi
     assert [claim.request_id for claim in claims] == [due], "what was asked for later comes later"
 
 
-def test_a_bell_that_was_lost_before_the_clock_was_set_back_is_rung_again(
+def test_a_bell_lost_before_the_clock_was_set_back_is_rung_again(
     engine: Engine, reconciler: Reconciler, redis_client: redis.Redis
 ) -> None:
-    request_id = accepted_now(engine)  # and its bell is lost
+    request_id = accepted_now(engine)  # And its bell is lost.
     clock_control.shift_time(engine, -HOUR)
     reconciler.run_iteration()
     assert redis_client.lrange("rq:queue:default", 0, -1) == [f"{request_id}-1".encode()]
 
     reconciler.run_iteration()
     assert redis_client.llen("rq:queue:default") == 1, "it has been told when it was rung"
-    assert row(engine, request_id)["rung_at"] <= now(engine)
+    assert read_row(engine, request_id)["rung_at"] <= now(engine)
 
 
-def test_a_pause_between_attempts_does_not_last_longer_when_the_clock_is_set_back(
+def test_a_retry_delay_is_not_prolonged_by_a_clock_set_back(
     engine: Engine, reconciler: Reconciler, redis_client: redis.Redis
 ) -> None:
     claim = claimed(engine, "w")
@@ -133,30 +133,30 @@ def test_a_pause_between_attempts_does_not_last_longer_when_the_clock_is_set_bac
     wait_until(is_rung, 30)
 
 
-def test_a_worker_whose_clock_is_an_hour_behind_or_ahead_writes_leases_and_pauses_of_the_databases(
+def test_a_worker_with_a_wrong_clock_writes_leases_by_the_databases_clock(
     engine: Engine, reconciler: Reconciler
 ) -> None:
     for wrong in (HOUR, -HOUR):
         (claim,) = lifecycle.claim(engine, [accepted_now(engine)], "w", now(engine) + wrong, LEASE_S)
-        lease = row(engine, claim.request_id)["lease_expires_at"]
+        lease = read_row(engine, claim.request_id)["lease_expires_at"]
         assert abs(lease - now(engine)) < HOUR / 2
         lifecycle.give_back(engine, claim, AttemptRecord(), now(engine) + wrong, delay_s=1.0)
-        assert abs(row(engine, claim.request_id)["available_at"] - now(engine)) < HOUR / 2
+        assert abs(read_row(engine, claim.request_id)["available_at"] - now(engine)) < HOUR / 2
     reconciler.run_iteration()
 
 
-def test_a_bell_that_comes_back_late_marks_nothing_that_waits_for_its_next_attempt(engine: Engine) -> None:
-    """Else its pause would be over: what was rung for may be claimed."""
+def test_a_late_bell_does_not_mark_a_request_that_waits_for_its_next_attempt(engine: Engine) -> None:
+    """Leave the next attempt's delay alone: workers may claim a request once it counts as rung."""
     request_id = accepted_now(engine)
     bells = lifecycle.find_stale_queued(engine, now(engine) + HOUR)
     (claim,) = lifecycle.claim(engine, [request_id], "w", now(engine), LEASE_S)
     lifecycle.give_back(engine, claim, AttemptRecord(), now(engine), delay_s=60)
     lifecycle.mark_rung(engine, bells, now(engine))
-    assert row(engine, request_id)["rung_at"] is None
+    assert read_row(engine, request_id)["rung_at"] is None
     assert lifecycle.claim(engine, [request_id], "w", now(engine), LEASE_S) == []
 
 
-def test_a_clock_tells_by_how_much_the_databases_was_set(engine: Engine) -> None:
+def test_a_clock_reports_the_step_of_the_databases_clock(engine: Engine) -> None:
     clock = Clock()
     assert clock.synchronise(engine) == 0, "the first time there is nothing to compare"
     assert clock.synchronise(engine) == 0
@@ -167,7 +167,9 @@ def test_a_clock_tells_by_how_much_the_databases_was_set(engine: Engine) -> None
         assert abs(clock.now() - now(engine)) < HOUR / 2
 
 
-def test_a_clock_is_refreshed_when_this_machines_was_set(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_is_refreshed_after_a_step_of_the_machines_clock(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock, machine = Clock(), time.time
     clock.synchronise(engine)
     clock_control.shift_time(engine, HOUR)
@@ -178,7 +180,7 @@ def test_a_clock_is_refreshed_when_this_machines_was_set(engine: Engine, monkeyp
     assert abs(clock.now() - now(engine)) < HOUR / 2
 
 
-def test_a_runtime_goes_on_while_its_clock_is_set_forward_and_back(start_runtime: StartRuntime, tmp_path: Path) -> None:
+def test_a_runtime_works_through_clock_steps_forward_and_back(start_runtime: StartRuntime, tmp_path: Path) -> None:
     with start_runtime(settings={"LOCALFN_LEASE_SECONDS": "3"}) as runtime:
         engine = make_engine(runtime.database_url, pool_size=1)
         clock_control.shift_time(engine, timedelta(0))

@@ -1,4 +1,4 @@
-"""The state machine against a model of it, on a real PostgreSQL: any interleaving of moves keeps the invariants."""
+"""Compare the state machine with a model on a real PostgreSQL: all interleavings of moves keep the invariants."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, text
 
 from schema.statuses import TRANSITIONS, Outcome, Phase, Status
-from tests.integration.lifecycle.test_transitions import accepted
+from tests.integration.lifecycle.test_transitions import accept_request
 from tests.support import clock_control
 from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, NotAllowedNowError
@@ -34,8 +34,8 @@ START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @dataclass
-class Modelled:
-    """What a request should be."""
+class ModelRequest:
+    """Model the expected state of a request."""
 
     on_lost: str
     status: Status = Status.PENDING
@@ -60,7 +60,7 @@ class Modelled:
 
 
 class Requests(RuleBasedStateMachine):
-    """Workers, clients and the reconciler, in any order."""
+    """Run workers, clients and the reconciler in any order."""
 
     ids: Bundle[UUID] = Bundle("ids")
     claims: Bundle[Claim] = Bundle("claims")
@@ -70,14 +70,14 @@ class Requests(RuleBasedStateMachine):
         self.engine = engine
         self.now = START
         clock_control.set_time(engine, START)
-        self.model: dict[UUID, Modelled] = {}
+        self.model: dict[UUID, ModelRequest] = {}
         with engine.begin() as connection:
             connection.execute(text("DELETE FROM processing_request"))
 
     @rule(target=ids, on_lost=st.sampled_from(["rerun", "fail"]))
     def submit(self, on_lost: str) -> UUID:
-        request_id = accepted(self.engine, on_lost=on_lost, max_attempts=3)
-        self.model[request_id] = Modelled(on_lost)
+        request_id = accept_request(self.engine, on_lost=on_lost, max_attempts=3)
+        self.model[request_id] = ModelRequest(on_lost)
         return request_id
 
     @rule(seconds=st.floats(0.1, 3 * LEASE_S))
@@ -93,7 +93,7 @@ class Requests(RuleBasedStateMachine):
             self.check_claimed(self.model[id], worker, claims.get(id))
         return multiple(*claims.values())
 
-    def check_claimed(self, model: Modelled, worker: str, claim: Claim | None) -> None:
+    def check_claimed(self, model: ModelRequest, worker: str, claim: Claim | None) -> None:
         mine = model.holder if model.holder and model.holder.worker == worker else None
         due = model.status == Status.PENDING and model.available_at <= self.now + timedelta(milliseconds=500)
         assert (claim is not None) == (due or mine is not None)
@@ -102,13 +102,13 @@ class Requests(RuleBasedStateMachine):
         if mine is None:
             model.move(Status.PROCESSING)
             model.attempt += 1
-        # Else its answer was lost: the same worker asks again and gets the same claim.
+        # Otherwise the answer was lost: the same worker asks again, and gets the same claim.
         assert claim.attempt == model.attempt
         model.holder, model.lease_until = claim, self.now + timedelta(seconds=LEASE_S)
 
     @rule(group=st.lists(claims, min_size=1, max_size=4, unique_by=lambda claim: claim.request_id), worker=WORKERS)
     def unclaim(self, group: list[Claim], worker: str) -> None:
-        """The members of one worker's group that it had not begun."""
+        """Give back the requests of one worker's batch that it has not started."""
         own = [claim for claim in group if claim.worker == worker]
         if not own:
             return
@@ -133,7 +133,7 @@ class Requests(RuleBasedStateMachine):
 
     @rule(group=st.lists(claims, min_size=1, max_size=4, unique_by=lambda claim: claim.request_id), worker=WORKERS)
     def finish(self, group: list[Claim], worker: str) -> None:
-        """One worker's, together: what becomes of one is no matter of the others."""
+        """Finish a worker's batch in one commit; each request has its own outcome."""
         own = [claim for claim in group if claim.worker == worker]
         if not own:
             return
@@ -142,7 +142,7 @@ class Requests(RuleBasedStateMachine):
         for claim in own:
             self.check_finished(self.model[claim.request_id], claim, refused.get(claim.request_id))
 
-    def check_finished(self, model: Modelled, claim: Claim, error: Exception | None) -> None:
+    def check_finished(self, model: ModelRequest, claim: Claim, error: Exception | None) -> None:
         held, cancelled, repeated = model.is_held_by(claim), model.cancel_requested, model.result == claim.attempt
         if isinstance(error, CancelledError):
             assert (held, cancelled) == (True, True)
@@ -216,7 +216,7 @@ class Requests(RuleBasedStateMachine):
                 model.move(Status.FAILED if gives_up else Status.PENDING)
                 model.available_at = self.now
 
-    def check_held(self, model: Modelled, claim: Claim, write: Any) -> Any:
+    def check_held(self, model: ModelRequest, claim: Claim, write: Any) -> Any:
         try:
             answer = write()
         except LeaseLostError:
@@ -225,7 +225,7 @@ class Requests(RuleBasedStateMachine):
         assert model.is_held_by(claim)
         return answer
 
-    def leave(self, model: Modelled, claim: Claim, status: Status, write: Any) -> bool:
+    def leave(self, model: ModelRequest, claim: Claim, status: Status, write: Any) -> bool:
         held = model.is_held_by(claim)
         try:
             write()
@@ -259,7 +259,7 @@ ROWS = """
 """
 
 
-def test_every_interleaving_of_moves_keeps_the_invariants(engine: Engine) -> None:
+def test_all_interleavings_of_moves_keep_the_invariants(engine: Engine) -> None:
     class OnThisEngine(Requests):
         def __init__(self) -> None:
             super().__init__(engine)

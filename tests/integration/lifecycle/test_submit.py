@@ -1,4 +1,4 @@
-"""What submits and runs of schedules do at the same moment as others: to one row, or to one key."""
+"""Submit requests and run schedules concurrently, on one row or with one key."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +17,7 @@ from workqueue.submit import Submission, SubmitResult
 from workqueue.transport.doorbell import Doorbell
 
 
-def test_any_number_of_runs_of_one_schedule_need_no_second_connection_each(
+def test_each_concurrent_run_of_a_schedule_uses_one_connection(
     database_url: str, engine: Engine, redis_client: redis.Redis
 ) -> None:
     register(engine)
@@ -31,7 +31,7 @@ def test_any_number_of_runs_of_one_schedule_need_no_second_connection_each(
     assert len(set(ids)) == row(engine).total_runs == 20
 
 
-def test_a_key_whose_request_is_deleted_at_that_moment_is_free(
+def test_a_key_is_free_when_its_request_is_deleted_concurrently(
     engine: Engine, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(engine)
@@ -55,7 +55,7 @@ def test_a_key_whose_request_is_deleted_at_that_moment_is_free(
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000])
-def test_of_many_equal_batches_with_one_key_one_is_stored(
+def test_one_of_many_equal_batches_with_one_key_is_stored(
     engine: Engine, redis_client: redis.Redis, count: int
 ) -> None:
     register(engine)

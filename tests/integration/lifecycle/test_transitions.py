@@ -1,4 +1,4 @@
-"""The moves of a request, against a real PostgreSQL: what they change, and what they refuse to change."""
+"""Check the moves of a request on a real PostgreSQL: which columns they change, and which moves they reject."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ def seconds(count: float) -> datetime:
     return NOW + timedelta(seconds=count)
 
 
-def registered(**options: Any) -> FunctionSpec:
+def function_spec(**options: Any) -> FunctionSpec:
     values: dict[str, Any] = {
         "name": "f", "unit": "u", "root": None, "module": "m", "source_file": "m.py", "source_line": 1,
         "description": "", "queue": "default", "timeout_s": 1.0, "max_attempts": 1, "memory_mb": 64,
@@ -39,62 +39,62 @@ def registered(**options: Any) -> FunctionSpec:
     return FunctionSpec(**(values | options))
 
 
-def accepted(engine: Engine, *, available_s: float = 0, **options: Any) -> UUID:
-    request = NewRequest(uuid7(), registered(**options), {"a": 1}, "default", NOW, seconds(available_s))
+def accept_request(engine: Engine, *, available_s: float = 0, **options: Any) -> UUID:
+    request = NewRequest(uuid7(), function_spec(**options), {"a": 1}, "default", NOW, seconds(available_s))
     with engine.begin() as connection:
         lifecycle.accept(connection, [request])
     return request.id
 
 
-def claimed(engine: Engine, request_id: UUID, worker: str = "w", at_s: float = 0) -> Claim:
+def claim_request(engine: Engine, request_id: UUID, worker: str = "w", at_s: float = 0) -> Claim:
     clock_control.set_time(engine, seconds(at_s))
     (claim,) = lifecycle.claim(engine, [request_id], worker, seconds(at_s), LEASE_S)
     return claim
 
 
-def row(engine: Engine, request_id: UUID) -> Any:
+def read_row(engine: Engine, request_id: UUID) -> Any:
     return queries.find_request(engine, request_id)[0]
 
 
 def finish(engine: Engine, claim: Claim, data: str = "1", lines: Sequence[LogLine] = ()) -> None:
-    """Finishes one; raises what it was refused for."""
+    """Finish one request; raises the error of a rejected finish."""
     completion = Completion(claim, data, [], AttemptRecord(lines=list(lines)))
     for error in lifecycle.finish(engine, [completion], seconds(1)).values():
         raise error
 
 
-def failed(error_type: str = "ValueError") -> AttemptRecord:
+def failed_outcome(error_type: str = "ValueError") -> AttemptRecord:
     return AttemptRecord(outcome=Outcome.FAILED, error_type=error_type, error_message="m")
 
 
-def test_one_bell_claims_and_the_second_finds_nothing(engine: Engine) -> None:
-    request_id = accepted(engine)
-    claim = claimed(engine, request_id)
+def test_one_bell_claims_a_request_and_a_second_bell_claims_nothing(engine: Engine) -> None:
+    request_id = accept_request(engine)
+    claim = claim_request(engine, request_id)
 
     assert (claim.attempt, claim.event, claim.function) == (1, '{"a":1}', None)
     assert lifecycle.claim(engine, [request_id], "other", NOW, LEASE_S) == []
-    assert row(engine, request_id)["worker"] == "w"
+    assert read_row(engine, request_id)["worker"] == "w"
 
 
 def test_a_request_that_is_not_due_is_not_claimed(engine: Engine) -> None:
-    request_id = accepted(engine, available_s=60)
+    request_id = accept_request(engine, available_s=60)
     assert lifecycle.claim(engine, [request_id], "w", seconds(59), LEASE_S) == []
-    assert claimed(engine, request_id, at_s=60).attempt == 1
+    assert claim_request(engine, request_id, at_s=60).attempt == 1
 
 
 def test_finishing_stores_result_status_and_attempt_together(engine: Engine) -> None:
-    request_id = accepted(engine)
-    finish(engine, claimed(engine, request_id), '{"b": 2}')
+    request_id = accept_request(engine)
+    finish(engine, claim_request(engine, request_id), '{"b": 2}')
 
-    found = row(engine, request_id)
+    found = read_row(engine, request_id)
     assert (found["status"], found["lease_expires_at"], found["finished_at"]) == ("completed", None, seconds(1))
     assert queries.find_result(engine, request_id)[0]["data"] == JsonText(b'{"b": 2}')
     assert queries.list_attempts(engine, request_id)[0]["outcome"] == "completed"
 
 
-def test_finishing_twice_is_finishing_once_when_the_first_answer_was_lost(engine: Engine) -> None:
-    request_id = accepted(engine)
-    claim = claimed(engine, request_id)
+def test_a_repeated_finish_after_a_lost_answer_changes_nothing(engine: Engine) -> None:
+    request_id = accept_request(engine)
+    claim = claim_request(engine, request_id)
     finish(engine, claim, "1")
     finish(engine, claim, "1")
     assert queries.find_result(engine, request_id)[0]["data"] == JsonText(b"1")
@@ -102,33 +102,33 @@ def test_finishing_twice_is_finishing_once_when_the_first_answer_was_lost(engine
 
 @pytest.mark.parametrize("write", ["extend", "finish", "fail", "give_back"])
 def test_a_late_attempt_changes_nothing(engine: Engine, write: str) -> None:
-    request_id = accepted(engine)
-    late = claimed(engine, request_id, "late")
+    request_id = accept_request(engine)
+    late = claim_request(engine, request_id, "late")
     lifecycle.expire_leases(engine, seconds(LEASE_S + 1))
-    claimed(engine, request_id, "next", at_s=LEASE_S + 1)
-    before = row(engine, request_id)
+    claim_request(engine, request_id, "next", at_s=LEASE_S + 1)
+    before = read_row(engine, request_id)
 
     writes: dict[str, Any] = {
-        "extend": lambda: lifecycle.extend(engine, late, 99, AttemptProgress(Phase.PROCESS, record=failed())),
+        "extend": lambda: lifecycle.extend(engine, late, 99, AttemptProgress(Phase.PROCESS, record=failed_outcome())),
         "finish": lambda: finish(engine, late),
-        "fail": lambda: lifecycle.fail(engine, late, failed(), Phase.PROCESS, NOW),
-        "give_back": lambda: lifecycle.give_back(engine, late, failed(), NOW),
+        "fail": lambda: lifecycle.fail(engine, late, failed_outcome(), Phase.PROCESS, NOW),
+        "give_back": lambda: lifecycle.give_back(engine, late, failed_outcome(), NOW),
     }
     with pytest.raises(LeaseLostError):
         writes[write]()
-    assert row(engine, request_id) == before
+    assert read_row(engine, request_id) == before
     with pytest.raises(NotAllowedNowError):
         queries.find_result(engine, request_id)
 
 
-def test_two_workers_with_one_attempt_number_are_told_apart(engine: Engine) -> None:
-    """A crash of PostgreSQL may forget a claim; the next one then gets the same number."""
-    request_id = accepted(engine)
-    forgotten = claimed(engine, request_id, "first")
+def test_two_workers_with_one_attempt_number_are_distinguished(engine: Engine) -> None:
+    """PostgreSQL may forget a claim in a crash; the next claim then gets the same attempt number."""
+    request_id = accept_request(engine)
+    forgotten = claim_request(engine, request_id, "first")
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM request_attempt"))
         connection.execute(text("UPDATE processing_request SET status='pending', attempt=0, lease_expires_at=NULL"))
-    second = claimed(engine, request_id, "second")
+    second = claim_request(engine, request_id, "second")
 
     assert forgotten.attempt == second.attempt
     with pytest.raises(LeaseLostError):
@@ -137,23 +137,23 @@ def test_two_workers_with_one_attempt_number_are_told_apart(engine: Engine) -> N
 
 
 def test_an_extension_keeps_the_lease_and_shows_phase_and_progress(engine: Engine) -> None:
-    request_id = accepted(engine)
-    claim = claimed(engine, request_id)
+    request_id = accept_request(engine)
+    claim = claim_request(engine, request_id)
     clock_control.set_time(engine, seconds(12))
     lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, (0.5, "half")))
 
     assert lifecycle.expire_leases(engine, seconds(12 + LEASE_S)) == []
-    found = row(engine, request_id)
+    found = read_row(engine, request_id)
     assert (found["phase"], found["progress_fraction"], found["progress_message"]) == ("process", 0.5, "half")
 
 
-def test_what_an_extension_has_told_of_an_attempt_stands_on_it_when_its_worker_is_lost(engine: Engine) -> None:
-    request_id = accepted(engine)
-    claim = claimed(engine, request_id)
+def test_a_lost_attempt_keeps_the_progress_of_its_last_extension(engine: Engine) -> None:
+    request_id = accept_request(engine)
+    claim = claim_request(engine, request_id)
     phases = [{"phase": "validate", "outcome": "ok"}, {"phase": "process"}]
     begun = AttemptRecord(phases=phases, cold_start=True, init_ms=12.5)
     lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, record=begun))
-    lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))  # nothing new
+    lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))  # Nothing new.
     (running,) = queries.list_attempts(engine, request_id)
     assert (running["outcome"], running["phases"], running["init_ms"]) == (None, phases, 12.5)
 
@@ -162,108 +162,114 @@ def test_what_an_extension_has_told_of_an_attempt_stands_on_it_when_its_worker_i
     assert (lost["outcome"], lost["phases"], lost["cold_start"]) == ("lost", phases, True)
 
 
-def test_a_lost_worker_is_replaced_three_times_and_then_the_request_fails(engine: Engine) -> None:
-    request_id = accepted(engine)
+def test_a_request_fails_after_three_lost_workers(engine: Engine) -> None:
+    request_id = accept_request(engine)
     for number in range(1, 5):
-        claimed(engine, request_id, at_s=number * 100)
+        claim_request(engine, request_id, at_s=number * 100)
         (lapsed,) = lifecycle.expire_leases(engine, seconds(number * 100 + LEASE_S + 0.1))
         assert (lapsed.attempt, lapsed.status) == (number, "failed" if number == 4 else "pending")
-    found = row(engine, request_id)
+    found = read_row(engine, request_id)
     assert (found["status"], found["error_type"], found["attempt"]) == ("failed", "WorkerLost", 4)
     assert [attempt["outcome"] for attempt in queries.list_attempts(engine, request_id)] == ["lost"] * 4
 
 
-def test_work_that_must_not_start_twice_fails_with_its_worker(engine: Engine) -> None:
-    request_id = accepted(engine, on_lost="fail")
-    claimed(engine, request_id)
+def test_a_request_that_must_not_start_twice_fails_with_its_worker(engine: Engine) -> None:
+    request_id = accept_request(engine, on_lost="fail")
+    claim_request(engine, request_id)
     lifecycle.expire_leases(engine, seconds(LEASE_S + 1))
-    assert (row(engine, request_id)["status"], row(engine, request_id)["error_type"]) == ("failed", "WorkerLost")
+    assert (read_row(engine, request_id)["status"], read_row(engine, request_id)["error_type"]) == (
+        "failed",
+        "WorkerLost",
+    )
 
 
-def test_a_graceful_give_back_uses_up_nothing(engine: Engine) -> None:
-    request_id = accepted(engine)
+def test_a_graceful_give_back_uses_no_attempt(engine: Engine) -> None:
+    request_id = accept_request(engine)
     for number in range(1, 10):
-        claim = claimed(engine, request_id)
+        claim = claim_request(engine, request_id)
         assert claim.attempt == number
         lifecycle.give_back(engine, claim, AttemptRecord(outcome=Outcome.GIVEN_BACK), NOW)
-    found = row(engine, request_id)
+    found = read_row(engine, request_id)
     assert (found["status"], found["failures"], found["losses"]) == ("pending", 0, 0)
 
 
 def test_a_pending_request_is_cancelled_at_once(engine: Engine) -> None:
-    request_id = accepted(engine)
+    request_id = accept_request(engine)
     lifecycle.cancel(engine, request_id, NOW)
 
-    found = row(engine, request_id)
+    found = read_row(engine, request_id)
     assert (found["status"], found["error_type"], found["cancel_requested"]) == ("failed", "Cancelled", True)
     assert lifecycle.claim(engine, [request_id], "w", NOW, LEASE_S) == []
     with pytest.raises(NotAllowedNowError):
         lifecycle.cancel(engine, request_id, NOW)
 
 
-def test_a_cancel_is_told_at_the_next_extension_and_wins_over_a_finish(engine: Engine) -> None:
-    request_id = accepted(engine)
-    claim = claimed(engine, request_id)
+def test_a_cancel_reaches_the_worker_at_the_next_extension_and_beats_a_finish(engine: Engine) -> None:
+    request_id = accept_request(engine)
+    claim = claim_request(engine, request_id)
     assert not lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))
     lifecycle.cancel(engine, request_id, NOW)
 
     assert lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))
     with pytest.raises(CancelledError):
         finish(engine, claim)
-    lifecycle.fail(engine, claim, failed("Cancelled"), Phase.PROCESS, NOW, failures=0)
-    assert row(engine, request_id)["error_type"] == "Cancelled"
+    lifecycle.fail(engine, claim, failed_outcome("Cancelled"), Phase.PROCESS, NOW, failures=0)
+    assert read_row(engine, request_id)["error_type"] == "Cancelled"
 
 
 def test_a_cancelled_request_whose_worker_is_lost_ends_cancelled(engine: Engine) -> None:
-    request_id = accepted(engine)
-    claimed(engine, request_id)
+    request_id = accept_request(engine)
+    claim_request(engine, request_id)
     lifecycle.cancel(engine, request_id, NOW)
     lifecycle.expire_leases(engine, seconds(LEASE_S + 1))
-    assert (row(engine, request_id)["status"], row(engine, request_id)["error_type"]) == ("failed", "Cancelled")
+    assert (read_row(engine, request_id)["status"], read_row(engine, request_id)["error_type"]) == (
+        "failed",
+        "Cancelled",
+    )
 
 
-def test_a_persons_retry_starts_a_new_series_but_goes_on_numbering(engine: Engine) -> None:
-    request_id = accepted(engine)
-    claim = claimed(engine, request_id)
+def test_a_clients_retry_starts_a_new_series_and_continues_the_numbering(engine: Engine) -> None:
+    request_id = accept_request(engine)
+    claim = claim_request(engine, request_id)
     with pytest.raises(NotAllowedNowError):
         lifecycle.retry(engine, request_id, NOW)
-    lifecycle.fail(engine, claim, failed(), Phase.PROCESS, NOW)
+    lifecycle.fail(engine, claim, failed_outcome(), Phase.PROCESS, NOW)
 
     bell = lifecycle.retry(engine, request_id, seconds(5))
     assert (bell.request_id, bell.attempt) == (request_id, 2)
-    found = row(engine, request_id)
+    found = read_row(engine, request_id)
     assert (found["status"], found["failures"], found["error_type"], found["finished_at"]) == ("pending", 0, None, None)
-    finish(engine, claimed(engine, request_id, at_s=5))
+    finish(engine, claim_request(engine, request_id, at_s=5))
     with pytest.raises(NotAllowedNowError):
         lifecycle.retry(engine, request_id, NOW)
 
 
 @pytest.mark.parametrize("is_retried", [True, False])
-def test_what_was_claimed_and_not_begun_looks_as_before(engine: Engine, is_retried: bool) -> None:
-    """A retry forgot the error of the series before; an attempt of the same series leaves its own to be seen."""
-    request_id = accepted(engine)
-    first = claimed(engine, request_id)
+def test_an_unstarted_request_is_given_back_unchanged(engine: Engine, is_retried: bool) -> None:
+    """A retry clears the error of the earlier series; an attempt of the same series leaves its error visible."""
+    request_id = accept_request(engine)
+    first = claim_request(engine, request_id)
     if is_retried:
-        lifecycle.fail(engine, first, failed(), Phase.PROCESS, seconds(1))
+        lifecycle.fail(engine, first, failed_outcome(), Phase.PROCESS, seconds(1))
         lifecycle.retry(engine, request_id, seconds(2))
     else:
-        lifecycle.give_back(engine, first, failed(), seconds(1), failures=1)
-    before = row(engine, request_id)
+        lifecycle.give_back(engine, first, failed_outcome(), seconds(1), failures=1)
+    before = read_row(engine, request_id)
     assert (before["error_type"], before["started_at"] is None) == (
         (None, True) if is_retried else ("ValueError", False)
     )
 
-    (bell,) = lifecycle.release_unstarted(engine, [claimed(engine, request_id, at_s=3)], seconds(4))
+    (bell,) = lifecycle.release_unstarted(engine, [claim_request(engine, request_id, at_s=3)], seconds(4))
 
     assert bell.attempt == 2
-    after = row(engine, request_id)
+    after = read_row(engine, request_id)
     for name in ("status", "attempt", "started_at", "error_type", "error_message", "worker", "phase"):
         assert after[name] == before[name], name
 
 
-def test_deleting_removes_all_that_belongs_to_a_request_but_not_while_it_runs(engine: Engine) -> None:
-    request_id = accepted(engine)
-    claim = claimed(engine, request_id)
+def test_deleting_removes_all_data_of_a_request_unless_it_runs(engine: Engine) -> None:
+    request_id = accept_request(engine)
+    claim = claim_request(engine, request_id)
     with pytest.raises(NotAllowedNowError):
         lifecycle.delete(engine, request_id)
     finish(engine, claim)
@@ -277,23 +283,23 @@ def test_deleting_removes_all_that_belongs_to_a_request_but_not_while_it_runs(en
             move(engine, request_id)
 
 
-def test_purging_removes_what_ended_before_a_time_in_chunks(engine: Engine) -> None:
-    ended = [accepted(engine) for _ in range(5)]
+def test_purging_removes_requests_that_ended_before_a_time_in_chunks(engine: Engine) -> None:
+    ended = [accept_request(engine) for _ in range(5)]
     for request_id in ended:
-        finish(engine, claimed(engine, request_id))
-    waiting = accepted(engine)
+        finish(engine, claim_request(engine, request_id))
+    waiting = accept_request(engine)
 
     assert lifecycle.purge(engine, seconds(0.5)) == []
     first = lifecycle.purge(engine, seconds(2), chunk=3)
     rest = lifecycle.purge(engine, seconds(2), chunk=3)
     assert {each.request_id for each in first + rest} == set(ended)
     assert (len(first), len(rest)) == (3, 2)
-    assert row(engine, waiting)["status"] == "pending"
+    assert read_row(engine, waiting)["status"] == "pending"
 
 
-def test_bells_are_due_when_not_rung_or_not_answered(engine: Engine) -> None:
-    at_once = accepted(engine)  # rung when it was accepted
-    delayed = accepted(engine, available_s=60)
+def test_bells_are_due_when_unrung_or_unanswered(engine: Engine) -> None:
+    at_once = accept_request(engine)  # Rung when the request was accepted.
+    delayed = accept_request(engine, available_s=60)
 
     def ids(bells: list[Bell]) -> list[UUID]:
         return [bell.request_id for bell in bells]
@@ -308,21 +314,24 @@ def test_bells_are_due_when_not_rung_or_not_answered(engine: Engine) -> None:
     assert ids(lifecycle.find_stale_queued(engine, seconds(60))) == []
 
 
-def test_lines_whose_storing_was_not_answered_are_stored_again_without_harm(engine: Engine) -> None:
-    request_id = accepted(engine)
-    claim = claimed(engine, request_id)
+def test_log_lines_are_stored_once_after_a_repeated_write(engine: Engine) -> None:
+    request_id = accept_request(engine)
+    claim = claim_request(engine, request_id)
     line = LogLine(1, NOW, "stdout", "said")
     for lines in ([line], [line, LogLine(2, NOW, "stdout", "more")]):
         lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, lines=lines))
     finish(engine, claim, lines=[line])
 
-    assert [row["line"] for row in queries.list_log_lines(engine, request_id, None, (0, 0))[0]] == ["said", "more"]
+    assert [row["line"] for row in queries.list_log_lines(engine, request_id, None, (0, 0))[0]] == [
+        "said",
+        "more",
+    ]
 
 
 @pytest.mark.parametrize(("limit_bytes", "pages"), [(1, [1, 1, 1, 1]), (2_000, [2, 2]), (3_100, [3, 1]), (9_000, [4])])
 def test_a_page_of_log_lines_is_bounded_in_bytes(engine: Engine, limit_bytes: int, pages: list[int]) -> None:
-    request_id = accepted(engine)
-    claim = claimed(engine, request_id)
+    request_id = accept_request(engine)
+    claim = claim_request(engine, request_id)
     lines = [LogLine(number, NOW, "stdout", "é" * 500) for number in range(1, 5)]
     current = [LogLine(5, NOW, "stdout", "goes on")]
     lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, lines=lines, partial_lines=current))
@@ -335,8 +344,8 @@ def test_a_page_of_log_lines_is_bounded_in_bytes(engine: Engine, limit_bytes: in
     assert [line.line for line in page[1]] == ["goes on"], "shown behind the last line only"
 
 
-def test_a_bell_that_was_taken_twice_makes_one_claim(engine: Engine) -> None:
-    request_id = accepted(engine)
+def test_a_bell_that_is_popped_twice_makes_one_claim(engine: Engine) -> None:
+    request_id = accept_request(engine)
 
     (claim,) = lifecycle.claim(engine, [request_id, request_id], "w", NOW, LEASE_S)
     assert claim.attempt == 1

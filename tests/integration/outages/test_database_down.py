@@ -1,4 +1,4 @@
-"""PostgreSQL stopped in the middle of things, and back: what was accepted or computed is kept, the rest is refused."""
+"""Stop PostgreSQL and restart it: accepted requests and computed results are kept, new requests are rejected."""
 
 import os
 import signal
@@ -21,17 +21,17 @@ LEASE_S = 3
 
 @dataclass
 class Database:
-    """A PostgreSQL of this test's own, with its default durability."""
+    """Run a PostgreSQL of this test's own, with its default durability."""
 
     service: Postgres
     process: "subprocess.Popen[bytes]"
 
     def crash(self) -> None:
-        """An immediate stop: as after a power cut, the log is all there is."""
+        """Stop it immediately. As after a power cut, only the write-ahead log remains."""
         os.kill(self.process.pid, signal.SIGQUIT)
         self.process.wait(10)
 
-    def come_back(self) -> None:
+    def restart(self) -> None:
         self.process = start(self.service)
 
 
@@ -51,9 +51,7 @@ def runtime(database: Database, start_runtime: StartRuntime) -> Iterator[Runtime
         yield own
 
 
-def test_an_outage_longer_than_the_lease_costs_no_running_request_its_attempt(
-    database: Database, runtime: Runtime, tmp_path: Path
-) -> None:
+def test_an_outage_longer_than_the_lease_uses_no_attempt(database: Database, runtime: Runtime, tmp_path: Path) -> None:
     ledger, flag = tmp_path / "ledger", tmp_path / "flag"
     noted = runtime.post("sleep_and_note", {"ledger": str(ledger), "seconds": 1})
     flagged = runtime.post("wait_for_flag", {"flag": str(flag)})
@@ -62,12 +60,12 @@ def test_an_outage_longer_than_the_lease_costs_no_running_request_its_attempt(
     waiting = runtime.post("echo", "waiting", params={"delay_s": 2})
 
     database.crash()
-    answer = wait_until(lambda: refused(runtime), what="a post is refused")
+    answer = wait_until(lambda: is_rejected(runtime), what="a post is refused")
     assert answer == "2"
-    # Meanwhile the first function returns, and its worker holds the result. The outage has to outlast every lease.
+    # Meanwhile the first function returns, and its worker holds the result. The outage outlasts every lease.
     began = time.monotonic()
     wait_until(lambda: time.monotonic() - began > LEASE_S + 2, what="the leases would have lapsed")
-    database.come_back()
+    database.restart()
 
     wait_until(runtime.is_ready, 20, "it is ready again")
     first = runtime.wait_ended(noted["id"])
@@ -79,6 +77,6 @@ def test_an_outage_longer_than_the_lease_costs_no_running_request_its_attempt(
     assert ledger.read_text().count("\n") == 1
 
 
-def refused(runtime: Runtime) -> str | None:
+def is_rejected(runtime: Runtime) -> str | None:
     answer = runtime.http.post("/api/functions/echo", json={}, headers={"Idempotency-Key": "away"})
     return answer.headers["Retry-After"] if answer.status_code == 503 else None

@@ -1,4 +1,4 @@
-"""What the database says to the runtime is told to no client: neither its statements nor the values in them."""
+"""Hide the database's messages from clients: neither statements nor their values are shown."""
 
 from typing import Any
 
@@ -21,9 +21,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("statement", "value"), REFUSED, ids=lambda each: repr(each)[:60])
-def test_an_attempt_that_the_database_refuses_says_so_without_its_words(
-    engine: Engine, statement: str, value: Any
-) -> None:
+def test_an_attempt_that_the_database_rejects_hides_its_message(engine: Engine, statement: str, value: Any) -> None:
     with pytest.raises((SQLAlchemyError, ValueError)) as caught, engine.connect() as connection:
         connection.execute(text(statement), {"value": value})
     end = runtime_fault(caught.value)

@@ -1,4 +1,4 @@
-"""PostgreSQL stopped as by SIGSTOP: it is there and says nothing. Everybody hears so soon, and goes on when it does."""
+"""Freeze PostgreSQL with SIGSTOP: callers get an error soon, and all processes continue when it does."""
 
 import subprocess
 import time
@@ -22,13 +22,13 @@ from tests.support.embedded_servers import start, stop
 from tests.support.runtime import Runtime, make_folder
 from tests.support.waiting import wait_until
 
-LEASE_S = 8  # the default: after the freeze workers get as long again to find their database
-BOUND_S = 25  # ten are meant; the rest is for a machine that has other work
+LEASE_S = 8  # The default: after the freeze, workers get as long again to reconnect.
+BOUND_S = 25  # The promise is ten; the rest is for a busy machine.
 
 
 @dataclass
-class Frozen:
-    """A PostgreSQL of this test's own, which can be stopped with all its backends."""
+class FreezableServer:
+    """Run a PostgreSQL of this test's own, and freeze it with all its backends."""
 
     service: Postgres
     process: "subprocess.Popen[bytes]"
@@ -47,10 +47,10 @@ class Frozen:
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[Frozen]:
+def database() -> Iterator[FreezableServer]:
     with make_folder() as folder:
         service = Postgres(folder)
-        own = Frozen(service, start(service))
+        own = FreezableServer(service, start(service))
         try:
             yield own
         finally:
@@ -59,14 +59,14 @@ def database() -> Iterator[Frozen]:
 
 
 @pytest.fixture(scope="module")
-def runtime(database: Frozen, start_runtime: StartRuntime) -> Iterator[Runtime]:
+def runtime(database: FreezableServer, start_runtime: StartRuntime) -> Iterator[Runtime]:
     settings = {"LOCALFN_LEASE_SECONDS": str(LEASE_S)}
     with start_runtime(database_url=database.service.url, settings=settings) as own:
         yield own
 
 
 @pytest.fixture
-def frozen(database: Frozen, runtime: Runtime) -> Iterator[Frozen]:
+def frozen(database: FreezableServer, runtime: Runtime) -> Iterator[FreezableServer]:
     wait_until(runtime.is_ready, 30)
     database.freeze()
     try:
@@ -77,12 +77,12 @@ def frozen(database: Frozen, runtime: Runtime) -> Iterator[Frozen]:
 
 
 def is_ready_everywhere(runtime: Runtime) -> bool:
-    """Tell whether ten connections are answered: the web processes share them, and each finds out by itself."""
+    """Return True if ten connections get a response: web processes share them, and each detects the freeze itself."""
     return all(httpx.get(f"{runtime.url}/api/functions", timeout=20).status_code == 200 for _ in range(10))
 
 
-def test_every_call_is_answered_soon(frozen: Frozen, runtime: Runtime) -> None:
-    """More at once than there are connections: none waits behind others, either."""
+def test_every_call_gets_a_response_soon(frozen: FreezableServer, runtime: Runtime) -> None:
+    """Send more calls than connections: no call waits behind another."""
     wait_until(lambda: not runtime.is_ready(), 30, "the check of readiness has noticed")
     calls = [
         ("GET", "/readyz"),
@@ -107,14 +107,14 @@ def test_every_call_is_answered_soon(frozen: Frozen, runtime: Runtime) -> None:
     assert httpx.get(f"{runtime.url}/api/stats", timeout=BOUND_S).status_code in (200, 503), "the last numbers, or none"
 
 
-def test_commands_say_so_in_a_line(frozen: Frozen, runtime: Runtime) -> None:
+def test_commands_report_it_in_one_line(frozen: FreezableServer, runtime: Runtime) -> None:
     for words in (["functions", "list"], ["requests", "list"], ["functions", "invoke", "echo"]):
         done = localfn(runtime, *words)
         assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done.stderr
         assert "database is away" in done.stderr
 
 
-def test_workers_and_scheduler_go_on_afterwards(database: Frozen, runtime: Runtime, tmp_path: Path) -> None:
+def test_workers_and_scheduler_continue_afterwards(database: FreezableServer, runtime: Runtime, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     held = runtime.post("wait_for_flag", {"flag": str(flag)})
     wait_until(lambda: runtime.get(f"/api/requests/{held['id']}")["status"] == "processing")
@@ -122,7 +122,7 @@ def test_workers_and_scheduler_go_on_afterwards(database: Frozen, runtime: Runti
     database.freeze()
     try:
         began = time.monotonic()
-        # Long enough for every process to have found out: patience, and a question.
+        # Long enough for every process to detect the freeze: its timeout and one query.
         found_out_s = connection_watchdog.PROBE_AFTER_S + connection_watchdog.PROBE_TIMEOUT_S + LEASE_S
         wait_until(lambda: time.monotonic() - began > found_out_s, 30, "all leases would have lapsed")
     finally:
@@ -136,17 +136,17 @@ def test_workers_and_scheduler_go_on_afterwards(database: Frozen, runtime: Runti
 
 
 @pytest.fixture
-def impatient(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """An engine whose every wait is broken off and gone on with, many times."""
+def interrupting_engine(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """Return an engine whose every wait is interrupted and resumed many times."""
     monkeypatch.setattr(connection_watchdog, "PROBE_AFTER_S", 0.001)
     engine = make_engine(servers.database_url, pool_size=1)
     yield engine
     engine.dispose()
 
 
-def test_who_is_slow_is_waited_for(impatient: Engine) -> None:
+def test_a_slow_server_is_waited_for(interrupting_engine: Engine) -> None:
     large = "x" * 8_000_000
-    with impatient.connect() as connection:
+    with interrupting_engine.connect() as connection:
         statement = text("SELECT :large || pg_sleep(0.5)")
         assert connection.execute(statement, {"large": large}).scalar_one() == large
         first = connection.connection.dbapi_connection
@@ -155,7 +155,7 @@ def test_who_is_slow_is_waited_for(impatient: Engine) -> None:
         assert connection.connection.dbapi_connection is first
 
 
-def test_a_line_that_swallows_alone_is_given_up_after_a_while(impatient: Engine, servers: Servers) -> None:
+def test_a_single_silent_connection_times_out(interrupting_engine: Engine, servers: Servers) -> None:
     engine = make_engine(servers.database_url, pool_size=1, max_statement_s=0.5)
     try:
         with engine.connect() as connection, pytest.raises(OperationalError, match="does not answer"):
@@ -166,7 +166,7 @@ def test_a_line_that_swallows_alone_is_given_up_after_a_while(impatient: Engine,
         engine.dispose()
 
 
-def test_a_silent_server_fails_a_connection_that_is_kept_and_new_ones_at_once(database: Frozen) -> None:
+def test_an_unresponsive_server_fails_old_and_new_connections_at_once(database: FreezableServer) -> None:
     engine = make_engine(database.service.url, pool_size=2)
     try:
         with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""A full disk, a Redis or a database that takes no writes: each is called what it is, and reads go on."""
+"""Report a full disk, a read-only Redis and a read-only database by name, and continue to serve reads."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ def refused(answer: httpx.Response, status: int) -> str:
     return str(answer.json()["detail"])
 
 
-def test_on_a_full_disk_reads_go_on_and_what_was_accepted_waits_for_room(
+def test_on_a_full_disk_reads_continue_and_accepted_requests_wait_for_space(
     start_runtime: StartRuntime, tmp_path: Path
 ) -> None:
     with start_runtime() as runtime:
@@ -56,7 +56,7 @@ def check_full_disk(runtime: Runtime, flag: Path) -> None:
     wait_until(lambda: "disk_full" in problems(runtime), 10, "the overview tells")
     assert str(runtime.home) in problems(runtime)["disk_full"]
 
-    # The database lies elsewhere: an event has room there, an upload has none here.
+    # The database is on another disk: it has space for an event, but the upload has none here.
     waiting = [runtime.post("echo", n)["id"] for n in range(3)]
     upload = {"csv": ("a.csv", b"x" * 3_000_000)}
     answer = runtime.http.post("/api/functions/echo", data={"event": "{}"}, files=upload)
@@ -85,7 +85,7 @@ def test_a_file_that_would_fill_the_disk_is_not_stored(tmp_path: Path) -> None:
         assert Disk(folder, 0).free_bytes() >= 3 * MIB
 
 
-def test_the_reserve_is_released_when_the_disk_is_full_and_made_again(
+def test_the_reserve_is_released_on_a_full_disk_and_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("infra.disk_reserve.CHECK_INTERVAL_S", 0)
@@ -105,7 +105,7 @@ def test_the_reserve_is_released_when_the_disk_is_full_and_made_again(
         assert not disk.is_full()
 
 
-def test_a_redis_that_refuses_writes_is_not_away_and_its_bells_are_answered(start_runtime: StartRuntime) -> None:
+def test_a_read_only_redis_is_available_and_its_bells_are_answered(start_runtime: StartRuntime) -> None:
     with start_runtime() as runtime, redis.Redis.from_url(runtime.redis_url) as client:
         runtime.call("echo", 0)
         runtime.http.post("/api/queues/default/pause").raise_for_status()
@@ -134,7 +134,7 @@ REFUSE = """
 """
 
 
-def test_a_database_without_room_is_called_full_and_read_on(runtime: Runtime) -> None:
+def test_a_database_without_space_is_reported_as_full_and_serves_reads(runtime: Runtime) -> None:
     request = runtime.call("echo", 1)
     engine = make_engine(runtime.database_url)
     try:
@@ -142,8 +142,8 @@ def test_a_database_without_room_is_called_full_and_read_on(runtime: Runtime) ->
             connection.execute(text(REFUSE))
         assert "disk of the database is full" in refused(runtime.http.post("/api/functions/echo", json=1), 507)
         assert runtime.http.post("/api/functions/echo/batch", json=[1, 2]).status_code == 507
-        # Each web process tells of what it met itself.
-        wait_until(lambda: tells_of(runtime, "database_full"), 10, "the overview tells")
+        # Each web process reports its own errors.
+        wait_until(lambda: reports_problem(runtime, "database_full"), 10, "the overview tells")
         assert runtime.get(f"/api/requests/{request['id']}")["status"] == "completed"
     finally:
         with engine.begin() as connection:
@@ -152,7 +152,7 @@ def test_a_database_without_room_is_called_full_and_read_on(runtime: Runtime) ->
     assert runtime.call("echo", 2)["status"] == "completed"
 
 
-def tells_of(runtime: Runtime, code: str) -> bool:
+def reports_problem(runtime: Runtime, code: str) -> bool:
     runtime.http.post("/api/functions/echo", json=1)
     return code in problems(runtime)
 
@@ -174,7 +174,7 @@ def test_each_outage_of_the_database_has_a_name(engine: Engine, statement: str, 
     assert outage_of(caught.value) == outage
 
 
-def test_a_server_that_lets_nobody_in_is_crowded(engine: Engine) -> None:
+def test_a_server_without_free_connections_is_reported_as_crowded(engine: Engine) -> None:
     role = f"r{uuid4().hex}"
     with engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD 'p' CONNECTION LIMIT 0")

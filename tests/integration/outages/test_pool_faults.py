@@ -1,4 +1,4 @@
-"""A machine that is short of room, and sandboxes that do not die: the pool goes on with what there is."""
+"""Run out of descriptors, and let sandboxes survive their kill: the pool continues with the rest."""
 
 import contextlib
 import ctypes
@@ -15,9 +15,9 @@ from tests.conftest import StartRuntime
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
-NO_ROOM = "no room for another process now"
-ALL_TAKEN = 3  # of these numbers none is free: not one more descriptor
-PTRACE_SEIZE = 0x4206  # linux/ptrace.h
+NO_DESCRIPTORS = "no room for another process now"
+ALL_TAKEN = 3  # All descriptors below this number are in use, so the process can open none.
+PTRACE_SEIZE = 0x4206  # From linux/ptrace.h.
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="prlimit and ptrace are Linux's")
 
@@ -34,12 +34,12 @@ def runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
         yield own
 
 
-def begin(runtime: Runtime, function: str, flag: Path) -> str:
+def start_blocking(runtime: Runtime, function: str, flag: Path) -> str:
     request_id: str = runtime.post(function, {"flag": str(flag)})["id"]
     return request_id
 
 
-def begun(runtime: Runtime, ids: list[str]) -> bool:
+def are_running(runtime: Runtime, ids: list[str]) -> bool:
     return all(runtime.get(f"/api/requests/{id}")["phase"] == "process" for id in ids)
 
 
@@ -47,33 +47,33 @@ def log_of(runtime: Runtime) -> str:
     return (runtime.home.parent / "log").read_text(errors="replace")
 
 
-def test_a_pool_that_cannot_grow_ends_nothing_and_grows_later(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_pool_that_cannot_grow_continues_and_grows_later(runtime: Runtime, tmp_path: Path) -> None:
     pool, flag = runtime.processes["worker"], tmp_path / "flag"
-    running = [begin(runtime, "wait_for_flag", flag) for _ in range(2)]
-    wait_until(lambda: begun(runtime, running), what="all workers are at something long")
+    running = [start_blocking(runtime, "wait_for_flag", flag) for _ in range(2)]
+    wait_until(lambda: are_running(runtime, running), what="all workers are at something long")
     before = resource.prlimit(pool.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pool.pid, resource.RLIMIT_NOFILE, (ALL_TAKEN, before[1]))
 
-    waiting = [begin(runtime, "wait_for_flag", flag) for _ in range(3)]
-    wait_until(lambda: NO_ROOM in log_of(runtime), what="the pool says that it has no room")
+    waiting = [start_blocking(runtime, "wait_for_flag", flag) for _ in range(3)]
+    wait_until(lambda: NO_DESCRIPTORS in log_of(runtime), what="the pool says that it has no room")
     opened = psutil.Process(pool.pid).num_fds()
-    assert begun(runtime, running)
+    assert are_running(runtime, running)
     resource.prlimit(pool.pid, resource.RLIMIT_NOFILE, before)
-    wait_until(lambda: begun(runtime, waiting), what="it has grown")
+    wait_until(lambda: are_running(runtime, waiting), what="it has grown")
     flag.touch()
 
     assert [runtime.wait_ended(id)["status"] for id in running + waiting] == ["completed"] * 5
     assert [len(runtime.attempts(id)) for id in running] == [1, 1]
     assert pool.poll() is None
-    assert log_of(runtime).count(NO_ROOM) == 1, "it is told once"
+    assert log_of(runtime).count(NO_DESCRIPTORS) == 1, "it is told once"
     assert opened <= psutil.Process(pool.pid).num_fds(), "what was made for a worker that was not started is gone"
 
 
 @contextlib.contextmanager
-def undying(pid: int) -> Iterator[None]:
-    """A process whose death its parent does not hear of, as if it slept in the kernel: we trace it, and do not look.
+def unreapable_process(pid: int) -> Iterator[None]:
+    """Return a process whose parent does not see its death, as if it slept in the kernel: the test traces it.
 
-    (One that really sleeps there needs a file system that hangs.)
+    (A real sleep in the kernel needs a file system that hangs.)
     """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
@@ -81,20 +81,20 @@ def undying(pid: int) -> Iterator[None]:
     try:
         yield
     finally:
-        os.waitpid(pid, 0)  # now its parent may
+        os.waitpid(pid, 0)  # Now its parent may reap it.
 
 
-def test_a_sandbox_that_does_not_die_keeps_nobody(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_sandbox_that_does_not_die_blocks_no_request(runtime: Runtime, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     request = runtime.post("sleep_and_note", {"ledger": str(ledger), "seconds": 50})["id"]
     wait_until(lambda: ledger.exists() and ledger.read_text().endswith("\n"), what="it runs")
     pid = int(ledger.read_text().split()[1])
 
-    with undying(pid):
+    with unreapable_process(pid):
         assert runtime.http.post(f"/api/requests/{request}/cancel").status_code == 202
         assert runtime.wait_ended(request)["error_type"] == "Cancelled"
         assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-        # Both lend, and the second ends a sandbox, too.
+        # Both workers acquire sandboxes, and the second one also ends a sandbox.
         assert runtime.result("echo", "as before") == "as before"
         assert runtime.call("crash")["error_type"] == "SandboxExited"
         assert len(runtime.attempts(request)) == 1
@@ -103,12 +103,12 @@ def test_a_sandbox_that_does_not_die_keeps_nobody(runtime: Runtime, tmp_path: Pa
     assert wait_until(lambda: not psutil.pid_exists(pid), what="it is reaped when it has died")
 
 
-def test_a_pool_ends_although_a_sandbox_does_not(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_pool_ends_despite_a_sandbox_that_does_not(runtime: Runtime, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     runtime.post("sleep_and_note", {"ledger": str(ledger), "seconds": 50})
     wait_until(lambda: ledger.exists() and ledger.read_text().endswith("\n"), what="it runs")
 
-    with undying(int(ledger.read_text().split()[1])):
+    with unreapable_process(int(ledger.read_text().split()[1])):
         assert runtime.stop("worker") == 0
     runtime.start("worker")
     wait_until(runtime.is_ready, 60, "there is another pool")

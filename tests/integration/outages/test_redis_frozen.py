@@ -1,4 +1,4 @@
-"""Redis stopped as by SIGSTOP: it is there and says nothing. One finds out; nobody else waits for it after a commit."""
+"""Freeze Redis with SIGSTOP: one submit waits for the timeout; after that, none waits after its commit."""
 
 import time
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from workqueue.transport.rq_scheduler import RqSchedulerMirror
 
 
 @dataclass
-class Frozen:
+class FreezableRedis:
     """A Redis of this test's own, and a doorbell as processes have it."""
 
     doorbell: Doorbell
@@ -35,14 +35,14 @@ class Frozen:
 
 
 @pytest.fixture
-def own() -> Iterator[Frozen]:
+def own_redis() -> Iterator[FreezableRedis]:
     with make_folder() as folder:
         service = Redis(folder)
         process = start(service)
         found = psutil.Process(process.pid)
         try:
             with redis_client(service.url) as client:
-                yield Frozen(Doorbell(client), found)
+                yield FreezableRedis(Doorbell(client), found)
         finally:
             found.resume()
             stop(service, process)
@@ -53,45 +53,49 @@ def pending(engine: Engine) -> set[UUID]:
         return set(connection.execute(text("SELECT id FROM processing_request WHERE status = 'pending'")).scalars())
 
 
-def test_one_submit_waits_for_a_silent_redis_and_the_others_do_not(engine: Engine, own: Frozen) -> None:
+def test_one_submit_waits_for_an_unresponsive_redis_and_the_others_do_not(
+    engine: Engine, own_redis: FreezableRedis
+) -> None:
     register(engine)
     function, clock = registry.find(engine, "f"), Clock()
 
     def submitted() -> UUID:
-        (found,) = submit(engine, own.doorbell, clock, Submission(function, [1])).ids
+        (found,) = submit(engine, own_redis.doorbell, clock, Submission(function, [1])).ids
         return found
 
     submitted()
-    own.process.suspend()
-    first = submitted()  # it finds out
+    own_redis.process.suspend()
+    first = submitted()  # This submit waits for the timeout.
     began = time.monotonic()
     others = [submitted() for _ in range(40)]
     lasted_s = time.monotonic() - began
-    # Each respite costs one of them the patience; before, each cost as much.
+    # After each retry interval one submit waits for the timeout; without the circuit breaker, each would.
     assert lasted_s < 40 * TIMEOUT_S / 2
     assert {first, *others} <= pending(engine), "each is accepted"
 
-    own.process.resume()
-    reconciler = Reconciler(engine, own.doorbell, Clock(), 8)
+    own_redis.process.resume()
+    reconciler = Reconciler(engine, own_redis.doorbell, Clock(), 8)
 
     def all_are_rung() -> bool:
         reconciler.run_iteration()
-        return own.doorbell.queue_lengths(["default"]) == {"default": 42}
+        return own_redis.doorbell.queue_lengths(["default"]) == {"default": 42}
 
-    wait_until(lambda: own.doorbell.ring([]), OPEN_S + 10, "it is asked again")
+    wait_until(lambda: own_redis.doorbell.ring([]), OPEN_S + 10, "it is asked again")
     wait_until(all_are_rung, 30)
 
 
-def test_a_silent_redis_holds_up_neither_a_tick_nor_the_reconciler_for_long(engine: Engine, own: Frozen) -> None:
+def test_an_unresponsive_redis_delays_ticks_and_reconciler_only_briefly(
+    engine: Engine, own_redis: FreezableRedis
+) -> None:
     register(engine)
     clock = Clock()
     clock.synchronise(engine)
-    ticker = Ticker(engine, own.doorbell, clock, RqSchedulerMirror(own.doorbell.redis, clock))
-    reconciler = Reconciler(engine, own.doorbell, Clock(), 8)
+    ticker = Ticker(engine, own_redis.doorbell, clock, RqSchedulerMirror(own_redis.doorbell.redis, clock))
+    reconciler = Reconciler(engine, own_redis.doorbell, Clock(), 8)
     for number in range(20):
         put(engine, f"s{number}", expression="rate(1 second)", created_at=clock.now(), edited_at=clock.now())
     ticker.run_iteration()
-    own.process.suspend()
+    own_redis.process.suspend()
 
     turns, began = 0, time.monotonic()
 
@@ -103,6 +107,6 @@ def test_a_silent_redis_holds_up_neither_a_tick_nor_the_reconciler_for_long(engi
         return turns > 20 and all(len(made(engine, f"s{number}")) > 1 for number in range(20))
 
     wait_until(all_fired, 60)
-    # A turn asks Redis some six times, a look twice.
+    # An iteration of the reconciler calls Redis some six times, the scheduler twice.
     assert time.monotonic() - began < 8 * turns * TIMEOUT_S / 2
     assert clock.now() - max(made(engine, "s0")) < timedelta(seconds=20)

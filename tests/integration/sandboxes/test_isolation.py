@@ -7,7 +7,7 @@ import sqlalchemy
 
 from schema.engine import make_engine
 from tests.functions.noisy_neighbours import DEEDS
-from tests.integration.invocation.test_batches import batch, wait_all_ended, statuses
+from tests.integration.invocation.test_batches import batch, statuses, wait_all_ended
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 

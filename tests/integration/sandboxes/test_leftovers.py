@@ -13,7 +13,7 @@ import sqlalchemy
 
 from schema.engine import make_engine
 from tests.functions.leftovers import ENDING, HARMLESS, RESTORED
-from tests.integration.invocation.test_batches import batch, wait_all_ended, statuses
+from tests.integration.invocation.test_batches import batch, statuses, wait_all_ended
 from tests.integration.sandboxes.test_sandbox import SDK, answer
 from tests.support.runtime import CASES, Runtime
 from workqueue.sandboxes.connection import Frame, SandboxConnection

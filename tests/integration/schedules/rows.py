@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, insert, text
 
 from schema.tables.requests import registered_function
-from tests.integration.lifecycle.test_transitions import registered
+from tests.integration.lifecycle.test_transitions import function_spec
 from workqueue.schedules import next_run, queries
 from workqueue.schedules.schedule import Schedule
 
@@ -21,7 +21,7 @@ def at(seconds: float) -> datetime:
 
 def register(engine: Engine, name: str = "f", **options: Any) -> None:
     with engine.begin() as connection:
-        connection.execute(insert(registered_function), asdict(registered(name=name, **options)))
+        connection.execute(insert(registered_function), asdict(function_spec(name=name, **options)))
 
 
 def put(engine: Engine, name: str = "s", expression: str = "* * * * *", edited_s: float = -30, **columns: Any) -> None:

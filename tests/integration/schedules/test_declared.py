@@ -14,7 +14,7 @@ from sqlalchemy import Engine, insert, update
 from infra.config import localfn_toml
 from infra.config.localfn_toml import DeclarationError
 from schema.tables.requests import registered_function
-from tests.integration.lifecycle.test_transitions import registered
+from tests.integration.lifecycle.test_transitions import function_spec
 from tests.integration.schedules.rows import row
 from workqueue.errors import BadScheduleError, DeclaredScheduleError, UnknownScheduleError
 from workqueue.schedules import edits, queries
@@ -46,7 +46,7 @@ def declare(engine: Engine, **schedules: Mapping[str, Any]) -> None:
 @pytest.fixture
 def known(engine: Engine) -> Engine:
     with engine.begin() as connection:
-        connection.execute(insert(registered_function), [asdict(registered(name=name)) for name in ("f", "g")])
+        connection.execute(insert(registered_function), [asdict(function_spec(name=name)) for name in ("f", "g")])
     return engine
 
 

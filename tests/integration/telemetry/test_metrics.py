@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
 from schema.engine import make_engine
-from tests.integration.lifecycle.test_transitions import LEASE_S, NOW, accepted, claimed, seconds
+from tests.integration.lifecycle.test_transitions import LEASE_S, NOW, accept_request, claim_request, seconds
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue import lifecycle
@@ -119,11 +119,11 @@ def test_what_ends_while_it_waits_is_counted_too(counting: Runtime) -> None:
 def test_what_an_emptied_queue_held_and_what_a_lost_worker_ended_is_counted(engine: Engine) -> None:
     counters = Counters()
     for _ in range(2):
-        accepted(engine)
+        accept_request(engine)
     assert len(cancellation.cancel_pending_in_queue(engine, counters, "default", NOW)) == 2
     assert cancellation.cancel_pending_in_queue(engine, counters, "default", NOW) == []
-    claimed(engine, accepted(engine, on_lost="fail"))
-    claimed(engine, accepted(engine))
+    claim_request(engine, accept_request(engine, on_lost="fail"))
+    claim_request(engine, accept_request(engine))
     counters.lost(lifecycle.expire_leases(engine, seconds(LEASE_S + 1)), seconds(LEASE_S + 1))
     metric_store.flush(engine, counters)
 
@@ -138,11 +138,11 @@ def test_what_an_emptied_queue_held_and_what_a_lost_worker_ended_is_counted(engi
 def test_a_row_of_numbers_that_somebody_holds_keeps_no_cancel_waiting(engine: Engine) -> None:
     """Somebody is frozen in the midst of writing it."""
     counters = Counters()
-    cancellation.cancel(engine, counters, accepted(engine), NOW)
+    cancellation.cancel(engine, counters, accept_request(engine), NOW)
     with engine.begin() as other:
         other.exec_driver_sql("SELECT * FROM metric_total FOR UPDATE")
-        cancellation.cancel(engine, counters, accepted(engine), NOW)  # it is handed over with the next
-    cancellation.cancel(engine, counters, accepted(engine), NOW)
+        cancellation.cancel(engine, counters, accept_request(engine), NOW)  # it is handed over with the next
+    cancellation.cancel(engine, counters, accept_request(engine), NOW)
     with engine.connect() as connection:
         assert metric_store.read(connection)[metrics.REQUESTS.name, ("f", "cancelled")] == [3]
 

@@ -12,7 +12,7 @@ import redis
 from sqlalchemy import Engine, text
 
 from schema.tables.requests import input_file
-from tests.integration.lifecycle.test_transitions import NOW, accepted, claimed, finish
+from tests.integration.lifecycle.test_transitions import NOW, accept_request, claim_request, finish
 from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.errors import UnknownRequestError
@@ -45,9 +45,9 @@ def upload(engine: Engine, store: FolderStore, request_id: UUID) -> None:
 
 
 def test_only_directories_of_workers_that_are_gone_are_removed(engine: Engine, tmp_path: Path) -> None:
-    running, ended = accepted(engine), accepted(engine)
-    claimed(engine, running, "silent")
-    finish(engine, claimed(engine, ended, "dead"))
+    running, ended = accept_request(engine), accept_request(engine)
+    claim_request(engine, running, "silent")
+    finish(engine, claim_request(engine, ended, "dead"))
     note_worker(engine, "alive")
     kept = [
         directory(tmp_path, "silent+x1.work"),  # it may be running still: the lease decides, not we
@@ -70,8 +70,8 @@ def test_old_requests_go_with_their_files_and_young_ones_stay(
     engine: Engine, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     store, doorbell, clock = FolderStore(tmp_path), Doorbell(redis_client), Clock()
-    old, waiting = accepted(engine), accepted(engine)
-    finish(engine, claimed(engine, old))
+    old, waiting = accept_request(engine), accept_request(engine)
+    finish(engine, claim_request(engine, old))
     for request_id in (old, waiting):
         upload(engine, store, request_id)
 
@@ -93,13 +93,13 @@ def test_only_old_requests_with_files_cost_a_call_of_the_store(
             super().remove(request_id, part)
 
     removed: list[UUID] = []
-    store, plain = Watched(tmp_path), accepted(engine)
-    uploaded, written = accepted(engine), accepted(engine)
-    finish(engine, claimed(engine, plain))
+    store, plain = Watched(tmp_path), accept_request(engine)
+    uploaded, written = accept_request(engine), accept_request(engine)
+    finish(engine, claim_request(engine, plain))
     upload(engine, store, uploaded)
-    finish(engine, claimed(engine, uploaded))
+    finish(engine, claim_request(engine, uploaded))
     stored = store.put(written, "1", "b.txt", io.BytesIO(b"x"))
-    completion = Completion(claimed(engine, written), "1", [stored], AttemptRecord())
+    completion = Completion(claim_request(engine, written), "1", [stored], AttemptRecord())
     assert lifecycle.finish(engine, [completion], NOW) == {}
 
     days = (datetime.now(UTC) - NOW).days - 1
@@ -109,7 +109,7 @@ def test_only_old_requests_with_files_cost_a_call_of_the_store(
 
 
 def test_files_of_requests_that_do_not_exist_are_removed_when_they_are_old(engine: Engine, tmp_path: Path) -> None:
-    store, known, unknown = FolderStore(tmp_path), accepted(engine), UUID(int=7)
+    store, known, unknown = FolderStore(tmp_path), accept_request(engine), UUID(int=7)
     for request_id in (known, unknown):
         store.put(request_id, "in", "a.txt", io.BytesIO(b"x"))
     (tmp_path / ".DS_Store").touch()

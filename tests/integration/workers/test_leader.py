@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from schema.advisory_locks import Lock
 from schema.engine import make_engine
 from tests.conftest import StartRuntime
-from tests.integration.lifecycle.test_transitions import NOW, accepted
+from tests.integration.lifecycle.test_transitions import NOW, accept_request
 from tests.support.waiting import wait_until
 from workqueue import lifecycle
 from workqueue.clock import Clock
@@ -205,7 +205,7 @@ def test_a_file_store_that_does_not_answer_holds_up_neither_lost_work_nor_the_fi
         runtime.env["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         runtime.env["LOCALFN_FILES"] = "s3://a-bucket"
         engine = make_engine(runtime.database_url, pool_size=1)
-        lifecycle.claim(engine, [accepted(engine)], "lost", NOW, 1.0)
+        lifecycle.claim(engine, [accept_request(engine)], "lost", NOW, 1.0)
         runtime.start("scheduler")
         deaf.settimeout(60)
         connection, _ = deaf.accept()  # it looks for orphaned files now

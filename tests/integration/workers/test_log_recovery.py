@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from schema.statuses import Phase
-from tests.integration.lifecycle.test_transitions import LEASE_S, NOW, accepted, claimed, finish, seconds
+from tests.integration.lifecycle.test_transitions import LEASE_S, NOW, accept_request, claim_request, finish, seconds
 from workqueue import lifecycle
 from workqueue.lifecycle import AttemptProgress, Claim
 from workqueue.logs.buffer import LineBlock, LogBuffer
@@ -20,7 +20,7 @@ from workqueue.requests import queries
 
 @pytest.fixture
 def claim(engine: Engine) -> Claim:
-    return claimed(engine, accepted(engine), "w")
+    return claim_request(engine, accept_request(engine), "w")
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_what_an_extension_has_stored_stays_as_it_is(
 def test_an_attempt_that_ended_gets_nothing_nor_does_one_of_another_worker(
     engine: Engine, claim: Claim, spool: SpoolFile, tmp_path: Path
 ) -> None:
-    other = claimed(engine, accepted(engine), "another")
+    other = claim_request(engine, accept_request(engine), "another")
     spool.append(claim, block(1))
     spool.append(other, block(1))
     finish(engine, claim)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from schema.engine import make_engine
 from tests.conftest import StartRuntime
-from tests.integration.invocation.test_batches import batch, wait_all_ended, plain_events, statuses
+from tests.integration.invocation.test_batches import batch, plain_events, statuses, wait_all_ended
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue.transport.doorbell import Bell, Doorbell
@@ -99,7 +99,9 @@ def test_a_database_that_holds_up_a_finish_holds_up_no_deadline(runtime: Runtime
     def has_hung(folder: Path) -> bool:
         folder.mkdir()
         folder.chmod(0o777)
-        wait_all_ended(engine, batch(runtime, plain_events(), "be_short_or_hang"))  # now the worker knows how short they are
+        wait_all_ended(
+            engine, batch(runtime, plain_events(), "be_short_or_hang")
+        )  # now the worker knows how short they are
         held: list[dict[str, Any]] = [{"seconds": 0}, {"seconds": 0.015}, {"pids": str(folder)}]
         with engine.connect() as connection, connection.begin():
             connection.execute(text("SELECT pg_advisory_xact_lock(42)"))

@@ -122,7 +122,7 @@ def test_what_a_killed_worker_had_read_is_in_the_log_of_its_attempt(fragile: Run
     wait_until(lambda: not read(), what="nothing is left of it")
 
 
-def test_work_that_must_not_start_twice_fails_with_its_worker(fragile: Runtime, tmp_path: Path) -> None:
+def test_a_request_that_must_not_start_twice_fails_with_its_worker(fragile: Runtime, tmp_path: Path) -> None:
     request_id, ledger, _ = begun(fragile, "start_only_once", tmp_path, 30)
     worker_of(fragile, request_id).kill()
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.lifecycle.test_transitions import NOW, registered
+from tests.integration.lifecycle.test_transitions import NOW, function_spec
 from workqueue.invocation.batch_sizing import MAX_BATCH_SIZE, MAX_WAIT_S, BatchSizer
 from workqueue.lifecycle import Claim
 
@@ -14,7 +14,7 @@ SHORT_S = MAX_WAIT_S / 10
 
 
 def claim(function: str = "f", **options: Any) -> Claim:
-    found = registered(name=function)
+    found = function_spec(name=function)
     values: dict[str, Any] = {"inputs": (), "on_lost": "rerun", "function": found} | options
     return Claim(
         request_id=uuid4(), attempt=1, worker="w", function_name=function, event="1", queue="default",
@@ -52,7 +52,7 @@ def test_events_that_fit_into_the_budget_run_and_others_are_released() -> None:
 
 
 def test_requests_with_hooks_or_on_lost_fail_run_alone() -> None:
-    pace, hooked = knowing(f=SHORT_S), replace(registered(), has_cleanup=True)
+    pace, hooked = knowing(f=SHORT_S), replace(function_spec(), has_cleanup=True)
     assert pace.runnable_count([claim(), claim(on_lost="fail"), claim()]) == 1
     assert pace.runnable_count([claim(on_lost="fail"), claim()]) == 1
     assert pace.runnable_count([claim(), replace(claim(), function=hooked)]) == 1

@@ -1,1 +1,1 @@
-"""What an attempt consists of: the parts of invoke.py, from the claimed group to what follows its end."""
+"""The steps of `invoke`, from the claim of a batch to what follows the end of an attempt."""

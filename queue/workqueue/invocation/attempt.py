@@ -1,4 +1,4 @@
-"""The value that the steps of an invocation work on: one attempt, its phases, its output, its interruption."""
+"""The value that the steps of `invoke` work on: one attempt, with its phases, output and interruption."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,19 +18,19 @@ from workqueue.sandboxes.connection import SandboxConnection
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """One try at a request, while it is under way.
+    """Hold one running attempt.
 
-    interruption: set from another thread when the attempt has to end; the driving loop raises it.
-    is_sent: its sandbox has got it together with one before it, and begins when that one is over.
-    place: the how-manieth it is, from 0, of those that its sandbox got together.
-    has_begun: whether it had, when its sandbox ended by itself.
-    is_in_doubt: it may have gone back to the queue, without an answer.
-    is_called_back: its sandbox will not begin it, unless it is sent again.
-    leaves_clean: it left its working directory as it had found it.
-    leftovers: what it left in its sandbox, in words; empty when another request may have the sandbox.
-    ran: when it began, began to process, and ended, as its sandbox says.
-    own_s: for how long its sandbox was at it, less what it waited for a processor.
-    cleanup_event: the normalised event as JSON text, for a cleanup in another sandbox.
+    interruption: why the attempt has to end; set by another thread, raised by the loop that drives the sandbox.
+    is_sent: its sandbox got it together with the member before it, and starts it when that one ends.
+    batch_index: its zero-based position among the attempts that were sent together.
+    has_started: True if the sandbox had started it when the sandbox ended by itself.
+    is_release_uncertain: a release to the queue got no answer, so another worker may hold the request.
+    is_recalled: its sandbox will not start it, unless it is sent again.
+    leaves_directory_clean: it left its working directory as it found it.
+    leftovers: state that it left in its sandbox, as text; empty if another request may use the sandbox.
+    timestamps: when it began, began to process, and ended, by the sandbox's measurement.
+    cpu_adjusted_s: how long the sandbox worked at it, without the time that it waited for a processor.
+    cleanup_event: the normalised event as JSON text, for a cleanup hook in another sandbox.
     """
 
     claim: Claim
@@ -60,24 +60,24 @@ class Attempt:
 
     @property
     def activity(self) -> str:
-        """Return what its sandbox is at, as a clause."""
+        """Return what its sandbox does now, as a clause for error messages."""
         return "while validating the event" if self.phase == Phase.VALIDATE else "while running the function"
 
     @property
     def last_phase(self) -> Phase:
-        """The phase that it came to, cleanup aside."""
+        """Return the last phase that it reached, not counting cleanup."""
         return Phase(
             next((e["phase"] for e in reversed(self.record.phases) if e["phase"] != Phase.CLEANUP), self.phase)
         )
 
     @property
     def has_cleanup_hook(self) -> bool:
-        """Whether its cleanup runs code of the user's."""
+        """Return whether user code runs in its cleanup."""
         return self.claim.function is not None and self.claim.function.has_cleanup
 
     @property
     def is_prefetchable(self) -> bool:
-        """Whether it needs nothing of us before it begins, and nothing but its result is taken when it ends."""
+        """Return whether a sandbox may run it right after another attempt, with no step of the worker in between."""
         function, claim = self.claim.function, self.claim
         return (
             function is not None
@@ -88,6 +88,7 @@ class Attempt:
         )
 
     def log_fields(self) -> dict[str, Any]:
+        """Return the fields by which log lines name it."""
         return {
             "request_id": str(self.claim.request_id),
             "attempt": self.claim.attempt,
@@ -96,12 +97,13 @@ class Attempt:
         }
 
     def begin_phase(self, phase: Phase) -> None:
-        """Closes the phase before as done, if it is open, and starts this one."""
+        """Start a phase, and end the open one as successful."""
         self.end_phase("ok")
         self.phase, self.phase_started_at = phase, self.clock.now()
         self.record.phases.append({"phase": phase, "started_at": self.phase_started_at.isoformat()})
 
     def end_phase(self, outcome: str, error: str | None = None) -> None:
+        """End the open phase, if there is one."""
         if self.phase_started_at is None:
             return
         now = self.clock.now()
@@ -110,18 +112,18 @@ class Attempt:
             "duration_ms": round((now - self.phase_started_at).total_seconds() * 1000, 3),
             "outcome": outcome,
         }
-        # At once: the keeper's thread may store it at any moment.
+        # One update: the lease renewer's thread may store the entry at any moment.
         self.record.phases[-1] |= ended | ({"error": error} if error else {})
         self.phase_started_at = None
 
     def snapshot(self) -> AttemptRecord:
-        """What is known by now, for a thread that reads while this one goes on."""
+        """Return a copy of the record so far, for another thread."""
         record = self.record
         phases = [dict(entry) for entry in record.phases]
         return AttemptRecord(phases=phases, cold_start=record.cold_start, init_ms=record.init_ms)
 
     def apply_sandbox_times(self) -> None:
-        """Its first two phases were when the sandbox says, not when we came to hear of them."""
+        """Replace the times of the first two phases, which this process saw late, by the sandbox's measurement."""
         if self.timestamps is None:
             return
         (validate, *_, process), (began, processing, ended) = self.record.phases, self.timestamps
@@ -131,7 +133,7 @@ class Attempt:
 
     @contextmanager
     def in_phase(self, phase: Phase) -> Iterator[None]:
-        """A phase that is done when the block ends, and failed when it raises."""
+        """Run the block as a phase, which fails if the block raises."""
         self.begin_phase(phase)
         try:
             yield
@@ -141,6 +143,6 @@ class Attempt:
         self.end_phase("ok")
 
     def make_completion(self, data: str, files: list[StoredFile]) -> Completion:
-        """What is stored of it when it has come to its result. data: JSON text."""
+        """Return what the commit stores of it. data: the result as JSON text."""
         self.record.lines += self.log_buffer.take_rest(self.clock.now())
         return Completion(self.claim, data, files, self.record, self.progress)

@@ -1,44 +1,43 @@
-"""How many requests a worker takes at once: as many as it has run, lately, within a few milliseconds.
+"""Decide how many requests a worker claims at once: as many as it recently ran within a few milliseconds.
 
-Requests that were taken together wait for one another: the first for the transaction that finishes all, the last
-for its turn. What that may cost is bounded here; that it is worth it is the database's doing, where a transaction
-of twenty costs little more than one of one.
+Members of a batch wait for each other: the first for the common transaction, the last for its start. MAX_WAIT_S bounds
+this wait. It pays because a transaction that finishes twenty requests costs PostgreSQL little more than one for one.
 """
 
 from collections.abc import Iterable, Sequence
 
 from workqueue.lifecycle import Claim
 
-MAX_WAIT_S = 0.01  # how long one may wait for the others
-OVERHEAD_S = 0.00004  # what a sandbox needs from one request to the next
-MAX_BATCH_SIZE = 32  # at once; beyond it nothing more is gained
+MAX_WAIT_S = 0.01  # how long one member may wait for the others
+OVERHEAD_S = 0.00004  # overhead of a sandbox between two requests
+MAX_BATCH_SIZE = 32  # larger batches gain nothing more
 NEWEST_WEIGHT = 0.2  # of the newest measurement in the average
-SLOW_AFTER_S = 0.02  # after so long the neighbours of one that still runs are let go (keeper)
+SLOW_AFTER_S = 0.02  # the lease renewer then releases the members behind a running one
 
 
 class BatchSizer:
-    """What the requests of each function took lately, in seconds."""
+    """Track how long recent requests of each function took."""
 
     def __init__(self) -> None:
         self._average_s: dict[str, float] = {}
-        self._overall_average_s = MAX_WAIT_S  # of all functions together: a worker that knows nothing yet takes one
+        self._overall_average_s = MAX_WAIT_S  # over all functions; a new worker, which has measured nothing, claims one
 
     def record_duration(self, function: str, ran_s: float) -> None:
-        """One more request of this function ran for so long, in a warm sandbox."""
+        """Count one more request of this function, which ran for `ran_s` seconds in a warm sandbox."""
         lasting_s = ran_s + OVERHEAD_S
         before_s = self._average_s.get(function, lasting_s)
         self._average_s[function] = before_s + NEWEST_WEIGHT * (lasting_s - before_s)
         self._overall_average_s += NEWEST_WEIGHT * (min(lasting_s, MAX_WAIT_S) - self._overall_average_s)
 
     def prefetch_count(self) -> int:
-        """How many it pays to take from a queue in which many wait."""
+        """Return how many requests to claim from a queue in which many wait."""
         return min(MAX_BATCH_SIZE, int(MAX_WAIT_S / self._overall_average_s))
 
     def runnable_count(self, claims: Sequence[Claim]) -> int:
-        """How many of these run now, one after another; the others had better go back to the queue, unbegun.
+        """Return how many of these claims to run now; the caller releases the others.
 
-        The first always runs. What has a cleanup hook or must never start twice runs alone: a hook takes its own
-        time, and a worker that dies of something else must not fail what it had not begun.
+        The first always runs. A request with a cleanup hook, or one that must never start twice, runs alone: a hook
+        takes its own time, and a worker that dies of one request must not fail another that it did not start.
         """
         left_s = MAX_WAIT_S - self._duration_s(claims[0])
         for number, claim in enumerate(claims[1:], start=1):
@@ -48,7 +47,7 @@ class BatchSizer:
         return len(claims)
 
     def expected_s(self, claims: Iterable[Claim]) -> float:
-        """How long these will run, one after another; at most what members of a group may wait for one another."""
+        """Return how long these claims will run, one after another; at most MAX_WAIT_S."""
         return min(sum(map(self._duration_s, claims)), MAX_WAIT_S)
 
     def _duration_s(self, claim: Claim) -> float:

@@ -1,4 +1,4 @@
-"""Phase 4, always: the function's cleanup hook, then the working directory. It cannot change the outcome."""
+"""Phase 4, which always runs: the function's cleanup hook, then the working directory. It never changes the outcome."""
 
 import logging
 
@@ -14,13 +14,13 @@ from workqueue.outcomes import AttemptEndedError
 
 log = logging.getLogger(__name__)
 
-MAX_CLEANUP_S = 10.0  # for the hook: short, because the worker is needed elsewhere
-MAX_STORE_S = 5.0  # a note about the cleanup is not worth holding a worker for
+MAX_CLEANUP_S = 10.0  # for the hook; short, since other requests wait for the worker
+MAX_STORE_S = 5.0  # limit for storing the phase of a cleanup: other requests wait
 
 
 def clean_up(context: ExecutionContext, attempt: Attempt) -> None:
-    """Runs the hook and clears the directory. What goes wrong is noted on the attempt."""
-    attempt.interruption = None  # what ends here has its own deadline
+    """Run the hook and clear the working directory. Errors are stored with the attempt's phase."""
+    attempt.interruption = None  # the cleanup has its own deadline
     attempt.begin_phase(Phase.CLEANUP)
     try:
         _run_hook(context, attempt)
@@ -28,7 +28,7 @@ def clean_up(context: ExecutionContext, attempt: Attempt) -> None:
     except AttemptEndedError as end:
         attempt.end_phase("failed", f"{end.error_type}: {end}")
         log.warning("cleanup failed", extra=attempt.log_fields() | {"error": str(end)})
-    except OSError as error:  # no room for a directory
+    except OSError as error:  # the disk is full, or another fault of the machine
         attempt.end_phase("failed", f"{type(error).__name__}: {error}")
         log.warning("cleanup failed", extra=attempt.log_fields() | {"error": str(error)})
     except SandboxPoolLostError as lost:
@@ -40,7 +40,7 @@ def clean_up(context: ExecutionContext, attempt: Attempt) -> None:
 
 
 def store_cleanup(context: ExecutionContext, attempt: Attempt) -> None:
-    """Stores what cleanup did after the request was settled."""
+    """Store phase and log lines of a cleanup that ran after the request ended."""
     attempt.record.lines = attempt.log_buffer.take_rest(context.clock.now())
 
     def amend() -> None:
@@ -51,14 +51,14 @@ def store_cleanup(context: ExecutionContext, attempt: Attempt) -> None:
     except Exception as error:
         if not is_outage(error):
             raise
-        log.warning("what cleanup did is not stored", extra=attempt.log_fields() | {"error": error_summary(error)})
+        log.warning("cleanup not stored", extra=attempt.log_fields() | {"error": error_summary(error)})
 
 
 def _run_hook(context: ExecutionContext, attempt: Attempt) -> None:
     function = attempt.claim.function
     if function is None or not function.has_cleanup:
         return
-    if attempt.sandbox is None:  # it was killed: a fresh one cleans up
+    if attempt.sandbox is None:  # killed: a fresh sandbox runs the hook
         sandbox_session.acquire(context, attempt, function)
     context.working_directory.prepare(is_started=True)
     assert attempt.sandbox is not None

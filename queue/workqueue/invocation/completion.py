@@ -1,7 +1,7 @@
-"""The commit point of a group, and the way back for those of its members that were not begun.
+"""Commit the completed members of a batch, and release those that did not start.
 
-Done by the worker's thread while no sandbox is at work, and then it waits for an absent database; and by the keeper's,
-which does not: `way` is how a write is made.
+Two threads do it. The worker's own does so while no sandbox runs, and retries until the database answers. The lease
+renewer's does so while a sandbox runs, and tries once. `retry_mode` says which.
 """
 
 import logging
@@ -27,11 +27,11 @@ Answer = TypeVar("Answer")
 
 class RetryMode(Protocol):
     def __call__(self, write: Callable[[], Answer]) -> Answer:
-        """Makes a write to the database."""
+        """Write to the database, and return the answer."""
 
 
 def retry_until_stored(context: ExecutionContext) -> RetryMode:
-    """Waits for an absent database until the worker is given up."""
+    """Return a mode that retries through an outage, until the grace period of a stop ends."""
 
     def retry_mode(write: Callable[[], Answer]) -> Answer:
         return retry_through_outage(write, context.given_up)
@@ -40,40 +40,42 @@ def retry_until_stored(context: ExecutionContext) -> RetryMode:
 
 
 def single_attempt(write: Callable[[], Answer]) -> Answer:
-    """Raises what the database says."""
+    """Write once, and raise the error of the database."""
     return write()
 
 
 def finish_completed(context: ExecutionContext, batch: Batch, retry_mode: RetryMode) -> None:
-    """Results, files' rows and `completed` of all that are done, in one transaction; then RQ and clients are told.
+    """Commit results, file rows and `completed` of all completed members in one transaction, then report them.
 
-    A crash after the commit loses nothing but the news: clients look by themselves, and a bell that RQ rings again
-    finds nothing to claim. What could not be finished is in `group.refused`.
+    If the worker dies after the commit, only the reports are lost: clients poll, too, and a bell that RQ rings again
+    finds nothing to claim. Members that could not be finished are in `batch.rejected`.
     """
     with batch.write_lock:
-        while done := batch.completed_chunk():
-            _finish_chunk(context, batch, done, retry_mode)
+        while members := batch.completed_chunk():
+            _finish_chunk(context, batch, members, retry_mode)
 
 
 def _finish_chunk(
-    context: ExecutionContext, batch: Batch, done: Sequence[CompletedAttempt], retry_mode: RetryMode
+    context: ExecutionContext, batch: Batch, members: Sequence[CompletedAttempt], retry_mode: RetryMode
 ) -> None:
     now = context.clock.now()
-    for attempt, completion in done:
-        completion.record.lines += (
-            attempt.log_buffer.take_unstored()
-        )  # of an extension that failed when it was done already
-    completions = [completion for _, completion in done]
-    refused = _store_completions(context, completions, now, retry_mode)
-    batch.record_stored(done, refused)
-    finished = [done for done in completions if done.claim.request_id not in refused]
-    report_finished(context, [AttemptFinished(done.claim, done.record, Status.COMPLETED) for done in finished], now)
+    for attempt, completion in members:
+        # An extension that failed after the attempt's end has put lines back.
+        completion.record.lines += attempt.log_buffer.take_unstored()
+    completions = [completion for _, completion in members]
+    rejected = _store_completions(context, completions, now, retry_mode)
+    batch.record_stored(members, rejected)
+    stored = [completion for completion in completions if completion.claim.request_id not in rejected]
+    report_finished(context, [AttemptFinished(each.claim, each.record, Status.COMPLETED) for each in stored], now)
 
 
 def _store_completions(
     context: ExecutionContext, completions: Sequence[Completion], now: datetime, retry_mode: RetryMode
 ) -> dict[UUID, Exception]:
-    """Gives those that were refused, and why. What the database does not take of one is no matter of the others."""
+    """Store completions, and return those that were rejected, with their errors.
+
+    If PostgreSQL rejects the statement for a value of one completion, each is stored by itself.
+    """
     try:
         return retry_mode(lambda: lifecycle.finish(context.engine, completions, now))
     except Exception as error:
@@ -81,50 +83,50 @@ def _store_completions(
             raise
         if len(completions) == 1:
             return {completions[0].claim.request_id: error}
-    refused: dict[UUID, Exception] = {}
+    rejected: dict[UUID, Exception] = {}
     for completion in completions:
-        refused |= _store_completions(context, [completion], now, retry_mode)
-    return refused
+        rejected |= _store_completions(context, [completion], now, retry_mode)
+    return rejected
 
 
 def release_unstarted(context: ExecutionContext, batch: Batch, keep: int, retry_mode: RetryMode) -> None:
-    """Waiting members behind the first `keep` go back to the queue, in front, as if they had not been claimed."""
+    """Release waiting members behind the first `keep` to the front of the queue, as if they had not been claimed."""
     with batch.write_lock:
-        unbegun = batch.detach_unsent(keep)
-        if not unbegun:
+        unstarted = batch.detach_unsent(keep)
+        if not unstarted:
             return
-        claims = [attempt.claim for attempt in unbegun]
-        for attempt in unbegun:
-            attempt.is_release_uncertain = True  # until it is known whether they went
+        claims = [attempt.claim for attempt in unstarted]
+        for attempt in unstarted:
+            attempt.is_release_uncertain = True  # until the database has answered
         try:
             bells = retry_mode(lambda: lifecycle.release_unstarted(context.engine, claims, context.clock.now()))
         except BaseException:
-            batch.reattach(unbegun)
+            batch.reattach(unstarted)
             raise
-        free = {bell.request_id for bell in bells}
-        for attempt in unbegun:
-            if attempt.request_id not in free:
-                # A cancel came first, or the lease is lost: whoever settles it will see which.
-                attempt.is_cleaned_up = True  # it was not begun
+        released = {bell.request_id for bell in bells}
+        for attempt in unstarted:
+            if attempt.request_id not in released:
+                # A cancel came first, or the lease is lost: the write in `handle_rejected` finds out which.
+                attempt.is_cleaned_up = True  # it did not start
                 batch.reject(attempt, CancelledError())
     context.doorbell.ring(bells)
-    log.info("let go", extra=claim_log_fields(claims))
+    log.info("unstarted requests released", extra=claim_log_fields(claims))
 
 
 def flush_and_release(context: ExecutionContext, batch: Batch, retry_mode: RetryMode) -> None:
-    """One lasts, or all has to end: those that are done are finished, those that were not begun go back."""
+    """Commit completed members and release unstarted ones: one member runs long, or the worker has to end."""
     with batch.write_lock:
         finish_completed(context, batch, retry_mode)
-        if (follower := batch.next_prefetched()) is not None:
-            batch.recall_unstarted(follower.sandbox)
+        if (prefetched := batch.next_prefetched()) is not None:
+            batch.recall_unstarted(prefetched.sandbox)
         release_unstarted(context, batch, 0, retry_mode)
 
 
 def report_finished(context: ExecutionContext, finished: Sequence[AttemptFinished], now: datetime) -> None:
     """Report attempts whose end is stored: to RQ, waiting clients, the observers and the log.
 
-    A crash from here on leaves at most a working directory, which the housekeeper removes. now: the time that is stored
-    as their end.
+    A crash from here on leaves at most a working directory, which the housekeeper removes.
+    now: the time that is stored as their end.
     """
     if finished:
         context.rq_status.report_finished([_finished_job(attempt) for attempt in finished], now)
@@ -141,6 +143,6 @@ def _finished_job(finished: AttemptFinished) -> FinishedJob:
 
 
 def claim_log_fields(claims: Sequence[Claim]) -> dict[str, object]:
-    """For a log line: one for all that moved together."""
-    moved = [(claim.request_id, claim.attempt, claim.function_name) for claim in claims]
-    return log_fields.for_requests(moved) | {"worker": claims[0].worker}
+    """Return the fields of one log line about these claims."""
+    named = [(claim.request_id, claim.attempt, claim.function_name) for claim in claims]
+    return log_fields.for_requests(named) | {"worker": claims[0].worker}

@@ -1,4 +1,4 @@
-"""The execution context: what a worker process needs to run attempts, wired once at its start."""
+"""The execution context: the collaborators of a worker process, wired once at its start."""
 
 import threading
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""What follows an attempt that ended without a result. The one place where attempts are counted."""
+"""Decide and store what follows an attempt that ended without a result: another attempt, or failure.
+
+This is the only place that counts attempts against the function's limit.
+"""
 
 import logging
 import random
@@ -31,21 +34,21 @@ def handle_failure(
     record.traceback = end.traceback
     decision, phase = decide_next(attempt.claim, end), attempt.last_phase
     follows = isinstance(decision, retry_policy.GiveBack) and end.is_failure
-    # First, under the lease, if the next attempt may follow at once, or if nothing of the user's runs in it.
+    # Clean up first, under the lease, if the next attempt may follow at once, or if no user code runs in the cleanup.
     if (follows or not attempt.has_cleanup_hook) and not attempt.is_cleaned_up:
         cleanup.clean_up(context, attempt)
     if isinstance(decision, retry_policy.GiveBack):
         try:
             _give_back(context, batch, attempt, end, decision.delay_s, retry_mode)
             return
-        except CancelledError as cancelled:  # asked for at the last moment: there is no next attempt
+        except CancelledError as cancelled:  # requested at the last moment: no attempt follows
             record.outcome, record.error_type, record.error_message = cancelled.outcome, CANCELLED, str(cancelled)
             end = cancelled
     _fail(context, batch, attempt, end, phase, retry_mode)
 
 
 def handle_rejected(context: ExecutionContext, batch: Batch, retry_mode: RetryMode) -> None:
-    """Those that could not be finished, or not be let go: cancelled at the last moment, lost, or not storable.
+    """End the members that could not be finished or released: cancelled at the last moment, lost, or not storable.
 
     None of them runs, and none has a sandbox or a working directory any more.
     """
@@ -93,12 +96,12 @@ def _fail(
 
 
 def decide_next(claim: Claim, end: AttemptEndedError) -> retry_policy.Decision:
-    """What follows: the function's policy for its own failures; for ours, another attempt."""
+    """Return what follows: by the function's policy for its own failures; another attempt for those of the runtime."""
     if not end.may_retry:
         return retry_policy.Fail()
     if not end.is_failure:
         return retry_policy.GiveBack(end.delay_s or 0.0)
-    # How often was fixed when the request was accepted; how long between is as the code says now.
+    # The number of attempts was fixed when the request was accepted; the delays are those of the current code.
     policy = replace(
         claim.function.policy if claim.function else retry_policy.Policy(), max_attempts=claim.max_attempts
     )
@@ -107,19 +110,19 @@ def decide_next(claim: Claim, end: AttemptEndedError) -> retry_policy.Decision:
 
 
 def _outcome_of(attempt: Attempt, error: Exception) -> AttemptEndedError:
-    """Whatever went wrong, as an end of the attempt: nothing is left to the lease that can be settled now."""
+    """Return the outcome for any error, so that the request ends now rather than when its lease expires."""
     if isinstance(error, SandboxPoolLostError):
-        error = StoppingError()  # without its host a worker has no sandboxes: it gives back, and ends
+        error = StoppingError()  # without its pool a worker has no sandboxes: it gives the request back, and ends
     if isinstance(error, StoppingError):
         return LostWorkError() if attempt.claim.on_lost == "fail" and attempt.phase != Phase.VALIDATE else error
     if isinstance(error, AttemptEndedError):
         return error
-    log.error("an attempt failed inside the runtime", exc_info=error, extra=attempt.log_fields())
+    log.error("runtime failed", exc_info=error, extra=attempt.log_fields())
     return runtime_fault(error)
 
 
 def runtime_fault(error: Exception) -> FunctionFailedError:
-    """Return the end of an attempt for an error of the runtime, whose own words stay in the log of the process."""
+    """Return the outcome for an error of the runtime. Its message stays in the process log: it may hold secrets."""
     return FunctionFailedError(
         f"The runtime failed at this attempt ({error_kind(error)}); the log of its worker says why.",
         error_type="RuntimeFault",

@@ -1,6 +1,6 @@
-"""Faults of ours, not of the function: they use up no attempt.
+"""Handle faults of the infrastructure, which use up none of the function's attempts.
 
-It is tried again at growing distances, for a quarter of an hour.
+The request is given back with growing delays, for about a quarter of an hour.
 """
 
 import errno
@@ -21,40 +21,43 @@ log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
 BACKOFF = Backoff(2.0, 60.0)  # between attempts
-MOST_TRIES = 20  # a quarter of an hour, then the request fails rather than wait for ever
-STORE_LIMIT_S = 60.0  # what was computed waits so long for the file store before it is computed again
+MAX_TRIES = 20  # about a quarter of an hour; then the request fails
+MAX_STORE_S = 60.0  # how long a result waits for the file store before the request runs again
 STORE_PAUSE_S = 1.0
-OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE})
+MACHINE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE})
 
 
 def sandbox_unavailable(attempt: Attempt, why: str) -> NoSandboxError:
-    return _later(attempt, NoSandboxError(f"No sandbox could be started: {why}"))
+    """Return the outcome for a sandbox that could not start. why: the cause, as a sentence."""
+    return _retry_later(attempt, NoSandboxError(f"No sandbox could be started: {why}"))
 
 
 def storage_unavailable(attempt: Attempt, error: OSError) -> NoStorageError:
-    return _later(attempt, NoStorageError(f"Files could not be read or written: {error}"))
+    """Return the outcome for a fault of the disk or the file store."""
+    return _retry_later(attempt, NoStorageError(f"Files could not be read or written: {error}"))
 
 
 def upload_missing(file: StoredFile) -> AttemptEndedError:
-    """Nothing will bring it back."""
+    """Return the failure for a missing upload: no retry can bring it back."""
     end = FunctionFailedError(
-        f"The uploaded file {file.filename!r} is in the file store no more.", error_type="InputFileMissing"
+        f"The uploaded file {file.filename!r} is no longer in the file store; submit the request again.",
+        error_type="InputFileMissing",
     )
     end.may_retry = False
     return end
 
 
 def is_machine_fault(error: OSError) -> bool:
-    """Whether it is the disk's or the store's, and not of whoever named a file."""
-    return isinstance(error, StorageError) or error.errno in OF_THE_MACHINE
+    """Return whether the disk or the store is at fault, rather than the file that user code named."""
+    return isinstance(error, StorageError) or error.errno in MACHINE_ERRNOS
 
 
 def retry_storage(context: ExecutionContext, attempt: Attempt, store: Callable[[], Found]) -> Found:
-    """Calls `store` until it does not fail for a fault of the machine's.
+    """Call `store` until it does not fail for a fault of the machine.
 
-    Raises the attempt's interruption, NoStorageError after a minute, and what else `store` raises.
+    Raises the attempt's interruption, NoStorageError after a minute, and every other error of `store`.
     """
-    ends_at = time.monotonic() + STORE_LIMIT_S
+    ends_at = time.monotonic() + MAX_STORE_S
     while True:
         try:
             return store()
@@ -65,15 +68,16 @@ def retry_storage(context: ExecutionContext, attempt: Attempt, store: Callable[[
                 raise attempt.interruption from None
             if time.monotonic() >= ends_at or context.given_up.is_set():
                 raise storage_unavailable(attempt, error) from None
-            log.warning("a file cannot be stored; tried again", extra=attempt.log_fields() | {"error": str(error)})
+            log.warning("file not stored; retrying", extra=attempt.log_fields() | {"error": str(error)})
         context.given_up.wait(STORE_PAUSE_S)
 
 
 End = TypeVar("End", bound=AttemptEndedError)
 
 
-def _later(attempt: Attempt, end: End) -> End:
+def _retry_later(attempt: Attempt, end: End) -> End:
+    """Set delay and retry permission of an outcome."""
     must_not_repeat = attempt.claim.on_lost == "fail" and attempt.phase != Phase.VALIDATE
     end.delay_s = BACKOFF.delay_s(attempt.claim.attempt)
-    end.may_retry = attempt.claim.attempt < MOST_TRIES and not must_not_repeat
+    end.may_retry = attempt.claim.attempt < MAX_TRIES and not must_not_repeat
     return end

@@ -1,4 +1,4 @@
-"""The steps of an invocation from the claim to the function's answer, and back to the stock of sandboxes."""
+"""Run phases 1 and 2 of an attempt: prepare the working directory, acquire a sandbox, send, wait for the answer."""
 
 import contextlib
 import json
@@ -27,14 +27,14 @@ from workqueue.telemetry import trace_context
 
 log = logging.getLogger(__name__)
 
-MAX_ATTEMPT_S = 24 * 3600.0  # no request takes longer
+MAX_ATTEMPT_S = 24 * 3600.0  # a sandbox's times are at most so old
 INPUT_FOLDER = "input"
 
 
 def validate_and_process(context: ExecutionContext, batch: Batch, attempt: Attempt, function: FunctionSpec) -> Frame:
-    """Phases 1 and 2: a working directory, a sandbox, the checks, the function. Gives the "done" frame.
+    """Run phases 1 and 2: working directory, sandbox, validation, function. Return the sandbox's "done" frame.
 
-    The sandbox gets those of the group that can follow together with it, and runs them one after another.
+    The sandbox gets the members that can follow together with the attempt, and runs them one after another.
     """
     attempt.begin_phase(Phase.VALIDATE)
     try:
@@ -60,7 +60,7 @@ def validate_and_process(context: ExecutionContext, batch: Batch, attempt: Attem
 
 
 def _await_answer(context: ExecutionContext, batch: Batch, attempt: Attempt, function: FunctionSpec) -> Frame | None:
-    """None when it was called back before it had begun: it is sent again then."""
+    """Wait for the answer; return None if the attempt did not start in this sandbox and has to be sent again."""
     if not _reports_validation(attempt) and attempt.phase != Phase.PROCESS:
         attempt.begin_phase(Phase.PROCESS)
     try:
@@ -70,30 +70,31 @@ def _await_answer(context: ExecutionContext, batch: Batch, attempt: Attempt, fun
     except SandboxExitedError:
         if attempt.has_started or attempt.record.cold_start:
             raise
-        # What a request before it had left behind ended the warm sandbox. Another one, or a fresh one, shall run it.
+        # What an earlier request left behind ended the warm sandbox: run this one in another, which costs no attempt.
     attempt.is_sent = attempt.is_recalled = False
     batch.recall_unstarted(attempt.sandbox)
     return None
 
 
 def release_sandbox(context: ExecutionContext, attempt: Attempt) -> None:
-    """Keep the sandbox, which is warm and like a fresh one, for the next request of the function."""
+    """Keep the sandbox, warm and as clean as a fresh one, for the next request of the function."""
     sandbox, attempt.sandbox = attempt.sandbox, None
     if sandbox is not None:
-        with contextlib.suppress(SandboxPoolLostError):  # it took all its sandboxes with it
+        with contextlib.suppress(SandboxPoolLostError):  # the pool's sandboxes ended with it
             context.sandboxes.retain(sandbox)
 
 
 def _reports_validation(attempt: Attempt) -> bool:
-    """Whether the sandbox validates, and tells when it has done so; else the function begins at once."""
+    """Return whether the sandbox validates first and reports it; else the function starts at once."""
     ready = attempt.sandbox.ready if attempt.sandbox else None
     return ready is None or bool(ready.get("has_checks"))
 
 
 def _confirm_lease(context: ExecutionContext, attempt: Attempt) -> None:
-    """A worker that was frozen since its claim must not start what another may be running by now.
+    """Extend the lease if it may have expired since the claim. Raises LeaseLostError.
 
-    Raises LeaseLostError. The usual attempt gets here within milliseconds, and asks nobody.
+    A worker that was frozen since its claim must not start a request that another worker may be running. The usual
+    attempt gets here within milliseconds, and makes no query.
     """
     if attempt.is_release_uncertain or context.clock.now() - attempt.claim.claimed_at > timedelta(
         seconds=context.lease_s / 2
@@ -123,17 +124,17 @@ def _write_input(context: ExecutionContext, file: StoredFile, path: Path) -> Non
         raise infrastructure_faults.upload_missing(file) from None
     with source, context.working_directory.as_sandbox_user():
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A link or a pipe that somebody has put there is neither followed nor waited for.
+        # "x": user code may have put a link or a pipe there, which must not be followed or waited for.
         with path.open("xb") as target:
             shutil.copyfileobj(source, target)
 
 
 def _send(context: ExecutionContext, function: FunctionSpec, attempts: Sequence[Attempt]) -> None:
-    """Gives the sandbox its work, and a turn for each, which the keeper takes back when one lasts."""
+    """Send attempts to their sandbox, with a start token for each; the lease renewer revokes it if one runs long."""
     sandbox = attempts[0].sandbox
     assert sandbox is not None
-    for place, attempt in enumerate(attempts):
-        attempt.batch_index = place
+    for index, attempt in enumerate(attempts):
+        attempt.batch_index = index
     head = {
         "type": "run",
         "round": sandbox.grant_starts(len(attempts)),
@@ -148,13 +149,13 @@ def _send(context: ExecutionContext, function: FunctionSpec, attempts: Sequence[
 
 
 def _sleep_for_batch(expected_s: float) -> None:
-    """To wake for each answer of a group would cost as much as to run it: most of them are read together."""
+    """Sleep until most answers of the batch are there: to wake for each would cost as much as to run it."""
     if expected_s:
         time.sleep(expected_s)
 
 
 def attempt_payload(context: ExecutionContext, attempt: Attempt) -> dict[str, object]:
-    """What a sandbox has to know of an attempt."""
+    """Return the fields that describe an attempt to a sandbox."""
     claim = attempt.claim
     return {
         "request_id": str(claim.request_id),
@@ -166,16 +167,16 @@ def attempt_payload(context: ExecutionContext, attempt: Attempt) -> dict[str, ob
 
 
 def _input_paths(context: ExecutionContext, attempt: Attempt) -> dict[StoredFile, Path]:
-    """Where each upload is placed: under the name it came with, in a folder named by its part.
+    """Return the path of each upload: its file name, in a folder named by its form part.
 
-    Two parts may hold files of one name, and functions look at the extension.
+    Two parts may have files of the same name, and functions look at the extension.
     """
     folder = context.working_directory.path / INPUT_FOLDER
     return {file: folder / file.name / file.filename for file in attempt.claim.inputs}
 
 
 def _record_usage(attempt: Attempt, answer: Frame) -> None:
-    """What the sandbox says of itself. Modules that were imported while it ran count, too, when code is compared."""
+    """Record what the sandbox reports of itself: memory, times, leftovers, and the code files that it has imported."""
     attempt.record.max_rss_mb = sandbox_session.finite_number(answer.head.get("max_rss_mb"))
     _record_times(attempt, answer)
     if attempt.sandbox is not None and attempt.sandbox.ready is not None:
@@ -186,7 +187,7 @@ def _record_usage(attempt: Attempt, answer: Frame) -> None:
 
 
 def _record_times(attempt: Attempt, answer: Frame) -> None:
-    """User code may have said anything: what cannot be is not believed."""
+    """Record times that are possible; ignore others, since user code can send any value."""
     with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
         began, processing, ended = (float(at) for at in answer.head["at"])
         if time.monotonic() - MAX_ATTEMPT_S < began <= processing <= ended <= time.monotonic():

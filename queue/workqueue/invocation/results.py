@@ -1,4 +1,4 @@
-"""Phase 3, up to the commit point: what came out of a sandbox is checked, and its files go to the store."""
+"""Run phase 3 up to the commit point: validate the result, and put output files into the store."""
 
 import json
 import os
@@ -14,27 +14,27 @@ from workqueue.invocation.infrastructure_faults import retry_storage
 from workqueue.outcomes import FunctionFailedError
 from workqueue.sandboxes.connection import Frame
 
-MAX_DEPTH = 500  # levels of a result that every reader can follow; as the SDK allows (localfn.outcome.result)
+MAX_DEPTH = 500  # levels of nesting that every JSON reader can follow; the limit of the SDK (localfn.outcome.result)
 OUTPUT_FOLDER = ".output"  # where the SDK's save_file puts files (localfn.context)
 MAX_OUTPUT_FILES = 1_000  # of one attempt; localfn.context refuses more
 MAX_OUTPUT_BYTES = 10 * 1024**3  # of all output files of one attempt together
 
 
 def save_result(context: ExecutionContext, attempt: Attempt, answer: Frame) -> tuple[str, list[StoredFile]]:
-    """Gives the result as JSON text, and the output files."""
+    """Return the result as JSON text, and the stored output files."""
     try:
         with attempt.in_phase(Phase.SAVE):
             data = _validate_result(answer.body)
             names = list(dict.fromkeys(str(entry["name"]) for entry in answer.head["files"]))
             return data, _store_all(context, attempt, names)
     except Exception:
-        # An answer that cannot be saved was hardly made by the SDK: who knows what the sandbox is at now.
+        # The SDK does not send an answer that cannot be saved: user code did, so the sandbox is not trusted any more.
         sandbox_session.kill_sandbox(context, attempt)
         raise
 
 
 def _validate_result(result: bytes) -> str:
-    """The result as text, checked: what comes out of a sandbox is not trusted to be what the SDK made."""
+    """Return the result as text if it is valid JSON. User code can bypass the checks of the SDK."""
     try:
         text = result.decode()
         event_json.check_depth(result, MAX_DEPTH)
@@ -59,7 +59,7 @@ def _too_large(message: str) -> FunctionFailedError:
 
 
 def _store_output(context: ExecutionContext, attempt: Attempt, name: str, left_bytes: int) -> StoredFile:
-    if reason := file_name_problem(name):  # the SDK checks it too, but user code can speak for itself
+    if reason := file_name_problem(name):  # the SDK validates it, too, but user code can bypass the SDK
         raise FunctionFailedError(f"The output file {name[:100]!r}: {reason}.", error_type="OutputFileMissing")
     path = context.working_directory.path / OUTPUT_FOLDER / name
 

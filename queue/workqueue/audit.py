@@ -1,7 +1,7 @@
-"""The audit: what people and programs changed, told in the very transaction that changed it.
+"""The audit log: changes by users, API keys and operators, each stored in the transaction of the change.
 
-So there is no change without its entry, and no entry of a change that was rolled back. What the runtime does by itself
-(attempts, retries by policy, schedules that fire) is no matter of the audit: the attempts and the log tell it.
+So every change has its entry, and no entry describes a change that was rolled back. What the runtime does by itself
+(attempts, retries by policy, ticks of schedules) is not audited: attempts and log lines record it.
 """
 
 import logging
@@ -20,12 +20,12 @@ from workqueue.ids import first_id
 
 log = logging.getLogger(__name__)
 
-RETENTION = timedelta(days=400)  # a year, and the time to look at it
+RETENTION = timedelta(days=400)  # a year, and a month to review it
 MAX_SUBJECT = 200
 
 
 class Action(StrEnum):
-    """All that is told. The first word is the kind of the subject."""
+    """The actions that are audited. The first word is the kind of the subject."""
 
     REQUEST_RETRY = "request.retry"
     REQUEST_RUN = "request.run"
@@ -50,7 +50,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """Who does what to what. details: JSON; never a secret."""
+    """Hold one entry: the actor, the action and its subject. details: JSON, without secrets."""
 
     actor: str
     action: Action
@@ -59,20 +59,20 @@ class AuditEntry:
 
 
 def record(connection: Connection, act: AuditEntry | None) -> None:
-    """An entry, when the caller's transaction commits. None: it was nobody's doing."""
+    """Insert an entry in the caller's transaction. None, for what the runtime does by itself, stores nothing."""
     if act is None:
         return
     subject = act.subject[:MAX_SUBJECT] if act.subject is not None else None
     values = {"id": uuid7(), "actor": act.actor, "action": act.action, "subject": subject, "details": dict(act.details)}
     connection.execute(insert(audit_entry).values(values))
-    # A request is called here what it is called everywhere: its lines are found together.
+    # request_id as in every other log line, so that one search finds all lines of a request.
     name = "request_id" if act.action.startswith("request.") else "subject"
     log.info("audit", extra={"actor": act.actor, "action": str(act.action), name: subject})
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which entries to list. before: a keyset cursor."""
+    """Select entries by field. before: a keyset cursor."""
 
     actor: str | None = None
     action: str | None = None
@@ -82,7 +82,7 @@ class Filter:
 
 
 def list_entries(engine: Engine, wanted: Filter) -> tuple[Sequence[RowMapping], UUID | None]:
-    """Entries, newest first, and the cursor of the next page, None on the last."""
+    """Return entries, newest first, and the cursor of the next page; None on the last page."""
     columns = audit_entry.c
     statement = select(audit_entry).order_by(columns.id.desc()).limit(wanted.limit + 1)
     for name in ("actor", "action", "subject"):
@@ -97,6 +97,6 @@ def list_entries(engine: Engine, wanted: Filter) -> tuple[Sequence[RowMapping], 
 
 
 def delete_old(engine: Engine, now: datetime) -> None:
-    """Removes what is older than it is kept."""
+    """Delete entries that are older than RETENTION."""
     with engine.begin() as connection:
         connection.execute(delete(audit_entry).where(audit_entry.c.id < first_id(now - RETENTION)))

@@ -1,9 +1,10 @@
-"""The one clock: the database's time, carried forward by a clock of this machine that nobody sets.
+"""The clock of the runtime: PostgreSQL's time, carried forward by this machine's steady clock.
 
-Due times are compared across machines, so all must read the same clock; and a step of the local wall clock (NTP, a
-person) must not fire a schedule twice. The database's own clock may be set, too: with the embedded one it is this
-machine's. Who decides about leases therefore lets the database tell the time in the statement itself (lifecycle);
-everybody else notices a step at the next `refresh`, and the reconciler makes up for it (upkeep/reconcile.py).
+Due times are compared across machines, so all read one clock. A step of the local wall clock (NTP, an operator) must
+not fire a schedule twice, so the steady clock carries the time forward. PostgreSQL's own clock may be set, too: with
+the embedded server it is the wall clock of this machine. Leases are therefore decided by the time that PostgreSQL reads
+in the statement itself (lifecycle). All other code sees a step at the next `refresh`, and the reconciler repairs stored
+times (maintenance/reconciler.py).
 """
 
 import time
@@ -13,69 +14,70 @@ from sqlalchemy import Engine, text
 
 from schema.engine import autocommit
 
-# Goes on while the machine is suspended, where the system can tell (Linux); the plain one stands still then.
+# CLOCK_BOOTTIME (Linux) includes the time that the machine is suspended; CLOCK_MONOTONIC does not.
 STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
-TRIES, QUICK_S = 5, 0.0005
-STEP_S = 0.5  # between two looks no clock goes wrong by so much, unless it is set
+MAX_QUERIES, GOOD_ROUND_TRIP_S = 5, 0.0005
+MIN_STEP_S = 0.5  # a clock drifts by less between two synchronisations: a larger difference means that it was set
 
 
 def steady_s() -> float:
-    """Seconds of the clock that nobody sets."""
+    """Return the seconds of a clock that cannot be set."""
     return time.clock_gettime(STEADY_CLOCK)
 
 
 class Clock:
-    """Tells the time. Until the first `synchronise` it is this machine's own."""
+    """Return PostgreSQL's time; until the first `synchronise`, that of this machine."""
 
     def __init__(self) -> None:
-        self._point = (datetime.now(UTC), steady_s())  # one value: threads read it without a lock
+        self._reference = (datetime.now(UTC), steady_s())  # a pair in one attribute: threads read it without a lock
         self._synchronised_at = float("-inf")
-        self._doubt_s = 0.0  # by how much the point may be wrong
-        self._wall_s = 0.0  # what this machine's wall clock was ahead of its ticks then
+        self._uncertainty_s = 0.0  # of that point
+        self._wall_offset_s = 0.0  # of this machine's wall clock to its steady clock, at that point
 
     def now(self) -> datetime:
-        """The current time, aware, UTC."""
-        base, taken_at = self._point
+        """Return the current time in UTC, as an aware datetime."""
+        base, taken_at = self._reference
         return base + timedelta(seconds=steady_s() - taken_at)
 
     def at_monotonic(self, monotonic: float) -> datetime:
-        """What it was when `time.monotonic()`, in whatever process of this machine, gave this."""
+        """Return the time at which `time.monotonic()` had this value, in any process of this machine."""
         return self.now() - timedelta(seconds=time.monotonic() - monotonic)
 
     def seconds_from_now(self, seconds: float) -> datetime:
+        """Return the time that is `seconds` after now."""
         return self.now() + timedelta(seconds=seconds)
 
     def synchronise(self, engine: Engine) -> float:
-        """Takes over the database's time; half the round trip is what the answer is old by.
+        """Take over PostgreSQL's time. Return the seconds by which its clock was set since the last call, else 0.
 
-        Of a few answers the quickest is taken: on a busy machine one may come late, by tens of milliseconds.
-        Gives by how many seconds the database's clock was set since the last time, as far as that is beyond doubt; 0
-        where it was not, and at the first time.
+        The answer is taken to be half a round trip old. Of a few queries the quickest counts: on a busy machine an
+        answer may come tens of milliseconds late. A step within this uncertainty is not reported, nor one before the
+        first call.
         """
         quickest_s = float("inf")
         with autocommit(engine) as connection:
-            for _ in range(TRIES):
+            for _ in range(MAX_QUERIES):
                 before = steady_s()
                 database_now = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
                 after = steady_s()
                 if after - before < quickest_s:
                     quickest_s, point = after - before, (database_now.astimezone(UTC), (before + after) / 2)
-                if quickest_s <= QUICK_S:
+                if quickest_s <= GOOD_ROUND_TRIP_S:
                     break
-        (base, taken_at), is_first = self._point, self._synchronised_at == float("-inf")
+        (base, taken_at), is_first = self._reference, self._synchronised_at == float("-inf")
         set_by_s = (point[0] - base).total_seconds() - (point[1] - taken_at)
-        # Of both points: the late answers of a busy machine must not look like a clock that was set.
-        doubt_s = self._doubt_s + quickest_s / 2
-        self._point, self._synchronised_at, self._wall_s = point, after, time.time() - after
-        self._doubt_s = quickest_s / 2
-        return 0.0 if is_first or abs(set_by_s) < STEP_S + doubt_s else set_by_s
+        # The uncertainty of both points: late answers on a busy machine must not look like a step.
+        uncertainty_s = self._uncertainty_s + quickest_s / 2
+        self._reference, self._synchronised_at, self._wall_offset_s = point, after, time.time() - after
+        self._uncertainty_s = quickest_s / 2
+        return 0.0 if is_first or abs(set_by_s) < MIN_STEP_S + uncertainty_s else set_by_s
 
     def refresh(self, engine: Engine, every_s: float = 10.0) -> None:
-        """Synchronises when the last time is a while ago: that the database's clock was set is known so soon.
+        """Synchronise if the last time is `every_s` seconds ago, which bounds how late a step is noticed.
 
-        And at once when this machine's was: perhaps it is the database's.
+        Synchronise at once if the wall clock of this machine was set: PostgreSQL may run on the same machine.
         """
         now = steady_s()
-        if now - self._synchronised_at >= every_s or abs(time.time() - now - self._wall_s) >= STEP_S:
+        if now - self._synchronised_at >= every_s or abs(time.time() - now - self._wall_offset_s) >= MIN_STEP_S:
             self.synchronise(engine)

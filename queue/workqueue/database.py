@@ -20,24 +20,24 @@ FIRST_DELAY_S, MAX_DELAY_S = 0.05, 1.0
 
 
 def is_outage(error: Exception) -> bool:
-    """Return whether the database could not take it now, rather than ever: away, starting, full, out of connections."""
+    """Return whether a retry may succeed: PostgreSQL is unavailable, starting, full, or out of connections."""
     return outage_of(error) is not None
 
 
 def outage_description(error: Exception) -> str:
-    """Return what an outage is called in a log."""
+    """Return the log message for an outage."""
     return MESSAGES[outage_of(error) or Outage.UNAVAILABLE]
 
 
 def error_summary(error: Exception) -> str:
-    """What a database error says, without the statement that SQLAlchemy adds to it."""
+    """Return the message of a database error, without the statement that SQLAlchemy appends."""
     return str(error).split("\n")[0]
 
 
 def error_kind(error: Exception) -> str:
-    """Return the class of an error, that of the database's own where it refused.
+    """Return the class name of an error; of a database error, that of the driver's.
 
-    Its message may hold a statement and values of other people: it belongs into the log of the process only.
+    The message of the error belongs only in the process log: it may hold a statement with values of other clients.
     """
     return type(getattr(error, "orig", None) or error).__name__
 
@@ -45,11 +45,11 @@ def error_kind(error: Exception) -> str:
 def retry_through_outage(
     write: Callable[[], Answer], given_up: threading.Event, limit_s: float = float("inf")
 ) -> Answer:
-    """Calls `write` until the database has answered it.
+    """Call `write` until PostgreSQL answers, and return the answer.
 
-    The write may have happened although the answer was lost: it has to recognise its own effect.
-    given_up, limit_s: when the event is set or the time is over, the outage's error is raised after all; the lease
-    then lapses, and another worker goes on.
+    A write may have committed although its answer was lost, so it has to recognise its own effect.
+    given_up, limit_s: once the event is set or the time is over, the error of the outage is raised. The lease then
+    expires, and another worker continues.
     """
     backoff, ends_at = Backoff(FIRST_DELAY_S, MAX_DELAY_S), time.monotonic() + limit_s
     while True:
@@ -58,9 +58,7 @@ def retry_through_outage(
         except (DBAPIError, PoolTimeoutError) as error:
             if not is_outage(error) or given_up.is_set() or time.monotonic() >= ends_at:
                 raise
-            log.warning(
-                "%s; the write is tried again", outage_description(error), extra={"error": error_summary(error)}
-            )
+            log.warning("%s; write retried", outage_description(error), extra={"error": error_summary(error)})
         given_up.wait(backoff.next_s())
 
 

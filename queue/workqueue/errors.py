@@ -1,4 +1,4 @@
-"""What can go wrong between the HTTP edge and the sandbox. The class's sentence is the message."""
+"""Errors between the HTTP layer and the sandbox. The docstring of a class is its default message."""
 
 
 class WorkqueueError(Exception):
@@ -25,7 +25,7 @@ class NotAllowedNowError(WorkqueueError):
 
 
 class KeyReusedError(WorkqueueError):
-    """This Idempotency-Key was used with another body."""
+    """The Idempotency-Key was used with another body."""
 
 
 class BadEventError(WorkqueueError):
@@ -45,7 +45,7 @@ class LeaseLostError(WorkqueueError):
 
 
 class SandboxPoolLostError(WorkqueueError):
-    """The process that keeps the sandboxes is gone: this worker must end, and its request be given back."""
+    """The process that keeps the sandboxes has ended: this worker gives its request back and exits."""
 
 
 class UnknownScheduleError(WorkqueueError):
@@ -57,7 +57,7 @@ class ScheduleExistsError(WorkqueueError):
 
 
 class DeclaredScheduleError(WorkqueueError):
-    """The schedule is declared in code and would come back: remove it there, or disable it."""
+    """The schedule is declared in code and would be created again: remove it there, or disable it."""
 
 
 class BadExpressionError(WorkqueueError):
@@ -69,7 +69,7 @@ class UnknownZoneError(WorkqueueError):
 
 
 class BadScheduleError(WorkqueueError):
-    """The schedule has fields that cannot be. errors: one entry per field, {"field", "detail"}."""
+    """A schedule has invalid fields. errors: one entry per field, {"field", "detail"}."""
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
         super().__init__("; ".join(f"{error['field']}: {error['detail']}" for error in errors))
@@ -85,7 +85,7 @@ class UserExistsError(WorkqueueError):
 
 
 class LastAdminError(WorkqueueError):
-    """This is the last admin who can log in: make another one first."""
+    """No other admin could log in: create another admin first."""
 
 
 class UnknownKeyError(WorkqueueError):
@@ -101,7 +101,7 @@ class BadLoginError(WorkqueueError):
 
 
 class TooManyLoginsError(WorkqueueError):
-    """Too many logins failed. retry_after_s: whole seconds until the next one is looked at."""
+    """Too many logins failed. retry_after_s: whole seconds until the next one is checked."""
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"Too many logins failed; try again in {retry_after_s} s.")
@@ -109,7 +109,7 @@ class TooManyLoginsError(WorkqueueError):
 
 
 class BadAccessError(WorkqueueError):
-    """A user or a key has fields that cannot be. errors: one entry per field, {"field", "detail"}."""
+    """A user or an API key has invalid fields. errors: one entry per field, {"field", "detail"}."""
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
         super().__init__("; ".join(f"{error['field']}: {error['detail']}" for error in errors))

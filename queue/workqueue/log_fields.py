@@ -1,20 +1,20 @@
-"""How log lines name the requests that a move was made with: one line for all that moved together."""
+"""Name requests in log lines: one line for all requests of one transaction."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
-MAX_IDS = 100  # named in one line; a batch may have ten thousand
+MAX_IDS = 100  # in one line; a batch may have ten thousand requests
 
-Moved = tuple[UUID, int | None, str]  # which, its attempt if there is one, its function
+NamedRequest = tuple[UUID, int | None, str]  # request id, attempt or None, function
 
 
-def for_requests(moved: Sequence[Moved]) -> dict[str, object]:
-    """Of one its facts, of several how many, and the ids by which each is found."""
-    if len(moved) == 1:
-        request_id, attempt, function = moved[0]
-        about: dict[str, object] = {"request_id": str(request_id)}
-        return about | ({} if attempt is None else {"attempt": attempt}) | {"function": function}
-    functions = ",".join(sorted({function for _, _, function in moved}))
-    ids = [str(request_id) for request_id, _, _ in moved[:MAX_IDS]]
-    more = ["…"] if len(moved) > MAX_IDS else []
-    return {"count": len(moved), "function": functions, "requests": " ".join([*ids, *more])}
+def for_requests(requests: Sequence[NamedRequest]) -> dict[str, object]:
+    """Return the fields of a log line: the facts of a single request; the count and the ids of several."""
+    if len(requests) == 1:
+        request_id, attempt, function = requests[0]
+        fields: dict[str, object] = {"request_id": str(request_id)}
+        return fields | ({} if attempt is None else {"attempt": attempt}) | {"function": function}
+    functions = ",".join(sorted({function for _, _, function in requests}))
+    ids = [str(request_id) for request_id, _, _ in requests[:MAX_IDS]]
+    more = ["…"] if len(requests) > MAX_IDS else []
+    return {"count": len(requests), "function": functions, "requests": " ".join([*ids, *more])}

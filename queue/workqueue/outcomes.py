@@ -1,4 +1,4 @@
-"""The closed set of ways in which an attempt ends other than by completing."""
+"""The closed set of outcomes of an attempt that did not complete. Docstrings are messages that clients see."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ class AttemptEndedError(Exception):
     """An attempt ended without a result."""
 
     outcome: ClassVar[Outcome] = Outcome.FAILED
-    is_failure: ClassVar[bool] = True  # counts as one of the function's own failures
+    is_failure: ClassVar[bool] = True  # counts against the function's max_attempts
     may_retry: bool = True
 
     def __init__(self, message: str = "", *, error_type: str | None = None, traceback: str | None = None) -> None:
@@ -20,11 +20,11 @@ class AttemptEndedError(Exception):
 
 
 class FunctionFailedError(AttemptEndedError):
-    """User code raised; its class gives the error type."""
+    """User code raised an exception; its class is the error type."""
 
 
 class InvalidError(AttemptEndedError):
-    """The event was refused in phase validate; never retried."""
+    """The event was rejected in phase validate; never retried."""
 
     outcome = Outcome.INVALID
     may_retry = False
@@ -89,4 +89,4 @@ class StoppingError(AttemptEndedError):
 
 
 class RecalledError(Exception):
-    """The sandbox will not begin this request, which it had got together with others; it may be sent again."""
+    """The sandbox will not start this request, which was sent together with others; it may be sent again."""

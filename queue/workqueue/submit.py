@@ -1,4 +1,4 @@
-"""Accepts requests: stores them durably, then rings. After `submit` returns the promise holds, whatever dies next."""
+"""Submit requests: store them durably, then ring. Once `submit` returns, every request will end, also after a crash."""
 
 import hashlib
 import json
@@ -26,17 +26,18 @@ from workqueue.transport.doorbell import Doorbell
 
 log = logging.getLogger(__name__)
 
-SORTED = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+SORTED_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 KEY_TTL = timedelta(hours=24)  # contract, section 3
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Hold the call that a client makes.
+    """Hold the call of a client.
 
-    events: one, or those of a batch, as values or as their JsonText. files: uploads, stored already under `id`.
-    function: as the registry has it. is_batch: a batch of one event is another order than a call with it.
-    queue, available_at: None for the function's own queue, and for now.
+    events: one, or those of a batch, as values or as JsonText. files: uploads, already in the file store under `id`.
+    function: its registry entry. is_batch: True for a batch, also of one event: its idempotency key differs from a
+    call's.
+    queue, available_at: None for the function's queue, and for now.
     """
 
     function: FunctionSpec
@@ -53,7 +54,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class SubmitResult:
-    """The ids of the requests, in the order of their events; those that were accepted now. replayed: none was."""
+    """Hold the ids of the requests, in the order of their events. accepted: those that are new; none in a replay."""
 
     ids: tuple[UUID, ...]
     accepted: tuple[NewRequest, ...] = ()
@@ -64,25 +65,25 @@ class SubmitResult:
 
 
 def submit(engine: Engine, doorbell: Doorbell, clock: Clock, submission: Submission) -> SubmitResult:
-    """Stores one request per event, all or none, and rings for those that are due.
+    """Store one request per event, all or none, and ring for those that are due.
 
-    Raises KeyReusedError, and DBAPIError when the database is away: nothing is stored then.
-    Should the process die after the commit and before the ring, the reconciler rings.
+    Raises KeyReusedError, and DBAPIError if the database is unavailable: nothing is stored then.
+    If the process dies after the commit and before the ring, the reconciler rings.
     """
     clock.refresh(engine)
     now = clock.now()
     key = (submission.idempotency_key, fingerprint(submission)) if submission.idempotency_key is not None else None
     requests = _requests(submission, now)
-    # One statement is a transaction of its own, with one trip to the server instead of three.
-    several = bool(submission.files) or submission.idempotency_key is not None or len(requests) > 1
-    with engine.connect() if several else autocommit(engine) as connection:
+    # A single statement needs no BEGIN and COMMIT: one round trip instead of three.
+    needs_transaction = bool(submission.files) or submission.idempotency_key is not None or len(requests) > 1
+    with engine.connect() if needs_transaction else autocommit(engine) as connection:
         while not _accept(connection, requests, key):
             connection.rollback()
-            assert key is not None, "only a key that is held keeps a request from being accepted"
+            assert key is not None, "accept returns False only for a key that is taken"
             held = find_key_holder(connection, submission.function.name, key[0])
             if held is not None:
                 return _replay(held, key[1])
-            # The request that held the key was deleted this moment, and the key with it.
+            # The request that held the key was deleted a moment ago, and its key with it: try again.
         connection.commit()
     due = [request.bell for request in requests if request.available_at <= now]
     doorbell.ring(due)
@@ -94,19 +95,19 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, submission: Submiss
 
 
 def fingerprint(submission: Submission) -> str:
-    """Return what an idempotency key stands for: the values that were sent, however they were spelt.
+    """Return the digest of the values that an idempotency key stands for.
 
-    White space, the order of keys, escapes and the order of files do not count; the digits of numbers do. The
-    Idempotency-Key draft of the IETF leaves this choice to the server. Clients often make the JSON of a retry anew.
+    White space, escapes and the order of keys and files do not count; the digits of numbers do: clients often serialize
+    a retry anew. The Idempotency-Key draft of the IETF leaves this choice to the server.
     """
-    found = hashlib.sha256(b"batch" if submission.is_batch else b"call")
+    digest = hashlib.sha256(b"batch" if submission.is_batch else b"call")
     for event in submission.events:
         with PARSER_LOCK:
             value = exact_json.read(event.utf8) if isinstance(event, JsonText) else event
-            found.update(f"\0{exact_json.write(value, SORTED.encode)}".encode())
+            digest.update(f"\0{exact_json.write(value, SORTED_ENCODER.encode)}".encode())
     for file in sorted(submission.files, key=lambda file: file.name):
-        found.update(f"\0{file.name}\0{file.filename}\0{file.sha256}".encode())
-    return found.hexdigest()
+        digest.update(f"\0{file.name}\0{file.filename}\0{file.sha256}".encode())
+    return digest.hexdigest()
 
 
 def _accept(connection: Connection, requests: Sequence[NewRequest], key: tuple[str, str] | None) -> bool:

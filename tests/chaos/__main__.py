@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --minutes N --seed S`: the long form. Exit code 1 when a promise was not kept."""
+"""Run a long chaos run, `python -m tests.chaos --minutes N --seed S`; exit code 1 if a promise is broken."""
 
 import argparse
 import secrets
@@ -16,7 +16,7 @@ def main() -> int:
     parser.add_argument("--lease", type=float, default=8.0, help="LOCALFN_LEASE_SECONDS (default 8)")
     parser.add_argument("--keep", type=Path, default=None, help="a new folder with a short path, to keep data and logs")
     wanted = parser.parse_args()
-    # A run that is told to end leaves nothing behind, as after Ctrl-C.
+    # SIGTERM ends a run like Ctrl-C, with all cleanup.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     seed = secrets.randbelow(1_000_000) if wanted.seed is None else wanted.seed
     print(f"seed {seed}, {wanted.minutes:g} minutes", flush=True)

@@ -1,4 +1,4 @@
-"""Does to the processes what the schedule says."""
+"""Inject the planned faults into the processes."""
 
 import heapq
 import shutil
@@ -13,14 +13,14 @@ import psycopg
 from redis.exceptions import RedisError
 
 from tests.chaos.environment import processes
-from tests.chaos.environment.environment import POOLS, Stage
+from tests.chaos.environment.environment import POOLS, ChaosEnvironment
 from tests.chaos.environment.restarter import DOWN_S
 from tests.chaos.faults import LONE, Act, Fault, Target
 from tests.support.disks import fill
 
-LEAD_S = 1.0  # from a lone kill's turn until it comes: what is under way ends
-MOST_WAITING = 2  # with more, a request would wait for its turn, and not for its recovery
-RESERVE_SHARE = 0.5  # of the full disks: those on which the reserve is filled, too, when it has been released
+LEAD_S = 1.0  # before a lone kill: running faults end
+MAX_WAITING = 2  # with more, a request would wait in the queue, not for its recovery
+RESERVE_SHARE = 0.5  # of full disks on which the released reserve is filled, too
 RELEASED_S = 0.9
 WAITING = "SELECT count(*) FROM processing_request WHERE status = 'pending' AND available_at < now()"
 BUSY = "SELECT w.pid FROM worker w JOIN processing_request r ON r.worker = w.name AND r.status = 'processing'"
@@ -28,26 +28,29 @@ BUSY = "SELECT w.pid FROM worker w JOIN processing_request r ON r.worker = w.nam
 
 @dataclass
 class Injector:
-    """Plays one schedule. `undo` holds what is still to be ended: frozen processes, an absent server."""
+    """Inject one schedule of faults.
 
-    stage: Stage
+    undo: actions that end current faults, such as frozen processes or a stopped server.
+    """
+
+    environment: ChaosEnvironment
     stopping: threading.Event
     _undo: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _number: int = 0
 
     def play(self, faults: Sequence[Fault]) -> None:
-        """Returns when all faults have ended."""
+        """Inject all faults; return when all have ended."""
         started = time.monotonic()
-        self.stage.proxy.is_nasty = True
+        self.environment.proxy.is_nasty = True
         for fault in faults:
             self._pause_until(started + fault.at_s)
             self._inject(fault)
         while self._undo:
             self._pause_until(self._undo[0][0])
-        self.stage.proxy.is_nasty = False
+        self.environment.proxy.is_nasty = False
 
     def _pause_until(self, moment: float) -> None:
-        """Waits for the next planned time, and ends on the way what is due to end."""
+        """Wait for the next planned time, and end faults that are due."""
         while True:
             while self._undo and self._undo[0][0] <= time.monotonic():
                 heapq.heappop(self._undo)[2]()
@@ -80,13 +83,13 @@ class Injector:
             return
         victim = found[int(fault.chance * len(found))]
         number = {Act.KILL: signal.SIGKILL, Act.TERM: signal.SIGTERM, Act.FREEZE: signal.SIGSTOP}[fault.act]
-        self.stage.story.add(f"{fault.act} {fault.target}", lasts_s=fault.lasts_s, pid=victim.pid)
+        self.environment.event_log.add(f"{fault.act} {fault.target}", lasts_s=fault.lasts_s, pid=victim.pid)
         processes.send(victim, number)
         if fault.act == Act.FREEZE:
             self._later(fault.lasts_s, lambda: processes.send(victim, signal.SIGCONT))
 
     def _candidates(self, target: Target) -> list[psutil.Process]:
-        pools = self.stage.pool_pids
+        pools = self.environment.pool_pids
         if target == Target.WORKER:
             return self._busy_workers() or processes.forked(pools)
         if target == Target.SANDBOX:
@@ -96,30 +99,30 @@ class Injector:
             Target.POOL: POOLS,
             Target.SCHEDULER: ("scheduler-1", "scheduler-2"),
         }[target]
-        kept = [self.stage.keepers[name].process for name in names]
+        kept = [self.environment.restarters[name].process for name in names]
         parents = processes.of([process.pid for process in kept if process is not None and process.poll() is None])
-        # Gunicorn is a process that watches and one that serves.
+        # Gunicorn has a parent process and a serving one.
         return processes.with_children(parents) if target == Target.WEB else parents
 
     def _kill_runtime(self) -> None:
-        """What the runtime started goes with it, or is its own to find."""
-        self.stage.story.add("kill runtime", lasts_s=DOWN_S)
-        parents = processes.of(self.stage.runtime_pids)
+        """Kill the runtime; it must end or find its children itself."""
+        self.environment.event_log.add("kill runtime", lasts_s=DOWN_S)
+        parents = processes.of(self.environment.runtime_pids)
         processes.send_all(processes.with_children(parents), signal.SIGKILL)
 
     def _hit_redis(self, fault: Fault) -> None:
-        story, keeper = self.stage.story, self.stage.keepers["redis"]
-        assert keeper.process is not None
-        story.add(f"{fault.act} redis", lasts_s=fault.lasts_s, pid=keeper.process.pid)
+        event_log, restarter = self.environment.event_log, self.environment.restarters["redis"]
+        assert restarter.process is not None
+        event_log.add(f"{fault.act} redis", lasts_s=fault.lasts_s, pid=restarter.process.pid)
         if fault.act in (Act.KILL, Act.EMPTY):
-            keeper.away.set()
-            keeper.process.kill()
-            keeper.process.wait()
+            restarter.away.set()
+            restarter.process.kill()
+            restarter.process.wait()
             if fault.act == Act.EMPTY:
-                shutil.rmtree(self.stage.redis.folder)
-            keeper.away.clear()
+                shutil.rmtree(self.environment.redis.folder)
+            restarter.away.clear()
         elif fault.act == Act.FREEZE:
-            frozen = psutil.Process(keeper.process.pid)
+            frozen = psutil.Process(restarter.process.pid)
             processes.send(frozen, signal.SIGSTOP)
             self._later(fault.lasts_s, lambda: processes.send(frozen, signal.SIGCONT))
         else:
@@ -127,67 +130,67 @@ class Injector:
 
     def _tell_redis(self, fault: Fault) -> None:
         try:
-            with self.stage.connect_redis() as client:
+            with self.environment.connect_redis() as client:
                 if fault.act == Act.FLUSH:
                     client.flushall()
                 else:
                     client.execute_command("CLIENT", "PAUSE", int(fault.lasts_s * 1000), "ALL")
         except RedisError:
-            return  # it is away already
+            return  # Redis is stopped already
 
     def _hit_postgres(self, fault: Fault) -> None:
-        keeper = self.stage.keepers["postgres"]
-        self.stage.story.add(f"{fault.act} postgres", lasts_s=fault.lasts_s)
+        restarter = self.environment.restarters["postgres"]
+        self.environment.event_log.add(f"{fault.act} postgres", lasts_s=fault.lasts_s)
         if fault.act == Act.AWAY:
-            keeper.away.set()
-            self._later(fault.lasts_s, keeper.away.clear)
+            restarter.away.set()
+            self._later(fault.lasts_s, restarter.away.clear)
         number = {Act.AWAY: signal.SIGQUIT, Act.KILL: signal.SIGKILL, Act.FREEZE: signal.SIGSTOP}[fault.act]
-        found = processes.of_postgres(self.stage.postgres.data)
+        found = processes.of_postgres(self.environment.postgres.data)
         processes.send_all(found if fault.act == Act.FREEZE else found[:1], number)
         if fault.act == Act.FREEZE:
             self._later(fault.lasts_s, lambda: processes.send_all(found, signal.SIGCONT))
 
     def _fill_disk(self, fault: Fault) -> None:
         kind = f"{fault.act} {fault.target}"
-        if not self.stage.has_small_disk:
-            self.stage.story.left_out.add(kind)
+        if not self.environment.has_small_disk:
+            self.environment.event_log.left_out.add(kind)
             return
-        self.stage.story.add(kind, lasts_s=fault.lasts_s)
+        self.environment.event_log.add(kind, lasts_s=fault.lasts_s)
         self._take_room(fault.lasts_s)
         if fault.chance < RESERVE_SHARE:
             self._later(RELEASED_S, lambda: self._take_room(fault.lasts_s - RELEASED_S))
 
     def _take_room(self, lasts_s: float) -> None:
-        filler = fill(self.stage.home)
+        filler = fill(self.environment.home)
         self._later(lasts_s, filler.unlink)
 
     def _hit_alone(self, fault: Fault) -> None:
-        """Everything else is left alone until it has been recovered from: this is what the promise is measured by."""
-        self.stage.proxy.is_nasty = False
+        """Inject a fault, and no other until the recovery: these measure the promised time."""
+        self.environment.proxy.is_nasty = False
         self._later(LEAD_S, lambda: self._hit_busy(fault))
-        self._later(fault.lasts_s, lambda: setattr(self.stage.proxy, "is_nasty", True))
+        self._later(fault.lasts_s, lambda: setattr(self.environment.proxy, "is_nasty", True))
 
     def _hit_busy(self, fault: Fault) -> None:
         if self._has_backlog() or not (found := self._busy_workers()):
             return
         victim = found[int(fault.chance * len(found))]
-        self.stage.story.add(f"{fault.act} worker", pid=victim.pid, disturbs=False)
+        self.environment.event_log.add(f"{fault.act} worker", pid=victim.pid, disturbs=False)
         processes.send(victim, signal.SIGKILL if fault.act == Act.LONE_KILL else signal.SIGSTOP)
         self._later(fault.lasts_s - LEAD_S, lambda: processes.send(victim, signal.SIGCONT))
 
     def _has_backlog(self) -> bool:
         try:
-            with self.stage.connect() as connection:
+            with self.environment.connect() as connection:
                 row = connection.execute(WAITING).fetchone()
         except psycopg.OperationalError:
             return True
-        return row is None or int(str(row[0])) > MOST_WAITING
+        return row is None or int(str(row[0])) > MAX_WAITING
 
     def _busy_workers(self) -> list[psutil.Process]:
-        """Those that run a request now; none while PostgreSQL is away or does not answer."""
+        """Return the workers with a running request; none while PostgreSQL is unavailable."""
         try:
-            with self.stage.connect() as connection:
+            with self.environment.connect() as connection:
                 pids = {int(str(row[0])) for row in connection.execute(BUSY).fetchall()}
         except psycopg.OperationalError:
             return []
-        return [process for process in processes.forked(self.stage.pool_pids) if process.pid in pids]
+        return [process for process in processes.forked(self.environment.pool_pids) if process.pid in pids]

@@ -1,4 +1,4 @@
-"""Which faults come when: a pure function of the seed, so that a run can be repeated."""
+"""Plan the faults of a run as a pure function of the seed, so that a run can be repeated."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,15 +6,15 @@ from random import Random
 
 GAP_S = 2.0  # between two faults, on average
 FIRST_AT_S = 2.0
-SETTLE_S = 5.0  # a calm begins so long after the last fault has ended: everything is up again
-MARGIN_S = 3.0  # a calm lasts so much longer than a lease
+SETTLE_S = 5.0  # from the end of the last fault to a calm: all processes run again
+MARGIN_S = 3.0  # a calm lasts longer than a lease by this
 LONGEST_FREEZE_S = 20.0
 AWAY_S = 10.0
 LONGEST_FULL_S = 10.0
 
 
 class Act(StrEnum):
-    """What is done to a target."""
+    """Name the action of a fault."""
 
     KILL = "kill"
     TERM = "term"
@@ -24,13 +24,13 @@ class Act(StrEnum):
     PAUSE = "pause"
     AWAY = "away"  # PostgreSQL: immediate stop, and back later
     FILL = "fill"  # the disk of LOCALFN_HOME, to its last byte; what fills it is removed later
-    # Of a busy worker, while everything else is left alone: by these the promised time is measured.
+    # Faults of a busy worker without other faults: these measure the promised time.
     LONE_KILL = "lone kill"
     LONE_FREEZE = "lone freeze"
 
 
 class Target(StrEnum):
-    """What it is done to."""
+    """Name the target of a fault."""
 
     WEB = "web"
     POOL = "pool"
@@ -39,13 +39,15 @@ class Target(StrEnum):
     SCHEDULER = "scheduler"
     REDIS = "redis"
     POSTGRES = "postgres"
-    RUNTIME = "runtime"  # every process of ours at once
-    DISK = "disk"  # left out where no small disk can be mounted
+    RUNTIME = "runtime"  # all runtime processes at once
+    DISK = "disk"  # left out if no small disk can be mounted
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One planned fault. at_s: seconds from the start. lasts_s: of a freeze, a pause, an absence, a full disk, a calm.
+    """Hold one planned fault.
+
+    at_s: seconds from the start. lasts_s: duration of a freeze, pause, outage, full disk or calm.
 
     chance: from 0 to 1, which of the processes of its kind it hits.
     """
@@ -61,8 +63,8 @@ class Fault:
         return self.at_s + self.lasts_s
 
 
-# Dealt like cards and shuffled again: whatever the seed, every kind comes up before one comes up too often.
-DECK = (
+# Shuffled and used up before it is shuffled again, so that each kind of fault occurs with each seed.
+FAULT_MIX = (
     (Act.KILL, Target.WEB),
     (Act.TERM, Target.WEB),
     (Act.FREEZE, Target.WEB),
@@ -101,12 +103,12 @@ LONE = (Act.LONE_KILL, Act.LONE_FREEZE)
 
 
 def schedule(seed: int, duration_s: float, lease_s: float) -> list[Fault]:
-    """The faults of one run, in order; all have ended by `duration_s`."""
+    """Return the faults of one run by time; all end before `duration_s`."""
     random = Random(seed)
     faults: list[Fault] = []
     at_s, quiet_from_s = FIRST_AT_S, 0.0
     while True:
-        for act, target in random.sample(DECK, len(DECK)):
+        for act, target in random.sample(FAULT_MIX, len(FAULT_MIX)):
             lasts_s = _lasts_s(random, act, lease_s)
             at_s += random.expovariate(1 / GAP_S)
             if at_s > duration_s:
@@ -114,7 +116,7 @@ def schedule(seed: int, duration_s: float, lease_s: float) -> list[Fault]:
             starts_s = max(at_s, quiet_from_s + SETTLE_S) if act in LONE else at_s
             fault = Fault(starts_s, act, target, lasts_s, random.random())
             if fault.ends_at_s > duration_s:
-                continue  # a shorter one may still fit
+                continue  # a shorter fault may fit
             faults.append(fault)
             quiet_from_s = max(quiet_from_s, fault.ends_at_s)
             if act in LONE:

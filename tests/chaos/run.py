@@ -1,4 +1,4 @@
-"""One run: a stage, clients, faults, a quiet end, and the verdict."""
+"""Run chaos: start the environment, clients and faults, wait for a quiet end, and judge."""
 
 import tempfile
 import threading
@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 
 from tests.chaos import faults
-from tests.chaos.clients import Client, Promises
-from tests.chaos.environment.environment import Stage, staged
+from tests.chaos.clients import AnswerRecord, Client
+from tests.chaos.environment.environment import ChaosEnvironment, run_environment
 from tests.chaos.evidence import leftovers, recovery_time, verdict
 from tests.chaos.evidence.collect import gather
 from tests.chaos.evidence.event_log import WallClock
@@ -21,7 +21,7 @@ from tests.chaos.fault_injection import Injector
 from tests.support.waiting import wait_until
 
 CLIENTS = 4
-END_LIMIT_S = 90.0  # after the last fault; the longest function, its retries and a queue of them take less
+END_LIMIT_S = 90.0  # after the last fault; longer than the longest function with its retries
 READY_LIMIT_S = 30.0
 STRAY_LIMIT_S = 30.0
 SHOWN = 3
@@ -29,7 +29,10 @@ LIVE = "SELECT count(*) FROM processing_request WHERE status IN ('pending', 'pro
 
 
 def run(seed: int, duration_s: float, lease_s: float, keep: Path | None = None) -> Report:
-    """duration_s: of the faults; settling and judging come on top. keep: a folder to leave everything in."""
+    """Run faults for `duration_s`, then settle and judge.
+
+    keep: folder for all data of the run.
+    """
     if keep is not None:
         keep.mkdir(parents=True)
         return _run(keep.resolve(), seed, duration_s, lease_s, keep=True)
@@ -38,43 +41,44 @@ def run(seed: int, duration_s: float, lease_s: float, keep: Path | None = None) 
 
 
 def _run(folder: Path, seed: int, duration_s: float, lease_s: float, *, keep: bool = False) -> Report:
-    with staged(folder, seed, lease_s, keep=keep) as stage:
-        promises, clock = Promises(), WallClock.read()
-        _play(stage, promises, seed, duration_s, lease_s)
-        settled_s, unsettled = _settle(stage)
-        found = [*unsettled, *_residue(stage, lease_s)]
-        evidence = gather(stage, promises, clock)
-        late = [Violation(f"{name} did not end after SIGTERM") for name in stage.stop_runtime()]
-        found += [*late, *_eventually(lambda: list(leftovers.survivors(stage)), 5.0), *leftovers.connections(stage)]
+    with run_environment(folder, seed, lease_s, keep=keep) as environment:
+        record, clock = AnswerRecord(), WallClock.read()
+        _play(environment, record, seed, duration_s, lease_s)
+        settled_s, unsettled = _settle(environment)
+        found = [*unsettled, *_wait_for_cleanup(environment, lease_s)]
+        evidence = gather(environment, record, clock)
+        late = [Violation(f"{name} did not end after SIGTERM") for name in environment.stop_runtime()]
+        survivors = _eventually(lambda: list(leftovers.find_survivors(environment)), 5.0)
+        found += [*late, *survivors, *leftovers.connections(environment)]
         found += verdict.judge(evidence)
-        recovered = recovery_time.recoveries(evidence)
+        recovered = recovery_time.find_recoveries(evidence)
         found += [*recovery_time.too_slow(recovered, lease_s), *recovery_time.lost_without_reason(evidence)]
         ids = list(dict.fromkeys(violation.id for violation in found if violation.id))[:SHOWN]
-        timelines = [timeline(evidence, id, stage.logs) for id in ids]
+        timelines = [timeline(evidence, id, environment.logs) for id in ids]
         return Report(seed, lease_s, settled_s, evidence, recovered, found, timelines)
 
 
-def _play(stage: Stage, promises: Promises, seed: int, duration_s: float, lease_s: float) -> None:
+def _play(environment: ChaosEnvironment, record: AnswerRecord, seed: int, duration_s: float, lease_s: float) -> None:
     stopping = threading.Event()
     longest_s = min(2 * lease_s, 15.0)
-    clients = [Client(stage.url, seed * 1000 + n, longest_s, promises, stopping) for n in range(CLIENTS)]
+    clients = [Client(environment.url, seed * 1000 + n, longest_s, record, stopping) for n in range(CLIENTS)]
     for client in clients:
         client.thread.start()
     try:
-        Injector(stage, threading.Event()).play(faults.schedule(seed, duration_s, lease_s))
+        Injector(environment, threading.Event()).play(faults.schedule(seed, duration_s, lease_s))
     finally:
         stopping.set()
         for client in clients:
             client.thread.join()
 
 
-def _settle(stage: Stage) -> tuple[float, list[Violation]]:
-    """Waits until everything is up and every request has ended; how long that took."""
+def _settle(environment: ChaosEnvironment) -> tuple[float, list[Violation]]:
+    """Wait until all processes run and all requests have ended; return the seconds and violations."""
     started = time.monotonic()
     found: list[Violation] = []
     for ask, limit_s, what in (
-        (stage.is_ready, READY_LIMIT_S, "the runtime is ready again"),
-        (lambda: _live(stage) == 0, END_LIMIT_S, "every request ends"),
+        (environment.is_ready, READY_LIMIT_S, "the runtime is ready again"),
+        (lambda: _live(environment) == 0, END_LIMIT_S, "every request ends"),
     ):
         try:
             wait_until(ask, limit_s, what)
@@ -83,9 +87,9 @@ def _settle(stage: Stage) -> tuple[float, list[Violation]]:
     return time.monotonic() - started, found
 
 
-def _live(stage: Stage) -> int:
+def _live(environment: ChaosEnvironment) -> int:
     try:
-        with stage.connect() as connection:
+        with environment.connect() as connection:
             row = connection.execute(LIVE).fetchone()
     except psycopg.OperationalError:
         return -1
@@ -93,19 +97,19 @@ def _live(stage: Stage) -> int:
     return int(str(row[0]))
 
 
-def _residue(stage: Stage, lease_s: float) -> list[Violation]:
-    """Cleaning up follows the end of a request: it is given a little time."""
+def _wait_for_cleanup(environment: ChaosEnvironment, lease_s: float) -> list[Violation]:
+    """Return leftovers that the cleanup after the last request does not remove in time."""
     return [
-        *_eventually(lambda: list(leftovers.folders(stage, lease_s)), STRAY_LIMIT_S),
-        *_eventually(lambda: list(leftovers.strays(stage)), STRAY_LIMIT_S),
-        *_eventually(lambda: list(leftovers.keys(stage)), STRAY_LIMIT_S),
+        *_eventually(lambda: list(leftovers.folders(environment, lease_s)), STRAY_LIMIT_S),
+        *_eventually(lambda: list(leftovers.find_orphans(environment)), STRAY_LIMIT_S),
+        *_eventually(lambda: list(leftovers.keys(environment)), STRAY_LIMIT_S),
     ]
 
 
-def _eventually(look: Callable[[], list[Violation]], limit_s: float) -> list[Violation]:
-    """What is still found after the time limit."""
+def _eventually(find: Callable[[], list[Violation]], limit_s: float) -> list[Violation]:
+    """Return what `find` still finds at the time limit."""
     deadline = time.monotonic() + limit_s
     pause = threading.Event()
-    while (found := look()) and time.monotonic() < deadline:
+    while (found := find()) and time.monotonic() < deadline:
         pause.wait(0.2)
     return found

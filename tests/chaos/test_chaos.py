@@ -1,4 +1,4 @@
-"""The short form of the chaos run; `./dev chaos --minutes N --seed S` is the long one."""
+"""Run the short form of chaos; `./dev chaos --minutes N --seed S` is the long form."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The small disk of a run leaves nothing behind, however the run ends."""
+"""Check that the small disk of a run is unmounted after each kind of end."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The proxy of the chaos run does what it says: what it loses was written, what it cuts was not."""
+"""Check the proxy of the chaos run: commits with a lost answer are stored, cut commits are not."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy
 
 from tests.chaos.environment.proxy import SOCKET, Proxy, Shares
-from tests.chaos.evidence.event_log import Story
+from tests.chaos.evidence.event_log import EventLog
 
 INSERT = "INSERT INTO setup_flag (name, setup_complete, created_at) VALUES ('x', true, now())"
 COUNT = "SELECT count(*) FROM setup_flag WHERE name = 'x'"
@@ -17,7 +17,7 @@ COUNT = "SELECT count(*) FROM setup_flag WHERE name = 'x'"
 @pytest.fixture
 def proxy(short_tmp_path: Path, database_url: str) -> Iterator[Proxy]:
     folder = Path(str(sqlalchemy.make_url(database_url).query["host"]))
-    made = Proxy(short_tmp_path / "proxy", folder / SOCKET, Story(), seed=1)
+    made = Proxy(short_tmp_path / "proxy", folder / SOCKET, EventLog(), seed=1)
     made.start()
     yield made
     made.stop()
@@ -30,7 +30,7 @@ def connect(database_url: str, host: Path | None = None) -> psycopg.Connection[t
 
 
 def insert_through(proxy: Proxy, database_url: str) -> None:
-    """Like `with connect(…)`, but a connection that was hung up on is not committed once more."""
+    """Insert like `with connect(…)`, without a second commit on a closed connection."""
     connection = connect(database_url, proxy.folder)
     proxy.is_nasty = True
     try:
@@ -52,7 +52,7 @@ def test_without_loss_everything_passes(proxy: Proxy, database_url: str) -> None
     proxy.shares = Shares(lost=0.0, cut=0.0)
     insert_through(proxy, database_url)
     assert stored(database_url) == 1
-    assert not proxy.story.happenings
+    assert not proxy.event_log.events
 
 
 def test_a_commit_whose_answer_is_lost_was_stored(proxy: Proxy, database_url: str) -> None:
@@ -60,7 +60,7 @@ def test_a_commit_whose_answer_is_lost_was_stored(proxy: Proxy, database_url: st
     with pytest.raises(psycopg.OperationalError):
         insert_through(proxy, database_url)
     assert stored(database_url) == 1
-    assert [(happening.kind, happening.detail[:11]) for happening in proxy.story.happenings] == [
+    assert [(entry.kind, entry.detail[:11]) for entry in proxy.event_log.events] == [
         ("commit's answer lost", "INSERT INTO")
     ]
 

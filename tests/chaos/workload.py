@@ -1,4 +1,4 @@
-"""What clients ask for: a function, an event, and how it has to end."""
+"""Define the posts of the clients: function, event and allowed outcomes."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
-# Beside what a function may always end with: a cancel, a lost worker, a sandbox that the run killed or froze.
+# Error types of all functions: a cancel, a lost worker, a killed or frozen sandbox.
 ALWAYS = frozenset({"Cancelled", "WorkerLost", "SandboxExited", "TimedOut"})
 OWN_ERRORS = {"flaky": frozenset({"UnluckyError"}), "doomed": frozenset({"UnluckyError"})}
 NEVER_COMPLETE = frozenset({"doomed", "overdue"})
-WRITING = frozenset({"long", "writer"})  # into their working directories
-MIXTURE = {
+WRITING = frozenset({"long", "writer"})  # these write into their working directories
+SHARES = {
     "quick": 30,
     "long": 18,
     "flaky": 14,
@@ -22,13 +22,16 @@ MIXTURE = {
     "reader": 14,
     "once": 8,
 }
-MARATHON_S = 25.0
-MANY = ("quick", "flaky", "writer")  # what batches are made of
+LONGEST_S = 25.0
+MANY = ("quick", "flaky", "writer")  # functions of batches
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One post. key: its Idempotency-Key. content: the part `data` of a multipart post."""
+class Post:
+    """Hold one post.
+
+    key: its Idempotency-Key. content: the part `data` of a multipart post.
+    """
 
     function: str
     events: tuple[dict[str, Any], ...]
@@ -40,26 +43,29 @@ class Order:
         return len(self.events) > 1
 
 
-def draw(random: Random, longest_s: float) -> Order:
-    """longest_s: the longest that a `long` function takes."""
+def draw(random: Random, longest_s: float) -> Post:
+    """Draw a post.
+
+    longest_s: maximum duration of the function `long`.
+    """
     if random.random() < 0.08:
         function = random.choice(MANY)
-        return Order(function, tuple(event(random, function, longest_s) for _ in range(random.randint(2, 6))))
-    function = random.choices(list(MIXTURE), list(MIXTURE.values()))[0]
+        return Post(function, tuple(event(random, function, longest_s) for _ in range(random.randint(2, 6))))
+    function = random.choices(list(SHARES), list(SHARES.values()))[0]
     key = uuid4().hex if random.random() < 0.5 else None
     content = random.randbytes(random.randint(1, 50_000)) if function == "reader" else None
     made = event(random, function, longest_s)
     if content is not None:
         made["sha256"] = hashlib.sha256(content).hexdigest()
-    return Order(function, ({**made, "key": key},), key, content)
+    return Post(function, ({**made, "key": key},), key, content)
 
 
 def event(random: Random, function: str, longest_s: float) -> dict[str, Any]:
     made: dict[str, Any] = {"token": uuid4().hex}
     if function == "long":
-        # A few outlast what the runtime does every now and then: sweeping, forgetting workers.
+        # A few outlast the periodic tasks of the runtime.
         is_marathon = random.random() < 0.05
-        made["seconds"] = MARATHON_S if is_marathon else round(random.uniform(1.0, longest_s), 1)
+        made["seconds"] = LONGEST_S if is_marathon else round(random.uniform(1.0, longest_s), 1)
     elif function == "flaky":
         made["fails"] = random.randint(1, 3)
     elif function in ("brood", "writer", "once"):

@@ -1,4 +1,4 @@
-"""A module whose import starts a thread and opens a file: both belong to a fresh sandbox."""
+"""Start a thread and open a file during the import: both belong to a fresh sandbox."""
 
 import threading
 from pathlib import Path
@@ -12,7 +12,7 @@ threading.Thread(target=threading.Event().wait, name="background", daemon=True).
 
 @function
 def beside_background(event: Any, context: Context) -> Any:
-    """Leaves another thread if it is asked to."""
+    """Leave another thread if the event asks for it."""
     if event.get("do"):
         threading.Thread(target=threading.Event().wait, name="another", daemon=True).start()
     return threading.active_count()

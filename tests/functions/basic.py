@@ -1,4 +1,4 @@
-"""Functions that behave; one for each thing that a function can do."""
+"""Define well-behaved functions, one for each feature of a function."""
 
 import datetime
 import decimal
@@ -32,7 +32,7 @@ class Order(BaseModel):
 
 @function
 def echo(event: Any, context: Context) -> Any:
-    """Gives back what it gets."""
+    """Return the event."""
     return event
 
 
@@ -213,7 +213,7 @@ def fail_slowly(event: Any, context: Context) -> Any:
 
 @function
 def run_with_child(event: Any, context: Context) -> Any:
-    """Runs for ever, with a child in a session of its own; both pids go into a file."""
+    """Run for ever, with a child in a new session; write both pids to a file."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"], start_new_session=True)
     pathlib.Path(event["pids"] + ".new").write_text(f"{os.getpid()} {child.pid}")
     pathlib.Path(event["pids"] + ".new").rename(event["pids"])
@@ -222,7 +222,7 @@ def run_with_child(event: Any, context: Context) -> Any:
 
 @function(timeout_s=60)
 def sleep_and_note(event: Any, context: Context) -> Any:
-    """Notes its start in a ledger, then works for a while."""
+    """Write the start to a ledger, then work for a while."""
     with pathlib.Path(event["ledger"]).open("a") as ledger:
         ledger.write(f"{context.attempt} {os.getpid()}\n")
     time.sleep(event["seconds"])
@@ -239,7 +239,7 @@ def start_only_once(event: Any, context: Context) -> Any:
 
 @function(timeout_s=60)
 def count_aloud(event: Any, context: Context) -> Any:
-    """Prints a number every few milliseconds, at its first attempt for ever."""
+    """Print a number every few milliseconds; the first attempt never ends."""
     number = 0
     while context.attempt == 1:
         number += 1

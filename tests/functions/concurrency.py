@@ -1,4 +1,4 @@
-"""Functions that are called by the hundred: short, but for the odd one."""
+"""Define short functions that tests call by the hundred."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ ended_at = 0.0
 
 @function(max_attempts=3, retry_delay_s=0)
 def be_short(event: Any, context: Context) -> Any:
-    """Says who it is, leaves a file, and does what its event asks for."""
+    """Return the event's number and the request's id, and act as the event asks."""
     print(f"this is {event['n']}")
     assert not list(context.workdir.iterdir()), "nothing of another is in the working directory"
     if event.get("leave"):
@@ -39,7 +39,7 @@ def be_short(event: Any, context: Context) -> Any:
 
 @function(timeout_s=1, max_attempts=1)
 def be_short_or_hang(event: Any, context: Context) -> Any:
-    """One that hangs says first which process does, and how long the process has had nothing to do."""
+    """Return soon; if the event asks for it, write the idle time of this process, and hang."""
     global ended_at
     if "pids" in event:
         Path(event["pids"], "new").write_text(str(time.monotonic() - ended_at))
@@ -63,7 +63,7 @@ def tell_process(event: Any, context: Context) -> Any:
 
 @function(environment={"PYTHONUTF8": "1"})
 def tell_started_process(event: Any, context: Context) -> Any:
-    """Its variable is one that an interpreter reads at its start: it is not forked."""
+    """Return the process; a variable that an interpreter reads at its start prevents forking."""
     return told()
 
 

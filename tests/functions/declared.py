@@ -1,4 +1,4 @@
-"""Declarations as people write them: decorated functions, annotations for type checkers only, hooks that do not run."""
+"""Declare functions as users do: decorated ones, annotations for type checkers only, hooks that never run."""
 
 from __future__ import annotations
 

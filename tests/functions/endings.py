@@ -1,4 +1,4 @@
-"""Functions that end in every way in which Python lets a function end."""
+"""End functions in each way that Python allows."""
 
 import asyncio
 import faulthandler
@@ -17,11 +17,11 @@ from localfn import Context, Fail, Retry, ValidationError, function
 
 
 class OwnEnd(BaseException):
-    """An exception of the user's that is no Exception."""
+    """Inherit from BaseException only."""
 
 
 class Cancelled(BaseException):
-    """Named as the runtime's word for a request that a client cancelled."""
+    """Have the name of the runtime's own error type for a cancelled request."""
 
 
 class Mute(Exception):
@@ -98,7 +98,7 @@ def import_late() -> None:
 def exhaust_memory() -> None:
     kept = []
     while True:
-        kept.append(bytes(1 << 26))  # memory that is never touched: only the limit on addresses counts it
+        kept.append(bytes(1 << 26))  # untouched memory: only the limit on address space counts it
 
 
 def raise_in_a_thread() -> None:

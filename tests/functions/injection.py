@@ -1,4 +1,4 @@
-"""Functions for the tests of attacks: probes of the sandbox, and scripts in every text that the pages show."""
+"""Attack: probe the sandbox, and put scripts into each text that the pages show."""
 
 import os
 import pathlib
@@ -35,14 +35,14 @@ def complain(event: Any, context: Context) -> Any:
 
 @function
 def save_page(event: Any, context: Context) -> Any:
-    """A page with a script, as an output file under a name of the caller's."""
+    """Save a page with a script as an output file of the given name."""
     pathlib.Path("page").write_text("<script>alert(1)</script>")
     context.save_file("page", name=event.get("name", "page.html"))
 
 
 @function(memory_mb=128, timeout_s=5)
 def tell_limits(event: Any, context: Context) -> Any:
-    """The fences as the kernel has them."""
+    """Return the limits that the kernel enforces."""
     import resource
 
     names = ("DATA", "CORE", "NOFILE", "FSIZE", "CPU")
@@ -57,7 +57,7 @@ def tell_limits(event: Any, context: Context) -> Any:
 
 @function
 def exceed(event: Any, context: Context) -> Any:
-    """Tries to use more than the fences let it: how it went."""
+    """Try to exceed the limits; return what happened."""
     found = {}
     try:
         with pathlib.Path("large").open("wb") as large:
@@ -78,7 +78,7 @@ def exceed(event: Any, context: Context) -> Any:
 
 @function(network=False)
 def look_around(event: Any, context: Context) -> Any:
-    """Tries to reach somebody."""
+    """Try to reach other hosts and processes."""
     import socket
 
     try:
@@ -95,7 +95,7 @@ def look_around_freely(event: Any, context: Context) -> Any:
 
 @function
 def tell_who(event: Any, context: Context) -> Any:
-    """Who runs this, with which rights, variables and folders."""
+    """Return the account, its rights, variables and folders."""
     import getpass
     import tempfile
 
@@ -130,7 +130,7 @@ def tell_uid(event: Any, context: Context) -> Any:
 
 @function
 def pry(event: Any, context: Context) -> Any:
-    """Tries to read, list, write and reach what its event names: how it went."""
+    """Try to read, list, write and connect to the paths of the event; return what happened."""
     import socket
 
     def tried(act: Any) -> str:
@@ -156,7 +156,7 @@ def pry(event: Any, context: Context) -> Any:
 
 @function
 def plant_a_link(event: Any, context: Context) -> Any:
-    """Leaves a link where its worker takes an output file from, or puts the next request's upload."""
+    """Leave a link in place of an output file, or of the next request's upload."""
     place = context.workdir / event["place"]
     place.symlink_to(event["target"])
     context.saved.append({"name": event["name"]})
@@ -164,7 +164,7 @@ def plant_a_link(event: Any, context: Context) -> Any:
 
 @function(timeout_s=20)
 def lose_a_grandchild(event: Any, context: Context) -> Any:
-    """One that left the sandbox's session, and whose parents are gone."""
+    """Leave an orphan outside of the sandbox's session."""
     import subprocess
     import sys
 
@@ -184,7 +184,7 @@ def lose_a_grandchild(event: Any, context: Context) -> Any:
     }
 )
 def set_traps(event: Any, context: Context) -> Any:
-    """<img src=x onerror=alert(1)> looks at whoever looks.
+    """<img src=x onerror=alert(1)> runs in the browser of its viewer.
 
     <script>alert(1)</script>
     """

@@ -1,4 +1,4 @@
-"""Functions that leave something in their sandbox, and tell what they find there."""
+"""Leave something in a sandbox, and return the state that a request finds."""
 
 import _thread
 import contextvars
@@ -33,7 +33,7 @@ LIMITS = [getattr(resource, f"RLIMIT_{name}") for name in ("AS", "DATA", "FSIZE"
 
 @function
 def leave(event: Any, context: Context) -> Any:
-    """Return the state that the request found, and do the deed that its event names."""
+    """Return the state that the request found, and run the action that its event names."""
     found = look(context)
     if "do" in event:
         {**ENDING, **RESTORED, **HARMLESS}[event["do"]](context)
@@ -207,12 +207,12 @@ def lower_hard_cpu_limit(context: Context) -> None:
 
 def be_nice(context: Context) -> None:
     os.nice(5)
-    # Root may be less nice again.
+    # Root may lower the niceness again.
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def stay_on_one_processor(context: Context) -> None:
-    """Or on all where there was one."""
+    """Pin the process to one processor; on a machine with one processor nothing changes."""
     processors = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, processors[:1])
 
@@ -230,7 +230,7 @@ def import_and_set(context: Context) -> None:
 
 
 def change_root(context: Context) -> None:
-    """Only root may."""
+    """Change the root directory; only root may."""
     os.chroot("/tmp")
 
 
@@ -454,7 +454,7 @@ def use_executor(context: Context) -> None:
 
 
 def drop_executor(context: Context) -> None:
-    """Without a shutdown: its threads end when it is garbage."""
+    """Drop an executor without a shutdown; its threads end when it is collected."""
     ThreadPoolExecutor(4).submit(int).result()
 
 
@@ -490,7 +490,7 @@ HARMLESS: dict[str, Callable[[Context], None]] = {
 
 @function
 def write_later(event: Any, context: Context) -> Any:
-    """Leaves a thread that writes into the folder and the log that are current then; finds what another one wrote."""
+    """Leave a thread that writes into the later current folder and log; return the text of another one."""
     later = Path("later.txt")
 
     def write() -> None:
@@ -510,7 +510,7 @@ def write_later(event: Any, context: Context) -> Any:
 
 @function
 def alarm_soon(event: Any, context: Context) -> Any:
-    """Leaves an alarm that ends the process in a moment."""
+    """Leave an alarm that ends the process soon."""
     if event.get("leaves"):
         signal.setitimer(signal.ITIMER_REAL, 0.005)
     else:
@@ -520,7 +520,7 @@ def alarm_soon(event: Any, context: Context) -> Any:
 
 @function
 def stop_in_cleanup(event: Any, context: Context) -> Any:
-    """Starts a thread that its cleanup hook ends, or does not."""
+    """Start a thread; the cleanup hook ends it if the event says so."""
     over = threading.Event()
     thread = threading.Thread(target=over.wait, name="until cleanup")
     thread.start()

@@ -1,4 +1,4 @@
-"""Functions that try to take their worker down with them."""
+"""Misbehave in ways that could end the worker."""
 
 import contextlib
 import ctypes
@@ -43,7 +43,7 @@ def crash(event: Any, context: Context) -> Any:
 
 @function(memory_mb=96)
 def hoard(event: Any, context: Context) -> Any:
-    """Grows slowly enough for the watch on resident memory."""
+    """Use memory slowly enough for the check of resident memory."""
     kept = []
     while True:
         kept.append(bytearray(1024 * 1024))
@@ -79,7 +79,7 @@ def one_endless_line(event: Any, context: Context) -> Any:
 
 @function
 def write_into_the_wire(event: Any, context: Context) -> Any:
-    """Writes to every descriptor that could be the runtime's."""
+    """Write to each descriptor that may belong to the runtime."""
     for fd in range(3, 256):
         try:
             os.write(fd, b"\0\0\0\5\0\0\0\0rubbish")
@@ -120,7 +120,7 @@ def swallow_everything(event: Any, context: Context) -> Any:
 
 @function(timeout_s=1)
 def leave_grandchildren(event: Any, context: Context) -> Any:
-    """Three of them: a plain one, one in a session of its own, one that lost its parent."""
+    """Leave three grandchildren: a plain one, one in a new session, an orphan."""
     sleeper = [
         sys.executable,
         "-c",
@@ -173,7 +173,7 @@ def error_without_words(event: Any, context: Context) -> Any:
 
 @function
 def fork_and_speak(event: Any, context: Context) -> Any:
-    """A forked child inherits the wire; what it says must not reach it."""
+    """Fork a child, which inherits the socket; its frames must not reach the runtime."""
     pid = os.fork()
     if pid == 0:
         context.progress(0.5, "from the child")
@@ -195,7 +195,7 @@ def endless() -> list[Any]:
 
 @function
 def report_half_a_letter(event: Any, context: Context) -> Any:
-    """Progress that PostgreSQL cannot store, shown for long enough to be stored."""
+    """Report progress that PostgreSQL cannot store, for long enough to be stored."""
     context.progress(0.5, "file " + os.fsdecode(b"\xff.txt") + "\0")
     time.sleep(1.5)
     return "reported"
@@ -222,7 +222,7 @@ def leave_a_child_behind(event: Any, context: Context) -> Any:
 
 @function
 def orphan_without_a_trace(event: Any, context: Context) -> Any:
-    """A grandchild in its own session, its environment emptied, whose parents are gone at once."""
+    """Leave an orphan in a new session, with an empty environment."""
     code = f"import time, os; open({event['pids']!r}, 'a').write(f'{{os.getpid()}}\\n'); time.sleep(3600)"
     starter = (
         f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}], start_new_session=True, env={{}})"
@@ -235,7 +235,7 @@ def orphan_without_a_trace(event: Any, context: Context) -> Any:
 
 @function(timeout_s=3)
 def read_nothing(event: Any, context: Context) -> Any:
-    """Leaves a thread that freezes the sandbox after it answered: the next event will not be read."""
+    """Leave a thread that freezes the sandbox after its answer, so that it does not read the next event."""
 
     def freeze() -> None:
         time.sleep(0.3)
@@ -264,7 +264,7 @@ def note(event: Any, line: str) -> None:
 
 @function
 def leave_everywhere(event: Any, context: Context) -> Any:
-    """Put one text, which may be no Unicode, wherever a function can put one."""
+    """Put a text, which may be invalid Unicode, in each place where a function can put one."""
     text, fraction = event["escaped"].encode().decode("unicode_escape"), float(event["fraction"])
     os.write(1, text.encode("utf-8", "surrogatepass") + b"\n")
     context.logger.warning("%s", text)
@@ -280,7 +280,7 @@ def leave_everywhere(event: Any, context: Context) -> Any:
 
 @function
 def speak_for_the_sdk(event: Any, context: Context) -> Any:
-    """Finds the runtime's socket and sends an answer of its own."""
+    """Find the runtime's socket and send a forged answer."""
     for fd in range(3, 256):
         try:
             wire = socket.socket(fileno=os.dup(fd))
@@ -297,7 +297,7 @@ def speak_for_the_sdk(event: Any, context: Context) -> Any:
 
 @function(memory_mb=512)
 def start_threads(event: Any, context: Context) -> Any:
-    """Has so many threads at once."""
+    """Run the given number of threads at once."""
     with ThreadPoolExecutor(event["count"]) as pool:
         barrier = threading.Barrier(event["count"] + 1, timeout=60)
         for _ in range(event["count"]):
@@ -308,7 +308,7 @@ def start_threads(event: Any, context: Context) -> Any:
 
 @function(memory_mb=96)
 def hoard_in_threads(event: Any, context: Context) -> Any:
-    """Uses more memory than it may, on the stacks' side of the fence."""
+    """Exceed the memory limit within the room for thread stacks."""
     kept: list[bytes] = []
     with ThreadPoolExecutor(20) as pool:
         for _ in range(40):

@@ -1,4 +1,4 @@
-"""Functions that break, short of ending it, what the next request in their sandbox relies on."""
+"""Break what the next request in the sandbox relies on, without ending the sandbox."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from localfn import Context, function
 
 @function
 def be_bad_company(event: Any, context: Context) -> Any:
-    """Says who it is, and does what its event asks for."""
+    """Return the event's number and the process, and act as the event asks."""
     print(f"this is {event['n']}")
     assert not list(context.workdir.iterdir()), "the working directory is like new"
     if "do" in event:
@@ -22,7 +22,7 @@ def be_bad_company(event: Any, context: Context) -> Any:
 
 
 def fork_and_return(context: Context) -> None:
-    """In the child the function goes on, and returns, like in the parent."""
+    """Fork; the child, too, returns from the function."""
     child = os.fork()
     if child:
         os.waitpid(child, 0)
@@ -39,7 +39,7 @@ def put_a_link_in_place(context: Context) -> None:
 
 
 def can_remove(workdir: Path) -> bool:
-    """Where root started it, the folder above is shut to functions."""
+    """Remove the working directory; return False if the account may not change the folder above."""
     os.chdir("/")
     try:
         workdir.rmdir()
@@ -69,7 +69,7 @@ def fill_a_pipe_that_does_not_wait(context: Context) -> None:
 
 
 def talk_from_behind(context: Context) -> None:
-    """Two threads report progress of this request while others run."""
+    """Report progress of this request from two threads while other requests run."""
 
     def talk() -> None:
         for n in range(200):
@@ -103,7 +103,7 @@ DEEDS: dict[str, Callable[[Context], None]] = {
 
 @function
 def end_at(event: Any, context: Context) -> Any:
-    """Ends its sandbox if it is the one."""
+    """End the sandbox if the event selects this request."""
     if event["n"] == event["at"]:
         Path(event["flag"]).touch()
         os._exit(9)

@@ -1,4 +1,4 @@
-"""Functions that print: in turns to both streams, much, without line ends, and bytes that are no text."""
+"""Print: alternating between both streams, much, without line ends, and bytes that are not text."""
 
 import ctypes
 import os
@@ -43,7 +43,7 @@ def print_bytes(event: Any, context: Context) -> Any:
 
 @function
 def print_in_turns(event: Any, context: Context) -> Any:
-    """Even numbers to stdout, odd ones to stderr."""
+    """Print even numbers to stdout, odd numbers to stderr."""
     ways: dict[str, Callable[[int], Any]] = {
         "print": lambda n: print(n, file=sys.stderr if n % 2 else sys.stdout),
         "os.write": lambda n: os.write(1 + n % 2, f"{n}\n".encode()),

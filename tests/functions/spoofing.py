@@ -1,4 +1,4 @@
-"""Functions that lie to the runtime, or set a trap for it, or for who comes next."""
+"""Send false answers to the runtime, or set a trap for the runtime or the next request."""
 
 import contextlib
 import json
@@ -17,14 +17,14 @@ from localfn.runtime import importer, memory_usage
 
 @function
 def lie_about_its_code(event: Any, context: Context) -> Any:
-    """What it says that it has imported is no list of files."""
+    """Report a value that is not a list as the imported files."""
     importer.files_of = lambda *_: event["files"]
-    sys.modules["made_up"] = type(sys)("made_up")  # else nobody would ask
+    sys.modules["made_up"] = type(sys)("made_up")  # so that the SDK reads the list of files
 
 
 @function
 def leave_the_dead(event: Any, context: Context) -> Any:
-    """Children that have ended, and that nobody has asked how."""
+    """Leave ended children that no process has waited for."""
     for _ in range(event["count"]):
         if os.fork() == 0:
             os._exit(0)
@@ -32,7 +32,7 @@ def leave_the_dead(event: Any, context: Context) -> Any:
 
 @function
 def plant_for_the_next(event: Any, context: Context) -> Any:
-    """A thread that outlives the request puts a pipe where the next one's upload would be placed."""
+    """Leave a thread that puts a pipe in place of the next request's upload."""
 
     def plant() -> None:
         time.sleep(0.001)
@@ -50,14 +50,14 @@ def list_what_is_there(event: Any, context: Context) -> Any:
 
 @function
 def swap_its_folder_for_a_link(event: Any, context: Context) -> Any:
-    """Below the link lies what is its reader's own affair, whoever reads it."""
+    """Replace the output folder by a link to /proc/self, whose files differ for each reader."""
     (context.workdir / ".output").symlink_to("/proc/self")
     context.saved = [{"name": "maps"}]
 
 
 @function
 def dig(event: Any, context: Context) -> Any:
-    """Folders in folders, more than there are calls in a stack or open files."""
+    """Nest folders deeper than a stack of calls or the limit of open files allows."""
     for _ in range(event["depth"]):
         Path("d").mkdir()
         os.chdir("d")
@@ -76,7 +76,7 @@ def exaggerate(event: Any, context: Context) -> Any:
 
 
 def say(head: Any, times: int = 1) -> None:
-    """By the runtime's own socket."""
+    """Send frames on the runtime's socket."""
     encoded = json.dumps(head).encode()
     for fd in range(3, 256):
         with contextlib.suppress(OSError):

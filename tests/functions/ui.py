@@ -1,4 +1,4 @@
-"""What the pages have to show: progress, coloured output, a long traceback, a wait between attempts, files."""
+"""Fill the pages: progress, coloured output, a long traceback, a wait between attempts, files."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ def print_numbers(event: dict[str, Any], context: Context) -> None:
 
 @function(timeout_s=600, memory_mb=256)
 def build_report(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Builds a monthly report from orders, step by step; {"steps", "pause_s"} say how long that takes."""
+    """Build a monthly report from orders, step by step; {"steps", "pause_s"} set its duration."""
     steps, pause_s = int(event.get("steps", 8)), float(event.get("pause_s", 0.2))
     print(f"{BOLD}report{PLAIN} for {event.get('month', '2026-10')}, {steps} regions")
     for step in range(1, steps + 1):
@@ -38,7 +38,7 @@ def build_report(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 @function(max_attempts=3, retry_delay_s=1)
 def sync_inventory(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Fails at first, as a busy partner makes it; succeeds at the attempt {"succeed_at"}, if ever."""
+    """Fail like a call of a busy partner until the attempt {"succeed_at"}, if it is given."""
     context.logger.info("asking the partner for %s", event.get("warehouse", "WH-7"))
     if context.attempt < int(event.get("succeed_at", 2)):
         raise ConnectionError("the partner answered 503 Service Unavailable")
@@ -47,7 +47,7 @@ def sync_inventory(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 @function
 def charge_invoice(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Fails below a library of others: its invoice is broken JSON."""
+    """Fail inside a library: the invoice is broken JSON."""
     print(f"{RED}invoice {event.get('invoice', 'A-1047')} looks odd{PLAIN}")
     return _charge(event)
 

@@ -1,4 +1,4 @@
-"""`./dev fuzz [MINUTES]`: a runtime of its own, and schemathesis against it, seed after seed, while there is time."""
+"""Run `./dev fuzz [MINUTES]`: schemathesis against a new runtime, seed after seed, until the time is over."""
 
 import os
 import secrets
@@ -46,7 +46,7 @@ def fuzz(folder: Path, minutes: float) -> int:
 
 
 def rounds(url: str, minutes: float, log: Path) -> int:
-    """1 as soon as one round finds something, 0 when the time is over."""
+    """Return 1 as soon as a round finds a fault, 0 when the time is over."""
     ends_at, number = time.monotonic() + 60 * minutes, 0
     while time.monotonic() < ends_at:
         seed, number = secrets.randbelow(1 << 32), number + 1

@@ -1,4 +1,4 @@
-"""Runs schemathesis against a runtime: every operation of /openapi.json, with what fits it and what does not."""
+"""Run schemathesis against a runtime: each operation of /openapi.json, with valid and invalid input."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-# A function for it to call: quick, and without a way out.
+# A quick function without side effects.
 CODE = """
 from localfn import Context, function
 
@@ -18,10 +18,13 @@ def echo(event: object, context: Context) -> object:
 
 
 def attack(url: str, examples: int, limit_s: float, *words: str) -> "subprocess.CompletedProcess[str]":
-    """examples: for each operation. Its exit code is 0 when no check failed."""
+    """Run schemathesis; its exit code is 0 if no check failed.
+
+    examples: number for each operation. words: further arguments.
+    """
     schemathesis = str(Path(sys.executable).with_name("schemathesis"))
     options = ["--max-examples", str(examples), "--no-color", "--warnings", "off", *words]
-    with tempfile.TemporaryDirectory() as notes:  # it keeps some where it runs
+    with tempfile.TemporaryDirectory() as notes:  # schemathesis writes into its current directory
         return subprocess.run(
             [schemathesis, "--config-file", str(CONFIG), "run", f"{url}/openapi.json", *options],
             cwd=notes,
@@ -34,5 +37,5 @@ def attack(url: str, examples: int, limit_s: float, *words: str) -> "subprocess.
 
 
 def faults(log: str) -> list[str]:
-    """What the runtime itself told of: a handler that failed, a traceback."""
+    """Return the log lines of failed handlers, and tracebacks."""
     return [line for line in log.splitlines() if "a handler failed" in line or line.startswith("Traceback")]

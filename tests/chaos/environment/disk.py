@@ -1,4 +1,4 @@
-"""The small disk of a stage's LOCALFN_HOME, and the reserve that `localfn up` keeps on it for PostgreSQL."""
+"""Mount a small disk for LOCALFN_HOME, and keep the reserve for PostgreSQL on it, as `localfn up` does."""
 
 import subprocess
 import threading
@@ -9,16 +9,19 @@ from pathlib import Path
 from infra.disk_reserve import DiskReserve
 from tests.support.disks import mount_disk
 
-# For a new cluster, its WAL up to WAL_LIMIT and a third more, the reserve, and the room below which a disk counts as
-# full. The fault writes the rest, into memory.
+# Room for a new cluster, its WAL up to WAL_LIMIT and a third more, the reserve, and the space below which a disk counts
+# as full. The fault fills the rest, in memory.
 SIZE_MB = 400
 WAL_LIMIT = ("min_wal_size=80MB", "max_wal_size=128MB")
-LOOK_S = 0.1
+POLL_S = 0.1
 
 
 @contextmanager
 def small_disk(home: Path, *, keep: bool) -> Iterator[None]:
-    """Mount the disk at `home`, where this account may. keep: leave a copy of what it held in its place."""
+    """Mount the disk at `home`, if this account may.
+
+    keep: replace the disk by a copy of its content at the end.
+    """
     copy = home.with_name(f"{home.name}.copy")
     with mount_disk(home, SIZE_MB) as is_small:
         try:
@@ -33,11 +36,11 @@ def small_disk(home: Path, *, keep: bool) -> Iterator[None]:
 
 @contextmanager
 def reserve(home: Path) -> Iterator[None]:
-    """Look after the reserve as `localfn up` does."""
+    """Maintain the reserve as `localfn up` does."""
     stopping, kept = threading.Event(), DiskReserve(home)
 
     def look() -> None:
-        while not stopping.wait(LOOK_S):
+        while not stopping.wait(POLL_S):
             kept.check()
 
     thread = threading.Thread(target=look, name="reserve", daemon=True)

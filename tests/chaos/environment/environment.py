@@ -1,4 +1,4 @@
-"""Where a run happens: both servers, the proxy before PostgreSQL, and a runtime of six processes, each kept running."""
+"""Run both servers, the proxy before PostgreSQL, and a runtime of six processes; each is restarted when it ends."""
 
 import os
 import signal
@@ -23,13 +23,13 @@ from infra.embedded.unprivileged_user import server_user
 from tests.chaos.environment import processes
 from tests.chaos.environment.disk import WAL_LIMIT, reserve, small_disk
 from tests.chaos.environment.proxy import Proxy
-from tests.chaos.environment.restarter import Keeper, wait_ended
-from tests.chaos.evidence.event_log import Story
+from tests.chaos.environment.restarter import Restarter, wait_ended
+from tests.chaos.evidence.event_log import EventLog
 from tests.support.runtime import free_port
 from tests.support.waiting import wait_until
 
 FUNCTIONS = Path(__file__).parents[1] / "functions"
-RUN = "CHAOS_RUN"  # environment variable by which every process of a run is recognised, user code's too
+RUN = "CHAOS_RUN"  # environment variable of all processes of a run, those of user code, too
 RUNTIME = {"web": "web", "pool-1": "worker", "pool-2": "worker", "scheduler-1": "scheduler", "scheduler-2": "scheduler"}
 POOLS = ("pool-1", "pool-2")
 START_LIMIT_S = 60
@@ -38,19 +38,22 @@ GRACE_S = 5
 
 
 @dataclass
-class Stage:
-    """direct_url: PostgreSQL without the proxy. run: the tag of all processes of this run."""
+class ChaosEnvironment:
+    """Hold the servers and processes of a run.
+
+    direct_url: PostgreSQL without the proxy. run: tag of all processes of this run.
+    """
 
     folder: Path
     url: str
     direct_url: str
     redis_url: str
     run: str
-    story: Story
+    event_log: EventLog
     proxy: Proxy
     postgres: Postgres
     redis: Redis
-    keepers: dict[str, Keeper]
+    restarters: dict[str, Restarter]
 
     @property
     def home(self) -> Path:
@@ -77,7 +80,7 @@ class Stage:
         return self._pids(RUNTIME)
 
     def _pids(self, names: Iterable[str]) -> list[int]:
-        kept = [self.keepers[name].process for name in names]
+        kept = [self.restarters[name].process for name in names]
         return [process.pid for process in kept if process is not None and process.poll() is None]
 
     def is_ready(self) -> bool:
@@ -93,73 +96,78 @@ class Stage:
         return redis_client.Redis.from_url(self.redis_url, socket_timeout=2, socket_connect_timeout=2)
 
     def stop_runtime(self) -> list[str]:
-        """SIGTERM to all of the runtime at once; gives the names of those that did not end in time."""
-        kept = [self.keepers[name] for name in RUNTIME if name in self.keepers]
-        for keeper in kept:
-            keeper.let_go()
-        for keeper in kept:
-            assert keeper.process is not None
-            keeper.process.send_signal(signal.SIGTERM)
+        """Send SIGTERM to the whole runtime; return the names of the processes that did not end in time."""
+        kept = [self.restarters[name] for name in RUNTIME if name in self.restarters]
+        for restarter in kept:
+            restarter.stop_restarting()
+        for restarter in kept:
+            assert restarter.process is not None
+            restarter.process.send_signal(signal.SIGTERM)
         return wait_ended(kept, STOP_LIMIT_S)
 
 
 @contextmanager
-def staged(folder: Path, seed: int, lease_s: float, *, keep: bool = False) -> Iterator[Stage]:
-    """Start everything in `folder`, and end all of it, whatever happened. keep: leave the data there."""
+def run_environment(folder: Path, seed: int, lease_s: float, *, keep: bool = False) -> Iterator[ChaosEnvironment]:
+    """Start everything in `folder`, and end all of it, after errors, too.
+
+    keep: leave the data in `folder`.
+    """
     home = folder / "home"
     home.mkdir(mode=0o700)
-    with small_disk(home, keep=keep), reserve(home), _started(folder, home, seed, lease_s) as stage:
-        yield stage
+    with small_disk(home, keep=keep), reserve(home), _start_all(folder, home, seed, lease_s) as environment:
+        yield environment
 
 
 @contextmanager
-def _started(folder: Path, home: Path, seed: int, lease_s: float) -> Iterator[Stage]:
+def _start_all(folder: Path, home: Path, seed: int, lease_s: float) -> Iterator[ChaosEnvironment]:
     (folder / "logs").mkdir()
-    story, run = Story(), uuid4().hex
+    event_log, run = EventLog(), uuid4().hex
     postgres, redis_server = Postgres(home, options=WAL_LIMIT), Redis(home)
-    keepers = {service.name: _keeper_of(service, folder, story) for service in (postgres, redis_server)}
+    restarters = {service.name: _restarter_of(service, folder, event_log) for service in (postgres, redis_server)}
     sockets = make_socket_folder(home, server_user().owner)
-    proxy = Proxy(_proxy_folder(home), sockets / ".s.PGSQL.5432", story, seed)
+    proxy = Proxy(_proxy_folder(home), sockets / ".s.PGSQL.5432", event_log, seed)
     proxy.start()
     try:
         for service in (postgres, redis_server):
-            keepers[service.name].start()
+            restarters[service.name].start()
             wait_until(service.is_ready, START_LIMIT_S, f"{service.name} is ready")
         port = free_port()
         env = _environment(folder, postgres, redis_server, port, lease_s) | {RUN: run}
-        keepers |= _runtime(folder, env, story)
+        restarters |= _runtime(folder, env, event_log)
         direct_url = postgres.url.replace("+psycopg", "", 1)
         url = f"http://127.0.0.1:{port}"
-        stage = Stage(folder, url, direct_url, redis_server.url, run, story, proxy, postgres, redis_server, keepers)
-        _start_runtime(stage, env)
-        yield stage
+        environment = ChaosEnvironment(
+            folder, url, direct_url, redis_server.url, run, event_log, proxy, postgres, redis_server, restarters
+        )
+        _start_runtime(environment, env)
+        yield environment
     finally:
-        _end(keepers, {service.name: service for service in (postgres, redis_server)})
+        _end(restarters, {service.name: service for service in (postgres, redis_server)})
         proxy.stop()
-        # What the verdict has complained about: it is told, and not left on the machine.
+        # The verdict has reported leftover processes; end them.
         processes.send_all(processes.tagged(RUN, run), signal.SIGKILL)
 
 
-def _start_runtime(stage: Stage, env: dict[str, str]) -> None:
-    with (stage.logs / "init.log").open("wb") as log:
+def _start_runtime(environment: ChaosEnvironment, env: dict[str, str]) -> None:
+    with (environment.logs / "init.log").open("wb") as log:
         subprocess.run(_command("init"), env=env, check=True, timeout=START_LIMIT_S, stdout=log, stderr=log)
     for name in RUNTIME:
-        stage.keepers[name].start()
-    wait_until(stage.is_ready, START_LIMIT_S, "the runtime is ready")
+        environment.restarters[name].start()
+    wait_until(environment.is_ready, START_LIMIT_S, "the runtime is ready")
 
 
-def _end(keepers: dict[str, Keeper], services: dict[str, Service]) -> None:
-    """Also after a failure in the middle: nothing of a run outlives it."""
-    for name, keeper in reversed(keepers.items()):
-        if keeper.process is None:
+def _end(restarters: dict[str, Restarter], services: dict[str, Service]) -> None:
+    """End all processes, after an error, too: none outlives the run."""
+    for name, restarter in reversed(restarters.items()):
+        if restarter.process is None:
             continue
-        processes.send_all(processes.with_children(processes.of([keeper.process.pid])), signal.SIGCONT)
-        if keeper.process.poll() is None or name in services:
-            keeper.stop(services[name].stop_steps if name in services else ((signal.SIGTERM, STOP_LIMIT_S),))
+        processes.send_all(processes.with_children(processes.of([restarter.process.pid])), signal.SIGCONT)
+        if restarter.process.poll() is None or name in services:
+            restarter.stop(services[name].stop_steps if name in services else ((signal.SIGTERM, STOP_LIMIT_S),))
 
 
 def _proxy_folder(home: Path) -> Path:
-    """Return a folder beside PostgreSQL's socket: by it the runtime knows that the data lie in LOCALFN_HOME."""
+    """Return a folder beside PostgreSQL's socket: its place tells the runtime that the data are in LOCALFN_HOME."""
     return socket_folder(home) / "proxy"
 
 
@@ -186,13 +194,13 @@ def _command(name: str) -> list[str]:
     return [sys.executable, "-P", "-m", "infra.cli", name]
 
 
-def _runtime(folder: Path, env: dict[str, str], story: Story) -> dict[str, Keeper]:
-    def keeper(name: str, command: list[str]) -> Keeper:
-        return Keeper(name, lambda: command, env, folder / "logs" / f"{name}.log", story)
+def _runtime(folder: Path, env: dict[str, str], event_log: EventLog) -> dict[str, Restarter]:
+    def restarter(name: str, command: list[str]) -> Restarter:
+        return Restarter(name, lambda: command, env, folder / "logs" / f"{name}.log", event_log)
 
-    return {name: keeper(name, _command(word)) for name, word in RUNTIME.items()}
+    return {name: restarter(name, _command(word)) for name, word in RUNTIME.items()}
 
 
-def _keeper_of(service: Service, folder: Path, story: Story) -> Keeper:
+def _restarter_of(service: Service, folder: Path, event_log: EventLog) -> Restarter:
     log = folder / "logs" / f"{service.name}.log"
-    return Keeper(service.name, service.command, None, log, story, prepare=service.prepare)
+    return Restarter(service.name, service.command, None, log, event_log, prepare=service.prepare)

@@ -1,4 +1,4 @@
-"""As much of PostgreSQL's frontend/backend protocol as the proxy needs: message borders, COMMIT, ReadyForQuery.
+"""Read the part of PostgreSQL's frontend/backend protocol that the proxy needs: messages, COMMIT, ReadyForQuery.
 
 Source: PostgreSQL's documentation, "Message Formats". After the startup packet every message is a type byte, a length
 of four bytes that counts itself, and the rest.
@@ -16,8 +16,8 @@ COMMIT = re.compile(rb"\s*(COMMIT|END)\b", re.IGNORECASE)
 SHOWN = 100
 
 
-class Hangup(Exception):  # noqa: N818 - no error
-    """One of the two is to be cut off, or has left."""
+class ConnectionLost(Exception):  # noqa: N818 - no error
+    """Report a connection that one side closed, or that the proxy cuts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,10 @@ class Message:
 
 @dataclass
 class Client:
-    """The runtime's side of a connection. last_statement: the last one that was not transaction control."""
+    """Handle the runtime's side of a connection.
+
+    last_statement: the last statement except transaction control.
+    """
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -58,11 +61,14 @@ class Client:
 
 @dataclass
 class Server:
-    """PostgreSQL's side. is_mute: what it says is no longer passed on; `ready` is set when it has answered."""
+    """Handle PostgreSQL's side of a connection.
+
+    is_muted: its answers are dropped. ready: set when it has answered.
+    """
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    is_mute: bool = False
+    is_muted: bool = False
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(self, raw: bytes) -> None:
@@ -72,7 +78,7 @@ class Server:
     async def pass_on(self, client: Client) -> None:
         while True:
             raw = await read_message(self.reader)
-            if not self.is_mute:
+            if not self.is_muted:
                 client.writer.write(raw)
                 await client.writer.drain()
             elif raw[:1] == READY:
@@ -86,7 +92,7 @@ async def read_message(reader: asyncio.StreamReader) -> bytes:
 
 
 async def read_startup(client: Client) -> bytes:
-    """The startup packet; requests for encryption are declined on the way."""
+    """Read the startup packet; decline requests for encryption before it."""
     while True:
         head = await client.reader.readexactly(4)
         (length,) = struct.unpack("!I", head)

@@ -1,4 +1,4 @@
-"""Finds the processes of a run, by their parents and by the tags in their environment."""
+"""Find the processes of a run, by their parents and by tags in their environment."""
 
 import contextlib
 import signal
@@ -31,7 +31,7 @@ def children(parent: psutil.Process) -> list[psutil.Process]:
 
 
 def forked(pool_pids: Iterable[int]) -> list[psutil.Process]:
-    """Workers and scouts: the children of pools that run no program of their own."""
+    """Return workers and housekeepers: children of pools that run the pool's program."""
     return [child for pool in of(pool_pids) for child in children(pool) if tag(child, TAG) is None]
 
 
@@ -40,7 +40,7 @@ def sandboxes(pool_pids: Iterable[int]) -> list[psutil.Process]:
 
 
 def tagged(name: str, value: str) -> list[psutil.Process]:
-    """Every process in whose environment `name` has this value."""
+    """Return each process with this value of the variable `name` in its environment."""
     return [process for process in psutil.process_iter() if tag(process, name) == value]
 
 
@@ -54,7 +54,7 @@ def tag(process: psutil.Process, name: str) -> str | None:
 
 
 def of_postgres(data: Path) -> list[psutil.Process]:
-    """The PostgreSQL server of a data folder, its postmaster first."""
+    """Return the PostgreSQL processes of a data folder, the postmaster first."""
     return sorted(find_processes(data), key=lambda process: (process.create_time(), process.pid))
 
 

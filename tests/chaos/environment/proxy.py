@@ -1,4 +1,4 @@
-"""Stands between the runtime and PostgreSQL and loses things: "it was written, and you were told that it failed".
+"""Stands between the runtime and PostgreSQL and loses things: "it was written, and you were lines that it failed".
 
 In a share of the commits it passes the message on, waits for the server's answer, and hangs up on the client instead of
 giving it the answer. In another share it hangs up before passing the message on.
@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from tests.chaos.environment.postgres_protocol import Client, Hangup, Server, read_startup
-from tests.chaos.evidence.event_log import Story
+from tests.chaos.environment.postgres_protocol import Client, ConnectionLost, Server, read_startup
+from tests.chaos.evidence.event_log import EventLog
 
 SOCKET = ".s.PGSQL.5432"
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Of the commits: how many lose their answer, and how many are cut off before they are sent."""
+    """Hold two shares of the commits: with a lost answer, and cut before they are sent."""
 
     lost: float = 0.02
     cut: float = 0.01
@@ -28,11 +28,14 @@ class Shares:
 
 @dataclass
 class Proxy:
-    """Listens in `folder` as PostgreSQL does; `upstream` is the server's socket."""
+    """Listen in `folder` as PostgreSQL does.
+
+    upstream: socket of the server.
+    """
 
     folder: Path
     upstream: Path
-    story: Story
+    event_log: EventLog
     seed: int
     shares: Shares = field(default_factory=Shares)
     is_nasty: bool = False
@@ -60,40 +63,40 @@ class Proxy:
         server = await asyncio.start_unix_server(self._serve, self.folder / SOCKET)
         listening.set()
         await self._stopping.wait()
-        server.close()  # asyncio.run cancels what still converses
+        server.close()  # asyncio.run cancels open connections
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer), suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError, Hangup):
+        with closing(writer), suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionLost):
             server = Server(*await asyncio.open_unix_connection(self.upstream))
             with closing(server.writer):
-                await self._converse(Client(reader, writer), server)
+                await self._relay(Client(reader, writer), server)
 
-    async def _converse(self, client: Client, server: Server) -> None:
+    async def _relay(self, client: Client, server: Server) -> None:
         await server.send(await read_startup(client))
-        await _first_to_end(self._forth(client, server), server.pass_on(client))
+        await _first_to_end(self._forward(client, server), server.pass_on(client))
 
-    async def _forth(self, client: Client, server: Server) -> None:
+    async def _forward(self, client: Client, server: Server) -> None:
         while True:
             message = await client.receive()
             if message.is_commit and self.is_nasty:
-                await self._perhaps_lose(client, server, message.raw)
+                await self._lose_or_send(client, server, message.raw)
             await server.send(message.raw)
 
-    async def _perhaps_lose(self, client: Client, server: Server, raw: bytes) -> None:
+    async def _lose_or_send(self, client: Client, server: Server, raw: bytes) -> None:
         chance = self._random.random()
         if chance < self.shares.lost:
-            server.is_mute = True
+            server.is_muted = True
             await server.send(raw)
             await server.ready.wait()
-            self.story.add("commit's answer lost", detail=client.last_statement)
-            raise Hangup
+            self.event_log.add("commit's answer lost", detail=client.last_statement)
+            raise ConnectionLost
         if chance < self.shares.lost + self.shares.cut:
-            self.story.add("connection cut", detail=client.last_statement)
-            raise Hangup
+            self.event_log.add("connection cut", detail=client.last_statement)
+            raise ConnectionLost
 
 
 async def _first_to_end(*ways: Awaitable[None]) -> None:
-    """Runs both ways until one ends; raises what it raised."""
+    """Run both directions until one ends; raise its error."""
     tasks = [asyncio.ensure_future(way) for way in ways]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

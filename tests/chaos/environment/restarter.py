@@ -1,4 +1,4 @@
-"""Keeps one process running, as `localfn up` would: whatever ends is started again."""
+"""Restart a process when it ends, as `localfn up` does."""
 
 import signal
 import subprocess
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from tests.chaos.evidence.event_log import Story
+from tests.chaos.evidence.event_log import EventLog
 
-LOOK_S = 0.05
-PAUSE_S = 0.25  # before a start that follows an end
-DOWN_S = 3.0  # so long a start takes on a busy machine, and recovery waits for it
+POLL_S = 0.05
+PAUSE_S = 0.25  # before a restart
+DOWN_S = 3.0  # duration of a start on a busy machine; recovery waits for it
 
 
 def nothing() -> None:
@@ -21,14 +21,17 @@ def nothing() -> None:
 
 
 @dataclass
-class Keeper:
-    """prepare: before every start. away: while set, the process stays ended."""
+class Restarter:
+    """Run one process and restart it.
+
+    prepare: called before each start. away: while set, the process is not restarted.
+    """
 
     name: str
     command: Callable[[], Sequence[str]]
     env: dict[str, str] | None
     log: Path
-    story: Story
+    event_log: EventLog
     prepare: Callable[[], None] = nothing
     process: subprocess.Popen[bytes] | None = None
     away: threading.Event = field(default_factory=threading.Event)
@@ -37,12 +40,12 @@ class Keeper:
 
     def start(self) -> None:
         self._start_once()
-        self._thread = threading.Thread(target=self._keep, name=f"keeper of {self.name}", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name=f"restarter of {self.name}", daemon=True)
         self._thread.start()
 
     def stop(self, steps: Sequence[tuple[signal.Signals, float]]) -> bool:
-        """Ends the process; False when it took SIGKILL."""
-        self.let_go()
+        """End the process; return False if it needed SIGKILL."""
+        self.stop_restarting()
         assert self.process is not None
         for number, patience_s in steps:
             self.process.send_signal(number)
@@ -55,18 +58,18 @@ class Keeper:
         self.process.wait()
         return False
 
-    def let_go(self) -> None:
-        """From now on it is not started again."""
+    def stop_restarting(self) -> None:
+        """Stop restarting the process."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
 
     def _keep(self) -> None:
-        while not self._stopping.wait(LOOK_S):
+        while not self._stopping.wait(POLL_S):
             assert self.process is not None
             if self.process.poll() is None or self.away.is_set():
                 continue
-            self.story.add_restart(self.name, DOWN_S, f"after {self.process.returncode}")
+            self.event_log.add_restart(self.name, DOWN_S, f"after {self.process.returncode}")
             if not self._stopping.wait(PAUSE_S):
                 self._start_once()
 
@@ -86,16 +89,16 @@ class Keeper:
         )
 
 
-def wait_ended(keepers: Sequence[Keeper], limit_s: float) -> list[str]:
-    """Waits for all that were told to end; gives the names of those that did not in time."""
+def wait_ended(restarters: Sequence[Restarter], limit_s: float) -> list[str]:
+    """Wait for processes that end; kill the others after the limit, and return their names."""
     deadline = time.monotonic() + limit_s
     late = []
-    for keeper in keepers:
-        assert keeper.process is not None
+    for restarter in restarters:
+        assert restarter.process is not None
         try:
-            keeper.process.wait(max(0.0, deadline - time.monotonic()))
+            restarter.process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            late.append(keeper.name)
-            keeper.process.kill()
-            keeper.process.wait()
+            late.append(restarter.name)
+            restarter.process.kill()
+            restarter.process.wait()
     return late

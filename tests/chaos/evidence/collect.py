@@ -1,4 +1,4 @@
-"""Everything that is looked at after a run: rows, ledger, promises, and what happened."""
+"""Collect the evidence of a run: rows, ledger, recorded answers and logged events."""
 
 import hashlib
 from collections import defaultdict
@@ -8,10 +8,10 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from tests.chaos.clients import Promises
-from tests.chaos.environment.environment import Stage
+from tests.chaos.clients import AnswerRecord
+from tests.chaos.environment.environment import ChaosEnvironment
 from tests.chaos.evidence import ledger
-from tests.chaos.evidence.event_log import Story, WallClock
+from tests.chaos.evidence.event_log import EventLog, WallClock
 from tests.chaos.evidence.ledger import Entry
 
 Row = dict[str, Any]
@@ -24,7 +24,10 @@ REQUESTS = """
 
 @dataclass(frozen=True)
 class Evidence:
-    """requests, attempts, files: by request id. workers: name → pid."""
+    """Hold the evidence of a run.
+
+    requests, attempts, files: by request id. workers: name -> pid.
+    """
 
     requests: dict[str, Row]
     attempts: dict[str, list[Row]]
@@ -32,13 +35,13 @@ class Evidence:
     keys: dict[str, str]
     workers: dict[str, int]
     entries: dict[str, list[Entry]]
-    promises: Promises
-    story: Story
+    record: AnswerRecord
+    event_log: EventLog
     clock: WallClock
     stored: Path
 
     def sha256_of(self, file: Row) -> str | None:
-        """Of the bytes in the store; None when they are gone."""
+        """Return the hash of a stored file; None if it is missing."""
         try:
             return hashlib.sha256((self.stored / file["stored_as"]).read_bytes()).hexdigest()
         except FileNotFoundError:
@@ -48,9 +51,9 @@ class Evidence:
         return [entry for entry in self.entries.get(id, []) if entry.what == "start"]
 
 
-def gather(stage: Stage, promises: Promises, clock: WallClock) -> Evidence:
+def gather(environment: ChaosEnvironment, record: AnswerRecord, clock: WallClock) -> Evidence:
     attempts, files = defaultdict(list), defaultdict(list)
-    with stage.connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
+    with environment.connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
         requests = {str(row["id"]): row for row in cursor.execute(REQUESTS).fetchall()}
         for row in cursor.execute("SELECT * FROM request_attempt ORDER BY request_id, number").fetchall():
             attempts[str(row["request_id"])].append(row)
@@ -64,9 +67,9 @@ def gather(stage: Stage, promises: Promises, clock: WallClock) -> Evidence:
         files=files,
         keys={row["key"]: str(row["request_id"]) for row in keys},
         workers={row["name"]: row["pid"] for row in workers},
-        entries=ledger.read(stage.ledger),
-        promises=promises,
-        story=stage.story,
+        entries=ledger.read(environment.ledger),
+        record=record,
+        event_log=environment.event_log,
         clock=clock,
-        stored=stage.home / "files",
+        stored=environment.home / "files",
     )

@@ -1,4 +1,4 @@
-"""What happened and when: everything that the parts of a run write down, on one monotonic clock."""
+"""Log the events of a run on one monotonic clock."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class LoggedEvent:
     """kind: for counting, such as "kill worker". until: when it had ended, on the monotonic clock. pid: whom it hit.
 
     disturbs: whether recovery from something else may take longer for it.
@@ -25,10 +25,13 @@ class Happening:
 
 
 @dataclass
-class Story:
-    """Keep what many threads write. left_out: the kinds of faults that this machine does not allow."""
+class EventLog:
+    """Hold events of many threads.
 
-    happenings: list[Happening] = field(default_factory=list)
+    left_out: kinds of faults that this machine does not allow.
+    """
+
+    events: list[LoggedEvent] = field(default_factory=list)
     left_out: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -36,29 +39,29 @@ class Story:
         self, kind: str, *, lasts_s: float = 0.0, pid: int | None = None, detail: str = "", disturbs: bool = True
     ) -> None:
         now = time.monotonic()
-        self._add(Happening(now, now + lasts_s, kind, pid, detail, disturbs))
+        self._add(LoggedEvent(now, now + lasts_s, kind, pid, detail, disturbs))
 
     def add_restart(self, name: str, lasts_s: float, detail: str) -> None:
-        """What follows a fault and is none."""
+        """Log a restart, which follows a fault and is not one."""
         now = time.monotonic()
-        self._add(Happening(now, now + lasts_s, f"{name} started again", detail=detail, is_fault=False))
+        self._add(LoggedEvent(now, now + lasts_s, f"{name} started again", detail=detail, is_fault=False))
 
-    def _add(self, happening: Happening) -> None:
+    def _add(self, entry: LoggedEvent) -> None:
         with self._lock:
-            self.happenings.append(happening)
+            self.events.append(entry)
 
     def faults(self) -> Counter[str]:
-        return Counter(happening.kind for happening in self.happenings if happening.is_fault)
+        return Counter(entry.kind for entry in self.events if entry.is_fault)
 
-    def between(self, start: float, end: float) -> Iterable[Happening]:
-        """In order of time: those that overlap this span."""
-        found = [happening for happening in self.happenings if happening.at <= end and happening.until >= start]
-        return sorted(found, key=lambda happening: happening.at)
+    def between(self, start: float, end: float) -> Iterable[LoggedEvent]:
+        """Return the events that overlap this span, by time."""
+        found = [entry for entry in self.events if entry.at <= end and entry.until >= start]
+        return sorted(found, key=lambda entry: entry.at)
 
 
 @dataclass(frozen=True, slots=True)
 class WallClock:
-    """Turns the database's times into this machine's monotonic ones; both servers are on this machine."""
+    """Convert times of the database to monotonic times; both run on this machine."""
 
     offset_s: float
 

@@ -1,4 +1,4 @@
-"""Reads the side ledger: what the functions themselves wrote down about every execution."""
+"""Read the ledger, in which the functions record each execution."""
 
 import json
 from collections import defaultdict
@@ -8,7 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """what: "start", "end" or "cleanup". at: monotonic seconds."""
+    """Hold one line of the ledger.
+
+    what: "start", "end" or "cleanup". at: monotonic seconds.
+    """
 
     what: str
     id: str
@@ -19,7 +22,7 @@ class Entry:
 
 
 def read(path: Path) -> dict[str, list[Entry]]:
-    """The entries of each request, in the order in which they were written."""
+    """Return the entries of each request, in their written order."""
     entries: dict[str, list[Entry]] = defaultdict(list)
     if path.exists():
         for line in path.read_text().splitlines():

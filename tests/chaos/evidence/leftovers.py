@@ -1,4 +1,4 @@
-"""What a run must not leave behind: working directories, processes, Redis keys, connections."""
+"""Find leftovers of a run: working directories, processes, Redis keys, connections."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import cast
 from redis import Redis
 
 from tests.chaos.environment import processes
-from tests.chaos.environment.environment import RUN, Stage
+from tests.chaos.environment.environment import RUN, ChaosEnvironment
 from tests.chaos.evidence.verdict import Violation
 from workqueue.sandboxes.process_tree import TAG
 
@@ -15,9 +15,9 @@ OURS = "localfn"
 SHOWN = 5
 
 
-def folders(stage: Stage, older_than_s: float) -> Iterator[Violation]:
+def folders(environment: ChaosEnvironment, older_than_s: float) -> Iterator[Violation]:
     before = time.time() - older_than_s
-    found = [path for path in (stage.home / "work").iterdir() if path.stat().st_mtime < before]
+    found = [path for path in (environment.home / "work").iterdir() if path.stat().st_mtime < before]
     if found:
         yield Violation(
             f"{len(found)} working directories of ended requests: {[path.name for path in found[:SHOWN]]}",
@@ -25,23 +25,23 @@ def folders(stage: Stage, older_than_s: float) -> Iterator[Violation]:
         )
 
 
-def strays(stage: Stage) -> Iterator[Violation]:
-    """Processes of sandboxes that no living pool owns."""
-    owned = {processes.tag(sandbox, TAG) for sandbox in processes.sandboxes(stage.pool_pids)}
-    for process in processes.tagged(RUN, stage.run):
+def find_orphans(environment: ChaosEnvironment) -> Iterator[Violation]:
+    """Find processes of sandboxes that no running pool owns."""
+    owned = {processes.tag(sandbox, TAG) for sandbox in processes.sandboxes(environment.pool_pids)}
+    for process in processes.tagged(RUN, environment.run):
         tag = processes.tag(process, TAG)
         if tag is not None and tag not in owned:
             yield Violation(f"a process of a sandbox that is gone: {processes.describe(process)}")
 
 
-def survivors(stage: Stage) -> Iterator[Violation]:
-    """Once everything was stopped: any process of the run at all."""
-    for process in processes.tagged(RUN, stage.run):
+def find_survivors(environment: ChaosEnvironment) -> Iterator[Violation]:
+    """Find any process of the run after everything was stopped."""
+    for process in processes.tagged(RUN, environment.run):
         yield Violation(f"it outlived the stop: {processes.describe(process)}")
 
 
-def connections(stage: Stage) -> Iterator[Violation]:
-    with stage.connect() as connection:
+def connections(environment: ChaosEnvironment) -> Iterator[Violation]:
+    with environment.connect() as connection:
         rows = connection.execute(
             "SELECT pid, state, query FROM pg_stat_activity WHERE application_name = %s", (OURS,)
         ).fetchall()
@@ -49,9 +49,9 @@ def connections(stage: Stage) -> Iterator[Violation]:
         yield Violation(f"a database connection was left: {row}")
 
 
-def keys(stage: Stage) -> Iterator[Violation]:
-    """Every request has ended: no bell waits, and every job expires or is still in RQ's books."""
-    with stage.connect_redis() as client:
+def keys(environment: ChaosEnvironment) -> Iterator[Violation]:
+    """Find Redis keys of ended requests: a waiting bell, or a job that neither expires nor is in an RQ registry."""
+    with environment.connect_redis() as client:
         waiting = {name: client.llen(name) for name in client.scan_iter("rq:queue:*")}
         for name, count in waiting.items():
             if count:
@@ -68,7 +68,7 @@ def _members(client: Redis, key: bytes) -> list[bytes]:
 
 
 def _job_of(member: bytes) -> bytes:
-    """RQ's book of started jobs holds `job id:execution id`."""
+    """Return the job id of a member of RQ's registry of started jobs, `job id:execution id`."""
     return member.partition(b":")[0]
 
 

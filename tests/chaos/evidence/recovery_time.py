@@ -1,4 +1,4 @@
-"""How long a request whose worker was lost waited for its next attempt."""
+"""Measure how long requests of lost workers waited for their next attempt."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,14 +8,16 @@ from tests.chaos.evidence.collect import Evidence, Row
 from tests.chaos.evidence.verdict import Violation
 
 PROMISED_S = 2.0  # beyond a lease (contract, section 7)
-# What is done to a pool is done to its workers.
+# A fault of a pool is a fault of its workers.
 POOL_HITS = ("kill runtime", "kill pool", "term pool", "freeze pool")
 ENDINGS = ("kill worker", "lone kill worker", "freeze worker", "lone freeze worker")
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """took_s: from the last sign of life to the next attempt. alone: nothing else was broken meanwhile.
+    """Hold one recovery.
+
+    took_s: seconds from the last heartbeat to the next attempt. alone: no other fault happened meanwhile.
 
     undisturbed_s: from the end of the last thing that was.
     """
@@ -27,39 +29,40 @@ class Recovery:
     alone: bool
 
 
-def recoveries(evidence: Evidence) -> list[Recovery]:
+def find_recoveries(evidence: Evidence) -> list[Recovery]:
     return [found for id, attempts in evidence.attempts.items() for found in _of(evidence, id, attempts)]
 
 
 def _of(evidence: Evidence, id: str, attempts: list[Row]) -> Iterator[Recovery]:
     for lost, following in pairwise(attempts):
-        # A request that a person retried waited for the person.
-        if lost["outcome"] != "lost" or id in evidence.promises.retried:
+        # A retried request waited for its client.
+        if lost["outcome"] != "lost" or id in evidence.record.retried:
             continue
         sign = _last_sign(evidence, lost)
         if sign is None:
             continue
         next_start = evidence.clock.monotonic(following["started_at"])
-        around = [found for found in evidence.story.between(sign, next_start) if found.disturbs and found.at != sign]
+        others = evidence.event_log.between(sign, next_start)
+        around = [found for found in others if found.disturbs and found.at != sign]
         calm_from = min(next_start, max((found.until for found in around), default=sign))
         yield Recovery(id, lost["number"], next_start - sign, next_start - calm_from, not around)
 
 
 def _last_sign(evidence: Evidence, lost: Row) -> float | None:
-    """When its worker was killed or frozen; None when nothing of the kind happened to it."""
+    """Return when its worker was killed or frozen; None if it was not."""
     pid = evidence.workers.get(lost["worker"])
     started = evidence.clock.monotonic(lost["started_at"])
     ended = evidence.clock.monotonic(lost["finished_at"])
     hits = [
         found.at
-        for found in evidence.story.happenings
+        for found in evidence.event_log.events
         if found.pid == pid and found.kind in ENDINGS and started <= found.at <= ended
     ]
     return max(hits, default=None)
 
 
 def lost_without_reason(evidence: Evidence) -> Iterator[Violation]:
-    """A worker to which nothing was done keeps its request, whatever else is broken."""
+    """Find lost requests of workers that no fault hit."""
     for id, attempts in evidence.attempts.items():
         for lost in attempts:
             if lost["outcome"] == "lost" and lost["error_type"] == "WorkerLost" and not _was_hit(evidence, lost):
@@ -69,7 +72,7 @@ def lost_without_reason(evidence: Evidence) -> Iterator[Violation]:
 def _was_hit(evidence: Evidence, lost: Row) -> bool:
     pid = evidence.workers.get(lost["worker"])
     span = (evidence.clock.monotonic(lost["started_at"]), evidence.clock.monotonic(lost["finished_at"]))
-    hits = [found for found in evidence.story.between(*span) if found.pid == pid or found.kind in POOL_HITS]
+    hits = [found for found in evidence.event_log.between(*span) if found.pid == pid or found.kind in POOL_HITS]
     return pid is None or bool(hits)
 
 

@@ -1,4 +1,4 @@
-"""A run in numbers, as a table for people."""
+"""Report a run as a table of figures."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,13 +11,16 @@ from tests.chaos.evidence.verdict import Violation
 
 @dataclass(frozen=True)
 class Report:
-    """timelines: of the requests that the first violations concern."""
+    """Hold the figures of a run.
+
+    timelines: texts of the requests of the first violations.
+    """
 
     seed: int
     lease_s: float
     settled_s: float
     evidence: Evidence
-    recoveries: list[Recovery]
+    find_recoveries: list[Recovery]
     violations: list[Violation]
     timelines: list[str]
 
@@ -30,23 +33,23 @@ class Report:
         return "\n".join([f"seed {self.seed}: {len(self.violations)} violations ({len(counts)} kinds)", *listed])
 
     def _rows(self) -> Iterator[tuple[str, object]]:
-        evidence, promises = self.evidence, self.evidence.promises
+        evidence, record = self.evidence, self.evidence.record
         yield "seed", self.seed
         yield "lease", f"{self.lease_s:g} s"
-        yield "faults", evidence.story.faults().total()
-        for kind, count in sorted(evidence.story.faults().items()):
+        yield "faults", evidence.event_log.faults().total()
+        for kind, count in sorted(evidence.event_log.faults().items()):
             yield f"  {kind}", count
-        for kind in sorted(evidence.story.left_out):
+        for kind in sorted(evidence.event_log.left_out):
             yield f"  {kind}", "left out: this account may not mount a small disk"
         yield (
             "requests",
-            f"{len(evidence.requests)} ({len(promises.ids)} answered 202, {len(promises.keys)} with a key)",
+            f"{len(evidence.requests)} ({len(record.ids)} answered 202, {len(record.keys)} with a key)",
         )
-        yield "  refused with 503", promises.refusals - len(promises.full_at)
-        yield "  refused with 507", len(promises.full_at)
-        yield "  not answered", promises.unreachable
-        yield "  cancels answered 202", len(promises.cancelled)
-        yield "  retries asked for", len(promises.retried)
+        yield "  refused with 503", record.refusals - len(record.full_at)
+        yield "  refused with 507", len(record.full_at)
+        yield "  not answered", record.unreachable
+        yield "  cancels answered 202", len(record.cancelled)
+        yield "  retries asked for", len(record.retried)
         ends = Counter(f"{row['status']} {row['error_type'] or ''}".strip() for row in evidence.requests.values())
         for end, count in sorted(ends.items()):
             yield f"  {end}", count
@@ -55,9 +58,9 @@ class Report:
         for outcome, count in sorted(Counter(str(row["outcome"]) for row in attempts).items()):
             yield f"  {outcome}", count
         yield "executions in the ledger", sum(len(evidence.starts(id)) for id in evidence.entries)
-        alone = [found.took_s for found in self.recoveries if found.alone]
+        alone = [found.took_s for found in self.find_recoveries if found.alone]
         yield "worst recovery, all else well", _worst(alone)
-        disturbed = [found for found in self.recoveries if not found.alone]
+        disturbed = [found for found in self.find_recoveries if not found.alone]
         yield "worst recovery, amid other faults", _worst([found.took_s for found in disturbed])
         yield "  since the last of them", _worst([found.undisturbed_s for found in disturbed])
         yield "all ended after the last fault", f"{self.settled_s:.1f} s"

@@ -1,4 +1,4 @@
-"""The life of one request as a text: its row, attempts, ledger lines, what happened around it, and what was logged."""
+"""Format the timeline of one request: its row, attempts, ledger lines, events and log lines."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.chaos.evidence.collect import Evidence
 
 AROUND_S = 2.0
-MOST_LINES = 300
+MAX_LINES = 300
 HIDDEN = frozenset({"time", "level", "process", "logger", "message", "request_id"})
 
 
@@ -21,12 +21,12 @@ def timeline(evidence: Evidence, id: str, logs: Path) -> str:
     lines = [*_attempts(evidence, id), *_ledger(evidence, id), *_logged(evidence, id, logs)]
     last = max((at for at, _ in lines), default=begun)
     lines += _happened(evidence, begun - AROUND_S, last + AROUND_S)
-    if id in evidence.promises.cancelled:
-        lines.append((evidence.promises.cancelled[id], "client    cancel was answered 202"))
-    if id in evidence.promises.retried:
-        lines.append((evidence.promises.retried[id], "client    retry was asked for"))
+    if id in evidence.record.cancelled:
+        lines.append((evidence.record.cancelled[id], "client    cancel was answered 202"))
+    if id in evidence.record.retried:
+        lines.append((evidence.record.retried[id], "client    retry was asked for"))
     text = [f"{at - begun:9.3f}  {line}" for at, line in sorted(lines)]
-    return "\n".join([f"request {id}", json.dumps(head, indent=1), *text[:MOST_LINES]])
+    return "\n".join([f"request {id}", json.dumps(head, indent=1), *text[:MAX_LINES]])
 
 
 def _attempts(evidence: Evidence, id: str) -> Iterator[tuple[float, str]]:
@@ -44,7 +44,7 @@ def _ledger(evidence: Evidence, id: str) -> Iterator[tuple[float, str]]:
 
 
 def _happened(evidence: Evidence, start: float, end: float) -> Iterator[tuple[float, str]]:
-    for found in evidence.story.between(start, end):
+    for found in evidence.event_log.between(start, end):
         lasting = f" for {found.until - found.at:.1f} s" if found.until > found.at else ""
         yield found.at, f"CHAOS     {found.kind}{lasting} {found.pid or ''} {found.detail}"
 

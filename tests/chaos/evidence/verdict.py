@@ -1,4 +1,4 @@
-"""The promises of contract section 7, checked one by one against what is left after a run."""
+"""Check each promise (docs/explanation/promises.md) against the evidence of a run."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -8,16 +8,19 @@ from itertools import pairwise
 from tests.chaos.evidence.collect import Evidence, Row
 from tests.chaos.workload import NEVER_COMPLETE, WRITING, may_end_with
 
-TOLERANCE_S = 0.25  # two clocks, and the time from a process's reading of one to its line in the ledger
+TOLERANCE_S = 0.25  # difference of two clocks, and the time until the line is in the ledger
 FORGETS_S = 1.0  # a commit that does not wait is on disk after three times wal_writer_delay, 200 ms each
 ENDED = ("completed", "failed")
 FULL = "fill disk"
-FULL_UNTIL_S = 20.0  # a client waits 15 s for its answer, and the room may be made a few seconds late
+FULL_UNTIL_S = 20.0  # a client waits 15 s for its answer, and space may be freed a few seconds late
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A promise that was not kept. id: the request concerned, if there is one."""
+    """Report a broken promise.
+
+    id: its request, if there is one.
+    """
 
     what: str
     id: str | None = None
@@ -31,7 +34,7 @@ def judge(evidence: Evidence) -> list[Violation]:
 
 
 def every_202_ended(evidence: Evidence) -> Iterator[Violation]:
-    for id in sorted(evidence.promises.ids):
+    for id in sorted(evidence.record.ids):
         row = evidence.requests.get(id)
         if row is None:
             yield Violation("answered 202, and there is no such request", id)
@@ -86,14 +89,14 @@ def errors_are_expected(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _met_full_disk(evidence: Evidence, id: str) -> bool:
-    """Return whether the disk was full during the last attempt: until the reserve is released a write finds no room."""
+    """Return True if the disk was full during the last attempt: writes fail until the reserve is released."""
     last = evidence.attempts[id][-1]
     span = (evidence.clock.monotonic(last["started_at"]), evidence.clock.monotonic(last["finished_at"]))
-    return any(happening.kind == FULL for happening in evidence.story.between(*span))
+    return any(entry.kind == FULL for entry in evidence.event_log.between(*span))
 
 
 def one_request_per_key(evidence: Evidence) -> Iterator[Violation]:
-    for key, ids in evidence.promises.keys.items():
+    for key, ids in evidence.record.keys.items():
         if len(ids) != 1 or evidence.keys.get(key) not in ids:
             yield Violation(f"key {key} was answered with {sorted(ids)}; it holds {evidence.keys.get(key)}")
     posted = Counter(row["event"].get("key") for row in evidence.requests.values())
@@ -123,7 +126,7 @@ def no_attempt_starts_after_its_own_end(evidence: Evidence) -> Iterator[Violatio
 
 
 def no_attempt_starts_twice(evidence: Evidence) -> Iterator[Violation]:
-    """But a claim does not wait for the disk: a crash of PostgreSQL may forget one, and give its number out again."""
+    """Find attempts that started twice. After a crash of PostgreSQL, which may lose a claim, that is allowed."""
     for id in evidence.requests:
         for first, second in pairwise(sorted(evidence.starts(id), key=lambda entry: (entry.attempt, entry.at))):
             if first.attempt == second.attempt and not _crashed_between(evidence, first.at, second.at):
@@ -131,8 +134,8 @@ def no_attempt_starts_twice(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _crashed_between(evidence: Evidence, start: float, end: float) -> bool:
-    happenings = evidence.story.between(start - FORGETS_S, end)
-    return any(happening.kind in ("kill postgres", "away postgres", FULL) for happening in happenings)
+    events = evidence.event_log.between(start - FORGETS_S, end)
+    return any(entry.kind in ("kill postgres", "away postgres", FULL) for entry in events)
 
 
 def once_means_once(evidence: Evidence) -> Iterator[Violation]:
@@ -143,9 +146,9 @@ def once_means_once(evidence: Evidence) -> Iterator[Violation]:
 
 
 def cancelled_means_no_more(evidence: Evidence) -> Iterator[Violation]:
-    for id, at in evidence.promises.cancelled.items():
+    for id, at in evidence.record.cancelled.items():
         row = evidence.requests.get(id)
-        if row is None or id in evidence.promises.retried:
+        if row is None or id in evidence.record.retried:
             continue
         if row["status"] == "completed":
             yield Violation("its cancel was answered 202, and it completed", id)
@@ -165,16 +168,16 @@ def attempts_are_closed(evidence: Evidence) -> Iterator[Violation]:
 
 
 def room_is_denied_only_while_there_is_none(evidence: Evidence) -> Iterator[Violation]:
-    for at in evidence.promises.full_at:
-        if not any(happening.kind == FULL for happening in evidence.story.between(at - FULL_UNTIL_S, at)):
+    for at in evidence.record.full_at:
+        if not any(entry.kind == FULL for entry in evidence.event_log.between(at - FULL_UNTIL_S, at)):
             yield Violation("answered 507 while the disk had room")
 
 
 def answers_are_excusable(evidence: Evidence) -> Iterator[Violation]:
-    for oddity in evidence.promises.oddities:
+    for oddity in evidence.record.unexpected:
         yield Violation(f"an answer that nothing excuses: {oddity}")
-    if evidence.promises.given_up:
-        yield Violation(f"{evidence.promises.given_up} posts with a key were not accepted in a minute")
+    if evidence.record.given_up:
+        yield Violation(f"{evidence.record.given_up} posts with a key were not accepted in a minute")
 
 
 CHECKS: tuple[Check, ...] = (

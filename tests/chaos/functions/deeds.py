@@ -1,4 +1,4 @@
-"""Functions that write down every execution: what the verdict compares with what the runtime says."""
+"""Define functions that record each execution; the verdict compares the records with the runtime's rows."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ LEDGER = os.environ.get("CHAOS_LEDGER", "/dev/null")
 
 
 class UnluckyError(Exception):
-    """Raised because the event asks for it."""
+    """Report a failure that the event asked for."""
 
 
 def note(what: str, context: Context) -> None:
-    """One write with O_APPEND: lines of many processes do not mix."""
+    """Write a line with one O_APPEND write, so that lines of several processes do not mix."""
     line = {
         "what": what,
         "id": context.request_id,
@@ -37,7 +37,7 @@ def note(what: str, context: Context) -> None:
 
 
 @contextmanager
-def noted(context: Context) -> Iterator[None]:
+def record_execution(context: Context) -> Iterator[None]:
     note("start", context)
     yield
     note("end", context)
@@ -49,13 +49,13 @@ def answer(event: Any, context: Context) -> dict[str, Any]:
 
 @function(timeout_s=30)
 def quick(event: Any, context: Context) -> Any:
-    with noted(context):
+    with record_execution(context):
         return answer(event, context)
 
 
 @function(timeout_s=60)
 def long(event: Any, context: Context) -> Any:
-    with noted(context):
+    with record_execution(context):
         Path("kept.txt").write_text(event["token"])
         ends_at = time.monotonic() + event["seconds"]
         while (left_s := ends_at - time.monotonic()) > 0:
@@ -69,7 +69,7 @@ def long(event: Any, context: Context) -> Any:
 
 @function(timeout_s=30, max_attempts=6, retry_delay_s=0.3)
 def flaky(event: Any, context: Context) -> Any:
-    with noted(context):
+    with record_execution(context):
         if context.attempt <= event["fails"]:
             raise UnluckyError(f"attempt {context.attempt}")
         return answer(event, context)
@@ -77,21 +77,21 @@ def flaky(event: Any, context: Context) -> Any:
 
 @function(timeout_s=30, max_attempts=2, retry_delay_s=0.3)
 def doomed(event: Any, context: Context) -> Any:
-    with noted(context):
+    with record_execution(context):
         raise UnluckyError("as always")
 
 
 @function(timeout_s=1, max_attempts=2, retry_delay_s=0.3)
 def overdue(event: Any, context: Context) -> Any:
-    with noted(context):
+    with record_execution(context):
         subprocess.Popen(["sleep", "600"], start_new_session=True)
         time.sleep(600)
 
 
 @function(timeout_s=30)
 def brood(event: Any, context: Context) -> Any:
-    """Leaves children behind: one in its own session, one that lost its parent as well."""
-    with noted(context):
+    """Leave children behind: one in a new session, and an orphan."""
+    with record_execution(context):
         subprocess.Popen(["sleep", "600"], start_new_session=True)
         subprocess.run(["sh", "-c", "setsid sleep 600 >/dev/null 2>&1 &"], check=True)
         time.sleep(event["seconds"])
@@ -100,7 +100,7 @@ def brood(event: Any, context: Context) -> Any:
 
 @function(timeout_s=30, max_attempts=2, retry_delay_s=0.3)
 def writer(event: Any, context: Context) -> Any:
-    with noted(context):
+    with record_execution(context):
         Path("out.txt").write_text(event["token"])
         context.save_file("out.txt")
         time.sleep(event["seconds"])
@@ -114,13 +114,13 @@ def tidy(event: Any, context: Context) -> None:
 
 @function(timeout_s=30)
 def reader(event: Any, context: Context) -> Any:
-    with noted(context):
+    with record_execution(context):
         content = context.files["data"].read_bytes()
         return answer(event, context) | {"sha256": hashlib.sha256(content).hexdigest()}
 
 
 @function(timeout_s=30, on_lost="fail")
 def once(event: Any, context: Context) -> Any:
-    with noted(context):
+    with record_execution(context):
         time.sleep(event["seconds"])
         return answer(event, context)

@@ -1,4 +1,4 @@
-"""What these tests share: the functions' folder on the path, real data, contexts made by the SDK."""
+"""Share fixtures: the functions folder on the path, real data, contexts made by the SDK."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.functions.fetch_json.loopback_api import Api, serving
 ROOT = Path(__file__).parents[3]
 DATA = ROOT / "tests" / "data"
 
-# The sandbox puts the folder on the path in the same way.
+# As a sandbox does.
 sys.path.insert(0, str(ROOT / "functions"))
 
 MakeContext = Callable[..., Context]
@@ -25,7 +25,7 @@ MakeContext = Callable[..., Context]
 
 @pytest.fixture
 def make_context(tmp_path: Path) -> MakeContext:
-    """Makes contexts with uploads: `make_context(csv=PATH)`; `report=` is told of progress."""
+    """Return a function that makes contexts with uploads: `make_context(csv=PATH, report=on_progress)`."""
 
     def make(report: Callable[..., None] | None = None, **files: Path) -> Context:
         options: dict[str, Any] = {} if report is None else {"report": report}
@@ -64,7 +64,7 @@ def api() -> Iterator[Api]:
 @pytest.fixture
 def fetch(make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     """Call fetch_json where the operator allows 127.0.0.1."""
-    # Imported here: the folder is not on the path before this file was read.
+    # Imported here: this file puts the folder on the path.
     from examples.fetch_json import check, fetch_json
 
     monkeypatch.setenv("FETCH_JSON_ALLOW_PRIVATE", "127.0.0.1")

@@ -1,4 +1,4 @@
-"""All examples: they are discovered as a sandbox does it, and their input schemas are sound."""
+"""Check that a sandbox discovers all examples, and that their input schemas are valid."""
 
 from __future__ import annotations
 

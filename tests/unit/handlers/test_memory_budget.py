@@ -1,4 +1,4 @@
-"""The memory budget of a web process: what needs much waits for its turn, or is refused."""
+"""Check the memory budget of a web process: large requests wait, or are rejected."""
 
 import threading
 

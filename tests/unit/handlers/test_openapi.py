@@ -1,4 +1,4 @@
-"""The description of the API is complete, valid, and consistent in itself."""
+"""Check that the OpenAPI document is complete, valid and consistent."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,13 +21,13 @@ NOT_OF_THE_API = ("front", "static", "rq_dashboard.")
 
 @pytest.fixture(scope="module")
 def app() -> Flask:
-    """Describing needs no services: none of them may be asked."""
-    services = Unasked()
+    """Return the app without services: the OpenAPI document needs none."""
+    services = FailingServices()
     return create_app(services, "redis://127.0.0.1:1", SpaConfig(Path("/nonexistent")), OriginCheck(AllowedHosts()))  # type: ignore[arg-type]
 
 
-class Unasked:
-    """Services that fail whoever asks for one."""
+class FailingServices:
+    """Fail each access to a service."""
 
     access = Access()
 

@@ -1,4 +1,4 @@
-"""Readers of what strangers write, fed with anything: each gives a value or its own error, and soon."""
+"""Check parsers of untrusted input with random data: each returns a value or raises its own error."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""`Prefer: wait=N` as RFC 7240 writes it."""
+"""Check `Prefer: wait=N` as RFC 7240 defines it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Calls are counted in memory that forked processes share: each in its slot, read as one."""
+"""Check metrics in memory that forked processes share: each writes its slot, all slots are read as one."""
 
 import os
 
@@ -9,7 +9,7 @@ from handlers.http.request_metrics import MAX_SERIES, NO_ROUTE, RequestMetrics
 LABELS = ("/api/functions/<name>", "POST", "202")
 
 
-def made() -> RequestMetrics:
+def make_metrics() -> RequestMetrics:
     app = Flask("t", static_folder=None)
     app.add_url_rule(LABELS[0], "f", lambda name: name)
     calls = RequestMetrics()
@@ -28,7 +28,7 @@ def counts(calls: RequestMetrics) -> dict[tuple[str, ...], float]:
 
 
 def test_metrics_are_summed_over_processes_and_outlive_them() -> None:
-    calls = made()
+    calls = make_metrics()
     for slot, times in ((1, 2), (2, 3)):
         pid = os.fork()
         if not pid:
@@ -38,7 +38,7 @@ def test_metrics_are_summed_over_processes_and_outlive_them() -> None:
             os._exit(0)
         assert os.waitpid(pid, 0)[1] == 0
     assert counts(calls) == {LABELS: 5}
-    # A process that takes over the slot of one that ended goes on from its numbers.
+    # A process in the slot of an ended process continues from its numbers.
     calls.use_slot(1)
     calls.observe(LABELS, 100)
     calls.observe((NO_ROUTE, "other", "404"), 0.0)
@@ -53,7 +53,7 @@ def test_metrics_are_summed_over_processes_and_outlive_them() -> None:
 
 
 def test_unknown_labels_share_one_series() -> None:
-    calls = made()
+    calls = make_metrics()
     for number in range(2 * MAX_SERIES):
         calls.observe((f"/{number}", "GET", "799"), 0.001)
     assert counts(calls) == {(NO_ROUTE, "GET", "500"): 2 * MAX_SERIES}

@@ -1,4 +1,4 @@
-"""How the screen is served: what is kept for how long, which addresses are pages, and what a page may do."""
+"""Check how the SPA is served: cache times, URLs that are pages, and the content security policy."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every application that answers HTTP is made in one place, and completed in one place."""
+"""Check that each HTTP application is created and secured in one place."""
 
 import ast
 from dataclasses import replace
@@ -18,15 +18,15 @@ ROOT = Path(infra.__file__).parent.parent
 SOURCES = [
     path for folder in ("handlers", "infra", "queue", "schema", "seed") for path in (ROOT / folder).rglob("*.py")
 ]
-# What makes an application, a server, or an application of another kind.
+# Callables that make an application or a server.
 MAKERS = frozenset(
     {"Flask", "Server", "BaseApplication", "run_simple", "make_server", "HTTPServer", "ThreadingHTTPServer"}
 )
 ALLOWED = {
-    ("handlers/security/secured_app.py", "Flask"),  # the one place
-    ("infra/processes/web.py", "Server"),  # gunicorn, of that place's applications
+    ("handlers/security/secured_app.py", "Flask"),  # the only application
+    ("infra/processes/web.py", "Server"),  # gunicorn, serves that application
     ("infra/processes/dashboard.py", "Server"),
-    ("infra/processes/debug_server.py", "run_simple"),  # of web's application
+    ("infra/processes/debug_server.py", "run_simple"),  # serves the web application
 }
 FRAMEWORKS = frozenset({"aiohttp", "bottle", "fastapi", "http.server", "quart", "socketserver", "starlette", "wsgiref"})
 

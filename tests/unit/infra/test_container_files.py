@@ -1,4 +1,4 @@
-"""Compose files, Dockerfiles and Kubernetes manifests: valid, and as careful as they say."""
+"""Check compose files, Dockerfiles and Kubernetes manifests: valid and secured."""
 
 import re
 import subprocess
@@ -25,7 +25,7 @@ def pods() -> list[dict[str, Any]]:
 
 
 def seconds(text: str) -> int:
-    """`45s`, also as the default of a variable."""
+    """Parse `45s`, also as the default of a variable."""
     found = re.search(r"(\d+)s?\}?$", text)
     assert found is not None
     return int(found[1])
@@ -44,13 +44,13 @@ def test_dockerfiles_pass_hadolint_and_need_no_buildkit(path: Path) -> None:
     content = path.read_text()
     assert "--mount" not in content
     assert "<<" not in content
-    assert re.search(r"^USER 1000", content, re.M), "nobody needs root"
+    assert re.search(r"^USER 1000", content, re.M), "the image runs without root"
     for image in re.findall(r"^FROM (\S+)", content, re.M):
         assert re.fullmatch(r"\$\{\w+\}", image), "base images are build arguments"
 
 
 def test_the_image_holds_no_examples() -> None:
-    """fetch_json and thumbnail take URLs and files of strangers: production runs the operator's functions only."""
+    """Production runs only the operator's functions: the examples accept URLs and files of unknown users."""
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     examples = {path.name for path in (ROOT / "functions").iterdir() if path.name != "__pycache__"}
     assert {"hello.py", "examples"} <= examples
@@ -135,7 +135,7 @@ def test_every_pod_has_a_network_policy_and_functions_reach_no_address_of_the_cl
         assert "Ingress" in policy["policyTypes"]
         if labels["app.kubernetes.io/component"] != "web":
             assert "Egress" in policy["policyTypes"]
-            assert "ingress" not in policy, "nothing calls it"
+            assert "ingress" not in policy, "no client calls it"
             blocks = [to["ipBlock"] for rule in policy["egress"] for to in rule["to"] if "ipBlock" in to]
             assert [set(block["except"]) for block in blocks if block["cidr"] == "0.0.0.0/0"] == [private]
 
@@ -162,7 +162,7 @@ def test_the_examples_are_not_in_the_image_of_production() -> None:
 
 
 def test_keda_scales_the_deployment_of_workers() -> None:
-    """KEDA publishes its schema as a resource of a cluster; these are the fields that it requires."""
+    """Check the fields that KEDA requires; its schema exists only as a resource of a cluster."""
     (scaled,) = [found for found in documents() if found["kind"] == "ScaledObject"]
     (login,) = [found for found in documents() if found["kind"] == "TriggerAuthentication"]
     deployments = {found["metadata"]["name"] for found in documents() if found["kind"] == "Deployment"}
@@ -170,6 +170,6 @@ def test_keda_scales_the_deployment_of_workers() -> None:
     (trigger,) = scaled["spec"]["triggers"]
     assert trigger["type"] == "postgresql"
     assert {"host", "port", "userName", "dbName", "sslmode", "query", "targetQueryValue"} == set(trigger["metadata"])
-    assert all(isinstance(value, str) for value in trigger["metadata"].values()), "KEDA takes texts only"
+    assert all(isinstance(value, str) for value in trigger["metadata"].values()), "KEDA accepts strings only"
     assert trigger["authenticationRef"]["name"] == login["metadata"]["name"]
     assert scaled["spec"]["minReplicaCount"] >= 1

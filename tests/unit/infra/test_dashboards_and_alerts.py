@@ -1,4 +1,4 @@
-"""Dashboard and alerts ask for what /metrics tells: every query is PromQL, every metric and label exists."""
+"""Check dashboards and alerts: each query is valid PromQL over existing metrics and labels."""
 
 import json
 import re
@@ -33,8 +33,8 @@ BESIDE = {
 SUFFIXES = ("_bucket", "_sum", "_count")
 
 
-def told() -> dict[str, set[str]]:
-    """Every series that /metrics can tell, with its labels."""
+def exported_series() -> dict[str, set[str]]:
+    """Return each series of /metrics with its labels."""
     found = {name: set(labels) for name, labels in BESIDE.items()}
     for metric in metrics.ALL:
         labels = set(metric.labels)
@@ -57,9 +57,9 @@ def selectors(node: Any) -> Iterator[promql_parser.VectorSelector]:
 
 @pytest.mark.parametrize(("title", "query"), QUERIES)
 def test_each_query_is_valid_promql_over_existing_metrics(title: str, query: str) -> None:
-    known = told()
+    known = exported_series()
     asked = list(selectors(promql_parser.parse(query)))
-    assert len(asked) == len(re.findall(r"\b(?:localfn_\w+|up\b)", query)), "some were not looked at"
+    assert len(asked) == len(re.findall(r"\b(?:localfn_\w+|up\b)", query)), "a metric was not checked"
     for selector in asked:
         assert selector.name in known, (title, selector.name)
         for matcher in selector.matchers.matchers:
@@ -73,7 +73,7 @@ def test_every_metric_is_used_by_a_dashboard_or_an_alert() -> None:
 
 
 def test_every_alert_fires_when_it_should_and_not_before() -> None:
-    """Prometheus' own tool evaluates the rules over series that were made up: alerts_test.yaml."""
+    """Evaluate the rules over the series of alerts_test.yaml with Prometheus' own tool."""
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool was not found: apt-get install prometheus (Debian), or put Prometheus' own on PATH")

@@ -1,4 +1,4 @@
-"""Fixture files: what is read from them, and that every trouble is named with its file and line."""
+"""Check fixture files: their entries, and errors with file and line."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The web server's parts: what a head says, which requests get a thread, answers that wait for their client."""
+"""Check the parts of the web server: parsed heads, threads for requests, buffered answers."""
 
 import os
 import socket
@@ -112,7 +112,7 @@ def test_received_and_arriving_bodies_share_the_threads() -> None:
         allocator.add(RequestClass.INCOMING, 0)
         for _ in allocator.start():
             total += 1
-            allocator.end(RequestClass.INCOMING)  # its body is here, and its handler goes on
+            allocator.end(RequestClass.INCOMING)  # its body has arrived, and its handler continues
             allocator.count(RequestClass.SLOW)
     assert total == THREADS[RequestClass.SLOW]
     assert (
@@ -128,7 +128,7 @@ def pair() -> Iterator[tuple[ClientSocket, socket.socket]]:
         yield ours, client
 
 
-def received(ours: ClientSocket, client: socket.socket) -> bytes:
+def receive(ours: ClientSocket, client: socket.socket) -> bytes:
     found = b""
     client.settimeout(0.2)
     while True:
@@ -154,7 +154,7 @@ def test_an_unread_answer_holds_no_thread_and_arrives_whole(
         file.flush()
         ours.sendfile(file, offset=6, count=1_000_000)
     ours.sendall(b"end")
-    assert received(ours, client) == b"".join(answers) + b"x" * 1_000_000 + b"end"
+    assert receive(ours, client) == b"".join(answers) + b"x" * 1_000_000 + b"end"
 
 
 def test_prefetched_body_bytes_are_read_first(pair: tuple[ClientSocket, socket.socket]) -> None:

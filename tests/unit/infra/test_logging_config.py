@@ -1,4 +1,4 @@
-"""Lines for a person: one per move, read at a hundred columns, with the name of the process in front."""
+"""Check log lines for people: one per event, a hundred columns wide, with the name of the process."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ from workqueue import log_fields
 ID = UUID("01a2037b-f483-774d-bad4-7ec1df5d181a")
 
 
-def told(message: str, level: int = logging.INFO, **facts: Any) -> str:
+def format_line(message: str, level: int = logging.INFO, **facts: Any) -> str:
     record = logging.makeLogRecord({"msg": message, "levelno": level, "levelname": logging.getLevelName(level)} | facts)
     return TextFormatter().format(record).partition(" ")[2]
 
@@ -36,18 +36,18 @@ def told(message: str, level: int = logging.INFO, **facts: Any) -> str:
     ],
 )
 def test_common_fields_are_shown_without_their_names(facts: dict[str, Any], line: str) -> None:
-    assert told("moved", **facts) == line
+    assert format_line("moved", **facts) == line
 
 
 def test_the_usual_lines_fit_a_hundred_columns_behind_the_name_of_their_process() -> None:
     about = log_fields.for_requests([(ID, 1, "fetch_json")]) | {"worker": "vm-4a23de25"}
     for message, ended in (("started", {}), ("ended", {"outcome": "completed", "status": "completed"})):
         facts: dict[str, Any] = about | ended
-        assert len("12:30:01.250 " + told(message, **facts)) + WIDTH + 1 <= 100
+        assert len("12:30:01.250 " + format_line(message, **facts)) + WIDTH + 1 <= 100
 
 
 def test_a_log_level_is_shown_above_info_only() -> None:
-    assert told("worker lost", logging.WARNING) == "WARNING worker lost"
+    assert format_line("worker lost", logging.WARNING) == "WARNING worker lost"
 
 
 def test_a_log_line_for_many_requests_names_some_and_counts_all() -> None:

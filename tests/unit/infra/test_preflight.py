@@ -1,4 +1,4 @@
-"""What `./dev up` checks before it installs anything, with the standard library alone."""
+"""Check the preflight of `./dev up`, which runs before any installation with the standard library only."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def check(folder: Path, *words: str, **environ: str) -> tuple[int, str]:
-    """-S: without any installed package, as on a fresh machine."""
+    """Run the preflight with -S: without installed packages, as on a fresh machine."""
     done = subprocess.run(
         [sys.executable, "-S", "-P", "-m", "infra.supervisor.preflight", *words],
         cwd=folder,
@@ -28,19 +28,19 @@ def check(folder: Path, *words: str, **environ: str) -> tuple[int, str]:
 
 
 @pytest.fixture
-def taken() -> Iterator[int]:
+def busy_port() -> Iterator[int]:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         yield other.getsockname()[1]
 
 
-def test_a_busy_port_is_found_wherever_it_is_named(tmp_path: Path, taken: int) -> None:
-    line = f"localfn: PORT {taken} on 127.0.0.1 is already in use"
-    for words, environ in (((f"--port={taken}",), {}), (("--port", str(taken)), {}), ((), {"PORT": str(taken)})):
+def test_a_busy_port_is_found_wherever_it_is_named(tmp_path: Path, busy_port: int) -> None:
+    line = f"localfn: PORT {busy_port} on 127.0.0.1 is already in use"
+    for words, environ in (((f"--port={busy_port}",), {}), (("--port", str(busy_port)), {}), ((), {"PORT": str(busy_port)})):
         code, said = check(tmp_path, *words, **environ)
         assert (code, said.startswith(line), said.count("\n")) == (1, True, 1), said
-    (tmp_path / ".env").write_text(f"# mine\nexport PORT='{taken}'\n")
+    (tmp_path / ".env").write_text(f"# mine\nexport PORT='{busy_port}'\n")
     assert check(tmp_path)[1].startswith(line)
 
 
@@ -65,9 +65,9 @@ def test_valid_assets_are_left_unchanged(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_port_of_a_running_home_is_not_checked(tmp_path: Path, taken: int) -> None:
-    """A killed run may still hold the port for seconds; `up` itself waits for it, or says that it runs already."""
+def test_the_port_of_a_running_home_is_not_checked(tmp_path: Path, busy_port: int) -> None:
+    """Leave a busy port to `up`: it waits for the end of a killed run, or reports the running one."""
     home = Home(tmp_path / "home")
     home.make()
     with home.locked():
-        assert check(tmp_path, LOCALFN_HOME="home", PORT=str(taken)) == (0, "")
+        assert check(tmp_path, LOCALFN_HOME="home", PORT=str(busy_port)) == (0, "")

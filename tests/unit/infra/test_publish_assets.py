@@ -1,4 +1,4 @@
-"""The built screen with a runtime's addresses in it: made from the build each time, whole or not at all."""
+"""Check that SPA assets with injected base URLs are published whole or not at all."""
 
 import gzip
 import json
@@ -74,7 +74,7 @@ def test_a_version_that_lost_a_file_is_made_again_and_the_one_before_the_last_go
     current = publish_assets(tmp_path, BaseUrls("", "/one"), build, compress=False)
     assert current is not None
     (current / "files" / "index.html").write_text("")
-    (tmp_path / "screen" / "fresh").mkdir()  # of one that was killed
+    (tmp_path / "screen" / "fresh").mkdir()  # left by a killed process
     publish_assets(tmp_path, BaseUrls("", "/one"), build, compress=False)
     assert "assets" in text(current, "index.html")
     for api in ("/two", "/three"):

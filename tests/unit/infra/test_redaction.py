@@ -1,4 +1,4 @@
-"""Secrets in logs and error lines: none is left, and what is no secret stays."""
+"""Check that secrets are masked in logs and error lines, and other text is kept."""
 
 import json
 import logging

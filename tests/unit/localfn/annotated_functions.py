@@ -1,5 +1,5 @@
 # ruff: noqa: UP006, UP007, UP035, UP037, UP045 - as users of older Pythons write them
-"""Declarations whose annotations are texts, as `from __future__ import annotations` makes them."""
+"""Define functions with string annotations, as `from __future__ import annotations` makes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sandbox reads each event of a batch with its own text, however the batch is spaced."""
+"""Check that a sandbox reads each event of a batch with its own text, with any whitespace."""
 
 import json
 

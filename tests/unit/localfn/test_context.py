@@ -1,4 +1,4 @@
-"""The context of a request, as a function sees it."""
+"""Check the context of a request."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def test_a_request_saves_a_limited_number_of_files(tmp_path: Path) -> None:
     (tmp_path / "one").write_text("1")
     for number in range(MAX_OUTPUT_FILES):
         context.save_file("one", f"{number}")
-    assert context.save_file("one", "0") == "0", "the same name again is no further file"
+    assert context.save_file("one", "0") == "0", "a name that exists is replaced"
     with pytest.raises(LocalfnError, match="1000 files"):
         context.save_file("one", "one more")
     assert len(context.saved) == MAX_OUTPUT_FILES == results.MAX_OUTPUT_FILES

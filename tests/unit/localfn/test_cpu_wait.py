@@ -1,4 +1,4 @@
-"""What a request waited for a processor is not its own time."""
+"""Check that waiting for a processor does not count as the time of a request."""
 
 import os
 import subprocess
@@ -10,31 +10,31 @@ import pytest
 
 from localfn.runtime.cpu_wait import CpuWait
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux measures it")
 SPIN = "import os; os.sched_setaffinity(0, {{{core}}}); print(1, flush=True)\nwhile True: pass"
 
 
 @pytest.fixture
 def core() -> Iterator[int]:
-    """The one that this process runs on for now."""
+    """Pin this process to one core during a test, and yield its number."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
     yield min(before)
     os.sched_setaffinity(0, before)
 
 
-def measured(work: Callable[[], None]) -> tuple[float, float]:
-    """How long it took, and how long of that it waited for a processor."""
+def measure(work: Callable[[], None]) -> tuple[float, float]:
+    """Run the work; return its seconds, and the seconds of waiting for a processor."""
     delay = CpuWait()
     delay.restart()
-    began = time.monotonic()
+    started_at = time.monotonic()
     work()
-    passed_s = time.monotonic() - began
+    passed_s = time.monotonic() - started_at
     return passed_s, delay.seconds(passed_s)
 
 
 def test_sleeping_counts_as_own_time() -> None:
-    passed_s, delayed_s = measured(lambda: time.sleep(0.1))
+    passed_s, delayed_s = measure(lambda: time.sleep(0.1))
 
     assert passed_s - delayed_s >= 0.1
 
@@ -49,7 +49,7 @@ def test_waiting_for_a_processor_does_not_count_as_own_time(core: int) -> None:
             while time.monotonic() < ends_at:
                 pass
 
-        passed_s, delayed_s = measured(spin)
+        passed_s, delayed_s = measure(spin)
         other.kill()
 
-    assert 0.2 * passed_s < delayed_s < passed_s, "the other one had half of the core, or more"
+    assert 0.2 * passed_s < delayed_s < passed_s, "the other process has half of the core or more"

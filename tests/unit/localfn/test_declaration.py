@@ -1,4 +1,4 @@
-"""@function: what it takes, and what it says to a wrong value."""
+"""Check the options of @function, and the errors for wrong values."""
 
 import functools
 import re

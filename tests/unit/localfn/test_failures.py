@@ -1,5 +1,5 @@
 # ruff: noqa: BLE001, N818, PLE0307, PT017, S102 - user code raises anything
-"""Whatever user code raises becomes a frame that can be sent: with class, message and traceback, within bounds."""
+"""Check that any exception of user code becomes a frame with class, message and traceback, within bounds."""
 
 import sys
 import types
@@ -14,7 +14,7 @@ from localfn.runtime import frames
 
 
 class Hostile(BaseException):
-    """Raises at every question."""
+    """Raise on each access."""
 
     def __getattribute__(self, name: str) -> Any:
         if name in ("__traceback__", "with_traceback"):
@@ -45,7 +45,7 @@ class LikeAGroup(Exception):
     exceptions = 5
 
 
-def chain(length: int) -> BaseException:
+def make_chain(length: int) -> BaseException:
     error: BaseException = ValueError(0)
     for number in range(length):
         above = ValueError(number)
@@ -54,20 +54,20 @@ def chain(length: int) -> BaseException:
     return error
 
 
-def circle() -> BaseException:
+def make_circle() -> BaseException:
     first, second = ValueError("first"), ValueError("second")
     first.__cause__, second.__cause__ = second, first
     return first
 
 
-def deep_group(levels: int) -> BaseException:
+def make_group(levels: int) -> BaseException:
     error: Exception = Fail("at the bottom")
     for _ in range(levels):
         error = ExceptionGroup("g", [error])
     return error
 
 
-def raised(error: BaseException) -> BaseException:
+def catch(error: BaseException) -> BaseException:
     try:
         raise error
     except BaseException as caught:
@@ -83,9 +83,9 @@ def raised(error: BaseException) -> BaseException:
         (NoText(), "NoText"),
         (HostileNotes("n"), "HostileNotes"),
         (LikeAGroup("l"), "LikeAGroup"),
-        (chain(20_000), "ValueError"),
-        (circle(), "ValueError"),
-        (deep_group(200), "ExceptionGroup"),
+        (make_chain(20_000), "ValueError"),
+        (make_circle(), "ValueError"),
+        (make_group(200), "ExceptionGroup"),
         (ExceptionGroup("many", [ValueError(n) for n in range(10_000)]), "ExceptionGroup"),
         (ValueError("x" * 10**7), "ValueError"),
         (ValueError("\ud800\0"), "ValueError"),
@@ -97,7 +97,7 @@ def raised(error: BaseException) -> BaseException:
     ids=lambda case: type(case).__name__,
 )
 def test_any_exception_can_be_sent(error: BaseException, error_type: str, phase: str) -> None:
-    head = failure(raised(error), phase)
+    head = failure(catch(error), phase)
 
     assert head["error_type"] in (error_type, "ValidationError")
     assert len(head["error_message"]) <= MAX_MESSAGE
@@ -128,7 +128,7 @@ def test_any_exception_can_be_sent(error: BaseException, error_type: str, phase:
 def test_an_exception_decides_the_outcome_by_its_type(
     error: BaseException, phase: str, kind: str, delay_s: float | None
 ) -> None:
-    head = failure(raised(error), phase)
+    head = failure(catch(error), phase)
     assert (head["kind"], head["delay_s"]) == (kind, delay_s)
 
 

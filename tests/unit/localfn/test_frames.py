@@ -1,4 +1,4 @@
-"""The wire between a worker and its sandbox."""
+"""Check the frames between a worker and its sandbox."""
 
 import socket
 import struct

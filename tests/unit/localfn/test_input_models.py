@@ -1,4 +1,4 @@
-"""`input=` with a pydantic model: the function gets the instance that its annotation names, or is refused."""
+"""Check `input=` with a pydantic model: the function gets the annotated type, or its declaration is rejected."""
 
 import datetime
 import decimal

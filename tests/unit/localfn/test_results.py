@@ -1,4 +1,4 @@
-"""What a function returns is stored as it was, or refused with the path of what JSON cannot hold."""
+"""Check that a result is stored exactly, or rejected with the path of the wrong value."""
 
 import base64
 import dataclasses
@@ -43,7 +43,7 @@ class Loud(str):
 
 
 class NaT(datetime.datetime):
-    """As pandas' NaT: a datetime that equals nothing and has a text."""
+    """Behave like pandas' NaT: a datetime that equals no value."""
 
     def __eq__(self, other: object) -> bool:
         return False
@@ -58,7 +58,7 @@ class NaT(datetime.datetime):
 
 
 class Scalar:
-    """As numpy's scalars."""
+    """Behave like numpy's scalars."""
 
     def tolist(self) -> int:
         return 1
@@ -76,7 +76,7 @@ class Model(BaseModel):
     price: decimal.Decimal
 
 
-def written(value: Any) -> str:
+def write(value: Any) -> str:
     return to_json(value).decode()
 
 
@@ -116,13 +116,13 @@ def written(value: Any) -> str:
     ],
 )
 def test_a_value_keeps_its_digits_and_its_text(value: Any, text: str) -> None:
-    assert written(value) == text
+    assert write(value) == text
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False) | st.decimals(-(10**40), 10**40, places=20))
 def test_every_decimal_is_written_exactly_or_rejected(value: decimal.Decimal) -> None:
     try:
-        text = written([value])
+        text = write([value])
     except ResultNotSerializableError as error:
         assert "too large" in str(error)  # noqa: PT017 - only what is refused has words
         return
@@ -131,13 +131,13 @@ def test_every_decimal_is_written_exactly_or_rejected(value: decimal.Decimal) ->
     assert read.compare_total(value) == 0 or (has_zeros_for_exponent and read == value)
 
 
-def endless() -> dict[str, Any]:
+def make_circular() -> dict[str, Any]:
     loop: dict[str, Any] = {}
     loop["self"] = [loop]
     return loop
 
 
-def nested(levels: int) -> Any:
+def nest(levels: int) -> Any:
     value: Any = 1
     for _ in range(levels):
         value = [value]
@@ -181,9 +181,9 @@ def nested(levels: int) -> Any:
         ({"a": "x\0"}, "$.a: a text holds the character U+0000, which PostgreSQL cannot store"),
         ({"a\0": 1}, "$: a text holds the character U+0000"),
         (Row(pathlib.PurePosixPath("a\udcff")), "$.values: a text holds half a character, U+DCFF"),
-        (endless(), "$.self[0]: it holds itself"),
-        (nested(MAX_DEPTH + 1), f"it is nested deeper than {MAX_DEPTH} levels"),
-        (nested(100_000), f"it is nested deeper than {MAX_DEPTH} levels"),
+        (make_circular(), "$.self[0]: it holds itself"),
+        (nest(MAX_DEPTH + 1), f"it is nested deeper than {MAX_DEPTH} levels"),
+        (nest(100_000), f"it is nested deeper than {MAX_DEPTH} levels"),
         ({"long " * 100: {1}}, "…: a set is not JSON"),
     ],
 )
@@ -196,7 +196,7 @@ def test_a_value_that_json_cannot_hold_is_rejected_with_path_type_and_advice(val
 
 
 def test_a_result_of_the_maximum_depth_is_written() -> None:
-    assert json.loads(written(nested(MAX_DEPTH - 1))) == nested(MAX_DEPTH - 1)
+    assert json.loads(write(nest(MAX_DEPTH - 1))) == nest(MAX_DEPTH - 1)
 
 
 def test_a_coroutine_is_rejected_with_advice() -> None:
@@ -209,7 +209,7 @@ def test_a_coroutine_is_rejected_with_advice() -> None:
 
 
 def test_bytes_can_be_written_as_the_message_says() -> None:
-    assert written(base64.b64encode(b"x").decode()) == '"eA=="'
+    assert write(base64.b64encode(b"x").decode()) == '"eA=="'
 
 
 def test_an_error_of_the_users_conversion_is_the_users_error() -> None:

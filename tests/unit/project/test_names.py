@@ -1,4 +1,4 @@
-"""The traps of our top-level names: the standard library owns `queue`, and anybody may publish a `schema`."""
+"""Check our top-level names against the standard library's `queue` and other distributions."""
 
 import importlib.metadata
 import subprocess

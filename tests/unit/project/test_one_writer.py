@@ -1,4 +1,4 @@
-"""One module writes the state (architecture, section 1)."""
+"""Check that one package writes the state of requests."""
 
 import re
 from pathlib import Path
@@ -13,18 +13,18 @@ ASSIGNS = re.compile(
 WRITES = re.compile(r"(UPDATE|INSERT INTO|DELETE FROM|MERGE INTO|TRUNCATE)\s+(ONLY\s+)?processing_request\b")
 
 
-def writers(pattern: re.Pattern[str]) -> set[str]:
-    """The folders of files with such a statement; migrations change rows of versions that are past."""
+def find_writers(pattern: re.Pattern[str]) -> set[str]:
+    """Return the folders of files with such a statement, except migrations."""
     files = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts)
     return {str(path.parent.relative_to(ROOT)) for path in files if pattern.search(path.read_text())}
 
 
 def test_only_the_lifecycle_assigns_a_status() -> None:
-    assert writers(ASSIGNS) == LIFECYCLE
+    assert find_writers(ASSIGNS) == LIFECYCLE
 
 
 def test_only_the_lifecycle_writes_the_table() -> None:
-    assert writers(WRITES) == LIFECYCLE
+    assert find_writers(WRITES) == LIFECYCLE
 
 
 def test_a_second_writer_would_be_found() -> None:

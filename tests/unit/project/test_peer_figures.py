@@ -1,4 +1,4 @@
-"""What the benchmark of peers makes of its measurements."""
+"""Check the figures of the benchmark of peers."""
 
 from pathlib import Path
 from xml.etree import ElementTree

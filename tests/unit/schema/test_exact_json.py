@@ -1,4 +1,4 @@
-"""Numbers go through the runtime as they were written."""
+"""Check that numbers keep their digits through the runtime."""
 
 import decimal
 import json

@@ -1,4 +1,4 @@
-"""The connection watchdog relies on a private name of psycopg: an upgrade that changes it fails here first."""
+"""Check the private name of psycopg that the connection watchdog uses; an upgrade may change it."""
 
 import socket
 import tomllib
@@ -25,7 +25,7 @@ def test_psycopg_has_the_private_timeout_error_that_the_watchdog_catches() -> No
 
 
 def test_a_wait_without_an_answer_raises_that_error() -> None:
-    """A silent socket stands in for the connection; wait() takes no more than its file descriptor."""
+    """Wait on a silent socket: wait() needs only a file descriptor."""
 
     def answer() -> Generator[Wait, Ready | int, None]:
         while (yield Wait.R) is Ready.NONE:

@@ -1,4 +1,4 @@
-"""When a pool grows and shrinks."""
+"""Check when a pool grows and shrinks."""
 
 import pytest
 
@@ -10,7 +10,9 @@ NO_CPU = ROOM / 2
 CPU = (1 + ROOM) / 2
 
 
-def started(busy_for_s: list[float], idle: int, waiting: int, idle_cpu: float = NO_CPU, newest_s: float = 60) -> int:
+def count_started(
+    busy_for_s: list[float], idle: int, waiting: int, idle_cpu: float = NO_CPU, newest_s: float = 60
+) -> int:
     return to_start(Load(busy_for_s, idle, newest_s, waiting, idle_cpu), BOUNDS)
 
 
@@ -33,22 +35,24 @@ def started(busy_for_s: list[float], idle: int, waiting: int, idle_cpu: float = 
 def test_waiting_behind_long_requests_adds_a_worker(
     busy_for_s: list[float], idle: int, waiting: int, expected: int
 ) -> None:
-    assert started(busy_for_s, idle, waiting) == expected
+    assert count_started(busy_for_s, idle, waiting) == expected
 
 
 def test_a_request_that_leaves_the_processors_idle_counts_as_long_earlier() -> None:
-    assert started([WAITING_S, WAITING_S], 0, 5, CPU) == 5
-    assert started([WAITING_S, WAITING_S], 0, 5, NO_CPU) == 0
+    assert count_started([WAITING_S, WAITING_S], 0, 5, CPU) == 5
+    assert count_started([WAITING_S, WAITING_S], 0, 5, NO_CPU) == 0
 
 
 def test_while_requests_are_short_workers_are_added_as_long_as_the_processors_have_room() -> None:
-    assert started([SHORT] * 2, 0, 50, idle_cpu=0.3) == 1
-    assert started([SHORT] * 4, 0, 50, idle_cpu=0.4) == 3
-    assert started([SHORT] * 2, 0, 50, idle_cpu=0.9) == 2, "at most twice as many at a time"
-    assert started([SHORT] * 9, 0, 50, idle_cpu=0.9) == 1, "no more than are allowed"
-    assert started([SHORT, SHORT], 0, 50, NO_CPU) == 0
-    assert started([SHORT, SHORT], 0, 2, CPU) == 0, "those that wait will soon have had their turn"
-    assert started([SHORT, SHORT], 0, 50, CPU, newest_s=SETTLE_S / 2) == 0, "what the last one brings is not seen yet"
+    assert count_started([SHORT] * 2, 0, 50, idle_cpu=0.3) == 1
+    assert count_started([SHORT] * 4, 0, 50, idle_cpu=0.4) == 3
+    assert count_started([SHORT] * 2, 0, 50, idle_cpu=0.9) == 2, "at most twice as many at a time"
+    assert count_started([SHORT] * 9, 0, 50, idle_cpu=0.9) == 1, "at most the allowed number"
+    assert count_started([SHORT, SHORT], 0, 50, NO_CPU) == 0
+    assert count_started([SHORT, SHORT], 0, 2, CPU) == 0, "the waiting requests start soon"
+    assert count_started([SHORT, SHORT], 0, 50, CPU, newest_s=SETTLE_S / 2) == 0, (
+        "the effect of the last worker is not measured yet"
+    )
 
 
 def test_workers_that_idle_are_stopped_down_to_the_fewest() -> None:

@@ -1,4 +1,4 @@
-"""Delays between tries."""
+"""Check the delays of a backoff."""
 
 from workqueue.backoff import Backoff
 

@@ -1,4 +1,4 @@
-"""Only so many clients of a process wait; the next one is answered at once, and told so."""
+"""Check that the number of waiting clients of a process is limited."""
 
 from typing import cast
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Which JSON is accepted."""
+"""Check which JSON is accepted as an event."""
 
 import json
 from typing import Any
@@ -54,7 +54,7 @@ def test_an_escaped_backslash_is_no_nul(value: str) -> None:
 
 
 def test_an_unclosed_text_is_rejected_in_linear_time() -> None:
-    # Quadratic, this would take minutes and run into the suite's time limit.
+    # A quadratic parser takes minutes, and fails by the time limit of the suite.
     with pytest.raises(BadEventError):
         event_json.parse(b'"' + b'\\"' * 500_000, 10**7)
 

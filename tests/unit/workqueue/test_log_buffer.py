@@ -1,4 +1,4 @@
-"""The bounded log of an attempt."""
+"""Check the bounded log of an attempt."""
 
 import time
 from datetime import UTC, datetime
@@ -12,8 +12,8 @@ from workqueue.logs.buffer import HEAD_BYTES, HEAD_LINES, LINE_BYTES, TAIL_BYTES
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def texts(book: LogBuffer) -> list[str]:
-    return [line.line for line in book.take_rest(NOW)]
+def close_and_read(buffer: LogBuffer) -> list[str]:
+    return [line.line for line in buffer.take_rest(NOW)]
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
@@ -22,41 +22,41 @@ def test_output_in_pieces_of_any_size_gives_the_same_lines(data: bytes, cuts: li
     whole.feed("stdout", data, NOW)
     for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(data)], strict=True):
         pieces.feed("stdout", data[start:end], NOW)
-    assert texts(pieces) == texts(whole)
+    assert close_and_read(pieces) == close_and_read(whole)
 
 
 def test_streams_do_not_mix_within_a_line() -> None:
-    book = LogBuffer()
-    book.feed("stdout", b"a", NOW)
-    book.feed("stderr", b"b\n", NOW)
-    book.feed("stdout", b"c\n", NOW)
-    assert [(line.number, line.stream, line.line) for line in book.take_rest(NOW)] == [
+    buffer = LogBuffer()
+    buffer.feed("stdout", b"a", NOW)
+    buffer.feed("stderr", b"b\n", NOW)
+    buffer.feed("stdout", b"c\n", NOW)
+    assert [(line.number, line.stream, line.line) for line in buffer.take_rest(NOW)] == [
         (1, "stderr", "b"),
         (2, "stdout", "ac"),
     ]
 
 
 def test_characters_that_postgresql_cannot_store_are_made_visible() -> None:
-    book = LogBuffer()
-    book.feed("stdout", b"a\0b\xff\r\n", NOW)
-    assert texts(book) == ["a\u2400b\ufffd"]
+    buffer = LogBuffer()
+    buffer.feed("stdout", b"a\0b\xff\r\n", NOW)
+    assert close_and_read(buffer) == ["a\u2400b\ufffd"]
 
 
 def test_lines_are_taken_once_and_can_be_returned() -> None:
-    book = LogBuffer()
-    book.feed("stdout", b"1\n2\n", NOW)
-    taken = book.take_unstored()
-    book.feed("stdout", b"3\n", NOW)
-    book.put_back(taken)
-    assert texts(book) == ["1", "2", "3"]
+    buffer = LogBuffer()
+    buffer.feed("stdout", b"1\n2\n", NOW)
+    taken = buffer.take_unstored()
+    buffer.feed("stdout", b"3\n", NOW)
+    buffer.put_back(taken)
+    assert close_and_read(buffer) == ["1", "2", "3"]
 
 
 def test_a_flood_keeps_its_beginning_and_its_end_and_counts_the_rest() -> None:
-    book = LogBuffer()
+    buffer = LogBuffer()
     lines = 100_000
     for number in range(lines):
-        book.feed("stdout", f"{number:099d}\n".encode(), NOW)
-    kept = book.take_rest(NOW)
+        buffer.feed("stdout", f"{number:099d}\n".encode(), NOW)
+    kept = buffer.take_rest(NOW)
     (mark,) = [line for line in kept if line.stream == "localfn"]
     assert kept[0].line.endswith("00")
     assert kept[-1].line.endswith(str(lines - 1))
@@ -67,30 +67,30 @@ def test_a_flood_keeps_its_beginning_and_its_end_and_counts_the_rest() -> None:
 
 
 def test_output_below_the_limits_is_kept_whole() -> None:
-    book = LogBuffer()
+    buffer = LogBuffer()
     for number in range(10_000):
-        book.feed("stdout", f"{number:063d}\n".encode(), NOW)
-    assert texts(book) == [f"{number:063d}" for number in range(10_000)]
+        buffer.feed("stdout", f"{number:063d}\n".encode(), NOW)
+    assert close_and_read(buffer) == [f"{number:063d}" for number in range(10_000)]
 
 
 def test_a_flood_of_empty_lines_is_bounded_too() -> None:
-    book = LogBuffer()
+    buffer = LogBuffer()
     for _ in range(10):
-        book.feed("stdout", b"\n" * 100_000, NOW)
-    assert len(book.take_rest(NOW)) == HEAD_LINES + 1 + TAIL_LINES
+        buffer.feed("stdout", b"\n" * 100_000, NOW)
+    assert len(buffer.take_rest(NOW)) == HEAD_LINES + 1 + TAIL_LINES
 
 
 def test_a_flood_of_empty_lines_costs_little_for_each_byte() -> None:
     """Read 30 MB as from a pipe, a fifth of a flood that took minutes while each line was an object."""
     kept = list[int]()
-    book, read = LogBuffer(lambda block: kept.append(block.number)), b"\n" * 65_536
+    buffer, read = LogBuffer(lambda block: kept.append(block.number)), b"\n" * 65_536
     began = time.process_time()
     reads = 30_000_000 // len(read)
     for _ in range(reads):
-        book.feed("stdout", read, NOW)
+        buffer.feed("stdout", read, NOW)
     assert time.process_time() - began < 3
     assert kept == sorted(kept)
-    lines = book.take_rest(NOW)
+    lines = buffer.take_rest(NOW)
     assert lines[-1].number == reads * len(read)
 
 
@@ -110,17 +110,17 @@ def test_a_flood_of_empty_lines_costs_little_for_each_byte() -> None:
 )
 @pytest.mark.parametrize("ends", [b"", b"\n"])
 def test_any_output_is_bounded_by_its_stored_bytes(data: bytes, ends: bytes) -> None:
-    """The spool gets at most what was read at once, and what is held in memory is what is stored in the end."""
+    """Keep at most one read in the spool, and in memory only the lines that are stored in the end."""
     kept_elsewhere: list[int] = []
 
     def keep(block: LineBlock) -> None:
         kept_elsewhere.append(block.size)
 
-    book, held = LogBuffer(keep), 0
+    buffer, held = LogBuffer(keep), 0
     for _ in range(25):
-        book.feed("stdout", data + ends, NOW)
-        held = max(held, sum(len(text.encode()) for block in book._tail.blocks for text in block.texts))
-    kept = [line for line in book.take_rest(NOW) if line.stream == "stdout"]
+        buffer.feed("stdout", data + ends, NOW)
+        held = max(held, sum(len(text.encode()) for block in buffer._tail.blocks for text in block.texts))
+    kept = [line for line in buffer.take_rest(NOW) if line.stream == "stdout"]
 
     assert held <= TAIL_BYTES
     assert sum(len(line.line.encode()) for line in kept) <= HEAD_BYTES + TAIL_BYTES
@@ -130,9 +130,9 @@ def test_any_output_is_bounded_by_its_stored_bytes(data: bytes, ends: bytes) -> 
 
 
 def test_a_broken_line_loses_no_character() -> None:
-    book = LogBuffer()
-    book.feed("stdout", b"a" + "€".encode() * 20_000 + b"\n", NOW)
-    assert "".join(texts(book)) == "a" + "€" * 20_000
+    buffer = LogBuffer()
+    buffer.feed("stdout", b"a" + "€".encode() * 20_000 + b"\n", NOW)
+    assert "".join(close_and_read(buffer)) == "a" + "€" * 20_000
 
 
 @pytest.mark.parametrize(
@@ -147,44 +147,44 @@ def test_a_broken_line_loses_no_character() -> None:
 )
 @pytest.mark.parametrize("size", [1, 7, 1_000])
 def test_a_carriage_return_begins_the_line_anew(printed: bytes, line: str, size: int) -> None:
-    book = LogBuffer()
+    buffer = LogBuffer()
     for start in range(0, len(printed), size):
-        book.feed("stderr", printed[start : start + size], NOW)
-    assert texts(book)[-1] == line
+        buffer.feed("stderr", printed[start : start + size], NOW)
+    assert close_and_read(buffer)[-1] == line
 
 
 def test_progress_of_megabytes_is_one_short_line() -> None:
-    book = LogBuffer()
+    buffer = LogBuffer()
     for number in range(20_000):
-        book.feed("stderr", f"\r{number} of 100000 [{'#' * 50}]".encode(), NOW)
-    assert len(texts(book)) == 1
+        buffer.feed("stderr", f"\r{number} of 100000 [{'#' * 50}]".encode(), NOW)
+    assert len(close_and_read(buffer)) == 1
 
 
 def test_lines_without_an_end_are_shown_in_their_current_state() -> None:
-    book = LogBuffer()
-    book.feed("stdout", b"done\nName: ", NOW)
-    book.feed("stderr", b"\r 50 %", NOW)
-    assert [(line.stream, line.line) for line in book.partial_lines()] == [("stdout", "Name: "), ("stderr", " 50 %")]
-    book.feed("stdout", b"Ada\n", NOW)
-    book.feed("stderr", b"\r100 %\n", NOW)
-    assert book.partial_lines() == []
-    assert texts(book) == ["done", "Name: Ada", "100 %"]
+    buffer = LogBuffer()
+    buffer.feed("stdout", b"done\nName: ", NOW)
+    buffer.feed("stderr", b"\r 50 %", NOW)
+    assert [(line.stream, line.line) for line in buffer.partial_lines()] == [("stdout", "Name: "), ("stderr", " 50 %")]
+    buffer.feed("stdout", b"Ada\n", NOW)
+    buffer.feed("stderr", b"\r100 %\n", NOW)
+    assert buffer.partial_lines() == []
+    assert close_and_read(buffer) == ["done", "Name: Ada", "100 %"]
 
 
 def test_a_line_without_end_is_broken() -> None:
-    book = LogBuffer()
+    buffer = LogBuffer()
     for _ in range(10):
-        book.feed("stdout", b"x" * LINE_BYTES, NOW)
-    kept = texts(book)
+        buffer.feed("stdout", b"x" * LINE_BYTES, NOW)
+    kept = close_and_read(buffer)
     assert "".join(kept) == "x" * 10 * LINE_BYTES
     assert max(map(len, kept)) <= LINE_BYTES
 
 
 def test_after_a_flood_a_new_log_begins() -> None:
-    book = LogBuffer()
-    book.feed("stdout", b"x\n" * (HEAD_LINES + TAIL_LINES + 1_000), NOW)
-    flooded = book.take_rest(NOW)
-    book.feed("stdout", b"cleaned up\n", NOW)
-    (line,) = book.take_rest(NOW)
+    buffer = LogBuffer()
+    buffer.feed("stdout", b"x\n" * (HEAD_LINES + TAIL_LINES + 1_000), NOW)
+    flooded = buffer.take_rest(NOW)
+    buffer.feed("stdout", b"cleaned up\n", NOW)
+    (line,) = buffer.take_rest(NOW)
     assert (line.line, line.number > flooded[-1].number) == ("cleaned up", True)
-    assert book.take_rest(NOW) == []
+    assert buffer.take_rest(NOW) == []

@@ -1,4 +1,4 @@
-"""Output is cut at marks and put into order, however it arrives."""
+"""Check that output is split at marks and ordered, in pieces of any size."""
 
 import os
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ END, OUT, ERR = MARK + b"e", MARK + b"1", MARK + b"2"
 
 @pytest.fixture
 def pipes() -> Iterator[tuple[OutputReader, int, int]]:
-    yield from made()
+    yield from open_pipes()
 
 
-def made() -> Iterator[tuple[OutputReader, int, int]]:
+def open_pipes() -> Iterator[tuple[OutputReader, int, int]]:
     (out, their_out), (err, their_err) = os.pipe(), os.pipe()
     for fd in (out, err):
         os.set_blocking(fd, False)
@@ -82,7 +82,7 @@ def test_output_keeps_the_order_of_printing_in_pieces_of_any_size(
         kind = ERR if is_error else OUT
         writes += [(False, kind), (True, kind), (is_error, text)]
     writes += [(False, END), (True, END)]
-    for outputs, out, err in made():
+    for outputs, out, err in open_pipes():
         found: list[tuple[str, bytes]] = []
         for is_error, text in writes:
             cut = data.draw(st.integers(0, len(text)))
@@ -91,11 +91,11 @@ def test_output_keeps_the_order_of_printing_in_pieces_of_any_size(
                 found += read(outputs)
             os.write(err if is_error else out, text[cut:])
         found += outputs.until_end()
-        assert merged(found) == merged([("stderr" if e else "stdout", t) for e, t in printed])
+        assert merge(found) == merge([("stderr" if e else "stdout", t) for e, t in printed])
 
 
-def merged(found: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """Neighbours of one stream as one piece."""
+def merge(found: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Join adjacent pieces of one stream."""
     pieces: list[tuple[str, bytes]] = []
     for name, data in found:
         if pieces and pieces[-1][0] == name:
@@ -122,7 +122,7 @@ def test_a_missing_mark_delays_output_and_loses_none(pipes: tuple[OutputReader, 
     outputs, out, _ = pipes
     os.write(out, b"bro" + OUT + b"ken" + END)
 
-    assert merged(outputs.until_end()) == [("stdout", b"broken")]
+    assert merge(outputs.until_end()) == [("stdout", b"broken")]
 
 
 def test_a_pipe_without_marks_holds_back_a_bounded_part_of_the_other(pipes: tuple[OutputReader, int, int]) -> None:
@@ -146,5 +146,5 @@ def test_the_end_of_a_pipe_is_an_end(pipes: tuple[OutputReader, int, int]) -> No
         os.dup2(nowhere, fd)
     os.close(nowhere)
 
-    assert merged(outputs.until_end() + outputs.until_end()) == [("stdout", b"lastwords" + END[:2])]
+    assert merge(outputs.until_end() + outputs.until_end()) == [("stdout", b"lastwords" + END[:2])]
     assert not any(stream.is_open for stream in outputs.streams)

@@ -1,4 +1,4 @@
-"""What follows a failed attempt."""
+"""Check what follows a failed attempt."""
 
 import pytest
 from hypothesis import given

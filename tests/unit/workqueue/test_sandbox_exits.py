@@ -1,4 +1,4 @@
-"""Why a sandbox ended is said by measurement: by the exit status, and by the kernel's own counters."""
+"""Check that the reason of a sandbox's end comes from its exit status and the kernel's counters."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def test_an_exit_is_described_by_its_status(status: int, words: str) -> None:
 
 def test_a_kill_that_the_kernel_counted_is_for_memory(counter: Path) -> None:
     watch = MemoryWatch(os.getpid(), 1024, [counter])
-    assert not watch.was_killed_for_memory(), "nothing was measured yet"
+    assert not watch.was_killed_for_memory(), "there is no measurement yet"
     watch.measure_excess()
     assert not watch.was_killed_for_memory()
     counter.write_text(EVENTS.format(4))

@@ -1,4 +1,4 @@
-"""The first workers of a pool: when it is ready, and when it gives up with which reason."""
+"""Check the first workers of a pool: when it is ready, and when it gives up."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every time that a client may give is one that PostgreSQL, Python and every zone can show again."""
+"""Check that each accepted time can be shown by PostgreSQL, Python and each zone."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

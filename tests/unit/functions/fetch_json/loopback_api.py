@@ -1,4 +1,4 @@
-"""A small HTTP API on a free loopback port, whose answers a test scripts and whose calls it can look at."""
+"""Serve a small HTTP API on a free loopback port, with scripted answers and recorded calls."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Call:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Hands the call to the API's next answer."""
+    """Answer a call with the next scripted answer of the API."""
 
     server: Server
-    wbufsize = -1  # head and body leave together, however slow the machine is
+    wbufsize = -1  # head and body leave together, on a slow machine, too
 
     def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
@@ -42,7 +42,10 @@ Answer = Callable[[Handler], None]
 
 @dataclass
 class Api:
-    """answers: what the next calls get, in turn. released: set at the end, for answers that wait."""
+    """Hold scripted answers and recorded calls.
+
+    answers: for the next calls, in order. released: set at the end, for answers that wait.
+    """
 
     url: str
     answers: list[Answer] = field(default_factory=list)
@@ -54,7 +57,7 @@ class Server(ThreadingHTTPServer):
     api: Api
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """The other side went away, which is what some tests are about."""
+        """Ignore closed connections: some tests close them on purpose."""
 
 
 @contextmanager
@@ -77,16 +80,16 @@ def serving(certificate: Path | None = None) -> Iterator[Api]:
 
 
 def nothing(handler: Handler) -> None:
-    """Hangs up without a word."""
+    """Close the connection without an answer."""
 
 
 def hang(handler: Handler) -> None:
-    """Says nothing until the test is over."""
+    """Send nothing until the test ends."""
     handler.server.api.released.wait(30)
 
 
 def raw(*pieces: bytes, drip: bytes = b"") -> Answer:
-    """Send bytes as they are, then `drip` again and again until the test is over or the caller hangs up."""
+    """Send raw bytes, then `drip` repeatedly until the test ends or the caller closes the connection."""
 
     def send(handler: Handler) -> None:
         handler.close_connection = True
@@ -101,7 +104,7 @@ def raw(*pieces: bytes, drip: bytes = b"") -> Answer:
 
 
 def answer(status: int = 200, body: bytes = b"{}", **headers: str) -> Answer:
-    """An answer with its length; underscores in header names become hyphens."""
+    """Return an answer with a length; underscores in header names become hyphens."""
 
     def send(handler: Handler) -> None:
         handler.send_response(status)

@@ -1,4 +1,4 @@
-"""fetch_json and addresses: redirects, secrets that must not travel or be shown, and what is never called."""
+"""Check the addresses that fetch_json calls, and the secrets that it neither sends on nor shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fetch_json and odd answers: compressed bodies, charsets, several headers of one name, other protocols."""
+"""Check unusual responses to fetch_json: compressed bodies, charsets, repeated headers, other protocols."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fetch_json and time: one deadline over everything, and a final answer that is final at once."""
+"""Check that one deadline of fetch_json covers all steps, and that a final response ends the call at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fetch_json against a real HTTP server on loopback: what is retried and what is final."""
+"""Check which responses fetch_json retries and which are final, against a real HTTP server on loopback."""
 
 from __future__ import annotations
 

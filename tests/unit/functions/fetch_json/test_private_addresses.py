@@ -1,4 +1,4 @@
-"""fetch_json and private addresses: refused in every spelling and at every step, unless the operator allows them."""
+"""Check that fetch_json rejects private addresses in each spelling and step, unless the operator allows them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_redirect_to_a_private_address_is_rejected(api: Api, fetch: Fetch) -> 
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """Answer look-ups with these addresses in turn; return the list of names that are asked for."""
+    """Answer look-ups with these addresses in order; return the list of the names looked up."""
     asked: list[str] = []
     left = list(answers)
 

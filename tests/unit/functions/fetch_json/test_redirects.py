@@ -1,4 +1,4 @@
-"""fetch_json and redirects: relative ones, methods, missing and impossible targets, secrets."""
+"""Check redirects of fetch_json: relative ones, methods, missing and invalid targets, secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""profile_csv on other formats, very wide tables, and real files in other dress."""
+"""Check profile_csv on other file formats, very wide tables, and real files in other encodings."""
 
 from __future__ import annotations
 

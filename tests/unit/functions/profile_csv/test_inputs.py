@@ -1,4 +1,4 @@
-"""profile_csv on odd files: each kind of trouble that CSV files come with, one test each."""
+"""Check profile_csv on irregular files, with one test for each known trouble of CSV."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Profile = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def profile(make_context: Callable[..., Context], tmp_path: Path) -> Profile:
-    """Profiles bytes as an upload, or text as an inline event."""
+    """Return a function that profiles bytes as an upload, or text as an inline event."""
 
     def run(content: bytes | str, **event: Any) -> dict[str, Any]:
         if isinstance(content, bytes):
@@ -142,7 +142,7 @@ def test_an_assumed_encoding_gets_a_warning(profile: Profile) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        "name,n\n" + "x\0,\0" * 1 + "\n" + "\0a\0b\0c\0d,1\n" * 50,  # every other byte of the second line on
+        "name,n\n" + "x\0,\0" * 1 + "\n" + "\0a\0b\0c\0d,1\n" * 50,  # every second byte from the second line on
         "ab\n" + "x\0" * 1000,
         "abc\n" + "x\0" * 1000 + "\n",
         "name,n\n" + "a\0\0\0\0\0\0\0,1\n" * 20,

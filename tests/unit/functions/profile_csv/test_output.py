@@ -1,4 +1,4 @@
-"""What profile_csv writes and reports on the way: cleaned.csv, chart.svg, progress."""
+"""Check the output of profile_csv: cleaned.csv, chart.svg and progress."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SVG = "{http://www.w3.org/2000/svg}"
 Output = Callable[..., dict[str, str]]
 
 
-def parsed(drawn: str) -> ElementTree.Element:
+def parse_svg(drawn: str) -> ElementTree.Element:
     return ElementTree.fromstring(drawn)
 
 
 @pytest.fixture
 def output(make_context: Callable[..., Context]) -> Output:
-    """Profiles inline text; gives the output files by name."""
+    """Return a function that profiles inline text and returns the output files by name."""
 
     def run(text: str, **event: Any) -> dict[str, str]:
         context = make_context()
@@ -64,7 +64,7 @@ def test_cleaning_is_idempotent(make_context: Callable[..., Context], output: Ou
 
 
 def test_the_chart_of_real_data_is_sound_xml_with_a_histogram_per_column(output: Output, data: Path) -> None:
-    root = parsed(output((data / "penguins_raw.csv").read_text())["chart.svg"])
+    root = parse_svg(output((data / "penguins_raw.csv").read_text())["chart.svg"])
     assert root.findtext(f"{SVG}title") == "344 rows × 17 columns"  # noqa: RUF001 - the sign is meant
     assert len(root.findall(f".//{SVG}path[@class='bar']")) == 17
 
@@ -73,21 +73,21 @@ def test_names_are_escaped_in_the_chart(output: Output) -> None:
     name = "<script>alert(1)</script>&\x01"
     drawn = output(f'"{name}",b\n1,2\n')["chart.svg"]
     assert "<script" not in drawn
-    titles = [title.text for title in parsed(drawn).iter(f"{SVG}title")]
+    titles = [title.text for title in parse_svg(drawn).iter(f"{SVG}title")]
     assert "<script>alert(1)</script>&\ufffd" in titles
 
 
 @pytest.mark.parametrize("columns", [0, 1, 200])
 def test_the_chart_is_as_high_as_its_columns_need(output: Output, columns: int) -> None:
     text = ",".join(f"c{n}" for n in range(columns)) + "\n" + ",".join(str(n) for n in range(columns)) + "\n"
-    root = parsed(output(text)["chart.svg"])
+    root = parse_svg(output(text)["chart.svg"])
     assert len(root.findall(f"{SVG}g")) == columns
     assert int(root.attrib["height"]) >= columns * chart.LINE
 
 
 def test_the_share_of_missing_cells_is_drawn_to_scale() -> None:
     facts = {"kind": "integer", "missing": 3, "distinct": 1, "min": 5, "max": 5}
-    root = parsed(chart.draw([Column("a", facts, [1.0])], rows=12))
+    root = parse_svg(chart.draw([Column("a", facts, [1.0])], rows=12))
     gap, track = (float(root.find(f".//{SVG}rect[@class='{c}']").attrib["width"]) for c in ("gap", "track"))  # type: ignore[union-attr]
     assert gap / track == pytest.approx(0.25)
 
@@ -105,6 +105,6 @@ def test_progress_grows_counts_rows_and_is_not_a_flood(make_context: Callable[..
 def test_26_000_rows_of_15_columns_are_profiled_in_seconds(
     make_context: Callable[..., Context], nyc_weather: Path
 ) -> None:
-    started = time.process_time()  # whatever else the machine does
+    started = time.process_time()  # the CPU time of this process, on a busy machine, too
     profile_csv({}, make_context(csv=nyc_weather))
     assert time.process_time() - started < 5  # half a second on an idle machine

@@ -1,4 +1,4 @@
-"""The parts of profile_csv: statistics against Python's own, and columns too large to be counted exactly."""
+"""Check the parts of profile_csv: statistics against Python's own, and columns too large to count exactly."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from examples.csv_profile.tally import Tally, relieve
 NUMBERS = st.floats(min_value=-1e12, max_value=1e12)
 
 
-def weighted(values: list[float]) -> list[tuple[float, int]]:
+def add_weights(values: list[float]) -> list[tuple[float, int]]:
     return sorted(Counter(values).items())
 
 
 @given(st.lists(NUMBERS, min_size=2, max_size=60))
 def test_quantiles_are_those_of_the_statistics_module(values: list[float]) -> None:
     cuts = statistics.quantiles(values, n=20, method="inclusive")
-    found = quantiles(weighted(values), QUANTILES)
+    found = quantiles(add_weights(values), QUANTILES)
     expected = [cuts[0], cuts[4], cuts[9], cuts[14], cuts[18]]
     assert [found[fraction] for fraction in QUANTILES] == pytest.approx(expected, rel=1e-9, abs=1e-3)
 
 
 @given(st.lists(NUMBERS, min_size=2, max_size=60))
 def test_mean_and_deviation_are_those_of_the_statistics_module(values: list[float]) -> None:
-    mean, std = mean_and_std(weighted(values))
+    mean, std = mean_and_std(add_weights(values))
     assert mean == pytest.approx(statistics.fmean(values), rel=1e-12, abs=1e-3)
     assert std == pytest.approx(statistics.stdev(values), rel=1e-6, abs=1e-3)
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
 def test_any_finite_numbers_have_a_finite_mean_within_their_range(values: list[float]) -> None:
-    mean, std = mean_and_std(weighted(values))
+    mean, std = mean_and_std(add_weights(values))
     assert min(values) <= mean <= max(values)
     assert std is None or math.isfinite(std)
-    assert all(math.isfinite(value) for value in quantiles(weighted(values), QUANTILES).values())
+    assert all(math.isfinite(value) for value in quantiles(add_weights(values), QUANTILES).values())
 
 
 def test_the_deviation_of_tiny_and_huge_numbers_is_not_lost() -> None:
@@ -128,7 +128,7 @@ def test_ten_thousand_equal_names_are_made_unique_in_linear_time() -> None:
 
 @pytest.fixture(scope="module")
 def overfull() -> tuple[list[float], Tally]:
-    """100,000 numbers, nearly all different, in a tally that may hold 5,000 texts."""
+    """Return 100,000 numbers, nearly all different, and their tally with room for 5,000 texts."""
     chance = random.Random(2013)
     values = [7.5 if chance.random() < 0.2 else round(chance.gauss(100, 15), 6) for _ in range(100_000)]
     tally = Tally()

@@ -1,4 +1,4 @@
-"""profile_csv on real files: against numbers found with awk and sqlite3, and against Python's statistics."""
+"""Check profile_csv on real files, against figures of awk and sqlite3 and Python's statistics."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def profile(make_context: Callable[..., Context]) -> Profile:
     return run
 
 
-def cells_of(path: Path) -> dict[str, list[str]]:
+def read_cells(path: Path) -> dict[str, list[str]]:
     with path.open(newline="", encoding="utf-8") as file:
         names, *rows = csv.reader(file)
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
@@ -104,7 +104,7 @@ def test_every_number_agrees_with_the_statistics_module(
 ) -> None:
     path = nyc_weather if name == nyc_weather.name else data / name
     result = profile(path)
-    cells = cells_of(path)
+    cells = read_cells(path)
     assert list(result["columns"]) == list(cells)
     for name, texts in cells.items():
         column = result["columns"][name]

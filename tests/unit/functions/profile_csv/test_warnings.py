@@ -1,4 +1,4 @@
-"""profile_csv on files that mean something else than they seem to: what is assumed is said, or refused."""
+"""Check that profile_csv warns of assumptions and likely mistakes in a file, or rejects the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""thumbnail and EXIF data of every shape: the picture is turned as it says, and never refused for it."""
+"""Check thumbnail with EXIF data of each shape: it turns the picture and never rejects it."""
 
 from __future__ import annotations
 

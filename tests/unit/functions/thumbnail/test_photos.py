@@ -1,4 +1,4 @@
-"""thumbnail on photos of every mode and kind, and on files that are no photo."""
+"""Check thumbnail on photos of each mode and format, and on files that are not photos."""
 
 from __future__ import annotations
 

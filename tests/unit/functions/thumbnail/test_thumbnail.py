@@ -1,4 +1,4 @@
-"""thumbnail on images made by Pillow: sizes, orientation, transparency, and files that are refused."""
+"""Check thumbnail on images made by Pillow: sizes, orientation, transparency, and rejected files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs thumbnail on pictures made by Pillow, and opens what it wrote."""
+"""Run thumbnail on pictures made by Pillow, and open its output files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
 class Thumbs:
-    """Runs the function on one image file and opens what it wrote."""
+    """Run thumbnail on one image file, and open its output files."""
 
     def __init__(self, make_context: Callable[..., Context], tmp_path: Path) -> None:
         self.make_context = make_context
@@ -37,7 +37,7 @@ class Thumbs:
 
 
 def two_halves(width: int = 400, height: int = 200, mode: str = "RGB") -> Image.Image:
-    """Red on the left, blue on the right."""
+    """Return a picture: red on the left, blue on the right."""
     picture = Image.new("RGB", (width, height), RED)
     picture.paste(BLUE, (width // 2, 0, width, height))
     return picture.convert(mode)

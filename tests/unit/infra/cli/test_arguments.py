@@ -1,4 +1,4 @@
-"""What is typed is read as meant, and what is wrong is said with its place."""
+"""Check that command-line arguments are parsed, and that errors name the place."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How long a command bears a runtime that does not answer."""
+"""Check how long a command waits for an unresponsive runtime."""
 
 from typing import NoReturn
 

@@ -1,4 +1,4 @@
-"""What `localfn --help` says."""
+"""Check the output of `localfn --help`."""
 
 import click
 import pytest

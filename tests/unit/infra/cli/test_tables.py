@@ -1,4 +1,4 @@
-"""Tables stay aligned and narrow, whatever stands in their cells; numbers are short."""
+"""Check that tables stay aligned and narrow with any cells, and that numbers are short."""
 
 import os
 import re
@@ -17,20 +17,20 @@ from infra.cli.output.tables import Column, format_fields, format_table
 NOW = datetime.fromisoformat("2026-01-31T12:00:00Z")
 
 
-def shown(*rows: tuple[str, str]) -> list[str]:
+def format_rows(*rows: tuple[str, str]) -> list[str]:
     return click.unstyle(format_table([Column("NAME"), Column("MORE")], rows)).split("\n")
 
 
 def test_no_line_of_a_table_is_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "line_width", lambda: 100)
-    lines = shown(("a", "x" * 500), ("b" * 30, "漢字" * 100))
+    lines = format_rows(("a", "x" * 500), ("b" * 30, "漢字" * 100))
 
     assert all(width(line) <= 100 for line in lines)
     assert lines[1].endswith("…")
 
 
 def test_in_a_pipe_nothing_is_cut() -> None:
-    lines = shown(("b" * 300, "漢字" * 100))
+    lines = format_rows(("b" * 300, "漢字" * 100))
 
     assert "b" * 300 in lines[1]
     assert lines[1].endswith("漢字")
@@ -38,19 +38,19 @@ def test_in_a_pipe_nothing_is_cut() -> None:
 
 
 def test_columns_begin_at_the_same_cell_with_wide_and_joining_characters() -> None:
-    lines = shown(("漢字", "|"), ("e\u0301", "|"), ("plain", "|"))
+    lines = format_rows(("漢字", "|"), ("e\u0301", "|"), ("plain", "|"))
 
     assert len({width(line.partition("|")[0]) for line in lines[1:]}) == 1
 
 
 def test_a_cell_cannot_break_its_line_or_steer_the_terminal() -> None:
-    lines = shown(("a\nb", "\x1b[2J\r\tc"))
+    lines = format_rows(("a\nb", "\x1b[2J\r\tc"))
 
     assert lines[1:] == ["a b   [2J c"]
 
 
 def test_a_table_without_rows_shows_its_heading() -> None:
-    assert shown() == ["NAME  MORE"]
+    assert format_rows() == ["NAME  MORE"]
 
 
 def test_an_empty_field_is_left_out() -> None:
@@ -125,17 +125,19 @@ def test_the_terminal_receives_only_colour_sequences() -> None:
     ours, theirs = os.openpty()
     try:
         subprocess.run([sys.executable, "-c", code, text], stdout=theirs, stderr=theirs, check=True)
-        shown = os.read(ours, 65_536).decode()
+        format_rows = os.read(ours, 65_536).decode()
     finally:
         os.close(ours)
         os.close(theirs)
-    assert shown.count("\x1b[1;31mred\x1b[0m") == 2
-    assert set(re.findall(r"[\x00-\x1f\x7f-\x9f\u202e]", shown.replace("\x1b[1;31m", "").replace("\x1b[0m", ""))) <= {
+    assert format_rows.count("\x1b[1;31mred\x1b[0m") == 2
+    assert set(
+        re.findall(r"[\x00-\x1f\x7f-\x9f\u202e]", format_rows.replace("\x1b[1;31m", "").replace("\x1b[0m", ""))
+    ) <= {
         "\t",
         "\r",
         "\n",
     }
-    assert "\\x1b]52;c;" in shown
+    assert "\\x1b]52;c;" in format_rows
 
 
 def test_where_the_line_is_short_the_widest_are_shortened_and_ids_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:

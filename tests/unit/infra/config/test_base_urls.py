@@ -1,4 +1,4 @@
-"""The addresses that are written into the screen: which are refused, and what is left of the others' characters."""
+"""Check the base URLs that are injected into the SPA: invalid ones are rejected, valid ones are escaped."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A concurrency that the limits of this machine do not allow is refused; what they allow is made use of."""
+"""Check that a concurrency above the limits of the machine is rejected, and the limits are used fully."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ REFUSED = (
     ],
 )
 def test_the_limit_of_open_files_is_raised_as_far_as_needed(soft: int, hard: int, concurrency: int, said: str) -> None:
-    # In a process of its own: what a hard limit loses, it does not get back.
+    # In a separate process: a lowered hard limit cannot be raised again.
     code = ROOM.format(soft=soft, hard=hard, concurrency=concurrency)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == said

@@ -1,4 +1,4 @@
-"""The settings of the door: what stands open is said aloud, and what would let anybody in does not start."""
+"""Check network access settings: open access is logged, and unsafe settings stop the start."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Settings: what is read from where, and the one line for what cannot be read."""
+"""Check settings: sources, precedence, and the one-line error for a bad value."""
 
 import re
 from dataclasses import replace
@@ -25,7 +25,7 @@ def read(**environ: str) -> Settings:
     return load(environ, NOWHERE)
 
 
-def refusal(**environ: str) -> str:
+def read_error(**environ: str) -> str:
     with pytest.raises(SettingsError) as caught:
         read(**environ)
     message = str(caught.value)
@@ -57,12 +57,12 @@ def test_production_listens_everywhere_and_logs_json() -> None:
 
 @pytest.mark.parametrize("missing", URLS)
 def test_production_has_no_embedded_services(missing: str) -> None:
-    message = refusal(LOCALFN_ENV="production", **(URLS | {missing: ""}))
+    message = read_error(LOCALFN_ENV="production", **(URLS | {missing: ""}))
     assert message.startswith(f"{missing} is missing")
 
 
 def test_a_misspelt_name_is_rejected_with_the_nearest_one() -> None:
-    assert refusal(LOCALFN_CONCURENCY="3") == "LOCALFN_CONCURENCY is unknown; did you mean LOCALFN_CONCURRENCY?"
+    assert read_error(LOCALFN_CONCURENCY="3") == "LOCALFN_CONCURENCY is unknown; did you mean LOCALFN_CONCURRENCY?"
 
 
 def test_variables_of_other_programs_are_ignored() -> None:
@@ -99,7 +99,7 @@ def test_variables_of_other_programs_are_ignored() -> None:
     ],
 )
 def test_a_bad_value_is_rejected_in_one_line_that_names_it(name: str, value: str) -> None:
-    assert refusal(**{name: value}).startswith(name)
+    assert read_error(**{name: value}).startswith(name)
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_the_home_is_absolute() -> None:
 
 
 def test_a_superuser_needs_a_name_and_a_password() -> None:
-    assert refusal(SUPERUSER_USERNAME="ada").startswith("SUPERUSER_PASSWORD")
-    assert refusal(SUPERUSER_PASSWORD="x").startswith("SUPERUSER_USERNAME")
+    assert read_error(SUPERUSER_USERNAME="ada").startswith("SUPERUSER_PASSWORD")
+    assert read_error(SUPERUSER_PASSWORD="x").startswith("SUPERUSER_USERNAME")
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_no_password_is_shown(secret: dict[str, str]) -> None:
 
 
 def test_a_bad_url_is_not_quoted() -> None:
-    assert "s3cret" not in refusal(DATABASE_URL="mysql://u:s3cret@h")
+    assert "s3cret" not in read_error(DATABASE_URL="mysql://u:s3cret@h")
 
 
 def test_every_name_that_is_allowed_is_read() -> None:
@@ -201,8 +201,8 @@ def test_every_name_that_is_allowed_is_read() -> None:
     assert all(source.count(f'"{name}"') >= 2 for name in NAMES)
 
 
-class Asked(dict[str, str]):
-    """Variables that remember which of them were asked for."""
+class RecordingEnvironment(dict[str, str]):
+    """Record the names of the variables that are read."""
 
     def __init__(self, **variables: str) -> None:
         super().__init__(variables)
@@ -214,15 +214,15 @@ class Asked(dict[str, str]):
 
 
 def test_the_docs_list_exactly_the_settings() -> None:
-    # Two lists are looked into once they are there, the parts of an address when one of them is.
-    asked = Asked(POSTGRES_HOST="h", LOCALFN_ALLOWED_HOSTS="h", LOCALFN_ALLOWED_ORIGINS="https://h")
-    settings._read(Environment(asked), NOWHERE)
+    # These three make the code read two lists, and the parts of the database address.
+    recorded = RecordingEnvironment(POSTGRES_HOST="h", LOCALFN_ALLOWED_HOSTS="h", LOCALFN_ALLOWED_ORIGINS="https://h")
+    settings._read(Environment(recorded), NOWHERE)
     rows = [line.split("|")[1] for line in SETTINGS_PAGE.read_text().splitlines() if line.startswith("| `")]
     names = set(re.findall(r"`([A-Z_]+)`", "".join(rows)))
     inside = {"RQ_REDIS_URL", *(f"POSTGRES_{part}" for part in ("HOST", "PORT", "DB", "USER", "PASSWORD"))}
     assert all(f"`{name}`" in SETTINGS_PAGE.read_text() for name in inside)
-    assert names | inside == asked.names
-    assert asked.names >= NAMES
+    assert names | inside == recorded.names
+    assert recorded.names >= NAMES
 
 
 def test_a_colon_separates_folders_except_inside_an_existing_path(tmp_path: Path) -> None:
@@ -241,12 +241,12 @@ def test_an_interpreter_given_by_a_path_is_absolute_and_its_links_are_kept(tmp_p
 
 
 def test_the_home_folder_of_no_account_is_rejected() -> None:
-    assert refusal(LOCALFN_HOME="~nobody-here/x").startswith("LOCALFN_HOME: '~nobody-here/x' starts with")
+    assert read_error(LOCALFN_HOME="~nobody-here/x").startswith("LOCALFN_HOME: '~nobody-here/x' starts with")
 
 
 def test_the_address_of_another_runtime_is_an_http_url() -> None:
     assert read(LOCALFN_URL="https://host/tools/localfn/").url == "https://host/tools/localfn"
-    assert refusal(LOCALFN_URL="host:5000").startswith("LOCALFN_URL must start with http:// or https://")
+    assert read_error(LOCALFN_URL="host:5000").startswith("LOCALFN_URL must start with http:// or https://")
 
 
 @pytest.mark.parametrize("name", ["REDIS_URL", "RQ_REDIS_URL"])

@@ -1,4 +1,4 @@
-"""Expressions together with their meaning, made by hypothesis: nothing here parses."""
+"""Generate schedule expressions together with their meaning, without a parser."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,10 @@ Field = tuple[str, frozenset[int]]
 
 @dataclass(frozen=True)
 class Pattern:
-    """weekdays: Monday is 0; None for all. is_wildcard: minute or hour begins with a star."""
+    """Hold an expression and its meaning.
+
+    weekdays: Monday is 0; None: all. is_wildcard: minute or hour begins with a star.
+    """
 
     text: str
     minutes: frozenset[int]

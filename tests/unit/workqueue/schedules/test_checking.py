@@ -1,4 +1,4 @@
-"""What is refused of a schedule: by field, with a valid example, all at once."""
+"""Check that invalid fields of a schedule are all rejected at once, each with a valid example."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ RULES = Rules(("high", "default"), 1000, frozenset({"report", "tidy"}))
 GOOD: dict[str, Any] = {"name": "nightly", "function": "report", "expression": "@daily"}
 
 
-def refused(**fields: Any) -> dict[str, str]:
+def rejected_fields(**fields: Any) -> dict[str, str]:
     with pytest.raises(BadScheduleError) as caught:
         validate_new({name: value for name, value in (GOOD | fields).items() if value is not ...}, RULES, NOW)
     return {error["field"]: error["detail"] for error in caught.value.errors}
@@ -71,24 +71,24 @@ def test_a_minimal_schedule_gets_the_defaults() -> None:
     ],
 )
 def test_a_bad_field_is_named_with_a_valid_example(field: str, value: Any, example: str) -> None:
-    errors = refused(**{field: value})
+    errors = rejected_fields(**{field: value})
     assert list(errors) == [field]
     assert example in errors[field]
 
 
 def test_all_bad_fields_are_reported_at_once() -> None:
-    assert set(refused(expression="x", timezone="y", overlap="z", queue="q")) == {
+    assert set(rejected_fields(expression="x", timezone="y", overlap="z", queue="q")) == {
         "expression", "timezone", "overlap", "queue",
     }  # fmt: skip
 
 
 def test_a_time_that_the_clocks_skip_is_rejected() -> None:
-    errors = refused(expression="at(2026-03-29T02:30:00)", timezone="Europe/Berlin")
+    errors = rejected_fields(expression="at(2026-03-29T02:30:00)", timezone="Europe/Berlin")
     assert "clocks skip it" in errors["expression"]
 
 
 def test_end_before_start_is_rejected() -> None:
-    errors = refused(start_at="2026-04-02T00:00:00Z", end_at="2026-04-01T00:00:00Z")
+    errors = rejected_fields(start_at="2026-04-02T00:00:00Z", end_at="2026-04-01T00:00:00Z")
     assert "2026-04-03T00:00:00Z" in errors["end_at"]
 
 

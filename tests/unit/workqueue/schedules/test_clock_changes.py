@@ -1,4 +1,4 @@
-"""Both dialects over clock changes, against walks over every minute in many zones from 2024 to 2035."""
+"""Check both dialects over clock changes, against walks over each minute in many zones from 2024 to 2035."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ USUAL = (
 
 @cache
 def changes(name: str) -> tuple[datetime, ...]:
-    """Find the days on which the clocks of a zone change; one day in each year where they never do."""
+    """Return the days of clock changes in a zone; one day in each year for a zone without changes."""
     zone = ZoneInfo(name)
     days = [ANCHOR + DAY * n for n in range(12 * 365)]
     found = [day for day in days if (day + DAY).astimezone(zone).utcoffset() != day.astimezone(zone).utcoffset()]
@@ -42,7 +42,7 @@ def changes(name: str) -> tuple[datetime, ...]:
 
 
 def debian(pattern: Pattern, zone: ZoneInfo, low: datetime, high: datetime) -> Iterator[datetime]:
-    """Walk as the loop of Debian's cron does: it wakes up each minute, and looks how far the clock has gone.
+    """Walk as the loop of Debian's cron does: it wakes each minute, and reads how far the clock has moved.
 
     reached: the local minute up to which jobs with fixed times have run.
     """
@@ -52,7 +52,7 @@ def debian(pattern: Pattern, zone: ZoneInfo, low: datetime, high: datetime) -> I
         moment += MINUTE
         local = moment.astimezone(zone).replace(tzinfo=None)
         ahead = (local - reached) // MINUTE
-        if abs(ahead) >= 180:  # a correction of the clock: the new time holds at once
+        if abs(ahead) >= 180:  # a corrected clock: the new time counts at once
             reached = local - MINUTE
             ahead = 1
         missed = [reached + MINUTE * n for n in range(1, ahead + 1)]

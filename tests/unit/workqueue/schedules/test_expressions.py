@@ -1,4 +1,4 @@
-"""Expressions and the times that they name, against a table written by hand with a calendar."""
+"""Check the times of expressions against a table written by hand with a calendar."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Which ticks make a request when they come late."""
+"""Check which late ticks make a request."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Properties that every expression has, seen on random ones and against another library."""
+"""Check properties of all expressions on random ones, and against another library."""
 
 import re
 import warnings
@@ -54,7 +54,7 @@ def test_ticks_are_whole_seconds_strictly_ascending_and_within_the_bounds(table:
 @given(tables(), moments)
 @settings(max_examples=200)
 def test_ticks_after_any_tick_equal_the_rest_of_all_ticks(table: Timetable, moment: datetime) -> None:
-    """A scheduler that takes over finds the same ticks."""
+    """Prove that a scheduler that takes over finds the same ticks."""
     ticks = next_ticks(table, moment, 12)
     for place, tick in enumerate(ticks[:-1]):
         assert first_after(table, tick) == ticks[place + 1]
@@ -73,9 +73,9 @@ def test_the_latest_of_a_span_is_the_last_of_all_in_it(table: Timetable, low: da
 @settings(max_examples=100)
 def test_without_a_change_of_clocks_the_plain_dialect_agrees_with_croniter(pattern: Pattern, moment: datetime) -> None:
     assume(not pattern.is_aws)
-    assume(not re.search(r"\b(\d+)-\1/", pattern.text))  # croniter reads such a range as all
+    assume(not re.search(r"\b(\d+)-\1/", pattern.text))  # croniter reads such a range as a wildcard
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it uses names that Python is about to drop
+        warnings.simplefilter("ignore")  # croniter uses deprecated names
         from croniter import croniter
 
         theirs = croniter(pattern.text, moment)

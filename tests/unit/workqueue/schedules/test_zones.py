@@ -1,4 +1,4 @@
-"""Clocks that skip an hour in spring and repeat one in autumn: four zones, against a table written by hand."""
+"""Check clock changes in four zones against a table written by hand."""
 
 from datetime import UTC, datetime
 
@@ -66,7 +66,7 @@ AUTUMN = [
     ),
     (BERLIN, "0-59/30 0-23 * * *", "10-24 23:45", ["10-25 00:00", "10-25 00:30", "10-25 02:00", "10-25 02:30"]),
     (BERLIN, "* * * * *", "10-25 00:58", ["10-25 00:59", "10-25 01:00", "10-25 01:01"]),
-    # Asked in the middle of the first hour and of the second.
+    # From the middle of the first hour, and of the second.
     (BERLIN, "*/30 * * * *", "10-25 00:40", ["10-25 01:00", "10-25 01:30", "10-25 02:00"]),
     (BERLIN, "*/30 * * * *", "10-25 01:10", ["10-25 01:30", "10-25 02:00", "10-25 02:30"]),
     (BERLIN, "30 2 * * *", "10-25 00:40", ["10-26 01:30"]),
@@ -123,7 +123,7 @@ def test_a_fixed_time_that_the_clocks_skip_runs_right_after_the_gap_in_every_yea
     [("30 2 * * *", ["12-29 12:30", "12-30 12:30"]), ("@daily", ["12-29 10:00", "12-30 10:00"])],
 )
 def test_a_whole_day_that_a_zone_leaves_out_is_left_out(expression: str, expected: list[str]) -> None:
-    """Samoa went over the date line: after 29 December 2011, 24:00, came 31 December, 00:00."""
+    """Skip 30 December 2011 in Samoa, which crossed the date line."""
     table = Timetable(parse(expression), time_zones.find("Pacific/Apia"), datetime(2011, 1, 1, tzinfo=UTC))
     found = next_ticks(table, datetime(2011, 12, 28, 20, tzinfo=UTC), 2)
     assert [tick.strftime("%m-%d %H:%M") for tick in found] == expected

@@ -1,10 +1,10 @@
-"""Attempts become figures: a sandbox that lives on is not counted as killed."""
+"""Check the counters of attempts: a sandbox that survives does not count as killed."""
 
 import pytest
 
 from schema.statuses import Outcome, Status
 from tests.integration.lifecycle.test_transitions import NOW
-from tests.unit.workqueue.test_batch_sizing import claim
+from tests.unit.workqueue.test_batch_sizing import make_claim
 from workqueue.lifecycle import AttemptRecord
 from workqueue.telemetry import AttemptFinished, metrics
 from workqueue.telemetry.counters import Counters
@@ -22,7 +22,9 @@ from workqueue.telemetry.counters import Counters
 )
 def test_only_a_sandbox_that_ended_counts_as_killed(outcome: Outcome, error_type: str, cause: str | None) -> None:
     meter = Counters()
-    meter.ended([AttemptFinished(claim(), AttemptRecord(outcome=outcome, error_type=error_type), Status.FAILED)], NOW)
+    meter.ended(
+        [AttemptFinished(make_claim(), AttemptRecord(outcome=outcome, error_type=error_type), Status.FAILED)], NOW
+    )
 
     kills = [labels for name, labels in meter.take() if name == metrics.KILLS.name]
     assert kills == ([] if cause is None else [(cause,)])

@@ -1,4 +1,4 @@
-"""Histograms of durations, against percentiles computed from all values."""
+"""Check histograms of durations against percentiles of all values."""
 
 import random
 
@@ -11,7 +11,7 @@ from workqueue.stats.histogram import bucket_of, merge_histograms, percentile_ms
 DURATIONS = st.lists(st.floats(1e-5, 3600), min_size=1, max_size=200)
 
 
-def counted(durations: list[float]) -> dict[int, int]:
+def count_buckets(durations: list[float]) -> dict[int, int]:
     return merge_histograms({bucket_of(duration): 1} for duration in durations)
 
 
@@ -20,14 +20,14 @@ def test_a_percentile_is_that_of_all_values_within_seven_percent(durations: list
     rank = -int(-fraction * len(durations) // 1)
     exact_ms = sorted(durations)[rank - 1] * 1000
 
-    assert percentile_ms(counted(durations), fraction) == pytest.approx(exact_ms, rel=0.07)
+    assert percentile_ms(count_buckets(durations), fraction) == pytest.approx(exact_ms, rel=0.07)
 
 
 def test_minutes_add_up_to_the_same_as_all_at_once() -> None:
     durations = [random.Random(1).lognormvariate(0, 2) for _ in range(1000)]
     parts = [durations[start::7] for start in range(7)]
 
-    assert merge_histograms(counted(part) for part in parts) == counted(durations)
+    assert merge_histograms(count_buckets(part) for part in parts) == count_buckets(durations)
 
 
 def test_an_empty_histogram_has_no_percentiles_and_zero_is_the_lowest_bucket() -> None:

@@ -1,7 +1,7 @@
-"""Stands between the runtime and PostgreSQL and loses things: "it was written, and you were lines that it failed".
+"""Relay between the runtime and PostgreSQL, and lose answers of commits.
 
-In a share of the commits it passes the message on, waits for the server's answer, and hangs up on the client instead of
-giving it the answer. In another share it hangs up before passing the message on.
+For one share of the commits it forwards the message, waits for the server's answer, and closes the client's connection
+instead of forwarding the answer. For another share it closes the connection before it forwards the message.
 """
 
 import asyncio

@@ -37,7 +37,11 @@ def busy_port() -> Iterator[int]:
 
 def test_a_busy_port_is_found_wherever_it_is_named(tmp_path: Path, busy_port: int) -> None:
     line = f"localfn: PORT {busy_port} on 127.0.0.1 is already in use"
-    for words, environ in (((f"--port={busy_port}",), {}), (("--port", str(busy_port)), {}), ((), {"PORT": str(busy_port)})):
+    for words, environ in (
+        ((f"--port={busy_port}",), {}),
+        (("--port", str(busy_port)), {}),
+        ((), {"PORT": str(busy_port)}),
+    ):
         code, said = check(tmp_path, *words, **environ)
         assert (code, said.startswith(line), said.count("\n")) == (1, True, 1), said
     (tmp_path / ".env").write_text(f"# mine\nexport PORT='{busy_port}'\n")

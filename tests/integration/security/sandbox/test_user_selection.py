@@ -81,7 +81,8 @@ def test_a_root_of_nobody_else_says_so(runtime: Runtime, settings: dict[str, str
     inside = ["unshare", "--user", "--map-root-user"]
     if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("no namespace of users can be made here")
-    code = "from infra.config.settings import load; from infra.sandbox import user_selection as u; print(u.find_user(load()))"
+    code = "from infra.config.settings import load; from infra.sandbox import user_selection as u;"
+    code += "print(u.find_user(load()))"
     done = subprocess.run(
         [*inside, sys.executable, "-c", code],
         env=runtime.env | settings,

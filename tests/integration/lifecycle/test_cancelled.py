@@ -10,7 +10,7 @@ from alembic import command
 from sqlalchemy import Engine, text
 
 from schema.migrate import alembic_config
-from tests.integration.telemetry.test_metrics import Samples, scraped
+from tests.integration.telemetry.test_metrics import Samples, scrape
 from tests.support.commands import localfn
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
@@ -50,15 +50,15 @@ def cancels(runtime: Runtime) -> Iterator[Cancels]:
     """Cancel in each way: a waiting request, many at once, a whole queue, a running request."""
     path = runtime.write("cut_short.py", CODE)
     wait_until(lambda: runtime.knows("cut_short"), what="the function is found")
-    before = scraped(runtime)
+    before = scrape(runtime)
     waiting = [runtime.post("cut_short", params={"delay_s": 3600, "queue": "low"})["id"] for _ in range(WAITING)]
     runtime.http.post(f"/api/requests/{waiting[0]}/cancel").raise_for_status()
     runtime.http.post("/api/requests/bulk", json={"action": "cancel", "ids": waiting[1:4]}).raise_for_status()
     assert runtime.http.post("/api/queues/low/empty").json()["cancelled"] >= WAITING - 4  # Other tests may leave some.
     ids = [*waiting, cancel_running(runtime)]
     wait_until(lambda: runtime.get("/api/functions/cut_short/stats")["cancelled"] == len(ids), 15, "they are counted")
-    wait_until(lambda: ended(scraped(runtime), "cancelled") == len(ids), 15, "the numbers are handed over")
-    yield Cancels(runtime, ids, before, scraped(runtime))
+    wait_until(lambda: ended(scrape(runtime), "cancelled") == len(ids), 15, "the numbers are handed over")
+    yield Cancels(runtime, ids, before, scrape(runtime))
     path.unlink()
 
 

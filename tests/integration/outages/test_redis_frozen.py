@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from infra.embedded.redis import Redis
 from infra.processes.connections import redis_client
-from tests.integration.schedules.rows import made, put, register
+from tests.integration.schedules.rows import put, register, request_times
 from tests.support.embedded_servers import start, stop
 from tests.support.runtime import make_folder
 from tests.support.waiting import wait_until
@@ -104,9 +104,9 @@ def test_an_unresponsive_redis_delays_ticks_and_reconciler_only_briefly(
         ticker.run_iteration()
         reconciler.run_iteration()
         turns += 1
-        return turns > 20 and all(len(made(engine, f"s{number}")) > 1 for number in range(20))
+        return turns > 20 and all(len(request_times(engine, f"s{number}")) > 1 for number in range(20))
 
     wait_until(all_fired, 60)
     # An iteration of the reconciler calls Redis some six times, the scheduler twice.
     assert time.monotonic() - began < 8 * turns * TIMEOUT_S / 2
-    assert clock.now() - max(made(engine, "s0")) < timedelta(seconds=20)
+    assert clock.now() - max(request_times(engine, "s0")) < timedelta(seconds=20)

@@ -1,4 +1,4 @@
-"""How a function ended is told as it was: the exception's class, its words, its traceback; who killed it, and why."""
+"""Report how a function ended: class, message and traceback of the exception, or the cause of the kill."""
 
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def test_an_exception_keeps_its_class_its_message_and_its_traceback(
     ("way", "attempts", "delay"),
     [("group with Fail", 1, False), ("group with ValidationError", 1, False), ("group with Retry", 2, True)],
 )
-def test_a_group_asks_for_what_is_in_it(runtime: Runtime, way: str, attempts: int, delay: bool) -> None:
+def test_an_exception_group_follows_its_members(runtime: Runtime, way: str, attempts: int, delay: bool) -> None:
     request = runtime.call("end", way)
 
     assert (request["error_type"], request["attempt"]) == ("ExceptionGroup", attempts)
@@ -79,19 +79,17 @@ def test_a_group_asks_for_what_is_in_it(runtime: Runtime, way: str, attempts: in
         ("SIGABRT", "killed by SIGABRT while running the function. The interpreter crashed"),
     ],
 )
-def test_what_ended_the_interpreter_is_named_and_memory_only_when_it_was_measured(
-    runtime: Runtime, way: str, words: str
-) -> None:
+def test_the_cause_of_a_kill_is_named_and_memory_only_if_measured(runtime: Runtime, way: str, words: str) -> None:
     for attempt in runtime.attempts(runtime.call("end", way)["id"]):
         assert (attempt["error_type"], attempt["outcome"], attempt["traceback"]) == ("SandboxExited", "killed", None)
         assert words in attempt["error_message"]
         assert "out of memory" not in attempt["error_message"]
 
 
-def test_a_kill_from_outside_is_told_with_the_last_measurement(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_kill_from_outside_is_reported_with_the_last_measurement(runtime: Runtime, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     id = runtime.post("die_when_told", {"flag": str(flag)})["id"]
-    # Two seconds of running: the worker has looked at the sandbox many times.
+    # The sandbox runs for two seconds, in which the worker measures it many times.
     wait_until(lambda: (runtime.get(f"/api/requests/{id}")["progress"]["fraction"] or 0) >= 0.5, 30, "it runs on")
     flag.touch()
     request = runtime.wait_ended(id)
@@ -108,7 +106,7 @@ def test_the_limit_on_processor_time_is_named(runtime: Runtime) -> None:
     assert "killed by SIGXCPU while running the function. It used more processor time" in request["error_message"]
 
 
-def test_a_kill_of_localfn_is_called_one(runtime: Runtime) -> None:
+def test_a_kill_by_localfn_is_reported_as_such(runtime: Runtime) -> None:
     request = runtime.call("close_the_wire")
 
     assert request["error_type"] == "SandboxExited"
@@ -119,7 +117,7 @@ def test_a_kill_of_localfn_is_called_one(runtime: Runtime) -> None:
     ("way", "status", "printed"),
     [("exit 3", 3, ""), ("exit", 0, ""), ("exit with a text", 1, "no such city"), ("own", 1, "OwnEnd: of my own")],
 )
-def test_a_forked_child_ends_as_python_ends_one(runtime: Runtime, way: str, status: int, printed: str) -> None:
+def test_a_forked_child_ends_as_in_plain_python(runtime: Runtime, way: str, status: int, printed: str) -> None:
     request = runtime.call("fork_and_exit", way)
 
     assert request["status"] == "completed"
@@ -127,14 +125,14 @@ def test_a_forked_child_ends_as_python_ends_one(runtime: Runtime, way: str, stat
     assert printed in "\n".join(runtime.logs(request["id"]))
 
 
-def test_what_ends_in_a_validate_hook_ends_while_validating(runtime: Runtime) -> None:
+def test_an_exit_in_a_validate_hook_is_reported_in_the_validate_phase(runtime: Runtime) -> None:
     request = runtime.call("end_early", "exit hard")
 
     assert request["error_message"] == "The sandbox exited with status 7 while validating the event."
 
 
 @pytest.mark.parametrize("way", ["thread", "__del__"])
-def test_what_is_raised_where_nobody_catches_it_stands_in_the_log_and_ends_nothing(runtime: Runtime, way: str) -> None:
+def test_an_uncaught_exception_outside_the_function_is_logged_only(runtime: Runtime, way: str) -> None:
     request = runtime.call("end", way)
 
     assert request["status"] == "completed"
@@ -152,7 +150,7 @@ def test_what_is_raised_where_nobody_catches_it_stands_in_the_log_and_ends_nothi
         ("group with Fail", "ExceptionGroup", "failed", 1),
     ],
 )
-def test_a_validate_hook_refuses_by_an_exception_and_fails_by_what_is_none(
+def test_a_validate_hook_rejects_by_exceptions_and_fails_by_exits(
     runtime: Runtime, way: str, error_type: str, outcome: str, attempts: int
 ) -> None:
     request = runtime.call("end_early", way)
@@ -169,7 +167,7 @@ def test_a_validate_hook_refuses_by_an_exception_and_fails_by_what_is_none(
         ("SIGKILL", "SandboxExited: The sandbox was killed by SIGKILL while cleaning up. localfn did not send it."),
     ],
 )
-def test_a_cleanup_that_ends_in_another_way_is_shown_as_it_was(runtime: Runtime, way: str, words: str) -> None:
+def test_the_end_of_a_cleanup_is_shown_as_it_happened(runtime: Runtime, way: str, words: str) -> None:
     request = runtime.call("end_late", way)
     (attempt,) = runtime.settled_attempts(request["id"])
 
@@ -186,7 +184,7 @@ def test_a_cleanup_that_ends_in_another_way_is_shown_as_it_was(runtime: Runtime,
         ([], "Input should be an object"),
     ],
 )
-def test_the_errors_of_a_model_are_one_line_that_begins_with_the_first_field(
+def test_errors_of_a_model_are_one_line_that_starts_with_the_first_field(
     runtime: Runtime, event: Any, message: str
 ) -> None:
     request = runtime.call("read_invoice", event)

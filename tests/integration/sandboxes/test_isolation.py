@@ -1,4 +1,4 @@
-"""What a request breaks in its sandbox or its directory costs the next ones nothing."""
+"""Isolate requests: damage to a sandbox or a working directory does not affect later requests."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def test_each_has_its_own_result_and_log(runtime: Runtime, engine: sqlalchemy.En
         assert runtime.logs(ids[n])[0].split(" ", 3)[3] == f"this is {n}"
 
 
-def test_what_was_put_in_place_of_a_directory_goes_with_its_request(runtime: Runtime) -> None:
+def test_a_replaced_working_directory_is_removed_with_its_request(runtime: Runtime) -> None:
     for deed in ("lock_a_folder", "put_a_file_in_place", "put_a_link_in_place"):
         assert runtime.result("be_bad_company", {"n": 1, "do": deed})["n"] == 1
 

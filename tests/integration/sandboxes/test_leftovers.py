@@ -1,4 +1,4 @@
-"""After a request a sandbox is as it was before the first one, or it is not used again."""
+"""Restore a sandbox after a request to its first state, or do not reuse it."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def warm(module: str, function: str) -> Iterator[SandboxConnection]:
 
 
 def answers(sandbox: SandboxConnection, folder: Path, events: list[dict[str, Any]]) -> list[Frame]:
-    """Send the events together; return the answers to those that the sandbox has begun."""
+    """Send the events together; return the answers to those that the sandbox has started."""
     folder.chmod(0o700)
     members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(len(events))]
     head = {"type": "run", "workdir": str(folder), "now": 0.0, "limit_s": 60, "valid_s": 60, "members": members}
@@ -55,7 +55,7 @@ def answers(sandbox: SandboxConnection, folder: Path, events: list[dict[str, Any
 
 
 @pytest.mark.parametrize("deed", sorted({**RESTORED, **HARMLESS}))
-def test_what_can_be_restored_is_as_it_was(tmp_path: Path, deed: str) -> None:
+def test_restorable_state_is_restored(tmp_path: Path, deed: str) -> None:
     with warm("leftovers", "leave") as sandbox:
         answers(sandbox, tmp_path, [{"do": deed}, {}] if deed in HARMLESS else [{}])
         first, second = answers(sandbox, tmp_path, [{"do": deed}, {}])
@@ -65,7 +65,7 @@ def test_what_can_be_restored_is_as_it_was(tmp_path: Path, deed: str) -> None:
 
 
 @pytest.mark.parametrize("deed", sorted(ENDING))
-def test_what_cannot_be_restored_ends_the_row(tmp_path: Path, deed: str) -> None:
+def test_unrestorable_state_ends_the_batch(tmp_path: Path, deed: str) -> None:
     with warm("leftovers", "leave") as sandbox:
         *_, last = answers(sandbox, tmp_path, [{}, {"do": deed}, {}])
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_restored_ends_the_row(tmp_path: Path, deed: str) -> None
         assert sandbox.start_tokens.revoke() == 1, "the third has not begun"
 
 
-def test_what_is_left_is_named(tmp_path: Path) -> None:
+def test_leftovers_are_named(tmp_path: Path) -> None:
     for deed, words in (
         ("wait_in_thread", "a thread (waits)"),
         ("keep_executor", "a thread (ThreadPool"),
@@ -104,7 +104,7 @@ def engine(runtime: Runtime) -> Any:
     engine.dispose()
 
 
-def test_a_thread_that_is_left_writes_into_no_other_request(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
+def test_a_leftover_thread_writes_into_no_other_request(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
     traps = range(7, 100, 10)
     ids = batch(runtime, [{"n": n, "leaves": n in traps} for n in range(100)], "write_later")
 
@@ -119,7 +119,7 @@ def test_a_thread_that_is_left_writes_into_no_other_request(runtime: Runtime, en
     assert "a thread (" in said
 
 
-def test_an_alarm_that_is_left_ends_no_other_request(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
+def test_a_leftover_alarm_ends_no_other_request(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
     ids = batch(runtime, [{"n": n, "leaves": n % 10 == 5} for n in range(100)], "alarm_soon")
 
     rows = wait_all_ended(engine, ids)
@@ -128,7 +128,7 @@ def test_an_alarm_that_is_left_ends_no_other_request(runtime: Runtime, engine: s
 
 
 @pytest.mark.parametrize("stops", [True, False])
-def test_what_the_cleanup_hook_ends_is_not_left(runtime: Runtime, stops: bool) -> None:
+def test_threads_that_the_cleanup_hook_ends_are_not_leftovers(runtime: Runtime, stops: bool) -> None:
     request = runtime.call("stop_in_cleanup", {"stops": stops})
 
     assert request["status"] == "completed"

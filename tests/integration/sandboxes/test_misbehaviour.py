@@ -1,4 +1,4 @@
-"""Functions that crash, hang, hoard, flood or lie: the request ends with the right word, and the worker lives on."""
+"""Run functions that crash, hang, exhaust resources or lie: the request gets the right error, and workers survive."""
 
 import time
 from pathlib import Path
@@ -21,7 +21,7 @@ def _the_workers_survive(runtime: Runtime) -> Any:
 
 
 def worker_pids(runtime: Runtime) -> set[int]:
-    """The pool's forked children: workers and the scout, not the sandboxes."""
+    """Return the pids of the pool's forked children: workers and housekeeper, without sandboxes."""
     pool = psutil.Process(runtime.processes["worker"].pid)
     return {child.pid for child in pool.children() if is_alive(child.pid) and "from localfn." not in command_of(child)}
 
@@ -30,7 +30,7 @@ def command_of(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:
-        return "from localfn."  # ended in between: a sandbox, workers do not
+        return "from localfn."  # A sandbox ended between the two calls; workers do not.
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ def test_a_function_past_its_timeout_is_dead_within_a_second(runtime: Runtime, f
     (attempt,) = runtime.attempts(request["id"])
     assert attempt["outcome"] == "timed_out"
     process = next(phase for phase in attempt["phases"] if phase["phase"] == "process")
-    # A second of its own, and the one that is promised; what the machine kept everybody waiting is on top.
+    # One second of its own and the promised one; the measured stall of the machine is added.
     assert 1000 <= process["duration_ms"] < 2000 + 1000 * stalls.lasted_s, stalls.lasted_s
 
 
-def test_grandchildren_die_with_the_sandbox_wherever_they_hide(runtime: Runtime, tmp_path: Path) -> None:
+def test_all_descendants_die_with_the_sandbox(runtime: Runtime, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     request = runtime.call("leave_grandchildren", {"pids": str(pids)})
 
@@ -86,7 +86,7 @@ def test_grandchildren_die_with_the_sandbox_wherever_they_hide(runtime: Runtime,
     assert wait_until(lambda: not any(is_alive(pid) for pid in found), 5, "all grandchildren are dead")
 
 
-def test_grandchildren_die_when_the_sandbox_ends_itself(runtime: Runtime, tmp_path: Path) -> None:
+def test_all_descendants_die_when_the_sandbox_exits(runtime: Runtime, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     request = runtime.call("exit_with_grandchild", {"pids": str(pids)})
 
@@ -106,7 +106,7 @@ def test_stacks_of_threads_do_not_use_up_the_memory(runtime: Runtime, count: int
     assert runtime.result("start_threads", {"count": count}) == count
 
 
-def test_a_flood_of_output_is_kept_at_both_ends_and_marked_in_the_middle(runtime: Runtime) -> None:
+def test_a_flood_of_output_keeps_both_ends_and_marks_the_gap(runtime: Runtime) -> None:
     request = runtime.call("flood", timeout_s=60)
 
     assert request["status"] == "completed", request
@@ -118,14 +118,14 @@ def test_a_flood_of_output_is_kept_at_both_ends_and_marked_in_the_middle(runtime
     assert lines[-1].endswith("stdout the end")
 
 
-def test_an_endless_line_is_broken_and_bounded(runtime: Runtime) -> None:
+def test_an_endless_line_is_split_and_bounded(runtime: Runtime) -> None:
     request = runtime.call("one_endless_line")
 
     assert request["status"] == "completed", request
     assert max(len(line) for line in runtime.logs(request["id"])) < 20_000
 
 
-def test_the_last_words_of_a_killed_sandbox_are_kept(runtime: Runtime) -> None:
+def test_the_last_output_of_a_killed_sandbox_is_kept(runtime: Runtime) -> None:
     request = runtime.call("exit_hard")
     assert runtime.logs(request["id"])[-1].endswith("stdout last words")
 
@@ -138,7 +138,7 @@ def test_closing_every_descriptor_does_not_hang(runtime: Runtime) -> None:
     assert request["status"] in ("completed", "failed")
 
 
-def test_a_forked_child_cannot_speak_for_the_sandbox(runtime: Runtime) -> None:
+def test_a_forked_child_cannot_answer_for_the_sandbox(runtime: Runtime) -> None:
     request = runtime.call("fork_and_speak")
     assert (request["status"], request["progress"]["message"]) == ("completed", None)
 
@@ -151,14 +151,14 @@ def test_a_result_that_json_cannot_hold_fails_the_request(runtime: Runtime, kind
     assert runtime.http.get(f"/api/requests/{request['id']}/result").status_code == 409
 
 
-def test_the_traceback_holds_the_users_lines_and_none_of_ours(runtime: Runtime) -> None:
+def test_the_traceback_holds_only_lines_of_the_user(runtime: Runtime) -> None:
     (attempt,) = runtime.attempts(runtime.call("raise_error")["id"])
 
     assert 'raise KeyError("missing")' in attempt["traceback"]
     assert "localfn/running.py" not in attempt["traceback"]
 
 
-def test_a_function_that_always_kills_its_sandbox_ends_after_its_attempts(runtime: Runtime) -> None:
+def test_a_function_that_always_kills_its_sandbox_fails_after_its_attempts(runtime: Runtime) -> None:
     began = time.monotonic()
     request = runtime.call("always_exit")
 
@@ -173,31 +173,31 @@ def test_no_working_directory_is_left_after_a_kill(runtime: Runtime) -> None:
     assert wait_until(lambda: not runtime.find_leftovers(), what="no working directory is left")
 
 
-def test_progress_that_cannot_be_stored_is_made_visible_and_costs_no_lease(runtime: Runtime) -> None:
+def test_unstorable_progress_is_logged_and_loses_no_lease(runtime: Runtime) -> None:
     request = runtime.call("report_half_a_letter")
 
     assert (request["status"], request["attempt"]) == ("completed", 1)
     assert request["progress"]["message"] == "file \\udcff.txt\u2400"
 
 
-def test_a_child_left_behind_ends_with_its_request(runtime: Runtime) -> None:
+def test_a_leftover_child_ends_with_its_request(runtime: Runtime) -> None:
     pid = runtime.result("leave_a_child_behind")
     wait_until(lambda: not is_alive(pid), 5, "the child is dead")
 
 
-def test_an_orphan_without_a_trace_is_found_and_ended(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_detached_orphan_is_found_and_killed(runtime: Runtime, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     runtime.call("orphan_without_a_trace", {"pids": str(pids)})
     wait_until(lambda: not is_alive(int(pids.read_text())), 5, "the orphan is dead")
 
 
-def test_a_sandbox_that_reads_no_more_holds_no_worker(runtime: Runtime) -> None:
+def test_a_sandbox_that_stops_reading_blocks_no_worker(runtime: Runtime) -> None:
     for _ in range(2):
         request = runtime.call("read_nothing", {"text": "x" * 900_000})
         assert request["status"] == "completed" or request["error_type"] in ("TimedOut", "SandboxExited"), request
 
 
-def test_cleanup_is_over_before_the_next_attempt_begins(runtime: Runtime, tmp_path: Path) -> None:
+def test_cleanup_ends_before_the_next_attempt_starts(runtime: Runtime, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     request = runtime.call("clean_up_slowly", {"ledger": str(ledger)})
     runtime.settled_attempts(request["id"])
@@ -220,9 +220,7 @@ def test_cleanup_is_over_before_the_next_attempt_begins(runtime: Runtime, tmp_pa
         ({"files": [{"name": "INSERT INTO"}] * 2}, "1", "OutputFileMissing"),
     ],
 )
-def test_an_answer_that_the_sdk_did_not_make_is_looked_at(
-    runtime: Runtime, head: dict[str, Any], body: str, error_type: str
-) -> None:
+def test_a_forged_answer_is_validated(runtime: Runtime, head: dict[str, Any], body: str, error_type: str) -> None:
     request = runtime.call("speak_for_the_sdk", {"head": head, "body": body})
     assert (request["status"], request["error_type"]) == ("failed", error_type), request
     told = str(request["error_message"]) + str(runtime.attempts(request["id"]))

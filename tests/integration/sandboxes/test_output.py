@@ -1,4 +1,4 @@
-"""Output of functions: whole within the bounds, in order, live, and bounded for all bytes."""
+"""Store the output of functions: complete within the bounds, in order, live, and valid for all bytes."""
 
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,19 @@ from tests.support.waiting import wait_until
 from workqueue.logs.buffer import HEAD_BYTES, TAIL_BYTES
 
 
-def printed(runtime: Runtime, request: dict[str, Any]) -> list[tuple[str, str]]:
-    """Stream and text of each line."""
+def read_output(runtime: Runtime, request: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return stream and text of each line."""
     lines = runtime.http.get(f"/api/requests/{request['id']}/logs").text.split("\n")[:-1]
     return [(stream, text) for _, _, stream, text in (line.split(" ", 3) for line in lines)]
 
 
-def test_all_that_fits_is_there(runtime: Runtime) -> None:
+def test_output_within_the_bounds_is_complete(runtime: Runtime) -> None:
     request = runtime.call("print_lines", {"count": 10_000, "width": 63})
 
-    assert printed(runtime, request) == [("stdout", f"{number:063d}") for number in range(10_000)]
+    assert read_output(runtime, request) == [("stdout", f"{number:063d}") for number in range(10_000)]
 
 
-def test_lines_without_an_end_are_shown_as_they_are_now(runtime: Runtime, tmp_path: Path) -> None:
+def test_unfinished_lines_are_shown_live(runtime: Runtime, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     request = runtime.post("show_progress", {"flag": str(flag)})
     url = f"/api/requests/{request['id']}/logs"
@@ -45,7 +45,7 @@ def test_lines_without_an_end_are_shown_as_they_are_now(runtime: Runtime, tmp_pa
 
     flag.touch()
     ended = runtime.wait_ended(request["id"])
-    assert printed(runtime, ended) == [("stderr", "100 %"), ("stdout", "Name: Ada")]
+    assert read_output(runtime, ended) == [("stderr", "100 %"), ("stdout", "Name: Ada")]
     assert runtime.http.get(url).headers["Current-Lines"] == "0"
 
 
@@ -53,14 +53,14 @@ def test_lines_without_an_end_are_shown_as_they_are_now(runtime: Runtime, tmp_pa
 def test_both_streams_are_in_the_order_of_printing(runtime: Runtime, way: str) -> None:
     request = runtime.call("print_in_turns", {"way": way, "count": 300})
 
-    assert [text.split()[-1] for _, text in printed(runtime, request)] == [str(number) for number in range(600)]
-    assert {stream for stream, _ in printed(runtime, request)} == {"stdout", "stderr"}
+    assert [text.split()[-1] for _, text in read_output(runtime, request)] == [str(number) for number in range(600)]
+    assert {stream for stream, _ in read_output(runtime, request)} == {"stdout", "stderr"}
 
 
-def test_children_and_c_libraries_print_between_the_lines_of_python(runtime: Runtime) -> None:
+def test_output_of_children_and_c_libraries_is_in_order(runtime: Runtime) -> None:
     request = runtime.call("print_around_others", {})
 
-    assert printed(runtime, request) == [
+    assert read_output(runtime, request) == [
         ("stdout", "before"),
         ("stderr", "child's error"),
         ("stdout", "child's output"),
@@ -72,21 +72,21 @@ def test_children_and_c_libraries_print_between_the_lines_of_python(runtime: Run
 
 
 @pytest.mark.parametrize("byte", [0xFF, 0x00, 0x0A, 0x0D, 0x1B])
-def test_no_byte_passes_the_bound(runtime: Runtime, byte: int) -> None:
+def test_no_byte_exceeds_the_bound(runtime: Runtime, byte: int) -> None:
     request = runtime.call("print_bytes", {"byte": byte, "millions": 2}, timeout_s=120)
 
     assert request["status"] == "completed"
-    lines = printed(runtime, request)
+    lines = read_output(runtime, request)
     assert lines[-1] == ("stdout", "the end")
     assert sum(len(text.encode()) for _, text in lines) <= HEAD_BYTES + TAIL_BYTES + 100
     assert memory_of_workers_mb(runtime) < 300
 
 
-def test_a_flood_of_newlines_does_not_hold_the_function_up(runtime: Runtime) -> None:
-    """150 MB of them took longer than a minute: each was a line of its own on the way to the disk."""
+def test_a_flood_of_newlines_does_not_slow_the_function(runtime: Runtime) -> None:
+    """Newlines alone: 150 MB of them once took a minute, because each was written as a line of its own."""
     request = runtime.call("print_bytes", {"byte": 0x0A, "millions": 150, "raw": True}, timeout_s=60)
 
-    assert (request["status"], printed(runtime, request)[-1]) == ("completed", ("stdout", "the end"))
+    assert (request["status"], read_output(runtime, request)[-1]) == ("completed", ("stdout", "the end"))
 
 
 def memory_of_workers_mb(runtime: Runtime) -> float:

@@ -1,4 +1,4 @@
-"""A real sandbox, driven by hand."""
+"""Drive a real sandbox without a worker."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ def sandbox() -> Iterator[SandboxConnection]:
 
 
 def answer(sandbox: SandboxConnection) -> Frame | Disconnected:
-    """The next that is a last word."""
+    """Return the next final answer."""
 
     said: list[Frame | Disconnected] = []
 
@@ -48,7 +48,7 @@ def answer(sandbox: SandboxConnection) -> Frame | Disconnected:
 
 
 def run(sandbox: SandboxConnection, folder: Path, count: int, at: int) -> None:
-    """Sends so many; the one at this place ends the sandbox."""
+    """Send `count` requests; the one at index `at` ends the sandbox."""
     folder.chmod(0o700)
     events = [f'{{"n": {n}, "at": {at}, "flag": "/dev/null"}}' for n in range(count)]
     members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(count)]
@@ -56,15 +56,15 @@ def run(sandbox: SandboxConnection, folder: Path, count: int, at: int) -> None:
     sandbox.send(head | {"round": sandbox.grant_starts(count)}, f"[{','.join(events)}]".encode())
 
 
-def test_it_is_known_which_had_begun_when_a_sandbox_ends(sandbox: SandboxConnection, tmp_path: Path) -> None:
+def test_a_sandbox_that_ends_reports_the_started_requests(sandbox: SandboxConnection, tmp_path: Path) -> None:
     run(sandbox, tmp_path, count=4, at=2)
 
     assert [isinstance(answer(sandbox), Disconnected) for _ in range(3)] == [False, False, True]
     assert [sandbox.start_tokens.has_started(place) for place in range(4)] == [True, True, True, False]
 
 
-def test_whoever_traces_a_sandbox_does_not_keep_its_owner_waiting() -> None:
-    """Its parent would be told of its end when the tracer has been, or has ended."""
+def test_a_tracer_of_a_sandbox_does_not_block_its_owner() -> None:
+    """End a traced sandbox without a wait: its parent learns of the end only after the tracer."""
     load = {"type": "load", "root": str(CASES), "module": "noisy_neighbours", "function": "end_at"}
     child = Interpreter(sys.executable, SDK, {}, 1 << 20).start(load, {})
     seize = f"import ctypes; print(ctypes.CDLL(None).ptrace(0x4206, {child.process.pid}, None, None), flush=True)"
@@ -78,7 +78,7 @@ def test_whoever_traces_a_sandbox_does_not_keep_its_owner_waiting() -> None:
     wait_until(lambda: child.process.poll() is not None, what="it is reaped once the tracer is gone")
 
 
-def test_what_is_called_back_does_not_begin(sandbox: SandboxConnection, tmp_path: Path) -> None:
+def test_recalled_requests_do_not_start(sandbox: SandboxConnection, tmp_path: Path) -> None:
     run(sandbox, tmp_path, count=30, at=-1)
     unbegun = sandbox.start_tokens.revoke()
 

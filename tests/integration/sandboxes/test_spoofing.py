@@ -1,4 +1,4 @@
-"""Functions that lie to the runtime, or set traps: they fail at most themselves, and who comes next finds nothing."""
+"""Run functions that lie to the runtime or set traps: they fail only themselves, and later requests are unaffected."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
 
-def test_a_link_in_place_of_the_output_folder_is_refused(runtime: Runtime) -> None:
-    """It would lead to what is the reader's own affair."""
+def test_a_link_in_place_of_the_output_folder_is_rejected(runtime: Runtime) -> None:
+    """The link would point to a file of its reader's choice."""
     request = runtime.call("swap_its_folder_for_a_link")
     assert (request["status"], request["error_type"], request["files"]) == ("failed", "OutputFileMissing", [])
 
@@ -20,7 +20,7 @@ def test_a_link_in_place_of_the_output_folder_is_refused(runtime: Runtime) -> No
     [5, {}, [5], [["/x"]], [[{}, 1, 2]], [["/dev/null", 1, 2]] * 20_000],
     ids=lambda files: repr(files)[:20],
 )
-def test_a_sandbox_that_lies_about_its_code_is_ended_and_nothing_else(runtime: Runtime, files: Any) -> None:
+def test_only_the_sandbox_that_lies_about_its_code_is_ended(runtime: Runtime, files: Any) -> None:
     assert runtime.call("lie_about_its_code", {"files": files})["status"] == "completed"
 
     def is_gone() -> bool:
@@ -29,7 +29,7 @@ def test_a_sandbox_that_lies_about_its_code_is_ended_and_nothing_else(runtime: R
     assert wait_until(is_gone, what="the pool has looked at its files and ended it")
 
 
-def test_thousands_of_dead_children_cost_nobody_the_pool(runtime: Runtime) -> None:
+def test_thousands_of_dead_children_do_not_exhaust_the_pool(runtime: Runtime) -> None:
     pool = psutil.Process(runtime.processes["worker"].pid)
     runtime.call("leave_the_dead", {"count": 1000})
 
@@ -40,8 +40,8 @@ def test_thousands_of_dead_children_cost_nobody_the_pool(runtime: Runtime) -> No
     assert runtime.result("echo", "served meanwhile") == "served meanwhile"
 
 
-def test_what_is_planted_for_the_next_upload_holds_no_worker(runtime: Runtime) -> None:
-    """A pipe would be opened for ever; what was left of another request is not there at all."""
+def test_a_trap_for_the_next_upload_blocks_no_worker(runtime: Runtime) -> None:
+    """Opening a pipe would block for ever; leftovers of another request are removed before."""
     runtime.http.post("/api/queues/default/pause")
     ids = []
     for _ in range(25):
@@ -56,7 +56,7 @@ def test_what_is_planted_for_the_next_upload_holds_no_worker(runtime: Runtime) -
         assert found.endswith("input/part/a.txt")
 
 
-def test_a_directory_is_removed_however_deep(runtime: Runtime) -> None:
+def test_a_deeply_nested_directory_is_removed(runtime: Runtime) -> None:
     request = runtime.call("dig", {"depth": 3000})
     runtime.settled_attempts(request["id"])
 
@@ -64,12 +64,12 @@ def test_a_directory_is_removed_however_deep(runtime: Runtime) -> None:
     wait_until(lambda: not runtime.find_leftovers(), what="no working directory is left")
 
 
-def test_a_phase_begins_once_however_often_it_is_told(runtime: Runtime) -> None:
+def test_a_phase_starts_once_despite_repeated_messages(runtime: Runtime) -> None:
     request = runtime.call("tell_its_phase_often")
     assert len(runtime.settled_attempts(request["id"])[0]["phases"]) <= 4
 
 
-def test_a_number_beyond_all_floats_is_none(runtime: Runtime) -> None:
+def test_a_number_beyond_all_floats_is_ignored(runtime: Runtime) -> None:
     request = runtime.call("exaggerate", {"number": 10**400})
 
     assert (request["status"], request["progress"]["fraction"]) == ("completed", None), request

@@ -1,4 +1,4 @@
-"""Rows for the tests of schedules, written as a person with psql would, and what became of them."""
+"""Write rows of schedules as a user of psql would, and read the requests that they made."""
 
 import json
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from workqueue.schedules.schedule import Schedule
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-def at(seconds: float) -> datetime:
+def noon_plus(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
@@ -25,8 +25,8 @@ def register(engine: Engine, name: str = "f", **options: Any) -> None:
 
 
 def put(engine: Engine, name: str = "s", expression: str = "* * * * *", edited_s: float = -30, **columns: Any) -> None:
-    """A row that was written `edited_s` after noon, and is planned now."""
-    values = {"function": "f", "created_at": at(edited_s), "edited_at": at(edited_s)} | columns
+    """Insert a row edited `edited_s` seconds after noon, and plan it."""
+    values = {"function": "f", "created_at": noon_plus(edited_s), "edited_at": noon_plus(edited_s)} | columns
     values |= {"name": name, "expression": expression}
     if "event" in values:
         values["event"] = json.dumps(values["event"])
@@ -45,8 +45,8 @@ def edit(engine: Engine, statement: str, **values: Any) -> None:
         connection.execute(text(statement), values)
 
 
-def made(engine: Engine, name: str = "s") -> list[datetime]:
-    """The times that requests of a schedule were made for, in order; a time twice stands twice."""
+def request_times(engine: Engine, name: str = "s") -> list[datetime]:
+    """Return the times of a schedule's requests, in order; a duplicate time appears twice."""
     statement = text(
         "SELECT scheduled_for FROM processing_request"
         " WHERE schedule = :name AND scheduled_for IS NOT NULL ORDER BY scheduled_for"

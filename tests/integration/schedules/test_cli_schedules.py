@@ -1,4 +1,4 @@
-"""`localfn schedules`: what a person types, what is printed, and with which exit code it ends."""
+"""Run `localfn schedules`: its arguments, output and exit codes."""
 
 import json
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def test_a_schedule_goes_through_all_commands(runtime: Runtime) -> None:
     assert run_json(runtime, "schedules", "list") == {"items": []}
 
 
-def test_a_disabled_one_is_made_and_waits_for_nothing(runtime: Runtime) -> None:
+def test_a_disabled_schedule_is_created_without_a_next_time(runtime: Runtime) -> None:
     made = run_json(runtime, *WORDS, "rate(1 second)", "--disabled")
     assert (made["enabled"], made["next_run_at"]) == (False, None)
 
@@ -69,7 +69,7 @@ def test_a_disabled_one_is_made_and_waits_for_nothing(runtime: Runtime) -> None:
         (("schedules", "delete", "nobody"), 4, "nobody"),
     ],
 )
-def test_a_refusal_is_one_clear_line_and_an_exit_code(
+def test_an_error_is_one_clear_line_and_an_exit_code(
     runtime: Runtime, words: tuple[str, ...], code: int, said: str
 ) -> None:
     done = localfn(runtime, *words)
@@ -78,7 +78,7 @@ def test_a_refusal_is_one_clear_line_and_an_exit_code(
     assert "Traceback" not in done.stderr
 
 
-def test_a_second_one_of_the_name_is_refused(runtime: Runtime) -> None:
+def test_a_duplicate_name_is_rejected(runtime: Runtime) -> None:
     assert localfn(runtime, *WORDS, "@daily").returncode == 0
     again = localfn(runtime, *WORDS, "@daily", "--json")
     assert again.returncode == 1

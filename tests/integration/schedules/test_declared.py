@@ -1,4 +1,4 @@
-"""Schedules declared in code and in localfn.toml: made at the start, changed with their source, paused by a person."""
+"""Declare schedules in code and in localfn.toml: created at the start, changed with their source, paused by users."""
 
 import subprocess
 import sys
@@ -44,66 +44,70 @@ def declare(engine: Engine, **schedules: Mapping[str, Any]) -> None:
 
 
 @pytest.fixture
-def known(engine: Engine) -> Engine:
+def declare_known(engine: Engine) -> Engine:
     with engine.begin() as connection:
         connection.execute(insert(registered_function), [asdict(function_spec(name=name)) for name in ("f", "g")])
     return engine
 
 
-def test_a_declaration_makes_a_row_and_follows_its_source(known: Engine) -> None:
-    declare(known, s={"function": "f", "expression": "@daily"})
-    made = row(known)
+def test_a_declaration_creates_a_row_and_follows_its_source(declare_known: Engine) -> None:
+    declare(declare_known, s={"function": "f", "expression": "@daily"})
+    made = row(declare_known)
     assert (made.declared, made.expression, made.enabled) == (True, "@daily", True)
     assert made.next_run_at is not None
-    declare(known, s={"function": "f", "expression": "@hourly", "queue": "high"})
-    assert (row(known).expression, row(known).queue) == ("@hourly", "high")
+    declare(declare_known, s={"function": "f", "expression": "@hourly", "queue": "high"})
+    assert (row(declare_known).expression, row(declare_known).queue) == ("@hourly", "high")
 
 
-def test_a_persons_pause_survives_the_next_start(known: Engine) -> None:
+def test_a_users_pause_survives_the_next_start(declare_known: Engine) -> None:
     for expression in ("@daily", "@daily", "@hourly"):
-        declare(known, s={"function": "f", "expression": expression})
+        declare(declare_known, s={"function": "f", "expression": expression})
         if expression == "@daily":
-            edits.change(known, "s", {"enabled": False}, rules(known), datetime.now(UTC))
-    assert (row(known).enabled, row(known).expression, row(known).next_run_at) == (False, "@hourly", None)
+            edits.change(declare_known, "s", {"enabled": False}, rules(declare_known), datetime.now(UTC))
+    assert (row(declare_known).enabled, row(declare_known).expression, row(declare_known).next_run_at) == (
+        False,
+        "@hourly",
+        None,
+    )
 
 
-def test_an_unchanged_declaration_moves_no_tick(known: Engine) -> None:
-    declare(known, s={"function": "f", "expression": "rate(1 hour)"})
-    before = row(known)
-    declare(known, s={"function": "f", "expression": "rate(1 hour)"})
-    assert row(known) == before
+def test_an_unchanged_declaration_moves_no_tick(declare_known: Engine) -> None:
+    declare(declare_known, s={"function": "f", "expression": "rate(1 hour)"})
+    before = row(declare_known)
+    declare(declare_known, s={"function": "f", "expression": "rate(1 hour)"})
+    assert row(declare_known) == before
 
 
-def test_what_is_declared_no_more_is_gone_and_other_rows_stay(known: Engine) -> None:
+def test_a_removed_declaration_deletes_its_row_only(declare_known: Engine) -> None:
     body = {"name": "mine", "function": "f", "expression": "@daily"}
-    edits.create(known, body, rules(known), datetime.now(UTC))
-    declare(known, s={"function": "f", "expression": "@daily"})
+    edits.create(declare_known, body, rules(declare_known), datetime.now(UTC))
+    declare(declare_known, s={"function": "f", "expression": "@daily"})
     with pytest.raises(DeclaredScheduleError):
-        edits.delete(known, "s")
-    declare(known)
+        edits.delete(declare_known, "s")
+    declare(declare_known)
     with pytest.raises(UnknownScheduleError):
-        queries.find(known, "s")
-    assert row(known, "mine").declared is False
+        queries.find(declare_known, "s")
+    assert row(declare_known, "mine").declared is False
 
 
-def test_a_bad_declaration_is_named_and_nothing_is_changed(known: Engine) -> None:
-    declare(known, s={"function": "f", "expression": "@daily"})
+def test_a_bad_declaration_is_named_and_changes_nothing(declare_known: Engine) -> None:
+    declare(declare_known, s={"function": "f", "expression": "@daily"})
     with pytest.raises(BadScheduleError, match=r"t\.expression: "):
-        declare(known, s={"function": "f", "expression": "@hourly"}, t={"function": "f", "expression": "never"})
-    assert row(known).expression == "@daily"
+        declare(declare_known, s={"function": "f", "expression": "@hourly"}, t={"function": "f", "expression": "never"})
+    assert row(declare_known).expression == "@daily"
 
 
-def test_a_change_of_the_code_is_followed_while_everything_runs(known: Engine) -> None:
-    declarations = DeclarationSync(known, lambda: rules(known))
+def test_a_change_of_the_code_takes_effect_without_a_restart(declare_known: Engine) -> None:
+    declarations = DeclarationSync(declare_known, lambda: rules(declare_known))
     declarations.sync()
     for name, schedule in (("f", {"expression": "@daily"}), ("g", {"expression": "nonsense"})):
-        with known.begin() as connection:
+        with declare_known.begin() as connection:
             statement = update(registered_function).where(registered_function.c.name == name)
             connection.execute(statement.values(schedule=schedule))
     declarations.sync()
-    assert (row(known, "f").expression, row(known, "f").declared) == ("@daily", True)
+    assert (row(declare_known, "f").expression, row(declare_known, "f").declared) == ("@daily", True)
     with pytest.raises(UnknownScheduleError):
-        queries.find(known, "g")
+        queries.find(declare_known, "g")
 
 
 def init(database_url: str, redis_url: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -119,7 +123,7 @@ def init(database_url: str, redis_url: str, folder: Path) -> subprocess.Complete
     )
 
 
-def test_init_declares_what_code_and_file_say(
+def test_init_declares_the_schedules_of_code_and_file(
     database_url: str, redis_url: str, tmp_path: Path, engine: Engine
 ) -> None:
     (tmp_path / "functions").mkdir()
@@ -154,7 +158,7 @@ def test_init_declares_what_code_and_file_say(
     ("content", "word"),
     [("[schedule.x]\n", "schedule"), ("schedules.x = 1\n", "[schedules.x]"), ("[schedules", "cannot be read")],
 )
-def test_a_wrong_file_stops_the_start_and_says_where(tmp_path: Path, content: str, word: str) -> None:
+def test_an_invalid_file_stops_the_start_with_its_line(tmp_path: Path, content: str, word: str) -> None:
     (tmp_path / "localfn.toml").write_text(content)
     with pytest.raises(DeclarationError) as caught:
         localfn_toml.schedules(tmp_path)

@@ -1,4 +1,4 @@
-"""Several schedulers, killed at random, with Redis emptied now and then: every tick makes exactly one request."""
+"""Kill several schedulers at random and empty Redis now and then: every tick creates exactly one request."""
 
 import random
 import signal
@@ -18,19 +18,19 @@ from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
 SCHEDULES = 25
-TROUBLE_S = 14
+FAULTS_S = 14
 SCHEDULERS = 2
 
 
 @pytest.fixture
 def stage(start_runtime: StartRuntime) -> Iterator[Runtime]:
-    """Web and workers; the schedulers are the test's."""
+    """Yield web and workers; the tests start the schedulers."""
     with start_runtime(processes=("web", "worker")) as runtime:
         yield runtime
 
 
-class Schedulers:
-    """So many scheduler processes; one that is killed is followed by another."""
+class SchedulerGroup:
+    """Run a number of scheduler processes; each killed one is replaced."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
@@ -41,7 +41,7 @@ class Schedulers:
         self.runtime.processes[f"scheduler {place}"] = self.runtime.processes.pop("scheduler")
         return process
 
-    def strike(self, place: int, number: signal.Signals) -> None:
+    def kill_and_replace(self, place: int, number: signal.Signals) -> None:
         self.running[place].send_signal(number)
         self.running[place].wait()
         self.running[place] = self._start(place)
@@ -49,24 +49,24 @@ class Schedulers:
     def freeze(self, place: int, seconds: float) -> None:
         process = psutil.Process(self.running[place].pid)
         process.suspend()
-        time.sleep(seconds)  # a frozen process is frozen for some time: that is the fault
+        time.sleep(seconds)  # The freeze lasts some time: this is the injected fault.
         process.resume()
 
 
-def trouble(schedulers: Schedulers, client: redis.Redis, chance: random.Random) -> None:
-    ends_at = time.monotonic() + TROUBLE_S
+def inject_faults(schedulers: SchedulerGroup, client: redis.Redis, chance: random.Random) -> None:
+    ends_at = time.monotonic() + FAULTS_S
     while time.monotonic() < ends_at:
         place = chance.randrange(SCHEDULERS)
         match chance.randrange(5):
             case 0 | 1:
-                schedulers.strike(place, signal.SIGKILL)
+                schedulers.kill_and_replace(place, signal.SIGKILL)
             case 2:
-                schedulers.strike(place, signal.SIGTERM)
+                schedulers.kill_and_replace(place, signal.SIGTERM)
             case 3:
                 schedulers.freeze(place, chance.uniform(0.1, 1.5))
             case _:
                 client.flushdb()
-        time.sleep(chance.uniform(0, 1.2))  # the rhythm of the faults
+        time.sleep(chance.uniform(0, 1.2))  # The interval of the faults.
 
 
 def ticks(engine: Engine) -> dict[str, list[datetime]]:
@@ -78,13 +78,13 @@ def ticks(engine: Engine) -> dict[str, list[datetime]]:
     return found
 
 
-def test_each_tick_makes_one_request_whatever_dies(stage: Runtime) -> None:
-    schedulers = Schedulers(stage)
+def test_each_tick_creates_one_request_despite_killed_schedulers(stage: Runtime) -> None:
+    schedulers = SchedulerGroup(stage)
     for number in range(SCHEDULES):
         body = {"name": f"s{number}", "function": "echo", "expression": "rate(1 second)", "misfire": "all"}
         assert stage.http.post("/api/schedules", json=body).status_code == 201
     with redis.Redis.from_url(stage.redis_url) as client:
-        trouble(schedulers, client, random.Random(20261124))
+        inject_faults(schedulers, client, random.Random(20261124))
     caught_up_from = datetime.now(UTC)
     engine = make_engine(stage.database_url, pool_size=1)
 
@@ -96,5 +96,5 @@ def test_each_tick_makes_one_request_whatever_dies(stage: Runtime) -> None:
     for name, moments in ticks(engine).items():
         assert moments == [moments[0] + timedelta(seconds=n) for n in range(len(moments))], name
         shown = stage.get(f"/api/schedules/{name}")
-        assert shown["total_runs"] >= len(moments) > TROUBLE_S
+        assert shown["total_runs"] >= len(moments) > FAULTS_S
     engine.dispose()

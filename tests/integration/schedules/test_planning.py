@@ -1,4 +1,4 @@
-"""Rows that somebody edited, by whatever means, are planned anew, and no tick is lost by an edit."""
+"""Plan edited rows again, however they were edited, without losing a tick."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from tests.integration.schedules.rows import at, edit, made, put, register, row
+from tests.integration.schedules.rows import edit, noon_plus, put, register, request_times, row
 from workqueue.schedules import edits, next_run
 from workqueue.schedules.firing import fire
 
@@ -14,7 +14,7 @@ from workqueue.schedules.firing import fire
 def test_an_inserted_row_is_planned_from_the_moment_of_its_insertion(engine: Engine) -> None:
     put(engine, edited_s=61)
     found = row(engine)
-    assert (found.next_run_at, found.edited_at) == (at(120), None)
+    assert (found.next_run_at, found.edited_at) == (noon_plus(120), None)
     assert next_run.plan_edited_schedules(engine) == []
 
 
@@ -30,7 +30,7 @@ def test_an_inserted_row_is_planned_from_the_moment_of_its_insertion(engine: Eng
         "function = 'g'",
     ],
 )
-def test_a_change_of_what_counts_marks_the_row_and_any_other_change_does_not(engine: Engine, change: str) -> None:
+def test_only_a_relevant_change_marks_the_row(engine: Engine, change: str) -> None:
     put(engine, expression="@yearly")
     edit(
         engine, "UPDATE schedule SET description = 'x', queue = 'high', event = '1', misfire = 'all', overlap = 'skip'"
@@ -43,48 +43,48 @@ def test_a_change_of_what_counts_marks_the_row_and_any_other_change_does_not(eng
     assert row(engine).edited_at is None
 
 
-def test_a_disabled_row_waits_for_nothing_and_an_enabled_one_goes_on_from_then(engine: Engine) -> None:
+def test_a_disabled_row_has_no_next_time_and_an_enabled_one_continues(engine: Engine) -> None:
     register(engine)
     put(engine, misfire="all")
     edit(engine, "UPDATE schedule SET enabled = false")
     next_run.plan_edited_schedules(engine)
     assert row(engine).next_run_at is None
-    assert fire(engine, at(3600), at(3600), ()).next_runs == []
+    assert fire(engine, noon_plus(3600), noon_plus(3600), ()).next_runs == []
 
     edit(engine, "UPDATE schedule SET enabled = true")
-    edit(engine, "UPDATE schedule SET edited_at = :moment", moment=at(1801))
+    edit(engine, "UPDATE schedule SET edited_at = :moment", moment=noon_plus(1801))
     next_run.plan_edited_schedules(engine)
-    assert row(engine).next_run_at == at(1860), "what passed while it was disabled was not missed"
+    assert row(engine).next_run_at == noon_plus(1860), "what passed while it was disabled was not missed"
 
 
 def test_a_tick_that_was_due_when_the_row_was_edited_is_not_lost(engine: Engine) -> None:
     register(engine)
     put(engine)
     edit(engine, "UPDATE schedule SET expression = '*/20 * * * *', max_runs = 10")
-    edit(engine, "UPDATE schedule SET edited_at = :moment", moment=at(0.2))
+    edit(engine, "UPDATE schedule SET edited_at = :moment", moment=noon_plus(0.2))
 
     assert next_run.plan_edited_schedules(engine) == []
-    fire(engine, at(0.5), at(0.5), ())
-    assert made(engine) == [at(0)]
+    fire(engine, noon_plus(0.5), noon_plus(0.5), ())
+    assert request_times(engine) == [noon_plus(0)]
     found = row(engine)
-    assert (found.next_run_at, found.edited_at) == (at(1200), None)
+    assert (found.next_run_at, found.edited_at) == (noon_plus(1200), None)
 
 
-def test_a_renamed_row_keeps_its_ticks_and_a_deleted_one_takes_them_along(engine: Engine) -> None:
+def test_ticks_follow_a_renamed_row_and_are_deleted_with_it(engine: Engine) -> None:
     register(engine)
     put(engine)
-    fire(engine, at(0.1), at(0.1), ())
+    fire(engine, noon_plus(0.1), noon_plus(0.1), ())
     edit(engine, "UPDATE schedule SET name = 'renamed'")
-    edit(engine, "UPDATE schedule SET next_run_at = :moment", moment=at(0))
-    fire(engine, at(0.2), at(0.2), ())
-    assert made(engine, "renamed") == []
+    edit(engine, "UPDATE schedule SET next_run_at = :moment", moment=noon_plus(0))
+    fire(engine, noon_plus(0.2), noon_plus(0.2), ())
+    assert request_times(engine, "renamed") == []
     edit(engine, "DELETE FROM schedule")
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM schedule_tick")).scalar_one() == 0
         assert connection.execute(text("SELECT count(*) FROM processing_request")).scalar_one() == 1
 
 
-def test_the_row_refuses_what_no_schedule_can_be(engine: Engine) -> None:
+def test_the_table_rejects_invalid_schedules(engine: Engine) -> None:
     put(engine)
     for change in (
         "misfire = 'x'",
@@ -98,18 +98,18 @@ def test_the_row_refuses_what_no_schedule_can_be(engine: Engine) -> None:
             edit(engine, f"UPDATE schedule SET {change}")
 
 
-def test_times_come_back_in_utc_whatever_the_sessions_zone(engine: Engine) -> None:
+def test_times_are_read_in_utc_in_any_session_zone(engine: Engine) -> None:
     put(engine)
     edit(engine, "ALTER DATABASE " + str(engine.url.database) + " SET timezone TO 'Australia/Lord_Howe'")
     engine.dispose()
     found = row(engine)
-    assert found.next_run_at == at(0)
+    assert found.next_run_at == noon_plus(0)
     assert found.next_run_at is not None
     assert found.next_run_at.utcoffset() == timedelta(0)
 
 
-def test_a_row_set_back_by_hand_goes_on_from_there(engine: Engine) -> None:
-    """Not even an edit that no scheduler has seen yet hides the times that were missed."""
+def test_a_row_set_back_by_sql_continues_from_there(engine: Engine) -> None:
+    """Keep missed times even after an edit that no scheduler has read yet."""
     register(engine)
     now = datetime.now(UTC)
     body = {"name": "s", "function": "f", "expression": "*/5 * * * *", "misfire": "all"}
@@ -119,7 +119,7 @@ def test_a_row_set_back_by_hand_goes_on_from_there(engine: Engine) -> None:
     edit(engine, "UPDATE schedule SET next_run_at = :moment", moment=now - timedelta(hours=3))
     next_run.plan_edited_schedules(engine)
     fire(engine, now, now, ())
-    ticks = made(engine)
+    ticks = request_times(engine)
     assert len(ticks) == 36
     assert ticks[-1] > now - timedelta(minutes=5)
 
@@ -127,4 +127,4 @@ def test_a_row_set_back_by_hand_goes_on_from_there(engine: Engine) -> None:
     edit(engine, f"{statement} VALUES ('t', 'f', '*/5 * * * *', 'once', :moment)", moment=now - timedelta(hours=3))
     next_run.plan_edited_schedules(engine)
     fire(engine, now, now, ())
-    assert made(engine, "t") == ticks[-1:]
+    assert request_times(engine, "t") == ticks[-1:]

@@ -1,4 +1,4 @@
-"""/api/schedules, in a whole runtime: made, seen, changed, run and deleted while everything runs."""
+"""Create, read, change, run and delete schedules by /api/schedules in a whole runtime."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ FIELDS = {
 
 @pytest.fixture(autouse=True)
 def _no_schedules_stay(runtime: Runtime) -> Iterator[None]:
-    delete_all(runtime)  # those of other files' tests
+    delete_all(runtime)  # Schedules that tests of other files left.
     yield
     delete_all(runtime)
 
@@ -60,7 +60,7 @@ def sql(runtime: Runtime, statement: str, **values: Any) -> None:
     engine.dispose()
 
 
-def test_a_schedule_is_made_seen_changed_and_deleted(runtime: Runtime) -> None:
+def test_a_schedule_is_created_read_changed_and_deleted(runtime: Runtime) -> None:
     made = create(runtime, event={"b": 1, "a": [2]}, description="totals", queue="high")
     year = datetime.now(UTC).year + 1
     assert set(made) == FIELDS
@@ -84,7 +84,7 @@ def test_a_schedule_is_made_seen_changed_and_deleted(runtime: Runtime) -> None:
     assert runtime.http.delete("/api/schedules/nightly").status_code == 404
 
 
-def test_a_schedule_fires_and_its_requests_say_what_they_are_for(runtime: Runtime) -> None:
+def test_requests_of_a_schedule_name_schedule_and_tick(runtime: Runtime) -> None:
     create(runtime, name="thrice", expression="rate(1 second)", event={"n": 1}, max_runs=3)
 
     wait_until(lambda: runtime.get("/api/schedules/thrice")["total_runs"] == 3, 20, "three ticks")
@@ -98,14 +98,14 @@ def test_a_schedule_fires_and_its_requests_say_what_they_are_for(runtime: Runtim
     assert shown["last_run_at"] == newest["created_at"]
 
 
-def test_a_schedule_made_by_the_api_is_shown_by_rq_scheduler_at_once(runtime: Runtime) -> None:
+def test_a_new_schedule_is_mirrored_to_rq_scheduler_at_once(runtime: Runtime) -> None:
     made = create(runtime, name="shown")
     with redis.Redis.from_url(runtime.redis_url) as client:
         expected = datetime.fromisoformat(made["next_run_at"]).timestamp()
         wait_until(lambda: client.zscore("rq:scheduler:scheduled_jobs", "schedule-shown") == expected, 4)
 
 
-def test_a_run_now_makes_a_request_at_once(runtime: Runtime) -> None:
+def test_run_now_creates_a_request_at_once(runtime: Runtime) -> None:
     create(runtime, event=[1], enabled=False)
     answer = runtime.http.post("/api/schedules/nightly/run")
 
@@ -121,7 +121,7 @@ def test_a_run_now_makes_a_request_at_once(runtime: Runtime) -> None:
     )
 
 
-def test_the_next_times_are_shown_even_of_a_disabled_one(runtime: Runtime) -> None:
+def test_the_next_times_are_shown_even_for_a_disabled_schedule(runtime: Runtime) -> None:
     create(runtime, expression="30 2 * * *", timezone="Europe/Berlin", start_at="2030-03-30T00:00:00Z")
     # The clocks of Berlin skip 02:30 on the 31st: it runs right after the gap.
     expected = ["2030-03-30T01:30:00Z", "2030-03-31T01:00:00Z", "2030-04-01T00:30:00Z"]
@@ -142,26 +142,26 @@ def test_the_next_times_are_shown_even_of_a_disabled_one(runtime: Runtime) -> No
         ("UPDATE schedule SET expression = 'at(2031-05-06T07:08:09)'", "2031-05-06T07:08:09Z"),
     ],
 )
-def test_an_edit_by_plain_sql_is_noticed(runtime: Runtime, statement: str, expected: str | None) -> None:
+def test_an_edit_by_plain_sql_takes_effect(runtime: Runtime, statement: str, expected: str | None) -> None:
     before = create(runtime)["next_run_at"]
     sql(runtime, statement)
 
-    def noticed() -> bool:
+    def is_planned() -> bool:
         return bool(runtime.get("/api/schedules/nightly")["next_run_at"] != before)
 
-    wait_until(noticed, 10, "the scheduler plans the row anew")
+    wait_until(is_planned, 10, "the scheduler plans the row anew")
     shown = runtime.get("/api/schedules/nightly")["next_run_at"]
     assert shown == expected or (expected and shown.endswith(expected))
     with redis.Redis.from_url(runtime.redis_url) as client:
 
-        def copied() -> bool:
+        def is_mirrored() -> bool:
             score = client.zscore("rq:scheduler:scheduled_jobs", "schedule-nightly")
             return bool(score == (datetime.fromisoformat(shown).timestamp() if shown else None))
 
-        wait_until(copied, 10, "rq-scheduler's keys show it")
+        wait_until(is_mirrored, 10, "rq-scheduler's keys show it")
 
 
-def test_a_row_that_was_spoiled_by_hand_is_shown_and_can_be_mended(runtime: Runtime) -> None:
+def test_an_invalid_row_is_shown_and_can_be_repaired(runtime: Runtime) -> None:
     create(runtime)
     sql(runtime, "UPDATE schedule SET expression = 'whenever', timezone = 'Mars/Olympus'")
     wait_until(lambda: runtime.get("/api/schedules/nightly")["error"], what="the scheduler says why it cannot fire")
@@ -195,7 +195,7 @@ def test_a_schedule_inserted_by_plain_sql_fires(runtime: Runtime) -> None:
         ({"total_runs": 5}, "total_runs"),
     ],
 )
-def test_bad_input_is_refused_by_its_field_and_leaves_no_trace(
+def test_bad_input_is_rejected_by_field_and_changes_nothing(
     runtime: Runtime, fields: dict[str, Any], named: str
 ) -> None:
     answer = runtime.http.post("/api/schedules", json=YEARLY | fields)
@@ -211,7 +211,7 @@ def test_bad_input_is_refused_by_its_field_and_leaves_no_trace(
     assert runtime.http.patch("/api/schedules/nightly", json={"name": "other"}).status_code == 422
 
 
-def test_further_refusals(runtime: Runtime) -> None:
+def test_unknown_duplicate_and_conflicting_schedules_are_rejected(runtime: Runtime) -> None:
     create(runtime)
     assert runtime.http.post("/api/schedules", json=YEARLY).status_code == 409
     assert runtime.http.post("/api/schedules", json=[]).status_code == 422
@@ -231,10 +231,10 @@ def test_further_refusals(runtime: Runtime) -> None:
     assert runtime.http.get("/api/schedules?x=1").status_code == 422
 
 
-def test_what_nobody_has_stored_is_previewed_and_its_wrong_field_named(runtime: Runtime) -> None:
+def test_an_unsaved_schedule_is_previewed_and_its_invalid_field_named(runtime: Runtime) -> None:
     body = {"expression": "30 2 * * *", "timezone": "Europe/Berlin", "start_at": "2099-03-28T00:00:00Z"}
     answer = runtime.http.post("/api/schedules/preview?count=3", json=body)
-    # The clocks of Berlin skip 02:30 on the 29th: cron runs it right after the gap, AWS's dialect leaves it out.
+    # The clocks of Berlin skip 02:30 on the 29th: cron runs it right after the gap, AWS's dialect skips it.
     assert answer.json()["times"] == ["2099-03-28T01:30:00Z", "2099-03-29T01:00:00Z", "2099-03-30T00:30:00Z"]
     answer = runtime.http.post("/api/schedules/preview?count=2", json=body | {"expression": "cron(30 2 * * ? *)"})
     assert answer.json()["times"] == ["2099-03-28T01:30:00Z", "2099-03-30T00:30:00Z"]

@@ -1,4 +1,4 @@
-"""The loop with rq-scheduler as its clock: what Redis holds is a copy, and nothing depends on it."""
+"""Run the ticker with rq-scheduler as its clock: Redis holds a copy, which may be lost."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ import redis
 from rq_scheduler import Scheduler
 from sqlalchemy import Engine
 
-from tests.integration.schedules.rows import edit, made, put, register, row
+from tests.integration.schedules.rows import edit, put, register, request_times, row
 from workqueue.clock import Clock
 from workqueue.schedules import firing, next_run
 from workqueue.schedules.ticker import Ticker
@@ -19,7 +19,7 @@ from workqueue.transport.safe_job import SafeJob
 
 
 class SetClock(Clock):
-    """Shows what the test says."""
+    """Show the time that the test sets."""
 
     def __init__(self) -> None:
         self.shown = datetime.now(UTC).replace(microsecond=0)
@@ -32,7 +32,7 @@ class SetClock(Clock):
     def synchronise(self, engine: Engine) -> float:  # noqa: ARG002
         return 0.0
 
-    def go(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.shown += timedelta(seconds=seconds)
 
 
@@ -44,29 +44,29 @@ def clock() -> SetClock:
 @pytest.fixture
 def ticker(engine: Engine, redis_client: redis.Redis, clock: SetClock) -> Iterator[Ticker]:
     register(engine)
-    made = Ticker(engine, Doorbell(redis_client), clock, RqSchedulerMirror(redis_client, clock))
-    yield made
-    made.deregister()
+    request_times = Ticker(engine, Doorbell(redis_client), clock, RqSchedulerMirror(redis_client, clock))
+    yield request_times
+    request_times.deregister()
 
 
-def begin(ticker: Ticker, clock: SetClock, **columns: Any) -> datetime:
-    """A schedule of every second; gives the time of its first tick."""
+def insert_schedule(ticker: Ticker, clock: SetClock, **columns: Any) -> datetime:
+    """Insert a schedule of every second; return the time of its first tick."""
     put(ticker.engine, expression="rate(1 second)", created_at=clock.now(), edited_at=clock.now(), **columns)
     ticker.run_iteration()
     return clock.now() + timedelta(seconds=1)
 
 
-def stock(client: redis.Redis) -> Scheduler:
-    """rq-scheduler's own, as a person would look with."""
+def scheduler_jobs(client: redis.Redis) -> Scheduler:
+    """Read the jobs with rq-scheduler's own API, as a user would."""
     return Scheduler(connection=client, job_class=SafeJob)
 
 
 def test_rq_schedulers_own_keys_show_the_schedules_and_their_times(
     ticker: Ticker, clock: SetClock, redis_client: redis.Redis
 ) -> None:
-    first = begin(ticker, clock)
+    first = insert_schedule(ticker, clock)
 
-    jobs = list(stock(redis_client).get_jobs())
+    jobs = list(scheduler_jobs(redis_client).get_jobs())
     assert [(job.id, job.description, job.kwargs) for job in jobs] == [
         ("schedule-s", "s: rate(1 second)", {"schedule": "s"})
     ]
@@ -75,29 +75,29 @@ def test_rq_schedulers_own_keys_show_the_schedules_and_their_times(
 
     edit(ticker.engine, "UPDATE schedule SET enabled = false")
     ticker.run_iteration()
-    assert stock(redis_client).count() == 0
+    assert scheduler_jobs(redis_client).count() == 0
     assert not redis_client.exists("rq:job:schedule-s")
 
 
-def test_what_the_clock_names_fires_and_the_copy_moves_on(
+def test_reported_schedules_fire_and_the_copy_advances(
     ticker: Ticker, clock: SetClock, redis_client: redis.Redis
 ) -> None:
-    first = begin(ticker, clock)
-    clock.go(1.01)
+    first = insert_schedule(ticker, clock)
+    clock.advance(1.01)
     assert ticker.mirror.due() == ["s"]
     ticker.run_iteration()
 
-    assert made(ticker.engine) == [first]
+    assert request_times(ticker.engine) == [first]
     assert ticker.mirror.due() == []
     assert ticker.mirror.read() == {"s": (first + timedelta(seconds=1)).timestamp()}
     assert redis_client.llen("rq:queue:default") == 1, "the request's bell, and not the schedule's job"
 
 
 @pytest.mark.parametrize("trouble", ["emptied", "job lost", "set lost", "late", "early"])
-def test_whatever_becomes_of_the_copy_each_tick_makes_one_request(
+def test_each_tick_creates_one_request_despite_a_damaged_copy(
     ticker: Ticker, clock: SetClock, redis_client: redis.Redis, trouble: str
 ) -> None:
-    first = begin(ticker, clock, misfire="all")
+    first = insert_schedule(ticker, clock, misfire="all")
     key = Scheduler.scheduled_jobs_key
     for _ in range(10):
         if trouble == "emptied":
@@ -108,91 +108,91 @@ def test_whatever_becomes_of_the_copy_each_tick_makes_one_request(
             redis_client.delete(key)
         else:
             redis_client.zadd(key, {"schedule-s": 0 if trouble == "early" else 9e9})
-        clock.go(1)
+        clock.advance(1)
         ticker.run_iteration()
         ticker.compare_at = 0.0
-    clock.go(1)
+    clock.advance(1)
     ticker.run_iteration()
-    clock.go(0.9)
+    clock.advance(0.9)
     ticker.run_iteration()
-    ticks = made(ticker.engine)
+    ticks = request_times(ticker.engine)
     assert ticks == [first + timedelta(seconds=n) for n in range(len(ticks))]
     assert len(ticks) >= 10
 
 
-def test_with_redis_away_the_rows_are_the_clock(engine: Engine, clock: SetClock) -> None:
+def test_without_redis_the_rows_are_the_clock(engine: Engine, clock: SetClock) -> None:
     register(engine)
     away = redis.Redis(port=1, socket_connect_timeout=0.5)
     ticker = Ticker(engine, Doorbell(away), clock, RqSchedulerMirror(away, clock))
-    first = begin(ticker, clock)
-    clock.go(1.01)
+    first = insert_schedule(ticker, clock)
+    clock.advance(1.01)
     ticker.run_iteration()
-    assert made(engine) == [first]
+    assert request_times(engine) == [first]
 
 
-def test_a_deaf_redis_does_not_hold_up_a_tick(
+def test_an_unresponsive_redis_does_not_delay_a_tick(
     engine: Engine, redis_url: str, redis_client: redis.Redis, clock: SetClock
 ) -> None:
     register(engine)
     with redis.Redis.from_url(redis_url, socket_timeout=0.2) as impatient:
         ticker = Ticker(engine, Doorbell(impatient), clock, RqSchedulerMirror(impatient, clock))
-        first = begin(ticker, clock)
-        redis_client.client_pause(1500)  # it ends by itself: nothing else is heard meanwhile
-        clock.go(1.01)
+        first = insert_schedule(ticker, clock)
+        redis_client.client_pause(1500)  # The pause ends by itself; a paused Redis obeys no command.
+        clock.advance(1.01)
         ticker.run_iteration()
-    assert made(engine) == [first]
+    assert request_times(engine) == [first]
 
 
-def test_a_scheduler_that_dies_after_the_commit_leaves_nothing_to_repeat(
+def test_a_scheduler_that_dies_after_the_commit_repeats_no_tick(
     ticker: Ticker, clock: SetClock, redis_client: redis.Redis
 ) -> None:
-    first = begin(ticker, clock)
-    clock.go(1.01)
-    firing.fire(ticker.engine, clock.now(), clock.now(), ["s"])  # and here it dies: no bell, and an old copy
+    first = insert_schedule(ticker, clock)
+    clock.advance(1.01)
+    firing.fire(ticker.engine, clock.now(), clock.now(), ["s"])  # The scheduler dies here: no bell, and an old copy.
     assert ticker.mirror.due() == ["s"]
 
     heir = Ticker(ticker.engine, ticker.doorbell, clock, RqSchedulerMirror(redis_client, clock))
     heir.start_leading()
     heir.run_iteration()
-    assert made(ticker.engine) == [first]
+    assert request_times(ticker.engine) == [first]
     assert heir.mirror.due() == []
 
 
-def test_a_scheduler_that_dies_before_the_commit_leaves_the_tick_to_its_heir(
+def test_a_scheduler_that_dies_before_the_commit_leaves_the_tick_to_the_next(
     ticker: Ticker, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = begin(ticker, clock)
-    clock.go(1.01)
+    first = insert_schedule(ticker, clock)
+    clock.advance(1.01)
     with monkeypatch.context() as patch:
         patch.setattr(firing, "row_after_firing", lambda *_: 1 / 0)
         ticker.run_guarded_iteration()
-    assert made(ticker.engine) == []
+    assert request_times(ticker.engine) == []
     ticker.run_guarded_iteration()
-    assert made(ticker.engine) == [first]
+    assert request_times(ticker.engine) == [first]
 
 
-def test_a_row_that_is_deleted_leaves_the_copy(ticker: Ticker, clock: SetClock) -> None:
-    begin(ticker, clock)
+def test_a_deleted_row_is_removed_from_the_copy(ticker: Ticker, clock: SetClock) -> None:
+    insert_schedule(ticker, clock)
     edit(ticker.engine, "DELETE FROM schedule")
-    clock.go(2)
+    clock.advance(2)
     ticker.run_iteration()
     ticker.compare_at = 0.0
     ticker.run_iteration()
     assert ticker.mirror.read() == {}
 
 
-def test_jobs_of_others_in_rq_schedulers_keys_are_left_alone(
+def test_foreign_jobs_in_rq_schedulers_keys_are_kept(
     ticker: Ticker, clock: SetClock, redis_client: redis.Redis
 ) -> None:
-    stock(redis_client).schedule(clock.now(), "os.getpid", id="somebody-elses")
-    begin(ticker, clock)
-    clock.go(5)
+    scheduler_jobs(redis_client).schedule(clock.now(), "os.getpid", id="somebody-elses")
+    insert_schedule(ticker, clock)
+    clock.advance(5)
     ticker.compare_at = 0.0
     ticker.run_iteration()
-    assert "somebody-elses" in stock(redis_client)
+    assert "somebody-elses" in scheduler_jobs(redis_client)
 
 
-def test_thousands_of_rows_are_planned_and_shown(ticker: Ticker) -> None:
+def test_thousands_of_rows_are_planned_and_mirrored(ticker: Ticker) -> None:
     values = "SELECT 's' || n, 'f', '@yearly' FROM generate_series(1, 2000) n"
     edit(ticker.engine, f"INSERT INTO schedule (name, function, expression) {values}")
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""/metrics tells of the whole installation: what workers and scheduler counted, what there is now, and the calls."""
+"""Read /metrics of the whole installation: counters of workers and scheduler, gauges, and HTTP calls."""
 
 from collections.abc import Callable, Iterator
 
@@ -18,7 +18,7 @@ from workqueue.telemetry.counters import Counters
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def scraped(runtime: Runtime) -> Samples:
+def scrape(runtime: Runtime) -> Samples:
     answer = runtime.http.get("/metrics")
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
@@ -34,12 +34,12 @@ def value(samples: Samples, name: str, **labels: str) -> float:
     return samples.get((name, tuple(sorted(labels.items()))), 0.0)
 
 
-def grown(runtime: Runtime, before: Samples) -> Callable[..., float]:
-    now = scraped(runtime)
+def increases(runtime: Runtime, before: Samples) -> Callable[..., float]:
+    now = scrape(runtime)
     return lambda name, **labels: value(now, name, **labels) - value(before, name, **labels)
 
 
-# Functions of their own: what another test called is handed over seconds later, in the midst of this one.
+# Own functions, because counts of another test's functions arrive seconds later, during this one.
 COUNTED = """
 from localfn import Fail, function
 
@@ -69,21 +69,21 @@ def counting(runtime: Runtime) -> Iterator[Runtime]:
     path.unlink()
 
 
-def test_what_workers_do_is_told_within_seconds(counting: Runtime) -> None:
-    before = scraped(counting)
+def test_counts_of_workers_are_exported_within_seconds(counting: Runtime) -> None:
+    before = scrape(counting)
     for _ in range(3):
         counting.call("counted", {})
     counting.call("counted_failure", {})
 
     def look() -> bool:
-        more = grown(counting, before)
+        more = increases(counting, before)
         return (
             more("localfn_requests_ended_total", function="counted", status="completed") == 3
             and more("localfn_attempts_total", function="counted_failure", outcome="failed") == 1
         )
 
     wait_until(look, 15, "the numbers are handed over")
-    more = grown(counting, before)
+    more = increases(counting, before)
     assert more("localfn_queue_wait_seconds_count", function="counted") == 3
     assert more("localfn_run_seconds_bucket", function="counted", le="+Inf") == 3
     assert 0 < more("localfn_run_seconds_sum", function="counted") < 60
@@ -91,12 +91,12 @@ def test_what_workers_do_is_told_within_seconds(counting: Runtime) -> None:
         assert more("localfn_phase_seconds_count", function="counted", phase=phase) == 3
 
 
-def test_a_kill_is_told_by_its_cause(counting: Runtime) -> None:
-    before = scraped(counting)
+def test_a_kill_is_counted_by_its_cause(counting: Runtime) -> None:
+    before = scrape(counting)
     counting.call("counted_timeout", {})
 
     def look() -> bool:
-        more = grown(counting, before)
+        more = increases(counting, before)
         return (
             more("localfn_attempts_total", function="counted_timeout", outcome="timed_out") == 1
             and more("localfn_sandbox_kills_total", cause="timeout") >= 1
@@ -105,18 +105,18 @@ def test_a_kill_is_told_by_its_cause(counting: Runtime) -> None:
     wait_until(look, 15, "the kill is told")
 
 
-def test_what_ends_while_it_waits_is_counted_too(counting: Runtime) -> None:
-    before = scraped(counting)
+def test_requests_that_end_while_waiting_are_counted(counting: Runtime) -> None:
+    before = scrape(counting)
     one, *others = [counting.post("counted_failure", {}, params={"delay_s": 3600})["id"] for _ in range(3)]
     assert counting.http.post(f"/api/requests/{one}/cancel").status_code == 202
     counting.http.post("/api/requests/bulk", json={"action": "cancel", "ids": others})
-    more = grown(counting, before)
+    more = increases(counting, before)
     assert more("localfn_requests_ended_total", function="counted_failure", status="cancelled") == 3
     assert more("localfn_requests_ended_total", function="counted_failure", status="failed") == 0
     assert more("localfn_attempts_total", function="counted_failure", outcome="cancelled") == 0
 
 
-def test_what_an_emptied_queue_held_and_what_a_lost_worker_ended_is_counted(engine: Engine) -> None:
+def test_requests_of_an_emptied_queue_and_of_a_lost_worker_are_counted(engine: Engine) -> None:
     counters = Counters()
     for _ in range(2):
         accept_request(engine)
@@ -135,40 +135,41 @@ def test_what_an_emptied_queue_held_and_what_a_lost_worker_ended_is_counted(engi
     assert found[metrics.RECONCILER.name, ("rerun",)] == found[metrics.RECONCILER.name, ("failed",)] == [1]
 
 
-def test_a_row_of_numbers_that_somebody_holds_keeps_no_cancel_waiting(engine: Engine) -> None:
-    """Somebody is frozen in the midst of writing it."""
+def test_a_locked_row_of_counters_does_not_block_a_cancel(engine: Engine) -> None:
+    """Another session holds the row locked, as if frozen while it writes."""
     counters = Counters()
     cancellation.cancel(engine, counters, accept_request(engine), NOW)
     with engine.begin() as other:
         other.exec_driver_sql("SELECT * FROM metric_total FOR UPDATE")
-        cancellation.cancel(engine, counters, accept_request(engine), NOW)  # it is handed over with the next
+        cancellation.cancel(engine, counters, accept_request(engine), NOW)  # The next write hands it over.
     cancellation.cancel(engine, counters, accept_request(engine), NOW)
     with engine.connect() as connection:
         assert metric_store.read(connection)[metrics.REQUESTS.name, ("f", "cancelled")] == [3]
 
 
-def test_what_there_is_now_is_told(runtime: Runtime) -> None:
-    samples = scraped(runtime)
+def test_gauges_show_the_current_state(runtime: Runtime) -> None:
+    samples = scrape(runtime)
     workers = sum(value(samples, "localfn_workers", state=state) for state in ("busy", "idle"))
     assert workers >= 1
     assert value(samples, "localfn_database_up") == value(samples, "localfn_redis_up") == 1
     assert ("localfn_queue_depth", (("queue", "default"),)) in samples
     assert ("localfn_leases_lost_total", ()) in samples
-    # What never happened is zero, so that the first time is seen by a rate.
+    # A count that never rose is exported as zero, so that a rate sees its first increase.
     assert ("localfn_sandbox_kills_total", (("cause", "memory"),)) in samples
     assert samples["localfn_requests_ended_total", (("function", "exit_hard"), ("status", "completed"))] == 0
 
 
-def test_calls_are_counted_by_route_and_not_by_address(runtime: Runtime) -> None:
-    before = scraped(runtime)
+def test_calls_are_counted_by_route_and_not_by_path(runtime: Runtime) -> None:
+    before = scrape(runtime)
     for id in ("01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a8058"):
         runtime.http.get(f"/api/requests/{id}")
-    more = grown(runtime, before)
+    more = increases(runtime, before)
     labels = {"route": "/api/requests/<id>", "method": "GET", "status": "404"}
     assert more("localfn_http_request_seconds_count", **labels) == 2
     runtime.http.request("PROPFIND", "/api/nowhere")
     assert (
-        grown(runtime, before)("localfn_http_request_seconds_count", route="(none)", method="other", status="404") == 1
+        increases(runtime, before)("localfn_http_request_seconds_count", route="(none)", method="other", status="404")
+        == 1
     )
 
 
@@ -178,11 +179,11 @@ def test_totals_of_many_processes_add_up_and_survive_an_outage(engine: Engine) -
         counters.observe(metrics.RUN, took_s, "f")
         counters.count(metrics.RECONCILER, "rang", by=2)
     away = make_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
-    metric_store.flush(away, two)  # kept
+    metric_store.flush(away, two)  # Kept.
     away.dispose()
     metric_store.flush(engine, one)
     metric_store.flush(engine, two)
-    metric_store.flush(engine, two)  # nothing new
+    metric_store.flush(engine, two)  # Nothing new.
 
     with engine.connect() as connection:
         found = metric_store.read(connection)
@@ -191,7 +192,7 @@ def test_totals_of_many_processes_add_up_and_survive_an_outage(engine: Engine) -
     assert (sum(run[:-1]), run[1], run[3], run[-2], run[-1]) == (3, 1, 1, 1, 4000.022)
 
 
-def test_functions_beyond_a_number_share_a_label() -> None:
+def test_functions_beyond_a_limit_share_a_label() -> None:
     counters = Counters()
     labels = {counters._label(f"f{number}") for number in range(1000)}
     assert len(labels) == 201

@@ -1,4 +1,4 @@
-"""What the screens ask costs the same whatever the tables hold: no question reads a table from end to end."""
+"""Keep the cost of the pages' queries independent of table sizes: none scans a table from end to end."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ def full(engine: Engine) -> Engine:
 
 
 def scans(connection: Connection, statement: str, values: dict[str, object]) -> list[tuple[str, int]]:
-    """How the table of requests is read, and how many rows each way gives."""
+    """Return how a query reads the table of requests, and the rows that each scan returns."""
     plan = connection.execute(text("EXPLAIN (ANALYZE, FORMAT JSON) " + statement), values).scalar_one()
     found: list[tuple[str, int]] = []
 
@@ -62,7 +62,7 @@ def scans(connection: Connection, statement: str, values: dict[str, object]) -> 
     return found
 
 
-def test_a_minute_is_counted_by_the_index_of_ends(full: Engine) -> None:
+def test_a_minute_is_counted_through_the_index_of_end_times(full: Engine) -> None:
     now = datetime.now(UTC)
     with full.connect() as connection:
         connection.execute(text("SET LOCAL enable_seqscan = off"))
@@ -72,7 +72,7 @@ def test_a_minute_is_counted_by_the_index_of_ends(full: Engine) -> None:
             assert rows <= 310
 
 
-def test_what_waits_is_counted_up_to_a_limit(full: Engine) -> None:
+def test_pending_requests_are_counted_up_to_a_limit(full: Engine) -> None:
     with full.connect() as connection:
         queue_depth.force_index_scans(connection)
         values: dict[str, object] = {"now": datetime.now(UTC) + timedelta(days=1), "most": queue_depth.MAX_COUNTED}
@@ -84,7 +84,7 @@ def test_what_waits_is_counted_up_to_a_limit(full: Engine) -> None:
             assert rows <= queue_depth.MAX_COUNTED
 
 
-def test_a_queue_is_emptied_chunk_by_chunk_without_reading_all_of_it(full: Engine) -> None:
+def test_a_queue_is_emptied_in_chunks_without_a_full_scan(full: Engine) -> None:
     with full.begin() as connection:
         values: dict[str, object] = {"queue": "low", "now": datetime.now(UTC), "message": "", "chunk": 1000}
         found = scans(connection, requests.CANCEL_PENDING.text, values)
@@ -93,7 +93,7 @@ def test_a_queue_is_emptied_chunk_by_chunk_without_reading_all_of_it(full: Engin
     assert len(lifecycle.cancel_pending_in_queue(full, "low", datetime.now(UTC))) == 1000
 
 
-def test_a_day_is_tallied_once_and_then_read(full: Engine, redis_client: Redis) -> None:
+def test_a_day_is_counted_once_and_then_read(full: Engine, redis_client: Redis) -> None:
     clock = Clock()
     clock.synchronise(full)
     now = clock.now()
@@ -106,14 +106,17 @@ def test_a_day_is_tallied_once_and_then_read(full: Engine, redis_client: Redis) 
                 break
     with full.begin() as connection:
         day = connection.execute(text("SELECT sum(completed + failed) FROM minute_tally")).scalar_one()
-        # Rolled-up minutes stay what they were, and are not counted again from rows that are gone.
+        # Stored minutes remain, and are not counted again from rows that were deleted.
         connection.execute(text("DELETE FROM processing_request WHERE finished_at < now() - interval '1 hour'"))
 
     snapshot = Overview(full, Doorbell(redis_client), clock, ("high", "default", "low")).snapshot()
-    assert 43_000 <= day <= 43_200  # one every two seconds
+    assert 43_000 <= day <= 43_200  # One every two seconds.
     counted = sum(each.completed + each.failed for each in snapshot.hours)
-    # The day may have moved on by a minute meanwhile, which is thirty of them.
+    # The day may have advanced by a minute meanwhile, which is thirty requests.
     assert day - 30 <= counted <= day + 100
     low = next(queue for queue in snapshot.queues if queue.name == "low")
-    assert (low.depth.due, low.depth.is_capped) == (queue_depth.MAX_COUNTED, True)  # Redis has no bells of these
+    assert (low.depth.due, low.depth.is_capped) == (
+        queue_depth.MAX_COUNTED,
+        True,
+    )  # Redis has no bells of these requests.
     assert low.depth.oldest is not None

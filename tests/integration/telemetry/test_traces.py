@@ -1,4 +1,4 @@
-"""One trace from the client's span through submit, wait, attempts and phases, as a collector gets it."""
+"""Collect one trace from the client's span through submit, wait, attempts and phases."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,8 +29,8 @@ def traced(start_runtime: StartRuntime) -> Iterator[tuple[Runtime, Collector]]:
             yield runtime, collector
 
 
-def complete(collector: Collector, trace_id: str, function: str) -> dict[str, Any]:
-    """The trace's spans, once the one of its submit and the phases of its result are there."""
+def wait_for_trace(collector: Collector, trace_id: str, function: str) -> dict[str, Any]:
+    """Return the trace's spans once those of the submit and of the result's phases have arrived."""
     return wait_until(
         lambda: found if {f"submit {function}", "save"} <= (found := collector.of(trace_id)).keys() else None,
         20,
@@ -42,7 +42,7 @@ def test_a_trace_leads_from_the_client_to_each_phase(traced: tuple[Runtime, Coll
     runtime, collector = traced
     request = runtime.call("tell_trace", {}, headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
     assert request["status"] == "completed"
-    spans = complete(collector, TRACE, "tell_trace")
+    spans = wait_for_trace(collector, TRACE, "tell_trace")
 
     submit = spans["submit tell_trace"]
     assert submit.parent_span_id.hex() == PARENT
@@ -60,11 +60,11 @@ def test_a_trace_leads_from_the_client_to_each_phase(traced: tuple[Runtime, Coll
     assert len(ids) == len(set(ids))
 
 
-def test_a_retry_links_to_the_attempt_before_which_tells_its_error(traced: tuple[Runtime, Collector]) -> None:
+def test_a_retry_links_to_the_failed_attempt_with_its_error(traced: tuple[Runtime, Collector]) -> None:
     runtime, collector = traced
     trace_id = TRACE.replace("4", "5")
     runtime.call("tell_trace", {}, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
-    complete(collector, trace_id, "tell_trace")
+    wait_for_trace(collector, trace_id, "tell_trace")
 
     first, second = collector.all_of(trace_id, "attempt tell_trace")
     assert [link.span_id for link in second.links] == [first.span_id]
@@ -72,9 +72,7 @@ def test_a_retry_links_to_the_attempt_before_which_tells_its_error(traced: tuple
     assert second.status.code == 1
 
 
-def test_a_lost_attempt_is_told_by_the_reconciler_with_what_is_known_of_it(
-    traced: tuple[Runtime, Collector], tmp_path: Path
-) -> None:
+def test_the_reconciler_exports_the_span_of_a_lost_attempt(traced: tuple[Runtime, Collector], tmp_path: Path) -> None:
     runtime, collector = traced
     trace_id = TRACE.replace("4", "8")
     event = {"ledger": str(tmp_path / "ledger"), "seconds": 3}
@@ -86,7 +84,7 @@ def test_a_lost_attempt_is_told_by_the_reconciler_with_what_is_known_of_it(
     wait_until(is_at_work, 20, "it is seen at work")
     worker_of(runtime, request["id"]).kill()
     assert runtime.wait_ended(request["id"])["attempt"] == 2
-    spans = complete(collector, trace_id, "sleep_and_note")
+    spans = wait_for_trace(collector, trace_id, "sleep_and_note")
     wait_until(lambda: len(collector.all_of(trace_id, "process")) == 2, 20, "another process has told its part")
 
     lost, second = collector.all_of(trace_id, "attempt sleep_and_note")
@@ -100,24 +98,24 @@ def test_a_lost_attempt_is_told_by_the_reconciler_with_what_is_known_of_it(
         assert first.end_time_unix_nano <= lost.end_time_unix_nano <= second.start_time_unix_nano
 
 
-def test_user_code_is_told_where_it_stands_in_the_trace(traced: tuple[Runtime, Collector]) -> None:
+def test_user_code_can_read_its_place_in_the_trace(traced: tuple[Runtime, Collector]) -> None:
     runtime, collector = traced
     trace_id = TRACE.replace("4", "6")
     found = runtime.result("tell_trace", {}, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
-    complete(collector, trace_id, "tell_trace")
+    wait_for_trace(collector, trace_id, "tell_trace")
 
     process = collector.all_of(trace_id, "process")[-1]
     assert found == f"00-{trace_id}-{process.span_id.hex()}-01"
 
 
-def test_a_request_without_a_traceparent_is_a_trace_named_as_itself(traced: tuple[Runtime, Collector]) -> None:
+def test_a_request_without_a_traceparent_starts_a_trace_with_its_id(traced: tuple[Runtime, Collector]) -> None:
     runtime, collector = traced
     request = runtime.call("echo", {}, headers={"traceparent": "00-nonsense"})
-    spans = complete(collector, UUID(request["id"]).hex, "echo")
+    spans = wait_for_trace(collector, UUID(request["id"]).hex, "echo")
     assert spans["submit echo"].parent_span_id == b""
 
 
-def test_what_a_schedule_made_is_a_trace_without_a_submit(traced: tuple[Runtime, Collector]) -> None:
+def test_a_scheduled_request_is_a_trace_without_a_submit(traced: tuple[Runtime, Collector]) -> None:
     runtime, collector = traced
     body = {"name": "traced", "function": "echo", "expression": "@yearly"}
     assert runtime.http.post("/api/schedules", json=body).status_code == 201
@@ -128,23 +126,23 @@ def test_what_a_schedule_made_is_a_trace_without_a_submit(traced: tuple[Runtime,
     assert "submit echo" not in spans
 
 
-def test_what_the_client_does_not_sample_is_not_told(traced: tuple[Runtime, Collector]) -> None:
+def test_unsampled_traces_are_not_exported(traced: tuple[Runtime, Collector]) -> None:
     runtime, collector = traced
     trace_id = TRACE.replace("4", "7")
     runtime.call("echo", {}, headers={"traceparent": f"00-{trace_id}-{PARENT}-00"})
     request = runtime.call("echo", {})
-    complete(collector, UUID(request["id"]).hex, "echo")
+    wait_for_trace(collector, UUID(request["id"]).hex, "echo")
     assert collector.of(trace_id) == {}
 
 
 def has_loaded_protobuf(runtime: Runtime) -> list[bool]:
-    """Of the exporter only this library is native, and so seen from outside."""
+    """Detect protobuf, the exporter's only native library, and so the only one visible from outside."""
     mains = [psutil.Process(process.pid) for process in runtime.processes.values()]
     each = [process for main in mains for process in (main, *main.children(recursive=True))]
     return ["_upb" in Path(f"/proc/{process.pid}/maps").read_text() for process in each if process.is_running()]
 
 
-def test_nothing_of_it_is_loaded_where_no_endpoint_is_set(runtime: Runtime, traced: tuple[Runtime, Collector]) -> None:
+def test_the_exporter_is_not_loaded_without_an_endpoint(runtime: Runtime, traced: tuple[Runtime, Collector]) -> None:
     assert runtime.result("tell_trace", {}).startswith("00-")
     assert not any(has_loaded_protobuf(runtime))
     assert any(has_loaded_protobuf(traced[0]))

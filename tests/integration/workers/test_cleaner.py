@@ -1,4 +1,4 @@
-"""What a crash left lying about is removed, and nothing else is."""
+"""Remove the leftovers of a crash, and nothing else."""
 
 import io
 import os
@@ -30,7 +30,7 @@ def directory(folder: Path, name: str) -> Path:
     return path
 
 
-def note_worker(engine: Engine, name: str) -> None:
+def insert_worker(engine: Engine, name: str) -> None:
     with engine.begin() as connection:
         connection.execute(
             text("INSERT INTO worker VALUES (:name, 'host', 1, 'default', :now, :now)"),
@@ -44,13 +44,13 @@ def upload(engine: Engine, store: FolderStore, request_id: UUID) -> None:
         store_files(connection, input_file, request_id, [stored], NOW)
 
 
-def test_only_directories_of_workers_that_are_gone_are_removed(engine: Engine, tmp_path: Path) -> None:
+def test_only_directories_of_gone_workers_are_removed(engine: Engine, tmp_path: Path) -> None:
     running, ended = accept_request(engine), accept_request(engine)
     claim_request(engine, running, "silent")
     finish(engine, claim_request(engine, ended, "dead"))
-    note_worker(engine, "alive")
+    insert_worker(engine, "alive")
     kept = [
-        directory(tmp_path, "silent+x1.work"),  # it may be running still: the lease decides, not we
+        directory(tmp_path, "silent+x1.work"),  # The worker may still run; only the lease decides.
         directory(tmp_path, "alive+x1.work"),
         directory(tmp_path, "notes"),
     ]
@@ -66,7 +66,7 @@ def test_only_directories_of_workers_that_are_gone_are_removed(engine: Engine, t
     assert not kept[1].exists()
 
 
-def test_old_requests_go_with_their_files_and_young_ones_stay(
+def test_old_requests_are_deleted_with_their_files_and_young_ones_kept(
     engine: Engine, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     store, doorbell, clock = FolderStore(tmp_path), Doorbell(redis_client), Clock()
@@ -84,7 +84,7 @@ def test_old_requests_go_with_their_files_and_young_ones_stay(
     assert store.request_ids(time.time() + 1) == [waiting]
 
 
-def test_only_old_requests_with_files_cost_a_call_of_the_store(
+def test_the_store_is_called_only_for_old_requests_with_files(
     engine: Engine, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     class Watched(FolderStore):
@@ -108,7 +108,7 @@ def test_only_old_requests_with_files_cost_a_call_of_the_store(
     assert store.request_ids(time.time() + 1) == []
 
 
-def test_files_of_requests_that_do_not_exist_are_removed_when_they_are_old(engine: Engine, tmp_path: Path) -> None:
+def test_old_files_of_unknown_requests_are_removed(engine: Engine, tmp_path: Path) -> None:
     store, known, unknown = FolderStore(tmp_path), accept_request(engine), UUID(int=7)
     for request_id in (known, unknown):
         store.put(request_id, "in", "a.txt", io.BytesIO(b"x"))
@@ -119,7 +119,7 @@ def test_files_of_requests_that_do_not_exist_are_removed_when_they_are_old(engin
     assert store.request_ids(time.time() + 1) == [known]
 
 
-def test_a_stored_file_is_on_the_disk_with_its_name_and_all_folders_that_are_new(
+def test_a_stored_file_is_synced_with_its_name_and_all_new_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced, fsync = set[int](), os.fsync
@@ -135,6 +135,6 @@ def test_a_stored_file_is_on_the_disk_with_its_name_and_all_folders_that_are_new
     assert {path.stat().st_ino for path in (file, *file.parents[:4])} <= synced
 
 
-def test_nothing_to_sweep_is_no_error(engine: Engine, tmp_path: Path) -> None:
+def test_an_empty_home_is_not_an_error(engine: Engine, tmp_path: Path) -> None:
     assert cleaner.remove_working_directories(engine, Clock(), tmp_path) == 0
     assert cleaner.remove_orphaned_files(engine, FolderStore(tmp_path / "missing")) == 0

@@ -1,4 +1,4 @@
-"""Loops of which one copy runs: who leads, who follows, and that one step's error is no matter of the others."""
+"""Run loops of which one copy leads: election, takeover, and errors that affect one task only."""
 
 import socket
 import threading
@@ -24,8 +24,8 @@ from workqueue.maintenance.reconciler import Reconciler, run
 from workqueue.transport.doorbell import Doorbell
 
 
-def begun(target: Callable[[threading.Event], None]) -> Callable[[], None]:
-    """Runs it in a thread; gives what ends it."""
+def run_in_thread(target: Callable[[threading.Event], None]) -> Callable[[], None]:
+    """Run the function in a thread; return a function that ends it."""
     stopping = threading.Event()
     thread = threading.Thread(target=target, args=(stopping,))
     thread.start()
@@ -37,14 +37,16 @@ def begun(target: Callable[[threading.Event], None]) -> Callable[[], None]:
     return end
 
 
-def test_of_two_copies_one_takes_turns_and_the_other_takes_over(engine: Engine) -> None:
+def test_one_of_two_copies_leads_and_the_other_takes_over(engine: Engine) -> None:
     turns = {"first": 0, "second": 0}
 
     def copy(name: str) -> Callable[[], None]:
-        def turn() -> None:
+        def iterate() -> None:
             turns[name] += 1
 
-        return begun(lambda stopping: run_as_leader(engine, Lock.SCHEDULE_TICKER, turn, stopping, pause_s=lambda: 0.01))
+        return run_in_thread(
+            lambda stopping: run_as_leader(engine, Lock.SCHEDULE_TICKER, iterate, stopping, pause_s=lambda: 0.01)
+        )
 
     end_first = copy("first")
     wait_until(lambda: turns["first"] > 3)
@@ -57,10 +59,10 @@ def test_of_two_copies_one_takes_turns_and_the_other_takes_over(engine: Engine) 
     end_second()
 
 
-def test_the_loops_do_not_keep_each_other_from_leading(engine: Engine) -> None:
+def test_each_loop_has_its_own_leader(engine: Engine) -> None:
     led = {role: threading.Event() for role in Lock}
     ends = [
-        begun(lambda stopping, role=role, event=event: run_as_leader(engine, role, event.set, stopping))  # type: ignore[misc]
+        run_in_thread(lambda stopping, role=role, event=event: run_as_leader(engine, role, event.set, stopping))  # type: ignore[misc]
         for role, event in led.items()
     ]
     for event in led.values():
@@ -71,7 +73,7 @@ def test_the_loops_do_not_keep_each_other_from_leading(engine: Engine) -> None:
 
 def end_session_of_leader(engine: Engine) -> None:
     with engine.begin() as connection:
-        # Of this database only: other tests' schedulers lead in theirs.
+        # Of this database only: schedulers of other tests lead in theirs.
         statement = (
             "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database"
             " WHERE locktype = 'advisory' AND objid = :lock AND d.datname = current_database()"
@@ -81,7 +83,7 @@ def end_session_of_leader(engine: Engine) -> None:
 
 def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
     turns: list[int] = []
-    end = begun(
+    end = run_in_thread(
         lambda stopping: run_as_leader(
             engine, Lock.SCHEDULE_TICKER, lambda: turns.append(1), stopping, pause_s=lambda: 0.01
         )
@@ -94,16 +96,18 @@ def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
 
 
 @pytest.mark.usefixtures("_frozen_soon")
-def test_a_lead_that_is_lost_while_a_turn_lasts_is_taken_again(engine: Engine) -> None:
-    """It is the thread that gives the signs that finds out."""
+def test_a_lead_lost_during_an_iteration_is_acquired_again(engine: Engine) -> None:
+    """The heartbeat thread detects the loss."""
     turns: list[int] = []
     may_end = threading.Event()
 
-    def turn() -> None:
+    def iterate() -> None:
         turns.append(1)
         may_end.wait()
 
-    end = begun(lambda stopping: run_as_leader(engine, Lock.SCHEDULE_TICKER, turn, stopping, pause_s=lambda: 0.01))
+    end = run_in_thread(
+        lambda stopping: run_as_leader(engine, Lock.SCHEDULE_TICKER, iterate, stopping, pause_s=lambda: 0.01)
+    )
     wait_until(lambda: bool(turns))
     end_session_of_leader(engine)
     wait_until(lambda: all(thread.name != "lead" for thread in threading.enumerate()), what="it has found out")
@@ -118,16 +122,18 @@ def _frozen_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leader, "SIGN_S", 0.1)
 
 
-class LastingTurn:
-    """A turn that ends when the test says so, and a copy that waits to lead meanwhile."""
+class LongIteration:
+    """Run an iteration that ends when the test says so, while a standby waits to lead."""
 
     def __init__(self, engine: Engine) -> None:
         self.begins = self.follows = 0
         self.is_under_way, self.may_end, self.heir_leads = threading.Event(), threading.Event(), threading.Event()
-        self._end = begun(lambda stopping: run_as_leader(engine, Lock.CLEANUP, self._turn, stopping, begin=self._begin))
+        self._end = run_in_thread(
+            lambda stopping: run_as_leader(engine, Lock.CLEANUP, self._turn, stopping, begin=self._begin)
+        )
         wait_until(self.is_under_way.is_set)
         heir = partial(run_as_leader, engine, Lock.CLEANUP, self.heir_leads.set, follow=self._follow)
-        self._end_heir = begun(heir)
+        self._end_heir = run_in_thread(heir)
 
     def _begin(self) -> None:
         self.begins += 1
@@ -146,8 +152,8 @@ class LastingTurn:
 
 
 @pytest.mark.usefixtures("_frozen_soon")
-def test_a_turn_that_lasts_does_not_lose_the_lead(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
-    lasting = LastingTurn(engine)
+def test_a_long_iteration_keeps_the_lead(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    lasting = LongIteration(engine)
     try:
         wait_until(lambda: lasting.follows * leader.EVERY_S > 3 * leader.FROZEN_S, 60)
         assert (lasting.begins, lasting.heir_leads.is_set()) == (1, False)
@@ -157,11 +163,11 @@ def test_a_turn_that_lasts_does_not_lose_the_lead(engine: Engine, caplog: pytest
 
 
 @pytest.mark.usefixtures("_frozen_soon")
-def test_a_leader_that_gives_no_sign_loses_the_lead_and_says_so(
+def test_a_leader_without_heartbeats_loses_the_lead_and_logs_it(
     engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leader, "SIGN_S", 3600.0)  # as if the process were frozen
-    lasting = LastingTurn(engine)
+    monkeypatch.setattr(leader, "SIGN_S", 3600.0)  # As if the process were frozen.
+    lasting = LongIteration(engine)
     try:
         wait_until(lasting.heir_leads.is_set, 30)
         lasting.may_end.set()
@@ -171,7 +177,7 @@ def test_a_leader_that_gives_no_sign_loses_the_lead_and_says_so(
     assert caplog.messages == ["the lead was lost, and is open to any copy"]
 
 
-def test_an_error_of_the_reconciler_or_of_a_chore_is_no_matter_of_the_others(engine: Engine, redis_url: str) -> None:
+def test_an_error_of_one_task_does_not_affect_the_others(engine: Engine, redis_url: str) -> None:
     class Broken(Reconciler):
         def look(self) -> None:
             raise KeyError("a fault that nobody thought of")
@@ -182,23 +188,23 @@ def test_an_error_of_the_reconciler_or_of_a_chore_is_no_matter_of_the_others(eng
     tasks = [PeriodicTask("broken", 0, lambda: 1 / 0), PeriodicTask("well", 0, done.set)]
     with Redis.from_url(redis_url) as client:
         reconciler = Broken(engine, Doorbell(client), Clock(), 8)
-        end = begun(lambda stopping: run(reconciler, tasks, stopping))
+        end = run_in_thread(lambda stopping: run(reconciler, tasks, stopping))
         for _ in range(2):
             done.clear()
             wait_until(done.is_set)
         end()
 
 
-def test_a_chore_that_left_more_to_do_goes_on_at_once(engine: Engine) -> None:
+def test_a_task_with_remaining_work_continues_at_once(engine: Engine) -> None:
     left = [3, 10, 10, 10]
     task = PeriodicTask("much", 3600, lambda: left.pop() if len(left) > 1 else left[0], full=10)
-    end = begun(lambda stopping: chores_loop.run_periodic_tasks(engine, Lock.CLEANUP, [task], stopping))
+    end = run_in_thread(lambda stopping: chores_loop.run_periodic_tasks(engine, Lock.CLEANUP, [task], stopping))
     wait_until(lambda: left == [3])
     wait_until(lambda: task.due_at > 0)
     end()
 
 
-def test_a_file_store_that_does_not_answer_holds_up_neither_lost_work_nor_the_figures(
+def test_an_unresponsive_file_store_delays_neither_recovery_nor_stats(
     start_runtime: StartRuntime,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf, start_runtime(processes=("web", "worker")) as runtime:
@@ -208,7 +214,7 @@ def test_a_file_store_that_does_not_answer_holds_up_neither_lost_work_nor_the_fi
         lifecycle.claim(engine, [accept_request(engine)], "lost", NOW, 1.0)
         runtime.start("scheduler")
         deaf.settimeout(60)
-        connection, _ = deaf.accept()  # it looks for orphaned files now
+        connection, _ = deaf.accept()  # It searches for orphaned files now.
 
         def found(statement: str) -> Any:
             with engine.connect() as connection:

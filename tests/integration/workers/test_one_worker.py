@@ -1,4 +1,4 @@
-"""One worker, alone: what it does about errors that nobody foresaw, and about those who wait behind others."""
+"""Run one worker alone: unexpected errors, and deadlines of requests behind others in a batch."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue.transport.doorbell import Bell, Doorbell
 
-# PostgreSQL takes no end of this function from a worker: neither its result nor its failure.
+# PostgreSQL rejects each end of this function from a worker: results and failures.
 REFUSAL = """
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
     CREATE TRIGGER refusal BEFORE UPDATE ON processing_request FOR EACH ROW
@@ -26,14 +26,14 @@ REFUSAL = """
           AND NEW.error_type IS DISTINCT FROM 'WorkerLost')
     EXECUTE FUNCTION refuse()
 """
-# It holds up the commit of some results, for as long as the test has a lock.
+# The trigger blocks the commit of some results while the test holds a lock.
 HOLD = """
     CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NEW; END $$;
     CREATE TRIGGER holding BEFORE UPDATE ON processing_request FOR EACH ROW
     WHEN (NEW.status = 'completed' AND NEW.event->>'held' IS NOT NULL) EXECUTE FUNCTION hold()
 """
-AT_ONCE_S = 0.002  # from one request to the next in a sandbox that has got both
+AT_ONCE_S = 0.002  # The longest time between two requests that a sandbox has received together.
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def worker(runtime: Runtime) -> str:
     return name
 
 
-def test_a_worker_that_fails_at_a_request_does_not_start_it_again(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_worker_that_fails_to_finish_a_request_does_not_restart_it(runtime: Runtime, tmp_path: Path) -> None:
     execute(runtime, REFUSAL)
     before, ledger = worker(runtime), tmp_path / "ledger"
     request = runtime.post("start_only_once", {"ledger": str(ledger), "seconds": 0})
@@ -73,7 +73,7 @@ def test_a_worker_that_fails_at_a_request_does_not_start_it_again(runtime: Runti
     execute(runtime, "DROP TRIGGER refusal ON processing_request")
 
 
-def test_no_room_for_a_directory_is_a_failure_of_cleanup(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_full_disk_for_the_directory_is_a_cleanup_failure(runtime: Runtime, tmp_path: Path) -> None:
     before, flag, ledger = worker(runtime), tmp_path / "flag", tmp_path / "ledger"
     request = runtime.post("hooked", {"do": "wait", "flag": str(flag), "ledger": str(ledger)})["id"]
     wait_until(lambda: runtime.get(f"/api/requests/{request}")["phase"] == "process", what="it runs")
@@ -91,12 +91,12 @@ def test_no_room_for_a_directory_is_a_failure_of_cleanup(runtime: Runtime, tmp_p
     assert worker(runtime) == before
 
 
-def test_a_database_that_holds_up_a_finish_holds_up_no_deadline(runtime: Runtime, tmp_path: Path) -> None:
-    """Those before it in its sandbox wait for PostgreSQL; one that hangs is dead after its second all the same."""
+def test_a_blocked_finish_delays_no_deadline(runtime: Runtime, tmp_path: Path) -> None:
+    """Requests before it in the sandbox wait for PostgreSQL, and a hanging one is still killed after its second."""
     execute(runtime, HOLD)
     engine = make_engine(runtime.database_url)
 
-    def has_hung(folder: Path) -> bool:
+    def is_hanging(folder: Path) -> bool:
         folder.mkdir()
         folder.chmod(0o777)
         wait_all_ended(
@@ -109,18 +109,18 @@ def test_a_database_that_holds_up_a_finish_holds_up_no_deadline(runtime: Runtime
             events = [*plain_events(1), *(event | {"n": 0, "held": True} for event in held), *plain_events(60)]
             ids = batch(runtime, events, "be_short_or_hang")
             try:
-                pid = wait_until(lambda: behind_others(folder), 5)
+                pid = wait_until(lambda: hanging_batch_member(folder), 5)
             except AssertionError:
                 pid = None  # it was not taken together with those before it
             wait_until(lambda: pid is None or not is_alive(pid), 30, "its deadline is watched")
         assert statuses(wait_all_ended(engine, ids)) == {"completed": 63, "failed": 1}
         return pid is not None
 
-    assert any(has_hung(tmp_path / str(n)) for n in range(10)), "one hangs behind others"
+    assert any(is_hanging(tmp_path / str(n)) for n in range(10)), "one hangs behind others"
     engine.dispose()
 
 
-def behind_others(folder: Path) -> int | None:
+def hanging_batch_member(folder: Path) -> int | None:
     """A process that went on from one request to the next without asking, and hangs."""
     found = (int(path.name) for path in folder.glob("[0-9]*") if float(path.read_text()) < AT_ONCE_S)
     return next(found, None)

@@ -1,4 +1,4 @@
-"""Processes killed, frozen and stopped in the middle of requests: nothing is lost, nothing runs on, one result."""
+"""Kill, freeze and stop processes during requests: none is lost, no process survives, each has one result."""
 
 import json
 import signal
@@ -18,12 +18,12 @@ from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
 LEASE_S = 3
-ROOM_S = 20  # for a machine that has much else to do; what is promised is measured by the chaos runs
+MARGIN_S = 20  # A margin for a busy machine; the chaos runs measure the promise.
 
 
 @pytest.fixture(scope="module")
 def fragile(start_runtime: StartRuntime) -> Iterator[Runtime]:
-    """A runtime of this module's own, with a short lease, whose processes the tests kill and start again."""
+    """Yield a runtime of this module's own, with a short lease, whose processes the tests kill and restart."""
     settings = {"LOCALFN_LEASE_SECONDS": str(LEASE_S), "LOCALFN_GRACE_SECONDS": "2"}
     with start_runtime(settings=settings) as runtime:
         yield runtime
@@ -40,8 +40,8 @@ def _all_processes_run(fragile: Runtime) -> Iterator[None]:
     assert fragile.result("echo", "well") == "well"
 
 
-def begun(fragile: Runtime, function: str, tmp_path: Path, seconds: float) -> tuple[str, Path, int]:
-    """A request that runs: its id, its ledger, and the pid of its sandbox."""
+def start_request(fragile: Runtime, function: str, tmp_path: Path, seconds: float) -> tuple[str, Path, int]:
+    """Start a request; return its id, its ledger, and the pid of its sandbox."""
     ledger = tmp_path / "ledger"
     request = fragile.post(function, {"ledger": str(ledger), "seconds": seconds})
     wait_until(lambda: ledger.exists() and ledger.read_text(), what="it runs")
@@ -50,7 +50,7 @@ def begun(fragile: Runtime, function: str, tmp_path: Path, seconds: float) -> tu
 
 
 def worker_of(fragile: Runtime, request_id: str) -> psutil.Process:
-    """The process of the worker that runs a request: it is what the database says it is."""
+    """Return the process of the worker that runs a request, which the database names."""
     from sqlalchemy import text
 
     from schema.engine import make_engine
@@ -67,22 +67,22 @@ def attempts_started(ledger: Path) -> list[int]:
     return [int(line.split()[0]) for line in ledger.read_text().splitlines()]
 
 
-def test_the_request_of_a_killed_worker_runs_again_within_its_lease(fragile: Runtime, tmp_path: Path) -> None:
-    request_id, ledger, sandbox = begun(fragile, "sleep_and_note", tmp_path, 2)
+def test_a_request_of_a_killed_worker_runs_again_within_its_lease(fragile: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, sandbox = start_request(fragile, "sleep_and_note", tmp_path, 2)
     worker_of(fragile, request_id).kill()
     killed_at = time.monotonic()
 
-    wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + ROOM_S, "the next attempt starts")
-    assert time.monotonic() - killed_at < LEASE_S + 2 + ROOM_S
+    wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + MARGIN_S, "the next attempt starts")
+    assert time.monotonic() - killed_at < LEASE_S + 2 + MARGIN_S
     assert not psutil.pid_exists(sandbox), "the sandbox of the lost worker was ended"
     ended = fragile.wait_ended(request_id)
     assert (ended["status"], ended["attempt"]) == ("completed", 2)
     assert [attempt["outcome"] for attempt in fragile.attempts(request_id)] == ["lost", "completed"]
-    # The lost worker's working directory is swept once the worker counts as gone.
+    # The cleaner removes the lost worker's working directory once the worker counts as gone.
     wait_until(lambda: not list((fragile.home / "work").iterdir()), 40, "no working directory is left")
 
 
-def test_the_phases_of_a_running_attempt_are_seen_and_stand_when_its_worker_is_lost(
+def test_phases_of_a_running_attempt_are_shown_and_kept_when_its_worker_is_lost(
     fragile: Runtime, tmp_path: Path
 ) -> None:
     flag = tmp_path / "flag"
@@ -104,7 +104,7 @@ def test_the_phases_of_a_running_attempt_are_seen_and_stand_when_its_worker_is_l
     assert "cut off" in attempts.partition("\n  process")[2].partition("attempt 2")[0]
 
 
-def test_what_a_killed_worker_had_read_is_in_the_log_of_its_attempt(fragile: Runtime) -> None:
+def test_output_read_by_a_killed_worker_is_in_the_log_of_its_attempt(fragile: Runtime) -> None:
     request_id = fragile.post("count_aloud", {})["id"]
     folder = fragile.home / "spool"
 
@@ -123,7 +123,7 @@ def test_what_a_killed_worker_had_read_is_in_the_log_of_its_attempt(fragile: Run
 
 
 def test_a_request_that_must_not_start_twice_fails_with_its_worker(fragile: Runtime, tmp_path: Path) -> None:
-    request_id, ledger, _ = begun(fragile, "start_only_once", tmp_path, 30)
+    request_id, ledger, _ = start_request(fragile, "start_only_once", tmp_path, 30)
     worker_of(fragile, request_id).kill()
 
     ended = fragile.wait_ended(request_id)
@@ -131,43 +131,43 @@ def test_a_request_that_must_not_start_twice_fails_with_its_worker(fragile: Runt
     assert attempts_started(ledger) == [1]
 
 
-def test_a_frozen_worker_finds_its_lease_gone_and_changes_nothing(fragile: Runtime, tmp_path: Path) -> None:
-    request_id, ledger, sandbox = begun(fragile, "sleep_and_note", tmp_path, LEASE_S + 4)
+def test_a_frozen_worker_loses_its_lease_and_changes_nothing(fragile: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, sandbox = start_request(fragile, "sleep_and_note", tmp_path, LEASE_S + 4)
     frozen = worker_of(fragile, request_id)
     frozen.suspend()
-    wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + ROOM_S, "the next attempt starts")
+    wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + MARGIN_S, "the next attempt starts")
     frozen.resume()
 
-    wait_until(lambda: not psutil.pid_exists(sandbox), ROOM_S, "the frozen worker's sandbox is killed")
+    wait_until(lambda: not psutil.pid_exists(sandbox), MARGIN_S, "the frozen worker's sandbox is killed")
     ended = fragile.wait_ended(request_id)
     assert (ended["status"], ended["attempt"]) == ("completed", 2)
     assert fragile.get(f"/api/requests/{request_id}/result")["data"] == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_the_request_of_an_ended_pool_runs_again(fragile: Runtime, tmp_path: Path, number: signal.Signals) -> None:
-    request_id, ledger, sandbox = begun(fragile, "sleep_and_note", tmp_path, 4)
+def test_a_request_of_a_stopped_pool_runs_again(fragile: Runtime, tmp_path: Path, number: signal.Signals) -> None:
+    request_id, ledger, sandbox = start_request(fragile, "sleep_and_note", tmp_path, 4)
     fragile.stop("worker", number)
-    wait_until(lambda: not psutil.pid_exists(sandbox), ROOM_S, "its sandbox is gone")
+    wait_until(lambda: not psutil.pid_exists(sandbox), MARGIN_S, "its sandbox is gone")
     fragile.start("worker")
 
     ended = fragile.wait_ended(request_id)
     assert (ended["status"], ended["attempt"]) == ("completed", 2)
     outcomes = [attempt["outcome"] for attempt in fragile.attempts(request_id)]
-    # Stopped gently it is given back, at once and without using up anything; killed it may be lost or given back,
-    # because a worker sees the pool die and may still have had time to say so.
+    # A gentle stop gives the request back at once and uses no attempt. After a kill it may be lost or given back,
+    # because a worker sees the pool die and may still have time to give the request back.
     assert outcomes[0] in (["given_back"] if number == signal.SIGTERM else ["given_back", "lost"])
     assert attempts_started(ledger) == [1, 2]
 
 
-def test_a_second_sigterm_ends_the_grace_and_what_runs_is_given_back(fragile: Runtime, tmp_path: Path) -> None:
+def test_a_second_sigterm_gives_running_requests_back_at_once(fragile: Runtime, tmp_path: Path) -> None:
     fragile.stop("worker")
     grace, fragile.env["LOCALFN_GRACE_SECONDS"] = fragile.env["LOCALFN_GRACE_SECONDS"], "600"
     try:
         pool = fragile.start("worker")
-        request_id, ledger, sandbox = begun(fragile, "sleep_and_note", tmp_path, 100)
+        request_id, ledger, sandbox = start_request(fragile, "sleep_and_note", tmp_path, 100)
         pool.send_signal(signal.SIGTERM)
-        time.sleep(0.5)  # two signals in one instant melt into one
+        time.sleep(0.5)  # Two signals in one instant are delivered once.
         assert pool.poll() is None
         assert psutil.pid_exists(sandbox)
         assert fragile.stop("worker") == 0
@@ -180,7 +180,7 @@ def test_a_second_sigterm_ends_the_grace_and_what_runs_is_given_back(fragile: Ru
 
 
 def test_a_request_that_ends_within_the_grace_of_a_stop_is_not_given_back(fragile: Runtime, tmp_path: Path) -> None:
-    request_id, ledger, _ = begun(fragile, "sleep_and_note", tmp_path, 1)
+    request_id, ledger, _ = start_request(fragile, "sleep_and_note", tmp_path, 1)
     assert fragile.stop("worker") == 0
 
     ended = fragile.get(f"/api/requests/{request_id}")
@@ -188,7 +188,7 @@ def test_a_request_that_ends_within_the_grace_of_a_stop_is_not_given_back(fragil
     assert attempts_started(ledger) == [1]
 
 
-def test_a_stop_under_load_loses_nothing_and_uses_up_nothing(fragile: Runtime, tmp_path: Path) -> None:
+def test_a_stop_under_load_loses_no_request_and_no_attempt(fragile: Runtime, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     events = [{"ledger": str(ledger), "seconds": 0.2} for _ in range(40)]
     ids = fragile.http.post("/api/functions/sleep_and_note/batch", json=events).json()["ids"]
@@ -204,8 +204,8 @@ def test_a_stop_under_load_loses_nothing_and_uses_up_nothing(fragile: Runtime, t
 
 
 @pytest.mark.parametrize("trouble", ["flush", "pause"])
-def test_redis_emptied_or_deaf_costs_time_and_nothing_else(fragile: Runtime, tmp_path: Path, trouble: str) -> None:
-    request_id, ledger, _ = begun(fragile, "sleep_and_note", tmp_path, LEASE_S + 3)
+def test_an_emptied_or_unresponsive_redis_only_delays_requests(fragile: Runtime, tmp_path: Path, trouble: str) -> None:
+    request_id, ledger, _ = start_request(fragile, "sleep_and_note", tmp_path, LEASE_S + 3)
     events: list[Any] = [{"n": n} for n in range(20)]
     waiting = fragile.http.post("/api/functions/echo/batch", json=events).json()["ids"]
     with redis.Redis.from_url(fragile.redis_url) as client:
@@ -224,7 +224,7 @@ def test_a_bell_rung_twice_runs_once(fragile: Runtime, tmp_path: Path) -> None:
 
     from workqueue.transport.doorbell import Bell, Doorbell
 
-    request_id, ledger, _ = begun(fragile, "sleep_and_note", tmp_path, 1)
+    request_id, ledger, _ = start_request(fragile, "sleep_and_note", tmp_path, 1)
     with redis.Redis.from_url(fragile.redis_url) as client:
         for _ in range(5):
             Doorbell(client).ring([Bell(UUID(request_id), 1, "default", "sleep_and_note")])
@@ -246,8 +246,8 @@ def waits_for_a_sandbox(fragile: Runtime, request_id: str) -> bool:
     return (shown["status"], shown["error_type"]) == ("pending", "NoSandbox")
 
 
-def test_an_interpreter_that_does_not_start_costs_no_request(fragile: Runtime, tmp_path: Path) -> None:
-    """A fault in the machinery: requests wait until it is mended, and their attempts are not used up."""
+def test_an_interpreter_that_does_not_start_loses_no_request(fragile: Runtime, tmp_path: Path) -> None:
+    """Delay requests while the interpreter fails, and use up none of their attempts."""
     interpreter = tmp_path / "python"
     interpreter.write_text("#!/bin/sh\nexit 1\n")
     interpreter.chmod(0o755)
@@ -261,11 +261,11 @@ def test_an_interpreter_that_does_not_start_costs_no_request(fragile: Runtime, t
             return all(len(fragile.attempts(id)) >= 1 and fragile.attempts(id)[0]["outcome"] for id in ids)
 
         wait_until(tried, 20, "all were tried")
-        interpreter.unlink()  # now it cannot even be executed
+        interpreter.unlink()  # Now it cannot even be executed.
         ids.append(fragile.post("echo", 3)["id"])
         wait_until(tried, 20, "the last was tried, too")
         wait_until(lambda: waits_for_a_sandbox(fragile, ids[0]), 20, "it waits to be tried again")
-        interpreter.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')  # a link would not find its packages
+        interpreter.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')  # A link would not find its packages.
         interpreter.chmod(0o755)
         assert {fragile.wait_ended(id, timeout_s=60)["status"] for id in ids} == {"completed"}
     finally:

@@ -22,7 +22,7 @@ def test_a_unique_prefix_of_an_id_is_enough(runtime: Runtime) -> None:
 
 
 @pytest.mark.parametrize("length", range(6, 32))
-def test_a_prefix_of_any_last_digit_is_found(length: int) -> None:
+def test_the_id_after_a_prefix_is_its_upper_bound(length: int) -> None:
     for last in "0f":
         id = UUID("01a22df3147475ebbc647f90e507ae2" + last)
         beginning = id.hex[:length]
@@ -105,7 +105,7 @@ def test_hints_name_the_command_that_was_typed(runtime: Runtime) -> None:
     assert "./dev up" in localfn(runtime, "workers", "list", PORT="1", LOCALFN_CALLED_AS="./dev").stderr
 
 
-def test_the_help_lists_version_and_exit_codes(runtime: Runtime) -> None:
+def test_version_and_exit_codes_are_printed(runtime: Runtime) -> None:
     assert localfn(runtime, "--version").stdout == localfn(runtime, "version").stdout
     assert "124 waited too long" in " ".join(localfn(runtime, "--help").stdout.split())
 

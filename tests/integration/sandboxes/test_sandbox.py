@@ -64,7 +64,7 @@ def test_a_sandbox_that_ends_reports_the_started_requests(sandbox: SandboxConnec
 
 
 def test_a_tracer_of_a_sandbox_does_not_block_its_owner() -> None:
-    """End a traced sandbox without a wait: its parent learns of the end only after the tracer."""
+    """End a traced sandbox at once, although its parent learns of the end only after the tracer."""
     load = {"type": "load", "root": str(CASES), "module": "noisy_neighbours", "function": "end_at"}
     child = Interpreter(sys.executable, SDK, {}, 1 << 20).start(load, {})
     seize = f"import ctypes; print(ctypes.CDLL(None).ptrace(0x4206, {child.process.pid}, None, None), flush=True)"

@@ -211,7 +211,7 @@ def test_bad_input_is_rejected_by_field_and_changes_nothing(
     assert runtime.http.patch("/api/schedules/nightly", json={"name": "other"}).status_code == 422
 
 
-def test_unknown_duplicate_and_conflicting_schedules_are_rejected(runtime: Runtime) -> None:
+def test_duplicate_malformed_and_unknown_schedules_are_rejected(runtime: Runtime) -> None:
     create(runtime)
     assert runtime.http.post("/api/schedules", json=YEARLY).status_code == 409
     assert runtime.http.post("/api/schedules", json=[]).status_code == 422

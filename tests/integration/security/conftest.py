@@ -1,4 +1,4 @@
-"""A runtime in production mode, where users log in and programs have keys; shared by the tests of this folder."""
+"""Run one runtime in production mode, with logins and API keys, for all tests of this folder."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ PASSWORD = "correct horse"
 
 
 @dataclass(frozen=True)
-class Guarded:
-    """A runtime that asks who calls. runtime.http has an operator's and manager's key."""
+class ProductionRuntime:
+    """A runtime that authenticates callers. runtime.http has a key with the scopes of operator and manager."""
 
     runtime: Runtime
     engine: Engine
@@ -32,36 +32,36 @@ class Guarded:
         headers = {"Authorization": f"Bearer {self.key(*scopes, functions=functions)}"}
         return httpx.Client(base_url=self.runtime.url, headers=headers, timeout=30)
 
-    def stranger(self) -> httpx.Client:
+    def anonymous(self) -> httpx.Client:
         return httpx.Client(base_url=self.runtime.url, timeout=30)
 
     def user(self, username: str, role: str) -> None:
         users.create(self.engine, {"username": username, "password": PASSWORD, "role": role})
 
     def log_in(self, username: str, password: str = PASSWORD) -> httpx.Response:
-        with self.stranger() as http:
+        with self.anonymous() as http:
             return http.post("/api/session", json={"username": username, "password": password})
 
     def session(self, username: str) -> httpx.Client:
-        """A client with the cookie of a login: a jar would not send a Secure one over plain HTTP."""
+        """Return a client with the cookie of a login; a cookie jar would not send a Secure cookie over plain HTTP."""
         answer = self.log_in(username)
         assert answer.status_code == 200, answer.text
         return httpx.Client(base_url=self.runtime.url, headers={"Cookie": cookie(answer)}, timeout=30)
 
 
 def cookie(answer: httpx.Response) -> str:
-    """`name=value` of the cookie that an answer sets."""
+    """Return `name=value` of the cookie that a response sets."""
     return answer.headers["Set-Cookie"].partition(";")[0]
 
 
 @pytest.fixture(scope="session")
-def guarded(start_runtime: StartRuntime) -> Iterator[Guarded]:
+def guarded(start_runtime: StartRuntime) -> Iterator[ProductionRuntime]:
     settings = {"LOCALFN_ENV": "production", "HOST": "127.0.0.1"}
     with start_runtime(settings=settings) as runtime:
         engine = make_engine(runtime.database_url)
         try:
             users.ensure_superuser(engine, "ada", PASSWORD)
-            made = Guarded(runtime, engine)
+            made = ProductionRuntime(runtime, engine)
             key = made.key("read", "invoke", "manage", name="tests")
             runtime.http.headers["Authorization"] = f"Bearer {key}"
             yield made
@@ -71,7 +71,7 @@ def guarded(start_runtime: StartRuntime) -> Iterator[Guarded]:
 
 @pytest.fixture(autouse=True)
 def _no_failed_logins(request: pytest.FixtureRequest) -> None:
-    """Each test begins without the failures of others, which would slow its logins down."""
+    """Delete failed logins before each test, so that failures of other tests do not delay logins."""
     if "guarded" in request.fixturenames:
         with request.getfixturevalue("guarded").engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM login_failure")

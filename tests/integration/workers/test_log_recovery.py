@@ -35,7 +35,7 @@ def block(number: int, *texts: str) -> LineBlock:
 
 
 def kill_owner(spool: SpoolFile) -> None:
-    """Release the spool files' locks, as the kernel does for a killed process."""
+    """Close the files without removing them, as the kernel does for a killed process."""
     for fd in spool._fds:
         os.close(fd)
     spool._fds = []

@@ -99,19 +99,18 @@ def test_a_blocked_finish_delays_no_deadline(runtime: Runtime, tmp_path: Path) -
     def is_hanging(folder: Path) -> bool:
         folder.mkdir()
         folder.chmod(0o777)
-        wait_all_ended(
-            engine, batch(runtime, plain_events(), "be_short_or_hang")
-        )  # now the worker knows how short they are
+        # Short requests first, so that the worker learns their duration.
+        wait_all_ended(engine, batch(runtime, plain_events(), "be_short_or_hang"))
         held: list[dict[str, Any]] = [{"seconds": 0}, {"seconds": 0.015}, {"pids": str(folder)}]
         with engine.connect() as connection, connection.begin():
             connection.execute(text("SELECT pg_advisory_xact_lock(42)"))
-            # The first is taken alone, by a worker that waits; then as many as a quarter of what waits.
+            # An idle worker claims the first request alone, and then up to a quarter of the waiting ones.
             events = [*plain_events(1), *(event | {"n": 0, "held": True} for event in held), *plain_events(60)]
             ids = batch(runtime, events, "be_short_or_hang")
             try:
                 pid = wait_until(lambda: hanging_batch_member(folder), 5)
             except AssertionError:
-                pid = None  # it was not taken together with those before it
+                pid = None  # The worker claimed it without the earlier ones.
             wait_until(lambda: pid is None or not is_alive(pid), 30, "its deadline is watched")
         assert statuses(wait_all_ended(engine, ids)) == {"completed": 63, "failed": 1}
         return pid is not None
@@ -121,7 +120,7 @@ def test_a_blocked_finish_delays_no_deadline(runtime: Runtime, tmp_path: Path) -
 
 
 def hanging_batch_member(folder: Path) -> int | None:
-    """A process that went on from one request to the next without asking, and hangs."""
+    """Return the pid of a sandbox that started its next request without a wait and hangs."""
     found = (int(path.name) for path in folder.glob("[0-9]*") if float(path.read_text()) < AT_ONCE_S)
     return next(found, None)
 

@@ -1,15 +1,15 @@
-"""`localfn users` and `localfn keys`, and how the command line shows who it is."""
+"""Run `localfn users` and `localfn keys`, and authenticate the command line."""
 
 import json
 
 from infra.audit_actor import actor
-from tests.integration.security.conftest import Guarded
+from tests.integration.security.conftest import ProductionRuntime
 from tests.support.commands import localfn, run_json
 from workqueue import audit
 from workqueue.audit import Filter
 
 
-def test_the_first_admin_is_made_at_the_machine(guarded: Guarded) -> None:
+def test_the_command_line_creates_the_first_admin(guarded: ProductionRuntime) -> None:
     made = localfn(
         guarded.runtime, "users", "create-superuser", "root", "--email", "r@example.org", stdin="s3cret s3cret\n"
     )
@@ -23,33 +23,33 @@ def test_the_first_admin_is_made_at_the_machine(guarded: Guarded) -> None:
     assert "root" in localfn(guarded.runtime, "users", "list").stdout
 
 
-def test_what_is_done_at_the_machine_is_told_in_the_audit(guarded: Guarded) -> None:
+def test_changes_by_the_command_line_are_audited(guarded: ProductionRuntime) -> None:
     for password in ("s3cret s3cret\n", "another one\n", "another one\n"):
         done = localfn(guarded.runtime, "users", "create-superuser", "operator1", stdin=password)
         assert done.returncode == 0, done.stderr
     assert localfn(guarded.runtime, "keys", "create", "told", "--scope", "read").returncode == 0
     assert localfn(guarded.runtime, "keys", "revoke", "told").returncode == 0
 
-    def told(subject: str) -> list[tuple[str, str, object]]:
+    def audit_of(subject: str) -> list[tuple[str, str, object]]:
         rows, _ = audit.list_entries(guarded.engine, Filter(subject=subject))
         return [(row["actor"], row["action"], row["details"]) for row in rows]
 
     command = {"command": "users create-superuser"}
-    assert told("operator1") == [
+    assert audit_of("operator1") == [
         (actor(), "user.change", {**command, "fields": ["password"]}),
         (actor(), "user.create", command),
     ], "the same password once more has changed nothing"
-    assert [entry[:2] for entry in told("told")] == [(actor(), "key.revoke"), (actor(), "key.create")]
+    assert [entry[:2] for entry in audit_of("told")] == [(actor(), "key.revoke"), (actor(), "key.create")]
 
 
-def test_no_password_and_a_bad_name_are_told_in_one_line(guarded: Guarded) -> None:
+def test_a_missing_password_and_a_bad_name_are_one_line_of_error(guarded: ProductionRuntime) -> None:
     for words, stdin in ((("x",), ""), (("a b",), "s3cret s3cret\n")):
         done = localfn(guarded.runtime, "users", "create-superuser", *words, stdin=stdin)
         assert done.returncode == 2
         assert "Traceback" not in done.stderr
 
 
-def test_a_key_is_made_used_listed_and_revoked(guarded: Guarded) -> None:
+def test_a_key_is_created_used_listed_and_revoked(guarded: ProductionRuntime) -> None:
     made = localfn(
         guarded.runtime, "keys", "create", "cli", "--scope", "invoke", "--scope", "read", "--expires-in", "1"
     )
@@ -69,14 +69,14 @@ def test_a_key_is_made_used_listed_and_revoked(guarded: Guarded) -> None:
     assert localfn(guarded.runtime, "keys", "revoke", "cli").returncode == 4
 
 
-def test_without_a_key_the_command_line_says_what_to_do(guarded: Guarded) -> None:
+def test_without_a_key_the_command_line_says_how_to_get_one(guarded: ProductionRuntime) -> None:
     done = localfn(guarded.runtime, "requests", "list", LOCALFN_API_KEY="")
     assert done.returncode == 1
     assert "LOCALFN_API_KEY" in done.stderr
     assert "keys create" in done.stderr
 
 
-def test_a_second_key_of_a_name_is_refused(guarded: Guarded) -> None:
+def test_a_duplicate_key_name_is_rejected(guarded: ProductionRuntime) -> None:
     words = ("keys", "create", "twice", "--scope", "read")
     assert localfn(guarded.runtime, *words).returncode == 0
     done = localfn(guarded.runtime, *words)

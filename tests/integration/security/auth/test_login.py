@@ -1,4 +1,4 @@
-"""Logging in, roles and keys against a runtime in production mode."""
+"""Log in and use roles and API keys against a runtime in production mode."""
 
 import re
 from datetime import timedelta
@@ -8,13 +8,13 @@ import httpx
 import pytest
 from flask import Flask
 
-from tests.integration.security.conftest import PASSWORD, Guarded, cookie
+from tests.integration.security.conftest import PASSWORD, ProductionRuntime, cookie
 from tests.support.waiting import wait_until
 from workqueue.auth import login_throttle
 from workqueue.clock import Clock
 
 NOWHERE = "01890a5d-ac96-774b-bcce-b302099a8057"
-# Every kind of call, with what a role or a scope has to have for it to be let through.
+# Each kind of call, with the role or scope that it requires.
 CALLS = {
     "read": [
         ("GET", "/api/functions"),
@@ -57,8 +57,8 @@ OF_ROLE = {
 OF_SCOPE = {"read": {"read", "follow"}, "invoke": {"invoke", "follow"}, "manage": {"operate", "manage"}}
 
 
-def let_through(http: httpx.Client) -> set[str]:
-    """The kinds of calls that are not refused; each kind wholly or not at all."""
+def allowed_kinds(http: httpx.Client) -> set[str]:
+    """Return the kinds of calls that are allowed; each kind completely or not at all."""
     found = set()
     for kind, calls in CALLS.items():
         answers = [
@@ -71,9 +71,9 @@ def let_through(http: httpx.Client) -> set[str]:
     return found
 
 
-def test_a_stranger_is_let_through_nowhere_but_to_the_login(guarded: Guarded) -> None:
-    with guarded.stranger() as http:
-        assert let_through(http) == set()
+def test_an_anonymous_caller_reaches_only_the_login(guarded: ProductionRuntime) -> None:
+    with guarded.anonymous() as http:
+        assert allowed_kinds(http) == set()
         assert http.get("/api/requests").headers["WWW-Authenticate"].startswith("Bearer")
         assert http.get("/healthz").json() == {"status": "ok"}
         assert http.get("/readyz").json() == {"status": "ok"}
@@ -82,37 +82,37 @@ def test_a_stranger_is_let_through_nowhere_but_to_the_login(guarded: Guarded) ->
 
 
 @pytest.mark.parametrize("role", OF_ROLE)
-def test_a_role_may_what_it_says(guarded: Guarded, role: str) -> None:
+def test_a_role_allows_its_documented_calls(guarded: ProductionRuntime, role: str) -> None:
     guarded.user(f"a-{role}", role)
     with guarded.session(f"a-{role}") as http:
         session = http.get("/api/session").json()
         assert session["user"] == {"username": f"a-{role}", "role": role}
         assert set(session["permissions"]) == OF_ROLE[role], "it tells what is let through"
-        assert let_through(http) == OF_ROLE[role]
+        assert allowed_kinds(http) == OF_ROLE[role]
 
 
 @pytest.mark.parametrize("scope", OF_SCOPE)
-def test_a_scope_may_what_it_says(guarded: Guarded, scope: str) -> None:
+def test_a_scope_allows_its_documented_calls(guarded: ProductionRuntime, scope: str) -> None:
     with guarded.with_key(scope) as http:
-        assert let_through(http) == OF_SCOPE[scope]
+        assert allowed_kinds(http) == OF_SCOPE[scope]
 
 
-def test_no_key_makes_keys_or_users_whatever_its_scopes(guarded: Guarded) -> None:
+def test_no_scope_of_a_key_allows_creating_keys_or_users(guarded: ProductionRuntime) -> None:
     with guarded.with_key("read", "invoke", "manage") as http:
-        assert let_through(http) == set(CALLS) - {"administer"}
+        assert allowed_kinds(http) == set(CALLS) - {"administer"}
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(guarded: Guarded) -> None:
+def test_the_cookie_is_hidden_from_scripts_and_other_sites(guarded: ProductionRuntime) -> None:
     header = guarded.log_in("ada").headers["Set-Cookie"]
     for part in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/"):
         assert part in header.split("; ")
     assert len(cookie(guarded.log_in("ada")).partition("=")[2]) >= 43
 
 
-def test_a_planted_session_is_worth_nothing_after_the_login(guarded: Guarded) -> None:
+def test_a_planted_session_is_invalid_after_the_login(guarded: ProductionRuntime) -> None:
     planted = cookie(guarded.log_in("ada"))
     guarded.user("eve-victim", "viewer")
-    with guarded.stranger() as http:
+    with guarded.anonymous() as http:
         answer = http.post(
             "/api/session", json={"username": "eve-victim", "password": PASSWORD}, headers={"Cookie": planted}
         )
@@ -125,7 +125,7 @@ def test_a_planted_session_is_worth_nothing_after_the_login(guarded: Guarded) ->
         assert cookie(answer) != invented
 
 
-def test_logging_out_ends_a_session_and_everywhere_ends_them_all(guarded: Guarded) -> None:
+def test_logout_ends_one_session_and_logout_everywhere_all(guarded: ProductionRuntime) -> None:
     guarded.user("leaver", "viewer")
     one, two, three = (guarded.session("leaver") for _ in range(3))
     with one, two, three:
@@ -138,13 +138,13 @@ def test_logging_out_ends_a_session_and_everywhere_ends_them_all(guarded: Guarde
         wait_until(lambda: three.get("/api/requests").status_code == 401, 10, "all have ended")
 
 
-def test_what_is_revoked_is_dead_within_seconds(guarded: Guarded) -> None:
-    with guarded.session("ada") as admin, guarded.stranger() as http:
+def test_revoked_credentials_are_rejected_within_seconds(guarded: ProductionRuntime) -> None:
+    with guarded.session("ada") as admin, guarded.anonymous() as http:
         made = admin.post("/api/keys", json={"name": "short-lived", "scopes": ["read"]})
         assert made.status_code == 201
         assert made.headers["Cache-Control"] == "no-store"
         headers = {"Authorization": f"Bearer {made.json()['key']}"}
-        for _ in range(8):  # known in each process
+        for _ in range(8):  # Each web process has it in its cache.
             assert http.get("/api/requests", headers=headers).status_code == 200
         assert made.json()["key"] not in admin.get("/api/keys").text
         assert admin.delete(f"/api/keys/{made.json()['id']}").status_code == 204
@@ -155,7 +155,7 @@ def test_what_is_revoked_is_dead_within_seconds(guarded: Guarded) -> None:
         )
 
 
-def test_a_key_for_one_function_sees_no_other(guarded: Guarded) -> None:
+def test_a_key_for_one_function_sees_no_other(guarded: ProductionRuntime) -> None:
     other = guarded.runtime.post("talk", {})["id"]
     with guarded.with_key("invoke", "read", "manage", functions=["echo"]) as http:
         mine = http.post("/api/functions/echo", json={"a": 1})
@@ -195,7 +195,7 @@ def test_a_key_for_one_function_sees_no_other(guarded: Guarded) -> None:
         "Bearer \xff\xfe",
     ],
 )
-def test_what_is_no_key_is_refused_and_a_cookie_does_not_make_it_good(guarded: Guarded, header: str) -> None:
+def test_an_invalid_key_is_rejected_even_with_a_valid_cookie(guarded: ProductionRuntime, header: str) -> None:
     with guarded.session("ada") as http:
         answer = http.get("/api/requests", headers=[(b"Authorization", header.encode("latin-1"))])
         assert answer.status_code == 401
@@ -213,31 +213,34 @@ def test_what_is_no_key_is_refused_and_a_cookie_does_not_make_it_good(guarded: G
         {"username": {"$ne": None}, "password": {"$ne": None}},
     ],
 )
-def test_a_login_of_another_shape_is_refused(guarded: Guarded, body: Any) -> None:
-    with guarded.stranger() as http:
+def test_a_malformed_login_is_rejected(guarded: ProductionRuntime, body: Any) -> None:
+    with guarded.anonymous() as http:
         assert http.post("/api/session", json=body).status_code == 422
 
 
 @pytest.mark.parametrize("name", ["ada", "nobody", "ada' OR '1'='1", "x" * 10_000, "ädä", ""])
-def test_every_wrong_login_gets_the_same_answer(guarded: Guarded, name: str) -> None:
+def test_all_wrong_logins_get_the_same_response(guarded: ProductionRuntime, name: str) -> None:
     answer = guarded.log_in(name, "wrong" * 10)
     assert answer.status_code == 401
     assert answer.json()["detail"] == "The name or the password is wrong."
     assert "Set-Cookie" not in answer.headers
 
 
-def test_many_failures_are_slowed_down_with_a_time_to_come_back(guarded: Guarded) -> None:
+def test_repeated_failures_get_a_429_with_retry_after(guarded: ProductionRuntime) -> None:
     guarded.user("target", "viewer")
     assert [guarded.log_in("target", "wrong").status_code for _ in range(5)] == [401] * 5
-    for later_s in (600, 1200, 1800):  # three more, each later: the first pauses would be over on a slow machine
+    for later_s in (600, 1200, 1800):  # Three more, each later: on a slow machine the first delays would be over.
         login_throttle.count_attempt(guarded.engine, "target", "127.0.0.1", Clock().now() + timedelta(seconds=later_s))
     answer = guarded.log_in("target", "wrong")
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 1200
-    assert guarded.log_in("target").status_code == 429  # the right one, too: else it would tell
+    assert (
+        # The right password is delayed too; otherwise the delay would reveal it.
+        guarded.log_in("target").status_code == 429
+    )
 
 
-def test_an_admin_makes_changes_and_removes_users(guarded: Guarded) -> None:
+def test_an_admin_creates_changes_and_deletes_users(guarded: ProductionRuntime) -> None:
     with guarded.session("ada") as http:
         made = http.post("/api/users", json={"username": "grace", "password": PASSWORD, "role": "operator"})
         assert made.status_code == 201
@@ -253,15 +256,15 @@ def test_an_admin_makes_changes_and_removes_users(guarded: Guarded) -> None:
         assert http.get("/api/users/grace").status_code == 404
 
 
-def test_no_page_of_another_origin_uses_the_cookie(guarded: Guarded) -> None:
+def test_a_page_of_another_origin_cannot_use_the_cookie(guarded: ProductionRuntime) -> None:
     with guarded.session("ada") as http:
         for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "same-site"}):
             assert http.post("/api/functions/echo", json={}, headers=headers).status_code == 403
             assert http.delete("/api/session", headers=headers).status_code == 403
 
 
-def test_every_route_says_what_it_needs() -> None:
-    """One that forgets is an admin's; that is safe, and rarely what was meant."""
+def test_every_route_declares_its_required_right() -> None:
+    """A route without a rule requires an admin, which is safe but rarely intended."""
     app = make_routes()
     silent = [
         str(rule)
@@ -282,7 +285,7 @@ def make_routes() -> Flask:
     return app
 
 
-def test_secrets_are_not_in_the_log(guarded: Guarded) -> None:
+def test_secrets_are_not_in_the_log(guarded: ProductionRuntime) -> None:
     guarded.log_in("ada", "a wrong password")
     log = (guarded.runtime.home.parent / "log").read_text()
     assert PASSWORD not in log
@@ -290,7 +293,7 @@ def test_secrets_are_not_in_the_log(guarded: Guarded) -> None:
     assert not re.search(r"lfn_[A-Za-z0-9_-]{40}", log)
 
 
-def test_logins_failures_and_what_admins_do_are_audited_without_a_secret(guarded: Guarded) -> None:
+def test_logins_failures_and_changes_by_admins_are_audited_without_secrets(guarded: ProductionRuntime) -> None:
     assert guarded.log_in("ada", "not the password").status_code == 401
     with guarded.session("ada") as ada:
         body = {"username": "audited", "password": PASSWORD, "role": "viewer"}

@@ -1,8 +1,8 @@
-"""Users change their own password, against a runtime in production mode."""
+"""Let users change their own password, against a runtime in production mode."""
 
 import httpx
 
-from tests.integration.security.conftest import PASSWORD, Guarded, cookie
+from tests.integration.security.conftest import PASSWORD, ProductionRuntime, cookie
 from tests.support.waiting import wait_until
 
 NEW = "staple battery"
@@ -12,7 +12,7 @@ def change(http: httpx.Client, old: str, new: str) -> httpx.Response:
     return http.post("/api/session/password", json={"old_password": old, "password": new})
 
 
-def test_a_viewer_changes_the_own_password_and_every_other_session_ends(guarded: Guarded) -> None:
+def test_a_password_change_ends_all_other_sessions_of_the_user(guarded: ProductionRuntime) -> None:
     guarded.user("changer", "viewer")
     with guarded.session("changer") as here, guarded.session("changer") as stolen:
         answer = change(here, PASSWORD, NEW)
@@ -21,14 +21,14 @@ def test_a_viewer_changes_the_own_password_and_every_other_session_ends(guarded:
         for part in ("HttpOnly", "SameSite=Lax", "Secure"):
             assert part in answer.headers["Set-Cookie"].split("; ")
         wait_until(lambda: stolen.get("/api/requests").status_code == 401, 10, "the other session has ended")
-        with guarded.stranger() as http:
+        with guarded.anonymous() as http:
             headers = {"Cookie": cookie(answer)}
             assert http.get("/api/requests", headers=headers).status_code == 200
     assert guarded.log_in("changer").status_code == 401
     assert guarded.log_in("changer", NEW).status_code == 200
 
 
-def test_a_stolen_session_does_not_guess_the_password(guarded: Guarded) -> None:
+def test_a_stolen_session_cannot_guess_the_password(guarded: ProductionRuntime) -> None:
     guarded.user("guessed", "viewer")
     with guarded.session("guessed") as http:
         first = change(http, "wrong horse", NEW)
@@ -39,7 +39,7 @@ def test_a_stolen_session_does_not_guess_the_password(guarded: Guarded) -> None:
         assert http.get("/api/requests").status_code == 200
 
 
-def test_a_bad_new_password_changes_nothing_and_says_why(guarded: Guarded) -> None:
+def test_a_bad_new_password_is_rejected_with_a_reason(guarded: ProductionRuntime) -> None:
     guarded.user("short", "viewer")
     with guarded.session("short") as http:
         answer = change(http, PASSWORD, "short")
@@ -48,8 +48,8 @@ def test_a_bad_new_password_changes_nothing_and_says_why(guarded: Guarded) -> No
     assert guarded.log_in("short").status_code == 200
 
 
-def test_neither_strangers_nor_keys_nor_other_pages_change_a_password(guarded: Guarded) -> None:
-    with guarded.stranger() as http, guarded.with_key("read", "invoke", "manage") as program:
+def test_anonymous_callers_keys_and_other_origins_cannot_change_a_password(guarded: ProductionRuntime) -> None:
+    with guarded.anonymous() as http, guarded.with_key("read", "invoke", "manage") as program:
         assert change(http, PASSWORD, NEW).status_code == 401
         assert change(program, PASSWORD, NEW).status_code == 401
     with guarded.session("ada") as http:

@@ -1,4 +1,4 @@
-"""What a crowd of bad clients sends: memory stays bounded, and everybody else is served meanwhile."""
+"""Send many bad requests at once: memory stays bounded, and other clients get responses meanwhile."""
 
 import contextlib
 import json
@@ -11,25 +11,25 @@ import httpx
 import psutil
 import pytest
 
-from tests.integration.security.conftest import Guarded
+from tests.integration.security.conftest import ProductionRuntime
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
 MIB = 1024 * 1024
 MAX_MEMORY_MB = 300
-LATER = {"delay_s": "86400"}  # stored and not run
+LATER = {"delay_s": "86400"}  # Stored and not run.
 JSON = {"Content-Type": "application/json"}
 
 
 def peak_mb(runtime: Runtime) -> float:
-    """The most memory that a web process has had at a time."""
+    """Return the highest peak memory of a web process, in MB."""
     serving = psutil.Process(runtime.processes["web"].pid).children()
     peaks = [Path(f"/proc/{process.pid}/status").read_text().partition("VmHWM:")[2].split()[0] for process in serving]
     return max(map(int, peaks)) / 1024
 
 
 def check_service(runtime: Runtime) -> None:
-    """Probes, a look and a submit are answered."""
+    """Assert that probes, a read and a submit get responses."""
     with httpx.Client(base_url=runtime.url, timeout=60) as http:
         assert http.get("/healthz").status_code == 200
         assert http.get("/api/functions").status_code == 200
@@ -38,13 +38,13 @@ def check_service(runtime: Runtime) -> None:
 
 
 @contextlib.contextmanager
-def lines(runtime: Runtime, count: int, begun: bytes) -> Iterator[list[socket.socket]]:
-    """Connections on each of which something was begun."""
+def lines(runtime: Runtime, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
+    """Open connections that have each sent the start of a request."""
     port = int(runtime.url.rpartition(":")[2])
     with contextlib.ExitStack() as stack:
         found = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 60)) for _ in range(count)]
         for line in found:
-            line.sendall(begun)
+            line.sendall(sent)
         yield found
 
 
@@ -63,12 +63,12 @@ def head(line: str, *fields: str) -> bytes:
         b"G",
     ],
 )
-def test_requests_that_do_not_arrive_keep_no_others_out(runtime: Runtime, begun: bytes) -> None:
-    with lines(runtime, 150, begun):
+def test_incomplete_requests_do_not_block_other_clients(runtime: Runtime, sent: bytes) -> None:
+    with lines(runtime, 150, sent):
         check_service(runtime)
 
 
-def test_clients_that_take_no_answer_keep_no_others_out(runtime: Runtime) -> None:
+def test_clients_that_read_no_response_do_not_block_others(runtime: Runtime) -> None:
     large = runtime.call("echo", "x" * (MIB - 100))
     asked = head(f"GET /api/requests/{large['id']}/result HTTP/1.1") * 3
     with lines(runtime, 100, asked) as silent:
@@ -79,7 +79,7 @@ def test_clients_that_take_no_answer_keep_no_others_out(runtime: Runtime) -> Non
 
 
 def http_answer(line: socket.socket) -> bytes:
-    """The body of the first answer on a connection."""
+    """Read the body of the first response on a connection."""
     found = b""
     while b"\r\n\r\n" not in found:
         found += line.recv(65_536)
@@ -90,7 +90,7 @@ def http_answer(line: socket.socket) -> bytes:
     return body[:size]
 
 
-def test_many_requests_on_one_connection_are_answered_in_their_order(runtime: Runtime) -> None:
+def test_pipelined_requests_are_answered_in_order(runtime: Runtime) -> None:
     asked = head("GET /healthz HTTP/1.1") + head("GET /api/requests?limit=0 HTTP/1.1")
     with lines(runtime, 1, asked * 500) as [line]:
         line.shutdown(socket.SHUT_WR)
@@ -108,7 +108,7 @@ EXPENSIVE = {
 
 
 @pytest.mark.parametrize("event", EXPENSIVE.values(), ids=EXPENSIVE)
-def test_values_that_are_expensive_to_hold_take_no_more_memory_than_allowed(runtime: Runtime, event: str) -> None:
+def test_expensive_values_stay_within_the_memory_limit(runtime: Runtime, event: str) -> None:
     one, many = event.encode(), f"[{','.join([event] * 15)}]".encode()
 
     def post(number: int) -> httpx.Response:
@@ -136,14 +136,14 @@ def ids(answer: httpx.Response) -> list[str]:
     return found["ids"] if "ids" in found else [found["id"]]
 
 
-def test_one_event_of_a_batch_may_not_be_as_large_as_the_batch(runtime: Runtime) -> None:
+def test_one_event_of_a_batch_has_a_smaller_limit_than_the_batch(runtime: Runtime) -> None:
     body = b"[1,[" + b"{}," * (4 * MIB) + b"{}]]"
     answer = httpx.post(f"{runtime.url}/api/functions/echo/batch", content=body, headers=JSON, timeout=120)
     assert (answer.status_code, answer.json()["detail"][:12]) == (413, "Event 1 has ")
     assert peak_mb(runtime) < MAX_MEMORY_MB
 
 
-def test_an_upload_of_many_parts_waits_on_the_disk(runtime: Runtime) -> None:
+def test_an_upload_of_many_parts_is_buffered_on_disk(runtime: Runtime) -> None:
     files = {f"f{number}": (f"f{number}", b"%d" % number * 100_000) for number in range(300)}
     answer = runtime.http.post("/api/functions/echo", files=files, params=LATER, timeout=120)
     assert answer.status_code == 202, answer.text
@@ -169,10 +169,10 @@ def test_a_page_of_large_events_is_whole(runtime: Runtime) -> None:
             runtime.http.delete(f"/api/requests/{id}")
 
 
-def test_one_sender_does_not_take_the_room_for_bodies_of_all(guarded: Guarded) -> None:
+def test_one_sender_cannot_use_the_body_capacity_of_all(guarded: ProductionRuntime) -> None:
     greedy, other = guarded.key("invoke", name="greedy"), guarded.key("invoke", name="other")
     body = b'"' + b"x" * 200_000 + b'"'
-    begun = head("POST /api/functions/echo HTTP/1.1", f"Authorization: Bearer {greedy}", f"Content-Length: {len(body)}")
+    sent = head("POST /api/functions/echo HTTP/1.1", f"Authorization: Bearer {greedy}", f"Content-Length: {len(body)}")
 
     def post(key: str) -> int:
         headers = JSON | {"Authorization": f"Bearer {key}"}
@@ -180,12 +180,12 @@ def test_one_sender_does_not_take_the_room_for_bodies_of_all(guarded: Guarded) -
             f"{guarded.runtime.url}/api/functions/echo", content=body, headers=headers, timeout=60
         ).status_code
 
-    with lines(guarded.runtime, 60, begun + body[:100_000]):
+    with lines(guarded.runtime, 60, sent + body[:100_000]):
         wait_until(lambda: post(greedy) == 503, 30, "the greedy sender is told to wait")
         assert post(other) == 202
 
 
-def test_a_flood_of_logins_is_turned_away_and_then_over(guarded: Guarded) -> None:
+def test_a_flood_of_logins_is_rejected_and_then_recovers(guarded: ProductionRuntime) -> None:
     body = {"username": "ada", "password": "wrong password"}
 
     def wrong(_: int) -> int:
@@ -203,7 +203,7 @@ def test_a_flood_of_logins_is_turned_away_and_then_over(guarded: Guarded) -> Non
     wait_until(lambda: guarded.log_in("ada").status_code == 200, 30, "the user can log in")
 
 
-def test_a_name_that_is_nobodys_is_not_stored_whole(guarded: Guarded) -> None:
+def test_an_unknown_username_is_stored_truncated(guarded: ProductionRuntime) -> None:
     assert guarded.log_in("x" * 10_000).status_code == 401
     with guarded.engine.connect() as connection:
         found = connection.exec_driver_sql("SELECT max(length(subject)) FROM audit_entry").scalar_one()

@@ -1,4 +1,4 @@
-"""Files of strangers: their names stay names, their content stays content, and nothing leaves its folder."""
+"""Treat uploaded files as data: names stay names, content is never a page, and no path leaves its folder."""
 
 import pytest
 
@@ -18,7 +18,7 @@ NAMES = [
     "a\nb",
     "a\x7fb",
 ]
-# Harmless where files have folders of their own; on other systems they are devices.
+# Harmless in a separate folder per file; on other systems these names are devices.
 ODD = [
     "CON",
     "nul.txt",
@@ -35,20 +35,20 @@ ODD = [
 
 
 def form(name: str, filename: str, content: bytes = b"x") -> tuple[bytes, dict[str, str]]:
-    """A multipart body with these names just as they are; a client library would mend them."""
+    """Build a multipart body with exactly these names; a client library would correct them."""
     quoted = [text.replace("\\", "\\\\").replace('"', '\\"').encode() for text in (name, filename)]
     body = b'--x\r\nContent-Disposition: form-data; name="%s"; filename="%s"\r\n\r\n' % tuple(quoted)
     return body + content + b"\r\n--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
 
 
 def outside(runtime: Runtime) -> set[str]:
-    """All names around the store, but what belongs to a request."""
+    """Return all names around the store, without files of requests."""
     return {path.name for path in runtime.home.parent.iterdir()} | {path.name for path in runtime.home.iterdir()}
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("place", ["name", "filename"])
-def test_a_name_that_could_lead_elsewhere_is_refused(runtime: Runtime, name: str, place: str) -> None:
+def test_a_name_with_a_path_is_rejected(runtime: Runtime, name: str, place: str) -> None:
     before = outside(runtime), len(list((runtime.home / "files").iterdir()))
     body, headers = form(name, "ok") if place == "name" else form("ok", name)
     answer = runtime.http.post("/api/functions/echo", content=body, headers=headers)
@@ -80,7 +80,7 @@ def test_a_name_adds_no_header(runtime: Runtime) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/xhtml+xml", "text/javascript"])
-def test_a_page_that_was_uploaded_is_no_page_of_ours(runtime: Runtime, kind: str) -> None:
+def test_an_uploaded_page_is_served_as_a_download(runtime: Runtime, kind: str) -> None:
     evil = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
     answer = runtime.http.post("/api/functions/echo", files={"page": ("page.html", evil, kind)})
     got = runtime.http.get(f"{answer.headers['Location']}/files/page")
@@ -92,7 +92,7 @@ def test_a_page_that_was_uploaded_is_no_page_of_ours(runtime: Runtime, kind: str
     assert "default-src 'none'" in policy
 
 
-def test_a_page_that_a_function_saved_is_none_either(runtime: Runtime) -> None:
+def test_a_page_saved_by_a_function_is_served_as_a_download(runtime: Runtime) -> None:
     request = runtime.call("save_page", {"name": "page.html"})
     assert request["status"] == "completed", request
     got = runtime.http.get(f"/api/requests/{request['id']}/files/page.html")
@@ -101,7 +101,7 @@ def test_a_page_that_a_function_saved_is_none_either(runtime: Runtime) -> None:
 
 
 @pytest.mark.parametrize("name", ["../page.html", "/tmp/page.html", "a/b", "x" * 300, "a\nb"])
-def test_a_function_names_no_file_elsewhere(runtime: Runtime, name: str) -> None:
+def test_a_function_cannot_save_outside_its_folder(runtime: Runtime, name: str) -> None:
     request = runtime.call("save_page", {"name": name})
     assert request["status"] == "failed"
     assert request["files"] == []
@@ -111,7 +111,7 @@ def test_a_function_names_no_file_elsewhere(runtime: Runtime, name: str) -> None
     "name",
     ["../../x", "..%2f..%2fx", "%2e%2e/%2e%2e/etc/passwd", "%00", "/etc/passwd", "..%5cx", "x" * 3000, "%ff%fe"],
 )
-def test_no_path_leads_out_of_the_files_of_a_request(runtime: Runtime, name: str) -> None:
+def test_no_path_leaves_the_files_of_a_request(runtime: Runtime, name: str) -> None:
     request = runtime.call("echo", {})
     answer = runtime.http.get(f"/api/requests/{request['id']}/files/{name}")
     assert answer.status_code in (308, 400, 404, 414), answer.text
@@ -121,7 +121,7 @@ def test_no_path_leads_out_of_the_files_of_a_request(runtime: Runtime, name: str
 @pytest.mark.parametrize(
     "path", ["/static/../infra/settings.py", "/..%2f..%2fetc/passwd", "/assets/%2e%2e/manifest.json"]
 )
-def test_no_path_leads_out_of_the_pages(runtime: Runtime, path: str) -> None:
+def test_no_path_leaves_the_pages(runtime: Runtime, path: str) -> None:
     answer = runtime.http.get(path)
     assert "root:" not in answer.text
     assert "SettingsError" not in answer.text
@@ -130,7 +130,7 @@ def test_no_path_leads_out_of_the_pages(runtime: Runtime, path: str) -> None:
 @pytest.mark.parametrize(
     "kind", ["text/\u20ac", "text/html; charset=x\x0bSet-Cookie: a=b", "nonsense", "a/" + "b" * 5000, "\x00/x"]
 )
-def test_a_kind_that_is_none_goes_into_no_header(runtime: Runtime, kind: str) -> None:
+def test_an_invalid_content_type_is_not_sent_as_a_header(runtime: Runtime, kind: str) -> None:
     head = 'Content-Disposition: form-data; name="part"; filename="a.bin"'
     body = f"--x\r\n{head}\r\nContent-Type: {kind}\r\n\r\ncontent\r\n--x--\r\n".encode()
     headers = {"Content-Type": "multipart/form-data; boundary=x"}

@@ -1,4 +1,4 @@
-"""Web pages of other origins: whatever they make a browser send, nothing is changed and nothing can be read."""
+"""Send requests as pages of other origins do: they change nothing, and scripts cannot read responses."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ EVIL = "https://evil.example"
 
 
 def sent_with(runtime: Runtime, method: str, path: str, host: str | None, **headers: str) -> tuple[int, dict[str, str]]:
-    """Status and headers of an answer to exactly these headers."""
+    """Return status and headers of the response to exactly these headers."""
     connection = http.client.HTTPConnection("127.0.0.1", int(runtime.url.rpartition(":")[2]), timeout=10)
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -39,7 +39,7 @@ def nothing_accepted(runtime: Runtime) -> Iterator[None]:
     "host",
     ["127.0.0.1", "127.0.0.1:5000", "localhost:80", "LOCALHOST", "localhost.:5000", "[::1]:5000", "app.localhost:5000"],
 )
-def test_names_of_this_machine_are_answered_to(runtime: Runtime, host: str) -> None:
+def test_names_of_this_machine_are_valid_hosts(runtime: Runtime, host: str) -> None:
     assert sent_with(runtime, "GET", "/api/functions", host)[0] == 200
 
 
@@ -64,16 +64,16 @@ def test_names_of_this_machine_are_answered_to(runtime: Runtime, host: str) -> N
     ],
 )
 @pytest.mark.parametrize("path", ["/", "/api/functions", "/rq/", "/openapi.json", "/metrics", "/nothing"])
-def test_a_name_that_was_bound_to_this_machine_is_not(runtime: Runtime, host: str, path: str) -> None:
+def test_other_names_that_resolve_to_this_machine_are_rejected(runtime: Runtime, host: str, path: str) -> None:
     assert sent_with(runtime, "GET", path, host)[0] in (400, 403)
 
 
-def test_probes_are_answered_whatever_they_call_us(runtime: Runtime) -> None:
+def test_probes_are_answered_for_any_host(runtime: Runtime) -> None:
     assert sent_with(runtime, "GET", "/healthz", "10.1.2.3:5000")[0] == 200
     assert sent_with(runtime, "GET", "/readyz", "10.1.2.3:5000")[0] == 200
 
 
-def test_two_hosts_are_one_too_many(runtime: Runtime) -> None:
+def test_two_host_headers_are_rejected(runtime: Runtime) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", int(runtime.url.rpartition(":")[2]), timeout=10)
     connection.putrequest("GET", "/api/functions", skip_host=True)
     connection.putheader("Host", "localhost")
@@ -86,7 +86,7 @@ def test_two_hosts_are_one_too_many(runtime: Runtime) -> None:
 FROM_ELSEWHERE = [
     {"Origin": EVIL},
     {"Origin": "null"},
-    {"Origin": "http://127.0.0.1:1"},  # another program on this machine
+    {"Origin": "http://127.0.0.1:1"},  # Another program on this machine.
     {"Origin": "http://localhost.evil.example"},
     {"Origin": "https://127.0.0.1:1@evil.example"},
     {"Origin": "file://"},
@@ -94,7 +94,7 @@ FROM_ELSEWHERE = [
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
     {"Sec-Fetch-Site": "nonsense"},
-    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},  # a form that submits itself
+    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},  # A form that submits itself.
     {"Origin": EVIL, "Sec-Fetch-Site": "same-origin"},
 ]
 
@@ -111,7 +111,9 @@ FROM_ELSEWHERE = [
         ("PATCH", "/api/schedules/x"),
     ],
 )
-def test_a_page_elsewhere_changes_nothing(runtime: Runtime, method: str, path: str, headers: dict[str, str]) -> None:
+def test_a_page_of_another_origin_changes_nothing(
+    runtime: Runtime, method: str, path: str, headers: dict[str, str]
+) -> None:
     body = b"[1]" if path.endswith("batch") else b"{}"
     for content_type in ("application/json", "text/plain"):
         with nothing_accepted(runtime):
@@ -121,20 +123,20 @@ def test_a_page_elsewhere_changes_nothing(runtime: Runtime, method: str, path: s
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_a_script_elsewhere_reads_nothing_and_a_link_leads_here(runtime: Runtime, site: str) -> None:
+def test_another_origin_cannot_read_responses_but_may_link(runtime: Runtime, site: str) -> None:
     for path in ("/api/requests", "/api/functions", "/rq/"):
         headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
         assert runtime.http.get(path, headers=headers).status_code == 403
         assert runtime.http.get(path, headers={**headers, "Sec-Fetch-Mode": "navigate"}).status_code == 200
 
 
-def test_our_own_pages_and_programs_go_on_working(runtime: Runtime) -> None:
+def test_own_pages_and_programs_are_allowed(runtime: Runtime) -> None:
     for headers in ({}, {"Origin": runtime.url, "Sec-Fetch-Site": "same-origin"}, {"Origin": runtime.url}):
         answer = runtime.http.post("/api/functions/echo", json={}, headers=headers)
         assert answer.status_code == 202, (headers, answer.text)
 
 
-def test_nothing_is_shared_with_other_origins_unless_it_is_set(runtime: Runtime) -> None:
+def test_cors_headers_are_sent_only_for_configured_origins(runtime: Runtime) -> None:
     answer = runtime.http.get("/api/functions", headers={"Origin": EVIL})
     assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
@@ -144,7 +146,7 @@ def test_nothing_is_shared_with_other_origins_unless_it_is_set(runtime: Runtime)
     assert not [name for name in asked.headers if name.lower().startswith("access-control-")]
 
 
-def test_every_answer_is_what_it_says_it_is(runtime: Runtime) -> None:
+def test_every_response_forbids_content_sniffing(runtime: Runtime) -> None:
     for path in ("/", "/api/functions", "/api/nothing", "/healthz", "/rq/"):
         headers = runtime.http.get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff", path
@@ -162,7 +164,7 @@ def test_the_dashboard_runs_only_scripts_that_the_server_sent(runtime: Runtime) 
     assert nonce not in runtime.http.get("/rq/").headers["Content-Security-Policy"]
 
 
-def test_what_a_stranger_posted_is_text_on_the_dashboard(runtime: Runtime) -> None:
+def test_posted_markup_is_text_on_the_dashboard(runtime: Runtime) -> None:
     evil = "<img src=x onerror=alert(1)>"
     request = runtime.call("complain", {"message": evil})
     assert request["status"] == "failed"

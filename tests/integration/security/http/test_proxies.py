@@ -1,4 +1,4 @@
-"""A proxy that is trusted and one that is not; an origin that is named and others."""
+"""Check trusted and untrusted proxies, and allowed and other origins."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.conftest import StartRuntime
-from tests.integration.security.conftest import Guarded
+from tests.integration.security.conftest import ProductionRuntime
 from tests.support.runtime import Runtime
 
 FRIEND, EVIL = "https://friend.example", "https://evil.example"
@@ -27,7 +27,7 @@ def proxied(start_runtime: StartRuntime) -> Iterator[Runtime]:
         yield made
 
 
-def test_the_address_is_the_one_that_the_trusted_proxy_added(proxied: Runtime) -> None:
+def test_the_client_address_is_read_from_a_trusted_proxy(proxied: Runtime) -> None:
     with httpx.Client(base_url=proxied.url, timeout=30) as http:
         forged = {"X-Forwarded-For": "203.0.113.66, 198.51.100.7", "X-Forwarded-Proto": "https"}
         answer = http.post("/api/session", json={"username": "ada", "password": "correct horse"}, headers=forged)
@@ -37,8 +37,8 @@ def test_the_address_is_the_one_that_the_trusted_proxy_added(proxied: Runtime) -
     assert entries[0]["details"] == {"address": "198.51.100.7"}
 
 
-def test_an_untrusted_proxy_says_nothing(guarded: Guarded) -> None:
-    with guarded.stranger() as http:
+def test_headers_of_an_untrusted_proxy_are_ignored(guarded: ProductionRuntime) -> None:
+    with guarded.anonymous() as http:
         wrong = {"username": "forger", "password": "wrong horse"}
         assert http.post("/api/session", json=wrong, headers={"X-Forwarded-For": "203.0.113.66"}).status_code == 401
     with guarded.session("ada") as http:
@@ -46,7 +46,7 @@ def test_an_untrusted_proxy_says_nothing(guarded: Guarded) -> None:
     assert next(entry for entry in entries if entry["subject"] == "forger")["details"] == {"address": "127.0.0.1"}
 
 
-def test_an_origin_that_is_named_may_call_and_no_other_and_no_cookie_goes_along(proxied: Runtime) -> None:
+def test_only_allowed_origins_may_call_and_without_cookies(proxied: Runtime) -> None:
     with httpx.Client(base_url=proxied.url, timeout=30) as http:
         asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
         told = http.options("/api/functions/echo", headers={"Origin": FRIEND, **asked})
@@ -61,20 +61,20 @@ def test_an_origin_that_is_named_may_call_and_no_other_and_no_cookie_goes_along(
         assert http.post("/api/functions/echo", json={}, headers={"Origin": FRIEND}).status_code == 401
 
 
-def test_over_tls_browsers_are_told_to_stay_there(proxied: Runtime, guarded: Guarded, runtime: Runtime) -> None:
+def test_responses_over_tls_have_hsts(proxied: Runtime, guarded: ProductionRuntime, runtime: Runtime) -> None:
     over_tls = {"X-Forwarded-Proto": "https"}
     with httpx.Client(base_url=proxied.url, timeout=30) as http:
         for path in ("/", "/api/functions", "/api/nothing", "/rq/static/css/main.css", "/docs", "/healthz"):
             told = http.get(path, headers=over_tls).headers
             assert told["Strict-Transport-Security"] == "max-age=31536000", path
             assert "Strict-Transport-Security" not in http.get(path).headers, path
-    # A header of a proxy that is not trusted, and local mode: TLS is not known, or is the developer's own affair.
-    with guarded.stranger() as http:
+    # Without a trusted proxy the server does not know of TLS, and local mode leaves TLS to the developer.
+    with guarded.anonymous() as http:
         assert "Strict-Transport-Security" not in http.get("/", headers=over_tls).headers
     assert "Strict-Transport-Security" not in runtime.http.get("/", headers=over_tls).headers
 
 
-def test_the_cookie_of_production_is_of_this_host_only(proxied: Runtime, runtime: Runtime) -> None:
+def test_the_production_cookie_is_bound_to_its_host(proxied: Runtime, runtime: Runtime) -> None:
     with httpx.Client(base_url=proxied.url, timeout=30) as http:
         answer = http.post("/api/session", json={"username": "ada", "password": "correct horse"})
         cookie, *attributes = answer.headers["Set-Cookie"].split("; ")
@@ -82,7 +82,7 @@ def test_the_cookie_of_production_is_of_this_host_only(proxied: Runtime, runtime
         assert {"Secure", "Path=/", "HttpOnly"} <= set(attributes)
         assert not [each for each in attributes if each.startswith("Domain")]
         assert http.get("/api/functions", headers={"Cookie": cookie}).status_code == 200
-        # One of the other name may have been planted by another host of the domain.
+        # Another host of the domain may have planted a cookie with the other name.
         planted = cookie.removeprefix("__Host-")
         assert http.get("/api/functions", headers={"Cookie": planted}).status_code == 401
         told = http.delete("/api/session", headers={"Cookie": cookie}).headers["Set-Cookie"].split("; ")
@@ -90,7 +90,7 @@ def test_the_cookie_of_production_is_of_this_host_only(proxied: Runtime, runtime
         assert "Secure" in told, "else a browser keeps the cookie"
 
 
-def test_every_page_keeps_its_window_and_devices_to_itself(runtime: Runtime) -> None:
+def test_every_page_isolates_its_window_and_denies_devices(runtime: Runtime) -> None:
     for path in ("/", "/docs", "/api/functions", "/overview", "/nothing"):
         told = httpx.get(runtime.url + path, headers={"Accept": "text/html"}).headers
         assert told["Cross-Origin-Opener-Policy"] == "same-origin", path

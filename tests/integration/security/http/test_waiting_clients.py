@@ -1,4 +1,4 @@
-"""A crowd of clients that wait: those that only look are served all the same."""
+"""Let many clients wait: other clients get their responses meanwhile."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from tests.support.runtime import Runtime
 WAITING = 200
 
 
-def test_two_hundred_that_wait_keep_nobody_else_waiting(runtime: Runtime, tmp_path: Path) -> None:
+def test_two_hundred_waiting_clients_do_not_delay_others(runtime: Runtime, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
 
     async def crowd() -> tuple[list[httpx.Response], list[int], httpx.Response]:
@@ -23,16 +23,16 @@ def test_two_hundred_that_wait_keep_nobody_else_waiting(runtime: Runtime, tmp_pa
                 )
                 for _ in range(WAITING)
             ]
-            # All have a connection, and as many as may wait do: the others were answered at once.
+            # All clients are connected, and the maximum number waits: the others got an immediate response.
             waiting = set(posts)
-            while len(waiting) > most():
+            while len(waiting) > max_waiting():
                 _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             looked = [(await http.get("/api/requests?limit=1")).status_code for _ in range(20)]
             submitted = await http.post("/api/functions/echo", json="well")
             flag.touch()
             return await asyncio.gather(*posts), looked, submitted
 
-    with ThreadPoolExecutor(1) as apart:  # a browser's test before it leaves its loop in this thread
+    with ThreadPoolExecutor(1) as apart:  # A browser test in this thread may have left its event loop running.
         answers, looked, submitted = apart.submit(asyncio.run, crowd()).result()
     assert looked == [200] * 20
     assert submitted.status_code == 202
@@ -42,8 +42,8 @@ def test_two_hundred_that_wait_keep_nobody_else_waiting(runtime: Runtime, tmp_pa
     assert runtime.wait_ended(submitted.json()["id"])["status"] == "completed"
 
 
-def most() -> int:
-    """That may wait in all web processes together."""
+def max_waiting() -> int:
+    """Return the number of clients that may wait in all web processes together."""
     from infra.config.settings import cores
     from infra.processes.web import process_count
     from workqueue.transport.change_listener import MAX_WAITERS

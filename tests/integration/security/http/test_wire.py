@@ -1,4 +1,4 @@
-"""What a stranger writes on the wire, byte by byte: bounded in time and size, answered or hung up on, never a 5xx."""
+"""Send raw bytes: the server bounds time and size, responds or closes the connection, and never returns a 5xx."""
 
 import contextlib
 import http.client
@@ -10,15 +10,15 @@ import pytest
 
 from tests.support.runtime import Runtime
 
-PATIENCE_S = 30
+TIMEOUT_S = 30
 
 
 def connect(runtime: Runtime) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", int(runtime.url.rpartition(":")[2])), timeout=PATIENCE_S)
+    return socket.create_connection(("127.0.0.1", int(runtime.url.rpartition(":")[2])), timeout=TIMEOUT_S)
 
 
-def said(runtime: Runtime, *parts: bytes) -> bytes:
-    """Everything that comes back until the server hangs up."""
+def read_all(runtime: Runtime, *parts: bytes) -> bytes:
+    """Return all bytes received until the server closes the connection."""
     with connect(runtime) as line:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             for part in parts:
@@ -35,7 +35,7 @@ def rest(line: socket.socket) -> bytes:
 
 
 def status(answer: bytes) -> int:
-    """0: it hung up without a word."""
+    """Return the status of a response; 0: the connection was closed without one."""
     return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.") else 0
 
 
@@ -87,9 +87,9 @@ END = b"\r\n\r\n"
         [head("POST /api/functions/echo HTTP/1.1", " folded: 2") + END + b"{}"],
     ],
 )
-def test_what_is_no_http_is_refused_and_leaves_nothing(runtime: Runtime, parts: list[bytes]) -> None:
+def test_malformed_http_is_rejected_and_stores_nothing(runtime: Runtime, parts: list[bytes]) -> None:
     with nothing_stored(runtime):
-        assert status(said(runtime, *parts)) in (0, 400, 405, 411, 413, 414, 415, 431, 501, 505)
+        assert status(read_all(runtime, *parts)) in (0, 400, 405, 411, 413, 414, 415, 431, 501, 505)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_what_is_no_http_is_refused_and_leaves_nothing(runtime: Runtime, parts: 
         ("Transfer-Encoding:\x0bchunked",),
     ],
 )
-def test_no_second_request_is_smuggled_behind_the_first(runtime: Runtime, fields: tuple[str, ...]) -> None:
+def test_no_request_is_smuggled_behind_another(runtime: Runtime, fields: tuple[str, ...]) -> None:
     smuggled = b"0\r\n\r\nGET /api/functions HTTP/1.1\r\nHost: localhost\r\n\r\n"
     first = "\r\n".join(("POST /api/session HTTP/1.1", "Host: localhost", *fields)).encode() + END
     with connect(runtime) as line:
@@ -115,26 +115,26 @@ def test_no_second_request_is_smuggled_behind_the_first(runtime: Runtime, fields
     assert answer.count(b"HTTP/1.") <= 1 or b'"items"' not in answer, answer
 
 
-def test_a_body_that_stops_is_given_up_and_leaves_nothing(runtime: Runtime) -> None:
+def test_an_incomplete_body_times_out_and_stores_nothing(runtime: Runtime) -> None:
     with nothing_stored(runtime):
         began = time.monotonic()
-        answer = said(runtime, head("POST /api/functions/echo HTTP/1.1", "Content-Length: 1000") + END, b'{"a": ')
+        answer = read_all(runtime, head("POST /api/functions/echo HTTP/1.1", "Content-Length: 1000") + END, b'{"a": ')
         assert status(answer) in (0, 400, 408)
         assert 1 < time.monotonic() - began < 20
 
 
-def test_an_upload_that_stops_leaves_no_file(runtime: Runtime) -> None:
+def test_an_incomplete_upload_leaves_no_file(runtime: Runtime) -> None:
     begun = (
         b"POST /api/functions/echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 5000000\r\n"
         b'Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\nContent-Disposition: form-data; name="f"; '
         b'filename="f"\r\n\r\n' + b"y" * 2_000_000
     )
     with nothing_stored(runtime):
-        assert status(said(runtime, begun)) in (0, 400, 408)
+        assert status(read_all(runtime, begun)) in (0, 400, 408)
 
 
-def test_slow_and_idle_clients_keep_nobody_else_waiting(runtime: Runtime) -> None:
-    """Three hundred that send nothing, three hundred that never end their head."""
+def test_slow_and_idle_clients_do_not_delay_others(runtime: Runtime) -> None:
+    """Three hundred clients send nothing, three hundred never complete their head."""
     with contextlib.ExitStack() as open_lines:
         for number in range(600):
             line = open_lines.enter_context(connect(runtime))
@@ -145,7 +145,7 @@ def test_slow_and_idle_clients_keep_nobody_else_waiting(runtime: Runtime) -> Non
         assert time.monotonic() - began < 20
 
 
-def test_a_head_that_trickles_is_hung_up_on(runtime: Runtime) -> None:
+def test_a_trickling_head_is_disconnected(runtime: Runtime) -> None:
     with connect(runtime) as line:
         began = time.monotonic()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -159,21 +159,21 @@ def test_a_head_that_trickles_is_hung_up_on(runtime: Runtime) -> None:
         assert time.monotonic() - began < 20
 
 
-def test_a_client_that_is_only_slow_is_served(runtime: Runtime) -> None:
+def test_a_slow_client_gets_its_response(runtime: Runtime) -> None:
     body = b'"' + b"x" * 300_000 + b'"'
     with connect(runtime) as line:
         line.sendall(head("POST /api/functions/echo HTTP/1.1", f"Content-Length: {len(body)}") + END)
         for place in range(0, len(body), 30_000):
             line.sendall(body[place : place + 30_000])
-            line.settimeout(0.5)  # the pace of the client, not a wait for the server
+            line.settimeout(0.5)  # The pace of the client, not a wait for the server.
             with contextlib.suppress(TimeoutError):
                 line.recv(0)
-        line.settimeout(PATIENCE_S)
+        line.settimeout(TIMEOUT_S)
         assert status(rest(line)) == 202
 
 
-def test_a_kept_connection_may_rest_between_requests(runtime: Runtime) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", int(runtime.url.rpartition(":")[2]), timeout=PATIENCE_S)
+def test_a_keep_alive_connection_may_be_idle(runtime: Runtime) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", int(runtime.url.rpartition(":")[2]), timeout=TIMEOUT_S)
     with contextlib.closing(connection):
         for _ in range(3):
             connection.request("GET", "/api/functions/echo")
@@ -191,7 +191,7 @@ def bomb(parts: int, size: int, name: str = "f{}") -> tuple[bytes, str]:
     return body + b"--x--\r\n", "multipart/form-data; boundary=x"
 
 
-def test_a_multipart_bomb_is_refused(runtime: Runtime) -> None:
+def test_a_multipart_bomb_is_rejected(runtime: Runtime) -> None:
     for body, kind in (
         bomb(20_000, 0),
         bomb(2, 10, "same"),
@@ -205,7 +205,7 @@ def test_a_multipart_bomb_is_refused(runtime: Runtime) -> None:
     ):
         with nothing_stored(runtime):
             began = time.monotonic()
-            # What was not read of a body ends the connection: it is not to be kept for the next call.
+            # An unread body closes the connection, which the next call cannot use.
             headers = {"Content-Type": kind, "Connection": "close"}
             answer = runtime.http.post("/api/functions/echo", content=body, headers=headers)
             assert answer.status_code in (400, 413, 422), (answer.status_code, body[:60])
@@ -228,7 +228,7 @@ def test_a_multipart_bomb_is_refused(runtime: Runtime) -> None:
         b'{"__proto__": ' * 50_000,
     ],
 )
-def test_a_json_bomb_is_refused_quickly_or_taken_whole(runtime: Runtime, body: bytes) -> None:
+def test_a_json_bomb_is_rejected_quickly_or_accepted_whole(runtime: Runtime, body: bytes) -> None:
     began = time.monotonic()
     headers = {"Content-Type": "application/json", "Connection": "close"}
     answer = runtime.http.post("/api/functions/echo", content=body, headers=headers)

@@ -1,7 +1,7 @@
-"""rq-dashboard is a guest: whatever stands in Redis or in an address, it runs nothing, shows no secret, never fails.
+"""Isolate rq-dashboard: with any data in Redis or in a URL it runs nothing, shows no secret, and never fails.
 
-Routes and arguments are read from its URL map, so a route of a new version is tried like every other, and fails the
-first test until it is listed.
+The tests read routes and arguments from its URL map, so they try a new version's routes like all others, and the
+first test fails until they are listed.
 """
 
 import ast
@@ -30,7 +30,7 @@ from handlers.security.origin_check import AllowedHosts, OriginCheck
 from handlers.security.secured_app import make_app
 from workqueue.transport import redis_keys
 
-LOADED: list[str] = []  # what was loaded by a pickle since the test began
+LOADED: list[str] = []  # Pickles that were loaded since the test started.
 JOB_FIELDS = re.findall(
     r"\w+",
     """
@@ -67,12 +67,12 @@ class Bomb:
 BOMB = pickle.dumps(Bomb())
 
 
-def note(event: str, arguments: tuple[Any, ...]) -> None:
+def record_unpickling(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "pickle.find_class":
         LOADED.append(".".join(arguments))
 
 
-sys.addaudithook(note)
+sys.addaudithook(record_unpickling)
 
 
 @pytest.fixture(autouse=True)
@@ -96,13 +96,13 @@ def http(app: Flask) -> FlaskClient:
 
 
 def rules(app: Flask) -> list[Rule]:
-    """All rules of rq-dashboard's own URL map."""
+    """Return all rules of rq-dashboard's own URL map."""
     inner, _ = app.extensions[routes.EXTENSION]
     return [rule for rule in inner.url_map.iter_rules() if not rule.build_only]
 
 
 def calls(app: Flask, **changed: Any) -> Iterator[tuple[str, str]]:
-    """Method and address of every call that there is. changed: the values of arguments that are not good ones."""
+    """Return method and path of every call. changed: the values of arguments that are not good ones."""
     for rule in rules(app):
         if all(f"{name}>" in rule.rule for name in changed):
             path = address(rule, GOOD | changed)
@@ -117,7 +117,7 @@ def address(rule: Rule, values: dict[str, Any]) -> str:
     return re.sub(r"<(?:\w+:)?(\w+)>", fill, rule.rule)
 
 
-def test_the_alarm_rings() -> None:
+def test_unpickling_is_detected() -> None:
     pickle.loads(BOMB)  # noqa: S301 - this is what the others must not do
     assert LOADED == ["builtins.print"]
     LOADED.clear()
@@ -141,7 +141,7 @@ def test_every_route_and_every_argument_is_listed(app: Flask) -> None:
     assert {name for rule in rules(app) for name in rule.arguments} == set(ARGUMENTS) == set(GOOD)
 
 
-def test_every_name_that_it_imports_from_rq_is_listed(app: Flask) -> None:
+def test_every_name_it_imports_from_rq_is_listed(app: Flask) -> None:
     from rq_dashboard import web
 
     found: set[str] = set()
@@ -154,7 +154,7 @@ def test_every_name_that_it_imports_from_rq_is_listed(app: Flask) -> None:
     assert {name: getattr(web, name) for name in READERS} == READERS
 
 
-def test_what_is_not_listed_is_refused(app: Flask, http: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unlisted_routes_and_names_are_rejected(app: Flask, http: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     assert http.get("/rq/0/data/queues.json").status_code == 200
     monkeypatch.delitem(ROUTES, "rq_dashboard.list_queues")
     assert http.get("/rq/0/data/queues.json").status_code == 404
@@ -163,22 +163,22 @@ def test_what_is_not_listed_is_refused(app: Flask, http: FlaskClient, monkeypatc
     assert http.get("/rq/0/data/jobs/default/failed/8/asc/1.json").status_code == 404
 
 
-def test_every_call_is_answered(app: Flask, http: FlaskClient, redis_client: redis.Redis) -> None:
+def test_every_call_gets_a_response(app: Flask, http: FlaskClient, redis_client: redis.Redis) -> None:
     for method, path in calls(app):
         put(redis_client, "a-job", {})
         answer = http.open(path, method=method)
         expected = (405,) if path == "/rq/requeue/default" and method != "POST" else (200, 308)
         if path == "/rq/queue/default/compact":
-            expected = (200, 409)  # nothing waits there
+            expected = (200, 409)  # This queue has no jobs.
         assert answer.status_code in expected, (method, path, answer.text)
 
 
 @pytest.mark.parametrize("name", sorted(ARGUMENTS))
-def test_an_argument_that_has_not_its_pattern_is_not_found(app: Flask, http: FlaskClient, name: str) -> None:
+def test_an_argument_outside_its_pattern_is_not_found(app: Flask, http: FlaskClient, name: str) -> None:
     for value in (value for value in HOSTILE if not ARGUMENTS[name].fullmatch(value)):
         for method, path in calls(app, **{name: value}):
             answer = http.open(path, method=method)
-            # A path with dots is another path to the server's routing.
+            # The server routes a path with dots elsewhere.
             assert answer.status_code in (404, 405, 308), (method, path, answer.text)
             assert answer.mimetype != "text/html" or answer.status_code == 308, path
             if answer.status_code == 308:
@@ -202,7 +202,7 @@ STATUSES = ("failed", "started", "finished", "deferred", "scheduled", "canceled"
 
 
 def test_a_pickle_in_a_job_is_not_loaded(app: Flask, http: FlaskClient, redis_client: redis.Redis) -> None:
-    # Each field alone, so that the others can be read; and all of them at once, in every status.
+    # Each field alone, so that the page reads the others; then all together, in every status.
     jobs: list[dict[str, Any]] = [{field: BOMB} for field in JOB_FIELDS]
     jobs += [dict.fromkeys(JOB_FIELDS, BOMB) | {"status": status} for status in STATUSES]
     jobs += [{"data": BOMB, "meta": BOMB, "result": BOMB, "status": status} for status in STATUSES]
@@ -215,7 +215,9 @@ def test_a_pickle_in_a_job_is_not_loaded(app: Flask, http: FlaskClient, redis_cl
 
 
 @pytest.mark.parametrize("field", ["return_value", "exc_string", "type", "worker_name", "execution_id", "created_at"])
-def test_nor_one_in_its_results(app: Flask, http: FlaskClient, redis_client: redis.Redis, field: str) -> None:
+def test_a_pickle_in_a_result_is_not_loaded(
+    app: Flask, http: FlaskClient, redis_client: redis.Redis, field: str
+) -> None:
     for method, path in calls(app):
         put(redis_client, "a-job", {}, "finished")
         result: dict[Any, Any] = {"type": "1", field: b64encode(BOMB)}
@@ -224,7 +226,9 @@ def test_nor_one_in_its_results(app: Flask, http: FlaskClient, redis_client: red
         assert answer.status_code < 500, (method, path, answer.text)
 
 
-def test_nor_one_in_a_worker_or_an_execution(app: Flask, http: FlaskClient, redis_client: redis.Redis) -> None:
+def test_a_pickle_in_a_worker_or_an_execution_is_not_loaded(
+    app: Flask, http: FlaskClient, redis_client: redis.Redis
+) -> None:
     names = "birth death last_heartbeat pid hostname queues state current_job version python_version total_working_time"
     for name in names.split():
         redis_client.hset(f"rq:worker:{name}", mapping={"birth": "2026-01-01T00:00:00.000000Z", name: BOMB})
@@ -252,13 +256,13 @@ GARBAGE: dict[str, Callable[[redis.Redis, str], Any]] = {
 
 
 def keys() -> list[str]:
-    """Every key that the runtime or rq-dashboard reads."""
+    """Return every key that the runtime or rq-dashboard reads."""
     more = ("rq:job:a-job", "rq:results:a-job", "rq:executions:a-job", "rq:worker:a", "rq:worker:a:executions")
     return [*redis_keys.expected_types(["default"]), *more, redis_keys.DASHBOARD_SECRET, redis_keys.ERA]
 
 
 @pytest.mark.parametrize("kind", GARBAGE)
-def test_a_key_of_any_type_and_content_ends_no_page(
+def test_every_page_handles_keys_of_any_type_and_content(
     app: Flask, http: FlaskClient, redis_client: redis.Redis, kind: str
 ) -> None:
     for key in keys():
@@ -282,7 +286,7 @@ def test_a_get_writes_nothing(app: Flask, http: FlaskClient, redis_client: redis
     redis_client.rpush("rq:queue:default", "gone")
     redis_client.zadd("rq:failed:default", {"gone": 1})
     redis_client.sadd("rq:workers", "rq:worker:gone")
-    http.get("/rq/")  # the secret of the capabilities
+    http.get("/rq/")  # The secret of the capabilities.
     before = {key: redis_client.dump(key) for key in redis_client.scan_iter()}
     for method, path in calls(app):
         if method != "POST":
@@ -290,7 +294,7 @@ def test_a_get_writes_nothing(app: Flask, http: FlaskClient, redis_client: redis
     assert {key: redis_client.dump(key) for key in redis_client.scan_iter()} == before
 
 
-def test_a_field_that_unpacks_to_much_is_not_unpacked(http: FlaskClient, redis_client: redis.Redis) -> None:
+def test_a_decompression_bomb_is_not_unpacked(http: FlaskClient, redis_client: redis.Redis) -> None:
     packed = zlib.compress(b"[" + b" " * 200_000_000)
     put(redis_client, "a-job", {"data": packed})
     redis_client.xadd("rq:results:a-job", {"type": "2", "exc_string": b64encode(packed)})
@@ -314,7 +318,7 @@ SECRET = "s3cr3t-of-redis"
         f"unix:///tmp/socket?db=1&password={SECRET}",
     ],
 )
-def test_no_page_shows_how_redis_is_reached(url: str) -> None:
+def test_no_page_shows_the_url_of_redis(url: str) -> None:
     inner = isolated_app.make_isolated_app(url, OriginCheck(AllowedHosts()))
     assert SECRET not in str(inner.config)
     with inner.test_request_context():
@@ -327,7 +331,7 @@ def capability(http: FlaskClient) -> str:
     return http.get("/rq/").text.partition('capability = "')[2].partition('/"')[0]
 
 
-def test_a_capability_opens_data_and_nothing_else(app: Flask, http: FlaskClient) -> None:
+def test_a_capability_allows_only_data(app: Flask, http: FlaskClient) -> None:
     root, elsewhere = f"/rq/{capability(http)}", {"Origin": "null", "Sec-Fetch-Site": "cross-site"}
     answer = http.get(f"{root}/0/data/queues.json", headers=elsewhere)
     assert answer.status_code == 200
@@ -348,7 +352,7 @@ def is_of(rule: Rule, path: str) -> bool:
     return path == f"/rq{address(rule, GOOD)}"
 
 
-def test_one_that_is_forged_or_over_opens_nothing(http: FlaskClient, redis_client: redis.Redis) -> None:
+def test_a_forged_or_expired_capability_is_rejected(http: FlaskClient, redis_client: redis.Redis) -> None:
     good = capability(http).removeprefix("~")
     until, _, signature = good.partition("-")
     over = f"{int(time.time()) - 1:x}"
@@ -371,7 +375,7 @@ def test_one_that_is_forged_or_over_opens_nothing(http: FlaskClient, redis_clien
     assert http.get(f"/rq/{capability(http)}/0/data/queues.json").status_code == 200
 
 
-def test_a_page_elsewhere_gets_files_and_no_data(http: FlaskClient) -> None:
+def test_another_origin_gets_static_files_and_no_data(http: FlaskClient) -> None:
     for headers in (
         {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "cross-site"},
@@ -383,14 +387,14 @@ def test_a_page_elsewhere_gets_files_and_no_data(http: FlaskClient) -> None:
     assert http.get("/rq/0/data/queues.json", headers={"Host": "evil.example"}).status_code == 403
 
 
-def test_what_the_caller_sends_along_does_not_reach_it(app: Flask, http: FlaskClient) -> None:
+def test_headers_and_cookies_of_the_caller_do_not_reach_it(app: Flask, http: FlaskClient) -> None:
     inner, _ = app.extensions[routes.EXTENSION]
     seen: list[dict[str, Any]] = []
 
-    def look() -> None:
+    def fetch_page() -> None:
         seen.append(dict(request.environ) | {"body": request.get_data()})
 
-    inner.before_request(look)
+    inner.before_request(fetch_page)
     headers = {"Cookie": f"localfn_session={SECRET}", "Authorization": f"Bearer {SECRET}", "X-Other": SECRET}
     http.get(f"/rq/?token={SECRET}", headers=headers)
     http.post("/rq/requeue/default", headers=headers, data=SECRET)
@@ -398,7 +402,7 @@ def test_what_the_caller_sends_along_does_not_reach_it(app: Flask, http: FlaskCl
     assert SECRET not in str(seen)
 
 
-def test_redis_away_is_told(http: FlaskClient) -> None:
+def test_an_unavailable_redis_is_reported(http: FlaskClient) -> None:
     app = make_app("dashboard", OriginCheck(AllowedHosts()))
     routes.install(app, "redis://127.0.0.1:1/0", OriginCheck(AllowedHosts()))
     for method, path in calls(app):

@@ -1,4 +1,4 @@
-"""Whatever another program wrote into the keys of Redis that the runtime reads: it repairs them, and requests go on."""
+"""Repair keys that other programs overwrote in Redis, while requests continue."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -28,28 +28,28 @@ def text(value: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def own(start_runtime: StartRuntime) -> Iterator[Runtime]:
+def own_runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
     with start_runtime(settings={"LOCALFN_LEASE_SECONDS": "120"}) as runtime:
         yield runtime
 
 
 @pytest.fixture
-def client(own: Runtime) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(own.redis_url) as client:
+def client(own_runtime: Runtime) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(own_runtime.redis_url) as client:
         yield client
 
 
 @pytest.mark.parametrize("kind", GARBAGE)
-def test_requests_go_on_whatever_stands_in_any_key(own: Runtime, client: redis.Redis, kind: str) -> None:
-    names = [f"rq:worker:{worker['name']}" for worker in own.get("/api/workers")["items"]]
+def test_requests_continue_with_any_value_in_any_key(own_runtime: Runtime, client: redis.Redis, kind: str) -> None:
+    names = [f"rq:worker:{worker['name']}" for worker in own_runtime.get("/api/workers")["items"]]
     wanted = redis_keys.expected_types(QUEUES)
     for key in [*wanted, redis_keys.ERA, redis_keys.DASHBOARD_SECRET, *names]:
         client.delete(key)
         GARBAGE[kind](client, key)
-    waiting = own.post("echo", "later", params={"delay_s": 1})
-    assert own.call("echo", "now")["status"] == "completed"
-    assert own.wait_ended(waiting["id"])["status"] == "completed"
-    assert own.http.get("/rq/0/data/workers.json").status_code == 200
+    waiting = own_runtime.post("echo", "later", params={"delay_s": 1})
+    assert own_runtime.call("echo", "now")["status"] == "completed"
+    assert own_runtime.wait_ended(waiting["id"])["status"] == "completed"
+    assert own_runtime.http.get("/rq/0/data/workers.json").status_code == 200
     types = {"lock": "string"}
     for key, expected in wanted.items():
         allowed = {"none", types.get(expected, expected)}
@@ -59,8 +59,8 @@ def test_requests_go_on_whatever_stands_in_any_key(own: Runtime, client: redis.R
         wait_until(lambda: client.type(name) == b"hash", 30, "the worker's entry is written anew")  # noqa: B023
 
 
-def test_an_entry_of_a_registry_that_is_no_id_ends_no_worker(own: Runtime, client: redis.Redis) -> None:
-    before = {worker["name"] for worker in own.get("/api/workers")["items"]}
+def test_an_invalid_registry_entry_ends_no_worker(own_runtime: Runtime, client: redis.Redis) -> None:
+    before = {worker["name"] for worker in own_runtime.get("/api/workers")["items"]}
     for registry in ("wip", "finished", "failed", "deferred", "scheduled", "canceled"):
         client.zadd(f"rq:{registry}:default", {b"\xff": 1, b"\xff:\xfe": 2, b"a:b:c": 3})
     client.sadd("rq:workers", b"\xff", "rq:worker:")
@@ -68,8 +68,8 @@ def test_an_entry_of_a_registry_that_is_no_id_ends_no_worker(own: Runtime, clien
     client.rpush("rq:queue:default", b"\xff", "", "a b", "x" * 10_000)
     redis_keys.clean_registries(rq_queue("default", client))
     assert client.zrange("rq:wip:default", 0, -1) == []
-    assert own.call("echo", 1)["status"] == "completed"
-    assert before <= {worker["name"] for worker in own.get("/api/workers")["items"]}
+    assert own_runtime.call("echo", 1)["status"] == "completed"
+    assert before <= {worker["name"] for worker in own_runtime.get("/api/workers")["items"]}
 
 
 def test_all_processes_share_one_value(redis_client: redis.Redis) -> None:
@@ -85,7 +85,7 @@ def test_all_processes_share_one_value(redis_client: redis.Redis) -> None:
         assert redis_keys.shared_value(redis_client, "a", fresh) == fresh
 
 
-def test_a_lock_that_never_lapses_is_removed(redis_client: redis.Redis) -> None:
+def test_a_lock_without_expiry_is_removed(redis_client: redis.Redis) -> None:
     redis_client.set("rq:clean_registries:default", 1)
     redis_client.set("rq:clean_registries:high", 1, ex=100)
     assert redis_keys.repair(redis_client, QUEUES) == ["rq:clean_registries:default"]

@@ -1,4 +1,4 @@
-"""What the tests of the account that functions run as share: they need a root, and an interpreter open to others."""
+"""Share conditions of the tests of the sandbox account: root, and an interpreter that other accounts can run."""
 
 import os
 import subprocess
@@ -13,17 +13,17 @@ needs_root = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="only root can run functions as somebody else, and on Linux"
 )
 OTHER = 60_706
-NOBODY_NAMED = {"LOCALFN_SANDBOX_USER": ""}  # whatever other tests need on this machine
+NOBODY_NAMED = {"LOCALFN_SANDBOX_USER": ""}  # The settings that other tests need on this machine.
 
 
 def open_python() -> str:
-    """An interpreter that is not below a folder of root's; skips the test where there is none."""
+    """Return an interpreter outside root's private folders; skip the test without one."""
     found = next(filter(_is_open, (sys.executable, "/usr/local/bin/python3", "/usr/bin/python3")), None)
     return found or pytest.skip("no interpreter here, or not this code, can be reached by another account")
 
 
 def _is_open(python: str) -> bool:
-    """Whether another account can run it, and import the SDK."""
+    """Return True if another account can run it and import the SDK."""
     ask = [python, "-c", "import sys, localfn; assert sys.version_info >= (3, 9)"]
     variables = {"PYTHONPATH": str(sdk_link.sdk_folder().parent)}
     try:

@@ -1,4 +1,4 @@
-"""In production a function cannot look into the processes of the runtime, although it has their account."""
+"""In production a function cannot inspect the runtime's processes, although both have one account."""
 
 import os
 import socket
@@ -13,13 +13,13 @@ import pytest
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
 LOOK = "import sys; print('secret' in open(f'/proc/{sys.argv[1]}/environ').read())"
 TRACING = "-sys_ptrace,-sys_admin,-perfmon"
-# A root that may trace sees everything; without these rights it is an account like any other.
+# A root with CAP_SYS_PTRACE can inspect everything; without it, root is like any other account.
 ORDINARY = ["setpriv", f"--bounding-set={TRACING}", f"--inh-caps={TRACING}"] if os.geteuid() == 0 else []
 
 
 @contextmanager
-def begun(folder: Path, command: str, **environ: str) -> Iterator[int]:
-    """The pid of a process of the runtime that has called its database, which does not answer."""
+def start_hanging_process(folder: Path, command: str, **environ: str) -> Iterator[int]:
+    """Return the pid of a process of the runtime that has called its database, which does not respond."""
     with socket.create_server(("127.0.0.1", 0)) as database:
         database.settimeout(60)
         told = {
@@ -42,7 +42,7 @@ def begun(folder: Path, command: str, **environ: str) -> Iterator[int]:
             process.wait()
 
 
-def seen(pid: int) -> str:
+def inspect_process(pid: int) -> str:
     done = subprocess.run(
         [*ORDINARY, sys.executable, "-c", LOOK, str(pid)], capture_output=True, text=True, check=False
     )
@@ -50,11 +50,11 @@ def seen(pid: int) -> str:
 
 
 @pytest.mark.parametrize("command", ["web", "worker", "scheduler", "init"])
-def test_what_a_process_was_told_is_shut_to_its_own_account(tmp_path: Path, command: str) -> None:
-    with begun(tmp_path, command, LOCALFN_ENV="production") as pid:
-        assert seen(pid) == "PermissionError"
+def test_environment_and_memory_are_hidden_from_the_same_account(tmp_path: Path, command: str) -> None:
+    with start_hanging_process(tmp_path, command, LOCALFN_ENV="production") as pid:
+        assert inspect_process(pid) == "PermissionError"
 
 
-def test_on_a_developers_machine_it_stays_open_to_his_tools(tmp_path: Path) -> None:
-    with begun(tmp_path, "init") as pid:
-        assert seen(pid) == "True"
+def test_in_local_mode_a_developers_tools_can_inspect_it(tmp_path: Path) -> None:
+    with start_hanging_process(tmp_path, "init") as pid:
+        assert inspect_process(pid) == "True"

@@ -1,4 +1,4 @@
-"""A root from whom rights were taken, as in containers, still keeps the account's sandboxes in bounds."""
+"""Confine sandboxes even as a root without some capabilities, as in containers."""
 
 import os
 import socket
@@ -23,8 +23,8 @@ def python() -> str:
     return open_python()
 
 
-def test_strays_are_found_by_a_root_that_may_not_trace_others(python: str) -> None:
-    """Containers take CAP_SYS_PTRACE from root, and with it the view of other accounts' variables."""
+def test_a_root_without_ptrace_finds_stray_processes(python: str) -> None:
+    """Containers drop CAP_SYS_PTRACE, so root cannot read variables of other accounts' processes."""
     code = (
         "import subprocess, sys\nfrom workqueue.sandboxes import process_tree\n"
         "from workqueue.sandboxes.user import leave_groups\n"
@@ -36,13 +36,13 @@ def test_strays_are_found_by_a_root_that_may_not_trace_others(python: str) -> No
         "try:\n    open(f'/proc/{stray.pid}/environ').read()\n    print('no test: it may trace')\n"
         "except PermissionError:\n    process_tree.end_tagged('mine')\n    print(stray.wait(10))\n"
     )
-    without = "-sys_ptrace,-sys_admin,-perfmon"  # the other two are as good to newer kernels
+    without = "-sys_ptrace,-sys_admin,-perfmon"  # Newer kernels treat the other two alike.
     limited = ["setpriv", f"--bounding-set={without}", f"--inh-caps={without}", sys.executable, "-c", code]
     done = subprocess.run(limited, capture_output=True, text=True, check=False, cwd="/")
     assert done.stdout.strip() == "-9", done.stderr
 
 
-def test_where_the_account_cannot_leave_the_network_root_takes_it_away(python: str, tmp_path: Path) -> None:
+def test_root_removes_the_network_if_the_account_cannot(python: str, tmp_path: Path) -> None:
     account = UnixUser("other", OTHER, OTHER, tmp_path, can_unshare_network=False)
     interpreter = Interpreter(python, sdk_link.sdk_folder().parent, {}, 1 << 20, account)
     (tmp_path / "alone.py").write_text(

@@ -1,4 +1,4 @@
-"""Started by root, functions run as an account that has nothing: what it is, and what it cannot get at."""
+"""Started by root, functions run as an unprivileged account: its identity, and the data it cannot access."""
 
 import pwd
 import subprocess
@@ -34,7 +34,7 @@ def python() -> str:
 
 @pytest.fixture(scope="module")
 def runtime(python: str) -> Iterator[Runtime]:
-    """A runtime whose home has embedded servers in it, as that of `localfn up` has."""
+    """Yield a runtime whose home contains embedded servers, as with `localfn up`."""
     with make_folder() as folder:
         home = folder / "home"
         home.mkdir(mode=0o700)
@@ -55,7 +55,7 @@ def pried(runtime: Runtime, **deeds: list[Any]) -> dict[str, dict[str, str]]:
     return found
 
 
-def test_they_are_nobody_and_keep_nothing_of_root(runtime: Runtime) -> None:
+def test_functions_run_as_nobody_without_privileges_of_root(runtime: Runtime) -> None:
     found = runtime.result("tell_who", {})
     uid = found["uids"][0]
     assert uid not in {entry.pw_uid for entry in pwd.getpwall()}
@@ -67,8 +67,8 @@ def test_they_are_nobody_and_keep_nothing_of_root(runtime: Runtime) -> None:
     assert found["ignores_packages_at_home"] == "1", "what one function leaves there runs in no other's start"
 
 
-def test_a_started_interpreter_is_nobody_too(runtime: Runtime) -> None:
-    """What sets variables that an interpreter reads when it starts is not forked."""
+def test_an_unforked_interpreter_runs_as_nobody_too(runtime: Runtime) -> None:
+    """The zygote does not fork for functions with variables that an interpreter reads at its start."""
     runtime.write(
         "started_anew.py",
         "import os\nfrom localfn import function\nAT_IMPORT = os.getresuid()\n"
@@ -81,7 +81,7 @@ def test_a_started_interpreter_is_nobody_too(runtime: Runtime) -> None:
     assert groups == []
 
 
-def test_discovery_imports_as_nobody(runtime: Runtime) -> None:
+def test_discovery_runs_as_nobody(runtime: Runtime) -> None:
     runtime.write(
         "told.py",
         "import os\nfrom localfn import function\n@function(name=f'seen_by_{os.geteuid()}')\n"
@@ -108,7 +108,7 @@ def test_uploads_output_and_cleanup_work_as_before(runtime: Runtime) -> None:
     )
 
 
-def test_the_home_and_its_servers_are_shut(runtime: Runtime) -> None:
+def test_functions_cannot_access_the_home_and_its_servers(runtime: Runtime) -> None:
     home, sockets = runtime.home, socket_folder(runtime.home)
     folders = [path for path in home.iterdir() if path.is_dir() and path.name not in ("account", "work", "sdk")]
     assert {"files", "run", "postgres", "redis"} <= {path.name for path in folders}
@@ -124,7 +124,7 @@ def test_the_home_and_its_servers_are_shut(runtime: Runtime) -> None:
     assert {answer for answers in found.values() for answer in answers.values()} == {IS_SHUT}
 
 
-def test_the_processes_of_the_runtime_are_shut(runtime: Runtime) -> None:
+def test_functions_cannot_inspect_processes_of_the_runtime(runtime: Runtime) -> None:
     pids = [process.pid for process in runtime.processes.values()]
     pids += [child.pid for child in psutil.Process(runtime.processes["worker"].pid).children()]
     ours = [pid for pid in pids if psutil.Process(pid).uids().effective == 0]
@@ -135,10 +135,10 @@ def test_the_processes_of_the_runtime_are_shut(runtime: Runtime) -> None:
     assert {answer for answers in found.values() for answer in answers.values()} == {IS_SHUT}
 
 
-def test_what_forks_sandboxes_can_be_looked_into_by_none(runtime: Runtime) -> None:
+def test_functions_cannot_inspect_the_zygote(runtime: Runtime) -> None:
     uid = runtime.result("tell_who", {})["uids"][0]
     children = psutil.Process(runtime.processes["worker"].pid).children()
-    # A sandbox forked off it has its command line; whoever is older is the one that forks.
+    # A forked sandbox has the command line of its zygote, which is the oldest process with that command line.
     forker = min(
         (child for child in children if "localfn.runtime.zygote" in " ".join(child.cmdline())),
         key=lambda child: child.create_time(),
@@ -147,7 +147,7 @@ def test_what_forks_sandboxes_can_be_looked_into_by_none(runtime: Runtime) -> No
     assert pried(runtime, read=[f"/proc/{forker.pid}/environ"]) == {"read": {f"/proc/{forker.pid}/environ": IS_SHUT}}
 
 
-def test_a_link_in_place_of_the_output_folder_leads_nowhere(runtime: Runtime) -> None:
+def test_a_link_in_place_of_the_output_folder_is_not_followed(runtime: Runtime) -> None:
     with tempfile.TemporaryDirectory(dir="/root") as folder:
         secret = Path(folder) / "secret"
         secret.write_text("root's own")
@@ -156,8 +156,8 @@ def test_a_link_in_place_of_the_output_folder_leads_nowhere(runtime: Runtime) ->
     assert request["files"] == []
 
 
-def test_what_a_worker_puts_into_the_directory_follows_no_link_either(tmp_path: Path) -> None:
-    """A sandbox that calls its directory clean may have left one for the next request's upload."""
+def test_a_worker_follows_no_link_when_it_writes_uploads(tmp_path: Path) -> None:
+    """A sandbox may leave a link for the next upload and report its directory as clean."""
     victim = tmp_path / "victim"
     victim.mkdir(mode=0o700)
     account = UnixUser("other", OTHER, OTHER, tmp_path)
@@ -175,7 +175,7 @@ def test_what_a_worker_puts_into_the_directory_follows_no_link_either(tmp_path: 
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_no_group_of_root_opens_a_file(tmp_path: Path) -> None:
+def test_supplementary_groups_of_root_are_dropped(tmp_path: Path) -> None:
     tmp_path.chmod(0o711)
     (tmp_path / "grouped").write_text("x")
     (tmp_path / "grouped").chmod(0o640)
@@ -190,13 +190,13 @@ def test_no_group_of_root_opens_a_file(tmp_path: Path) -> None:
     assert IS_SHUT in done.stderr
 
 
-def test_what_left_the_sandbox_is_ended_with_it(runtime: Runtime, tmp_path: Path) -> None:
+def test_detached_processes_end_with_their_sandbox(runtime: Runtime, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     runtime.call("lose_a_grandchild", {"pids": str(pids)})
     wait_until(lambda: not psutil.pid_exists(int(pids.read_text())), what="it is ended")
 
 
-def test_they_end_with_their_pool_however_it_ends(start_runtime: StartRuntime, python: str) -> None:
+def test_sandboxes_end_with_their_pool(start_runtime: StartRuntime, python: str) -> None:
     with start_runtime(settings={"LOCALFN_PYTHON": python, **NOBODY_NAMED}) as own:
         uid = own.result("tell_uid", {})
         assert processes_of(uid) >= 2, "a warm one, and what forks them"
@@ -210,7 +210,7 @@ def processes_of(uid: int) -> int:
     return sum(process.info["uids"].real == uid for process in psutil.process_iter(["uids"]) if process.info["uids"])
 
 
-def test_what_can_be_read_of_dotenv_is_told(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_readable_dotenv_is_reported(runtime: Runtime, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("SUPERUSER_EMAIL=a@b\n")
     command = [sys.executable, "-P", "-m", "infra.cli", "init"]
 

@@ -1,4 +1,4 @@
-"""Who runs functions when root starts localfn: their own account, one that is named, or root if nobody else can."""
+"""Select the account of functions when root starts localfn: the default, a configured one, or root as a last resort."""
 
 import json
 import pwd
@@ -23,11 +23,11 @@ pytestmark = needs_root
 
 @pytest.fixture(scope="module")
 def settings() -> dict[str, str]:
-    """An interpreter that others get to, and no account that is named."""
+    """Return settings with an interpreter that other accounts can run, and no configured account."""
     return NOBODY_NAMED | {"LOCALFN_PYTHON": open_python()}
 
 
-def test_an_account_that_is_named_runs_them(start_runtime: StartRuntime, settings: dict[str, str]) -> None:
+def test_functions_run_as_the_configured_account(start_runtime: StartRuntime, settings: dict[str, str]) -> None:
     with start_runtime(settings=settings | {"LOCALFN_SANDBOX_USER": "nobody"}) as own:
         found = own.result("tell_who", {})
         assert (found["user"], found["uids"][0]) == ("nobody", pwd.getpwnam("nobody").pw_uid)
@@ -37,7 +37,7 @@ def test_an_account_that_is_named_runs_them(start_runtime: StartRuntime, setting
         assert shown["detail"].startswith("functions run as nobody (uid ")
 
 
-def test_root_runs_them_when_told_so(start_runtime: StartRuntime) -> None:
+def test_functions_run_as_root_if_configured(start_runtime: StartRuntime) -> None:
     with start_runtime(settings={"LOCALFN_SANDBOX_USER": "root"}) as own:
         assert own.result("tell_uid", {}) == 0
         assert "functions run as root" not in (own.home.parent / "log").read_text()
@@ -45,7 +45,7 @@ def test_root_runs_them_when_told_so(start_runtime: StartRuntime) -> None:
 
 @pytest.fixture
 def out_of_reach() -> Iterator[Path]:
-    """Functions where only root gets to."""
+    """Yield a folder of functions that only root can enter."""
     with tempfile.TemporaryDirectory(dir="/root") as folder:
         (Path(folder) / "far.py").write_text(
             "import os\nfrom localfn import function\n@function\ndef far(event, context):\n    return os.geteuid()\n"
@@ -53,7 +53,7 @@ def out_of_reach() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_code_out_of_reach_is_run_by_root_locally_and_the_log_says_why(
+def test_unreachable_code_runs_as_root_in_local_mode_with_a_warning(
     start_runtime: StartRuntime, out_of_reach: Path, settings: dict[str, str]
 ) -> None:
     with start_runtime(settings=settings | {"LOCALFN_FUNCTIONS": str(out_of_reach)}) as own:
@@ -64,10 +64,8 @@ def test_code_out_of_reach_is_run_by_root_locally_and_the_log_says_why(
         assert "LOCALFN_SANDBOX_USER" in log
 
 
-def test_an_interpreter_that_is_broken_is_no_reason_for_root(
-    runtime: Runtime, settings: dict[str, str], tmp_path: Path
-) -> None:
-    """Once it is mended, whoever was decided on at the start runs it."""
+def test_a_broken_interpreter_does_not_select_root(runtime: Runtime, settings: dict[str, str], tmp_path: Path) -> None:
+    """After the repair, functions run as the account selected at the start."""
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
@@ -76,8 +74,8 @@ def test_an_interpreter_that_is_broken_is_no_reason_for_root(
     assert found.problem == ""
 
 
-def test_a_root_of_nobody_else_says_so(runtime: Runtime, settings: dict[str, str]) -> None:
-    """As in containers without root of the machine: there is no other account in its namespace."""
+def test_a_namespace_without_other_accounts_is_reported(runtime: Runtime, settings: dict[str, str]) -> None:
+    """As in containers without the host's root: the user namespace has no other account."""
     inside = ["unshare", "--user", "--map-root-user"]
     if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("no namespace of users can be made here")
@@ -94,17 +92,17 @@ def test_a_root_of_nobody_else_says_so(runtime: Runtime, settings: dict[str, str
 
 
 @pytest.mark.parametrize("wish", [{"LOCALFN_ENV": "production"}, {"LOCALFN_SANDBOX_USER": "nobody"}])
-def test_it_is_refused_in_production_and_when_somebody_was_named(
-    runtime: Runtime, out_of_reach: Path, settings: dict[str, str], wish: dict[str, str]
+def test_unreachable_code_is_rejected_in_production_or_with_a_configured_account(
+    runtime: Runtime, out_of_reach: Path, settings: dict[str, str], choice: dict[str, str]
 ) -> None:
-    done = localfn(runtime, "worker", **(settings | wish), LOCALFN_FUNCTIONS=str(out_of_reach))
+    done = localfn(runtime, "worker", **(settings | choice), LOCALFN_FUNCTIONS=str(out_of_reach))
     assert done.returncode == 1
     assert done.stderr.strip().startswith("localfn: functions would run as root: ")
     assert len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["no-such-account", "-1", "4294967295"])
-def test_an_account_that_there_is_not_is_refused(runtime: Runtime, name: str) -> None:
+def test_an_unknown_account_is_rejected(runtime: Runtime, name: str) -> None:
     done = localfn(runtime, "worker", LOCALFN_SANDBOX_USER=name)
     assert done.returncode == 2
     assert "LOCALFN_SANDBOX_USER" in done.stderr

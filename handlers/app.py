@@ -1,9 +1,9 @@
-"""The application factory: handlers, error answers, the dashboard, the screen, and who is let in."""
+"""Create the Flask application: API, rq-dashboard, SPA, authentication and origin check."""
 
 from flask import Flask
 
 from handlers.accounts import api_keys, audit, sessions, users
-from handlers.api import bulk, functions, queues, requests, schedules, stats
+from handlers.api import bulk, functions, invocations, queues, requests, schedules, stats
 from handlers.dashboard import routes as dashboard
 from handlers.files import routes as files
 from handlers.http import memory_budget, request_metrics, response_delivery
@@ -16,6 +16,7 @@ from handlers.system import api_docs, health, metrics
 
 BLUEPRINTS = (
     functions.blueprint,
+    invocations.blueprint,
     requests.blueprint,
     files.blueprint,
     bulk.blueprint,
@@ -32,26 +33,26 @@ BLUEPRINTS = (
 )
 
 
-def create_app(services: Services, redis_url: str, screen: SpaConfig, origin_check: OriginCheck) -> Flask:
-    """A WSGI application that answers everything of the contract's section 3.
+def create_app(services: Services, redis_url: str, spa: SpaConfig, origin_check: OriginCheck) -> Flask:
+    """Return the WSGI application of `localfn web`.
 
-    redis_url: for rq-dashboard, which opens connections of its own. origin_check: from where it may be called.
+    redis_url: for rq-dashboard, which opens its own connections. origin_check: the allowed hosts and origins.
     """
     app = make_app("localfn", origin_check)
-    calls = request_metrics.RequestMetrics()
-    calls.install(app)
+    metrics_of_calls = request_metrics.RequestMetrics()
+    metrics_of_calls.install(app)
     services.install(app)
     memory_budget.install(app)
     response_delivery.install(app)
     authentication.install(app, services.access.authenticator)
     add_routes(app)
-    StaticFiles(screen).install(app)
+    StaticFiles(spa).install(app)
     dashboard.install(app, redis_url, origin_check)
-    calls.number_routes(app)
+    metrics_of_calls.number_routes(app)
     return app
 
 
 def add_routes(app: Flask) -> None:
-    """Those of the API, each with what it says of itself."""
+    """Add the routes of the API."""
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

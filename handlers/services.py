@@ -1,4 +1,4 @@
-"""What the handlers work with; put together once per process by infra."""
+"""The objects that handlers use. infra creates them once per process."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +22,7 @@ EXTENSION = "localfn"
 
 
 class Tracer(Protocol):
-    """Tells a collector of traces what this process does. Made only where one is set."""
+    """Send traces to a collector. It exists only where a collector is configured."""
 
     def submitted(
         self, request_id: UUID, function: str, traceparent: str | None, began: datetime, ended: datetime
@@ -31,7 +31,7 @@ class Tracer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in bytes. queues: those that workers serve; a request in another would wait for ever."""
+    """Sizes in bytes. queues: those that workers serve; a request in another queue would wait forever."""
 
     max_event_bytes: int
     max_upload_bytes: int
@@ -40,7 +40,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """authenticator: tells who calls; None: nobody has to log in. secure_cookie: sent over TLS only."""
+    """authenticator: None if the installation has no login. secure_cookie: send the session cookie over TLS only."""
 
     authenticator: Authenticator | None = None
     secure_cookie: bool = False
@@ -50,7 +50,7 @@ class Access:
         return self.authenticator is not None
 
     def invalidate_cache(self) -> None:
-        """A user, a session or a key has changed."""
+        """Forget cached principals after a change of a user, a session or an API key."""
         if self.authenticator is not None:
             self.authenticator.clear_cache()
 
@@ -71,7 +71,7 @@ class Services:
     counters: Counters = field(default_factory=Counters)
 
     def check_disk_space(self) -> None:
-        """Raise DiskFullError while the database's disk on this machine is full: a request would find no room."""
+        """Raise DiskFullError while the disk of a database on this machine is full: no request could be stored."""
         if self.disk is not None:
             self.disk.check()
 
@@ -80,6 +80,6 @@ class Services:
 
 
 def get_services() -> Services:
-    """Those of the application that answers now."""
-    found: Services = current_app.extensions[EXTENSION]
-    return found
+    """Return the services of the current application."""
+    services: Services = current_app.extensions[EXTENSION]
+    return services

@@ -1,1 +1,1 @@
-"""Endpoints of users, sessions, API keys and the audit log."""
+"""Endpoints for users, sessions, API keys and the audit log."""

@@ -1,4 +1,4 @@
-"""/api/session: logging in, out, and asking who one is."""
+"""/api/session: log in, log out, show the session, change the own password."""
 
 import contextlib
 import ipaddress
@@ -9,10 +9,9 @@ from flask import Blueprint, Response, g, jsonify, request
 from handlers.body import uploads
 from handlers.http import query
 from handlers.http.problems import invalid_field, problem_response
-from handlers.openapi import schemas_auth as shapes
-from handlers.openapi.bodies import Body
 from handlers.openapi.json_schema import string
-from handlers.openapi.operation import Answer, Header, json_answer, operation
+from handlers.openapi.operation import Answer, Body, Header, json_answer, operation
+from handlers.resources import accounts
 from handlers.security.authentication import cookie_name, is_cookie_secure, public
 from handlers.services import Access, get_services
 from workqueue import event_json
@@ -23,14 +22,14 @@ from workqueue.auth.permissions import Permission, Principal
 blueprint = Blueprint("session", __name__, url_prefix="/api/session")
 
 MAX_BODY = 16 * 1024
-MAX_ADDRESS = 64  # characters; IPv6 with the name of an interface
-LOGIN_DISABLED = "Nobody logs in here: LOCALFN_AUTH is none."
-SET_COOKIE = Header("Set-Cookie", string(), "the session")
+MAX_ADDRESS_CHARACTERS = 64  # an IPv6 address may contain the name of an interface
+LOGIN_DISABLED = "This installation has no login: LOCALFN_AUTH is none."
+SET_COOKIE = Header("Set-Cookie", string(), "the session cookie")
 
 
 @blueprint.get("")
 @public
-@operation("Ask who is logged in", json_answer(shapes.SESSION, "Who, and whether anybody has to be."))
+@operation("Show the session", json_answer(accounts.SESSION, "The user, if any, and whether a login is required."))
 def show() -> Response:
     return _session_response(get_services().access, g.principal)
 
@@ -39,9 +38,9 @@ def show() -> Response:
 @public
 @operation(
     "Log in",
-    json_answer(shapes.SESSION, "Who, and a cookie.", headers=(SET_COOKIE,)),
-    body=Body({"application/json": shapes.LOGIN}),
-    refuses=(400, 401, 409, 413, 415, 429),
+    json_answer(accounts.SESSION, "The user and a session cookie.", headers=(SET_COOKIE,)),
+    body=Body({"application/json": accounts.LOGIN}),
+    errors=(400, 401, 409, 413, 415, 429),
 )
 def log_in() -> Response:
     services = get_services()
@@ -50,7 +49,7 @@ def log_in() -> Response:
     username, password = _read_fields("username", "password")
     login = sessions.log_in(services.engine, username, password, _client_address(), services.clock.now())
     if (before := request.cookies.get(cookie_name())) is not None:
-        _end_session(before, everywhere=False)  # whoever planted it has nothing of the new one, and the old one is over
+        _end_session(before, everywhere=False)  # against session fixation
     return _start_session(login)
 
 
@@ -58,29 +57,29 @@ def log_in() -> Response:
 @public
 @operation(
     "Change your own password",
-    json_answer(shapes.SESSION, "Who, and the cookie of a new session.", headers=(SET_COOKIE,)),
-    description="It takes the old one, and ends every session of yours but the one that it gives. Not for keys.",
-    body=Body({"application/json": shapes.PASSWORD_CHANGE}),
-    refuses=(400, 401, 409, 413, 415, 429),
+    json_answer(accounts.SESSION, "The user and the cookie of a new session.", headers=(SET_COOKIE,)),
+    description="Requires the old password. Ends all other sessions of the user. Not for API keys.",
+    body=Body({"application/json": accounts.PASSWORD_CHANGE}),
+    errors=(400, 401, 409, 413, 415, 429),
 )
 def change_password() -> Response:
-    services, who = get_services(), g.principal
+    services, principal = get_services(), g.principal
     if not services.access.needs_login:
         return problem_response(409, LOGIN_DISABLED)
-    if who is None or who.role is None:
-        return problem_response(401, "Log in first: a password is changed by the user whose it is.")
+    if principal is None or principal.role is None:
+        return problem_response(401, "Log in as a user first: a user can change only the own password.")
     old, new = _read_fields("old_password", "password")
-    login = password_change.change(services.engine, who.actor, old, new, _client_address(), services.clock.now())
+    login = password_change.change(services.engine, principal.actor, old, new, _client_address(), services.clock.now())
     services.access.invalidate_cache()
     return _start_session(login)
 
 
 def _client_address() -> str:
-    """Return the client's address; "unknown" where a proxy names something else: it is stored."""
+    """Return the IP address of the client; "unknown" if a proxy sent anything else, because the text is stored."""
     text = request.remote_addr or ""
-    for found in (text, text.rpartition(":")[0].strip("[]")):  # some proxies add the port
+    for candidate in (text, text.rpartition(":")[0].strip("[]")):  # some proxies add the port
         with contextlib.suppress(ValueError):
-            return str(ipaddress.ip_address(found))[:MAX_ADDRESS]
+            return str(ipaddress.ip_address(candidate))[:MAX_ADDRESS_CHARACTERS]
     return "unknown"
 
 
@@ -104,8 +103,8 @@ def _start_session(login: sessions.Login) -> Response:
 @public
 @operation(
     "Log out",
-    Answer(204, "The session is over."),
-    query={"everywhere": query.choice(("true", "false")).described("true: every session of this user")},
+    Answer(204, "The session has ended."),
+    query={"everywhere": query.choice(("true", "false")).described("true: end all sessions of the user")},
 )
 def log_out(params: dict[str, Any]) -> Response:
     everywhere = params["everywhere"] == "true"
@@ -123,16 +122,16 @@ def _end_session(token: str, *, everywhere: bool) -> None:
 
 
 def _read_fields(first: str, second: str) -> tuple[str, str]:
-    """The two texts of the body that have these names."""
+    """Return two text fields of the body, which may have no others. Raises 422."""
     body = event_json.parse(uploads.read_json_body(MAX_BODY), MAX_BODY)
     if not isinstance(body, dict):
-        raise invalid_field("body", f"an object with {first} and {second} is needed")
+        raise invalid_field("body", f"must be an object with {first} and {second}")
     for name in (first, second):
         if not isinstance(body.get(name), str):
-            raise invalid_field(name, "a text is needed")
+            raise invalid_field(name, "must be a text")
     for name in body:
         if name not in (first, second):
-            raise invalid_field(name, f"unknown field; known here: {first}, {second}")
+            raise invalid_field(name, f"is not a field of this body; use {first} and {second}")
     return body[first], body[second]
 
 

@@ -1,18 +1,15 @@
-"""/api/users: who may log in, and as what. For admins."""
+"""/api/users: list, create, change and delete users."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
 from handlers.body import uploads
 from handlers.http.problems import invalid_field
-from handlers.openapi import schemas_auth as shapes
-from handlers.openapi.bodies import Body
 from handlers.openapi.json_schema import string
-from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
+from handlers.openapi.operation import Answer, Body, Header, Link, json_answer, operation
+from handlers.resources import accounts
 from handlers.security.authentication import audit_entry, require
-from handlers.serializers import resources
 from handlers.services import get_services
 from workqueue import event_json
 from workqueue.audit import Action
@@ -29,9 +26,9 @@ LINKS = {name: Link(f"users.{name}", {"name": "$response.body#/username"}) for n
 
 @blueprint.get("")
 @require(Permission.ADMINISTER)
-@operation("List the users", json_answer(shapes.USERS, "All, by name."))
+@operation("List users", json_answer(accounts.USERS, "All users, by name."))
 def show_all() -> Response:
-    return jsonify(items=[user(row) for row in users.list_users(get_services().engine)])
+    return jsonify(items=[accounts.USER.serialize(row) for row in users.list_users(get_services().engine)])
 
 
 @blueprint.post("")
@@ -39,43 +36,47 @@ def show_all() -> Response:
 @operation(
     "Create a user",
     json_answer(
-        shapes.USER, "The user.", status=201, headers=(Header("Location", string(), "its address"),), links=LINKS
+        accounts.USER,
+        "The user.",
+        status=201,
+        headers=(Header("Location", string(), "the path of the user"),),
+        links=LINKS,
     ),
-    body=Body({"application/json": shapes.NEW_USER}),
-    refuses=(409, *BODY_ERRORS),
+    body=Body({"application/json": accounts.NEW_USER}),
+    errors=(409, *BODY_ERRORS),
 )
 def create() -> tuple[Response, int, dict[str, str]]:
     services = get_services()
     name = users.create(services.engine, _read_body(), audit_entry(Action.USER_CREATE))
-    return jsonify(user(users.find(services.engine, name))), 201, {"Location": f"/api/users/{name}"}
+    return jsonify(accounts.USER.serialize(users.find(services.engine, name))), 201, {"Location": f"/api/users/{name}"}
 
 
 @blueprint.get("/<name>")
 @require(Permission.ADMINISTER)
-@operation("Show a user", json_answer(shapes.USER, "The user.", links=LINKS), refuses=(404,))
+@operation("Show a user", json_answer(accounts.USER, "The user.", links=LINKS), errors=(404,))
 def show(name: str) -> Response:
-    return jsonify(user(users.find(get_services().engine, name)))
+    return jsonify(accounts.USER.serialize(users.find(get_services().engine, name)))
 
 
 @blueprint.patch("/<name>")
 @require(Permission.ADMINISTER)
 @operation(
     "Change a user",
-    json_answer(shapes.USER, "The user as it is now.", links=LINKS),
-    description="After another password or role the user logs in anew.",
-    body=Body({"application/json": shapes.USER_CHANGE}),
-    refuses=(404, 409, *BODY_ERRORS),
+    json_answer(accounts.USER, "The changed user.", links=LINKS),
+    description="A new password or role ends the sessions of the user.",
+    body=Body({"application/json": accounts.USER_CHANGE}),
+    errors=(404, 409, *BODY_ERRORS),
 )
 def change(name: str) -> Response:
     services = get_services()
     users.change(services.engine, name, _read_body(), audit_entry(Action.USER_CHANGE, name))
     services.access.invalidate_cache()
-    return jsonify(user(users.find(services.engine, name)))
+    return jsonify(accounts.USER.serialize(users.find(services.engine, name)))
 
 
 @blueprint.delete("/<name>")
 @require(Permission.ADMINISTER)
-@operation("Delete a user", Answer(204, "The user is gone."), refuses=(404, 409))
+@operation("Delete a user", Answer(204, "The user is deleted."), errors=(404, 409))
 def delete(name: str) -> tuple[str, int]:
     services = get_services()
     users.remove(services.engine, name, audit_entry(Action.USER_DELETE, name))
@@ -86,17 +87,5 @@ def delete(name: str) -> tuple[str, int]:
 def _read_body() -> dict[str, Any]:
     body = event_json.parse(uploads.read_json_body(MAX_BODY), MAX_BODY)
     if not isinstance(body, dict) or not body:
-        raise invalid_field("body", "an object with some of the user's fields is needed")
+        raise invalid_field("body", "must be an object with at least one field of the user")
     return body
-
-
-def user(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """As it is shown, without the password's hash."""
-    return {
-        "username": row["username"],
-        "email": row["email"],
-        "role": row["role"],
-        "enabled": row["enabled"],
-        "created_at": resources.moment(row["created_at"]),
-        "last_login_at": resources.moment(row["last_login_at"]),
-    }

@@ -1,4 +1,4 @@
-"""POST /api/requests/bulk: retry, run, cancel or delete many at once; each has an outcome of its own."""
+"""POST /api/requests/bulk: retry, run, cancel or delete many requests; each one has its own outcome."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +9,8 @@ from flask import Blueprint, Response, jsonify
 from handlers.body import uploads
 from handlers.http import query
 from handlers.http.problems import invalid_field
-from handlers.openapi import schemas_stats as shapes
-from handlers.openapi.bodies import Body
-from handlers.openapi.operation import json_answer, operation
+from handlers.openapi.operation import Body, json_answer, operation
+from handlers.resources import requests
 from handlers.security.authentication import audit_entry, require
 from handlers.services import Services, get_services
 from workqueue import audit, event_json, lifecycle
@@ -30,13 +29,13 @@ MAX_BODY = 128 * 1024
 @blueprint.post("/bulk")
 @require(Permission.OPERATE)
 @operation(
-    "Retry, run now, cancel or delete many requests",
-    json_answer(shapes.BULK_OUTCOMES, "What became of each."),
-    body=Body({"application/json": shapes.BULK}),
-    refuses=(400, 413, 415),
+    "Retry, run, cancel or delete many requests",
+    json_answer(requests.BULK_OUTCOMES, "The outcome for each request."),
+    body=Body({"application/json": requests.BULK_ACTION}),
+    errors=(400, 413, 415),
 )
 def run_action() -> Response:
-    """Each request is a transaction of its own: what one refuses is no matter of the others."""
+    """Change each request in its own transaction: a request that cannot be changed does not stop the others."""
     services = get_services()
     action, ids = _parse_body(event_json.parse(uploads.read_json_body(MAX_BODY), MAX_BODY))
     bells: list[Bell] = []
@@ -86,13 +85,13 @@ ACTIONS: dict[str, Action] = {"retry": _retry, "run": _run, "cancel": _cancel, "
 
 def _parse_body(body: Any) -> tuple[str, list[UUID]]:
     if not isinstance(body, dict) or set(body) != {"action", "ids"}:
-        raise invalid_field("body", "an object with action and ids, and nothing else, is needed")
+        raise invalid_field("body", "must be an object with the fields action and ids, and no others")
     action, ids = body["action"], body["ids"]
     if not isinstance(action, str) or action not in ACTIONS:
-        raise invalid_field("action", f"one of {', '.join(ACTIONS)} is needed")
+        raise invalid_field("action", f"{query.shorten(action)!r} is not valid; use one of {', '.join(ACTIONS)}")
     if not isinstance(ids, list) or not 1 <= len(ids) <= MAX_IDS:
-        raise invalid_field("ids", f"an array of 1 to {MAX_IDS} request ids is needed")
-    for place, text in enumerate(ids):
+        raise invalid_field("ids", f"must be an array of 1 to {MAX_IDS} request ids")
+    for index, text in enumerate(ids):
         if not isinstance(text, str) or not query.UUID_TEXT.fullmatch(text):
-            raise invalid_field(f"ids[{place}]", "is no request id")
+            raise invalid_field(f"ids[{index}]", f"{query.shorten(text)!r} is not a request id; use a UUID")
     return action, list(dict.fromkeys(map(UUID, ids)))

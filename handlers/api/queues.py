@@ -1,14 +1,12 @@
-"""/api/queues: see what waits, pause a queue, resume it, empty it."""
+"""/api/queues: list, pause, resume and empty queues."""
 
 import time
 
 from flask import Blueprint, Response, jsonify
 
-from handlers.openapi import schemas_stats as shapes
 from handlers.openapi.operation import json_answer, operation
+from handlers.resources import visibility, workers
 from handlers.security.authentication import audit_entry, require
-from handlers.serializers import stats as told
-from handlers.serializers import visibility
 from handlers.services import Services, get_services
 from workqueue.audit import Action
 from workqueue.auth.permissions import Permission
@@ -18,24 +16,24 @@ from workqueue.transport import queue_pauses
 
 blueprint = Blueprint("queues", __name__, url_prefix="/api/queues")
 
-MAX_EMPTY_S = 10.0  # of one call that empties; what is left is said
+MAX_EMPTY_S = 10.0  # for one call; the answer says whether pending requests are left
 
 
 @blueprint.get("")
 @require(Permission.READ)
-@operation("List the queues", json_answer(shapes.QUEUES, "Those that are served, and those in which something waits."))
+@operation("List queues", json_answer(workers.QUEUES, "All queues that are served or hold pending requests."))
 def show_all() -> Response:
     services = get_services()
     now = services.clock.now()
-    return jsonify(items=[told.queue(queue, now) for queue in services.overview.queues()])
+    return jsonify(items=[workers.serialize_queue(queue, now) for queue in services.overview.queues()])
 
 
 @blueprint.post("/<name>/pause")
 @require(Permission.OPERATE)
 @operation(
     "Pause a queue",
-    json_answer(visibility.QUEUE.schema, "Nothing of it is begun; what runs goes on."),
-    refuses=(404,),
+    json_answer(visibility.QUEUE.schema, "No request of the queue starts; running requests continue."),
+    errors=(404,),
 )
 def pause(name: str) -> Response:
     services = _find_queue(name)
@@ -46,7 +44,7 @@ def pause(name: str) -> Response:
 
 @blueprint.post("/<name>/resume")
 @require(Permission.OPERATE)
-@operation("Resume a queue", json_answer(visibility.QUEUE.schema, "It is served again."), refuses=(404,))
+@operation("Resume a queue", json_answer(visibility.QUEUE.schema, "Workers serve the queue again."), errors=(404,))
 def resume(name: str) -> Response:
     services = _find_queue(name)
     queue_pauses.resume(services.engine, name, audit_entry(Action.QUEUE_RESUME, name))
@@ -57,10 +55,11 @@ def resume(name: str) -> Response:
 @blueprint.post("/<name>/empty")
 @require(Permission.OPERATE)
 @operation(
-    "Empty a queue", json_answer(shapes.EMPTIED, "What waited in it is cancelled; what runs goes on."), refuses=(404,)
+    "Empty a queue",
+    json_answer(workers.EMPTIED_QUEUE, "Its pending requests are cancelled; running requests continue."),
+    errors=(404,),
 )
 def empty(name: str) -> Response:
-    """Cancels what waits. `complete` is false when more than fits one call did: ask again."""
     services = _find_queue(name)
     cancelled, ends_at = 0, time.monotonic() + MAX_EMPTY_S
     while ids := cancellation.cancel_pending_in_queue(
@@ -71,7 +70,8 @@ def empty(name: str) -> Response:
         if time.monotonic() >= ends_at:
             break
     services.doorbell.clear_queue(name)
-    services.doorbell.reset_generation()  # what came meanwhile may have been silenced with the others
+    # clear_queue may have removed bells of requests that came meanwhile: let the reconciler ring them again.
+    services.doorbell.reset_generation()
     services.overview.invalidate()
     return jsonify(name=name, cancelled=cancelled, complete=not ids)
 
@@ -86,5 +86,5 @@ def _find_queue(name: str) -> Services:
 
 def _show(services: Services, name: str) -> Response:
     services.overview.invalidate()
-    found = next(queue for queue in services.overview.queues() if queue.name == name)
-    return jsonify(visibility.QUEUE.of(told.queue(found, services.clock.now())))
+    queue = next(queue for queue in services.overview.queues() if queue.name == name)
+    return jsonify(visibility.QUEUE.filter(workers.serialize_queue(queue, services.clock.now())))

@@ -1,4 +1,4 @@
-"""/api/requests: see, follow, hasten, cancel, retry and delete what was accepted."""
+"""/api/requests: list, show, cancel, retry, run and delete requests."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from flask import Blueprint, Response, jsonify
 
 from handlers.api import request_response
 from handlers.http import memory_budget, query
-from handlers.openapi import schemas_requests
+from handlers.openapi.component import format_time
 from handlers.openapi.json_schema import string
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
+from handlers.resources import requests, visibility
 from handlers.security.authentication import audit_entry, require
-from handlers.serializers import resources, visibility
 from handlers.services import get_services
 from workqueue import lifecycle
 from workqueue.audit import Action
@@ -21,24 +21,24 @@ from workqueue.requests import cancellation, queries, search
 blueprint = Blueprint("requests", __name__, url_prefix="/api/requests")
 
 MAX_PAGE = 500
-PAGE_WEIGHT = 3  # times the bytes of its events: how much memory a page takes
+PAGE_WEIGHT = 3  # memory that a page takes, as a multiple of the bytes of its events
 
 ID = {"id": string(format="uuid")}
-NEXT_AFTER = Header("Next-After", string(examples=["1.250"]), "for `after` of the next call: only newer lines then")
-
+NEXT_AFTER = Header(
+    "Next-After", string(examples=["1.250"]), "`after` of the next call, which then returns newer lines only"
+)
 CURRENT_LINES = Header(
     "Current-Lines",
     string(examples=["1"]),
-    "how many of the last lines have no end yet (a prompt, a progress bar): Next-After does not count them, so the "
-    "next call gives them as they are then",
+    "how many of the last lines are unfinished, such as a prompt or a progress bar. Next-After does not count them, "
+    "so the next call returns them again.",
 )
 
 
-def _changed_request(what: str) -> Answer:
-    """A request that somebody has just moved, with when to look at it again."""
+def _changed_request(description: str) -> Answer:
     return json_answer(
         visibility.REQUEST.schema,
-        what,
+        description,
         status=202,
         headers=(request_response.RETRY_AFTER,),
         links=request_response.LINKS,
@@ -50,8 +50,8 @@ def _changed_request(what: str) -> Answer:
 @operation(
     "List requests",
     json_answer(
-        schemas_requests.REQUESTS,
-        "A page, newest first. Files are told of by the request itself.",
+        requests.REQUESTS,
+        "A page, the newest first. `files` is empty here; show a request to see its files.",
         links={
             "next": Link("requests.show_all", {"cursor": "$response.body#/next_cursor"}),
             "first": Link("requests.show", {"id": "$response.body#/items/0/id"}),
@@ -59,18 +59,18 @@ def _changed_request(what: str) -> Answer:
     ),
     query={
         "status": query.status,
-        "cancelled": query.boolean.described("true: only those that were cancelled; false: only the others"),
-        "function": query.search_text.described("made by calls of this function"),
-        "schedule": query.search_text.described("made by this schedule"),
-        "queue": query.search_text.described("on this queue"),
-        "since": query.date_time.described("made then or later"),
-        "until": query.date_time.described("made before"),
+        "cancelled": query.boolean.described("true: only cancelled requests; false: all others"),
+        "function": query.search_text.described("the function"),
+        "schedule": query.search_text.described("the schedule that created them"),
+        "queue": query.search_text.described("the queue"),
+        "since": query.date_time.described("created at this time or later"),
+        "until": query.date_time.described("created before this time"),
         "q": query.search_text.described(
-            "a text in id, function, error or event; where a second is too short to look through all of them, the page "
-            "holds what was found so far, perhaps nothing, and its next_cursor goes on"
+            "a text in the id, function, error or event. A search stops after one second: the page then holds the "
+            "matches so far, possibly none, and its next_cursor continues the search."
         ),
-        "limit": query.integer(1, MAX_PAGE).described("at most so many; 50 unless given"),
-        "cursor": query.cursor.described("next_cursor of the page before"),
+        "limit": query.integer(1, MAX_PAGE).described("requests in a page; default: 50"),
+        "cursor": query.cursor.described("next_cursor of the previous page"),
     },
 )
 def show_all(params: dict[str, Any]) -> Response:
@@ -81,7 +81,7 @@ def show_all(params: dict[str, Any]) -> Response:
     memory_budget.reserve(PAGE_WEIGHT * large_bytes)
     events = {row["id"]: row["event"] for row in rows if row["event"] is not None}
     events |= search.read_large_events(services.engine, rows)
-    items = [resources.request(row | {"event": events[row["id"]]}, ()) for row in rows if row["id"] in events]
+    items = [requests.serialize_request(row | {"event": events[row["id"]]}, ()) for row in rows if row["id"] in events]
     return jsonify(items=items, next_cursor=str(cursor) if cursor else None)
 
 
@@ -90,26 +90,24 @@ def show_all(params: dict[str, Any]) -> Response:
 @operation(
     "Show a request",
     json_answer(
-        schemas_requests.REQUEST,
-        "The request as it is now.",
+        requests.REQUEST,
+        "The current state of the request.",
         headers=(request_response.RETRY_AFTER,),
         links=request_response.LINKS,
     ),
     path=ID,
-    query={
-        "wait": query.integer(0, query.MAX_WAIT_S).described("answer when the status changes, or after so many seconds")
-    },
-    refuses=(404,),
+    query={"wait": query.integer(0, query.MAX_WAIT_S).described("seconds to wait for a change of the status")},
+    errors=(404,),
 )
 def show(id: str, params: dict[str, Any]) -> Response:
     services, request_id = get_services(), query.parse_request_id(id)
     wait_s = params["wait"]
     if wait_s and query.has_thread_to_wait():
-        before = queries.find_status(services.engine, request_id)
+        old = queries.find_status(services.engine, request_id)
 
         def changed() -> bool | None:
-            now = queries.find_status(services.engine, request_id)
-            return True if now != before or not resources.is_live(now[0]) else None
+            new = queries.find_status(services.engine, request_id)
+            return True if new != old or not requests.is_live(new[0]) else None
 
         services.changes.wait_for(request_id, changed, wait_s)
     return request_response.respond(services, request_id)
@@ -118,64 +116,63 @@ def show(id: str, params: dict[str, Any]) -> Response:
 @blueprint.get("/<id>/result")
 @require(Permission.FOLLOW)
 @operation(
-    "Show a request's result",
-    json_answer(schemas_requests.RESULT, "What the function returned, and the files that it saved."),
+    "Show the result of a request",
+    json_answer(requests.RESULT, "The return value of the function, and the files that it saved."),
     path=ID,
-    refuses=(404, 409),
+    errors=(404, 409),
 )
 def result(id: str) -> Response:
     services, request_id = get_services(), query.parse_request_id(id)
     row, files = queries.find_result(services.engine, request_id)
-    return jsonify(
-        resources.result(request_response.load_large_values(services, row, data=("result", request_id)), files)
-    )
+    row = request_response.load_large_values(services, row, data=("result", request_id))
+    return jsonify(requests.serialize_result(row, files))
 
 
 @blueprint.get("/<id>/attempts")
 @require(Permission.FOLLOW)
 @operation(
-    "List a request's attempts",
-    json_answer(schemas_requests.ATTEMPTS, "First to last, each with its phases."),
+    "List the attempts of a request",
+    json_answer(requests.ATTEMPTS, "All attempts with their phases, the first one first."),
     path=ID,
-    refuses=(404,),
+    errors=(404,),
 )
 def attempts(id: str) -> Response:
     rows = queries.list_attempts(get_services().engine, query.parse_request_id(id))
-    return jsonify(items=[resources.attempt(row) for row in rows])
+    return jsonify(items=[requests.serialize_attempt(row) for row in rows])
 
 
 @blueprint.get("/<id>/logs")
 @require(Permission.FOLLOW)
 @operation(
-    "Read what a request printed",
+    "Show the logs of a request",
     Answer(
         200,
-        "One line each: time, attempt, stream, text. Where a flood was cut a line of the stream `localfn` says so. "
-        "A page holds up to 100,000 lines and about 4 MiB; behind the last page comes an empty one.",
+        "Each line holds time, attempt, stream and text. A line of the stream `localfn` says where output was dropped. "
+        "A page holds up to 100,000 lines and about 4 MiB; an empty page follows the last one.",
         {"text/plain": string(examples=["2026-11-22T13:39:45.046Z 1 stdout this is attempt 1\n"])},
         headers=(NEXT_AFTER, CURRENT_LINES),
     ),
     path=ID,
     query={
-        "attempt": query.integer(1, 999_999_999).described("only of this one"),
-        "after": query.log_position.described("Next-After of the answer before: only what is newer"),
+        "attempt": query.integer(1, 999_999_999).described("the number of the attempt; default: all attempts"),
+        "after": query.log_position.described("Next-After of the previous answer: only newer lines"),
         "current": query.boolean.described(
-            "with lines that have no end yet; default: true without `after`, false with it"
+            "whether to include unfinished lines; default: true without `after`, false with it"
         ),
     },
-    refuses=(404,),
+    errors=(404,),
 )
 def logs(id: str, params: dict[str, Any]) -> Response:
     after = params["after"] or (0, 0)
     lines, current = queries.list_log_lines(get_services().engine, query.parse_request_id(id), params["attempt"], after)
-    is_wanted = params["after"] is None if params["current"] is None else params["current"]
-    current = current if is_wanted else []
+    if not (params["after"] is None if params["current"] is None else params["current"]):
+        current = []
     shown = [(line["time"], line["attempt"], line["stream"], line["line"]) for line in lines]
     shown += [(line.time, line.attempt, line.stream, line.line) for line in current]
-    text = "".join(f"{resources.moment(time)} {attempt} {stream} {line}\n" for time, attempt, stream, line in shown)
+    text = "".join(f"{format_time(time)} {attempt} {stream} {line}\n" for time, attempt, stream, line in shown)
     answer = Response(text, content_type="text/plain; charset=utf-8")
-    place = (lines[-1]["attempt"], lines[-1]["number"]) if lines else after
-    answer.headers["Next-After"] = f"{place[0]}.{place[1]}"
+    attempt, number = (lines[-1]["attempt"], lines[-1]["number"]) if lines else after
+    answer.headers["Next-After"] = f"{attempt}.{number}"
     answer.headers["Current-Lines"] = str(len(current))
     return answer
 
@@ -184,9 +181,9 @@ def logs(id: str, params: dict[str, Any]) -> Response:
 @require(Permission.OPERATE)
 @operation(
     "Cancel a request",
-    _changed_request("A pending one has ended; a running one is killed within 2 s."),
+    _changed_request("A pending request has ended; a running one is killed within 2 s."),
     path=ID,
-    refuses=(404, 409),
+    errors=(404, 409),
 )
 def cancel(id: str) -> tuple[Response, int]:
     services, request_id = get_services(), query.parse_request_id(id)
@@ -204,10 +201,10 @@ def cancel(id: str) -> tuple[Response, int]:
 @blueprint.post("/<id>/retry")
 @require(Permission.OPERATE)
 @operation(
-    "Run a failed request again",
-    _changed_request("It is pending again."),
+    "Retry a failed request",
+    _changed_request("The request is pending again."),
     path=ID,
-    refuses=(404, 409),
+    errors=(404, 409),
 )
 def retry(id: str) -> tuple[Response, int]:
     services, request_id = get_services(), query.parse_request_id(id)
@@ -222,10 +219,12 @@ def retry(id: str) -> tuple[Response, int]:
 @blueprint.post("/<id>/run")
 @require(Permission.OPERATE)
 @operation(
-    "Run a waiting request now",
-    _changed_request("It waits no more for its time, nor for the time of its next attempt."),
+    "Run a pending request now",
+    _changed_request(
+        "The request is due now: it waits neither for its time nor for the delay before its next attempt."
+    ),
     path=ID,
-    refuses=(404, 409),
+    errors=(404, 409),
 )
 def run(id: str) -> tuple[Response, int]:
     services, request_id = get_services(), query.parse_request_id(id)
@@ -239,11 +238,16 @@ def run(id: str) -> tuple[Response, int]:
 
 @blueprint.delete("/<id>")
 @require(Permission.OPERATE)
-@operation("Delete a request", Answer(204, "It and all that belongs to it is gone."), path=ID, refuses=(404, 409))
+@operation(
+    "Delete a request",
+    Answer(204, "The request, its result, attempts, logs and files are deleted."),
+    path=ID,
+    errors=(404, 409),
+)
 def delete(id: str) -> tuple[str, int]:
     services, request_id = get_services(), query.parse_request_id(id)
     job_ids = lifecycle.delete(services.engine, request_id, audit_entry(Action.REQUEST_DELETE, request_id))
-    # The files follow the row: should the process die in between, they are orphans, never rows without files.
+    # Row first, files second: a crash in between leaves files without a row, which the cleaner deletes.
     remove_if_possible(services.store, request_id)
     services.doorbell.delete_jobs(job_ids)
     return "", 204

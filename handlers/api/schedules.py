@@ -1,4 +1,4 @@
-"""/api/schedules: rows that make requests at their times; seen, edited, run."""
+"""/api/schedules: list, create, change, run and delete schedules, and preview their times."""
 
 from typing import Any
 
@@ -8,12 +8,11 @@ from handlers.api import request_response
 from handlers.body import uploads
 from handlers.http import query
 from handlers.http.problems import invalid_field
-from handlers.openapi import schemas_requests
-from handlers.openapi.bodies import Body
+from handlers.openapi.component import format_second
 from handlers.openapi.json_schema import string
-from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
+from handlers.openapi.operation import Answer, Body, Header, Link, json_answer, operation
+from handlers.resources import functions, schedules, visibility
 from handlers.security.authentication import audit_entry, require
-from handlers.serializers import resources, visibility
 from handlers.services import Services, get_services
 from workqueue import event_json
 from workqueue.audit import Action
@@ -25,9 +24,9 @@ from workqueue.schedules.validation import Rules
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/schedules")
 
 MAX_TIMES = 1000
-OVERHEAD = 64 * 1024  # of a body: everything but the event
+OVERHEAD = 64 * 1024  # bytes of a body beside the event
 
-PATH = {"name": schemas_requests.NAME}
+PATH = {"name": functions.NAME}
 BODY_ERRORS = (400, 413, 415)
 EXAMPLE = {"name": "report", "function": "profile_csv", "expression": "0 8 * * MON-FRI", "event": {"csv": "a,b\n1,2"}}
 LINKED_VIEWS = ("show", "change", "run", "next_times", "delete")
@@ -36,9 +35,11 @@ LINKS = {name: Link(f"schedules.{name}", {"name": "$response.body#/name"}) for n
 
 @blueprint.get("")
 @require(Permission.READ)
-@operation("List schedules", json_answer(schemas_requests.SCHEDULES, "All, by name."))
+@operation("List schedules", json_answer(schedules.SCHEDULES, "All schedules, by name."))
 def show_all() -> Response:
-    return jsonify(items=[resources.schedule(found) for found in queries.list_schedules(get_services().engine)])
+    return jsonify(
+        items=[schedules.serialize_schedule(schedule) for schedule in queries.list_schedules(get_services().engine)]
+    )
 
 
 @blueprint.post("")
@@ -49,11 +50,11 @@ def show_all() -> Response:
         visibility.SCHEDULE.schema,
         "The schedule.",
         status=201,
-        headers=(Header("Location", string(), "the address of the schedule"),),
+        headers=(Header("Location", string(), "the path of the schedule"),),
         links=LINKS,
     ),
-    body=Body({"application/json": schemas_requests.NEW_SCHEDULE}, examples={"weekdays": EXAMPLE}),
-    refuses=(409, *BODY_ERRORS),
+    body=Body({"application/json": schedules.NEW_SCHEDULE}, examples={"weekdays": EXAMPLE}),
+    errors=(409, *BODY_ERRORS),
 )
 def create() -> tuple[Response, int, dict[str, str]]:
     services = get_services()
@@ -70,25 +71,21 @@ def create() -> tuple[Response, int, dict[str, str]]:
 @blueprint.post("/preview")
 @require(Permission.READ)
 @operation(
-    "Foretell the times of a schedule that is not stored",
-    json_answer(schemas_requests.TIMES, "The next times of what is being written."),
-    query={"count": query.integer(1, MAX_TIMES).described("so many; 10 unless given")},
-    body=Body(
-        {"application/json": schemas_requests.SCHEDULE_TIMES}, examples={"weekdays": {"expression": "0 8 * * MON-FRI"}}
-    ),
-    refuses=BODY_ERRORS,
+    "Preview the times of a schedule before it is created",
+    json_answer(schedules.TIMES, "The next times."),
+    query={"count": query.integer(1, MAX_TIMES).described("how many times; default: 10")},
+    body=Body({"application/json": schedules.SCHEDULE_TIMES}, examples={"weekdays": {"expression": "0 8 * * MON-FRI"}}),
+    errors=BODY_ERRORS,
 )
 def preview(params: dict[str, Any]) -> Response:
     services = get_services()
     times = preview_ticks(_read_body(services), services.clock.now(), params["count"] or 10)
-    return jsonify(times=[resources.second(time) for time in times])
+    return jsonify(times=[format_second(time) for time in times])
 
 
 @blueprint.get("/<name>")
 @require(Permission.READ)
-@operation(
-    "Show a schedule", json_answer(schemas_requests.SCHEDULE, "The schedule.", links=LINKS), path=PATH, refuses=(404,)
-)
+@operation("Show a schedule", json_answer(schedules.SCHEDULE, "The schedule.", links=LINKS), path=PATH, errors=(404,))
 def show(name: str) -> Response:
     return _show(get_services(), name)
 
@@ -97,10 +94,10 @@ def show(name: str) -> Response:
 @require(Permission.MANAGE)
 @operation(
     "Change a schedule",
-    json_answer(visibility.SCHEDULE.schema, "The schedule as it is now.", links=LINKS),
+    json_answer(visibility.SCHEDULE.schema, "The changed schedule.", links=LINKS),
     path=PATH,
-    body=Body({"application/json": schemas_requests.SCHEDULE_CHANGE}, examples={"pause": {"enabled": False}}),
-    refuses=(404, *BODY_ERRORS),
+    body=Body({"application/json": schedules.SCHEDULE_CHANGE}, examples={"pause": {"enabled": False}}),
+    errors=(404, *BODY_ERRORS),
 )
 def change(name: str) -> Response:
     services = get_services()
@@ -117,7 +114,9 @@ def change(name: str) -> Response:
 
 @blueprint.delete("/<name>")
 @require(Permission.MANAGE)
-@operation("Delete a schedule", Answer(204, "It is gone; its requests stay."), path=PATH, refuses=(404, 409))
+@operation(
+    "Delete a schedule", Answer(204, "The schedule is deleted; its requests stay."), path=PATH, errors=(404, 409)
+)
 def delete(name: str) -> tuple[str, int]:
     edits.delete(get_services().engine, name, audit_entry(Action.SCHEDULE_DELETE, name))
     return "", 204
@@ -129,13 +128,13 @@ def delete(name: str) -> tuple[str, int]:
     "Run a schedule now",
     json_answer(
         visibility.REQUEST.schema,
-        "A request, whatever the schedule's times say.",
+        "The request, created outside the times of the schedule.",
         status=202,
-        headers=(Header("Location", string(), "the address of the request"), request_response.RETRY_AFTER),
+        headers=(Header("Location", string(), "the path of the request"), request_response.RETRY_AFTER),
         links=request_response.LINKS,
     ),
     path=PATH,
-    refuses=(404,),
+    errors=(404,),
 )
 def run(name: str) -> tuple[Response, int]:
     services = get_services()
@@ -151,25 +150,25 @@ def run(name: str) -> tuple[Response, int]:
 @blueprint.get("/<name>/next")
 @require(Permission.READ)
 @operation(
-    "Foretell a schedule's times",
-    json_answer(schemas_requests.TIMES, "The next times; those of a disabled one as if it were enabled."),
+    "Preview the times of a schedule",
+    json_answer(schedules.TIMES, "The next times. A disabled schedule shows the times that it would have."),
     path=PATH,
-    query={"count": query.integer(1, MAX_TIMES).described("so many; 10 unless given")},
-    refuses=(404,),
+    query={"count": query.integer(1, MAX_TIMES).described("how many times; default: 10")},
+    errors=(404,),
 )
 def next_times(name: str, params: dict[str, Any]) -> Response:
     count = params["count"] or 10
     services = get_services()
-    found = queries.find(services.engine, name).schedule
-    times = queries.next_times(found, services.clock.now(), count)
-    return jsonify(times=[resources.second(time) for time in times])
+    schedule = queries.find(services.engine, name).schedule
+    times = queries.next_times(schedule, services.clock.now(), count)
+    return jsonify(times=[format_second(time) for time in times])
 
 
 def _read_body(services: Services) -> Any:
     limit = services.limits.max_event_bytes + OVERHEAD
     body = uploads.read_json_body(limit)
     if not body:
-        raise invalid_field("body", "an object with the schedule's fields is needed")
+        raise invalid_field("body", "is empty; send an object with the fields of the schedule")
     return event_json.parse(body, limit)
 
 
@@ -178,4 +177,4 @@ def _rules(services: Services) -> Rules:
 
 
 def _show(services: Services, name: str) -> Response:
-    return jsonify(visibility.SCHEDULE.of(resources.schedule(queries.find(services.engine, name))))
+    return jsonify(visibility.SCHEDULE.filter(schedules.serialize_schedule(queries.find(services.engine, name))))

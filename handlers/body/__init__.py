@@ -1,1 +1,1 @@
-"""Read the bytes of a request's body exactly as the client sent them, or refuse them; deliver those of an answer."""
+"""Read request bodies: every byte as the client sent it, or an error."""

@@ -1,4 +1,4 @@
-"""Read the parts of a multipart body without changing a byte: werkzeug's parser, less what it replaces in silence."""
+"""Read the parts of a multipart body without changing a byte, which werkzeug's own parser does silently."""
 
 import re
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from handlers.body.spool import SENDERS, Spool, current_sender
 from handlers.http.problems import BadRequestError, invalid_field
 from workqueue.errors import BadEventError
 
-EXACT = "iso-8859-1"  # a character for each byte
+BYTE_CHARSET = "iso-8859-1"  # one character for each byte
 ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 UNENCODED = ("", "7bit", "8bit", "binary")
-UNICODE = ("", "utf-8", "utf8", "us-ascii", "ascii")
+UTF_8 = ("", "utf-8", "utf8", "us-ascii", "ascii")
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Hold the parts of a body: those with a filename, and the bytes of those without one."""
+    """files: the parts with a filename. fields: the bytes of the other parts."""
 
     fields: MultiDict[str, bytes]
     files: MultiDict[str, FileStorage]
     spool: Spool
 
     def close(self) -> None:
-        """Forget the bytes of the files."""
+        """Delete the bytes of the files."""
         self.spool.close()
 
 
@@ -38,7 +38,7 @@ def read_parts() -> Parts:
     """Return the parts of the request's body. Raises 400, 415, and RequestEntityTooLarge."""
     boundary = request.mimetype_params.get("boundary", "")
     if not boundary or not boundary.isascii():
-        raise BadEventError("The Content-Type names no boundary; a client's library adds one.")
+        raise BadEventError("The Content-Type has no boundary; let the HTTP library of the client set this header.")
     spool = Spool()
     try:
         with SENDERS.sending(current_sender()):
@@ -59,43 +59,45 @@ def _parse(boundary: str, spool: Spool) -> Parts:
     except RequestEntityTooLarge:
         raise
     except UnicodeDecodeError:
-        raise BadEventError("A part's header is not UTF-8.") from None
+        raise BadEventError("The header of a part is not valid UTF-8.") from None
     except ValueError as error:
-        raise BadEventError(f"The body is not complete multipart/form-data: {error}.") from None
+        raise BadEventError(f"The body is not valid multipart/form-data: {error}.") from None
     if not fields and not files:
-        raise BadEventError("The body holds no part: is its boundary the one of the header?")
+        raise BadEventError("The body has no parts; check that its boundary is the one in Content-Type.")
     if None in {*fields, *files}:
-        raise BadEventError("A part has no name, or one that cannot be read.")
+        raise BadEventError("A part has no readable name; send Content-Disposition with a name in UTF-8.")
     return Parts(
         MultiDict([(name, _exact_bytes(name, value)) for name, value in fields.items(multi=True)]), files, spool
     )
 
 
 def check_charset(declared: str | None, content: bytes, what: str) -> None:
-    """Refuse text that is declared to be in another charset than UTF-8; ASCII is the same in all. Raises 415."""
-    if (declared or "").lower() not in UNICODE and not content.isascii():
+    """Reject text whose declared charset is not UTF-8, unless it is ASCII. Raises 415. what: subject of the error."""
+    if (declared or "").lower() not in UTF_8 and not content.isascii():
         raise _charset_error(what)
 
 
 def _exact_bytes(name: str, value: str) -> bytes:
     try:
-        return value.encode(EXACT)
+        return value.encode(BYTE_CHARSET)
     except UnicodeEncodeError:
         raise _charset_error(f"The part {name!r}") from None
 
 
 def _charset_error(what: str) -> BadRequestError:
-    detail = f"{what} declares another charset than UTF-8; send UTF-8, which is what JSON is written in."
+    detail = f"{what} has another charset than UTF-8; send UTF-8."
     return BadRequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
 
 
 class _Parser(MultiPartParser):
-    """Leaves each field's bytes as they are: werkzeug puts U+FFFD in place of what it cannot decode."""
+    """Keep the bytes of each field: werkzeug replaces bytes that it cannot decode by U+FFFD."""
 
     def get_part_charset(self, headers: Headers) -> str:
         _check_part_headers(headers)
         declared = parse_options_header(headers.get("Content-Type"))[1].get("charset", "")
-        return EXACT if declared.lower() in UNICODE else "ascii"  # the same in every charset; the rest is marked
+        return (
+            BYTE_CHARSET if declared.lower() in UTF_8 else "ascii"
+        )  # ASCII is the same in every charset; other bytes become U+FFFD, which _exact_bytes rejects
 
     def start_file_streaming(self, event: Any, total_content_length: int | None) -> IO[bytes]:
         _check_part_headers(event.headers)
@@ -104,10 +106,12 @@ class _Parser(MultiPartParser):
 
 def _check_part_headers(headers: Headers) -> None:
     disposition = headers.get("Content-Disposition", "")
-    # A client that escapes nothing writes a\b for the name a\b, one that escapes writes a\\b; no name may hold it.
+    # Ambiguous: some clients write the name a\b as a\b, others as a\\b. So no name may contain a backslash.
     if any(escaped != '"' for escaped in ESCAPE.findall(disposition)):
-        raise invalid_field("Content-Disposition", f"a part's name holds a backslash: {disposition}")
+        raise invalid_field(
+            "Content-Disposition", f"{disposition!r} has a backslash; remove it from the name of the part"
+        )
     name = headers.get("Content-Transfer-Encoding", "").strip().lower()
     if name not in UNENCODED:
-        detail = f"A part has the Content-Transfer-Encoding {name!r}; send its bytes as they are."
+        detail = f"A part has the Content-Transfer-Encoding {name!r}; send its bytes unencoded."
         raise BadRequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)

@@ -1,4 +1,4 @@
-"""Receive bodies into temporary files: a body takes memory when it is here, and not while a client sends it."""
+"""Receive bodies into temporary files: a body takes memory once it is complete, not while a client sends it."""
 
 import io
 import os
@@ -16,13 +16,13 @@ from handlers.http.problems import OverloadedError
 from handlers.services import get_services
 
 IN_MEMORY_BYTES = 64 * 1024
-MAX_BODIES_OF_SENDER = 8  # half of those that a process receives at a time
+MAX_BODIES_OF_SENDER = 8  # half of the bodies that a process receives concurrently
 
 
 def receive_body(stream: IO[bytes], max_bytes: int, weight: int) -> bytes:
-    """Return the bytes of a stream; of a body that is too large, one byte more than allowed.
+    """Return the first `max_bytes` + 1 bytes of a stream.
 
-    weight: times its bytes, how much memory is reserved for a large one. Raises OverloadedError.
+    weight: memory to reserve for a large body, as a multiple of its bytes. Raises OverloadedError.
     """
     first = stream.read(min(IN_MEMORY_BYTES, max_bytes) + 1)
     if len(first) <= min(IN_MEMORY_BYTES, max_bytes):
@@ -38,7 +38,7 @@ def receive_body(stream: IO[bytes], max_bytes: int, weight: int) -> bytes:
 
 
 class Senders:
-    """The large bodies that are under way in this process, by their sender; used by any thread."""
+    """Count the large bodies that this process receives, by sender; safe for threads."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -46,32 +46,34 @@ class Senders:
 
     @contextmanager
     def sending(self, sender: str | None) -> Iterator[None]:
-        """Count a body while it arrives. sender: None for no limit. Raises OverloadedError."""
+        """Count a body while it arrives. sender: None is not limited. Raises OverloadedError."""
         if sender is None:
             yield
             return
         with self._lock:
             if self._counts[sender] >= MAX_BODIES_OF_SENDER:
-                raise OverloadedError(f"{sender} sends {MAX_BODIES_OF_SENDER} large bodies already; try again later.")
+                raise OverloadedError(
+                    f"{sender!r} is sending {MAX_BODIES_OF_SENDER} large bodies already; try again later."
+                )
             self._counts[sender] += 1
         try:
             yield
         finally:
             with self._lock:
                 self._counts[sender] -= 1
-                self._counts += Counter()  # drops senders without a body
+                self._counts += Counter()  # removes senders without a body
 
 
 SENDERS = Senders()
 
 
 def current_sender() -> str | None:
-    """Return who sends the body of this call; None where nobody logs in: everyone is the same user there."""
+    """Return the actor of this call; None without login, where all clients are the same actor."""
     return str(g.actor) if get_services().access.needs_login else None
 
 
 class Spool:
-    """One temporary file for all parts of a body: a thousand parts take the memory and descriptors of one."""
+    """Store all parts of a body in one temporary file: a thousand parts need one descriptor."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
@@ -84,7 +86,7 @@ class Spool:
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
-        """Begin a part; the one before has ended. The arguments are those of werkzeug's stream factories."""
+        """Start a part; the previous one has ended. The arguments are those of werkzeug's stream factories."""
         del total_content_length, content_type, filename, content_length
         return cast("IO[bytes]", Part(self))
 
@@ -101,11 +103,11 @@ class Spool:
 
 
 class Part(io.RawIOBase):
-    """A part of the spool: written from its beginning to its end, then read."""
+    """A part of the spool: written first, read later."""
 
     def __init__(self, spool: Spool) -> None:
         self._spool, self._start = spool, spool.size
-        self._size = self._place = 0
+        self._size = self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -119,18 +121,18 @@ class Part(io.RawIOBase):
     def write(self, data: Any) -> int:
         written = self._spool.append(data)
         self._size += written
-        self._place = self._size
+        self._position = self._size
         return written
 
     def readinto(self, buffer: Any) -> int:
-        data = self._spool.read(min(len(buffer), self._size - self._place), self._start + self._place)
+        data = self._spool.read(min(len(buffer), self._size - self._position), self._start + self._position)
         buffer[: len(data)] = data
-        self._place += len(data)
+        self._position += len(data)
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._place = max({io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence] + offset, 0)
-        return self._place
+        self._position = max({io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence] + offset, 0)
+        return self._position
 
     def tell(self) -> int:
-        return self._place
+        return self._position

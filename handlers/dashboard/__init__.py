@@ -1,1 +1,1 @@
-"""rq-dashboard at /rq/: other people's pages, kept apart from ours on the server and in the browser."""
+"""rq-dashboard at /rq/: third-party pages, isolated from localfn on the server and in the browser."""

@@ -1,6 +1,6 @@
-"""rq-dashboard as an application of its own: each call gets a method and a path, and nothing else.
+"""Run rq-dashboard as a separate application: each call gets a method and a path, and nothing else.
 
-Refused by default: a route, an argument or a class of RQ that is not listed here does not exist for it.
+It has only the routes, arguments and RQ classes that are listed here.
 """
 
 import logging
@@ -29,7 +29,7 @@ from workqueue.transport.safe_queue import REGISTRIES, SafeQueue, SafeWorker, re
 
 log = logging.getLogger(__name__)
 
-KINDS = "localfn.rq.kinds"  # in a call's environ: the kinds that it may get
+KINDS = "localfn.rq.kinds"  # in the environ of a call: the allowed kinds of answer
 
 
 class Kind(StrEnum):
@@ -68,7 +68,7 @@ ARGUMENTS = {
     "queue_name": QUEUE_NAME,
     "registry_name": re.compile(r"queued|scheduled|deferred|started|finished|failed|canceled"),
 }
-# What rq-dashboard's module has of RQ, by its name there. HARMLESS: neither reads Redis nor loads what stands in it.
+# Replacements for the RQ classes in the module of rq-dashboard. HARMLESS: these neither read nor load Redis data.
 READERS: dict[str, Any] = {
     "DefaultSerializer": JSONSerializer,
     "Job": SafeJob,
@@ -81,39 +81,39 @@ HARMLESS = frozenset({"BaseRegistry", "NoSuchJobError", "get_call_string"})
 
 
 def make_isolated_app(redis_url: str, origin_check: OriginCheck) -> Flask:
-    """Make the application. redis_url: the Redis of the jobs; rq-dashboard sees only host, port and number."""
+    """Return the application. redis_url: the Redis of the jobs; rq-dashboard sees only host, port and database."""
     app = make_app("rq-dashboard", origin_check)
     web = _dashboard()
-    app.select_jinja_autoescape = lambda filename: True  # type: ignore[method-assign]  # noqa: ARG005  # its scripts are templates, too
-    app.add_url_rule("/<path:filename>", "static", build_only=True)  # its pages ask for the icon's address
+    app.select_jinja_autoescape = lambda filename: True  # type: ignore[method-assign]  # noqa: ARG005  # its scripts are templates too
+    app.add_url_rule("/<path:filename>", "static", build_only=True)  # its pages ask for the URL of the icon
     timeouts: dict[str, Any] = {"socket_connect_timeout": TIMEOUT_S, "socket_timeout": TIMEOUT_S}
     reading, acting = ReadOnlyRedis.from_url(redis_url, **timeouts), Redis.from_url(redis_url, **timeouts)
-    # A call's own: rq-dashboard sets the attribute anew in each, in all threads.
+    # One client for each call: rq-dashboard sets the attribute in every call, which is not safe for threads.
     app.redis_conn = LocalProxy(lambda: acting if request.method == "POST" else reading)  # type: ignore[attr-defined]
     app.config["RQ_DASHBOARD_REDIS_URL"] = (_address(reading),)
     app.before_request(check_route)
-    for kind, answer in ERRORS.items():
-        app.register_error_handler(kind, answer)
+    for error, handler in ERROR_HANDLERS.items():
+        app.register_error_handler(error, handler)
     app.register_blueprint(web.blueprint)
     app.view_functions["rq_dashboard.requeue_all"] = requeue_failed
     return app
 
 
 def _dashboard() -> Any:
-    """Import rq-dashboard's module, and give it our readers in the place of RQ's classes."""
+    """Import the module of rq-dashboard and replace its RQ classes by READERS."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its dependencies use names that Python is about to drop
+        warnings.simplefilter("ignore")  # its dependencies use deprecated names
         from rq_dashboard import web
     for name in rq_names(web):
         if name not in HARMLESS:
-            setattr(web, name, READERS.get(name, _Unknown(name)))
+            setattr(web, name, READERS.get(name, _UnlistedClass(name)))
     web.config.serializer = JSONSerializer
     web.from_url = lambda *_, **__: (None, current_app.redis_conn)  # type: ignore[attr-defined]
     return web
 
 
 def rq_names(module: Any) -> list[str]:
-    """Return the names in a module under which something of RQ, or of our readers, can be reached."""
+    """Return the names in a module that refer to objects of RQ or to READERS."""
     return [
         name
         for name, value in vars(module).items()
@@ -122,47 +122,47 @@ def rq_names(module: Any) -> list[str]:
 
 
 def defining_module(value: Any) -> str:
-    """Return the module in which a class, a function or the class of an instance was made; a module's own name."""
+    """Return the module that defines a class, a function or the class of an instance; for a module, its name."""
     if type(value) is ModuleType:
         return value.__name__
-    made: Any = value if type(value) in (type, FunctionType) or issubclass(type(value), type) else type(value)
-    return str(made.__module__)
+    definition: Any = value if type(value) in (type, FunctionType) or issubclass(type(value), type) else type(value)
+    return str(definition.__module__)
 
 
-class _Unknown:
-    """Stands in the place of a part of RQ that no version known to us uses."""
+class _UnlistedClass:
+    """Replace an RQ class that is not listed in READERS; any use of it fails."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __getattr__(self, attribute: str) -> NoReturn:
-        raise WorkqueueError(f"rq-dashboard asks for rq's {self._name}.{attribute}, which is not among its readers.")
+        raise WorkqueueError(f"rq-dashboard uses {self._name}.{attribute} of rq, which is not in READERS.")
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
-        raise WorkqueueError(f"rq-dashboard calls rq's {self._name}, which is not among its readers.")
+        raise WorkqueueError(f"rq-dashboard calls {self._name} of rq, which is not in READERS.")
 
 
 def _address(redis: Redis) -> str:
-    told = redis.connection_pool.connection_kwargs
-    place = told.get("path") or f"{told.get('host', 'localhost')}:{told.get('port', 6379)}"
-    return f"{place}, database {told.get('db') or 0}"
+    options = redis.connection_pool.connection_kwargs
+    address = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
+    return f"{address}, database {options.get('db') or 0}"
 
 
 def check_route() -> None:
-    """Refuse unlisted routes and arguments. Raises NotFound, MethodNotAllowed."""
+    """Reject unlisted routes and arguments. Raises NotFound, MethodNotAllowed."""
     if request.url_rule is None:
-        return  # Flask answers
+        return  # Flask answers with 404 or 405
     kind = ROUTES.get(request.url_rule.endpoint)
     if kind is None or not _are_valid(request.view_args or {}):
         raise NotFound("rq-dashboard has no such page.")
     if kind is Kind.CHANGE and request.method != "POST":
-        raise MethodNotAllowed(valid_methods=["POST"], description="This changes something: it takes a POST.")
+        raise MethodNotAllowed(valid_methods=["POST"], description="This call changes data; use POST.")
     if kind not in request.environ.get(KINDS, ()):
         raise NotFound("rq-dashboard has no such page.")
 
 
 def _are_valid(arguments: dict[str, Any]) -> bool:
-    """Tell whether every argument has its pattern. None is a route's own default."""
+    """Return whether every argument matches its pattern. None is the default of a route."""
     return all(
         name in ARGUMENTS and (value is None or ARGUMENTS[name].fullmatch(str(value)))
         for name, value in arguments.items()
@@ -170,35 +170,35 @@ def _are_valid(arguments: dict[str, Any]) -> bool:
 
 
 def requeue_failed(queue_name: str) -> Response:
-    """Put all failed jobs of a queue back. rq-dashboard's own ends at the first one that cannot be read."""
+    """Requeue all failed jobs of a queue. The view of rq-dashboard stops at the first unreadable job."""
     moved, skipped = requeue_all(queue_name, current_app.redis_conn)  # type: ignore[attr-defined]
     return jsonify(status="OK", count=moved, skipped=skipped)
 
 
-def _not_there(error: Exception) -> Response:  # noqa: ARG001 - what was wrong with it stands in Redis
-    return problem_response(404, "There is no such job.")
+def _handle_missing_job(error: Exception) -> Response:  # noqa: ARG001 - what was wrong with it stands in Redis
+    return problem_response(404, "There is no such job in Redis.")
 
 
-def _not_now(error: Exception) -> Response:  # noqa: ARG001
-    return problem_response(409, "The job or the queue is not in a state in which this can be done.")
+def _handle_invalid_state(error: Exception) -> Response:  # noqa: ARG001
+    return problem_response(409, "The state of the job or queue does not allow this.")
 
 
-def _no_redis(error: RedisError) -> Response:
-    log.warning("Redis failed", extra={"error": str(error)})
+def _handle_redis_error(error: RedisError) -> Response:
+    log.warning("Redis unavailable", extra={"error": str(error)})
     answer = problem_response(503, "Redis is unavailable; try again.")
     answer.headers["Retry-After"] = "2"
     return answer
 
 
-def _failed(error: Exception) -> Response:
+def _handle_unexpected_error(error: Exception) -> Response:
     log.error("rq-dashboard failed", exc_info=error)
-    return problem_response(502, "rq-dashboard failed at what stands in Redis; the log of localfn says more.")
+    return problem_response(502, "rq-dashboard failed on the data in Redis; the log of localfn holds the traceback.")
 
 
-ERRORS: dict[type[Exception], Any] = {
-    NoSuchJobError: _not_there,
-    InvalidJobOperation: _not_now,
-    ResponseError: _not_now,
-    RedisError: _no_redis,
-    Exception: _failed,
+ERROR_HANDLERS: dict[type[Exception], Any] = {
+    NoSuchJobError: _handle_missing_job,
+    InvalidJobOperation: _handle_invalid_state,
+    ResponseError: _handle_invalid_state,
+    RedisError: _handle_redis_error,
+    Exception: _handle_unexpected_error,
 }

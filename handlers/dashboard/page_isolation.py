@@ -1,9 +1,8 @@
-"""Headers and a prelude that keep a page of rq-dashboard apart in the browser, and let it poll its own data.
+"""Isolate a page of rq-dashboard in the browser, and let it poll its own data.
 
-The page's policy has a sandbox without `allow-same-origin`: the browser gives the page an origin that equals no other,
-not even that of the same page opened again. So a script in it has no cookie, no storage and no answer of the API,
-and can open no window. What its own scripts poll for is opened by a capability: a signed moment in the path, which
-lets in for ten minutes, to data that the page shows anyway, and to no change.
+The Content-Security-Policy of the page has a sandbox without `allow-same-origin`, so the browser gives it an opaque
+origin. A script in it has no cookie, no storage and no access to the API, and cannot open a window. Its own scripts
+poll with a capability: a signed expiry time in the path, valid for ten minutes, for data that the page shows anyway.
 """
 
 import hashlib
@@ -21,22 +20,22 @@ from redis import Redis
 
 from workqueue.transport.redis_keys import DASHBOARD_SECRET, shared_value
 
-LIFE_S = 600
-RELOAD_S = 480  # a page loads itself anew before its capability ends
+LIFETIME_S = 600
+RELOAD_S = 480  # a page reloads before its capability expires
 CAPABILITY = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{64})")
 SCRIPT = re.compile(rb"<script\b", re.IGNORECASE)
 HEAD = re.compile(rb"<head\b[^>]*>", re.IGNORECASE)
-# rq-dashboard's scripts escape these themselves; all strings of its data are escaped here.
+# The scripts of rq-dashboard escape these values themselves; escape_data escapes all strings already.
 ESCAPED_TWICE = re.compile(rb"<%=\s*\$\('<div/>'\)\.text\(([\w.]+)\)\.html\(\)\s*%>")
-# Its templates are compiled in the browser, hence unsafe-eval; styles stand in attributes.
+# The browser compiles the templates, hence unsafe-eval; styles are in attributes, hence unsafe-inline.
 POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'nonce-{nonce}' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-# The scripts ask for a cookie, which a sandboxed page is not allowed to do, poll by addresses of their own, and add a
-# header that would have the browser ask first whether the page may.
-# The buttons move bells, which decide nothing: what they seem to do is done by the pages and commands of localfn.
+# The scripts read a cookie, which fails in a sandboxed page. They poll paths without the capability, and set a header
+# that would make the browser send a preflight.
+# The buttons are hidden: they move bells, which decide nothing. The pages and commands of localfn change requests.
 PRELUDE = """
 <script>
 (() => {
@@ -56,14 +55,14 @@ PRELUDE = """
 
 
 def isolate_page(answer: Response, root: str, capability: str) -> None:
-    """Make a page a stranger to its own origin. root: the path of the pages, with a slash at its end."""
+    """Give a page an opaque origin. root: the path of the pages, with a slash at its end."""
     nonce = secrets.token_urlsafe(16)
     prelude = (PRELUDE % (_in_script(root), _in_script(f"~{capability}/"))).encode()
     page = ESCAPED_TWICE.sub(rb"<%= \1 %>", answer.get_data())
-    page = HEAD.sub(lambda found: found[0] + prelude, page, count=1)
+    page = HEAD.sub(lambda match: match[0] + prelude, page, count=1)
     answer.set_data(SCRIPT.sub(b'<script nonce="' + nonce.encode() + b'"', page))
     answer.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce)
-    # A sandboxed page may not have another value; it can open no window, and is closed to those that open it.
+    # A sandboxed page may have no other value. It can open no window, and no opener can access it.
     answer.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
     answer.headers["Refresh"] = str(RELOAD_S)
 
@@ -73,7 +72,7 @@ def _in_script(text: str) -> str:
 
 
 def escape_data(answer: Response) -> None:
-    """Make text of all that would be HTML: rq-dashboard's scripts put strings into the page as they are."""
+    """Escape HTML in all strings: the scripts of rq-dashboard insert them into the page unescaped."""
     answer.set_data(json.dumps(_escaped(answer.get_json()), allow_nan=False))
 
 
@@ -90,20 +89,20 @@ def _escaped(value: Any) -> Any:
 def issue(redis: Redis) -> str:
     """Return a capability for the data of one page. Raises RedisError.
 
-    The secret is stored in Redis, where all web processes find it. A program that can read it can read the data, too.
+    The secret is in Redis, which all web processes share. A program that can read it there can read the data too.
     """
-    until = f"{int(time.time()) + LIFE_S:x}"
-    return f"{until}-{_signature(redis, until)}"
+    expires_at = f"{int(time.time()) + LIFETIME_S:x}"
+    return f"{expires_at}-{_signature(redis, expires_at)}"
 
 
 def is_valid(redis: Redis, capability: str) -> bool:
-    """Tell whether the capability was issued here and has not ended. Raises RedisError."""
-    found = CAPABILITY.fullmatch(capability)
-    if found is None or not time.time() < int(found[1], 16) <= time.time() + 2 * LIFE_S:
+    """Return whether this installation issued the capability and it has not expired. Raises RedisError."""
+    match = CAPABILITY.fullmatch(capability)
+    if match is None or not time.time() < int(match[1], 16) <= time.time() + 2 * LIFETIME_S:
         return False
-    return hmac.compare_digest(found[2], _signature(redis, found[1]))
+    return hmac.compare_digest(match[2], _signature(redis, match[1]))
 
 
-def _signature(redis: Redis, until: str) -> str:
+def _signature(redis: Redis, expires_at: str) -> str:
     secret = shared_value(redis, DASHBOARD_SECRET, secrets.token_hex(32))
-    return hmac.new(secret.encode(), until.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret.encode(), expires_at.encode(), hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""A Redis client that reads and cannot write, for pages that show what other programs may have written."""
+"""A Redis client that cannot write, for pages that show data of other programs."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from redis import Redis
 from redis.exceptions import ResponseError
 
-# The commands that read, each with the answer for a key of another type: as for a key that is not there.
+# The reading commands, each with its answer for a missing key, which a key of another type gets too.
 READS: dict[str, Callable[[], Any]] = {
     "EXISTS": int,
     "HGET": lambda: None,
@@ -23,10 +23,10 @@ READS: dict[str, Callable[[], Any]] = {
 
 
 class ReadOnlyRedis(Redis):
-    """Answers the commands in READS; every other one is left out, as if it had found nothing to change."""
+    """Execute the commands in READS; answer any other command with 0, as if it had changed nothing."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Ask Redis, if the command reads. Raises RedisError."""
+        """Execute a reading command. Raises RedisError."""
         empty = READS.get(str(args[0]).upper())
         if empty is None:
             return 0
@@ -38,5 +38,5 @@ class ReadOnlyRedis(Redis):
             raise
 
     def pipeline(self, *_: Any, **__: Any) -> NoReturn:
-        """Raise ResponseError: a pipeline is for writing."""
-        raise ResponseError("A page of rq-dashboard tried to write into Redis.")
+        """Raise ResponseError: rq-dashboard uses pipelines for writing."""
+        raise ResponseError("A page of rq-dashboard tried to write to Redis.")

@@ -1,4 +1,4 @@
-"""The routes below /rq/: what each needs, and how rq-dashboard is asked for its answer."""
+"""The routes below /rq/: check the permission, then call rq-dashboard."""
 
 from io import BytesIO
 from typing import Any
@@ -26,7 +26,7 @@ CONDITIONS = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH")
 
 
 def install(app: Flask, redis_url: str, origin_check: OriginCheck) -> None:
-    """Put rq-dashboard into the application, below /rq/. redis_url: where RQ's keys are."""
+    """Add rq-dashboard to the application, below /rq/. redis_url: the Redis with the keys of RQ."""
     timeouts: dict[str, Any] = {"socket_connect_timeout": TIMEOUT_S, "socket_timeout": TIMEOUT_S}
     app.extensions[EXTENSION] = make_isolated_app(redis_url, origin_check), Redis.from_url(redis_url, **timeouts)
     app.register_blueprint(blueprint)
@@ -34,7 +34,7 @@ def install(app: Flask, redis_url: str, origin_check: OriginCheck) -> None:
 
 
 def unavailable(_: RedisError) -> Response:
-    """Answer a call that Redis did not."""
+    """Answer a call for which Redis is unavailable."""
     answer = problem_response(503, "Redis is unavailable; try again.")
     answer.headers["Retry-After"] = "2"
     return answer
@@ -44,7 +44,7 @@ def unavailable(_: RedisError) -> Response:
 @blueprint.get("/<path:path>")
 @require(Permission.READ)
 def show(path: str) -> Response:
-    """Answer a person's page, or a program's question."""
+    """Return a page to a browser, or data to a program."""
     answer = _copy_response(_call_dashboard(path, Kind.PAGE, Kind.DATA, Kind.FILE))
     if answer.mimetype == "text/html":
         _, redis = current_app.extensions[EXTENSION]
@@ -55,7 +55,7 @@ def show(path: str) -> Response:
 @blueprint.post("/<path:path>")
 @require(Permission.OPERATE)
 def change(path: str) -> Response:
-    """Move bells, for a program: the pages of rq-dashboard cannot call this."""
+    """Move bells for a program. The pages of rq-dashboard cannot call this."""
     return _reject_page(_copy_response(_call_dashboard(path, Kind.CHANGE)))
 
 
@@ -64,10 +64,10 @@ def change(path: str) -> Response:
 @public
 @readable_by_any_page
 def data(capability: str, path: str) -> Response:
-    """Answer a page's poll. A sandboxed page has no cookie, so a capability in the path lets it in."""
+    """Answer the poll of a page. A sandboxed page sends no cookie, so a capability in the path authorizes it."""
     _, redis = current_app.extensions[EXTENSION]
     if not page_isolation.is_valid(redis, capability):
-        return problem_response(403, "This page of rq-dashboard is too old; load it again.")
+        return problem_response(403, "This page of rq-dashboard has expired; reload it.")
     return _reject_page(_copy_response(_call_dashboard(path, Kind.DATA)))
 
 
@@ -76,7 +76,7 @@ def data(capability: str, path: str) -> Response:
 @public
 @readable_by_any_page
 def file(name: str) -> Response:
-    """Answer a file of rq-dashboard's package; the files are public."""
+    """Return a file of the rq-dashboard package; its files are public."""
     answer = _reject_page(_copy_response(_call_dashboard(f"static/{name}" if name else "favicon.ico", Kind.FILE)))
     if answer.status_code in (200, 304):
         answer.headers["Cache-Control"] = ONE_DAY
@@ -84,8 +84,8 @@ def file(name: str) -> Response:
 
 
 def _call_dashboard(path: str, *kinds: Kind) -> AnyResponse:
-    """Call rq-dashboard. It gets a method and a path: no cookie, no key, no body, no header that names the caller."""
-    guest, _ = current_app.extensions[EXTENSION]
+    """Call rq-dashboard with a method and a path, without cookie, API key, body, query, or header about the client."""
+    isolated_app, _ = current_app.extensions[EXTENSION]
     outer = request.environ
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -104,22 +104,22 @@ def _call_dashboard(path: str, *kinds: Kind) -> AnyResponse:
     for name in ("SERVER_NAME", "SERVER_PORT", "HTTP_HOST", "wsgi.url_scheme", *CONDITIONS):
         if name in outer:
             environ[name] = outer[name]
-    return AnyResponse.from_app(guest, environ, buffered=True)
+    return AnyResponse.from_app(isolated_app, environ, buffered=True)
 
 
-def _copy_response(found: AnyResponse) -> Response:
-    """Take over the body and a few headers, and escape HTML in data."""
-    answer = Response(found.get_data(), status=found.status_code)
+def _copy_response(source: AnyResponse) -> Response:
+    """Copy the body and some headers, and escape HTML in data."""
+    answer = Response(source.get_data(), status=source.status_code)
     for name in COPIED_HEADERS:
-        if name in found.headers:
-            answer.headers[name] = found.headers[name]
+        if name in source.headers:
+            answer.headers[name] = source.headers[name]
     if answer.mimetype == "application/json" and request.method != "HEAD":
         page_isolation.escape_data(answer)
     return answer
 
 
 def _reject_page(answer: Response) -> Response:
-    """Raise NotFound for a page: it would hold a capability."""
+    """Raise NotFound for a page, which would contain a capability."""
     if answer.mimetype == "text/html":
         raise NotFound("rq-dashboard has no such page.")
     return answer

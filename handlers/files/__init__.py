@@ -1,1 +1,1 @@
-"""Serve the files of requests: uploads and outputs each have an address of their own."""
+"""Serve the files of requests: uploads and outputs."""

@@ -1,4 +1,4 @@
-"""Answer JSON; the text of a stored value goes into the answer unchanged."""
+"""Write JSON answers; the text of a stored value goes into the answer unchanged."""
 
 import json
 import math
@@ -11,12 +11,12 @@ from flask.json.provider import DefaultJSONProvider
 from schema import exact_json
 from workqueue.event_json import JsonText
 
-# No text of an answer holds U+0000, which PostgreSQL cannot store: a place is never mistaken.
-PLACE = re.compile(rb'"\\u0000(\d+)\\u0000"')
+# PostgreSQL cannot store U+0000, so no other text of an answer matches a placeholder.
+PLACEHOLDER = re.compile(rb'"\\u0000(\d+)\\u0000"')
 
 
 class JsonProvider(DefaultJSONProvider):
-    """Writes compact JSON whose keys stay in their order, an event's as it was sent."""
+    """Write compact JSON. Keys keep their order, and events keep the text that the client sent."""
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         if kwargs:
@@ -27,10 +27,10 @@ class JsonProvider(DefaultJSONProvider):
         return Response(self.encode(self._prepare_response_obj(args, kwargs)) + b"\n", mimetype=self.mimetype)
 
     def encode(self, obj: Any) -> bytes:
-        """Return the JSON of an object that may hold JsonText. NaN and infinities, which JSON has not, become null."""
+        """Return the JSON of an object that may hold JsonText. NaN and infinities become null."""
         try:
             return self._encode(obj)
-        except ValueError:  # a column of PostgreSQL may hold them; looking first would cost every answer
+        except ValueError:  # NaN or an infinity: PostgreSQL stores them; a check in advance would slow every answer
             return self._encode(_finite(obj))
 
     def _encode(self, obj: Any) -> bytes:
@@ -43,14 +43,14 @@ class JsonProvider(DefaultJSONProvider):
             return f"\0{len(texts) - 1}\0"
 
         encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default)
-        pieces = PLACE.split(exact_json.write(obj, encoder.encode).encode())
-        if len(pieces) > 1:  # every second one is the number of a text
+        pieces = PLACEHOLDER.split(exact_json.write(obj, encoder.encode).encode())
+        if len(pieces) > 1:  # every second piece is the index of a text
             pieces[1::2] = [texts[int(number)] for number in pieces[1::2]]
         return b"".join(pieces)
 
 
 def _finite(value: Any) -> Any:
-    """Return the value with null for floats that are not finite. A Number keeps its digits, whatever its float."""
+    """Return the value with None for NaN and infinities. A Number keeps its digits, even beyond the float range."""
     if type(value) is float:
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Bound the memory of one web process: a call that needs much waits a moment for its share, or gets 503."""
+"""Bound the memory of one web process: a large call waits briefly for its share, or is answered with 503."""
 
 import threading
 
@@ -8,25 +8,25 @@ from handlers.http.problems import OverloadedError
 
 CAPACITY_BYTES = 64 * 1024 * 1024
 WAIT_S, LONG_WAIT_S = 2.0, 20.0
-FREE_BYTES = 64 * 1024  # a smaller share is not counted
+FREE_BYTES = 64 * 1024  # smaller reservations are not counted
 
 
 class MemoryBudget:
-    """Bytes that calls of this process may take together; its methods may be called from any thread."""
+    """Share a number of bytes between the calls of this process; safe for threads."""
 
     def __init__(self, capacity: int = CAPACITY_BYTES) -> None:
         self._capacity = self._left = capacity
         self._changed = threading.Condition()
 
     def acquire(self, size: int, wait_s: float) -> int:
-        """Wait for `size` bytes, and return the number taken. Raises OverloadedError.
+        """Wait for `size` bytes, and return the number acquired. Raises OverloadedError after `wait_s`.
 
-        A call that needs more than the whole budget gets all of it, and runs alone.
+        A call that needs more than the whole budget gets all of it and runs alone.
         """
         size = min(size, self._capacity)
         with self._changed:
             if not self._changed.wait_for(lambda: self._left >= size, wait_s):
-                raise OverloadedError("This server's memory is in use; try again.")
+                raise OverloadedError("The memory budget of the server is used up; try again.")
             self._left -= size
         return size
 
@@ -36,13 +36,13 @@ class MemoryBudget:
             self._changed.notify_all()
 
 
-budget = MemoryBudget()  # one per process, as the memory is
+budget = MemoryBudget()  # one for the process
 
 
 def reserve(size: int, wait_s: float = WAIT_S) -> None:
-    """Take memory for the rest of this call. Raises OverloadedError while other calls have it.
+    """Reserve memory until the end of this call. Raises OverloadedError while other calls hold it.
 
-    A call that needs more first gives back its share: two calls that wait for each other would never end.
+    A call that needs more first releases its share: two calls that wait for each other would deadlock.
     """
     if size > FREE_BYTES:
         held = g.pop("reserved_bytes", 0)

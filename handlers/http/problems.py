@@ -1,4 +1,4 @@
-"""Every error as application/problem+json (RFC 9457): one table from exceptions to answers."""
+"""Answer every error as application/problem+json (RFC 9457); one table maps exceptions to statuses."""
 
 import errno
 import logging
@@ -19,18 +19,17 @@ from workqueue.files.store import StorageError
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
-DISK_FULL = "The disk is full; nothing was stored. Try again when there is room."
-# Status and detail, by what keeps the database from it.
+DISK_FULL = "The disk is full; nothing was stored. Try again when space is free."
 OUTAGE_ANSWERS = {
-    Outage.UNAVAILABLE: (503, "The database is away; try again."),
-    Outage.FULL: (507, "The disk of the database is full; nothing was stored. Try again when there is room."),
-    Outage.READ_ONLY: (503, "The database takes no writes now; nothing was stored. Try again."),
+    Outage.UNAVAILABLE: (503, "The database is unavailable; try again."),
+    Outage.FULL: (507, "The disk of the database is full; nothing was stored. Try again when space is free."),
+    Outage.READ_ONLY: (503, "The database is read-only; nothing was stored. Try again later."),
     Outage.OVERLOADED: (503, "The database has no free connection; try again."),
-    Outage.SLOW: (503, "The database does not answer in time; try again."),
+    Outage.SLOW: (503, "The database did not answer in time; try again."),
 }
 IDEMPOTENCY_HINTS = {
-    "functions.invoke": " With an Idempotency-Key it makes no second request.",
-    "functions.invoke_batch": " With an Idempotency-Key it makes no second batch.",
+    "invocations.invoke": " With an Idempotency-Key, the repeated call creates no second request.",
+    "invocations.invoke_batch": " With an Idempotency-Key, the repeated call creates no second batch.",
 }
 DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -58,7 +57,7 @@ STATUSES: dict[type[errors.WorkqueueError], HTTPStatus] = {
 
 
 class BadRequestError(Exception):
-    """The client asks for something that cannot be. errors: one entry per field, {"field", "detail"}."""
+    """The request of the client is not valid. errors: one entry for each field, {"field", "detail"}."""
 
     def __init__(
         self,
@@ -72,17 +71,17 @@ class BadRequestError(Exception):
 
 
 class OverloadedError(Exception):
-    """This server does as much as it can at a time; the client tries again a little later. Nothing was accepted."""
+    """The server is at its limit and has accepted nothing; the client should try again."""
 
 
 def invalid_field(field: str, detail: str) -> BadRequestError:
-    """422 for one field, which is named."""
+    """Return the error 422 for one field."""
     entry = [{"field": field, "detail": detail}]
     return BadRequestError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{field}: {detail}", entry)
 
 
 def problem_response(status: int, detail: str, **more: Any) -> Response:
-    """A problem document. more: further members, left out when None."""
+    """Return a problem document. more: further members; None leaves a member out."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     body |= {name: value for name, value in more.items() if value is not None}
     return Response(json.dumps(body) + "\n", status=status, content_type="application/problem+json")
@@ -121,7 +120,7 @@ def handle_overload(error: OverloadedError) -> Response:
 
 def handle_http_exception(error: HTTPException) -> Response:
     answer = problem_response(error.code or 500, error.description or error.name)
-    # What werkzeug adds stays: Allow for 405, Location for a redirect.
+    # Keep the headers of werkzeug: Allow for 405, Location for a redirect.
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             answer.headers[name] = value
@@ -142,24 +141,24 @@ def handle_database_error(error: SQLAlchemyError) -> Response:
 
 
 def handle_os_error(error: OSError) -> Response:
-    """Answer an error of the operating system: a full disk is no fault of the server's code."""
+    """Answer a full disk with 507, and any other error of the operating system with 500."""
     if error.errno not in DISK_FULL_ERRNOS:
         return handle_unexpected_error(error)
-    log.warning("the disk is full", extra={"error": str(error)})
+    log.warning("disk full", extra={"error": str(error)})
     answer = problem_response(507, DISK_FULL)
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 
 
 def handle_storage_error(error: StorageError) -> Response:
-    log.warning("the file store is away", extra={"error": str(error)})
-    answer = problem_response(503, "The file store is away; try again. Nothing was accepted.")
+    log.warning("file store unavailable", extra={"error": str(error)})
+    answer = problem_response(503, "The file store is unavailable; nothing was accepted. Try again.")
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 
 
 def handle_unexpected_error(error: Exception) -> Response:
     if current_app.debug:
-        raise error  # the development server's debugger shows where
-    log.error("a handler failed", exc_info=error)
-    return problem_response(500, "The server failed at this; its log says more.")
+        raise error  # for the debugger of the development server
+    log.error("handler failed", exc_info=error)
+    return problem_response(500, "The server failed unexpectedly; its log holds the traceback.")

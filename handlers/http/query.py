@@ -1,4 +1,4 @@
-"""Reads query parameters and headers strictly: an unknown name or a bad value is a 422 that names it."""
+"""Parse query parameters and headers strictly: an unknown name or a bad value is answered with 422."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -16,8 +16,9 @@ from workqueue import timestamps
 
 MAX_WAIT_S = 60
 MAX_SEARCH_CHARACTERS = 200
+MAX_QUOTED_CHARACTERS = 80  # of a bad value, in the error that names it
 MAX_DELAY_S = 366 * 24 * 3600.0
-# One preference up to its comma, with its parameters; or, without a name, what is none.
+# One preference up to its comma, with its parameters; or, without the group `name`, text that is not a preference.
 _TOKEN, _QUOTED = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++", r'"(?:[^"\\]|\\.)*+"'
 PREFERENCE = re.compile(
     rf"\s*+(?P<name>{_TOKEN})\s*+(?:=\s*+(?P<value>{_TOKEN}|{_QUOTED})\s*+)?+(?:;(?:[^,\"]|{_QUOTED})*+)?+(?:,|$)"
@@ -28,7 +29,7 @@ UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads a parameter's text, or raises ValueError that says what is expected. schema: the same in JSON Schema."""
+    """Parse the text of a parameter. read raises ValueError with the expected form. schema: the JSON Schema."""
 
     read: Callable[[str], Any]
     schema: Mapping[str, Any]
@@ -38,21 +39,21 @@ class Reader:
         return self.read(text)
 
     def described(self, description: str) -> "Reader":
-        """The same reader, described for one parameter."""
+        """Return the reader with the description of one parameter."""
         return replace(self, description=description)
 
 
 def with_schema(**schema: Any) -> Callable[[Callable[[str], Any]], Reader]:
-    """Makes a function a reader of parameters with this schema."""
+    """Turn a function into a Reader with this JSON Schema."""
     return lambda read: Reader(read, schema)
 
 
 def read_parameters(readers: Mapping[str, Reader]) -> dict[str, Any]:
-    """The query's parameters, each read by its reader; None where absent. Raises 422."""
+    """Return the parameters of the query, None for an absent one. Raises 422."""
     for name in request.args:
         if name not in readers:
-            known = ", ".join(sorted(readers)) or "none"
-            raise invalid_field(name, f"unknown query parameter; known here: {known}")
+            known = f"use one of {', '.join(sorted(readers))}" if readers else "it has none"
+            raise invalid_field(shorten(name), f"is not a query parameter of this path; {known}")
     return {name: _read(name, reader) for name, reader in readers.items()}
 
 
@@ -61,18 +62,25 @@ def _read(name: str, reader: Reader) -> Any:
     if not values:
         return None
     if len(values) > 1:
-        raise invalid_field(name, "is given more than once")
+        raise invalid_field(name, "is given more than once; send it once")
     try:
         return reader(values[0])
     except ValueError as error:
-        raise invalid_field(name, str(error)) from None
+        raise invalid_field(name, f"{shorten(values[0])!r} is not valid; use {error}") from None
+
+
+def shorten(value: Any) -> Any:
+    """Return the value, cut if it is a long text, for an error message."""
+    return (
+        f"{value[:MAX_QUOTED_CHARACTERS]}…" if isinstance(value, str) and len(value) > MAX_QUOTED_CHARACTERS else value
+    )
 
 
 def integer(low: int, high: int) -> Reader:
     @with_schema(type="integer", minimum=low, maximum=high)
     def read(text: str) -> int:
         if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not low <= int(text) <= high:
-            raise ValueError(f"a whole number from {low} to {high} is needed")
+            raise ValueError(f"a whole number from {low} to {high}")
         return int(text)
 
     return read
@@ -81,19 +89,23 @@ def integer(low: int, high: int) -> Reader:
 @with_schema(type="number", minimum=0, maximum=MAX_DELAY_S)
 def delay_s(text: str) -> float:
     if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text, re.ASCII) or float(text) > MAX_DELAY_S:
-        raise ValueError(f"seconds from 0 to {MAX_DELAY_S:.0f} are needed")
+        raise ValueError(f"seconds from 0 to {MAX_DELAY_S:.0f}")
     return float(text)
 
 
 @with_schema(type="string", format="date-time", examples=[timestamps.EXAMPLE])
 def date_time(text: str) -> datetime:
-    return timestamps.read_time(text)
+    try:
+        return timestamps.read_time(text)
+    except ValueError:
+        years = f"from {timestamps.FIRST_YEAR} to {timestamps.LAST_YEAR}"
+        raise ValueError(f"a time with its zone, {years}, such as {timestamps.EXAMPLE}") from None
 
 
 @with_schema(type="string", minLength=1, maxLength=MAX_SEARCH_CHARACTERS, pattern=r"^[^\u0000]*$")
 def search_text(text: str) -> str:
     if not 1 <= len(text) <= MAX_SEARCH_CHARACTERS or "\0" in text:
-        raise ValueError(f"1 to {MAX_SEARCH_CHARACTERS} characters are needed, U+0000 not among them")
+        raise ValueError(f"1 to {MAX_SEARCH_CHARACTERS} characters without U+0000")
     return text
 
 
@@ -101,7 +113,7 @@ def choice(choices: tuple[str, ...]) -> Reader:
     @with_schema(type="string", enum=list(choices))
     def read(text: str) -> str:
         if text not in choices:
-            raise ValueError(f"one of {', '.join(choices)} is needed")
+            raise ValueError(f"one of {', '.join(choices)}")
         return text
 
     return read
@@ -120,14 +132,14 @@ def boolean(text: str) -> bool:
 @with_schema(type="string", format="uuid")
 def cursor(text: str) -> UUID:
     if not UUID_TEXT.fullmatch(text):
-        raise ValueError("the next_cursor of the page before is needed")
+        raise ValueError("the next_cursor of the previous page")
     return UUID(text)
 
 
 @with_schema(type="string", pattern=r"^[0-9]{1,9}\.[0-9]{1,9}$", examples=["1.250"])
 def log_position(text: str) -> tuple[int, int]:
     if not re.fullmatch(r"\d{1,9}\.\d{1,9}", text, re.ASCII):
-        raise ValueError("the Next-After of the answer before is needed, such as 1.250")
+        raise ValueError("the Next-After of the previous answer, such as 1.250")
     attempt, number = text.split(".")
     return int(attempt), int(number)
 
@@ -136,17 +148,19 @@ def parse_request_id(text: str) -> UUID:
     return parse_id(text, "request")
 
 
-def parse_id(text: str, what: str) -> UUID:
-    """The id in a path. Raises 404 for what is no UUID: there is no such thing."""
+def parse_id(text: str, kind: str) -> UUID:
+    """Return the id in a path. Raises 404 for a text that is not a UUID. kind: the resource, for the error."""
     if not UUID_TEXT.fullmatch(text):
-        raise NotFound(f"There is no {what} {text!r}: an id looks like 01890a5d-ac96-774b-bcce-b302099a8057.")
+        raise NotFound(
+            f"There is no {kind} {shorten(text)!r}; an id is a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057."
+        )
     return UUID(text)
 
 
 def preferred_wait_s(header: str) -> int | None:
-    """Return N of `Prefer: wait=N` (RFC 7240), brought between 1 and 60.
+    """Return N of `Prefer: wait=N` (RFC 7240), limited to 1 to 60.
 
-    The first `wait` counts, in any case, quoted or not; what makes no sense is ignored, as the RFC says.
+    The first `wait` counts, in any case, quoted or not. An invalid preference is ignored, as the RFC demands.
     """
     for match in PREFERENCE.finditer(header):
         if (match["name"] or "").lower() == "wait":
@@ -156,5 +170,5 @@ def preferred_wait_s(header: str) -> int | None:
 
 
 def has_thread_to_wait() -> bool:
-    """Tell whether the server has a thread for this call to wait; without one, it is answered at once."""
+    """Return whether the server has a thread for this call to wait in; without one it is answered at once."""
     return bool(request.environ.get("localfn.may_wait", True))

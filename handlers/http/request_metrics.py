@@ -1,8 +1,8 @@
 """Count calls and their durations by route, in memory that the processes of one web server share.
 
-The memory is anonymous: no file backs it, so a full disk cannot end a process that counts (SIGBUS), and nothing is left
-behind. Each process adds to a slot of its own; any of them reads all slots. A process that takes over the slot of an
-ended one goes on from its numbers, so that no counter goes back.
+The memory is anonymous: no file backs it, so a full disk cannot kill a process that counts (SIGBUS), and no file is
+left over. Each process adds to its own slot; any process reads all slots. A process that takes over the slot of an
+ended process continues with its numbers, so no counter decreases.
 """
 
 import mmap
@@ -16,27 +16,27 @@ from flask import Flask, Response, g, request
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-# A call with `wait=` lasts as long as its client wishes.
+# Up to 60 s: a call with `wait=` lasts as long as the client asks.
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 BOUNDS = [*(str(bound) for bound in BUCKETS), "+Inf"]
 OTHER = "other"
 METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", OTHER)
 STATUSES = [int(status) for status in HTTPStatus]
-NO_ROUTE = "(none)"  # a file or page of the screen, or nothing at all
+NO_ROUTE = "(none)"  # a file or page of the SPA, or an unknown path
 NAME, LABELS = "localfn_http_request_seconds", ("route", "method", "status")
-HELP = "Time to answer a call, by route; its count by status is the number of calls."
+HELP = "Time to answer an HTTP call, by route; its count by status is the number of calls."
 EXTENSION = "localfn_calls"
 
-SLOTS = 8  # processes of one server at the same time, those that just end included
-MAX_SERIES = 1000  # of a slot; all routes, methods and statuses that occur are some hundred
-SERIES_NUMBERS = 1 + len(BOUNDS) + 1  # which series, the count of each bucket, the sum of all durations
-SLOT_NUMBERS = 1 + MAX_SERIES * SERIES_NUMBERS  # how many series there are, and the series
+SLOTS = 8  # concurrent processes of one server, including those that are ending
+MAX_SERIES = 1000  # in a slot; the routes, methods and statuses that occur make a few hundred
+SERIES_NUMBERS = 1 + len(BOUNDS) + 1  # series number, count of each bucket, sum of all durations
+SLOT_NUMBERS = 1 + MAX_SERIES * SERIES_NUMBERS  # number of series, then the series
 
 Labels = tuple[str, str, str]
 
 
 class RequestMetrics(Collector):
-    """The calls of all processes that were forked after this was made."""
+    """Collect the calls of all processes that are forked from this one."""
 
     def __init__(self) -> None:
         self._numbers = memoryview(mmap.mmap(-1, SLOTS * SLOT_NUMBERS * 8)).cast("d")
@@ -45,16 +45,16 @@ class RequestMetrics(Collector):
         self.use_slot(0)
 
     def install(self, app: Flask) -> None:
-        app.before_request_funcs.setdefault(None, []).insert(0, _begin)  # refused calls count, too
+        app.before_request_funcs.setdefault(None, []).insert(0, _begin)  # first, so that rejected calls count too
         app.after_request(self._end)
         app.extensions[EXTENSION] = self
 
     def number_routes(self, app: Flask) -> None:
-        """Number the routes, once all are there and before the server forks."""
+        """Assign a number to each route, after all routes exist and before the server forks."""
         self._routes = [NO_ROUTE, *sorted({rule.rule for rule in app.url_map.iter_rules()})]
 
     def use_slot(self, slot: int) -> None:
-        """Count into this slot from now on."""
+        """Count into this slot."""
         self._start = slot * SLOT_NUMBERS
         self._places = {self._numbers[place]: place for place in self._series(slot)}
 
@@ -69,9 +69,9 @@ class RequestMetrics(Collector):
         totals: dict[float, list[float]] = {}
         for slot in range(SLOTS):
             for place in self._series(slot):
-                found = self._numbers[place + 1 : place + SERIES_NUMBERS].tolist()
-                before = totals.get(self._numbers[place], [0.0] * len(found))
-                totals[self._numbers[place]] = [a + b for a, b in zip(before, found, strict=True)]
+                numbers = self._numbers[place + 1 : place + SERIES_NUMBERS].tolist()
+                before = totals.get(self._numbers[place], [0.0] * len(numbers))
+                totals[self._numbers[place]] = [a + b for a, b in zip(before, numbers, strict=True)]
         family = HistogramMetricFamily(NAME, HELP, labels=LABELS)
         for series, values in sorted(totals.items()):
             counts = [sum(values[: place + 1]) for place in range(len(BOUNDS))]
@@ -85,10 +85,10 @@ class RequestMetrics(Collector):
     def _add(self, series: float) -> int:
         count = len(self._places)
         if count >= MAX_SERIES:
-            return self._start + 1  # never seen: the labels are from closed sets
+            return self._start + 1  # does not happen: all labels are from closed sets
         place = self._places[series] = self._start + 1 + count * SERIES_NUMBERS
         self._numbers[place] = series
-        self._numbers[self._start] = count + 1  # last: a reader sees whole series
+        self._numbers[self._start] = count + 1  # last, so that a reader sees complete series only
         return place
 
     def _number_of(self, labels: Labels) -> float:
@@ -104,7 +104,7 @@ class RequestMetrics(Collector):
         return self._routes[route], METHODS[method], str(STATUSES[status])
 
     def _end(self, answer: Response) -> Response:
-        """Count a call; labels are from closed sets: the route's pattern, never its address."""
+        """Count a call. All labels are from closed sets: the pattern of the route, never the path."""
         route = request.url_rule.rule if request.url_rule is not None else NO_ROUTE
         method = request.method if request.method in METHODS else OTHER
         self.observe((route, method, str(answer.status_code)), time.perf_counter() - g.began_at)

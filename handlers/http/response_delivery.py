@@ -1,4 +1,4 @@
-"""Deliver JSON and text answers: with an ETag, so that polling costs little, and compressed for who accepts gzip."""
+"""Deliver JSON and text answers: with an ETag, which makes polling cheap, and with gzip if the client accepts it."""
 
 import gzip
 from dataclasses import replace
@@ -11,11 +11,11 @@ from handlers.openapi.operation import Answer, Header, Operation
 TAGGED = "application/json"
 NEVER_STORED = ("/api/session",)  # no-store
 COMPRESSED = (TAGGED, "application/problem+json", "text/plain")
-MIN_COMPRESSED_BYTES = 1024  # below it the header costs as much as is saved
-GZIP_LEVEL = 1  # a list of requests shrinks to a tenth already; more costs more time than it saves
-ETAG = Header("ETag", string(), "of this representation: If-None-Match with it answers 304 while it is the same")
-IF_NONE_MATCH = Header("If-None-Match", string(), "an ETag that was answered before")
-NOT_MODIFIED = Answer(304, "It is what the client has already.", headers=(ETAG,))
+MIN_COMPRESSED_BYTES = 1024  # below, the gzip header outweighs the saving
+GZIP_LEVEL = 1  # shrinks a list of requests to a tenth; a higher level costs more time than it saves
+ETAG = Header("ETag", string(), "If-None-Match with this value is answered with 304 until the resource changes")
+IF_NONE_MATCH = Header("If-None-Match", string(), "the ETag of a previous answer")
+NOT_MODIFIED = Answer(304, "The resource has not changed since that ETag.", headers=(ETAG,))
 
 
 def install(app: Flask) -> None:
@@ -23,7 +23,7 @@ def install(app: Flask) -> None:
 
 
 def deliver(answer: Response) -> Response:
-    """Answer 304 for what the client has, else compress. Leaves streams, files and secrets as they are."""
+    """Answer 304 if the client has the answer, else compress it. Streams, files and secrets stay unchanged."""
     if answer.is_streamed or answer.direct_passthrough or "no-store" in answer.headers.get("Cache-Control", ""):
         return answer
     if request.method in ("GET", "HEAD") and answer.status_code == 200 and _is_tagged(request.path, answer.mimetype):
@@ -33,15 +33,16 @@ def deliver(answer: Response) -> Response:
     return answer
 
 
-def document_delivery(told: Operation, method: str, path: str) -> Operation:
-    """Return an operation with what `deliver` adds to it."""
-    first = told.answers[0] if told.answers else None
+def document_delivery(operation: Operation, method: str, path: str) -> Operation:
+    """Return the operation with the headers and the status that `deliver` adds."""
+    first = operation.answers[0] if operation.answers else None
     if method != "GET" or first is None or not any(_is_tagged(path, kind) for kind in first.content or {}):
-        return told
+        return operation
     tagged = [
-        replace(answer, headers=(ETAG, *answer.headers)) if answer.status == 200 else answer for answer in told.answers
+        replace(answer, headers=(ETAG, *answer.headers)) if answer.status == 200 else answer
+        for answer in operation.answers
     ]
-    return replace(told, answers=(*tagged, NOT_MODIFIED), headers=(*told.headers, IF_NONE_MATCH))
+    return replace(operation, answers=(*tagged, NOT_MODIFIED), headers=(*operation.headers, IF_NONE_MATCH))
 
 
 def _is_tagged(path: str, mimetype: str | None) -> bool:
@@ -49,8 +50,8 @@ def _is_tagged(path: str, mimetype: str | None) -> bool:
 
 
 def _tag(answer: Response) -> None:
-    """Add the ETag, unless the view has one of its own; 304 when the client names it."""
-    answer.add_etag(weak=True)  # one for the plain and the compressed bytes
+    """Add an ETag unless the view has set one, and answer 304 if the client sent it."""
+    answer.add_etag(weak=True)  # weak: the same for the plain and the compressed bytes
     etag, _ = answer.get_etag()
     if etag is not None and request.if_none_match.contains_weak(etag):
         answer.status_code = 304
@@ -63,7 +64,7 @@ def _compress(answer: Response) -> None:
     if len(body) < MIN_COMPRESSED_BYTES:
         return
     answer.vary.add("Accept-Encoding")
-    # Only what is read: an answer to a write may repeat what another site made a browser send beside a secret.
+    # Not for writes: another site could measure the size of an answer that holds its own text beside a secret (BREACH).
     if request.method not in ("GET", "HEAD") or not request.accept_encodings["gzip"]:
         return
     answer.set_data(gzip.compress(body, GZIP_LEVEL, mtime=0))

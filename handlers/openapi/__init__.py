@@ -1,7 +1,6 @@
-"""The API's description, made from what the routes themselves say.
+"""Describe the API as OpenAPI 3.1, from the routes themselves.
 
-A route carries an `operation` (operation.py), which reads its query, checks its body, and is what the description
-(document.py) is assembled from: there is no second list to keep in step. Our own few files rather than one of the
-libraries for Flask, because those bind to pydantic models, which the runtime does without, and validate a second time
-what `query` and the lower floors refuse with better words.
+Each route carries an `operation` (operation.py). It parses the query, and the document (document.py) is assembled from
+all operations, so no second list of routes can go out of date. The libraries for Flask were not used: they depend on
+pydantic models, which the runtime does without, and they validate a second time, with poorer error messages.
 """

@@ -1,4 +1,4 @@
-"""Assembles the OpenAPI document from the routes of an application and the operations they carry."""
+"""Assemble the OpenAPI document from the routes of an application and their operations."""
 
 import re
 from http import HTTPStatus
@@ -10,27 +10,27 @@ from werkzeug.routing import Rule
 
 from handlers.http import response_delivery
 from handlers.http.problems import DISK_FULL, IDEMPOTENCY_HINTS, OUTAGE_ANSWERS
-from handlers.openapi import operation as operations
-from handlers.openapi.json_schema import Components, Schema, string
-from handlers.openapi.operation import Answer, Header, Operation
-from handlers.openapi.schemas_requests import PROBLEM
+from handlers.openapi.component import Components, Schema
+from handlers.openapi.json_schema import string
+from handlers.openapi.operation import Answer, Header, Operation, operation_of
+from handlers.resources.system import PROBLEM
 from handlers.security import authentication
 from schema.outage import Outage
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# A web page of another origin; an unknown query parameter; the database is away, or its disk is full.
-ANYWHERE = (403, 422, 503, 507)
+# Errors of every route: a web page of another origin, an unknown query parameter, an outage, a full disk.
+COMMON_ERRORS = frozenset({403, 422, 503, 507})
 EXAMPLES = {
-    400: "The body is not JSON: Expecting ',' delimiter at line 2, column 6.",
-    401: "Log in, or send an API key: Authorization: Bearer lfn_…",
-    403: "bob may not do this: it needs the permission `operate`.",
+    400: "The body is not valid JSON: Expecting ',' delimiter at line 2, column 6.",
+    401: authentication.LOGIN_HINT,
+    403: "'bob' lacks the permission `operate`.",
     404: "There is no request 01a2037b-e857-7610-bf00-d59177c539a5.",
     409: "Only a failed request can be retried; this one is completed.",
-    412: "The file is not the one that If-Match or If-Unmodified-Since asks for.",
-    413: "The body is larger than the 1048576 bytes that are allowed.",
-    415: "The body is text/plain. Send application/json.",
-    416: "The requested range cannot be delivered.",
-    422: "limit: a whole number from 1 to 500 is needed",
+    412: "If-Match or If-Unmodified-Since names another version of the file.",
+    413: "The body is larger than the allowed 1048576 bytes.",
+    415: "The Content-Type 'text/plain' is not supported; send application/json.",
+    416: "The file has 100 bytes; the Range 'bytes=200-' has none of them.",
+    422: "limit: 'x' is not valid; use a whole number from 1 to 500",
     429: "Too many logins failed; try again in 30 s.",
     503: OUTAGE_ANSWERS[Outage.UNAVAILABLE][1],
     507: DISK_FULL,
@@ -39,21 +39,21 @@ RETRY_AFTER = Header("Retry-After", {"type": "integer", "minimum": 1}, "seconds 
 
 
 def describe(app: Flask, root: str) -> Schema:
-    """The whole document, OpenAPI 3.1. root: the path below which everything is found, empty at the top."""
+    """Return the OpenAPI 3.1 document. root: the path of the application, empty if it has none."""
     components, paths = Components(), dict[str, Any]()
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
-        told = operations.operation_of(app.view_functions.get(rule.endpoint))
-        for method in METHODS if told else ():
-            if told and method in (rule.methods or ()):
-                needed = authentication.permission_of(app.view_functions[rule.endpoint])
-                shown = response_delivery.document_delivery(told, method, rule.rule)
-                paths.setdefault(_path(rule), {})[method.lower()] = _operation(rule, shown, needed, components)
+        operation = operation_of(app.view_functions.get(rule.endpoint))
+        for method in METHODS if operation else ():
+            if operation and method in (rule.methods or ()):
+                permission = authentication.permission_of(app.view_functions[rule.endpoint])
+                delivered = response_delivery.document_delivery(operation, method, rule.rule)
+                paths.setdefault(_path(rule), {})[method.lower()] = _operation(rule, delivered, permission, components)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "localfn",
             "version": version("localfn"),
-            "description": "Functions on your own machine: post an event, get an answer at once, poll for the result.",
+            "description": "Asynchronous functions on your own machine: submit an event, poll for the result.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": root or "/"}],
@@ -61,12 +61,12 @@ def describe(app: Flask, root: str) -> Schema:
         "components": {
             "schemas": components.schemas,
             "securitySchemes": {
-                "apiKey": {"type": "http", "scheme": "bearer", "description": "lfn_…"},
+                "apiKey": {"type": "http", "scheme": "bearer", "description": "an API key: lfn_…"},
                 "session": {
                     "type": "apiKey",
                     "in": "cookie",
                     "name": authentication.COOKIE,
-                    "description": f"Over TLS and in production its name is {authentication.HOST_COOKIE}.",
+                    "description": f"In production and over TLS the cookie is named {authentication.HOST_COOKIE}.",
                 },
             },
         },
@@ -77,95 +77,90 @@ def _path(rule: Rule) -> str:
     return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
 
 
-def _id(endpoint: str) -> str:
+def _operation_id(endpoint: str) -> str:
     return endpoint.replace(".", "_")
 
 
-def _operation(rule: Rule, told: Operation, needed: str, components: Components) -> Schema:
-    is_open = needed == authentication.PUBLIC
-    # 403 also of what is open: the answer to a web page of another origin.
-    problems = told.refuses | frozenset(ANYWHERE) | (frozenset() if is_open else frozenset({401}))
-    answers = {str(answer.status): _answer(answer, components) for answer in told.answers}
+def _operation(rule: Rule, operation: Operation, permission: str, components: Components) -> Schema:
+    is_public = permission == authentication.PUBLIC
+    errors = operation.errors | COMMON_ERRORS | (frozenset() if is_public else frozenset({401}))
+    answers = {str(answer.status): _answer(answer, components) for answer in operation.answers}
     answers |= {
-        str(status): _problem(status, rule.endpoint, components)
-        for status in sorted(problems)
+        str(status): _error(status, rule.endpoint, components)
+        for status in sorted(errors)
         if str(status) not in answers
     }
-    found: Schema = {
-        "operationId": _id(rule.endpoint),
-        "summary": told.summary,
-        "description": " ".join(filter(None, (told.description, "" if is_open else f"Needs `{needed}`."))),
-        # The first: where nobody has to log in.
-        "security": [{}] if is_open else [{}, {"apiKey": []}, {"session": []}],
+    requirement = "" if is_public else f"Requires the permission `{permission}`."
+    described: Schema = {
+        "operationId": _operation_id(rule.endpoint),
+        "summary": operation.summary,
+        "description": " ".join(filter(None, (operation.description, requirement))),
+        # The empty entry stands for an installation without login.
+        "security": [{}] if is_public else [{}, {"apiKey": []}, {"session": []}],
         "tags": [rule.endpoint.partition(".")[0]],
-        "parameters": _parameters(rule, told),
+        "parameters": _parameters(rule, operation),
         "responses": answers,
     }
-    if told.body is not None:
-        found["requestBody"] = {
-            "description": told.body.description,
-            "required": told.body.is_required,
-            "content": {kind: _content(schema, told.body.examples) for kind, schema in told.body.content.items()},
+    if (body := operation.body) is not None:
+        described["requestBody"] = {
+            "description": body.description,
+            "required": body.is_required,
+            "content": {media_type: _content(schema, body.examples) for media_type, schema in body.content.items()},
         }
-    described: Schema = components.with_references(found)
-    return described
+    resolved: Schema = components.with_references(described)
+    return resolved
 
 
 def _content(schema: Any, examples: Any) -> Schema:
-    return {"schema": schema} | ({"examples": {n: {"value": v} for n, v in examples.items()}} if examples else {})
+    named = {name: {"value": value} for name, value in examples.items()}
+    return {"schema": schema} | ({"examples": named} if named else {})
 
 
-def _parameters(rule: Rule, told: Operation) -> list[Schema]:
+def _parameters(rule: Rule, operation: Operation) -> list[Schema]:
     return [
         *(
-            {"name": name, "in": "path", "required": True, "schema": told.path.get(name, string())}
+            {"name": name, "in": "path", "required": True, "schema": operation.path.get(name, string())}
             for name in sorted(rule.arguments)
         ),
         *(
             {"name": name, "in": "query", "description": reader.description, "schema": reader.schema}
-            for name, reader in told.query.items()
+            for name, reader in operation.query.items()
         ),
         *(
             {"name": header.name, "in": "header", "description": header.description, "schema": header.schema}
-            for header in told.headers
+            for header in operation.headers
         ),
     ]
 
 
 def _answer(answer: Answer, components: Components) -> Schema:
-    links = {
-        name: {"operationId": _id(link.endpoint), "parameters": link.parameters} for name, link in answer.links.items()
-    }
-    found: Schema = {"description": answer.description}
+    described: Schema = {"description": answer.description}
     if answer.headers:
-        found["headers"] = _headers(answer.headers)
+        described["headers"] = {
+            header.name: {"description": header.description, "schema": header.schema} for header in answer.headers
+        }
     if answer.content:
         example = {} if answer.example is None else {"example": answer.example}
-        found["content"] = {kind: {"schema": schema} | example for kind, schema in answer.content.items()}
-    if links:
-        found["links"] = links
-    described: Schema = components.with_references(found)
-    return described
+        described["content"] = {kind: {"schema": schema} | example for kind, schema in answer.content.items()}
+    if answer.links:
+        described["links"] = {
+            name: {"operationId": _operation_id(link.endpoint), "parameters": link.parameters}
+            for name, link in answer.links.items()
+        }
+    resolved: Schema = components.with_references(described)
+    return resolved
 
 
-def _headers(headers: Any) -> Schema:
-    return {header.name: {"description": header.description, "schema": header.schema} for header in headers}
-
-
-def _problem(status: int, endpoint: str, components: Components) -> Schema:
+def _error(status: int, endpoint: str, components: Components) -> Schema:
     detail = EXAMPLES[status] + (IDEMPOTENCY_HINTS.get(endpoint, "") if status == 503 else "")
-    example = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-    }
+    title = HTTPStatus(status).phrase
+    example = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        field, _, wrong = detail.partition(": ")
-        example["errors"] = [{"field": field, "detail": wrong}]
+        field, _, reason = detail.partition(": ")
+        example["errors"] = [{"field": field, "detail": reason}]
     answer = Answer(
         status,
-        HTTPStatus(status).phrase,
+        title,
         {"application/problem+json": PROBLEM},
         headers=(RETRY_AFTER,) if status in (429, 503, 507) else (),
         example=example,

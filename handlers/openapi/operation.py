@@ -1,4 +1,4 @@
-"""What a route says of itself. From it the query is read and a body checked, and the description is made."""
+"""Describe a route: its parameters, body, answers and errors. The query is parsed by the same description."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,10 +6,9 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from handlers.http import query as query_
+from handlers.http import query as query_string
 from handlers.http.query import Reader
-from handlers.openapi.bodies import Body
-from handlers.openapi.json_schema import Component, Schema
+from handlers.openapi.component import Component, Schema
 
 View = TypeVar("View", bound=Callable[..., Any])
 ATTRIBUTE = "operation"
@@ -25,8 +24,18 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
+class Body:
+    """A request body. content: schemas by media type. examples: values by name."""
+
+    content: Mapping[str, Schema | Component]
+    description: str = ""
+    is_required: bool = True
+    examples: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
-    """What can be called next: an endpoint, and where its parameters stand in this answer."""
+    """A possible next call: an endpoint, and where its parameters stand in this answer."""
 
     endpoint: str
     parameters: Mapping[str, str]
@@ -34,7 +43,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that is no error. content: by media type; None for an empty body."""
+    """A successful answer. content: schemas by media type; None for an empty body."""
 
     status: int
     description: str
@@ -44,13 +53,13 @@ class Answer:
     example: Any = None
 
 
-def json_answer(shape: Schema | Component, description: str, status: int = HTTPStatus.OK, **more: Any) -> Answer:
-    return Answer(status, description, {"application/json": shape}, **more)
+def json_answer(schema: Schema | Component, description: str, status: int = HTTPStatus.OK, **more: Any) -> Answer:
+    return Answer(status, description, {"application/json": schema}, **more)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """summary: in the imperative. path: the parameters in the address. refuses: the statuses of its own errors."""
+    """summary: in the imperative. path: schemas of the path parameters. errors: statuses that this route adds."""
 
     summary: str
     answers: Sequence[Answer]
@@ -59,7 +68,7 @@ class Operation:
     query: Mapping[str, Reader]
     headers: Sequence[Header]
     body: Body | None
-    refuses: frozenset[int]
+    errors: frozenset[int]
 
 
 def operation(
@@ -70,30 +79,28 @@ def operation(
     query: Mapping[str, Reader] | None = None,
     headers: Sequence[Header] = (),
     body: Body | None = None,
-    refuses: Sequence[int] = (),
+    errors: Sequence[int] = (),
 ) -> Callable[[View], View]:
-    """Describes a view, which is called with `params`, the read query, if it has one; any other is refused with 422.
+    """Describe a view. A view with a `query` gets the parsed parameters as `params`.
 
-    A checked body is read and given to the view as `body`.
+    A query parameter that is not described is answered with 422.
     """
-    told = Operation(summary, answers, description, path or {}, query or {}, headers, body, frozenset(refuses))
+    described = Operation(summary, answers, description, path or {}, query or {}, headers, body, frozenset(errors))
 
-    def describe(view: View) -> View:
+    def decorate(view: View) -> View:
         @wraps(view)
-        def called(*args: Any, **kwargs: Any) -> Any:
-            params = query_.read_parameters(told.query)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            params = query_string.read_parameters(described.query)
             if query is not None:
                 kwargs["params"] = params
-            if body is not None and body.is_checked:
-                kwargs["body"] = body.read()
             return view(*args, **kwargs)
 
-        setattr(called, ATTRIBUTE, told)
-        return called  # type: ignore[return-value]
+        setattr(call, ATTRIBUTE, described)
+        return call  # type: ignore[return-value]
 
-    return describe
+    return decorate
 
 
 def operation_of(view: Callable[..., Any] | None) -> Operation | None:
-    """What a view says of itself; None when it says nothing, or is none."""
+    """Return the operation of a view; None for a view without one, and for None."""
     return getattr(view, ATTRIBUTE, None)

@@ -1,4 +1,7 @@
-"""Who calls, and whether he may: asked before every handler. What a route needs stands above it; else an admin."""
+"""Authenticate the client and check its permission before every view.
+
+A view names its permission by a decorator; a view without one requires an admin.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,83 +17,83 @@ from workqueue.auth.permissions import LOCAL, Permission, Principal
 from workqueue.requests import queries
 
 COOKIE = "localfn_session"
-# Browsers take a cookie of this name over TLS only, for `/` and this very host: no subdomain can plant one.
+# Browsers accept a cookie with this prefix over TLS only, for `/` and exactly this host: no subdomain can set it.
 HOST_COOKIE = f"__Host-{COOKIE}"
 View = TypeVar("View", bound=Callable[..., Any])
 PERMISSION_ATTRIBUTE = "_localfn_need"
-PUBLIC = "open"  # to everybody
+PUBLIC = "open"
 CHALLENGE = 'Bearer realm="localfn"'
 LOGIN_HINT = "Log in, or send an API key: Authorization: Bearer lfn_…"
 
 
 def require(permission: Permission) -> Callable[[View], View]:
-    """Above a view: who calls it must have this permission."""
+    """Require this permission for a view."""
 
-    def note(view: View) -> View:
+    def decorate(view: View) -> View:
         setattr(view, PERMISSION_ATTRIBUTE, permission)
         return view
 
-    return note
+    return decorate
 
 
 def public(view: View) -> View:
-    """Above a view: nobody is asked who he is."""
+    """Make a view public: it requires no permission."""
     setattr(view, PERMISSION_ATTRIBUTE, PUBLIC)
     return view
 
 
 def audit_entry(action: Action, subject: object = None, **details: Any) -> AuditEntry:
-    """What the audit says of this call."""
+    """Return the audit entry of this call."""
     return AuditEntry(g.actor, action, None if subject is None else str(subject), details)
 
 
 def install(app: Flask, authenticator: Authenticator | None) -> None:
-    """authenticator: None when nobody has to log in."""
+    """Add authentication. authenticator: None without login; every client is then the admin `local`."""
 
     def check() -> Response | None:
-        needed = required_permission()
+        permission = required_permission()
         g.actor, g.principal = "anonymous", None
-        found = LOCAL if authenticator is None else identify(authenticator)
-        if found is not None:
-            g.actor, g.principal = found.actor, found
-        return None if needed == PUBLIC else check_permission(found, needed)
+        principal = LOCAL if authenticator is None else identify(authenticator)
+        if principal is not None:
+            g.actor, g.principal = principal.actor, principal
+        return None if permission == PUBLIC else check_permission(principal, permission)
 
     app.before_request(check)
     app.after_request(mark_private)
 
 
 def mark_private(answer: Response) -> Response:
-    """What is told to somebody who said who he is no cache on the way keeps for others; his browser asks each time."""
+    """Mark authenticated responses private, so that no shared cache stores them and browsers revalidate them."""
     if g.get("principal") is not None:
         answer.headers.setdefault("Cache-Control", "private, no-cache")
     return answer
 
 
 def required_permission() -> str:
-    """What the route of this call needs. One that says nothing is an admin's; where there is none, nothing is done."""
+    """Return the permission that the view of this call requires; PUBLIC without a view, where Flask answers 404."""
     if request.endpoint is None:
         return PUBLIC
     return permission_of(current_app.view_functions.get(request.endpoint))
 
 
 def permission_of(view: Callable[..., Any] | None) -> str:
-    """What a view says that it needs."""
-    found: str = getattr(view, PERMISSION_ATTRIBUTE, Permission.ADMINISTER)
-    return found
+    """Return the permission that a view requires."""
+    permission: str = getattr(view, PERMISSION_ATTRIBUTE, Permission.ADMINISTER)
+    return permission
 
 
 def is_cookie_secure() -> bool:
-    """Tell whether the session's cookie is for TLS only: in production always, else where the call came over TLS."""
+    """Return whether the session cookie is for TLS only: always in production, else if this call came over TLS."""
     return get_services().access.secure_cookie or request.is_secure
 
 
 def cookie_name() -> str:
-    """Return the name of the session's cookie. Its path is `/`, below a sub-path too, so the prefix always fits."""
+    """Return the name of the session cookie. Its path is always `/`, as the prefix __Host- demands."""
     return HOST_COOKIE if is_cookie_secure() else COOKIE
 
 
 def identify(authenticator: Authenticator) -> Principal | None:
-    """Who sends this key or this cookie. A key counts for itself: a wrong one is not made good by a cookie."""
+    """Return the principal of the API key or the session cookie. A wrong key is an error, even with a valid cookie."""
     header = request.headers.get("Authorization")
     if header is not None:
         scheme, _, key = header.partition(" ")
@@ -99,40 +102,40 @@ def identify(authenticator: Authenticator) -> Principal | None:
     return authenticator.by_session_token(token) if token else None
 
 
-def check_permission(found: Principal | None, needed: str) -> Response | None:
-    if found is None:
+def check_permission(principal: Principal | None, permission: str) -> Response | None:
+    if principal is None:
         answer = problem_response(401, LOGIN_HINT)
         answer.headers["WWW-Authenticate"] = CHALLENGE
         return answer
-    if not found.may(Permission(needed)):
-        return problem_response(403, f"{found.actor} may not do this: it needs the permission `{needed}`.")
-    if found.functions is not None:
-        return _check_function_scope(found)
+    if not principal.may(Permission(permission)):
+        return problem_response(403, f"{principal.actor!r} lacks the permission `{permission}`.")
+    if principal.functions is not None:
+        return _check_function_scope(principal)
     return None
 
 
-def _check_function_scope(found: Principal) -> Response | None:
-    """A key for some functions calls these, and sees what became of it; nothing else."""
+def _check_function_scope(principal: Principal) -> Response | None:
+    """Restrict a key for some functions to these functions and their requests."""
     arguments = request.view_args or {}
-    if request.blueprint == "functions" and "name" in arguments:
-        is_within = found.may_call(arguments["name"])
+    if request.blueprint in ("functions", "invocations") and "name" in arguments:
+        is_allowed = principal.may_call(arguments["name"])
     elif request.blueprint in ("requests", "files") and "id" in arguments:
-        is_within = _may_see_request(found, arguments["id"])
+        is_allowed = _may_see_request(principal, arguments["id"])
     else:
-        is_within = request.endpoint == "requests.show_all" and found.may_call(request.args.get("function", ""))
-    if is_within:
+        is_allowed = request.endpoint == "requests.show_all" and principal.may_call(request.args.get("function", ""))
+    if is_allowed:
         return None
     return problem_response(
-        403, f"{found.actor} is for these functions only: {', '.join(sorted(found.functions or ()))}."
+        403, f"{principal.actor!r} may use only these functions: {', '.join(sorted(principal.functions or ()))}."
     )
 
 
-def _may_see_request(found: Principal, id: str) -> bool:
-    """Whether the key may see the request. One of another function is answered as one that is not there.
+def _may_see_request(principal: Principal, id: str) -> bool:
+    """Return whether the key may see the request. A request of another function is answered with 404.
 
     Raises UnknownRequestError.
     """
     request_id = query.parse_request_id(id)
-    if not found.may_call(queries.find_function_name(get_services().engine, request_id)):
+    if not principal.may_call(queries.find_function_name(get_services().engine, request_id)):
         raise queries.unknown_request(request_id)
     return True

@@ -1,8 +1,7 @@
-"""Closed to web pages of other origins: which hosts are answered to, and from where a change may come.
+"""Reject calls from web pages of other origins.
 
-A page that a person has open elsewhere can make the browser call a server on the person's own machine. What gives it
-away: the Host that it was tricked into using (DNS rebinding), and the Origin and Sec-Fetch-Site that a browser adds and
-no page can forge. Programs send none of these, and are not asked for them.
+Any open web page can make the browser call a server on the same machine. Such a call is recognized by its Host (DNS
+rebinding) and by Origin and Sec-Fetch-Site, which the browser adds and no page can forge. Programs need not send them.
 """
 
 import ipaddress
@@ -14,11 +13,12 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, request
 from werkzeug.datastructures import Headers
 
+from handlers.http import query
 from handlers.http.problems import problem_response
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-PROBES = ("/healthz", "/readyz")  # called by address, by whatever looks after containers; they tell nothing
-READING = ("GET", "HEAD", "OPTIONS")
+PROBES = ("/healthz", "/readyz")  # container platforms call them by IP address; they reveal nothing
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 EXPOSED = "ETag, Location, Next-After, Current-Lines, Idempotent-Replayed, Preference-Applied, Retry-After"
 PREFLIGHT = {
@@ -34,7 +34,7 @@ ONE_YEAR_S = 31_536_000
 
 
 def readable_by_any_page(view: View) -> View:
-    """Mark a view that a page of any origin may load: it gives what anybody may have, or asks for a capability."""
+    """Allow pages of any origin to load a view. Such a view returns public data, or checks a capability."""
     setattr(view, ANY_PAGE_ATTRIBUTE, True)
     return view
 
@@ -45,9 +45,9 @@ def _is_readable_by_any_page() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """Names and addresses that a Host header may hold. any: all of them; addresses: any IP address.
+    """The allowed values of a Host header. any: all values. addresses: any IP address.
 
-    An address in the Host header is no sign of DNS rebinding: that needs a name.
+    An IP address is harmless: DNS rebinding needs a name.
     """
 
     names: frozenset[str] = frozenset()
@@ -55,7 +55,7 @@ class AllowedHosts:
     addresses: bool = False
 
     def allows(self, host: str) -> bool:
-        """host: without its port, in lower case."""
+        """Return whether the host is allowed. host: without port, in lower case."""
         if self.any or host in LOOPBACK or host.endswith(".localhost") or host in self.names:
             return True
         if any(name.startswith("*.") and host.endswith(name[1:]) for name in self.names):
@@ -65,9 +65,9 @@ class AllowedHosts:
 
 @dataclass(frozen=True, slots=True)
 class OriginCheck:
-    """Who is let in. origins: of other web pages that may use the API, as `https://example.org`.
+    """Check the Host and the origin of each call. origins: other origins that may use the API.
 
-    keep_tls: tell browsers that came over TLS to use nothing else for a year.
+    send_hsts: tell browsers that used TLS to use nothing else for a year.
     """
 
     hosts: AllowedHosts
@@ -80,35 +80,38 @@ class OriginCheck:
         app.after_request(make_redirects_relative)
 
     def reject_foreign(self) -> Response | None:
-        """The answer to a stranger; None for all others."""
+        """Return the answer to a call that is not allowed, or to a preflight; None for any other call."""
         host = split_host(f"//{request.environ.get('HTTP_HOST', '')}")
         if request.path not in PROBES and (host is None or not self.hosts.allows(host[0])):
-            return _reject_host()
+            return _reject_host(request.headers.get("Host", ""))
         origin = request.headers.get("Origin")
         if origin is not None and origin in self.origins:
             return _answer_preflight() if request.method == "OPTIONS" else None
         if self._is_cross_origin(origin, host):
-            return problem_response(403, "Another web page sent this. LOCALFN_ALLOWED_ORIGINS names those that may.")
+            return problem_response(
+                403,
+                "A web page of another origin sent this call. Add its origin to LOCALFN_ALLOWED_ORIGINS to allow it.",
+            )
         return None
 
     def _is_cross_origin(self, origin: str | None, host: tuple[str, int | None] | None) -> bool:
         site = request.headers.get("Sec-Fetch-Site")
-        is_elsewhere = site not in (None, "same-origin", "none")
-        if request.method in READING:  # a link from elsewhere may lead here; a script there may not read
+        is_cross_site = site not in (None, "same-origin", "none")
+        if request.method in SAFE_METHODS:  # another site may link to this one, but its scripts may not read
             return (
-                is_elsewhere and request.headers.get("Sec-Fetch-Mode") != "navigate" and not _is_readable_by_any_page()
+                is_cross_site and request.headers.get("Sec-Fetch-Mode") != "navigate" and not _is_readable_by_any_page()
             )
-        return is_elsewhere or (origin is not None and not self._is_own(origin, host, site))
+        return is_cross_site or (origin is not None and not self._is_own(origin, host, site))
 
     def _is_own(self, origin: str, host: tuple[str, int | None] | None, site: str | None) -> bool:
-        """Whether this origin is ours. A proxy may have changed Host: then the browser's word counts, for our hosts."""
-        found = split_host(origin)
-        if found is None or "://" not in origin:
+        """Return whether the origin is this server. If a proxy changed Host, trust Sec-Fetch-Site for allowed hosts."""
+        parsed = split_host(origin)
+        if parsed is None or "://" not in origin:
             return False
         scheme = origin.partition(":")[0]
-        ours = host is not None and (host[0], host[1] or DEFAULT_PORTS.get(scheme))
-        return ours == (found[0], found[1] or DEFAULT_PORTS.get(scheme)) or (
-            site == "same-origin" and self.hosts.allows(found[0])
+        target = host is not None and (host[0], host[1] or DEFAULT_PORTS.get(scheme))
+        return target == (parsed[0], parsed[1] or DEFAULT_PORTS.get(scheme)) or (
+            site == "same-origin" and self.hosts.allows(parsed[0])
         )
 
     def add_headers(self, answer: Response) -> Response:
@@ -121,11 +124,11 @@ class OriginCheck:
         headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
         if self.send_hsts and request.is_secure:
             headers.setdefault("Strict-Transport-Security", f"max-age={ONE_YEAR_S}")
-        if answer.mimetype != "text/html":  # pages bring their own; anything else is not to be a page at all
+        if answer.mimetype != "text/html":  # pages set their own policy; other answers must not act as pages
             headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
         if _is_readable_by_any_page():
             headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
-            headers.setdefault("Access-Control-Allow-Origin", "null")  # what a sandboxed page calls its origin
+            headers.setdefault("Access-Control-Allow-Origin", "null")  # the origin of a sandboxed page
         elif self.origins:
             self._add_cors_headers(headers)
         else:
@@ -143,12 +146,12 @@ class OriginCheck:
 
 
 def split_host(url: str) -> tuple[str, int | None] | None:
-    """Host and port, in lower case; None for what is none."""
+    """Return the host, in lower case, and the port; None for an invalid value."""
     try:
-        found = urlsplit(url)
-        if not found.hostname or found.path or found.query or found.fragment or found.username is not None:
+        parts = urlsplit(url)
+        if not parts.hostname or parts.path or parts.query or parts.fragment or parts.username is not None:
             return None
-        return found.hostname.removesuffix("."), found.port
+        return parts.hostname.removesuffix("."), parts.port
     except ValueError:
         return None
 
@@ -162,17 +165,15 @@ def _is_address(host: str) -> bool:
 
 
 def make_redirects_relative(answer: Response) -> Response:
-    """A redirect to a path of ours names no host: it would be the one that the client has called us."""
+    """Remove the host from redirects to this server: it would be the Host that the client sent."""
     base, location = request.host_url.rstrip("/"), answer.headers.get("Location", "")
     if location.startswith(f"{base}/") and not location.startswith(f"{base}//"):
         answer.headers["Location"] = location.removeprefix(base)
     return answer
 
 
-def _reject_host() -> Response:
-    return problem_response(
-        403, "localfn does not answer to this Host. LOCALFN_ALLOWED_HOSTS names those that it answers to."
-    )
+def _reject_host(host: str) -> Response:
+    return problem_response(403, f"The Host {query.shorten(host)!r} is not allowed; add it to LOCALFN_ALLOWED_HOSTS.")
 
 
 def _answer_preflight() -> Response:

@@ -1,4 +1,4 @@
-"""The one way to make an application: whatever it serves, the same checks, error answers and headers."""
+"""Create Flask applications. All have the same checks, error answers and security headers."""
 
 from flask import Flask
 
@@ -8,7 +8,7 @@ from handlers.security.origin_check import OriginCheck
 
 
 def make_app(name: str, origin_check: OriginCheck) -> Flask:
-    """Make a Flask application that answers to known hosts only, and whose answers all have the headers."""
+    """Return a Flask application that answers known hosts only and adds security headers to all answers."""
     app = Flask(name, static_folder=None)
     app.json = JsonProvider(app)
     problems.install(app)

@@ -1,7 +1,7 @@
-"""The screen: its files, and its one page for every address that is its own affair.
+"""Serve the files of the SPA, and its index page for every path that its router handles.
 
-What the browser may keep follows from the manifest that `localfn init` wrote: a file whose name holds the hash of its
-content for ever, every other one only to ask whether it is still the same.
+The manifest that `localfn init` wrote says how browsers cache a file: forever if its name holds the hash of its
+content; otherwise they revalidate it.
 """
 
 import json
@@ -18,20 +18,20 @@ from handlers.security.authentication import public
 from handlers.spa.prefix_middleware import PrefixMiddleware
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-# Addresses that are not the screen's: an unknown one below them is an error, not a page.
+# An unknown path below one of these is an error, not a page of the SPA.
 RESERVED_PATHS = frozenset({"api", "rq", "docs", "metrics", "healthz", "readyz", "openapi.json", "static", "assets"})
 NOT_BUILT_PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>localfn</title>
-<p>localfn is running, but its screen is not built: stop it and start it with <code>./dev up</code>, which builds it.
+<p>localfn is running, but its pages are not built: stop it and start it with <code>./dev up</code>, which builds them.
 </html>
 """
 
 
 @dataclass(frozen=True, slots=True)
 class SpaConfig:
-    """Where its files are. static_origin, api_origin: `https://host` where they lie elsewhere, else empty.
+    """folder: a link to the current version. static_origin, api_origin: `https://host` of another host, else empty.
 
-    path: under which the screen is found, without a slash at its end; empty at the root.
+    path: the sub-path of the SPA, without a slash at its end; empty at the root.
     """
 
     folder: Path
@@ -41,7 +41,7 @@ class SpaConfig:
 
     @property
     def policy(self) -> str:
-        """The Content-Security-Policy: nothing inline, nothing from elsewhere but what was set to be there."""
+        """Return the Content-Security-Policy: nothing inline, and no other host but the configured ones."""
         static = f"'self' {self.static_origin}".strip()
         return "; ".join(
             (
@@ -57,27 +57,27 @@ class SpaConfig:
 
 
 class StaticFiles:
-    """Serves what the manifest of the current version lists, and nothing else."""
+    """Serve only files that the manifest of the current version lists."""
 
-    def __init__(self, screen: SpaConfig) -> None:
-        self._screen = screen
-        self._seen: tuple[Path | None, dict[str, Any]] = (None, {})
+    def __init__(self, spa: SpaConfig) -> None:
+        self._spa = spa
+        self._loaded: tuple[Path | None, dict[str, Any]] = (None, {})
 
     def install(self, app: Flask) -> None:
         app.add_url_rule("/", "front", self.index)
-        # rq-dashboard asks for the address of the icon; it is served below like every other file.
+        # rq-dashboard asks for the URL of the icon; serve_unrouted serves it like every other file.
         app.add_url_rule("/<path:filename>", "static", build_only=True)
-        # As an error handler, so that a wrong method of an API's path stays a 405 and its unknown path a 404.
+        # An error handler, not a catch-all route: a wrong method of an API path stays 405, an unknown path 404.
         app.register_error_handler(NotFound, self.serve_unrouted)
-        if self._screen.path:
-            app.wsgi_app = PrefixMiddleware(app.wsgi_app, self._screen.path)  # type: ignore[method-assign]
+        if self._spa.path:
+            app.wsgi_app = PrefixMiddleware(app.wsgi_app, self._spa.path)  # type: ignore[method-assign]
 
     @public
     def index(self) -> Response:
         return self._send("index.html") or self._add_security_headers(Response(NOT_BUILT_PAGE, mimetype="text/html"))
 
     def serve_unrouted(self, error: HTTPException) -> Response:
-        """What no route answers: a file, or an address that the screen's own router knows."""
+        """Answer a path without a route: a file of the SPA, or a page of its router."""
         if request.routing_exception is not error or request.method not in ("GET", "HEAD"):
             return problems.handle_http_exception(error)
         path = request.path.lstrip("/")
@@ -92,11 +92,11 @@ class StaticFiles:
         version, files = self._current()
         if version is None or (entry := files.get(name)) is None:
             return None
-        packed = entry["gzip"] and request.accept_encodings["gzip"] > 0
-        content = (version / "files" / (f"{name}.gz" if packed else name)).read_bytes()
+        is_gzip = entry["gzip"] and request.accept_encodings["gzip"] > 0
+        content = (version / "files" / (f"{name}.gz" if is_gzip else name)).read_bytes()
         answer = Response(content, mimetype=_media_type(name))
-        answer.set_etag(entry["etag"] + ("-gzip" if packed else ""))
-        if packed:
+        answer.set_etag(entry["etag"] + ("-gzip" if is_gzip else ""))
+        if is_gzip:
             answer.headers["Content-Encoding"] = "gzip"
         if entry["gzip"]:
             answer.vary.add("Accept-Encoding")
@@ -105,18 +105,18 @@ class StaticFiles:
         return self._add_security_headers(answer)
 
     def _current(self) -> tuple[Path | None, dict[str, Any]]:
-        """The version that the link names now, and its files; another one is read when the link has moved."""
-        link = self._screen.folder
+        """Return the folder of the current version and its files; read the manifest after each change of the link."""
+        link = self._spa.folder
         try:
             version = link.parent / link.readlink()
-            if self._seen[0] != version:
-                self._seen = (version, json.loads((version / "manifest.json").read_bytes())["files"])
+            if self._loaded[0] != version:
+                self._loaded = (version, json.loads((version / "manifest.json").read_bytes())["files"])
         except FileNotFoundError:
             return None, {}
-        return self._seen
+        return self._loaded
 
     def _add_security_headers(self, answer: Response) -> Response:
-        answer.headers["Content-Security-Policy"] = self._screen.policy
+        answer.headers["Content-Security-Policy"] = self._spa.policy
         answer.headers["X-Content-Type-Options"] = "nosniff"
         answer.headers["Referrer-Policy"] = "same-origin"
         if answer.status_code == HTTPStatus.OK and "Cache-Control" not in answer.headers:
@@ -124,7 +124,7 @@ class StaticFiles:
         return answer
 
 
-# Not asked from the system: its table may call JavaScript plain text, which nosniff then refuses to run.
+# Not mimetypes: the table of the system may map .js to text/plain, and browsers do not run that with nosniff.
 MEDIA_TYPES = {
     ".css": "text/css",
     ".html": "text/html",

@@ -1,1 +1,1 @@
-"""Endpoints of health, metrics and the API description."""
+"""Endpoints for health, readiness, metrics and the API docs."""

@@ -1,7 +1,6 @@
-"""/openapi.json, the description of the API, and /docs, the same for people.
+"""/openapi.json, the OpenAPI document, and /docs, the same as a page.
 
-The page is rendered here, from the same document: no script, nothing inline, nothing from elsewhere. Both are open:
-they tell no more than the source does.
+The page has no script, no inline style and nothing from another host. Both are public: they reveal no data.
 """
 
 from pathlib import Path
@@ -22,16 +21,18 @@ POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'no
 
 @blueprint.get("/openapi.json")
 @public
-@operation("Describe the API", json_answer({"type": "object"}, "OpenAPI 3.1.", headers=(ETAG,)), NOT_MODIFIED)
+@operation(
+    "Show the OpenAPI document",
+    json_answer({"type": "object"}, "The document, OpenAPI 3.1.", headers=(ETAG,)),
+    NOT_MODIFIED,
+)
 def document() -> Response:
     return _make_conditional(jsonify(describe(current_app, request.script_root)))
 
 
 @blueprint.get("/docs")
 @public
-@operation(
-    "Describe the API for people", Answer(200, "A page.", {"text/html": string()}, headers=(ETAG,)), NOT_MODIFIED
-)
+@operation("Show the API docs", Answer(200, "An HTML page.", {"text/html": string()}, headers=(ETAG,)), NOT_MODIFIED)
 def page() -> Response:
     answer = make_response(render_template("docs.html", api=describe(current_app, request.script_root)))
     answer.headers["Content-Security-Policy"] = POLICY
@@ -42,14 +43,16 @@ def page() -> Response:
 @blueprint.get("/docs/style.css")
 @public
 @operation(
-    "Give the page its looks", Answer(200, "A style sheet.", {"text/css": string()}, headers=(ETAG,)), NOT_MODIFIED
+    "Show the style sheet of the API docs",
+    Answer(200, "A style sheet.", {"text/css": string()}, headers=(ETAG,)),
+    NOT_MODIFIED,
 )
 def style() -> Response:
     return send_file(STYLE, mimetype="text/css", max_age=3600)
 
 
 def _make_conditional(answer: Response) -> Response:
-    """A client asks whether it is still the same; it is until the next version."""
+    """Let clients cache the answer and revalidate it: it changes only with the version."""
     answer.headers["Cache-Control"] = "no-cache"
     answer.add_etag()
     answer.make_conditional(request)

@@ -1,8 +1,8 @@
-"""/metrics: the whole installation in Prometheus' text, whichever web process is asked.
+"""/metrics: the metrics of the installation in the Prometheus text format.
 
-From PostgreSQL what every process counted (workqueue.telemetry.metric_store) and what there is now; from memory that
-the web processes of this machine share, their calls. Where several machines have a web process each, each
-of them reports its own calls; everything else is the same from all.
+The counters of all processes (workqueue.telemetry.metric_store) and the current state come from PostgreSQL. The HTTP
+calls come from memory that the web processes of one machine share: each machine reports its own calls, and the same
+values for everything else.
 """
 
 from collections.abc import Iterable
@@ -32,22 +32,22 @@ blueprint = Blueprint("metrics", __name__)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BOUNDS = [*(f"{bound:g}" for bound in metrics.BUCKETS), "+Inf"]
 
-# What there is now: the meaning and the labels of each.
+# Help text and labels of each gauge.
 GAUGES = {
     "localfn_sandboxes": ("Sandboxes of every machine, by state.", ("state",)),
-    "localfn_queue_depth": ("Requests that are due and wait.", ("queue",)),
-    "localfn_queue_scheduled": ("Requests that wait for a later time.", ("queue",)),
-    "localfn_queue_oldest_age_seconds": ("How long the oldest due waits.", ("queue",)),
+    "localfn_queue_depth": ("Requests that are due.", ("queue",)),
+    "localfn_queue_scheduled": ("Requests that are available later.", ("queue",)),
+    "localfn_queue_oldest_age_seconds": ("Time that the oldest due request has waited.", ("queue",)),
     "localfn_queue_paused": ("1 while the queue is paused.", ("queue",)),
     "localfn_workers": ("Workers of every machine, by state.", ("state",)),
     "localfn_requests_live": ("Requests that have not ended.", ("function", "status")),
-    "localfn_problems": ("What is wrong, as the overview says it.", ("code",)),
+    "localfn_problems": ("Problems that the overview shows, by code.", ("code",)),
 }
 
 
 @blueprint.get("/metrics")
 @require(Permission.READ)
-@operation("Tell the metrics", Answer(200, "Prometheus' text format.", {"text/plain": string()}))
+@operation("Show the metrics", Answer(200, "The Prometheus text format.", {"text/plain": string()}))
 def show() -> Response:
     registry = CollectorRegistry()
     registry.register(InstallationCollector(get_services()))
@@ -56,13 +56,13 @@ def show() -> Response:
 
 
 class InstallationCollector(Collector):
-    """What PostgreSQL knows, read when it is asked for."""
+    """Read the metrics from PostgreSQL at each scrape."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def _zeros(self) -> dict[Key, list[float]]:
-        """What never happened yet is zero: a rate begins with the first event, and not with the second."""
+        """Return zero for every known series, so that Prometheus sees the first event as an increase."""
         counters = [metric for metric in metrics.ALL if not metric.is_histogram]
         zeros: list[Key] = [(metric.name, ()) for metric in counters if not metric.labels]
         zeros += [(metric.name, (value,)) for metric in counters for value in metric.known]
@@ -80,7 +80,7 @@ class InstallationCollector(Collector):
             zeros = self._zeros()
             with services.engine.connect() as connection:
                 counted = zeros | metric_store.read(connection)
-                kept = sandbox_snapshots.list_sandboxes(connection, services.clock.now())
+                sandboxes = sandbox_snapshots.list_sandboxes(connection, services.clock.now())
         except (DBAPIError, PoolTimeoutError):
             yield GaugeMetricFamily("localfn_database_up", "1 while PostgreSQL answers.", value=0)
             return
@@ -88,33 +88,33 @@ class InstallationCollector(Collector):
         yield from _counted_metrics(counted)
         yield from _current_gauges(snapshot)
         states = _gauge("localfn_sandboxes")
-        for state in sorted({str(note["state"]) for note in kept}):
-            states.add_metric((state,), sum(note["state"] == state for note in kept))
+        for state in sorted({str(sandbox["state"]) for sandbox in sandboxes}):
+            states.add_metric((state,), sum(sandbox["state"] == state for sandbox in sandboxes))
         yield states
 
 
 def _counted_metrics(counted: dict[Key, list[float]]) -> Iterable[Metric]:
     for metric in metrics.ALL:
-        found = [(labels, values) for (name, labels), values in counted.items() if name == metric.name]
+        series = [(labels, values) for (name, labels), values in counted.items() if name == metric.name]
         family: CounterMetricFamily | HistogramMetricFamily
         if metric.is_histogram:
             family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
-            for labels, values in found:
+            for labels, values in series:
                 family.add_metric(labels, _buckets(values[:-1]), sum_value=values[-1])
         else:
             family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
-            for labels, values in found:
+            for labels, values in series:
                 family.add_metric(labels, values[0])
         yield family
 
 
 def _buckets(counts: list[float]) -> list[tuple[str, float]]:
-    """As Prometheus has them: each with all below it."""
-    total, found = 0.0, list[tuple[str, float]]()
+    """Return cumulative buckets, as Prometheus expects them."""
+    total, buckets = 0.0, list[tuple[str, float]]()
     for bound, count in zip(BOUNDS, counts, strict=True):
         total += count
-        found.append((bound, total))
-    return found
+        buckets.append((bound, total))
+    return buckets
 
 
 def _gauge(name: str) -> GaugeMetricFamily:
@@ -140,7 +140,7 @@ def _current_gauges(snapshot: Snapshot) -> Iterable[Metric]:
     for function, statuses in snapshot.live.items():
         for status, count in statuses.items():
             live.add_metric((function, str(status)), count)
-    trouble = _gauge("localfn_problems")
+    problems = _gauge("localfn_problems")
     for code in sorted({problem.code for problem in snapshot.problems}):
-        trouble.add_metric((code,), sum(problem.count for problem in snapshot.problems if problem.code == code))
-    yield from (depth, later, age, paused, workers, live, trouble)
+        problems.add_metric((code,), sum(problem.count for problem in snapshot.problems if problem.code == code))
+    yield from (depth, later, age, paused, workers, live, problems)

@@ -1,4 +1,4 @@
-"""Find out in a thread of its own whether requests are accepted and run, so that no probe waits."""
+"""Check in a background thread whether requests are accepted and run, so that no probe waits."""
 
 import threading
 import time
@@ -16,53 +16,53 @@ from workqueue.transport.doorbell import Doorbell
 
 OK, AWAY = "ok", "away"
 CHECKS = ("migrations", "redis", "workers")
-EVERY_S = 1.0  # the database and Redis are asked so often, however many probes come
-KEPT_UP_S = 90.0  # after a probe: the next one finds a fresh look
-FIRST_S = 1.0  # that a probe waits for the first look after a while without probes
-STALE_S = 4.0  # an older look does not count
+INTERVAL_S = 1.0  # between checks, however many probes come
+KEEP_CHECKING_S = 90.0  # after a probe, so that the next one finds a fresh state
+FIRST_CHECK_S = 1.0  # a probe waits this long for the first check
+STALE_S = 4.0  # an older state counts as unavailable
 
 
 class Readiness:
-    """Ask the database and Redis in a thread of its own: a probe never waits long for a slow one.
+    """Check the database and Redis in a background thread. A slow server never delays a probe.
 
-    engine: of its own, so that other calls cannot take all connections.
+    engine: one of its own, so that other calls cannot use up its connections.
     """
 
     def __init__(self, engine: Engine, doorbell: Doorbell, clock: Clock) -> None:
         self._engine, self._doorbell, self._clock = engine, doorbell, clock
         self._changed = threading.Condition()
-        self._found: dict[str, str] = {}
-        self._found_at = self._asked_at = float("-inf")
-        self._is_kept_up = False
+        self._states: dict[str, str] = {}
+        self._checked_at = self._probed_at = float("-inf")
+        self._is_checking = False
 
     def get_states(self) -> dict[str, str]:
-        """Return the state found within the last seconds; "away" without an answer."""
+        """Return the state of each check, at most `STALE_S` old; "away" without an answer."""
         with self._changed:
-            self._asked_at = time.monotonic()
-            if not self._is_kept_up:
-                self._is_kept_up = True
-                threading.Thread(target=self._keep_up, name="readiness", daemon=True).start()
-                self._changed.wait_for(lambda: self._found_at > self._asked_at, FIRST_S)
-            is_stale = time.monotonic() - self._found_at > STALE_S
-            return dict.fromkeys(CHECKS, f"{AWAY}: no answer") if is_stale else self._found
+            self._probed_at = time.monotonic()
+            if not self._is_checking:
+                self._is_checking = True
+                threading.Thread(target=self._check_repeatedly, name="readiness", daemon=True).start()
+                self._changed.wait_for(lambda: self._checked_at > self._probed_at, FIRST_CHECK_S)
+            is_stale = time.monotonic() - self._checked_at > STALE_S
+            return dict.fromkeys(CHECKS, f"{AWAY}: no answer") if is_stale else self._states
 
-    def _keep_up(self) -> None:
-        """Look again and again until no probe has come for a while."""
+    def _check_repeatedly(self) -> None:
+        """Check at intervals until no probe comes for `KEEP_CHECKING_S`."""
         try:
-            while time.monotonic() - self._asked_at < KEPT_UP_S:
-                found = self._check()
+            while time.monotonic() - self._probed_at < KEEP_CHECKING_S:
+                states = self._check()
                 with self._changed:
-                    self._found, self._found_at = found, time.monotonic()
+                    self._states, self._checked_at = states, time.monotonic()
                     self._changed.notify_all()
-                time.sleep(EVERY_S)
+                time.sleep(INTERVAL_S)
         finally:
             with self._changed:
-                self._is_kept_up = False  # after an unexpected error too: the next probe begins anew
+                self._is_checking = False  # after an error too: the next probe starts a new thread
 
     def _check(self) -> dict[str, str]:
         migrations = _ask(lambda: revision.is_current(self._engine))
         redis = _ask(self._doorbell.ping)
-        # A database that is silent is not asked twice: that would take as long again.
+        # Do not query an unavailable database twice: each query may take the whole timeout.
         if migrations.startswith(AWAY):
             return dict(zip(CHECKS, (migrations, redis, migrations), strict=True))
         workers = _ask(lambda: bool(worker_heartbeats.list_alive(self._engine, self._clock)))

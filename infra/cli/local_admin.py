@@ -12,8 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from handlers.accounts.api_keys import key as serialize_key
-from handlers.accounts.users import user as serialize_user
+from handlers.resources import accounts
 from infra.audit_actor import actor, audit_entry
 from infra.config.service_urls import require_local, with_service_urls
 from infra.config.settings import load
@@ -53,7 +52,7 @@ def make_superuser(username: str, password: str, email: str | None) -> bool:
 
 def list_users() -> list[dict[str, Any]]:
     with _engine() as engine:
-        return [serialize_user(row) for row in users.list_users(engine)]
+        return [accounts.USER.serialize(row) for row in users.list_users(engine)]
 
 
 def make_key(name: str, scopes: list[str], functions: list[str] | None, expires_at: datetime | None) -> dict[str, Any]:
@@ -72,12 +71,12 @@ def make_key(name: str, scopes: list[str], functions: list[str] | None, expires_
             row, secret = api_keys.create(engine, wanted, actor(), clock.now())
         except (BadAccessError, KeyExistsError) as error:
             raise AccountError(str(error)) from None
-    return serialize_key(row) | {"key": secret}
+    return accounts.CREATED_KEY.serialize(row, key=secret)
 
 
 def list_keys() -> list[dict[str, Any]]:
     with _engine() as engine:
-        return [serialize_key(row) for row in api_keys.list_keys(engine)]
+        return [accounts.KEY.serialize(row) for row in api_keys.list_keys(engine)]
 
 
 def revoke_key(wanted: str) -> dict[str, Any]:
@@ -85,7 +84,7 @@ def revoke_key(wanted: str) -> dict[str, Any]:
     with _engine() as engine:
         found = [row for row in api_keys.list_keys(engine) if wanted in (row["name"], str(row["id"]))]
         try:
-            return serialize_key(api_keys.revoke(engine, UUID(str(found[0]["id"])), actor()))
+            return accounts.KEY.serialize(api_keys.revoke(engine, UUID(str(found[0]["id"])), actor()))
         except (IndexError, UnknownKeyError):
             raise NoSuchKeyError(f"no API key has the name or id {wanted!r}; see `localfn keys list`.") from None
 

@@ -38,4 +38,4 @@ def attack(url: str, examples: int, limit_s: float, *words: str) -> "subprocess.
 
 def faults(log: str) -> list[str]:
     """Return the log lines of failed handlers, and tracebacks."""
-    return [line for line in log.splitlines() if "a handler failed" in line or line.startswith("Traceback")]
+    return [line for line in log.splitlines() if "handler failed" in line or line.startswith("Traceback")]

@@ -5,7 +5,7 @@ import type { components } from './schema'
 type Schemas = components['schemas']
 export type User = Schemas['User']
 export type Key = Schemas['Key']
-export type NewKeyTold = Schemas['NewKeyTold']
+export type CreatedKey = Schemas['CreatedKey']
 export type Scope = Key['scopes'][number]
 
 const user = (name: string) => `/users/${encodeURIComponent(name)}`
@@ -22,5 +22,5 @@ export const listKeys = async (signal?: AbortSignal) =>
   (await json<{ items: Key[] }>('/keys', { signal })).items
 /** Create a key. Only this response contains the key itself. */
 export const createKey = (fields: Schemas['NewKey']) =>
-  json<NewKeyTold>('/keys', { method: 'POST', json: fields })
+  json<CreatedKey>('/keys', { method: 'POST', json: fields })
 export const revokeKey = (id: string) => request(`/keys/${id}`, { method: 'DELETE' })

@@ -12,8 +12,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the audit
-         * @description Needs `administer`.
+         * List audit entries
+         * @description Requires the permission `administer`.
          */
         get: operations["audit_show_all"];
         put?: never;
@@ -32,8 +32,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the functions
-         * @description Needs `read`.
+         * List functions
+         * @description Requires the permission `read`.
          */
         get: operations["functions_show_all"];
         put?: never;
@@ -53,15 +53,15 @@ export interface paths {
         };
         /**
          * Show a function
-         * @description Needs `follow`.
+         * @description Requires the permission `follow`.
          */
         get: operations["functions_show"];
         put?: never;
         /**
-         * Call a function
-         * @description Needs `invoke`.
+         * Invoke a function
+         * @description Requires the permission `invoke`.
          */
-        post: operations["functions_invoke"];
+        post: operations["invocations_invoke"];
         delete?: never;
         options?: never;
         head?: never;
@@ -78,10 +78,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Call a function with many events
-         * @description Needs `invoke`.
+         * Invoke a function with many events
+         * @description Requires the permission `invoke`.
          */
-        post: operations["functions_invoke_batch"];
+        post: operations["invocations_invoke_batch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -96,10 +96,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show how a function is doing
-         * @description Needs `read`.
+         * Show the stats of a function
+         * @description Requires the permission `read`.
          */
-        get: operations["operations_function_stats"];
+        get: operations["operations_show_function_stats"];
         put?: never;
         post?: never;
         delete?: never;
@@ -116,8 +116,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Name what has run longest and what failed last
-         * @description Needs `read`.
+         * List the longest-running and the latest failed requests
+         * @description Requires the permission `read`.
          */
         get: operations["operations_show_highlights"];
         put?: never;
@@ -136,14 +136,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the API keys
-         * @description Needs `administer`.
+         * List API keys
+         * @description Requires the permission `administer`.
          */
         get: operations["keys_show_all"];
         put?: never;
         /**
          * Create an API key
-         * @description Needs `administer`.
+         * @description Requires the permission `administer`.
          */
         post: operations["keys_create"];
         delete?: never;
@@ -164,7 +164,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke an API key
-         * @description Needs `administer`.
+         * @description Requires the permission `administer`.
          */
         delete: operations["keys_revoke"];
         options?: never;
@@ -180,8 +180,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the queues
-         * @description Needs `read`.
+         * List queues
+         * @description Requires the permission `read`.
          */
         get: operations["queues_show_all"];
         put?: never;
@@ -203,7 +203,7 @@ export interface paths {
         put?: never;
         /**
          * Empty a queue
-         * @description Needs `operate`.
+         * @description Requires the permission `operate`.
          */
         post: operations["queues_empty"];
         delete?: never;
@@ -223,7 +223,7 @@ export interface paths {
         put?: never;
         /**
          * Pause a queue
-         * @description Needs `operate`.
+         * @description Requires the permission `operate`.
          */
         post: operations["queues_pause"];
         delete?: never;
@@ -243,7 +243,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a queue
-         * @description Needs `operate`.
+         * @description Requires the permission `operate`.
          */
         post: operations["queues_resume"];
         delete?: never;
@@ -261,7 +261,7 @@ export interface paths {
         };
         /**
          * List requests
-         * @description Needs `read`.
+         * @description Requires the permission `read`.
          */
         get: operations["requests_show_all"];
         put?: never;
@@ -281,14 +281,14 @@ export interface paths {
         };
         /**
          * Show a request
-         * @description Needs `follow`.
+         * @description Requires the permission `follow`.
          */
         get: operations["requests_show"];
         put?: never;
         post?: never;
         /**
          * Delete a request
-         * @description Needs `operate`.
+         * @description Requires the permission `operate`.
          */
         delete: operations["requests_delete"];
         options?: never;
@@ -304,8 +304,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List a request's attempts
-         * @description Needs `follow`.
+         * List the attempts of a request
+         * @description Requires the permission `follow`.
          */
         get: operations["requests_attempts"];
         put?: never;
@@ -327,7 +327,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a request
-         * @description Needs `operate`.
+         * @description Requires the permission `operate`.
          */
         post: operations["requests_cancel"];
         delete?: never;
@@ -345,7 +345,7 @@ export interface paths {
         };
         /**
          * Download a file of a request
-         * @description The output file of this name; without one, the upload of this name. Needs `follow`.
+         * @description Returns the output with this name, or else the upload with this name. Requires the permission `follow`.
          */
         get: operations["files_file"];
         put?: never;
@@ -365,7 +365,7 @@ export interface paths {
         };
         /**
          * Download an upload of a request
-         * @description name: that of the part that it came in. Needs `follow`.
+         * @description The name is that of the form part. Requires the permission `follow`.
          */
         get: operations["files_input_file"];
         put?: never;
@@ -384,8 +384,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read what a request printed
-         * @description Needs `follow`.
+         * Show the logs of a request
+         * @description Requires the permission `follow`.
          */
         get: operations["requests_logs"];
         put?: never;
@@ -404,8 +404,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show a request's result
-         * @description Needs `follow`.
+         * Show the result of a request
+         * @description Requires the permission `follow`.
          */
         get: operations["requests_result"];
         put?: never;
@@ -426,8 +426,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Run a failed request again
-         * @description Needs `operate`.
+         * Retry a failed request
+         * @description Requires the permission `operate`.
          */
         post: operations["requests_retry"];
         delete?: never;
@@ -446,8 +446,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Run a waiting request now
-         * @description Needs `operate`.
+         * Run a pending request now
+         * @description Requires the permission `operate`.
          */
         post: operations["requests_run"];
         delete?: never;
@@ -466,10 +466,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Retry, run now, cancel or delete many requests
-         * @description Needs `operate`.
+         * Retry, run, cancel or delete many requests
+         * @description Requires the permission `operate`.
          */
-        post: operations["bulk_do_all"];
+        post: operations["bulk_run_action"];
         delete?: never;
         options?: never;
         head?: never;
@@ -484,8 +484,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the sandboxes
-         * @description Needs `read`.
+         * List sandboxes
+         * @description Requires the permission `read`.
          */
         get: operations["operations_show_sandboxes"];
         put?: never;
@@ -505,13 +505,13 @@ export interface paths {
         };
         /**
          * List schedules
-         * @description Needs `read`.
+         * @description Requires the permission `read`.
          */
         get: operations["schedules_show_all"];
         put?: never;
         /**
          * Create a schedule
-         * @description Needs `manage`.
+         * @description Requires the permission `manage`.
          */
         post: operations["schedules_create"];
         delete?: never;
@@ -529,21 +529,21 @@ export interface paths {
         };
         /**
          * Show a schedule
-         * @description Needs `read`.
+         * @description Requires the permission `read`.
          */
         get: operations["schedules_show"];
         put?: never;
         post?: never;
         /**
          * Delete a schedule
-         * @description Needs `manage`.
+         * @description Requires the permission `manage`.
          */
         delete: operations["schedules_delete"];
         options?: never;
         head?: never;
         /**
          * Change a schedule
-         * @description Needs `manage`.
+         * @description Requires the permission `manage`.
          */
         patch: operations["schedules_change"];
         trace?: never;
@@ -556,8 +556,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Foretell a schedule's times
-         * @description Needs `read`.
+         * Preview the times of a schedule
+         * @description Requires the permission `read`.
          */
         get: operations["schedules_next_times"];
         put?: never;
@@ -579,7 +579,7 @@ export interface paths {
         put?: never;
         /**
          * Run a schedule now
-         * @description Needs `operate`.
+         * @description Requires the permission `operate`.
          */
         post: operations["schedules_run"];
         delete?: never;
@@ -598,8 +598,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Foretell the times of a schedule that is not stored
-         * @description Needs `read`.
+         * Preview the times of a schedule before it is created
+         * @description Requires the permission `read`.
          */
         post: operations["schedules_preview"];
         delete?: never;
@@ -615,7 +615,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Ask who is logged in */
+        /** Show the session */
         get: operations["session_show"];
         put?: never;
         /** Log in */
@@ -638,7 +638,7 @@ export interface paths {
         put?: never;
         /**
          * Change your own password
-         * @description It takes the old one, and ends every session of yours but the one that it gives. Not for keys.
+         * @description Requires the old password. Ends all other sessions of the user. Not for API keys.
          */
         post: operations["session_change_password"];
         delete?: never;
@@ -655,10 +655,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show how the installation is doing
-         * @description Needs `read`.
+         * Show the stats of the installation
+         * @description Requires the permission `read`.
          */
-        get: operations["operations_stats"];
+        get: operations["operations_show_stats"];
         put?: never;
         post?: never;
         delete?: never;
@@ -675,10 +675,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show how every function is doing
-         * @description Needs `read`.
+         * Show the stats of all functions
+         * @description Requires the permission `read`.
          */
-        get: operations["operations_functions_stats"];
+        get: operations["operations_show_functions_stats"];
         put?: never;
         post?: never;
         delete?: never;
@@ -695,14 +695,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the users
-         * @description Needs `administer`.
+         * List users
+         * @description Requires the permission `administer`.
          */
         get: operations["users_show_all"];
         put?: never;
         /**
          * Create a user
-         * @description Needs `administer`.
+         * @description Requires the permission `administer`.
          */
         post: operations["users_create"];
         delete?: never;
@@ -720,21 +720,21 @@ export interface paths {
         };
         /**
          * Show a user
-         * @description Needs `administer`.
+         * @description Requires the permission `administer`.
          */
         get: operations["users_show"];
         put?: never;
         post?: never;
         /**
          * Delete a user
-         * @description Needs `administer`.
+         * @description Requires the permission `administer`.
          */
         delete: operations["users_delete"];
         options?: never;
         head?: never;
         /**
          * Change a user
-         * @description After another password or role the user logs in anew. Needs `administer`.
+         * @description A new password or role ends the sessions of the user. Requires the permission `administer`.
          */
         patch: operations["users_change"];
         trace?: never;
@@ -747,10 +747,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the workers
-         * @description Needs `read`.
+         * List workers
+         * @description Requires the permission `read`.
          */
-        get: operations["operations_workers"];
+        get: operations["operations_show_workers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -766,7 +766,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Describe the API for people */
+        /** Show the API docs */
         get: operations["docs_page"];
         put?: never;
         post?: never;
@@ -783,7 +783,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Give the page its looks */
+        /** Show the style sheet of the API docs */
         get: operations["docs_style"];
         put?: never;
         post?: never;
@@ -800,7 +800,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Ask whether this process answers */
+        /** Check whether this process is alive */
         get: operations["health_healthz"];
         put?: never;
         post?: never;
@@ -818,8 +818,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tell the metrics
-         * @description Needs `read`.
+         * Show the metrics
+         * @description Requires the permission `read`.
          */
         get: operations["metrics_show"];
         put?: never;
@@ -837,7 +837,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Describe the API */
+        /** Show the OpenAPI document */
         get: operations["docs_document"];
         put?: never;
         post?: never;
@@ -854,7 +854,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Ask whether requests are accepted and run */
+        /** Check whether requests are accepted and run */
         get: operations["health_readyz"];
         put?: never;
         post?: never;
@@ -870,7 +870,7 @@ export interface components {
     schemas: {
         AuditEntries: {
             items: components["schemas"]["AuditEntry"][];
-            /** @description for `cursor` of the next page; null on the last */
+            /** @description the `cursor` of the next page; null on the last page */
             next_cursor: string | null;
         };
         AuditEntry: {
@@ -885,29 +885,30 @@ export interface components {
              * @example 2026-11-22T13:39:45.046Z
              */
             time: string;
-            /** @description a user, key:NAME, cli:ACCOUNT, local where nobody logs in, or anonymous */
+            /** @description a username, key:NAME, cli:ACCOUNT, local without login, or anonymous */
             actor: string;
             /** @enum {string} */
             action: "request.retry" | "request.run" | "request.cancel" | "request.delete" | "queue.pause" | "queue.resume" | "queue.empty" | "schedule.create" | "schedule.change" | "schedule.delete" | "schedule.run" | "user.create" | "user.change" | "user.delete" | "key.create" | "key.revoke" | "session.login" | "session.login_failed" | "session.logout";
-            /** @description what was changed: a request's id, a name */
+            /** @description the id or name of the changed object */
             subject: string | null;
             details: Record<string, never>;
         };
-        /** @description RFC 9457 */
+        /** @description An error, as RFC 9457 defines it. */
         Problem: {
             type: string;
-            /** @description the status in words */
+            /** @description the name of the HTTP status */
             title: string;
+            /** @description the HTTP status */
             status: number;
-            /** @description what happened, and what to do */
+            /** @description what is wrong, and what to do */
             detail: string;
-            /** @description one entry per wrong field */
+            /** @description one entry for each wrong field */
             errors?: components["schemas"]["FieldError"][];
         };
         FieldError: {
-            /** @description the parameter, header or field of the body */
+            /** @description the query parameter, header or body field */
             field: string;
-            /** @description what is wrong with it, and what is expected */
+            /** @description what is wrong with the value, and what is expected */
             detail: string;
         };
         Functions: {
@@ -918,16 +919,17 @@ export interface components {
         Function: {
             name: string;
             description: string;
+            /** @description the default queue of its requests */
             queue: string;
-            /** @description then it is killed */
+            /** @description seconds after which an attempt is killed */
             timeout_s: number;
-            /** @description its own failures that end a request */
+            /** @description failed attempts after which a request fails */
             max_attempts: number;
-            /** @description resident memory above which it is killed */
+            /** @description resident memory above which an attempt is killed */
             memory_mb: number;
-            /** @description whether it may use the network once its module is imported */
+            /** @description whether the function may use the network after its module is imported */
             network: boolean;
-            /** @description JSON Schema of the event */
+            /** @description the JSON Schema of the event */
             input_schema: Record<string, never> | null;
             source_file: string;
             source_line: number;
@@ -941,16 +943,16 @@ export interface components {
             error_message: string;
             traceback: string;
         };
-        /** @description A file that is not discovered. */
+        /** @description A file that discovery skips. */
         SkippedFile: {
             source_file: string;
             reason: string;
         };
-        /** @description One accepted call. */
+        /** @description One accepted invocation. */
         Request: {
             /**
              * Format: uuid
-             * @description UUIDv7: sorts by creation
+             * @description UUIDv7: sorts by creation time
              * @example 01a2037b-e857-7610-bf00-d59177c539a5
              */
             id: string;
@@ -960,19 +962,20 @@ export interface components {
             /** @enum {string|null} */
             phase: "validate" | "process" | "save" | "cleanup" | null;
             progress: components["schemas"]["Progress"];
-            /** @description as it was posted */
+            /** @description the submitted event */
             event: unknown;
-            /** @description of the last attempt, from 1; 0 before the first */
+            /** @description the number of the latest attempt, from 1; 0 before the first */
             attempt: number;
+            /** @description failed attempts after which the request fails */
             max_attempts: number;
-            /** @description RQ's job that rang last */
+            /** @description the latest RQ job that announced the request to a worker */
             job_id: string | null;
             queue: string;
-            /** @description the schedule that made it */
+            /** @description the schedule that created the request */
             schedule: string | null;
             /**
              * Format: date-time
-             * @description the time that it was made for
+             * @description the scheduled time that the request stands for
              * @example 2026-11-22T13:39:45.046Z
              */
             scheduled_for: string | null;
@@ -983,7 +986,7 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description not run before
+             * @description the request does not start earlier
              * @example 2026-11-22T13:39:45.046Z
              */
             available_at: string;
@@ -997,23 +1000,24 @@ export interface components {
              * @example 2026-11-22T13:39:45.046Z
              */
             finished_at: string | null;
-            /** @description why it ended, or why its last attempt did */
+            /** @description the error of the request, or of its latest attempt */
             error_type: string | null;
             error_message: string | null;
             cancel_requested: boolean;
-            /** @description it ended because of a cancel: its status is failed, and no figure counts it as a failure */
+            /** @description true if a cancel ended the request; its status is failed, and stats do not count it as failed */
             cancelled: boolean;
-            /** @description that runs it, or ran it last */
+            /** @description the worker of the latest attempt */
             worker: string | null;
             files: components["schemas"]["File"][];
             links: components["schemas"]["RequestLinks"];
         };
         Progress: {
             fraction: number | null;
+            /** @description set by the function */
             message: string | null;
         };
         File: {
-            /** @description the part it came in, or the name it was saved under; an input and an output may have the same */
+            /** @description the name of its form part or output; an input and an output may have the same name */
             name: string;
             /** @enum {string} */
             kind: "input" | "output";
@@ -1022,7 +1026,7 @@ export interface components {
             size: number;
             content_type: string;
             sha256: string;
-            /** @description where its bytes are */
+            /** @description the path to download it */
             href: string;
         };
         RequestLinks: {
@@ -1037,7 +1041,7 @@ export interface components {
         EndedRequest: {
             /**
              * Format: uuid
-             * @description UUIDv7: sorts by creation
+             * @description UUIDv7: sorts by creation time
              * @example 01a2037b-e857-7610-bf00-d59177c539a5
              */
             id: string;
@@ -1047,19 +1051,20 @@ export interface components {
             /** @enum {string|null} */
             phase: "validate" | "process" | "save" | "cleanup" | null;
             progress: components["schemas"]["Progress"];
-            /** @description as it was posted */
+            /** @description the submitted event */
             event: unknown;
-            /** @description of the last attempt, from 1; 0 before the first */
+            /** @description the number of the latest attempt, from 1; 0 before the first */
             attempt: number;
+            /** @description failed attempts after which the request fails */
             max_attempts: number;
-            /** @description RQ's job that rang last */
+            /** @description the latest RQ job that announced the request to a worker */
             job_id: string | null;
             queue: string;
-            /** @description the schedule that made it */
+            /** @description the schedule that created the request */
             schedule: string | null;
             /**
              * Format: date-time
-             * @description the time that it was made for
+             * @description the scheduled time that the request stands for
              * @example 2026-11-22T13:39:45.046Z
              */
             scheduled_for: string | null;
@@ -1070,7 +1075,7 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description not run before
+             * @description the request does not start earlier
              * @example 2026-11-22T13:39:45.046Z
              */
             available_at: string;
@@ -1084,52 +1089,52 @@ export interface components {
              * @example 2026-11-22T13:39:45.046Z
              */
             finished_at: string | null;
-            /** @description why it ended, or why its last attempt did */
+            /** @description the error of the request, or of its latest attempt */
             error_type: string | null;
             error_message: string | null;
             cancel_requested: boolean;
-            /** @description it ended because of a cancel: its status is failed, and no figure counts it as a failure */
+            /** @description true if a cancel ended the request; its status is failed, and stats do not count it as failed */
             cancelled: boolean;
-            /** @description that runs it, or ran it last */
+            /** @description the worker of the latest attempt */
             worker: string | null;
             files: components["schemas"]["File"][];
             links: components["schemas"]["RequestLinks"];
-            /** @description what the function returned; null when it failed */
+            /** @description the return value of the function; null if the request failed */
             result: unknown;
         };
         AcceptedBatch: {
-            /** @description in the order of the events */
+            /** @description the request ids, in the order of the events */
             ids: string[];
         };
-        /** @description What waits and runs of it now, and its last 24 hours. */
+        /** @description Pending and running requests now, and requests that ended in the last 24 hours. */
         FunctionStats: {
             pending: number;
             processing: number;
             completed: number;
             failed: number;
-            /** @description ended by a person's cancel: their status is failed, but no figure counts them as failed */
+            /** @description ended by a cancel; their status is failed, but failed does not count them */
             cancelled: number;
-            /** @description completed and failed */
+            /** @description requests that completed or failed */
             count: number;
             failures: number;
-            /** @description ms */
+            /** @description ms; null without a request */
             p50_ms: number | null;
-            /** @description ms */
+            /** @description ms; null without a request */
             p95_ms: number | null;
-            /** @description ms */
+            /** @description ms; null without a request */
             wait_p95_ms: number | null;
             sparkline: components["schemas"]["Sparkline"];
         };
         Sparkline: {
-            /** @description hours */
+            /** @description hours, the oldest first */
             times: string[];
             completed: number[];
             failed: number[];
         };
         Highlights: {
-            /** @description what runs, longest first */
+            /** @description running requests, the longest-running first */
             running: components["schemas"]["Highlight"][];
-            /** @description failures, latest first */
+            /** @description failed requests, the latest first */
             failed: components["schemas"]["Highlight"][];
         };
         /** @description A request without its event. */
@@ -1144,7 +1149,7 @@ export interface components {
             status: "pending" | "processing" | "completed" | "failed";
             /** @enum {string|null} */
             phase: "validate" | "process" | "save" | "cleanup" | null;
-            progress: components["schemas"]["HighlightProgress"];
+            progress: components["schemas"]["Progress"];
             /**
              * Format: date-time
              * @example 2026-11-22T13:39:45.046Z
@@ -1156,16 +1161,13 @@ export interface components {
              */
             finished_at: string | null;
             error_type: string | null;
-            /** @description its beginning */
+            /** @description the first 1,000 characters */
             error_message: string | null;
-        };
-        HighlightProgress: {
-            fraction: number | null;
-            message: string | null;
         };
         Keys: {
             items: components["schemas"]["Key"][];
         };
+        /** @description An API key, without its secret. */
         Key: {
             /**
              * Format: uuid
@@ -1173,7 +1175,7 @@ export interface components {
              */
             id: string;
             name: string;
-            /** @description how the key begins */
+            /** @description the first characters of the key */
             prefix: string;
             scopes: ("invoke" | "read" | "manage")[];
             functions: string[] | null;
@@ -1194,14 +1196,14 @@ export interface components {
              */
             last_used_at: string | null;
         };
-        NewKeyTold: {
+        CreatedKey: {
             /**
              * Format: uuid
              * @example 01a2037b-e857-7610-bf00-d59177c539a5
              */
             id: string;
             name: string;
-            /** @description how the key begins */
+            /** @description the first characters of the key */
             prefix: string;
             scopes: ("invoke" | "read" | "manage")[];
             functions: string[] | null;
@@ -1221,14 +1223,14 @@ export interface components {
              * @example 2026-11-22T13:39:45.046Z
              */
             last_used_at: string | null;
-            /** @description told this once */
+            /** @description the key itself; no later answer contains it */
             key: string;
         };
         NewKey: {
             name: string;
-            /** @description what it may do */
+            /** @description the permissions of the key */
             scopes: ("invoke" | "read" | "manage")[];
-            /** @description for these only; null: for all */
+            /** @description the functions that the key is for; null: all */
             functions?: string[] | null;
             /**
              * Format: date-time
@@ -1244,9 +1246,9 @@ export interface components {
             name: string;
             /** @description requests that are due */
             depth: number;
-            /** @description requests that have a later time */
+            /** @description requests that are available later */
             scheduled: number;
-            /** @description how long the oldest that is due has been waiting */
+            /** @description seconds that the oldest due request has waited */
             oldest_age_s: number | null;
             paused: boolean;
             /**
@@ -1254,17 +1256,17 @@ export interface components {
              * @example 2026-11-22T13:39:45.046Z
              */
             paused_at: string | null;
-            /** @description that serve it */
+            /** @description workers that serve the queue */
             workers: number;
         };
         EmptiedQueue: {
             name: string;
-            /** @description requests that waited */
+            /** @description requests that were cancelled */
             cancelled: number;
-            /** @description false: more were there than fit into one call; ask again */
+            /** @description false if pending requests are left because the call took too long; send it again */
             complete: boolean;
         };
-        /** @description A queue as a caller sees it that may steer it and not read it. */
+        /** @description A queue, for a client that may change it and not read it. */
         ChangedQueue: {
             name: string;
             paused: boolean;
@@ -1276,17 +1278,17 @@ export interface components {
         };
         Requests: {
             items: components["schemas"]["Request"][];
-            /** @description for `cursor` of the next page; null on the last */
+            /** @description the `cursor` of the next page; null on the last page */
             next_cursor: string | null;
         };
         Attempts: {
             items: components["schemas"]["Attempt"][];
         };
         Attempt: {
-            /** @description from 1 */
+            /** @description counts from 1 */
             number: number;
             /**
-             * @description null while it runs
+             * @description null while the attempt runs
              * @enum {string|null}
              */
             outcome: "completed" | "failed" | "timed_out" | "killed" | "invalid" | "cancelled" | "lost" | "given_back" | null;
@@ -1302,15 +1304,17 @@ export interface components {
              */
             finished_at: string | null;
             phases: components["schemas"]["AttemptPhase"][];
+            /** @description whether a new sandbox was started for it */
             cold_start: boolean | null;
-            /** @description what a cold start took */
+            /** @description duration of the cold start */
             init_ms: number | null;
+            /** @description peak resident memory */
             max_rss_mb: number | null;
             error_type: string | null;
             error_message: string | null;
             traceback: string | null;
         };
-        /** @description One that has no end goes on, or was cut off with its attempt. */
+        /** @description A phase of an attempt. One without finished_at runs, or was cut off when its attempt ended. */
         AttemptPhase: {
             /** @enum {string} */
             phase: "validate" | "process" | "save" | "cleanup";
@@ -1328,11 +1332,11 @@ export interface components {
             outcome?: string;
             error?: string;
         };
-        /** @description A request as a caller sees it that may change it and not read it. */
+        /** @description A request, for a client that may change it and not read it. */
         ChangedRequest: {
             /**
              * Format: uuid
-             * @description UUIDv7: sorts by creation
+             * @description UUIDv7: sorts by creation time
              * @example 01a2037b-e857-7610-bf00-d59177c539a5
              */
             id: string;
@@ -1348,7 +1352,7 @@ export interface components {
              * @example 01a2037b-e857-7610-bf00-d59177c539a5
              */
             request_id: string;
-            /** @description what the function returned */
+            /** @description the return value of the function */
             data: unknown;
             files: components["schemas"]["File"][];
             /**
@@ -1360,6 +1364,7 @@ export interface components {
         BulkOutcomes: {
             /** @enum {string} */
             action: "retry" | "run" | "cancel" | "delete";
+            /** @description how many requests were changed */
             done: number;
             items: components["schemas"]["BulkOutcome"][];
         };
@@ -1370,7 +1375,7 @@ export interface components {
              */
             id: string;
             done: boolean;
-            /** @description why not */
+            /** @description the reason why the action was not done */
             detail: string | null;
         };
         BulkAction: {
@@ -1386,8 +1391,14 @@ export interface components {
             host: string;
             pid: number;
             function: string | null;
+            /**
+             * @example busy
+             * @example idle
+             */
             state: string;
+            /** @description the worker that has acquired it */
             worker: string | null;
+            /** @description resident memory, child processes included */
             memory_mb: number | null;
             age_s: number;
         };
@@ -1402,41 +1413,44 @@ export interface components {
              * @example 0 8 * * MON-FRI
              */
             expression: string;
-            /** @description what the function is called with */
+            /** @description the event of each request */
             event: unknown;
-            /** @example Europe/Berlin */
+            /**
+             * @description an IANA time zone
+             * @example Europe/Berlin
+             */
             timezone: string;
             enabled: boolean;
             /**
              * Format: date-time
-             * @description no time before
+             * @description no request is created for an earlier time
              * @example 2026-11-22T13:39:45.046Z
              */
             start_at: string | null;
             /**
              * Format: date-time
-             * @description none after
+             * @description no request is created for a later time
              * @example 2026-11-22T13:39:45.046Z
              */
             end_at: string | null;
-            /** @description at most so many requests */
+            /** @description requests after which the schedule stops */
             max_runs: number | null;
             /**
-             * @description what becomes of times that were missed
+             * @description which missed times get a request
              * @enum {string}
              */
             misfire: "skip" | "once" | "all";
-            /** @description what is no later than this was not missed */
+            /** @description seconds by which a request may be late before its time counts as missed */
             misfire_grace_s: number;
             /**
-             * @description what becomes of a time while the request before still runs
+             * @description what happens at a scheduled time while the previous request runs
              * @enum {string}
              */
             overlap: "allow" | "skip";
-            /** @description null: the function's own */
+            /** @description null: the queue of the function */
             queue: string | null;
             description: string;
-            /** @description in code or localfn.toml */
+            /** @description whether code or localfn.toml declares the schedule */
             declared: boolean;
             /**
              * Format: date-time
@@ -1450,7 +1464,7 @@ export interface components {
             last_run_at: string | null;
             total_runs: number;
             last_request: components["schemas"]["LastRequest"] | null;
-            /** @description why it makes no requests */
+            /** @description the reason why the schedule creates no requests */
             error: string | null;
         };
         LastRequest: {
@@ -1463,7 +1477,7 @@ export interface components {
             status: "pending" | "processing" | "completed" | "failed";
             cancelled: boolean;
         };
-        /** @description A schedule as a caller sees it that may change it and not read it. */
+        /** @description A schedule, for a client that may change it and not read it. */
         ChangedSchedule: {
             name: string;
             enabled: boolean;
@@ -1481,42 +1495,45 @@ export interface components {
              * @example 0 8 * * MON-FRI
              */
             expression: string;
-            /** @description what the function is called with */
+            /** @description the event of each request */
             event?: unknown;
-            /** @example Europe/Berlin */
+            /**
+             * @description an IANA time zone
+             * @example Europe/Berlin
+             */
             timezone?: string;
             enabled?: boolean;
             /**
              * Format: date-time
-             * @description no time before
+             * @description no request is created for an earlier time
              * @example 2026-11-22T13:39:45.046Z
              */
             start_at?: string | null;
             /**
              * Format: date-time
-             * @description none after
+             * @description no request is created for a later time
              * @example 2026-11-22T13:39:45.046Z
              */
             end_at?: string | null;
-            /** @description at most so many requests */
+            /** @description requests after which the schedule stops */
             max_runs?: number | null;
             /**
-             * @description what becomes of times that were missed
+             * @description which missed times get a request
              * @enum {string}
              */
             misfire?: "skip" | "once" | "all";
-            /** @description what is no later than this was not missed */
+            /** @description seconds by which a request may be late before its time counts as missed */
             misfire_grace_s?: number;
             /**
-             * @description what becomes of a time while the request before still runs
+             * @description what happens at a scheduled time while the previous request runs
              * @enum {string}
              */
             overlap?: "allow" | "skip";
-            /** @description null: the function's own */
+            /** @description null: the queue of the function */
             queue?: string | null;
             description?: string;
         };
-        /** @description What is given is changed. */
+        /** @description The fields to change. */
         ScheduleChange: {
             name?: string;
             function?: string;
@@ -1525,57 +1542,63 @@ export interface components {
              * @example 0 8 * * MON-FRI
              */
             expression?: string;
-            /** @description what the function is called with */
+            /** @description the event of each request */
             event?: unknown;
-            /** @example Europe/Berlin */
+            /**
+             * @description an IANA time zone
+             * @example Europe/Berlin
+             */
             timezone?: string;
             enabled?: boolean;
             /**
              * Format: date-time
-             * @description no time before
+             * @description no request is created for an earlier time
              * @example 2026-11-22T13:39:45.046Z
              */
             start_at?: string | null;
             /**
              * Format: date-time
-             * @description none after
+             * @description no request is created for a later time
              * @example 2026-11-22T13:39:45.046Z
              */
             end_at?: string | null;
-            /** @description at most so many requests */
+            /** @description requests after which the schedule stops */
             max_runs?: number | null;
             /**
-             * @description what becomes of times that were missed
+             * @description which missed times get a request
              * @enum {string}
              */
             misfire?: "skip" | "once" | "all";
-            /** @description what is no later than this was not missed */
+            /** @description seconds by which a request may be late before its time counts as missed */
             misfire_grace_s?: number;
             /**
-             * @description what becomes of a time while the request before still runs
+             * @description what happens at a scheduled time while the previous request runs
              * @enum {string}
              */
             overlap?: "allow" | "skip";
-            /** @description null: the function's own */
+            /** @description null: the queue of the function */
             queue?: string | null;
             description?: string;
         };
         Times: {
-            /** @description UTC, to the second */
+            /** @description UTC, in whole seconds */
             times: string[];
         };
         ScheduleTimes: {
-            /** @example Europe/Berlin */
+            /**
+             * @description an IANA time zone
+             * @example Europe/Berlin
+             */
             timezone?: string;
             /**
              * Format: date-time
-             * @description no time before
+             * @description no request is created for an earlier time
              * @example 2026-11-22T13:39:45.046Z
              */
             start_at?: string | null;
             /**
              * Format: date-time
-             * @description none after
+             * @description no request is created for a later time
              * @example 2026-11-22T13:39:45.046Z
              */
             end_at?: string | null;
@@ -1589,7 +1612,7 @@ export interface components {
             /** @enum {string} */
             auth: "required" | "none";
             user: components["schemas"]["SessionUser"] | null;
-            /** @description what whoever asks this may do */
+            /** @description the permissions of the client */
             permissions: ("read" | "follow" | "invoke" | "operate" | "manage" | "administer")[];
         };
         SessionUser: {
@@ -1625,15 +1648,15 @@ export interface components {
             queue_depth_series: components["schemas"]["QueueDepths"];
             queues: components["schemas"]["Queue"][];
             workers: components["schemas"]["WorkerCounts"];
-            problems: components["schemas"]["Trouble"][];
+            problems: components["schemas"]["InstallationProblem"][];
         };
         Counts: {
             by_status: components["schemas"]["CountByStatus"];
-            /** @description the 100 functions of which there was most */
+            /** @description the 100 functions with the most requests */
             by_function: {
                 [key: string]: components["schemas"]["CountByStatus"];
             };
-            /** @description how far back the ended go */
+            /** @description the period in which ended requests are counted, in seconds */
             ended_within_s: number;
         };
         CountByStatus: {
@@ -1641,33 +1664,34 @@ export interface components {
             processing: number;
             completed: number;
             failed: number;
-            /** @description ended by a person's cancel: their status is failed, but no figure counts them as failed */
+            /** @description ended by a cancel; their status is failed, but failed does not count them */
             cancelled: number;
         };
         Throughput: {
-            /** @description in the last whole minute */
+            /** @description requests that completed or failed in the last whole minute */
             per_minute: number;
-            /** @description the minutes, oldest first */
+            /** @description minutes, the oldest first */
             times: string[];
             completed: number[];
             failed: number[];
             cancelled: number[];
         };
         Latency: {
+            /** @description the period that the percentiles cover, in seconds */
             within_s: number;
             wait_ms: components["schemas"]["Percentiles"];
             run_ms: components["schemas"]["Percentiles"];
         };
         Percentiles: {
-            /** @description ms */
+            /** @description ms; null without a request */
             p50: number | null;
-            /** @description ms */
+            /** @description ms; null without a request */
             p95: number | null;
-            /** @description ms */
+            /** @description ms; null without a request */
             p99: number | null;
         };
         LatencySeries: {
-            /** @description the minutes, oldest first */
+            /** @description minutes, the oldest first */
             times: string[];
             wait_ms: components["schemas"]["PercentileSeries"];
             run_ms: components["schemas"]["PercentileSeries"];
@@ -1678,15 +1702,15 @@ export interface components {
             p99: (number | null)[];
         };
         Failures: {
-            /** @description the minutes, oldest first */
+            /** @description minutes, the oldest first */
             times: string[];
-            /** @description the 20 functions that failed most, the worst first */
+            /** @description the 20 functions with the most failed requests, the worst first */
             by_function: {
                 [key: string]: number[];
             };
         };
         QueueDepths: {
-            /** @description the minutes, oldest first */
+            /** @description minutes, the oldest first */
             times: string[];
             by_queue: {
                 [key: string]: (number | null)[];
@@ -1696,8 +1720,8 @@ export interface components {
             alive: number;
             busy: number;
         };
-        /** @description What is wrong, in words. */
-        Trouble: {
+        /** @description Something that needs attention. */
+        InstallationProblem: {
             /** @example no_worker */
             code: string;
             /** @enum {string} */
@@ -1708,23 +1732,23 @@ export interface components {
              * @example 2026-11-22T13:39:45.046Z
              */
             since: string | null;
-            subject: components["schemas"]["TroubleSubject"] | null;
-            /** @description of how many it tells */
+            subject: components["schemas"]["ProblemSubject"] | null;
+            /** @description how many objects have the problem */
             count: number;
         };
-        TroubleSubject: {
+        ProblemSubject: {
             kind: string;
-            /** @description empty where it tells of several */
+            /** @description empty if count is above 1 */
             name: string;
         };
-        /** @description The last 24 hours of every function of which there was something. */
+        /** @description The stats of every function that has requests now or had some in the last 24 hours. */
         FunctionsStats: {
             /**
              * Format: date-time
              * @example 2026-11-22T13:39:45.046Z
              */
             time: string;
-            /** @description the hours of all sparklines */
+            /** @description the hours of all sparklines, the oldest first */
             times: string[];
             functions: {
                 [key: string]: components["schemas"]["FunctionHealth"];
@@ -1735,20 +1759,20 @@ export interface components {
             processing: number;
             completed: number;
             failed: number;
-            /** @description ended by a person's cancel: their status is failed, but no figure counts them as failed */
+            /** @description ended by a cancel; their status is failed, but failed does not count them */
             cancelled: number;
-            /** @description completed and failed */
+            /** @description requests that completed or failed */
             count: number;
             failures: number;
-            /** @description ms */
+            /** @description ms; null without a request */
             p50_ms: number | null;
-            /** @description ms */
+            /** @description ms; null without a request */
             p95_ms: number | null;
-            /** @description ms */
+            /** @description ms; null without a request */
             wait_p95_ms: number | null;
-            sparkline: components["schemas"]["HealthLine"];
+            sparkline: components["schemas"]["SparklineCounts"];
         };
-        HealthLine: {
+        SparklineCounts: {
             completed: number[];
             failed: number[];
         };
@@ -1778,20 +1802,20 @@ export interface components {
             password: string;
             email?: string | null;
             /**
-             * @description viewer unless given
+             * @description default: viewer
              * @enum {string}
              */
             role?: "viewer" | "operator" | "admin";
             enabled?: boolean;
         };
-        /** @description What is given is changed. */
+        /** @description The fields to change. */
         UserChange: {
             /** Format: password */
             password?: string;
             email?: string | null;
             /** @enum {string} */
             role?: "viewer" | "operator" | "admin";
-            /** @description false: logs in no more */
+            /** @description false: the user cannot log in */
             enabled?: boolean;
         };
         Workers: {
@@ -1803,8 +1827,10 @@ export interface components {
             pid: number;
             queues: string[];
             /**
+             * @description silent: no heartbeat for 12 s
              * @example busy
              * @example idle
+             * @example silent
              */
             state: string;
             /**
@@ -1814,13 +1840,13 @@ export interface components {
             started_at: string;
             /**
              * Format: date-time
-             * @description its last sign of life
+             * @description its latest heartbeat
              * @example 2026-11-22T13:39:45.046Z
              */
             seen_at: string;
             /**
              * Format: uuid
-             * @description what it runs
+             * @description the request that it runs
              * @example 01a2037b-e857-7610-bf00-d59177c539a5
              */
             request_id: string | null;
@@ -1829,10 +1855,11 @@ export interface components {
             phase: "validate" | "process" | "save" | "cleanup" | null;
             /**
              * Format: date-time
+             * @description the start of that request
              * @example 2026-11-22T13:39:45.046Z
              */
             since: string | null;
-            /** @description requests that it took together */
+            /** @description requests in its current batch */
             held: number;
         };
         Health: {
@@ -1842,7 +1869,7 @@ export interface components {
         Readiness: {
             /** @enum {string} */
             status: "ok" | "not ready";
-            /** @description for those who may read */
+            /** @description only for authenticated clients */
             checks?: {
                 [key: string]: string;
             };
@@ -1859,19 +1886,19 @@ export interface operations {
     audit_show_all: {
         parameters: {
             query?: {
-                /** @description done by */
+                /** @description the actor */
                 actor?: string;
-                /** @description of this kind */
+                /** @description the action */
                 action?: "request.retry" | "request.run" | "request.cancel" | "request.delete" | "queue.pause" | "queue.resume" | "queue.empty" | "schedule.create" | "schedule.change" | "schedule.delete" | "schedule.run" | "user.create" | "user.change" | "user.delete" | "key.create" | "key.revoke" | "session.login" | "session.login_failed" | "session.logout";
-                /** @description done to */
+                /** @description the changed object */
                 subject?: string;
-                /** @description at most so many; 50 unless given */
+                /** @description entries in a page; default: 50 */
                 limit?: number;
-                /** @description next_cursor of the page before */
+                /** @description next_cursor of the previous page */
                 cursor?: string;
             };
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -1879,10 +1906,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page, newest first. */
+            /** @description A page, the newest first. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -1890,10 +1917,10 @@ export interface operations {
                     "application/json": components["schemas"]["AuditEntries"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -1927,7 +1954,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -1944,11 +1971,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -1969,7 +1996,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -1988,7 +2015,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2000,7 +2027,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -2008,10 +2035,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All functions, the code that could not be imported, and the files that are not discovered. */
+            /** @description All functions, code that could not be imported, and files that were skipped. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -2019,10 +2046,10 @@ export interface operations {
                     "application/json": components["schemas"]["Functions"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -2056,7 +2083,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2073,11 +2100,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -2098,7 +2125,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2117,7 +2144,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2129,7 +2156,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path: {
@@ -2142,7 +2169,7 @@ export interface operations {
             /** @description The function. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -2150,10 +2177,10 @@ export interface operations {
                     "application/json": components["schemas"]["Function"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -2187,7 +2214,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2221,11 +2248,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -2246,7 +2273,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2265,7 +2292,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2273,22 +2300,22 @@ export interface operations {
             };
         };
     };
-    functions_invoke: {
+    invocations_invoke: {
         parameters: {
             query?: {
-                /** @description run it no earlier than so many seconds from now */
+                /** @description seconds to wait before the request may start */
                 delay_s?: number;
-                /** @description run it no earlier than at this time, at most 366 days from now */
+                /** @description the earliest start, at most 366 days ahead; not with delay_s */
                 run_at?: string;
-                /** @description another queue than the function's own */
+                /** @description the queue; default: the queue of the function */
                 queue?: string;
             };
             header?: {
-                /** @description the same key and body within 24 h: the first request, or batch, is answered again; another body: 409. Bodies are compared as JSON values: white space, order of keys and escapes do not count, the digits of numbers do */
+                /** @description A repeated key with the same body returns the first request or batch for 24 h; another body is answered with 409. Bodies are compared as JSON values: white space, key order and escapes do not matter, the digits of numbers do. */
                 "Idempotency-Key"?: string;
-                /** @description W3C Trace Context: the trace that the request is to be part of */
+                /** @description W3C Trace Context: the trace that the request joins */
                 traceparent?: string;
-                /** @description wait=N: answer when it has ended, or after N s (1-60) */
+                /** @description wait=N: answer when the request ends, or after N s (1 to 60) */
                 Prefer?: string;
             };
             path: {
@@ -2296,7 +2323,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description An empty body is the event `{}`. `Content-Encoding: gzip` is taken; the limits hold for both sizes. */
+        /** @description An empty body is the event `{}`. `Content-Encoding: gzip` is supported; the size limits apply to the compressed and to the decompressed body. */
         requestBody?: {
             content: {
                 "application/json": unknown;
@@ -2308,14 +2335,14 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It ended while the client was willing to wait. */
+            /** @description The request ended within the time of `Prefer: wait`. */
             200: {
                 headers: {
-                    /** @description the address of the request */
+                    /** @description the path of the request */
                     Location?: string;
-                    /** @description this key was used before: the first answer again */
+                    /** @description present if an earlier call with this key created the request */
                     "Idempotent-Replayed"?: "true";
-                    /** @description that the server did wait; absent when too many wait already */
+                    /** @description present if the server waited; absent if too many clients wait */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -2323,16 +2350,16 @@ export interface operations {
                     "application/json": components["schemas"]["EndedRequest"];
                 };
             };
-            /** @description The request is stored and will finish. */
+            /** @description The request is stored and will run. */
             202: {
                 headers: {
-                    /** @description the address of the request */
+                    /** @description the path of the request */
                     Location?: string;
-                    /** @description seconds to wait before it is asked for again, while it runs */
+                    /** @description seconds to wait before the next poll; absent after its end */
                     "Retry-After"?: number;
-                    /** @description this key was used before: the first answer again */
+                    /** @description present if an earlier call with this key created the request */
                     "Idempotent-Replayed"?: "true";
-                    /** @description that the server did wait; absent when too many wait already */
+                    /** @description present if the server waited; absent if too many clients wait */
                     "Preference-Applied"?: string;
                     [name: string]: unknown;
                 };
@@ -2351,7 +2378,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Bad Request",
                      *       "status": 400,
-                     *       "detail": "The body is not JSON: Expecting ',' delimiter at line 2, column 6."
+                     *       "detail": "The body is not valid JSON: Expecting ',' delimiter at line 2, column 6."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2385,7 +2412,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2436,7 +2463,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Request Entity Too Large",
                      *       "status": 413,
-                     *       "detail": "The body is larger than the 1048576 bytes that are allowed."
+                     *       "detail": "The body is larger than the allowed 1048576 bytes."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2453,7 +2480,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unsupported Media Type",
                      *       "status": 415,
-                     *       "detail": "The body is text/plain. Send application/json."
+                     *       "detail": "The Content-Type 'text/plain' is not supported; send application/json."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2470,11 +2497,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -2495,7 +2522,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second request."
+                     *       "detail": "The database is unavailable; try again. With an Idempotency-Key, the repeated call creates no second request."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2514,7 +2541,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2522,20 +2549,20 @@ export interface operations {
             };
         };
     };
-    functions_invoke_batch: {
+    invocations_invoke_batch: {
         parameters: {
             query?: {
-                /** @description run it no earlier than so many seconds from now */
+                /** @description seconds to wait before the request may start */
                 delay_s?: number;
-                /** @description run it no earlier than at this time, at most 366 days from now */
+                /** @description the earliest start, at most 366 days ahead; not with delay_s */
                 run_at?: string;
-                /** @description another queue than the function's own */
+                /** @description the queue; default: the queue of the function */
                 queue?: string;
             };
             header?: {
-                /** @description the same key and body within 24 h: the first request, or batch, is answered again; another body: 409. Bodies are compared as JSON values: white space, order of keys and escapes do not count, the digits of numbers do */
+                /** @description A repeated key with the same body returns the first request or batch for 24 h; another body is answered with 409. Bodies are compared as JSON values: white space, key order and escapes do not matter, the digits of numbers do. */
                 "Idempotency-Key"?: string;
-                /** @description W3C Trace Context: the trace that the request is to be part of */
+                /** @description W3C Trace Context: the trace that the request joins */
                 traceparent?: string;
             };
             path: {
@@ -2549,10 +2576,10 @@ export interface operations {
             };
         };
         responses: {
-            /** @description All are stored, or none. */
+            /** @description All requests are stored. An error stores none. */
             202: {
                 headers: {
-                    /** @description this key was used before: the first answer again */
+                    /** @description present if an earlier call with this key created the request */
                     "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
@@ -2571,7 +2598,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Bad Request",
                      *       "status": 400,
-                     *       "detail": "The body is not JSON: Expecting ',' delimiter at line 2, column 6."
+                     *       "detail": "The body is not valid JSON: Expecting ',' delimiter at line 2, column 6."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2605,7 +2632,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2656,7 +2683,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Request Entity Too Large",
                      *       "status": 413,
-                     *       "detail": "The body is larger than the 1048576 bytes that are allowed."
+                     *       "detail": "The body is larger than the allowed 1048576 bytes."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2673,7 +2700,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unsupported Media Type",
                      *       "status": 415,
-                     *       "detail": "The body is text/plain. Send application/json."
+                     *       "detail": "The Content-Type 'text/plain' is not supported; send application/json."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2690,11 +2717,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -2715,7 +2742,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again. With an Idempotency-Key it makes no second batch."
+                     *       "detail": "The database is unavailable; try again. With an Idempotency-Key, the repeated call creates no second batch."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2734,7 +2761,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2742,11 +2769,11 @@ export interface operations {
             };
         };
     };
-    operations_function_stats: {
+    operations_show_function_stats: {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path: {
@@ -2756,10 +2783,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Its last 24 hours. */
+            /** @description The last 24 hours of the function. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -2767,10 +2794,10 @@ export interface operations {
                     "application/json": components["schemas"]["FunctionStats"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -2804,7 +2831,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2838,11 +2865,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -2863,7 +2890,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2882,7 +2909,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2893,11 +2920,11 @@ export interface operations {
     operations_show_highlights: {
         parameters: {
             query?: {
-                /** @description at most so many of each; 4 unless given */
+                /** @description requests in each list; default: 4 */
                 limit?: number;
             };
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -2905,10 +2932,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Requests without their events; cancelled ones are not among the failed. */
+            /** @description Requests without their events. Cancelled requests do not count as failed. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -2916,10 +2943,10 @@ export interface operations {
                     "application/json": components["schemas"]["Highlights"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -2953,7 +2980,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2970,11 +2997,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -2995,7 +3022,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3014,7 +3041,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3026,7 +3053,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -3034,10 +3061,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All, without the keys themselves. */
+            /** @description All API keys, without their secrets. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -3045,10 +3072,10 @@ export interface operations {
                     "application/json": components["schemas"]["Keys"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -3082,7 +3109,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3099,11 +3126,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -3124,7 +3151,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3143,7 +3170,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3164,15 +3191,15 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The key, told this once. */
+            /** @description The API key. No later answer contains `key`. */
             201: {
                 headers: {
-                    /** @description its address */
+                    /** @description the path of the key */
                     Location?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NewKeyTold"];
+                    "application/json": components["schemas"]["CreatedKey"];
                 };
             };
             /** @description Bad Request */
@@ -3186,7 +3213,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Bad Request",
                      *       "status": 400,
-                     *       "detail": "The body is not JSON: Expecting ',' delimiter at line 2, column 6."
+                     *       "detail": "The body is not valid JSON: Expecting ',' delimiter at line 2, column 6."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3220,7 +3247,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3254,7 +3281,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Request Entity Too Large",
                      *       "status": 413,
-                     *       "detail": "The body is larger than the 1048576 bytes that are allowed."
+                     *       "detail": "The body is larger than the allowed 1048576 bytes."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3271,7 +3298,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unsupported Media Type",
                      *       "status": 415,
-                     *       "detail": "The body is text/plain. Send application/json."
+                     *       "detail": "The Content-Type 'text/plain' is not supported; send application/json."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3288,11 +3315,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -3313,7 +3340,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3332,7 +3359,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3351,7 +3378,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It opens nothing any more. */
+            /** @description The API key is revoked. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3386,7 +3413,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3420,11 +3447,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -3445,7 +3472,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3464,7 +3491,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3476,7 +3503,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -3484,10 +3511,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Those that are served, and those in which something waits. */
+            /** @description All queues that are served or hold pending requests. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -3495,10 +3522,10 @@ export interface operations {
                     "application/json": components["schemas"]["Queues"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -3532,7 +3559,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3549,11 +3576,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -3574,7 +3601,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3593,7 +3620,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3612,7 +3639,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What waited in it is cancelled; what runs goes on. */
+            /** @description Its pending requests are cancelled; running requests continue. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3649,7 +3676,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3683,11 +3710,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -3708,7 +3735,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3727,7 +3754,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3746,7 +3773,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Nothing of it is begun; what runs goes on. */
+            /** @description No request of the queue starts; running requests continue. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3783,7 +3810,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3817,11 +3844,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -3842,7 +3869,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3861,7 +3888,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3880,7 +3907,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is served again. */
+            /** @description Workers serve the queue again. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3917,7 +3944,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3951,11 +3978,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -3976,7 +4003,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3995,7 +4022,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4007,27 +4034,27 @@ export interface operations {
         parameters: {
             query?: {
                 status?: "pending" | "processing" | "completed" | "failed";
-                /** @description true: only those that were cancelled; false: only the others */
+                /** @description true: only cancelled requests; false: all others */
                 cancelled?: boolean;
-                /** @description made by calls of this function */
+                /** @description the function */
                 function?: string;
-                /** @description made by this schedule */
+                /** @description the schedule that created them */
                 schedule?: string;
-                /** @description on this queue */
+                /** @description the queue */
                 queue?: string;
-                /** @description made then or later */
+                /** @description created at this time or later */
                 since?: string;
-                /** @description made before */
+                /** @description created before this time */
                 until?: string;
-                /** @description a text in id, function, error or event; where a second is too short to look through all of them, the page holds what was found so far, perhaps nothing, and its next_cursor goes on */
+                /** @description a text in the id, function, error or event. A search stops after one second: the page then holds the matches so far, possibly none, and its next_cursor continues the search. */
                 q?: string;
-                /** @description at most so many; 50 unless given */
+                /** @description requests in a page; default: 50 */
                 limit?: number;
-                /** @description next_cursor of the page before */
+                /** @description next_cursor of the previous page */
                 cursor?: string;
             };
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -4035,10 +4062,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page, newest first. Files are told of by the request itself. */
+            /** @description A page, the newest first. `files` is empty here; show a request to see its files. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4046,10 +4073,10 @@ export interface operations {
                     "application/json": components["schemas"]["Requests"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4083,7 +4110,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4100,11 +4127,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -4125,7 +4152,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4144,7 +4171,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4155,11 +4182,11 @@ export interface operations {
     requests_show: {
         parameters: {
             query?: {
-                /** @description answer when the status changes, or after so many seconds */
+                /** @description seconds to wait for a change of the status */
                 wait?: number;
             };
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4169,12 +4196,12 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The request as it is now. */
+            /** @description The current state of the request. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
-                    /** @description seconds to wait before it is asked for again, while it runs */
+                    /** @description seconds to wait before the next poll; absent after its end */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -4182,10 +4209,10 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4219,7 +4246,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4253,11 +4280,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -4278,7 +4305,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4297,7 +4324,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4316,7 +4343,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It and all that belongs to it is gone. */
+            /** @description The request, its result, attempts, logs and files are deleted. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -4351,7 +4378,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4402,11 +4429,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -4427,7 +4454,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4446,7 +4473,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4458,7 +4485,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4468,10 +4495,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description First to last, each with its phases. */
+            /** @description All attempts with their phases, the first one first. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4479,10 +4506,10 @@ export interface operations {
                     "application/json": components["schemas"]["Attempts"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4516,7 +4543,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4550,11 +4577,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -4575,7 +4602,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4594,7 +4621,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4613,10 +4640,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A pending one has ended; a running one is killed within 2 s. */
+            /** @description A pending request has ended; a running one is killed within 2 s. */
             202: {
                 headers: {
-                    /** @description seconds to wait before it is asked for again, while it runs */
+                    /** @description seconds to wait before the next poll; absent after its end */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -4652,7 +4679,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4703,11 +4730,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -4728,7 +4755,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4747,7 +4774,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4759,17 +4786,17 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description one range of bytes; several are answered with the whole file */
+                /** @description one byte range; several ranges return the whole file */
                 Range?: string;
-                /** @description an ETag: Range counts only while the file has it */
+                /** @description an ETag: Range applies only if the file still has it */
                 "If-Range"?: string;
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
-                /** @description a Last-Modified that was answered before; not with If-None-Match */
+                /** @description the Last-Modified of a previous answer; ignored with If-None-Match */
                 "If-Modified-Since"?: string;
-                /** @description ETags: a file that has none of them is a 412 */
+                /** @description ETags: a file with none of them is answered with 412 */
                 "If-Match"?: string;
-                /** @description a time: a file that was stored later is a 412; not with If-Match */
+                /** @description a time: a file stored later is answered with 412; ignored with If-Match */
                 "If-Unmodified-Since"?: string;
             };
             path: {
@@ -4780,18 +4807,18 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Its bytes. */
+            /** @description The content of the file. */
             200: {
                 headers: {
-                    /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
+                    /** @description identifies the content, for If-None-Match, If-Match and If-Range */
                     ETag?: string;
-                    /** @description when it was stored */
+                    /** @description when the file was stored */
                     "Last-Modified"?: string;
-                    /** @description attachment, with the file's name */
+                    /** @description attachment, with the name of the file */
                     "Content-Disposition"?: string;
                     /** @description bytes */
                     "Content-Length"?: number;
-                    /** @description Range is understood */
+                    /** @description Range is supported */
                     "Accept-Ranges"?: "bytes";
                     [name: string]: unknown;
                 };
@@ -4799,20 +4826,20 @@ export interface operations {
                     "*/*": string;
                 };
             };
-            /** @description Those of them that Range asked for. */
+            /** @description The requested byte range. */
             206: {
                 headers: {
-                    /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
+                    /** @description identifies the content, for If-None-Match, If-Match and If-Range */
                     ETag?: string;
-                    /** @description when it was stored */
+                    /** @description when the file was stored */
                     "Last-Modified"?: string;
-                    /** @description attachment, with the file's name */
+                    /** @description attachment, with the name of the file */
                     "Content-Disposition"?: string;
                     /** @description bytes */
                     "Content-Length"?: number;
-                    /** @description Range is understood */
+                    /** @description Range is supported */
                     "Accept-Ranges"?: "bytes";
-                    /** @description which bytes these are, of how many */
+                    /** @description the returned byte range and the size of the file */
                     "Content-Range"?: string;
                     [name: string]: unknown;
                 };
@@ -4820,12 +4847,12 @@ export interface operations {
                     "*/*": string;
                 };
             };
-            /** @description They are what the client has already. */
+            /** @description The client has the current file. */
             304: {
                 headers: {
-                    /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
+                    /** @description identifies the content, for If-None-Match, If-Match and If-Range */
                     ETag?: string;
-                    /** @description when it was stored */
+                    /** @description when the file was stored */
                     "Last-Modified"?: string;
                     [name: string]: unknown;
                 };
@@ -4859,7 +4886,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4893,7 +4920,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Precondition Failed",
                      *       "status": 412,
-                     *       "detail": "The file is not the one that If-Match or If-Unmodified-Since asks for."
+                     *       "detail": "If-Match or If-Unmodified-Since names another version of the file."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4910,7 +4937,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Requested Range Not Satisfiable",
                      *       "status": 416,
-                     *       "detail": "The requested range cannot be delivered."
+                     *       "detail": "The file has 100 bytes; the Range 'bytes=200-' has none of them."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4927,11 +4954,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -4952,7 +4979,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4971,7 +4998,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4983,17 +5010,17 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description one range of bytes; several are answered with the whole file */
+                /** @description one byte range; several ranges return the whole file */
                 Range?: string;
-                /** @description an ETag: Range counts only while the file has it */
+                /** @description an ETag: Range applies only if the file still has it */
                 "If-Range"?: string;
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
-                /** @description a Last-Modified that was answered before; not with If-None-Match */
+                /** @description the Last-Modified of a previous answer; ignored with If-None-Match */
                 "If-Modified-Since"?: string;
-                /** @description ETags: a file that has none of them is a 412 */
+                /** @description ETags: a file with none of them is answered with 412 */
                 "If-Match"?: string;
-                /** @description a time: a file that was stored later is a 412; not with If-Match */
+                /** @description a time: a file stored later is answered with 412; ignored with If-Match */
                 "If-Unmodified-Since"?: string;
             };
             path: {
@@ -5004,18 +5031,18 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Its bytes. */
+            /** @description The content of the file. */
             200: {
                 headers: {
-                    /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
+                    /** @description identifies the content, for If-None-Match, If-Match and If-Range */
                     ETag?: string;
-                    /** @description when it was stored */
+                    /** @description when the file was stored */
                     "Last-Modified"?: string;
-                    /** @description attachment, with the file's name */
+                    /** @description attachment, with the name of the file */
                     "Content-Disposition"?: string;
                     /** @description bytes */
                     "Content-Length"?: number;
-                    /** @description Range is understood */
+                    /** @description Range is supported */
                     "Accept-Ranges"?: "bytes";
                     [name: string]: unknown;
                 };
@@ -5023,20 +5050,20 @@ export interface operations {
                     "*/*": string;
                 };
             };
-            /** @description Those of them that Range asked for. */
+            /** @description The requested byte range. */
             206: {
                 headers: {
-                    /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
+                    /** @description identifies the content, for If-None-Match, If-Match and If-Range */
                     ETag?: string;
-                    /** @description when it was stored */
+                    /** @description when the file was stored */
                     "Last-Modified"?: string;
-                    /** @description attachment, with the file's name */
+                    /** @description attachment, with the name of the file */
                     "Content-Disposition"?: string;
                     /** @description bytes */
                     "Content-Length"?: number;
-                    /** @description Range is understood */
+                    /** @description Range is supported */
                     "Accept-Ranges"?: "bytes";
-                    /** @description which bytes these are, of how many */
+                    /** @description the returned byte range and the size of the file */
                     "Content-Range"?: string;
                     [name: string]: unknown;
                 };
@@ -5044,12 +5071,12 @@ export interface operations {
                     "*/*": string;
                 };
             };
-            /** @description They are what the client has already. */
+            /** @description The client has the current file. */
             304: {
                 headers: {
-                    /** @description of its bytes: If-None-Match with it answers 304, If-Range makes Range safe */
+                    /** @description identifies the content, for If-None-Match, If-Match and If-Range */
                     ETag?: string;
-                    /** @description when it was stored */
+                    /** @description when the file was stored */
                     "Last-Modified"?: string;
                     [name: string]: unknown;
                 };
@@ -5083,7 +5110,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5117,7 +5144,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Precondition Failed",
                      *       "status": 412,
-                     *       "detail": "The file is not the one that If-Match or If-Unmodified-Since asks for."
+                     *       "detail": "If-Match or If-Unmodified-Since names another version of the file."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5134,7 +5161,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Requested Range Not Satisfiable",
                      *       "status": 416,
-                     *       "detail": "The requested range cannot be delivered."
+                     *       "detail": "The file has 100 bytes; the Range 'bytes=200-' has none of them."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5151,11 +5178,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -5176,7 +5203,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5195,7 +5222,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5206,11 +5233,11 @@ export interface operations {
     requests_logs: {
         parameters: {
             query?: {
-                /** @description only of this one */
+                /** @description the number of the attempt; default: all attempts */
                 attempt?: number;
-                /** @description Next-After of the answer before: only what is newer */
+                /** @description Next-After of the previous answer: only newer lines */
                 after?: string;
-                /** @description with lines that have no end yet; default: true without `after`, false with it */
+                /** @description whether to include unfinished lines; default: true without `after`, false with it */
                 current?: boolean;
             };
             header?: never;
@@ -5221,12 +5248,12 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line each: time, attempt, stream, text. Where a flood was cut a line of the stream `localfn` says so. A page holds up to 100,000 lines and about 4 MiB; behind the last page comes an empty one. */
+            /** @description Each line holds time, attempt, stream and text. A line of the stream `localfn` says where output was dropped. A page holds up to 100,000 lines and about 4 MiB; an empty page follows the last one. */
             200: {
                 headers: {
-                    /** @description for `after` of the next call: only newer lines then */
+                    /** @description `after` of the next call, which then returns newer lines only */
                     "Next-After"?: string;
-                    /** @description how many of the last lines have no end yet (a prompt, a progress bar): Next-After does not count them, so the next call gives them as they are then */
+                    /** @description how many of the last lines are unfinished, such as a prompt or a progress bar. Next-After does not count them, so the next call returns them again. */
                     "Current-Lines"?: string;
                     [name: string]: unknown;
                 };
@@ -5262,7 +5289,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5296,11 +5323,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -5321,7 +5348,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5340,7 +5367,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5352,7 +5379,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5362,10 +5389,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What the function returned, and the files that it saved. */
+            /** @description The return value of the function, and the files that it saved. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5373,10 +5400,10 @@ export interface operations {
                     "application/json": components["schemas"]["Result"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5410,7 +5437,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5461,11 +5488,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -5486,7 +5513,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5505,7 +5532,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5524,10 +5551,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is pending again. */
+            /** @description The request is pending again. */
             202: {
                 headers: {
-                    /** @description seconds to wait before it is asked for again, while it runs */
+                    /** @description seconds to wait before the next poll; absent after its end */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -5563,7 +5590,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5614,11 +5641,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -5639,7 +5666,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5658,7 +5685,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5677,10 +5704,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It waits no more for its time, nor for the time of its next attempt. */
+            /** @description The request is due now: it waits neither for its time nor for the delay before its next attempt. */
             202: {
                 headers: {
-                    /** @description seconds to wait before it is asked for again, while it runs */
+                    /** @description seconds to wait before the next poll; absent after its end */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -5716,7 +5743,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5767,11 +5794,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -5792,7 +5819,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5811,7 +5838,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5819,7 +5846,7 @@ export interface operations {
             };
         };
     };
-    bulk_do_all: {
+    bulk_run_action: {
         parameters: {
             query?: never;
             header?: never;
@@ -5832,7 +5859,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What became of each. */
+            /** @description The outcome for each request. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5852,7 +5879,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Bad Request",
                      *       "status": 400,
-                     *       "detail": "The body is not JSON: Expecting ',' delimiter at line 2, column 6."
+                     *       "detail": "The body is not valid JSON: Expecting ',' delimiter at line 2, column 6."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5886,7 +5913,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5903,7 +5930,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Request Entity Too Large",
                      *       "status": 413,
-                     *       "detail": "The body is larger than the 1048576 bytes that are allowed."
+                     *       "detail": "The body is larger than the allowed 1048576 bytes."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5920,7 +5947,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unsupported Media Type",
                      *       "status": 415,
-                     *       "detail": "The body is text/plain. Send application/json."
+                     *       "detail": "The Content-Type 'text/plain' is not supported; send application/json."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5937,11 +5964,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -5962,7 +5989,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5981,7 +6008,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5993,7 +6020,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -6001,10 +6028,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Those of every machine, with their memory. */
+            /** @description The sandboxes of all machines, with their memory. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6012,10 +6039,10 @@ export interface operations {
                     "application/json": components["schemas"]["Sandboxes"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6049,7 +6076,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6066,11 +6093,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -6091,7 +6118,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6110,7 +6137,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6122,7 +6149,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -6130,10 +6157,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All, by name. */
+            /** @description All schedules, by name. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6141,10 +6168,10 @@ export interface operations {
                     "application/json": components["schemas"]["Schedules"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6178,7 +6205,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6195,11 +6222,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -6220,7 +6247,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6239,7 +6266,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6263,7 +6290,7 @@ export interface operations {
             /** @description The schedule. */
             201: {
                 headers: {
-                    /** @description the address of the schedule */
+                    /** @description the path of the schedule */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -6282,7 +6309,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Bad Request",
                      *       "status": 400,
-                     *       "detail": "The body is not JSON: Expecting ',' delimiter at line 2, column 6."
+                     *       "detail": "The body is not valid JSON: Expecting ',' delimiter at line 2, column 6."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6316,7 +6343,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6350,7 +6377,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Request Entity Too Large",
                      *       "status": 413,
-                     *       "detail": "The body is larger than the 1048576 bytes that are allowed."
+                     *       "detail": "The body is larger than the allowed 1048576 bytes."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6367,7 +6394,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unsupported Media Type",
                      *       "status": 415,
-                     *       "detail": "The body is text/plain. Send application/json."
+                     *       "detail": "The Content-Type 'text/plain' is not supported; send application/json."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6384,11 +6411,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -6409,7 +6436,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6428,7 +6455,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6440,7 +6467,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path: {
@@ -6453,7 +6480,7 @@ export interface operations {
             /** @description The schedule. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6461,10 +6488,10 @@ export interface operations {
                     "application/json": components["schemas"]["Schedule"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6498,7 +6525,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6532,11 +6559,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -6557,7 +6584,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6576,7 +6603,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6595,7 +6622,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is gone; its requests stay. */
+            /** @description The schedule is deleted; its requests stay. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6630,7 +6657,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6681,11 +6708,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -6706,7 +6733,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6725,7 +6752,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6748,7 +6775,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The schedule as it is now. */
+            /** @description The changed schedule. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6768,7 +6795,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Bad Request",
                      *       "status": 400,
-                     *       "detail": "The body is not JSON: Expecting ',' delimiter at line 2, column 6."
+                     *       "detail": "The body is not valid JSON: Expecting ',' delimiter at line 2, column 6."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6802,7 +6829,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6836,7 +6863,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Request Entity Too Large",
                      *       "status": 413,
-                     *       "detail": "The body is larger than the 1048576 bytes that are allowed."
+                     *       "detail": "The body is larger than the allowed 1048576 bytes."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6853,7 +6880,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unsupported Media Type",
                      *       "status": 415,
-                     *       "detail": "The body is text/plain. Send application/json."
+                     *       "detail": "The Content-Type 'text/plain' is not supported; send application/json."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6870,11 +6897,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -6895,7 +6922,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6914,7 +6941,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6925,11 +6952,11 @@ export interface operations {
     schedules_next_times: {
         parameters: {
             query?: {
-                /** @description so many; 10 unless given */
+                /** @description how many times; default: 10 */
                 count?: number;
             };
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path: {
@@ -6939,10 +6966,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The next times; those of a disabled one as if it were enabled. */
+            /** @description The next times. A disabled schedule shows the times that it would have. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6950,10 +6977,10 @@ export interface operations {
                     "application/json": components["schemas"]["Times"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6987,7 +7014,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7021,11 +7048,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -7046,7 +7073,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7065,7 +7092,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7084,12 +7111,12 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A request, whatever the schedule's times say. */
+            /** @description The request, created outside the times of the schedule. */
             202: {
                 headers: {
-                    /** @description the address of the request */
+                    /** @description the path of the request */
                     Location?: string;
-                    /** @description seconds to wait before it is asked for again, while it runs */
+                    /** @description seconds to wait before the next poll; absent after its end */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -7125,7 +7152,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7159,11 +7186,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -7184,7 +7211,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7203,7 +7230,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7214,7 +7241,7 @@ export interface operations {
     schedules_preview: {
         parameters: {
             query?: {
-                /** @description so many; 10 unless given */
+                /** @description how many times; default: 10 */
                 count?: number;
             };
             header?: never;
@@ -7227,7 +7254,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The next times of what is being written. */
+            /** @description The next times. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7247,7 +7274,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Bad Request",
                      *       "status": 400,
-                     *       "detail": "The body is not JSON: Expecting ',' delimiter at line 2, column 6."
+                     *       "detail": "The body is not valid JSON: Expecting ',' delimiter at line 2, column 6."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7281,7 +7308,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7298,7 +7325,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Request Entity Too Large",
                      *       "status": 413,
-                     *       "detail": "The body is larger than the 1048576 bytes that are allowed."
+                     *       "detail": "The body is larger than the allowed 1048576 bytes."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7315,7 +7342,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unsupported Media Type",
                      *       "status": 415,
-                     *       "detail": "The body is text/plain. Send application/json."
+                     *       "detail": "The Content-Type 'text/plain' is not supported; send application/json."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7332,11 +7359,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -7357,7 +7384,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7376,7 +7403,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7393,7 +7420,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Who, and whether anybody has to be. */
+            /** @description The user, if any, and whether a login is required. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7413,7 +7440,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7430,11 +7457,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -7455,7 +7482,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7474,7 +7501,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7495,10 +7522,10 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Who, and a cookie. */
+            /** @description The user and a session cookie. */
             200: {
                 headers: {
-                    /** @description the session */
+                    /** @description the session cookie */
                     "Set-Cookie"?: string;
                     [name: string]: unknown;
                 };
@@ -7517,7 +7544,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Bad Request",
                      *       "status": 400,
-                     *       "detail": "The body is not JSON: Expecting ',' delimiter at line 2, column 6."
+                     *       "detail": "The body is not valid JSON: Expecting ',' delimiter at line 2, column 6."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7551,7 +7578,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7585,7 +7612,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Request Entity Too Large",
                      *       "status": 413,
-                     *       "detail": "The body is larger than the 1048576 bytes that are allowed."
+                     *       "detail": "The body is larger than the allowed 1048576 bytes."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7602,7 +7629,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unsupported Media Type",
                      *       "status": 415,
-                     *       "detail": "The body is text/plain. Send application/json."
+                     *       "detail": "The Content-Type 'text/plain' is not supported; send application/json."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7619,11 +7646,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -7663,7 +7690,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7682,7 +7709,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7693,7 +7720,7 @@ export interface operations {
     session_log_out: {
         parameters: {
             query?: {
-                /** @description true: every session of this user */
+                /** @description true: end all sessions of the user */
                 everywhere?: "true" | "false";
             };
             header?: never;
@@ -7702,7 +7729,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The session is over. */
+            /** @description The session has ended. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -7720,7 +7747,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7737,11 +7764,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -7762,7 +7789,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7781,7 +7808,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7802,10 +7829,10 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Who, and the cookie of a new session. */
+            /** @description The user and the cookie of a new session. */
             200: {
                 headers: {
-                    /** @description the session */
+                    /** @description the session cookie */
                     "Set-Cookie"?: string;
                     [name: string]: unknown;
                 };
@@ -7824,7 +7851,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Bad Request",
                      *       "status": 400,
-                     *       "detail": "The body is not JSON: Expecting ',' delimiter at line 2, column 6."
+                     *       "detail": "The body is not valid JSON: Expecting ',' delimiter at line 2, column 6."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7858,7 +7885,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7892,7 +7919,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Request Entity Too Large",
                      *       "status": 413,
-                     *       "detail": "The body is larger than the 1048576 bytes that are allowed."
+                     *       "detail": "The body is larger than the allowed 1048576 bytes."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7909,7 +7936,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unsupported Media Type",
                      *       "status": 415,
-                     *       "detail": "The body is text/plain. Send application/json."
+                     *       "detail": "The Content-Type 'text/plain' is not supported; send application/json."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7926,11 +7953,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -7970,7 +7997,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7989,7 +8016,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7997,11 +8024,11 @@ export interface operations {
             };
         };
     };
-    operations_stats: {
+    operations_show_stats: {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -8009,10 +8036,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Counts, series and what is wrong. */
+            /** @description Counts, series and problems. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -8020,10 +8047,10 @@ export interface operations {
                     "application/json": components["schemas"]["Stats"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -8057,7 +8084,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8074,11 +8101,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -8099,7 +8126,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8118,7 +8145,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8126,11 +8153,11 @@ export interface operations {
             };
         };
     };
-    operations_functions_stats: {
+    operations_show_functions_stats: {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -8138,10 +8165,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Their last 24 hours. */
+            /** @description The last 24 hours of each function. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -8149,10 +8176,10 @@ export interface operations {
                     "application/json": components["schemas"]["FunctionsStats"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -8186,7 +8213,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8203,11 +8230,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -8228,7 +8255,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8247,7 +8274,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8259,7 +8286,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -8267,10 +8294,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All, by name. */
+            /** @description All users, by name. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -8278,10 +8305,10 @@ export interface operations {
                     "application/json": components["schemas"]["Users"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -8315,7 +8342,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8332,11 +8359,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -8357,7 +8384,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8376,7 +8403,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8400,7 +8427,7 @@ export interface operations {
             /** @description The user. */
             201: {
                 headers: {
-                    /** @description its address */
+                    /** @description the path of the user */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -8419,7 +8446,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Bad Request",
                      *       "status": 400,
-                     *       "detail": "The body is not JSON: Expecting ',' delimiter at line 2, column 6."
+                     *       "detail": "The body is not valid JSON: Expecting ',' delimiter at line 2, column 6."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8453,7 +8480,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8487,7 +8514,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Request Entity Too Large",
                      *       "status": 413,
-                     *       "detail": "The body is larger than the 1048576 bytes that are allowed."
+                     *       "detail": "The body is larger than the allowed 1048576 bytes."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8504,7 +8531,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unsupported Media Type",
                      *       "status": 415,
-                     *       "detail": "The body is text/plain. Send application/json."
+                     *       "detail": "The Content-Type 'text/plain' is not supported; send application/json."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8521,11 +8548,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -8546,7 +8573,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8565,7 +8592,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8577,7 +8604,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path: {
@@ -8590,7 +8617,7 @@ export interface operations {
             /** @description The user. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -8598,10 +8625,10 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -8635,7 +8662,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8669,11 +8696,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -8694,7 +8721,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8713,7 +8740,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8732,7 +8759,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user is gone. */
+            /** @description The user is deleted. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -8767,7 +8794,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8818,11 +8845,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -8843,7 +8870,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8862,7 +8889,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8885,7 +8912,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The user as it is now. */
+            /** @description The changed user. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8905,7 +8932,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Bad Request",
                      *       "status": 400,
-                     *       "detail": "The body is not JSON: Expecting ',' delimiter at line 2, column 6."
+                     *       "detail": "The body is not valid JSON: Expecting ',' delimiter at line 2, column 6."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8939,7 +8966,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8990,7 +9017,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Request Entity Too Large",
                      *       "status": 413,
-                     *       "detail": "The body is larger than the 1048576 bytes that are allowed."
+                     *       "detail": "The body is larger than the allowed 1048576 bytes."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9007,7 +9034,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unsupported Media Type",
                      *       "status": 415,
-                     *       "detail": "The body is text/plain. Send application/json."
+                     *       "detail": "The Content-Type 'text/plain' is not supported; send application/json."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9024,11 +9051,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -9049,7 +9076,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9068,7 +9095,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9076,11 +9103,11 @@ export interface operations {
             };
         };
     };
-    operations_workers: {
+    operations_show_workers: {
         parameters: {
             query?: never;
             header?: {
-                /** @description an ETag that was answered before */
+                /** @description the ETag of a previous answer */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -9088,10 +9115,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Who does what now. */
+            /** @description All workers, and the request that each one runs. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -9099,10 +9126,10 @@ export interface operations {
                     "application/json": components["schemas"]["Workers"];
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -9136,7 +9163,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9153,11 +9180,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -9178,7 +9205,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9197,7 +9224,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9214,10 +9241,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page. */
+            /** @description An HTML page. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -9225,10 +9252,10 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -9245,7 +9272,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9262,11 +9289,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -9287,7 +9314,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9306,7 +9333,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9326,7 +9353,7 @@ export interface operations {
             /** @description A style sheet. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -9334,10 +9361,10 @@ export interface operations {
                     "text/css": string;
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -9354,7 +9381,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9371,11 +9398,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -9396,7 +9423,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9415,7 +9442,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9432,7 +9459,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It does. */
+            /** @description The process is alive. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9452,7 +9479,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9469,11 +9496,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -9494,7 +9521,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9513,7 +9540,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9530,7 +9557,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Prometheus' text format. */
+            /** @description The Prometheus text format. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9567,7 +9594,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9584,11 +9611,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -9609,7 +9636,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9628,7 +9655,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9645,10 +9672,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OpenAPI 3.1. */
+            /** @description The document, OpenAPI 3.1. */
             200: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -9656,10 +9683,10 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description It is what the client has already. */
+            /** @description The resource has not changed since that ETag. */
             304: {
                 headers: {
-                    /** @description of this representation: If-None-Match with it answers 304 while it is the same */
+                    /** @description If-None-Match with this value is answered with 304 until the resource changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -9676,7 +9703,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9693,11 +9720,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -9718,7 +9745,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Service Unavailable",
                      *       "status": 503,
-                     *       "detail": "The database is away; try again."
+                     *       "detail": "The database is unavailable; try again."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9737,7 +9764,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9754,7 +9781,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description They are. */
+            /** @description Requests are accepted and run. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9774,7 +9801,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Forbidden",
                      *       "status": 403,
-                     *       "detail": "bob may not do this: it needs the permission `operate`."
+                     *       "detail": "'bob' lacks the permission `operate`."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9791,11 +9818,11 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Unprocessable Entity",
                      *       "status": 422,
-                     *       "detail": "limit: a whole number from 1 to 500 is needed",
+                     *       "detail": "limit: 'x' is not valid; use a whole number from 1 to 500",
                      *       "errors": [
                      *         {
                      *           "field": "limit",
-                     *           "detail": "a whole number from 1 to 500 is needed"
+                     *           "detail": "'x' is not valid; use a whole number from 1 to 500"
                      *         }
                      *       ]
                      *     }
@@ -9803,7 +9830,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description They are not; `checks` says what is missing. */
+            /** @description Requests are not accepted or not run; `checks` says why. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9825,7 +9852,7 @@ export interface operations {
                      *       "type": "about:blank",
                      *       "title": "Insufficient Storage",
                      *       "status": 507,
-                     *       "detail": "The disk is full; nothing was stored. Try again when there is room."
+                     *       "detail": "The disk is full; nothing was stored. Try again when space is free."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];

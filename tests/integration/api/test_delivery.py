@@ -8,8 +8,9 @@ import httpx
 import pytest
 from flask import Flask
 
-from handlers.api import stats
-from handlers.serializers import stats as told
+from handlers.api.stats import add_data_etag
+from handlers.resources import stats
+from handlers.resources.function_stats import serialize_functions_stats
 from schema.statuses import Status
 from tests.support.runtime import Runtime
 from workqueue.stats.minute_rollup import FunctionMinute
@@ -71,7 +72,7 @@ def test_small_responses_secrets_and_files_are_not_compressed(runtime: Runtime) 
 
 def test_unchanged_stats_keep_their_etag() -> None:
     with Flask("test").app_context():
-        tags = [stats.add_data_etag({"time": time, "n": n}).headers["ETag"] for time, n in ((1, 1), (2, 1), (2, 2))]
+        tags = [add_data_etag({"time": time, "n": n}).headers["ETag"] for time, n in ((1, 1), (2, 1), (2, 2))]
     assert tags[0] == tags[1] != tags[2]
 
 
@@ -83,12 +84,12 @@ def test_the_stats_of_a_thousand_functions_are_bounded() -> None:
         for back in range(3)
     ]
     found = Snapshot(now, recent=minutes, hours=minutes, live={"waits": {Status.PENDING: 9}})
-    body = told.stats(found)
+    body = stats.serialize_stats(found)
     assert len(json.dumps(body)) < 64 * 1024
-    assert len(body["counts"]["by_function"]) == told.MOST_COUNTED
+    assert len(body["counts"]["by_function"]) == stats.MAX_COUNTED_FUNCTIONS
     assert body["counts"]["by_status"]["completed"] == 15_000, "every function counts"
     assert body["counts"]["by_status"]["pending"] == 9
     worst = list(body["failures"]["by_function"].values())
-    assert len(worst) == told.MOST_FAILING
+    assert len(worst) == stats.MAX_FAILING_FUNCTIONS
     assert all(sum(line) == 18 for line in worst)
-    assert len(told.functions_stats(found)["functions"]) == 1001
+    assert len(serialize_functions_stats(found)["functions"]) == 1001

@@ -9,7 +9,8 @@ from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from handlers.app import create_app
-from handlers.openapi import operation, schemas_auth, schemas_requests
+from handlers.openapi.operation import operation_of
+from handlers.resources import accounts, schedules
 from handlers.security.origin_check import AllowedHosts, OriginCheck
 from handlers.services import Access
 from handlers.spa.static_files import SpaConfig
@@ -49,7 +50,7 @@ def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_every_route_is_described(app: Flask) -> None:
     rules = [rule for rule in app.url_map.iter_rules() if not rule.endpoint.startswith(NOT_OF_THE_API)]
-    assert [rule.rule for rule in rules if operation.operation_of(app.view_functions.get(rule.endpoint)) is None] == []
+    assert [rule.rule for rule in rules if operation_of(app.view_functions.get(rule.endpoint)) is None] == []
     assert len(rules) > 20
 
 
@@ -81,15 +82,15 @@ def test_every_operation_has_a_summary_and_every_error_an_example(document: dict
 
 def test_the_fields_of_a_schedule_are_the_validated_ones() -> None:
     checked = Rules((), 0, frozenset()).readers.keys()
-    assert schemas_requests.NEW_SCHEDULE.schema["properties"].keys() == checked
-    assert schemas_requests.SCHEDULE_CHANGE.schema["properties"].keys() == checked
-    assert tuple(schemas_requests.NEW_SCHEDULE.schema["required"]) == REQUIRED
+    assert schedules.NEW_SCHEDULE.schema["properties"].keys() == checked
+    assert schedules.SCHEDULE_CHANGE.schema["properties"].keys() == checked
+    assert tuple(schedules.NEW_SCHEDULE.schema["required"]) == REQUIRED
 
 
 def test_the_fields_of_users_and_keys_are_the_validated_ones() -> None:
-    assert schemas_auth.NEW_USER.schema["properties"].keys() == users.RULES.keys()
-    assert schemas_auth.USER_CHANGE.schema["properties"].keys() == users.CHANGEABLE.keys()
-    assert schemas_auth.NEW_KEY.schema["properties"].keys() == api_keys.RULES.keys()
+    assert accounts.NEW_USER.schema["properties"].keys() == users.RULES.keys()
+    assert accounts.USER_CHANGE.schema["properties"].keys() == users.CHANGEABLE.keys()
+    assert accounts.NEW_KEY.schema["properties"].keys() == api_keys.RULES.keys()
 
 
 def test_the_page_lists_every_operation_and_schema(app: Flask, document: dict[str, Any]) -> None:

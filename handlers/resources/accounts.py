@@ -1,22 +1,12 @@
-"""The shapes of users, sessions and API keys."""
+"""Users, sessions, API keys and the audit log."""
 
 from typing import Any
 
-from handlers.openapi.json_schema import (
-    OptionalField,
-    array,
-    boolean,
-    closed,
-    component,
-    date_time,
-    enum,
-    item_list,
-    nullable,
-    string,
-    uuid,
-)
-from handlers.openapi.schemas_requests import NAME
+from handlers.openapi.component import OptionalField, closed, component
+from handlers.openapi.json_schema import array, boolean, date_time, enum, item_list, nullable, page, string, uuid
+from handlers.resources.functions import NAME
 from schema.tables.auth import Role, Scope
+from workqueue import audit
 from workqueue.auth.credentials import MAX_PASSWORD, MIN_PASSWORD
 from workqueue.auth.permissions import Permission
 from workqueue.auth.users import MAX_EMAIL
@@ -26,12 +16,11 @@ PASSWORD = string(minLength=MIN_PASSWORD, maxLength=MAX_PASSWORD, format="passwo
 
 LOGIN = closed(component("Login", username=string(), password=string(format="password")))
 PASSWORD_CHANGE = closed(component("PasswordChange", old_password=string(format="password"), password=PASSWORD))
-WHO = component("SessionUser", username=string(), role=enum(Role))
 SESSION = component(
     "Session",
     auth=enum(("required", "none")),
-    user=nullable(WHO),
-    permissions=array(enum(Permission), "what whoever asks this may do"),
+    user=nullable(component("SessionUser", username=string(), role=enum(Role))),
+    permissions=array(enum(Permission), "the permissions of the client"),
 )
 
 EMAIL = nullable(string(maxLength=MAX_EMAIL, pattern="@"))
@@ -41,18 +30,18 @@ NEW_USER = closed(
         username=USERNAME,
         password=PASSWORD,
         email=OptionalField(EMAIL),
-        role=OptionalField(enum(Role, "viewer unless given")),
+        role=OptionalField(enum(Role, "default: viewer")),
         enabled=OptionalField(boolean()),
     )
 )
 USER_CHANGE = closed(
     component(
         "UserChange",
-        "What is given is changed.",
+        "The fields to change.",
         password=OptionalField(PASSWORD),
         email=OptionalField(EMAIL),
         role=OptionalField(enum(Role)),
-        enabled=OptionalField(boolean("false: logs in no more")),
+        enabled=OptionalField(boolean("false: the user cannot log in")),
     )
 )
 USER = component(
@@ -70,15 +59,15 @@ NEW_KEY = closed(
     component(
         "NewKey",
         name=USERNAME,
-        scopes=array(enum(Scope), "what it may do", minItems=1),
-        functions=OptionalField(nullable(array(NAME, "for these only; null: for all", minItems=1))),
+        scopes=array(enum(Scope), "the permissions of the key", minItems=1),
+        functions=OptionalField(nullable(array(NAME, "the functions that the key is for; null: all", minItems=1))),
         expires_at=OptionalField(nullable(date_time("null: never"))),
     )
 )
 KEY_FIELDS: dict[str, Any] = {
     "id": uuid(),
     "name": USERNAME,
-    "prefix": string("how the key begins"),
+    "prefix": string("the first characters of the key"),
     "scopes": array(enum(Scope)),
     "functions": nullable(array(NAME)),
     "created_by": string(),
@@ -86,6 +75,17 @@ KEY_FIELDS: dict[str, Any] = {
     "expires_at": nullable(date_time()),
     "last_used_at": nullable(date_time()),
 }
-KEY = component("Key", **KEY_FIELDS)
-NEW_KEY_TOLD = component("NewKeyTold", **KEY_FIELDS, key=string("told this once"))
+KEY = component("Key", "An API key, without its secret.", **KEY_FIELDS)
+CREATED_KEY = component("CreatedKey", **KEY_FIELDS, key=string("the key itself; no later answer contains it"))
 KEYS = item_list("Keys", KEY)
+
+AUDIT_ENTRY = component(
+    "AuditEntry",
+    id=uuid("UUIDv7: sorts by time"),
+    time=date_time(),
+    actor=string("a username, key:NAME, cli:ACCOUNT, local without login, or anonymous"),
+    action=enum(audit.Action),
+    subject=nullable(string("the id or name of the changed object")),
+    details={"type": "object"},
+)
+AUDIT_ENTRIES = page("AuditEntries", AUDIT_ENTRY)

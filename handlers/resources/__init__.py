@@ -1,0 +1,1 @@
+"""Declare the resources of the API: the schema and the serializer of each stand in one place."""

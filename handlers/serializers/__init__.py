@@ -1,1 +1,0 @@
-"""Turn rows into the JSON of the API."""

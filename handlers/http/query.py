@@ -52,7 +52,7 @@ def read_parameters(readers: Mapping[str, Reader]) -> dict[str, Any]:
     """Return the parameters of the query, None for an absent one. Raises 422."""
     for name in request.args:
         if name not in readers:
-            known = f"use one of {', '.join(sorted(readers))}" if readers else "it has none"
+            known = f"use one of {', '.join(sorted(readers))}" if readers else "remove it: the path has none"
             raise invalid_field(shorten(name), f"is not a query parameter of this path; {known}")
     return {name: _read(name, reader) for name, reader in readers.items()}
 

@@ -7,8 +7,13 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
-from handlers.files.conditions import are_preconditions_met, is_not_modified, modified_at
-from handlers.files.ranges import UnsatisfiableError, parse_range
+from handlers.files.conditional_headers import (
+    UnsatisfiableError,
+    are_preconditions_met,
+    is_not_modified,
+    modified_at,
+    parse_range,
+)
 from handlers.http import query
 from handlers.http.problems import problem_response
 from handlers.openapi.json_schema import integer, string

@@ -22,7 +22,7 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 RESERVED_PATHS = frozenset({"api", "rq", "docs", "metrics", "healthz", "readyz", "openapi.json", "static", "assets"})
 NOT_BUILT_PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>localfn</title>
-<p>localfn is running, but the SPA is not built: stop localfn and start it with <code>./dev up</code>, which builds the SPA.
+<p>localfn is running, but the SPA is not built. Stop localfn and start it with <code>./dev up</code>, which builds it.
 </html>
 """
 

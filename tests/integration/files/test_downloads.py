@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.files.ranges import UnsatisfiableError, parse_range
+from handlers.files.conditional_headers import UnsatisfiableError, parse_range
 from tests.support.runtime import Runtime
 
 CONTENT = bytes(range(256))

@@ -1,4 +1,4 @@
-"""Run `localfn functions invoke`: what it sends and prints, and how it waits."""
+"""Run `localfn functions invoke`: its input, output, and waits."""
 
 import json
 import os

@@ -246,7 +246,7 @@ def test_a_clients_retry_starts_a_new_series_and_continues_the_numbering(engine:
 
 @pytest.mark.parametrize("is_retried", [True, False])
 def test_an_unstarted_request_is_given_back_unchanged(engine: Engine, is_retried: bool) -> None:
-    """A retry clears the error of the earlier series; an attempt of the same series leaves its error visible."""
+    """Restore the error: a retry cleared that of the earlier series, an attempt of the same series left its own."""
     request_id = accept_request(engine)
     first = claim_request(engine, request_id)
     if is_retried:

@@ -34,7 +34,6 @@ def sandbox() -> Iterator[SandboxConnection]:
 
 def answer(sandbox: SandboxConnection) -> Frame | Disconnected:
     """Return the next final answer."""
-
     said: list[Frame | Disconnected] = []
 
     def has_spoken() -> bool:

@@ -10,7 +10,7 @@ from tests.support.waiting import wait_until
 
 
 def test_a_link_in_place_of_the_output_folder_is_rejected(runtime: Runtime) -> None:
-    """The link would point to a file of its reader's choice."""
+    """Reject the link, which would point to a file of the reader."""
     request = runtime.call("swap_its_folder_for_a_link")
     assert (request["status"], request["error_type"], request["files"]) == ("failed", "OutputFileMissing", [])
 
@@ -41,7 +41,7 @@ def test_thousands_of_dead_children_do_not_exhaust_the_pool(runtime: Runtime) ->
 
 
 def test_a_trap_for_the_next_upload_blocks_no_worker(runtime: Runtime) -> None:
-    """Opening a pipe would block for ever; leftovers of another request are removed before."""
+    """Plant pipes, whose opening would block for ever, and files; the next request finds none of them."""
     runtime.http.post("/api/queues/default/pause")
     ids = []
     for _ in range(25):

@@ -73,7 +73,7 @@ def test_each_loop_has_its_own_leader(engine: Engine) -> None:
 
 def end_session_of_leader(engine: Engine) -> None:
     with engine.begin() as connection:
-        # Of this database only: schedulers of other tests lead in theirs.
+        # Of this database only: schedulers of other tests lead in other databases.
         statement = (
             "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database"
             " WHERE locktype = 'advisory' AND objid = :lock AND d.datname = current_database()"
@@ -97,7 +97,7 @@ def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
 
 @pytest.mark.usefixtures("_frozen_soon")
 def test_a_lead_lost_during_an_iteration_is_acquired_again(engine: Engine) -> None:
-    """The heartbeat thread detects the loss."""
+    """Lose the lead during an iteration; the heartbeat thread detects the loss."""
     turns: list[int] = []
     may_end = threading.Event()
 

@@ -9,7 +9,7 @@ from tests.integration.security.conftest import ProductionRuntime
 
 NOWHERE = "01890a5d-ac96-774b-bcce-b302099a8057"
 SESSION = "/api/session"  # Open to all callers: test_login.py and test_own_password.py test it.
-DESCRIPTION = ("/openapi.json", "/docs", "/docs/style.css")  # It shows no more than the source code.
+DESCRIPTION = ("/openapi.json", "/docs", "/docs/style.css")  # It shows only facts of the public source code.
 OPEN = {("GET", path) for path in ("/healthz", "/readyz", SESSION, *DESCRIPTION)}
 OPEN |= {("POST", SESSION), ("DELETE", SESSION)}
 READS_BY_POST = {("POST", "/api/schedules/preview")}  # It stores nothing: an expression is too long for a query.

@@ -264,7 +264,7 @@ def test_a_page_of_another_origin_cannot_use_the_cookie(guarded: ProductionRunti
 
 
 def test_every_route_declares_its_required_right() -> None:
-    """A route without a rule requires an admin, which is safe but rarely intended."""
+    """Require a rule for each route: a route without one requires an admin, which is safe but rarely intended."""
     app = make_routes()
     silent = [
         str(rule)

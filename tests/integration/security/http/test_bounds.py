@@ -53,7 +53,7 @@ def head(line: str, *fields: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "begun",
+    "sent",
     [
         head("POST /api/functions/echo HTTP/1.1", "Content-Length: 1000000") + b'"begun',
         head("POST /api/functions/echo HTTP/1.1", "Content-Length: 1000") + b'"begun',

@@ -22,7 +22,7 @@ def test_the_kernel_enforces_the_limits(runtime: Runtime) -> None:
 
 
 def test_each_request_has_the_full_limit_of_processor_time(runtime: Runtime) -> None:
-    """A warm sandbox has the full limit, however long it has run."""
+    """Grant a warm sandbox the full limit, however long it has run."""
     cores = os.cpu_count() or 1
     for _ in range(2):
         found = runtime.result("tell_limits", {})

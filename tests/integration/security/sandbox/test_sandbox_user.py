@@ -68,7 +68,7 @@ def test_functions_run_as_nobody_without_privileges_of_root(runtime: Runtime) ->
 
 
 def test_an_unforked_interpreter_runs_as_nobody_too(runtime: Runtime) -> None:
-    """The zygote does not fork for functions with variables that an interpreter reads at its start."""
+    """Start an interpreter without a fork: the function sets variables that Python reads at its start."""
     runtime.write(
         "started_anew.py",
         "import os\nfrom localfn import function\nAT_IMPORT = os.getresuid()\n"
@@ -157,7 +157,7 @@ def test_a_link_in_place_of_the_output_folder_is_not_followed(runtime: Runtime) 
 
 
 def test_a_worker_follows_no_link_when_it_writes_uploads(tmp_path: Path) -> None:
-    """A sandbox may leave a link for the next upload and report its directory as clean."""
+    """Leave a link for the next upload, as a sandbox may that reports its directory as clean."""
     victim = tmp_path / "victim"
     victim.mkdir(mode=0o700)
     account = UnixUser("other", OTHER, OTHER, tmp_path)

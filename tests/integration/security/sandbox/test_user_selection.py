@@ -65,7 +65,7 @@ def test_unreachable_code_runs_as_root_in_local_mode_with_a_warning(
 
 
 def test_a_broken_interpreter_does_not_select_root(runtime: Runtime, settings: dict[str, str], tmp_path: Path) -> None:
-    """After the repair, functions run as the account selected at the start."""
+    """Run functions as the account selected at the start, once the interpreter is repaired."""
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
@@ -75,7 +75,7 @@ def test_a_broken_interpreter_does_not_select_root(runtime: Runtime, settings: d
 
 
 def test_a_namespace_without_other_accounts_is_reported(runtime: Runtime, settings: dict[str, str]) -> None:
-    """As in containers without the host's root: the user namespace has no other account."""
+    """Run in a user namespace without other accounts, as containers without the host's root do."""
     inside = ["unshare", "--user", "--map-root-user"]
     if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("no namespace of users can be made here")
@@ -91,7 +91,7 @@ def test_a_namespace_without_other_accounts_is_reported(runtime: Runtime, settin
     assert "this root cannot switch to localfn (uid " in done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("wish", [{"LOCALFN_ENV": "production"}, {"LOCALFN_SANDBOX_USER": "nobody"}])
+@pytest.mark.parametrize("choice", [{"LOCALFN_ENV": "production"}, {"LOCALFN_SANDBOX_USER": "nobody"}])
 def test_unreachable_code_is_rejected_in_production_or_with_a_configured_account(
     runtime: Runtime, out_of_reach: Path, settings: dict[str, str], choice: dict[str, str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Read the parts of a multipart body without changing a byte, which werkzeug's own parser does silently."""
+"""Read the parts of a multipart body byte for byte: the parser of werkzeug silently replaces invalid UTF-8."""
 
 import re
 from dataclasses import dataclass
@@ -95,9 +95,8 @@ class _Parser(MultiPartParser):
     def get_part_charset(self, headers: Headers) -> str:
         _check_part_headers(headers)
         declared = parse_options_header(headers.get("Content-Type"))[1].get("charset", "")
-        return (
-            BYTE_CHARSET if declared.lower() in UTF_8 else "ascii"
-        )  # ASCII is the same in every charset; other bytes become U+FFFD, which _exact_bytes rejects
+        # ASCII is the same in every charset. Other bytes become U+FFFD, which _exact_bytes rejects.
+        return BYTE_CHARSET if declared.lower() in UTF_8 else "ascii"
 
     def start_file_streaming(self, event: Any, total_content_length: int | None) -> IO[bytes]:
         _check_part_headers(event.headers)

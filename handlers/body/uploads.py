@@ -25,7 +25,7 @@ REPLACEMENT_CHARACTER = "\ufffd"  # what werkzeug writes for bytes that are not 
 MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 OVERHEAD = 64 * 1024  # bytes of a multipart body for boundaries and part headers
 ACCEPTED = "send application/json, or multipart/form-data with a part `event` (JSON) and file parts."
-MAX_BATCH_EVENTS = 16  # a batch may be as large as 16 events of the maximal size
+BATCH_SIZE_FACTOR = 16  # a batch may have 16 times the bytes of the largest event
 # Memory that a body takes, as a multiple of its bytes: as the text of one event, as texts of a batch, as objects.
 EVENT_WEIGHT, BATCH_WEIGHT, OBJECTS_WEIGHT = 8, 3, 50
 SMALL_BATCH_BYTES = 128 * 1024
@@ -86,7 +86,7 @@ def read_batch(services: Services, max_events: int) -> list[Any]:
     Raises BadEventError, EventTooLargeError, 503, and 422 unless it is an array of 1 to `max_events` events.
     """
     max_event_bytes = services.limits.max_event_bytes
-    body = read_json_body(min(services.limits.max_upload_bytes, MAX_BATCH_EVENTS * max_event_bytes), BATCH_WEIGHT)
+    body = read_json_body(min(services.limits.max_upload_bytes, BATCH_SIZE_FACTOR * max_event_bytes), BATCH_WEIGHT)
     try:
         return _parse_events(body, max_event_bytes, max_events)
     except InvalidBatchError:

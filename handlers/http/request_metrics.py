@@ -56,40 +56,40 @@ class RequestMetrics(Collector):
     def use_slot(self, slot: int) -> None:
         """Count into this slot."""
         self._start = slot * SLOT_NUMBERS
-        self._places = {self._numbers[place]: place for place in self._series(slot)}
+        self._offsets = {self._numbers[offset]: offset for offset in self._series(slot)}
 
     def observe(self, labels: Labels, seconds: float) -> None:
         series = self._number_of(labels)
         with self._lock:
-            place = self._places.get(series) or self._add(series)
-            self._numbers[place + 1 + bisect_left(BUCKETS, seconds)] += 1
-            self._numbers[place + SERIES_NUMBERS - 1] += seconds
+            offset = self._offsets.get(series) or self._add(series)
+            self._numbers[offset + 1 + bisect_left(BUCKETS, seconds)] += 1
+            self._numbers[offset + SERIES_NUMBERS - 1] += seconds
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         totals: dict[float, list[float]] = {}
         for slot in range(SLOTS):
-            for place in self._series(slot):
-                numbers = self._numbers[place + 1 : place + SERIES_NUMBERS].tolist()
-                before = totals.get(self._numbers[place], [0.0] * len(numbers))
-                totals[self._numbers[place]] = [a + b for a, b in zip(before, numbers, strict=True)]
+            for offset in self._series(slot):
+                numbers = self._numbers[offset + 1 : offset + SERIES_NUMBERS].tolist()
+                before = totals.get(self._numbers[offset], [0.0] * len(numbers))
+                totals[self._numbers[offset]] = [a + b for a, b in zip(before, numbers, strict=True)]
         family = HistogramMetricFamily(NAME, HELP, labels=LABELS)
         for series, values in sorted(totals.items()):
-            counts = [sum(values[: place + 1]) for place in range(len(BOUNDS))]
+            counts = [sum(values[: index + 1]) for index in range(len(BOUNDS))]
             family.add_metric(self._labels_of(int(series)), list(zip(BOUNDS, counts, strict=True)), values[-1])
         yield family
 
     def _series(self, slot: int) -> Iterator[int]:
         start = slot * SLOT_NUMBERS
-        return (start + 1 + place * SERIES_NUMBERS for place in range(int(self._numbers[start])))
+        return (start + 1 + offset * SERIES_NUMBERS for offset in range(int(self._numbers[start])))
 
     def _add(self, series: float) -> int:
-        count = len(self._places)
+        count = len(self._offsets)
         if count >= MAX_SERIES:
             return self._start + 1  # does not happen: all labels are from closed sets
-        place = self._places[series] = self._start + 1 + count * SERIES_NUMBERS
-        self._numbers[place] = series
+        offset = self._offsets[series] = self._start + 1 + count * SERIES_NUMBERS
+        self._numbers[offset] = series
         self._numbers[self._start] = count + 1  # last, so that a reader sees complete series only
-        return place
+        return offset
 
     def _number_of(self, labels: Labels) -> float:
         route, method, status = labels

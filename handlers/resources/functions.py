@@ -36,5 +36,5 @@ FUNCTIONS = item_list("Functions", FUNCTION, errors=array(IMPORT_FAILURE), skipp
 
 
 def serialize_function(function: FunctionSpec, failure: ImportFailure | None) -> dict[str, Any]:
-    """failure: the reason why the current code of the function cannot be imported."""
+    """Return the JSON of a function. failure: the reason why its current code cannot be imported."""
     return FUNCTION.serialize(function, error=IMPORT_FAILURE.serialize(failure) if failure else None)

@@ -1,6 +1,7 @@
-"""The sandboxes of every machine, as their pools note them: the pool's parent owns them, its scout writes.
+"""Snapshots of the sandboxes of every machine, for display.
 
-The pool itself keeps no connection to the database, since it forks; it hands its list to the scout.
+The process of a pool owns its sandboxes, and keeps no connection to the database, since it forks. It sends its list to
+the housekeeper, a child of the pool, which stores it.
 """
 
 import json
@@ -17,12 +18,12 @@ from schema.tables.operations import sandbox_note
 INTERVAL_S = 2.0
 ALIVE_WITHIN = timedelta(seconds=10)
 FORGET_AFTER = timedelta(hours=1)
-MAX_DATAGRAM_BYTES = 128 * 1024  # of one note: what a datagram holds everywhere
+MAX_DATAGRAM_BYTES = 128 * 1024  # of one snapshot: a datagram of this size works on every system
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxSnapshot:
-    """One sandbox. state: idle or busy, which includes its start. worker: who borrowed it."""
+    """Hold one sandbox. state: "idle" or "busy", which includes its start. worker: the one that uses it."""
 
     id: str
     pid: int
@@ -33,36 +34,37 @@ class SandboxSnapshot:
 
 
 class SnapshotChannel:
-    """From the pool to its scout, by datagrams: neither ever waits for the other, and only the last one counts."""
+    """Send snapshots from a pool to its housekeeper, by datagrams: neither waits for the other, the last one counts."""
 
     def __init__(self) -> None:
-        self._scouts, self._pools = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        for end in (self._scouts, self._pools):
+        self._receiver, self._sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        for end in (self._receiver, self._sender):
             end.setblocking(False)
 
-    def send(self, notes: list[SandboxSnapshot]) -> None:
-        data = json.dumps([asdict(note) for note in notes]).encode()
+    def send(self, snapshots: list[SandboxSnapshot]) -> None:
+        data = json.dumps([asdict(snapshot) for snapshot in snapshots]).encode()
         try:
-            self._pools.send(data)
-        except OSError:  # nobody reads, or it is too long: the next one says all that this one did
+            self._sender.send(data)
+        except OSError:  # the buffer is full, or the list too long: the next snapshot replaces this one
             return
 
     def receive_latest(self) -> list[dict[str, Any]] | None:
-        """The newest list; None when none has come since."""
+        """Return the newest snapshot, None if none came since the last call."""
         found = None
         while True:
             try:
-                found = self._scouts.recv(MAX_DATAGRAM_BYTES)
-            except OSError:  # nothing more
+                found = self._receiver.recv(MAX_DATAGRAM_BYTES)
+            except OSError:  # the buffer is empty
                 return None if found is None else json.loads(found)
 
     def close(self) -> None:
-        self._scouts.close()
-        self._pools.close()
+        self._receiver.close()
+        self._sender.close()
 
 
-def store_snapshots(engine: Engine, pool: str, notes: list[dict[str, Any]], now: datetime) -> None:
-    values = {"sandboxes": notes, "seen_at": now}
+def store_snapshots(engine: Engine, pool: str, snapshots: list[dict[str, Any]], now: datetime) -> None:
+    """Store the snapshot of a pool, and delete those of pools that ended long ago."""
+    values = {"sandboxes": snapshots, "seen_at": now}
     statement = insert(sandbox_note).values(pool=pool, **values)
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL synchronous_commit = off"))
@@ -71,7 +73,7 @@ def store_snapshots(engine: Engine, pool: str, notes: list[dict[str, Any]], now:
 
 
 def list_sandboxes(connection: Connection, now: datetime) -> list[dict[str, Any]]:
-    """The sandboxes of pools that live: what was noted, `memory_mb` (resident, children included), and `host`."""
+    """Return the sandboxes of live pools: fields of the snapshot, `memory_mb` (resident, with children), and `host`."""
     statement = select(sandbox_note).where(sandbox_note.c.seen_at > now - ALIVE_WITHIN).order_by(sandbox_note.c.pool)
     rows = connection.execute(statement)
-    return [note | {"host": row.pool.rpartition(":")[0]} for row in rows for note in row.sandboxes]
+    return [snapshot | {"host": row.pool.rpartition(":")[0]} for row in rows for snapshot in row.sandboxes]

@@ -1,4 +1,4 @@
-"""Which workers live: each notes itself in the database now and then. Display and readiness only, no decisions."""
+"""Heartbeats of workers: each worker stores one every few seconds. For display and readiness; leases decide."""
 
 import logging
 import os
@@ -17,8 +17,8 @@ from workqueue.database import error_summary
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 4.0
-ALIVE_WITHIN_S = 12.0  # three notes missed
-SHOW_SILENT_FOR_S = 300.0  # one that fell silent is shown so long
+ALIVE_WITHIN_S = 12.0  # three heartbeats missed
+SHOW_SILENT_FOR_S = 300.0  # a worker that stopped sending heartbeats
 FORGET_AFTER_S = 3600.0
 
 UPSERT_WORKER = text(
@@ -32,9 +32,9 @@ UPSERT_WORKER = text(
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """A worker that was seen lately. is_alive: not silent for too long.
+    """Hold a worker with a recent heartbeat. is_alive: the heartbeat is at most ALIVE_WITHIN_S old.
 
-    request_id: what it runs now, of `held` requests that it took together; since: when that began.
+    request_id: the request that it runs, of `held` requests that it claimed together. since: the start of that request.
     """
 
     name: str
@@ -84,7 +84,7 @@ SELECT_RECENT = text(
     """
     SELECT w.name, w.hostname, w.pid, w.queues, w.started_at, w.seen_at, r.id::text AS request_id, r.function, r.phase,
         r.started_at AS since, count(r.id) OVER (PARTITION BY w.name) AS held,
-        row_number() OVER (PARTITION BY w.name ORDER BY r.id) AS place
+        row_number() OVER (PARTITION BY w.name ORDER BY r.id) AS position
     FROM worker w
     LEFT JOIN processing_request r ON r.worker = w.name AND r.status = 'processing'
     WHERE w.seen_at > :since ORDER BY w.started_at, w.name
@@ -93,25 +93,26 @@ SELECT_RECENT = text(
 
 
 def list_alive(engine: Engine, clock: Clock) -> list[WorkerInfo]:
-    """Workers that live, with what each runs."""
+    """Return the workers that are alive, with the request that each runs."""
     clock.refresh(engine)
     with engine.connect() as connection:
         return [worker for worker in list_recent(connection, clock.now()) if worker.is_alive]
 
 
 def list_recent(connection: Connection, now: datetime) -> list[WorkerInfo]:
-    """Workers that live, and those that fell silent in the last minutes without having ended in order."""
+    """Return workers that are alive, and those that became silent in the last minutes without deregistering."""
     rows = connection.execute(SELECT_RECENT, {"since": now - timedelta(seconds=SHOW_SILENT_FOR_S)}).mappings()
     alive_since = now - timedelta(seconds=ALIVE_WITHIN_S)
-    return [_worker_info(row, alive_since) for row in rows if row["place"] == 1]
+    return [_worker_info(row, alive_since) for row in rows if row["position"] == 1]
 
 
 def _worker_info(row: RowMapping, alive_since: datetime) -> WorkerInfo:
-    values = {name: value for name, value in row.items() if name not in ("place", "queues")}
+    values = {name: value for name, value in row.items() if name not in ("position", "queues")}
     return WorkerInfo(**values, queues=tuple(row["queues"].split(",")), is_alive=row["seen_at"] > alive_since)
 
 
 def delete_old(engine: Engine, now: datetime) -> None:
+    """Delete the rows of workers that have been silent for FORGET_AFTER_S."""
     with engine.begin() as connection:
         connection.execute(
             text("DELETE FROM worker WHERE seen_at < :before"),

@@ -1,1 +1,1 @@
-"""What functions print: bounded, kept through a kill, stored."""
+"""The output of functions: bounded in size, kept when a worker is killed, stored in PostgreSQL."""

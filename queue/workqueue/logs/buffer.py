@@ -1,4 +1,4 @@
-"""Cut the output of a function into lines, bounded: beginning and end are kept, the middle is counted."""
+"""Split the output of an attempt into lines, bounded in size: head and tail are kept, lines between are counted."""
 
 import threading
 from collections import deque
@@ -8,18 +8,18 @@ from datetime import datetime
 
 from workqueue.lifecycle import LogLine
 
-HEAD_BYTES = 512 * 1024  # kept from the beginning of an attempt's output, in bytes of text as they are stored
-TAIL_BYTES = 512 * 1024  # kept from its end
-HEAD_LINES = TAIL_LINES = 20_000  # a million empty lines are a flood, too
-LINE_BYTES = 16 * 1024  # a longer line is broken
-OWN = "localfn"  # the stream of the runtime's own lines
+HEAD_BYTES = 512 * 1024  # kept from the start of an attempt's output, in bytes of text as stored
+TAIL_BYTES = 512 * 1024  # kept from the end
+HEAD_LINES = TAIL_LINES = 20_000  # a limit of bytes alone would keep a million empty lines
+MAX_LINE_BYTES = 16 * 1024  # a longer line is split
+RUNTIME_STREAM = "localfn"  # the stream of lines that the runtime adds
 
 
 @dataclass(slots=True)
 class LineBlock:
-    """Lines of one stream that were read at once. number: of the first; size: bytes of text as they are stored.
+    """Hold lines of one stream that were read at once. number: that of the first line; size: bytes of text as stored.
 
-    An object for each line would cost a flood of empty lines some microseconds a byte; a block costs it nanoseconds.
+    A function may print a flood of empty lines: an object for each would cost microseconds a byte, a block nanoseconds.
     """
 
     number: int
@@ -29,24 +29,25 @@ class LineBlock:
     size: int
 
     def lines(self) -> list[LogLine]:
+        """Return the lines of the block."""
         return [LogLine(number, self.time, self.stream, text) for number, text in enumerate(self.texts, self.number)]
 
     def drop(self, count: int, size: int) -> None:
-        """Drop the first lines, which have this size."""
+        """Drop the first `count` lines, which have this size."""
         del self.texts[:count]
         self.number += count
         self.size -= size
 
 
 class Tail:
-    """The last lines of an output, at most TAIL_BYTES and TAIL_LINES."""
+    """Keep the last lines of an output, at most TAIL_BYTES and TAIL_LINES."""
 
     def __init__(self) -> None:
         self.blocks: deque[LineBlock] = deque()
         self.size = self.count = 0
 
     def add(self, block: LineBlock) -> int:
-        """Add lines; return how many others are cut for them."""
+        """Add lines; return how many older lines are dropped for them."""
         self.blocks.append(block)
         self.size += block.size
         self.count += len(block.texts)
@@ -56,7 +57,7 @@ class Tail:
         return cut
 
     def _cut(self, first: LineBlock) -> int:
-        """Cut as many lines of the first block as the limits ask for; return their number."""
+        """Drop as many lines of the first block as the limits require; return their number."""
         count, size = len(first.texts), first.size
         if self.size - size > TAIL_BYTES or self.count - count > TAIL_LINES:
             self.blocks.popleft()
@@ -73,69 +74,69 @@ class Tail:
 
 
 class LogBuffer:
-    """Collects the output of one attempt. keep: is given all lines at once, to keep them until they are stored.
+    """Collect the output of one attempt. spool: gets every block of lines at once, and keeps it until it is stored.
 
-    A carriage return begins a line anew, as on a terminal: only what stands behind the last one is kept.
+    A carriage return starts a line again, as on a terminal: only the text after the last one is kept.
     """
 
-    def __init__(self, keep: Callable[[LineBlock], None] | None = None) -> None:
-        self._keep_elsewhere = keep
-        self._lock = threading.Lock()  # the loop that reads feeds it, the keeper's thread takes from it
-        self._partial: dict[str, tuple[bytes, datetime]] = {}  # lines without an end, and when they were read
-        self._fresh: list[LogLine] = []
+    def __init__(self, spool: Callable[[LineBlock], None] | None = None) -> None:
+        self._spool = spool
+        self._lock = threading.Lock()  # the worker's thread feeds, the lease renewer's takes
+        self._partial: dict[str, tuple[bytes, datetime]] = {}  # incomplete lines, and when they were read
+        self._unstored: list[LogLine] = []
         self._tail = Tail()
         self._count = 0
         self._head_size = self._head_count = 0
         self._cut = 0
 
     def feed(self, stream: str, data: bytes, time: datetime) -> None:
-        """Take bytes that were read from a stream ("stdout" or "stderr")."""
+        """Add bytes that were read from a stream ("stdout" or "stderr")."""
         before, _ = self._partial.get(stream, (b"", time))
         whole, end, rest = (before + data).rpartition(b"\n")
         pieces: list[bytes] = []
         if end:
-            pieces = _visible_lines(self._without_surplus(whole))
-        rest = _current(rest)
-        while len(rest) > LINE_BYTES:
-            place = _boundary(rest, LINE_BYTES)
-            pieces.append(rest[:place])
-            rest = rest[place:]
+            pieces = _visible_lines(self._drop_surplus(whole))
+        rest = _drop_overwritten(rest)
+        while len(rest) > MAX_LINE_BYTES:
+            end_of_piece = _boundary(rest, MAX_LINE_BYTES)
+            pieces.append(rest[:end_of_piece])
+            rest = rest[end_of_piece:]
         self._add(stream, pieces, time)
         with self._lock:
             self._partial[stream] = (rest, time)
 
     def add_own_line(self, text: str, time: datetime) -> None:
-        """Add a line of the runtime's own, behind all that was printed."""
+        """Add a line of the runtime after all printed lines."""
         self._end_lines(time)
-        self._add(OWN, _broken([text.encode()]), time)
+        self._add(RUNTIME_STREAM, _split_long([text.encode()]), time)
 
     def take_unstored(self) -> list[LogLine]:
-        """Return the lines of the head that are not taken yet."""
+        """Return the lines of the head that were not returned before."""
         with self._lock:
-            fresh, self._fresh = self._fresh, []
-        return fresh
+            unstored, self._unstored = self._unstored, []
+        return unstored
 
     def put_back(self, lines: list[LogLine]) -> None:
-        """Give the next to take these first: they could not be stored yet."""
+        """Put lines back that could not be stored: the next call of `take_unstored` returns them first."""
         with self._lock:
-            self._fresh = lines + self._fresh
+            self._unstored = lines + self._unstored
 
     def partial_lines(self) -> list[LogLine]:
-        """Return the lines that have no end yet, as they are now: a prompt, a progress bar."""
+        """Return incomplete lines as they are now, such as a prompt or a progress bar."""
         with self._lock:
             partial = [(stream, _visible(raw), time) for stream, (raw, time) in self._partial.items()]
         shown = [entry for entry in partial if entry[1]]
         return [LogLine(self._count + 1 + n, time, stream, _text(raw)) for n, (stream, raw, time) in enumerate(shown)]
 
     def take_rest(self, time: datetime) -> list[LogLine]:
-        """Return the rest: the untaken head, a mark where lines were cut, and the tail."""
+        """Return all remaining lines: the rest of the head, a mark where lines were dropped, and the tail."""
         self._end_lines(time)
         lines = self.take_unstored()
         blocks = self._tail.blocks
         if self._cut and blocks:
-            lines.append(LogLine(blocks[0].number - 1, time, OWN, f"… {self._cut} lines were cut here …"))
+            lines.append(LogLine(blocks[0].number - 1, time, RUNTIME_STREAM, f"… {self._cut} lines were cut here …"))
         lines.extend(line for block in blocks for line in block.lines())
-        # What follows (a cleanup's output) is a log of its own, bounded anew.
+        # Output that follows, of a cleanup, has a head and a tail of its own.
         self._tail = Tail()
         self._cut = self._head_size = self._head_count = 0
         return lines
@@ -145,10 +146,10 @@ class LogBuffer:
             partial, self._partial = self._partial, {}
         for stream, (rest, _) in partial.items():
             if visible := _visible(rest):
-                self._add(stream, _broken([visible]), time)
+                self._add(stream, _split_long([visible]), time)
 
-    def _without_surplus(self, whole: bytes) -> bytes:
-        """Cut the first lines of a flood that the tail would cut in any case."""
+    def _drop_surplus(self, whole: bytes) -> bytes:
+        """Drop the first lines of a flood, which the tail would drop anyway."""
         surplus = whole.count(b"\n") + 1 - TAIL_LINES
         if surplus <= 0 or not self._tail.count:
             return whole
@@ -163,14 +164,15 @@ class LogBuffer:
         texts = text.split("\n")
         block = LineBlock(self._count + 1, time, stream, texts, _stored_size(text) - len(texts) + 1)
         self._count += len(texts)
-        if self._keep_elsewhere is not None:
-            self._keep_elsewhere(block)
+        if self._spool is not None:
+            self._spool(block)
         if not self._tail.count:
             self._move_to_head(block)
         if block.texts:
             self._cut += self._tail.add(block)
 
     def _move_to_head(self, block: LineBlock) -> None:
+        """Move lines into the head until it is full; the rest of the block is for the tail."""
         count = size = 0
         for text in block.texts:
             more = _stored_size(text)
@@ -178,60 +180,60 @@ class LogBuffer:
                 break
             count, size = count + 1, size + more
         with self._lock:
-            self._fresh += block.lines()[:count]
+            self._unstored += block.lines()[:count]
         self._head_size += size
         self._head_count += count
         block.drop(count, size)
 
 
 def _stored_size(text: str) -> int:
-    # As stored: a byte that is no UTF-8 takes three.
+    # Bytes that are not UTF-8 are stored as U+FFFD, which takes three.
     return len(text) if text.isascii() else len(text.encode())
 
 
 def _visible_lines(whole: bytes) -> list[bytes]:
-    """Return the visible parts of lines; long ones are broken."""
+    """Return the visible parts of lines; long ones are split."""
     lines = whole.split(b"\n")
-    return _broken([_visible(line) for line in lines] if b"\r" in whole else lines)
+    return _split_long([_visible(line) for line in lines] if b"\r" in whole else lines)
 
 
-def _broken(lines: list[bytes]) -> list[bytes]:
-    """Return lines of at most LINE_BYTES."""
-    if max(map(len, lines)) <= LINE_BYTES:
+def _split_long(lines: list[bytes]) -> list[bytes]:
+    """Return lines of at most MAX_LINE_BYTES each."""
+    if max(map(len, lines)) <= MAX_LINE_BYTES:
         return lines
     pieces = []
     for line in lines:
         start = 0
-        while (end := _boundary(line, start + LINE_BYTES)) < len(line):
+        while (end := _boundary(line, start + MAX_LINE_BYTES)) < len(line):
             pieces.append(line[start:end])
             start = end
         pieces.append(line[start:])
     return pieces
 
 
-def _current(raw: bytes) -> bytes:
-    """Drop the overwritten part of a line that goes on. A carriage return at its end overwrites nothing yet."""
+def _drop_overwritten(raw: bytes) -> bytes:
+    """Drop the overwritten part of an incomplete line. A carriage return at its end overwrites nothing yet."""
     written = raw.rstrip(b"\r")
     start = written.rfind(b"\r") + 1
     return written[start:] + (b"\r" if len(written) < len(raw) else b"")
 
 
 def _visible(raw: bytes) -> bytes:
-    """Return the visible part of a line: the last of the texts that overwrite each other."""
+    """Return the visible part of a complete line: the last of the texts that overwrite each other."""
     written = raw.rstrip(b"\r")
     return written[written.rfind(b"\r") + 1 :]
 
 
 def _text(raw: bytes) -> str:
-    # PostgreSQL cannot store U+0000: its visible symbol stands in for it.
+    # PostgreSQL cannot store U+0000: replace it by its visible symbol.
     return raw.decode("utf-8", "replace").replace("\0", "\u2400")
 
 
-def _boundary(raw: bytes, place: int) -> int:
-    """Return the last place up to this one between two characters of UTF-8."""
-    if place >= len(raw):
+def _boundary(raw: bytes, index: int) -> int:
+    """Return the last index up to this one that does not split a UTF-8 character."""
+    if index >= len(raw):
         return len(raw)
     for back in range(4):
-        if raw[place - back] & 0xC0 != 0x80:  # the first byte of a character
-            return place - back
-    return place  # it is no UTF-8
+        if raw[index - back] & 0xC0 != 0x80:  # the first byte of a character
+            return index - back
+    return index  # not UTF-8

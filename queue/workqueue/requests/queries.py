@@ -1,4 +1,4 @@
-"""Reads requests and what belongs to them; changes nothing."""
+"""Read requests with their attempts, files, results and log lines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ Row = Mapping[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class RequestFile:
-    """A file of a request. kind: "input" or "output"."""
+    """Hold the row of a file of a request. kind: "input" or "output"."""
 
     kind: str
     name: str
@@ -52,46 +52,48 @@ class RequestFile:
     content_type: str
     sha256: str
     stored_as: str
-    created_at: str = ""  # as PostgreSQL writes it: it stores times that Python cannot hold
+    created_at: str = ""  # text as PostgreSQL formats it: some of its times have no datetime
 
 
-INLINE_BYTES = 64 * 1024  # of a JSON text that is read with its row; a larger one is read when there is memory for it
+MAX_INLINE_BYTES = 64 * 1024  # of a JSON text that is read with its row; a larger one is read by itself
 ID: BindParameter[UUID] = bindparam("id")
 
 
 def inline_columns(
-    column: Column[Any], name: str, limit: int = INLINE_BYTES
+    column: Column[Any], name: str, limit: int = MAX_INLINE_BYTES
 ) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Return two columns: a JSON value's text, null if it is large; and its size in bytes, null if there is none."""
+    """Return two columns: a JSON value's text, null if it is large, and its size in bytes, null without a value."""
     text = cast(column, Text)
     size = func.octet_length(text)
     return case((size <= limit, text)).label(name), size.label(f"{name}_bytes")
 
 
 def with_json_texts(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
-    """Return a row whose columns of these names are JsonText, None where the text is large or there is none."""
+    """Return a row whose columns of these names are JsonText, None if the text is large or missing."""
     return {str(name): value for name, value in row.items()} | {
         name: None if row[name] is None else JsonText(row[name].encode()) for name in names
     }
 
 
 def _files(kind: str, table: Table) -> ScalarSelect[Any]:
-    """A request's files of one kind as a JSON array, null without any: no trip of their own to the server."""
+    """Select the files of a request as a JSON array, which saves a query; null without files."""
     file = table.c
     pairs = {
         name: file[name] for name in ("name", "filename", "size", "content_type", "sha256", "stored_as", "created_at")
     }
-    told = func.json_build_object(*chain.from_iterable((pairs | {"kind": kind}).items()))
-    return select(func.json_agg(aggregate_order_by(told, file.name))).where(file.request_id == ID).scalar_subquery()
+    file_object = func.json_build_object(*chain.from_iterable((pairs | {"kind": kind}).items()))
+    return (
+        select(func.json_agg(aggregate_order_by(file_object, file.name))).where(file.request_id == ID).scalar_subquery()
+    )
 
 
-# Made once: building a statement costs more than running it.
+# Built once: to build a statement costs more than to run it.
 FILES = (_files("input", input_file).label("inputs"), _files("output", output_file).label("outputs"))
-BESIDE_EVENT = tuple(column for column in processing_request.c if column.name != "event")
+ALL_BUT_EVENT = tuple(column for column in processing_request.c if column.name != "event")
 EVENT = inline_columns(processing_request.c.event, "event")
-REQUEST = select(*BESIDE_EVENT, *EVENT, *FILES).where(processing_request.c.id == ID)
+REQUEST = select(*ALL_BUT_EVENT, *EVENT, *FILES).where(processing_request.c.id == ID)
 OUTCOME = (
-    select(*BESIDE_EVENT, *EVENT, *inline_columns(processing_result.c.data, "result"), *FILES)
+    select(*ALL_BUT_EVENT, *EVENT, *inline_columns(processing_result.c.data, "result"), *FILES)
     .outerjoin(processing_result, processing_result.c.request_id == processing_request.c.id)
     .where(processing_request.c.id == ID)
 )
@@ -112,17 +114,17 @@ LARGE = {
 def find_request(engine: Engine, request_id: UUID) -> tuple[Row, list[RequestFile]]:
     """Return a request's row and files. `event` is a JsonText, None if it is large. Raises UnknownRequestError."""
     row = _one(engine, REQUEST, request_id)
-    return with_json_texts(row, "event"), _found(row, "inputs", "outputs")
+    return with_json_texts(row, "event"), _request_files(row, "inputs", "outputs")
 
 
 def find_request_with_result(engine: Engine, request_id: UUID) -> tuple[Row, list[RequestFile]]:
-    """Return the same with the data of its `result`, as a JsonText too. Raises UnknownRequestError."""
+    """Return row and files with the `result` too, as a JsonText. Raises UnknownRequestError."""
     row = _one(engine, OUTCOME, request_id)
-    return with_json_texts(row, "event", "result"), _found(row, "inputs", "outputs")
+    return with_json_texts(row, "event", "result"), _request_files(row, "inputs", "outputs")
 
 
 def read_large_text(engine: Engine, what: str, request_id: UUID) -> JsonText:
-    """Return the "event" or the "result" of a request, whatever its size. Raises UnknownRequestError."""
+    """Return the "event" or the "result" of a request, of any size. Raises UnknownRequestError."""
     with autocommit(engine) as connection:
         found = connection.execute(LARGE[what], {"id": request_id}).scalar_one_or_none()
     if found is None:
@@ -131,24 +133,24 @@ def read_large_text(engine: Engine, what: str, request_id: UUID) -> JsonText:
 
 
 def find_status(engine: Engine, request_id: UUID) -> tuple[Status, int]:
-    """Status and attempt: what a waiting client watches. Raises UnknownRequestError."""
+    """Return status and attempt, which a waiting client watches. Raises UnknownRequestError."""
     row = _one(engine, STATUS, request_id)
     return Status(row["status"]), row["attempt"]
 
 
 def find_function_name(engine: Engine, request_id: UUID) -> str:
-    """Raises UnknownRequestError."""
+    """Return the name of a request's function. Raises UnknownRequestError."""
     return str(_one(engine, FUNCTION, request_id)["function"])
 
 
 def find_result(engine: Engine, request_id: UUID) -> tuple[Row, list[RequestFile]]:
-    """The result's row and the output files. Raises UnknownRequestError, NotAllowedNowError while there is none."""
+    """Return the result's row and the output files. Raises UnknownRequestError; NotAllowedNowError without a result."""
     with autocommit(engine) as connection:
         row = connection.execute(RESULT, {"id": request_id}).mappings().one_or_none()
     if row is None:
         now, _ = find_status(engine, request_id)
         raise NotAllowedNowError(f"The request has no result: it is {now}.")
-    return with_json_texts(row, "data"), _found(row, "outputs")
+    return with_json_texts(row, "data"), _request_files(row, "outputs")
 
 
 def _one(engine: Engine, statement: Select[Any], request_id: UUID) -> Row:
@@ -159,17 +161,17 @@ def _one(engine: Engine, statement: Select[Any], request_id: UUID) -> Row:
     return row
 
 
-def _found(row: Row, *columns: str) -> list[RequestFile]:
+def _request_files(row: Row, *columns: str) -> list[RequestFile]:
     return [RequestFile(**file) for column in columns for file in row[column] or ()]
 
 
 def unknown_request(request_id: UUID) -> UnknownRequestError:
-    """Return what is said of a request that is not there, and of one that a caller is not to know of."""
+    """Return the error for a missing request, and for a request that the caller may not see: both look the same."""
     return UnknownRequestError(f"There is no request {request_id}.")
 
 
 def list_attempts(engine: Engine, request_id: UUID) -> Sequence[Row]:
-    """The attempts, first to last. Raises UnknownRequestError."""
+    """Return the attempts, first to last. Raises UnknownRequestError."""
     columns = request_attempt.c
     with autocommit(engine) as connection:
         statement = select(request_attempt).where(columns.request_id == request_id).order_by(columns.number)
@@ -181,7 +183,7 @@ def list_attempts(engine: Engine, request_id: UUID) -> Sequence[Row]:
 
 @dataclass(frozen=True, slots=True)
 class CurrentLine:
-    """A printed line that has no end yet, as it was when the lease was extended last."""
+    """Hold an incomplete line of output, as of the last extension of the lease."""
 
     time: datetime
     attempt: int
@@ -197,8 +199,8 @@ CURRENT_LINES = text(
 )
 
 
-LOG_BYTES = 4 * 1024 * 1024  # of a page of log lines, which ends with the line that reaches them
-LOG_LINE_BYTES = 40  # time, attempt and stream beside the text of a line
+MAX_PAGE_BYTES = 4 * 1024 * 1024  # of a page of log lines, which ends with the line that reaches this size
+LINE_OVERHEAD_BYTES = 40  # time, attempt and stream of a line
 
 
 def list_log_lines(
@@ -208,12 +210,12 @@ def list_log_lines(
     after: tuple[int, int],
     *,
     limit: int = 100_000,
-    limit_bytes: int = LOG_BYTES,
+    limit_bytes: int = MAX_PAGE_BYTES,
 ) -> tuple[Sequence[Row], list[CurrentLine]]:
-    """Return log lines after (attempt, number), in order, and the lines that have no end yet.
+    """Return log lines after (attempt, number), in order, and the incomplete lines of a running attempt.
 
-    The latter only when no line follows the former: they are what a running attempt is at. At least one line is
-    returned where there is one, whatever its size. Raises UnknownRequestError.
+    Incomplete lines come only with the last page. A page has at least one line if one follows, also a line that is
+    larger than `limit_bytes`. Raises UnknownRequestError.
     """
     columns = request_log.c
     place = func.row(columns.attempt, columns.number)
@@ -226,7 +228,7 @@ def list_log_lines(
     if attempt is not None:
         statement = statement.where(columns.attempt == attempt)
     with autocommit(engine) as connection:
-        # First: a line that ends in between is then there twice, and never missing.
+        # First the incomplete lines: a line that is completed in between is then returned twice, and never lost.
         running = connection.execute(CURRENT_LINES, {"id": request_id, "attempt": attempt}).one_or_none()
         rows = connection.execute(_within(statement, limit_bytes)).mappings().all()
     if not rows:
@@ -237,9 +239,9 @@ def list_log_lines(
 
 
 def _within(lines: Select[Any], limit_bytes: int) -> Select[Any]:
-    """Select the first of these lines, up to the one that reaches the limit. size: of each with all before it."""
+    """Select lines until their bytes reach the limit. Column size: bytes of a line and of all lines before it."""
     line = lines.subquery().c
-    own = func.octet_length(line.line) + LOG_LINE_BYTES
+    own = func.octet_length(line.line) + LINE_OVERHEAD_BYTES
     place = line.attempt, line.number
     sized = select(*line, own.label("own"), func.sum(own).over(order_by=place).label("size")).subquery().c
     return select(*sized).where(sized.size - sized.own < limit_bytes).order_by(sized.attempt, sized.number)

@@ -1,4 +1,4 @@
-"""Lists requests, newest first, in keyset pages; one that no index helps to find costs no more than about a second."""
+"""List requests in keyset pages, newest first. A search that no index supports takes at most about a second."""
 
 import re
 import time
@@ -31,26 +31,26 @@ from workqueue.requests import queries
 Row = dict[str, Any]
 COLUMNS = processing_request.c
 
-# An id is made before its upload has arrived, by the clock of a web machine; created_at after it, by the database's.
-CLOCKS_S = 3600.0
+# The id is created before the upload has arrived, by the clock of a web machine; created_at after it, by PostgreSQL's.
+MAX_CLOCK_SKEW_S = 3600.0
 
-# So many rows are read at once, and no more of them once their events have so many bytes: a page is made in memory.
-# Larger events are read when the page is known, so many bytes at a time.
-AT_ONCE, ENOUGH_BYTES = 64, 8 * 1024 * 1024
-INLINE_BYTES, CHUNK_BYTES = 2 * 1024, 1024 * 1024
-EVENT = queries.inline_columns(COLUMNS.event, "event", INLINE_BYTES)
+# A page is built in memory: rows are read in chunks, until their events have MAX_PAGE_BYTES. Events larger than
+# MAX_INLINE_BYTES are read when the page is known, in chunks of bytes.
+CHUNK_ROWS, MAX_PAGE_BYTES = 64, 8 * 1024 * 1024
+MAX_INLINE_BYTES, CHUNK_BYTES = 2 * 1024, 1024 * 1024
+EVENT = queries.inline_columns(COLUMNS.event, "event", MAX_INLINE_BYTES)
 
-# No index knows the middle of a text, or a queue (most requests are in one; it would cost each write, and help with the
-# empty ones). So each row is looked at: so many at first, and more while they are small.
-SEARCH_S = 1.0
-FIRST_STRETCH, LONGEST_STRETCH = 500, 32_000
+# No index finds the middle of a text, or a queue: an index of queues would cost every write, and help only with queues
+# that are almost empty. So a search scans ranges of rows, each twice as long as the one before.
+MAX_SEARCH_S = 1.0
+FIRST_RANGE, MAX_RANGE = 500, 32_000
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which requests to list. text: found in id, function, error or event. before: a keyset cursor.
+    """Select requests by field. text: part of id, function, error or event. before: a keyset cursor.
 
-    cancelled: only cancelled requests, or only others.
+    cancelled: True for only cancelled requests, False for only others.
     """
 
     status: Status | None = None
@@ -65,25 +65,25 @@ class Filter:
     limit: int = 50
 
 
-def list_page(engine: Engine, wanted: Filter) -> tuple[list[Row], UUID | None]:
-    """Requests, newest first, and the cursor of the next page, None on the last.
+def list_page(engine: Engine, filter: Filter) -> tuple[list[Row], UUID | None]:
+    """Return requests, newest first, and the cursor of the next page; None on the last page.
 
-    A page may hold fewer than asked for and still not be the last: of large events it holds few, and of a text or a
-    queue as many as there was time to find. `event` is a JsonText, None if it is large: `large_events` reads those.
+    A page may hold fewer than `limit` and not be the last: large events fill it early, and a search by text or queue
+    ends after MAX_SEARCH_S. `event` is a JsonText, None if it is large: `read_large_events` reads those.
     """
     with autocommit(engine) as connection:
-        sought = _sought(wanted)
-        rows, cursor = _search(connection, wanted, sought) if sought else _page(connection, wanted)
+        unindexed = _unindexed_conditions(filter)
+        rows, cursor = _search(connection, filter, unindexed) if unindexed else _read_page(connection, filter)
     size = 0
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         size += row["event_bytes"]
-        if size > ENOUGH_BYTES:
-            return [queries.with_json_texts(row, "event") for row in rows[: place + 1]], row["id"]
+        if size > MAX_PAGE_BYTES:
+            return [queries.with_json_texts(row, "event") for row in rows[: index + 1]], row["id"]
     return [queries.with_json_texts(row, "event") for row in rows], cursor
 
 
 def read_large_events(engine: Engine, rows: Sequence[Row]) -> Iterator[tuple[UUID, JsonText]]:
-    """Read the events that are too large to be in these rows. A request that was deleted since has none."""
+    """Read the events that are too large to be in these rows, except those of requests deleted since."""
     ids: list[UUID] = []
     size = 0
     for row in rows:
@@ -101,83 +101,87 @@ def _events(engine: Engine, ids: Sequence[UUID]) -> list[tuple[UUID, JsonText]]:
         return [(id, JsonText(text.encode())) for id, text in connection.execute(statement)]
 
 
-def _page(connection: Connection, wanted: Filter) -> tuple[list[Row], UUID | None]:
+def _read_page(connection: Connection, filter: Filter) -> tuple[list[Row], UUID | None]:
     found: list[Row] = []
-    before = wanted.before
+    before = filter.before
     while True:
-        asked = min(AT_ONCE, wanted.limit + 1 - len(found))
-        rows = _rows(connection, wanted, asked, before)
+        asked = min(CHUNK_ROWS, filter.limit + 1 - len(found))
+        rows = _rows(connection, filter, asked, before)
         found += rows
-        if len(rows) < asked or len(found) > wanted.limit:
-            return _cut(found, wanted.limit, None)
+        if len(rows) < asked or len(found) > filter.limit:
+            return _page_and_cursor(found, filter.limit, None)
         before = found[-1]["id"]
-        if sum(row["event_bytes"] for row in found) > ENOUGH_BYTES:
+        if sum(row["event_bytes"] for row in found) > MAX_PAGE_BYTES:
             return found, before
 
 
 def _search(
-    connection: Connection, wanted: Filter, sought: Sequence[ColumnElement[bool]]
+    connection: Connection, filter: Filter, unindexed: Sequence[ColumnElement[bool]]
 ) -> tuple[list[Row], UUID | None]:
-    """Stretch by stretch, each twice as long as the one before, until the page is full or the time is over."""
+    """Scan range by range, each twice as long as the one before, until the page is full or the time is over."""
     found: list[Row] = []
-    ends_at, before, length = time.monotonic() + SEARCH_S, wanted.before, FIRST_STRETCH
+    ends_at, before, length = time.monotonic() + MAX_SEARCH_S, filter.before, FIRST_RANGE
     while True:
-        oldest = _end_of_stretch(connection, wanted, before, length)
-        within = [*sought, *([COLUMNS.id >= oldest] if oldest else [])]
-        found += _rows(connection, wanted, wanted.limit + 1 - len(found), before, *within)
-        if oldest is None or len(found) > wanted.limit or time.monotonic() >= ends_at:
-            return _cut(found, wanted.limit, oldest)
-        before, length = oldest, min(2 * length, LONGEST_STRETCH)
+        range_end = _last_id_in_range(connection, filter, before, length)
+        within = [*unindexed, *([COLUMNS.id >= range_end] if range_end else [])]
+        found += _rows(connection, filter, filter.limit + 1 - len(found), before, *within)
+        if range_end is None or len(found) > filter.limit or time.monotonic() >= ends_at:
+            return _page_and_cursor(found, filter.limit, range_end)
+        before, length = range_end, min(2 * length, MAX_RANGE)
 
 
-def _cut(rows: list[Row], limit: int, reached: UUID | None) -> tuple[list[Row], UUID | None]:
-    """The page of these rows. reached: where the next one begins when all of them are on this one."""
+def _page_and_cursor(rows: list[Row], limit: int, reached: UUID | None) -> tuple[list[Row], UUID | None]:
+    """Return the page of these rows, and its cursor. reached: the cursor if all rows are on this page."""
     kept = rows[:limit]
     return kept, kept[-1]["id"] if len(rows) > limit else reached
 
 
-def _end_of_stretch(connection: Connection, wanted: Filter, before: UUID | None, length: int) -> UUID | None:
-    """The id of the last of the next so many requests; None when there are no more than that."""
-    statement = _narrowed(select(COLUMNS.id), wanted, before).order_by(COLUMNS.id.desc()).offset(length - 1).limit(2)
+def _last_id_in_range(connection: Connection, filter: Filter, before: UUID | None, length: int) -> UUID | None:
+    """Return the id of the last of the next `length` requests; None if the list ends before."""
+    statement = (
+        _apply_indexed(select(COLUMNS.id), filter, before).order_by(COLUMNS.id.desc()).offset(length - 1).limit(2)
+    )
     ids: Sequence[UUID] = connection.execute(statement).scalars().all()
     return ids[0] if len(ids) > 1 else None
 
 
 def _rows(
-    connection: Connection, wanted: Filter, limit: int, before: UUID | None = None, *more: ColumnElement[bool]
+    connection: Connection, filter: Filter, limit: int, before: UUID | None = None, *conditions: ColumnElement[bool]
 ) -> list[Row]:
-    statement = _narrowed(select(*queries.BESIDE_EVENT, *EVENT), wanted, before or wanted.before).where(*more)
+    statement = _apply_indexed(select(*queries.ALL_BUT_EVENT, *EVENT), filter, before or filter.before).where(
+        *conditions
+    )
     return [dict(row) for row in connection.execute(statement.order_by(COLUMNS.id.desc()).limit(limit)).mappings()]
 
 
-def _narrowed(statement: Select[Any], wanted: Filter, before: UUID | None) -> Select[Any]:
+def _apply_indexed(statement: Select[Any], filter: Filter, before: UUID | None) -> Select[Any]:
     conditions: list[ColumnElement[bool]] = [
         column == value
         for column, value in (
-            (COLUMNS.status, wanted.status),
-            (COLUMNS.function, wanted.function),
-            (COLUMNS.schedule, wanted.schedule),
+            (COLUMNS.status, filter.status),
+            (COLUMNS.function, filter.function),
+            (COLUMNS.schedule, filter.schedule),
         )
         if value is not None
     ]
-    if wanted.cancelled is not None:
-        conditions.append(literal_column(IS_CANCELLED if wanted.cancelled else f"NOT {IS_CANCELLED}"))
-    if wanted.since is not None:
-        conditions += [COLUMNS.created_at >= wanted.since, COLUMNS.id >= first_id(wanted.since, -CLOCKS_S)]
-    if wanted.until is not None:
-        conditions += [COLUMNS.created_at < wanted.until, COLUMNS.id < first_id(wanted.until, CLOCKS_S)]
+    if filter.cancelled is not None:
+        conditions.append(literal_column(IS_CANCELLED if filter.cancelled else f"NOT {IS_CANCELLED}"))
+    if filter.since is not None:
+        conditions += [COLUMNS.created_at >= filter.since, COLUMNS.id >= first_id(filter.since, -MAX_CLOCK_SKEW_S)]
+    if filter.until is not None:
+        conditions += [COLUMNS.created_at < filter.until, COLUMNS.id < first_id(filter.until, MAX_CLOCK_SKEW_S)]
     if before is not None:
         conditions.append(COLUMNS.id < before)
     return statement.where(*conditions)
 
 
-def _sought(wanted: Filter) -> list[ColumnElement[bool]]:
-    """What no index knows."""
-    conditions = [_holds(wanted.text)] if wanted.text else []
-    return conditions + ([COLUMNS.queue == wanted.queue] if wanted.queue is not None else [])
+def _unindexed_conditions(filter: Filter) -> list[ColumnElement[bool]]:
+    """Return the conditions that no index supports."""
+    conditions = [_contains_text(filter.text)] if filter.text else []
+    return conditions + ([COLUMNS.queue == filter.queue] if filter.queue is not None else [])
 
 
-def _holds(words: str) -> ColumnElement[bool]:
-    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", words) + "%"
+def _contains_text(text: str) -> ColumnElement[bool]:
+    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
     searched = (COLUMNS.function, COLUMNS.error_type, COLUMNS.error_message, cast(COLUMNS.id, String))
     return or_(*(column.ilike(pattern) for column in searched), cast(COLUMNS.event, Text).ilike(pattern))

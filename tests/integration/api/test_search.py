@@ -57,16 +57,16 @@ def test_all_matches_are_found_once_newest_first(filled: Engine, words: str) -> 
 def test_a_page_that_exceeds_its_time_returns_its_matches_and_a_cursor(
     filled: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "SEARCH_S", 0.0)
+    monkeypatch.setattr(search, "MAX_SEARCH_S", 0.0)
     rows, cursor = search.list_page(filled, Filter(text="number 1."))
-    assert (rows, cursor) == ([], UUID(int=ROWS - search.FIRST_STRETCH + 1))
+    assert (rows, cursor) == ([], UUID(int=ROWS - search.FIRST_RANGE + 1))
     found, pages = all_pages(filled, Filter(text="number 1."))
-    assert (found, pages) == ([1], ROWS // search.FIRST_STRETCH)
+    assert (found, pages) == ([1], ROWS // search.FIRST_RANGE)
     assert all_pages(filled, Filter(text="99.", limit=3))[0] == numbers("99.")
 
 
 def test_a_page_of_large_events_is_short_and_has_a_cursor(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "ENOUGH_BYTES", 1000)
+    monkeypatch.setattr(search, "MAX_PAGE_BYTES", 1000)
     rows, cursor = search.list_page(filled, Filter(limit=500))
     sizes = [row["event_bytes"] for row in rows]
     assert sum(sizes[:-1]) <= 1000 < sum(sizes)
@@ -89,9 +89,9 @@ def test_events_too_large_for_the_page_follow_on_the_next_pages(
 
 
 def test_the_search_of_an_unused_queue_ends_in_time(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "SEARCH_S", 0.0)
+    monkeypatch.setattr(search, "MAX_SEARCH_S", 0.0)
     rows, cursor = search.list_page(filled, Filter(queue="high"))
-    assert (rows, cursor) == ([], UUID(int=ROWS - search.FIRST_STRETCH + 1))
+    assert (rows, cursor) == ([], UUID(int=ROWS - search.FIRST_RANGE + 1))
 
 
 def test_a_queue_filters_the_list_and_a_search(filled: Engine) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workqueue.logs.buffer import HEAD_BYTES, HEAD_LINES, LINE_BYTES, TAIL_BYTES, TAIL_LINES, LineBlock, LogBuffer
+from workqueue.logs.buffer import HEAD_BYTES, HEAD_LINES, MAX_LINE_BYTES, TAIL_BYTES, TAIL_LINES, LineBlock, LogBuffer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -125,8 +125,8 @@ def test_any_output_is_bounded_by_its_stored_bytes(data: bytes, ends: bytes) -> 
     assert held <= TAIL_BYTES
     assert sum(len(line.line.encode()) for line in kept) <= HEAD_BYTES + TAIL_BYTES
     assert len(kept) <= HEAD_LINES + TAIL_LINES
-    assert max(len(line.line.encode()) for line in kept) <= 3 * LINE_BYTES
-    assert max(kept_elsewhere) <= 3 * (LINE_BYTES + len(data + ends))
+    assert max(len(line.line.encode()) for line in kept) <= 3 * MAX_LINE_BYTES
+    assert max(kept_elsewhere) <= 3 * (MAX_LINE_BYTES + len(data + ends))
 
 
 def test_a_broken_line_loses_no_character() -> None:
@@ -174,10 +174,10 @@ def test_lines_without_an_end_are_shown_in_their_current_state() -> None:
 def test_a_line_without_end_is_broken() -> None:
     buffer = LogBuffer()
     for _ in range(10):
-        buffer.feed("stdout", b"x" * LINE_BYTES, NOW)
+        buffer.feed("stdout", b"x" * MAX_LINE_BYTES, NOW)
     kept = close_and_read(buffer)
-    assert "".join(kept) == "x" * 10 * LINE_BYTES
-    assert max(map(len, kept)) <= LINE_BYTES
+    assert "".join(kept) == "x" * 10 * MAX_LINE_BYTES
+    assert max(map(len, kept)) <= MAX_LINE_BYTES
 
 
 def test_after_a_flood_a_new_log_begins() -> None:

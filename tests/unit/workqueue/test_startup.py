@@ -2,7 +2,7 @@
 
 import pytest
 
-from workqueue.heartbeats.worker_activity import REASON_BYTES, WorkerActivity
+from workqueue.heartbeats.worker_activity import MAX_REASON_BYTES, WorkerActivity
 from workqueue.workers.startup import Startup, WorkersFailError
 
 
@@ -43,6 +43,6 @@ def test_a_death_after_work_has_begun_is_no_failure_of_the_start() -> None:
 
 
 def test_an_error_body_is_shown_up_to_the_limit() -> None:
-    assert activity(reason="ü" * 5000).failure() == "ü" * (REASON_BYTES // 2)
+    assert activity(reason="ü" * 5000).failure() == "ü" * (MAX_REASON_BYTES // 2)
     assert activity(reason="half \udc80 a character").failure() == "half ? a character"
     assert activity().failure() == ""

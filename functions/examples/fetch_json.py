@@ -1,4 +1,4 @@
-"""fetch_json: call an HTTP API for JSON. Shows which failures deserve another attempt, and which are final."""
+"""Call an HTTP API for JSON. Shows which failures are retried, and which are final."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ INPUT = {
 def fetch_json(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Call an HTTP API and return its JSON: {"status", "headers", "json", "elapsed_ms", "url"}.
 
-    Another attempt follows after 5xx, 429, a timeout or a broken connection: when Retry-After says so, else after
-    a growing pause. Any other refusal is final, and so is an answer that is no JSON or larger than max_bytes.
-    A call other than GET carries an Idempotency-Key that stays the same over all attempts.
+    A 5xx, a 429, a timeout and a broken connection are retried: after Retry-After, else with backoff. Any other error
+    status is final, and so is a response that is not JSON or is larger than max_bytes.
+    A call other than GET carries an Idempotency-Key, the same in all attempts.
     Only public addresses are called, at redirects too, unless FETCH_JSON_ALLOW_PRIVATE names others: networks,
     addresses and host names, separated by commas, in the environment of localfn. Proxies are not used.
     """
@@ -99,7 +99,7 @@ def fetch_json(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 @fetch_json.validate
 def check(event: dict[str, Any], _context: Context) -> dict[str, Any]:
-    """Refuse an event that can never be sent, before an attempt is made."""
+    """Reject an event that can never be sent, before an attempt is made."""
     url = event["url"].strip()
     try:
         split_url(url)
@@ -107,7 +107,7 @@ def check(event: dict[str, Any], _context: Context) -> dict[str, Any]:
         raise ValidationError(f"url: {error}") from None
     for name, value in event.get("headers", {}).items():
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
-            raise ValidationError(f"headers: {name!r} is no header name")
+            raise ValidationError(f"headers: {name!r} is not a header name")
         if name.lower() in OWN_HEADERS:
             raise ValidationError(f"headers: {name!r} is set by fetch_json itself; leave it out")
         if not value.isprintable() or not value.isascii():
@@ -125,7 +125,7 @@ def _call(event: dict[str, Any], context: Context) -> Call:
     if userinfo:
         headers["authorization"] = "Basic " + base64.b64encode(unquote(userinfo).encode()).decode()
     if method != "GET":
-        # A timeout does not tell whether the call arrived; this key lets the server recognise the next attempt.
+        # After a timeout the call may have arrived; by this key the server recognises the next attempt.
         headers["idempotency-key"] = context.request_id
     if "body" in event:
         body = json.dumps(event["body"]).encode()
@@ -142,7 +142,7 @@ def _allowance() -> Allowance:
 
 
 def _refuse(answer: Answer) -> NoReturn:
-    """End the attempt on a status other than 2xx: with another one where that may help, else with the reason."""
+    """End the attempt on a status other than 2xx: ask for another attempt if it may help, else fail with the reason."""
     place = without_secrets(answer.url)
     if answer.status == 429 or answer.status >= 500:
         raise Retry(f"{place} answered {answer.status}", delay_s=_retry_after_s(answer.header("Retry-After")))
@@ -151,7 +151,7 @@ def _refuse(answer: Answer) -> NoReturn:
 
 
 def _break_off(error: Exception, place: str) -> NoReturn:
-    """End the attempt without a whole answer. `from None`: the cause may quote the address with its password."""
+    """End the attempt without a whole response. `from None`: the cause may quote the URL with its password."""
     if isinstance(error, ssl.SSLCertVerificationError):
         raise Fail(f"{place}: the certificate is not trusted: {error.verify_message}") from None
     if isinstance(error, socket.timeout):
@@ -179,7 +179,7 @@ def _retry_after_s(value: str) -> float | None:
 
 
 def _parse(body: bytes, answer: Answer) -> Any:
-    """Return the JSON of a body. json itself tells UTF-8, UTF-16 and UTF-32 apart, with and without a mark."""
+    """Parse the JSON of a body. The json module detects UTF-8, UTF-16 and UTF-32, with and without a mark."""
     charset = answer.response.headers.get_content_charset() or "utf-8"
     try:
         text = body if charset.startswith("utf") else body.decode(charset)
@@ -197,7 +197,7 @@ def _refuse_constant(word: str) -> NoReturn:
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text[:40]} is beyond what a number can be here")
+        raise ValueError(f"{text[:40]} is beyond the range of a number")
     return number
 
 

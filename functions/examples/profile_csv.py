@@ -1,4 +1,4 @@
-"""profile_csv: the contents of a CSV file in figures. Shows an upload, progress, output files and a validate hook."""
+"""Profile the columns of a CSV file. Shows an upload, progress, output files and a validate hook."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from examples.csv_profile.tally import Tally, relieve
 from examples.csv_profile.words import counted
 from localfn import Context, ValidationError, function
 
-# Distinct texts held for all columns together, up to 650 bytes each; beyond it the largest column is summed up.
+# Distinct texts held for all columns together, up to 650 bytes each; above it the largest column is summarised.
 MAX_DISTINCT = 1_000_000
 
 INPUT = {
@@ -88,7 +88,7 @@ def profile_csv(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 @profile_csv.validate
 def check(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Refuse an event without exactly one CSV, or with an encoding that does not exist."""
+    """Reject an event without exactly one CSV, or with an unknown encoding."""
     if ("csv" in event) == ("csv" in context.files):
         sent = ", ".join(sorted(context.files)) or "none"
         raise ValidationError(
@@ -97,10 +97,10 @@ def check(event: dict[str, Any], context: Context) -> dict[str, Any]:
     encoding = event.get("encoding")
     if encoding is not None:
         try:
-            "".encode(encoding)  # also refuses codecs that are no text encodings, such as base64
+            "".encode(encoding)  # also rejects codecs other than text encodings, such as base64
             event = {**event, "encoding": codecs.lookup(encoding).name}
         except (LookupError, ValueError):
-            raise ValidationError(f"there is no text encoding {encoding!r}") from None
+            raise ValidationError(f"encoding: {encoding!r} is not a text encoding; use one such as utf-8") from None
     return event
 
 

@@ -1,4 +1,4 @@
-"""thumbnail: an image in several sizes. Shows a library, and an upload refused before the work begins."""
+"""Scale an image to several sizes. Shows a library, and an upload that is rejected before the work starts."""
 
 from __future__ import annotations
 
@@ -45,11 +45,10 @@ def thumbnail(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Make thumbnails of an image, sent as the upload `image` or as {"image_base64": "…"}.
 
     Writes thumb-64.webp and so on; returns {"original": {"width", "height", "format"}, "thumbnails":
-    [{"name", "width", "height", "bytes"}]}. The picture is turned as its EXIF data says, and all sizes are
-    those of the turned one. Of an animation the first frame is taken. Transparency becomes white in JPEG.
-    16-bit and float pictures are shown in 8 bits: floats from 0 to 1 or from 0 to 255 as they are, others stretched
-    from their lowest to their highest level. EXIF data (places, dates) is left out. Images of more than 89 million
-    pixels are refused.
+    [{"name", "width", "height", "bytes"}]}. The picture is turned by its EXIF orientation, and all sizes are those of
+    the turned picture. An animation gives its first frame. Transparency becomes white in JPEG. 16-bit and float
+    pictures become 8 bits: floats from 0 to 1 or from 0 to 255 keep their scale, others are stretched from their lowest
+    to their highest level. EXIF data (places, dates) is removed. Images above 89 million pixels are rejected.
     """
     sizes = sorted(set(event.get("sizes", SIZES)), reverse=True)
     extension = event.get("format", "webp")
@@ -68,7 +67,7 @@ def thumbnail(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 @thumbnail.validate
 def check(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Refuse an event without exactly one image that can be opened; only the header is read here."""
+    """Reject an event without exactly one readable image; only the header is read here."""
     if ("image_base64" in event) == ("image" in context.files):
         sent = ", ".join(sorted(context.files)) or "none"
         raise ValidationError(

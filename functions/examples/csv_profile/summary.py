@@ -99,7 +99,7 @@ def _moments(kind: str, ordered: Weighted, values: Counter[Any]) -> dict[str, An
 
 
 def mean_and_std(ordered: Weighted) -> tuple[float, float | None]:
-    """Return mean and sample standard deviation (n - 1), which is None for one value, or where no float can hold it."""
+    """Return mean and sample standard deviation (n - 1); None for one value, or beyond the range of floats."""
     count = sum(weight for _, weight in ordered)
     # Scaled by a power of two, which is exact: squares of very large values overflow, of tiny ones vanish.
     exponent = math.frexp(max(abs(ordered[0][0]), abs(ordered[-1][0])))[1]

@@ -10,7 +10,7 @@ from typing import Any
 from examples.csv_profile import kinds
 
 MAX_TEXT = 120
-# The columns of a table share the memory for summaries; each has room for no more and no less than this.
+# The columns of a table share the memory for summaries; these are the limits of one column.
 _HASHES, _MIN_HASHES, _HASHES_OF_ALL = 4096, 64, 1_000_000  # standard error: 1/sqrt(4096) = 1.6 %, 1/sqrt(64) = 13 %
 _CENTROIDS, _MIN_CENTROIDS, _CENTROIDS_OF_ALL = 2000, 64, 500_000
 _HASH_SPACE = 2.0**64

@@ -31,7 +31,7 @@ class Deadline:
         return left
 
     def at_most(self, seconds: float) -> Deadline:
-        """Return this deadline, or an earlier one that is `seconds` away."""
+        """Return the earlier of this deadline and the time in `seconds`."""
         return Deadline(min(seconds, self.left_s()))
 
 
@@ -131,7 +131,7 @@ def _allowed(host: str, found: list[Any], allowance: Allowance) -> list[Any]:
 
 
 def _connect_to_first(addresses: list[Any], deadline: Deadline) -> socket.socket:
-    """Connect to the first address that answers; one that is silent costs only its share of the time."""
+    """Connect to the first address that answers; a silent address costs only its share of the time."""
     failure = OSError("no address")
     for place, (family, kind, protocol, _, address) in enumerate(addresses):
         sock = socket.socket(family, kind, protocol)

@@ -60,7 +60,7 @@ def exchange(call: Call, deadline: Deadline, allowance: Allowance) -> Answer:
 
 
 def split_url(url: str) -> SplitResult:
-    """Split a URL that can be called. Raises ValueError, which says what is wrong with it."""
+    """Split a URL. Raises ValueError with the reason for a URL that cannot be called."""
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
         raise ValueError("http:// or https:// and a host are needed")

@@ -49,7 +49,7 @@ def flat(picture: Image.Image) -> Image.Image:
 
 def _by_profile(picture: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
     converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    assert converted is not None  # it is None only when it changes the picture in place
+    assert converted is not None  # None is returned only for changes in place
     return converted
 
 

@@ -62,7 +62,7 @@ class Photo:
 
 
 def open_image(source: Source) -> Image.Image:
-    """Open a file and read its header. Raises ValidationError for one that holds no picture that can be read."""
+    """Open a file and read its header. Raises ValidationError if the file is not a readable picture."""
     with _refusals():
         try:
             opened = Image.open(source)
@@ -123,7 +123,7 @@ def _refusals() -> Iterator[None]:
 
 
 def _describe(source: Source) -> str:
-    """Say what a file is that Pillow does not know."""
+    """Return the format of a file that Pillow does not know, for the error."""
     if isinstance(source, Path):
         with source.open("rb") as file:
             head = file.read(1_024)

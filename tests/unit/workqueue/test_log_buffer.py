@@ -81,14 +81,14 @@ def test_a_flood_of_empty_lines_is_bounded_too() -> None:
 
 
 def test_a_flood_of_empty_lines_costs_little_for_each_byte() -> None:
-    """Read 30 MB as from a pipe, a fifth of a flood that took minutes while each line was an object."""
+    """Read 15 MB as from a pipe, a tenth of a flood that took minutes while each line was an object."""
     kept = list[int]()
     buffer, read = LogBuffer(lambda block: kept.append(block.number)), b"\n" * 65_536
     began = time.process_time()
-    reads = 30_000_000 // len(read)
+    reads = 15_000_000 // len(read)
     for _ in range(reads):
         buffer.feed("stdout", read, NOW)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 1.5
     assert kept == sorted(kept)
     lines = buffer.take_rest(NOW)
     assert lines[-1].number == reads * len(read)

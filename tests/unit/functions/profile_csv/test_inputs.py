@@ -173,7 +173,7 @@ def test_an_encoding_that_does_not_fit_the_file_is_rejected(profile: Profile) ->
 
 @pytest.mark.parametrize("encoding", ["klingon", "base64", "a\0b"])
 def test_an_encoding_that_does_not_exist_is_rejected(profile: Profile, encoding: str) -> None:
-    with pytest.raises(ValidationError, match="no text encoding"):
+    with pytest.raises(ValidationError, match="not a text encoding"):
         profile(b"a\n1\n", encoding=encoding)
 
 

@@ -9,9 +9,9 @@ from uuid import UUID
 import httpx
 
 from infra.config.listen_address import http_url
+from infra.config.service_urls import with_running_address
 from infra.config.settings import Settings
 from infra.errors import InfraError, SettingsError
-from infra.located import with_running_address
 from schema import exact_json
 
 # A server that listens on all addresses is called at the loopback address.

@@ -3,6 +3,7 @@
 A pool that runs out of either fails single requests at random; checking at the start prevents that.
 """
 
+import os
 import resource
 
 from infra.errors import SettingsError
@@ -16,6 +17,13 @@ MIN_CONNECTIONS = 200  # limit of an embedded server
 FILES_PER_SANDBOX = 5  # workqueue.sandboxes.process.Ends
 FILES_PER_WORKER = 2 * FILES_PER_SANDBOX + 1  # one leased sandbox, one warm sandbox, and the connection to the pool
 OTHER_FILES = 64  # of a pool: log, Redis, zygote, files that are read briefly
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use: a container's share, if the system tells it."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def required_connections(concurrency: int) -> int:

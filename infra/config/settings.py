@@ -1,129 +1,242 @@
-"""Every setting, read once from the environment and `.env`, checked, and then passed down as plain values.
+"""Declare, read and check every setting of a process; the rest of the code gets plain values.
 
-The names and defaults are told in docs/reference/settings.md; a name that starts with LOCALFN_ and is not among them
-stops the start, because a misspelt limit that is silently ignored is found out too late.
+Variables come from the environment and from `.env`. A name that starts with LOCALFN_ and is not declared stops the
+start: a misspelt limit must not be silently ignored.
 """
 
-import difflib
 import os
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values, load_dotenv
 
 from infra import command_name
 from infra.config import file_storage
 from infra.config.base_urls import normalise_root
-from infra.config.database_url import from_parts, mask, normalise
-from infra.config.environment import Environment
-from infra.config.network_access import NetworkAccess, read_network_access
-from infra.errors import SettingsError
-
-NAMES = frozenset(
-    {
-        "LOCALFN_ALLOWED_HOSTS",
-        "LOCALFN_ALLOWED_ORIGINS",
-        "LOCALFN_API_KEY",
-        "LOCALFN_AUTH",
-        "LOCALFN_CONCURRENCY",
-        "LOCALFN_ENV",
-        "LOCALFN_FILES",
-        "LOCALFN_FUNCTIONS",
-        "LOCALFN_GRACE_SECONDS",
-        "LOCALFN_HOME",
-        "LOCALFN_INSECURE",
-        "LOCALFN_LEASE_SECONDS",
-        "LOCALFN_MAX_EVENT_BYTES",
-        "LOCALFN_MAX_RESULT_BYTES",
-        "LOCALFN_MAX_UPLOAD_BYTES",
-        "LOCALFN_MIN_WORKERS",
-        "LOCALFN_PYTHON",
-        "LOCALFN_QUEUES",
-        "LOCALFN_RETENTION_DAYS",
-        "LOCALFN_SANDBOX_USER",
-        "LOCALFN_TRUSTED_PROXIES",
-        "LOCALFN_URL",
-        "LOCALFN_WAIT_SECONDS",
-    }
+from infra.config.capacity import cores
+from infra.config.database_url import POSTGRES_PARTS, read_database_url, read_redis_url
+from infra.config.declaration import (
+    DECLARED,
+    Source,
+    check_names,
+    choice,
+    group,
+    http_url,
+    integer,
+    is_set,
+    number,
+    optional,
+    path,
+    program,
+    read_fields,
+    setting,
+    size,
+    text,
+    variable_names,
 )
+from infra.config.environment import Environment
+from infra.config.network_access import NetworkAccess
+from infra.errors import SettingsError
+from infra.redaction import redact_url
+
 INTERNAL_NAMES = frozenset({command_name.VARIABLE})
-SECRETS = ("superuser_password", "api_key")
 MIB = 1024 * 1024
 DEFAULT_FUNCTIONS = "./functions"
+OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
+def _min_workers(source: Source, name: str, _: None) -> int:
+    concurrency = source.earlier["concurrency"]
+    return source.env.integer(name, min(cores(), concurrency), at_least=1, at_most=concurrency)
+
+
+def _functions(source: Source, name: str, default: str) -> tuple[str, ...]:
+    return source.env.sources(name, default, source.directory)
+
+
+def _queues(source: Source, name: str, default: str) -> tuple[str, ...]:
+    queues = source.env.items(name, default, separator=",")
+    for queue in queues:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", queue):
+            raise SettingsError(f"{name}: {queue!r} is not a valid queue name; use letters, digits, - and _.")
+    return tuple(dict.fromkeys(queues))
+
+
+def _files(source: Source, name: str, default: str) -> str:
+    files = source.env.text(name, default)
+    file_storage.parse(files)
+    return files
+
+
+def _base_url(source: Source, name: str, default: str) -> str:
+    return normalise_root(name, source.env.text(name, default))
+
+
+def _traces(source: Source, *_: object) -> bool:
+    """Return True if a trace collector is set. OpenTelemetry's exporter reads these variables itself."""
+    urls = [source.env.url(endpoint, "http://localhost:4318") for endpoint in OTLP_ENDPOINTS]  # checks each
+    return any(urls)
+
+
+def _superuser_password(source: Source, name: str, _: None) -> str | None:
+    password, username = source.env.optional(name), source.earlier["superuser_username"]
+    if (username is None) != (password is None):
+        missing = "SUPERUSER_USERNAME" if password else name
+        raise SettingsError(f"{missing} is missing; a superuser needs both SUPERUSER_USERNAME and SUPERUSER_PASSWORD.")
+    return password
+
+
+where = partial(setting, section="Where")
+functions_setting = partial(setting, section="Functions")
+work = partial(setting, section="Work")
+access = partial(setting, section="Access")
+telemetry = partial(setting, section="Telemetry")
+
+
+# fmt: off
 @dataclass(frozen=True, repr=False)
 class Settings:
-    """The settings of one process; a URL that is None means the embedded service."""
+    """Hold the settings of one process; a URL of None means the embedded service. Fields are read in this order."""
 
-    env: str
-    home: Path
-    functions: tuple[str, ...]
-    python: str
-    sandbox_user: str | None
-    host: str
-    port: int
-    is_port_given: bool
-    database_url: str | None
-    redis_url: str | None
-    concurrency: int
-    min_workers: int
-    queues: tuple[str, ...]
-    lease_s: float
-    max_event_bytes: int
-    max_upload_bytes: int
-    max_result_bytes: int
-    grace_s: float
-    retention_days: float
-    files: str
-    superuser_username: str | None
-    superuser_password: str | None
-    superuser_email: str | None
-    static_root: str
-    api_root: str
-    log_level: str
-    log_format: str
-    wait_s: float
-    traces: bool
-    api_key: str | None
-    url: str | None
-    network_access: NetworkAccess
+    env: str = where("LOCALFN_ENV", choice("local", "production"), "local", about="`local` or `production`")
+    host: str = where("HOST", text, "127.0.0.1", production="0.0.0.0", about="address that HTTP listens on")  # noqa: S104
+    port: int = where("PORT", integer(1, 65535), 5000, about="port that HTTP listens on")
+    is_port_given: bool = where("PORT", is_set)
+    home: Path = where(
+        "LOCALFN_HOME", path, ".localfn", shown="./.localfn",
+        about="folder for all data of one runtime: embedded servers, working directories, files",
+    )
+    files: str = where(
+        "LOCALFN_FILES", _files, "file:",
+        about="store of uploads and output files: `file:` below `LOCALFN_HOME`, or `s3://bucket/prefix`",
+    )
+    database_url: str | None = where(
+        "DATABASE_URL", read_database_url, shown="embedded", parts=POSTGRES_PARTS,
+        about="`postgresql://…`, or built from `POSTGRES_HOST` (localhost), `POSTGRES_PORT` (5432), `POSTGRES_DB` (the "
+        "user name), `POSTGRES_USER` (postgres) and `POSTGRES_PASSWORD`, if one is set. Required in production",
+    )
+    redis_url: str | None = where(
+        "REDIS_URL", read_redis_url, shown="embedded", parts=("RQ_REDIS_URL",),
+        about="`redis://`, `rediss://` or `unix://`; `RQ_REDIS_URL` takes precedence. Required in production",
+    )
+    wait_s: float = where(
+        "LOCALFN_WAIT_SECONDS", number(above=0), 60, about="how long a start waits for PostgreSQL and Redis"
+    )
+    static_root: str = where("VITE_APP_STATIC_ROOT", _base_url, "/", about="base URL of the SPA: a path or a URL")
+    api_root: str = where("VITE_APP_API_ROOT", _base_url, "/api", about="base URL of the API: a path or a URL")
+
+    functions: tuple[str, ...] = functions_setting(
+        "LOCALFN_FUNCTIONS", _functions, DEFAULT_FUNCTIONS,
+        about="folders or importable modules with functions, separated by `:`",
+    )
+    python: str = functions_setting(
+        "LOCALFN_PYTHON", program, sys.executable, shown="the running one",
+        about="interpreter for functions, CPython 3.9 or newer: a path, or a name on PATH",
+    )
+    sandbox_user: str | None = functions_setting(
+        "LOCALFN_SANDBOX_USER", optional, shown="as root: a dedicated account",
+        about="account that runs functions when root starts localfn; `root` allows root",
+    )
+    max_event_bytes: int = functions_setting(
+        "LOCALFN_MAX_EVENT_BYTES", size, MIB, shown="1 MiB",
+        about="limit of an event as JSON, in bytes or as `512 KiB`, `20 MiB`, `1 GiB`",
+    )
+    max_upload_bytes: int = functions_setting(
+        "LOCALFN_MAX_UPLOAD_BYTES", size, 100 * MIB, shown="100 MiB", about="limit of all uploads of one request"
+    )
+    max_result_bytes: int = functions_setting(
+        "LOCALFN_MAX_RESULT_BYTES", size, 6 * MIB, shown="6 MiB", about="limit of a result as JSON"
+    )
+
+    concurrency: int = work(
+        "LOCALFN_CONCURRENCY", integer(1), 20,
+        about="maximum number of concurrent requests on this machine; the pool grows up to it",
+    )
+    min_workers: int = work(
+        "LOCALFN_MIN_WORKERS", _min_workers, shown="number of cores", about="workers that stay when no request waits"
+    )
+    queues: tuple[str, ...] = work(
+        "LOCALFN_QUEUES", _queues, "high,default,low", about="queues that the workers of this machine serve, in order"
+    )
+    lease_s: float = work(
+        "LOCALFN_LEASE_SECONDS", number(above=0), 8,
+        about="a worker that does not renew its lease for this long loses its request, which runs again",
+    )
+    grace_s: float = work(
+        "LOCALFN_GRACE_SECONDS", number(), 30,
+        about="time to finish after SIGTERM before a worker gives its request back; at most 5 under `localfn up`",
+    )
+    retention_days: float = work(
+        "LOCALFN_RETENTION_DAYS", number(), 30,
+        about="age at which ended requests are deleted with their files; 0 keeps all",
+    )
+
+    network_access: NetworkAccess = group(NetworkAccess)
+    superuser_username: str | None = access(
+        "SUPERUSER_USERNAME", optional, about="name of the first admin, created or updated at each start"
+    )
+    superuser_password: str | None = access(
+        "SUPERUSER_PASSWORD", _superuser_password, is_secret=True, about="password of the first admin"
+    )
+    superuser_email: str | None = access("SUPERUSER_EMAIL", optional, about="email address of the first admin")
+    api_key: str | None = access("LOCALFN_API_KEY", optional, is_secret=True, about="API key of the command line")
+    url: str | None = access(
+        "LOCALFN_URL", http_url("http://127.0.0.1:5000"), shown="`HOST` and `PORT`, or the address of the running `up`",
+        about="runtime that commands call, such as `https://tools.example.org/localfn`",
+    )
+
+    log_level: str = telemetry(
+        "LOG_LEVEL", choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "INFO",
+        about="DEBUG, INFO, WARNING, ERROR or CRITICAL",
+    )
+    log_format: str = telemetry(
+        "LOG_FORMAT", choice("text", "json"), "text", production="json", about="`text` or `json`"
+    )
+    traces: bool = telemetry(
+        OTLP_ENDPOINTS[0], _traces, parts=OTLP_ENDPOINTS[1:],
+        about="trace collector, such as `http://localhost:4318`; `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` works, too",
+    )
+
+    # fmt: on
 
     @property
     def is_production(self) -> bool:
         return self.env == "production"
 
     def __repr__(self) -> str:
-        """Settings end up in logs and bug reports: passwords never do."""
+        """Show all settings but secrets: the text ends up in logs and bug reports."""
         shown = (f"{field.name}={self._displayed_value(field.name)!r}" for field in fields(self))
         return f"Settings({', '.join(shown)})"
 
     def _displayed_value(self, name: str) -> object:
         value = getattr(self, name)
-        if name in SECRETS and value is not None:
+        declared = type(self).__dataclass_fields__[name].metadata.get(DECLARED)
+        if value is not None and declared is not None and declared.is_secret:
             return "***"
-        return mask(value) if name.endswith("_url") and value is not None else value
+        return redact_url(value) if name.endswith("_url") and value is not None else value
+
+
+NAMES = variable_names(Settings)
 
 
 def load(
     environ: Mapping[str, str] | None = None, directory: Path | None = None, *, reads_file: bool = True
 ) -> Settings:
-    """Read the settings from `environ` (default: ours) and the `.env` file in `directory` (default: the current one).
+    """Read the settings from `environ` (default: this process's) and from `.env` in `directory` (default: the current).
 
-    The environment wins over the file, which is left out unless reads_file. Raises SettingsError, whose message names
-    the variable.
+    The environment takes precedence. reads_file: False ignores the file. Raises SettingsError, naming the variable.
     """
     directory = (directory or _current_folder()).absolute()
-    # Without interpolation: a password may hold `${`, and what is written should be what is read.
+    # Without interpolation: a password may contain `${`.
     from_file = dotenv_values(directory / ".env", interpolate=False) if reads_file else {}
     merged = {name: value for name, value in from_file.items() if value is not None}
     merged.update(os.environ if environ is None else environ)
-    _check_names(merged)
-    return _read(Environment(merged), directory)
+    check_names(Settings, merged, prefix="LOCALFN_", allowed=INTERNAL_NAMES)
+    return read_fields(Settings, Source(Environment(merged), directory))
 
 
 def export_dotenv(directory: Path | None = None) -> None:
@@ -135,127 +248,4 @@ def _current_folder() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError:
-        raise SettingsError("the current folder does not exist any more; change to another one.") from None
-
-
-def _check_names(environ: Mapping[str, str]) -> None:
-    for name in sorted(environ):
-        if name.startswith("LOCALFN_") and name not in NAMES | INTERNAL_NAMES:
-            near = difflib.get_close_matches(name, NAMES, n=1)
-            hint = f"did you mean {near[0]}?" if near else "localfn has no such setting."
-            raise SettingsError(f"{name} is unknown; {hint}")
-
-
-def _read(env: Environment, directory: Path) -> Settings:
-    mode = env.choice("LOCALFN_ENV", "local", ("local", "production"))
-    production = mode == "production"
-    concurrency = env.integer("LOCALFN_CONCURRENCY", 20, at_least=1)
-    return Settings(
-        env=mode,
-        home=env.path("LOCALFN_HOME", ".localfn", directory),
-        functions=env.sources("LOCALFN_FUNCTIONS", DEFAULT_FUNCTIONS, directory),
-        python=env.program("LOCALFN_PYTHON", sys.executable, directory),
-        sandbox_user=env.optional("LOCALFN_SANDBOX_USER"),
-        host=env.text("HOST", "0.0.0.0" if production else "127.0.0.1"),  # noqa: S104 - containers need it
-        port=env.integer("PORT", 5000, at_least=1, at_most=65535),
-        is_port_given=env.optional("PORT") is not None,
-        database_url=_database_url(env, required=production),
-        redis_url=_redis_url(env, required=production),
-        concurrency=concurrency,
-        min_workers=env.integer("LOCALFN_MIN_WORKERS", min(cores(), concurrency), at_least=1, at_most=concurrency),
-        queues=_queues(env),
-        lease_s=env.number("LOCALFN_LEASE_SECONDS", 8, above=0),
-        max_event_bytes=env.size("LOCALFN_MAX_EVENT_BYTES", MIB),
-        max_upload_bytes=env.size("LOCALFN_MAX_UPLOAD_BYTES", 100 * MIB),
-        max_result_bytes=env.size("LOCALFN_MAX_RESULT_BYTES", 6 * MIB),
-        grace_s=env.number("LOCALFN_GRACE_SECONDS", 30),
-        retention_days=env.number("LOCALFN_RETENTION_DAYS", 30),
-        files=_files(env),
-        superuser_username=env.optional("SUPERUSER_USERNAME"),
-        superuser_password=_superuser_password(env),
-        superuser_email=env.optional("SUPERUSER_EMAIL"),
-        static_root=normalise_root("VITE_APP_STATIC_ROOT", env.text("VITE_APP_STATIC_ROOT", "/")),
-        api_root=normalise_root("VITE_APP_API_ROOT", env.text("VITE_APP_API_ROOT", "/api")),
-        log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
-        log_format=env.choice("LOG_FORMAT", "json" if production else "text", ("text", "json")),
-        wait_s=env.number("LOCALFN_WAIT_SECONDS", 60, above=0),
-        traces=_traces(env),
-        api_key=env.optional("LOCALFN_API_KEY"),
-        url=env.url("LOCALFN_URL", "http://127.0.0.1:5000"),
-        network_access=read_network_access(env, production=production),
-    )
-
-
-def _database_url(env: Environment, *, required: bool) -> str | None:
-    url = env.optional("DATABASE_URL")
-    if url is not None:
-        return normalise(url)
-    joined = from_parts(env)
-    if joined is None and required:
-        raise SettingsError("DATABASE_URL is missing: with LOCALFN_ENV=production there is no embedded one.")
-    return joined
-
-
-def _redis_url(env: Environment, *, required: bool) -> str | None:
-    """RQ's own name wins: everything we keep in Redis is RQ's."""
-    for name in ("RQ_REDIS_URL", "REDIS_URL"):
-        url = env.optional(name)
-        if url is None:
-            continue
-        if not url.startswith(("redis://", "rediss://", "unix://")):
-            raise SettingsError(f"{name} must start with redis://, rediss:// or unix://.")
-        _check_parts(name, url)
-        return url
-    if required:
-        raise SettingsError("REDIS_URL is missing: with LOCALFN_ENV=production there is no embedded one.")
-    return None
-
-
-def _check_parts(name: str, url: str) -> None:
-    """Raise SettingsError for a URL that cannot be taken apart. The error never quotes it: it may hold a password."""
-    try:
-        parts = urlsplit(url)
-        rest = parts.fragment if parts.scheme == "unix" else parts.path + parts.fragment
-        is_whole = parts.port != 0 and "@" not in rest and ("@" not in parts.query or "=" in parts.query)
-    except ValueError:
-        is_whole = False
-    if not is_whole:
-        raise SettingsError(
-            f"{name} is not a valid URL. Percent-encode what is special in its user name and password: / as %2F, "
-            "? as %3F, # as %23, [ as %5B, @ as %40."
-        )
-
-
-def _queues(env: Environment) -> tuple[str, ...]:
-    queues = env.items("LOCALFN_QUEUES", "high,default,low", separator=",")
-    for queue in queues:
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", queue):
-            raise SettingsError(f"LOCALFN_QUEUES: {queue!r} is no queue name (letters, digits, - and _).")
-    return tuple(dict.fromkeys(queues))
-
-
-def _files(env: Environment) -> str:
-    files = env.text("LOCALFN_FILES", "file:")
-    file_storage.parse(files)
-    return files
-
-
-def _traces(env: Environment) -> bool:
-    """Whether a collector of traces is set. The names are OpenTelemetry's, whose exporter reads them itself."""
-    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    return bool({name for name in names if env.url(name, "http://localhost:4318")})  # each is checked
-
-
-def _superuser_password(env: Environment) -> str | None:
-    password = env.optional("SUPERUSER_PASSWORD")
-    if (env.optional("SUPERUSER_USERNAME") is None) != (password is None):
-        missing = "SUPERUSER_USERNAME" if password else "SUPERUSER_PASSWORD"
-        raise SettingsError(f"{missing} is missing: a superuser needs both name and password.")
-    return password
-
-
-def cores() -> int:
-    """The cores this process may use: a container's share, where the system can say it."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        raise SettingsError("the current folder was deleted; change to an existing one.") from None

@@ -10,15 +10,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from infra.api_client import Client, UnreachableError, connect
 from infra.config import capacity
-from infra.config.database_url import for_libpq, mask
+from infra.config.database_url import for_libpq
 from infra.config.listen_address import check_port
-from infra.config.service_urls import is_remote, with_service_urls
+from infra.config.service_urls import is_remote, with_running_address, with_service_urls
 from infra.config.settings import Settings, load
 from infra.doctor import machine
 from infra.doctor.finding import CheckResult
 from infra.errors import InfraError, PortTakenError, SettingsError
-from infra.located import with_running_address
-from infra.redaction import redact
+from infra.redaction import redact, redact_url
 from schema import revision
 from schema.engine import make_engine
 from workqueue.clock import Clock
@@ -103,7 +102,7 @@ def redis_server(settings: Settings) -> CheckResult:
         return CheckResult("Redis", False, f"it rejects writes: {cause}", "free memory or disk space, or use a primary")
     except (redis.RedisError, ValueError) as error:
         return CheckResult(
-            "Redis", False, _first_line(error), f"start it, or correct REDIS_URL ({mask(settings.redis_url)})"
+            "Redis", False, _first_line(error), f"start it, or correct REDIS_URL ({redact_url(settings.redis_url)})"
         )
     if tuple(map(int, version.split(".")[:2])) < MIN_REDIS:
         return CheckResult("Redis", False, f"version {version} is too old", "install 6.2 or newer")
@@ -116,7 +115,7 @@ def postgres(database_url: str) -> CheckResult:
             version = connection.info.server_version // 10_000
             shown = connection.info.parameter_status("server_version") or str(version)
     except psycopg.Error as error:
-        hint = f"start it, or correct DATABASE_URL ({mask(database_url)})"
+        hint = f"start it, or correct DATABASE_URL ({redact_url(database_url)})"
         return CheckResult("PostgreSQL", False, _first_line(error), hint)
     if version < MIN_POSTGRES:
         return CheckResult("PostgreSQL", False, f"version {shown} is too old", f"install {MIN_POSTGRES} or newer")

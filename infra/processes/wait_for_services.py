@@ -6,9 +6,10 @@ from collections.abc import Callable
 import psycopg
 import redis
 
-from infra.config.database_url import for_libpq, mask
+from infra.config.database_url import for_libpq
 from infra.config.settings import Settings
 from infra.errors import NotRunningError
+from infra.redaction import redact_url
 from infra.supervisor.output import print_message
 from workqueue.backoff import Backoff
 
@@ -20,8 +21,8 @@ def wait_for_services(settings: Settings) -> None:
     assert settings.database_url is not None
     assert settings.redis_url is not None
     database_url, redis_url = settings.database_url, settings.redis_url
-    wait_for(f"PostgreSQL at {mask(database_url)}", lambda: ping_postgres(database_url), settings.wait_s)
-    wait_for(f"Redis at {mask(redis_url)}", lambda: ping_redis(redis_url), settings.wait_s)
+    wait_for(f"PostgreSQL at {redact_url(database_url)}", lambda: ping_postgres(database_url), settings.wait_s)
+    wait_for(f"Redis at {redact_url(redis_url)}", lambda: ping_redis(redis_url), settings.wait_s)
 
 
 def ping_postgres(database_url: str) -> None:

@@ -11,8 +11,9 @@ from gunicorn.app.base import BaseApplication
 
 from infra import logging_config
 from infra.config import base_urls, capacity, file_storage
+from infra.config.capacity import cores
 from infra.config.listen_address import http_url
-from infra.config.settings import Settings, cores
+from infra.config.settings import Settings
 from infra.disk_reserve import disk_of, has_database
 from infra.http_server.gunicorn_worker import Worker, defer_accept
 from infra.http_server.thread_allocation import ALL_THREADS

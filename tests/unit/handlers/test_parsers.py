@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.security.origin_check import AllowedHosts, split_host
-from infra.config.database_url import mask
+from infra.redaction import redact_url
 from infra.spa_assets.placeholders import API_ROOT, STATIC_ROOT, inject_base_urls
 from localfn.runtime import frames
 from seed import fixtures
@@ -96,5 +96,5 @@ def test_only_names_of_this_machine_count_as_local(host: str) -> None:
 
 @given(st.text(st.characters(codec="ascii", exclude_characters="@?&#", min_codepoint=33), min_size=8, max_size=40))
 def test_a_password_in_a_url_is_never_shown(password: str) -> None:
-    shown = mask(f"postgresql://user:{password}@host/db")
+    shown = redact_url(f"postgresql://user:{password}@host/db")
     assert password not in shown or password in "postgresql://user:***@host/db"

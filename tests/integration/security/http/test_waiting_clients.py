@@ -44,7 +44,7 @@ def test_two_hundred_waiting_clients_do_not_delay_others(runtime: Runtime, tmp_p
 
 def max_waiting() -> int:
     """Return the number of clients that may wait in all web processes together."""
-    from infra.config.settings import cores
+    from infra.config.capacity import cores
     from infra.processes.web import process_count
     from workqueue.transport.change_listener import MAX_WAITERS
 

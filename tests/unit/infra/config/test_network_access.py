@@ -1,18 +1,21 @@
 """Check network access settings: open access is logged, and unsafe settings stop the start."""
 
+from pathlib import Path
+
 import pytest
 
 from infra.config import network_access
+from infra.config.declaration import Source, read_fields
 from infra.config.environment import Environment
 from infra.errors import SettingsError
 
 
-def read(*, production: bool = False, **variables: str) -> network_access.NetworkAccess:
-    return network_access.read_network_access(Environment(variables), production=production)
+def read(mode: str = "local", /, **variables: str) -> network_access.NetworkAccess:
+    return read_fields(network_access.NetworkAccess, Source(Environment(variables), Path("/"), {"env": mode}))
 
 
 def test_production_requires_authentication_and_local_mode_does_not() -> None:
-    assert read(production=True).needs_login
+    assert read("production").needs_login
     assert not read().needs_login
     assert read(LOCALFN_AUTH="required").needs_login
 
@@ -49,7 +52,7 @@ def test_the_loopback_is_open_without_a_login(host: str) -> None:
 )
 def test_a_bad_value_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
-        network_access.read_network_access(Environment({name: value}), production=False)
+        read(**{name: value})
 
 
 def test_hosts_and_origins_are_read() -> None:

@@ -1,1 +1,1 @@
-"""Everything after the 202: submit, doorbell, invoke, sandboxes, lifecycle, reconciler, workers."""
+"""The work queue: submit, lifecycle, transport, invocation, sandboxes, schedules, maintenance, workers."""

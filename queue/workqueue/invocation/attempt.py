@@ -66,9 +66,8 @@ class Attempt:
     @property
     def last_phase(self) -> Phase:
         """Return the last phase that it reached, not counting cleanup."""
-        return Phase(
-            next((e["phase"] for e in reversed(self.record.phases) if e["phase"] != Phase.CLEANUP), self.phase)
-        )
+        names = (entry["phase"] for entry in reversed(self.record.phases))
+        return Phase(next((name for name in names if name != Phase.CLEANUP), self.phase))
 
     @property
     def has_cleanup_hook(self) -> bool:

@@ -86,12 +86,7 @@ class LeaseRenewer:
 
     def _run_iteration(self, batch: Batch | None, now: float) -> float:
         """Do everything that is due; return the seconds until the next iteration."""
-        if now >= self._beat_at:
-            self._beat_at = now + worker_heartbeats.INTERVAL_S
-            worker_heartbeats.beat(
-                self._context.engine, self._context.clock, self._context.worker, self._context.queues
-            )
-            metric_store.flush(self._context.engine, self._context.counters)
+        self._beat_if_due(now)
         attempt = batch.running if batch is not None else None
         if batch is None or attempt is None:
             return SLOW_AFTER_S if batch is not None or now < self._awake_until else self._beat_at - now
@@ -111,6 +106,14 @@ class LeaseRenewer:
             batch.write_lock.release()
         return SLOW_AFTER_S if is_new else min(self._extend_at, self._beat_at) - time.monotonic()
 
+    def _beat_if_due(self, now: float) -> None:
+        """Store the worker's heartbeat and its counters every few seconds."""
+        if now >= self._beat_at:
+            self._beat_at = now + worker_heartbeats.INTERVAL_S
+            context = self._context
+            worker_heartbeats.beat(context.engine, context.clock, context.worker, context.queues)
+            metric_store.flush(context.engine, context.counters)
+
     def _serve_long_attempt(self, batch: Batch, attempt: Attempt, now: float) -> None:
         """Extend the lease if due, and free the members that wait for this attempt."""
         if now >= self._extend_at:
@@ -120,6 +123,7 @@ class LeaseRenewer:
             self._write(batch, completion.flush_and_release)
 
     def _try_extend(self, attempt: Attempt, now: float) -> None:
+        """Extend the lease; interrupt the attempt if the lease is lost."""
         try:
             self._extend(attempt)
             self._report(attempt, now)
@@ -131,13 +135,15 @@ class LeaseRenewer:
             log.warning("lease not extended", extra=attempt.log_fields() | {"error": error_summary(error)})
 
     def _write(self, batch: Batch, write: Callable[[ExecutionContext, Batch, completion.RetryMode], None]) -> None:
+        """Commit or release members with a single try."""
         try:
             write(self._context, batch, completion.single_attempt)
             handle_rejected(self._context, batch, completion.single_attempt)
-        except Exception as error:  # noqa: BLE001 - tried again at the next look
+        except Exception as error:  # noqa: BLE001 - the next iteration tries again
             log.warning("completed and unstarted members not stored", extra={"error": error_summary(error)})
 
     def _report(self, attempt: Attempt, now: float) -> None:
+        """Show a long attempt in the log and in RQ, and send RQ's heartbeat of the worker."""
         if not self._is_reported:
             self._is_reported = True
             log.info("started", extra=attempt.log_fields())  # short attempts have one log line, at their end
@@ -147,6 +153,7 @@ class LeaseRenewer:
             self._heartbeat()
 
     def _extend(self, attempt: Attempt) -> None:
+        """Extend the lease with progress and log lines; interrupt the attempt if a cancel is requested."""
         context, snapshot, lines = self._context, attempt.snapshot(), attempt.log_buffer.take_unstored()
         partial = attempt.log_buffer.partial_lines()
         progress = AttemptProgress(

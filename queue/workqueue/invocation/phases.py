@@ -27,7 +27,7 @@ from workqueue.telemetry import trace_context
 
 log = logging.getLogger(__name__)
 
-MAX_ATTEMPT_S = 24 * 3600.0  # a sandbox's times are at most so old
+MAX_ATTEMPT_S = 24 * 3600.0  # times that a sandbox reports are at most so old
 INPUT_FOLDER = "input"
 
 
@@ -96,9 +96,8 @@ def _confirm_lease(context: ExecutionContext, attempt: Attempt) -> None:
     A worker that was frozen since its claim must not start a request that another worker may be running. The usual
     attempt gets here within milliseconds, and makes no query.
     """
-    if attempt.is_release_uncertain or context.clock.now() - attempt.claim.claimed_at > timedelta(
-        seconds=context.lease_s / 2
-    ):
+    held = context.clock.now() - attempt.claim.claimed_at
+    if attempt.is_release_uncertain or held > timedelta(seconds=context.lease_s / 2):
         retry_through_outage(
             lambda: lifecycle.extend(context.engine, attempt.claim, context.lease_s, AttemptProgress(attempt.phase)),
             context.given_up,

@@ -82,9 +82,8 @@ def _files(kind: str, table: Table) -> ScalarSelect[Any]:
         name: file[name] for name in ("name", "filename", "size", "content_type", "sha256", "stored_as", "created_at")
     }
     file_object = func.json_build_object(*chain.from_iterable((pairs | {"kind": kind}).items()))
-    return (
-        select(func.json_agg(aggregate_order_by(file_object, file.name))).where(file.request_id == ID).scalar_subquery()
-    )
+    files = func.json_agg(aggregate_order_by(file_object, file.name))
+    return select(files).where(file.request_id == ID).scalar_subquery()
 
 
 # Built once: to build a statement costs more than to run it.

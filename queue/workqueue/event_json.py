@@ -66,7 +66,7 @@ class BatchReader:
 
     def read(self, max_events: int) -> list[JsonText]:
         """Return the events. Raises InvalidBatchError, BadEventError, EventTooLargeError."""
-        found: list[JsonText] = []
+        events: list[JsonText] = []
         if self._peek() != "[":
             read_event(self._body, self._max_bytes)
             raise InvalidBatchError
@@ -75,8 +75,8 @@ class BatchReader:
             raise InvalidBatchError
         while True:
             with PARSER_LOCK:
-                found.append(self._event(len(found)))
-            if len(found) > max_events:
+                events.append(self._event(len(events)))
+            if len(events) > max_events:
                 raise InvalidBatchError
             delimiter = self._peek()
             self._index += 1
@@ -87,7 +87,7 @@ class BatchReader:
             self._peek()
         if self._peek():
             raise self._bad("Extra data", self._index)
-        return found
+        return events
 
     def _peek(self) -> str:
         """Skip white space, and return the next character; "" at the end."""
@@ -111,13 +111,13 @@ class BatchReader:
         self._index, self._end = 0, self._start + used
 
     def _event(self, number: int) -> JsonText:
-        found = self._scan()
-        if found is None and self._index:
+        scanned = self._scan()
+        if scanned is None and self._index:
             self._refill()
-            found = self._scan()
-        if found is None:
+            scanned = self._scan()
+        if scanned is None:
             raise self._too_large(number)
-        value, end = found
+        value, end = scanned
         text = self._text[self._index : end]
         if text.count("[") + text.count("{") > MAX_DEPTH:
             check_depth(text.encode())

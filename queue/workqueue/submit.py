@@ -80,9 +80,9 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, submission: Submiss
         while not _accept(connection, requests, key):
             connection.rollback()
             assert key is not None, "accept returns False only for a key that is taken"
-            held = find_key_holder(connection, submission.function.name, key[0])
-            if held is not None:
-                return _replay(held, key[1])
+            holder = find_key_holder(connection, submission.function.name, key[0])
+            if holder is not None:
+                return _replay(holder, key[1])
             # The request that held the key was deleted a moment ago, and its key with it: try again.
         connection.commit()
     due = [request.bell for request in requests if request.available_at <= now]
@@ -139,8 +139,8 @@ def _requests(submission: Submission, now: datetime) -> list[NewRequest]:
     ]
 
 
-def _replay(held: tuple[tuple[UUID, ...], str], digest: str) -> SubmitResult:
-    ids, body_sha256 = held
+def _replay(holder: tuple[tuple[UUID, ...], str], digest: str) -> SubmitResult:
+    ids, body_sha256 = holder
     if body_sha256 != digest:
         raise KeyReusedError
     return SubmitResult(ids)

@@ -19,9 +19,9 @@ def read_time(text: object) -> datetime:
     Raises ValueError, whose text says what is expected.
     """
     try:
-        found = text if isinstance(text, datetime) else _parse(str(text).upper())
+        moment = text if isinstance(text, datetime) else _parse(str(text).upper())
         # In UTC the year may differ, or be outside of Python's range.
-        utc = found.astimezone(UTC) if found.utcoffset() is not None else None
+        utc = moment.astimezone(UTC) if moment.utcoffset() is not None else None
     except (ValueError, OverflowError):
         utc = None
     if utc is None or not FIRST_YEAR <= utc.year <= LAST_YEAR:

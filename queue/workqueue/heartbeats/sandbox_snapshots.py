@@ -23,7 +23,7 @@ MAX_DATAGRAM_BYTES = 128 * 1024  # of one snapshot: a datagram of this size work
 
 @dataclass(frozen=True, slots=True)
 class SandboxSnapshot:
-    """Hold one sandbox. state: "idle" or "busy", which includes its start. worker: the one that uses it."""
+    """Hold one sandbox. state: "idle" or "busy", which includes its start. worker: the worker that uses it."""
 
     id: str
     pid: int
@@ -50,12 +50,12 @@ class SnapshotChannel:
 
     def receive_latest(self) -> list[dict[str, Any]] | None:
         """Return the newest snapshot, None if none came since the last call."""
-        found = None
+        data = None
         while True:
             try:
-                found = self._receiver.recv(MAX_DATAGRAM_BYTES)
+                data = self._receiver.recv(MAX_DATAGRAM_BYTES)
             except OSError:  # the buffer is empty
-                return None if found is None else json.loads(found)
+                return None if data is None else json.loads(data)
 
     def close(self) -> None:
         self._receiver.close()

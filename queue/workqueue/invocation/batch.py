@@ -61,7 +61,7 @@ class Batch:
             self.waiting.extend(detached)
 
     def prefetch_with(self, lead: Attempt) -> list[Attempt]:
-        """Mark as sent, and return, the members behind `lead` that its sandbox may get together with it."""
+        """Mark as sent, and return, the members behind `lead` that may be sent to its sandbox together with it."""
         followers: list[Attempt] = []
         with self._lock:
             for attempt in self.waiting if lead.is_prefetchable else ():
@@ -73,11 +73,12 @@ class Batch:
 
     def attempts_with_sandboxes(self) -> list[Attempt]:
         """Return one attempt for each sandbox that may run a member."""
-        held = [each for each in (self._last_popped, *self.waiting) if each is not None and each.sandbox is not None]
+        candidates = (self._last_popped, *self.waiting)
+        held = [attempt for attempt in candidates if attempt is not None and attempt.sandbox is not None]
         return list({id(attempt.sandbox): attempt for attempt in held}.values())
 
     def next_prefetched(self) -> Attempt | None:
-        """Return the next waiting member if a sandbox has got it already."""
+        """Return the next waiting member if it was sent to a sandbox already, else None."""
         with self._lock:
             return self.waiting[0] if self.waiting and self.waiting[0].is_sent else None
 

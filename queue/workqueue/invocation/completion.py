@@ -66,7 +66,7 @@ def _finish_chunk(
     rejected = _store_completions(context, completions, now, retry_mode)
     batch.record_stored(members, rejected)
     stored = [completion for completion in completions if completion.claim.request_id not in rejected]
-    report_finished(context, [AttemptFinished(each.claim, each.record, Status.COMPLETED) for each in stored], now)
+    report_finished(context, [AttemptFinished(c.claim, c.record, Status.COMPLETED) for c in stored], now)
 
 
 def _store_completions(

@@ -96,8 +96,8 @@ def _confirm_lease(context: ExecutionContext, attempt: Attempt) -> None:
     A worker that was frozen since its claim must not start a request that another worker may be running. The usual
     attempt gets here within milliseconds, and makes no query.
     """
-    held = context.clock.now() - attempt.claim.claimed_at
-    if attempt.is_release_uncertain or held > timedelta(seconds=context.lease_s / 2):
+    claim_age = context.clock.now() - attempt.claim.claimed_at
+    if attempt.is_release_uncertain or claim_age > timedelta(seconds=context.lease_s / 2):
         retry_through_outage(
             lambda: lifecycle.extend(context.engine, attempt.claim, context.lease_s, AttemptProgress(attempt.phase)),
             context.given_up,

@@ -107,17 +107,17 @@ def _drop_foreign_frames(attempt: Attempt, item: Message | None) -> Message | No
 
 
 def _explain_disconnect(
-    context: ExecutionContext, attempt: Attempt, gone: Disconnected, watch: MemoryWatch, activity: str
+    context: ExecutionContext, attempt: Attempt, disconnect: Disconnected, watch: MemoryWatch, activity: str
 ) -> AttemptEndedError:
     """Kill a sandbox that has disconnected, and return the outcome with the cause."""
     sandbox = attempt.sandbox
     assert sandbox is not None
     attempt.has_started = sandbox.start_tokens.has_started(attempt.batch_index)
-    ended_itself = gone.why != PROTOCOL_ERROR and not sandbox.was_killed and sandbox.has_ended(EXIT_GRACE_S)
+    ended_itself = disconnect.why != PROTOCOL_ERROR and not sandbox.was_killed and sandbox.has_ended(EXIT_GRACE_S)
     memory_ran_out = ended_itself and watch.was_killed_for_memory()
     status = kill_sandbox(context, attempt)
     if not ended_itself:
-        did = "It wrote into" if gone.why == PROTOCOL_ERROR else "It closed"
+        did = "It wrote into" if disconnect.why == PROTOCOL_ERROR else "It closed"
         message = f"{did} the runtime's socket {activity}, and was killed."
     elif status == -signal.SIGKILL and memory_ran_out:
         return OutOfMemoryError(
@@ -214,10 +214,10 @@ def _merge_progress(before: Progress, head: dict[str, Any]) -> Progress:
     )
 
 
-def finite_number(found: object) -> float | None:
+def finite_number(value: object) -> float | None:
     """Return a number that user code has sent, None for others: JSON in Python has NaN, and integers beyond floats."""
     try:
-        value = float(found) if isinstance(found, int | float) else math.nan
+        number = float(value) if isinstance(value, int | float) else math.nan
     except OverflowError:
         return None
-    return value if math.isfinite(value) else None
+    return number if math.isfinite(number) else None

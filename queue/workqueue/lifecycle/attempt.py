@@ -119,7 +119,7 @@ def finish(engine: Engine, completions: Sequence[Completion], now: datetime) -> 
 
 
 def _row_json(completion: Completion) -> str:
-    """Return the values of one row. The result goes in unparsed, so that the order of keys and the digits stay."""
+    """Return the values of one row. The result stays unparsed, to keep the order of keys and the digits."""
     record, (fraction, message) = completion.record, completion.progress
     values = {
         "id": str(completion.claim.request_id),
@@ -213,22 +213,22 @@ def record_cleanup(engine: Engine, claim: Claim, record: AttemptRecord) -> None:
 
 
 def _is_finished_by(connection: Connection, claim: Claim) -> bool:
-    found = text("SELECT 1 FROM processing_result WHERE request_id = :id AND attempt = :attempt")
-    return connection.execute(found, claim.fencing_token).first() is not None
+    statement = text("SELECT 1 FROM processing_result WHERE request_id = :id AND attempt = :attempt")
+    return connection.execute(statement, claim.fencing_token).first() is not None
 
 
 def _is_cancelled(connection: Connection, claim: Claim) -> bool:
-    found = text(
+    statement = text(
         "SELECT cancel_requested FROM processing_request"
         " WHERE id = :id AND status = 'processing' AND attempt = :attempt AND worker = :worker"
     )
-    return bool(connection.execute(found, claim.fencing_token).scalar_one_or_none())
+    return bool(connection.execute(statement, claim.fencing_token).scalar_one_or_none())
 
 
 def _is_closed(connection: Connection, claim: Claim) -> bool:
     """Return whether an earlier write of this worker closed the attempt, and only its answer was lost."""
-    found = text(
+    statement = text(
         "SELECT 1 FROM request_attempt WHERE request_id = :id AND number = :attempt"
         " AND outcome IS NOT NULL AND outcome <> 'lost'"
     )
-    return connection.execute(found, claim.fencing_token).first() is not None
+    return connection.execute(statement, claim.fencing_token).first() is not None

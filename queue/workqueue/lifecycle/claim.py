@@ -134,8 +134,8 @@ def release_unstarted(engine: Engine, claims: Sequence[Claim], now: datetime) ->
 
 
 def _claims(rows: Sequence[Mapping[Any, Any]], worker: str, now: datetime) -> dict[UUID, Claim]:
-    found = next((row["functions"] for row in rows if row["functions"]), None) or {}
-    functions = {name: FunctionSpec(**values) for name, values in found.items()}
+    specs = next((row["functions"] for row in rows if row["functions"]), None) or {}
+    functions = {name: FunctionSpec(**values) for name, values in specs.items()}
     return {
         row["id"]: Claim(
             request_id=row["id"],

@@ -125,8 +125,8 @@ class LogBuffer:
         """Return incomplete lines as they are now, such as a prompt or a progress bar."""
         with self._lock:
             partial = [(stream, _visible(raw), time) for stream, (raw, time) in self._partial.items()]
-        shown = [entry for entry in partial if entry[1]]
-        return [LogLine(self._count + 1 + n, time, stream, _text(raw)) for n, (stream, raw, time) in enumerate(shown)]
+        visible = [entry for entry in partial if entry[1]]
+        return [LogLine(self._count + 1 + n, time, stream, _text(raw)) for n, (stream, raw, time) in enumerate(visible)]
 
     def take_rest(self, time: datetime) -> list[LogLine]:
         """Return all remaining lines: the rest of the head, a mark where lines were dropped, and the tail."""
@@ -230,7 +230,7 @@ def _text(raw: bytes) -> str:
 
 
 def _boundary(raw: bytes, index: int) -> int:
-    """Return the last index up to this one that does not split a UTF-8 character."""
+    """Return `index`, or the last index before it that does not split a UTF-8 character."""
     if index >= len(raw):
         return len(raw)
     for back in range(4):

@@ -125,10 +125,10 @@ def find_request_with_result(engine: Engine, request_id: UUID) -> tuple[Row, lis
 def read_large_text(engine: Engine, what: str, request_id: UUID) -> JsonText:
     """Return the "event" or the "result" of a request, of any size. Raises UnknownRequestError."""
     with autocommit(engine) as connection:
-        found = connection.execute(LARGE[what], {"id": request_id}).scalar_one_or_none()
-    if found is None:
+        json_text = connection.execute(LARGE[what], {"id": request_id}).scalar_one_or_none()
+    if json_text is None:
         raise unknown_request(request_id)
-    return JsonText(found.encode())
+    return JsonText(json_text.encode())
 
 
 def find_status(engine: Engine, request_id: UUID) -> tuple[Status, int]:

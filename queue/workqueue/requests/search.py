@@ -102,38 +102,38 @@ def _events(engine: Engine, ids: Sequence[UUID]) -> list[tuple[UUID, JsonText]]:
 
 
 def _read_page(connection: Connection, filter: Filter) -> tuple[list[Row], UUID | None]:
-    found: list[Row] = []
+    page_rows: list[Row] = []
     before = filter.before
     while True:
-        asked = min(CHUNK_ROWS, filter.limit + 1 - len(found))
-        rows = _rows(connection, filter, asked, before)
-        found += rows
-        if len(rows) < asked or len(found) > filter.limit:
-            return _page_and_cursor(found, filter.limit, None)
-        before = found[-1]["id"]
-        if sum(row["event_bytes"] for row in found) > MAX_PAGE_BYTES:
-            return found, before
+        chunk = min(CHUNK_ROWS, filter.limit + 1 - len(page_rows))
+        rows = _rows(connection, filter, chunk, before)
+        page_rows += rows
+        if len(rows) < chunk or len(page_rows) > filter.limit:
+            return _page_and_cursor(page_rows, filter.limit, None)
+        before = page_rows[-1]["id"]
+        if sum(row["event_bytes"] for row in page_rows) > MAX_PAGE_BYTES:
+            return page_rows, before
 
 
 def _search(
     connection: Connection, filter: Filter, unindexed: Sequence[ColumnElement[bool]]
 ) -> tuple[list[Row], UUID | None]:
     """Scan range by range, each twice as long as the one before, until the page is full or the time is over."""
-    found: list[Row] = []
+    page_rows: list[Row] = []
     ends_at, before, length = time.monotonic() + MAX_SEARCH_S, filter.before, FIRST_RANGE
     while True:
         range_end = _last_id_in_range(connection, filter, before, length)
-        within = [*unindexed, *([COLUMNS.id >= range_end] if range_end else [])]
-        found += _rows(connection, filter, filter.limit + 1 - len(found), before, *within)
-        if range_end is None or len(found) > filter.limit or time.monotonic() >= ends_at:
-            return _page_and_cursor(found, filter.limit, range_end)
+        conditions = [*unindexed, *([COLUMNS.id >= range_end] if range_end else [])]
+        page_rows += _rows(connection, filter, filter.limit + 1 - len(page_rows), before, *conditions)
+        if range_end is None or len(page_rows) > filter.limit or time.monotonic() >= ends_at:
+            return _page_and_cursor(page_rows, filter.limit, range_end)
         before, length = range_end, min(2 * length, MAX_RANGE)
 
 
 def _page_and_cursor(rows: list[Row], limit: int, reached: UUID | None) -> tuple[list[Row], UUID | None]:
     """Return the page of these rows, and its cursor. reached: the cursor if all rows are on this page."""
-    kept = rows[:limit]
-    return kept, kept[-1]["id"] if len(rows) > limit else reached
+    page = rows[:limit]
+    return page, page[-1]["id"] if len(rows) > limit else reached
 
 
 def _last_id_in_range(connection: Connection, filter: Filter, before: UUID | None, length: int) -> UUID | None:

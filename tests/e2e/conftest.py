@@ -26,11 +26,16 @@ def start(short_tmp_path: Path) -> Iterator[Start]:
 
     yield begin
     for up in running:
-        if up.process.poll() is None:
-            up.process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                up.process.communicate(timeout=15)
-        up.process.kill()
-        up.process.communicate()
-        if up.home.is_dir():
-            up.records.recover()
+        stop(up)
+
+
+def stop(up: Up) -> None:
+    """Stop the runtime, and end all its processes if it does not."""
+    if up.process.poll() is None:
+        up.process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            up.process.communicate(timeout=15)
+    up.process.kill()
+    up.process.communicate()
+    if up.home.is_dir():
+        up.records.recover()

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,13 +14,28 @@ import pytest
 
 from infra.embedded.service_lookup import find_running_services
 from infra.supervisor.termination import is_alive
-from tests.e2e.conftest import Start
+from tests.e2e.conftest import Start, stop
+from tests.support.runtime import make_folder
 from tests.support.up import CHILDREN, Up, free_port, without_runtime_settings
 from tests.support.waiting import wait_until
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Up]:
+    """Yield a runtime for tests after which it is ready again: a start costs many seconds of processor time."""
+    with make_folder() as folder:
+        up = Up(folder)
+        try:
+            up.wait_ready()
+            yield up
+            up.end()
+            assert up.process.returncode == 0
+        finally:
+            stop(up)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_up_with_all_its_processes(start: Start, number: signal.Signals) -> None:
+def test_a_signal_stops_up_with_all_its_processes(start: Start, tmp_path: Path, number: signal.Signals) -> None:
     up = start()
     up.wait_ready()
     family = up.descendants()
@@ -30,19 +46,17 @@ def test_a_signal_stops_up_with_all_its_processes(start: Start, number: signal.S
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", up.port))
-
-
-def test_commands_without_a_port_find_the_runtime_of_their_home(start: Start, tmp_path: Path) -> None:
-    up = start()
-    up.wait_ready()
-    commands = [("functions", "list"), ("requests", "list"), ("doctor",)]
-    for words in commands:
-        assert localfn_without_port(up, tmp_path, *words).returncode == 0, words
-    url = f"http://localhost:{up.port}"
-    assert localfn_without_port(up, tmp_path, "users", "list", LOCALFN_URL=url).returncode == 0
-    up.end()
+    assert find_running_services(up.home).database_url is None
     gone = localfn_without_port(up, tmp_path, "functions", "list")
     assert (gone.returncode, "no runtime answers at http://127.0.0.1:5000; start it" in gone.stderr) == (3, True)
+
+
+def test_commands_without_a_port_find_the_runtime_of_their_home(shared: Up, tmp_path: Path) -> None:
+    commands = [("functions", "list"), ("requests", "list"), ("doctor",)]
+    for words in commands:
+        assert localfn_without_port(shared, tmp_path, *words).returncode == 0, words
+    url = f"http://localhost:{shared.port}"
+    assert localfn_without_port(shared, tmp_path, "users", "list", LOCALFN_URL=url).returncode == 0
 
 
 def localfn_without_port(up: Up, folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -51,20 +65,22 @@ def localfn_without_port(up: Up, folder: Path, *words: str, **environ: str) -> s
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_two_copies_run_side_by_side(start: Start) -> None:
-    one, two = start("one"), start("two")
-    one.wait_ready()
-    two.wait_ready()
-    one.end()
-    assert two.is_ready()
+def test_two_copies_run_side_by_side(shared: Up, start: Start) -> None:
+    other = start()
+    other.wait_ready()
+    assert shared.is_ready()
+    other.end()
+    assert shared.is_ready()
 
 
-def test_a_second_up_on_the_same_home_is_rejected_and_the_first_continues(start: Start) -> None:
-    first = start()
-    first.wait_ready()
-    refusal = start(PORT=str(free_port())).read_refusal()
-    assert refusal.startswith(f"localfn: localfn already runs with {first.home} (pid {first.process.pid})")
-    assert first.is_ready()
+def test_a_second_up_on_the_same_home_is_rejected_and_the_first_continues(shared: Up, short_tmp_path: Path) -> None:
+    second = Up(short_tmp_path, LOCALFN_HOME=str(shared.home), PORT=str(free_port()))
+    try:
+        refusal = second.read_refusal()
+    finally:
+        second.process.kill()
+    assert refusal.startswith(f"localfn: localfn already runs with {shared.home} (pid {shared.process.pid})")
+    assert shared.is_ready()
 
 
 def test_a_port_in_use_is_rejected_before_any_process_starts(start: Start) -> None:
@@ -104,16 +120,12 @@ def test_an_unknown_setting_is_a_usage_error(start: Start) -> None:
     assert "did you mean LOCALFN_CONCURRENCY?" in errors
 
 
-def test_each_killed_child_is_restarted(start: Start) -> None:
-    up = start()
-    up.wait_ready()
+def test_each_killed_child_is_restarted(shared: Up) -> None:
     for name in CHILDREN:
-        killed = up.pid(name)
+        killed = shared.pid(name)
         os.kill(killed, signal.SIGKILL)
-        wait_until(partial(up.has_another, name, killed), 20, f"{name} started again")
-        wait_until(up.is_ready, 20, f"ready again after {name}")
-    up.end()
-    assert up.process.returncode == 0
+        wait_until(partial(shared.has_another, name, killed), 20, f"{name} started again")
+        wait_until(shared.is_ready, 20, f"ready again after {name}")
 
 
 def test_the_next_up_ends_the_processes_of_a_killed_up_and_its_killed_guard(start: Start) -> None:
@@ -129,24 +141,16 @@ def test_the_next_up_ends_the_processes_of_a_killed_up_and_its_killed_guard(star
     assert "processes of a killed run were ended" in second.end()
 
 
-def test_a_killed_guard_is_replaced(start: Start) -> None:
-    up = start()
-    up.wait_ready()
-    killed = up.find_guard()
+def test_a_killed_guard_is_replaced(shared: Up) -> None:
+    killed = shared.find_guard()
     killed.kill()
-    wait_until(lambda: up.find_guard() != killed, what="another guard")
-    up.end()
-    assert up.process.returncode == 0
+    wait_until(lambda: shared.find_guard() != killed, what="another guard")
 
 
-def test_another_process_finds_the_services_of_a_running_up(start: Start) -> None:
-    up = start()
-    up.wait_ready()
-    running = find_running_services(up.home)
+def test_another_process_finds_the_services_of_a_running_up(shared: Up) -> None:
+    running = find_running_services(shared.home)
     assert running.database_url is not None
     assert running.redis_url is not None
-    up.end()
-    assert find_running_services(up.home).database_url is None
 
 
 def test_a_process_without_a_runtime_says_that_none_is_reachable(short_tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 import gzip
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Page, Response, expect
 
 from tests.e2e.pages.conftest import ROOT
 from tests.support.runtime import Runtime
@@ -14,6 +14,8 @@ AXE = ROOT / "spa/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 MAX_BYTES = 150_000
 SIZES = {"desktop": (1440, 900), "phone": (360, 740)}
+# A page is loaded in the first variant, and switched to the next one.
+VARIANTS: list[tuple[Literal["light", "dark"], str]] = [("light", "desktop"), ("dark", "phone")]
 
 
 @pytest.fixture(scope="module")
@@ -52,30 +54,32 @@ def create_schedule(runtime: Runtime, name: str, expression: str, timezone: str)
 
 
 def find_violations(page: Page) -> list[dict[str, Any]]:
-    # The driver evaluates axe; the page's policy forbids scripts that the page adds.
-    page.evaluate(AXE.read_text())
     found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"]
     return [{"rule": entry["id"], "at": [node["html"][:200] for node in entry["nodes"]]} for entry in found]
 
 
 @pytest.mark.timeout(600)  # The test examines each page whole, which takes a busy machine minutes.
-@pytest.mark.parametrize(("theme", "size"), [("light", "desktop"), ("dark", "phone")])
 def test_every_page_is_accessible_and_fits_its_screen(
-    browser: Browser, runtime: Runtime, paths: dict[str, str], pictures: Path, theme: Any, size: str
+    page: Page, runtime: Runtime, paths: dict[str, str], pictures: Path
 ) -> None:
-    width, height = SIZES[size]
-    viewport: Any = {"width": width, "height": height}
-    faults: dict[str, Any] = {}
-    with browser.new_context(viewport=viewport, color_scheme=theme, reduced_motion="reduce") as context:
-        page = context.new_page()
-        for name, address in paths.items():
-            page.goto(runtime.url + address, wait_until="networkidle")
+    faults: dict[str, list[Any]] = {}
+    for name, path in paths.items():
+        for theme, size in VARIANTS:
+            width, height = SIZES[size]
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            if theme == VARIANTS[0][0]:
+                page.goto(runtime.url + path, wait_until="networkidle")
+                # The driver evaluates axe; the page's policy forbids scripts that the page adds.
+                page.evaluate(AXE.read_text())
             expect(page.get_by_role("heading", level=1)).to_be_visible()
             page.screenshot(path=pictures / f"{name}-{theme}-{size}.png", full_page=True)
-            faults[name] = find_violations(page)
+            found: list[Any] = find_violations(page)
             if page.evaluate("document.documentElement.scrollWidth") > width:
-                faults[name].append("it is wider than its screen")
-    assert {name: found for name, found in faults.items() if found} == {}
+                found.append("it is wider than its screen")
+            if found:
+                faults[f"{name} {theme} {size}"] = found
+    assert faults == {}
 
 
 def test_the_first_load_is_small(page: Page, runtime: Runtime) -> None:

@@ -9,14 +9,17 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from infra.audit_actor import actor
+from infra.cli.main import cli
 from infra.config.settings import load
 from infra.errors import InfraError
 from infra.processes import fixture_kinds
 from schema import migrate
 from schema.autogenerate import STRICT
 from schema.engine import make_engine
+from tests.conftest import Servers, fresh_database
 from tests.support.commands import COMMAND
 from tests.support.runtime import EXAMPLES, sandbox_user_settings
 from tests.support.waiting import wait_until
@@ -68,6 +71,13 @@ def place(empty_database_url: str, redis_url: str, tmp_path: Path) -> InitEnviro
 
 
 @pytest.fixture
+def initialized(servers: Servers, discovered: str, redis_url: str, tmp_path: Path) -> Iterator[InitEnvironment]:
+    """Yield a database as an earlier start left it, without its cost: migrated, seeded, functions known."""
+    for database_url in fresh_database(servers, discovered):
+        yield InitEnvironment(database_url, redis_url, tmp_path)
+
+
+@pytest.fixture
 def written_migrations() -> Iterator[None]:
     """Remove migrations that a failing test would leave in the source tree."""
     before = set((migrate.FOLDER / "versions").glob("*.py"))
@@ -115,6 +125,7 @@ def test_production_leaves_dev_fixtures_out_and_local_takes_all(place: InitEnvir
     assert (place.query(STATE)["schedules"], place.query(STATE)["requests"]) == (1, 0)
     assert place.run("init")[0] == 0
     assert place.query(STATE)["requests"] == 0, "seeded once is seeded"
+    assert place.query(STATE)["users"] == [], "no superuser without a setting"
 
     assert place.run("seed", "--dev", LOCALFN_ENV="production")[0] == 2
     for made in ("2 requests, 1 were there", "nothing new, 3 were there"):
@@ -123,9 +134,8 @@ def test_production_leaves_dev_fixtures_out_and_local_takes_all(place: InitEnvir
     assert (place.query(STATE)["schedules"], place.query(STATE)["requests"]) == (1, 2)
 
 
-def test_the_superuser_follows_the_environment(place: InitEnvironment) -> None:
-    assert place.run("init")[0] == 0
-    assert place.query(STATE)["users"] == []
+def test_the_superuser_follows_the_environment(initialized: InitEnvironment) -> None:
+    place = initialized
     for password in ("first one", "second 'one' $\" %"):
         env = {"SUPERUSER_USERNAME": "root", "SUPERUSER_PASSWORD": password, "SUPERUSER_EMAIL": "root@example.org"}
         assert place.run("init", **env)[0] == 0
@@ -180,8 +190,8 @@ BAD_FIXTURES = [
 ]
 
 
-def test_invalid_fixtures_are_named_and_none_is_loaded(place: InitEnvironment, tmp_path: Path) -> None:
-    assert place.run("init")[0] == 0
+def test_invalid_fixtures_are_named_and_none_is_loaded(initialized: InitEnvironment, tmp_path: Path) -> None:
+    place = initialized
     before = place.query(STATE)
     folder = tmp_path / "fixtures"
     folder.mkdir()
@@ -215,8 +225,8 @@ def test_the_migrations_create_the_tables_of_the_code(place: InitEnvironment) ->
 
 
 @pytest.mark.parametrize("env", ["local", "production"])
-def test_foreign_tables_columns_and_indexes_are_kept(place: InitEnvironment, env: str) -> None:
-    assert place.run("init", LOCALFN_ENV=env)[0] == 0
+def test_foreign_tables_columns_and_indexes_are_kept(initialized: InitEnvironment, env: str) -> None:
+    place = initialized
     with psycopg.connect(place.database_url.replace("+psycopg", "", 1)) as connection:
         connection.execute("CREATE TABLE invoices (id int PRIMARY KEY, request uuid REFERENCES processing_request)")
         connection.execute("INSERT INTO invoices VALUES (1, NULL)")
@@ -230,8 +240,8 @@ def test_foreign_tables_columns_and_indexes_are_kept(place: InitEnvironment, env
     assert place.query("SELECT count(rack) >= 0 FROM worker") is True
 
 
-def test_production_does_not_start_on_tables_that_differ_from_its_migrations(place: InitEnvironment) -> None:
-    assert place.run("init", LOCALFN_ENV="production")[0] == 0
+def test_production_does_not_start_on_tables_that_differ_from_its_migrations(initialized: InitEnvironment) -> None:
+    place = initialized
     with psycopg.connect(place.database_url.replace("+psycopg", "", 1)) as connection:
         connection.execute("ALTER TABLE worker DROP COLUMN hostname")
     code, _, errors = place.run("init", LOCALFN_ENV="production")
@@ -268,11 +278,15 @@ def test_local_writes_the_migration_for_changed_tables_and_applies_it(
 
 
 @pytest.mark.parametrize("missing", ["DATABASE_URL", "REDIS_URL"])
-def test_production_does_not_start_without_its_servers(place: InitEnvironment, missing: str) -> None:
+def test_production_does_not_start_without_its_servers(
+    place: InitEnvironment, missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # without a .env
+    env = place.env | {"LOCALFN_ENV": "production", missing: "", "RQ_REDIS_URL": ""}
     for command in ("init", "web", "worker", "scheduler", "up"):
-        code, _, errors = place.run(command, LOCALFN_ENV="production", **{missing: "", "RQ_REDIS_URL": ""})
-        assert code == 2, errors
-        assert f"{missing} is missing" in errors
+        result = CliRunner().invoke(cli, [command], env=env)
+        assert result.exit_code == 2, result.output
+        assert f"{missing} is missing" in result.output
 
 
 def test_waiting_names_server_and_reason_and_ends_at_the_deadline(place: InitEnvironment) -> None:

@@ -9,7 +9,7 @@ import redis
 from sqlalchemy import Engine
 
 from tests.conftest import StartRuntime
-from tests.integration.lifecycle.test_transitions import accept_request
+from tests.integration.lifecycle.steps import accept_request
 from tests.support.commands import localfn, run_json
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until

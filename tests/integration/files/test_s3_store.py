@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from infra.config import file_storage
 from tests.conftest import StartRuntime
-from tests.integration.lifecycle.test_transitions import accept_request
+from tests.integration.lifecycle.steps import accept_request
 from tests.support.runtime import Runtime, free_port
 from tests.support.waiting import wait_until
 from workqueue.errors import BucketMissingError

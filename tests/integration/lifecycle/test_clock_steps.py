@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from schema.engine import make_engine
 from schema.statuses import Phase
 from tests.conftest import StartRuntime
-from tests.integration.lifecycle.test_transitions import accept_request, read_row
+from tests.integration.lifecycle.steps import accept_request, read_row
 from tests.support import clock_control
 from tests.support.waiting import wait_until
 from workqueue import lifecycle

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, text
 
 from schema.statuses import TRANSITIONS, Outcome, Phase, Status
-from tests.integration.lifecycle.test_transitions import accept_request
+from tests.integration.lifecycle.steps import accept_request
 from tests.support import clock_control
 from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, NotAllowedNowError

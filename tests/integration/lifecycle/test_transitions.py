@@ -1,70 +1,29 @@
 """Check the moves of a request on a real PostgreSQL: which columns they change, and which moves they reject."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
-from uuid_utils.compat import uuid7
 
 from schema.statuses import Outcome, Phase
+from tests.integration.lifecycle.steps import (
+    LEASE_S,
+    NOW,
+    accept_request,
+    claim_request,
+    failed_outcome,
+    finish,
+    read_row,
+    seconds,
+)
 from tests.support import clock_control
 from workqueue import lifecycle
-from workqueue.errors import LeaseLostError, NotAllowedNowError, UnknownRequestError
+from workqueue.errors import LeaseLostError, NotAllowedNowError
 from workqueue.event_json import JsonText
-from workqueue.functions.registry import FunctionSpec
-from workqueue.lifecycle import AttemptProgress, AttemptRecord, Claim, Completion, LogLine, NewRequest
-from workqueue.outcomes import CancelledError
+from workqueue.lifecycle import AttemptProgress, AttemptRecord, LogLine
 from workqueue.requests import queries
 from workqueue.transport.doorbell import Bell
-
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-LEASE_S = 8.0
-
-
-def seconds(count: float) -> datetime:
-    return NOW + timedelta(seconds=count)
-
-
-def function_spec(**options: Any) -> FunctionSpec:
-    values: dict[str, Any] = {
-        "name": "f", "unit": "u", "root": None, "module": "m", "source_file": "m.py", "source_line": 1,
-        "description": "", "queue": "default", "timeout_s": 1.0, "max_attempts": 1, "memory_mb": 64,
-        "retry_delay_s": 2.0,
-        "retry_max_delay_s": 300.0, "on_lost": "rerun", "environment": {}, "input_schema": None,
-        "schema_checked_outside": False, "has_cleanup": False,
-    }  # fmt: skip
-    return FunctionSpec(**(values | options))
-
-
-def accept_request(engine: Engine, *, available_s: float = 0, **options: Any) -> UUID:
-    request = NewRequest(uuid7(), function_spec(**options), {"a": 1}, "default", NOW, seconds(available_s))
-    with engine.begin() as connection:
-        lifecycle.accept(connection, [request])
-    return request.id
-
-
-def claim_request(engine: Engine, request_id: UUID, worker: str = "w", at_s: float = 0) -> Claim:
-    clock_control.set_time(engine, seconds(at_s))
-    (claim,) = lifecycle.claim(engine, [request_id], worker, seconds(at_s), LEASE_S)
-    return claim
-
-
-def read_row(engine: Engine, request_id: UUID) -> Any:
-    return queries.find_request(engine, request_id)[0]
-
-
-def finish(engine: Engine, claim: Claim, data: str = "1", lines: Sequence[LogLine] = ()) -> None:
-    """Finish one request; raises the error of a rejected finish."""
-    completion = Completion(claim, data, [], AttemptRecord(lines=list(lines)))
-    for error in lifecycle.finish(engine, [completion], seconds(1)).values():
-        raise error
-
-
-def failed_outcome(error_type: str = "ValueError") -> AttemptRecord:
-    return AttemptRecord(outcome=Outcome.FAILED, error_type=error_type, error_message="m")
 
 
 def test_one_bell_claims_a_request_and_a_second_bell_claims_nothing(engine: Engine) -> None:
@@ -193,57 +152,6 @@ def test_a_graceful_give_back_uses_no_attempt(engine: Engine) -> None:
     assert (found["status"], found["failures"], found["losses"]) == ("pending", 0, 0)
 
 
-def test_a_pending_request_is_cancelled_at_once(engine: Engine) -> None:
-    request_id = accept_request(engine)
-    lifecycle.cancel(engine, request_id, NOW)
-
-    found = read_row(engine, request_id)
-    assert (found["status"], found["error_type"], found["cancel_requested"]) == ("failed", "Cancelled", True)
-    assert lifecycle.claim(engine, [request_id], "w", NOW, LEASE_S) == []
-    with pytest.raises(NotAllowedNowError):
-        lifecycle.cancel(engine, request_id, NOW)
-
-
-def test_a_cancel_reaches_the_worker_at_the_next_extension_and_beats_a_finish(engine: Engine) -> None:
-    request_id = accept_request(engine)
-    claim = claim_request(engine, request_id)
-    assert not lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))
-    lifecycle.cancel(engine, request_id, NOW)
-
-    assert lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))
-    with pytest.raises(CancelledError):
-        finish(engine, claim)
-    lifecycle.fail(engine, claim, failed_outcome("Cancelled"), Phase.PROCESS, NOW, failures=0)
-    assert read_row(engine, request_id)["error_type"] == "Cancelled"
-
-
-def test_a_cancelled_request_whose_worker_is_lost_ends_cancelled(engine: Engine) -> None:
-    request_id = accept_request(engine)
-    claim_request(engine, request_id)
-    lifecycle.cancel(engine, request_id, NOW)
-    lifecycle.expire_leases(engine, seconds(LEASE_S + 1))
-    assert (read_row(engine, request_id)["status"], read_row(engine, request_id)["error_type"]) == (
-        "failed",
-        "Cancelled",
-    )
-
-
-def test_a_clients_retry_starts_a_new_series_and_continues_the_numbering(engine: Engine) -> None:
-    request_id = accept_request(engine)
-    claim = claim_request(engine, request_id)
-    with pytest.raises(NotAllowedNowError):
-        lifecycle.retry(engine, request_id, NOW)
-    lifecycle.fail(engine, claim, failed_outcome(), Phase.PROCESS, NOW)
-
-    bell = lifecycle.retry(engine, request_id, seconds(5))
-    assert (bell.request_id, bell.attempt) == (request_id, 2)
-    found = read_row(engine, request_id)
-    assert (found["status"], found["failures"], found["error_type"], found["finished_at"]) == ("pending", 0, None, None)
-    finish(engine, claim_request(engine, request_id, at_s=5))
-    with pytest.raises(NotAllowedNowError):
-        lifecycle.retry(engine, request_id, NOW)
-
-
 @pytest.mark.parametrize("is_retried", [True, False])
 def test_an_unstarted_request_is_given_back_unchanged(engine: Engine, is_retried: bool) -> None:
     """Restore the error: a retry cleared that of the earlier series, an attempt of the same series left its own."""
@@ -265,36 +173,6 @@ def test_an_unstarted_request_is_given_back_unchanged(engine: Engine, is_retried
     after = read_row(engine, request_id)
     for name in ("status", "attempt", "started_at", "error_type", "error_message", "worker", "phase"):
         assert after[name] == before[name], name
-
-
-def test_deleting_removes_all_data_of_a_request_unless_it_runs(engine: Engine) -> None:
-    request_id = accept_request(engine)
-    claim = claim_request(engine, request_id)
-    with pytest.raises(NotAllowedNowError):
-        lifecycle.delete(engine, request_id)
-    finish(engine, claim)
-
-    assert lifecycle.delete(engine, request_id) == [f"{request_id}-1", f"{request_id}-2"]
-    with engine.connect() as connection:
-        for table in ("request_attempt", "processing_result", "request_log"):
-            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
-    for move in (lifecycle.delete, lambda e, i: lifecycle.cancel(e, i, NOW), lambda e, i: lifecycle.retry(e, i, NOW)):
-        with pytest.raises(UnknownRequestError):
-            move(engine, request_id)
-
-
-def test_purging_removes_requests_that_ended_before_a_time_in_chunks(engine: Engine) -> None:
-    ended = [accept_request(engine) for _ in range(5)]
-    for request_id in ended:
-        finish(engine, claim_request(engine, request_id))
-    waiting = accept_request(engine)
-
-    assert lifecycle.purge(engine, seconds(0.5)) == []
-    first = lifecycle.purge(engine, seconds(2), chunk=3)
-    rest = lifecycle.purge(engine, seconds(2), chunk=3)
-    assert {each.request_id for each in first + rest} == set(ended)
-    assert (len(first), len(rest)) == (3, 2)
-    assert read_row(engine, waiting)["status"] == "pending"
 
 
 def test_bells_are_due_when_unrung_or_unanswered(engine: Engine) -> None:

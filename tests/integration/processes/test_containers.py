@@ -15,7 +15,7 @@ from sqlalchemy import Engine, make_url, text
 
 import infra
 from tests.conftest import Servers
-from tests.integration.lifecycle.test_transitions import accept_request
+from tests.integration.lifecycle.steps import accept_request
 from tests.support.runtime import EXAMPLES, free_port
 from tests.support.waiting import wait_until
 

@@ -1,6 +1,5 @@
 """Run `localfn init` against real servers: concurrently, killed, repeated, in both modes."""
 
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,68 +12,14 @@ from click.testing import CliRunner
 
 from infra.audit_actor import actor
 from infra.cli.main import cli
-from infra.config.settings import load
-from infra.errors import InfraError
-from infra.processes import fixture_kinds
 from schema import migrate
 from schema.autogenerate import STRICT
 from schema.engine import make_engine
-from tests.conftest import Servers, fresh_database
-from tests.support.commands import COMMAND
-from tests.support.runtime import EXAMPLES, sandbox_user_settings
+from tests.integration.processes.init_environment import STATE, InitEnvironment
 from tests.support.waiting import wait_until
 from workqueue.auth.credentials import verify_password
 
 CONCURRENT_STARTS = 10
-STATE = """
-    SELECT json_build_object(
-        'flags', (SELECT count(*) FROM setup_flag WHERE name = 'fixtures'),
-        'schedules', (SELECT count(*) FROM schedule),
-        'requests', (SELECT count(*) FROM processing_request),
-        'users', (SELECT coalesce(json_agg(username || ' ' || role), '[]') FROM app_user),
-        'migrations', (SELECT count(*) FROM alembic_version))
-"""
-
-
-class InitEnvironment:
-    """An empty database, and the environment of processes that start on it."""
-
-    def __init__(self, database_url: str, redis_url: str, folder: Path) -> None:
-        self.database_url = database_url
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith("LOCALFN_")} | {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "LOCALFN_HOME": str(folder / "home"),
-            "LOCALFN_FUNCTIONS": str(EXAMPLES),
-            **sandbox_user_settings(),
-        }
-
-    def start(self, *words: str, **environ: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [*COMMAND, *words], env=self.env | environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-    def run(self, *words: str, **environ: str) -> tuple[int, str, str]:
-        process = self.start(*words, **environ)
-        out, err = process.communicate(timeout=60)
-        return process.returncode, out, err
-
-    def query(self, statement: str) -> Any:
-        with psycopg.connect(self.database_url.replace("+psycopg", "", 1)) as connection:
-            row = connection.execute(statement.encode()).fetchone()
-        return row[0] if row else None
-
-
-@pytest.fixture
-def place(empty_database_url: str, redis_url: str, tmp_path: Path) -> InitEnvironment:
-    return InitEnvironment(empty_database_url, redis_url, tmp_path)
-
-
-@pytest.fixture
-def initialized(servers: Servers, discovered: str, redis_url: str, tmp_path: Path) -> Iterator[InitEnvironment]:
-    """Yield a database as an earlier start left it, without its cost: migrated, seeded, functions known."""
-    for database_url in fresh_database(servers, discovered):
-        yield InitEnvironment(database_url, redis_url, tmp_path)
 
 
 @pytest.fixture
@@ -119,21 +64,6 @@ def test_the_next_start_completes_a_killed_seeding(place: InitEnvironment) -> No
     assert place.query(STATE)["requests"] == 2
 
 
-def test_production_leaves_dev_fixtures_out_and_local_takes_all(place: InitEnvironment) -> None:
-    code, _, errors = place.run("init", LOCALFN_ENV="production")
-    assert code == 0, errors
-    assert (place.query(STATE)["schedules"], place.query(STATE)["requests"]) == (1, 0)
-    assert place.run("init")[0] == 0
-    assert place.query(STATE)["requests"] == 0, "seeded once is seeded"
-    assert place.query(STATE)["users"] == [], "no superuser without a setting"
-
-    assert place.run("seed", "--dev", LOCALFN_ENV="production")[0] == 2
-    for made in ("2 requests, 1 were there", "nothing new, 3 were there"):
-        code, _, errors = place.run("seed", "--dev")
-        assert (code, made in errors) == (0, True), errors
-    assert (place.query(STATE)["schedules"], place.query(STATE)["requests"]) == (1, 2)
-
-
 def test_the_superuser_follows_the_environment(initialized: InitEnvironment) -> None:
     place = initialized
     for password in ("first one", "second 'one' $\" %"):
@@ -170,50 +100,6 @@ def test_the_audit_lists_the_changes_of_a_start(place: InitEnvironment) -> None:
         assert place.run("seed")[0] == 0
     assert audit_entries()[3:] == [["schedule.create", "example-nightly-profile", "seed"]]
     assert place.query("SELECT array_agg(DISTINCT actor) FROM audit_entry") == [actor()]
-
-
-BAD_FIXTURES = [
-    (
-        "users:\n  - username: ada\n    password: long enough 1\n  - username: b b\n",
-        "4: users: password: is missing; username",
-    ),
-    (
-        "schedules:\n  - name: a\n    function: profile_csv\n    expression: '61 * * * *'\n",
-        "2: schedules: expression",
-    ),
-    ("requests:\n  - key: a\n    function: profile_csv\n    event: .nan\n", "2: requests: event"),
-    ("requests:\n  - key: a\n    function: profile_csv\n    evnt: {}\n", "2: requests: evnt"),
-    ("requests:\n  - key: a\n    function: profile_csv\n    queue: express\n", "2: requests: queue"),
-    ("requests:\n  - function: profile_csv\n", "2: requests: key"),
-    ("users:\n  - username: ada\n    password: long enough 1\n  - username: ada\n    password: x\n", "4: users"),
-    ("tables:\n  - name: a\n", "2: tables: unknown kind; use one of schedules, requests, users"),
-]
-
-
-def test_invalid_fixtures_are_named_and_none_is_loaded(initialized: InitEnvironment, tmp_path: Path) -> None:
-    place = initialized
-    before = place.query(STATE)
-    folder = tmp_path / "fixtures"
-    folder.mkdir()
-    (folder / "a.yaml").write_text("users:\n  - username: zoe\n    password: long enough 1\n")
-    engine = make_engine(place.database_url)
-    try:
-        for entries, problem in BAD_FIXTURES:
-            (folder / "b.yaml").write_text(entries)
-            with pytest.raises(InfraError) as caught:
-                fixture_kinds.load(engine, load(place.env), folder, with_dev=False, once=False)
-            assert f"b.yaml:{problem}" in str(caught.value)
-    finally:
-        engine.dispose()
-    assert place.query(STATE) == before
-
-
-def test_a_fixture_of_an_unknown_function_is_skipped(place: InitEnvironment, tmp_path: Path) -> None:
-    (tmp_path / "functions").mkdir()
-    code, _, errors = place.run("init", LOCALFN_FUNCTIONS=str(tmp_path / "functions"))
-    assert code == 0
-    assert "3 left out" in errors
-    assert (place.query(STATE)["flags"], place.query(STATE)["requests"]) == (1, 0)
 
 
 def test_the_migrations_create_the_tables_of_the_code(place: InitEnvironment) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, insert, text
 
 from schema.tables.requests import registered_function
-from tests.integration.lifecycle.test_transitions import function_spec
+from tests.integration.lifecycle.steps import function_spec
 from workqueue.schedules import next_run, queries
 from workqueue.schedules.schedule import Schedule
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, insert, update
 from infra.config import localfn_toml
 from infra.config.localfn_toml import DeclarationError
 from schema.tables.requests import registered_function
-from tests.integration.lifecycle.test_transitions import function_spec
+from tests.integration.lifecycle.steps import function_spec
 from tests.integration.schedules.rows import row
 from workqueue.errors import BadScheduleError, DeclaredScheduleError, UnknownScheduleError
 from workqueue.schedules import edits, queries

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
 from schema.engine import make_engine
-from tests.integration.lifecycle.test_transitions import LEASE_S, NOW, accept_request, claim_request, seconds
+from tests.integration.lifecycle.steps import LEASE_S, NOW, accept_request, claim_request, seconds
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue import lifecycle

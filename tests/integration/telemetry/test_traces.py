@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.conftest import StartRuntime
-from tests.integration.workers.test_recovery import worker_of
+from tests.integration.workers.running_requests import worker_of
 from tests.support.otlp_collector import Collector, run_collector
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until

@@ -13,12 +13,18 @@ import pytest
 import redis
 
 from tests.conftest import StartRuntime
+from tests.integration.workers.running_requests import (
+    MARGIN_S,
+    attempts_started,
+    start_request,
+    waits_for_a_sandbox,
+    worker_of,
+)
 from tests.support.commands import localfn
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
 LEASE_S = 3
-MARGIN_S = 20  # A margin for a busy machine; the chaos runs measure the promise.
 
 
 @pytest.fixture(scope="module")
@@ -38,33 +44,6 @@ def _all_processes_run(fragile: Runtime) -> Iterator[None]:
             fragile.start(name)
     wait_until(fragile.is_ready, 30, "the runtime is ready again")
     assert fragile.result("echo", "well") == "well"
-
-
-def start_request(fragile: Runtime, function: str, tmp_path: Path, seconds: float) -> tuple[str, Path, int]:
-    """Start a request; return its id, its ledger, and the pid of its sandbox."""
-    ledger = tmp_path / "ledger"
-    request = fragile.post(function, {"ledger": str(ledger), "seconds": seconds})
-    wait_until(lambda: ledger.exists() and ledger.read_text(), what="it runs")
-    wait_until(lambda: fragile.get(f"/api/requests/{request['id']}")["status"] == "processing")
-    return request["id"], ledger, int(ledger.read_text().split()[1])
-
-
-def worker_of(fragile: Runtime, request_id: str) -> psutil.Process:
-    """Return the process of the worker that runs a request, which the database names."""
-    from sqlalchemy import text
-
-    from schema.engine import make_engine
-
-    engine = make_engine(fragile.database_url, pool_size=1)
-    with engine.connect() as connection:
-        statement = text("SELECT w.pid FROM worker w JOIN processing_request r ON r.worker = w.name WHERE r.id = :id")
-        pid = connection.execute(statement, {"id": request_id}).scalar_one()
-    engine.dispose()
-    return psutil.Process(pid)
-
-
-def attempts_started(ledger: Path) -> list[int]:
-    return [int(line.split()[0]) for line in ledger.read_text().splitlines()]
 
 
 def test_a_request_of_a_killed_worker_runs_again_within_its_lease(fragile: Runtime, tmp_path: Path) -> None:
@@ -239,11 +218,6 @@ def test_every_process_ends_with_the_runtime(fragile: Runtime) -> None:
     assert below
     assert fragile.stop("worker") == 0
     assert not [process for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-
-
-def waits_for_a_sandbox(fragile: Runtime, request_id: str) -> bool:
-    shown = fragile.get(f"/api/requests/{request_id}")
-    return (shown["status"], shown["error_type"]) == ("pending", "NoSandbox")
 
 
 def test_an_interpreter_that_does_not_start_loses_no_request(fragile: Runtime, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.lifecycle.test_transitions import NOW, function_spec
+from tests.integration.lifecycle.steps import NOW, function_spec
 from workqueue.invocation.batch_sizing import MAX_BATCH_SIZE, MAX_WAIT_S, BatchSizer
 from workqueue.lifecycle import Claim
 

@@ -8,7 +8,7 @@ import httpx
 from tests.integration.security.conftest import ProductionRuntime
 
 NOWHERE = "01890a5d-ac96-774b-bcce-b302099a8057"
-SESSION = "/api/session"  # Open to all callers: test_login.py and test_own_password.py test it.
+SESSION = "/api/session"  # Open to all callers: test_login.py and test_password_change.py test it.
 DESCRIPTION = ("/openapi.json", "/docs", "/docs/style.css")  # It shows only facts of the public source code.
 OPEN = {("GET", path) for path in ("/healthz", "/readyz", SESSION, *DESCRIPTION)}
 OPEN |= {("POST", SESSION), ("DELETE", SESSION)}

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from schema.statuses import Phase
-from tests.integration.lifecycle.test_transitions import LEASE_S, NOW, accept_request, claim_request, finish, seconds
+from tests.integration.lifecycle.steps import LEASE_S, NOW, accept_request, claim_request, finish, seconds
 from workqueue import lifecycle
 from workqueue.lifecycle import AttemptProgress, Claim
 from workqueue.logs.buffer import LineBlock, LogBuffer

@@ -7,14 +7,8 @@ first test fails until they are listed.
 import ast
 import inspect
 import json
-import pickle
-import re
-import subprocess
-import sys
 import time
-import zlib
-from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -28,112 +22,8 @@ from handlers.dashboard import isolated_app, page_isolation, routes
 from handlers.dashboard.isolated_app import ARGUMENTS, HARMLESS, READERS, ROUTES, Kind
 from handlers.security.origin_check import AllowedHosts, OriginCheck
 from handlers.security.secured_app import make_app
+from tests.integration.security.dashboard.calls import BOMB, GOOD, HOSTILE, address, calls, put, rules
 from workqueue.transport import redis_keys
-
-LOADED: list[str] = []  # Pickles that were loaded since the test started.
-JOB_FIELDS = re.findall(
-    r"\w+",
-    """
-    data meta result exc_info description origin status created_at enqueued_at started_at ended_at last_heartbeat
-    timeout ttl result_ttl failure_ttl worker_name group_id dependency_id dependency_ids allow_dependency_failures
-    success_callback_name failure_callback_name stopped_callback_name success_callback_timeout
-    failure_callback_timeout stopped_callback_timeout webhooks number_of_retries retries_left retry_intervals
-    repeats_left repeat_intervals enqueue_at_front enqueue_at_front_on_retry rate_limit_key rate_limit_concurrency
-    """,
-)
-REGISTRIES = ("wip", "finished", "failed", "deferred", "scheduled", "canceled", "ready")
-GOOD = {
-    "filename": "css/main.css",
-    "instance_number": 0,
-    "job_id": "a-job",
-    "order": "asc",
-    "page": 1,
-    "per_page": 8,
-    "queue_name": "default",
-    "registry_name": "failed",
-}
-HOSTILE = (
-    "'", '"', "\\", "`", "<script>alert(1)</script>", "');alert(1);('", "</script>", "<img src=x onerror=alert(1)>",
-    "{{7*7}}", "<%=7*7%>", "%3Cscript%3E", "../../etc/passwd", "..", ".", "a\n", "a\0", "é", "\u2028", "a b", "*", "-1",
-    "0x1", "1e9", "99999999999999999999", "x" * 300, "a:b", "a;b", "a,b", "a'b", "jobs.json",
-)  # fmt: skip
-
-
-class Bomb:
-    def __reduce__(self) -> Any:
-        return print, ("a pickle was loaded",)
-
-
-BOMB = pickle.dumps(Bomb())
-
-
-def record_unpickling(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "pickle.find_class":
-        LOADED.append(".".join(arguments))
-
-
-sys.addaudithook(record_unpickling)
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_unpickled() -> Iterator[None]:
-    LOADED.clear()
-    yield
-    assert LOADED == []
-
-
-@pytest.fixture
-def app(redis_url: str) -> Flask:
-    strangers = OriginCheck(AllowedHosts())
-    app = make_app("dashboard", strangers)
-    routes.install(app, redis_url, strangers)
-    return app
-
-
-@pytest.fixture
-def http(app: Flask) -> FlaskClient:
-    return app.test_client()
-
-
-def rules(app: Flask) -> list[Rule]:
-    """Return all rules of rq-dashboard's own URL map."""
-    inner, _ = app.extensions[routes.EXTENSION]
-    return [rule for rule in inner.url_map.iter_rules() if not rule.build_only]
-
-
-def calls(app: Flask, **changed: Any) -> Iterator[tuple[str, str]]:
-    """Return method and path of every call. changed: the values of arguments that are not good ones."""
-    for rule in rules(app):
-        if all(f"{name}>" in rule.rule for name in changed):
-            path = address(rule, GOOD | changed)
-            for method in sorted((rule.methods or set()) - {"OPTIONS"}):
-                yield method, f"/rq{path}"
-
-
-def address(rule: Rule, values: dict[str, Any]) -> str:
-    def fill(found: re.Match[str]) -> str:
-        return quote(str(values[found[1]]), safe="/" if found[1] == "filename" else "")
-
-    return re.sub(r"<(?:\w+:)?(\w+)>", fill, rule.rule)
-
-
-def test_unpickling_is_detected() -> None:
-    pickle.loads(BOMB)  # noqa: S301 - this is what the others must not do
-    assert LOADED == ["builtins.print"]
-    LOADED.clear()
-
-
-@pytest.mark.parametrize(
-    "module", ["handlers.app", "infra.processes.dashboard", "infra.processes.scheduler", "infra.processes.worker"]
-)
-def test_no_process_has_a_serializer_that_loads_pickles(module: str) -> None:
-    code = (
-        f"import {module}, pickle, rq.serializers as found; "
-        "loads = [found.resolve_serializer(name).loads for name in (None, 'pickle', 'json')]; "
-        "print(pickle.loads in loads, found.DefaultSerializer.loads.__name__)"
-    )
-    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "refuse_pickle"]
 
 
 def test_every_route_and_every_argument_is_listed(app: Flask) -> None:
@@ -183,61 +73,6 @@ def test_an_argument_outside_its_pattern_is_not_found(app: Flask, http: FlaskCli
             assert answer.mimetype != "text/html" or answer.status_code == 308, path
             if answer.status_code == 308:
                 assert http.open(answer.headers["Location"], method=method).status_code in (404, 405), path
-
-
-def put(client: redis.Redis, job_id: str, fields: dict[str, Any], status: str = "failed") -> None:
-    """Write a job into Redis, into every registry of its queue and into the queue."""
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())
-    usual: dict[Any, Any] = {"created_at": moment, "data": '["f", null, [], {}]', "origin": "default", "status": status}
-    client.delete(f"rq:job:{job_id}")
-    client.hset(f"rq:job:{job_id}", mapping=usual | fields)
-    for registry in REGISTRIES:
-        client.zadd(f"rq:{registry}:default", {f"{job_id}:x" if registry == "wip" else job_id: 1})
-    client.lrem("rq:queue:default", 0, job_id)
-    client.rpush("rq:queue:default", job_id)
-    client.sadd("rq:queues", "rq:queue:default")
-
-
-STATUSES = ("failed", "started", "finished", "deferred", "scheduled", "canceled", "queued")
-
-
-def test_a_pickle_in_a_job_is_not_loaded(app: Flask, http: FlaskClient, redis_client: redis.Redis) -> None:
-    # Each field alone, so that the page reads the others; then all together, in every status.
-    jobs: list[dict[str, Any]] = [{field: BOMB} for field in JOB_FIELDS]
-    jobs += [dict.fromkeys(JOB_FIELDS, BOMB) | {"status": status} for status in STATUSES]
-    jobs += [{"data": BOMB, "meta": BOMB, "result": BOMB, "status": status} for status in STATUSES]
-    of_a_job = [call for call in calls(app) if call[0] != "HEAD" and re.search("job|requeue|empty", call[1])]
-    for fields in jobs:
-        for method, path in of_a_job:
-            put(redis_client, "a-job", fields)
-            answer = http.open(path, method=method)
-            assert answer.status_code < 500, (method, path, answer.text)
-
-
-@pytest.mark.parametrize("field", ["return_value", "exc_string", "type", "worker_name", "execution_id", "created_at"])
-def test_a_pickle_in_a_result_is_not_loaded(
-    app: Flask, http: FlaskClient, redis_client: redis.Redis, field: str
-) -> None:
-    for method, path in calls(app):
-        put(redis_client, "a-job", {}, "finished")
-        result: dict[Any, Any] = {"type": "1", field: b64encode(BOMB)}
-        redis_client.xadd("rq:results:a-job", result)
-        answer = http.open(path, method=method)
-        assert answer.status_code < 500, (method, path, answer.text)
-
-
-def test_a_pickle_in_a_worker_or_an_execution_is_not_loaded(
-    app: Flask, http: FlaskClient, redis_client: redis.Redis
-) -> None:
-    names = "birth death last_heartbeat pid hostname queues state current_job version python_version total_working_time"
-    for name in names.split():
-        redis_client.hset(f"rq:worker:{name}", mapping={"birth": "2026-01-01T00:00:00.000000Z", name: BOMB})
-        redis_client.sadd("rq:workers", f"rq:worker:{name}")
-        redis_client.sadd(f"rq:worker:{name}:executions", BOMB, "a-job:an-execution")
-        redis_client.hset("rq:execution:an-execution", mapping={"job_id": BOMB, "created_at": BOMB})
-    put(redis_client, "a-job", {}, "started")
-    for method, path in calls(app):
-        assert http.open(path, method=method).status_code < 500, (method, path)
 
 
 def write_string(client: redis.Redis, key: str) -> None:
@@ -292,15 +127,6 @@ def test_a_get_writes_nothing(app: Flask, http: FlaskClient, redis_client: redis
         if method != "POST":
             http.open(path, method=method)
     assert {key: redis_client.dump(key) for key in redis_client.scan_iter()} == before
-
-
-def test_a_decompression_bomb_is_not_unpacked(http: FlaskClient, redis_client: redis.Redis) -> None:
-    packed = zlib.compress(b"[" + b" " * 200_000_000)
-    put(redis_client, "a-job", {"data": packed})
-    redis_client.xadd("rq:results:a-job", {"type": "2", "exc_string": b64encode(packed)})
-    answer = http.get("/rq/0/data/job/a-job.json")
-    assert answer.status_code == 200
-    assert len(answer.text) < 10_000
 
 
 SECRET = "s3cr3t-of-redis"

@@ -12,7 +12,7 @@ import redis
 from sqlalchemy import Engine, text
 
 from schema.tables.requests import input_file
-from tests.integration.lifecycle.test_transitions import NOW, accept_request, claim_request, finish
+from tests.integration.lifecycle.steps import NOW, accept_request, claim_request, finish
 from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.errors import UnknownRequestError

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from schema.advisory_locks import Lock
 from schema.engine import make_engine
 from tests.conftest import StartRuntime
-from tests.integration.lifecycle.test_transitions import NOW, accept_request
+from tests.integration.lifecycle.steps import NOW, accept_request
 from tests.support.waiting import wait_until
 from workqueue import lifecycle
 from workqueue.clock import Clock

@@ -1,0 +1,35 @@
+"""Serve the isolated rq-dashboard in the test process, and fail each test in which a pickle is loaded."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from handlers.dashboard import routes
+from handlers.security.origin_check import AllowedHosts, OriginCheck
+from handlers.security.secured_app import make_app
+from tests.integration.security.dashboard.calls import LOADED, record_unpickling
+
+sys.addaudithook(record_unpickling)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_unpickled() -> Iterator[None]:
+    LOADED.clear()
+    yield
+    assert LOADED == []
+
+
+@pytest.fixture
+def app(redis_url: str) -> Flask:
+    strangers = OriginCheck(AllowedHosts())
+    app = make_app("dashboard", strangers)
+    routes.install(app, redis_url, strangers)
+    return app
+
+
+@pytest.fixture
+def http(app: Flask) -> FlaskClient:
+    return app.test_client()

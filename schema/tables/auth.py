@@ -64,7 +64,7 @@ api_key = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
-    Column("prefix", Text, nullable=False, comment="how it begins, so that a person knows it again"),
+    Column("prefix", Text, nullable=False, comment="first characters of the key, shown in lists"),
     Column("key_hash", Text, nullable=False, unique=True, comment="SHA-256; a key is random, so no salt is needed"),
     Column("scopes", JSON, nullable=False),
     Column("functions", JSON(none_as_null=True), comment="null: all"),
@@ -77,7 +77,7 @@ api_key = Table(
 login_failure = Table(
     "login_failure",
     metadata,
-    Column("subject", Text, primary_key=True, comment="whom or what the failures are counted for"),
+    Column("subject", Text, primary_key=True, comment="key of the count: a username, an address, or both"),
     Column("failures", Integer, nullable=False),
     Column("last_at", Moment, nullable=False, index=True),
     Column("blocked_until", Moment, nullable=False),

@@ -18,7 +18,7 @@ minute_tally = Table(
     Column("minute", Moment, primary_key=True),
     Column("function", Text, primary_key=True),
     Column("completed", Integer, nullable=False),
-    Column("failed", Integer, nullable=False, comment="without those that were cancelled"),
+    Column("failed", Integer, nullable=False, comment="without cancelled requests"),
     Column("waits", JSON, nullable=False, comment="histogram of the time in the queue: bucket → count"),
     Column("runs", JSON, nullable=False, comment="histogram of the time from claim to end: bucket → count"),
     Column("cancelled", Integer, nullable=False, server_default="0", comment="in neither histogram"),
@@ -44,7 +44,7 @@ tally_mark = Table(
 sandbox_note = Table(
     "sandbox_note",
     metadata,
-    Column("pool", Text, primary_key=True, comment="host name and process id of the pool that owns them"),
+    Column("pool", Text, primary_key=True, comment="host name and process id of the sandbox pool"),
     Column("sandboxes", JSON, nullable=False),
     Column("seen_at", Moment, nullable=False),
 )

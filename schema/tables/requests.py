@@ -52,13 +52,13 @@ processing_request = Table(
     Column("failures", Integer, nullable=False, server_default="0", comment="the function's own, in this series"),
     Column("losses", Integer, nullable=False, server_default="0", comment="lost workers, in this series"),
     Column("on_lost", Text, nullable=False),
-    Column("job_id", Text, comment="RQ's job that rang last"),
+    Column("job_id", Text, comment="the last RQ job for the request"),
     Column("queue", Text, nullable=False),
     Column("schedule", Text),
-    Column("scheduled_for", Moment, comment="the time of the schedule's tick that it was made for"),
+    Column("scheduled_for", Moment, comment="the tick of the schedule that created the request"),
     Column("created_at", Moment, nullable=False),
-    Column("available_at", Moment, nullable=False, comment="not claimed before"),
-    Column("rung_at", Moment, comment="when the doorbell was last rung; null: not since it became pending"),
+    Column("available_at", Moment, nullable=False, comment="earliest start"),
+    Column("rung_at", Moment, comment="last ring of the doorbell; null: none since the request became pending"),
     Column("started_at", Moment),
     Column("finished_at", Moment),
     Column("lease_expires_at", Moment),
@@ -159,8 +159,8 @@ registered_function = Table(
     "registered_function",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("unit", Text, nullable=False, index=True, comment="the module or package that was discovered"),
-    Column("root", Text, comment="folder that it is imported from"),
+    Column("unit", Text, nullable=False, index=True, comment="the discovered module or package"),
+    Column("root", Text, comment="the folder to import from"),
     Column("module", Text, nullable=False),
     Column("source_file", Text, nullable=False),
     Column("source_line", Integer, nullable=False),
@@ -185,7 +185,7 @@ discovered_unit = Table(
     metadata,
     Column("unit", Text, primary_key=True),
     Column("python", Text, nullable=False, comment="interpreter that imported it"),
-    Column("files", JSON, nullable=False, comment="[path, mtime in ns, size] of each file that it consisted of"),
+    Column("files", JSON, nullable=False, comment="[path, mtime in ns, size] of each of its files"),
 )
 
 import_failure = Table(
@@ -201,7 +201,7 @@ import_failure = Table(
 skipped_file = Table(
     "skipped_file",
     metadata,
-    Column("source_file", Text, primary_key=True, comment="holds a function, and is not discovered"),
+    Column("source_file", Text, primary_key=True, comment="declares a function, but is not discovered"),
     Column("reason", Text, nullable=False),
 )
 

@@ -46,12 +46,12 @@ schedule = Table(
     Column("queue", Text, comment="null: the function's own"),
     Column("description", Text, nullable=False, server_default=""),
     Column("declared", Boolean, nullable=False, server_default=text("false"), comment="in code or localfn.toml"),
-    Column("next_run_at", Moment, comment="the tick that it waits for; null: none, or not planned yet"),
+    Column("next_run_at", Moment, comment="the next tick; null: none, or not computed yet"),
     Column("last_run_at", Moment),
     Column("total_runs", Integer, nullable=False, server_default="0"),
     # No foreign key, so that requests can be deleted without updating their schedules.
     Column("last_request_id", Uuid),
-    Column("error", Text, comment="why it makes no requests"),
+    Column("error", Text, comment="why the schedule creates no requests"),
     Column("created_at", Moment, nullable=False, server_default=text("clock_timestamp()")),
     # A trigger sets it, so that the scheduler also notices edits by SQL; null once next_run_at is computed.
     Column("edited_at", Moment, server_default=text("clock_timestamp()")),
@@ -75,7 +75,7 @@ schedule_tick = Table(
     Column("schedule", Text, ForeignKey("schedule.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True),
     Column("scheduled_for", Moment, primary_key=True, index=True),
     Column("outcome", Text, nullable=False),
-    Column("request_id", Uuid, comment="null when the request before still ran"),
+    Column("request_id", Uuid, comment="null: dropped, because the previous request still ran"),
     Column("created_at", Moment, nullable=False),
     _one_of("outcome", TickOutcome),
 )

@@ -46,8 +46,9 @@ class Pattern:
         return any(field.startswith("*") for field in self.text.split()[:2])
 
     def names(self, local: datetime) -> bool:
-        is_day = self.weekdays is None or local.weekday() in self.weekdays
-        return local.minute in self.minutes and local.hour in self.hours and is_day
+        if local.minute not in self.minutes or local.hour not in self.hours:
+            return False
+        return self.weekdays is None or local.weekday() in self.weekdays
 
 
 @st.composite

@@ -55,9 +55,11 @@ def debian(pattern: Pattern, zone: ZoneInfo, low: datetime, high: datetime) -> I
         if abs(ahead) >= 180:  # a corrected clock: the new time counts at once
             reached = local - MINUTE
             ahead = 1
-        missed = [reached + MINUTE * n for n in range(1, ahead + 1)]
+        if pattern.is_wildcard:
+            due = pattern.names(local)
+        else:
+            due = any(pattern.names(reached + MINUTE * n) for n in range(1, ahead + 1))
         reached = max(reached, local)
-        due = pattern.names(local) if pattern.is_wildcard else any(map(pattern.names, missed))
         if due and moment > low:
             yield moment
 

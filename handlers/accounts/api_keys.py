@@ -4,13 +4,11 @@ from flask import Blueprint, Response, g, jsonify
 
 from handlers.body import uploads
 from handlers.http import query
-from handlers.http.problems import invalid_field
 from handlers.openapi.json_schema import string
 from handlers.openapi.operation import Answer, Body, Header, Link, json_answer, operation
 from handlers.resources import accounts
 from handlers.security.authentication import require
 from handlers.services import get_services
-from workqueue import event_json
 from workqueue.auth import api_keys
 from workqueue.auth.permissions import Permission
 
@@ -42,9 +40,7 @@ def show_all() -> Response:
 )
 def create() -> tuple[Response, int, dict[str, str]]:
     services = get_services()
-    body = event_json.parse(uploads.read_json_body(MAX_BODY), MAX_BODY)
-    if not isinstance(body, dict):
-        raise invalid_field("body", "must be an object with name, scopes, and optionally functions and expires_at")
+    body = uploads.read_json_object(MAX_BODY, "name, scopes, and optionally functions and expires_at")
     now = services.clock.now()
     row, secret = api_keys.create(services.engine, api_keys.parse_key_request(body, now), g.actor, now)
     headers = {"Location": f"/api/keys/{row['id']}", "Cache-Control": "no-store"}

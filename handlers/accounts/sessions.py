@@ -14,7 +14,6 @@ from handlers.openapi.operation import Answer, Body, Header, json_answer, operat
 from handlers.resources import accounts
 from handlers.security.authentication import cookie_name, is_cookie_secure, public
 from handlers.services import Access, get_services
-from workqueue import event_json
 from workqueue.auth import password_change, sessions
 from workqueue.auth.credentials import digest
 from workqueue.auth.permissions import Permission, Principal
@@ -123,9 +122,7 @@ def _end_session(token: str, *, everywhere: bool) -> None:
 
 def _read_fields(first: str, second: str) -> tuple[str, str]:
     """Return two text fields of the body, which may have no others. Raises 422."""
-    body = event_json.parse(uploads.read_json_body(MAX_BODY), MAX_BODY)
-    if not isinstance(body, dict):
-        raise invalid_field("body", f"must be an object with {first} and {second}")
+    body = uploads.read_json_object(MAX_BODY, f"{first} and {second}")
     for name in (first, second):
         if not isinstance(body.get(name), str):
             raise invalid_field(name, "must be a text")

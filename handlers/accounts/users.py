@@ -11,7 +11,6 @@ from handlers.openapi.operation import Answer, Body, Header, Link, json_answer, 
 from handlers.resources import accounts
 from handlers.security.authentication import audit_entry, require
 from handlers.services import get_services
-from workqueue import event_json
 from workqueue.audit import Action
 from workqueue.auth import users
 from workqueue.auth.permissions import Permission
@@ -85,7 +84,7 @@ def delete(name: str) -> tuple[str, int]:
 
 
 def _read_body() -> dict[str, Any]:
-    body = event_json.parse(uploads.read_json_body(MAX_BODY), MAX_BODY)
-    if not isinstance(body, dict) or not body:
-        raise invalid_field("body", "must be an object with at least one field of the user")
+    body = uploads.read_json_object(MAX_BODY, "fields of the user")
+    if not body:
+        raise invalid_field("body", "is empty; send at least one field of the user")
     return body

@@ -13,7 +13,7 @@ from handlers.openapi.operation import Body, json_answer, operation
 from handlers.resources import requests
 from handlers.security.authentication import audit_entry, require
 from handlers.services import Services, get_services
-from workqueue import audit, event_json, lifecycle
+from workqueue import audit, lifecycle
 from workqueue.auth.permissions import Permission
 from workqueue.errors import NotAllowedNowError, UnknownRequestError
 from workqueue.files.store import remove_if_possible
@@ -37,7 +37,7 @@ MAX_BODY = 128 * 1024
 def run_action() -> Response:
     """Change each request in its own transaction: a request that cannot be changed does not stop the others."""
     services = get_services()
-    action, ids = _parse_body(event_json.parse(uploads.read_json_body(MAX_BODY), MAX_BODY))
+    action, ids = _parse_body(uploads.read_json_object(MAX_BODY, "action and ids"))
     bells: list[Bell] = []
     outcomes = [_run_on_request(services, ACTIONS[action], request_id, bells) for request_id in ids]
     services.doorbell.ring(bells)
@@ -83,15 +83,15 @@ Action = Callable[[Services, UUID], Bell | None]
 ACTIONS: dict[str, Action] = {"retry": _retry, "run": _run, "cancel": _cancel, "delete": _delete}
 
 
-def _parse_body(body: Any) -> tuple[str, list[UUID]]:
-    if not isinstance(body, dict) or set(body) != {"action", "ids"}:
-        raise invalid_field("body", "must be an object with the fields action and ids, and no others")
+def _parse_body(body: dict[str, Any]) -> tuple[str, list[UUID]]:
+    if set(body) != {"action", "ids"}:
+        raise invalid_field("body", "must have the fields action and ids, and no others")
     action, ids = body["action"], body["ids"]
     if not isinstance(action, str) or action not in ACTIONS:
-        raise invalid_field("action", f"{query.shorten(action)!r} is not valid; use one of {', '.join(ACTIONS)}")
+        raise invalid_field("action", f"{query.quote(action)} is not valid; use one of {', '.join(ACTIONS)}")
     if not isinstance(ids, list) or not 1 <= len(ids) <= MAX_IDS:
         raise invalid_field("ids", f"must be an array of 1 to {MAX_IDS} request ids")
     for index, text in enumerate(ids):
         if not isinstance(text, str) or not query.UUID_TEXT.fullmatch(text):
-            raise invalid_field(f"ids[{index}]", f"{query.shorten(text)!r} is not a request id; use a UUID")
+            raise invalid_field(f"ids[{index}]", f"{query.quote(text)} is not a request id; use a UUID")
     return action, list(dict.fromkeys(map(UUID, ids)))

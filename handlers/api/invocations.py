@@ -191,7 +191,7 @@ def _available_at(services: Services, params: dict[str, Any]) -> datetime | None
 def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (1 <= len(key) <= MAX_KEY_CHARACTERS and key.isprintable()):
-        reason = f"{query.shorten(key)!r} is not valid; use 1 to {MAX_KEY_CHARACTERS} printable characters"
+        reason = f"{query.quote(key)} is not valid; use 1 to {MAX_KEY_CHARACTERS} printable characters"
         raise invalid_field("Idempotency-Key", reason)
     return key
 

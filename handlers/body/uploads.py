@@ -70,6 +70,14 @@ def read_json_body(max_bytes: int, weight: int = OBJECTS_WEIGHT) -> bytes:
     return body
 
 
+def read_json_object(max_bytes: int, fields: str) -> dict[str, Any]:
+    """Return the body of a JSON request, which must be an object. fields: its fields, for the error. Raises 422."""
+    body = event_json.parse(read_json_body(max_bytes), max_bytes)
+    if not isinstance(body, dict):
+        raise invalid_field("body", f"must be an object with {fields}")
+    return body
+
+
 def _describe_media_type() -> str:
     return (
         f"The Content-Type {request.mimetype!r} is not supported; " if request.mimetype else "Content-Type is missing; "

@@ -19,7 +19,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.local import LocalProxy
 
 from handlers.dashboard.read_only_redis import ReadOnlyRedis
-from handlers.http.problems import problem_response
+from handlers.http.problems import problem_response, retryable_problem
 from handlers.security.origin_check import OriginCheck
 from handlers.security.secured_app import make_app
 from workqueue.errors import WorkqueueError
@@ -185,9 +185,7 @@ def _handle_invalid_state(error: Exception) -> Response:  # noqa: ARG001
 
 def _handle_redis_error(error: RedisError) -> Response:
     log.warning("Redis unavailable", extra={"error": str(error)})
-    answer = problem_response(503, "Redis is unavailable; try again.")
-    answer.headers["Retry-After"] = "2"
-    return answer
+    return retryable_problem(503, "Redis is unavailable; try again.")
 
 
 def _handle_unexpected_error(error: Exception) -> Response:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from handlers.dashboard import page_isolation
 from handlers.dashboard.isolated_app import KINDS, Kind, make_isolated_app
-from handlers.http.problems import problem_response
+from handlers.http.problems import problem_response, retryable_problem
 from handlers.security.authentication import public, require
 from handlers.security.origin_check import OriginCheck, readable_by_any_page
 from workqueue.auth.permissions import Permission
@@ -35,9 +35,7 @@ def install(app: Flask, redis_url: str, origin_check: OriginCheck) -> None:
 
 def unavailable(_: RedisError) -> Response:
     """Answer a call for which Redis is unavailable."""
-    answer = problem_response(503, "Redis is unavailable; try again.")
-    answer.headers["Retry-After"] = "2"
-    return answer
+    return retryable_problem(503, "Redis is unavailable; try again.")
 
 
 @blueprint.get("/", defaults={"path": ""})

@@ -87,7 +87,7 @@ def _send_file(id: str, name: str, kinds: tuple[str, ...]) -> Response:
     by_kind = {file.kind: file for file in files if file.name == name}
     file = next((by_kind[kind] for kind in kinds if kind in by_kind), None)
     if file is None:
-        raise NotFound(f"The request has no file {query.shorten(name)!r}.")
+        raise NotFound(f"The request has no file {query.quote(name)}.")
     if not are_preconditions_met(file):
         return problem_response(412, "If-Match or If-Unmodified-Since names another version of the file.")
     if is_not_modified(file):

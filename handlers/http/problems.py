@@ -87,6 +87,13 @@ def problem_response(status: int, detail: str, **more: Any) -> Response:
     return Response(json.dumps(body) + "\n", status=status, content_type="application/problem+json")
 
 
+def retryable_problem(status: int, detail: str) -> Response:
+    """Return a problem document with Retry-After."""
+    answer = problem_response(status, detail)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
+
+
 def install(app: Flask) -> None:
     app.register_error_handler(errors.WorkqueueError, handle_workqueue_error)
     app.register_error_handler(BadRequestError, handle_bad_request)
@@ -113,9 +120,7 @@ def handle_bad_request(error: BadRequestError) -> Response:
 
 
 def handle_overload(error: OverloadedError) -> Response:
-    answer = problem_response(503, str(error))
-    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return answer
+    return retryable_problem(503, str(error))
 
 
 def handle_http_exception(error: HTTPException) -> Response:
@@ -135,9 +140,7 @@ def handle_database_error(error: SQLAlchemyError) -> Response:
     get_services().overview.record_outage(outage)
     status, detail = OUTAGE_ANSWERS[outage]
     more = IDEMPOTENCY_HINTS.get(request.endpoint or "", "") if outage in (Outage.UNAVAILABLE, Outage.SLOW) else ""
-    answer = problem_response(status, detail + more)
-    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return answer
+    return retryable_problem(status, detail + more)
 
 
 def handle_os_error(error: OSError) -> Response:
@@ -145,16 +148,12 @@ def handle_os_error(error: OSError) -> Response:
     if error.errno not in DISK_FULL_ERRNOS:
         return handle_unexpected_error(error)
     log.warning("disk full", extra={"error": str(error)})
-    answer = problem_response(507, DISK_FULL)
-    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return answer
+    return retryable_problem(507, DISK_FULL)
 
 
 def handle_storage_error(error: StorageError) -> Response:
     log.warning("file store unavailable", extra={"error": str(error)})
-    answer = problem_response(503, "The file store is unavailable; nothing was accepted. Try again.")
-    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return answer
+    return retryable_problem(503, "The file store is unavailable; nothing was accepted. Try again.")
 
 
 def handle_unexpected_error(error: Exception) -> Response:

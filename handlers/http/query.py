@@ -53,7 +53,7 @@ def read_parameters(readers: Mapping[str, Reader]) -> dict[str, Any]:
     for name in request.args:
         if name not in readers:
             known = f"use one of {', '.join(sorted(readers))}" if readers else "remove it: the path has none"
-            raise invalid_field(shorten(name), f"is not a query parameter of this path; {known}")
+            raise invalid_field(name, f"is not a query parameter of this path; {known}")
     return {name: _read(name, reader) for name, reader in readers.items()}
 
 
@@ -66,14 +66,13 @@ def _read(name: str, reader: Reader) -> Any:
     try:
         return reader(values[0])
     except ValueError as error:
-        raise invalid_field(name, f"{shorten(values[0])!r} is not valid; use {error}") from None
+        raise invalid_field(name, f"{quote(values[0])} is not valid; use {error}") from None
 
 
-def shorten(value: Any) -> Any:
-    """Return the value, cut if it is a long text, for an error message."""
-    return (
-        f"{value[:MAX_QUOTED_CHARACTERS]}…" if isinstance(value, str) and len(value) > MAX_QUOTED_CHARACTERS else value
-    )
+def quote(value: object) -> str:
+    """Return the value as an error message shows it: quoted, and cut if it is long."""
+    text = repr(value)
+    return text if len(text) <= MAX_QUOTED_CHARACTERS else f"{text[:MAX_QUOTED_CHARACTERS]}…"
 
 
 def integer(low: int, high: int) -> Reader:
@@ -152,7 +151,7 @@ def parse_id(text: str, kind: str) -> UUID:
     """Return the id in a path. Raises 404 for a text that is not a UUID. kind: the resource, for the error."""
     if not UUID_TEXT.fullmatch(text):
         raise NotFound(
-            f"There is no {kind} {shorten(text)!r}; an id is a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057."
+            f"There is no {kind} {quote(text)}; an id is a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057."
         )
     return UUID(text)
 

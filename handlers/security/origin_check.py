@@ -173,7 +173,7 @@ def make_redirects_relative(answer: Response) -> Response:
 
 
 def _reject_host(host: str) -> Response:
-    return problem_response(403, f"The Host {query.shorten(host)!r} is not allowed; add it to LOCALFN_ALLOWED_HOSTS.")
+    return problem_response(403, f"The Host {query.quote(host)} is not allowed; add it to LOCALFN_ALLOWED_HOSTS.")
 
 
 def _answer_preflight() -> Response:

@@ -1,1 +1,1 @@
-"""Child interpreters that run user code: how they are started, lent, listened to and ended."""
+"""Start, pool, drive and end the child interpreters that run user code."""

@@ -1,4 +1,4 @@
-"""How a sandbox's interpreter is started, with which variables."""
+"""Start the interpreter of a sandbox, with a cleaned environment."""
 
 import contextlib
 import os
@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from localfn.runtime import frames
 from workqueue.sandboxes import process_tree
+from workqueue.sandboxes.exits.exit_status import describe_exit
 from workqueue.sandboxes.network_namespace import without_network
 from workqueue.sandboxes.process import Process, SandboxPipes, SandboxProcess
 from workqueue.sandboxes.user import UnixUser
@@ -25,9 +26,10 @@ BOOT = "from localfn.runtime.sandbox_main import main; main({fds})"
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """python: the program; sdk: folder with only the localfn package in it; environment: what user code may see.
+    """The interpreter of the functions, and how to start it.
 
-    account: who runs it; None: whoever we are.
+    python: the program. sdk: a folder that contains only the localfn package. environment: variables that user code may
+    see. account: the account that sandboxes run as; None for the runtime's own.
     """
 
     python: str
@@ -37,49 +39,49 @@ class Interpreter:
     account: UnixUser | None = None
 
     def start(self, load: dict[str, Any], environment: Mapping[str, str]) -> SandboxProcess:
-        """Starts an interpreter as a sandbox and tells it what to load. Raises OSError, ValueError.
+        """Start a sandbox and send it the function to load. Raises OSError, ValueError.
 
-        load: a "load" or "describe" head.
+        load: the head of a "load" or "describe" frame. environment: the function's own variables.
         """
-        ends, tag = SandboxPipes.make(self.account), uuid4().hex
+        pipes, tag = SandboxPipes.make(self.account), uuid4().hex
         variables = self.variables(environment, tag)
         try:
-            control, stdout, stderr, turns = ends.child_fds
+            control, stdout, stderr, start_tokens = pipes.child_fds
             with without_network() if self.needs_network_namespace(load) else nullcontext(False) as is_offline:
-                process = self.spawn(BOOT, [control, turns], variables, [stdout, stderr])
+                process = self.spawn(BOOT, [control, start_tokens], variables, [stdout, stderr])
         except (OSError, ValueError):
-            ends.close_parent_side()
+            pipes.close_parent_side()
             raise
         finally:
-            ends.close_child_side()
+            pipes.close_child_side()
         secrets = {name: value for name, value in variables.items() if is_secret(name, value)}
-        return self.initialize(tag, process, ends, load | {"is_offline": is_offline, "environment": secrets})
+        return self.initialize(tag, process, pipes, load | {"is_offline": is_offline, "environment": secrets})
 
     def find_problem(self) -> str:
-        """Return why it cannot run sandboxes: the last line of its error; empty when it can, or is only slow."""
+        """Return why the interpreter cannot run sandboxes; an empty string when it can, or when it is only slow."""
         command = [self.python, "-c", prelude(self.sdk) + "import localfn.runtime.sandbox_main"]
         options: dict[str, Any] = {"cwd": "/", "capture_output": True, "text": True, "errors": "replace"}
         try:
-            done = subprocess.run(
+            completed = subprocess.run(
                 command, env=self.variables({}, ""), timeout=ANSWER_S, check=False, **options, **self._identity()
             )
         except subprocess.TimeoutExpired:
             return ""
         except OSError as error:
             return str(error)
-        lines = done.stderr.strip().splitlines() or [f"it ends with {done.returncode}"]
-        return lines[-1] if done.returncode else ""
+        lines = completed.stderr.strip().splitlines() or [f"it {describe_exit(completed.returncode)}"]
+        return lines[-1] if completed.returncode else ""
 
     def needs_network_namespace(self, load: dict[str, Any]) -> bool:
-        """Whether it is we who have to take the network from this function."""
+        """Return True if the runtime has to start this function without network: the sandbox cannot leave it."""
         return load.get("network") is False and self.account is not None and not self.account.can_unshare_network
 
-    def initialize(self, tag: str, process: Process, ends: SandboxPipes, load: dict[str, Any]) -> SandboxProcess:
-        """A sandbox that was started, told what to load."""
-        child = SandboxProcess(tag, process, ends)
-        with contextlib.suppress(OSError):  # it died at once: its driver will see that
-            frames.write(ends.control, load | {"max_result_bytes": self.max_result_bytes, "mark": child.mark})
-        return child
+    def initialize(self, tag: str, process: Process, pipes: SandboxPipes, load: dict[str, Any]) -> SandboxProcess:
+        """Send a started sandbox the function to load, and return the sandbox."""
+        sandbox = SandboxProcess(tag, process, pipes)
+        with contextlib.suppress(OSError):  # it died at once: the worker that drives it will notice
+            frames.write(pipes.control, load | {"max_result_bytes": self.max_result_bytes, "mark": sandbox.mark})
+        return sandbox
 
     def variables(self, environment: Mapping[str, str], tag: str) -> dict[str, str]:
         """Return the whole environment of a sandbox with this tag. environment: the function's own."""
@@ -95,9 +97,9 @@ class Interpreter:
     def spawn(
         self, code: str, fds: Sequence[int], variables: Mapping[str, str], output: Sequence[int]
     ) -> "subprocess.Popen[bytes]":
-        """Start the interpreter with a piece of code that gets the numbers of descriptors. output: stdout, stderr.
+        """Start the interpreter with code into which the numbers of `fds` are formatted. output: stdout, stderr.
 
-        Without secrets: /proc shows for as long as it lives what a process was started with. They follow in a frame.
+        Secrets are left out and follow in a frame: /proc shows the initial environment for the life of a process.
         """
         return subprocess.Popen(
             [self.python, "-c", prelude(self.sdk) + code.format(fds=list(fds))],
@@ -112,22 +114,22 @@ class Interpreter:
         )
 
     def _identity(self) -> dict[str, Any]:
-        """Taken on before the program is run, so that nothing of what is installed for it runs as root."""
+        """Return the ids to set before the program starts, so that no package installed for it runs as root."""
         if self.account is None:
             return {}
         return {"user": self.account.uid, "group": self.account.gid, "extra_groups": []}
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Return whether a variable looks like a password, a key, or an address with one in it."""
+    """Return True if a variable looks like a password, a key, or a URL with a password."""
     return SECRET_NAME.search(name) is not None or LOGIN.search(value) is not None
 
 
 def search_path(sdk: Path) -> str:
-    """Return the folder as PYTHONPATH names it; empty where it cannot: it knows no escape for its separator."""
+    """Return the folder as an entry of PYTHONPATH; empty if it contains the separator, which has no escape."""
     return "" if os.pathsep in str(sdk) else str(sdk)
 
 
 def prelude(sdk: Path) -> str:
-    """Return code that puts the folder on the path of modules where PYTHONPATH cannot name it."""
+    """Return code that adds the folder to sys.path if PYTHONPATH cannot name it."""
     return "" if search_path(sdk) else f"import sys; sys.path.insert(0, {str(sdk)!r}); "

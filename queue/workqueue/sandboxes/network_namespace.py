@@ -1,7 +1,7 @@
-"""Starts what must not reach anybody, where only root can part it from the network.
+"""Start a sandbox without network where only root can make a network namespace.
 
-A sandbox leaves the network by itself, as the root of a namespace of users. Some systems let nobody make one; there
-root takes the network away before it starts the sandbox, so that the import has none either.
+Elsewhere a sandbox leaves the network by itself, as the root of a user namespace. Some systems forbid user namespaces;
+there root enters an empty network namespace before it starts the sandbox, so that the import has no network either.
 """
 
 import ctypes
@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CLONE_NEWNET = 0x40000000
-OWN = Path("/proc/self/ns/net")
+OWN_NAMESPACE = Path("/proc/self/ns/net")
 
 
 @contextmanager
 def without_network() -> Iterator[bool]:
-    """What is started in the block has a network with nothing in it; gives whether it does. One thread may run."""
+    """Start processes in the block without network; yield whether that works. The process must be single-threaded."""
     libc = ctypes.CDLL(None, use_errno=True)
-    with OWN.open("rb") as own:
-        left = libc.unshare(CLONE_NEWNET) == 0
+    with OWN_NAMESPACE.open("rb") as own:
+        has_left = libc.unshare(CLONE_NEWNET) == 0
         try:
-            yield left
+            yield has_left
         finally:
-            if left and libc.setns(own.fileno(), CLONE_NEWNET) != 0:
+            if has_left and libc.setns(own.fileno(), CLONE_NEWNET) != 0:
                 raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

@@ -1,8 +1,8 @@
-"""Read the output of a sandbox in the order of printing, cut at the end of each request's output.
+"""Read the output of a sandbox in the order of printing, divided by requests.
 
-Two pipes tell no order between them. The sandbox therefore writes marks into both (localfn/printing.py): one before
-Python prints to the other stream, or prints again after a pause, and one behind the output of each request, before it
-answers. All that stands before a mark in either pipe was printed before all that stands behind it in the other.
+Two pipes have no common order. So the sandbox writes marks into both: one before Python prints to the other stream or
+prints again after a pause, and one after the output of each request, before the answer. Output before a mark in either
+pipe was printed before the output after that mark in the other pipe.
 """
 
 import os
@@ -11,15 +11,15 @@ import time
 from collections.abc import Sequence
 
 READ_SIZE = 262_144
-MARK_WAIT_S = 0.5  # an answer came, its mark did not: user code broke the pipe
-MAX_AHEAD_BYTES = 1024 * 1024  # bytes of one stream that wait for a mark in the other one
-END = b"e"  # the kind of the mark behind the output of a request; the others name the stream that is printed to
+MARK_WAIT_S = 0.5  # an answer without a mark for this time: user code broke the pipe
+MAX_AHEAD_BYTES = 1024 * 1024  # of one stream, while it waits for a mark in the other one
+END = b"e"  # the kind of mark after a request's output; the other kinds name the stream that is printed to next
 
 Printed = tuple[str, bytes]  # name of the stream, and bytes
 
 
 class OutputStream:
-    """Our end of a sandbox's stdout or stderr. fd: does not block. kind: of the marks before Python prints to it."""
+    """The worker's end of stdout or stderr. fd: non-blocking. kind: that of the marks before Python prints to it."""
 
     def __init__(self, name: str, fd: int, mark: bytes) -> None:
         self.name = name
@@ -31,11 +31,11 @@ class OutputStream:
 
     @property
     def size(self) -> int:
-        """Bytes that were read and not taken."""
+        """Return the number of bytes that were read and not taken."""
         return len(self._buffer)
 
     def read(self) -> bool:
-        """Read the pipe empty; tell whether anything came."""
+        """Read from the pipe; return True if it had output."""
         try:
             data = os.read(self.fd, READ_SIZE)
         except BlockingIOError:
@@ -46,10 +46,10 @@ class OutputStream:
         self._buffer += data
         return self.is_open
 
-    def before_mark(self) -> tuple[bytes, bytes]:
-        """Take what stands before the next mark, and the mark; return it with the kind of the mark, b"" without one.
+    def take_before_mark(self) -> tuple[bytes, bytes]:
+        """Take the output before the next mark, and the mark. Return the output and the kind of mark; b"" for no mark.
 
-        What may be the beginning of a mark stays.
+        The possible beginning of a mark stays in the buffer.
         """
         at, size = self._buffer.find(self._mark), len(self._mark)
         if at < 0:
@@ -61,84 +61,84 @@ class OutputStream:
         found, self._buffer = self._buffer[:at], self._buffer[end + 1 if kind else at :]
         return found, kind
 
-    def rest(self) -> bytes:
-        """Take the rest, without marks: it belongs to the request that is known last."""
+    def take_rest(self) -> bytes:
+        """Take the rest without marks; it is attributed to the last known request."""
         first, *others = self._buffer.split(self._mark)
         self._buffer = b""
         return first + b"".join(other[1:] for other in others)
 
 
 class OutputReader:
-    """Both streams of one sandbox."""
+    """Merge both output streams of one sandbox in the order of printing."""
 
     def __init__(self, streams: Sequence[OutputStream]) -> None:
         self.streams = tuple(streams)
-        self._begun = self.streams  # in the order in which they were printed to since the last mark
-        self._passed: dict[OutputStream, bytes] = {}  # those whose next mark was read, and its kind
+        self._order = self.streams  # the order of printing since the last mark
+        self._at_mark: dict[OutputStream, bytes] = {}  # streams whose next mark was read, with its kind
 
     def read(self) -> bool:
-        """Read both pipes; tell whether anything came."""
+        """Read both pipes; return True if one had output."""
         return True in [stream.read() for stream in self.streams]
 
     def take(self) -> list[Printed]:
-        """Take the output that has been read, up to the end of the request's output; wait for nothing."""
+        """Take the output that has been read, up to the end of the request's output, without waiting."""
         found: list[Printed] = []
         while True:
-            for stream in self._begun:
-                if stream not in self._passed:
-                    data, kind = stream.before_mark()
+            for stream in self._order:
+                if stream not in self._at_mark:
+                    data, kind = stream.take_before_mark()
                     found += [(stream.name, data)] if data else []
                     if kind:
-                        self._passed[stream] = kind
-            if self._is_at_end() or not (self._goes_on() or self._reads_on()):
+                        self._at_mark[stream] = kind
+            if self._is_at_end() or not (self._advance() or self._read_behind()):
                 return found
 
-    def until_end(self) -> list[Printed]:
-        """Take the output before the next end; its marks are in the pipes, unless user code broke them."""
+    def take_until_end(self) -> list[Printed]:
+        """Take the output up to the end of the request. Its marks are in the pipes, unless user code broke them."""
         ends_at = time.monotonic() + MARK_WAIT_S
         found = self.take()
         while not self._is_at_end():
             remaining_s, waiting = ends_at - time.monotonic(), self._behind()
             if remaining_s <= 0 or not waiting:
-                return found + self.rest()
+                return found + self.take_rest()
             ready, _, _ = select.select([stream.fd for stream in waiting], [], [], remaining_s)
             for stream in waiting:
                 if stream.fd in ready:
                     stream.read()
             found += self.take()
-        self._begin(self.streams)
+        self._start_section(self.streams)
         return found
 
-    def rest(self) -> list[Printed]:
-        """Take the rest, in order as far as marks tell it."""
+    def take_rest(self) -> list[Printed]:
+        """Take the rest, in the order of the remaining marks."""
         found = self.take()
-        self._begin(self.streams)
-        return found + [(stream.name, data) for stream in self.streams if (data := stream.rest())]
+        self._start_section(self.streams)
+        return found + [(stream.name, data) for stream in self.streams if (data := stream.take_rest())]
 
     def _is_at_end(self) -> bool:
-        return len(self._passed) == len(self.streams) and set(self._passed.values()) == {END}
+        return len(self._at_mark) == len(self.streams) and set(self._at_mark.values()) == {END}
 
-    def _goes_on(self) -> bool:
-        """Go behind the mark that all have passed, if they have."""
+    def _advance(self) -> bool:
+        """Go to the next section once all streams have reached the mark; return whether they have."""
         behind = self._behind()
         if behind and max(stream.size for stream in self.streams) <= MAX_AHEAD_BYTES:
             return False
-        kinds = set(self._passed.values())
+        kinds = set(self._at_mark.values())
         if not kinds or kinds == {END}:
             return False
-        if END in kinds:  # a mark is missing in one of the pipes: they are together again at the end
-            self._passed = {stream: kind for stream, kind in self._passed.items() if kind == END}
+        if END in kinds:  # one pipe lacks a mark: both meet again at the end
+            self._at_mark = {stream: kind for stream, kind in self._at_mark.items() if kind == END}
         else:
-            self._begin(sorted(self.streams, key=lambda stream: stream.kind not in kinds))
+            self._start_section(sorted(self.streams, key=lambda stream: stream.kind not in kinds))
         return True
 
-    def _reads_on(self) -> bool:
-        """Read from those whose mark is on its way; tell whether anything came."""
-        return bool(self._passed) and True in [stream.read() for stream in self._behind()]
+    def _read_behind(self) -> bool:
+        """Read from the streams whose mark is still to come; return True if one had output."""
+        return bool(self._at_mark) and True in [stream.read() for stream in self._behind()]
 
     def _behind(self) -> list[OutputStream]:
         """Return the streams that may still bring output before the next mark."""
-        return [stream for stream in self.streams if stream not in self._passed and stream.is_open]
+        return [stream for stream in self.streams if stream not in self._at_mark and stream.is_open]
 
-    def _begin(self, streams: Sequence[OutputStream]) -> None:
-        self._begun, self._passed = tuple(streams), {}
+    def _start_section(self, streams: Sequence[OutputStream]) -> None:
+        self._order, self._at_mark = tuple(streams), {}

@@ -1,8 +1,8 @@
-"""Keeps the sandboxes of one machine warm and lends them to its workers.
+"""The sandbox pool of one machine: keeps sandboxes warm and leases them to the workers.
 
-Workers are single processes that take turns at the queue; were each to keep its own sandboxes, the second call of
-a function would often meet a cold one. So the pool's parent process owns them all: it starts them, lends the
-one that was used last, takes it back, and reaps the dead. A worker that dies ends its loans.
+Any worker may get the next request of a function. If each worker kept its own sandboxes, the second call would often be
+a cold start. So the workers' parent process owns all sandboxes: it starts, leases and reaps them. When a worker dies,
+the pool ends its leases.
 """
 
 import json
@@ -19,139 +19,142 @@ from workqueue.sandboxes.zygote import Zygote
 
 log = logging.getLogger(__name__)
 
-IDLE_S = 300.0  # a warm sandbox that nobody asked for so long is ended
+IDLE_S = 300.0  # a warm sandbox that was not used for this long is ended
 
 
 class SandboxPool:
-    """The stock of sandboxes. max_idle: how many are kept warm while nobody uses them."""
+    """All sandboxes of the machine. max_idle: how many idle ones are kept warm."""
 
     def __init__(self, interpreter: Interpreter, max_idle: int) -> None:
         self.zygote = Zygote(interpreter)
         self.max_idle = max_idle
         self._idle: dict[str, list[SandboxProcess]] = {}
-        self._lent: dict[str, tuple[str, str, SandboxProcess]] = {}  # id -> (borrower, key, child)
-        self._dying: list[SandboxProcess] = []  # killed, and asleep in the kernel: on a file system that hangs, say
+        self._leased: dict[str, tuple[str, str, SandboxProcess]] = {}  # id -> (worker, key, sandbox)
+        self._unreaped: list[SandboxProcess] = []  # killed, and asleep in the kernel, as on a file system that hangs
 
-    def acquire(self, connection: str, load: dict[str, Any], environment: Mapping[str, str]) -> SandboxProcess:
-        """A warm sandbox of this function if there is a fresh one, else a new one that still has to import."""
+    def acquire(self, worker: str, load: dict[str, Any], environment: Mapping[str, str]) -> SandboxProcess:
+        """Lease a warm sandbox of this function if one is reusable, else a new one that still has to import."""
         key = json.dumps([load, dict(environment)], sort_keys=True)
-        child = self._warm(key)
-        if child is None:
-            child = self.zygote.start(load, environment)
-        self._lent[child.id] = (connection, key, child)
-        return child
+        sandbox = self._pop_warm(key)
+        if sandbox is None:
+            sandbox = self.zygote.start(load, environment)
+        self._leased[sandbox.id] = (worker, key, sandbox)
+        return sandbox
 
-    def release(self, connection: str, id: str, ready: dict[str, Any]) -> None:
-        """A borrower is done with it and found it in order. What it had not borrowed is no matter of its own."""
-        lease = self._lease(connection, id)
+    def release(self, worker: str, id: str, ready: dict[str, Any]) -> None:
+        """Take a reusable sandbox back from a worker. Ignore a sandbox that the worker has not leased."""
+        lease = self._end_lease(worker, id)
         if lease is None:
             return
-        key, child = lease
-        child.ready, child.used_at = ready, time.monotonic()
-        if not process_tree.is_idle(child.process.pid):
-            self._end(child)  # what a request started ends with it; there is no telling it from what is meant to stay
+        key, sandbox = lease
+        sandbox.ready, sandbox.used_at = ready, time.monotonic()
+        if not process_tree.is_idle(sandbox.process.pid):
+            self._end(sandbox)  # its request left processes behind, which may disturb the next request
             return
-        self._idle.setdefault(key, []).append(child)
+        self._idle.setdefault(key, []).append(sandbox)
         self._evict()
 
-    def end(self, connection: str, id: str) -> int:
-        """A borrower wants it ended; gives the exit status, 0 for what it had not borrowed."""
-        lease = self._lease(connection, id)
+    def end(self, worker: str, id: str) -> int:
+        """End a sandbox for a worker. Return the exit status; 0 if the worker has not leased the sandbox."""
+        lease = self._end_lease(worker, id)
         return self._end(lease[1]) if lease is not None else 0
 
-    def _end(self, child: SandboxProcess) -> int:
-        """One that does not die is not waited for: this thread serves all workers of the machine."""
-        status = child.end()
-        if not child.is_reaped():
-            self._dying.append(child)
-            log.warning("a sandbox was killed and does not die; it is not waited for", extra={"pid": child.process.pid})
+    def _end(self, sandbox: SandboxProcess) -> int:
+        """End a sandbox without waiting for one that does not die: this thread serves all workers of the machine."""
+        status = sandbox.end()
+        if not sandbox.is_reaped():
+            self._unreaped.append(sandbox)
+            log.warning("sandbox killed but not reaped", extra={"pid": sandbox.process.pid})
         return status
 
     def reap(self) -> None:
-        """Those of them that have died at last."""
-        self._dying = [child for child in self._dying if not child.is_reaped()]
+        """Forget the killed sandboxes that have died since."""
+        self._unreaped = [sandbox for sandbox in self._unreaped if not sandbox.is_reaped()]
 
-    def end_leases_of(self, connection: str) -> None:
-        """The borrower died: nobody drives its sandboxes any more."""
-        for id in [id for id, (who, _, _) in self._lent.items() if who == connection]:
-            self.end(connection, id)
+    def end_leases_of(self, worker: str) -> None:
+        """End the sandboxes that a dead worker has leased."""
+        for id in [id for id, (holder, _, _) in self._leased.items() if holder == worker]:
+            self.end(worker, id)
 
-    def _lease(self, connection: str, id: str) -> tuple[str, SandboxProcess] | None:
-        """Ends a loan. A worker that is mistaken must not end the pool, nor what another one uses."""
-        if self._lent.get(id, ("",))[0] != connection:
-            log.warning("a sandbox was returned by a worker that had not borrowed it", extra={"worker": connection})
+    def _end_lease(self, worker: str, id: str) -> tuple[str, SandboxProcess] | None:
+        """End a lease; return None for one that the worker does not hold.
+
+        A faulty worker must end neither the pool nor a sandbox that another worker uses.
+        """
+        if self._leased.get(id, ("",))[0] != worker:
+            log.warning("sandbox lease not held by this worker", extra={"worker": worker})
             return None
-        _, key, child = self._lent.pop(id)
-        return key, child
+        _, key, sandbox = self._leased.pop(id)
+        return key, sandbox
 
     def pids(self) -> set[int]:
-        """The processes of all sandboxes, and of what forks them."""
+        """Return the pids of all sandboxes and of the zygote."""
         own = {self.zygote.pid} if self.zygote.pid is not None else set()
-        return own | {child.process.pid for child in (*self._children(), *self._dying)}
+        return own | {sandbox.process.pid for sandbox in (*self._all(), *self._unreaped)}
 
     def snapshot(self) -> list[SandboxSnapshot]:
-        """All that there are, for people to see."""
-        lent = [(key, child, connection) for connection, key, child in self._lent.values()]
-        idle = [(key, child, None) for key, children in self._idle.items() for child in children]
+        """Describe all sandboxes for the API and the SPA."""
+        leased = [(key, sandbox, worker) for worker, key, sandbox in self._leased.values()]
+        idle = [(key, sandbox, None) for key, sandboxes in self._idle.items() for sandbox in sandboxes]
         return [
             SandboxSnapshot(
-                id=child.id,
-                pid=child.process.pid,
+                id=sandbox.id,
+                pid=sandbox.process.pid,
                 function=json.loads(key)[0].get("function"),
-                state="idle" if connection is None else "busy",
-                worker=connection,
-                age_s=round(time.monotonic() - child.started_at, 1),
+                state="idle" if worker is None else "busy",
+                worker=worker,
+                age_s=round(time.monotonic() - sandbox.started_at, 1),
             )
-            for key, child, connection in (*lent, *idle)
+            for key, sandbox, worker in (*leased, *idle)
         ]
 
     def end_stale(self) -> None:
-        """Ends the idle ones that died, whose code changed, or that nobody wanted for long."""
+        """End the idle sandboxes that died, whose code changed, or that were not used for IDLE_S."""
         oldest = time.monotonic() - IDLE_S
-        for key, children in list(self._idle.items()):
-            for child in [child for child in children if child.used_at < oldest or not child.is_reusable()]:
-                self._drop(key, child)
+        for key, sandboxes in list(self._idle.items()):
+            for sandbox in [sandbox for sandbox in sandboxes if sandbox.used_at < oldest or not sandbox.is_reusable()]:
+                self._drop(key, sandbox)
 
     def close_inherited(self) -> None:
-        """In a process forked from the host's: closes its copies of what belongs to the host."""
-        for child in self._children():
-            child.close()
+        """Close the pool's descriptors in a process forked from the pool."""
+        for sandbox in self._all():
+            sandbox.close()
         self.zygote.close_inherited()
 
     def close(self) -> None:
-        """Ends all of them, together: what left its tree is looked for once."""
-        children = self._children()
-        for child in children:
-            child.kill()
-        process_tree.kill_tagged(*(child.id for child in children))
-        for child in children:
-            child.reap()
-        self._lent, self._idle = {}, {}
+        """End all sandboxes together: one walk over the process table finds what left their trees."""
+        sandboxes = self._all()
+        for sandbox in sandboxes:
+            sandbox.kill()
+        process_tree.kill_tagged(*(sandbox.id for sandbox in sandboxes))
+        for sandbox in sandboxes:
+            sandbox.reap()
+        self._leased, self._idle = {}, {}
         self.zygote.close()
 
-    def _children(self) -> list[SandboxProcess]:
-        lent = [child for _, _, child in self._lent.values()]
-        return lent + [child for idle in self._idle.values() for child in idle]
+    def _all(self) -> list[SandboxProcess]:
+        leased = [sandbox for _, _, sandbox in self._leased.values()]
+        return leased + [sandbox for idle in self._idle.values() for sandbox in idle]
 
-    def _warm(self, key: str) -> SandboxProcess | None:
-        while children := self._idle.get(key):
-            child = children[-1]  # the one used last: its memory is the likeliest to be in the caches
+    def _pop_warm(self, key: str) -> SandboxProcess | None:
+        while sandboxes := self._idle.get(key):
+            sandbox = sandboxes[-1]  # the one used last: its memory is most likely cached
             self._idle[key].pop()
-            if child.is_reusable():
-                return child
-            self._end(child)
+            if sandbox.is_reusable():
+                return sandbox
+            self._end(sandbox)
         return None
 
     def _evict(self) -> None:
         while sum(map(len, self._idle.values())) > self.max_idle:
-            key, child = min(
-                ((key, child) for key, children in self._idle.items() for child in children),
+            key, sandbox = min(
+                ((key, sandbox) for key, sandboxes in self._idle.items() for sandbox in sandboxes),
                 key=lambda entry: entry[1].used_at,
             )
-            self._drop(key, child)
+            self._drop(key, sandbox)
 
-    def _drop(self, key: str, child: SandboxProcess) -> None:
-        self._idle[key].remove(child)
+    def _drop(self, key: str, sandbox: SandboxProcess) -> None:
+        self._idle[key].remove(sandbox)
         if not self._idle[key]:
             del self._idle[key]
-        self._end(child)
+        self._end(sandbox)

@@ -1,4 +1,4 @@
-"""The line between a worker and the sandbox host: one JSON line each way, file descriptors beside it."""
+"""The protocol between a worker and the sandbox pool: one JSON line each way, with file descriptors."""
 
 import contextlib
 import json
@@ -13,70 +13,70 @@ from workqueue.sandboxes.connection import SandboxConnection
 from workqueue.sandboxes.pool import SandboxPool
 from workqueue.sandboxes.process import SandboxLease, are_unchanged
 
-MAX_LINE = 16 * 1024 * 1024  # thrice a frame's head, which it passes on with all characters escaped
-FDS = 5
-ANSWER_S = 15.0  # a host that does not answer for so long counts as gone
+MAX_LINE = 16 * 1024 * 1024  # three times the head of a frame, whose characters may all be escaped
+MAX_FDS = 5
+ANSWER_S = 15.0  # a pool that does not answer within this time counts as lost
 
 
-Wanted = tuple[dict[str, Any], Mapping[str, str]]  # what to load, and further environment variables
+Load = tuple[dict[str, Any], Mapping[str, str]]  # the function to load, and its environment variables
 
 
 class SandboxPoolClient:
-    """A worker's end of the line. Raises SandboxPoolLostError when the host is gone, OSError when it has none.
+    """A worker's end of the socket. Raises SandboxPoolLostError when the pool is gone.
 
-    What was used last stays in hand, for the next of a group, until it is put away.
+    The client retains the sandbox that was used last for the next request of a batch, until `release`.
     """
 
-    def __init__(self, line: socket.socket, max_body: int) -> None:
-        self._line = line
-        self._line.settimeout(ANSWER_S)
+    def __init__(self, pool_socket: socket.socket, max_body: int) -> None:
+        self._socket = pool_socket
+        self._socket.settimeout(ANSWER_S)
         self._max_body = max_body
-        self._in_hand: SandboxConnection | None = None
-        self._wanted: Wanted | None = None  # what that, or the one that is lent now, has imported
+        self._retained: SandboxConnection | None = None
+        self._load: Load | None = None  # of the retained or the leased sandbox
         self.pool_is_lost = False
 
     def acquire(self, load: dict[str, Any], environment: Mapping[str, str]) -> SandboxConnection:
-        """A sandbox for this function, warm if there is one."""
+        """Lease a sandbox for this function, a warm one if possible. Raises OSError when none can be started."""
         wanted = load, environment
-        if (sandbox := self._in_hand) is not None:
-            if wanted == self._wanted and sandbox.discard_idle_output() and _is_fresh(sandbox):
-                self._in_hand = None
+        if (sandbox := self._retained) is not None:
+            if wanted == self._load and sandbox.discard_idle_output() and _is_reusable(sandbox):
+                self._retained = None
                 return sandbox
             self.release()
-        self._wanted = wanted
+        self._load = wanted
         self._send({"do": "acquire", "load": load, "environment": dict(environment)})
         answer, fds = self._receive()
         if "error" in answer:
             raise OSError(answer["error"])
         sandbox = SandboxConnection(SandboxLease(**answer), fds, self._max_body)
         if sandbox.ready is not None:
-            sandbox.discard_idle_output()  # what was printed meanwhile is nobody's
+            sandbox.discard_idle_output()  # printed between two requests
         return sandbox
 
     def retain(self, sandbox: SandboxConnection) -> None:
-        """It is free. It stays in hand if it can serve another request of the group."""
-        self._in_hand = sandbox
+        """Keep a sandbox for the next request of the batch, or release it if its request left processes behind."""
+        self._retained = sandbox
         if sandbox.has_leftovers:
             self.release()
 
     def release(self) -> None:
-        """Gives what is in hand back to the host."""
-        sandbox, self._in_hand = self._in_hand, None
+        """Return the retained sandbox to the pool."""
+        sandbox, self._retained = self._retained, None
         if sandbox is not None:
             sandbox.close()
-            self._send({"do": "take_back", "id": sandbox.id, "ready": sandbox.ready})
+            self._send({"do": "release", "id": sandbox.id, "ready": sandbox.ready})
 
     def end(self, sandbox: SandboxConnection) -> int:
-        """Kills the sandbox and gives its exit status, negative for a signal."""
+        """Kill the sandbox and return its exit status, negative for a signal."""
         sandbox.kill()
         self._send({"do": "end", "id": sandbox.id})
         return int(self._receive()[0]["status"])
 
     def _send(self, message: dict[str, Any]) -> None:
-        if self.pool_is_lost:  # what it says now would be the answer to something else
+        if self.pool_is_lost:  # a late answer would be taken for the answer to this message
             raise SandboxPoolLostError
         try:
-            self._line.sendall(json.dumps(message).encode() + b"\n")
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
         except OSError:
             self.pool_is_lost = True
             raise SandboxPoolLostError from None
@@ -85,7 +85,7 @@ class SandboxPoolClient:
         data, fds = b"", list[int]()
         while not data.endswith(b"\n"):
             try:
-                more, new, _, _ = socket.recv_fds(self._line, 262_144, FDS)
+                more, new, _, _ = socket.recv_fds(self._socket, 262_144, MAX_FDS)
             except OSError:
                 more = b""
             if not more:
@@ -96,25 +96,25 @@ class SandboxPoolClient:
         return json.loads(data), fds
 
 
-def _is_fresh(sandbox: SandboxConnection) -> bool:
-    """Whether another request may have it, as a host asks before it lends one (Child.is_fresh)."""
+def _is_reusable(sandbox: SandboxConnection) -> bool:
+    """Return True if another request may use the sandbox, as the pool does (SandboxProcess.is_reusable)."""
     ready = sandbox.ready
     return ready is not None and process_tree.is_idle(sandbox.pid) and are_unchanged(ready.get("files"))
 
 
 class PoolConnection:
-    """The host's end of the line to one worker."""
+    """The pool's end of the socket to one worker."""
 
-    def __init__(self, name: str, line: socket.socket, host: SandboxPool) -> None:
-        self.name = name
-        self.line = line
-        self.pool = host
+    def __init__(self, worker: str, worker_socket: socket.socket, pool: SandboxPool) -> None:
+        self.worker = worker
+        self.socket = worker_socket
+        self.pool = pool
         self._data = b""
 
     def serve(self) -> bool:
-        """Answers what has arrived; False when the worker hung up: it is to be closed then."""
+        """Answer the messages that have arrived. Return False when the worker has disconnected; then call `close`."""
         try:
-            more = self.line.recv(262_144)
+            more = self.socket.recv(262_144)
         except OSError:
             more = b""
         if not more or len(self._data) > MAX_LINE:
@@ -125,22 +125,23 @@ class PoolConnection:
         return True
 
     def close(self) -> None:
-        self.pool.end_leases_of(self.name)
-        self.line.close()
+        """End the leases of the worker, and close the socket."""
+        self.pool.end_leases_of(self.worker)
+        self.socket.close()
 
     def _answer(self, message: dict[str, Any]) -> None:
         if message["do"] == "acquire":
             try:
-                child = self.pool.acquire(self.name, message["load"], message["environment"])
+                sandbox = self.pool.acquire(self.worker, message["load"], message["environment"])
             except (OSError, ValueError) as error:  # no interpreter, no memory, a bad environment
                 self._send({"error": str(error)})
                 return
-            self._send(asdict(child.lease()), child.parent_fds)
-        elif message["do"] == "take_back":
-            self.pool.release(self.name, message["id"], message["ready"])
+            self._send(asdict(sandbox.lease()), sandbox.parent_fds)
+        elif message["do"] == "release":
+            self.pool.release(self.worker, message["id"], message["ready"])
         else:
-            self._send({"status": self.pool.end(self.name, message["id"])})
+            self._send({"status": self.pool.end(self.worker, message["id"])})
 
     def _send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
-        with contextlib.suppress(OSError):  # it hung up meanwhile: the next call to serve sees that
-            socket.send_fds(self.line, [json.dumps(message).encode() + b"\n"], fds)
+        with contextlib.suppress(OSError):  # the worker disconnected: the next call of `serve` notices
+            socket.send_fds(self.socket, [json.dumps(message).encode() + b"\n"], fds)

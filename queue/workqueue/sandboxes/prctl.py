@@ -1,4 +1,4 @@
-"""Ties processes together, where the system can (Linux): orphans to an ancestor, a child's life to its parent's."""
+"""Link the lives of processes by prctl(2): adopt orphans, and end a child with its parent. Linux only."""
 
 import ctypes
 import signal
@@ -9,15 +9,15 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
-    """Descendants that lose their parent come to this process instead of to init. Elsewhere nothing happens."""
+    """Become the parent of descendants that lose theirs, instead of init. Do nothing on other systems than Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def die_with_parent(number: signal.Signals) -> None:
-    """Asks the kernel to send `number` to this process when the thread that forked it ends.
+    """Ask the kernel to send a signal to this process when the thread that forked it ends.
 
-    Elsewhere than on Linux nothing happens: an orphan then ends with its next request.
+    On other systems than Linux this does nothing, and an orphan ends with its next request.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)

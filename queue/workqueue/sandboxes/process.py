@@ -1,4 +1,4 @@
-"""A sandbox as its owner sees it: the process, and our ends of its sockets and pipes."""
+"""A sandbox as the pool sees it: the process, and the parent's ends of its sockets and pipes."""
 
 import contextlib
 import os
@@ -14,24 +14,24 @@ from workqueue.backoff import Backoff
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.user import UnixUser
 
-# What is killed is dead by then; or it sleeps in the kernel (a file system that hangs), or another process of its
-# account traces it, which is told first and may keep it to itself.
+# A killed process normally ends within this time. Exceptions: it sleeps in the kernel (a file system hangs), or a
+# tracer of the same account holds the notification back.
 DEATH_S = 1.0
 FIRST_POLL_S, MAX_POLL_S = 0.0005, 0.02  # between two checks for the end of a process
-MAX_FILES = 10_000  # that are looked at each time, in the process that serves all workers
+MAX_FILES = 10_000  # imported files to compare with the disk, in the process that serves all workers
 
 
 class Process(Protocol):
-    """A child process of ours; `subprocess.Popen` is one."""
+    """A child process; `subprocess.Popen` satisfies this protocol."""
 
     pid: int
 
     def poll(self) -> int | None:
-        """Its exit status, negative for a signal; None while it lives."""
+        """Return the exit status, negative for a signal; None while the process runs."""
 
 
 class ForkedProcess:
-    """A child process that nobody started by `subprocess`."""
+    """A child process that was forked without `subprocess`."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -46,7 +46,7 @@ class ForkedProcess:
 
 
 def wait_for_exit(process: Process, limit_s: float) -> int | None:
-    """The exit status of one that was killed or told to end; None when it has not ended within the limit."""
+    """Wait for a process to end. Return its exit status; None when the limit passes first."""
     ends_at, backoff = time.monotonic() + limit_s, Backoff(FIRST_POLL_S, MAX_POLL_S)
     while (status := process.poll()) is None and time.monotonic() < ends_at:
         time.sleep(backoff.next_s())
@@ -55,10 +55,11 @@ def wait_for_exit(process: Process, limit_s: float) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class SandboxPipes:
-    """What a sandbox is made with: a socket for frames, a pipe for each stream of output, and a socket for turns.
+    """The channels of a sandbox: a socket for frames, a pipe per output stream, and a socket pair for start tokens.
 
-    turns: both ends are ours; the sandbox has the second one, too. Each byte in it lets one request begin. Sockets,
-    because each side says with each call that it does not wait; the flag of a pipe user code could change for both.
+    start_tokens: the parent keeps both ends, and the sandbox has the second one too. Each byte lets one request begin.
+    A socket, not a pipe, because MSG_DONTWAIT holds for a single call. A pipe's O_NONBLOCK flag is shared, and user
+    code could clear it for both sides.
     """
 
     control: socket.socket
@@ -71,18 +72,21 @@ class SandboxPipes:
 
     @classmethod
     def make(cls, account: UnixUser | None = None) -> "SandboxPipes":
-        """account: who has the other ends. Raises OSError, and leaves none of them open then."""
+        """Open the channels. Raises OSError, and leaves no descriptor open then.
+
+        account: the account that the sandbox runs as; None for the parent's own.
+        """
         with contextlib.ExitStack() as made:
-            ours, theirs = map(made.enter_context, socket.socketpair())
-            turns = socket.socketpair()
-            for end in turns:
+            parent, child = map(made.enter_context, socket.socketpair())
+            start_tokens = socket.socketpair()
+            for end in start_tokens:
                 made.enter_context(end)
             (out_read, out_write), (err_read, err_write) = _pipe(made), _pipe(made)
             if account is not None:
-                account.chown(out_write)  # /dev/stdout is opened anew by whoever names it
+                account.chown(out_write)  # user code may open /dev/stdout by its name
                 account.chown(err_write)
             made.pop_all()
-        return cls(ours, out_read, err_read, turns, theirs, out_write, err_write)
+        return cls(parent, out_read, err_read, start_tokens, child, out_write, err_write)
 
     @property
     def parent_fds(self) -> list[int]:
@@ -93,7 +97,7 @@ class SandboxPipes:
         return [self.child_control.fileno(), self.child_stdout, self.child_stderr, self.start_tokens[1].fileno()]
 
     def close_child_side(self) -> None:
-        """The sandbox has them now, or never will."""
+        """Close the sandbox's ends in the parent, after the start or after its failure."""
         self.child_control.close()
         os.close(self.child_stdout)
         os.close(self.child_stderr)
@@ -114,9 +118,9 @@ def _pipe(made: contextlib.ExitStack) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class SandboxLease:
-    """What is told to whoever drives a sandbox.
+    """The facts that a worker needs to drive a sandbox.
 
-    mark: what it writes behind the output of each request. ready: as in `Child`.
+    mark: the bytes that the sandbox writes after the output of each request. ready: as in `SandboxProcess`.
     """
 
     id: str
@@ -127,10 +131,10 @@ class SandboxLease:
 
 @dataclass(slots=True)
 class SandboxProcess:
-    """One sandbox. id: the tag in its environment, and in that of what it starts.
+    """One sandbox. id: the tag in its environment, which its descendants inherit.
 
-    ready: what it said of its function, or None while it still imports. mark: parts the output of its requests; not
-    to be guessed by user code, which could otherwise give its own words to the next request.
+    ready: the sandbox's description of its function; None while it still imports. mark: separates the output of its
+    requests. It is random: user code that guessed it could attribute its output to the next request.
     """
 
     id: str
@@ -149,27 +153,27 @@ class SandboxProcess:
         return SandboxLease(self.id, self.process.pid, self.mark, self.ready)
 
     def is_reusable(self) -> bool:
-        """Whether it lives, is silent, and the code on disk is still what it imported."""
+        """Return True if the process lives, has no children, and imported the code that is on disk now."""
         if self.process.poll() is not None or self.ready is None or not process_tree.is_idle(self.process.pid):
             return False
         return are_unchanged(self.ready.get("files"))
 
     def end(self) -> int:
-        """Kills it with all that it started; gives its exit status, negative for a signal.
+        """Kill the sandbox with all its descendants, and return its exit status, negative for a signal.
 
-        It is reaped, unless it sleeps in the kernel and hears of the kill when it wakes (`is_reaped`).
+        The process is reaped, unless it sleeps in the kernel; then the kill takes effect when it wakes (`is_reaped`).
         """
         self.kill()
         process_tree.kill_tagged(self.id)
         return self.reap()
 
     def kill(self) -> None:
-        """With all that it started, but for what has left its tree; that has its tag."""
+        """Kill the process tree. Descendants that left the tree are found by their tag (`kill_tagged`)."""
         if self.process.poll() is None:
             process_tree.kill_tree(self.process.pid)
 
     def reap(self) -> int:
-        """After its kill: as `end`."""
+        """Wait for the killed process, close the parent's ends, and return the exit status as `end` does."""
         status = wait_for_exit(self.process, DEATH_S)
         self.close()
         return -signal.SIGKILL if status is None else status
@@ -182,9 +186,9 @@ class SandboxProcess:
 
 
 def are_unchanged(files: object) -> bool:
-    """Whether the files that a sandbox has imported are still the same on disk: [path, mtime in ns, size] each.
+    """Return True if the files that a sandbox imported are unchanged on disk. files: [path, mtime in ns, size] each.
 
-    User code may have said anything: what is no such list, or one that takes long to look through, is not the same.
+    The list comes from a process that runs user code: a list that is malformed or too long counts as changed.
     """
     if not isinstance(files, list) or len(files) > MAX_FILES:
         return False

@@ -1,4 +1,4 @@
-"""Ends a process with everything that it started, also what moved to a session of its own."""
+"""Kill a process with all its descendants, also those that moved to a session of their own."""
 
 import contextlib
 import os
@@ -11,22 +11,21 @@ import psutil
 
 from workqueue.sandboxes.user import impersonate_ids
 
-UNREADABLE = (psutil.Error, OSError)  # it is gone; or there is no descriptor left to look with
-ORPHANS_LIMIT_S = 0.05  # for the strays of one look; whoever looks serves workers, too
-POLL_S = 0.01  # between two looks at a process that is about to end
-MAX_STOP_ROUNDS = 10  # of stopping; each finds what was forked before the parent stood still
-OWNER = "_SANDBOX_OWNER"  # environment variable that tells whose sandbox a process belongs to
-TAG = "_SANDBOX_ID"  # environment variable by which strays are recognised
+UNREADABLE = (psutil.Error, OSError)  # the process is gone, or this one has no descriptor left
+ORPHANS_LIMIT_S = 0.05  # for one call: the calling process also serves workers
+POLL_S = 0.01  # between two checks for the end of a process
+MAX_STOP_ROUNDS = 10  # each finds the processes that were forked before their parent was stopped
+OWNER = "_SANDBOX_OWNER"  # environment variable: the process that owns the sandbox
+TAG = "_SANDBOX_ID"  # environment variable: the sandbox that a process descends from
 
 
 def kill_tree(pid: int) -> None:
-    """Kills process `pid`, its group and its descendants; `pid` must be a child that is not yet reaped.
+    """Kill a process, its group and its descendants. pid: a child that is not yet reaped.
 
-    First all are stopped, so that none forks while we look; then all are killed. Whoever left the tree by
-    outliving its parent is found by its tag (`end_tagged`).
+    First all are stopped, so that none forks during the search; then all are killed. A process that left the tree
+    because its parent ended is found by its tag (`kill_tagged`).
     """
-    found = _stop_tree(pid)
-    for process in found:
+    for process in _stop_tree(pid):
         _signal(process.pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
@@ -34,20 +33,21 @@ def kill_tree(pid: int) -> None:
 
 
 def kill_orphans(known: set[int]) -> None:
-    """Ends children of this process that nobody knows: they lost their parent, a sandbox, and came to us.
+    """Kill the children of this process that are not `known`: orphans of sandboxes that this process adopted.
 
-    What they had started comes to us in turn, and is found by the next round; what forks faster than we look, by the
-    next call. Never waits for the death of one: there may be thousands, and some that are traced die for their tracer.
+    Their own children are adopted in turn and found by the next round; those that fork faster, by the next call. This
+    never waits for a death: there may be thousands, and a traced process is reaped by its tracer.
     """
     ends_at = time.monotonic() + ORPHANS_LIMIT_S
-    while living := [pid for pid in set(_child_pids(os.getpid())) - known if not _is_reaped(pid)]:
-        for pid in living:
+    while orphans := [pid for pid in set(_child_pids(os.getpid())) - known if not _reap(pid)]:
+        for pid in orphans:
             _signal(pid, signal.SIGKILL)
         if time.monotonic() >= ends_at:
             return
 
 
-def _is_reaped(pid: int) -> bool:
+def _reap(pid: int) -> bool:
+    """Reap a child if it has ended; return False while it lives."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
@@ -55,7 +55,7 @@ def _is_reaped(pid: int) -> bool:
 
 
 def is_idle(pid: int) -> bool:
-    """Whether the process lives, is not stopped (its own code may have sent it SIGSTOP), and has no children."""
+    """Return True if the process lives, has no children, and is not stopped: user code may send itself SIGSTOP."""
     try:
         stopped = psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
     except UNREADABLE:
@@ -64,7 +64,7 @@ def is_idle(pid: int) -> bool:
 
 
 def has_ended(pid: int, limit_s: float) -> bool:
-    """Wait for a process that another one reaps; return whether it ended within the limit."""
+    """Wait for a process that is not a child of this one; return whether it ended within the limit."""
     ends_at = time.monotonic() + limit_s
     while True:
         try:
@@ -78,7 +78,7 @@ def has_ended(pid: int, limit_s: float) -> bool:
 
 
 def _child_pids(pid: int) -> list[int]:
-    """Direct children. The kernel keeps a list of them (Linux); elsewhere the whole process table is searched."""
+    """Return the direct children, from the kernel's list on Linux, else from a walk over the process table."""
     try:
         lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
     except OSError:
@@ -92,7 +92,7 @@ def _child_pids(pid: int) -> list[int]:
 
 
 def resident_mb(pid: int) -> float:
-    """Resident memory of the process and its descendants in MiB; 0.0 when it is gone."""
+    """Return the resident memory of the process and its descendants in MiB; 0.0 when it is gone."""
     total = 0
     try:
         top = psutil.Process(pid)
@@ -105,9 +105,9 @@ def resident_mb(pid: int) -> float:
 
 
 def owner_id() -> str:
-    """This process as an owner of sandboxes: a pid alone could be anybody's one day, or mean another container's.
+    """Return this process's identity as an owner of sandboxes: its PID namespace, pid and start time.
 
-    Empty elsewhere than on Linux.
+    A pid alone may be reused, or belong to another container. Empty on other systems than Linux.
     """
     if sys.platform != "linux":
         return ""
@@ -115,7 +115,7 @@ def owner_id() -> str:
 
 
 def kill_abandoned() -> None:
-    """Kills what the sandboxes of owners that are gone had started: nobody else knows of it any more. Linux only."""
+    """Kill orphaned processes of sandboxes whose owner has exited. Linux only."""
     here = owner_id().partition(" ")[0]
     for process in psutil.process_iter() if here else ():
         with contextlib.suppress(psutil.Error, OSError, ValueError):
@@ -125,7 +125,7 @@ def kill_abandoned() -> None:
 
 
 def _start_time(pid: int) -> str | None:
-    """When it started, in ticks since the boot (proc(5), stat, field 22); no step of the wall clock changes it."""
+    """Return the start time in ticks since boot (proc(5), stat, field 22), which no step of the wall clock changes."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
@@ -133,6 +133,7 @@ def _start_time(pid: int) -> str | None:
 
 
 def _stop_tree(pid: int) -> set[psutil.Process]:
+    """Send SIGSTOP to a process and its descendants; return the descendants."""
     found: set[psutil.Process] = set()
     _signal(pid, signal.SIGSTOP)
     for _ in range(MAX_STOP_ROUNDS):
@@ -149,7 +150,7 @@ def _stop_tree(pid: int) -> set[psutil.Process]:
 
 
 def kill_tagged(*tags: str) -> None:
-    """Kills what these sandboxes started and left behind; they themselves may be gone. One walk over all processes."""
+    """Kill the remaining descendants of these sandboxes, which may be gone themselves. One walk over all processes."""
     with contextlib.suppress(*UNREADABLE):
         for process in psutil.process_iter():
             with contextlib.suppress(*UNREADABLE):
@@ -158,7 +159,7 @@ def kill_tagged(*tags: str) -> None:
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:
-    """Its environment. Root may read that of another account's in any case only outside of containers."""
+    """Return the environment of a process. As root in a container, read it as its account."""
     try:
         return dict(process.environ())
     except psutil.AccessDenied:

@@ -1,7 +1,7 @@
-"""Who sandboxes run as when we are root: an account that has nothing.
+"""The account without rights that sandboxes run as when the runtime is root.
 
-What we do in a folder of that account's we do as that account: its code may have put a link there, and root follows
-it anywhere.
+The runtime works in the folders of that account as that account. User code may have put a symbolic link there, and root
+would follow it anywhere.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ UNCHANGED = -1
 
 @dataclass(frozen=True, slots=True)
 class UnixUser:
-    """Somebody else than we are. name: what programs show; home: its folder.
+    """An account other than the runtime's own. home: its folder.
 
-    parts_network: the system lets it leave the network by itself.
+    can_unshare_network: the system lets the account make a network namespace by itself.
     """
 
     name: str
@@ -31,21 +31,21 @@ class UnixUser:
         return f"{self.name} (uid {self.uid})"
 
     def chown(self, target: int | str | Path) -> None:
-        """Makes it the owner of a file: its path, or a descriptor of it."""
+        """Make the account the owner of a file. target: a path or a descriptor."""
         os.chown(target, self.uid, self.gid)
 
 
 def impersonate(account: UnixUser | None) -> contextlib.AbstractContextManager[None]:
-    """As whom this thread reads and writes files in the block; None: as we are."""
+    """Access files in the block as this account, in this thread only. account: None for no change."""
     return impersonate_ids(account.uid, account.gid) if account is not None else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
 def impersonate_ids(uid: int, gid: int) -> Iterator[None]:
-    """Linux, and for root, only. Raises PermissionError when the kernel does not let us.
+    """Access files in the block with these ids. Linux and root only. Raises PermissionError when the kernel refuses.
 
-    Only this thread, and only what it does with files (setfsuid(2)). The process must have no further groups
-    (`leave_groups`): they would go on to count.
+    The ids hold for file access of this thread only (setfsuid(2)). Supplementary groups of the process would still
+    count, so it must have none (`drop_supplementary_groups`).
     """
     libc = ctypes.CDLL(None)
     try:
@@ -60,5 +60,5 @@ def impersonate_ids(uid: int, gid: int) -> Iterator[None]:
 
 
 def drop_supplementary_groups() -> None:
-    """For good: nobody who acts for another account is let in by a group of root's."""
+    """Drop supplementary groups permanently, so that setfsuid() does not keep the access of root's groups."""
     os.setgroups([])

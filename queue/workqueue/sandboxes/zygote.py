@@ -1,7 +1,7 @@
-"""Forks sandboxes off an interpreter that has imported the SDK already: a cold start in a tenth of the time.
+"""Fork sandboxes from an interpreter that has already imported the SDK: a cold start in a tenth of the time.
 
-What is forked is like what is freshly started: the same modules, the same variables. Where it would not be (a function
-sets variables that an interpreter reads when it starts), or where a fork cannot be adopted, an interpreter is started.
+A forked sandbox has the modules and variables of a fresh interpreter. A fresh one is started where that would not hold
+(the function sets variables that Python reads at its start), or where the pool cannot adopt a fork.
 """
 
 import contextlib
@@ -22,100 +22,100 @@ from workqueue.sandboxes.process import DEATH_S, ForkedProcess, Process, Sandbox
 log = logging.getLogger(__name__)
 
 BOOT = "from localfn.runtime.zygote import main; main(*{fds})"
-ANSWER_S = 5.0  # it only forks: one that takes so long is in trouble
-START_S = 10.0  # less than a worker waits for its host (lending)
+ANSWER_S = 5.0  # a fork takes milliseconds: after this time the zygote counts as failed
+START_S = 10.0  # less than a worker waits for the pool (pool_protocol.ANSWER_S)
 READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_")  # by the interpreter, the linker, the C library
 
 
 class Zygote:
-    """That of one sandbox host, whose process adopts orphans: what a zygote forks becomes the host's own child."""
+    """The zygote of one pool. The pool's process adopts orphans, so each fork becomes its own child."""
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
         self._process: subprocess.Popen[bytes] | None = None
-        self._line: socket.socket | None = None
+        self._socket: socket.socket | None = None
         self._reader = frames.Reader(0)
-        self._stamps: dict[str, int] = {}
+        self._mtimes: dict[str, int] = {}
 
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None else None
 
     def start(self, load: dict[str, Any], environment: Mapping[str, str]) -> SandboxProcess:
-        """A sandbox that is told what to load, as `Interpreter.start` gives one. Raises OSError, ValueError."""
+        """Start a sandbox as `Interpreter.start` does. Raises OSError, ValueError."""
         is_read_at_start = any(name.startswith(READ_AT_START) for name in environment)
         if sys.platform != "linux" or is_read_at_start or self._interpreter.needs_network_namespace(load):
             return self._interpreter.start(load, environment)
-        ends, tag = SandboxPipes.make(self._interpreter.account), uuid4().hex
+        pipes, tag = SandboxPipes.make(self._interpreter.account), uuid4().hex
         try:
-            process = self._fork(self._interpreter.variables(environment, tag), ends)
+            process = self._fork(self._interpreter.variables(environment, tag), pipes)
         except (OSError, frames.FrameError) as error:
-            log.warning("the zygote failed; an interpreter is started instead", extra={"error": str(error)})
+            log.warning("zygote failed; interpreter started instead", extra={"error": str(error)})
             self.close()
-            ends.close_parent_side()
+            pipes.close_parent_side()
             return self._interpreter.start(load, environment)
         finally:
-            ends.close_child_side()
-        return self._interpreter.initialize(tag, process, ends, load)
+            pipes.close_child_side()
+        return self._interpreter.initialize(tag, process, pipes, load)
 
     def prepare(self) -> bool:
-        """Start it, so that the first cold start finds it ready. Return False when it did not start."""
+        """Start the zygote before the first cold start. Return False when it did not start."""
         try:
             if sys.platform == "linux":
-                self._ready()
+                self._ensure_running()
         except (OSError, ValueError, frames.FrameError):
             self.close()
             return False
         return True
 
     def close_inherited(self) -> None:
-        """In a process forked from the host's."""
-        if self._line is not None:
-            self._line.close()
+        """Close the pool's socket in a process forked from the pool."""
+        if self._socket is not None:
+            self._socket.close()
 
     def close(self) -> None:
-        if self._process is not None and self._line is not None:
-            self._line.close()
+        if self._process is not None and self._socket is not None:
+            self._socket.close()
             self._process.kill()
             wait_for_exit(self._process, DEATH_S)
-        self._process = self._line = None
+        self._process = self._socket = None
 
-    def _fork(self, variables: Mapping[str, str], ends: SandboxPipes) -> Process:
-        line = self._ready()
+    def _fork(self, variables: Mapping[str, str], pipes: SandboxPipes) -> Process:
+        zygote = self._ensure_running()
         order = frames.encode({"type": "fork", "environment": dict(variables)})
-        socket.send_fds(line, [order], ends.child_fds)
-        return ForkedProcess(int(self._answer(line)["pid"]))
+        socket.send_fds(zygote, [order], pipes.child_fds)
+        return ForkedProcess(int(self._read_answer(zygote)["pid"]))
 
-    def _ready(self) -> socket.socket:
-        """The line to one that lives and knows of all packages that were installed since."""
-        if self._line is not None and self._process is not None:
-            if self._process.poll() is None and self._stamps == _stamps(self._stamps):
-                return self._line
+    def _ensure_running(self) -> socket.socket:
+        """Return the socket of a zygote that runs, and that has seen the installed packages as they are now."""
+        if self._socket is not None and self._process is not None:
+            if self._process.poll() is None and self._mtimes == _mtimes(self._mtimes):
+                return self._socket
             self.close()
-        ours, theirs = socket.socketpair()
-        # Its own output goes nowhere, but into a pipe: what is forked has pipes, too, and Python asks once what it has.
-        nowhere, output = os.pipe()
-        os.close(nowhere)
+        parent, child = socket.socketpair()
+        # Give the zygote pipes, and discard its output: Python caches the stream type at start, and forks inherit it.
+        discarded, output = os.pipe()
+        os.close(discarded)
         try:
             variables = self._interpreter.variables({}, uuid4().hex)
-            self._process = self._interpreter.spawn(BOOT, [theirs.fileno()], variables, [output, output])
+            self._process = self._interpreter.spawn(BOOT, [child.fileno()], variables, [output, output])
         finally:
             os.close(output)
-            theirs.close()
-        self._line, self._reader = ours, frames.Reader(0)
-        ours.settimeout(START_S)
-        self._stamps = _stamps(self._answer(ours)["folders"])
-        ours.settimeout(ANSWER_S)
-        return ours
+            child.close()
+        self._socket, self._reader = parent, frames.Reader(0)
+        parent.settimeout(START_S)
+        self._mtimes = _mtimes(self._read_answer(parent)["folders"])
+        parent.settimeout(ANSWER_S)
+        return parent
 
-    def _answer(self, line: socket.socket) -> dict[str, Any]:
-        frame = frames.read(line, self._reader)
+    def _read_answer(self, zygote: socket.socket) -> dict[str, Any]:
+        frame = frames.read(zygote, self._reader)
         if frame is None:
-            raise OSError("it ended")
+            raise OSError("the zygote ended")
         return frame[0]
 
 
-def _stamps(folders: Any) -> dict[str, int]:
+def _mtimes(folders: Any) -> dict[str, int]:
     found = {}
     for folder in folders:
         with contextlib.suppress(OSError):

@@ -251,14 +251,14 @@ class Pool(WorkerPool):
             signal.signal(number, signal.SIG_DFL)  # until it has handlers of its own; the pool's are not for it
         die_with_parent(signal.SIGTERM)
         for key in list(self._selector.get_map().values()):
-            key.data.line.close()  # else neither side would notice the other's end
+            key.data.socket.close()  # else neither side would notice the other's end
         self._selector.close()
         self.host.close_inherited()
         life()
 
     def _serve(self, connection: PoolConnection) -> None:
         if not connection.serve():
-            self._selector.unregister(connection.line)
+            self._selector.unregister(connection.socket)
             connection.close()
 
     def _end_scout(self) -> None:

@@ -37,9 +37,9 @@ def test_output_before_each_end_mark_belongs_together(pipes: tuple[OutputReader,
     os.write(out, b"one\n" + END + END + b"three" + END + b"four")
     os.write(err, END + END + b"3" + END)
 
-    assert outputs.until_end() == [("stdout", b"one\n")]
-    assert outputs.until_end() == []
-    assert outputs.until_end() == [("stdout", b"three"), ("stderr", b"3")]
+    assert outputs.take_until_end() == [("stdout", b"one\n")]
+    assert outputs.take_until_end() == []
+    assert outputs.take_until_end() == [("stdout", b"three"), ("stderr", b"3")]
     assert read(outputs) == [("stdout", b"four")]
 
 
@@ -51,7 +51,7 @@ def test_output_is_given_as_it_comes_and_never_beyond_the_end(pipes: tuple[Outpu
     os.write(err, END)
     assert read(outputs) == [("stdout", b"more")]
     assert read(outputs) == []
-    assert outputs.until_end() == []
+    assert outputs.take_until_end() == []
     assert read(outputs) == [("stdout", b"of the next")]
 
 
@@ -60,7 +60,7 @@ def test_streams_alternate_in_the_order_of_the_marks(pipes: tuple[OutputReader, 
     os.write(out, OUT + b"1" + ERR + OUT + b"3" + ERR + END)
     os.write(err, OUT + ERR + b"2" + OUT + ERR + b"4" + END)
 
-    assert [data for _, data in outputs.until_end()] == [b"1", b"2", b"3", b"4"]
+    assert [data for _, data in outputs.take_until_end()] == [b"1", b"2", b"3", b"4"]
 
 
 def test_the_first_stream_after_a_mark_comes_first(pipes: tuple[OutputReader, int, int]) -> None:
@@ -69,7 +69,7 @@ def test_the_first_stream_after_a_mark_comes_first(pipes: tuple[OutputReader, in
     os.write(out, ERR + b"child" + OUT + b"later" + END)
     os.write(err, ERR + b"parent" + OUT + END)
 
-    assert [data for _, data in outputs.until_end()] == [b"parent", b"child", b"later"]
+    assert [data for _, data in outputs.take_until_end()] == [b"parent", b"child", b"later"]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.binary(min_size=1, max_size=5)), max_size=30), st.data())
@@ -90,7 +90,7 @@ def test_output_keeps_the_order_of_printing_in_pieces_of_any_size(
             if data.draw(st.booleans()):
                 found += read(outputs)
             os.write(err if is_error else out, text[cut:])
-        found += outputs.until_end()
+        found += outputs.take_until_end()
         assert merge(found) == merge([("stderr" if e else "stdout", t) for e, t in printed])
 
 
@@ -115,14 +115,14 @@ def test_a_mark_that_arrives_in_pieces_is_no_output(pipes: tuple[OutputReader, i
         seen += b"".join(data for _, data in read(outputs))
 
     assert seen == b"a\0ab\0bc\0"
-    assert outputs.until_end() == []
+    assert outputs.take_until_end() == []
 
 
 def test_a_missing_mark_delays_output_and_loses_none(pipes: tuple[OutputReader, int, int]) -> None:
     outputs, out, _ = pipes
     os.write(out, b"bro" + OUT + b"ken" + END)
 
-    assert merge(outputs.until_end()) == [("stdout", b"broken")]
+    assert merge(outputs.take_until_end()) == [("stdout", b"broken")]
 
 
 def test_a_pipe_without_marks_holds_back_a_bounded_part_of_the_other(pipes: tuple[OutputReader, int, int]) -> None:
@@ -146,5 +146,5 @@ def test_the_end_of_a_pipe_is_an_end(pipes: tuple[OutputReader, int, int]) -> No
         os.dup2(nowhere, fd)
     os.close(nowhere)
 
-    assert merge(outputs.until_end() + outputs.until_end()) == [("stdout", b"lastwords" + END[:2])]
+    assert merge(outputs.take_until_end() + outputs.take_until_end()) == [("stdout", b"lastwords" + END[:2])]
     assert not any(stream.is_open for stream in outputs.streams)

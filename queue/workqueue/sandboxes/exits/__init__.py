@@ -1,1 +1,1 @@
-"""Finds out why a sandbox ended, from measurements only."""
+"""Determine why a sandbox ended, from its exit status and memory use."""

@@ -1,4 +1,4 @@
-"""Measures a sandbox's memory while it works, and counts what the kernel killed for want of memory."""
+"""Measure a sandbox's memory while it runs, and count the kills of the kernel's out-of-memory killer."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ import psutil
 
 from workqueue.sandboxes import process_tree
 
-TREE_EVERY = 10  # each tenth look counts the children's memory too, which walks the process table
+TREE_EVERY = 10  # each tenth measurement includes the descendants, which walks the process table
 # A process with much memory takes a while to die, and the kernel counts its kill before that.
 RECENT_MEASUREMENTS = 20
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 class MemoryWatch:
-    """Compares a sandbox's resident memory with its limit, now and then with its children's.
+    """Compare a sandbox's resident memory with its limit; include its descendants now and then.
 
-    limit_mb: None for no limit. counters: files of the kernel with a line `oom_kill N`; the first that exists is read.
+    limit_mb: None for no limit. counters: kernel files with a line `oom_kill N`; the first readable one counts.
     """
 
     def __init__(self, pid: int, limit_mb: int | None, counters: Sequence[Path] | None = None) -> None:
@@ -26,29 +26,30 @@ class MemoryWatch:
         self.last_mb: float | None = None
         self._counters = counters
         self._recent: deque[int] = deque(maxlen=RECENT_MEASUREMENTS)
-        self._looks = 0
+        self._measurements = 0
 
     def measure_excess(self) -> float | None:
-        """Measure; return the MiB in use when they are above the limit."""
-        self._looks += 1
-        if self._counters is None:  # not sooner: most requests end before the first look
+        """Measure the memory. Return the MiB in use if they exceed the limit, else None."""
+        self._measurements += 1
+        if self._counters is None:  # not sooner: most requests end before the first measurement
             self._counters = oom_counters()
         if (kills := _oom_kills(self._counters)) is not None:
             self._recent.append(kills)
-        used = process_tree.resident_mb(self.pid) if self._looks % TREE_EVERY == 0 else _own_resident_mb(self.pid)
+        measure = process_tree.resident_mb if self._measurements % TREE_EVERY == 0 else _own_resident_mb
+        used = measure(self.pid)
         self.last_mb = used or self.last_mb
         return used if self.limit_mb is not None and used > self.limit_mb else None
 
     def was_killed_for_memory(self) -> bool:
-        """Tell whether the kernel's out-of-memory killer ended a process of this group within the last looks.
+        """Return True if the out-of-memory killer ended a process of this control group since the last measurements.
 
-        False where the kernel does not count it, and before the first look.
+        False where the kernel does not count kills, and before the first measurement.
         """
         kills = _oom_kills(self._counters or ())
         return kills is not None and bool(self._recent) and kills > self._recent[0]
 
     def last_measurement(self) -> str:
-        """Return the last measurement as a sentence; nothing before the first one."""
+        """Return the last measurement as a sentence; an empty string before the first one."""
         if self.last_mb is None:
             return ""
         allowed = "" if self.limit_mb is None else f"; {self.limit_mb} MB are allowed"
@@ -56,9 +57,9 @@ class MemoryWatch:
 
 
 def oom_counters(of_process: str = "self") -> list[Path]:
-    """Return the files that may count what the out-of-memory killer ended, the closest to this process first.
+    """Return the kernel file that counts the kills of the out-of-memory killer, the closest to this process.
 
-    Sandboxes are in the control group of their worker. Without one the kernel counts for the whole machine.
+    Sandboxes run in the control group of their worker. Without control groups the kernel counts for the whole machine.
     """
     try:
         lines = Path(f"/proc/{of_process}/cgroup").read_text().splitlines()
@@ -69,7 +70,7 @@ def oom_counters(of_process: str = "self") -> list[Path]:
         if not controllers:
             found.append(CGROUPS / path.lstrip("/") / "memory.events")
         elif "memory" in controllers.split(","):
-            # In a container the group's own path is often not there: its folder is mounted as the root.
+            # In a container the path of the group often does not exist: its folder is mounted as the root.
             found += [CGROUPS / "memory" / place / "memory.oom_control" for place in (path.lstrip("/"), "")]
     return [file for file in [*found, Path("/proc/vmstat")] if file.exists()][:1]
 

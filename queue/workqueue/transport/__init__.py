@@ -1,1 +1,1 @@
-"""Everything that knows RQ or Redis."""
+"""The boundary to RQ and Redis: doorbell, job status, registries, schedule mirror."""

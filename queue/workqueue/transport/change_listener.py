@@ -1,7 +1,7 @@
-"""Lets a client wait for a request to change without asking again and again.
+"""Let clients wait for a request to change.
 
-Workers announce changes through Redis; one thread per process listens and wakes whoever waits. An announcement may
-be lost (Redis is away, a worker died): so those who wait look for themselves every second.
+Workers announce changes through Redis; one thread per process listens and wakes the waiting threads. An announcement
+may be lost (Redis is unavailable, a worker died), so each waiting thread also polls every second.
 """
 
 import logging
@@ -22,14 +22,14 @@ log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
 
-LOOK_EVERY_S = 1.0
+POLL_S = 1.0
 LISTEN_S = 5.0
-PAUSE_S = 1.0
-MAX_WAITERS = 48  # who comes then is answered at once: each holds a thread, and others want one, too
+RETRY_S = 1.0
+MAX_WAITERS = 48  # each holds a thread of the web process; further clients get an answer at once
 
 
 class ChangeListener:
-    """The clients of this process that wait."""
+    """The waiting clients of this process."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -39,29 +39,29 @@ class ChangeListener:
         self._thread: threading.Thread | None = None
 
     def wait_for(
-        self, request_id: UUID, look: Callable[[], Found | None], timeout_s: float
+        self, request_id: UUID, poll: Callable[[], Found | None], timeout_s: float
     ) -> tuple[Found | None, bool]:
-        """Wait until `look()` returns something, or for the timeout.
+        """Wait until `poll()` returns a value, or for the timeout.
 
-        Return what it returned last, and whether there was room to wait: without, it is asked once.
+        Return the last result of `poll()`, and whether the client could wait: with too many clients, poll only once.
         """
         ends_at = time.monotonic() + timeout_s
-        woken = self._enter(str(request_id))
+        woken = self._register(str(request_id))
         if woken is None:
-            return look(), False
+            return poll(), False
         try:
-            while (found := look()) is None:
+            while (found := poll()) is None:
                 remaining_s = ends_at - time.monotonic()
                 if remaining_s <= 0:
                     break
-                woken.wait(min(remaining_s, LOOK_EVERY_S))
+                woken.wait(min(remaining_s, POLL_S))
                 woken.clear()
             return found, True
         finally:
-            self._leave(str(request_id), woken)
+            self._unregister(str(request_id), woken)
 
-    def _enter(self, request_id: str) -> threading.Event | None:
-        """What wakes one more client; None when too many wait already."""
+    def _register(self, request_id: str) -> threading.Event | None:
+        """Return the event that wakes this client; None when too many clients wait."""
         woken = threading.Event()
         with self._lock:
             if self._count >= MAX_WAITERS:
@@ -69,11 +69,11 @@ class ChangeListener:
             self._count += 1
             self._waiters[request_id].add(woken)
             if self._thread is None:  # not in __init__: a thread would not survive gunicorn's fork
-                self._thread = threading.Thread(target=self._listen, name="waiting", daemon=True)
+                self._thread = threading.Thread(target=self._listen, name="change listener", daemon=True)
                 self._thread.start()
         return woken
 
-    def _leave(self, request_id: str, woken: threading.Event) -> None:
+    def _unregister(self, request_id: str, woken: threading.Event) -> None:
         with self._lock:
             self._count -= 1
             self._waiters[request_id].discard(woken)
@@ -90,11 +90,11 @@ class ChangeListener:
                         if message:
                             self._wake(message["data"])
             except RedisError as error:
-                log.debug("%s; not listening", describe_error(error), extra={"error": str(error)})
-                time.sleep(PAUSE_S)
+                log.debug("change listener disconnected", extra={"cause": describe_error(error), "error": str(error)})
+                time.sleep(RETRY_S)
             except Exception:
-                log.exception("not listening; those who wait look for themselves")  # the thread must not end
-                time.sleep(PAUSE_S)
+                log.exception("change listener failed; waiting clients poll")  # the thread must not end
+                time.sleep(RETRY_S)
 
     def _wake(self, data: bytes) -> None:
         with self._lock:

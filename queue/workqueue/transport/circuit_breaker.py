@@ -1,6 +1,9 @@
-"""A Redis that is away, or there and silent: who waited for it in vain keeps the others of its process from waiting.
+"""A circuit breaker for Redis: after one timeout, the other threads of the process do not wait for Redis.
 
-What it is asked here can be left out: bells are rung again by the reconciler, and who waits looks by itself.
+Each command sent through it is optional: the reconciler rings lost bells again, and waiting clients also poll.
+
+`schema.connection_watchdog.ServerMonitor` differs: statements to PostgreSQL are not optional, so it does not fail fast
+after one slow answer, but first probes the server with a new connection beside the waiting one.
 """
 
 import threading
@@ -14,11 +17,11 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 Answer = TypeVar("Answer")
 
-TIMEOUT_S = 1.0  # how long a client should wait for one answer
-OPEN_S = 2.0  # so long nobody asks one that gave none
+TIMEOUT_S = 1.0  # for one answer: the timeout that clients should set
+OPEN_S = 2.0  # how long the breaker stays open after a timeout or a lost connection
 
 
-CAUSES = {  # of a Redis that answers and takes no writes: by words of its answer
+CAUSES = {  # why Redis rejects writes, by a text in its answer
     "maxmemory": "its memory is full (maxmemory)",
     "read only replica": "it is a read-only replica",
     "MISCONF": "it cannot save to its disk",
@@ -27,50 +30,50 @@ CAUSES = {  # of a Redis that answers and takes no writes: by words of its answe
 
 
 def write_refusal(error: RedisError) -> str | None:
-    """Return why Redis refuses writes; None for an error of another kind."""
+    """Return why Redis rejects writes; None for any other error."""
     if not isinstance(error, ResponseError):
         return None
-    return next((cause for words, cause in CAUSES.items() if words in str(error)), None)
+    return next((cause for text, cause in CAUSES.items() if text in str(error)), None)
 
 
 def describe_error(error: RedisError) -> str:
-    """Return what an error of Redis is called in a log."""
+    """Return the log message for an error of Redis."""
     cause = write_refusal(error)
     if cause:
-        return f"Redis refuses writes: {cause}"
-    return "Redis is away" if isinstance(error, (RedisConnectionError, RedisTimeoutError)) else "Redis failed"
+        return f"Redis rejects writes: {cause}"
+    return "Redis is unavailable" if isinstance(error, (RedisConnectionError, RedisTimeoutError)) else "Redis failed"
 
 
 class CircuitOpenError(RedisConnectionError):
-    """Redis gave no answer a moment ago, and is not asked again yet."""
+    """Redis did not answer a moment ago; no command is sent until the circuit breaker closes."""
 
     def __init__(self) -> None:
         super().__init__((type(self).__doc__ or "").strip())
 
 
 class CircuitBreaker:
-    """What the threads of a process know together."""
+    """The state that all threads of a process share."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._ends_at = float("-inf")
+        self._open_until = float("-inf")
 
-    def call(self, question: Callable[[], Answer]) -> Answer:
-        """What `question` gives. Raises RedisError: at once, and unasked, while there was no answer a moment ago."""
-        if self._ends_at > float("-inf"):
+    def call(self, command: Callable[[], Answer]) -> Answer:
+        """Call `command`, return its result. Raises RedisError; CircuitOpenError at once while the breaker is open."""
+        if self._open_until > float("-inf"):
             self._reject_if_open()
         try:
-            answer = question()
+            answer = command()
         except (RedisConnectionError, RedisTimeoutError):
-            self._ends_at = time.monotonic() + OPEN_S
+            self._open_until = time.monotonic() + OPEN_S
             raise
-        self._ends_at = float("-inf")
+        self._open_until = float("-inf")
         return answer
 
     def _reject_if_open(self) -> None:
-        """All but one, who finds out whether it is back."""
+        """Raise CircuitOpenError. Once the time is over, let one thread through, which finds out if Redis is back."""
         with self._lock:
             now = time.monotonic()
-            if now < self._ends_at:
+            if now < self._open_until:
                 raise CircuitOpenError
-            self._ends_at = now + OPEN_S
+            self._open_until = now + OPEN_S

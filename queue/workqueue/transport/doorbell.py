@@ -1,4 +1,4 @@
-"""Rings: puts an RQ job that carries one request id into a queue. It may be rung twice, late or never."""
+"""The doorbell: puts an RQ job with one request id into a queue. A bell may be rung twice, late or never."""
 
 import json
 import logging
@@ -26,27 +26,27 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-ENTRY = "workqueue.workers.worker.answer"  # the only thing that a worker runs
+ENTRY = "workqueue.workers.worker.answer"  # the only call that a worker accepts
 CHANNEL = "localfn:changed"
 PROBE, PROBE_TTL_S = "localfn:probe", 60
-QUEUED_TTL_S = 7 * 24 * 3600  # a bell that was lost on its way is forgotten some day; none is needed for its request
-RESULT_TTL_S = 600  # how long rq-dashboard shows a finished job
-FAILURE_TTL_S = 24 * 3600  # and a failed one; the truth about both is in PostgreSQL
+QUEUED_TTL_S = 7 * 24 * 3600  # removes lost bells; a request does not depend on its bell
+RESULT_TTL_S = 600  # how long rq-dashboard shows a finished job; PostgreSQL keeps the request
+FAILURE_TTL_S = 24 * 3600  # the same for a failed one
 
 
 @dataclass(frozen=True, slots=True)
 class Bell:
-    """One ring: which request, its next attempt, in which queue."""
+    """One ring, for the next attempt of a request. is_released: a worker had prefetched it and did not start it."""
 
     request_id: UUID
     attempt: int
     queue: str
     function: str
-    is_released: bool = False  # it was taken with others, and comes back unbegun
+    is_released: bool = False
 
     @property
     def is_retry(self) -> bool:
-        """Whether it has waited for its turn before."""
+        """Return True if the request has waited in the queue before."""
         return self.is_released or self.attempt > 1
 
     @property
@@ -55,14 +55,14 @@ class Bell:
 
 
 def bell_log_fields(bells: Iterable[Bell]) -> dict[str, object]:
-    """Return the fields of a log line about these bells: their requests, with the attempts that they ring for."""
+    """Return log fields for these bells: their requests, with the attempts that they ring for."""
     return log_fields.for_requests([(bell.request_id, bell.attempt, bell.function) for bell in bells])
 
 
 class Doorbell:
-    """Rings workers, and tells those who wait that a request changed.
+    """Ring workers, and announce changes of requests to waiting clients.
 
-    paused: gives the queues in which nothing is rung; the reconciler rings what waits there once they are resumed.
+    paused: returns the queues that are not rung; the reconciler rings for their requests once they are resumed.
     """
 
     def __init__(self, redis: Redis, paused: Callable[[], Container[str]] = frozenset) -> None:
@@ -70,65 +70,65 @@ class Doorbell:
         self._paused = paused
         self._circuit_breaker = CircuitBreaker()
 
-    def call(self, question: Callable[[], Answer]) -> Answer:
-        """Asks this Redis anything; nobody waits for it while it gave no answer a moment ago. Raises RedisError."""
-        return self._circuit_breaker.call(question)
+    def call(self, command: Callable[[], Answer]) -> Answer:
+        """Send a command to Redis through the circuit breaker. Raises RedisError."""
+        return self._circuit_breaker.call(command)
 
     def ping(self) -> bool:
-        """Return whether it answers and takes a write. Raises RedisError.
+        """Return True if Redis accepts a write. Raises RedisError.
 
-        A write, since a Redis that is full or a replica answers to PING all the same.
+        A full Redis and a replica answer PING, so this writes a key.
         """
         return bool(self.call(lambda: self.redis.set(PROBE, b"", ex=PROBE_TTL_S)))
 
     def ring(self, bells: Iterable[Bell]) -> bool:
-        """Rings all, in one round trip. False when Redis is away: the reconciler will find them not rung."""
+        """Ring all bells in one round trip. Return False when Redis is unavailable: the reconciler rings them later."""
         paused = self._paused()
         try:
             with self.redis.pipeline(transaction=False) as pipeline:
-                for name, together in _by_queue(bell for bell in bells if bell.queue not in paused).items():
-                    self._put(pipeline, rq_queue(name, self.redis), together)
+                for name, group in _by_queue(bell for bell in bells if bell.queue not in paused).items():
+                    self._enqueue(pipeline, rq_queue(name, self.redis), group)
                 self.call(pipeline.execute)
         except RedisError as error:
-            log.warning("%s; the doorbell was not rung", describe_error(error), extra={"error": str(error)})
+            log.warning("bells not rung", extra={"cause": describe_error(error), "error": str(error)})
             return False
         return True
 
-    def _put(self, pipeline: Pipeline, into: Queue, bells: Sequence[Bell]) -> None:
-        """What `Queue.enqueue_call` does for one job: its hash, its queue among the queues, its id in the list."""
-        like = _pattern(self.redis, into)
+    def _enqueue(self, pipeline: Pipeline, queue: Queue, bells: Sequence[Bell]) -> None:
+        """Write what `Queue.enqueue_call` writes: the hash of each job, its id in the list, and the queue's name."""
+        template = _job_template(self.redis, queue)
         for bell in bells:
             key = Job.key_for(bell.job_id)
-            pipeline.hset(key, mapping=like | _own_fields(bell))
+            pipeline.hset(key, mapping=template | _own_fields(bell))
             pipeline.expire(key, QUEUED_TTL_S)
-        pipeline.sadd(Queue.redis_queues_keys, into.key)
-        # What comes back has waited for its turn once: it does not queue up again.
-        if again := [bell.job_id for bell in bells if bell.is_retry]:
-            pipeline.lpush(into.key, *reversed(again))
-        if first := [bell.job_id for bell in bells if not bell.is_retry]:
-            pipeline.rpush(into.key, *first)
+        pipeline.sadd(Queue.redis_queues_keys, queue.key)
+        # A returning request has waited in the queue once: it goes to the front.
+        if returning := [bell.job_id for bell in bells if bell.is_retry]:
+            pipeline.lpush(queue.key, *reversed(returning))
+        if new := [bell.job_id for bell in bells if not bell.is_retry]:
+            pipeline.rpush(queue.key, *new)
 
     def announce(self, request_id: UUID) -> None:
-        """Wakes those who wait for this request. They also look by themselves: a lost call costs a second."""
+        """Wake the clients that wait for this request. They also poll: a lost announcement costs a second."""
         self._publish(str(request_id))
 
     def announce_all(self, request_ids: Sequence[UUID]) -> None:
-        """The same of many, in one message."""
+        """Wake the clients that wait for any of these requests, with one message."""
         if request_ids:
             self._publish(" ".join(map(str, request_ids)))
 
-    def _publish(self, names: str) -> None:
+    def _publish(self, request_ids: str) -> None:
         try:
-            self.call(lambda: self.redis.publish(CHANNEL, names))
+            self.call(lambda: self.redis.publish(CHANNEL, request_ids))
         except RedisError as error:
-            log.debug("nobody was told of a change", extra={"error": str(error)})
+            log.debug("change not announced", extra={"error": str(error)})
 
     def delete_jobs(self, job_ids: Sequence[str]) -> None:
-        """Removes the jobs of requests that were deleted. What Redis does not answer to expires by itself."""
+        """Delete the jobs of deleted requests. During an outage of Redis they are left to expire."""
         try:
             self.call(lambda: self._delete(job_ids))
         except RedisError as error:
-            log.debug("jobs were left to expire", extra={"error": str(error)})
+            log.debug("jobs left to expire", extra={"error": str(error)})
 
     def _delete(self, job_ids: Sequence[str]) -> None:
         for job in SafeJob.fetch_many(job_ids, self.redis, JSONSerializer):
@@ -136,41 +136,41 @@ class Doorbell:
                 job.delete()
 
     def generation(self) -> str:
-        """Name the time since Redis may have lost what it held: emptied, or started anew. Raises RedisError."""
+        """Return an id that changes when Redis may have lost its data: emptied or restarted. Raises RedisError."""
         with self.redis.pipeline(transaction=False) as pipeline:
             redis_keys.shared_value(pipeline, ERA, str(uuid4()))
             pipeline.info("server")
-            since, server = self.call(pipeline.execute)
-        return f"{server['run_id']} {since.decode()}"
+            generation, server = self.call(pipeline.execute)
+        return f"{server['run_id']} {generation.decode()}"
 
     def repair(self, queues: Iterable[str]) -> None:
-        """Delete what makes commands on the runtime's keys fail; the era then ends. Raises RedisError."""
+        """Delete the runtime's keys of a wrong type; reset the generation if there were any. Raises RedisError."""
         if self.call(lambda: redis_keys.repair(self.redis, queues)):
             self.reset_generation()
 
     def clear_queue(self, name: str) -> None:
-        """Takes all bells out of a queue, of whatever waits there. Their jobs expire, or are rung again."""
+        """Remove all bells from a queue. Their jobs expire, or the reconciler rings them again."""
         try:
             self.call(lambda: self.redis.delete(rq_queue(name, self.redis).key))
         except RedisError as error:
-            log.debug("bells were left in a queue", extra={"error": str(error), "queue": name})
+            log.debug("queue not cleared", extra={"error": str(error), "queue": name})
 
     def reset_generation(self) -> None:
-        """Bells were lost on purpose, or not rung: the reconciler is to look for them now."""
+        """Make the reconciler search for lost bells now, after bells were removed or not rung."""
         try:
             self.call(lambda: self.redis.delete(ERA))
         except RedisError as error:
-            log.debug("the era did not end", extra={"error": str(error)})
+            log.debug("generation not reset", extra={"error": str(error)})
 
     def queue_lengths(self, names: Sequence[str]) -> dict[str, int]:
-        """How many bells wait in each of these queues. Raises RedisError."""
+        """Return the number of bells in each of these queues. Raises RedisError."""
         with self.redis.pipeline(transaction=False) as pipeline:
             for name in names:
                 pipeline.llen(rq_queue(name, self.redis).key)
             return dict(zip(names, self.call(pipeline.execute), strict=True))
 
     def queued_job_ids(self, names: Sequence[str]) -> set[str]:
-        """The job ids that wait in these queues. Raises RedisError."""
+        """Return the job ids in these queues. Raises RedisError."""
         return self.call(lambda: {job_id for name in names for job_id in rq_queue(name, self.redis).get_job_ids()})
 
 
@@ -181,20 +181,20 @@ def _by_queue(bells: Iterable[Bell]) -> dict[str, list[Bell]]:
     return found
 
 
-def _pattern(redis: Redis, into: Queue) -> dict[str, Any]:
-    """The hash of a job in this queue, as RQ makes it; what differs from bell to bell is put in by `_own_fields`.
+def _job_template(redis: Redis, queue: Queue) -> dict[str, Any]:
+    """Return the hash of a job in this queue, as RQ makes it, without the fields of `_own_fields`.
 
-    RQ takes a tenth of a millisecond for every job that it makes; a batch has ten thousand.
+    RQ takes 0.1 ms to make a job, and a batch may have 10,000. tests/integration/transport compares both.
     """
     job = Job.create(
         ENTRY,
         description="",
-        # RQ's own limit is an exception that user code could swallow; the sandbox has a real one.
+        # RQ's own limit raises an exception that user code could swallow; the sandbox has a timeout of its own.
         timeout=-1,
         result_ttl=RESULT_TTL_S,
         failure_ttl=FAILURE_TTL_S,
         ttl=QUEUED_TTL_S,
-        origin=into.name,
+        origin=queue.name,
         status=JobStatus.QUEUED,
         connection=redis,
         serializer=JSONSerializer,
@@ -204,10 +204,12 @@ def _pattern(redis: Redis, into: Queue) -> dict[str, Any]:
 
 
 def _own_fields(bell: Bell) -> dict[str, Any]:
-    # RQ reads it plain as well as compressed, and compressing a hundred bytes only takes time.
+    """Return the fields of a job that differ between bells."""
+    # RQ reads this field uncompressed, too; compressing 100 bytes only costs time.
     data = json.dumps((ENTRY, None, (), {"request_id": str(bell.request_id)}))
     return {"data": data, "description": f"{bell.function} {bell.request_id}"}
 
 
 def rq_queue(name: str, redis: Redis) -> Queue:
+    """Return RQ's queue of this name, for jobs that are bells."""
     return SafeQueue(name, connection=redis, serializer=JSONSerializer)

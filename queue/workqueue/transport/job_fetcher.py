@@ -1,11 +1,11 @@
-"""How a worker takes bells from the queues: one when it has waited for it, a few when many wait."""
+"""Fetch bells from the queues: several at once when many wait, else the next one."""
 
 from collections.abc import Sequence
 
 from redis import Redis
 
-# From the first queue in which any wait: at most ARGV[1], and of many no more than one in ARGV[2], because other
-# workers may be free. One round trip instead of three.
+# Take bells from the first queue that has any: at most ARGV[1], and at most one in ARGV[2] of the queue, because other
+# workers may be idle. A script needs one round trip instead of three.
 TAKE = """
 for _, key in ipairs(KEYS) do
     local waiting = redis.call('llen', key)
@@ -18,27 +18,27 @@ for _, key in ipairs(KEYS) do
 end
 return {}
 """
-SHARE = 4  # of what waits in a queue a worker takes at most a quarter
+SHARE = 4  # a worker takes at most a quarter of a queue
 
 
 class JobFetcher:
-    """The queues of one worker, in the order in which they are served. keys: RQ's names of their lists in Redis."""
+    """The queues of one worker, by priority. keys: RQ's keys of their lists in Redis."""
 
     def __init__(self, redis: Redis, keys: Sequence[str]) -> None:
         self._redis = redis
         self._keys = list(keys)
         self._take = redis.register_script(TAKE)
 
-    def pop_batch(self, most: int) -> list[str]:
-        """The job ids of those that wait now, `most` at the most. Raises RedisError."""
-        return [_text(job_id) for job_id in self._take(keys=self._keys, args=[most, SHARE])]
+    def pop_batch(self, max_count: int) -> list[str]:
+        """Return the job ids of up to `max_count` waiting bells, without waiting. Raises RedisError."""
+        return [_text(job_id) for job_id in self._take(keys=self._keys, args=[max_count, SHARE])]
 
     def pop_blocking(self, timeout_s: float) -> list[str]:
-        """The next one, when it comes; none after the timeout. Raises RedisError."""
+        """Wait for the next bell and return its job id; return no id after the timeout. Raises RedisError."""
         found = self._redis.blpop(self._keys, timeout_s)
         return [] if found is None else [_text(found[1])]
 
 
 def _text(job_id: bytes | str) -> str:
-    """What is no text is no id of ours; it is refused like any other."""
+    """Decode a job id; invalid bytes are replaced, and the worker then rejects the job."""
     return job_id if isinstance(job_id, str) else job_id.decode("utf-8", "replace")

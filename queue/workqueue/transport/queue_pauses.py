@@ -1,6 +1,6 @@
-"""Paused queues: a row in PostgreSQL is the pause. What waits in one stays pending, is not rung and not claimed.
+"""Paused queues. A row in PostgreSQL is the pause: requests of the queue stay pending, are not rung and not claimed.
 
-The claim asks the rows, so a bell that was rung before is answered in vain; the reconciler rings again once the
+The claim reads the rows, so a bell that was rung before the pause has no effect. The reconciler rings again once the
 queue is resumed. An emptied Redis changes nothing.
 """
 
@@ -19,11 +19,11 @@ from workqueue.database import error_summary
 
 log = logging.getLogger(__name__)
 
-REFRESH_S = 0.5  # a process that rings asks so often; what it rings meanwhile is not claimed
+REFRESH_S = 0.5  # how old the known pauses may be; the claim rejects bells of newer pauses
 
 
 def pause(engine: Engine, name: str, now: datetime, act: AuditEntry | None = None) -> None:
-    """From its commit on nothing of this queue is claimed; what runs goes on. To pause twice changes nothing."""
+    """Pause a queue. From the commit on none of its requests is claimed; running ones continue. Idempotent."""
     statement = text("INSERT INTO paused_queue (name, paused_at) VALUES (:name, :now) ON CONFLICT (name) DO NOTHING")
     with engine.begin() as connection:
         if connection.execute(statement, {"name": name, "now": now}).rowcount:
@@ -31,41 +31,44 @@ def pause(engine: Engine, name: str, now: datetime, act: AuditEntry | None = Non
 
 
 def resume(engine: Engine, name: str, act: AuditEntry | None = None) -> None:
-    """What waits is rung by the reconciler within seconds."""
+    """Resume a queue. The reconciler rings for its pending requests within seconds."""
     with engine.begin() as connection:
         if connection.execute(text("DELETE FROM paused_queue WHERE name = :name"), {"name": name}).rowcount:
             record(connection, act)
 
 
 def list_pauses(engine: Engine) -> dict[str, datetime]:
-    """The paused queues, and since when they are."""
+    """Return the paused queues, each with the time of its pause."""
     with autocommit(engine) as connection:
         return read(connection)
 
 
 def read(connection: Connection) -> dict[str, datetime]:
-    """The same, on a connection that is there already."""
+    """Return the paused queues as `list_pauses` does, on an open connection."""
     rows = connection.execute(text("SELECT name, paused_at FROM paused_queue ORDER BY name"))
     return {row.name: row.paused_at for row in rows}
 
 
 class QueuePauses:
-    """What a process that rings knows of pauses: half a second old at the most, or from before an outage."""
+    """The pauses as a ringing process knows them: at most REFRESH_S old, except during an outage of PostgreSQL."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
         self._names: frozenset[str] = frozenset()
-        self._asked_at = float("-inf")
+        self._read_at = float("-inf")
 
     def names(self) -> frozenset[str]:
-        """Never waits for another thread that asks, and never raises: whoever rings has committed already."""
-        if time.monotonic() - self._asked_at >= REFRESH_S and self._lock.acquire(blocking=False):
+        """Return the paused queues, without waiting for another thread and without raising.
+
+        The caller has committed already, and must not fail.
+        """
+        if time.monotonic() - self._read_at >= REFRESH_S and self._lock.acquire(blocking=False):
             try:
                 self._names = frozenset(list_pauses(self._engine))
-                self._asked_at = time.monotonic()
+                self._read_at = time.monotonic()
             except (DBAPIError, PoolTimeoutError) as error:
-                log.debug("pauses could not be read", extra={"error": error_summary(error)})
+                log.debug("queue pauses not read", extra={"error": error_summary(error)})
             finally:
                 self._lock.release()
         return self._names

@@ -1,7 +1,7 @@
-"""Repairs the keys in Redis that the runtime reads, after another program wrote into them.
+"""Repair the keys in Redis that the runtime reads, after another program changed them.
 
-A key of another type makes every command on it fail, for ever. Nothing in Redis is the truth, so such a key is deleted:
-its content is written again, and the reconciler rings for the requests that lost their bells.
+Every command on a key of another type fails, so such a key is deleted. PostgreSQL holds the truth: the content is
+written again, and the reconciler rings for the requests that lost their bells.
 """
 
 import logging
@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 
 ERA = "localfn:era"
 DASHBOARD_SECRET = "localfn:rq-secret"  # noqa: S105 - the name of a key
-LOCK = "lock"  # a string that lapses; one without an end would hold for ever
+LOCK = "lock"  # a string that expires; without an expiry the lock would be held forever
 
-# KEYS: any. ARGV: the type that each has to have. Returns the keys that were deleted.
+# KEYS: the keys to check. ARGV: the type that each must have. Returns the deleted keys.
 REPAIR = """
 local deleted = {}
-for place, key in ipairs(KEYS) do
-    local wanted, found = ARGV[place], redis.call('type', key).ok
+for index, key in ipairs(KEYS) do
+    local wanted, found = ARGV[index], redis.call('type', key).ok
     local is_wrong = found ~= 'none' and found ~= wanted
     if wanted == 'lock' then
         is_wrong = found ~= 'none' and (found ~= 'string' or redis.call('ttl', key) == -1)
@@ -37,9 +37,9 @@ for place, key in ipairs(KEYS) do
 end
 return deleted
 """
-# KEYS[1]: a value that all processes share. ARGV[1]: a fresh one, of hexadecimal digits and hyphens, which replaces
-# a missing value and a value of another form. One command: two processes never see different values.
-SHARED = """
+# KEYS[1]: a value that all processes share. ARGV[1]: a new one, of hexadecimal digits and hyphens, which replaces a
+# missing or malformed value. A script is atomic, so two processes never see different values.
+GET_OR_SET = """
 local found = redis.pcall('get', KEYS[1])
 if type(found) == 'string' and #found == #ARGV[1] and not found:find('[^0-9a-f-]') then return found end
 redis.call('del', KEYS[1])
@@ -49,16 +49,16 @@ return ARGV[1]
 
 
 def shared_value(redis: Any, key: str, fresh: str) -> Any:
-    """Return the value that all processes share; `fresh`, if there is no value yet.
+    """Return the value that all processes share; set it to `fresh` if unset. Raises RedisError.
 
-    redis: a client, or a pipeline, which gives the value as bytes when it is executed. Raises RedisError.
+    redis: a client, or a pipeline, which returns the value as bytes when it is executed.
     """
-    found = redis.eval(SHARED, 1, key, fresh)
+    found = redis.eval(GET_OR_SET, 1, key, fresh)
     return found.decode() if isinstance(found, bytes) else found
 
 
 def expected_types(queues: Iterable[str]) -> dict[str, str]:
-    """Return the keys that the runtime reads, each with the type that it has to have."""
+    """Return the keys that the runtime reads, each with the type that it must have."""
     found = {
         Queue.redis_queues_keys: "set",
         Worker.redis_workers_keys: "set",
@@ -73,16 +73,16 @@ def expected_types(queues: Iterable[str]) -> dict[str, str]:
 
 
 def repair(redis: Redis, queues: Iterable[str]) -> list[str]:
-    """Delete the keys of another type, and return their names. Raises RedisError."""
+    """Delete the keys of a wrong type, and return their names. Raises RedisError."""
     wanted = expected_types(queues)
     deleted = [key.decode() for key in redis.eval(REPAIR, len(wanted), *wanted, *wanted.values())]
     for key in deleted:
-        log.warning("a key of a wrong type was deleted from Redis", extra={"key": key})
+        log.warning("Redis key of a wrong type deleted", extra={"key": key})
     return deleted
 
 
 def clean_registries(queue: Queue) -> None:
-    """Remove from a queue's registries what has lapsed, and from its list of workers those that are gone.
+    """Remove expired entries from a queue's registries, and lost workers from its set of workers.
 
     Raises RedisError.
     """

@@ -1,8 +1,8 @@
-"""rq-scheduler as the clock of our schedules: its keys in Redis show them, and tell which are due.
+"""A mirror of the schedules in rq-scheduler's keys, which report the due ones.
 
-Only a copy: it is made from the rows, and a scheduler that finds it gone or wrong makes it anew. Of rq-scheduler's
-`Scheduler` we keep the keys, the registration and the search for what is due. Its own run loop would lose a job in a
-crash between two commands, and pushes jobs to a queue, where they wait for a worker.
+The mirror is a copy of the rows in PostgreSQL; a scheduler that finds it missing or wrong writes it again. Of
+rq-scheduler's `Scheduler` the mirror uses the keys, the registration and the search for due jobs. It does not use the
+run loop, which loses a job in a crash between two commands, and pushes jobs to a queue, where they wait for a worker.
 """
 
 import logging
@@ -23,9 +23,9 @@ from workqueue.clock import Clock
 from workqueue.transport.safe_job import SafeJob
 
 PREFIX = "schedule-"
-ENTRY = "workqueue.schedules.firing.fire"  # what is shown; no worker runs it
+ENTRY = "workqueue.schedules.firing.fire"  # shown by rq-dashboard; no worker runs it
 CHUNK = 500
-OUR_ID = re.compile(rb"schedule-[A-Za-z0-9_-]{1,64}")
+SCHEDULE_ID = re.compile(rb"schedule-[A-Za-z0-9_-]{1,64}")
 INTERVAL_S = 1
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class NextRun:
-    """Hold the next tick of a schedule. next_run_at: None when no tick follows."""
+    """The next tick of a schedule. next_run_at: None when no tick follows."""
 
     name: str
     expression: str
@@ -41,9 +41,9 @@ class NextRun:
 
 
 class RqSchedulerMirror(Scheduler):  # type: ignore[misc]  # it ships no types
-    """Everything here raises RedisError when Redis is away."""
+    """Read and write rq-scheduler's keys. Every method raises RedisError when Redis is unavailable."""
 
-    job_class = SafeJob  # its data is JSON, whoever makes it: rq-scheduler passes no serializer on
+    job_class = SafeJob  # JSON in every case: rq-scheduler passes no serializer on
 
     def __init__(self, redis: Redis, clock: Clock) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
@@ -51,70 +51,70 @@ class RqSchedulerMirror(Scheduler):  # type: ignore[misc]  # it ships no types
         self.clock = clock
 
     def get_jobs_to_queue(self, with_times: bool = False) -> Iterable[Job]:
-        """rq-scheduler asks this machine's clock, which somebody may set."""
+        """Return the due jobs by the runtime's clock; rq-scheduler's own method uses the machine's clock."""
         found: Iterable[Job] = self.get_jobs(self.clock.now().timestamp(), with_times)
         return found
 
     def due(self) -> list[str]:
-        """The names of the schedules that the copy holds for due."""
+        """Return the names of the schedules that are due according to the mirror."""
         try:
             return [job.id.removeprefix(PREFIX) for job in self.get_jobs_to_queue() if job.id.startswith(PREFIX)]
-        except (ValueError, TypeError) as error:  # no id at all: then every row speaks for itself
-            log.error("what is no schedule was removed from the clock", extra={"error": str(error)})
-            self._remove_strangers()
+        except (ValueError, TypeError) as error:  # a malformed id: the ticker then finds due rows by itself
+            log.error("foreign entries removed from the mirror", extra={"error": str(error)})
+            self._remove_foreign_entries()
             return []
 
-    def _remove_strangers(self) -> None:
+    def _remove_foreign_entries(self) -> None:
         members = self.connection.zrange(self.scheduled_jobs_key, 0, -1)
-        if strangers := [member for member in members if not OUR_ID.fullmatch(member)]:
-            self.connection.zrem(self.scheduled_jobs_key, *strangers)
+        if foreign := [member for member in members if not SCHEDULE_ID.fullmatch(member)]:
+            self.connection.zrem(self.scheduled_jobs_key, *foreign)
 
     def refresh_heartbeat(self) -> bool:
-        """Shows that this scheduler lives; anew, when Redis has forgotten it. True when it is shown."""
+        """Send a heartbeat; register first if Redis has lost the registration. Return True."""
         if not self.connection.exists(self.key):
             self.register_birth()
         self.heartbeat()
         return True
 
     def read(self) -> dict[str, float]:
-        """Names and times, seconds since the epoch, of all schedules that the copy holds."""
+        """Return all schedules in the mirror, with their next run in seconds since the epoch."""
         entries = self.connection.zrange(self.scheduled_jobs_key, 0, -1, withscores=True)
-        return {key.decode().removeprefix(PREFIX): score for key, score in entries if OUR_ID.fullmatch(key)}
+        return {key.decode().removeprefix(PREFIX): score for key, score in entries if SCHEDULE_ID.fullmatch(key)}
 
-    def write(self, waits: Sequence[NextRun]) -> None:
-        """Makes the copy of these schedules what their rows say."""
-        for place in range(0, len(waits), CHUNK):
+    def write(self, next_runs: Sequence[NextRun]) -> None:
+        """Write these schedules to the mirror; remove those without a next run."""
+        for start in range(0, len(next_runs), CHUNK):
             with self.connection.pipeline(transaction=False) as pipeline:
-                for wait in waits[place : place + CHUNK]:
-                    self._show_one(wait, pipeline)
+                for next_run in next_runs[start : start + CHUNK]:
+                    self._write_one(next_run, pipeline)
                 pipeline.execute()
 
-    def _show_one(self, wait: NextRun, pipeline: Any) -> None:
-        job = self._job(wait)
-        if wait.next_run_at is None:
+    def _write_one(self, next_run: NextRun, pipeline: Any) -> None:
+        job = self._job(next_run)
+        if next_run.next_run_at is None:
             pipeline.zrem(self.scheduled_jobs_key, job.id)
             pipeline.delete(job.key)
         else:
             job.save(pipeline=pipeline)
-            pipeline.zadd(self.scheduled_jobs_key, {job.id: wait.next_run_at.timestamp()})
+            pipeline.zadd(self.scheduled_jobs_key, {job.id: next_run.next_run_at.timestamp()})
 
-    def _job(self, wait: NextRun) -> Job:
+    def _job(self, next_run: NextRun) -> Job:
         return SafeJob.create(
             ENTRY,
-            kwargs={"schedule": wait.name},
+            kwargs={"schedule": next_run.name},
             connection=self.connection,
-            id=PREFIX + wait.name,
-            description=f"{wait.name}: {wait.expression}",
+            id=PREFIX + next_run.name,
+            description=f"{next_run.name}: {next_run.expression}",
             origin="default",
             status=JobStatus.SCHEDULED,
         )
 
 
-def diff(waits: Iterable[NextRun], shown: dict[str, float]) -> list[NextRun]:
-    """What has to be shown, or shown no longer, so that the copy is what the rows say. Pure."""
-    wanted = {wait.name: wait for wait in waits}
-    wrong = [wait for wait in wanted.values() if shown.get(wait.name) != _score(wait.next_run_at)]
-    return wrong + [NextRun(name, "", None) for name in shown if name not in wanted]
+def diff(next_runs: Iterable[NextRun], mirrored: dict[str, float]) -> list[NextRun]:
+    """Return the schedules to write so that the mirror equals the rows. Pure."""
+    wanted = {next_run.name: next_run for next_run in next_runs}
+    wrong = [next_run for next_run in wanted.values() if mirrored.get(next_run.name) != _score(next_run.next_run_at)]
+    return wrong + [NextRun(name, "", None) for name in mirrored if name not in wanted]
 
 
 def _score(moment: datetime | None) -> float | None:

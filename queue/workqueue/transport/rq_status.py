@@ -1,7 +1,7 @@
-"""What rq-dashboard shows of jobs that were taken from a queue, and the news for clients that wait. Decides nothing.
+"""Report the status of jobs to Redis, for rq-dashboard and waiting clients. No decision depends on it.
 
-RQ's own worker makes some twenty round trips a job for it. Here a job that ends within milliseconds is shown once,
-when it has ended, together with all that ended with it, in one round trip; one that lasts is shown as started, too.
+RQ's own worker makes some twenty round trips a job for this. Here jobs that end together are reported in one round
+trip. Only a job that runs for longer is also reported as started.
 """
 
 import logging
@@ -28,12 +28,12 @@ from workqueue.transport.doorbell import CHANNEL, FAILURE_TTL_S, RESULT_TTL_S, r
 
 log = logging.getLogger(__name__)
 
-STARTED_TTL_S = 2 * 3600  # for how long RQ takes a job for running: longer than any function may run
+STARTED_TTL_S = 2 * 3600  # RQ counts a job as running for this long: longer than the longest timeout
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
-    """Hold what RQ's keys need of a claim. id: that of the RQ job that rang for it."""
+    """The facts of a claim that RQ's keys need. id: that of the RQ job that rang for it."""
 
     id: str
     request_id: UUID
@@ -43,7 +43,7 @@ class ClaimedJob:
 
 @dataclass(frozen=True, slots=True)
 class FinishedJob:
-    """Hold how an attempt ended. error: the text that RQ shows for a failed request; None for every other one."""
+    """The end of an attempt. error: the text that RQ shows for a failed request; None for every other end."""
 
     job: ClaimedJob
     error: str | None = None
@@ -54,17 +54,17 @@ class FinishedJob:
 
 
 class RqStatusReporter:
-    """The part of RQ's keys that one worker writes. worker: its name."""
+    """Write RQ's keys of the jobs of one worker. worker: its name."""
 
     def __init__(self, redis: Redis, worker: str) -> None:
         self._redis = redis
         self._worker = worker
         self._worker_key = f"{SimpleWorker.redis_worker_namespace_prefix}{worker}"
-        self._book_keys: dict[str, tuple[str, str]] = {}
+        self._cached_keys: dict[str, tuple[str, str]] = {}
         self._started: tuple[Job, Execution] | None = None
 
     def report_started(self, claimed: ClaimedJob) -> None:
-        """This request lasts: its job is shown as started, its worker as busy."""
+        """Report the job of a long request as started, and its worker as busy."""
         job = self._job(claimed)
         try:
             with self._redis.pipeline() as pipeline:
@@ -74,35 +74,35 @@ class RqStatusReporter:
                 pipeline.hset(self._worker_key, "state", WorkerStatus.BUSY)
                 pipeline.execute()
         except RedisError as error:
-            log.debug("a start was not shown", extra={"error": str(error), "request_id": str(claimed.request_id)})
+            log.debug("job start not reported", extra={"error": str(error), "request_id": str(claimed.request_id)})
         else:
             self._started = job, execution
 
     def report_finished(self, ended: Sequence[FinishedJob], now: datetime) -> None:
-        """Shows how jobs ended, and wakes the clients that wait for their requests."""
+        """Report how jobs ended, and wake the clients that wait for their requests."""
         try:
             with self._redis.pipeline(transaction=False) as pipeline:
-                # First: somebody may be waiting for it.
+                # First, because clients may be waiting.
                 pipeline.publish(CHANNEL, " ".join(str(end.job.request_id) for end in ended))
                 for end in ended:
-                    self._show(pipeline, end, now)
-                self._enter(pipeline, ended)
-                self._count(pipeline, ended, now)
+                    self._set_status(pipeline, end, now)
+                self._add_to_registries(pipeline, ended)
+                self._count_jobs(pipeline, ended, now)
                 pipeline.execute()
         except RedisError as error:
-            log.debug("ends were not shown", extra={"error": str(error), "count": len(ended)})
+            log.debug("job ends not reported", extra={"error": str(error), "count": len(ended)})
 
-    def _show(self, pipeline: Pipeline, end: FinishedJob, now: datetime) -> None:
+    def _set_status(self, pipeline: Pipeline, end: FinishedJob, now: datetime) -> None:
         claimed, key = end.job, Job.key_for(end.job.id)
         ttl_s = FAILURE_TTL_S if end.has_failed else RESULT_TTL_S
-        shown: dict[Any, Any] = {
+        values: dict[Any, Any] = {
             "status": JobStatus.FAILED if end.has_failed else JobStatus.FINISHED,
             "origin": claimed.queue,
             "started_at": utcformat(claimed.claimed_at),
             "ended_at": utcformat(now),
             "worker_name": self._worker,
         }
-        pipeline.hset(key, mapping=shown)
+        pipeline.hset(key, mapping=values)
         pipeline.expire(key, ttl_s)
         if end.error is not None:
             Result.create_failure(self._job(claimed), ttl_s, end.error, self._worker, pipeline)
@@ -112,16 +112,16 @@ class RqStatusReporter:
             pipeline.hset(self._worker_key, "state", WorkerStatus.IDLE)
             self._started = None
 
-    def _enter(self, pipeline: Pipeline, ended: Sequence[FinishedJob]) -> None:
-        """RQ's books of finished and failed jobs: each with the time until when it is kept."""
+    def _add_to_registries(self, pipeline: Pipeline, ended: Sequence[FinishedJob]) -> None:
+        """Add the jobs to RQ's registries of finished and failed jobs, each with the time of its expiry."""
         entries: dict[str, dict[Any, Any]] = {}
         for end in ended:
-            kept_until = time.time() + (FAILURE_TTL_S if end.has_failed else RESULT_TTL_S)
-            entries.setdefault(self._registry_keys(end.job.queue)[end.has_failed], {})[end.job.id] = kept_until
+            expires_at = time.time() + (FAILURE_TTL_S if end.has_failed else RESULT_TTL_S)
+            entries.setdefault(self._registry_keys(end.job.queue)[end.has_failed], {})[end.job.id] = expires_at
         for key, jobs in entries.items():
             pipeline.zadd(key, jobs)
 
-    def _count(self, pipeline: Pipeline, ended: Sequence[FinishedJob], now: datetime) -> None:
+    def _count_jobs(self, pipeline: Pipeline, ended: Sequence[FinishedJob], now: datetime) -> None:
         failed = sum(end.has_failed for end in ended)
         for name, count in (("failed_job_count", failed), ("successful_job_count", len(ended) - failed)):
             if count:
@@ -135,9 +135,9 @@ class RqStatusReporter:
         return job
 
     def _registry_keys(self, name: str) -> tuple[str, str]:
-        """The keys of RQ's registries of finished and failed jobs."""
-        if name not in self._book_keys:
+        """Return the keys of RQ's registries of finished and failed jobs."""
+        if name not in self._cached_keys:
             registries = (kind(queue=rq_queue(name, self._redis)) for kind in (FinishedJobRegistry, FailedJobRegistry))
             finished, failed = (str(registry.key) for registry in registries)
-            self._book_keys[name] = finished, failed
-        return self._book_keys[name]
+            self._cached_keys[name] = finished, failed
+        return self._cached_keys[name]

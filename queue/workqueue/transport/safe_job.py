@@ -1,8 +1,8 @@
 """RQ's job as every process of the runtime reads it.
 
-RQ's own classes unpickle fields, import callbacks by the names in a job, call webhooks, and raise on a name that is
-not UTF-8. A bell has none of this, so only the fields of a bell are read. Importing this module also takes the pickle
-serializer, which is RQ's default, out of the process.
+RQ's own classes unpickle fields, import callbacks by name, call webhooks, and raise for a name that is not UTF-8. A
+bell has none of these, so only the fields of a bell are read. Importing this module also disables RQ's default
+serializer, pickle, in the process.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 
 from workqueue.errors import WorkqueueError
 
-MAX_DATA = 64 * 1024  # bytes of one field; a bell's has a hundred
+MAX_DATA = 64 * 1024  # bytes of one field; that of a bell has 100
 MAX_ERROR = 8 * 1024 * 1024  # bytes of a traceback
 UNREADABLE = '["unreadable", null, [], {}]'
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
@@ -59,15 +59,15 @@ FIELDS = frozenset(
 
 
 def refuse_pickle(*_: Any, **__: Any) -> NoReturn:
-    """Raise DeserializationError; stands in the place of `pickle.loads`."""
+    """Raise DeserializationError, in place of `pickle.loads`."""
     raise DeserializationError("localfn reads JSON only; pickled data is not loaded.")
 
 
-DefaultSerializer.loads = refuse_pickle  # whichever class of RQ asks for it, in whichever version
+DefaultSerializer.loads = refuse_pickle  # for every class of RQ that uses the default
 
 
 class SafeJob(Job):
-    """A job that is shown, moved and deleted, and never performed."""
+    """A job that can be shown, moved and deleted, but not performed."""
 
     success_callback: ClassVar[None] = None
     failure_callback: ClassVar[None] = None
@@ -87,20 +87,20 @@ class SafeJob(Job):
             raise NoSuchJobError(f"{cls.key_for(id)} is not a job: {error}") from error
 
     def restore(self, raw_data: Any) -> None:
-        """Read the fields that a bell has; a call that cannot be read is shown as unreadable. Raises NoSuchJobError."""
+        """Read the fields of a bell; replace an unreadable call by a placeholder. Raises NoSuchJobError."""
         known = {text(name): value for name, value in raw_data.items() if text(name) in FIELDS}
         try:
-            super().restore({name: _short(name, value) for name, value in known.items()})
+            super().restore({name: _bounded(name, value) for name, value in known.items()})
             self._check_call()
         except NoSuchJobError:
             raise
-        except Exception:  # noqa: BLE001 - RQ has no error of its own for a field that it cannot read
+        except Exception:  # noqa: BLE001 - RQ raises errors of many types for a malformed field
             self._restore_without_call(known)
 
     def _check_call(self) -> None:
         kinds = (type(self.func_name), type(self.args), type(self.kwargs))
         if kinds != (str, list, dict):
-            raise ValueError("The call has not the form of a call.")
+            raise ValueError("The job's data is not a call.")
 
     def _restore_without_call(self, known: dict[str, Any]) -> None:
         try:
@@ -109,11 +109,11 @@ class SafeJob(Job):
             raise NoSuchJobError(f"{self.key} is not a job: {type(error).__name__}") from error
 
     def get_meta(self, refresh: bool = True) -> dict[str, Any]:  # noqa: ARG002 - RQ's signature
-        """Return no metadata: a bell has none, and that of other jobs is not read."""
+        """Return no metadata: a bell has none, and metadata of other jobs is not read."""
         return {}
 
     def latest_result(self, timeout: int = 0) -> Result | None:  # noqa: ARG002 - RQ's signature
-        """Return how the job ended, and its error; None when that cannot be read. The returned value is not read."""
+        """Return how the job ended and its error, without its return value; None if unreadable."""
         try:
             entries: Any = self.connection.xrevrange(_results_key(self.id), count=1)
             return _result(self, *entries[0]) if entries else None
@@ -126,7 +126,7 @@ class SafeJob(Job):
         remove_from_queue: bool = True,
         delete_dependents: bool = False,  # noqa: ARG002 - a bell has none
     ) -> None:
-        """Delete the job and its entries, in every status; an entry of its execution lapses by itself."""
+        """Delete the job and its registry entries, in every status. The entry of its execution expires."""
         commands = self.connection.pipeline(transaction=False) if pipeline is None else pipeline
         if remove_from_queue:
             commands.lrem(f"{Queue.redis_queue_namespace_prefix}{self.origin}", 0, self.id)
@@ -134,18 +134,18 @@ class SafeJob(Job):
             commands.zrem(kind.key_template.format(self.origin), self.id)
         commands.delete(self.key, self.dependents_key, self.dependencies_key, _results_key(self.id))
         if pipeline is None:
-            commands.execute(raise_on_error=False)  # a key of another type has no entry of this job
+            commands.execute(raise_on_error=False)  # a key of a wrong type has no entry of this job
 
     def perform(self) -> None:
-        """Raise WorkqueueError: workers of localfn take the id from a job, and nothing else."""
-        raise WorkqueueError("No job is performed: workers of localfn take the id from it, and nothing else.")
+        """Raise WorkqueueError: a worker reads the request id from a job, and never runs the job's call."""
+        raise WorkqueueError("A job of localfn is not performed by RQ: start a worker of localfn instead.")
 
     def send_webhooks(self, *_: Any, **__: Any) -> None:
-        """Call no webhook: a bell has none."""
+        """Do nothing: a bell has no webhook."""
 
 
 def ids(entries: Iterable[bytes | str]) -> list[str]:
-    """Return the job ids of the entries of a queue or registry, without entries of another form."""
+    """Return the job ids among the entries of a queue or registry, without malformed entries."""
     found = (text(entry).partition(":")[0] for entry in entries)
     return [job_id for job_id in found if JOB_ID.fullmatch(job_id)]
 
@@ -156,9 +156,9 @@ def _results_key(job_id: str) -> str:
 
 
 def _result(job: Job, result_id: bytes, fields: dict[bytes, bytes]) -> Result:
-    """Raises ValueError, KeyError, zlib.error."""
+    """Build a Result from a stream entry. Raises ValueError, KeyError, zlib.error."""
     error = fields.get(b"exc_string")
-    message = None if error is None else _unpacked(b64decode(error), MAX_ERROR).decode("utf-8", "replace")
+    message = None if error is None else _decompress(b64decode(error), MAX_ERROR).decode("utf-8", "replace")
     kind = Result.Type(int(fields[b"type"]))
     return Result(job.id, kind, connection=job.connection, id=text(result_id), exc_string=message)
 
@@ -168,20 +168,20 @@ def text(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
-def _short(name: str, value: Any) -> Any:
-    """Return a field decompressed and bounded. Raises ValueError when it is too long."""
+def _bounded(name: str, value: Any) -> Any:
+    """Return a decompressed field. Raises ValueError when it is too long."""
     if name == "data":
         with contextlib.suppress(zlib.error):  # it is stored uncompressed
-            value = _unpacked(value, MAX_DATA)
+            value = _decompress(value, MAX_DATA)
     if len(value) > MAX_DATA:
         raise ValueError(f"{name} is longer than {MAX_DATA} bytes.")
     return value
 
 
-def _unpacked(packed: bytes, most: int) -> bytes:
-    """Decompress, as far as `most` bytes: a small field may unpack to gigabytes. Raises zlib.error, ValueError."""
-    unpacker = zlib.decompressobj()
-    found = unpacker.decompress(packed, most)
-    if unpacker.unconsumed_tail:
-        raise ValueError(f"The field unpacks to more than {most} bytes.")
+def _decompress(data: bytes, max_bytes: int) -> bytes:
+    """Decompress up to `max_bytes`: a small field may expand to gigabytes. Raises zlib.error, ValueError."""
+    decompressor = zlib.decompressobj()
+    found = decompressor.decompress(data, max_bytes)
+    if decompressor.unconsumed_tail:
+        raise ValueError(f"The field decompresses to more than {max_bytes} bytes.")
     return found

@@ -1,6 +1,6 @@
-"""RQ's registries, queues and workers as the runtime reads them: of jobs that are bells.
+"""RQ's registries, queues and workers as the runtime reads them: with jobs that are bells.
 
-A name or an entry that is not one of localfn's is left out, so that it ends no page, no worker and no scheduler.
+Names and entries of other programs are skipped, so that they break no page, worker or scheduler.
 """
 
 import math
@@ -23,7 +23,7 @@ WORKER_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
 class SafeRegistry(BaseRegistry):
-    """A registry of such jobs; entries that are not ids are left out."""
+    """A registry of bells; malformed entries are skipped."""
 
     job_class = SafeJob
 
@@ -31,14 +31,14 @@ class SafeRegistry(BaseRegistry):
         super().__init__(name, connection, **{**more, "job_class": SafeJob, "serializer": JSONSerializer})
 
     def get_job_ids(self, start: int = 0, end: int = -1, desc: bool = False, cleanup: bool = True) -> list[str]:
-        """Return the ids from `start` to `end`, without those that are not ids."""
+        """Return the job ids from `start` to `end`, without malformed entries."""
         if cleanup:
             self.cleanup()
         entries: Any = self.connection.zrange(self.key, start, end, desc=desc)
         return ids(entries)
 
     def get_expired_job_ids(self, timestamp: float | None = None) -> list[str]:
-        """Return the ids of entries that lapsed before `timestamp`, without those that are not ids."""
+        """Return the job ids that expired before `timestamp`, without malformed entries."""
         score = current_timestamp() if timestamp is None else timestamp
         entries: Any = self.connection.zrangebyscore(self.key, 0, score)
         return ids(entries)
@@ -48,7 +48,7 @@ class SafeRegistry(BaseRegistry):
         return SafeQueue(self.name, self.connection)
 
     def remove(self, job: Job | str, pipeline: Pipeline | None = None, delete_job: bool = False) -> Any:
-        """Remove the entry of a job, in the registry of started jobs those of its executions."""
+        """Remove the entry of a job; in the registry of started jobs, the entries of its executions."""
         job_id = job if isinstance(job, str) else job.id
         entries: Any = self.connection.zrange(self.key, 0, -1) if isinstance(self, StartedJobRegistry) else []
         executions = [entry for entry in entries if text(entry).startswith(f"{job_id}:")]
@@ -63,7 +63,7 @@ REGISTRIES: dict[str, type[SafeRegistry]] = {
 
 
 class SafeQueue(Queue):
-    """A queue of such jobs. Its names and ids are those of localfn; others are left out."""
+    """A queue of bells; malformed names and ids are skipped."""
 
     job_class = SafeJob
 
@@ -72,19 +72,19 @@ class SafeQueue(Queue):
 
     @classmethod
     def all(cls, connection: Redis, **_: Any) -> list[Queue]:  # type: ignore[override]
-        """Return the queues whose names can be read."""
+        """Return the queues with a valid name."""
         prefix = cls.redis_queue_namespace_prefix
         keys = (text(key) for key in connection.smembers(cls.redis_queues_keys))
         names = sorted(key.removeprefix(prefix) for key in keys if key.startswith(prefix))
         return [cls(name, connection) for name in names if QUEUE_NAME.fullmatch(name)]
 
     def get_job_ids(self, offset: int = 0, length: int = -1) -> list[str]:
-        """Return `length` ids from `offset` on, without those that are not ids."""
+        """Return `length` job ids from `offset` on, without malformed entries."""
         end = offset + length - 1 if length >= 0 else length
         return [] if length == 0 else ids(self.connection.lrange(self.key, offset, end))
 
     def compact(self) -> None:
-        """Remove the ids of jobs that are gone. RQ's own loses all of them when it ends half done."""
+        """Remove the ids of deleted jobs. RQ's own method loses all ids when it is interrupted."""
         for job_id in self.get_job_ids():
             if not SafeJob.exists(job_id, self.connection):
                 self.connection.lrem(self.key, 0, job_id)
@@ -96,14 +96,14 @@ class SafeQueue(Queue):
 
 
 class SafeWorker(Worker):
-    """A worker as rq-dashboard reads it. One whose entry cannot be read is left out."""
+    """A worker as rq-dashboard reads it; unreadable entries are skipped."""
 
     job_class = SafeJob
     queue_class: type[Queue] = SafeQueue
 
     @classmethod
     def all(cls, connection: Redis, **_: Any) -> list[Worker]:  # type: ignore[override]
-        """Return the workers whose entries can be read."""
+        """Return the workers with a readable entry."""
         prefix = cls.redis_worker_namespace_prefix
         keys = (text(key) for key in connection.smembers(cls.redis_workers_keys))
         named = [key for key in keys if key.startswith(prefix) and WORKER_NAME.fullmatch(key.removeprefix(prefix))]
@@ -122,7 +122,7 @@ class SafeWorker(Worker):
         return found
 
     def get_current_job(self) -> Job | None:
-        """Return the job that the worker runs; None when it cannot be read."""
+        """Return the job that the worker runs; None if unreadable."""
         try:
             return super().get_current_job()
         except (NoSuchJobError, ResponseError, ValueError, TypeError, KeyError, OverflowError, OSError):
@@ -133,12 +133,12 @@ def requeue(job_id: str, connection: Redis, **_: Any) -> Job:
     """Put a failed job back into its queue. Raises NoSuchJobError, InvalidJobOperation."""
     job = SafeJob.fetch(job_id, connection)
     if not QUEUE_NAME.fullmatch(job.origin):
-        raise NoSuchJobError("The job names no queue.")
+        raise NoSuchJobError("The job has no valid queue name.")
     return REGISTRIES["FailedJobRegistry"](job.origin, connection).requeue(job)
 
 
 def requeue_all(queue_name: str, connection: Redis) -> tuple[int, int]:
-    """Put the failed jobs back into their queues; return how many, and how many cannot be read or moved."""
+    """Put the failed jobs back into their queues. Return how many were moved, and how many could not be."""
     moved = skipped = 0
     for job_id in SafeQueue(queue_name, connection).failed_job_registry.get_job_ids(cleanup=False):
         try:

@@ -1,4 +1,4 @@
-"""What a pool needs to know."""
+"""The configuration of a worker pool."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from workqueue.workers.autoscaler import Bounds
 
 @dataclass(frozen=True, slots=True)
 class PoolConfig:
-    """Times in seconds, sizes in bytes; the folders exist. account: who runs sandboxes; None: whoever we are."""
+    """Times in seconds, sizes in bytes; the folders exist. account: as in `Interpreter`."""
 
     database_url: str
     redis_url: str

@@ -1,6 +1,6 @@
-"""Processes that the pool forks off itself, with everything imported, and that end when their life is over.
+"""Fork child processes of the pool, with all modules imported.
 
-Like multiprocessing's; but a fork that fails leaves no descriptors behind, so it can be tried again for hours.
+Unlike multiprocessing, a failed fork leaves no descriptors open, so the pool can retry it for hours.
 """
 
 import logging
@@ -16,28 +16,28 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What the pool knows of a process of its own; RQ's pool reads name and pid."""
+    """A child process of the pool. RQ's pool reads name and pid."""
 
     name: str
     pid: int
     process: ForkedProcess
 
 
-def fork(name: str, life: Callable[[], None]) -> Member:
-    """Raises OSError when the machine has no room for one more."""
+def fork(name: str, main: Callable[[], None]) -> Member:
+    """Run `main` in a child process. Raises OSError when the machine is out of processes or memory."""
     pid = os.fork()
     if pid == 0:
-        _live(life)
+        _run_child(main)
     return Member(name, pid, ForkedProcess(pid))
 
 
-def _live(life: Callable[[], None]) -> NoReturn:
+def _run_child(main: Callable[[], None]) -> NoReturn:
     status = 1
     try:
-        life()
+        main()
         status = 0
     except BaseException:
-        log.exception("a process of the pool failed")
+        log.exception("process of the pool failed")
     finally:
         logging.shutdown()
-        os._exit(status)  # what the pool would do at its own end is not for its children
+        os._exit(status)  # skip the exit handlers of the pool

@@ -1,4 +1,4 @@
-"""The process that watches the functions' code on this machine and publishes what it finds."""
+"""The housekeeper process: publishes the functions of this machine, and cleans up after lost workers."""
 
 import logging
 import os
@@ -27,20 +27,20 @@ from workqueue.workers.config import PoolConfig
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 0.5  # a change is promised to be seen within 2 s
+EVERY_S = 0.5  # docs promise that a code change is visible within 2 s
 SWEEP_EVERY_S = 10.0
 
 
 def run_housekeeping(
-    config: PoolConfig, interpreter: Interpreter, stopping: threading.Event, notes: SnapshotChannel
+    config: PoolConfig, interpreter: Interpreter, stopping: threading.Event, snapshots: SnapshotChannel
 ) -> None:
-    """Looks at the code twice a second until `stopping` is set; an outage of the database delays it.
+    """Check the code of the functions twice a second until `stopping` is set. Outages of PostgreSQL delay this.
 
-    Beside that it stores what lost workers of this machine had read and not stored, removes the working directories
-    that they left, and stores what the pool notes of its sandboxes.
+    The loop also stores the output that lost workers of this machine had spooled, removes their working directories,
+    and stores the pool's snapshots of its sandboxes.
     """
     engine, clock = make_engine(config.database_url, pool_size=1), Clock()
-    sweep_at = note_at = 0.0
+    sweep_at = snapshot_at = 0.0
     pool = f"{socket.gethostname()}:{os.getppid()}"
     watcher: CodeWatcher | None = None
     unpublished = False
@@ -55,34 +55,34 @@ def run_housekeeping(
                 registry.publish(engine, watcher.registry)
                 unpublished = False
             recovery.recover_lines(engine, config.spool_folder)
-            if time.monotonic() >= note_at:
-                note_at = time.monotonic() + sandbox_snapshots.INTERVAL_S
-                _store_notes(engine, clock, pool, notes)
+            if time.monotonic() >= snapshot_at:
+                snapshot_at = time.monotonic() + sandbox_snapshots.INTERVAL_S
+                _store_snapshots(engine, clock, pool, snapshots)
             if time.monotonic() >= sweep_at:
                 sweep_at = time.monotonic() + SWEEP_EVERY_S
                 process_tree.kill_abandoned()
                 clock.refresh(engine)
                 cleaner.remove_working_directories(engine, clock, config.work_folder)
         except (DBAPIError, PoolTimeoutError) as error:
-            log.warning("functions and sandboxes could not be published", extra={"error": error_summary(error)})
+            log.warning("housekeeping failed", extra={"error": error_summary(error)})
         except OSError as error:
-            log.warning("files could not be read", extra={"error": str(error)})
+            log.warning("housekeeping failed", extra={"error": str(error)})
         stopping.wait(EVERY_S)
 
 
-def _store_notes(engine: Engine, clock: Clock, pool: str, notes: SnapshotChannel) -> None:
-    """Memory is measured here: to ask for all children of a process takes a while, and the pool has none to spare."""
-    found = notes.receive_latest()
-    if found is None:
+def _store_snapshots(engine: Engine, clock: Clock, pool: str, snapshots: SnapshotChannel) -> None:
+    """Store the newest snapshot, with memory. A walk over all descendants is too slow for the pool itself."""
+    latest = snapshots.receive_latest()
+    if latest is None:
         return
     clock.refresh(engine)
-    measured = [note | {"memory_mb": round(process_tree.resident_mb(note["pid"]), 1)} for note in found]
+    measured = [each | {"memory_mb": round(process_tree.resident_mb(each["pid"]), 1)} for each in latest]
     sandbox_snapshots.store_snapshots(engine, pool, measured, clock.now())
 
 
-def run_process(config: PoolConfig, interpreter: Interpreter, notes: SnapshotChannel) -> None:
-    """`watch` as a process of its own: ends with SIGTERM."""
+def run_process(config: PoolConfig, interpreter: Interpreter, snapshots: SnapshotChannel) -> None:
+    """Run the housekeeping as a process, until SIGTERM."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    run_housekeeping(config, interpreter, stopping, notes)
+    run_housekeeping(config, interpreter, stopping, snapshots)

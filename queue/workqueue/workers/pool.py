@@ -1,4 +1,4 @@
-"""The worker pool of one machine: an RQ WorkerPool whose parent process also keeps the sandboxes."""
+"""The worker pool of one machine: an RQ WorkerPool whose parent process also owns the sandboxes."""
 
 import gc
 import logging
@@ -20,7 +20,6 @@ from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerPool
 
 from schema.engine import make_engine, preload
-from workqueue.backoff import Backoff
 from workqueue.heartbeats.sandbox_snapshots import SnapshotChannel
 from workqueue.heartbeats.worker_activity import WorkerActivity
 from workqueue.sandboxes import process_tree
@@ -33,30 +32,28 @@ from workqueue.workers import autoscaler, housekeeper, worker_main
 from workqueue.workers.autoscaler import CpuMonitor, Load
 from workqueue.workers.config import PoolConfig
 from workqueue.workers.forking import Member, fork
+from workqueue.workers.start_delay import StartDelay
 from workqueue.workers.startup import Startup, WorkersFailError
 from workqueue.workers.worker import END_GRACE, Worker
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.05  # how often workers are counted, and the dead replaced
-CHORES_S = 1.0  # how often idle sandboxes and strays are looked for
-FIRST_DELAY_S, MAX_DELAY_S = 0.1, 5.0  # before a process that died at once is replaced
-HEALTHY_S = 5.0  # a process that ran this long did not die of its start, and is replaced at once
-SHORT_S = 1.0  # before a machine that had no room for another process is asked again
-SCOUT = "scout"
-SCOUT_END_S = 3.0  # it may be importing a module
+SUPERVISE_S = 0.05  # interval of replacing dead processes and scaling
+MAINTAIN_S = 1.0  # interval of ending stale sandboxes and orphans
+HOUSEKEEPER = "housekeeper"
+HOUSEKEEPER_STOP_S = 3.0  # it may be importing a module
 
 
 class Pool(WorkerPool):
-    """Starts workers by forking itself, replaces the dead, and serves them sandboxes in between.
+    """Fork workers, replace dead ones, and serve sandboxes to them.
 
-    It runs no thread and its only connection asks Redis for lengths, so that a fork is safe at any time.
+    The pool has no threads, and its only connection reads queue lengths from Redis, so it can fork at any time.
     """
 
     def __init__(
         self, config: PoolConfig, interpreter: Interpreter, tell_ready: Callable[[], None] | None = None
     ) -> None:
-        """tell_ready: as in Startup."""
+        """tell_ready: as in `Startup`."""
         super().__init__(
             list(config.queues),
             connection=Redis.from_url(config.redis_url, socket_connect_timeout=1, socket_timeout=1),
@@ -66,98 +63,95 @@ class Pool(WorkerPool):
         )
         self.config = config
         self.interpreter = interpreter
-        self.host = SandboxPool(interpreter, max_idle=config.bounds.maximum)
+        self.sandboxes = SandboxPool(interpreter, max_idle=config.bounds.maximum)
         self._selector = selectors.DefaultSelector()
         self._engine = make_engine(config.database_url, pool_size=2, max_overflow=1, prefer_index_scans=True)
-        self._gauges: dict[str, WorkerActivity] = {}
-        self._processors = CpuMonitor()
-        self._notes = SnapshotChannel()
+        self._activities: dict[str, WorkerActivity] = {}
+        self._cpu = CpuMonitor()
+        self._snapshots = SnapshotChannel()
         self.worker_dict: dict[str, Member] = {}  # type: ignore[assignment]  # RQ reads the same fields
-        self._scout: Member | None = None
+        self._housekeeper: Member | None = None
         self._startup = Startup(config.bounds.minimum, tell_ready)
-        self._can_run = True  # the interpreter of the functions, as far as is known
+        self._can_run = True  # the interpreter runs, as far as is known
         self._is_hurried = False
-        self._is_short = False  # of room for another process
-        self._started_at: dict[str, float] = {}
-        self._backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S)
-        self._start_again_at = 0.0
+        self._start_delay = StartDelay()
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT, and then until every worker has ended.
 
-        An error ends the process at once, to be started again: an ordinary exit would first wait for the workers.
+        An error ends the process at once, so that it is started again: a normal exit would first wait for the workers.
         """
         try:
             self._run()
         except WorkersFailError as error:
-            log.error("the pool ends", extra={"error": str(error)})
+            log.error("pool failed", extra={"error": str(error)})
         except BaseException:
-            log.exception("the pool ends")
+            log.exception("pool failed")
         else:
             return
-        self.host.close()
+        self.sandboxes.close()
         os._exit(1)
 
     def _run(self) -> None:
         preload(self._engine)
         gc.collect()
-        gc.freeze()  # what is loaded now stays shared with the forked workers
+        gc.freeze()  # keep the loaded modules shared with the forked workers
         self.status = self.Status.STARTED
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.request_stop)
         adopt_orphans()
         self._prepare_interpreter()
         bounds, queues = self.config.bounds, ",".join(self.config.queues)
-        log.info("working", extra={"queues": queues, "workers": f"{bounds.minimum}-{bounds.maximum}"})
-        look_at = chores_at = 0.0
+        log.info("pool started", extra={"queues": queues, "workers": f"{bounds.minimum}-{bounds.maximum}"})
+        supervise_at = maintain_at = 0.0
         while self.status != self.Status.STOPPED or self.worker_dict:
-            if time.monotonic() >= look_at:
-                look_at = time.monotonic() + TICK_S
-                self._look_after_processes()
-            for key, _ in self._selector.select(max(0.0, look_at - time.monotonic())):
+            if time.monotonic() >= supervise_at:
+                supervise_at = time.monotonic() + SUPERVISE_S
+                self._supervise()
+            for key, _ in self._selector.select(max(0.0, supervise_at - time.monotonic())):
                 self._serve(key.data)
-            if time.monotonic() >= chores_at:
-                chores_at = time.monotonic() + CHORES_S
-                self._do_chores()
-        self._end_scout()
-        self._notes.close()
-        self.host.close()
+            if time.monotonic() >= maintain_at:
+                maintain_at = time.monotonic() + MAINTAIN_S
+                self._maintain()
+        self._stop_housekeeper()
+        self._snapshots.close()
+        self.sandboxes.close()
 
     def start_worker(self, *_: Any, **__: Any) -> None:
-        """Start one, with a line to the sandbox host, and a name that tells a person where it runs.
+        """Start a worker, connected to the sandbox pool, with a name that contains the host's.
 
-        Raises OSError when there is no room for it; nothing is left of it then.
+        Raises OSError when the machine is out of resources, and leaves nothing behind then.
         """
         name = f"{socket.gethostname()}-{token_hex(4)}"
-        with ExitStack() as made:
-            activity = made.enter_context(closing(WorkerActivity()))
-            ours, theirs = map(made.enter_context, socket.socketpair())
-            # Registered before the fork: the child closes every line that it finds here, this one too.
-            self._selector.register(ours, selectors.EVENT_READ, PoolConnection(name, ours, self.host))
-            made.callback(self._selector.unregister, ours)
-            life = partial(worker_main.run_worker, self.config, self._engine, name, theirs, activity)
-            self.worker_dict[name] = self._fork(name, life)
-            made.pop_all()
-        self._gauges[name] = activity
-        theirs.close()
+        with ExitStack() as stack:
+            activity = stack.enter_context(closing(WorkerActivity()))
+            parent, child = map(stack.enter_context, socket.socketpair())
+            # Registered before the fork: the child closes every socket that it finds here, this one too.
+            self._selector.register(parent, selectors.EVENT_READ, PoolConnection(name, parent, self.sandboxes))
+            stack.callback(self._selector.unregister, parent)
+            main = partial(worker_main.run_worker, self.config, self._engine, name, child, activity)
+            self.worker_dict[name] = self._fork(name, main)
+            stack.pop_all()
+        self._activities[name] = activity
+        child.close()
 
     def reap_workers(self) -> None:
-        """Like RQ's, without waiting a tenth of a second for each that lives."""
+        """Reap dead workers. RQ's own method waits 0.1 s for each living one."""
         for data in list(self.worker_dict.values()):
             if data.process.poll() is not None:
                 self.handle_dead_worker(data)
 
     def handle_dead_worker(self, worker_data: Member) -> None:  # type: ignore[override]
         super().handle_dead_worker(worker_data)  # type: ignore[arg-type]
-        with closing(self._gauges.pop(worker_data.name)) as activity:
+        with closing(self._activities.pop(worker_data.name)) as activity:
             if self.status != self.Status.STOPPED:
-                self._startup.note_death(activity, worker_data.process.poll())
-        self._note_death(worker_data)
-        if status := worker_data.process.poll():  # it did not end by itself
-            log.warning("a worker ended", extra={"worker": worker_data.name, "exit_status": status})
+                self._startup.record_death(activity, worker_data.process.poll())
+        self._start_delay.record_exit(worker_data.name)
+        if status := worker_data.process.poll():
+            log.warning("worker process ended", extra={"worker": worker_data.name, "exit_status": status})
 
     def request_stop(self, signum: int | None = None, frame: FrameType | None = None) -> None:
-        """Take SIGTERM or SIGINT: the workers may finish within their grace. A second one ends the grace."""
+        """Stop the workers after SIGTERM or SIGINT; a second signal ends their grace period."""
         self._is_hurried = self.status == self.Status.STOPPED
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
@@ -166,103 +160,87 @@ class Pool(WorkerPool):
         if self._is_hurried:
             super().stop_worker(worker_data, END_GRACE)  # type: ignore[arg-type]
 
-    def _look_after_processes(self) -> None:
+    def _supervise(self) -> None:
         self.reap_workers()
         if self._can_run:
-            self._startup.check(self._gauges.values())
-        if self._scout is not None and self._scout.process.poll() is not None:
-            self._note_death(self._scout)
-            self._scout = None
-        if self.status == self.Status.STOPPED or time.monotonic() < self._start_again_at:
+            self._startup.check(self._activities.values())
+        if self._housekeeper is not None and self._housekeeper.process.poll() is not None:
+            self._start_delay.record_exit(self._housekeeper.name)
+            self._housekeeper = None
+        if self.status == self.Status.STOPPED or not self._start_delay.is_over():
             return
         try:
-            self._fit_to_demand()
-            if self._scout is None:
-                self._scout = self._fork(
-                    SCOUT, partial(housekeeper.run_process, self.config, self.interpreter, self._notes)
+            self._scale()
+            if self._housekeeper is None:
+                self._housekeeper = self._fork(
+                    HOUSEKEEPER, partial(housekeeper.run_process, self.config, self.interpreter, self._snapshots)
                 )
         except OSError as error:
-            self._wait_for_room(error)
+            self._start_delay.record_no_resources(error)
 
     def _prepare_interpreter(self) -> None:
-        """Start what forks sandboxes. While the interpreter does not run, requests wait, and the pool is not ready."""
-        trouble = "" if self.host.zygote.prepare() else self.interpreter.find_problem()
-        if trouble and self._can_run:
-            log.error("functions cannot be run", extra={"python": self.interpreter.python, "error": trouble})
-        self._can_run = not trouble
+        """Start the zygote. While the interpreter does not run, requests wait, and the pool is not ready."""
+        problem = "" if self.sandboxes.zygote.prepare() else self.interpreter.find_problem()
+        if problem and self._can_run:
+            log.error("interpreter failed", extra={"python": self.interpreter.python, "error": problem})
+        self._can_run = not problem
 
-    def _do_chores(self) -> None:
+    def _maintain(self) -> None:
         if not self._can_run:
             self._prepare_interpreter()
-        self.host.end_stale()
-        self.host.reap()
-        self._notes.send(self.host.snapshot())
-        known = {data.pid for data in self.worker_dict.values()} | self.host.pids()
-        process_tree.kill_orphans(known | ({self._scout.pid} if self._scout else set()))
+        self.sandboxes.end_stale()
+        self.sandboxes.reap()
+        self._snapshots.send(self.sandboxes.snapshot())
+        known = {data.pid for data in self.worker_dict.values()} | self.sandboxes.pids()
+        process_tree.kill_orphans(known | ({self._housekeeper.pid} if self._housekeeper else set()))
         if self.status == self.Status.STOPPED:
-            # Again: one may have been too young to hear it the first time.
+            # Repeated: a new worker may not have had its signal handler at the first time.
             self.stop_workers()  # type: ignore[no-untyped-call]
 
-    def _fit_to_demand(self) -> None:
-        """Starts workers while requests wait and there is something for more of them to do; stops those that idle."""
-        read = {name: activity.read() for name, activity in self._gauges.items()}
-        busy = [lasting_s for is_busy, lasting_s in read.values() if is_busy]
-        idle = {name: lasting_s for name, (is_busy, lasting_s) in read.items() if not is_busy}
+    def _scale(self) -> None:
+        """Start workers while requests wait and more workers help; stop idle ones."""
+        activities = {name: activity.read() for name, activity in self._activities.items()}
+        busy = [duration_s for is_busy, duration_s in activities.values() if is_busy]
+        idle = {name: duration_s for name, (is_busy, duration_s) in activities.items() if not is_busy}
         bounds = self.config.bounds
-        newest_s = time.monotonic() - max(self._started_at.values(), default=0.0)
-        waiting = 0 if idle else self._waiting()
-        load = Load(busy, len(idle), newest_s, waiting, self._processors.idle_count())
+        newest_s = self._start_delay.newest_s()
+        waiting = 0 if idle else self._count_waiting()
+        load = Load(busy, len(idle), newest_s, waiting, self._cpu.idle_share())
         for _ in range(autoscaler.to_start(load, bounds)):
             self.start_worker()
         for name in autoscaler.to_stop(idle, len(self.worker_dict), bounds):
-            # Should it have taken a job this very moment, that bell is lost, and the reconciler rings again.
+            # A bell that the worker takes at this moment is lost, and the reconciler rings again.
             self.stop_worker(self.worker_dict[name])
 
-    def _waiting(self) -> int:
+    def _count_waiting(self) -> int:
         try:
             return sum(queue.count for queue in self.queues)
         except RedisError:
-            return 0  # nobody can take a job now anyway
+            return 0  # no worker can take a job during the outage
 
-    def _wait_for_room(self, error: OSError) -> None:
-        """Descriptors, memory or processes are short: what there is works on, and growing is tried again. Told once."""
-        self._start_again_at = time.monotonic() + SHORT_S
-        if not self._is_short:
-            self._is_short = True
-            log.warning("no room for another process now; it is tried again", extra={"error": str(error)})
+    def _fork(self, name: str, main: Callable[[], None]) -> Member:
+        child = fork(name, partial(self._run_child, main))
+        self._start_delay.record_start(name)
+        return child
 
-    def _note_death(self, data: Member) -> None:
-        """Whoever dies of its start is started again after a pause that grows."""
-        lived_s = time.monotonic() - self._started_at.pop(data.name)
-        if lived_s >= HEALTHY_S:
-            self._backoff.reset()
-        delay_s = self._backoff.next_s() if lived_s < HEALTHY_S else 0.0
-        self._start_again_at = time.monotonic() + delay_s
-
-    def _fork(self, name: str, life: Callable[[], None]) -> Member:
-        born = fork(name, partial(self._begin, life))
-        self._started_at[name] = time.monotonic()
-        self._is_short = False
-        return born
-
-    def _begin(self, life: Callable[[], None]) -> None:
-        """First in a forked child: lets go of what belongs to the pool."""
+    def _run_child(self, main: Callable[[], None]) -> None:
+        """Run `main` in a forked child, after closing what belongs to the pool."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)  # until it has handlers of its own; the pool's are not for it
+            signal.signal(number, signal.SIG_DFL)  # until the child sets its own handlers
         die_with_parent(signal.SIGTERM)
         for key in list(self._selector.get_map().values()):
-            key.data.socket.close()  # else neither side would notice the other's end
+            key.data.socket.close()  # else neither side would notice that the other ended
         self._selector.close()
-        self.host.close_inherited()
-        life()
+        self.sandboxes.close_inherited()
+        main()
 
     def _serve(self, connection: PoolConnection) -> None:
         if not connection.serve():
             self._selector.unregister(connection.socket)
             connection.close()
 
-    def _end_scout(self) -> None:
-        if self._scout is not None:
-            os.kill(self._scout.pid, signal.SIGTERM)
-            if wait_for_exit(self._scout.process, SCOUT_END_S) is None:
-                os.kill(self._scout.pid, signal.SIGKILL)
+    def _stop_housekeeper(self) -> None:
+        if self._housekeeper is not None:
+            os.kill(self._housekeeper.pid, signal.SIGTERM)
+            if wait_for_exit(self._housekeeper.process, HOUSEKEEPER_STOP_S) is None:
+                os.kill(self._housekeeper.pid, signal.SIGKILL)

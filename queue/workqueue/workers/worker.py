@@ -1,7 +1,7 @@
-"""An RQ worker that answers doorbells: it takes jobs from the queues, finds the request ids in them, and invokes them.
+"""An RQ worker that answers doorbells: it takes jobs from the queues and invokes the requests that they ring for.
 
-RQ's own loop makes some twenty round trips to Redis a job. This one makes two, for one job or for many: it takes a
-few bells (bells.py), and shows all when they have ended (board.py).
+RQ's own loop makes some twenty round trips to Redis a job. This one makes two for a batch of jobs: it fetches several
+bells (transport/job_fetcher.py), and reports all when they have ended (transport/rq_status.py).
 """
 
 import logging
@@ -36,23 +36,23 @@ from workqueue.transport.safe_job import SafeJob
 
 log = logging.getLogger(__name__)
 
-# RQ shows a worker as dead after worker_ttl + 60 s without a sign of life. Its default, 420, would keep a killed
-# worker on the dashboard for eight minutes.
+# RQ shows a worker as dead after worker_ttl + 60 s without a heartbeat. The default of 420 s would show a killed worker
+# for eight minutes.
 WORKER_TTL_S = 30
-LISTEN_S = 10  # an idle worker gives a sign of life so often
+LISTEN_S = 10  # interval of the heartbeats of an idle worker
 FIRST_DELAY_S, MAX_DELAY_S = 0.5, 5.0  # between tries while Redis is unavailable
-SUSPENSION_S = 1.0  # how often it is asked whether an operator suspended the workers (`rq suspend`)
-END_GRACE = signal.SIGUSR1  # from the pool, after a second SIGTERM to it
-NO_ROOM_S = 1.0  # how often a full disk is asked whether it has room again
+SUSPENSION_S = 1.0  # interval of the checks for `rq suspend`
+END_GRACE = signal.SIGUSR1  # sent by the pool after its second SIGTERM
+DISK_FULL_S = 1.0  # interval of the checks of a full disk
 
 
 def answer(request_id: str) -> NoReturn:
-    """What RQ's jobs name as their function, for people to read. Our workers take the id from the job's own."""
-    raise WorkqueueError(f"Only a worker of localfn can run request {request_id}.")
+    """Raise WorkqueueError. RQ's jobs name this function, but workers read the request id from the job's id."""
+    raise WorkqueueError(f"RQ cannot run request {request_id}: start a worker of localfn instead.")
 
 
 class Worker(SimpleWorker):
-    """An RQ worker with a loop of its own, which gives back what it cannot finish in time, and ends with its host."""
+    """An RQ worker with its own loop. It gives back unfinished requests when it stops, and ends with its pool."""
 
     def __init__(self, context: ExecutionContext, redis: Redis, grace_s: float) -> None:
         """grace_s: seconds that a running request has after SIGTERM."""
@@ -65,53 +65,53 @@ class Worker(SimpleWorker):
             worker_ttl=WORKER_TTL_S,
         )
         self.context, self.grace_s = context, grace_s
-        self.bells = JobFetcher(redis, [each.key for each in self.queues])
+        self.fetcher = JobFetcher(redis, [each.key for each in self.queues])
         self.lease_renewer = LeaseRenewer(context, self.keep_alive)
         self._stopping = threading.Event()
-        self._listens = self._is_suspended = self._is_hurried = self._waits_for_room = False
-        self._sign_at = self._suspension_at = 0.0
+        self._listens = self._is_suspended = self._is_hurried = self._waits_for_disk = False
+        self._heartbeat_at = self._suspension_at = 0.0
 
     def _set_ip_address(self, connection: Redis) -> None:
-        """Do as RQ does; it fails where the path of a Redis' unix socket has a space or a `=` in it."""
+        """Set the address as RQ does. RQ fails if the path of the Unix socket contains a space or `=`."""
         try:
             super()._set_ip_address(connection)
         except ValueError:
             self.ip_address = "unknown"
 
     def run(self) -> None:
-        """Until SIGTERM, until the sandbox host is gone, or until an error that nobody foresaw."""
+        """Run until SIGTERM, until the sandbox pool is gone, or until an unexpected error."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.request_stop)
         signal.signal(END_GRACE, self._hurry)
         backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S)
         while not self._stopping.is_set() and not self.context.sandboxes.pool_is_lost:
             try:
-                ids = self._next()
-                if ids and not self._stopping.is_set():  # else their bells are lost, and the reconciler rings again
+                ids = self._fetch()
+                if ids and not self._stopping.is_set():  # else the bells are lost, and the reconciler rings again
                     invoke(self.context, self.lease_renewer, ids)
                 backoff.reset()
             except StopRequested:
                 break
             except RedisError as error:
-                log.warning(describe_error(error), extra={"error": str(error)})
+                log.warning("queues not read", extra={"cause": describe_error(error), "error": str(error)})
                 self._stopping.wait(backoff.next_s())
             except Exception:
-                # What it has claimed it must not take up again as if it had not begun it: the process, whose name is
-                # part of the token, ends; the leases lapse, and the pool starts another one.
-                log.exception("the worker failed and ends; what it had claimed follows when its lease has lapsed")
+                # Exit: the worker's name is part of the fencing token, so a new process cannot resume these claims by
+                # mistake. Their leases expire, and the pool starts another worker.
+                log.exception("worker failed; its leases expire")
                 break
-        self._leave()
+        self._shut_down()
 
-    def _next(self) -> list[UUID]:
-        """The requests to run now; none when nobody rang for a while."""
-        moment = time.monotonic()
-        if moment >= self._sign_at:
-            self._give_sign()
-            self._sign_at = moment + LISTEN_S
-        if moment >= self._suspension_at:
+    def _fetch(self) -> list[UUID]:
+        """Return the requests to run now; none when no bell was rung for LISTEN_S."""
+        now_s = time.monotonic()
+        if now_s >= self._heartbeat_at:
+            self._send_heartbeat()
+            self._heartbeat_at = now_s + LISTEN_S
+        if now_s >= self._suspension_at:
             self._is_suspended = bool(is_suspended(self.connection, self))
-            self._suspension_at = moment + SUSPENSION_S
-        if self._has_no_room():
+            self._suspension_at = now_s + SUSPENSION_S
+        if self._wait_for_disk():
             return []
         if self._is_suspended:
             self.context.activity.set_idle()
@@ -119,34 +119,34 @@ class Worker(SimpleWorker):
             return []
         taken = self._take_bells()
         if not taken and self.should_run_maintenance_tasks:
-            self._maintain()
-        if taken and self._has_no_room():  # it filled while this worker listened: the reconciler rings again
+            self._clean_registries()
+        if taken and self._wait_for_disk():  # the disk filled up while this worker listened: the reconciler rings again
             return []
         return [id for job_id in taken if (id := self._request_id(job_id)) is not None]
 
-    def _maintain(self) -> None:
-        """Remove what RQ's books keep for too long. Raises RedisError."""
+    def _clean_registries(self) -> None:
+        """Clean RQ's registries, unless Redis rejects writes. Raises RedisError."""
         try:
             self.run_maintenance_tasks()
         except RedisError as error:
             if not write_refusal(error):
                 raise
 
-    def _has_no_room(self) -> bool:
-        """Return whether the disk is full, after a pause if so. A request that began now could store nothing."""
+    def _wait_for_disk(self) -> bool:
+        """Return True if the disk is full, after a pause: a request could not store its result."""
         is_full = self.context.disk.is_full()
-        if is_full and not self._waits_for_room:
+        if is_full and not self._waits_for_disk:
             self.context.release_idle()
-            log.warning("the disk is full; nothing is begun", extra={"path": str(self.context.disk.folder)})
-        self._waits_for_room = is_full
+            log.warning("disk full; no request started", extra={"path": str(self.context.disk.folder)})
+        self._waits_for_disk = is_full
         if is_full:
             self.context.activity.set_idle()
-            self._stopping.wait(NO_ROOM_S)
+            self._stopping.wait(DISK_FULL_S)
         return is_full
 
     def _take_bells(self) -> list[str]:
-        """The job ids of several bells when many wait; of the next one when none does."""
-        taken = self.bells.pop_batch(self.context.batch_sizer.prefetch_count()) or self._listen()
+        """Return the job ids of several bells if many wait; else wait for the next one."""
+        taken = self.fetcher.pop_batch(self.context.batch_sizer.prefetch_count()) or self._listen()
         self.context.activity.set_busy()
         return taken
 
@@ -155,8 +155,8 @@ class Worker(SimpleWorker):
         self.context.activity.set_idle()
         self._listens = True
         try:
-            # Either the signal came before, or its handler finds that we listen.
-            return [] if self._stopping.is_set() else self.bells.pop_blocking(LISTEN_S)
+            # Either the signal came before, or its handler finds `_listens` set and interrupts the wait.
+            return [] if self._stopping.is_set() else self.fetcher.pop_blocking(LISTEN_S)
         finally:
             self._listens = False
 
@@ -168,7 +168,7 @@ class Worker(SimpleWorker):
         return request_id
 
     def run_maintenance_tasks(self) -> None:
-        """Remove what lapsed from the registries, by classes that no entry of another program ends."""
+        """Remove expired entries from the registries, with classes that skip entries of other programs."""
         for each in self.queues:
             if each.acquire_maintenance_lock():
                 try:
@@ -177,19 +177,19 @@ class Worker(SimpleWorker):
                     each.release_maintenance_lock()  # type: ignore[no-untyped-call]
         self.last_cleaned_at: Any = now()
 
-    def _give_sign(self) -> None:
-        """Tell RQ that this worker is there, from the start if Redis was emptied.
+    def _send_heartbeat(self) -> None:
+        """Send a heartbeat to RQ; register again if Redis was emptied.
 
-        A Redis that refuses this still gives away bells: one that is full of them would otherwise stay so.
+        A Redis that rejects writes still returns bells. Taking them is the only way to free a full one.
         """
         try:
-            self._sign()
+            self._register_or_beat()
         except RedisError as error:
             if not write_refusal(error):
                 raise
-            log.warning(describe_error(error), extra={"error": str(error)})
+            log.warning("heartbeat rejected", extra={"cause": describe_error(error), "error": str(error)})
 
-    def _sign(self) -> None:
+    def _register_or_beat(self) -> None:
         if self.connection.type(self.key) == b"hash":
             self.heartbeat()
         else:
@@ -198,21 +198,21 @@ class Worker(SimpleWorker):
             self.set_state(WorkerStatus.IDLE)
 
     def keep_alive(self) -> None:
-        """The same while a request runs, from another thread.
+        """Send a heartbeat while a request runs, from the lease renewer's thread.
 
-        Through the doorbell's client, which does not wait long: the caller has a lease to keep.
+        This uses the doorbell's client with its short timeout, so that the leases are renewed in time.
         """
         try:
             with self.context.doorbell.redis.pipeline(transaction=False) as pipeline:
                 self.heartbeat(WORKER_TTL_S + 60, pipeline)
                 pipeline.execute()
         except RedisError as error:
-            log.debug("no heartbeat", extra={"error": str(error)})
+            log.debug("heartbeat not sent", extra={"error": str(error)})
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - RQ's signature
-        """Let what runs finish within the grace, then give it back. A second signal of the kind changes nothing.
+        """Let running requests finish within the grace period, then give them back. A second signal changes nothing.
 
-        Should a bell have been taken this very moment, it is lost, and the reconciler rings again.
+        A bell that is taken at this moment is lost, and the reconciler rings again.
         """
         if self._stopping.is_set():
             return
@@ -225,7 +225,7 @@ class Worker(SimpleWorker):
             raise StopRequested
 
     def _hurry(self, _signum: int, _frame: FrameType | None) -> None:
-        """End the grace at once. In a thread: a signal may come while this one holds what is needed for it."""
+        """End the grace period at once, in a thread: the interrupted thread may hold a lock that this needs."""
         if not self._is_hurried:
             self._is_hurried = True
             threading.Thread(target=self._end_grace, daemon=True).start()
@@ -234,10 +234,10 @@ class Worker(SimpleWorker):
         self.context.given_up.set()
         self.lease_renewer.interrupt(StoppingError())
 
-    def _leave(self) -> None:
-        self.context.working_directory.remove()  # a forked process ends without the finalizers that would do it
+    def _shut_down(self) -> None:
+        self.context.working_directory.remove()  # a forked process ends without finalizers
         self.context.spool.close()
         try:
             self.register_death()  # type: ignore[no-untyped-call]
         except RedisError as error:
-            log.debug("RQ was not told of the end", extra={"error": str(error)})
+            log.debug("worker not deregistered", extra={"error": str(error)})

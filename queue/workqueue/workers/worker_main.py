@@ -1,4 +1,4 @@
-"""The life of a worker process, from the fork of its pool to its end."""
+"""The main function of a worker process, from the fork to its end."""
 
 import logging
 import socket
@@ -27,20 +27,22 @@ from workqueue.workers.worker import Worker
 
 log = logging.getLogger(__name__)
 
-REDIS_PAUSE_S = 0.5
+REDIS_RETRY_S = 0.5
 
 
-def run_worker(config: PoolConfig, engine: Engine, name: str, line: socket.socket, activity: WorkerActivity) -> None:
-    """Work until it is stopped or its host is gone. engine: made before the fork, without a connection."""
-    _name_in_log(name)
+def run_worker(
+    config: PoolConfig, engine: Engine, name: str, pool_socket: socket.socket, activity: WorkerActivity
+) -> None:
+    """Run a worker until it is stopped or the pool is gone. engine: made before the fork, without open connections."""
+    _add_worker_to_logs(name)
     try:
-        context = _context(config, engine, name, line, activity)
-        worker = _made(config, context)
+        context = _make_context(config, engine, name, pool_socket, activity)
+        worker = _make_worker(config, context)
     except BaseException as error:
         activity.set_failure(f"{type(error).__name__}: {error}")
         raise
-    # Only now: who is on record as present can serve. By the connection that is there already; the keeper opens one
-    # when something lasts.
+    # The first heartbeat follows the setup, because it promises that the worker can serve. It uses the open connection;
+    # the lease renewer opens its own for the first long request.
     worker_heartbeats.beat(engine, context.clock, name, config.queues)
     worker.run()
     context.observers.close()
@@ -48,33 +50,33 @@ def run_worker(config: PoolConfig, engine: Engine, name: str, line: socket.socke
     worker_heartbeats.deregister(engine, name)
 
 
-def _made(config: PoolConfig, context: ExecutionContext) -> Worker:
-    """Return the worker once Redis, to which RQ speaks at once, answers. An outage is no failure of the worker's."""
+def _make_worker(config: PoolConfig, context: ExecutionContext) -> Worker:
+    """Return the worker. RQ connects at once, so retry during an outage of Redis: it is no failure of the worker."""
     while True:
         try:
             return Worker(context, Redis.from_url(config.redis_url), config.grace_s)
         except RedisError as error:
             log.warning("Redis is unavailable", extra={"error": str(error)})
-            time.sleep(REDIS_PAUSE_S)
+            time.sleep(REDIS_RETRY_S)
 
 
-def _name_in_log(worker: str) -> None:
-    """Each line of this process names it, whatever it tells of."""
+def _add_worker_to_logs(worker: str) -> None:
+    """Add the worker's name to every log line of this process."""
 
-    def named(record: logging.LogRecord) -> bool:
+    def add_worker(record: logging.LogRecord) -> bool:
         record.worker = getattr(record, "worker", worker)
         return True
 
     for handler in logging.getLogger().handlers:
-        handler.addFilter(named)
+        handler.addFilter(add_worker)
 
 
-def _context(
-    config: PoolConfig, engine: Engine, name: str, line: socket.socket, activity: WorkerActivity
+def _make_context(
+    config: PoolConfig, engine: Engine, name: str, pool_socket: socket.socket, activity: WorkerActivity
 ) -> ExecutionContext:
     clock, given_up = Clock(), threading.Event()
     retry_through_outage(lambda: clock.synchronise(engine), given_up)
-    # Nobody waits long for Redis while a request runs: it is only told of things.
+    # A short timeout: while a request runs, Redis is only needed for status and announcements.
     redis = Redis.from_url(config.redis_url, socket_connect_timeout=1, socket_timeout=1)
     counters = Counters()
     return ExecutionContext(
@@ -85,7 +87,7 @@ def _context(
         doorbell=Doorbell(redis),
         rq_status=RqStatusReporter(redis, name),
         clock=clock,
-        sandboxes=SandboxPoolClient(line, max_body=2 * config.max_result_bytes + 1024 * 1024),
+        sandboxes=SandboxPoolClient(pool_socket, max_body=2 * config.max_result_bytes + 1024 * 1024),
         store=config.store,
         working_directory=WorkingDirectory(config.work_folder, name, config.account),
         disk=config.disk,

@@ -38,10 +38,10 @@ def test_each_move_is_a_line_of_json_with_request_attempt_function_and_worker(js
     steps = [(line["process"], line["message"], line.get("attempt"), line.get("outcome")) for line in moves]
     assert ("web", "accepted", None, None) in steps
     assert ("worker", "ended", 1, "failed") in steps
-    assert ("scheduler", "rang", 2, None) in steps
+    assert ("scheduler", "bells rung", 2, None) in steps
     assert ("worker", "ended", 2, "completed") in steps
     assert moves[-1]["action"] == "request.delete"
-    assert {("web", "listening"), ("worker", "working"), ("scheduler", "leading")} <= {
+    assert {("web", "listening"), ("worker", "pool started"), ("scheduler", "leadership acquired")} <= {
         (line["process"], line["message"]) for line in everything()
     }
     for line in moves:
@@ -68,5 +68,5 @@ def test_each_problem_is_logged_by_the_process_it_concerns(json_log: tuple[Runti
 
     victim = runtime.get("/api/workers")["items"][0]
     os.kill(victim["pid"], signal.SIGKILL)
-    (ended,) = wait_until(lambda: logged("a worker ended"), what="its end is told")
+    (ended,) = wait_until(lambda: logged("worker process ended"), what="its end is told")
     assert (ended["worker"], ended["exit_status"], ended["level"]) == (victim["name"], -9, "WARNING")

@@ -2,12 +2,12 @@
 
 import pytest
 
-from workqueue.workers.autoscaler import IDLE_S, LONG_S, ROOM, SETTLE_S, WAITING_S, Bounds, Load, to_start, to_stop
+from workqueue.workers.autoscaler import IDLE_S, LONG_S, MIN_IDLE_CPU, SETTLE_S, IO_BOUND_S, Bounds, Load, to_start, to_stop
 
 BOUNDS = Bounds(2, 10)
 LONG, SHORT = LONG_S * 2, 0.001
-NO_CPU = ROOM / 2
-CPU = (1 + ROOM) / 2
+NO_CPU = MIN_IDLE_CPU / 2
+CPU = (1 + MIN_IDLE_CPU) / 2
 
 
 def count_started(
@@ -39,8 +39,8 @@ def test_waiting_behind_long_requests_adds_a_worker(
 
 
 def test_a_request_that_leaves_the_processors_idle_counts_as_long_earlier() -> None:
-    assert count_started([WAITING_S, WAITING_S], 0, 5, CPU) == 5
-    assert count_started([WAITING_S, WAITING_S], 0, 5, NO_CPU) == 0
+    assert count_started([IO_BOUND_S, IO_BOUND_S], 0, 5, CPU) == 5
+    assert count_started([IO_BOUND_S, IO_BOUND_S], 0, 5, NO_CPU) == 0
 
 
 def test_while_requests_are_short_workers_are_added_as_long_as_the_processors_have_room() -> None:

@@ -27,19 +27,19 @@ def test_the_ready_line_appears_once_when_the_first_worker_polls() -> None:
 
 def test_when_all_children_die_at_start_the_first_reason_is_shown() -> None:
     startup = Startup(2, None)
-    startup.note_death(activity(reason="ValueError: the first"), 1)
-    startup.note_death(activity(reason="ValueError: another"), 1)
-    with pytest.raises(WorkersFailError, match="every worker dies at its start: ValueError: the first"):
-        startup.note_death(activity(), -9)
+    startup.record_death(activity(reason="ValueError: the first"), 1)
+    startup.record_death(activity(reason="ValueError: another"), 1)
+    with pytest.raises(WorkersFailError, match="every worker died at its start: ValueError: the first"):
+        startup.record_death(activity(), -9)
 
 
 def test_a_death_after_work_has_begun_is_no_failure_of_the_start() -> None:
     startup = Startup(1, None)
     for _ in range(5):
-        startup.note_death(activity(begun=True, reason="boom"), 1)
+        startup.record_death(activity(begun=True, reason="boom"), 1)
     startup.check([activity(begun=True)])
     for _ in range(5):
-        startup.note_death(activity(reason="boom"), 1)
+        startup.record_death(activity(reason="boom"), 1)
 
 
 def test_an_error_body_is_shown_up_to_the_limit() -> None:

@@ -24,7 +24,7 @@ from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle import AttemptRecord, Completion
-from workqueue.maintenance.reconciler import UNANSWERED_S
+from workqueue.maintenance.reconciler import LOST_BELL_S
 from workqueue.requests import queries, search
 from workqueue.requests.search import Filter
 from workqueue.submit import Submission, submit
@@ -137,7 +137,7 @@ class Subject:
         now = self.clock.now()
         lifecycle.expire_leases(self.engine, now)
         lifecycle.find_unqueued(self.engine, now)
-        lifecycle.find_stale_queued(self.engine, now - timedelta(seconds=UNANSWERED_S))
+        lifecycle.find_stale_queued(self.engine, now - timedelta(seconds=LOST_BELL_S))
 
 
 def work_off(engine: Engine, clock: Clock, ids: list[Any]) -> None:

@@ -26,7 +26,7 @@ class LazyTracer:
     def submitted(
         self, request_id: UUID, function: str, traceparent: str | None, began: datetime, ended: datetime
     ) -> None:
-        self._tracer().submitted(request_id, function, traceparent, began, ended)
+        self._tracer().on_submitted(request_id, function, traceparent, began, ended)
 
     def _tracer(self) -> "Tracer":
         with self._lock:

@@ -1,1 +1,1 @@
-"""What makes true, time and again, what a crash or the years left undone: one of any number of copies leads."""
+"""Periodic work of one leader: recover from crashes, and remove old data."""

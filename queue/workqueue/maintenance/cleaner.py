@@ -1,4 +1,4 @@
-"""Removes what a crash left lying about: working directories, files of requests that are no more, old requests."""
+"""Remove the working directories of lost workers, orphaned files, and old requests."""
 
 import logging
 import time
@@ -20,11 +20,11 @@ from workqueue.transport.doorbell import Doorbell
 log = logging.getLogger(__name__)
 
 CHUNK = 500  # requests deleted in one transaction
-MAX_PER_RUN = 20 * CHUNK  # the most deleted in one look: then there is more
-KNOWN_CHUNK = 1000  # requests that have files, looked up in one statement
-ORPHAN_S = 3600.0  # files younger than this may belong to a request that is just being accepted
+MAX_PER_RUN = 20 * CHUNK  # requests deleted in one run; then more are left
+LOOKUP_CHUNK = 1000  # requests with files, looked up in one statement
+ORPHAN_S = 3600.0  # newer files may belong to a request that is being submitted
 
-# Workers that live, and workers that hold a lease: they may live, whatever we hear of them.
+# Workers with a heartbeat, and workers with a lease, which may live although their heartbeats are late.
 LIVE_WORKERS = text(
     """
     SELECT name FROM worker WHERE name = ANY(:names) AND seen_at > :since
@@ -35,9 +35,9 @@ LIVE_WORKERS = text(
 
 
 def remove_working_directories(engine: Engine, clock: Clock, folder: Path) -> int:
-    """Removes those of workers that are gone. Gives how many.
+    """Remove the working directories of lost workers. Return how many.
 
-    What is not named as `Workplace` does is nobody's, and stays.
+    Entries with other names than `WorkingDirectory` gives stay.
     """
     found = {path: worker for path in folder.iterdir() if (worker := worker_of(path)) is not None}
     if not found:
@@ -55,39 +55,38 @@ def remove_working_directories(engine: Engine, clock: Clock, folder: Path) -> in
         else:  # user code put it there
             path.unlink(missing_ok=True)
     if gone:
-        log.info("working directories of lost workers were removed", extra={"count": len(gone)})
+        log.info("working directories removed", extra={"count": len(gone)})
     return len(gone)
 
 
 def delete_old_requests(
     engine: Engine, store: FileStore, doorbell: Doorbell, clock: Clock, retention_days: float
 ) -> int:
-    """Deletes requests that ended long ago, then their files and RQ's jobs. 0 days keep all.
+    """Delete requests that ended before the retention period, then their files and RQ jobs. 0 days keep all.
 
-    Gives how many: FULL_LOOK when there are more.
-
-    Rows go first: a crash in between leaves files without a row, which `orphaned_files` finds.
+    Return how many; MAX_PER_RUN when more are left. Rows are deleted first: a crash in between leaves files without a
+    row, which `remove_orphaned_files` finds.
     """
     count = 0
     while retention_days and count < MAX_PER_RUN:
         purged = lifecycle.purge(engine, clock.now() - timedelta(days=retention_days), chunk=CHUNK)
         for each in purged:
-            if each.has_files:  # on S3 a call that finds nothing takes as long as one that does
+            if each.has_files:  # on S3 a call without a match takes as long as one with a match
                 store.remove(each.request_id)
         doorbell.delete_jobs([job_id for each in purged for job_id in each.job_ids])
         count += len(purged)
         if len(purged) < CHUNK:
             break
     if count:
-        log.info("old requests were deleted", extra={"count": count})
+        log.info("old requests deleted", extra={"count": count})
     return count
 
 
-MIN_TICK_DAYS = 1.0  # a tick that is forgotten could be made again, by a clock that is set back so far
+MIN_TICK_DAYS = 1.0  # a clock that is set back could fire a deleted tick again
 
 
 def delete_old_ticks(engine: Engine, clock: Clock, retention_days: float) -> int:
-    """Deletes ticks as old as requests may get. Gives how many; 0 days keep all."""
+    """Delete ticks that are older than the retention period. Return how many; 0 days keep all."""
     if not retention_days:
         return 0
     before = clock.now() - timedelta(days=max(retention_days, MIN_TICK_DAYS))
@@ -97,17 +96,22 @@ def delete_old_ticks(engine: Engine, clock: Clock, retention_days: float) -> int
 
 
 def remove_orphaned_files(engine: Engine, store: FileStore, before: float | None = None) -> int:
-    """Removes files of requests that do not exist. before: seconds since the epoch. Gives how many requests' files."""
+    """Remove the files of requests that do not exist. Return the number of these requests.
+
+    before: remove only older files, in seconds since the epoch.
+    """
     before = time.time() - ORPHAN_S if before is None else before
     store.abort_unfinished(before)
     ids = store.request_ids(before)
-    orphans = [id for start in range(0, len(ids), KNOWN_CHUNK) for id in _unknown(engine, ids[start:][:KNOWN_CHUNK])]
+    orphans = [
+        id for start in range(0, len(ids), LOOKUP_CHUNK) for id in _find_unknown(engine, ids[start:][:LOOKUP_CHUNK])
+    ]
     for request_id in orphans:
         store.remove(request_id)
     return len(orphans)
 
 
-def _unknown(engine: Engine, ids: Sequence[UUID]) -> list[UUID]:
+def _find_unknown(engine: Engine, ids: Sequence[UUID]) -> list[UUID]:
     with engine.connect() as connection:
         statement = text("SELECT id FROM processing_request WHERE id = ANY(:ids)")
         known = set(connection.execute(statement, {"ids": list(ids)}).scalars())

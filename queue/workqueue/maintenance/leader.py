@@ -1,4 +1,4 @@
-"""Leadership: of any number of copies of a loop one runs, the others wait to."""
+"""Leader election: of any number of copies of a loop one runs, and the others stand by."""
 
 import logging
 import threading
@@ -16,68 +16,68 @@ from workqueue.errors import WorkqueueError
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 0.5
-FROZEN_S = 4.0  # a leader whose process gave no sign for so long leads no more
-SIGN_S = 1.0  # so often it gives one, however long its turn lasts
+ITERATION_S = 0.5
+FROZEN_S = 4.0  # a leader without a sign of life for this long loses its lock
+RENEW_S = 1.0  # interval of the signs of life, also during a long iteration
 
 
 class LeadershipLostError(WorkqueueError):
-    """The session that held the lock is gone, and the lock with it."""
+    """The session that held the lock has ended, and the lock with it."""
 
 
 def run_as_leader(
     engine: Engine,
     role: Lock,
-    turn: Callable[[], None],
+    run_iteration: Callable[[], None],
     stopping: threading.Event,
     *,
-    begin: Callable[[], None] = lambda: None,
-    follow: Callable[[], None] = lambda: None,
-    pause_s: Callable[[], float] = lambda: EVERY_S,
+    on_elected: Callable[[], None] = lambda: None,
+    on_standby: Callable[[], None] = lambda: None,
+    pause_s: Callable[[], float] = lambda: ITERATION_S,
 ) -> None:
-    """Takes turns while it leads; ends when `stopping` is set.
+    """Run iterations while this process leads. Return when `stopping` is set.
 
-    begin: called at the start of a lead, follow: when another copy leads. pause_s: how long to wait before the next
-    turn. An outage of the database ends the lead, and what a turn raises else ends all.
+    on_elected: called when the process becomes the leader. on_standby: called while another copy leads. pause_s:
+    returns the wait before the next iteration. An outage of PostgreSQL ends the leadership; other errors are raised.
     """
     while not stopping.is_set():
         try:
             with autocommit(engine) as connection:
-                if _leads(connection, role):
+                if _try_to_lead(connection, role):
                     try:
-                        begin()
-                        _take_turns(Leadership(connection), turn, stopping, pause_s)
+                        on_elected()
+                        _run_iterations(Leadership(connection), run_iteration, stopping, pause_s)
                     finally:
-                        connection.invalidate()  # back in the pool it would keep the lock
+                        connection.invalidate()  # a pooled connection would keep the lock
                 else:
-                    follow()
+                    on_standby()
         except LeadershipLostError as lost:
-            log.warning("the lead was lost, and is open to any copy", extra={"role": role.name, "error": str(lost)})
+            log.warning("leadership lost", extra={"role": role.name, "error": str(lost)})
         except (DBAPIError, PoolTimeoutError) as error:
             log.warning(outage_description(error), extra={"error": error_summary(error)})
-        stopping.wait(EVERY_S)
+        stopping.wait(ITERATION_S)
 
 
-def _leads(connection: Connection, role: Lock) -> bool:
-    """The lock belongs to the connection's session: it ends with the process, or with the connection.
+def _try_to_lead(connection: Connection, role: Lock) -> bool:
+    """Try to take the lock for this session; return True if this process leads now.
 
-    PostgreSQL ends the session of a leader that is frozen, so that another one leads.
+    The lock ends with the session. PostgreSQL ends the session of a frozen leader, so that another copy leads.
     """
     connection.execute(text(f"SET idle_session_timeout = {int(FROZEN_S * 1000)}"))
     return try_lock_for_session(connection, role)
 
 
 class Leadership:
-    """A lead that is held. connection: the session that has the lock."""
+    """The leadership of this process. connection: the session that holds the lock."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._lock = threading.Lock()  # two threads give signs, by one connection
+        self._lock = threading.Lock()  # two threads use the connection
         self._is_over = threading.Event()
         self._loss: str | None = None
 
     def confirm(self) -> None:
-        """Raises LeadershipLostError when the session, and with it the lock, is gone; once it is, every time."""
+        """Send a sign of life. Raises LeadershipLostError once the session, and with it the lock, has ended."""
         with self._lock:
             if self._loss is None:
                 try:
@@ -89,8 +89,8 @@ class Leadership:
 
     @contextmanager
     def renewed(self) -> Iterator[None]:
-        """A turn that lasts is no reason to lose the lead: a thread gives the signs of life, until the block ends."""
-        thread = threading.Thread(target=self._give_signs, name="lead", daemon=True)
+        """Keep the leadership during long iterations: a thread sends signs of life until the block ends."""
+        thread = threading.Thread(target=self._renew, name="leadership", daemon=True)
         thread.start()
         try:
             yield
@@ -98,18 +98,19 @@ class Leadership:
             self._is_over.set()
             thread.join()
 
-    def _give_signs(self) -> None:
-        while not self._is_over.wait(SIGN_S):
+    def _renew(self) -> None:
+        while not self._is_over.wait(RENEW_S):
             try:
                 self.confirm()
             except LeadershipLostError:
-                return  # whoever takes turns finds out before the next; two may lead until then, which harms nothing
+                # The loop notices before its next iteration. Two copies may lead until then, which is harmless.
+                return
 
 
-def _take_turns(
-    held: Leadership, turn: Callable[[], None], stopping: threading.Event, pause_s: Callable[[], float]
+def _run_iterations(
+    leadership: Leadership, run_iteration: Callable[[], None], stopping: threading.Event, pause_s: Callable[[], float]
 ) -> None:
-    with held.renewed():
+    with leadership.renewed():
         while not stopping.wait(pause_s()):
-            held.confirm()
-            turn()
+            leadership.confirm()
+            run_iteration()

@@ -1,4 +1,4 @@
-"""Chores: what the leader does now and then, one after another. Each may last; nobody's request waits for one."""
+"""Periodic tasks of a leader, run one after another. A task may take long: no request waits for it."""
 
 import logging
 import threading
@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class PeriodicTask:
-    """One of them; an error of it is no matter of the others.
+    """A periodic task. Its errors do not affect the other tasks.
 
-    do: may give how much it did. full: when it did so much, there is more, and it goes on at once.
+    do: may return how much it did. full: the amount after which it runs again at once, since more is left.
     """
 
     name: str
@@ -30,17 +30,17 @@ class PeriodicTask:
     due_at: float = 0.0
 
     def run_if_due(self) -> None:
+        """Run the task if it is due; log its error."""
         if time.monotonic() < self.due_at:
             return
         self.due_at = time.monotonic() + self.every_s
         try:
             done = self.do()
         except Exception as error:
-            # The leader's other work must go on, whatever it is. An outage is no news after its first line; what
-            # nobody expected needs its traceback.
+            # The leader's other tasks must go on after any error. Only an unexpected error needs its traceback.
             unexpected = None if is_outage(error) or isinstance(error, RedisError) else error
             log.warning(
-                "a chore failed", extra={"chore": self.name, "error": error_summary(error)}, exc_info=unexpected
+                "periodic task failed", extra={"task": self.name, "error": error_summary(error)}, exc_info=unexpected
             )
         else:
             if self.full is not None and done == self.full:
@@ -48,12 +48,12 @@ class PeriodicTask:
 
 
 def run_periodic_tasks(engine: Engine, role: Lock, tasks: Sequence[PeriodicTask], stopping: threading.Event) -> None:
-    """Does them while it leads; else waits to lead. Ends when `stopping` is set, after the chore under way."""
+    """Run the tasks while this process leads. Return when `stopping` is set, after the current task."""
 
-    def turn() -> None:
+    def run_iteration() -> None:
         for task in tasks:
             if stopping.is_set():
                 return
             task.run_if_due()
 
-    run_as_leader(engine, role, turn, stopping)
+    run_as_leader(engine, role, run_iteration, stopping)

@@ -1,8 +1,8 @@
-"""The reconciler: a loop that makes true what a crash left half done. Any number of copies may run; one leads.
+"""The reconciler: a loop that repairs unfinished work after a crash. Any number of copies may run; one leads.
 
-Pending and due but not rung, or rung and not answered: it rings. A lease that lapsed: the request is given back
-for the next attempt, or failed when none is left. It also notices when the database's clock was set, and makes up for
-it: no live lease is lost, and nothing waits for a time that went away.
+It rings for requests that are pending and due, but not rung, or whose bell was not answered. It gives back requests
+whose lease expired, or fails them when no attempt is left. It also corrects for a step of the database's clock, so that
+no live lease is lost, and no request waits for a time that the clock skipped.
 """
 
 import logging
@@ -29,19 +29,19 @@ from workqueue.transport.doorbell import Bell, Doorbell, bell_log_fields
 
 log = logging.getLogger(__name__)
 
-UNANSWERED_S = 3.0  # a bell that was rung so long ago and waits in no queue was lost
-FRESH_S = 1.5  # a process that just started waits so long before it takes a lease for lapsed
-OUTAGE_S = 3.0  # a pause this long between two good looks was an outage
-MANY = 1000  # bells that wait: to read such a queue from end to end is dear, and done at longer intervals
+LOST_BELL_S = 3.0  # a bell that was rung this long ago and is in no queue was lost
+STARTUP_GRACE_S = 1.5  # a process that has just started expires no lease for this long
+OUTAGE_S = 3.0  # a gap this long between two successful iterations was an outage
+LONG_QUEUE = 1000  # waiting bells; such a queue is slow to read, and is read less often
 FIRST_DELAY_S, MAX_DELAY_S = 1.0, 24.0
 
 
 @dataclass(slots=True)
 class Reconciler:
-    """One copy. lease_s: what leases last; after an outage of the database they get as much once more.
+    """One copy of the reconciler.
 
-    clock: its own: that it was set is told once, to whoever synchronises it. queues: those that workers serve, whose
-    keys in Redis are repaired.
+    clock: not shared with other threads, because `synchronise` reports a clock step only once. lease_s: the length of
+    leases; after an outage of PostgreSQL no lease expires for this long. queues: their keys in Redis are repaired.
     """
 
     engine: Engine
@@ -49,118 +49,125 @@ class Reconciler:
     clock: Clock
     lease_s: float
     queues: tuple[str, ...] = ()
-    spare_until: float = 0.0  # of the monotonic clock, as ask_at: workers have time to extend while machines are awake
-    looked_at: float | None = None  # by the clock's ticks, which go on while a machine sleeps
-    era: str = ""  # of Redis
-    ask_at: float = 0.0  # when unanswered bells are looked for next
+    expire_from: float = 0.0  # monotonic, as search_at: workers renew their leases only while their machine is awake
+    iterated_at: float | None = None  # in `ticks`, which include the time while a machine sleeps
+    generation: str = ""  # of Redis
+    search_at: float = 0.0  # when to search for lost bells next
     backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_DELAY_S, MAX_DELAY_S))
     counters: Counters = field(default_factory=Counters)
     observers: Observers = field(default_factory=Observers)
 
     def run_iteration(self) -> None:
-        """Puts right what there is now."""
-        now = self._ask_time()
-        if time.monotonic() >= self.spare_until:
+        """Expire leases and ring bells once."""
+        now = self._read_time()
+        if time.monotonic() >= self.expire_from:
             self._expire(now)
         self._ring(now)
-        self.looked_at = steady_s()
+        self.iterated_at = steady_s()
 
-    def begin(self) -> None:
-        """At the start of a lead: the clock may have been set back while nobody looked."""
-        log.info("leading")
-        lifecycle.adjust_for_clock_step(self.engine, self._ask_time(), 0.0, self.lease_s)
+    def start_leading(self) -> None:
+        """Correct for a clock step that happened while no copy led."""
+        log.info("leadership acquired")
+        lifecycle.adjust_for_clock_step(self.engine, self._read_time(), 0.0, self.lease_s)
 
     def on_standby(self) -> None:
-        """Somebody else leads, and the database is there."""
-        self._notice_setting(self.clock.synchronise(self.engine))
-        self.looked_at = steady_s()
+        """Watch for outages and clock steps while another copy leads."""
+        self._handle_clock_step(self.clock.synchronise(self.engine))
+        self.iterated_at = steady_s()
 
-    def _ask_time(self) -> datetime:
-        """What the database's clock shows; leases are compared with this, however late their turn comes."""
-        set_by_s = self.clock.synchronise(self.engine)
+    def _read_time(self) -> datetime:
+        """Return the database's time, to which all leases of this iteration are compared."""
+        step_s = self.clock.synchronise(self.engine)
         now = self.clock.now()
-        self._notice_outage()
-        self._notice_setting(set_by_s)
-        if set_by_s < 0:
-            lifecycle.adjust_for_clock_step(self.engine, now, -set_by_s, self.lease_s)
+        self._handle_outage()
+        self._handle_clock_step(step_s)
+        if step_s < 0:
+            lifecycle.adjust_for_clock_step(self.engine, now, -step_s, self.lease_s)
         return now
 
-    def _notice_outage(self) -> None:
-        """While the database was away no worker could extend: that is no sign of its death."""
-        if self.looked_at is None:  # just started: perhaps everything was, after an outage that we did not see
-            self._spare(FRESH_S)
-        elif steady_s() - self.looked_at > OUTAGE_S:
-            self._spare(self.lease_s)
+    def _handle_outage(self) -> None:
+        """Expire no lease for a while after an outage of PostgreSQL, because no worker could renew its leases."""
+        if self.iterated_at is None:  # just started, perhaps together with the workers after an outage
+            self._delay_expiry(STARTUP_GRACE_S)
+        elif steady_s() - self.iterated_at > OUTAGE_S:
+            self._delay_expiry(self.lease_s)
 
-    def _notice_setting(self, set_by_s: float) -> None:
-        """A lease that lapsed because the clock was set forward is no sign of a death either."""
-        if set_by_s:
-            log.warning("the database's clock was set", extra={"by_s": round(set_by_s, 1)})
-        if set_by_s > 0:
-            self._spare(self.lease_s)
+    def _handle_clock_step(self, step_s: float) -> None:
+        """Log a clock step. Expire no lease for a while after a step forward, because its worker may live."""
+        if step_s:
+            log.warning("database clock set", extra={"by_s": round(step_s, 1)})
+        if step_s > 0:
+            self._delay_expiry(self.lease_s)
 
-    def _spare(self, seconds: float) -> None:
-        """Until then every worker that lives has extended its lease."""
-        self.spare_until = max(self.spare_until, time.monotonic() + seconds)
+    def _delay_expiry(self, seconds: float) -> None:
+        """Expire no lease for this time, in which every live worker renews its leases."""
+        self.expire_from = max(self.expire_from, time.monotonic() + seconds)
 
     def _expire(self, now: datetime) -> None:
-        lapsed = lifecycle.expire_leases(self.engine, now)
-        for each in lapsed:
-            log.warning("worker lost", extra=_facts(each))
+        expired = lifecycle.expire_leases(self.engine, now)
+        for each in expired:
+            log.warning("worker lost", extra=_log_fields(each))
             self.doorbell.announce(each.request_id)
-        self.observers.lost(lapsed, now)
+        self.observers.on_lost(expired, now)
 
     def _ring(self, now: datetime) -> None:
-        bells = lifecycle.find_unqueued(self.engine, now) + self._lost(now)
+        bells = lifecycle.find_unqueued(self.engine, now) + self._find_lost(now)
         if bells and self.doorbell.ring(bells):
             lifecycle.mark_rung(self.engine, bells, now)
-            log.info("rang", extra=bell_log_fields(bells))
+            log.info("bells rung", extra=bell_log_fields(bells))
             self.counters.count(metrics.RECONCILER, "rang", by=len(bells))
 
-    def _lost(self, now: datetime) -> list[Bell]:
-        """Bells that were rung, and not answered, and wait in no queue."""
+    def _find_lost(self, now: datetime) -> list[Bell]:
+        """Return bells that were rung and not answered, and that are in no queue."""
         try:
             self.doorbell.repair(self.queues)
-            era = self.doorbell.generation()
-            if time.monotonic() < self.ask_at and era == self.era:
+            generation = self.doorbell.generation()
+            if time.monotonic() < self.search_at and generation == self.generation:
                 return []
-            grace_s = UNANSWERED_S if era == self.era else 0.0  # what was lost with all others is not waited for
+            grace_s = (
+                LOST_BELL_S if generation == self.generation else 0.0
+            )  # a new generation of Redis has lost all bells: do not wait
             bells = lifecycle.find_stale_queued(self.engine, now - timedelta(seconds=grace_s))
             waiting = self.doorbell.queued_job_ids(sorted({bell.queue for bell in bells}))
         except RedisError as error:
-            log.debug("%s; no bell was looked for", describe_error(error), extra={"error": str(error)})
+            log.debug("lost bells not searched", extra={"cause": describe_error(error), "error": str(error)})
             return []
-        patient = [bell for bell in bells if bell.job_id in waiting]  # it only has not been their turn
-        lifecycle.mark_rung(self.engine, patient, now)
-        if len(patient) < MANY:
+        queued = [bell for bell in bells if bell.job_id in waiting]
+        lifecycle.mark_rung(self.engine, queued, now)
+        if len(queued) < LONG_QUEUE:
             self.backoff.reset()
-        delay_s = self.backoff.next_s() if len(patient) >= MANY else 0.0
-        self.era, self.ask_at = era, time.monotonic() + delay_s
+        delay_s = self.backoff.next_s() if len(queued) >= LONG_QUEUE else 0.0
+        self.generation, self.search_at = generation, time.monotonic() + delay_s
         return [bell for bell in bells if bell.job_id not in waiting]
 
 
-def _facts(lapsed: ExpiredLease) -> dict[str, object]:
+def _log_fields(lease: ExpiredLease) -> dict[str, object]:
     return {
-        "request_id": str(lapsed.request_id),
-        "attempt": lapsed.attempt,
-        "function": lapsed.function_name,
-        "worker": lapsed.worker,
-        "outcome": lapsed.record.outcome,
-        "status": lapsed.status,
+        "request_id": str(lease.request_id),
+        "attempt": lease.attempt,
+        "function": lease.function_name,
+        "worker": lease.worker,
+        "outcome": lease.record.outcome,
+        "status": lease.status,
     }
 
 
 def run(reconciler: Reconciler, tasks: Sequence[PeriodicTask], stopping: threading.Event) -> None:
-    """Looks again and again while it leads; else waits to lead. Ends when `stopping` is set.
+    """Run the reconciler while this process leads. Return when `stopping` is set.
 
-    tasks: quick ones only, since lost work waits for their end. The others have loops of their own (chores.py).
+    tasks: only quick ones, because they delay the recovery. Slow ones have their own loops (periodic.py).
     """
     steps = [PeriodicTask("reconciler", 0.0, reconciler.run_iteration), *tasks]
 
-    def turn() -> None:
+    def run_iteration() -> None:
         for step in steps:
             step.run_if_due()
 
     run_as_leader(
-        reconciler.engine, Lock.RECONCILER, turn, stopping, begin=reconciler.begin, follow=reconciler.on_standby
+        reconciler.engine,
+        Lock.RECONCILER,
+        run_iteration,
+        stopping,
+        on_elected=reconciler.start_leading,
+        on_standby=reconciler.on_standby,
     )

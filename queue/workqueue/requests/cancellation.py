@@ -35,5 +35,5 @@ def cancel_pending_in_queue(
 
 
 def _count(engine: Engine, counters: Counters, functions: Iterable[str]) -> None:
-    counters.cancelled(functions)
+    counters.on_cancelled(functions)
     metric_store.flush(engine, counters)

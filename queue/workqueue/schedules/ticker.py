@@ -154,7 +154,7 @@ def run(ticker: Ticker, stopping: threading.Event) -> None:
         Lock.SCHEDULE_TICKER,
         ticker.run_guarded_iteration,
         stopping,
-        begin=ticker.start_leading,
+        on_elected=ticker.start_leading,
         pause_s=ticker.pause_s,
     )
     ticker.deregister()

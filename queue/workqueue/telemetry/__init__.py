@@ -1,8 +1,8 @@
-"""What is told of attempts beside their rows: numbers (meter, totals) and spans (tracing).
+"""Telemetry of attempts: metrics (counters, metric_store) and spans (tracing).
 
-The hot path calls `Observers.ended` once for all that ended together; what observers do there costs microseconds and
-never a server. Numbers go to PostgreSQL with the worker's sign of life, spans by a thread of the exporter's. Of what a
-lost worker held the reconciler tells.
+The hot path calls `Observers.on_finished` once for a batch; observers must take microseconds and call no server.
+Metrics go to PostgreSQL with the worker's heartbeat, spans through the exporter's thread. The reconciler reports the
+attempts of lost workers.
 """
 
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AttemptFinished:
-    """An attempt that is over and stored. status: the request's now; pending when another attempt follows."""
+    """An attempt whose end is stored. status: that of the request; pending when another attempt follows."""
 
     claim: Claim
     record: AttemptRecord
@@ -27,36 +27,38 @@ class AttemptFinished:
 
 
 class Observer(Protocol):
-    def ended(self, settled: Sequence[AttemptFinished], now: datetime) -> None:
-        """Called by the thread that settled them. Must be quick."""
+    """A receiver of attempts' ends."""
 
-    def lost(self, lapsed: Sequence[ExpiredLease], now: datetime) -> None:
-        """Called by the reconciler: whoever held these fell silent, and will tell nothing of them."""
+    def on_finished(self, finished: Sequence[AttemptFinished], now: datetime) -> None:
+        """Record finished attempts, on the thread that stored them. Must be quick."""
+
+    def on_lost(self, expired: Sequence[ExpiredLease], now: datetime) -> None:
+        """Record the attempts of lost workers, on the reconciler's thread."""
 
     def close(self) -> None:
-        """The process ends."""
+        """Flush at the end of the process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """Whoever wants to know."""
+    """The observers of a process. An error of an observer is logged and not raised."""
 
     each: tuple[Observer, ...] = ()
 
-    def ended(self, settled: Sequence[AttemptFinished], now: datetime) -> None:
-        self._tell(lambda observer: observer.ended(settled, now))
+    def on_finished(self, finished: Sequence[AttemptFinished], now: datetime) -> None:
+        self._notify(lambda observer: observer.on_finished(finished, now))
 
-    def lost(self, lapsed: Sequence[ExpiredLease], now: datetime) -> None:
-        self._tell(lambda observer: observer.lost(lapsed, now))
+    def on_lost(self, expired: Sequence[ExpiredLease], now: datetime) -> None:
+        self._notify(lambda observer: observer.on_lost(expired, now))
 
     def close(self) -> None:
         for observer in self.each:
             observer.close()
 
-    def _tell(self, news: Callable[[Observer], None]) -> None:
+    def _notify(self, call: Callable[[Observer], None]) -> None:
         for observer in self.each:
             try:
-                news(observer)
+                call(observer)
             except Exception:
-                # They are stored already: whoever only looks on must not undo that.
-                log.exception("an observer failed")
+                # The attempts are stored already: an observer's error must not undo that.
+                log.exception("observer failed")

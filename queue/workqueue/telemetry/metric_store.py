@@ -1,7 +1,7 @@
-"""The numbers of the whole installation: what each process counted is added to one row per metric and labels.
+"""Store the metrics of the whole installation: each process adds its counts to one row per metric and labels.
 
-So /metrics of any web process tells of every worker on every machine, and a counter never goes back, whichever process
-ends. What a process counted since its last sign of life is lost with a SIGKILL: four seconds at the most.
+So /metrics of every web process covers all workers on all machines, and a counter never decreases when a process ends.
+SIGKILL loses the counts since the last heartbeat: at most 4 s.
 """
 
 import json
@@ -18,26 +18,25 @@ from workqueue.telemetry.counters import Counters, Key
 
 log = logging.getLogger(__name__)
 
-# In the order of the keys: two processes that add to the same rows wait for each other, and never in a circle, nor for
-# long: whoever counts has something better to do, and adds it the next time. One statement is the whole transaction, so
-# that a process which is frozen holds no row.
+# In the order of the keys, so that two processes that add to the same rows do not deadlock. With a short lock timeout,
+# because a worker can add its counts the next time. In one statement, so that a frozen process holds no row lock.
 ADD = text(
     """
     INSERT INTO metric_total AS m (name, labels, values)
     SELECT name, labels, ARRAY(SELECT json_array_elements_text(d.values)::float8)
     FROM json_to_recordset(CAST(:rows AS json)) AS d (name text, labels text, values json),
-         set_config('synchronous_commit', 'off', true) AS hurry, set_config('lock_timeout', '200ms', true) AS patience
+         set_config('synchronous_commit', 'off', true) AS a, set_config('lock_timeout', '200ms', true) AS b
     ORDER BY name, labels
     ON CONFLICT (name, labels) DO UPDATE SET values = ARRAY(
         SELECT coalesce(a, 0) + coalesce(b, 0)
-        FROM unnest(m.values, excluded.values) WITH ORDINALITY AS u (a, b, place) ORDER BY place)
+        FROM unnest(m.values, excluded.values) WITH ORDINALITY AS u (a, b, index) ORDER BY index)
     """
 )
 READ = text("SELECT name, labels, values FROM metric_total ORDER BY name, labels")
 
 
 def flush(engine: Engine, counters: Counters) -> None:
-    """Adds what was counted. What could not be added is kept, and handed over later."""
+    """Add the counts to the stored metrics. After an error the counts are kept for the next call."""
     if not (counted := counters.take()):
         return
     try:
@@ -46,7 +45,7 @@ def flush(engine: Engine, counters: Counters) -> None:
     except (DBAPIError, PoolTimeoutError) as error:
         counters.put_back(counted)
         level = logging.DEBUG if is_outage(error) else logging.WARNING
-        log.log(level, "numbers could not be handed over", extra={"error": error_summary(error)})
+        log.log(level, "metrics not stored", extra={"error": error_summary(error)})
 
 
 def _rows(counted: Mapping[Key, list[float]]) -> list[dict[str, object]]:
@@ -56,4 +55,5 @@ def _rows(counted: Mapping[Key, list[float]]) -> list[dict[str, object]]:
 
 
 def read(connection: Connection) -> dict[Key, list[float]]:
+    """Return the stored values by metric and labels."""
     return {(row.name, tuple(json.loads(row.labels))): row.values for row in connection.execute(READ)}

@@ -1,8 +1,8 @@
-"""Spans of requests, told to an OpenTelemetry collector once they are over. Imported only where an endpoint is set.
+"""Send spans of requests to an OpenTelemetry collector after their end. Imported only if an endpoint is configured.
 
-Below the client's span stands submit, and in it, for each attempt, the wait and the attempt with its phases; an attempt
-links to the one before. What a schedule made has no submit. Spans are made of the times that were noted anyway, and
-sent by a thread of the exporter's, which drops them when the collector is away: nobody waits for it.
+The client's span contains `submit`, which contains, for each attempt, the wait and the attempt with its phases. An
+attempt links to the one before. A request of a schedule has no `submit`. Spans are made from stored times. The
+exporter's thread sends them, and drops them when the collector is unavailable: no request waits for it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,38 +30,40 @@ SCOPE = InstrumentationScope("localfn", version("localfn"))
 
 
 class Tracer:
-    """One per process. service: told as service.name unless OTEL_SERVICE_NAME says otherwise."""
+    """The tracer of a process. service: the name of the process, an attribute of the resource."""
 
     def __init__(self, service: str) -> None:
-        self._resource = Resource.create({"service.name": "localfn", "localfn.process_state": service})
+        self._resource = Resource.create({"service.name": "localfn", "localfn.process": service})
         self._processor = BatchSpanProcessor(OTLPSpanExporter())
 
-    def submitted(
+    def on_submitted(
         self, request_id: UUID, function: str, traceparent: str | None, began: datetime, ended: datetime
     ) -> None:
-        """The request is stored, and its bell rung."""
-        span = _Spans(request_id, function, context_of_request(request_id, traceparent))
-        self._tell([span.made(SUBMIT, f"submit {function}", None, began, ended, SpanKind.PRODUCER)])
+        """Send the span of a submission."""
+        spans = _SpanFactory(request_id, function, context_of_request(request_id, traceparent))
+        self._send([spans.make(SUBMIT, f"submit {function}", None, began, ended, SpanKind.PRODUCER)])
 
-    def ended(self, settled: Sequence[AttemptFinished], now: datetime) -> None:
-        for each in settled:
-            self._tell(_spans(each.claim, each.record, each.status, now))
+    def on_finished(self, finished: Sequence[AttemptFinished], now: datetime) -> None:
+        """Send the spans of finished attempts."""
+        for each in finished:
+            self._send(_spans(each.claim, each.record, each.status, now))
 
-    def lost(self, lapsed: Sequence[ExpiredLease], now: datetime) -> None:
-        for each in lapsed:
-            self._tell(_spans(each, each.record, each.status, now))
+    def on_lost(self, expired: Sequence[ExpiredLease], now: datetime) -> None:
+        """Send the spans of lost attempts."""
+        for each in expired:
+            self._send(_spans(each, each.record, each.status, now))
 
     def close(self) -> None:
-        """Sends what is left."""
+        """Send the remaining spans."""
         self._processor.shutdown()  # type: ignore[no-untyped-call]
 
-    def _tell(self, spans: Iterable["_Made"]) -> None:
+    def _send(self, spans: Iterable["_Span"]) -> None:
         for span in spans:
             self._processor.on_end(span.readable(self._resource))
 
 
-class _Made:
-    """A span, but for the resource."""
+class _Span:
+    """A span without its resource."""
 
     def __init__(self, **values: object) -> None:
         self._values = values
@@ -70,22 +72,22 @@ class _Made:
         return ReadableSpan(resource=resource, instrumentation_scope=SCOPE, **self._values)  # type: ignore[arg-type]
 
 
-class _Spans:
-    """Makes those of one request."""
+class _SpanFactory:
+    """Make the spans of one request."""
 
     def __init__(self, request_id: UUID, function: str, context: TraceContext) -> None:
         self.request_id, self.function, self.context = request_id, function, context
 
-    def place(self, name: str) -> SpanContext:
+    def context_of(self, name: str) -> SpanContext:
         flags = TraceFlags(TraceFlags.SAMPLED if self.context.is_sampled else TraceFlags.DEFAULT)
         return SpanContext(self.context.trace_id, span_id(self.request_id, name), is_remote=True, trace_flags=flags)
 
-    def client(self) -> SpanContext | None:
+    def client_context(self) -> SpanContext | None:
         if not self.context.parent:
             return None
         return SpanContext(self.context.trace_id, self.context.parent, is_remote=True)
 
-    def made(
+    def make(
         self,
         id: str,
         name: str,
@@ -97,37 +99,39 @@ class _Spans:
         error: str | None = None,
         links: Sequence[Link] = (),
         **attributes: AttributeValue | None,
-    ) -> _Made:
-        """parent: the id of another span of the request; None for the client's."""
-        known = {f"localfn.{key}": value for key, value in attributes.items() if value is not None}
-        return _Made(
+    ) -> _Span:
+        """Return a span. parent: the id of another span of the request; None for the client's span."""
+        given = {f"localfn.{key}": value for key, value in attributes.items() if value is not None}
+        return _Span(
             name=name,
-            context=self.place(id),
-            parent=self.place(parent) if parent else self.client(),
+            context=self.context_of(id),
+            parent=self.context_of(parent) if parent else self.client_context(),
             kind=kind,
             start_time=_ns(began),
             end_time=_ns(max(began, ended)),
             status=Status(StatusCode.ERROR, error) if error is not None else Status(StatusCode.OK),
             links=links,
-            attributes={"localfn.request_id": str(self.request_id), "localfn.function": self.function} | known,
+            attributes={"localfn.request_id": str(self.request_id), "localfn.function": self.function} | given,
         )
 
 
-def _spans(claim: Claim | ExpiredLease, record: AttemptRecord, status: RequestStatus, now: datetime) -> Iterable[_Made]:
-    make = _Spans(claim.request_id, claim.function_name, context_of_request(claim.request_id, claim.traceparent))
+def _spans(claim: Claim | ExpiredLease, record: AttemptRecord, status: RequestStatus, now: datetime) -> Iterable[_Span]:
+    factory = _SpanFactory(
+        claim.request_id, claim.function_name, context_of_request(claim.request_id, claim.traceparent)
+    )
     number = claim.attempt
     error = None if record.outcome in NO_ERROR else f"{record.error_type}: {record.error_message}"
-    above = SUBMIT if claim.schedule is None else None
-    yield make.made(f"{number}/wait", "wait", above, claim.available_at, claim.claimed_at, queue=claim.queue)
-    yield make.made(
+    parent = SUBMIT if claim.schedule is None else None
+    yield factory.make(f"{number}/wait", "wait", parent, claim.available_at, claim.claimed_at, queue=claim.queue)
+    yield factory.make(
         str(number),
         f"attempt {claim.function_name}",
-        above,
+        parent,
         claim.claimed_at,
         now,
         SpanKind.CONSUMER,
         error=error,
-        links=[Link(make.place(str(number - 1)))] if number > 1 else (),
+        links=[Link(factory.context_of(str(number - 1)))] if number > 1 else (),
         attempt=number,
         worker=claim.worker,
         outcome=record.outcome,
@@ -137,10 +141,10 @@ def _spans(claim: Claim | ExpiredLease, record: AttemptRecord, status: RequestSt
     )
     for phase in record.phases:
         name, began = phase["phase"], datetime.fromisoformat(phase["started_at"])
-        ended = datetime.fromisoformat(phase["finished_at"]) if "finished_at" in phase else now  # cut off by the loss
-        is_well = phase.get("outcome") in ("ok", Outcome.CANCELLED)
-        wrong = None if is_well else str(phase.get("error") or phase.get("outcome") or error)
-        yield make.made(f"{number}/{name}", name, str(number), began, ended, error=wrong, attempt=number)
+        ended = datetime.fromisoformat(phase["finished_at"]) if "finished_at" in phase else now
+        is_ok = phase.get("outcome") in ("ok", Outcome.CANCELLED)
+        phase_error = None if is_ok else str(phase.get("error") or phase.get("outcome") or error)
+        yield factory.make(f"{number}/{name}", name, str(number), began, ended, error=phase_error, attempt=number)
 
 
 def _ns(moment: datetime) -> int:

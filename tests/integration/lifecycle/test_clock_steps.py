@@ -34,7 +34,7 @@ def _settable(engine: Engine) -> None:
 def reconciler(engine: Engine, redis_client: redis.Redis) -> Reconciler:
     """Return a reconciler that leads and has completed one iteration."""
     made = Reconciler(engine, Doorbell(redis_client), Clock(), LEASE_S)
-    made.begin()
+    made.start_leading()
     made.run_iteration()
     return made
 
@@ -75,7 +75,7 @@ def test_a_lease_from_before_the_reconcilers_start_lapses_too(engine: Engine, re
     dead = claimed(engine, "dead")
     clock_control.shift_time(engine, -HOUR)
     late = Reconciler(engine, Doorbell(redis_client), Clock(), LEASE_S)
-    late.begin()
+    late.start_leading()
 
     def is_found() -> bool:
         late.run_iteration()

@@ -129,10 +129,10 @@ class LongIteration:
         self.begins = self.follows = 0
         self.is_under_way, self.may_end, self.heir_leads = threading.Event(), threading.Event(), threading.Event()
         self._end = run_in_thread(
-            lambda stopping: run_as_leader(engine, Lock.CLEANUP, self._turn, stopping, begin=self._begin)
+            lambda stopping: run_as_leader(engine, Lock.CLEANUP, self._turn, stopping, on_elected=self._begin)
         )
         wait_until(self.is_under_way.is_set)
-        heir = partial(run_as_leader, engine, Lock.CLEANUP, self.heir_leads.set, follow=self._follow)
+        heir = partial(run_as_leader, engine, Lock.CLEANUP, self.heir_leads.set, on_standby=self._follow)
         self._end_heir = run_in_thread(heir)
 
     def _begin(self) -> None:
@@ -155,7 +155,7 @@ class LongIteration:
 def test_a_long_iteration_keeps_the_lead(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     lasting = LongIteration(engine)
     try:
-        wait_until(lambda: lasting.follows * leader.EVERY_S > 3 * leader.FROZEN_S, 60)
+        wait_until(lambda: lasting.follows * leader.ITERATION_S > 3 * leader.FROZEN_S, 60)
         assert (lasting.begins, lasting.heir_leads.is_set()) == (1, False)
     finally:
         lasting.end()
@@ -174,7 +174,7 @@ def test_a_leader_without_heartbeats_loses_the_lead_and_logs_it(
         wait_until(lambda: caplog.messages)
     finally:
         lasting.end()
-    assert caplog.messages == ["the lead was lost, and is open to any copy"]
+    assert caplog.messages == ["leadership lost"]
 
 
 def test_an_error_of_one_task_does_not_affect_the_others(engine: Engine, redis_url: str) -> None:

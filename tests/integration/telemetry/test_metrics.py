@@ -124,7 +124,7 @@ def test_requests_of_an_emptied_queue_and_of_a_lost_worker_are_counted(engine: E
     assert cancellation.cancel_pending_in_queue(engine, counters, "default", NOW) == []
     claim_request(engine, accept_request(engine, on_lost="fail"))
     claim_request(engine, accept_request(engine))
-    counters.lost(lifecycle.expire_leases(engine, seconds(LEASE_S + 1)), seconds(LEASE_S + 1))
+    counters.on_lost(lifecycle.expire_leases(engine, seconds(LEASE_S + 1)), seconds(LEASE_S + 1))
     metric_store.flush(engine, counters)
 
     with engine.connect() as connection:

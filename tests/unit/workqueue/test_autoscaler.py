@@ -2,7 +2,17 @@
 
 import pytest
 
-from workqueue.workers.autoscaler import IDLE_S, LONG_S, MIN_IDLE_CPU, SETTLE_S, IO_BOUND_S, Bounds, Load, to_start, to_stop
+from workqueue.workers.autoscaler import (
+    IDLE_S,
+    IO_BOUND_S,
+    LONG_S,
+    MIN_IDLE_CPU,
+    SETTLE_S,
+    Bounds,
+    Load,
+    to_start,
+    to_stop,
+)
 
 BOUNDS = Bounds(2, 10)
 LONG, SHORT = LONG_S * 2, 0.001

@@ -22,7 +22,7 @@ from workqueue.telemetry.counters import Counters
 )
 def test_only_a_sandbox_that_ended_counts_as_killed(outcome: Outcome, error_type: str, cause: str | None) -> None:
     meter = Counters()
-    meter.ended(
+    meter.on_finished(
         [AttemptFinished(make_claim(), AttemptRecord(outcome=outcome, error_type=error_type), Status.FAILED)], NOW
     )
 

@@ -25,7 +25,7 @@ ADD = text(
     INSERT INTO metric_total AS m (name, labels, values)
     SELECT name, labels, ARRAY(SELECT json_array_elements_text(d.values)::float8)
     FROM json_to_recordset(CAST(:rows AS json)) AS d (name text, labels text, values json),
-         set_config('synchronous_commit', 'off', true) AS a, set_config('lock_timeout', '200ms', true) AS b
+         set_config('synchronous_commit', 'off', true) AS sync, set_config('lock_timeout', '200ms', true) AS timeout
     ORDER BY name, labels
     ON CONFLICT (name, labels) DO UPDATE SET values = ARRAY(
         SELECT coalesce(a, 0) + coalesce(b, 0)

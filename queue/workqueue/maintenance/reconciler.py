@@ -130,7 +130,7 @@ class Reconciler:
             bells = lifecycle.find_stale_queued(self.engine, now - timedelta(seconds=grace_s))
             waiting = self.doorbell.queued_job_ids(sorted({bell.queue for bell in bells}))
         except RedisError as error:
-            log.debug("lost bells not searched", extra={"cause": describe_error(error), "error": str(error)})
+            log.debug("lost bells not searched", extra={"reason": describe_error(error), "error": str(error)})
             return []
         queued = [bell for bell in bells if bell.job_id in waiting]
         lifecycle.mark_rung(self.engine, queued, now)

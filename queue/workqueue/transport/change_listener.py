@@ -90,7 +90,7 @@ class ChangeListener:
                         if message:
                             self._wake(message["data"])
             except RedisError as error:
-                log.debug("change listener disconnected", extra={"cause": describe_error(error), "error": str(error)})
+                log.debug("change listener disconnected", extra={"reason": describe_error(error), "error": str(error)})
                 time.sleep(RETRY_S)
             except Exception:
                 log.exception("change listener failed; waiting clients poll")  # the thread must not end

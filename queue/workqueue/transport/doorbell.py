@@ -90,7 +90,7 @@ class Doorbell:
                     self._enqueue(pipeline, rq_queue(name, self.redis), group)
                 self.call(pipeline.execute)
         except RedisError as error:
-            log.warning("bells not rung", extra={"cause": describe_error(error), "error": str(error)})
+            log.warning("bells not rung", extra={"reason": describe_error(error), "error": str(error)})
             return False
         return True
 

@@ -93,7 +93,7 @@ class Worker(SimpleWorker):
             except StopRequested:
                 break
             except RedisError as error:
-                log.warning("queues not read", extra={"cause": describe_error(error), "error": str(error)})
+                log.warning("queues not read", extra={"reason": describe_error(error), "error": str(error)})
                 self._stopping.wait(backoff.next_s())
             except Exception:
                 # Exit: the worker's name is part of the fencing token, so a new process cannot resume these claims by
@@ -187,7 +187,7 @@ class Worker(SimpleWorker):
         except RedisError as error:
             if not write_refusal(error):
                 raise
-            log.warning("heartbeat rejected", extra={"cause": describe_error(error), "error": str(error)})
+            log.warning("heartbeat rejected", extra={"reason": describe_error(error), "error": str(error)})
 
     def _register_or_beat(self) -> None:
         if self.connection.type(self.key) == b"hash":

@@ -1,6 +1,7 @@
 """/api/requests: list, show, cancel, retry, run and delete requests."""
 
 from typing import Any
+from uuid import UUID
 
 from flask import Blueprint, Response, jsonify
 
@@ -11,7 +12,7 @@ from handlers.openapi.json_schema import string
 from handlers.openapi.operation import Answer, Header, Link, json_answer, operation
 from handlers.resources import requests, visibility
 from handlers.security.authentication import audit_entry, require
-from handlers.services import get_services
+from handlers.services import Services, get_services
 from workqueue import lifecycle
 from workqueue.audit import Action
 from workqueue.auth.permissions import Permission
@@ -187,15 +188,9 @@ def logs(id: str, params: dict[str, Any]) -> Response:
 )
 def cancel(id: str) -> tuple[Response, int]:
     services, request_id = get_services(), query.parse_request_id(id)
-    cancellation.cancel(
-        services.engine,
-        services.counters,
-        request_id,
-        services.clock.now(),
-        audit_entry(Action.REQUEST_CANCEL, request_id),
-    )
-    services.doorbell.announce(request_id)
-    return request_response.respond(services, request_id), 202
+    entry = audit_entry(Action.REQUEST_CANCEL, request_id)
+    cancellation.cancel(services.engine, services.counters, request_id, services.clock.now(), entry)
+    return _announce_change(services, request_id)
 
 
 @blueprint.post("/<id>/retry")
@@ -208,12 +203,9 @@ def cancel(id: str) -> tuple[Response, int]:
 )
 def retry(id: str) -> tuple[Response, int]:
     services, request_id = get_services(), query.parse_request_id(id)
-    bell = lifecycle.retry(
-        services.engine, request_id, services.clock.now(), audit_entry(Action.REQUEST_RETRY, request_id)
-    )
-    services.doorbell.ring([bell])
-    services.doorbell.announce(request_id)
-    return request_response.respond(services, request_id), 202
+    entry = audit_entry(Action.REQUEST_RETRY, request_id)
+    services.doorbell.ring([lifecycle.retry(services.engine, request_id, services.clock.now(), entry)])
+    return _announce_change(services, request_id)
 
 
 @blueprint.post("/<id>/run")
@@ -228,12 +220,9 @@ def retry(id: str) -> tuple[Response, int]:
 )
 def run(id: str) -> tuple[Response, int]:
     services, request_id = get_services(), query.parse_request_id(id)
-    bell = lifecycle.run_now(
-        services.engine, request_id, services.clock.now(), audit_entry(Action.REQUEST_RUN, request_id)
-    )
-    services.doorbell.ring([bell])
-    services.doorbell.announce(request_id)
-    return request_response.respond(services, request_id), 202
+    entry = audit_entry(Action.REQUEST_RUN, request_id)
+    services.doorbell.ring([lifecycle.run_now(services.engine, request_id, services.clock.now(), entry)])
+    return _announce_change(services, request_id)
 
 
 @blueprint.delete("/<id>")
@@ -251,3 +240,8 @@ def delete(id: str) -> tuple[str, int]:
     remove_if_possible(services.store, request_id)
     services.doorbell.delete_jobs(job_ids)
     return "", 204
+
+
+def _announce_change(services: Services, request_id: UUID) -> tuple[Response, int]:
+    services.doorbell.announce(request_id)
+    return request_response.respond(services, request_id), 202

@@ -111,7 +111,7 @@ def test_commands_report_it_in_one_line(frozen: FreezableServer, runtime: Runtim
     for words in (["functions", "list"], ["requests", "list"], ["functions", "invoke", "echo"]):
         done = localfn(runtime, *words)
         assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done.stderr
-        assert "database is away" in done.stderr
+        assert "database is unavailable" in done.stderr
 
 
 def test_workers_and_scheduler_continue_afterwards(database: FreezableServer, runtime: Runtime, tmp_path: Path) -> None:

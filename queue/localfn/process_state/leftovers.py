@@ -13,9 +13,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from localfn.process_state.leftover_names import describe_fd, format_names, thread_names
 from localfn.process_state.process_settings import OUTPUT_FDS, Setting, settings_of_process
 from localfn.runtime.channel import open_cached
 from localfn.runtime.memory_usage import PeakMemory
@@ -24,8 +25,6 @@ from localfn.runtime.output_order import LOWEST_FD
 GRACE_S = 0.02  # the kernel lists a joined thread for a moment longer
 LONG_GRACE_S = 0.5  # for a thread that waits for a processor to end
 POLL_S = 0.0005
-MAX_NAMES = 5  # named in one message; the others are counted
-MAX_NAME = 100  # characters of a name
 TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 PUBLIC_SIGNALS = sum(1 << (number - 1) for number in signal.valid_signals())
 SIGNALS = b"\nSigPnd:"
@@ -100,7 +99,7 @@ class FreshState:
         while left := self._thread_ids() - self._threads:
             passed_s = time.monotonic() - began
             if passed_s >= LONG_GRACE_S or (passed_s >= GRACE_S and not all(map(_may_be_ending, left))):
-                return _format_names("thread", _thread_names(left))
+                return format_names("thread", thread_names(left))
             if not is_collected:  # collecting an unused executor ends its threads
                 gc.collect()
                 is_collected = True
@@ -152,7 +151,7 @@ class FreshState:
         gc.collect()  # closes files in unused cycles
         changed = [fd for fd, before, now in zip(self._fds, self._files, self._identities()) if before != now]
         opened_since = set(self._open_fds()) - set(self._fds)
-        left = _format_names("descriptor", [_describe(fd) for fd in sorted({*changed, *opened_since})])
+        left = format_names("descriptor", [describe_fd(fd) for fd in sorted({*changed, *opened_since})])
         return left or (["descriptors"] if self._count_fds() != self._fd_count else [])
 
     def _identities(self) -> list[tuple[int, int] | None]:
@@ -218,13 +217,6 @@ def _identity(fd: int) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _describe(fd: int) -> str:
-    try:
-        return f"{fd}: {os.readlink(f'/proc/self/fd/{fd}')}"
-    except OSError:
-        return str(fd)
-
-
 def _may_be_ending(thread: int) -> bool:
     """Return True if Python has forgotten the thread and the kernel does not list it as sleeping."""
     if any(thread == each.native_id for each in threading.enumerate()):
@@ -234,20 +226,3 @@ def _may_be_ending(thread: int) -> bool:
             return file.read().rpartition(b")")[2].split()[0] != b"S"
     except (OSError, IndexError):
         return sys.platform == "linux"  # it has ended
-
-
-def _thread_names(ids: set[int]) -> list[str]:
-    """Return the names of Python's threads, and the ids of others."""
-    is_native = sys.platform == "linux"
-    names = {thread.native_id if is_native else thread.ident: thread.name for thread in threading.enumerate()}
-    return [names.get(each) or f"id {each}" for each in sorted(ids)]
-
-
-def _format_names(kind: str, names: Iterable[str]) -> list[str]:
-    """Return a list of one text such as "2 threads (a, b)", or an empty list."""
-    all_names = [name[:MAX_NAME] for name in names]
-    if not all_names:
-        return []
-    more = [f"{len(all_names) - MAX_NAMES} more"] if len(all_names) > MAX_NAMES else []
-    counted = f"a {kind}" if len(all_names) == 1 else f"{len(all_names)} {kind}s"
-    return [f"{counted} ({', '.join(all_names[:MAX_NAMES] + more)})"]

@@ -13,15 +13,13 @@ from uuid_utils.compat import uuid7
 
 from schema.tables.auth import Scope, api_key
 from workqueue.audit import Action, AuditEntry, record
-from workqueue.auth.credentials import VISIBLE_KEY_LENGTH as SHOWN_CHARACTERS
-from workqueue.auth.credentials import digest, make_key
+from workqueue.auth.credentials import VISIBLE_KEY_LENGTH, digest, make_key
 from workqueue.auth.permissions import Principal, key_principal
-from workqueue.auth.validation import Rules, check_fields, field_error
+from workqueue.auth.validation import NAME_PATTERN, NAME_RULE, Rules, check_fields, field_error
 from workqueue.errors import BadAccessError, KeyExistsError, UnknownKeyError
 from workqueue.timestamps import EXPECTED, read_time
 
-NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
-FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_FUNCTIONS = 1000
 LAST_USED_INTERVAL = timedelta(minutes=1)  # precision of last_used_at: one write per key and minute
 PUBLIC_COLUMNS = tuple(column for column in api_key.c if column.name != "key_hash")
@@ -48,7 +46,7 @@ def create(engine: Engine, request: KeyRequest, created_by: str, now: datetime) 
     row = {
         "id": uuid7(),
         "name": request.name,
-        "prefix": key[:SHOWN_CHARACTERS],
+        "prefix": key[:VISIBLE_KEY_LENGTH],
         "key_hash": digest(key),
         "scopes": list(request.scopes),
         "functions": None if request.functions is None else list(request.functions),
@@ -120,15 +118,15 @@ def _parse_time(value: Any) -> datetime | None:
 
 RULES: Rules = {
     "name": (
-        lambda value: isinstance(value, str) and NAME.fullmatch(value),
-        "1 to 64 letters, digits, _ . @ + - are needed",
+        lambda value: isinstance(value, str) and NAME_PATTERN.fullmatch(value),
+        NAME_RULE,
     ),
     "scopes": (
         lambda value: _is_list_of(value, lambda scope: scope in tuple(Scope)),
         f"a list with some of {', '.join(Scope)} is needed",
     ),
     "functions": (
-        lambda value: value is None or _is_list_of(value, FUNCTION.fullmatch),
+        lambda value: value is None or _is_list_of(value, FUNCTION_NAME.fullmatch),
         "a list of function names, or null for all, is needed",
     ),
     "expires_at": (

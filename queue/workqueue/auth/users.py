@@ -1,6 +1,5 @@
 """Create, change and delete users. At least one enabled admin always remains."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,10 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from schema.tables.auth import Role, app_user, login_session
 from workqueue.audit import Action, AuditEntry, record
 from workqueue.auth.credentials import MAX_PASSWORD, MIN_PASSWORD, hash_password, verify_password
-from workqueue.auth.validation import Rules, check_fields, field_error
+from workqueue.auth.validation import NAME_PATTERN, NAME_RULE, Rules, check_fields, field_error
 from workqueue.errors import BadAccessError, LastAdminError, UnknownUserError, UserExistsError
 
-USERNAME = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")
 RESERVED_NAMES = ("anonymous", "local")  # actors in the audit for unauthenticated calls
 MAX_EMAIL = 254
 PUBLIC_COLUMNS = (
@@ -106,7 +104,7 @@ def ensure_superuser(
 
     Raises BadAccessError for an invalid name.
     """
-    if not USERNAME.fullmatch(username):
+    if not NAME_PATTERN.fullmatch(username):
         raise BadAccessError([field_error("username", NAME_RULE)])
     fields = {"password": password, "role": Role.ADMIN, "enabled": True}
     fields |= {} if email is None else {"email": email}
@@ -138,9 +136,6 @@ def end_sessions(connection: Connection, username: str) -> None:
     connection.execute(delete(login_session).where(login_session.c.username == username))
 
 
-NAME_RULE = "1 to 64 letters, digits, _ . @ + - are needed"
-
-
 def _columns(fields: Mapping[str, Any], default_role: Sequence[Role] = (Role.VIEWER,)) -> dict[str, Any]:
     columns = {name: fields[name] for name in ("email", "role", "enabled") if name in fields}
     if "password" in fields:
@@ -161,7 +156,7 @@ def _is_valid_email(value: Any) -> bool:
 
 
 def _is_valid_username(value: Any) -> bool:
-    return isinstance(value, str) and bool(USERNAME.fullmatch(value)) and value.lower() not in RESERVED_NAMES
+    return isinstance(value, str) and bool(NAME_PATTERN.fullmatch(value)) and value.lower() not in RESERVED_NAMES
 
 
 def _is_valid_password(value: Any) -> bool:

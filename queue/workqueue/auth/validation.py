@@ -1,9 +1,13 @@
 """Validate the fields of users and API keys. The error names all invalid fields at once."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from workqueue.errors import BadAccessError
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9_.@+-]{1,64}")  # of users and API keys
+NAME_RULE = "1 to 64 letters, digits, _ . @ + - are needed"
 
 Rules = Mapping[str, tuple[Callable[[Any], object], str]]
 

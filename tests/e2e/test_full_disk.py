@@ -52,8 +52,8 @@ def check(http: httpx.Client, home: Path) -> None:
     assert (home / RESERVE_FILE).exists()
     accepted = [post(3).json()["id"] for _ in range(6)]
     filler = fill(home)
-    wait_until(lambda: post(0).status_code == 507, 10, "a submit is refused")
-    wait_until(lambda: "disk_full" in problems(), 10, "the overview tells")
+    wait_until(lambda: post(0).status_code == 507, 10, "a submit is rejected")
+    wait_until(lambda: "disk_full" in problems(), 10, "the overview reports it")
     wait_until(lambda: not (home / RESERVE_FILE).exists(), 10, "the reserve is released")
     for path in ("/", "/healthz", "/api/requests", "/api/stats", "/metrics", f"/api/requests/{accepted[0]}"):
         wait_until(lambda path=path: http.get(path).status_code == 200, 10, path)  # type: ignore[misc]

@@ -19,13 +19,13 @@ from tests.support.waiting import wait_until
 def no_script_ran(context: BrowserContext, page: Page, runtime: Runtime) -> Iterator[None]:
     """Fail on dialogs, on scripts that ran, and on requests to other hosts than the runtime."""
     dialogs: list[str] = []
-    strangers: list[str] = []
+    other_hosts: list[str] = []
     own = urlsplit(runtime.url).netloc
 
     def look(url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("data", "blob") and parts.netloc != own:
-            strangers.append(url)
+            other_hosts.append(url)
 
     def dismiss(dialog: object) -> None:
         dialogs.append(str(dialog))
@@ -35,7 +35,7 @@ def no_script_ran(context: BrowserContext, page: Page, runtime: Runtime) -> Iter
     context.on("dialog", dismiss)
     yield
     assert dialogs == []
-    assert strangers == []
+    assert other_hosts == []
     assert page.evaluate("[window.struck, ({}).struck, document.title.includes('<')]") == [None, None, False]
 
 

@@ -141,12 +141,12 @@ def test_its_pages_navigate_and_update_behind_a_login(
     ["');window.struck=1;('", "\\", "</script><script>window.struck=1</script>", "<img src=x onerror=struck()>"],
 )
 def test_a_link_cannot_inject_a_script(page: Page, runtime: Runtime, argument: str) -> None:
-    told = quote(argument, safe="")
+    quoted = quote(argument, safe="")
     for path in (
-        f"0/view/jobs/{told}/failed/10/asc/1",
-        f"0/view/jobs/default/{told}/10/asc/1",
-        f"0/view/jobs/default/failed/10/{told}/1",
-        f"0/view/job/{told}",
+        f"0/view/jobs/{quoted}/failed/10/asc/1",
+        f"0/view/jobs/default/{quoted}/10/asc/1",
+        f"0/view/jobs/default/failed/10/{quoted}/1",
+        f"0/view/job/{quoted}",
     ):
         answer = page.goto(f"{runtime.url}/rq/{path}")
         assert answer is not None

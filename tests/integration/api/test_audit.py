@@ -27,9 +27,9 @@ def test_changes_of_a_request_are_listed_newest_first(runtime: Runtime) -> None:
     runtime.wait_ended(id)
     runtime.http.delete(f"/api/requests/{id}")
 
-    told = [("local", f"request.{name}") for name in ("delete", "retry", "cancel")]
-    assert entries(runtime, subject=id) == told
-    assert entries(runtime, subject=id, action="request.retry") == told[1:2]
+    listed = [("local", f"request.{name}") for name in ("delete", "retry", "cancel")]
+    assert entries(runtime, subject=id) == listed
+    assert entries(runtime, subject=id, action="request.retry") == listed[1:2]
     assert entries(runtime, subject=id, actor="nobody") == []
 
 
@@ -65,23 +65,23 @@ def test_changes_of_a_schedule_are_listed_with_the_changed_fields(runtime: Runti
     run = runtime.http.post("/api/schedules/audited/run").json()
     assert runtime.http.delete("/api/schedules/audited").status_code == 204
 
-    told = runtime.http.get("/api/audit", params={"subject": "audited"}).json()["items"]
-    assert [entry["action"] for entry in told] == [
+    listed = runtime.http.get("/api/audit", params={"subject": "audited"}).json()["items"]
+    assert [entry["action"] for entry in listed] == [
         "schedule.delete",
         "schedule.run",
         "schedule.change",
         "schedule.create",
     ]
-    assert told[1]["details"] == {"request_id": run["id"]}
-    assert told[2]["details"] == {"fields": ["enabled"]}
+    assert listed[1]["details"] == {"request_id": run["id"]}
+    assert listed[2]["details"] == {"fields": ["enabled"]}
 
 
 def test_repeated_pauses_leave_one_entry(runtime: Runtime) -> None:
     before = len(entries(runtime, subject="low"))
     for action in ("pause", "pause", "resume", "resume"):
         assert runtime.http.post(f"/api/queues/low/{action}").status_code == 200
-    told = entries(runtime, subject="low")
-    assert told[: len(told) - before] == [("local", "queue.resume"), ("local", "queue.pause")]
+    listed = entries(runtime, subject="low")
+    assert listed[: len(listed) - before] == [("local", "queue.resume"), ("local", "queue.pause")]
 
 
 def test_each_page_continues_after_the_last_entry_of_the_previous_page(engine: sqlalchemy.Engine) -> None:

@@ -18,8 +18,8 @@ def test_a_delayed_request_runs_at_once(runtime: Runtime) -> None:
     assert answer.status_code == 202
     assert answer.json()["status"] in ("pending", "processing", "completed")
     assert runtime.wait_ended(id)["status"] == "completed"
-    told = runtime.http.get("/api/audit", params={"subject": id}).json()["items"]
-    assert [entry["action"] for entry in told] == ["request.run"]
+    entries = runtime.http.get("/api/audit", params={"subject": id}).json()["items"]
+    assert [entry["action"] for entry in entries] == ["request.run"]
 
 
 def test_an_attempt_that_waits_after_a_failure_starts_at_once(runtime: Runtime) -> None:
@@ -33,14 +33,14 @@ def test_requests_that_wait_for_no_time_are_unchanged(runtime: Runtime) -> None:
     runtime.http.post("/api/queues/low/pause")
     try:
         due = runtime.post("echo", params={"queue": "low"})
-        refused = runtime.http.post(f"/api/requests/{due['id']}/run")
-        assert (refused.status_code, "waits for a worker" in refused.json()["detail"]) == (409, True)
+        rejected = runtime.http.post(f"/api/requests/{due['id']}/run")
+        assert (rejected.status_code, "waits for a worker" in rejected.json()["detail"]) == (409, True)
         assert runtime.get(f"/api/requests/{due['id']}")["available_at"] == due["available_at"]
     finally:
         runtime.http.post("/api/queues/low/resume")
     runtime.wait_ended(due["id"])
-    refused = runtime.http.post(f"/api/requests/{due['id']}/run")
-    assert (refused.status_code, "it is completed" in refused.json()["detail"]) == (409, True)
+    rejected = runtime.http.post(f"/api/requests/{due['id']}/run")
+    assert (rejected.status_code, "it is completed" in rejected.json()["detail"]) == (409, True)
     assert runtime.http.post(f"/api/requests/{uuid4()}/run").status_code == 404
 
 

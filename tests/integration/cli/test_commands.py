@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from tests.integration.cli.in_process import invoke
 from tests.support.commands import LIMIT_S, NOWHERE, TOO_LARGE, localfn, run_json, running_command
 from tests.support.runtime import Runtime, free_port
 from tests.support.waiting import wait_until
@@ -60,9 +61,9 @@ def test_a_function_is_shown_with_its_limits_and_its_schema(runtime: Runtime) ->
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(runtime: Runtime, words: list[str], code: int) -> None:
-    done = localfn(runtime, *words, stdin=TOO_LARGE)
+    done = invoke(runtime, *words, stdin=TOO_LARGE)
 
-    assert done.returncode == code
+    assert done.exit_code == code
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("localfn: ")
@@ -83,9 +84,9 @@ def test_an_error_is_one_line_and_an_exit_code(runtime: Runtime, words: list[str
     ],
 )
 def test_wrong_usage_ends_with_2(runtime: Runtime, words: list[str]) -> None:
-    done = localfn(runtime, *words)
+    done = invoke(runtime, *words)
 
-    assert done.returncode == 2, done.stderr
+    assert done.exit_code == 2, done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from infra.api_client import first_id_after
+from tests.integration.cli.in_process import invoke
 from tests.support.commands import NOWHERE, list_ids, localfn, run_json, running_command
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
@@ -42,8 +43,8 @@ def test_an_ambiguous_prefix_lists_its_matches(runtime: Runtime) -> None:
     ("typed", "code", "words"), [(NOWHERE[:-1], 4, "no request"), ("01a", 2, "at least 6"), ("no id", 4, "")]
 )
 def test_a_prefix_without_a_match_is_an_error(runtime: Runtime, typed: str, code: int, words: str) -> None:
-    done = localfn(runtime, "requests", "show", typed)
-    assert (done.returncode, done.stdout) == (code, "")
+    done = invoke(runtime, "requests", "show", typed)
+    assert (done.exit_code, done.stdout) == (code, "")
     assert words in done.stderr
 
 

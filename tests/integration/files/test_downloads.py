@@ -19,9 +19,9 @@ def test_an_upload_and_an_output_of_one_name_have_two_addresses(runtime: Runtime
     files = {"event": (None, '{"name": "data.csv"}'), "data.csv": ("data.csv", b"sent")}
     request = runtime.call("save_page", None, files=files)
 
-    told = runtime.get(f"/api/requests/{request['id']}")["files"]
-    assert [(file["kind"], file["name"]) for file in told] == [("input", "data.csv"), ("output", "data.csv")]
-    upload, output = (file["href"] for file in told)
+    files = runtime.get(f"/api/requests/{request['id']}")["files"]
+    assert [(file["kind"], file["name"]) for file in files] == [("input", "data.csv"), ("output", "data.csv")]
+    upload, output = (file["href"] for file in files)
     assert upload == f"/api/requests/{request['id']}/inputs/data.csv"
     assert output == f"/api/requests/{request['id']}/files/data.csv"
     assert runtime.http.get(upload).content == b"sent"

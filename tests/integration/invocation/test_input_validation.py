@@ -75,6 +75,6 @@ def test_an_invalid_schema_is_reported_at_discovery(runtime: Runtime, schema: di
         errors = runtime.get("/api/functions")["errors"]
         return next((each["error_message"] for each in errors if words in each["error_message"]), "")
 
-    message = wait_until(listed_error, 30, "it is told")
+    message = wait_until(listed_error, 30, "it is reported")
     assert "@function on 'no_schema': input is not a valid JSON Schema. " in message
     (runtime.functions / "no_schema.py").unlink()

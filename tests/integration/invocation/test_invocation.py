@@ -186,11 +186,11 @@ def test_a_function_finds_uploads_by_the_name_of_their_part(runtime: Runtime) ->
 def test_the_context_has_all_documented_fields(runtime: Runtime) -> None:
     request = runtime.call("tell_context")
 
-    told = runtime.get(f"/api/requests/{request['id']}/result")["data"]
-    assert (told["request_id"], told["function_name"]) == (request["id"], "tell_context")
-    assert (told["attempt"], told["max_attempts"]) == (1, 3)
-    assert 0 < told["remaining_ms"] <= 30_000
-    assert told["workdir"] == told["cwd"]
+    context = runtime.get(f"/api/requests/{request['id']}/result")["data"]
+    assert (context["request_id"], context["function_name"]) == (request["id"], "tell_context")
+    assert (context["attempt"], context["max_attempts"]) == (1, 3)
+    assert 0 < context["remaining_ms"] <= 30_000
+    assert context["workdir"] == context["cwd"]
 
 
 def test_user_code_does_not_see_the_settings_of_the_runtime(runtime: Runtime) -> None:

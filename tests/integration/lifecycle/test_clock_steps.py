@@ -114,7 +114,7 @@ def test_a_bell_lost_before_the_clock_was_set_back_is_rung_again(
     assert redis_client.lrange("rq:queue:default", 0, -1) == [f"{request_id}-1".encode()]
 
     reconciler.run_iteration()
-    assert redis_client.llen("rq:queue:default") == 1, "it has been told when it was rung"
+    assert redis_client.llen("rq:queue:default") == 1, "the time of the bell is stored"
     assert read_row(engine, request_id)["rung_at"] <= now(engine)
 
 

@@ -110,8 +110,8 @@ def test_a_lost_attempt_keeps_the_progress_of_its_last_extension(engine: Engine)
     request_id = accept_request(engine)
     claim = claim_request(engine, request_id)
     phases = [{"phase": "validate", "outcome": "ok"}, {"phase": "process"}]
-    begun = AttemptRecord(phases=phases, cold_start=True, init_ms=12.5)
-    lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, record=begun))
+    started = AttemptRecord(phases=phases, cold_start=True, init_ms=12.5)
+    lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, record=started))
     lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))  # Nothing new.
     (running,) = queries.list_attempts(engine, request_id)
     assert (running["outcome"], running["phases"], running["init_ms"]) == (None, phases, 12.5)

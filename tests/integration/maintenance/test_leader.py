@@ -38,24 +38,24 @@ def run_in_thread(target: Callable[[threading.Event], None]) -> Callable[[], Non
 
 
 def test_one_of_two_copies_leads_and_the_other_takes_over(engine: Engine) -> None:
-    turns = {"first": 0, "second": 0}
+    iterations = {"first": 0, "second": 0}
 
     def copy(name: str) -> Callable[[], None]:
         def iterate() -> None:
-            turns[name] += 1
+            iterations[name] += 1
 
         return run_in_thread(
             lambda stopping: run_as_leader(engine, Lock.SCHEDULE_TICKER, iterate, stopping, pause_s=lambda: 0.01)
         )
 
     end_first = copy("first")
-    wait_until(lambda: turns["first"] > 3)
+    wait_until(lambda: iterations["first"] > 3)
     end_second = copy("second")
-    before = turns["first"]
-    wait_until(lambda: turns["first"] > before + 20)
-    assert turns["second"] == 0
+    before = iterations["first"]
+    wait_until(lambda: iterations["first"] > before + 20)
+    assert iterations["second"] == 0
     end_first()
-    wait_until(lambda: turns["second"] > 3)
+    wait_until(lambda: iterations["second"] > 3)
     end_second()
 
 
@@ -82,37 +82,37 @@ def end_session_of_leader(engine: Engine) -> None:
 
 
 def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
-    turns: list[int] = []
+    iterations: list[int] = []
     end = run_in_thread(
         lambda stopping: run_as_leader(
-            engine, Lock.SCHEDULE_TICKER, lambda: turns.append(1), stopping, pause_s=lambda: 0.01
+            engine, Lock.SCHEDULE_TICKER, lambda: iterations.append(1), stopping, pause_s=lambda: 0.01
         )
     )
-    wait_until(lambda: len(turns) > 3)
+    wait_until(lambda: len(iterations) > 3)
     end_session_of_leader(engine)
-    before = len(turns)
-    wait_until(lambda: len(turns) > before + 3)
+    before = len(iterations)
+    wait_until(lambda: len(iterations) > before + 3)
     end()
 
 
 @pytest.mark.usefixtures("_frozen_soon")
 def test_a_lead_lost_during_an_iteration_is_acquired_again(engine: Engine) -> None:
     """Lose the lead during an iteration; the heartbeat thread detects the loss."""
-    turns: list[int] = []
+    iterations: list[int] = []
     may_end = threading.Event()
 
     def iterate() -> None:
-        turns.append(1)
+        iterations.append(1)
         may_end.wait()
 
     end = run_in_thread(
         lambda stopping: run_as_leader(engine, Lock.SCHEDULE_TICKER, iterate, stopping, pause_s=lambda: 0.01)
     )
-    wait_until(lambda: bool(turns))
+    wait_until(lambda: bool(iterations))
     end_session_of_leader(engine)
-    wait_until(lambda: all(thread.name != "lead" for thread in threading.enumerate()), what="it has found out")
+    wait_until(lambda: all(thread.name != "lead" for thread in threading.enumerate()), what="the loss is detected")
     may_end.set()
-    wait_until(lambda: len(turns) > 3, what="it leads again")
+    wait_until(lambda: len(iterations) > 3, what="it leads again")
     end()
 
 
@@ -126,37 +126,37 @@ class LongIteration:
     """Run an iteration that ends when the test says so, while a standby waits to lead."""
 
     def __init__(self, engine: Engine) -> None:
-        self.begins = self.follows = 0
-        self.is_under_way, self.may_end, self.heir_leads = threading.Event(), threading.Event(), threading.Event()
+        self.begins = self.standby_rounds = 0
+        self.is_under_way, self.may_end, self.standby_leads = threading.Event(), threading.Event(), threading.Event()
         self._end = run_in_thread(
-            lambda stopping: run_as_leader(engine, Lock.CLEANUP, self._turn, stopping, on_elected=self._begin)
+            lambda stopping: run_as_leader(engine, Lock.CLEANUP, self._iterate, stopping, on_elected=self._begin)
         )
         wait_until(self.is_under_way.is_set)
-        heir = partial(run_as_leader, engine, Lock.CLEANUP, self.heir_leads.set, on_standby=self._follow)
-        self._end_heir = run_in_thread(heir)
+        standby = partial(run_as_leader, engine, Lock.CLEANUP, self.standby_leads.set, on_standby=self._stand_by)
+        self._end_standby = run_in_thread(standby)
 
     def _begin(self) -> None:
         self.begins += 1
 
-    def _turn(self) -> None:
+    def _iterate(self) -> None:
         self.is_under_way.set()
         self.may_end.wait()
 
-    def _follow(self) -> None:
-        self.follows += 1
+    def _stand_by(self) -> None:
+        self.standby_rounds += 1
 
     def end(self) -> None:
         self.may_end.set()
         self._end()
-        self._end_heir()
+        self._end_standby()
 
 
 @pytest.mark.usefixtures("_frozen_soon")
 def test_a_long_iteration_keeps_the_lead(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     lasting = LongIteration(engine)
     try:
-        wait_until(lambda: lasting.follows * leader.ITERATION_S > 3 * leader.FROZEN_S, 60)
-        assert (lasting.begins, lasting.heir_leads.is_set()) == (1, False)
+        wait_until(lambda: lasting.standby_rounds * leader.ITERATION_S > 3 * leader.FROZEN_S, 60)
+        assert (lasting.begins, lasting.standby_leads.is_set()) == (1, False)
     finally:
         lasting.end()
     assert caplog.messages == []
@@ -169,7 +169,7 @@ def test_a_leader_without_heartbeats_loses_the_lead_and_logs_it(
     monkeypatch.setattr(leader, "SIGN_S", 3600.0)  # As if the process were frozen.
     lasting = LongIteration(engine)
     try:
-        wait_until(lasting.heir_leads.is_set, 30)
+        wait_until(lasting.standby_leads.is_set, 30)
         lasting.may_end.set()
         wait_until(lambda: caplog.messages)
     finally:
@@ -180,7 +180,7 @@ def test_a_leader_without_heartbeats_loses_the_lead_and_logs_it(
 def test_an_error_of_one_task_does_not_affect_the_others(engine: Engine, redis_url: str) -> None:
     class Broken(Reconciler):
         def look(self) -> None:
-            raise KeyError("a fault that nobody thought of")
+            raise KeyError("an unexpected error")
 
     from redis import Redis
 
@@ -207,14 +207,14 @@ def test_a_task_with_remaining_work_continues_at_once(engine: Engine) -> None:
 def test_an_unresponsive_file_store_delays_neither_recovery_nor_stats(
     start_runtime: StartRuntime,
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as deaf, start_runtime(processes=("web", "worker")) as runtime:
-        runtime.env["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0)) as unresponsive, start_runtime(processes=("web", "worker")) as runtime:
+        runtime.env["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{unresponsive.getsockname()[1]}"
         runtime.env["LOCALFN_FILES"] = "s3://a-bucket"
         engine = make_engine(runtime.database_url, pool_size=1)
         lifecycle.claim(engine, [accept_request(engine)], "lost", NOW, 1.0)
         runtime.start("scheduler")
-        deaf.settimeout(60)
-        connection, _ = deaf.accept()  # It searches for orphaned files now.
+        unresponsive.settimeout(60)
+        connection, _ = unresponsive.accept()  # It searches for orphaned files now.
 
         def found(statement: str) -> Any:
             with engine.connect() as connection:

@@ -60,7 +60,7 @@ def test_an_outage_longer_than_the_lease_uses_no_attempt(database: Database, run
     waiting = runtime.post("echo", "waiting", params={"delay_s": 2})
 
     database.crash()
-    answer = wait_until(lambda: is_rejected(runtime), what="a post is refused")
+    answer = wait_until(lambda: is_rejected(runtime), what="a submit is rejected")
     assert answer == "2"
     # Meanwhile the first function returns, and its worker holds the result. The outage outlasts every lease.
     began = time.monotonic()

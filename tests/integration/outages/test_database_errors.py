@@ -25,7 +25,7 @@ def test_an_attempt_that_the_database_rejects_hides_its_message(engine: Engine, 
     with pytest.raises((SQLAlchemyError, ValueError)) as caught, engine.connect() as connection:
         connection.execute(text(statement), {"value": value})
     end = runtime_fault(caught.value)
-    told = f"{end} {end.error_type} {end.traceback}"
+    stored = f"{end} {end.error_type} {end.traceback}"
     for secret in (VALUE, "INSERT", "SELECT", "SQL", "setup_flag", "nowhere", "psycopg"):
-        assert secret not in told, told
+        assert secret not in stored, stored
     assert f"parameters: {{'value': '{VALUE}" not in str(caught.value), "an error's text goes into logs"

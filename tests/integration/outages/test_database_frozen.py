@@ -178,7 +178,7 @@ def test_an_unresponsive_server_fails_old_and_new_connections_at_once(database: 
             began = time.monotonic()
             with pytest.raises(OperationalError, match="does not answer"):
                 engine.connect()
-            assert time.monotonic() - began < connection_watchdog.PROBE_AFTER_S, "it is known, nobody has to wait again"
+            assert time.monotonic() - began < connection_watchdog.PROBE_AFTER_S, "it is known to be unresponsive"
         database.thaw()
         wait_until(lambda: answers(engine), 15, "it answers again")
     finally:

@@ -53,7 +53,7 @@ def check_full_disk(runtime: Runtime, flag: Path) -> None:
     running = runtime.post("wait_for_flag", {"flag": str(flag)})["id"]
     wait_until(lambda: runtime.get(f"/api/requests/{running}")["status"] == "processing", 20, "it runs")
     filler = fill(runtime.home)
-    wait_until(lambda: "disk_full" in problems(runtime), 10, "the overview tells")
+    wait_until(lambda: "disk_full" in problems(runtime), 10, "the overview reports it")
     assert str(runtime.home) in problems(runtime)["disk_full"]
 
     # The database is on another disk: it has space for an event, but the upload has none here.
@@ -112,7 +112,7 @@ def test_a_read_only_redis_is_available_and_its_bells_are_answered(start_runtime
         client.config_set("maxmemory-policy", "noeviction")
         client.config_set("maxmemory", 1)
         try:
-            wait_until(lambda: "redis_refuses" in problems(runtime), 10, "the overview tells")
+            wait_until(lambda: "redis_refuses" in problems(runtime), 10, "the overview reports it")
             assert "its memory is full (maxmemory)" in problems(runtime)["redis_refuses"]
             assert "redis_away" not in problems(runtime)
             request = runtime.post("echo", 1)["id"]
@@ -124,7 +124,7 @@ def test_a_read_only_redis_is_available_and_its_bells_are_answered(start_runtime
             client.config_set("maxmemory", 0)
             runtime.http.post("/api/queues/default/resume").raise_for_status()
         assert runtime.wait_ended(request, 60)["status"] == "completed"
-        wait_until(lambda: problems(runtime) == {}, 10, "all is well")
+        wait_until(lambda: problems(runtime) == {}, 10, "no problem remains")
 
 
 REFUSE = """
@@ -143,7 +143,7 @@ def test_a_database_without_space_is_reported_as_full_and_serves_reads(runtime: 
         assert "disk of the database is full" in refused(runtime.http.post("/api/functions/echo", json=1), 507)
         assert runtime.http.post("/api/functions/echo/batch", json=[1, 2]).status_code == 507
         # Each web process reports its own errors.
-        wait_until(lambda: reports_problem(runtime, "database_full"), 10, "the overview tells")
+        wait_until(lambda: reports_problem(runtime, "database_full"), 10, "the overview reports it")
         assert runtime.get(f"/api/requests/{request['id']}")["status"] == "completed"
     finally:
         with engine.begin() as connection:

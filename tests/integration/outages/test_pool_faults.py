@@ -65,7 +65,7 @@ def test_a_pool_that_cannot_grow_continues_and_grows_later(runtime: Runtime, tmp
     assert [runtime.wait_ended(id)["status"] for id in running + waiting] == ["completed"] * 5
     assert [len(runtime.attempts(id)) for id in running] == [1, 1]
     assert pool.poll() is None
-    assert log_of(runtime).count(NO_DESCRIPTORS) == 1, "it is told once"
+    assert log_of(runtime).count(NO_DESCRIPTORS) == 1, "it is logged once"
     assert opened <= psutil.Process(pool.pid).num_fds(), "what was made for a worker that was not started is gone"
 
 

@@ -70,7 +70,7 @@ def test_postgres_is_utf8_durable_and_listens_on_no_port(home: Path, run: Run) -
 
 
 def test_postgres_allows_the_connections_of_its_concurrency(home: Path, run: Run) -> None:
-    assert capacity.required_connections(20) < 97, "what a server of others allows, unless told otherwise"
+    assert capacity.required_connections(20) < 97, "the default limit of other servers"
     postgres = Postgres(home, max_connections=capacity.embedded_connections(200))
     run(postgres)
     assert int(str(query(postgres, "SHOW max_connections"))) > capacity.required_connections(200)

@@ -32,7 +32,8 @@ def test_each_move_is_a_line_of_json_with_request_attempt_function_and_worker(js
     request = runtime.call("tell_trace", {})
     runtime.http.delete(f"/api/requests/{request['id']}")
     moves = wait_until(
-        lambda: logged if (logged := lines(request["id"]))[-1]["message"] == "audit" else None, what="all is told"
+        lambda: logged if (logged := lines(request["id"]))[-1]["message"] == "audit" else None,
+        what="all moves are logged",
     )
 
     steps = [(line["process"], line["message"], line.get("attempt"), line.get("outcome")) for line in moves]
@@ -60,7 +61,7 @@ def test_each_problem_is_logged_by_the_process_it_concerns(json_log: tuple[Runti
 
     runtime.write("shared.py", "NUMBER = 1\n")
     runtime.write("broken.py", "def half(:\n")
-    (line,) = wait_until(lambda: logged("module import failed"), what="it is told")
+    (line,) = wait_until(lambda: logged("module import failed"), what="it is logged")
     assert line["unit"].endswith("broken")
     assert line["error"].startswith("SyntaxError: ")
     wait_until(lambda: runtime.get("/api/functions")["errors"], what="both were looked at")
@@ -68,5 +69,5 @@ def test_each_problem_is_logged_by_the_process_it_concerns(json_log: tuple[Runti
 
     victim = runtime.get("/api/workers")["items"][0]
     os.kill(victim["pid"], signal.SIGKILL)
-    (ended,) = wait_until(lambda: logged("worker process ended"), what="its end is told")
+    (ended,) = wait_until(lambda: logged("worker process ended"), what="its end is logged")
     assert (ended["worker"], ended["exit_status"], ended["level"]) == (victim["name"], -9, "WARNING")

@@ -84,8 +84,8 @@ def test_leftovers_are_named(tmp_path: Path) -> None:
         ("import_and_set", "the environment (changed while modules were imported)"),
     ):
         with warm("leftovers", "leave") as sandbox:
-            (told,) = answers(sandbox, tmp_path, [{"do": deed}, {}])
-        assert words in told.head["leftovers"]
+            (answer,) = answers(sandbox, tmp_path, [{"do": deed}, {}])
+        assert words in answer.head["leftovers"]
 
 
 def test_a_thread_of_the_import_is_part_of_a_fresh_sandbox(tmp_path: Path) -> None:

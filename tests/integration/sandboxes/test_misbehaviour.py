@@ -223,6 +223,6 @@ def test_cleanup_ends_before_the_next_attempt_starts(runtime: Runtime, tmp_path:
 def test_a_forged_answer_is_validated(runtime: Runtime, head: dict[str, Any], body: str, error_type: str) -> None:
     request = runtime.call("speak_for_the_sdk", {"head": head, "body": body})
     assert (request["status"], request["error_type"]) == ("failed", error_type), request
-    told = str(request["error_message"]) + str(runtime.attempts(request["id"]))
-    assert "SQL" not in told
-    assert "psycopg" not in told
+    shown = str(request["error_message"]) + str(runtime.attempts(request["id"]))
+    assert "SQL" not in shown
+    assert "psycopg" not in shown

@@ -151,11 +151,11 @@ def test_a_scheduler_that_dies_after_the_commit_repeats_no_tick(
     firing.fire(ticker.engine, clock.now(), clock.now(), ["s"])  # The scheduler dies here: no bell, and an old copy.
     assert ticker.mirror.due() == ["s"]
 
-    heir = Ticker(ticker.engine, ticker.doorbell, clock, RqSchedulerMirror(redis_client, clock))
-    heir.start_leading()
-    heir.run_iteration()
+    successor = Ticker(ticker.engine, ticker.doorbell, clock, RqSchedulerMirror(redis_client, clock))
+    successor.start_leading()
+    successor.run_iteration()
     assert request_times(ticker.engine) == [first]
-    assert heir.mirror.due() == []
+    assert successor.mirror.due() == []
 
 
 def test_a_scheduler_that_dies_before_the_commit_leaves_the_tick_to_the_next(

@@ -102,7 +102,7 @@ def test_a_kill_is_counted_by_its_cause(counting: Runtime) -> None:
             and more("localfn_sandbox_kills_total", cause="timeout") >= 1
         )
 
-    wait_until(look, 15, "the kill is told")
+    wait_until(look, 15, "the kill is counted")
 
 
 def test_requests_that_end_while_waiting_are_counted(counting: Runtime) -> None:

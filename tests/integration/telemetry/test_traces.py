@@ -85,7 +85,7 @@ def test_the_reconciler_exports_the_span_of_a_lost_attempt(traced: tuple[Runtime
     worker_of(runtime, request["id"]).kill()
     assert runtime.wait_ended(request["id"])["attempt"] == 2
     spans = wait_for_trace(collector, trace_id, "sleep_and_note")
-    wait_until(lambda: len(collector.all_of(trace_id, "process")) == 2, 20, "another process has told its part")
+    wait_until(lambda: len(collector.all_of(trace_id, "process")) == 2, 20, "another process has exported its spans")
 
     lost, second = collector.all_of(trace_id, "attempt sleep_and_note")
     assert lost.status.code == 2
@@ -121,7 +121,7 @@ def test_a_scheduled_request_is_a_trace_without_a_submit(traced: tuple[Runtime, 
     assert runtime.http.post("/api/schedules", json=body).status_code == 201
     request = runtime.http.post("/api/schedules/traced/run").json()
     trace_id = UUID(request["id"]).hex
-    spans = wait_until(lambda: found if "save" in (found := collector.of(trace_id)) else None, 20, "it is told")
+    spans = wait_until(lambda: found if "save" in (found := collector.of(trace_id)) else None, 20, "it is reported")
     assert spans["attempt echo"].parent_span_id == b""
     assert "submit echo" not in spans
 

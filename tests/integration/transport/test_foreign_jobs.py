@@ -113,7 +113,7 @@ def test_a_foreign_job_is_rejected_logged_and_shown_as_failed(
     assert "alert(1)</script>" not in runtime.http.get(f"/rq/0/data/job/{job_id}.json").text
     assert runtime.http.post(f"/rq/job/{job_id}/requeue").status_code == 200
     wait_until(lambda: job_id.encode() not in redis_of_runtime.lrange(QUEUE, 0, -1), 20, "taken again")
-    wait_until(lambda: is_shown_failed(redis_of_runtime, job_id), 20, "it is refused again")
+    wait_until(lambda: is_shown_failed(redis_of_runtime, job_id), 20, "it is rejected again")
     assert runtime.http.post(f"/rq/job/{job_id}/delete").status_code == 200
     assert not trace.exists()
 
@@ -144,7 +144,7 @@ def test_a_job_that_is_not_a_hash_is_rejected(runtime: Runtime, redis_of_runtime
     job_id = uuid4().hex
     redis_of_runtime.set(f"rq:job:{job_id}", "text")
     redis_of_runtime.rpush(QUEUE, job_id)
-    wait_until(lambda: "cannot be shown" in log(runtime) and job_id in log(runtime), 20, "it is told")
+    wait_until(lambda: "cannot be shown" in log(runtime) and job_id in log(runtime), 20, "it is reported")
     assert runtime.result("echo", "well") == "well"
     redis_of_runtime.delete(f"rq:job:{job_id}")
 
@@ -207,11 +207,11 @@ def test_an_invalid_scheduler_job_stops_no_schedule(
     )
     assert made.status_code == 201, made.text
     try:
+        wait_until(lambda: runtime.get("/api/schedules/goes-on")["total_runs"] >= 2, 20, "the schedule fires")
         wait_until(
-            lambda: runtime.get("/api/schedules/goes-on")["total_runs"] >= 2, 20, "the schedule fires all the same"
-        )
-        wait_until(
-            lambda: not redis_of_runtime.zscore("rq:scheduler:scheduled_jobs", b"\xff\xfe"), 20, "rubbish is removed"
+            lambda: not redis_of_runtime.zscore("rq:scheduler:scheduled_jobs", b"\xff\xfe"),
+            20,
+            "the invalid entry is removed",
         )
     finally:
         runtime.http.delete("/api/schedules/goes-on")

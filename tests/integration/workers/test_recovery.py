@@ -71,7 +71,7 @@ def test_phases_of_a_running_attempt_are_shown_and_kept_when_its_worker_is_lost(
         found = [each["phases"] for each in fragile.attempts(request_id) if each["number"] == number]
         return [(each["phase"], each.get("outcome")) for phases in found for each in phases]
 
-    wait_until(lambda: phases(1) == [("validate", "ok"), ("process", None)], 20, "the running attempt tells of itself")
+    wait_until(lambda: phases(1) == [("validate", "ok"), ("process", None)], 20, "the running attempt is shown")
     assert "running" in localfn(fragile, "requests", "show", request_id).stdout.partition("\n  process")[2]
     worker_of(fragile, request_id).kill()
     flag.touch()
@@ -193,7 +193,7 @@ def test_an_emptied_or_unresponsive_redis_only_delays_requests(fragile: Runtime,
         else:
             client.client_pause(int((LEASE_S + 1) * 1000))
 
-    assert fragile.wait_ended(request_id, timeout_s=40)["attempt"] == 1, "a deaf Redis is no reason to lose a lease"
+    assert fragile.wait_ended(request_id, timeout_s=40)["attempt"] == 1, "an unresponsive Redis loses no lease"
     assert attempts_started(ledger) == [1]
     assert {fragile.wait_ended(id, timeout_s=60)["status"] for id in waiting} == {"completed"}
 

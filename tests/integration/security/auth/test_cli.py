@@ -38,7 +38,7 @@ def test_changes_by_the_command_line_are_audited(guarded: ProductionRuntime) -> 
     assert audit_of("operator1") == [
         (actor(), "user.change", {**command, "fields": ["password"]}),
         (actor(), "user.create", command),
-    ], "the same password once more has changed nothing"
+    ], "the same password changes nothing"
     assert [entry[:2] for entry in audit_of("told")] == [(actor(), "key.revoke"), (actor(), "key.create")]
 
 

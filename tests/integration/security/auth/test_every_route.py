@@ -78,5 +78,5 @@ def test_a_key_for_one_function_reads_no_other_data_by_any_route(guarded: Produc
 def test_no_route_allows_shared_caching_of_private_responses(guarded: ProductionRuntime) -> None:
     reads = [call for call in routes(guarded) if call[0] == "GET" and call not in OPEN]
     with guarded.with_key("read") as http:
-        told = {call: http.request(*call).headers.get("Cache-Control", "") for call in [*reads, ("GET", "/rq/")]}
-    assert {call: words for call, words in told.items() if "private" not in words and "no-store" not in words} == {}
+        caching = {call: http.request(*call).headers.get("Cache-Control", "") for call in [*reads, ("GET", "/rq/")]}
+    assert {call: words for call, words in caching.items() if "private" not in words and "no-store" not in words} == {}

@@ -162,9 +162,9 @@ def test_logins_failures_and_changes_by_admins_are_audited_without_secrets(guard
         assert ada.patch("/api/users/audited", json={"password": PASSWORD + "!"}).status_code == 200
         assert ada.delete("/api/users/audited").status_code == 204
         answer = ada.get("/api/audit", params={"limit": 6})
-        told = [(entry["actor"], entry["action"], entry["subject"]) for entry in answer.json()["items"]]
+        entries = [(entry["actor"], entry["action"], entry["subject"]) for entry in answer.json()["items"]]
         assert ada.delete("/api/session").status_code == 204
-    assert told[:5] == [
+    assert entries[:5] == [
         ("ada", "user.delete", "audited"),
         ("ada", "user.change", "audited"),
         ("ada", "user.create", "audited"),

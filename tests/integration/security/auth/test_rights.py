@@ -84,7 +84,7 @@ def test_a_role_allows_its_documented_calls(guarded: ProductionRuntime, role: st
     with guarded.session(f"a-{role}") as http:
         session = http.get("/api/session").json()
         assert session["user"] == {"username": f"a-{role}", "role": role}
-        assert set(session["permissions"]) == OF_ROLE[role], "it tells what is let through"
+        assert set(session["permissions"]) == OF_ROLE[role], "the session lists its permissions"
         assert allowed_kinds(http) == OF_ROLE[role]
 
 

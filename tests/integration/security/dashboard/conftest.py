@@ -24,9 +24,9 @@ def nothing_is_unpickled() -> Iterator[None]:
 
 @pytest.fixture
 def app(redis_url: str) -> Flask:
-    strangers = OriginCheck(AllowedHosts())
-    app = make_app("dashboard", strangers)
-    routes.install(app, redis_url, strangers)
+    origin_check = OriginCheck(AllowedHosts())
+    app = make_app("dashboard", origin_check)
+    routes.install(app, redis_url, origin_check)
     return app
 
 

@@ -165,13 +165,13 @@ def test_a_capability_allows_only_data(app: Flask, http: FlaskClient) -> None:
     assert "Set-Cookie" not in answer.headers
     for method, path in calls(app):
         kind = next(ROUTES[rule.endpoint] for rule in rules(app) if is_of(rule, path))
-        told = http.open(path.replace("/rq", root, 1), method=method, headers=elsewhere)
+        response = http.open(path.replace("/rq", root, 1), method=method, headers=elsewhere)
         allowed = kind is Kind.DATA and method != "POST"
         assert (
-            (told.status_code < 300 or (told.status_code == 404 and "job" in path))
+            (response.status_code < 300 or (response.status_code == 404 and "job" in path))
             if allowed
-            else (told.status_code in (403, 404, 405))
-        ), (method, path, told.status_code)
+            else (response.status_code in (403, 404, 405))
+        ), (method, path, response.status_code)
 
 
 def is_of(rule: Rule, path: str) -> bool:

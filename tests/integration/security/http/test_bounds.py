@@ -181,7 +181,7 @@ def test_one_sender_cannot_use_the_body_capacity_of_all(guarded: ProductionRunti
         ).status_code
 
     with lines(guarded.runtime, 60, sent + body[:100_000]):
-        wait_until(lambda: post(greedy) == 503, 30, "the greedy sender is told to wait")
+        wait_until(lambda: post(greedy) == 503, 30, "the greedy sender gets a 503")
         assert post(other) == 202
 
 

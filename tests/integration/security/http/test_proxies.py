@@ -49,11 +49,11 @@ def test_headers_of_an_untrusted_proxy_are_ignored(guarded: ProductionRuntime) -
 def test_only_allowed_origins_may_call_and_without_cookies(proxied: Runtime) -> None:
     with httpx.Client(base_url=proxied.url, timeout=30) as http:
         asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
-        told = http.options("/api/functions/echo", headers={"Origin": FRIEND, **asked})
-        assert told.status_code == 204
-        assert told.headers["Access-Control-Allow-Origin"] == FRIEND
-        assert "Access-Control-Allow-Credentials" not in told.headers
-        assert "Origin" in told.headers["Vary"]
+        response = http.options("/api/functions/echo", headers={"Origin": FRIEND, **asked})
+        assert response.status_code == 204
+        assert response.headers["Access-Control-Allow-Origin"] == FRIEND
+        assert "Access-Control-Allow-Credentials" not in response.headers
+        assert "Origin" in response.headers["Vary"]
         for stranger in (EVIL, "null", FRIEND + ".evil.example", "http://friend.example", FRIEND + ":8443"):
             refused = http.post("/api/functions/echo", json={}, headers={"Origin": stranger})
             assert refused.status_code == 403, stranger
@@ -65,8 +65,8 @@ def test_responses_over_tls_have_hsts(proxied: Runtime, guarded: ProductionRunti
     over_tls = {"X-Forwarded-Proto": "https"}
     with httpx.Client(base_url=proxied.url, timeout=30) as http:
         for path in ("/", "/api/functions", "/api/nothing", "/rq/static/css/main.css", "/docs", "/healthz"):
-            told = http.get(path, headers=over_tls).headers
-            assert told["Strict-Transport-Security"] == "max-age=31536000", path
+            response = http.get(path, headers=over_tls).headers
+            assert response["Strict-Transport-Security"] == "max-age=31536000", path
             assert "Strict-Transport-Security" not in http.get(path).headers, path
     # Without a trusted proxy the server does not know of TLS, and local mode leaves TLS to the developer.
     with guarded.anonymous() as http:
@@ -85,15 +85,15 @@ def test_the_production_cookie_is_bound_to_its_host(proxied: Runtime, runtime: R
         # Another host of the domain may have planted a cookie with the other name.
         planted = cookie.removeprefix("__Host-")
         assert http.get("/api/functions", headers={"Cookie": planted}).status_code == 401
-        told = http.delete("/api/session", headers={"Cookie": cookie}).headers["Set-Cookie"].split("; ")
-        assert told[0] == "__Host-localfn_session="
-        assert "Secure" in told, "else a browser keeps the cookie"
+        response = http.delete("/api/session", headers={"Cookie": cookie}).headers["Set-Cookie"].split("; ")
+        assert response[0] == "__Host-localfn_session="
+        assert "Secure" in response, "else a browser keeps the cookie"
 
 
 def test_every_page_isolates_its_window_and_denies_devices(runtime: Runtime) -> None:
     for path in ("/", "/docs", "/api/functions", "/overview", "/nothing"):
-        told = httpx.get(runtime.url + path, headers={"Accept": "text/html"}).headers
-        assert told["Cross-Origin-Opener-Policy"] == "same-origin", path
-        assert "camera=()" in told["Permissions-Policy"], path
+        response = httpx.get(runtime.url + path, headers={"Accept": "text/html"}).headers
+        assert response["Cross-Origin-Opener-Policy"] == "same-origin", path
+        assert "camera=()" in response["Permissions-Policy"], path
     # A sandboxed page with another value would not be shown.
     assert runtime.http.get("/rq/").headers["Cross-Origin-Opener-Policy"] == "unsafe-none"

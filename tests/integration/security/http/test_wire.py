@@ -124,13 +124,13 @@ def test_an_incomplete_body_times_out_and_stores_nothing(runtime: Runtime) -> No
 
 
 def test_an_incomplete_upload_leaves_no_file(runtime: Runtime) -> None:
-    begun = (
+    incomplete = (
         b"POST /api/functions/echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 5000000\r\n"
         b'Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\nContent-Disposition: form-data; name="f"; '
         b'filename="f"\r\n\r\n' + b"y" * 2_000_000
     )
     with nothing_stored(runtime):
-        assert status(read_all(runtime, begun)) in (0, 400, 408)
+        assert status(read_all(runtime, incomplete)) in (0, 400, 408)
 
 
 def test_slow_and_idle_clients_do_not_delay_others(runtime: Runtime) -> None:

@@ -36,8 +36,8 @@ def test_exceeding_a_limit_is_an_error_of_the_function(runtime: Runtime) -> None
 
 
 def test_a_function_without_network_is_shown_as_such(runtime: Runtime) -> None:
-    told = {name: runtime.get(f"/api/functions/{name}")["network"] for name in ("look_around", "look_around_freely")}
-    assert told == {"look_around": False, "look_around_freely": True}
+    network = {name: runtime.get(f"/api/functions/{name}")["network"] for name in ("look_around", "look_around_freely")}
+    assert network == {"look_around": False, "look_around_freely": True}
     shown = localfn(runtime, "functions", "show", "look_around").stdout
     assert "only while its module is imported" in shown
 

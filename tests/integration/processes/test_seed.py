@@ -20,7 +20,7 @@ def test_production_leaves_dev_fixtures_out_and_local_takes_all(place: InitEnvir
     assert place.query(STATE)["users"] == [], "no superuser without a setting"
 
     assert place.run("seed", "--dev", LOCALFN_ENV="production")[0] == 2
-    for made in ("2 requests, 1 were there", "nothing new, 3 were there"):
+    for made in ("2 requests, 1 already exist", "nothing new, 3 already exist"):
         code, _, errors = place.run("seed", "--dev")
         assert (code, made in errors) == (0, True), errors
     assert (place.query(STATE)["schedules"], place.query(STATE)["requests"]) == (1, 2)
@@ -66,5 +66,5 @@ def test_a_fixture_of_an_unknown_function_is_skipped(place: InitEnvironment, tmp
     (tmp_path / "functions").mkdir()
     code, _, errors = place.run("init", LOCALFN_FUNCTIONS=str(tmp_path / "functions"))
     assert code == 0
-    assert "3 left out" in errors
+    assert "3 skipped because their functions are missing" in errors
     assert (place.query(STATE)["flags"], place.query(STATE)["requests"]) == (1, 0)

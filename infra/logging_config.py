@@ -17,7 +17,7 @@ STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "
 
 
 def configure(level: str, format: str, process: str) -> None:
-    """Log this process to stderr. format: "text" or "json"; process: "web", "worker", …"""
+    """Log this process to stderr. format: "text" or "json"; process: its name in the lines, such as "web"."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(process) if format == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)

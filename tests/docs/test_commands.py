@@ -56,7 +56,7 @@ def operator(servers: Servers) -> Iterator[Reader]:
 
 @pytest.fixture(scope="module")
 def s3_port() -> Iterator[str]:
-    """The port of an S3 server, in the place of the reader's LocalStack."""
+    """Yield the port of an S3 server, in the place of the reader's LocalStack."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     yield str(server.get_host_and_port()[1])

@@ -25,7 +25,7 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def old_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone of version 0.1.0, for releases that are refused and so change nothing."""
+    """Return a clone of version 0.1.0, for releases that are refused and so change nothing."""
     target = cloned(tmp_path_factory.mktemp("release"))
     project = target / "pyproject.toml"
     project.write_text(re.sub(r'(?m)^version = ".*"$', 'version = "0.1.0"', project.read_text()))

@@ -91,24 +91,26 @@ class Injector:
     def _candidates(self, target: Target) -> list[psutil.Process]:
         pools = self.environment.pool_pids
         if target == Target.WORKER:
-            return self._busy_workers() or processes.forked(pools)
+            return self._busy_workers() or processes.find_forked(pools)
         if target == Target.SANDBOX:
-            return processes.sandboxes(pools)
+            return processes.find_sandboxes(pools)
         names = {
             Target.WEB: ("web",),
             Target.POOL: POOLS,
             Target.SCHEDULER: ("scheduler-1", "scheduler-2"),
         }[target]
         kept = [self.environment.restarters[name].process for name in names]
-        parents = processes.of([process.pid for process in kept if process is not None and process.poll() is None])
+        parents = processes.find_running(
+            [process.pid for process in kept if process is not None and process.poll() is None]
+        )
         # Gunicorn has a parent process and a serving one.
-        return processes.with_children(parents) if target == Target.WEB else parents
+        return processes.add_children(parents) if target == Target.WEB else parents
 
     def _kill_runtime(self) -> None:
         """Kill the runtime; it must end or find its children itself."""
         self.environment.event_log.add("kill runtime", lasts_s=DOWN_S)
-        parents = processes.of(self.environment.runtime_pids)
-        processes.send_all(processes.with_children(parents), signal.SIGKILL)
+        parents = processes.find_running(self.environment.runtime_pids)
+        processes.send_all(processes.add_children(parents), signal.SIGKILL)
 
     def _hit_redis(self, fault: Fault) -> None:
         event_log, restarter = self.environment.event_log, self.environment.restarters["redis"]
@@ -145,7 +147,7 @@ class Injector:
             restarter.away.set()
             self._later(fault.lasts_s, restarter.away.clear)
         number = {Act.AWAY: signal.SIGQUIT, Act.KILL: signal.SIGKILL, Act.FREEZE: signal.SIGSTOP}[fault.act]
-        found = processes.of_postgres(self.environment.postgres.data)
+        found = processes.find_postgres(self.environment.postgres.data)
         processes.send_all(found if fault.act == Act.FREEZE else found[:1], number)
         if fault.act == Act.FREEZE:
             self._later(fault.lasts_s, lambda: processes.send_all(found, signal.SIGCONT))
@@ -193,4 +195,4 @@ class Injector:
                 pids = {int(str(row[0])) for row in connection.execute(BUSY).fetchall()}
         except psycopg.OperationalError:
             return []
-        return [process for process in processes.forked(self.environment.pool_pids) if process.pid in pids]
+        return [process for process in processes.find_forked(self.environment.pool_pids) if process.pid in pids]

@@ -48,8 +48,8 @@ def _run(folder: Path, seed: int, duration_s: float, lease_s: float, *, keep: bo
         found = [*unsettled, *_wait_for_cleanup(environment, lease_s)]
         evidence = gather(environment, record, clock)
         late = [Violation(f"{name} did not end after SIGTERM") for name in environment.stop_runtime()]
-        survivors = _eventually(lambda: list(leftovers.find_survivors(environment)), 5.0)
-        found += [*late, *survivors, *leftovers.connections(environment)]
+        survivors = _wait_until_empty(lambda: list(leftovers.find_survivors(environment)), 5.0)
+        found += [*late, *survivors, *leftovers.find_connections(environment)]
         found += verdict.judge(evidence)
         recovered = recovery_time.find_recoveries(evidence)
         found += [*recovery_time.too_slow(recovered, lease_s), *recovery_time.lost_without_reason(evidence)]
@@ -78,7 +78,7 @@ def _settle(environment: ChaosEnvironment) -> tuple[float, list[Violation]]:
     found: list[Violation] = []
     for ask, limit_s, what in (
         (environment.is_ready, READY_LIMIT_S, "the runtime is ready again"),
-        (lambda: _live(environment) == 0, END_LIMIT_S, "every request ends"),
+        (lambda: _count_unended(environment) == 0, END_LIMIT_S, "every request ends"),
     ):
         try:
             wait_until(ask, limit_s, what)
@@ -87,7 +87,7 @@ def _settle(environment: ChaosEnvironment) -> tuple[float, list[Violation]]:
     return time.monotonic() - started, found
 
 
-def _live(environment: ChaosEnvironment) -> int:
+def _count_unended(environment: ChaosEnvironment) -> int:
     try:
         with environment.connect() as connection:
             row = connection.execute(LIVE).fetchone()
@@ -100,13 +100,13 @@ def _live(environment: ChaosEnvironment) -> int:
 def _wait_for_cleanup(environment: ChaosEnvironment, lease_s: float) -> list[Violation]:
     """Return leftovers that the cleanup after the last request does not remove in time."""
     return [
-        *_eventually(lambda: list(leftovers.folders(environment, lease_s)), STRAY_LIMIT_S),
-        *_eventually(lambda: list(leftovers.find_orphans(environment)), STRAY_LIMIT_S),
-        *_eventually(lambda: list(leftovers.keys(environment)), STRAY_LIMIT_S),
+        *_wait_until_empty(lambda: list(leftovers.find_folders(environment, lease_s)), STRAY_LIMIT_S),
+        *_wait_until_empty(lambda: list(leftovers.find_orphans(environment)), STRAY_LIMIT_S),
+        *_wait_until_empty(lambda: list(leftovers.find_keys(environment)), STRAY_LIMIT_S),
     ]
 
 
-def _eventually(find: Callable[[], list[Violation]], limit_s: float) -> list[Violation]:
+def _wait_until_empty(find: Callable[[], list[Violation]], limit_s: float) -> list[Violation]:
     """Return what `find` still finds at the time limit."""
     deadline = time.monotonic() + limit_s
     pause = threading.Event()

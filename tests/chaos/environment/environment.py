@@ -145,7 +145,7 @@ def _start_all(folder: Path, home: Path, seed: int, lease_s: float) -> Iterator[
         _end(restarters, {service.name: service for service in (postgres, redis_server)})
         proxy.stop()
         # The verdict has reported leftover processes; end them.
-        processes.send_all(processes.tagged(RUN, run), signal.SIGKILL)
+        processes.send_all(processes.find_tagged(RUN, run), signal.SIGKILL)
 
 
 def _start_runtime(environment: ChaosEnvironment, env: dict[str, str]) -> None:
@@ -161,7 +161,7 @@ def _end(restarters: dict[str, Restarter], services: dict[str, Service]) -> None
     for name, restarter in reversed(restarters.items()):
         if restarter.process is None:
             continue
-        processes.send_all(processes.with_children(processes.of([restarter.process.pid])), signal.SIGCONT)
+        processes.send_all(processes.add_children(processes.find_running([restarter.process.pid])), signal.SIGCONT)
         if restarter.process.poll() is None or name in services:
             restarter.stop(services[name].stop_steps if name in services else ((signal.SIGTERM, STOP_LIMIT_S),))
 

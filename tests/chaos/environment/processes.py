@@ -11,7 +11,7 @@ from infra.embedded.stale_postmaster import find_processes
 from workqueue.sandboxes.process_tree import TAG
 
 
-def of(pids: Iterable[int]) -> list[psutil.Process]:
+def find_running(pids: Iterable[int]) -> list[psutil.Process]:
     found = []
     for pid in pids:
         with contextlib.suppress(psutil.Error):
@@ -19,32 +19,34 @@ def of(pids: Iterable[int]) -> list[psutil.Process]:
     return found
 
 
-def with_children(parents: Sequence[psutil.Process]) -> list[psutil.Process]:
-    return [*parents, *(child for parent in parents for child in children(parent))]
+def add_children(parents: Sequence[psutil.Process]) -> list[psutil.Process]:
+    return [*parents, *(child for parent in parents for child in find_children(parent))]
 
 
-def children(parent: psutil.Process) -> list[psutil.Process]:
+def find_children(parent: psutil.Process) -> list[psutil.Process]:
     try:
         return parent.children()
     except psutil.Error:
         return []
 
 
-def forked(pool_pids: Iterable[int]) -> list[psutil.Process]:
+def find_forked(pool_pids: Iterable[int]) -> list[psutil.Process]:
     """Return workers and housekeepers: children of pools that run the pool's program."""
-    return [child for pool in of(pool_pids) for child in children(pool) if tag(child, TAG) is None]
+    return [child for pool in find_running(pool_pids) for child in find_children(pool) if read_tag(child, TAG) is None]
 
 
-def sandboxes(pool_pids: Iterable[int]) -> list[psutil.Process]:
-    return [child for pool in of(pool_pids) for child in children(pool) if tag(child, TAG) is not None]
+def find_sandboxes(pool_pids: Iterable[int]) -> list[psutil.Process]:
+    return [
+        child for pool in find_running(pool_pids) for child in find_children(pool) if read_tag(child, TAG) is not None
+    ]
 
 
-def tagged(name: str, value: str) -> list[psutil.Process]:
+def find_tagged(name: str, value: str) -> list[psutil.Process]:
     """Return each process with this value of the variable `name` in its environment."""
-    return [process for process in psutil.process_iter() if tag(process, name) == value]
+    return [process for process in psutil.process_iter() if read_tag(process, name) == value]
 
 
-def tag(process: psutil.Process, name: str) -> str | None:
+def read_tag(process: psutil.Process, name: str) -> str | None:
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
@@ -53,7 +55,7 @@ def tag(process: psutil.Process, name: str) -> str | None:
         return None
 
 
-def of_postgres(data: Path) -> list[psutil.Process]:
+def find_postgres(data: Path) -> list[psutil.Process]:
     """Return the PostgreSQL processes of a data folder, the postmaster first."""
     return sorted(find_processes(data), key=lambda process: (process.create_time(), process.pid))
 

@@ -16,7 +16,7 @@ PAUSE_S = 0.25  # before a restart
 DOWN_S = 3.0  # duration of a start on a busy machine; recovery waits for it
 
 
-def nothing() -> None:
+def do_nothing() -> None:
     return None
 
 
@@ -32,7 +32,7 @@ class Restarter:
     env: dict[str, str] | None
     log: Path
     event_log: EventLog
-    prepare: Callable[[], None] = nothing
+    prepare: Callable[[], None] = do_nothing
     process: subprocess.Popen[bytes] | None = None
     away: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)

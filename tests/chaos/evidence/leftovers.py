@@ -15,7 +15,7 @@ OURS = "localfn"
 SHOWN = 5
 
 
-def folders(environment: ChaosEnvironment, older_than_s: float) -> Iterator[Violation]:
+def find_folders(environment: ChaosEnvironment, older_than_s: float) -> Iterator[Violation]:
     before = time.time() - older_than_s
     found = [path for path in (environment.home / "work").iterdir() if path.stat().st_mtime < before]
     if found:
@@ -27,20 +27,20 @@ def folders(environment: ChaosEnvironment, older_than_s: float) -> Iterator[Viol
 
 def find_orphans(environment: ChaosEnvironment) -> Iterator[Violation]:
     """Find processes of sandboxes that no running pool owns."""
-    owned = {processes.tag(sandbox, TAG) for sandbox in processes.sandboxes(environment.pool_pids)}
-    for process in processes.tagged(RUN, environment.run):
-        tag = processes.tag(process, TAG)
+    owned = {processes.read_tag(sandbox, TAG) for sandbox in processes.find_sandboxes(environment.pool_pids)}
+    for process in processes.find_tagged(RUN, environment.run):
+        tag = processes.read_tag(process, TAG)
         if tag is not None and tag not in owned:
             yield Violation(f"a process of a sandbox that is gone: {processes.describe(process)}")
 
 
 def find_survivors(environment: ChaosEnvironment) -> Iterator[Violation]:
     """Find any process of the run after everything was stopped."""
-    for process in processes.tagged(RUN, environment.run):
+    for process in processes.find_tagged(RUN, environment.run):
         yield Violation(f"it outlived the stop: {processes.describe(process)}")
 
 
-def connections(environment: ChaosEnvironment) -> Iterator[Violation]:
+def find_connections(environment: ChaosEnvironment) -> Iterator[Violation]:
     with environment.connect() as connection:
         rows = connection.execute(
             "SELECT pid, state, query FROM pg_stat_activity WHERE application_name = %s", (OURS,)
@@ -49,7 +49,7 @@ def connections(environment: ChaosEnvironment) -> Iterator[Violation]:
         yield Violation(f"a database connection was left: {row}")
 
 
-def keys(environment: ChaosEnvironment) -> Iterator[Violation]:
+def find_keys(environment: ChaosEnvironment) -> Iterator[Violation]:
     """Find Redis keys of ended requests: a waiting bell, or a job that neither expires nor is in an RQ registry."""
     with environment.connect_redis() as client:
         waiting = {name: client.llen(name) for name in client.scan_iter("rq:queue:*")}

@@ -54,7 +54,7 @@ def test_the_overview_names_each_problem_even_without_the_database(
             expect(page.get_by_role("heading", name="Queues")).to_be_visible()
             picture("overview-database-away")
             process = start(service)
-            expect(wrong).not_to_contain_text("The database is away", timeout=30_000)
+            expect(wrong).not_to_contain_text("The database has been unavailable", timeout=30_000)
     finally:
         stop(service, process)
 

@@ -24,7 +24,7 @@ def database(runtime: Runtime) -> Iterator[sqlalchemy.Engine]:
     engine.dispose()
 
 
-def traces(database: sqlalchemy.Engine, runtime: Runtime) -> tuple[int, int, list[str]]:
+def stored_rows(database: sqlalchemy.Engine, runtime: Runtime) -> tuple[int, int, list[str]]:
     with database.connect() as connection:
         requests = connection.execute(text("SELECT count(*) FROM processing_request")).scalar_one()
         keys = connection.execute(text("SELECT count(*) FROM idempotency_key")).scalar_one()
@@ -32,13 +32,13 @@ def traces(database: sqlalchemy.Engine, runtime: Runtime) -> tuple[int, int, lis
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left(runtime: Runtime, database: sqlalchemy.Engine) -> Iterator[None]:
-    before = traces(database, runtime)
+def _nothing_is_stored(runtime: Runtime, database: sqlalchemy.Engine) -> Iterator[None]:
+    before = stored_rows(database, runtime)
     yield
-    assert traces(database, runtime) == before
+    assert stored_rows(database, runtime) == before
 
 
-def refused(answer: httpx.Response, status: int, *words: str) -> dict[str, Any]:
+def assert_rejected(answer: httpx.Response, status: int, *words: str) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()
@@ -73,7 +73,7 @@ def refused(answer: httpx.Response, status: int, *words: str) -> dict[str, Any]:
 def test_a_body_that_is_not_valid_json_is_rejected(
     runtime: Runtime, body: bytes, status: int, words: list[str]
 ) -> None:
-    refused(runtime.http.post("/api/functions/echo", content=body, headers=JSON), status, *words)
+    assert_rejected(runtime.http.post("/api/functions/echo", content=body, headers=JSON), status, *words)
 
 
 def test_a_chunked_body_over_the_limit_is_rejected(runtime: Runtime) -> None:
@@ -82,7 +82,7 @@ def test_a_chunked_body_over_the_limit_is_rejected(runtime: Runtime) -> None:
             yield b"x" * 65536
 
     # A connection of its own, because the server may close it instead of reading the rest of the body.
-    refused(httpx.post(f"{runtime.url}/api/functions/echo", content=pieces(), headers=JSON), 413)
+    assert_rejected(httpx.post(f"{runtime.url}/api/functions/echo", content=pieces(), headers=JSON), 413)
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_an_odd_but_valid_body_is_accepted(runtime: Runtime, database: sqlalchem
 )
 def test_other_content_types_are_rejected(runtime: Runtime, content_type: str, status: int) -> None:
     answer = runtime.http.post("/api/functions/echo", content=b"{}", headers={"Content-Type": content_type})
-    refused(answer, status, "application/json")
+    assert_rejected(answer, status, "application/json")
 
 
 @pytest.mark.parametrize("name", ["nothing", "..", "a%00b", "x" * 300, "%ff", "a/b"])
 def test_an_unknown_function_is_a_404(runtime: Runtime, name: str) -> None:
-    refused(runtime.http.post(f"/api/functions/{name}", json={}), 404)
+    assert_rejected(runtime.http.post(f"/api/functions/{name}", json={}), 404)
 
 
 @pytest.mark.parametrize(
@@ -120,12 +120,12 @@ def test_an_unknown_function_is_a_404(runtime: Runtime, name: str) -> None:
 )
 @pytest.mark.parametrize("path", ["", "/result", "/attempts", "/logs", "/files/a"])
 def test_a_malformed_id_is_a_404(runtime: Runtime, id: str, path: str) -> None:
-    refused(runtime.http.get(f"/api/requests/{id}{path}"), 404)
+    assert_rejected(runtime.http.get(f"/api/requests/{id}{path}"), 404)
 
 
 @pytest.mark.parametrize("path", ["", "/result", "/attempts", "/logs", "/files/a"])
 def test_an_unknown_request_is_a_404(runtime: Runtime, path: str) -> None:
-    refused(runtime.http.get(f"/api/requests/01890a5d-ac96-774b-bcce-b302099a8057{path}"), 404)
+    assert_rejected(runtime.http.get(f"/api/requests/01890a5d-ac96-774b-bcce-b302099a8057{path}"), 404)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_an_unknown_request_is_a_404(runtime: Runtime, path: str) -> None:
 )
 def test_a_wrong_method_is_a_405_that_names_the_allowed_methods(runtime: Runtime, method: str, path: str) -> None:
     answer = runtime.http.request(method, path)
-    refused(answer, 405)
+    assert_rejected(answer, 405)
     assert answer.headers["Allow"]
 
 
@@ -158,7 +158,7 @@ def test_a_wrong_method_is_a_405_that_names_the_allowed_methods(runtime: Runtime
     ],
 )
 def test_a_bad_query_parameter_of_a_post_is_a_422_that_names_it(runtime: Runtime, query: str, field: str) -> None:
-    problem = refused(runtime.http.post(f"/api/functions/echo?{query}", json={}), 422, field)
+    problem = assert_rejected(runtime.http.post(f"/api/functions/echo?{query}", json={}), 422, field)
     assert problem["errors"][0]["field"] == field
 
 
@@ -180,12 +180,12 @@ def test_a_bad_query_parameter_of_a_post_is_a_422_that_names_it(runtime: Runtime
     ],
 )
 def test_a_bad_query_parameter_of_a_list_is_a_422_that_names_it(runtime: Runtime, query: str, field: str) -> None:
-    assert refused(runtime.http.get(f"/api/requests?{query}"), 422)["errors"][0]["field"] == field
+    assert assert_rejected(runtime.http.get(f"/api/requests?{query}"), 422)["errors"][0]["field"] == field
 
 
 @pytest.mark.parametrize("query", ["wait=61", "wait=x", "wait=-1", "other=1"])
 def test_a_bad_wait_is_a_422(runtime: Runtime, query: str) -> None:
-    refused(runtime.http.get(f"/api/requests/01890a5d-ac96-774b-bcce-b302099a8057?{query}"), 422)
+    assert_rejected(runtime.http.get(f"/api/requests/01890a5d-ac96-774b-bcce-b302099a8057?{query}"), 422)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_bad_wait_is_a_422(runtime: Runtime, query: str) -> None:
     ],
 )
 def test_a_bad_multipart_body_leaves_no_file_behind(runtime: Runtime, files: Any, status: int) -> None:
-    refused(runtime.http.post("/api/functions/tell_context", files=files), status)
+    assert_rejected(runtime.http.post("/api/functions/tell_context", files=files), status)
 
 
 def test_an_upload_over_the_limit_is_rejected(runtime: Runtime) -> None:
@@ -225,13 +225,15 @@ def test_a_bad_batch_stores_none_of_its_events(runtime: Runtime, body: bytes) ->
 
 @pytest.mark.parametrize("key", ["", "x" * 256])
 def test_a_bad_idempotency_key_is_a_422(runtime: Runtime, key: str) -> None:
-    refused(runtime.http.post("/api/functions/echo", json={}, headers={"Idempotency-Key": key}), 422, "Idempotency-Key")
+    assert_rejected(
+        runtime.http.post("/api/functions/echo", json={}, headers={"Idempotency-Key": key}), 422, "Idempotency-Key"
+    )
 
 
 def test_a_path_that_does_not_exist_is_a_404_problem(runtime: Runtime) -> None:
-    refused(runtime.http.get("/api/nothing"), 404)
+    assert_rejected(runtime.http.get("/api/nothing"), 404)
 
 
 def test_an_event_of_a_batch_has_the_size_limit_of_a_single_event(runtime: Runtime) -> None:
     answer = runtime.http.post("/api/functions/echo/batch", json=[1, "x" * 1024 * 1024])
-    refused(answer, 413, "Event 1 has more than the 1048576 bytes")
+    assert_rejected(answer, 413, "Event 1 has more than the 1048576 bytes")

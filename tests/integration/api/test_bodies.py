@@ -38,7 +38,7 @@ def form(runtime: Runtime, *parts: bytes, end: bytes = b"--x--\r\n") -> httpx.Re
     return post(runtime, b"".join(parts) + end, FORM)
 
 
-def accepted(runtime: Runtime, answer: httpx.Response) -> dict[str, Any]:
+def read_and_delete(runtime: Runtime, answer: httpx.Response) -> dict[str, Any]:
     """Return the accepted request, and delete it."""
     assert answer.status_code == 200, answer.text
     assert runtime.http.delete(answer.headers["Location"]).status_code == 204
@@ -58,7 +58,7 @@ def accepted(runtime: Runtime, answer: httpx.Response) -> dict[str, Any]:
     ],
 )
 def test_the_part_event_comes_back_as_it_was_sent(runtime: Runtime, content: bytes) -> None:
-    assert accepted(runtime, form(runtime, content))["event"] == {"name": "José"}
+    assert read_and_delete(runtime, form(runtime, content))["event"] == {"name": "José"}
 
 
 @pytest.mark.parametrize(
@@ -112,13 +112,13 @@ def test_uploads_keep_their_names_and_every_byte(runtime: Runtime) -> None:
     file = answer.json()["files"][0]
     assert (file["name"], file["filename"], file["size"]) == ("Größe", 'naïve "1".csv', len(content))
     assert runtime.http.get(file["href"]).content == content
-    accepted(runtime, answer)
+    read_and_delete(runtime, answer)
 
 
 @pytest.mark.parametrize("charset", ["", "; charset=utf-8", '; charset="UTF-8"', "; charset=us-ascii"])
 def test_a_json_body_is_utf_8(runtime: Runtime, charset: str) -> None:
     answer = post(runtime, UTF8, {"Content-Type": f"application/json{charset}"})
-    assert accepted(runtime, answer)["event"] == {"name": "José"}
+    assert read_and_delete(runtime, answer)["event"] == {"name": "José"}
 
 
 def test_a_json_body_of_another_charset_is_rejected_unless_it_is_ascii(runtime: Runtime) -> None:
@@ -127,20 +127,20 @@ def test_a_json_body_of_another_charset_is_rejected_unless_it_is_ascii(runtime: 
     assert post(runtime, LATIN, latin).status_code == 415
     assert post(runtime, LATIN, JSON).status_code == 400
     assert post(runtime, '{"a": 1}'.encode("utf-16-le"), JSON).status_code == 400
-    assert accepted(runtime, post(runtime, b'{"a": 1}', latin))["event"] == {"a": 1}
+    assert read_and_delete(runtime, post(runtime, b'{"a": 1}', latin))["event"] == {"a": 1}
 
 
 @pytest.mark.parametrize("name", ["gzip", "x-gzip", "GZIP"])
 def test_a_gzip_body_is_decompressed(runtime: Runtime, name: str) -> None:
     body = gzip.compress(UTF8[:5]) + gzip.compress(UTF8[5:])  # In two members, as `cat a.gz b.gz` makes them.
     answer = post(runtime, body, {**JSON, "Content-Encoding": name})
-    assert accepted(runtime, answer)["event"] == {"name": "José"}
+    assert read_and_delete(runtime, answer)["event"] == {"name": "José"}
 
 
 def test_a_gzip_form_is_decompressed(runtime: Runtime) -> None:
     body = gzip.compress(field(UTF8) + upload(b'name="a"; filename="a"', b"content") + b"--x--\r\n")
     answer = post(runtime, body, {**FORM, "Content-Encoding": "gzip"})
-    assert accepted(runtime, answer)["files"][0]["size"] == 7
+    assert read_and_delete(runtime, answer)["files"][0]["size"] == 7
 
 
 def test_a_chunked_gzip_body_and_a_gzip_batch_are_decompressed(runtime: Runtime) -> None:

@@ -28,7 +28,7 @@ def problems(runtime: Runtime) -> dict[str, str]:
     return {each["code"]: each["text"] for each in runtime.get("/api/stats")["problems"]}
 
 
-def refused(answer: httpx.Response, status: int) -> str:
+def rejection_detail(answer: httpx.Response, status: int) -> str:
     assert (answer.status_code, answer.headers["Retry-After"]) == (status, "2"), answer.text
     return str(answer.json()["detail"])
 
@@ -60,7 +60,7 @@ def check_full_disk(runtime: Runtime, flag: Path) -> None:
     waiting = [runtime.post("echo", n)["id"] for n in range(3)]
     upload = {"csv": ("a.csv", b"x" * 3_000_000)}
     answer = runtime.http.post("/api/functions/echo", data={"event": "{}"}, files=upload)
-    assert "disk is full" in refused(answer, 507)
+    assert "disk is full" in rejection_detail(answer, 507)
     for path in ("/healthz", "/readyz", "/api/requests", "/metrics", "/api/functions", f"/api/requests/{running}"):
         assert runtime.http.get(path).status_code == 200, path
     flag.touch()
@@ -140,7 +140,7 @@ def test_a_database_without_space_is_reported_as_full_and_serves_reads(runtime: 
     try:
         with engine.begin() as connection:
             connection.execute(text(REFUSE))
-        assert "disk of the database is full" in refused(runtime.http.post("/api/functions/echo", json=1), 507)
+        assert "disk of the database is full" in rejection_detail(runtime.http.post("/api/functions/echo", json=1), 507)
         assert runtime.http.post("/api/functions/echo/batch", json=[1, 2]).status_code == 507
         # Each web process reports its own errors.
         wait_until(lambda: reports_problem(runtime, "database_full"), 10, "the overview reports it")

@@ -23,7 +23,7 @@ SCHEDULERS = 2
 
 
 @pytest.fixture
-def stage(start_runtime: StartRuntime) -> Iterator[Runtime]:
+def runtime_without_scheduler(start_runtime: StartRuntime) -> Iterator[Runtime]:
     """Yield web and workers; the tests start the schedulers."""
     with start_runtime(processes=("web", "worker")) as runtime:
         yield runtime
@@ -78,15 +78,15 @@ def ticks(engine: Engine) -> dict[str, list[datetime]]:
     return found
 
 
-def test_each_tick_creates_one_request_despite_killed_schedulers(stage: Runtime) -> None:
-    schedulers = SchedulerGroup(stage)
+def test_each_tick_creates_one_request_despite_killed_schedulers(runtime_without_scheduler: Runtime) -> None:
+    schedulers = SchedulerGroup(runtime_without_scheduler)
     for number in range(SCHEDULES):
         body = {"name": f"s{number}", "function": "echo", "expression": "rate(1 second)", "misfire": "all"}
-        assert stage.http.post("/api/schedules", json=body).status_code == 201
-    with redis.Redis.from_url(stage.redis_url) as client:
+        assert runtime_without_scheduler.http.post("/api/schedules", json=body).status_code == 201
+    with redis.Redis.from_url(runtime_without_scheduler.redis_url) as client:
         inject_faults(schedulers, client, random.Random(20261124))
     caught_up_from = datetime.now(UTC)
-    engine = make_engine(stage.database_url, pool_size=1)
+    engine = make_engine(runtime_without_scheduler.database_url, pool_size=1)
 
     def all_caught_up() -> bool:
         last = {name: moments[-1] for name, moments in ticks(engine).items()}
@@ -95,6 +95,6 @@ def test_each_tick_creates_one_request_despite_killed_schedulers(stage: Runtime)
     wait_until(all_caught_up, 30, "every schedule has made a tick after the trouble")
     for name, moments in ticks(engine).items():
         assert moments == [moments[0] + timedelta(seconds=n) for n in range(len(moments))], name
-        shown = stage.get(f"/api/schedules/{name}")
+        shown = runtime_without_scheduler.get(f"/api/schedules/{name}")
         assert shown["total_runs"] >= len(moments) > FAULTS_S
     engine.dispose()

@@ -55,7 +55,7 @@ def cookie(answer: httpx.Response) -> str:
 
 
 @pytest.fixture(scope="session")
-def guarded(start_runtime: StartRuntime) -> Iterator[ProductionRuntime]:
+def production(start_runtime: StartRuntime) -> Iterator[ProductionRuntime]:
     settings = {"LOCALFN_ENV": "production", "HOST": "127.0.0.1"}
     with start_runtime(settings=settings) as runtime:
         engine = make_engine(runtime.database_url)
@@ -72,6 +72,6 @@ def guarded(start_runtime: StartRuntime) -> Iterator[ProductionRuntime]:
 @pytest.fixture(autouse=True)
 def _no_failed_logins(request: pytest.FixtureRequest) -> None:
     """Delete failed logins before each test, so that failures of other tests do not delay logins."""
-    if "guarded" in request.fixturenames:
-        with request.getfixturevalue("guarded").engine.begin() as connection:
+    if "production" in request.fixturenames:
+        with request.getfixturevalue("production").engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM login_failure")

@@ -35,7 +35,7 @@ WAIT = text(
 
 
 @pytest.fixture
-def full(engine: Engine) -> Engine:
+def full_engine(engine: Engine) -> Engine:
     with engine.begin() as connection:
         connection.execute(FILL, {"rows": ROWS})
         connection.execute(WAIT, {"rows": WAITING})
@@ -62,9 +62,9 @@ def scans(connection: Connection, statement: str, values: dict[str, object]) -> 
     return found
 
 
-def test_a_minute_is_counted_through_the_index_of_end_times(full: Engine) -> None:
+def test_a_minute_is_counted_through_the_index_of_end_times(full_engine: Engine) -> None:
     now = datetime.now(UTC)
-    with full.connect() as connection:
+    with full_engine.connect() as connection:
         connection.execute(text("SET LOCAL enable_seqscan = off"))
         values: dict[str, object] = {"since": now - timedelta(minutes=10), "until": now}
         for kind, rows in scans(connection, minute_rollup.COUNT_ENDED.text, values):
@@ -72,8 +72,8 @@ def test_a_minute_is_counted_through_the_index_of_end_times(full: Engine) -> Non
             assert rows <= 310
 
 
-def test_pending_requests_are_counted_up_to_a_limit(full: Engine) -> None:
-    with full.connect() as connection:
+def test_pending_requests_are_counted_up_to_a_limit(full_engine: Engine) -> None:
+    with full_engine.connect() as connection:
         queue_depth.force_index_scans(connection)
         values: dict[str, object] = {"now": datetime.now(UTC) + timedelta(days=1), "most": queue_depth.MAX_COUNTED}
         for kind, rows in scans(connection, queue_depth.COUNT_WAITING.text, values):
@@ -84,32 +84,32 @@ def test_pending_requests_are_counted_up_to_a_limit(full: Engine) -> None:
             assert rows <= queue_depth.MAX_COUNTED
 
 
-def test_a_queue_is_emptied_in_chunks_without_a_full_scan(full: Engine) -> None:
-    with full.begin() as connection:
+def test_a_queue_is_emptied_in_chunks_without_a_full_scan(full_engine: Engine) -> None:
+    with full_engine.begin() as connection:
         values: dict[str, object] = {"queue": "low", "now": datetime.now(UTC), "message": "", "chunk": 1000}
         found = scans(connection, requests.CANCEL_PENDING.text, values)
         connection.rollback()
     assert max(rows for _, rows in found) <= 1000
-    assert len(lifecycle.cancel_pending_in_queue(full, "low", datetime.now(UTC))) == 1000
+    assert len(lifecycle.cancel_pending_in_queue(full_engine, "low", datetime.now(UTC))) == 1000
 
 
-def test_a_day_is_counted_once_and_then_read(full: Engine, redis_client: Redis) -> None:
+def test_a_day_is_counted_once_and_then_read(full_engine: Engine, redis_client: Redis) -> None:
     clock = Clock()
-    clock.synchronise(full)
+    clock.synchronise(full_engine)
     now = clock.now()
     for _ in range(100):
-        minute_rollup.roll_up(full, now)
-        with full.connect() as connection:
+        minute_rollup.roll_up(full_engine, now)
+        with full_engine.connect() as connection:
             if minute_rollup.stored_until(connection) == minute_rollup.floor_to_minute(
                 now - minute_rollup.COMMIT_DELAY
             ):
                 break
-    with full.begin() as connection:
+    with full_engine.begin() as connection:
         day = connection.execute(text("SELECT sum(completed + failed) FROM minute_tally")).scalar_one()
         # Stored minutes remain, and are not counted again from rows that were deleted.
         connection.execute(text("DELETE FROM processing_request WHERE finished_at < now() - interval '1 hour'"))
 
-    snapshot = Overview(full, Doorbell(redis_client), clock, ("high", "default", "low")).snapshot()
+    snapshot = Overview(full_engine, Doorbell(redis_client), clock, ("high", "default", "low")).snapshot()
     assert 43_000 <= day <= 43_200  # One every two seconds.
     counted = sum(each.completed + each.failed for each in snapshot.hours)
     # The day may have advanced by a minute meanwhile, which is thirty requests.

@@ -62,28 +62,28 @@ def counted_timeout(event, context):
 
 
 @pytest.fixture
-def counting(runtime: Runtime) -> Iterator[Runtime]:
+def counting_runtime(runtime: Runtime) -> Iterator[Runtime]:
     path = runtime.write("counted.py", COUNTED)
     wait_until(lambda: runtime.knows("counted_timeout"), what="the functions are found")
     yield runtime
     path.unlink()
 
 
-def test_counts_of_workers_are_exported_within_seconds(counting: Runtime) -> None:
-    before = scrape(counting)
+def test_counts_of_workers_are_exported_within_seconds(counting_runtime: Runtime) -> None:
+    before = scrape(counting_runtime)
     for _ in range(3):
-        counting.call("counted", {})
-    counting.call("counted_failure", {})
+        counting_runtime.call("counted", {})
+    counting_runtime.call("counted_failure", {})
 
     def look() -> bool:
-        more = increases(counting, before)
+        more = increases(counting_runtime, before)
         return (
             more("localfn_requests_ended_total", function="counted", status="completed") == 3
             and more("localfn_attempts_total", function="counted_failure", outcome="failed") == 1
         )
 
     wait_until(look, 15, "the numbers are handed over")
-    more = increases(counting, before)
+    more = increases(counting_runtime, before)
     assert more("localfn_queue_wait_seconds_count", function="counted") == 3
     assert more("localfn_run_seconds_bucket", function="counted", le="+Inf") == 3
     assert 0 < more("localfn_run_seconds_sum", function="counted") < 60
@@ -91,12 +91,12 @@ def test_counts_of_workers_are_exported_within_seconds(counting: Runtime) -> Non
         assert more("localfn_phase_seconds_count", function="counted", phase=phase) == 3
 
 
-def test_a_kill_is_counted_by_its_cause(counting: Runtime) -> None:
-    before = scrape(counting)
-    counting.call("counted_timeout", {})
+def test_a_kill_is_counted_by_its_cause(counting_runtime: Runtime) -> None:
+    before = scrape(counting_runtime)
+    counting_runtime.call("counted_timeout", {})
 
     def look() -> bool:
-        more = increases(counting, before)
+        more = increases(counting_runtime, before)
         return (
             more("localfn_attempts_total", function="counted_timeout", outcome="timed_out") == 1
             and more("localfn_sandbox_kills_total", cause="timeout") >= 1
@@ -105,12 +105,12 @@ def test_a_kill_is_counted_by_its_cause(counting: Runtime) -> None:
     wait_until(look, 15, "the kill is counted")
 
 
-def test_requests_that_end_while_waiting_are_counted(counting: Runtime) -> None:
-    before = scrape(counting)
-    one, *others = [counting.post("counted_failure", {}, params={"delay_s": 3600})["id"] for _ in range(3)]
-    assert counting.http.post(f"/api/requests/{one}/cancel").status_code == 202
-    counting.http.post("/api/requests/bulk", json={"action": "cancel", "ids": others})
-    more = increases(counting, before)
+def test_requests_that_end_while_waiting_are_counted(counting_runtime: Runtime) -> None:
+    before = scrape(counting_runtime)
+    one, *others = [counting_runtime.post("counted_failure", {}, params={"delay_s": 3600})["id"] for _ in range(3)]
+    assert counting_runtime.http.post(f"/api/requests/{one}/cancel").status_code == 202
+    counting_runtime.http.post("/api/requests/bulk", json={"action": "cancel", "ids": others})
+    more = increases(counting_runtime, before)
     assert more("localfn_requests_ended_total", function="counted_failure", status="cancelled") == 3
     assert more("localfn_requests_ended_total", function="counted_failure", status="failed") == 0
     assert more("localfn_attempts_total", function="counted_failure", outcome="cancelled") == 0

@@ -18,7 +18,7 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 @pytest.fixture(scope="module")
-def traced(start_runtime: StartRuntime) -> Iterator[tuple[Runtime, Collector]]:
+def traced_runtime(start_runtime: StartRuntime) -> Iterator[tuple[Runtime, Collector]]:
     with run_collector() as collector:
         settings = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
@@ -38,8 +38,8 @@ def wait_for_trace(collector: Collector, trace_id: str, function: str) -> dict[s
     )
 
 
-def test_a_trace_leads_from_the_client_to_each_phase(traced: tuple[Runtime, Collector]) -> None:
-    runtime, collector = traced
+def test_a_trace_leads_from_the_client_to_each_phase(traced_runtime: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced_runtime
     request = runtime.call("tell_trace", {}, headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
     assert request["status"] == "completed"
     spans = wait_for_trace(collector, TRACE, "tell_trace")
@@ -60,8 +60,8 @@ def test_a_trace_leads_from_the_client_to_each_phase(traced: tuple[Runtime, Coll
     assert len(ids) == len(set(ids))
 
 
-def test_a_retry_links_to_the_failed_attempt_with_its_error(traced: tuple[Runtime, Collector]) -> None:
-    runtime, collector = traced
+def test_a_retry_links_to_the_failed_attempt_with_its_error(traced_runtime: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced_runtime
     trace_id = TRACE.replace("4", "5")
     runtime.call("tell_trace", {}, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
     wait_for_trace(collector, trace_id, "tell_trace")
@@ -72,8 +72,10 @@ def test_a_retry_links_to_the_failed_attempt_with_its_error(traced: tuple[Runtim
     assert second.status.code == 1
 
 
-def test_the_reconciler_exports_the_span_of_a_lost_attempt(traced: tuple[Runtime, Collector], tmp_path: Path) -> None:
-    runtime, collector = traced
+def test_the_reconciler_exports_the_span_of_a_lost_attempt(
+    traced_runtime: tuple[Runtime, Collector], tmp_path: Path
+) -> None:
+    runtime, collector = traced_runtime
     trace_id = TRACE.replace("4", "8")
     event = {"ledger": str(tmp_path / "ledger"), "seconds": 3}
     request = runtime.post("sleep_and_note", event, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
@@ -98,8 +100,8 @@ def test_the_reconciler_exports_the_span_of_a_lost_attempt(traced: tuple[Runtime
         assert first.end_time_unix_nano <= lost.end_time_unix_nano <= second.start_time_unix_nano
 
 
-def test_user_code_can_read_its_place_in_the_trace(traced: tuple[Runtime, Collector]) -> None:
-    runtime, collector = traced
+def test_user_code_can_read_its_place_in_the_trace(traced_runtime: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced_runtime
     trace_id = TRACE.replace("4", "6")
     found = runtime.result("tell_trace", {}, headers={"traceparent": f"00-{trace_id}-{PARENT}-01"})
     wait_for_trace(collector, trace_id, "tell_trace")
@@ -108,15 +110,15 @@ def test_user_code_can_read_its_place_in_the_trace(traced: tuple[Runtime, Collec
     assert found == f"00-{trace_id}-{process.span_id.hex()}-01"
 
 
-def test_a_request_without_a_traceparent_starts_a_trace_with_its_id(traced: tuple[Runtime, Collector]) -> None:
-    runtime, collector = traced
+def test_a_request_without_a_traceparent_starts_a_trace_with_its_id(traced_runtime: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced_runtime
     request = runtime.call("echo", {}, headers={"traceparent": "00-nonsense"})
     spans = wait_for_trace(collector, UUID(request["id"]).hex, "echo")
     assert spans["submit echo"].parent_span_id == b""
 
 
-def test_a_scheduled_request_is_a_trace_without_a_submit(traced: tuple[Runtime, Collector]) -> None:
-    runtime, collector = traced
+def test_a_scheduled_request_is_a_trace_without_a_submit(traced_runtime: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced_runtime
     body = {"name": "traced", "function": "echo", "expression": "@yearly"}
     assert runtime.http.post("/api/schedules", json=body).status_code == 201
     request = runtime.http.post("/api/schedules/traced/run").json()
@@ -126,8 +128,8 @@ def test_a_scheduled_request_is_a_trace_without_a_submit(traced: tuple[Runtime, 
     assert "submit echo" not in spans
 
 
-def test_unsampled_traces_are_not_exported(traced: tuple[Runtime, Collector]) -> None:
-    runtime, collector = traced
+def test_unsampled_traces_are_not_exported(traced_runtime: tuple[Runtime, Collector]) -> None:
+    runtime, collector = traced_runtime
     trace_id = TRACE.replace("4", "7")
     runtime.call("echo", {}, headers={"traceparent": f"00-{trace_id}-{PARENT}-00"})
     request = runtime.call("echo", {})
@@ -142,7 +144,9 @@ def has_loaded_protobuf(runtime: Runtime) -> list[bool]:
     return ["_upb" in Path(f"/proc/{process.pid}/maps").read_text() for process in each if process.is_running()]
 
 
-def test_the_exporter_is_not_loaded_without_an_endpoint(runtime: Runtime, traced: tuple[Runtime, Collector]) -> None:
+def test_the_exporter_is_not_loaded_without_an_endpoint(
+    runtime: Runtime, traced_runtime: tuple[Runtime, Collector]
+) -> None:
     assert runtime.result("tell_trace", {}).startswith("00-")
     assert not any(has_loaded_protobuf(runtime))
-    assert any(has_loaded_protobuf(traced[0]))
+    assert any(has_loaded_protobuf(traced_runtime[0]))

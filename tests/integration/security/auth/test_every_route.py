@@ -22,15 +22,15 @@ CHANGES_OF_THE_DASHBOARD = [
 ]
 
 
-def routes(guarded: ProductionRuntime) -> Iterator[tuple[str, str]]:
+def routes(production: ProductionRuntime) -> Iterator[tuple[str, str]]:
     """Yield method and path of each route; the parameters in the path name missing resources."""
-    for method, path in open_routes(guarded):
+    for method, path in open_routes(production):
         yield method, re.sub(r"\{(\w+)\}", lambda found: FILLED.get(found[1], "talk"), path)
 
 
-def open_routes(guarded: ProductionRuntime) -> Iterator[tuple[str, str]]:
+def open_routes(production: ProductionRuntime) -> Iterator[tuple[str, str]]:
     """Yield method and path of each open route, as described."""
-    description = httpx.get(f"{guarded.runtime.url}/openapi.json").raise_for_status().json()
+    description = httpx.get(f"{production.runtime.url}/openapi.json").raise_for_status().json()
     for path, operations in description["paths"].items():
         for method in operations.keys() & {"get", "post", "patch", "put", "delete"}:
             yield method.upper(), path
@@ -43,29 +43,29 @@ def outcomes(http: httpx.Client, calls: list[tuple[str, str]]) -> dict[tuple[str
     return {call: http.request(*call, follow_redirects=False).status_code for call in calls}
 
 
-def test_anonymous_callers_reach_only_the_open_routes(guarded: ProductionRuntime) -> None:
-    closed = [call for call in routes(guarded) if call not in OPEN]
+def test_anonymous_callers_reach_only_the_open_routes(production: ProductionRuntime) -> None:
+    closed = [call for call in routes(production) if call not in OPEN]
     assert len(closed) > 35
-    with guarded.anonymous() as http:
+    with production.anonymous() as http:
         found = outcomes(http, [*closed, *CHANGES_OF_THE_DASHBOARD, ("GET", "/rq/")])
     assert {call: status for call, status in found.items() if status != 401} == {}
 
 
-def test_a_reader_changes_nothing_by_any_route(guarded: ProductionRuntime) -> None:
-    others = [call for call in routes(guarded) if call[0] != "GET" and not call[1].startswith(SESSION)]
+def test_a_reader_changes_nothing_by_any_route(production: ProductionRuntime) -> None:
+    others = [call for call in routes(production) if call[0] != "GET" and not call[1].startswith(SESSION)]
     changes = [call for call in others if call not in READS_BY_POST]
     assert len(changes) > 15
-    guarded.user("only-reads", "viewer")
-    with guarded.session("only-reads") as viewer, guarded.with_key("read") as program:
+    production.user("only-reads", "viewer")
+    with production.session("only-reads") as viewer, production.with_key("read") as program:
         for http in (viewer, program):
             found = outcomes(http, changes + CHANGES_OF_THE_DASHBOARD)
             assert {call: status for call, status in found.items() if status != 403} == {}
 
 
-def test_a_key_for_one_function_reads_no_other_data_by_any_route(guarded: ProductionRuntime) -> None:
-    reads = [call for call in routes(guarded) if call[0] == "GET" and call not in OPEN]
+def test_a_key_for_one_function_reads_no_other_data_by_any_route(production: ProductionRuntime) -> None:
+    reads = [call for call in routes(production) if call[0] == "GET" and call not in OPEN]
     assert len(reads) > 15
-    with guarded.with_key("read", "invoke", "manage", functions=["echo"]) as http:
+    with production.with_key("read", "invoke", "manage", functions=["echo"]) as http:
         found = outcomes(http, [*reads, ("GET", "/rq/")])
         changed = outcomes(http, CHANGES_OF_THE_DASHBOARD)
     # 404 only for a request by its id: the key gets the answer of a missing request.
@@ -75,8 +75,8 @@ def test_a_key_for_one_function_reads_no_other_data_by_any_route(guarded: Produc
     assert set(changed.values()) == {403}
 
 
-def test_no_route_allows_shared_caching_of_private_responses(guarded: ProductionRuntime) -> None:
-    reads = [call for call in routes(guarded) if call[0] == "GET" and call not in OPEN]
-    with guarded.with_key("read") as http:
+def test_no_route_allows_shared_caching_of_private_responses(production: ProductionRuntime) -> None:
+    reads = [call for call in routes(production) if call[0] == "GET" and call not in OPEN]
+    with production.with_key("read") as http:
         caching = {call: http.request(*call).headers.get("Cache-Control", "") for call in [*reads, ("GET", "/rq/")]}
     assert {call: words for call, words in caching.items() if "private" not in words and "no-store" not in words} == {}

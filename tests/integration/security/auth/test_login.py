@@ -12,17 +12,17 @@ from workqueue.auth import login_throttle
 from workqueue.clock import Clock
 
 
-def test_the_cookie_is_hidden_from_scripts_and_other_sites(guarded: ProductionRuntime) -> None:
-    header = guarded.log_in("ada").headers["Set-Cookie"]
+def test_the_cookie_is_hidden_from_scripts_and_other_sites(production: ProductionRuntime) -> None:
+    header = production.log_in("ada").headers["Set-Cookie"]
     for part in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/"):
         assert part in header.split("; ")
-    assert len(cookie(guarded.log_in("ada")).partition("=")[2]) >= 43
+    assert len(cookie(production.log_in("ada")).partition("=")[2]) >= 43
 
 
-def test_a_planted_session_is_invalid_after_the_login(guarded: ProductionRuntime) -> None:
-    planted = cookie(guarded.log_in("ada"))
-    guarded.user("eve-victim", "viewer")
-    with guarded.anonymous() as http:
+def test_a_planted_session_is_invalid_after_the_login(production: ProductionRuntime) -> None:
+    planted = cookie(production.log_in("ada"))
+    production.user("eve-victim", "viewer")
+    with production.anonymous() as http:
         answer = http.post(
             "/api/session", json={"username": "eve-victim", "password": PASSWORD}, headers={"Cookie": planted}
         )
@@ -35,9 +35,9 @@ def test_a_planted_session_is_invalid_after_the_login(guarded: ProductionRuntime
         assert cookie(answer) != invented
 
 
-def test_logout_ends_one_session_and_logout_everywhere_all(guarded: ProductionRuntime) -> None:
-    guarded.user("leaver", "viewer")
-    one, two, three = (guarded.session("leaver") for _ in range(3))
+def test_logout_ends_one_session_and_logout_everywhere_all(production: ProductionRuntime) -> None:
+    production.user("leaver", "viewer")
+    one, two, three = (production.session("leaver") for _ in range(3))
     with one, two, three:
         answer = one.delete("/api/session")
         assert answer.status_code == 204
@@ -48,8 +48,8 @@ def test_logout_ends_one_session_and_logout_everywhere_all(guarded: ProductionRu
         wait_until(lambda: three.get("/api/requests").status_code == 401, 10, "all have ended")
 
 
-def test_revoked_credentials_are_rejected_within_seconds(guarded: ProductionRuntime) -> None:
-    with guarded.session("ada") as admin, guarded.anonymous() as http:
+def test_revoked_credentials_are_rejected_within_seconds(production: ProductionRuntime) -> None:
+    with production.session("ada") as admin, production.anonymous() as http:
         made = admin.post("/api/keys", json={"name": "short-lived", "scopes": ["read"]})
         assert made.status_code == 201
         assert made.headers["Cache-Control"] == "no-store"
@@ -78,8 +78,8 @@ def test_revoked_credentials_are_rejected_within_seconds(guarded: ProductionRunt
         "Bearer \xff\xfe",
     ],
 )
-def test_an_invalid_key_is_rejected_even_with_a_valid_cookie(guarded: ProductionRuntime, header: str) -> None:
-    with guarded.session("ada") as http:
+def test_an_invalid_key_is_rejected_even_with_a_valid_cookie(production: ProductionRuntime, header: str) -> None:
+    with production.session("ada") as http:
         answer = http.get("/api/requests", headers=[(b"Authorization", header.encode("latin-1"))])
         assert answer.status_code == 401
 
@@ -96,42 +96,44 @@ def test_an_invalid_key_is_rejected_even_with_a_valid_cookie(guarded: Production
         {"username": {"$ne": None}, "password": {"$ne": None}},
     ],
 )
-def test_a_malformed_login_is_rejected(guarded: ProductionRuntime, body: Any) -> None:
-    with guarded.anonymous() as http:
+def test_a_malformed_login_is_rejected(production: ProductionRuntime, body: Any) -> None:
+    with production.anonymous() as http:
         assert http.post("/api/session", json=body).status_code == 422
 
 
 @pytest.mark.parametrize("name", ["ada", "nobody", "ada' OR '1'='1", "x" * 10_000, "ädä", ""])
-def test_all_wrong_logins_get_the_same_response(guarded: ProductionRuntime, name: str) -> None:
-    answer = guarded.log_in(name, "wrong" * 10)
+def test_all_wrong_logins_get_the_same_response(production: ProductionRuntime, name: str) -> None:
+    answer = production.log_in(name, "wrong" * 10)
     assert answer.status_code == 401
     assert answer.json()["detail"] == "The name or the password is wrong."
     assert "Set-Cookie" not in answer.headers
 
 
-def test_repeated_failures_get_a_429_with_retry_after(guarded: ProductionRuntime) -> None:
-    guarded.user("target", "viewer")
-    assert [guarded.log_in("target", "wrong").status_code for _ in range(5)] == [401] * 5
+def test_repeated_failures_get_a_429_with_retry_after(production: ProductionRuntime) -> None:
+    production.user("target", "viewer")
+    assert [production.log_in("target", "wrong").status_code for _ in range(5)] == [401] * 5
     for later_s in (600, 1200, 1800):  # Three more, each later: on a slow machine the first delays would be over.
-        login_throttle.count_attempt(guarded.engine, "target", "127.0.0.1", Clock().now() + timedelta(seconds=later_s))
-    answer = guarded.log_in("target", "wrong")
+        login_throttle.count_attempt(
+            production.engine, "target", "127.0.0.1", Clock().now() + timedelta(seconds=later_s)
+        )
+    answer = production.log_in("target", "wrong")
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 1200
     assert (
         # The right password is delayed too; otherwise the delay would reveal it.
-        guarded.log_in("target").status_code == 429
+        production.log_in("target").status_code == 429
     )
 
 
-def test_an_admin_creates_changes_and_deletes_users(guarded: ProductionRuntime) -> None:
-    with guarded.session("ada") as http:
+def test_an_admin_creates_changes_and_deletes_users(production: ProductionRuntime) -> None:
+    with production.session("ada") as http:
         made = http.post("/api/users", json={"username": "grace", "password": PASSWORD, "role": "operator"})
         assert made.status_code == 201
         assert made.headers["Location"] == "/api/users/grace"
         assert "password" not in made.text
         assert http.post("/api/users", json={"username": "GRACE", "password": PASSWORD}).status_code == 409
         assert http.post("/api/users", json={"username": "a/b", "password": "x"}).status_code == 422
-        with guarded.session("grace") as operator:
+        with production.session("grace") as operator:
             assert operator.get("/api/requests").status_code == 200
             assert http.patch("/api/users/grace", json={"enabled": False}).json()["enabled"] is False
             wait_until(lambda: operator.get("/api/requests").status_code == 401, 10, "her sessions have ended")
@@ -139,24 +141,24 @@ def test_an_admin_creates_changes_and_deletes_users(guarded: ProductionRuntime) 
         assert http.get("/api/users/grace").status_code == 404
 
 
-def test_a_page_of_another_origin_cannot_use_the_cookie(guarded: ProductionRuntime) -> None:
-    with guarded.session("ada") as http:
+def test_a_page_of_another_origin_cannot_use_the_cookie(production: ProductionRuntime) -> None:
+    with production.session("ada") as http:
         for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "same-site"}):
             assert http.post("/api/functions/echo", json={}, headers=headers).status_code == 403
             assert http.delete("/api/session", headers=headers).status_code == 403
 
 
-def test_secrets_are_not_in_the_log(guarded: ProductionRuntime) -> None:
-    guarded.log_in("ada", "a wrong password")
-    log = (guarded.runtime.home.parent / "log").read_text()
+def test_secrets_are_not_in_the_log(production: ProductionRuntime) -> None:
+    production.log_in("ada", "a wrong password")
+    log = (production.runtime.home.parent / "log").read_text()
     assert PASSWORD not in log
     assert "a wrong password" not in log
     assert not re.search(r"lfn_[A-Za-z0-9_-]{40}", log)
 
 
-def test_logins_failures_and_changes_by_admins_are_audited_without_secrets(guarded: ProductionRuntime) -> None:
-    assert guarded.log_in("ada", "not the password").status_code == 401
-    with guarded.session("ada") as ada:
+def test_logins_failures_and_changes_by_admins_are_audited_without_secrets(production: ProductionRuntime) -> None:
+    assert production.log_in("ada", "not the password").status_code == 401
+    with production.session("ada") as ada:
         body = {"username": "audited", "password": PASSWORD, "role": "viewer"}
         assert ada.post("/api/users", json=body).status_code == 201
         assert ada.patch("/api/users/audited", json={"password": PASSWORD + "!"}).status_code == 200
@@ -172,4 +174,4 @@ def test_logins_failures_and_changes_by_admins_are_audited_without_secrets(guard
         ("anonymous", "session.login_failed", "ada"),
     ]
     assert PASSWORD not in answer.text
-    assert guarded.runtime.http.get("/api/audit").status_code == 403
+    assert production.runtime.http.get("/api/audit").status_code == 403

@@ -68,8 +68,8 @@ def allowed_kinds(http: httpx.Client) -> set[str]:
     return found
 
 
-def test_an_anonymous_caller_reaches_only_the_login(guarded: ProductionRuntime) -> None:
-    with guarded.anonymous() as http:
+def test_an_anonymous_caller_reaches_only_the_login(production: ProductionRuntime) -> None:
+    with production.anonymous() as http:
         assert allowed_kinds(http) == set()
         assert http.get("/api/requests").headers["WWW-Authenticate"].startswith("Bearer")
         assert http.get("/healthz").json() == {"status": "ok"}
@@ -79,9 +79,9 @@ def test_an_anonymous_caller_reaches_only_the_login(guarded: ProductionRuntime) 
 
 
 @pytest.mark.parametrize("role", OF_ROLE)
-def test_a_role_allows_its_documented_calls(guarded: ProductionRuntime, role: str) -> None:
-    guarded.user(f"a-{role}", role)
-    with guarded.session(f"a-{role}") as http:
+def test_a_role_allows_its_documented_calls(production: ProductionRuntime, role: str) -> None:
+    production.user(f"a-{role}", role)
+    with production.session(f"a-{role}") as http:
         session = http.get("/api/session").json()
         assert session["user"] == {"username": f"a-{role}", "role": role}
         assert set(session["permissions"]) == OF_ROLE[role], "the session lists its permissions"
@@ -89,19 +89,19 @@ def test_a_role_allows_its_documented_calls(guarded: ProductionRuntime, role: st
 
 
 @pytest.mark.parametrize("scope", OF_SCOPE)
-def test_a_scope_allows_its_documented_calls(guarded: ProductionRuntime, scope: str) -> None:
-    with guarded.with_key(scope) as http:
+def test_a_scope_allows_its_documented_calls(production: ProductionRuntime, scope: str) -> None:
+    with production.with_key(scope) as http:
         assert allowed_kinds(http) == OF_SCOPE[scope]
 
 
-def test_no_scope_of_a_key_allows_creating_keys_or_users(guarded: ProductionRuntime) -> None:
-    with guarded.with_key("read", "invoke", "manage") as http:
+def test_no_scope_of_a_key_allows_creating_keys_or_users(production: ProductionRuntime) -> None:
+    with production.with_key("read", "invoke", "manage") as http:
         assert allowed_kinds(http) == set(CALLS) - {"administer"}
 
 
-def test_a_key_for_one_function_sees_no_other(guarded: ProductionRuntime) -> None:
-    other = guarded.runtime.post("talk", {})["id"]
-    with guarded.with_key("invoke", "read", "manage", functions=["echo"]) as http:
+def test_a_key_for_one_function_sees_no_other(production: ProductionRuntime) -> None:
+    other = production.runtime.post("talk", {})["id"]
+    with production.with_key("invoke", "read", "manage", functions=["echo"]) as http:
         mine = http.post("/api/functions/echo", json={"a": 1})
         assert mine.status_code == 202
         assert http.get(mine.headers["Location"]).status_code == 200

@@ -18,10 +18,10 @@ OF_CALLS: dict[tuple[str, str], dict[str, Any]] = {
 
 
 @pytest.fixture
-def marked_data(guarded: ProductionRuntime) -> dict[str, str]:
+def marked_data(production: ProductionRuntime) -> dict[str, str]:
     """Return a failed request and a schedule with a mark in each value, by the names of path parameters."""
-    http, event = guarded.runtime.http, {"message": MARK}
-    request = guarded.runtime.call("complain", event)
+    http, event = production.runtime.http, {"message": MARK}
+    request = production.runtime.call("complain", event)
     body = {"name": MARK, "function": "echo", "expression": "@daily", "event": event, "description": MARK}
     http.delete(f"/api/schedules/{MARK}")
     http.delete("/api/schedules/other")
@@ -29,15 +29,15 @@ def marked_data(guarded: ProductionRuntime) -> dict[str, str]:
     return {"id": request["id"], "name": MARK}
 
 
-def calls(guarded: ProductionRuntime) -> list[tuple[str, str]]:
+def calls(production: ProductionRuntime) -> list[tuple[str, str]]:
     """Return all calls but those on queues, functions, users and sessions; deletions come last."""
-    found = [call for call in open_routes(guarded) if call[1].startswith(("/api/requests", "/api/schedules"))]
+    found = [call for call in open_routes(production) if call[1].startswith(("/api/requests", "/api/schedules"))]
     assert len(found) >= 20
     return sorted(found, key=lambda call: (call[0] == "DELETE", call))
 
 
 def answers(
-    http: httpx.Client, guarded: ProductionRuntime, marked_data: dict[str, str]
+    http: httpx.Client, production: ProductionRuntime, marked_data: dict[str, str]
 ) -> dict[tuple[str, str], httpx.Response]:
     def filled(text: Any) -> Any:
         for name, value in marked_data.items():
@@ -45,7 +45,7 @@ def answers(
         return text
 
     found = {}
-    for method, path in calls(guarded):
+    for method, path in calls(production):
         body = OF_CALLS.get((method, path))
         if body is not None and "ids" in body:
             body = body | {"ids": [marked_data["id"]]}
@@ -54,12 +54,12 @@ def answers(
 
 
 def test_a_key_without_read_scope_sees_no_data_of_its_changes(
-    guarded: ProductionRuntime, marked_data: dict[str, str]
+    production: ProductionRuntime, marked_data: dict[str, str]
 ) -> None:
-    with guarded.with_key("manage") as http:
+    with production.with_key("manage") as http:
         retried = http.post(f"/api/requests/{marked_data['id']}/retry")
-        guarded.runtime.wait_ended(marked_data["id"])
-        found = answers(http, guarded, marked_data)
+        production.runtime.wait_ended(marked_data["id"])
+        found = answers(http, production, marked_data)
         paused = http.post("/api/queues/low/pause")
         resumed = http.post("/api/queues/low/resume")
 
@@ -78,26 +78,26 @@ def test_a_key_without_read_scope_sees_no_data_of_its_changes(
         assert answer.json().keys() == {"name", "paused", "paused_at"}
 
 
-def test_a_key_with_read_scope_sees_all_data(guarded: ProductionRuntime, marked_data: dict[str, str]) -> None:
-    with guarded.with_key("manage", "read") as http:
+def test_a_key_with_read_scope_sees_all_data(production: ProductionRuntime, marked_data: dict[str, str]) -> None:
+    with production.with_key("manage", "read") as http:
         retried = http.post(f"/api/requests/{marked_data['id']}/retry")
-        found = answers(http, guarded, marked_data)
+        found = answers(http, production, marked_data)
     assert found["PATCH", "/api/schedules/{name}"].json()["description"] == MARK
     assert retried.json()["event"] == {"message": MARK}
 
 
 @pytest.mark.parametrize("scopes", [("read",), ("invoke",), ("manage",), ("read", "invoke", "manage")])
 def test_data_of_another_function_gets_the_answer_of_missing_data(
-    guarded: ProductionRuntime, marked_data: dict[str, str], scopes: tuple[str, ...]
+    production: ProductionRuntime, marked_data: dict[str, str], scopes: tuple[str, ...]
 ) -> None:
     def comparable(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
         headers = [(name, value) for name, value in answer.headers.multi_items() if name != "date"]
         return answer.status_code, headers, answer.content
 
-    with guarded.with_key(*scopes, functions=["echo"]) as http:
-        there = {call: comparable(answer) for call, answer in answers(http, guarded, marked_data).items()}
-        guarded.runtime.http.delete(f"/api/requests/{marked_data['id']}").raise_for_status()
-        guarded.runtime.http.delete(f"/api/schedules/{marked_data['name']}").raise_for_status()
-        gone = {call: comparable(answer) for call, answer in answers(http, guarded, marked_data).items()}
+    with production.with_key(*scopes, functions=["echo"]) as http:
+        there = {call: comparable(answer) for call, answer in answers(http, production, marked_data).items()}
+        production.runtime.http.delete(f"/api/requests/{marked_data['id']}").raise_for_status()
+        production.runtime.http.delete(f"/api/schedules/{marked_data['name']}").raise_for_status()
+        gone = {call: comparable(answer) for call, answer in answers(http, production, marked_data).items()}
     assert {answer[0] for answer in there.values()} <= {403, 404}
     assert there == gone

@@ -169,42 +169,42 @@ def test_a_page_of_large_events_is_whole(runtime: Runtime) -> None:
             runtime.http.delete(f"/api/requests/{id}")
 
 
-def test_one_sender_cannot_use_the_body_capacity_of_all(guarded: ProductionRuntime) -> None:
-    greedy, other = guarded.key("invoke", name="greedy"), guarded.key("invoke", name="other")
+def test_one_sender_cannot_use_the_body_capacity_of_all(production: ProductionRuntime) -> None:
+    greedy, other = production.key("invoke", name="greedy"), production.key("invoke", name="other")
     body = b'"' + b"x" * 200_000 + b'"'
     sent = head("POST /api/functions/echo HTTP/1.1", f"Authorization: Bearer {greedy}", f"Content-Length: {len(body)}")
 
     def post(key: str) -> int:
         headers = JSON | {"Authorization": f"Bearer {key}"}
         return httpx.post(
-            f"{guarded.runtime.url}/api/functions/echo", content=body, headers=headers, timeout=60
+            f"{production.runtime.url}/api/functions/echo", content=body, headers=headers, timeout=60
         ).status_code
 
-    with lines(guarded.runtime, 60, sent + body[:100_000]):
+    with lines(production.runtime, 60, sent + body[:100_000]):
         wait_until(lambda: post(greedy) == 503, 30, "the greedy sender gets a 503")
         assert post(other) == 202
 
 
-def test_a_flood_of_logins_is_rejected_and_then_recovers(guarded: ProductionRuntime) -> None:
+def test_a_flood_of_logins_is_rejected_and_then_recovers(production: ProductionRuntime) -> None:
     body = {"username": "ada", "password": "wrong password"}
 
     def wrong(_: int) -> int:
-        return httpx.post(f"{guarded.runtime.url}/api/session", json=body, timeout=60).status_code
+        return httpx.post(f"{production.runtime.url}/api/session", json=body, timeout=60).status_code
 
     with ThreadPoolExecutor(60) as pool:
         attempts = [pool.submit(wrong, number) for number in range(120)]
-        probes = [httpx.get(f"{guarded.runtime.url}/healthz", timeout=60).status_code for _ in range(10)]
+        probes = [httpx.get(f"{production.runtime.url}/healthz", timeout=60).status_code for _ in range(10)]
         statuses = {attempt.result() for attempt in attempts}
     assert probes == [200] * 10
     assert statuses <= {401, 429}
     assert 429 in statuses
-    with guarded.engine.begin() as connection:
+    with production.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM login_failure")
-    wait_until(lambda: guarded.log_in("ada").status_code == 200, 30, "the user can log in")
+    wait_until(lambda: production.log_in("ada").status_code == 200, 30, "the user can log in")
 
 
-def test_an_unknown_username_is_stored_truncated(guarded: ProductionRuntime) -> None:
-    assert guarded.log_in("x" * 10_000).status_code == 401
-    with guarded.engine.connect() as connection:
+def test_an_unknown_username_is_stored_truncated(production: ProductionRuntime) -> None:
+    assert production.log_in("x" * 10_000).status_code == 401
+    with production.engine.connect() as connection:
         found = connection.exec_driver_sql("SELECT max(length(subject)) FROM audit_entry").scalar_one()
     assert found <= 65

@@ -13,7 +13,7 @@ FRIEND, EVIL = "https://friend.example", "https://evil.example"
 
 
 @pytest.fixture(scope="module")
-def proxied(start_runtime: StartRuntime) -> Iterator[Runtime]:
+def proxied_runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
     settings = {
         "LOCALFN_TRUSTED_PROXIES": "1",
         "LOCALFN_ALLOWED_HOSTS": "tools.example.org",
@@ -27,8 +27,8 @@ def proxied(start_runtime: StartRuntime) -> Iterator[Runtime]:
         yield made
 
 
-def test_the_client_address_is_read_from_a_trusted_proxy(proxied: Runtime) -> None:
-    with httpx.Client(base_url=proxied.url, timeout=30) as http:
+def test_the_client_address_is_read_from_a_trusted_proxy(proxied_runtime: Runtime) -> None:
+    with httpx.Client(base_url=proxied_runtime.url, timeout=30) as http:
         forged = {"X-Forwarded-For": "203.0.113.66, 198.51.100.7", "X-Forwarded-Proto": "https"}
         answer = http.post("/api/session", json={"username": "ada", "password": "correct horse"}, headers=forged)
         assert answer.status_code == 200, answer.text
@@ -37,17 +37,17 @@ def test_the_client_address_is_read_from_a_trusted_proxy(proxied: Runtime) -> No
     assert entries[0]["details"] == {"address": "198.51.100.7"}
 
 
-def test_headers_of_an_untrusted_proxy_are_ignored(guarded: ProductionRuntime) -> None:
-    with guarded.anonymous() as http:
+def test_headers_of_an_untrusted_proxy_are_ignored(production: ProductionRuntime) -> None:
+    with production.anonymous() as http:
         wrong = {"username": "forger", "password": "wrong horse"}
         assert http.post("/api/session", json=wrong, headers={"X-Forwarded-For": "203.0.113.66"}).status_code == 401
-    with guarded.session("ada") as http:
+    with production.session("ada") as http:
         entries = http.get("/api/audit?action=session.login_failed").json()["items"]
     assert next(entry for entry in entries if entry["subject"] == "forger")["details"] == {"address": "127.0.0.1"}
 
 
-def test_only_allowed_origins_may_call_and_without_cookies(proxied: Runtime) -> None:
-    with httpx.Client(base_url=proxied.url, timeout=30) as http:
+def test_only_allowed_origins_may_call_and_without_cookies(proxied_runtime: Runtime) -> None:
+    with httpx.Client(base_url=proxied_runtime.url, timeout=30) as http:
         asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
         response = http.options("/api/functions/echo", headers={"Origin": FRIEND, **asked})
         assert response.status_code == 204
@@ -61,21 +61,23 @@ def test_only_allowed_origins_may_call_and_without_cookies(proxied: Runtime) -> 
         assert http.post("/api/functions/echo", json={}, headers={"Origin": FRIEND}).status_code == 401
 
 
-def test_responses_over_tls_have_hsts(proxied: Runtime, guarded: ProductionRuntime, runtime: Runtime) -> None:
+def test_responses_over_tls_have_hsts(
+    proxied_runtime: Runtime, production: ProductionRuntime, runtime: Runtime
+) -> None:
     over_tls = {"X-Forwarded-Proto": "https"}
-    with httpx.Client(base_url=proxied.url, timeout=30) as http:
+    with httpx.Client(base_url=proxied_runtime.url, timeout=30) as http:
         for path in ("/", "/api/functions", "/api/nothing", "/rq/static/css/main.css", "/docs", "/healthz"):
             response = http.get(path, headers=over_tls).headers
             assert response["Strict-Transport-Security"] == "max-age=31536000", path
             assert "Strict-Transport-Security" not in http.get(path).headers, path
     # Without a trusted proxy the server does not know of TLS, and local mode leaves TLS to the developer.
-    with guarded.anonymous() as http:
+    with production.anonymous() as http:
         assert "Strict-Transport-Security" not in http.get("/", headers=over_tls).headers
     assert "Strict-Transport-Security" not in runtime.http.get("/", headers=over_tls).headers
 
 
-def test_the_production_cookie_is_bound_to_its_host(proxied: Runtime, runtime: Runtime) -> None:
-    with httpx.Client(base_url=proxied.url, timeout=30) as http:
+def test_the_production_cookie_is_bound_to_its_host(proxied_runtime: Runtime, runtime: Runtime) -> None:
+    with httpx.Client(base_url=proxied_runtime.url, timeout=30) as http:
         answer = http.post("/api/session", json={"username": "ada", "password": "correct horse"})
         cookie, *attributes = answer.headers["Set-Cookie"].split("; ")
         assert cookie.startswith("__Host-localfn_session=")

@@ -18,7 +18,7 @@ from flask import Response
 from markupsafe import escape
 from redis import Redis
 
-from workqueue.transport.redis_keys import DASHBOARD_SECRET, shared_value
+from workqueue.transport.redis_keys import DASHBOARD_SECRET_KEY, shared_value
 
 LIFETIME_S = 600
 RELOAD_S = 480  # a page reloads before its capability expires
@@ -104,5 +104,5 @@ def is_valid(redis: Redis, capability: str) -> bool:
 
 
 def _signature(redis: Redis, expires_at: str) -> str:
-    secret = shared_value(redis, DASHBOARD_SECRET, secrets.token_hex(32))
+    secret = shared_value(redis, DASHBOARD_SECRET_KEY, secrets.token_hex(32))
     return hmac.new(secret.encode(), expires_at.encode(), hashlib.sha256).hexdigest()

@@ -17,8 +17,8 @@ from workqueue.errors import WorkqueueError
 log = logging.getLogger(__name__)
 
 ITERATION_S = 0.5
-FROZEN_S = 4.0  # a leader without a sign of life for this long loses its lock
-RENEW_S = 1.0  # interval of the signs of life, also during a long iteration
+FROZEN_S = 4.0  # a leader that sends no statement for this long loses its lock
+RENEW_S = 1.0  # interval of the keepalive statements, also during a long iteration
 
 
 class LeadershipLostError(WorkqueueError):
@@ -54,7 +54,9 @@ def run_as_leader(
         except LeadershipLostError as lost:
             log.warning("leadership lost", extra={"role": role.name, "error": str(lost)})
         except (DBAPIError, PoolTimeoutError) as error:
-            log.warning(outage_description(error), extra={"error": error_summary(error)})
+            log.warning(
+                "leader election failed", extra={"reason": outage_description(error), "error": error_summary(error)}
+            )
         stopping.wait(ITERATION_S)
 
 
@@ -77,7 +79,7 @@ class Leadership:
         self._loss: str | None = None
 
     def confirm(self) -> None:
-        """Send a sign of life. Raises LeadershipLostError once the session, and with it the lock, has ended."""
+        """Send a keepalive statement. Raises LeadershipLostError once the session, and with it the lock, has ended."""
         with self._lock:
             if self._loss is None:
                 try:
@@ -89,7 +91,7 @@ class Leadership:
 
     @contextmanager
     def renewed(self) -> Iterator[None]:
-        """Keep the leadership during long iterations: a thread sends signs of life until the block ends."""
+        """Keep the leadership during long iterations: a thread sends keepalive statements until the block ends."""
         thread = threading.Thread(target=self._renew, name="leadership", daemon=True)
         thread.start()
         try:

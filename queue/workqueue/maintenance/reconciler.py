@@ -50,7 +50,7 @@ class Reconciler:
     lease_s: float
     queues: tuple[str, ...] = ()
     expire_from: float = 0.0  # monotonic, as search_at: workers renew their leases only while their machine is awake
-    iterated_at: float | None = None  # in `ticks`, which include the time while a machine sleeps
+    iterated_at: float | None = None  # as `steady_s`, which includes the time while the machine sleeps
     generation: str = ""  # of Redis
     search_at: float = 0.0  # when to search for lost bells next
     backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_DELAY_S, MAX_DELAY_S))
@@ -124,9 +124,8 @@ class Reconciler:
             generation = self.doorbell.generation()
             if time.monotonic() < self.search_at and generation == self.generation:
                 return []
-            grace_s = (
-                LOST_BELL_S if generation == self.generation else 0.0
-            )  # a new generation of Redis has lost all bells: do not wait
+            # A new generation of Redis has lost all bells: do not wait for answers.
+            grace_s = LOST_BELL_S if generation == self.generation else 0.0
             bells = lifecycle.find_stale_queued(self.engine, now - timedelta(seconds=grace_s))
             waiting = self.doorbell.queued_job_ids(sorted({bell.queue for bell in bells}))
         except RedisError as error:

@@ -18,7 +18,7 @@ from rq.utils import now
 from workqueue import ids, log_fields
 from workqueue.transport import redis_keys
 from workqueue.transport.circuit_breaker import CircuitBreaker, describe_error
-from workqueue.transport.redis_keys import ERA
+from workqueue.transport.redis_keys import GENERATION_KEY
 from workqueue.transport.safe_job import SafeJob
 from workqueue.transport.safe_queue import SafeQueue
 
@@ -138,7 +138,7 @@ class Doorbell:
     def generation(self) -> str:
         """Return an id that changes when Redis may have lost its data: emptied or restarted. Raises RedisError."""
         with self.redis.pipeline(transaction=False) as pipeline:
-            redis_keys.shared_value(pipeline, ERA, str(uuid4()))
+            redis_keys.shared_value(pipeline, GENERATION_KEY, str(uuid4()))
             pipeline.info("server")
             generation, server = self.call(pipeline.execute)
         return f"{server['run_id']} {generation.decode()}"
@@ -158,7 +158,7 @@ class Doorbell:
     def reset_generation(self) -> None:
         """Make the reconciler search for lost bells now, after bells were removed or not rung."""
         try:
-            self.call(lambda: self.redis.delete(ERA))
+            self.call(lambda: self.redis.delete(GENERATION_KEY))
         except RedisError as error:
             log.debug("generation not reset", extra={"error": str(error)})
 

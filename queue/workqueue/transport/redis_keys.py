@@ -17,8 +17,8 @@ from workqueue.transport.safe_queue import REGISTRIES
 
 log = logging.getLogger(__name__)
 
-ERA = "localfn:era"
-DASHBOARD_SECRET = "localfn:rq-secret"  # noqa: S105 - the name of a key
+GENERATION_KEY = "localfn:era"
+DASHBOARD_SECRET_KEY = "localfn:rq-secret"  # noqa: S105 - the name of a key
 LOCK = "lock"  # a string that expires; without an expiry the lock would be held forever
 
 # KEYS: the keys to check. ARGV: the type that each must have. Returns the deleted keys.

@@ -78,25 +78,25 @@ class RqStatusReporter:
         else:
             self._started = job, execution
 
-    def report_finished(self, ended: Sequence[FinishedJob], now: datetime) -> None:
+    def report_finished(self, finished: Sequence[FinishedJob], now: datetime) -> None:
         """Report how jobs ended, and wake the clients that wait for their requests."""
         try:
             with self._redis.pipeline(transaction=False) as pipeline:
                 # First, because clients may be waiting.
-                pipeline.publish(CHANNEL, " ".join(str(end.job.request_id) for end in ended))
-                for end in ended:
-                    self._set_status(pipeline, end, now)
-                self._add_to_registries(pipeline, ended)
-                self._count_jobs(pipeline, ended, now)
+                pipeline.publish(CHANNEL, " ".join(str(job_end.job.request_id) for job_end in finished))
+                for job_end in finished:
+                    self._set_status(pipeline, job_end, now)
+                self._add_to_registries(pipeline, finished)
+                self._count_jobs(pipeline, finished, now)
                 pipeline.execute()
         except RedisError as error:
-            log.debug("job ends not reported", extra={"error": str(error), "count": len(ended)})
+            log.debug("job ends not reported", extra={"error": str(error), "count": len(finished)})
 
-    def _set_status(self, pipeline: Pipeline, end: FinishedJob, now: datetime) -> None:
-        claimed, key = end.job, Job.key_for(end.job.id)
-        ttl_s = FAILURE_TTL_S if end.has_failed else RESULT_TTL_S
+    def _set_status(self, pipeline: Pipeline, job_end: FinishedJob, now: datetime) -> None:
+        claimed, key = job_end.job, Job.key_for(job_end.job.id)
+        ttl_s = FAILURE_TTL_S if job_end.has_failed else RESULT_TTL_S
         values: dict[Any, Any] = {
-            "status": JobStatus.FAILED if end.has_failed else JobStatus.FINISHED,
+            "status": JobStatus.FAILED if job_end.has_failed else JobStatus.FINISHED,
             "origin": claimed.queue,
             "started_at": utcformat(claimed.claimed_at),
             "ended_at": utcformat(now),
@@ -104,29 +104,30 @@ class RqStatusReporter:
         }
         pipeline.hset(key, mapping=values)
         pipeline.expire(key, ttl_s)
-        if end.error is not None:
-            Result.create_failure(self._job(claimed), ttl_s, end.error, self._worker, pipeline)
+        if job_end.error is not None:
+            Result.create_failure(self._job(claimed), ttl_s, job_end.error, self._worker, pipeline)
         if self._started is not None and self._started[0].id == claimed.id:
             job, execution = self._started
             execution.delete(job, pipeline)
             pipeline.hset(self._worker_key, "state", WorkerStatus.IDLE)
             self._started = None
 
-    def _add_to_registries(self, pipeline: Pipeline, ended: Sequence[FinishedJob]) -> None:
+    def _add_to_registries(self, pipeline: Pipeline, finished: Sequence[FinishedJob]) -> None:
         """Add the jobs to RQ's registries of finished and failed jobs, each with the time of its expiry."""
         entries: dict[str, dict[Any, Any]] = {}
-        for end in ended:
-            expires_at = time.time() + (FAILURE_TTL_S if end.has_failed else RESULT_TTL_S)
-            entries.setdefault(self._registry_keys(end.job.queue)[end.has_failed], {})[end.job.id] = expires_at
+        for job_end in finished:
+            expires_at = time.time() + (FAILURE_TTL_S if job_end.has_failed else RESULT_TTL_S)
+            registry = self._registry_keys(job_end.job.queue)[job_end.has_failed]
+            entries.setdefault(registry, {})[job_end.job.id] = expires_at
         for key, jobs in entries.items():
             pipeline.zadd(key, jobs)
 
-    def _count_jobs(self, pipeline: Pipeline, ended: Sequence[FinishedJob], now: datetime) -> None:
-        failed = sum(end.has_failed for end in ended)
-        for name, count in (("failed_job_count", failed), ("successful_job_count", len(ended) - failed)):
+    def _count_jobs(self, pipeline: Pipeline, finished: Sequence[FinishedJob], now: datetime) -> None:
+        failed = sum(job_end.has_failed for job_end in finished)
+        for name, count in (("failed_job_count", failed), ("successful_job_count", len(finished) - failed)):
             if count:
                 pipeline.hincrby(self._worker_key, name, count)
-        began = min(end.job.claimed_at for end in ended)
+        began = min(job_end.job.claimed_at for job_end in finished)
         pipeline.hincrbyfloat(self._worker_key, "total_working_time", (now - began).total_seconds())
 
     def _job(self, claimed: ClaimedJob) -> Job:

@@ -27,8 +27,8 @@ from workqueue.workers.config import PoolConfig
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 0.5  # docs promise that a code change is visible within 2 s
-SWEEP_EVERY_S = 10.0
+INTERVAL_S = 0.5  # docs promise that a code change is visible within 2 s
+SWEEP_INTERVAL_S = 10.0
 
 
 def run_housekeeping(
@@ -59,7 +59,7 @@ def run_housekeeping(
                 snapshot_at = time.monotonic() + sandbox_snapshots.INTERVAL_S
                 _store_snapshots(engine, clock, pool, snapshots)
             if time.monotonic() >= sweep_at:
-                sweep_at = time.monotonic() + SWEEP_EVERY_S
+                sweep_at = time.monotonic() + SWEEP_INTERVAL_S
                 process_tree.kill_abandoned()
                 clock.refresh(engine)
                 cleaner.remove_working_directories(engine, clock, config.work_folder)
@@ -67,7 +67,7 @@ def run_housekeeping(
             log.warning("housekeeping failed", extra={"error": error_summary(error)})
         except OSError as error:
             log.warning("housekeeping failed", extra={"error": str(error)})
-        stopping.wait(EVERY_S)
+        stopping.wait(INTERVAL_S)
 
 
 def _store_snapshots(engine: Engine, clock: Clock, pool: str, snapshots: SnapshotChannel) -> None:

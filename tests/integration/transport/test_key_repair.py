@@ -43,7 +43,7 @@ def client(own_runtime: Runtime) -> Iterator[redis.Redis]:
 def test_requests_continue_with_any_value_in_any_key(own_runtime: Runtime, client: redis.Redis, kind: str) -> None:
     names = [f"rq:worker:{worker['name']}" for worker in own_runtime.get("/api/workers")["items"]]
     wanted = redis_keys.expected_types(QUEUES)
-    for key in [*wanted, redis_keys.ERA, redis_keys.DASHBOARD_SECRET, *names]:
+    for key in [*wanted, redis_keys.GENERATION_KEY, redis_keys.DASHBOARD_SECRET_KEY, *names]:
         client.delete(key)
         GARBAGE[kind](client, key)
     waiting = own_runtime.post("echo", "later", params={"delay_s": 1})
@@ -54,7 +54,7 @@ def test_requests_continue_with_any_value_in_any_key(own_runtime: Runtime, clien
     for key, expected in wanted.items():
         allowed = {"none", types.get(expected, expected)}
         wait_until(lambda: text(client.type(key)) in allowed, 20, f"{key} is repaired")  # noqa: B023
-    wait_until(lambda: len(text(client.get(redis_keys.ERA) or b"")) == 36, 20, "a new era began")
+    wait_until(lambda: len(text(client.get(redis_keys.GENERATION_KEY) or b"")) == 36, 20, "a new era began")
     for name in names:
         wait_until(lambda: client.type(name) == b"hash", 30, "the worker's entry is written anew")  # noqa: B023
 

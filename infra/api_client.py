@@ -169,7 +169,7 @@ def connect(settings: Settings) -> Client:
 
 
 def first_id_after(digits: str) -> UUID:
-    """Return the first ID above all IDs that start with these hexadecimal digits; the highest ID if there is none."""
+    """Return the first ID above all IDs that start with these hexadecimal digits; at most the highest possible ID."""
     return UUID(int=min(int(digits.ljust(32, "f"), 16) + 1, 2**128 - 1))
 
 

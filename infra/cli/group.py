@@ -41,7 +41,11 @@ class CommandGroup(click.Group):
         found = ((name, self.get_command(ctx, name)) for name in names)
         with formatter.section(title):
             formatter.write_dl(
-                [(name, command.get_short_help_str(MAX_SUMMARY_CHARACTERS)) for name, command in found if command]
+                [
+                    (name, command.get_short_help_str(MAX_SUMMARY_CHARACTERS))
+                    for name, command in found
+                    if command and not command.hidden
+                ]
             )
 
 

@@ -36,7 +36,7 @@ def ping_redis(redis_url: str) -> None:
 
 
 def wait_for(what: str, ping: Callable[[], None], limit_s: float) -> None:
-    """Call `ask` until it does not raise a connection error."""
+    """Call `ping` until it raises no connection error."""
     ends_at, reported = time.monotonic() + limit_s, ""
     backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S)
     while True:

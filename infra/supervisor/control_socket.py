@@ -1,4 +1,4 @@
-"""Connect `localfn up` with a process that it starts: the environment goes down, one word comes back.
+"""Connect `localfn up` with its children: the environment goes to the child, one word comes back.
 
 The environment of a process is readable in /proc for its whole life, and `ps e` shows it. So URLs and passwords go
 through a socket; the environment contains only what a program reads at its start.

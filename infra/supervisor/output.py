@@ -48,7 +48,7 @@ class Output:
             lines.close()
 
     def last_stderr_line(self, name: str) -> str:
-        """Return the last line that an ended child wrote on stderr; "" if there is none."""
+        """Return the last line that an ended child wrote on stderr; else ""."""
         lines = self._errors.get(name)
         if lines is None:
             return ""
@@ -56,7 +56,7 @@ class Output:
         return lines.last.decode(errors="replace").strip()
 
     def drain(self) -> None:
-        """Forward what is left. A pipe that a grandchild still holds open is not waited for."""
+        """Forward the remaining output, without waiting for a pipe that a grandchild holds open."""
         for key in list(self._selector.get_map().values()):
             if isinstance(key.data, _Lines):
                 self._selector.unregister(key.fileobj)
@@ -122,7 +122,7 @@ class _Lines:
             self._target.write(text)
             self._target.flush()
         except (OSError, ValueError):
-            # The reader has gone (`localfn up | head`); the children continue. Redirect what is left in the buffer:
+            # The reader has gone (`localfn up | head`); the children continue. Redirect the rest of the buffer:
             # otherwise the interpreter fails at exit.
             _discard(self._target)
 

@@ -1,4 +1,4 @@
-"""Record the processes of an `up` on disk, so that the next one can end what a SIGKILL left running.
+"""Record the processes of an `up` on disk, so that the next `up` can end them after a SIGKILL.
 
 The system reuses pids. Pid and start time together identify a process.
 """
@@ -74,7 +74,7 @@ class PidRecords:
         return record is not None and record.process() is not None
 
     def recover(self) -> list[str]:
-        """End the processes of a killed `up`; return the names of those that were still running."""
+        """End the processes of a killed `up`; return the names of the ones still running."""
         found = {path.stem: self.find(path.stem) for path in self.folder.glob("*.json")}
         running = {name: record for name, record in found.items() if record and record.process()}
         for stage in sorted({record.stage for record in running.values()}, reverse=True):

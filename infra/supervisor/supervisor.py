@@ -1,4 +1,4 @@
-"""Run the children and restart each one that exits, so that nothing stays down after a kill.
+"""Run the children and restart each after an exit, so that nothing stays down after a kill.
 
 One thread and one selector. Children start in stages: each stage is ready before the next starts. They stop in the
 opposite order: clients of the database stop before the database.

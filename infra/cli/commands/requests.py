@@ -35,8 +35,8 @@ def requests() -> None:
 @click.option("--since", type=Moment(), help="Accepted at this time or later; 2h means two hours ago.")
 @click.option("--until", type=Moment(), help="Accepted before this time.")
 @click.option("--q", metavar="TEXT", help="Search in id, function, event and error.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show at most this many.")
-@click.option("--cursor", help="Continue where the last list ended.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="Show at most N.")
+@click.option("--cursor", metavar="CURSOR", help="Continue where the last list ended.")
 @click.option("--all", "everything", is_flag=True, help="Show all matching requests.")
 @click.option("--watch", is_flag=True, help="Update the list when it changes, until Ctrl-C.")
 @json_option
@@ -150,7 +150,7 @@ def run(ids: tuple[str, ...], as_json: bool) -> None:
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @json_option
 def delete(ids: tuple[str, ...], as_json: bool) -> None:
-    """Delete ended requests with their results, files and logs."""
+    """Delete requests that do not run, with their results, files and logs."""
 
     def call(client: Client, id: str) -> Any:
         client.delete(request_path(id))

@@ -62,9 +62,15 @@ def definition(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--start-at", metavar="TIME", help="First time to fire, such as 2030-01-31T12:00:00Z, or none."),
         click.option("--end-at", metavar="TIME", help="Last time to fire, or none."),
         click.option("--max-runs", metavar="N|none", help="Stop after N requests."),
-        click.option("--misfire", type=click.Choice(("skip", "once", "all")), help="Requests for missed times."),
-        click.option("--misfire-grace", "misfire_grace_s", type=Seconds(), help="A time is missed after S seconds."),
-        click.option("--overlap", type=click.Choice(("allow", "skip")), help="When its last request still runs."),
+        click.option(
+            "--misfire", type=click.Choice(("skip", "once", "all")), help="For missed times: no request, one, or all."
+        ),
+        click.option(
+            "--misfire-grace", "misfire_grace_s", type=Seconds(), help="Count a time as missed after S seconds."
+        ),
+        click.option(
+            "--overlap", type=click.Choice(("allow", "skip")), help="Whether to fire while its last request runs."
+        ),
         click.option("--queue", metavar="QUEUE|none", help="Use this queue instead of the function's own."),
         click.option("--description", metavar="TEXT", help="Free text."),
     ]

@@ -12,9 +12,10 @@ from infra.http_server.send_buffer import IN_MEMORY_BYTES, SendBuffer
 
 BODY_START_S = 5.0  # limit for a body to start, beside the time for its bytes
 MIN_BYTES_PER_S = 8 * 1024  # minimum rate of a client that sends a body
-MAX_PAUSE_S = 15.0  # limit between two reads, whatever the rate
+MAX_PAUSE_S = 15.0  # limit between two reads, at any rate
 MAX_SEND_STALL_S = 30.0  # limit for a client to receive any byte of its response
 MAX_UNSENT_BYTES = 16 * 1024 * 1024  # of one client's responses; a thread that produces more waits for the client
+DEFER_ACCEPT_S = 60  # the kernel then passes on a connection even without data
 
 
 class ClientSocket(socket.socket):
@@ -115,3 +116,10 @@ class ClientSocket(socket.socket):
     def close(self) -> None:
         self.outgoing.close()
         super().close()
+
+
+def defer_accept(server: Any) -> None:
+    """Let the kernel hold connections without data (Linux): idle ones cost this process nothing."""
+    if hasattr(socket, "TCP_DEFER_ACCEPT"):
+        for listener in server.LISTENERS:
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_ACCEPT_S)

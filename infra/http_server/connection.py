@@ -1,6 +1,7 @@
 """Track the state of a client's connection."""
 
 import time
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
@@ -61,3 +62,43 @@ class Connection(TConn):
             self.sock.ahead[:0] = self.parser.unreader.take_buffered()
         self.head, self._searched = None, 0
         self.deadline = time.monotonic() + MAX_HEAD_S
+
+
+class ConnectionTable:
+    """Group the connections of one process by state, oldest first."""
+
+    def __init__(self) -> None:
+        self._by_state: dict[State, dict[Connection, None]] = {state: {} for state in State}
+
+    def move(self, conn: Connection, state: State) -> None:
+        """Change the state of a connection. A closed one is forgotten."""
+        self._by_state[conn.state].pop(conn, None)
+        conn.state = state
+        if state is not State.CLOSED:
+            self._by_state[state][conn] = None
+
+    def oldest(self, states: Iterable[State]) -> Connection | None:
+        """Return the oldest connection in the first of these states that has any."""
+        return next((conn for state in states for conn in self._by_state[state]), None)
+
+    def in_state(self, state: State) -> list[Connection]:
+        """Return the connections in this state, as a copy: the caller may move them."""
+        return list(self._by_state[state])
+
+
+class WatchedReader:
+    """Wrap a body's reader; call back once at the end of the body."""
+
+    def __init__(self, reader: Any, on_end: Any) -> None:
+        self._reader, self._on_end = reader, on_end
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self._reader.read(size)
+        if self._on_end is not None and self._is_at_end(data):
+            self._on_end()
+            self._on_end = None
+        return data
+
+    def _is_at_end(self, data: bytes) -> bool:
+        # A reader of a known length counts down; a reader of chunks drops its parser.
+        return not data or getattr(self._reader, "length", 1) == 0 or getattr(self._reader, "parser", True) is None

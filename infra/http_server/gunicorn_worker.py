@@ -19,10 +19,10 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 from infra.http_server.client_socket import MAX_SEND_STALL_S
-from infra.http_server.connection import MAX_HEAD_S, Connection, State
+from infra.http_server.connection import MAX_HEAD_S, Connection, ConnectionTable, State, WatchedReader
 from infra.http_server.error_responses import BUSY, HEAD_TOO_LARGE
 from infra.http_server.malloc_settings import return_freed_memory
-from infra.http_server.request_head import MAX_HEAD_BYTES, Head
+from infra.http_server.request_head import MAX_HEAD_BYTES
 from infra.http_server.thread_allocation import ALL_THREADS, RequestClass, ThreadAllocator
 
 KEPT_S = 30.0  # limit for an idle connection between two requests
@@ -30,7 +30,6 @@ LINGER_S = 2.0  # for a client to read its last response before the connection i
 DRAIN_S = 0.05  # for the unread rest of a body; a longer rest closes the connection
 RECEIVE_BYTES = 64 * 1024
 REAP_EVERY_S = 0.25
-DEFER_ACCEPT_S = 60
 SPARE_CONNECTIONS = 20  # below gunicorn's limit, at which it stops accepting
 EVICTED_FIRST = (State.LINGERING, State.IDLE, State.RECEIVING)
 
@@ -41,7 +40,7 @@ class Worker(ThreadWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._allocator: ThreadAllocator[Connection] = ThreadAllocator()
-        self._by_state: dict[State, dict[Connection, None]] = {state: {} for state in State}  # oldest first
+        self._connections = ConnectionTable()
         self._reaped_at = 0.0
 
     def init_process(self) -> None:
@@ -75,28 +74,23 @@ class Worker(ThreadWorker):
         conn.deadline = time.monotonic() + limit_s
         conn.sock.setblocking(False)
         self._move(conn, state)
-        if state is State.SENDING:
-            self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._on_writable, conn))
-        else:
-            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_readable, conn))
+        is_sending = state is State.SENDING
+        handler = self._on_writable if is_sending else self._on_readable
+        events = selectors.EVENT_WRITE if is_sending else selectors.EVENT_READ
+        self.poller.register(conn.sock, events, partial(handler, conn))
 
     def _move(self, conn: Connection, state: State) -> None:
         if conn.state not in (State.HELD, State.CLOSED):
             with contextlib.suppress(KeyError, ValueError):
                 self.poller.unregister(conn.sock)
-        self._by_state[conn.state].pop(conn, None)
-        conn.state = state
-        if state is not State.CLOSED:
-            self._by_state[state][conn] = None
+        self._connections.move(conn, state)
 
     def _on_readable(self, conn: Connection, _: object) -> None:
         if conn.state not in EVICTED_FIRST:  # an earlier event of this iteration closed it
             return
         try:
-            if conn.state is State.LINGERING:
-                received = conn.sock.discard(RECEIVE_BYTES)
-            else:
-                received = conn.sock.receive_ahead(RECEIVE_BYTES)
+            receive = conn.sock.discard if conn.state is State.LINGERING else conn.sock.receive_ahead
+            received = receive(RECEIVE_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -109,25 +103,16 @@ class Worker(ThreadWorker):
     def _advance(self, conn: Connection) -> None:
         """Queue the request once enough of it has arrived."""
         if conn.state is State.IDLE:  # these are its first bytes
-            self._by_state[State.IDLE].pop(conn)
-            conn.state, conn.deadline = State.RECEIVING, time.monotonic() + MAX_HEAD_S
-            self._by_state[State.RECEIVING][conn] = None
+            self._connections.move(conn, State.RECEIVING)  # still registered for reading
+            conn.deadline = time.monotonic() + MAX_HEAD_S
         head, received = conn.read_head(), len(conn.sock.ahead)
         if head is None:
             if received > MAX_HEAD_BYTES:
                 self._reject(conn, HEAD_TOO_LARGE)
         elif received >= head.ahead_bytes:
             self._move(conn, State.HELD)
-            self._allocator.add(self._classify(head, received), conn)
+            self._allocator.add(self._allocator.classify(head, received), conn)
             self._start_queued()
-
-    def _classify(self, head: Head, received: int) -> RequestClass:
-        if not head.is_complete(received):
-            return RequestClass.INCOMING
-        if head.is_probe and received == head.size:  # pipelined requests are not a probe
-            return RequestClass.PROBE
-        may_wait = head.waits and self._allocator.has_free_thread(RequestClass.WAITING)
-        return RequestClass.WAITING if may_wait else RequestClass.READY
 
     def _start_queued(self) -> None:
         for kind, conn in self._allocator.start():
@@ -223,10 +208,9 @@ class Worker(ThreadWorker):
 
     def _evict(self) -> None:
         """Close the connection that has waited longest, for a new one."""
-        for state in EVICTED_FIRST:
-            for conn in self._by_state[state]:
-                self._close(conn)
-                return
+        conn = self._connections.oldest(EVICTED_FIRST)
+        if conn is not None:
+            self._close(conn)
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Close connections past their deadline, or all if force. Gunicorn calls it at each iteration."""
@@ -237,12 +221,13 @@ class Worker(ThreadWorker):
         for conn in self._allocator.expire():
             self._reject(conn, BUSY)
         for state in (*EVICTED_FIRST, State.SENDING):
-            for conn in [conn for conn in self._by_state[state] if force or conn.deadline <= now]:
-                self._close(conn)
+            for conn in self._connections.in_state(state):
+                if force or conn.deadline <= now:
+                    self._close(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Shorten the deadline of idle connections: this process stops."""
-        for conn in self._by_state[State.IDLE]:
+        for conn in self._connections.in_state(State.IDLE):
             conn.deadline = min(conn.deadline, deadline)
 
     # In a thread
@@ -265,28 +250,3 @@ class Worker(ThreadWorker):
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         return keepalive and bool(conn.parser.finish_body(deadline=time.monotonic() + DRAIN_S))
-
-
-class WatchedReader:
-    """Wrap a body's reader; call back once at the end of the body."""
-
-    def __init__(self, reader: Any, on_end: Any) -> None:
-        self._reader, self._on_end = reader, on_end
-
-    def read(self, size: int) -> bytes:
-        data: bytes = self._reader.read(size)
-        if self._on_end is not None and self._is_at_end(data):
-            self._on_end()
-            self._on_end = None
-        return data
-
-    def _is_at_end(self, data: bytes) -> bool:
-        # A reader of a known length counts down; a reader of chunks drops its parser.
-        return not data or getattr(self._reader, "length", 1) == 0 or getattr(self._reader, "parser", True) is None
-
-
-def defer_accept(server: Any) -> None:
-    """Let the kernel hold connections without data (Linux): idle ones cost this process nothing."""
-    if hasattr(socket, "TCP_DEFER_ACCEPT"):
-        for listener in server.LISTENERS:
-            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_ACCEPT_S)

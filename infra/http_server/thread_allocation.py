@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Generic, TypeVar
 
+from infra.http_server.request_head import Head
+
 MAX_QUEUED_S = 15.0  # limit for a request to wait for a thread
 
 
@@ -41,6 +43,15 @@ class ThreadAllocator(Generic[Item]):
     def __init__(self) -> None:
         self._running = dict.fromkeys(RequestClass, 0)
         self._queues: dict[RequestClass, deque[tuple[float, Item]]] = {kind: deque() for kind in RequestClass}
+
+    def classify(self, head: Head, received: int) -> RequestClass:
+        """Return the class of a request of which this number of bytes has been received."""
+        if not head.is_complete(received):
+            return RequestClass.INCOMING
+        if head.is_probe and received == head.size:  # pipelined requests are not a probe
+            return RequestClass.PROBE
+        may_wait = head.waits and self.has_free_thread(RequestClass.WAITING)
+        return RequestClass.WAITING if may_wait else RequestClass.READY
 
     def add(self, kind: RequestClass, item: Item) -> None:
         """Queue a request that has no thread yet."""

@@ -15,7 +15,8 @@ from infra.config.capacity import cores
 from infra.config.listen_address import http_url
 from infra.config.settings import Settings
 from infra.disk_reserve import disk_of, has_database
-from infra.http_server.gunicorn_worker import Worker, defer_accept
+from infra.http_server.client_socket import defer_accept
+from infra.http_server.gunicorn_worker import Worker
 from infra.http_server.thread_allocation import ALL_THREADS
 from infra.processes import web_telemetry
 from infra.processes.connections import redis_client, required_urls

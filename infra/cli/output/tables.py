@@ -107,10 +107,10 @@ def line_width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED_WIDTH
 
 
-def _fit_widths(columns: Sequence[Column], widths: Sequence[int], room: int) -> list[int]:
+def _fit_widths(columns: Sequence[Column], widths: Sequence[int], available: int) -> list[int]:
     """Return widths that fill the line: shorten the widest columns first; the last column gets the rest."""
     fitted = [*widths[:-1], min(widths[-1], MIN_LAST_WIDTH)]
-    while sum(fitted) > room:
+    while sum(fitted) > available:
         lengths = [
             (fitted[place] - column.min_width, place)
             for place, column in enumerate(columns)
@@ -119,7 +119,7 @@ def _fit_widths(columns: Sequence[Column], widths: Sequence[int], room: int) -> 
         if not lengths:
             break
         fitted[max(lengths)[1]] -= 1
-    fitted[-1] = max(room - sum(fitted[:-1]), min(widths[-1], len(columns[-1].title)))
+    fitted[-1] = max(available - sum(fitted[:-1]), min(widths[-1], len(columns[-1].title)))
     return fitted
 
 
@@ -129,9 +129,9 @@ def _natural_width(column: Column, cells: Sequence[str]) -> int:
 
 def _format_line(columns: Sequence[Column], cells: Sequence[str], widths: Sequence[int], *, bold: bool = False) -> str:
     shown = []
-    for column, cell, room in zip(columns, cells, widths, strict=True):
-        text = shorten(cell, room)
-        padded = text if column is columns[-1] else pad(text, room)
+    for column, cell, available in zip(columns, cells, widths, strict=True):
+        text = shorten(cell, available)
+        padded = text if column is columns[-1] else pad(text, available)
         colour = column.colours.get(cell)
         shown.append(click.style(padded, bold=bold or None, fg=colour) if bold or colour else padded)
     return "  ".join(shown).rstrip()

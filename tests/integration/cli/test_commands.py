@@ -19,7 +19,7 @@ def test_functions_are_listed_in_a_table(runtime: Runtime) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["FUNCTION", "QUEUE", "TIMEOUT", "ATTEMPTS", "MEMORY", "DESCRIPTION"]
     (echo,) = [line for line in lines if line.startswith("echo ")]
-    assert echo.split(maxsplit=5) == ["echo", "default", "1", "h", "1", "512 MB   Gives back what it gets."]
+    assert echo.split(maxsplit=5) == ["echo", "default", "1", "h", "1", "512 MB   Return the event."]
     assert "\x1b" not in done.stdout, "no colours into a pipe"
 
 

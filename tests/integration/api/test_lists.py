@@ -55,7 +55,7 @@ def test_functions_are_listed_with_limits_and_source(runtime: Runtime) -> None:
     assert shown["source_file"].endswith("functions/basic.py")
     limits = [shown[name] for name in ("queue", "timeout_s", "max_attempts", "memory_mb")]
     assert limits == ["default", 3600.0, 1, 512]
-    assert listed["echo"]["description"] == "Gives back what it gets."
+    assert listed["echo"]["description"] == "Return the event."
     assert listed["order_as_model"]["input_schema"]["properties"]["article"]["type"] == "string"
     assert listed["on_low"]["queue"] == "low"
 

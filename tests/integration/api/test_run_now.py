@@ -49,6 +49,6 @@ def test_many_are_run_by_one_call_and_from_the_command_line(runtime: Runtime) ->
     answer = runtime.http.post("/api/requests/bulk", json={"action": "run", "ids": ids[:2]})
     assert (answer.status_code, answer.json()["done"]) == (200, 2)
     done = localfn(runtime, "requests", "run", ids[2])
-    assert (done.returncode, done.stdout) == (0, f"{ids[2]}  runs now\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"{ids[2]}  queued to run now\n"), done.stderr
     assert {runtime.wait_ended(id)["status"] for id in ids} == {"completed"}
     assert localfn(runtime, "requests", "run", ids[0]).returncode == 1

@@ -57,7 +57,7 @@ def insert_odd_request(runtime: Runtime, request: pytest.FixtureRequest) -> Iter
 
 
 @pytest.mark.parametrize(
-    "by_hand",
+    "insert_odd_request",
     [
         ("infinity", "1"),
         ("-infinity", "1"),

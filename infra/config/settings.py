@@ -43,7 +43,6 @@ from infra.config.network_access import NetworkAccess
 from infra.errors import SettingsError
 from infra.redaction import redact_url
 
-INTERNAL_NAMES = frozenset({command_name.VARIABLE})
 MIB = 1024 * 1024
 DEFAULT_FUNCTIONS = "./functions"
 OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -235,7 +234,7 @@ def load(
     from_file = dotenv_values(directory / ".env", interpolate=False) if reads_file else {}
     merged = {name: value for name, value in from_file.items() if value is not None}
     merged.update(os.environ if environ is None else environ)
-    check_names(Settings, merged, prefix="LOCALFN_", allowed=INTERNAL_NAMES)
+    check_names(Settings, merged, prefix="LOCALFN_", allowed=frozenset({command_name.VARIABLE}))
     return read_fields(Settings, Source(Environment(merged), directory))
 
 

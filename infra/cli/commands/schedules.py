@@ -38,12 +38,8 @@ COLUMNS = (
 )
 NOTHING = "none"
 EVENT_WIDTH = 60
-MISFIRE_TEXTS = {
-    "skip": "times make no request",
-    "once": "times make one request",
-    "all": "times make one request each",
-}
-OVERLAP_TEXTS = {"allow": "fires all the same", "skip": "leaves times out while the request before runs"}
+MISFIRE_TEXTS = {"skip": "no request", "once": "one request for all", "all": "one request each"}
+OVERLAP_TEXTS = {"allow": "fires while its last request runs", "skip": "does not fire while its last request runs"}
 MAY_BE_EMPTY = ("start_at", "end_at", "max_runs", "queue")
 
 

@@ -35,7 +35,7 @@ def test_a_schedule_goes_through_all_commands(runtime: Runtime) -> None:
     assert run_json(runtime, "schedules", "next", "cli", "--count", "1") == {"times": [f"{year - 1}-12-31T18:15:00Z"]}
     assert len(localfn(runtime, "schedules", "next", "cli").stdout.splitlines()) == 10
     shown = localfn(runtime, "schedules", "show", "cli").stdout
-    assert "missed      times make one request" in shown
+    assert "missed      one request for all" in shown
     assert max(map(len, shown.splitlines())) <= 80
     assert run_json(runtime, "schedules", "show", "cli")["name"] == "cli"
 

@@ -34,6 +34,29 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("localfn")
 
 
+# They take longest. Started last, one of them would keep a single process busy while the others have nothing to do.
+LONG_FILES = (
+    "tests/chaos/test_chaos.py",
+    "tests/docs/test_commands.py",
+    "tests/e2e/pages/",
+    "tests/e2e/",
+    "tests/integration/processes/",
+    "tests/integration/outages/",
+    "tests/integration/workers/",
+    "tests/integration/sandboxes/",
+    "tests/integration/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files that take long come first; their own order stays."""
+
+    def place(item: pytest.Item) -> int:
+        return next((n for n, start in enumerate(LONG_FILES) if item.nodeid.startswith(start)), len(LONG_FILES))
+
+    items.sort(key=place)
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name bytes by their parameter: compressed bytes hold the time, and all xdist processes need the same id."""
     return argname if isinstance(val, bytes) else None

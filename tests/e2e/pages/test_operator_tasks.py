@@ -121,7 +121,7 @@ def test_a_queue_is_paused_purged_and_resumed(page: Page, runtime: Runtime, resu
     page.goto(f"{runtime.url}/overview")
     page.get_by_role("button", name=f"Pause queue {resume_queue}").click()
     expect(page.get_by_role("button", name=f"Resume queue {resume_queue}")).to_be_visible()
-    expect(page.get_by_role("region", name="Problems")).to_contain_text(f"Queue {resume_queue} is paused")
+    expect(page.get_by_role("region", name="Problems")).to_contain_text(f"Queue {resume_queue} has been paused since")
     request = runtime.post("echo", 1, params={"queue": resume_queue})
 
     page.get_by_role("button", name=f"Empty queue {resume_queue}").click()

@@ -110,7 +110,9 @@ def test_a_lead_lost_during_an_iteration_is_acquired_again(engine: Engine) -> No
     )
     wait_until(lambda: bool(iterations))
     end_session_of_leader(engine)
-    wait_until(lambda: all(thread.name != "lead" for thread in threading.enumerate()), what="the loss is detected")
+    wait_until(
+        lambda: all(thread.name != "leadership" for thread in threading.enumerate()), what="the loss is detected"
+    )
     may_end.set()
     wait_until(lambda: len(iterations) > 3, what="it leads again")
     end()
@@ -119,7 +121,7 @@ def test_a_lead_lost_during_an_iteration_is_acquired_again(engine: Engine) -> No
 @pytest.fixture
 def _frozen_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leader, "FROZEN_S", 1.5)
-    monkeypatch.setattr(leader, "SIGN_S", 0.1)
+    monkeypatch.setattr(leader, "RENEW_S", 0.1)
 
 
 class LongIteration:
@@ -166,7 +168,7 @@ def test_a_long_iteration_keeps_the_lead(engine: Engine, caplog: pytest.LogCaptu
 def test_a_leader_without_heartbeats_loses_the_lead_and_logs_it(
     engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leader, "SIGN_S", 3600.0)  # As if the process were frozen.
+    monkeypatch.setattr(leader, "RENEW_S", 3600.0)  # As if the process were frozen.
     lasting = LongIteration(engine)
     try:
         wait_until(lasting.standby_leads.is_set, 30)
@@ -179,7 +181,7 @@ def test_a_leader_without_heartbeats_loses_the_lead_and_logs_it(
 
 def test_an_error_of_one_task_does_not_affect_the_others(engine: Engine, redis_url: str) -> None:
     class Broken(Reconciler):
-        def look(self) -> None:
+        def run_iteration(self) -> None:
             raise KeyError("an unexpected error")
 
     from redis import Redis

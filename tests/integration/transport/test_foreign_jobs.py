@@ -144,7 +144,9 @@ def test_a_job_that_is_not_a_hash_is_rejected(runtime: Runtime, redis_of_runtime
     job_id = uuid4().hex
     redis_of_runtime.set(f"rq:job:{job_id}", "text")
     redis_of_runtime.rpush(QUEUE, job_id)
-    wait_until(lambda: "cannot be shown" in log(runtime) and job_id in log(runtime), 20, "it is reported")
+    wait_until(
+        lambda: "rejected job not marked as failed" in log(runtime) and job_id in log(runtime), 20, "it is reported"
+    )
     assert runtime.result("echo", "well") == "well"
     redis_of_runtime.delete(f"rq:job:{job_id}")
 

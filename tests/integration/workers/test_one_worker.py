@@ -59,7 +59,7 @@ def test_a_worker_that_fails_to_finish_a_request_does_not_restart_it(runtime: Ru
     before, ledger = worker(runtime), tmp_path / "ledger"
     request = runtime.post("start_only_once", {"ledger": str(ledger), "seconds": 0})
     log = runtime.home.parent / "log"
-    wait_until(lambda: "the worker failed" in log.read_text(errors="replace"), what="the worker fails at it")
+    wait_until(lambda: "worker failed" in log.read_text(errors="replace"), what="the worker fails at it")
 
     with redis.Redis.from_url(runtime.redis_url) as client:
         Doorbell(client).ring([Bell(UUID(request["id"]), 1, request["queue"], "start_only_once")])

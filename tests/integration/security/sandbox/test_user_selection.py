@@ -60,7 +60,7 @@ def test_unreachable_code_runs_as_root_in_local_mode_with_a_warning(
         assert own.result("far", {}) == 0
         log = (own.home.parent / "log").read_text()
         assert "functions run as root: localfn (uid " in log
-        assert f"has no access to /root, where LOCALFN_FUNCTIONS {out_of_reach}/far.py lies" in log
+        assert f"has no access to /root, which contains LOCALFN_FUNCTIONS {out_of_reach}/far.py" in log
         assert "LOCALFN_SANDBOX_USER" in log
 
 

@@ -71,7 +71,7 @@ def _claim(context: ExecutionContext, request_ids: Sequence[UUID]) -> list[Claim
         log.warning("%s; requests not claimed", outage_description(error), extra={"error": error_summary(error)})
         return []
     if claims:
-        log.debug("claimed", extra=completion.claim_log_fields(claims))
+        log.debug("requests claimed", extra=completion.claim_log_fields(claims))
     return claims
 
 

@@ -88,7 +88,7 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, submission: Submiss
     due = [request.bell for request in requests if request.available_at <= now]
     doorbell.ring(due)
     log.info(
-        "accepted",
+        "request accepted",
         extra=log_fields.for_requests([(request.id, None, submission.function.name) for request in requests]),
     )
     return SubmitResult(tuple(request.id for request in requests), tuple(requests))

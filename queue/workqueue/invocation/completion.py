@@ -132,7 +132,7 @@ def report_finished(context: ExecutionContext, finished: Sequence[AttemptFinishe
         context.rq_status.report_finished([_finished_job(attempt) for attempt in finished], now)
         context.observers.on_finished(finished, now)
         outcome = {"outcome": finished[0].record.outcome, "status": finished[0].status}
-        log.info("ended", extra=claim_log_fields([attempt.claim for attempt in finished]) | outcome)
+        log.info("attempt ended", extra=claim_log_fields([attempt.claim for attempt in finished]) | outcome)
 
 
 def _finished_job(finished: AttemptFinished) -> FinishedJob:

@@ -146,7 +146,7 @@ class LeaseRenewer:
         """Show a long attempt in the log and in RQ, and send RQ's heartbeat of the worker."""
         if not self._is_reported:
             self._is_reported = True
-            log.info("started", extra=attempt.log_fields())  # short attempts have one log line, at their end
+            log.info("attempt started", extra=attempt.log_fields())  # short attempts have one log line, at their end
             self._context.rq_status.report_started(attempt.claim.job)
         if now >= self._heartbeat_at:
             self._heartbeat_at = now + RQ_HEARTBEAT_S

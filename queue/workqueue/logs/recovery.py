@@ -41,7 +41,7 @@ def recover_lines(engine: Engine, folder: Path) -> None:
             if count:
                 requests = " ".join(sorted({str(lost.request_id) for lost in lines}))
                 fields = {"worker": worker, "count": count, "requests": requests}
-                log.info("lines of a lost worker were stored", extra=fields)
+                log.info("lines of a lost worker stored", extra=fields)
         path.unlink(missing_ok=True)
 
 

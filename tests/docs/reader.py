@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from tests.docs.markdown import ROOT, Fence
 from tests.support.runtime import sandbox_user_settings
 from tests.support.up import free_port, without_runtime_settings
 from tests.support.waiting import wait_until
+from workqueue.sandboxes.prctl import die_with_parent
 
 COMMAND = re.compile(r"^\$ ", re.MULTILINE)
 RUNS_ON = re.compile(r"(?:^|[\s/])(?:dev|localfn) (up|web|worker|scheduler)\b")
@@ -159,6 +161,8 @@ class Reader:
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
+                # However the test run ends, by SIGKILL too, the command ends: bash becomes the command.
+                preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - it only makes a system call
             )
         self.running.append(process)
 

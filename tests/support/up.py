@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import psutil
 
 from infra.supervisor.pid_records import PidRecords
 from tests.support.waiting import wait_until
+from workqueue.sandboxes.prctl import die_with_parent
 
 CHILDREN = ("postgres", "redis", "web", "worker", "scheduler")
 FUNCTION = """
@@ -61,6 +63,8 @@ class Up:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # However the test run ends, by SIGKILL too, the processes end.
+            preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - it only makes a system call
         )
 
     @property

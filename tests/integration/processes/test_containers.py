@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,7 @@ from tests.conftest import Servers
 from tests.integration.lifecycle.steps import accept_request
 from tests.support.runtime import EXAMPLES, free_port
 from tests.support.waiting import wait_until
+from workqueue.sandboxes.prctl import die_with_parent
 
 ROOT = Path(infra.__file__).parent.parent
 PAGE = '<base href="/VITE_APP_STATIC_ROOT_PLACEHOLDER/"><link href="VITE_APP_API_ROOT_PLACEHOLDER">'
@@ -67,6 +69,8 @@ class ContainerImage:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # However the test run ends, by SIGKILL too, the processes end.
+            preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - it only makes a system call
         )
         self.started.append(process)
         return process

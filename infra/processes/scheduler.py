@@ -92,7 +92,7 @@ def _bookkeeping_tasks(engine: Engine, clock: Clock, settings: Settings) -> list
     """Return the tasks for stats and for the database's own tables."""
     return [
         _clock_task(engine, clock),
-        PeriodicTask("tally", 5, lambda: minute_rollup.roll_up(engine, clock.now())),
+        PeriodicTask("minute rollup", 5, lambda: minute_rollup.roll_up(engine, clock.now())),
         PeriodicTask("workers", 60, lambda: worker_heartbeats.delete_old(engine, clock.now())),
         PeriodicTask("ticks", 3600, lambda: cleaner.delete_old_ticks(engine, clock, settings.retention_days)),
         PeriodicTask("audit", 3600, lambda: audit.delete_old(engine, clock.now())),

@@ -225,7 +225,9 @@ def runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
 
     Its leases are long: a machine that stalls for half a minute must not cost a test an attempt.
     """
-    with start_runtime(settings={"LOCALFN_LEASE_SECONDS": "120"}) as shared:
+    # Nothing is deleted by age, because tests store requests of any time.
+    settings = {"LOCALFN_LEASE_SECONDS": "120", "LOCALFN_RETENTION_DAYS": "0"}
+    with start_runtime(settings=settings) as shared:
         yield shared
 
 

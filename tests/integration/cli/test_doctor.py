@@ -105,4 +105,4 @@ def test_pages_built_for_another_base_url_are_reported(tmp_path: Path) -> None:
     publish_assets(tmp_path, BaseUrls("", "/other"), build, compress=False)
     assert not machine.pages(settings).ok
     publish_assets(tmp_path, BaseUrls("", "/api"), build, compress=False)
-    assert machine.pages(settings).detail == "at /, they ask /api"
+    assert machine.pages(settings).detail == "at /, with the API at /api"

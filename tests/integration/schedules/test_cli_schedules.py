@@ -27,15 +27,15 @@ def test_a_schedule_goes_through_all_commands(runtime: Runtime) -> None:
     assert made["next_run_at"] == f"{year}-01-01T00:00:00Z"
 
     listed = localfn(runtime, "schedules", "list")
-    assert listed.stdout.splitlines()[1].split()[:4] == ["cli", "echo", "@yearly", "UTC"]
-    assert run_json(runtime, "schedules", "list")["items"] == [made]
+    assert ["cli", "echo", "@yearly", "UTC"] in [line.split()[:4] for line in listed.stdout.splitlines()[1:]]
+    assert made in run_json(runtime, "schedules", "list")["items"]
 
     changed = run_json(runtime, "schedules", "update", "cli", "--timezone", "Asia/Kathmandu", "--max-runs", "none")
     assert (changed["next_run_at"], changed["max_runs"]) == (f"{year - 1}-12-31T18:15:00Z", None)
     assert run_json(runtime, "schedules", "next", "cli", "--count", "1") == {"times": [f"{year - 1}-12-31T18:15:00Z"]}
     assert len(localfn(runtime, "schedules", "next", "cli").stdout.splitlines()) == 10
     shown = localfn(runtime, "schedules", "show", "cli").stdout
-    assert "missed      one request for all" in shown
+    assert "missed      one request each" in shown
     assert max(map(len, shown.splitlines())) <= 80
     assert run_json(runtime, "schedules", "show", "cli")["name"] == "cli"
 

@@ -27,14 +27,14 @@ def test_a_root_without_ptrace_finds_stray_processes(python: str) -> None:
     """Containers drop CAP_SYS_PTRACE, so root cannot read variables of other accounts' processes."""
     code = (
         "import subprocess, sys\nfrom workqueue.sandboxes import process_tree\n"
-        "from workqueue.sandboxes.user import leave_groups\n"
-        "leave_groups()\n"
+        "from workqueue.sandboxes.user import drop_supplementary_groups\n"
+        "drop_supplementary_groups()\n"
         f"one = [{python!r}, '-c', 'print(flush=True); import time; time.sleep(60)']\n"
         f"stray = subprocess.Popen(one, env={{process_tree.TAG: 'mine'}}, user={OTHER}, group={OTHER}, "
         "extra_groups=[], stdout=subprocess.PIPE)\n"
         "stray.stdout.readline()\n"
         "try:\n    open(f'/proc/{stray.pid}/environ').read()\n    print('no test: it may trace')\n"
-        "except PermissionError:\n    process_tree.end_tagged('mine')\n    print(stray.wait(10))\n"
+        "except PermissionError:\n    process_tree.kill_tagged('mine')\n    print(stray.wait(10))\n"
     )
     without = "-sys_ptrace,-sys_admin,-perfmon"  # Newer kernels treat the other two alike.
     limited = ["setpriv", f"--bounding-set={without}", f"--inh-caps={without}", sys.executable, "-c", code]

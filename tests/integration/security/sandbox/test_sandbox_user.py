@@ -180,8 +180,8 @@ def test_supplementary_groups_of_root_are_dropped(tmp_path: Path) -> None:
     (tmp_path / "grouped").write_text("x")
     (tmp_path / "grouped").chmod(0o640)
     code = (
-        "import sys, pathlib\nfrom workqueue.sandboxes.user import Account, acting, leave_groups\n"
-        f"leave_groups()\nwith acting(Account('other', {OTHER}, {OTHER}, None)):\n"
+        "import sys, pathlib\nfrom workqueue.sandboxes.user import UnixUser, drop_supplementary_groups, impersonate\n"
+        f"drop_supplementary_groups()\nwith impersonate(UnixUser('other', {OTHER}, {OTHER}, None)):\n"
         "    pathlib.Path(sys.argv[1]).read_text()\n"
     )
     done = subprocess.run(

@@ -1,6 +1,7 @@
 """Check how the pages look and load: accessible in both themes and sizes, small, without layout shifts."""
 
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,17 +20,18 @@ VARIANTS: list[tuple[Literal["light", "dark"], str]] = [("light", "desktop"), ("
 
 
 @pytest.fixture(scope="module")
-def paths(runtime: Runtime) -> dict[str, str]:
-    """Return the path of one page of each kind, with content."""
+def paths(runtime: Runtime) -> Iterator[dict[str, str]]:
+    """Yield the path of one page of each kind, with content."""
     files = {"csv": ("penguins.csv", (ROOT / "tests/data/penguins.csv").read_bytes(), "text/csv")}
     profiled = runtime.http.post("/api/functions/profile_csv", files=files).json()["id"]
     runtime.wait_ended(profiled)
-    return {
+    running = runtime.post("build_report", {"steps": 600, "pause_s": 0.5})["id"]
+    yield {
         "requests": "/requests",
         "nothing-found": "/requests?q=nothing-has-this-text",
         "completed": f"/requests/{profiled}",
         "failed": f"/requests/{runtime.call('charge_invoice')['id']}",
-        "running": f"/requests/{runtime.post('build_report', {'steps': 600, 'pause_s': 0.5})['id']}",
+        "running": f"/requests/{running}",
         "welcome": "/welcome",
         "audit": "/audit",
         "users": "/users",
@@ -43,6 +45,8 @@ def paths(runtime: Runtime) -> dict[str, str]:
         "schedule-editor": "/schedules?new=profile_csv",
         "no-such-page": "/no/such/page",
     }
+    runtime.http.delete("/api/schedules/looked-at").raise_for_status()
+    runtime.http.post(f"/api/requests/{running}/cancel").raise_for_status()
 
 
 def create_schedule(runtime: Runtime, name: str, expression: str, timezone: str) -> str:

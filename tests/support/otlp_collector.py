@@ -11,11 +11,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 class Collector:
-    """Hold the received spans as protobuf messages."""
+    """Hold the received spans as protobuf messages. processes: span id -> the process that exported the span."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.spans: list[Any] = []
+        self.processes: dict[bytes, str] = {}
 
     def of(self, trace_id: str) -> dict[str, Any]:
         """Return the spans of a trace by name; of a repeated name the last."""
@@ -36,8 +37,10 @@ def run_collector() -> Iterator[Collector]:
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                attributes = {each.key: each.value.string_value for each in resource.resource.attributes}
                 for scope in resource.scope_spans:
                     collector.spans.extend(scope.spans)
+                    collector.processes |= {span.span_id: attributes["localfn.process"] for span in scope.spans}
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()

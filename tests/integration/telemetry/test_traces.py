@@ -93,7 +93,10 @@ def test_the_reconciler_exports_the_span_of_a_lost_attempt(
     assert lost.status.code == 2
     assert lost.status.message.startswith("WorkerLost: The worker ")
     assert [link.span_id for link in second.links] == [lost.span_id]
-    assert lost.parent_span_id == spans["submit sleep_and_note"].span_id
+    submitted = spans["submit sleep_and_note"]
+    assert lost.parent_span_id == submitted.span_id
+    exporters = [collector.processes[span.span_id] for span in (submitted, lost, second)]
+    assert exporters == ["web", "scheduler", "worker"]
     for name, code in (("validate", 1), ("process", 2)):
         first = collector.all_of(trace_id, name)[0]
         assert (first.parent_span_id, first.status.code) == (lost.span_id, code)

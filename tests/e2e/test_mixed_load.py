@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 from sqlalchemy import text
 
 from schema.engine import make_engine
 from tests.conftest import StartRuntime
+from tests.support.processes import children_of
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -60,8 +60,7 @@ def test_every_request_ends_in_the_right_status_without_leftovers(own_runtime: R
     assert_one_result_each(own_runtime, {id for id, kind in zip(ids, wanted, strict=True) if kind[2] == "completed"})
     wait_until(lambda: not list((own_runtime.home / "work").iterdir()), what="no working directory is left")
 
-    processes = {name: psutil.Process(process.pid) for name, process in own_runtime.processes.items()}
-    below = [child for process in processes.values() for child in process.children(recursive=True)]
+    below = [child for process in own_runtime.processes.values() for child in children_of(process.pid, recursive=True)]
     for name in list(own_runtime.processes):
         assert own_runtime.stop(name) == 0, name
     wait_until(lambda: not [child for child in below if child.is_running()], what="no process is left")

@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from infra.supervisor.pid_records import PidRecords
+from tests.support.processes import children_of, read_each
 from tests.support.waiting import wait_until
 from workqueue.sandboxes.prctl import die_with_parent
 
@@ -105,13 +106,13 @@ class Up:
         """Return the process that ends all others when `up` is killed."""
 
         def look() -> psutil.Process | None:
-            children = psutil.Process(self.process.pid).children()
-            return next((child for child in children if "infra.supervisor.orphan_guard" in child.cmdline()), None)
+            commands = read_each(children_of(self.process.pid), lambda child: (child, child.cmdline()))
+            return next((child for child, command in commands if "infra.supervisor.orphan_guard" in command), None)
 
         return wait_until(look, what="the orphan guard runs")
 
     def descendants(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
+        return children_of(self.process.pid, recursive=True)
 
     def is_ready(self) -> bool:
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from infra.embedded.stale_postmaster import find_processes
+from tests.support.processes import children_of
 from workqueue.sandboxes.process_tree import TAG
 
 
@@ -20,24 +21,19 @@ def find_running(pids: Iterable[int]) -> list[psutil.Process]:
 
 
 def add_children(parents: Sequence[psutil.Process]) -> list[psutil.Process]:
-    return [*parents, *(child for parent in parents for child in find_children(parent))]
-
-
-def find_children(parent: psutil.Process) -> list[psutil.Process]:
-    try:
-        return parent.children()
-    except psutil.Error:
-        return []
+    return [*parents, *(child for parent in parents for child in children_of(parent.pid))]
 
 
 def find_forked(pool_pids: Iterable[int]) -> list[psutil.Process]:
     """Return workers and housekeepers: children of pools that run the pool's program."""
-    return [child for pool in find_running(pool_pids) for child in find_children(pool) if read_tag(child, TAG) is None]
+    return [
+        child for pool in find_running(pool_pids) for child in children_of(pool.pid) if read_tag(child, TAG) is None
+    ]
 
 
 def find_sandboxes(pool_pids: Iterable[int]) -> list[psutil.Process]:
     return [
-        child for pool in find_running(pool_pids) for child in find_children(pool) if read_tag(child, TAG) is not None
+        child for pool in find_running(pool_pids) for child in children_of(pool.pid) if read_tag(child, TAG) is not None
     ]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from infra.supervisor.pid_records import PidRecords
 from infra.supervisor.termination import is_alive
+from tests.support.processes import children_of
 from tests.support.waiting import wait_until
 
 DRIVER = Path(__file__).parents[2] / "support" / "supervisor_process.py"
@@ -93,7 +94,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield begin
     for supervised in running:
         with supervised.process as process:
-            below = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+            below = children_of(process.pid, recursive=True) if process.poll() is None else []
             process.kill()
             for child in below:
                 with suppress(psutil.NoSuchProcess):

@@ -7,6 +7,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.processes import children_of, is_alive
 from tests.support.runtime import Runtime
 from tests.support.waiting import measure_stalls, wait_until
 
@@ -22,8 +23,8 @@ def _the_workers_survive(runtime: Runtime) -> Any:
 
 def worker_pids(runtime: Runtime) -> set[int]:
     """Return the pids of the pool's forked children: workers and housekeeper, without sandboxes."""
-    pool = psutil.Process(runtime.processes["worker"].pid)
-    return {child.pid for child in pool.children() if is_alive(child.pid) and "from localfn." not in command_of(child)}
+    children = children_of(runtime.processes["worker"].pid)
+    return {child.pid for child in children if is_alive(child.pid) and "from localfn." not in command_of(child)}
 
 
 def command_of(process: psutil.Process) -> str:
@@ -92,13 +93,6 @@ def test_all_descendants_die_when_the_sandbox_exits(runtime: Runtime, tmp_path: 
 
     assert (request["error_type"], "status 5" in request["error_message"]) == ("SandboxExited", True)
     assert wait_until(lambda: not is_alive(int(pids.read_text())), 5, "the grandchild is dead")
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.mark.parametrize("count", [200, 500])

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
+from tests.support.processes import children_of, read_each
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue.logs.buffer import HEAD_BYTES, TAIL_BYTES
@@ -90,11 +90,5 @@ def test_a_flood_of_newlines_does_not_slow_the_function(runtime: Runtime) -> Non
 
 
 def memory_of_workers_mb(runtime: Runtime) -> float:
-    pool = psutil.Process(runtime.processes["worker"].pid)
-    sizes = []
-    for child in pool.children():
-        try:
-            sizes.append(child.memory_info().rss / (1024 * 1024))
-        except psutil.NoSuchProcess:
-            continue
-    return max(sizes)
+    children = children_of(runtime.processes["worker"].pid)
+    return max(read_each(children, lambda child: child.memory_info().rss / (1024 * 1024)))

@@ -5,6 +5,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.processes import children_of, read_each
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -30,11 +31,11 @@ def test_only_the_sandbox_that_lies_about_its_code_is_ended(runtime: Runtime, fi
 
 
 def test_thousands_of_dead_children_do_not_exhaust_the_pool(runtime: Runtime) -> None:
-    pool = psutil.Process(runtime.processes["worker"].pid)
+    pool = runtime.processes["worker"].pid
     runtime.call("leave_the_dead", {"count": 1000})
 
     def are_reaped() -> bool:
-        return sum(child.status() == psutil.STATUS_ZOMBIE for child in pool.children()) < 100
+        return read_each(children_of(pool), psutil.Process.status).count(psutil.STATUS_ZOMBIE) < 100
 
     wait_until(are_reaped, 20, "the pool has reaped them")
     assert runtime.result("echo", "served meanwhile") == "served meanwhile"

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import psutil
 import pytest
 
 from tests.conftest import StartRuntime
 from tests.integration.workers.running_requests import worker_of
 from tests.support.otlp_collector import Collector, run_collector
+from tests.support.processes import children_of, read_each
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -142,9 +142,9 @@ def test_unsampled_traces_are_not_exported(traced_runtime: tuple[Runtime, Collec
 
 def has_loaded_protobuf(runtime: Runtime) -> list[bool]:
     """Detect protobuf, the exporter's only native library, and so the only one visible from outside."""
-    mains = [psutil.Process(process.pid) for process in runtime.processes.values()]
-    each = [process for main in mains for process in (main, *main.children(recursive=True))]
-    return ["_upb" in Path(f"/proc/{process.pid}/maps").read_text() for process in each if process.is_running()]
+    mains = [process.pid for process in runtime.processes.values()]
+    below = [child.pid for main in mains for child in children_of(main, recursive=True)]
+    return read_each(mains + below, lambda process: "_upb" in Path(f"/proc/{process.pid}/maps").read_text())
 
 
 def test_the_exporter_is_not_loaded_without_an_endpoint(

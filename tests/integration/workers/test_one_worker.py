@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
 
-import psutil
 import psycopg
 import pytest
 import redis
@@ -14,6 +13,7 @@ from sqlalchemy import text
 from schema.engine import make_engine
 from tests.conftest import StartRuntime
 from tests.integration.invocation.test_batches import batch, plain_events, statuses, wait_all_ended
+from tests.support.processes import is_alive
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 from workqueue.transport.doorbell import Bell, Doorbell
@@ -123,10 +123,3 @@ def hanging_batch_member(folder: Path) -> int | None:
     """Return the pid of a sandbox that started its next request without a wait and hangs."""
     found = (int(path.name) for path in folder.glob("[0-9]*") if float(path.read_text()) < AT_ONCE_S)
     return next(found, None)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

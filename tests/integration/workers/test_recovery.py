@@ -21,6 +21,7 @@ from tests.integration.workers.running_requests import (
     worker_of,
 )
 from tests.support.commands import localfn
+from tests.support.processes import children_of, is_alive
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -215,11 +216,10 @@ def test_a_bell_rung_twice_runs_once(own_runtime: Runtime, tmp_path: Path) -> No
 
 
 def test_every_process_ends_with_the_runtime(own_runtime: Runtime) -> None:
-    pool = psutil.Process(own_runtime.processes["worker"].pid)
-    below = pool.children(recursive=True)
+    below = children_of(own_runtime.processes["worker"].pid, recursive=True)
     assert below
     assert own_runtime.stop("worker") == 0
-    assert not [process for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert not [process for process in below if process.is_running() and is_alive(process.pid)]
 
 
 def test_an_interpreter_that_does_not_start_loses_no_request(own_runtime: Runtime, tmp_path: Path) -> None:

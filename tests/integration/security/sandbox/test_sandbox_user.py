@@ -18,6 +18,7 @@ from infra.embedded.sockets import socket_folder
 from tests.conftest import StartRuntime
 from tests.integration.security.sandbox.sandbox_users import NOBODY_NAMED, OTHER, needs_root, open_python
 from tests.support.embedded_servers import start, stop
+from tests.support.processes import children_of, read_each
 from tests.support.runtime import Runtime, make_folder, run_runtime
 from tests.support.waiting import wait_until
 from workqueue.files.working_directory import WorkingDirectory
@@ -126,8 +127,8 @@ def test_functions_cannot_access_the_home_and_its_servers(runtime: Runtime) -> N
 
 def test_functions_cannot_inspect_processes_of_the_runtime(runtime: Runtime) -> None:
     pids = [process.pid for process in runtime.processes.values()]
-    pids += [child.pid for child in psutil.Process(runtime.processes["worker"].pid).children()]
-    ours = [pid for pid in pids if psutil.Process(pid).uids().effective == 0]
+    pids += [child.pid for child in children_of(runtime.processes["worker"].pid)]
+    ours = [pid for pid, uid in read_each(pids, lambda process: (process.pid, process.uids().effective)) if uid == 0]
     assert len(ours) > len(runtime.processes), "workers, too"
     found = pried(
         runtime, read=[f"/proc/{pid}/environ" for pid in ours], list=[f"/proc/{pid}/fd" for pid in ours], signal=ours
@@ -137,12 +138,10 @@ def test_functions_cannot_inspect_processes_of_the_runtime(runtime: Runtime) -> 
 
 def test_functions_cannot_inspect_the_zygote(runtime: Runtime) -> None:
     uid = runtime.result("tell_who", {})["uids"][0]
-    children = psutil.Process(runtime.processes["worker"].pid).children()
+    children = children_of(runtime.processes["worker"].pid)
+    commands = read_each(children, lambda child: (child.create_time(), child, " ".join(child.cmdline())))
     # A forked sandbox has the command line of its zygote, which is the oldest process with that command line.
-    forker = min(
-        (child for child in children if "localfn.runtime.zygote" in " ".join(child.cmdline())),
-        key=lambda child: child.create_time(),
-    )
+    forker = min((each for each in commands if "localfn.runtime.zygote" in each[2]), key=lambda each: each[0])[1]
     assert forker.uids().effective == uid
     assert pried(runtime, read=[f"/proc/{forker.pid}/environ"]) == {"read": {f"/proc/{forker.pid}/environ": IS_SHUT}}
 

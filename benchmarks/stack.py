@@ -69,7 +69,7 @@ def up(path: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stack]
     names = {"LOCALFN_HOME": str(path / "home"), "LOCALFN_FUNCTIONS": str(path / "functions"), "PORT": str(port)}
     started_at = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "infra.cli", "up"],
+        [sys.executable, "-P", "-m", "localfn_runtime", "up"],
         env=os.environ | names | dict(settings or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

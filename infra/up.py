@@ -107,7 +107,7 @@ def _service_spec(service: Service) -> ChildSpec:
 
 def _process_spec(name: str, variables: dict[str, str]) -> ChildSpec:
     # -P: a folder `handlers` or `schema` in the current directory must not shadow the runtime's packages.
-    command = (sys.executable, "-P", "-m", "infra.cli", name)
+    command = (sys.executable, "-P", "-m", "localfn_runtime", name)
     return ChildSpec(name=name, command=lambda: command, variables=variables, hurried_step=HURRIED_STEP)
 
 

@@ -80,7 +80,7 @@ api_types=$spa/src/api/schema.d.ts
 make_types() {
   local description=$venv/openapi.json
   install_packages
-  "$python" -P -m infra.cli openapi >"$description"
+  "$python" -P -m localfn_runtime openapi >"$description"
   in_spa exec --silent -- openapi-typescript "$description" --output "$1" >/dev/null
 }
 

@@ -1,19 +1,20 @@
 """Prepare a release: `./dev release VERSION`.
 
-Set the version, put the date on the changelog's section, and build sdist and wheel into dist/. Nothing is committed,
+Set the version, put the date on the changelog's section, and build all files into dist/. Nothing is committed,
 tagged or uploaded: the last line of output says how. After a refusal or a failed build the tree is as before.
 """
 
 import datetime
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+from tools.build import BuildError, build
 
 VERSION = re.compile(r"\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?")
 LINE = re.compile(r'^version = "([^"]+)"$', re.MULTILINE)
+SDK = re.compile(r'^  "localfn-sdk==[^"]+",$', re.MULTILINE)
 SECTION = re.compile(r"^## .*$", re.MULTILINE)
 
 
@@ -22,13 +23,13 @@ class RefusedError(Exception):
 
 
 def release(root: Path, version: str, today: datetime.date) -> list[Path]:
-    """Make the release in this clone. Returns the built files. Raises RefusedError."""
+    """Make the release in this clone. Returns the built files. Raises RefusedError, BuildError."""
     project, changelog = root / "pyproject.toml", root / "CHANGELOG.md"
     before = {path: path.read_text(encoding="utf-8") for path in (project, changelog)}
     check(root, version, before[project])
     dated = with_date(before[changelog], version, today)
     try:
-        project.write_text(LINE.sub(f'version = "{version}"', before[project], count=1), encoding="utf-8")
+        project.write_text(with_version(before[project], version), encoding="utf-8")
         changelog.write_text(dated, encoding="utf-8")
         return build(root)
     except BaseException:
@@ -52,6 +53,15 @@ def check(root: Path, version: str, project: str) -> None:
         raise RefusedError(f"{version} is older than {present[1]}; choose a newer version.")
 
 
+def with_version(project: str, version: str) -> str:
+    """Return pyproject.toml with the version of both wheels. Raises RefusedError."""
+    changed, lines = LINE.subn(f'version = "{version}"', project, count=1)
+    changed, requirements = SDK.subn(f'  "localfn-sdk=={version}",', changed, count=1)
+    if (lines, requirements) != (1, 1):
+        raise RefusedError("pyproject.toml has no line 'version = \"…\"' or no requirement of localfn-sdk; add it.")
+    return changed
+
+
 def with_date(changelog: str, version: str, today: datetime.date) -> str:
     """Return the changelog with the unreleased section under the version and its date. Raises RefusedError."""
     headings = {found[0]: found for found in SECTION.finditer(changelog)}
@@ -65,17 +75,6 @@ def with_date(changelog: str, version: str, today: datetime.date) -> str:
         raise RefusedError("the changelog's unreleased section is empty; describe the changes first.")
     heading = f"## Unreleased\n\n## {version} - {today.isoformat()}"
     return changelog[: found.start()] + heading + changelog[found.end() :]
-
-
-def build(root: Path) -> list[Path]:
-    """Build sdist and wheel, and put them into dist/. Raises RefusedError with the reason of a failure."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-P", "-m", "hatchling", "build", "-d", folder]
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RefusedError(f"the build failed:\n{done.stdout}{done.stderr}")
-        (root / "dist").mkdir(exist_ok=True)
-        return [Path(shutil.copy(built, root / "dist")) for built in sorted(Path(folder).iterdir())]
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -98,7 +97,7 @@ def main() -> None:
     version = sys.argv[1]
     try:
         built = release(Path.cwd(), version, datetime.datetime.now(datetime.UTC).date())
-    except RefusedError as error:
+    except (RefusedError, BuildError) as error:
         sys.exit(f"release: {error}")
     for path in built:
         sys.stdout.write(f"{path}\n")

@@ -1,4 +1,4 @@
-"""End the children of a killed `localfn up`: `python -m infra.supervisor.orphan_guard DESCRIPTOR HOME`.
+"""End the children of a killed `localfn up`.
 
 The guard reads from a pipe. The system closes the other end however `up` ends, but not while `up` is frozen. This works
 on every system and for foreign servers, and keeps the order: first the processes that use the database, with their
@@ -11,11 +11,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from infra.supervisor.control_socket import startup_environment
 
+# Not a command of localfn: the guard waits as long as `up` lives, and the command line takes another 13 MB.
+BOOT = "import localfn_runtime; from infra.supervisor.orphan_guard import main; main()"
 ORDERLY_STOP = b"."
 MIN_LIFETIME_S = 1.0  # a guard that exits sooner is not restarted: it would exit again
 
@@ -55,7 +56,7 @@ class OrphanGuard:
     def _start(self) -> None:
         self._started_at = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "infra.supervisor.orphan_guard", str(self._reader), str(self._home)],
+            [sys.executable, "-P", "-c", BOOT, str(self._reader), str(self._home)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             env=startup_environment(os.environ),
@@ -64,12 +65,13 @@ class OrphanGuard:
         )
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Wait until `up` has ended, then end all processes that it left."""
+def main() -> None:
+    """Wait until `up` has ended, then end all processes that it left. Arguments: the pipe's descriptor, the home."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # at a shutdown of the machine `up` gets the signal, too
-    if os.read(int(arguments[0]), 1) != ORDERLY_STOP:
-        _end_all(Path(arguments[1]))
+    reader, home = sys.argv[1:]
+    if os.read(int(reader), 1) != ORDERLY_STOP:
+        _end_all(Path(home))
 
 
 def _end_all(home: Path) -> None:
@@ -84,7 +86,3 @@ def _end_all(home: Path) -> None:
     Postgres(home).end_leftovers()
     Redis(home).end_leftovers()
     print_message(f"`up` was killed; its processes were ended: {', '.join(ended) or 'none were left'}.")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

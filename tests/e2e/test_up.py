@@ -60,7 +60,7 @@ def test_commands_without_a_port_find_the_runtime_of_their_home(shared: Up, tmp_
 
 
 def localfn_without_port(up: Up, folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-m", "infra.cli", *words]
+    command = [sys.executable, "-P", "-m", "localfn_runtime", *words]
     env = without_runtime_settings() | {"LOCALFN_HOME": str(up.home)} | environ
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
 
@@ -155,7 +155,7 @@ def test_another_process_finds_the_services_of_a_running_up(shared: Up) -> None:
 
 def test_a_process_without_a_runtime_says_that_none_is_reachable(short_tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "infra.cli", "worker"],
+        [sys.executable, "-P", "-m", "localfn_runtime", "worker"],
         cwd=short_tmp_path,
         env=without_runtime_settings(),
         capture_output=True,

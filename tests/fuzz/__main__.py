@@ -35,7 +35,7 @@ def fuzz(folder: Path, minutes: float) -> int:
     log = folder / "log"
     with log.open("wb") as output:
         runtime = subprocess.Popen(
-            [sys.executable, "-P", "-m", "infra.cli", "up"], env=env, stdout=output, stderr=output
+            [sys.executable, "-P", "-m", "localfn_runtime", "up"], env=env, stdout=output, stderr=output
         )
     try:
         wait_until(lambda: b"localfn ready" in log.read_bytes(), 120, "the runtime is ready")

@@ -10,7 +10,7 @@ from typing import Any
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
-COMMAND = [sys.executable, "-P", "-m", "infra.cli"]
+COMMAND = [sys.executable, "-P", "-m", "localfn_runtime"]
 LIMIT_S = 60
 TOO_LARGE = json.dumps("x" * 1024 * 1024)
 NOWHERE = "00000000-0000-7000-8000-000000000000"

@@ -47,7 +47,7 @@ class Runtime:
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
         self.processes[name] = subprocess.Popen(
-            [sys.executable, "-P", "-m", "infra.cli", name],
+            [sys.executable, "-P", "-m", "localfn_runtime", name],
             env=self.env,
             stdin=subprocess.DEVNULL,
             stdout=self.log,

@@ -58,7 +58,7 @@ class Up:
             "LOCALFN_CONCURRENCY": "2",
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "infra.cli", "up"],
+            [sys.executable, "-P", "-m", "localfn_runtime", "up"],
             cwd=folder,
             env=without_runtime_settings() | ours | environ,
             stdout=subprocess.PIPE,
@@ -106,7 +106,7 @@ class Up:
         """Return the process that ends all others when `up` is killed."""
 
         def look() -> psutil.Process | None:
-            commands = read_each(children_of(self.process.pid), lambda child: (child, child.cmdline()))
+            commands = read_each(children_of(self.process.pid), lambda child: (child, " ".join(child.cmdline())))
             return next((child for child, command in commands if "infra.supervisor.orphan_guard" in command), None)
 
         return wait_until(look, what="the orphan guard runs")

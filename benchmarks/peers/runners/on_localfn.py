@@ -93,4 +93,4 @@ class LocalfnContestant:
 
     def _command(self, name: str) -> Command:
         # Not in the checkout: its .env would change the settings.
-        return Command((sys.executable, "-P", "-m", "infra.cli", name), self._env, self.log.parent)
+        return Command((sys.executable, "-P", "-m", "localfn_runtime", name), self._env, self.log.parent)

@@ -191,7 +191,7 @@ def _environment(folder: Path, postgres: Postgres, redis: Redis, port: int, leas
 
 
 def _command(name: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "infra.cli", name]
+    return [sys.executable, "-P", "-m", "localfn_runtime", name]
 
 
 def _runtime(folder: Path, env: dict[str, str], event_log: EventLog) -> dict[str, Restarter]:

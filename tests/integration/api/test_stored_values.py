@@ -235,7 +235,7 @@ def test_the_command_line_lists_every_stored_value(runtime: Runtime) -> None:
     ]
     for command in COMMANDS:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "infra.cli", command, "list"],
+            [sys.executable, "-P", "-m", "localfn_runtime", command, "list"],
             check=False,
             env=runtime.env,
             capture_output=True,

@@ -140,7 +140,7 @@ def test_two_functions_of_one_name_stop_the_start(runtime: Runtime, tmp_path: Pa
     for name in ("one.py", "two.py"):
         (tmp_path / name).write_text(returning("twin", "1"))
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "infra.cli", "init"],
+        [sys.executable, "-P", "-m", "localfn_runtime", "init"],
         env=runtime.env | {"LOCALFN_FUNCTIONS": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -113,7 +113,7 @@ def test_a_change_of_the_code_takes_effect_without_a_restart(declare_known: Engi
 def init(database_url: str, redis_url: str, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "functions").mkdir(exist_ok=True)
     return subprocess.run(
-        [sys.executable, "-P", "-m", "infra.cli", "init"],
+        [sys.executable, "-P", "-m", "localfn_runtime", "init"],
         cwd=folder,
         env={"PATH": "/usr/bin:/bin", "DATABASE_URL": database_url, "REDIS_URL": redis_url},
         capture_output=True,

@@ -29,7 +29,7 @@ def start_hanging_process(folder: Path, command: str, **environ: str) -> Iterato
             "DATABASE_URL": f"postgresql://u:secret@127.0.0.1:{database.getsockname()[1]}/d",
             "REDIS_URL": "redis://127.0.0.1:1",
         }
-        words = [*ORDINARY, sys.executable, "-P", "-m", "infra.cli", command]
+        words = [*ORDINARY, sys.executable, "-P", "-m", "localfn_runtime", command]
         process = subprocess.Popen(
             words, env=os.environ | told | environ, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

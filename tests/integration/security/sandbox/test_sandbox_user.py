@@ -211,7 +211,7 @@ def processes_of(uid: int) -> int:
 
 def test_a_readable_dotenv_is_reported(runtime: Runtime, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("SUPERUSER_EMAIL=a@b\n")
-    command = [sys.executable, "-P", "-m", "infra.cli", "init"]
+    command = [sys.executable, "-P", "-m", "localfn_runtime", "init"]
 
     def said() -> str:
         done = subprocess.run(command, env=runtime.env, cwd=tmp_path, capture_output=True, text=True, check=False)

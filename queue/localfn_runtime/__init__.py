@@ -1,0 +1,21 @@
+"""Make the packages of the runtime importable by their own names, in its own processes only.
+
+The wheel installs them in this folder, so that site-packages gets no package called `schema` or `handlers`, which a
+project may have itself. This folder goes to the front of the search path of each process of the runtime. Sandboxes do
+not import this package. In a clone, the packages are on the search path already.
+"""
+
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+if (FOLDER / "infra").is_dir() and str(FOLDER) not in sys.path:
+    sys.path.insert(0, str(FOLDER))
+
+
+def main() -> None:
+    """Run the command line."""
+    from infra.cli.main import main as run_command
+
+    run_command()

@@ -1,0 +1,5 @@
+"""Run the command line: `python -m localfn_runtime`."""
+
+from localfn_runtime import main
+
+main()

@@ -21,8 +21,8 @@ class BuildError(Exception):
     """The build failed; the message has the output of the tool that failed."""
 
 
-def build(root: Path) -> list[Path]:
-    """Build and check all files, and replace those in dist/. Returns them. Raises BuildError."""
+def build(root: Path, dist: Path) -> list[Path]:
+    """Build and check all files, and replace the folder `dist` by one that contains them. Raises BuildError."""
     if not (root / PAGES).is_file():
         raise BuildError(f"{PAGES} is missing; run ./dev build, which builds the pages first.")
     with tempfile.TemporaryDirectory() as folder:
@@ -32,7 +32,6 @@ def build(root: Path) -> list[Path]:
         run([*hatchling, "-t", "wheel"], root / "queue", environment)
         built = sorted(Path(folder).iterdir())
         check(built, root)
-        dist = root / "dist"
         shutil.rmtree(dist, ignore_errors=True)  # a wheel of another version would be installed, too
         dist.mkdir()
         return [Path(shutil.copy(each, dist)) for each in built]
@@ -65,7 +64,7 @@ def run(command: Sequence[str], folder: Path, environment: "os._Environ[str] | d
 def main() -> None:
     """Build from the command line."""
     try:
-        built = build(Path.cwd())
+        built = build(Path.cwd(), Path.cwd() / "dist")
     except BuildError as error:
         sys.exit(f"build: {error}")
     for path in built:

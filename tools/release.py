@@ -31,7 +31,7 @@ def release(root: Path, version: str, today: datetime.date) -> list[Path]:
     try:
         project.write_text(with_version(before[project], version), encoding="utf-8")
         changelog.write_text(dated, encoding="utf-8")
-        return build(root)
+        return build(root, root / "dist")
     except BaseException:
         for path, text in before.items():
             path.write_text(text, encoding="utf-8")

@@ -1,5 +1,6 @@
 """Parse environment variables: one method per type; a bad value raises one clear line."""
 
+import importlib.util
 import math
 import os
 import re
@@ -117,3 +118,9 @@ def _expand_user(name: str, text: str) -> Path:
     except RuntimeError:
         reason = "starts with the home folder of an unknown account"
         raise SettingsError(f"{name}: {text.strip()!r} {reason}.") from None
+
+
+def require_extra(extra: str, package: str, name: str) -> None:
+    """Raise SettingsError if the package, which an extra of localfn installs, is missing. name: what needs it."""
+    if importlib.util.find_spec(package) is None:
+        raise SettingsError(f"{name}: the package {package} is missing; install localfn[{extra}].")

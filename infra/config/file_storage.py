@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from infra.config.environment import require_extra
 from infra.errors import SettingsError
 from workqueue.files.disk_space import Disk
 from workqueue.files.store import FileStore, FolderStore
@@ -37,6 +38,7 @@ def parse(text: str) -> Bucket | None:
         )
     if not PREFIX.fullmatch(parts.path) or parts.query or parts.fragment or ".." in parts.path:
         raise SettingsError(f"LOCALFN_FILES: {parts.path!r} is not a valid prefix; use a-z, 0-9, /, - and _.")
+    require_extra("s3", "boto3", "LOCALFN_FILES")
     return Bucket(parts.netloc, parts.path.strip("/"))
 
 

@@ -38,7 +38,7 @@ from infra.config.declaration import (
     text,
     variable_names,
 )
-from infra.config.environment import Environment
+from infra.config.environment import Environment, require_extra
 from infra.config.network_access import NetworkAccess
 from infra.errors import SettingsError
 from infra.redaction import redact_url
@@ -77,8 +77,10 @@ def _base_url(source: Source, name: str, default: str) -> str:
 
 def _traces(source: Source, *_: object) -> bool:
     """Return True if a trace collector is set. OpenTelemetry's exporter reads these variables itself."""
-    urls = [source.env.url(endpoint, "http://localhost:4318") for endpoint in OTLP_ENDPOINTS]  # checks each
-    return any(urls)
+    given = [endpoint for endpoint in OTLP_ENDPOINTS if source.env.url(endpoint, "http://localhost:4318")]
+    if given:
+        require_extra("otel", "opentelemetry", given[0])
+    return bool(given)
 
 
 def _superuser_password(source: Source, name: str, _: None) -> str | None:

@@ -1,6 +1,7 @@
-"""`./dev release VERSION`, in a clone of its own."""
+"""Make a release in a clone: version, changelog and built files; a refusal changes nothing."""
 
 import datetime
+import os
 import re
 import subprocess
 import sys
@@ -39,6 +40,9 @@ def cloned(folder: Path) -> Path:
     target = folder / "clone"
     run("git", "clone", "--quiet", "--shared", str(ROOT), str(target), cwd=folder)
     (target / "CHANGELOG.md").write_text(CHANGELOG)
+    pages = target / "spa" / "dist"  # `./dev release` builds them first
+    pages.mkdir()
+    (pages / "index.html").write_text("<!doctype html>")
     commit(target)
     return target
 
@@ -56,11 +60,13 @@ def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def release(clone: Path, version: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", str(ROOT / "tools" / "release.py"), version]
-    return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-P", "-m", "tools.release", version]
+    return subprocess.run(
+        command, cwd=clone, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
 
 
-def test_a_release_sets_version_and_date_and_builds_both_files(clone: Path) -> None:
+def test_a_release_sets_version_and_date_and_builds_all_files(clone: Path) -> None:
     done = release(clone, NEXT)
     assert done.returncode == 0, done.stderr
     assert f'version = "{NEXT}"' in (clone / "pyproject.toml").read_text()
@@ -69,8 +75,9 @@ def test_a_release_sets_version_and_date_and_builds_both_files(clone: Path) -> N
     with zipfile.ZipFile(clone / "dist" / f"localfn-{NEXT}-py3-none-any.whl") as wheel:
         names = wheel.namelist()
         assert f"Version: {NEXT}" in wheel.read(f"localfn-{NEXT}.dist-info/METADATA").decode()
-    assert {"localfn/py.typed", "localfn/__init__.py", "workqueue/submit.py"} <= set(names)
-    assert not [name for name in names if name.startswith(("tests/", "docs/", "tools/"))]
+        assert f"Requires-Dist: localfn-sdk=={NEXT}\n" in wheel.read(f"localfn-{NEXT}.dist-info/METADATA").decode()
+    assert "localfn_runtime/workqueue/submit.py" in names
+    assert (clone / "dist" / f"localfn_sdk-{NEXT}-py3-none-any.whl").is_file()
     with tarfile.open(clone / "dist" / f"localfn-{NEXT}.tar.gz") as sdist:
         assert f"localfn-{NEXT}/queue/localfn/py.typed" in sdist.getnames()
 

@@ -5,8 +5,8 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import urllib.request
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from infra.supervisor.pid_records import PidRecords
+from tests.support.commands import COMMAND
 from tests.support.processes import children_of, read_each
 from tests.support.waiting import wait_until
 from workqueue.sandboxes.prctl import die_with_parent
@@ -43,9 +44,12 @@ def nap(event, context):
 
 
 class Up:
-    """Control one `localfn up` with its own home, port and functions folder."""
+    """Control one `localfn up` with its own home, port and functions folder.
 
-    def __init__(self, folder: Path, **environ: str) -> None:
+    command: the words before `up`.
+    """
+
+    def __init__(self, folder: Path, *, command: Sequence[str] = COMMAND, **environ: str) -> None:
         self.home = Path(environ.get("LOCALFN_HOME", folder / "home"))
         self.port = int(environ.get("PORT", free_port()))
         functions = folder / "functions"
@@ -58,7 +62,7 @@ class Up:
             "LOCALFN_CONCURRENCY": "2",
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "localfn_runtime", "up"],
+            [*command, "up"],
             cwd=folder,
             env=without_runtime_settings() | ours | environ,
             stdout=subprocess.PIPE,

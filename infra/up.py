@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from infra.disk_reserve import DiskReserve
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
 from infra.embedded.service import Service
+from infra.sandbox.function_sources import check_sources, have_code
 from infra.sandbox.interpreter_check import check_interpreter
 from infra.supervisor.child import HURRIED_STEP, ChildSpec
 from infra.supervisor.orphan_guard import OrphanGuard
@@ -31,8 +32,11 @@ NOT_INHERITED = frozenset({"LOCALFN_API_KEY", "POSTGRES_PASSWORD"})
 HOME_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 
 
-def up(settings: Settings) -> None:
-    """Start everything, announce it, and keep it running. Return after a stop. Raises InfraError."""
+def up(settings: Settings, on_ready: Callable[[], None] = do_nothing) -> None:
+    """Start everything, announce it, and keep it running. Return after a stop. Raises InfraError.
+
+    on_ready: called once requests can be served, must be quick.
+    """
     home = prepare(settings)
     with home.locked() as lock:
         recovered = home.records.recover()
@@ -41,7 +45,7 @@ def up(settings: Settings) -> None:
         check_port(settings.host, settings.port)
         try:
             with OrphanGuard(home.root, lock) as guard:
-                _supervise(home, settings, guard)
+                _supervise(home, settings, guard, on_ready)
         except StopRequested:
             return
         except OSError as error:
@@ -51,16 +55,17 @@ def up(settings: Settings) -> None:
 
 
 def prepare(settings: Settings) -> Home:
-    """Create the home, and check all that can be checked before a start. Raises InfraError."""
-    home = Home(settings.home)
-    home.make()
+    """Check all that can be checked before a start, and create the home. Raises InfraError."""
+    check_sources(settings.functions)
     check_interpreter(settings.python)
     settings.network_access.check(settings.host)
+    home = Home(settings.home)
+    home.make()
     capacity.raise_file_limit(settings.concurrency)
     return home
 
 
-def _supervise(home: Home, settings: Settings, guard: OrphanGuard) -> None:
+def _supervise(home: Home, settings: Settings, guard: OrphanGuard, on_ready: Callable[[], None]) -> None:
     services: list[Service] = []
     on_iteration = do_nothing
     if settings.database_url is None:
@@ -77,6 +82,9 @@ def _supervise(home: Home, settings: Settings, guard: OrphanGuard) -> None:
         supervisor.start_stage(_process_specs(settings, variables), settings.wait_s)
         sys.stdout.write(f"localfn ready on {http_url(settings.host, settings.port)}\n")
         sys.stdout.flush()
+        if not have_code(settings.functions):
+            print_message("no functions yet; `localfn new` creates a first one, which is found without a restart")
+        on_ready()
         supervisor.run()
 
 

@@ -2,17 +2,19 @@
 
 import importlib.metadata
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
 from infra.cli.group import RootGroup
+from infra.cli.output.tables import print_data, print_status
 from infra.command_name import command_name
 from infra.config.settings import Settings, export_dotenv, load
 from infra.sandbox.hardening import disable_ptrace
 from infra.supervisor.control_socket import ParentConnection, receive_settings
 
 SECTIONS = {
-    "Start and check": ("up", "doctor", "version"),
+    "Start and check": ("new", "up", "doctor", "version"),
     "Work": ("functions", "requests", "schedules"),
     "Operate": ("queues", "workers", "dashboard"),
     "Access": ("users", "keys"),
@@ -39,14 +41,33 @@ def main() -> None:
 
 
 @cli.command()
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+def new(folder: Path) -> None:
+    """Create a project in DIR, by default the current folder: a function, its test and settings."""
+    from infra.project import create_project, next_commands
+
+    for path in create_project(folder):
+        print_data(str(path))
+    print_status("project created; continue with:")
+    for command in next_commands(folder):
+        print_status(f"  {command}")
+
+
+@cli.command()
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Listen on this port instead of PORT.")
 @click.option("--host", metavar="ADDRESS", help="Listen on this address instead of HOST.")
-def up(port: int | None, host: str | None) -> None:
+@click.option("--open", "opens_page", is_flag=True, help="Open the page in the browser once the runtime is ready.")
+def up(port: int | None, host: str | None, opens_page: bool) -> None:
     """Start everything: web, worker and scheduler, and PostgreSQL and Redis if no URL is set."""
+    from infra.browser import BrowserOpener
     from infra.up import up as run
 
     settings = _load_settings()
-    run(replace(settings, port=port or settings.port, host=host or settings.host))
+    settings = replace(settings, port=port or settings.port, host=host or settings.host)
+    if not opens_page:
+        return run(settings)
+    with BrowserOpener(settings) as browser:
+        return run(settings, browser.open_page)
 
 
 @cli.command()

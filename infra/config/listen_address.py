@@ -29,9 +29,7 @@ def check_port(host: str, port: int) -> None:
 
 def is_answering(host: str, port: int) -> bool:
     """Return True if GET /readyz answers 200."""
-    # A server that listens on all addresses is probed at the loopback address.
-    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    connection = http.client.HTTPConnection(target, port, timeout=PROBE_TIMEOUT_S)
+    connection = http.client.HTTPConnection(reachable_host(host), port, timeout=PROBE_TIMEOUT_S)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == http.client.OK
@@ -39,6 +37,11 @@ def is_answering(host: str, port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def reachable_host(host: str) -> str:
+    """Return the address for a client on this machine: the loopback address for a server on all addresses."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 
 
 def http_url(host: str, port: int) -> str:

@@ -13,12 +13,12 @@ from infra.disk_reserve import disk_of
 from infra.doctor.finding import CheckResult
 from infra.errors import InterpreterError, SettingsError
 from infra.sandbox import user_selection
+from infra.sandbox.function_sources import find_missing
 from infra.sandbox.interpreter_check import check_interpreter
 from infra.spa_assets import publish
 from workqueue.errors import BucketMissingError
 from workqueue.files.disk_space import MIB
 from workqueue.files.store import StorageError
-from workqueue.functions import discovery
 
 GIB = 1024**3
 MIN_FREE_BYTES = GIB
@@ -70,10 +70,13 @@ def home(settings: Settings) -> CheckResult:
 
 
 def folders(settings: Settings) -> CheckResult:
-    missing = discovery.find_missing_sources(settings.functions)
+    missing = find_missing(settings.functions)
     if missing == [DEFAULT_FUNCTIONS]:
         return CheckResult(
-            "folders", True, f"{DEFAULT_FUNCTIONS} does not exist yet", "create it, or set LOCALFN_FUNCTIONS"
+            "folders",
+            True,
+            f"{DEFAULT_FUNCTIONS} does not exist yet",
+            "create it, or write a project with `localfn new`",
         )
     if missing:
         detail = f"neither a folder nor a module: {', '.join(missing)}"

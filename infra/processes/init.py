@@ -19,6 +19,7 @@ from infra.processes import fixture_kinds
 from infra.processes.connections import required_urls
 from infra.processes.wait_for_services import wait_for_services
 from infra.sandbox import setup
+from infra.sandbox.function_sources import check_sources
 from infra.spa_assets import publish
 from schema import migrate
 from schema.engine import make_engine
@@ -43,7 +44,7 @@ def run(settings: Settings, *, only_servers: bool = False) -> None:
     """
     logging_config.configure(settings.log_level, settings.log_format, "init")
     Home(settings.home).make()
-    setup.check_functions(settings)
+    check_sources(settings.functions)
     roots = publish.BaseUrls(settings.static_root, settings.api_root)
     publish.publish_assets(settings.home, roots, compress=settings.is_production)
     wait_for_services(settings)

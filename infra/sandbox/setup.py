@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infra.config.home import Home
-from infra.config.settings import DEFAULT_FUNCTIONS, Settings
-from infra.errors import SettingsError
+from infra.config.settings import Settings
 from infra.sandbox import sdk_link, user_selection
-from workqueue.functions import discovery
+from infra.sandbox.function_sources import check_sources
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sandboxes.user import UnixUser, drop_supplementary_groups
 
@@ -27,7 +26,7 @@ TEMPORARY_VARS = ("TMPDIR", "TEMP", "TMP")
 
 def prepare_interpreter(settings: Settings) -> Interpreter:
     """Choose the sandbox user, grant it access, and return the interpreter. Raises SettingsError, SandboxUserError."""
-    check_functions(settings)
+    check_sources(settings.functions)
     found = user_selection.find_user(settings)
     user = user_selection.choose_user(settings, found)
     if found.problem:
@@ -46,14 +45,6 @@ def prepare_interpreter(settings: Settings) -> Interpreter:
         max_result_bytes=settings.max_result_bytes,
         account=user,
     )
-
-
-def check_functions(settings: Settings) -> None:
-    """Raise SettingsError when LOCALFN_FUNCTIONS names a missing source. The default folder may be created later."""
-    for source in discovery.find_missing_sources(settings.functions):
-        if source == DEFAULT_FUNCTIONS:
-            continue
-        raise SettingsError(f"LOCALFN_FUNCTIONS: {source!r} is neither a folder nor a module.")
 
 
 def user_environment(account: UnixUser, environment: Mapping[str, str]) -> dict[str, str]:

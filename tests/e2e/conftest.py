@@ -17,10 +17,10 @@ Start = Callable[..., Up]
 def start(short_tmp_path: Path) -> Iterator[Start]:
     running: list[Up] = []
 
-    def begin(name: str = "one", **environ: str) -> Up:
+    def begin(name: str = "one", *options: str, **environ: str) -> Up:
         folder = short_tmp_path / name
         folder.mkdir(exist_ok=True)
-        up = Up(folder, **environ)
+        up = Up(folder, *options, **environ)
         running.append(up)
         return up
 

@@ -84,9 +84,15 @@ def test_each_wheel_installs_one_package(dist: Path) -> None:
         assert {top for top in tops if not top.endswith(".dist-info")} == {package}
 
 
-def test_the_wheel_holds_pages_migrations_fixtures_and_examples(dist: Path) -> None:
+def test_the_wheel_holds_pages_migrations_fixtures_templates_and_examples(dist: Path) -> None:
     names = names_in(find_wheel(dist, "localfn"))
-    folders = ("spa/dist", "schema/migrations/versions", "seed/fixtures", "functions/examples")
+    folders = (
+        "spa/dist",
+        "schema/migrations/versions",
+        "seed/fixtures",
+        "infra/project_template",
+        "functions/examples",
+    )
     for folder in folders:
         kept = {path.relative_to(ROOT / folder).as_posix() for path in (ROOT / folder).rglob("*") if is_source(path)}
         assert kept

@@ -46,15 +46,17 @@ def nap(event, context):
 class Up:
     """Control one `localfn up` with its own home, port and functions folder.
 
-    command: the words before `up`.
+    options: of the command. command: the words before `up`. environ: settings; with LOCALFN_FUNCTIONS, no function is
+    written.
     """
 
-    def __init__(self, folder: Path, *, command: Sequence[str] = COMMAND, **environ: str) -> None:
+    def __init__(self, folder: Path, *options: str, command: Sequence[str] = COMMAND, **environ: str) -> None:
         self.home = Path(environ.get("LOCALFN_HOME", folder / "home"))
         self.port = int(environ.get("PORT", free_port()))
         functions = folder / "functions"
-        functions.mkdir(exist_ok=True)
-        (functions / "echo.py").write_text(FUNCTION)
+        if "LOCALFN_FUNCTIONS" not in environ:
+            functions.mkdir(exist_ok=True)
+            (functions / "echo.py").write_text(FUNCTION)
         ours = {
             "LOCALFN_HOME": str(self.home),
             "LOCALFN_FUNCTIONS": str(functions),
@@ -62,7 +64,7 @@ class Up:
             "LOCALFN_CONCURRENCY": "2",
         }
         self.process = subprocess.Popen(
-            [*command, "up"],
+            [*command, "up", *options],
             cwd=folder,
             env=without_runtime_settings() | ours | environ,
             stdout=subprocess.PIPE,

@@ -52,7 +52,9 @@ def show_all(as_json: bool) -> None:
     if found["items"]:
         print_data(format_table(COLUMNS, map(_row, found["items"])))
     else:
-        print_status("no functions found; set LOCALFN_FUNCTIONS to the folders or modules that define them.")
+        print_status(
+            "no functions found; `localfn new` creates one, or set LOCALFN_FUNCTIONS to the folders with yours."
+        )
     if found["errors"]:
         print_data("\n" + click.style("These modules fail to import:", fg="red"))
         print_data("\n".join(f"  {_import_failure(error)}" for error in found["errors"]))

@@ -1,7 +1,6 @@
 """Discover functions: find the modules in LOCALFN_FUNCTIONS, and import each one in a sandbox of its own."""
 
 import contextlib
-import importlib.util
 import logging
 import os
 import time
@@ -79,16 +78,6 @@ def find_skipped_files(sources: Iterable[str], found: Mapping[Unit, Findings]) -
         if findings.failure is None and not findings.functions and declares_function(path):
             files.add(SkippedFile(unit.path, "it contains @function, but importing it declares none"))
     return tuple(sorted(files))
-
-
-def find_missing_sources(sources: Iterable[str]) -> list[str]:
-    """Return the sources that are neither a folder nor an importable module, probably mistyped."""
-    return [source for source in sources if not Path(source).is_dir() and not _is_importable(source)]
-
-
-def _is_importable(source: str) -> bool:
-    top = source.partition(".")[0]
-    return top.isidentifier() and importlib.util.find_spec(top) is not None
 
 
 def stamp_files(unit: Unit, files: Sequence[str]) -> FileStamps:

@@ -21,7 +21,7 @@ export const functions = {
   isSkipped: 'is skipped',
   none: {
     title: 'No functions yet',
-    text: 'Add a function to a folder in LOCALFN_FUNCTIONS. It appears here within two seconds.',
+    text: 'Create one with localfn new, or save it in the functions folder. It appears here within two seconds.',
   },
   traceback: 'Traceback',
   more: 'Show full description',

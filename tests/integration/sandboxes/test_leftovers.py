@@ -12,7 +12,9 @@ import pytest
 import sqlalchemy
 
 from schema.engine import make_engine
-from tests.functions.leftovers import ENDING, HARMLESS, RESTORED
+from tests.functions.leftovers.ending import ENDING
+from tests.functions.leftovers.harmless import HARMLESS
+from tests.functions.leftovers.restored import RESTORED
 from tests.integration.invocation.test_batches import batch, statuses, wait_all_ended
 from tests.integration.sandboxes.test_sandbox import SDK, answer
 from tests.support.runtime import CASES, Runtime
@@ -79,7 +81,7 @@ def test_leftovers_are_named(tmp_path: Path) -> None:
         ("wait_in_thread", "a thread (waits)"),
         ("keep_executor", "a thread (ThreadPool"),
         ("set_alarm", "a timer (alarm, setitimer)"),
-        ("open_file", "leftovers.py"),
+        ("open_file", "ending.py"),
         ("block_signals", "blocked signals"),
         ("import_and_set", "the environment (changed while modules were imported)"),
     ):

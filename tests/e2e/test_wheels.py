@@ -1,6 +1,7 @@
 """Build both wheels, install them into new environments, and use them as a user without a clone does."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -116,6 +117,15 @@ def test_the_sdist_builds_the_same_wheel(dist: Path, tmp_path: Path) -> None:
     run(*command, cwd=source)
     wheel = find_wheel(dist, "localfn")
     assert names_in(tmp_path / wheel.name) == names_in(wheel)
+
+
+def test_the_documentation_lists_what_is_installed(installed: Path) -> None:
+    """Compare names: each release of a dependency may bring or drop another package."""
+    page = (ROOT / "docs" / "how-to" / "installing.md").read_text()
+    listed = set(re.findall(r"`([a-z0-9-]+)`", page.partition("shows:")[2].partition("Before Python")[0]))
+    shown = run(sys.executable, "-P", "-m", "uv", "pip", "freeze", "--python", str(installed / "bin" / "python"))
+    names = {re.split("==| @", line)[0] for line in shown.splitlines()}
+    assert names - {"async-timeout"} == listed
 
 
 def test_a_project_with_modules_of_the_same_names_is_served(installed: Path) -> None:

@@ -30,7 +30,7 @@ def prepare_interpreter(settings: Settings) -> Interpreter:
     found = user_selection.find_user(settings)
     user = user_selection.choose_user(settings, found)
     if found.problem:
-        log.warning("functions run as root: %s", found.problem)
+        log.warning("functions run as root", extra={"reason": found.problem})
     for path in found.readable_secrets:
         log.warning("file with secrets readable by functions; chmod 600 it", extra={"path": path})
     folder, environment = sdk_link.ensure_link(settings.home), without_runtime_variables(os.environ)

@@ -19,7 +19,7 @@ from typing import Any
 from infra.spa_assets import placeholders
 
 BUILD = Path(__file__).parents[2] / "spa" / "dist"
-FOLDER, CURRENT, MANIFEST = "screen", "current", "manifest.json"
+FOLDER, CURRENT, MANIFEST = "spa", "current", "manifest.json"
 FORMAT = 1  # part of every version's name: a newer localfn that writes other files creates a new version
 HASHED_NAME = re.compile(r"-[A-Za-z0-9_-]{8,}\.[a-z0-9.]+")
 MIN_COMPRESSED_BYTES = 1024

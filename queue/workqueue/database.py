@@ -58,7 +58,7 @@ def retry_through_outage(
         except (DBAPIError, PoolTimeoutError) as error:
             if not is_outage(error) or given_up.is_set() or time.monotonic() >= ends_at:
                 raise
-            log.warning("%s; write retried", outage_description(error), extra={"error": error_summary(error)})
+            log.warning("write retried", extra={"reason": outage_description(error), "error": error_summary(error)})
         given_up.wait(backoff.next_s())
 
 

@@ -68,7 +68,7 @@ def _claim(context: ExecutionContext, request_ids: Sequence[UUID]) -> list[Claim
     except Exception as error:
         if not is_outage(error):
             raise
-        log.warning("%s; requests not claimed", outage_description(error), extra={"error": error_summary(error)})
+        log.warning("requests not claimed", extra={"reason": outage_description(error), "error": error_summary(error)})
         return []
     if claims:
         log.debug("requests claimed", extra=completion.claim_log_fields(claims))

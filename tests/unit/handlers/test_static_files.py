@@ -18,15 +18,15 @@ HASHED = "/assets/plain-Dead5678.js"
 def build(tmp_path: Path) -> Path:
     folder = tmp_path / "dist"
     (folder / "assets").mkdir(parents=True)
-    (folder / "index.html").write_text('<base href="/VITE_APP_STATIC_ROOT_PLACEHOLDER/"><h1>the screen</h1>')
+    (folder / "index.html").write_text('<base href="/VITE_APP_STATIC_ROOT_PLACEHOLDER/"><h1>the spa</h1>')
     (folder / HASHED[1:]).write_text("export default 1;" * 200)
     return folder
 
 
-def client_of(folder: Path, screen: SpaConfig | None = None) -> FlaskClient:
+def client_of(folder: Path, spa: SpaConfig | None = None) -> FlaskClient:
     app = Flask("test", static_folder=None)
     problems.install(app)
-    StaticFiles(screen or SpaConfig(folder / "screen" / "current")).install(app)
+    StaticFiles(spa or SpaConfig(folder / "spa" / "current")).install(app)
     app.add_url_rule("/api/things", "things", lambda: jsonify([]))
     return app.test_client()
 
@@ -41,7 +41,7 @@ def client(build: Path, tmp_path: Path) -> FlaskClient:
 def test_every_url_of_the_spa_serves_a_page_that_is_revalidated(client: FlaskClient, path: str) -> None:
     answer = client.get(path, headers=HTML)
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
-    assert "the screen" in answer.text
+    assert "the spa" in answer.text
     assert answer.headers["Cache-Control"] == "no-cache"
     assert client.get(path, headers=HTML | {"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
@@ -87,8 +87,8 @@ def test_a_page_may_load_nothing_that_is_not_its_own(client: FlaskClient) -> Non
 
 def test_an_api_elsewhere_may_be_asked(build: Path, tmp_path: Path) -> None:
     publish_assets(tmp_path, BaseUrls("", "https://api.example.org"), build, compress=True)
-    screen = SpaConfig(tmp_path / "screen" / "current", api_origin="https://api.example.org")
-    policy = client_of(tmp_path, screen).get("/").headers["Content-Security-Policy"]
+    spa = SpaConfig(tmp_path / "spa" / "current", api_origin="https://api.example.org")
+    policy = client_of(tmp_path, spa).get("/").headers["Content-Security-Policy"]
     assert "connect-src 'self' https://api.example.org;" in policy
 
 
@@ -102,10 +102,10 @@ def test_a_new_version_is_served_as_soon_as_it_is_published(client: FlaskClient,
 
 def test_below_a_sub_path_page_files_and_api_answer_with_and_without_it(build: Path, tmp_path: Path) -> None:
     publish_assets(tmp_path, BaseUrls("/tools/localfn", "/tools/localfn/api"), build, compress=True)
-    client = client_of(tmp_path, SpaConfig(tmp_path / "screen" / "current", path="/tools/localfn"))
+    client = client_of(tmp_path, SpaConfig(tmp_path / "spa" / "current", path="/tools/localfn"))
     for base in ("", "/tools/localfn"):
-        assert "the screen" in client.get(f"{base}/", headers=HTML).text
-        assert "the screen" in client.get(f"{base}/requests", headers=HTML).text
+        assert "the spa" in client.get(f"{base}/", headers=HTML).text
+        assert "the spa" in client.get(f"{base}/requests", headers=HTML).text
         assert client.get(f"{base}{HASHED}").status_code == 200
         assert client.get(f"{base}/api/things").json == []
     assert client.get("/tools/localfnx/api/things").status_code == 404

@@ -74,12 +74,12 @@ def test_a_version_that_lost_a_file_is_made_again_and_the_one_before_the_last_go
     current = publish_assets(tmp_path, BaseUrls("", "/one"), build, compress=False)
     assert current is not None
     (current / "files" / "index.html").write_text("")
-    (tmp_path / "screen" / "fresh").mkdir()  # left by a killed process
+    (tmp_path / "spa" / "fresh").mkdir()  # left by a killed process
     publish_assets(tmp_path, BaseUrls("", "/one"), build, compress=False)
     assert "assets" in text(current, "index.html")
     for api in ("/two", "/three"):
         publish_assets(tmp_path, BaseUrls("", api), build, compress=False)
-    assert len([path for path in (tmp_path / "screen").iterdir() if path.is_dir() and not path.is_symlink()]) == 2
+    assert len([path for path in (tmp_path / "spa").iterdir() if path.is_dir() and not path.is_symlink()]) == 2
     assert '"/three"' in text(current, "assets/index-Cafe1234.js")
 
 

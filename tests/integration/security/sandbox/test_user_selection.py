@@ -2,6 +2,7 @@
 
 import json
 import pwd
+import re
 import subprocess
 import sys
 import tempfile
@@ -59,7 +60,7 @@ def test_unreachable_code_runs_as_root_in_local_mode_with_a_warning(
     with start_runtime(settings=settings | {"LOCALFN_FUNCTIONS": str(out_of_reach)}) as own:
         assert own.result("far", {}) == 0
         log = (own.home.parent / "log").read_text()
-        assert "functions run as root: localfn (uid " in log
+        assert re.search("functions run as root .*reason=.?localfn \\(uid ", log)
         assert f"has no access to /root, which contains LOCALFN_FUNCTIONS {out_of_reach}/far.py" in log
         assert "LOCALFN_SANDBOX_USER" in log
 

@@ -1,5 +1,8 @@
 """Define the errors of infra. Each message is one line for the user."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class InfraError(Exception):
     """localfn could not start or continue; the message gives the reason in one line."""
@@ -37,3 +40,9 @@ class NotRunningError(InfraError):
     """No runtime is reachable: no URL is set, and no `localfn up` runs for this home."""
 
     exit_code = 3
+
+
+def nearest_hint(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Return the end of an error about an unknown name. otherwise: the hint if no known name is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else otherwise

@@ -9,7 +9,7 @@ import click
 from infra.cli.group import RootGroup
 from infra.cli.output.tables import print_data, print_status
 from infra.command_name import command_name
-from infra.config.settings import Settings, export_dotenv, load
+from infra.config.settings import Settings, load, load_and_export
 from infra.sandbox.hardening import disable_ptrace
 from infra.supervisor.control_socket import ParentConnection, receive_settings
 
@@ -137,11 +137,9 @@ def version() -> None:
 def _load_settings(parent: ParentConnection | None = None) -> Settings:
     """Load the settings of this process, and harden the process.
 
-    parent: the connection to the `up` that started this process and has read `.env` for it.
+    parent: the connection to the `up` that started this process and has read the files for it.
     """
-    if parent is None:
-        export_dotenv()
-    settings = load(reads_file=parent is None)
+    settings = load_and_export() if parent is None else load(reads_files=False)
     disable_ptrace(settings)
     return settings
 

@@ -43,7 +43,7 @@ def normalise(url: str, name: str = "DATABASE_URL") -> str:
 
 def from_parts(env: Environment) -> str | None:
     """Build a URL from POSTGRES_*, with the defaults of the official container image; None if none is set."""
-    if not any(env.optional(name) for name in POSTGRES_PARTS):
+    if not any(env.is_set(name) for name in POSTGRES_PARTS):
         return None
     user = env.text("POSTGRES_USER", "postgres")
     return build_url(

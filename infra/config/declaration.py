@@ -5,7 +5,6 @@ The declarations parse the environment, find unknown names, and print the tables
 """
 
 import dataclasses
-import difflib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from infra.config.environment import Environment
-from infra.errors import SettingsError
+from infra.errors import SettingsError, nearest_hint
 
 DECLARED, GROUP = "declared", "group"
 T = TypeVar("T")
@@ -41,7 +40,7 @@ class Setting:
 
     production: the default in production, if it differs. shown: the default as text. about: the description; a field
     without one only derives a value from a variable that another field declares. parts: further variables that the
-    reader uses. is_secret: never shown.
+    reader uses. separator: of the items, if the value is a list. is_secret: never shown.
     """
 
     name: str
@@ -52,6 +51,7 @@ class Setting:
     about: str = ""
     parts: tuple[str, ...] = ()
     section: str = ""
+    separator: str = ""
     is_secret: bool = False
 
     def value(self, source: Source) -> Any:
@@ -84,19 +84,17 @@ def declarations(kind: type) -> Iterator[Setting]:
             yield item.metadata[DECLARED]
 
 
-def variable_names(kind: type) -> frozenset[str]:
-    """Return the names of all variables that the settings of a dataclass are read from."""
-    return frozenset(name for declared in declarations(kind) for name in (declared.name, *declared.parts))
+def list_separators(kind: type) -> dict[str, str]:
+    """Return all variables that the settings of a dataclass are read from, each with its separator, or ""."""
+    return {name: declared.separator for declared in declarations(kind) for name in (declared.name, *declared.parts)}
 
 
 def check_names(kind: type, environ: Mapping[str, str], *, prefix: str, allowed: frozenset[str]) -> None:
     """Raise SettingsError for an unknown variable with this prefix. allowed: further names."""
-    known = variable_names(kind)
+    known = list_separators(kind).keys()
     for name in sorted(environ):
         if name.startswith(prefix) and name not in known | allowed:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "localfn has no such setting."
-            raise SettingsError(f"{name} is unknown; {hint}")
+            raise SettingsError(f"{name} is unknown; {nearest_hint(name, known, 'localfn has no such setting.')}")
 
 
 def read_fields(kind: type[T], source: Source) -> T:
@@ -104,7 +102,10 @@ def read_fields(kind: type[T], source: Source) -> T:
     values: dict[str, Any] = {}
     for item in dataclasses.fields(kind):  # type: ignore[arg-type]  # every caller passes a dataclass
         metadata = item.metadata
-        value = read_fields(metadata[GROUP], source) if GROUP in metadata else metadata[DECLARED].value(source)
+        try:
+            value = read_fields(metadata[GROUP], source) if GROUP in metadata else metadata[DECLARED].value(source)
+        except SettingsError as error:
+            raise source.env.located(error) from None
         values[item.name] = source.earlier[item.name] = value
     return kind(**values)
 
@@ -116,6 +117,10 @@ def choice(*choices: str) -> Reader:
 def flag(value: str, *others: str) -> Reader:
     """Return a reader for a choice that is true for `value`."""
     return lambda source, name, default: source.env.choice(name, default, (value, *others)) == value
+
+
+def switch(source: Source, name: str, default: str) -> bool:
+    return source.env.choice(name, default, ("1", "0", "true", "false")) in ("1", "true")
 
 
 def integer(at_least: int, at_most: int | None = None) -> Reader:
@@ -143,7 +148,7 @@ def optional(source: Source, name: str, _: None) -> str | None:
 
 
 def is_set(source: Source, name: str, _: None) -> bool:
-    return source.env.optional(name) is not None
+    return source.env.is_set(name)
 
 
 def path(source: Source, name: str, default: str) -> Path:

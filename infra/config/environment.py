@@ -1,13 +1,15 @@
-"""Parse environment variables: one method per type; a bad value raises one clear line."""
+"""Parse the texts of settings: one method per type; a bad value raises one clear line."""
 
 import importlib.util
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Self
 
 from infra.errors import SettingsError
+from infra.redaction import redact
 
 BYTES_PER_UNIT = {
     "": 1,
@@ -21,14 +23,46 @@ BYTES_PER_UNIT = {
 }
 
 
+class FileValue(str):
+    """Hold the text of a value in localfn.toml. find_place: returns file and line, for errors."""
+
+    __slots__ = ("find_place", "is_quoted", "key")
+    is_quoted: bool
+    key: str
+    find_place: Callable[[], str]
+
+    def __new__(cls, text: str, value: Any, key: str, find_place: Callable[[], str]) -> Self:
+        """Return the text. value: as TOML has it. key: its name in the file."""
+        made = super().__new__(cls, text)
+        made.is_quoted = isinstance(value, (str, list))
+        made.key = key
+        made.find_place = find_place
+        return made
+
+
 class Environment:
     """Parse a set of variables. An empty value counts as unset: compose files pass `NAME=` for an unset variable."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
 
+    def is_set(self, name: str) -> bool:
+        return bool(self._variables.get(name, "").strip())
+
+    def located(self, error: SettingsError) -> SettingsError:
+        """Return the error with file, line and key, if the variable that it starts with comes from localfn.toml."""
+        found = re.match(r"\w*", message := str(error))
+        value = self._variables.get(found[0]) if found else None
+        if not found or not isinstance(value, FileValue):
+            return error
+        return SettingsError(f"{value.find_place()}: {value.key}{message[found.end() :]}")
+
     def optional(self, name: str) -> str | None:
-        return self._variables.get(name, "").strip() or None
+        """Return a text; None if it is unset."""
+        value = self._variables.get(name, "")
+        if isinstance(value, FileValue) and not value.is_quoted:
+            raise SettingsError(redact(f"{name}: {value} is not a text; put it in quotes."))
+        return value.strip() or None
 
     def text(self, name: str, default: str) -> str:
         return self.optional(name) or default
@@ -40,14 +74,14 @@ class Environment:
         return items
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
-        value = self.text(name, default)
+        value = self._scalar(name, default)
         for choice in choices:
             if value.casefold() == choice.casefold():
                 return choice
         raise SettingsError(f"{name}: {value!r} is not valid; use one of {', '.join(choices)}.")
 
     def integer(self, name: str, default: int, *, at_least: int, at_most: int | None = None) -> int:
-        value = self.text(name, str(default))
+        value = self._scalar(name, str(default))
         limits = f"from {at_least} to {at_most}" if at_most is not None else f"of at least {at_least}"
         # isascii: int() also takes the digits of other scripts, and isdigit() takes superscripts.
         if not (value.isascii() and value.isdigit()):
@@ -58,7 +92,7 @@ class Environment:
 
     def number(self, name: str, default: float, *, above: float | None = None) -> float:
         """Return a number of at least 0, or greater than `above`."""
-        value = self.text(name, str(default))
+        value = self._scalar(name, str(default))
         try:
             number = float(value)
         except ValueError:
@@ -70,7 +104,7 @@ class Environment:
 
     def size(self, name: str, default: int) -> int:
         """Return a number of bytes: `1048576`, `1MiB`, `1.5 GB`."""
-        value = self.text(name, str(default))
+        value = self._scalar(name, str(default))
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value, re.ASCII)
         unit = BYTES_PER_UNIT.get(match[2].upper()) if match else None
         if match is None or unit is None or float(match[1]) * unit < 1:
@@ -109,6 +143,10 @@ class Environment:
         if not named:
             raise SettingsError(f"{name}: the list is empty; name at least one folder or module.")
         return named
+
+    def _scalar(self, name: str, default: str) -> str:
+        """Return the text of a value that needs no quotes in localfn.toml, such as a number."""
+        return self._variables.get(name, "").strip() or default
 
 
 def _expand_user(name: str, text: str) -> Path:

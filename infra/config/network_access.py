@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
-from infra.config.declaration import Source, flag, integer, setting
+from infra.config.declaration import Source, flag, integer, setting, switch
 from infra.errors import SettingsError
 
 HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f:]+")
@@ -59,14 +59,18 @@ class NetworkAccess:
         "LOCALFN_AUTH", flag(REQUIRED, NONE), NONE, production=REQUIRED,
         about="`required`: users log in, programs send API keys",
     )  # fmt: skip
-    is_insecure: bool = access(
-        "LOCALFN_INSECURE", flag("1", "0"), "0", about="`1`: allow other machines without a login"
-    )
+    is_insecure: bool = access("LOCALFN_INSECURE", switch, "0", about="`1`: allow other machines without a login")
     hosts: tuple[str, ...] = access(
-        "LOCALFN_ALLOWED_HOSTS", _hosts, about="further allowed host names, separated by `,`; also `*.example.org`"
+        "LOCALFN_ALLOWED_HOSTS",
+        _hosts,
+        separator=",",
+        about="further allowed host names, separated by `,`; also `*.example.org`",
     )
     origins: tuple[str, ...] = access(
-        "LOCALFN_ALLOWED_ORIGINS", _origins, about="other origins that may call, such as `https://tools.example.org`"
+        "LOCALFN_ALLOWED_ORIGINS",
+        _origins,
+        separator=",",
+        about="other origins that may call, such as `https://tools.example.org`",
     )
     proxies: int = access(
         "LOCALFN_TRUSTED_PROXIES",

@@ -1,7 +1,7 @@
 """Declare, read and check every setting of a process; the rest of the code gets plain values.
 
-Variables come from the environment and from `.env`. A name that starts with LOCALFN_ and is not declared stops the
-start: a misspelt limit must not be silently ignored.
+They come from the environment, from `.env` and from `localfn.toml`. A name that starts with LOCALFN_ and is not
+declared stops the start: a misspelt limit must not be silently ignored.
 """
 
 import os
@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-
-from dotenv import dotenv_values, load_dotenv
 
 from infra import command_name
 from infra.config import file_storage
@@ -28,6 +26,7 @@ from infra.config.declaration import (
     http_url,
     integer,
     is_set,
+    list_separators,
     number,
     optional,
     path,
@@ -36,10 +35,10 @@ from infra.config.declaration import (
     setting,
     size,
     text,
-    variable_names,
 )
 from infra.config.environment import Environment, require_extra
 from infra.config.network_access import NetworkAccess
+from infra.config.setting_files import layers
 from infra.errors import SettingsError
 from infra.redaction import redact_url
 
@@ -131,7 +130,7 @@ class Settings:
     api_root: str = where("VITE_APP_API_ROOT", _base_url, "/api", about="base URL of the API: a path or a URL")
 
     functions: tuple[str, ...] = functions_setting(
-        "LOCALFN_FUNCTIONS", _functions, DEFAULT_FUNCTIONS,
+        "LOCALFN_FUNCTIONS", _functions, DEFAULT_FUNCTIONS, separator=":",
         about="folders or importable modules with functions, separated by `:`",
     )
     python: str = functions_setting(
@@ -161,7 +160,8 @@ class Settings:
         "LOCALFN_MIN_WORKERS", _min_workers, shown="number of cores", about="workers that stay when no request waits"
     )
     queues: tuple[str, ...] = work(
-        "LOCALFN_QUEUES", _queues, "high,default,low", about="queues that the workers of this machine serve, in order"
+        "LOCALFN_QUEUES", _queues, "high,default,low", separator=",",
+        about="queues that the workers of this machine serve, in order",
     )
     lease_s: float = work(
         "LOCALFN_LEASE_SECONDS", number(above=0), 8,
@@ -221,32 +221,28 @@ class Settings:
         return redact_url(value) if name.endswith("_url") and value is not None else value
 
 
-NAMES = variable_names(Settings)
+SEPARATORS = list_separators(Settings)
+NAMES = frozenset(SEPARATORS)
 
 
 def load(
-    environ: Mapping[str, str] | None = None, directory: Path | None = None, *, reads_file: bool = True
+    environ: Mapping[str, str] | None = None, directory: Path | None = None, *, reads_files: bool = True
 ) -> Settings:
-    """Read the settings from `environ` (default: this process's) and from `.env` in `directory` (default: the current).
+    """Read the settings from `environ` (default: this process's), and from the files in `directory` (the current).
 
-    The environment takes precedence. reads_file: False ignores the file. Raises SettingsError, naming the variable.
+    reads_files: False ignores `.env` and `localfn.toml`. Raises SettingsError, naming the variable.
     """
-    directory = (directory or _current_folder()).absolute()
-    # Without interpolation: a password may contain `${`.
-    from_file = dotenv_values(directory / ".env", interpolate=False) if reads_file else {}
-    merged = {name: value for name, value in from_file.items() if value is not None}
-    merged.update(os.environ if environ is None else environ)
-    check_names(Settings, merged, prefix="LOCALFN_", allowed=frozenset({command_name.VARIABLE}))
-    return read_fields(Settings, Source(Environment(merged), directory))
+    variables = os.environ if environ is None else environ
+    directory = (directory or layers.current_folder()).absolute()
+    if reads_files:
+        variables = layers.merge(layers.read_layers(variables, directory, SEPARATORS))
+    check_names(Settings, variables, prefix="LOCALFN_", allowed=frozenset({command_name.VARIABLE}))
+    return read_fields(Settings, Source(Environment(variables), directory))
 
 
-def export_dotenv(directory: Path | None = None) -> None:
-    """Put the `.env` file into this process's environment, where functions and cloud clients look."""
-    load_dotenv((directory or Path.cwd()) / ".env", override=False, interpolate=False)
-
-
-def _current_folder() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        raise SettingsError("the current folder was deleted; change to an existing one.") from None
+def load_and_export() -> Settings:
+    """Load the settings, and put the files' variables into the environment, for functions, cloud clients, children."""
+    variables = layers.merge(layers.read_layers(os.environ, layers.current_folder(), SEPARATORS))
+    settings = load(variables, reads_files=False)
+    os.environ.update(variables)
+    return settings

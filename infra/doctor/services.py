@@ -1,7 +1,9 @@
 """Check settings, web, Redis, PostgreSQL and the runtime's state for `localfn doctor`, and suggest a fix for each."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import redis
@@ -13,7 +15,8 @@ from infra.config import capacity
 from infra.config.database_url import for_libpq
 from infra.config.listen_address import check_port
 from infra.config.service_urls import is_remote, with_running_address, with_service_urls
-from infra.config.settings import Settings, load
+from infra.config.setting_files import layers
+from infra.config.settings import SEPARATORS, Settings, load
 from infra.doctor import machine
 from infra.doctor.finding import CheckResult
 from infra.errors import InfraError, PortTakenError, SettingsError
@@ -37,9 +40,11 @@ def run_checks() -> Iterator[CheckResult]:
         settings = with_running_address(load())
         client = connect(settings)
     except SettingsError as error:
-        yield CheckResult("settings", False, str(error), "correct it in the environment or in .env")
+        yield CheckResult("settings", False, str(error), "correct it in the environment, .env or localfn.toml")
         return
     yield CheckResult("settings", True, f"{settings.env}, {client.url}")
+    for source, names in layers.origins(layers.read_layers(os.environ, Path.cwd(), SEPARATORS), SEPARATORS):
+        yield CheckResult("settings", True, f"from {source}: {', '.join(names)}")
     if is_remote(settings):
         with client:
             yield web(client, settings)

@@ -5,14 +5,18 @@ and the next start continues.
 """
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 
 from sqlalchemy import Engine
 
 from infra import logging_config
 from infra.audit_actor import audit_entry
-from infra.config import file_storage, localfn_toml
+from infra.config import file_storage
 from infra.config.home import Home
+from infra.config.setting_files import localfn_toml
+from infra.config.setting_files.toml_document import TomlDocument
 from infra.config.settings import Settings
 from infra.errors import InfraError
 from infra.processes import fixture_kinds
@@ -118,8 +122,21 @@ def _check_interpreter(interpreter: Interpreter) -> None:
 
 def _declare_schedules(engine: Engine, settings: Settings) -> None:
     """Declare the schedules of code and of localfn.toml; the file wins, since it is closer to the operator."""
-    found = {**declarations.read_declared_in_code(engine), **localfn_toml.schedules()}
-    declarations.replace_declared(engine, found, edits.load_rules(engine, settings.queues, settings.max_event_bytes))
+    document = localfn_toml.read(Path.cwd())
+    in_file = localfn_toml.named_tables(document, localfn_toml.SCHEDULES)
+    found = {**declarations.read_declared_in_code(engine), **in_file}
+    rules = edits.load_rules(engine, settings.queues, settings.max_event_bytes)
+    try:
+        declarations.replace_declared(engine, found, rules)
+    except BadScheduleError as error:
+        raise InfraError("; ".join(_located(document, in_file, **each) for each in error.errors)) from None
+
+
+def _located(document: TomlDocument | None, in_file: Collection[str], field: str, detail: str) -> str:
+    """Return the error of a field, with file and line if localfn.toml declares its schedule. field: NAME.FIELD."""
+    name, _, key = field.rpartition(".")
+    place = f"{document.place(localfn_toml.SCHEDULES, name, key)}: " if document and name in in_file else ""
+    return f"{place}{field}: {detail}"
 
 
 def _ensure_superuser(engine: Engine, settings: Settings) -> None:

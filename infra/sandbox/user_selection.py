@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from infra.config.settings import Settings
+from infra.config.setting_files import layers
+from infra.config.settings import SEPARATORS, Settings
 from infra.errors import InfraError, SettingsError
 from infra.sandbox import sdk_link
 from workqueue.functions import discovery
@@ -132,7 +133,11 @@ def _probe_access(account: UnixUser, settings: Settings) -> UserChoice:
     """Let the account probe its access, with the interpreter that runs functions."""
     above = next(path for path in settings.home.parents if path.exists())
     units = [unit.path for unit in discovery.find_units(settings.functions) if os.sep in unit.path]
-    asked = {"entered": [str(above)], "read": units, "secret": [str(Path.cwd() / ".env")]}
+    asked = {
+        "entered": [str(above)],
+        "read": units,
+        "secret": [str(path) for path in layers.secret_files(Path.cwd(), SEPARATORS)],
+    }
     try:
         answer = _run_probe(settings.python, asked, user=account.uid, group=account.gid, extra_groups=[])
     except subprocess.TimeoutExpired:

@@ -1,5 +1,6 @@
 """Validate all fields of a schedule at once: the error names each invalid field, with a valid example."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -109,7 +110,9 @@ def _read_fields(body: Any, rules: Rules) -> tuple[dict[str, Any], Errors]:
     readers, values, errors = rules.readers, dict[str, Any](), Errors()
     for name, value in body.items():
         if name not in readers:
-            errors[str(name)] = f"is not a settable field; use one of {', '.join(readers)}"
+            near = difflib.get_close_matches(str(name), readers, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(readers)}"
+            errors[str(name)] = f"is not a settable field; {hint}"
             continue
         try:
             values[name] = readers[name](value)

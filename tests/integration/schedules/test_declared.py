@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, update
 
-from infra.config import localfn_toml
-from infra.config.localfn_toml import DeclarationError
 from schema.tables.requests import registered_function
 from tests.integration.lifecycle.steps import function_spec
 from tests.integration.schedules.rows import row
@@ -155,12 +153,20 @@ def test_init_declares_the_schedules_of_code_and_file(
 
 
 @pytest.mark.parametrize(
-    ("content", "word"),
-    [("[schedule.x]\n", "schedule"), ("schedules.x = 1\n", "[schedules.x]"), ("[schedules", "cannot be read")],
+    ("line", "reason"),
+    [
+        ('expresion = "@daily"', "weekly.expresion: is not a settable field; did you mean expression?"),
+        ('expression = "weekly"', "weekly.expression: "),
+        ("", "weekly.expression: is missing"),
+    ],
 )
-def test_an_invalid_file_stops_the_start_with_its_line(tmp_path: Path, content: str, word: str) -> None:
-    (tmp_path / "localfn.toml").write_text(content)
-    with pytest.raises(DeclarationError) as caught:
-        localfn_toml.schedules(tmp_path)
-    assert word in str(caught.value)
-    assert localfn_toml.schedules(tmp_path / "elsewhere") == {}
+def test_a_mistake_in_the_file_is_reported_with_its_line(
+    database_url: str, redis_url: str, tmp_path: Path, line: str, reason: str
+) -> None:
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "timed.py").write_text(CODE)
+    toml = tmp_path / "localfn.toml"
+    toml.write_text(f'# mine\n[schedules.weekly]\nfunction = "plain"\n{line}\n')
+    done = init(database_url, redis_url, tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert f"{toml}:{4 if line else 2}: {reason}" in done.stderr

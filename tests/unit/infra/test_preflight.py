@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.config.home import Home
+from tests.support.up import free_port
 
 ROOT = Path(__file__).parents[3]
 
@@ -46,6 +47,22 @@ def test_a_busy_port_is_found_wherever_it_is_named(tmp_path: Path, busy_port: in
         assert (code, said.startswith(line), said.count("\n")) == (1, True, 1), said
     (tmp_path / ".env").write_text(f"# mine\nexport PORT='{busy_port}'\n")
     assert check(tmp_path)[1].startswith(line)
+    (tmp_path / ".env").unlink()
+    (tmp_path / "localfn.toml").write_text(f"[settings]\nport = {busy_port}\n")
+    assert check(tmp_path)[1].startswith(line)
+    assert check(tmp_path, PORT=str(free_port())) == (0, "")
+
+
+def test_a_mistake_in_localfn_toml_is_named_with_its_line(tmp_path: Path) -> None:
+    for text, reason in (
+        ("[settings]\nport = 'x'\n", "2: port: 'x' is not a whole number from 1 to 65535."),
+        ("[settings]\nhome = [\n", "2: not valid TOML: "),
+        ("[setting]\n", "1: [setting] is unknown; did you mean [settings]?"),
+    ):
+        (tmp_path / "localfn.toml").write_text(text)
+        code, said = check(tmp_path)
+        assert (code, said.count("\n")) == (2, 1)
+        assert said.startswith(f"localfn: {tmp_path}/localfn.toml:{reason}")
 
 
 def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from infra.cli.main import cli
 from infra.command_name import VARIABLE
-from infra.config import localfn_toml, settings
+from infra.config import settings
+from infra.config.setting_files import localfn_toml
 from infra.project import FILES, create_project, next_commands
 from workqueue.schedules.declarations import validate_entry
 from workqueue.schedules.validation import Rules
@@ -100,13 +102,16 @@ def test_each_commented_setting_is_valid(project: Path) -> None:
     assert [getattr(after, name) for name in unchanged] == [getattr(before, name) for name in unchanged]
 
 
-def test_the_commented_example_of_localfn_toml_is_a_valid_schedule(project: Path) -> None:
-    assert localfn_toml.schedules(project) == {}
+def test_the_commented_example_of_localfn_toml_is_valid(project: Path) -> None:
+    assert localfn_toml.named_tables(localfn_toml.read(project), localfn_toml.SCHEDULES) == {}
+    before = settings.load({}, project)
     _, *example = (project / "localfn.toml").read_text().splitlines()
     (project / "localfn.toml").write_text("\n".join(line.removeprefix("# ") for line in example))
-    for name, body in localfn_toml.schedules(project).items():
+    schedules = localfn_toml.named_tables(localfn_toml.read(project), localfn_toml.SCHEDULES)
+    for name, body in schedules.items():
         validate_entry(name, body, Rules(("default",), 1000, frozenset({"hello"})))
-    assert localfn_toml.schedules(project).keys() == {"hello-every-hour"}
+    assert schedules.keys() == {"hello-every-hour"}
+    assert settings.load({}, project) == replace(before, is_port_given=True)
 
 
 def test_next_commands_work_where_they_are_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

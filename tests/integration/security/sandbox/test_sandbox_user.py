@@ -209,15 +209,19 @@ def processes_of(uid: int) -> int:
     return sum(process.info["uids"].real == uid for process in psutil.process_iter(["uids"]) if process.info["uids"])
 
 
-def test_a_readable_dotenv_is_reported(runtime: Runtime, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("SUPERUSER_EMAIL=a@b\n")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [(".env", "SUPERUSER_EMAIL=a@b\n"), ("localfn.toml", '[settings]\npostgres_password = "x"\n')],
+)
+def test_a_readable_file_with_secrets_is_reported(runtime: Runtime, tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
     command = [sys.executable, "-P", "-m", "localfn_runtime", "init"]
 
     def said() -> str:
         done = subprocess.run(command, env=runtime.env, cwd=tmp_path, capture_output=True, text=True, check=False)
         return done.stderr + done.stdout
 
-    (tmp_path / ".env").chmod(0o644)
+    (tmp_path / name).chmod(0o644)
     assert "chmod 600" in said()
-    (tmp_path / ".env").chmod(0o600)
+    (tmp_path / name).chmod(0o600)
     assert "chmod 600" not in said()

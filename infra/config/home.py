@@ -1,10 +1,10 @@
 """Create LOCALFN_HOME, the folder for all data of one runtime, and lock it for one `up`."""
 
+import contextlib
 import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -33,8 +33,14 @@ class Home:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in FOLDERS:
                 (self.root / name).mkdir(mode=0o700, exist_ok=True)
+            self._keep_out_of_git()
         except OSError as error:
             raise home_error(self.root, error) from error
+
+    def _keep_out_of_git(self) -> None:
+        """Let git ignore the home, which lies inside a project by default and contains passwords."""
+        with contextlib.suppress(FileExistsError), (self.root / ".gitignore").open("x") as file:
+            file.write("*\n")
 
     def admit_sandbox_user(self, account: UnixUser, sdk: Path) -> None:
         """Let the sandbox user access its working directories, its home and the SDK, and nothing else."""
@@ -50,7 +56,7 @@ class Home:
         except OSError as error:
             raise home_error(self.root, error) from error
 
-    @contextmanager
+    @contextlib.contextmanager
     def locked(self) -> Iterator[int]:
         """Lock the home against a second `up`; yield the lock's descriptor. The last process that inherits it holds it.
 

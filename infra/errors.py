@@ -36,6 +36,10 @@ class ServerFailedError(InfraError):
     """An embedded service exited or did not become ready."""
 
 
+class NewerSchemaError(InfraError):
+    """A newer version of localfn has migrated the database."""
+
+
 class NotRunningError(InfraError):
     """No runtime is reachable: no URL is set, and no `localfn up` runs for this home."""
 

@@ -17,6 +17,7 @@ from infra.audit_actor import actor, audit_entry
 from infra.config.service_urls import require_local, with_service_urls
 from infra.config.settings import load
 from infra.errors import InfraError
+from infra.processes.connections import check_schema_of
 from schema import revision
 from schema.engine import make_engine
 from workqueue.audit import Action
@@ -95,6 +96,7 @@ def _engine() -> Iterator[Engine]:
     assert settings.database_url is not None
     engine = make_engine(settings.database_url, pool_size=1)
     try:
+        check_schema_of(engine)
         if not revision.is_current(engine):
             raise InfraError("the database schema is not that of this version; migrate it with `localfn init`.")
         yield engine

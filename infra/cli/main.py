@@ -129,9 +129,17 @@ def openapi() -> None:
 
 
 @cli.command()
-def version() -> None:
-    """Print the version."""
-    click.echo(f"localfn {importlib.metadata.version('localfn')}")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def version(as_json: bool) -> None:
+    """Print the version, and the newest schema revision that it knows."""
+    from infra.cli.output.tables import print_data, print_json
+    from schema.revision import head_revision
+
+    found = {"version": importlib.metadata.version("localfn"), "schema_revision": head_revision()}
+    if as_json:
+        print_json(found)
+    else:
+        print_data(f"localfn {found['version']}\nschema revision {found['schema_revision']}")
 
 
 def _load_settings(parent: ParentConnection | None = None) -> Settings:

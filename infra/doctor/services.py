@@ -154,14 +154,23 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
     engine = make_engine(settings.database_url, pool_size=1)
     try:
         is_current = revision.is_current(engine)
-        shown = "the schema is current" if is_current else "the schema is not the one of this version"
-        yield CheckResult("migrations", is_current, shown, "" if is_current else "migrate it with `localfn init`")
+        yield _migrations(engine, is_current=is_current)
         if is_current:
             yield from _runtime(engine)
     except SQLAlchemyError as error:
         yield CheckResult("PostgreSQL", False, _first_line(error), "see its log, then run doctor again")
     finally:
         engine.dispose()
+
+
+def _migrations(engine: Engine, *, is_current: bool) -> CheckResult:
+    if is_current:
+        return CheckResult("migrations", True, "the schema is current")
+    if unknown := revision.find_unknown(engine):
+        detail = f"the database has revision {unknown}, this version knows up to {revision.head_revision()}"
+        return CheckResult("migrations", False, detail, "start the newer version, or restore a backup")
+    detail = "the schema is not the one of this version"
+    return CheckResult("migrations", False, detail, "migrate it with `localfn init`")
 
 
 def _runtime(engine: Engine) -> Iterator[CheckResult]:

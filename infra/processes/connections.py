@@ -1,9 +1,19 @@
-"""Provide the service URLs and the Redis client that every process needs."""
+"""Provide what every process needs: the service URLs, the Redis client, and a database that it knows."""
+
+import importlib.metadata
+import logging
 
 from redis import Redis
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from infra.config.settings import Settings
+from infra.errors import NewerSchemaError
+from schema import revision
+from schema.engine import make_engine
 from workqueue.transport.circuit_breaker import TIMEOUT_S
+
+log = logging.getLogger(__name__)
 
 
 def required_urls(settings: Settings) -> tuple[str, str]:
@@ -16,3 +26,29 @@ def required_urls(settings: Settings) -> tuple[str, str]:
 def redis_client(url: str) -> Redis:
     """Return a client with short timeouts: Redis is only a doorbell, so no caller waits long for it."""
     return Redis.from_url(url, socket_connect_timeout=TIMEOUT_S, socket_timeout=TIMEOUT_S)
+
+
+def check_schema(database_url: str) -> None:
+    """Raise NewerSchemaError if this code is older than the database's tables."""
+    engine = make_engine(database_url, pool_size=1, max_overflow=0)
+    try:
+        check_schema_of(engine)
+    finally:
+        engine.dispose()
+
+
+def check_schema_of(engine: Engine) -> None:
+    if unknown := revision.find_unknown(engine):
+        raise NewerSchemaError(
+            f"the database has schema revision {unknown}, and localfn {importlib.metadata.version('localfn')} knows "
+            f"revisions up to {revision.head_revision()}: a newer version has migrated it. "
+            "Start that version, or restore a backup from before the upgrade."
+        )
+
+
+def check_schema_if_available(database_url: str) -> None:
+    """Check the schema for a process that also starts while PostgreSQL is unavailable."""
+    try:
+        check_schema(database_url)
+    except OperationalError as error:
+        log.warning("schema not checked", extra={"error": str(error.orig).partition("\n")[0]})

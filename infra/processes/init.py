@@ -20,7 +20,7 @@ from infra.config.setting_files.toml_document import TomlDocument
 from infra.config.settings import Settings
 from infra.errors import InfraError
 from infra.processes import fixture_kinds
-from infra.processes.connections import required_urls
+from infra.processes.connections import check_schema, required_urls
 from infra.processes.wait_for_services import wait_for_services
 from infra.sandbox import setup
 from infra.sandbox.function_sources import check_sources
@@ -82,6 +82,7 @@ def _prepare_files(settings: Settings) -> None:
 
 def _migrate(database_url: str, settings: Settings) -> None:
     """Migrate the database. Local mode also writes a migration for changed tables; production never does."""
+    check_schema(database_url)
     try:
         if settings.is_production:
             migrate.upgrade_strictly(database_url)

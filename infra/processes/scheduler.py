@@ -12,7 +12,7 @@ from infra import logging_config
 from infra.config import file_storage
 from infra.config.settings import Settings
 from infra.disk_reserve import disk_of, has_database
-from infra.processes.connections import redis_client, required_urls
+from infra.processes.connections import check_schema_if_available, redis_client, required_urls
 from schema.advisory_locks import Lock
 from schema.engine import make_engine
 from workqueue import audit
@@ -43,6 +43,7 @@ def run(settings: Settings) -> None:
     """Fire schedules, recover requests and run maintenance until SIGTERM."""
     logging_config.configure(settings.log_level, settings.log_format, "scheduler")
     database_url, redis_url = required_urls(settings)
+    check_schema_if_available(database_url)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -19,7 +19,7 @@ from infra.http_server.client_socket import defer_accept
 from infra.http_server.gunicorn_worker import Worker
 from infra.http_server.thread_allocation import ALL_THREADS
 from infra.processes import web_telemetry
-from infra.processes.connections import redis_client, required_urls
+from infra.processes.connections import check_schema_of, redis_client, required_urls
 from infra.spa_assets import publish
 
 MAX_PROCESSES = 4
@@ -109,6 +109,7 @@ def make_app(settings: Settings) -> Flask:
     from infra.processes import wsgi
 
     services = _services(settings)
+    check_schema_of(services.engine)
     services.clock.synchronise(services.engine)
     services.engine.dispose()  # each process opens its own connections
     spa = SpaConfig(

@@ -7,7 +7,7 @@ from infra.config import capacity, file_storage
 from infra.config.home import Home
 from infra.config.settings import Settings
 from infra.disk_reserve import disk_of
-from infra.processes.connections import required_urls
+from infra.processes.connections import check_schema_if_available, required_urls
 from infra.sandbox import setup
 from workqueue.workers.autoscaler import Bounds
 from workqueue.workers.config import PoolConfig
@@ -20,6 +20,7 @@ def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> Non
     Home(settings.home).make()
     capacity.raise_file_limit(settings.concurrency)
     database_url, redis_url = required_urls(settings)
+    check_schema_if_available(database_url)
     interpreter = setup.prepare_interpreter(settings)
     disk = disk_of(settings)
     config = PoolConfig(

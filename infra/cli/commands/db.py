@@ -18,7 +18,7 @@ def upgrade() -> None:
     """Apply all missing migrations."""
     from schema import migrate, revision
 
-    migrate.upgrade(_url())
+    migrate.upgrade(_checked_url())
     print_status(f"the schema is at revision {revision.head_revision()}.")
 
 
@@ -28,7 +28,7 @@ def revision(message: str) -> None:
     """Write a migration for changed tables. Review the file before you commit it."""
     from schema import migrate
 
-    written = migrate.write_revision(_url(), message)
+    written = migrate.write_revision(_checked_url(), message)
     if written is None:
         print_status("no differences; no migration was written.")
     else:
@@ -42,7 +42,7 @@ def check(ctx: click.Context, as_json: bool) -> None:
     """Check that the database has the tables of the code. Exit with 1 if it differs."""
     from schema import migrate
 
-    found = migrate.check(_url())
+    found = migrate.check(_checked_url())
     if as_json:
         print_json({"ok": not found, "differences": found})
     else:
@@ -65,4 +65,12 @@ def _url() -> str:
     from infra.processes.connections import required_urls
 
     database_url, _ = required_urls(with_service_urls(require_local(load())))
+    return database_url
+
+
+def _checked_url() -> str:
+    from infra.processes.connections import check_schema
+
+    database_url = _url()
+    check_schema(database_url)
     return database_url

@@ -13,7 +13,7 @@ def seed(with_dev: bool) -> None:
     from infra.config.service_urls import require_local, with_service_urls
     from infra.config.settings import load
     from infra.processes import fixture_kinds
-    from infra.processes.connections import required_urls
+    from infra.processes.connections import check_schema_of, required_urls
     from schema.engine import make_engine
 
     settings = with_service_urls(require_local(load()))
@@ -21,6 +21,7 @@ def seed(with_dev: bool) -> None:
         raise SettingsError("--dev needs LOCALFN_ENV=local: dev_* fixtures are not loaded in production.")
     engine = make_engine(required_urls(settings)[0], pool_size=1)
     try:
+        check_schema_of(engine)
         print_status(fixture_kinds.load(engine, settings, with_dev=with_dev, once=False))
     finally:
         engine.dispose()

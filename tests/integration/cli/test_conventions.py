@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from infra.api_client import first_id_after
+from schema.revision import head_revision
 from tests.integration.cli.in_process import invoke
 from tests.support.commands import NOWHERE, list_ids, localfn, run_json, running_command
 from tests.support.runtime import Runtime
@@ -107,7 +108,10 @@ def test_hints_name_the_command_that_was_typed(runtime: Runtime) -> None:
 
 
 def test_version_and_exit_codes_are_printed(runtime: Runtime) -> None:
-    assert localfn(runtime, "--version").stdout == localfn(runtime, "version").stdout
+    first, schema = localfn(runtime, "version").stdout.splitlines()
+    assert localfn(runtime, "--version").stdout == f"{first}\n"
+    assert schema == f"schema revision {head_revision()}"
+    assert run_json(runtime, "version") == {"version": first.split()[1], "schema_revision": head_revision()}
     assert "124 waited too long" in " ".join(localfn(runtime, "--help").stdout.split())
 
 

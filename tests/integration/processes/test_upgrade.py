@@ -60,7 +60,7 @@ def upgraded(servers: Servers, start_runtime: StartRuntime) -> Iterator[Upgraded
             connection.execute((OLD / "dump.sql").read_bytes())
             connection.execute("SET search_path TO public")
             requests = connection.execute(REQUESTS).fetchall()
-            results = dict(connection.execute(RESULTS).fetchall())
+            results: dict[str, Any] = dict(connection.execute(RESULTS).fetchall())
             [(before,)] = connection.execute(COUNTS).fetchall()
         with start_runtime(database_url=url, settings=settings) as runtime:
             runtime.http.headers["Authorization"] = f"Bearer {ADMIN_KEY}"

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from infra.command_name import VARIABLE as CALLED_AS
 from infra.command_name import command_name
 from infra.config import capacity
 from infra.config.home import Home, home_error
 from infra.config.listen_address import check_port, http_url, is_answering
+from infra.config.setting_files import function_limits
 from infra.config.settings import Settings
 from infra.disk_reserve import DiskReserve
 from infra.embedded.postgres import Postgres
@@ -62,6 +64,7 @@ def prepare(settings: Settings) -> Home:
     home = Home(settings.home)
     home.make()
     capacity.raise_file_limit(settings.concurrency)
+    function_limits.read(Path.cwd())
     return home
 
 

@@ -15,7 +15,7 @@ from infra.config import capacity
 from infra.config.database_url import for_libpq
 from infra.config.listen_address import check_port
 from infra.config.service_urls import is_remote, with_running_address, with_service_urls
-from infra.config.setting_files import layers
+from infra.config.setting_files import function_limits, layers
 from infra.config.settings import SEPARATORS, Settings, load
 from infra.doctor import machine
 from infra.doctor.finding import CheckResult
@@ -39,6 +39,7 @@ def run_checks() -> Iterator[CheckResult]:
     try:
         settings = with_running_address(load())
         client = connect(settings)
+        function_limits.read(Path.cwd())
     except SettingsError as error:
         yield CheckResult("settings", False, str(error), "correct it in the environment, .env or localfn.toml")
         return

@@ -15,7 +15,7 @@ from infra import logging_config
 from infra.audit_actor import audit_entry
 from infra.config import file_storage
 from infra.config.home import Home
-from infra.config.setting_files import localfn_toml
+from infra.config.setting_files import function_limits, localfn_toml
 from infra.config.setting_files.toml_document import TomlDocument
 from infra.config.settings import Settings
 from infra.errors import InfraError
@@ -96,9 +96,9 @@ def _migrate(database_url: str, settings: Settings) -> None:
 
 
 def _discover_functions(engine: Engine, settings: Settings, interpreter: Interpreter) -> None:
-    before = registry.read_registry(engine)
+    before, limits = registry.read_registry(engine), function_limits.read(Path.cwd())
     unreported = replace(before, skipped=())  # each start reports all skipped files
-    watcher = CodeWatcher(interpreter, settings.functions, unreported, declarations.declared_schedule_problem)
+    watcher = CodeWatcher(interpreter, settings.functions, unreported, declarations.declared_schedule_problem, limits)
     try:
         watcher.refresh()
     except OSError as error:
@@ -109,6 +109,8 @@ def _discover_functions(engine: Engine, settings: Settings, interpreter: Interpr
     if any(failure.error_type == SANDBOX_EXITED for failure in watcher.registry.failures):
         _check_interpreter(interpreter)
     discovery.check_start(watcher.registry)
+    if not watcher.registry.failures:  # else the function may be in a module that fails to import
+        function_limits.check_functions(Path.cwd(), limits, {each.name for each in watcher.registry.functions})
     if watcher.registry != before:
         registry.publish(engine, watcher.registry)
     if not watcher.registry.functions:

@@ -1,10 +1,12 @@
 """Run `localfn worker`: the worker pool of this machine."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from infra import logging_config
 from infra.config import capacity, file_storage
 from infra.config.home import Home
+from infra.config.setting_files import function_limits
 from infra.config.settings import Settings
 from infra.disk_reserve import disk_of
 from infra.processes.connections import check_schema_if_available, required_urls
@@ -36,6 +38,7 @@ def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> Non
         store=file_storage.make_store(settings.files, settings.home, disk),
         disk=disk,
         functions=settings.functions,
+        limits=function_limits.read(Path.cwd()),
         traces=settings.traces,
         account=interpreter.account,
     )

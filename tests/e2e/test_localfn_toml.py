@@ -1,4 +1,4 @@
-"""Run `localfn up` with a localfn.toml: each process and each command gets its settings."""
+"""Run `localfn up` with a localfn.toml: each process and each command gets its settings, and functions their limits."""
 
 import json
 import subprocess
@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from localfn.runtime.confinement import MIB, fence_mb
 from tests.e2e.conftest import Start
 from tests.support.up import Up, without_runtime_settings
 
@@ -19,6 +20,19 @@ max_event_bytes = 100
 lease_seconds = 7.5
 superuser_username = "ada"
 superuser_password = "correct horse battery"
+"""
+LIMITS = """
+[functions]
+nap = {timeout_s = 0.5}
+memory = {memory_mb = 1024, queue = "urgent"}
+"""
+MEMORY = """
+import resource
+from localfn import function
+
+@function(memory_mb=64)
+def memory(event, context):
+    return resource.getrlimit(resource.RLIMIT_DATA)[0]
 """
 
 
@@ -52,7 +66,9 @@ def result(up: Up, function: str, event: object) -> Any:
 
 
 def test_each_process_and_command_reads_the_file(start: Start, folder: Path) -> None:
-    (folder / "localfn.toml").write_text(SETTINGS)
+    (folder / "localfn.toml").write_text(SETTINGS + LIMITS)
+    (folder / "functions").mkdir()
+    (folder / "functions" / "memory.py").write_text(MEMORY)
     up = start()
     up.wait_ready()
 
@@ -67,6 +83,11 @@ def test_each_process_and_command_reads_the_file(start: Start, folder: Path) -> 
     keys = "max_event_bytes, queues, lease_seconds, superuser_username, superuser_password"
     assert said[1:] == ["from the environment: LOCALFN_HOME", f"from localfn.toml: {keys}"]
 
+    assert result(up, "nap", 30)["error_type"] == "TimedOut"
+    shown = up.ask("/api/functions/memory")
+    assert (shown["memory_mb"], shown["queue"]) == (1024, "urgent")
+    assert result(up, "memory", {})["result"] == fence_mb(1024) * MIB
+
     (folder / "localfn.toml").write_text(f"{SETTINGS}[settings.prot]\n")
     for words in (("functions", "list"), ("init",), ("worker",), ("web",), ("scheduler",), ("db", "url")):
         done = command(up, folder, *words)
@@ -78,6 +99,7 @@ def test_each_process_and_command_reads_the_file(start: Start, folder: Path) -> 
     ("text", "reason"),
     [
         ("[settings]\nprot = 1\n", "2: prot is unknown; did you mean port?"),
+        ("[functions.echo]\ntimeout = 1\n", "2: timeout is not a limit of a function; did you mean timeout_s?"),
     ],
 )
 def test_a_mistake_stops_up_before_it_starts_anything(start: Start, folder: Path, text: str, reason: str) -> None:
@@ -86,3 +108,11 @@ def test_a_mistake_stops_up_before_it_starts_anything(start: Start, folder: Path
     _, errors = up.process.communicate(timeout=60)
     assert (up.process.returncode, errors) == (2, f"localfn: {folder}/localfn.toml:{reason}\n")
     assert not (up.home / "postgres").exists()
+
+
+def test_limits_of_an_unknown_function_stop_the_start(start: Start, folder: Path) -> None:
+    (folder / "localfn.toml").write_text("[functions.ehco]\n")
+    up = start()
+    _, errors = up.process.communicate(timeout=60)
+    reason = f"{folder}/localfn.toml:1: [functions.ehco]: there is no function 'ehco'; did you mean echo?"
+    assert (up.process.returncode, reason in errors, "Traceback" in errors) == (1, True, False)

@@ -1,7 +1,10 @@
-"""Read `localfn.toml`, the file for settings and schedules.
+"""Read `localfn.toml`, the file for settings, limits of functions, and schedules.
 
 [settings]
 concurrency = 4
+
+[functions.report]
+timeout_s = 600
 
 [schedules.nightly-report]
 function = "report"
@@ -24,8 +27,8 @@ from infra.config.setting_files.toml_document import TomlDocument
 from infra.errors import nearest_hint
 
 FILE = "localfn.toml"
-SETTINGS, SCHEDULES = "settings", "schedules"
-TABLES = {SETTINGS: "[settings]", SCHEDULES: "[schedules.NAME]"}
+SETTINGS, FUNCTIONS, SCHEDULES = "settings", "functions", "schedules"
+TABLES = {SETTINGS: "[settings]", FUNCTIONS: "[functions.NAME]", SCHEDULES: "[schedules.NAME]"}
 PREFIX = "LOCALFN_"
 
 
@@ -65,7 +68,7 @@ def file_value(document: TomlDocument, key: str, separator: str = "") -> FileVal
 
 
 def named_tables(document: TomlDocument | None, kind: str) -> dict[str, dict[str, Any]]:
-    """Return the tables below [schedules], by name. Raises SettingsError, naming file and line."""
+    """Return the tables below [functions] or [schedules], by name. Raises SettingsError, naming file and line."""
     if document is None:
         return {}
     tables: dict[str, dict[str, Any]] = document.data.get(kind, {})

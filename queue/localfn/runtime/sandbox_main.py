@@ -145,6 +145,8 @@ def _load(channel: Channel, head: dict[str, Any]) -> Function:
     try:
         function = importer.load(head["root"], head["module"], head["function"])
         function.describe()  # reject an invalid declaration before the first request
+        if "memory_mb" in head:  # localfn.toml may set another limit than the code
+            function.options["memory_mb"] = head["memory_mb"]
         confinement.confine(function.options["memory_mb"], network=function.network or head.get("is_offline", False))
     except BaseException as error:
         _refuse(channel, error)

@@ -3,8 +3,9 @@
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from workqueue.functions.discovery import (
     FileStamps,
@@ -38,15 +39,24 @@ class KnownUnit:
     retry_at: float = math.inf
 
 
+Limits = Mapping[str, Mapping[str, Any]]  # by function: options that replace those in the code
+
+
 class CodeWatcher:
     """Discover changes of functions. The first call of `refresh` compares with the stored registry."""
 
     def __init__(
-        self, interpreter: Interpreter, sources: Sequence[str], registry: Registry, schedule_problem: ScheduleCheck
+        self,
+        interpreter: Interpreter,
+        sources: Sequence[str],
+        registry: Registry,
+        schedule_problem: ScheduleCheck,
+        limits: Limits | None = None,
     ) -> None:
         self.interpreter = interpreter
         self._schedule_problem = schedule_problem
         self.sources = sources
+        self._limits = limits or {}
         self.registry = registry
         self._known: dict[Unit, KnownUnit] = {}
         self._remembered = self._recall(registry)
@@ -58,7 +68,9 @@ class CodeWatcher:
         found = {unit: known.findings for unit, known in self._known.items()}
         files = find_skipped_files(self.sources, found)
         _log_skipped(set(files) - set(self.registry.skipped))
-        registry = replace(merge_findings(found, self.registry), units=self._discovered_units(), skipped=files)
+        merged = merge_findings(found, self.registry)
+        functions = tuple(replace(each, **self._limits.get(each.name, {})) for each in merged.functions)
+        registry = replace(merged, functions=functions, units=self._discovered_units(), skipped=files)
         changed, self.registry = registry != self.registry, registry
         return changed
 
@@ -93,10 +105,15 @@ class CodeWatcher:
         }
 
     def _discovered_units(self) -> tuple[DiscoveredUnit, ...]:
+        """Return the units that the next process need not import.
+
+        It imports a unit with a limited function again: the registry holds the limit, not the option in the code.
+        """
         return tuple(
             DiscoveredUnit(unit.key, self.interpreter.python, [list(entry) for entry in sorted(known.stamps)])
             for unit, known in sorted(self._known.items(), key=lambda entry: entry[0])
             if known.findings.failure is None
+            and not any(function.name in self._limits for function in known.findings.functions)
         )
 
 

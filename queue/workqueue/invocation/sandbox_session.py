@@ -45,7 +45,7 @@ def acquire(context: ExecutionContext, attempt: Attempt, function: FunctionSpec)
         return
     started = time.monotonic()
     load: dict[str, Any] = {"type": "load", "root": function.root, "module": function.module}
-    load |= {"function": function.name, "network": function.network}
+    load |= {"function": function.name, "network": function.network, "memory_mb": function.memory_mb}
     try:
         attempt.sandbox = sandbox = context.sandboxes.acquire(load, function.environment)
     except OSError as error:

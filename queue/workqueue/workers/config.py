@@ -5,6 +5,7 @@ from pathlib import Path
 
 from workqueue.files.disk_space import Disk
 from workqueue.files.store import FileStore
+from workqueue.functions.code_watcher import Limits
 from workqueue.sandboxes.user import UnixUser
 from workqueue.workers.autoscaler import Bounds
 
@@ -25,5 +26,6 @@ class PoolConfig:
     store: FileStore
     disk: Disk
     functions: tuple[str, ...]
+    limits: Limits
     traces: bool = False
     account: UnixUser | None = None

@@ -47,9 +47,8 @@ def run_housekeeping(
     while not stopping.is_set():
         try:
             if watcher is None:
-                watcher = CodeWatcher(
-                    interpreter, config.functions, registry.read_registry(engine), declared_schedule_problem
-                )
+                stored = registry.read_registry(engine)
+                watcher = CodeWatcher(interpreter, config.functions, stored, declared_schedule_problem, config.limits)
             unpublished = watcher.refresh() or unpublished
             if unpublished:
                 registry.publish(engine, watcher.registry)

@@ -25,6 +25,40 @@ def watcher_of(folder: Path, python: str = sys.executable) -> CodeWatcher:
     return watcher
 
 
+def test_a_limit_takes_precedence_over_the_code_until_it_is_removed(tmp_path: Path) -> None:
+    interpreter = Interpreter(sys.executable, sdk_link.sdk_folder().parent, {}, 1 << 20)
+    for name in ("limited", "other"):
+        text = f"from localfn import function\n@function(timeout_s=60)\ndef {name}(event, context): ...\n"
+        (tmp_path / f"{name}.py").write_text(text)
+    stored = Registry()
+    for limits, timeouts in (
+        ({}, [60, 60]),
+        ({"limited": {"timeout_s": 5}}, [5, 60]),  # on a unit that is remembered
+        ({"limited": {"timeout_s": 6, "queue": "high"}}, [6, 60]),
+        ({"other": {"timeout_s": 5}}, [60, 5]),
+        ({}, [60, 60]),
+    ):
+        watcher = CodeWatcher(interpreter, [str(tmp_path)], stored, declared_schedule_problem, limits)
+        assert watcher.refresh()
+        stored = watcher.registry
+        assert [function.timeout_s for function in stored.functions] == timeouts
+        assert len(stored.units) == 2 - len(limits)
+        assert not watcher.refresh()
+
+
+def test_a_change_of_the_code_keeps_the_limit(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text(CODE.format(needed="json"))
+    interpreter = Interpreter(sys.executable, sdk_link.sdk_folder().parent, {}, 1 << 20)
+    watcher = CodeWatcher(
+        interpreter, [str(tmp_path)], Registry(), declared_schedule_problem, {"work": {"max_attempts": 7}}
+    )
+    watcher.refresh()
+    (tmp_path / "work.py").write_text(CODE.format(needed="json").replace("@function", "@function(max_attempts=2)"))
+    watcher.refresh()
+    (work,) = watcher.registry.functions
+    assert (work.source_line, work.max_attempts) == (3, 7)
+
+
 def finds_function(watcher: CodeWatcher) -> bool:
     watcher.refresh()
     return [function.name for function in watcher.registry.functions] == ["work"] and not watcher.registry.failures

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from infra.cli.main import cli
 from infra.command_name import VARIABLE
 from infra.config import settings
-from infra.config.setting_files import localfn_toml
+from infra.config.setting_files import function_limits, localfn_toml
 from infra.project import FILES, create_project, next_commands
 from workqueue.schedules.declarations import validate_entry
 from workqueue.schedules.validation import Rules
@@ -111,6 +111,7 @@ def test_the_commented_example_of_localfn_toml_is_valid(project: Path) -> None:
     for name, body in schedules.items():
         validate_entry(name, body, Rules(("default",), 1000, frozenset({"hello"})))
     assert schedules.keys() == {"hello-every-hour"}
+    assert function_limits.read(project) == {"hello": {"timeout_s": 60}}
     assert settings.load({}, project) == replace(before, is_port_given=True)
 
 

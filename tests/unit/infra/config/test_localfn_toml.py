@@ -1,10 +1,10 @@
-"""Read settings from localfn.toml: precedence, types, and mistakes with file and line."""
+"""Read settings and limits of functions from localfn.toml: precedence, types, and mistakes with file and line."""
 
 from pathlib import Path
 
 import pytest
 
-from infra.config.setting_files import layers, localfn_toml
+from infra.config.setting_files import function_limits, layers, localfn_toml
 from infra.config.settings import NAMES, SEPARATORS, load
 from infra.errors import SettingsError
 from tests.docs.markdown import fences, pages
@@ -143,7 +143,8 @@ def test_a_mistake_names_file_line_and_what_is_right(tmp_path: Path, line: str, 
     ("text", "reason"),
     [
         ("[setting]", "[setting] is unknown; did you mean [settings]?"),
-        ("[x]", "[x] is unknown; the tables are [settings], [schedules.NAME]."),
+        ("[function.report]", "[function] is unknown; did you mean [functions.NAME]?"),
+        ("[x]", "[x] is unknown; the tables are [settings], [functions.NAME], [schedules.NAME]."),
         ("port = 1", "port is not in a table; write settings below [settings]."),
         ('functions = "./src"', "functions is not in a table; write settings below [settings]."),
         ("settings = 1", "settings is not a table; write [settings]."),
@@ -190,10 +191,54 @@ def test_a_file_with_a_password_is_a_secret_like_dotenv(tmp_path: Path, line: st
     assert layers.secret_files(tmp_path, SEPARATORS) == [tmp_path / ".env", *([file] if is_secret else [])]
 
 
+def test_limits_are_options_of_functions(tmp_path: Path) -> None:
+    write(tmp_path, '[functions.report]\ntimeout_s = 2.5\nqueue = "high"\n[functions."a-b"]\n')
+    assert function_limits.read(tmp_path) == {"report": {"timeout_s": 2.5, "queue": "high"}, "a-b": {}}
+    assert function_limits.read(tmp_path / "elsewhere") == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("timeout = 5", "timeout is not a limit of a function; did you mean timeout_s?"),
+        (
+            "colour = 5",
+            "colour is not a limit of a function; the limits are timeout_s, max_attempts, memory_mb, queue,",
+        ),
+        ("schedule = '@daily'", "schedule is not a limit of a function; the limits are "),
+        ("timeout_s = 0", "timeout_s: 0 is not valid; use a number of seconds above 0, at most 3600."),
+        ("timeout_s = nan", "timeout_s: NaN is not valid; use a number of seconds above 0, at most 3600."),
+        ("max_attempts = true", "max_attempts: true is not valid; use a whole number from 1 to 100."),
+        ("memory_mb = '1 GiB'", 'memory_mb: "1 GiB" is not valid; use a whole number from 32 to 1048576.'),
+        ("queue = 2020-01-01", 'queue: "2020-01-01" is not valid; use 1 to 64 characters of A-Z a-z 0-9 _ . -.'),
+    ],
+)
+def test_a_wrong_limit_names_file_line_and_what_is_right(tmp_path: Path, line: str, reason: str) -> None:
+    file = write(tmp_path, f"[functions.report]\n# {line}\n{line}\n")
+    with pytest.raises(SettingsError) as caught:
+        function_limits.read(tmp_path)
+    assert str(caught.value).startswith(f"{file}:3: {reason}")
+
+
+def test_limits_of_an_unknown_function_name_the_nearest_one(tmp_path: Path) -> None:
+    file = write(tmp_path, "[functions]\nreport.timeout_s = 5\nreprot.timeout_s = 5\n")
+    limits = function_limits.read(tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        function_limits.check_functions(tmp_path, limits, {"report", "hello"})
+    assert str(caught.value) == f"{file}:3: [functions.reprot]: there is no function 'reprot'; did you mean report?"
+    function_limits.check_functions(tmp_path, limits, {"report", "reprot"})
+
+
 def test_the_examples_of_the_documentation_are_valid(tmp_path: Path) -> None:
     found = [fence for page in pages("reference", "how-to") for fence in fences(page) if fence.language == "toml"]
     assert {fence.page.name for fence in found} >= {"settings.md", "schedules.md"}
     for fence in found:
         write(tmp_path, fence.text)
         load({}, tmp_path)
+        function_limits.read(tmp_path)
         assert localfn_toml.named_tables(localfn_toml.read(tmp_path), localfn_toml.SCHEDULES)
+
+
+def test_the_example_shows_every_limit() -> None:
+    (example,) = (fence for page in pages("reference") for fence in fences(page) if fence.language == "toml")
+    assert all(f"\n{limit} = " in example.text for limit in function_limits.LIMITS)

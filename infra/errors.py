@@ -10,6 +10,10 @@ class InfraError(Exception):
     exit_code = 1
 
 
+class UnsupportedSystemError(InfraError):
+    """The command does not work on this system."""
+
+
 class SettingsError(InfraError):
     """A setting is unknown or has a bad value."""
 

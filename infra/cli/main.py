@@ -1,6 +1,7 @@
 """Define `localfn`: the commands that start processes, and the sections of all other commands."""
 
 import importlib.metadata
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from infra.cli.group import RootGroup
 from infra.cli.output.tables import print_data, print_status
 from infra.command_name import command_name
 from infra.config.settings import Settings, load, load_and_export
+from infra.errors import UnsupportedSystemError
 from infra.sandbox.hardening import disable_ptrace
 from infra.supervisor.control_socket import ParentConnection, receive_settings
 
@@ -21,6 +23,7 @@ SECTIONS = {
     "Single processes": ("web", "worker", "scheduler"),
     "Set up and export": ("init", "db", "seed", "openapi"),
 }
+WINDOWS_COMMANDS = ("new", "version", "functions", "requests", "schedules", "queues", "workers")  # they start no process
 EXIT_CODES = (
     "Exit codes: 0 done; 1 the request failed, or a check found a problem; 2 wrong usage or a bad setting; 3 the "
     "runtime is not reachable; 4 not found; 124 waited too long, and the request continues; 130 interrupted by Ctrl-C."
@@ -32,8 +35,14 @@ EXIT_CODES = (
 )
 @click.version_option(importlib.metadata.version("localfn"), message="localfn %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:  # noqa: ARG001 - RootGroup reads it
     """Run asynchronous functions on your own machine: every accepted request ends."""
+    if sys.platform == "win32" and ctx.invoked_subcommand not in WINDOWS_COMMANDS:
+        raise UnsupportedSystemError(
+            f"`localfn {ctx.invoked_subcommand}` needs Linux or macOS. On Windows install WSL with `wsl --install`, "
+            "open its terminal, and run localfn there."
+        )
 
 
 def main() -> None:

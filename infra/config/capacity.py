@@ -4,7 +4,6 @@ A pool that runs out of either fails single requests at random; checking at the 
 """
 
 import os
-import resource
 
 from infra.errors import SettingsError
 
@@ -43,6 +42,8 @@ def required_files(concurrency: int) -> int:
 
 def raise_file_limit(concurrency: int) -> None:
     """Raise the limit of open files of this process and of its children if needed. Raises SettingsError."""
+    import resource  # not on Windows, where commands that call a runtime elsewhere read the settings, too
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = required_files(concurrency)
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -53,4 +54,10 @@ def raise_file_limit(concurrency: int) -> None:
             f"LOCALFN_CONCURRENCY: {concurrency} needs {needed} open files, but the limit is {hard} (ulimit -Hn); "
             f"raise the limit, or set LOCALFN_CONCURRENCY to at most {allowed}."
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    except (ValueError, OSError) as error:  # macOS reports no limit, and has one (kern.maxfilesperproc)
+        raise SettingsError(
+            f"LOCALFN_CONCURRENCY: {concurrency} needs {needed} open files, which the system refuses ({error}); "
+            "use a smaller number."
+        ) from error

@@ -1,11 +1,13 @@
 """Check that a concurrency above the limits of the machine is rejected, and the limits are used fully."""
 
+import resource
 import subprocess
 import sys
 
 import pytest
 
 from infra.config import capacity
+from infra.errors import SettingsError
 
 ROOM = """
 import resource
@@ -47,3 +49,14 @@ def test_the_limit_of_open_files_is_raised_as_far_as_needed(soft: int, hard: int
 
 def test_the_limit_itself_is_allowed() -> None:
     assert capacity.required_files(40) <= 512 < capacity.required_files(41)
+
+
+def test_a_limit_that_only_the_system_knows_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    # macOS: getrlimit(2) reports no hard limit, and setrlimit(2) refuses numbers above kern.maxfilesperproc.
+    def refuse(_kind: int, _limits: tuple[int, int]) -> None:
+        raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    with pytest.raises(SettingsError, match="LOCALFN_CONCURRENCY: 500 needs 5564 open files"):
+        capacity.raise_file_limit(500)

@@ -124,7 +124,18 @@ class Context:
         folder.mkdir(exist_ok=True)
         target = folder / name
         if source != target:
+            self._require_own_file(target, others)
             # A copy, not a link or a move: the function may change or remove its file afterwards.
             shutil.copyfile(source, target)
         self.saved = [*others, {"name": name}]
         return name
+
+    @staticmethod
+    def _require_own_file(target: Path, others: list[dict[str, Any]]) -> None:
+        """Raise LocalfnError if another saved name leads to the same file: macOS does not distinguish case."""
+        for other in others if target.exists() else ():
+            path = target.parent / other["name"]
+            if path.exists() and path.samefile(target):
+                raise LocalfnError(
+                    f"save_file: {target.name!r} is the same file as {other['name']!r} on this system; use another name"
+                )

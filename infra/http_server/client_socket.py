@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from infra.http_server.send_buffer import IN_MEMORY_BYTES, SendBuffer
+from infra.http_server.send_buffer import IN_MEMORY_BYTES, SendBuffer, send_now
 
 BODY_START_S = 5.0  # limit for a body to start, beside the time for its bytes
 MIN_BYTES_PER_S = 8 * 1024  # minimum rate of a client that sends a body
@@ -79,7 +79,7 @@ class ClientSocket(socket.socket):
         view = memoryview(data)
         if not self.outgoing.size:
             with contextlib.suppress(BlockingIOError):
-                view = view[super().send(view, flags | socket.MSG_DONTWAIT) :]
+                view = view[send_now(self, view, flags) :]
         if view:
             self._wait_for_space(MAX_UNSENT_BYTES)
             self._buffer(view)

@@ -2,10 +2,11 @@
 
 import os
 import socket
+import sys
 import tempfile
 from collections import deque
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 IN_MEMORY_BYTES = 16 * 1024
 PIECE_BYTES = 256 * 1024  # sent at a time, so that a fast client does not occupy the event loop
@@ -72,7 +73,7 @@ class SendBuffer:
         return total
 
     def _send_bytes(self, client: socket.socket, part: memoryview) -> int:
-        sent = client.send(part, socket.MSG_DONTWAIT)
+        sent = send_now(client, part)
         self._in_memory -= sent
         if sent == len(part):
             self._parts.popleft()
@@ -85,7 +86,7 @@ class SendBuffer:
         data = os.pread(part.descriptor, min(part.count, PIECE_BYTES), part.offset)
         if not data:
             raise BrokenPipeError("the file is shorter than the announced length")
-        sent = client.send(data, socket.MSG_DONTWAIT)
+        sent = send_now(client, data)
         part.offset += sent
         part.count -= sent
         if not part.count:
@@ -103,6 +104,23 @@ class SendBuffer:
             self._spool.close()
             self._spool = None
         self.size = self._in_memory = self._spooled = 0
+
+
+def send_now(client: socket.socket, data: Any, flags: int = 0) -> int:
+    """Send the bytes that the client receives now, and return their number. Raises BlockingIOError if it takes none."""
+    if sys.platform != "linux":
+        return _send_unblocked(client, data, flags)
+    return client.send(data, flags | socket.MSG_DONTWAIT)
+
+
+def _send_unblocked(client: socket.socket, data: Any, flags: int) -> int:
+    """Send without waiting on macOS, which ignores MSG_DONTWAIT in send(2): a slow client would stop the event loop."""
+    descriptor, was_blocking = client.fileno(), os.get_blocking(client.fileno())
+    os.set_blocking(descriptor, False)
+    try:
+        return client.send(data, flags)
+    finally:
+        os.set_blocking(descriptor, was_blocking)
 
 
 def _release(part: FilePart) -> None:

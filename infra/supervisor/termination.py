@@ -1,6 +1,7 @@
 """End processes that are not, or no longer, children of this process: signal, wait, kill, with their descendants."""
 
 import signal
+import sys
 import time
 from collections.abc import Iterable, Sequence
 
@@ -73,7 +74,11 @@ def send_signal(process: psutil.Process, number: int) -> None:
 def kill_descendants() -> None:
     """Kill every process below this one, so that nothing outlives `up` that a worker or a daemonising function started.
 
-    On Linux the orphans among them have become children of this process; elsewhere only those that still descend from
-    it when the stop begins are found.
+    On Linux the orphans among them have become children of this process. Elsewhere those are found that still descend
+    from it, and those whose environment names an ended sandbox pool.
     """
     kill_all(descendants(psutil.Process()))
+    if sys.platform != "linux":
+        from workqueue.sandboxes.process_tree import kill_abandoned
+
+        kill_abandoned()

@@ -22,6 +22,7 @@ STDOUT, STDERR, END = b"1", b"2", b"e"  # kinds of marks: the stream that prints
 KINDS = {1: STDOUT, 2: STDERR}
 LINE_BUFFERED = 1  # _IOLBF
 C_BUFFER_BYTES = 8192
+C_STDOUT = ("stdout", "__stdoutp")  # the C variable: on Linux, on macOS
 
 posix_write, fflush = os.write, ctypes.CDLL(None).fflush
 
@@ -100,9 +101,10 @@ def mark_output(marks: OrderMarks) -> None:
 
     write.__module__, write.__qualname__, write.__doc__ = "os", "write", posix_write.__doc__
     os.write = write
-    with contextlib.suppress(ValueError):  # no such name in this C library
-        libc = ctypes.CDLL(None)
-        libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, LINE_BUFFERED, C_BUFFER_BYTES)
+    libc = ctypes.CDLL(None)
+    for name in C_STDOUT:
+        with contextlib.suppress(ValueError):  # no such name in this C library
+            libc.setvbuf(ctypes.c_void_p.in_dll(libc, name), None, LINE_BUFFERED, C_BUFFER_BYTES)
 
 
 def flush() -> None:

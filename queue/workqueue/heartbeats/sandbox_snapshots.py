@@ -40,6 +40,9 @@ class SnapshotChannel:
         self._receiver, self._sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         for end in (self._receiver, self._sender):
             end.setblocking(False)
+            # macOS: by default a datagram has at most 2 KiB, which is a list of ten sandboxes.
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MAX_DATAGRAM_BYTES)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * MAX_DATAGRAM_BYTES)
 
     def send(self, snapshots: list[SandboxSnapshot]) -> None:
         data = json.dumps([asdict(snapshot) for snapshot in snapshots]).encode()

@@ -70,6 +70,8 @@ class SandboxConnection:
         self.has_leftovers = False  # its request left processes behind, which may disturb the next one
         self.has_started = lease.ready is not None  # the SDK runs: a failure from here on is one of user code
         self.socket = socket.socket(fileno=fds[0])
+        # Not MSG_DONTWAIT: macOS ignores it in send(2), and a sandbox that reads nothing would block the worker.
+        self.socket.setblocking(False)
         mark = lease.mark.encode()
         self._outputs = OutputReader([OutputStream("stdout", fds[1], mark), OutputStream("stderr", fds[2], mark)])
         self.start_tokens = StartTokens(fds[3], fds[4])
@@ -82,7 +84,8 @@ class SandboxConnection:
         for stream in self._outputs.streams:
             os.set_blocking(stream.fd, False)
             self._selector.register(stream.fd, selectors.EVENT_READ, stream)
-        # A child that user code forked may hold the socket open after the sandbox died: watch the process too.
+        # A child that user code forked may hold the socket open after the sandbox died: watch the process too. Without
+        # pidfd (macOS), `_listen` checks the process whenever nothing else happens.
         self._pidfd = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
         if self._pidfd is not None:
             self._selector.register(self._pidfd, selectors.EVENT_READ, "process")
@@ -144,8 +147,9 @@ class SandboxConnection:
             os.close(fd)
 
     def _listen(self, timeout_s: float) -> None:
-        end = ""
-        for key, mask in self._selector.select(max(0.0, timeout_s)):
+        events = self._selector.select(max(0.0, timeout_s))
+        end = "" if events else self._unwatched_end()
+        for key, mask in events:
             if key.data == "process":
                 end = end or EXITED
             elif isinstance(key.data, OutputStream):
@@ -161,9 +165,13 @@ class SandboxConnection:
         if end:
             self._messages.append(Disconnected(end))
 
+    def _unwatched_end(self) -> str:
+        """Return EXITED if the process has ended, where the selector cannot watch it."""
+        return EXITED if self._pidfd is None and process_tree.has_ended(self.pid, 0) else ""
+
     def _send_pending(self) -> None:
         try:
-            del self._outgoing[: self.socket.send(self._outgoing, socket.MSG_DONTWAIT)]
+            del self._outgoing[: self.socket.send(self._outgoing)]
         except BlockingIOError:
             pass
         except OSError:
@@ -176,7 +184,7 @@ class SandboxConnection:
     def _receive(self) -> str:
         """Read frames. Return why the connection ended; an empty string while it lasts."""
         try:
-            data = self.socket.recv(READ_SIZE, socket.MSG_DONTWAIT)
+            data = self.socket.recv(READ_SIZE)
         except BlockingIOError:
             return ""
         except OSError:

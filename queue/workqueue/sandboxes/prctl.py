@@ -1,11 +1,15 @@
-"""Link the lives of processes by prctl(2): adopt orphans, and end a child with its parent. Linux only."""
+"""Link the lives of processes by prctl(2) on Linux: adopt orphans, and end a child with its parent."""
 
 import ctypes
+import os
 import signal
 import sys
+import threading
+import time
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+POLL_S = 0.5
 
 
 def adopt_orphans() -> None:
@@ -17,7 +21,15 @@ def adopt_orphans() -> None:
 def die_with_parent(number: signal.Signals) -> None:
     """Ask the kernel to send a signal to this process when the thread that forked it ends.
 
-    On other systems than Linux this does nothing, and an orphan ends with its next request.
+    Elsewhere a thread of this process watches the parent, and sends the signal within POLL_S.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
+    else:
+        threading.Thread(target=_watch_parent, args=(os.getppid(), number), name="parent watch", daemon=True).start()
+
+
+def _watch_parent(parent: int, number: signal.Signals) -> None:
+    while os.getppid() == parent:
+        time.sleep(POLL_S)
+    os.kill(os.getpid(), number)

@@ -18,6 +18,7 @@ from workqueue.sandboxes.user import UnixUser
 # tracer of the same account holds the notification back.
 DEATH_S = 1.0
 FIRST_POLL_S, MAX_POLL_S = 0.0005, 0.02  # between two checks for the end of a process
+BUFFER_BYTES = 256 * 1024  # of the socket for frames; macOS has 8 KiB, and the pool waits for a full one
 MAX_FILES = 10_000  # imported files to compare with the disk, in the process that serves all workers
 
 
@@ -78,6 +79,9 @@ class SandboxPipes:
         """
         with contextlib.ExitStack() as made:
             parent, child = map(made.enter_context, socket.socketpair())
+            for end in (parent, child):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
             start_tokens = socket.socketpair()
             for end in start_tokens:
                 made.enter_context(end)

@@ -107,17 +107,16 @@ def resident_mb(pid: int) -> float:
 def owner_id() -> str:
     """Return this process's identity as an owner of sandboxes: its PID namespace, pid and start time.
 
-    A pid alone may be reused, or belong to another container. Empty on other systems than Linux.
+    A pid alone may be reused, or belong to another container.
     """
-    if sys.platform != "linux":
-        return ""
-    return f"{Path('/proc/self/ns/pid').readlink()} {os.getpid()} {_start_time(os.getpid())}"
+    namespace = Path("/proc/self/ns/pid").readlink() if sys.platform == "linux" else "-"
+    return f"{namespace} {os.getpid()} {_start_time(os.getpid())}"
 
 
 def kill_abandoned() -> None:
-    """Kill orphaned processes of sandboxes whose owner has exited. Linux only."""
+    """Kill orphaned processes of sandboxes whose owner has exited."""
     here = owner_id().partition(" ")[0]
-    for process in psutil.process_iter() if here else ():
+    for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError, ValueError):
             namespace, pid, started = _environment(process).get(OWNER, "").split(" ")
             if namespace == here and _start_time(int(pid)) != started:
@@ -125,7 +124,13 @@ def kill_abandoned() -> None:
 
 
 def _start_time(pid: int) -> str | None:
-    """Return the start time in ticks since boot (proc(5), stat, field 22), which no step of the wall clock changes."""
+    """Return the start time in ticks since boot (proc(5), stat, field 22), which no step of the wall clock changes.
+
+    Other systems than Linux have only times of the wall clock. There all processes have the same start time, so that no
+    step of the clock makes a living owner look dead; a reused pid keeps an orphan alive. None: there is no process.
+    """
+    if sys.platform != "linux":
+        return "-" if psutil.pid_exists(pid) else None
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:

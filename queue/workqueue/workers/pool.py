@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from secrets import token_hex
 from types import FrameType
@@ -230,7 +230,8 @@ class Pool(WorkerPool):
         die_with_parent(signal.SIGTERM)
         for key in list(self._selector.get_map().values()):
             key.data.socket.close()  # else neither side would notice that the other ended
-        self._selector.close()
+        with suppress(OSError):  # macOS: a fork has no kqueue, and CPython before 3.11.7 fails to close it
+            self._selector.close()
         self.sandboxes.close_inherited()
         main()
 

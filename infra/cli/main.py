@@ -23,7 +23,8 @@ SECTIONS = {
     "Single processes": ("web", "worker", "scheduler"),
     "Set up and export": ("init", "db", "seed", "openapi"),
 }
-WINDOWS_COMMANDS = ("new", "version", "functions", "requests", "schedules", "queues", "workers")  # they start no process
+# These start no process.
+WINDOWS_COMMANDS = ("new", "version", "functions", "requests", "schedules", "queues", "workers")
 EXIT_CODES = (
     "Exit codes: 0 done; 1 the request failed, or a check found a problem; 2 wrong usage or a bad setting; 3 the "
     "runtime is not reachable; 4 not found; 124 waited too long, and the request continues; 130 interrupted by Ctrl-C."

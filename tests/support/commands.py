@@ -1,12 +1,20 @@
-"""Run `localfn …` as a process against a runtime, as users do."""
+"""Run `localfn …` against a runtime: in the test process, or as a process, as users do.
+
+A process costs a quarter of a second, so it is for what only a process shows: pipes, terminals, signals, and variables
+that Python reads at its start.
+"""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from click.testing import CliRunner
+
+from infra.cli.main import cli
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -19,7 +27,17 @@ Done = subprocess.CompletedProcess[str]
 
 
 def localfn(runtime: Runtime, *words: str, stdin: str = "", **environ: str) -> Done:
-    """Run a command to its end."""
+    """Run a command to its end in this process, with the variables of the runtime only.
+
+    An exception that the command does not report is raised, so that it fails the test.
+    """
+    env: dict[str, str | None] = {**dict.fromkeys(os.environ), **runtime.env, **environ}
+    result = CliRunner().invoke(cli, words, input=stdin, env=env, catch_exceptions=False, prog_name="localfn")
+    return Done(words, result.exit_code, result.stdout, result.stderr)
+
+
+def localfn_process(runtime: Runtime, *words: str, stdin: str = "", **environ: str) -> Done:
+    """Run a command to its end as a process."""
     return subprocess.run(
         [*COMMAND, *words],
         env=runtime.env | environ,

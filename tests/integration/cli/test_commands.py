@@ -7,8 +7,15 @@ import threading
 
 import pytest
 
-from tests.integration.cli.in_process import invoke
-from tests.support.commands import LIMIT_S, NOWHERE, TOO_LARGE, localfn, run_json, running_command
+from tests.support.commands import (
+    LIMIT_S,
+    NOWHERE,
+    TOO_LARGE,
+    localfn,
+    localfn_process,
+    run_json,
+    running_command,
+)
 from tests.support.runtime import Runtime, free_port
 from tests.support.waiting import wait_until
 
@@ -61,9 +68,9 @@ def test_a_function_is_shown_with_its_limits_and_its_schema(runtime: Runtime) ->
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(runtime: Runtime, words: list[str], code: int) -> None:
-    done = invoke(runtime, *words, stdin=TOO_LARGE)
+    done = localfn(runtime, *words, stdin=TOO_LARGE)
 
-    assert done.exit_code == code
+    assert done.returncode == code
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("localfn: ")
@@ -84,9 +91,9 @@ def test_an_error_is_one_line_and_an_exit_code(runtime: Runtime, words: list[str
     ],
 )
 def test_wrong_usage_ends_with_2(runtime: Runtime, words: list[str]) -> None:
-    done = invoke(runtime, *words)
+    done = localfn(runtime, *words)
 
-    assert done.exit_code == 2, done.stderr
+    assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -132,8 +139,8 @@ def test_a_terminal_without_unicode_gets_question_marks_and_valid_json(runtime: 
     request = runtime.call("echo", {"name": "漢字"})
     ascii_only = {"PYTHONIOENCODING": "ascii"}
 
-    shown = localfn(runtime, "requests", "show", request["id"], **ascii_only)
-    result = localfn(runtime, "requests", "result", request["id"], **ascii_only)
+    shown = localfn_process(runtime, "requests", "show", request["id"], **ascii_only)
+    result = localfn_process(runtime, "requests", "result", request["id"], **ascii_only)
 
     assert (shown.returncode, shown.stderr) == (0, "")
     assert '"name": "??"' in shown.stdout
@@ -141,4 +148,13 @@ def test_a_terminal_without_unicode_gets_question_marks_and_valid_json(runtime: 
 
 
 def test_an_argument_that_is_not_text_is_an_unknown_name(runtime: Runtime) -> None:
-    assert localfn(runtime, "functions", "show", os.fsdecode(b"\xff")).returncode == 4
+    assert localfn_process(runtime, "functions", "show", os.fsdecode(b"\xff")).returncode == 4
+
+
+@pytest.mark.parametrize("section", ["functions", "requests", "schedules", "workers", "queues", "users", "keys"])
+def test_a_process_prints_what_the_command_prints(runtime: Runtime, section: str) -> None:
+    heading = localfn(runtime, section, "list").stdout.partition("\n")[0]
+    listed = localfn_process(runtime, section, "list")
+    assert (listed.returncode, listed.stdout.partition("\n")[0].split()) == (0, heading.split()), listed.stderr
+    wrong, same = (run(runtime, section, "list", "--no-such-option") for run in (localfn_process, localfn))
+    assert (wrong.returncode, wrong.stdout, wrong.stderr) == (same.returncode, same.stdout, same.stderr)

@@ -8,8 +8,7 @@ import pytest
 
 from infra.api_client import first_id_after
 from schema.revision import head_revision
-from tests.integration.cli.in_process import invoke
-from tests.support.commands import NOWHERE, list_ids, localfn, run_json, running_command
+from tests.support.commands import NOWHERE, list_ids, localfn, localfn_process, run_json, running_command
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -44,8 +43,8 @@ def test_an_ambiguous_prefix_lists_its_matches(runtime: Runtime) -> None:
     ("typed", "code", "words"), [(NOWHERE[:-1], 4, "no request"), ("01a", 2, "at least 6"), ("no id", 4, "")]
 )
 def test_a_prefix_without_a_match_is_an_error(runtime: Runtime, typed: str, code: int, words: str) -> None:
-    done = invoke(runtime, "requests", "show", typed)
-    assert (done.exit_code, done.stdout) == (code, "")
+    done = localfn(runtime, "requests", "show", typed)
+    assert (done.returncode, done.stdout) == (code, "")
     assert words in done.stderr
 
 
@@ -70,7 +69,7 @@ def test_every_time_names_the_same_zone(runtime: Runtime) -> None:
         ("schedules", "next", "zoned"),
         ("schedules", "show", "zoned"),
     ):
-        shown = localfn(runtime, *words, TZ="Asia/Kolkata").stdout
+        shown = localfn_process(runtime, *words, TZ="Asia/Kolkata").stdout
         found = re.findall(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d\S*", shown)
         assert found, words
         assert all(re.fullmatch(TIME, time) for time in found), found

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.commands import LIMIT_S, localfn, running_command
+from tests.support.commands import LIMIT_S, localfn_process, running_command
 from tests.support.runtime import Runtime, free_port
 from tests.support.waiting import wait_until
 
@@ -36,6 +36,6 @@ def test_the_command_needs_redis_and_no_database(runtime: Runtime, tmp_path: Pat
         wait_until(lambda: answers(f"http://127.0.0.1:{port}"), LIMIT_S, "the dashboard answers")
         process.terminate()
         assert process.wait(LIMIT_S) == 0
-    refused = localfn(runtime, "dashboard", LOCALFN_HOME=home, DATABASE_URL="", REDIS_URL="", RQ_REDIS_URL="")
+    refused = localfn_process(runtime, "dashboard", LOCALFN_HOME=home, DATABASE_URL="", REDIS_URL="", RQ_REDIS_URL="")
     assert refused.returncode == 3
     assert refused.stderr.endswith("and there is no REDIS_URL.\n")

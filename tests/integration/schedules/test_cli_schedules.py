@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.integration.cli.in_process import invoke
 from tests.support.commands import localfn, run_json
 from tests.support.runtime import Runtime
 
@@ -73,8 +72,8 @@ def test_a_disabled_schedule_is_created_without_a_next_time(runtime: Runtime) ->
 def test_an_error_is_one_clear_line_and_an_exit_code(
     runtime: Runtime, words: tuple[str, ...], code: int, said: str
 ) -> None:
-    done = invoke(runtime, *words)
-    assert (done.exit_code, done.stdout) == (code, "")
+    done = localfn(runtime, *words)
+    assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -16,7 +16,7 @@ from infra.config.settings import load
 from infra.sandbox import user_selection
 from tests.conftest import StartRuntime
 from tests.integration.security.sandbox.sandbox_users import NOBODY_NAMED, needs_root, open_python
-from tests.support.commands import localfn
+from tests.support.commands import localfn, localfn_process
 from tests.support.runtime import Runtime
 
 pytestmark = needs_root
@@ -96,7 +96,7 @@ def test_a_namespace_without_other_accounts_is_reported(runtime: Runtime, settin
 def test_unreachable_code_is_rejected_in_production_or_with_a_configured_account(
     runtime: Runtime, out_of_reach: Path, settings: dict[str, str], choice: dict[str, str]
 ) -> None:
-    done = localfn(runtime, "worker", **(settings | choice), LOCALFN_FUNCTIONS=str(out_of_reach))
+    done = localfn_process(runtime, "worker", **(settings | choice), LOCALFN_FUNCTIONS=str(out_of_reach))
     assert done.returncode == 1
     assert done.stderr.strip().startswith("localfn: functions would run as root: ")
     assert len(done.stderr.strip().splitlines()) == 1
@@ -104,6 +104,6 @@ def test_unreachable_code_is_rejected_in_production_or_with_a_configured_account
 
 @pytest.mark.parametrize("name", ["no-such-account", "-1", "4294967295"])
 def test_an_unknown_account_is_rejected(runtime: Runtime, name: str) -> None:
-    done = localfn(runtime, "worker", LOCALFN_SANDBOX_USER=name)
+    done = localfn_process(runtime, "worker", LOCALFN_SANDBOX_USER=name)
     assert done.returncode == 2
     assert "LOCALFN_SANDBOX_USER" in done.stderr

@@ -18,7 +18,7 @@ from infra.config.settings import Settings
 from infra.disk_reserve import DiskReserve
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
-from infra.embedded.service import Service
+from infra.embedded.service import Service, service_spec
 from infra.sandbox.function_sources import check_sources, have_code
 from infra.sandbox.interpreter_check import check_interpreter
 from infra.supervisor.child import HURRIED_STEP, ChildSpec
@@ -79,7 +79,7 @@ def _supervise(home: Home, settings: Settings, guard: OrphanGuard, on_ready: Cal
         services.append(Redis(home.root))
     with_names = settings.log_format == "text"
     with Supervisor(home.records, with_names=with_names, guard=guard, on_iteration=on_iteration) as supervisor:
-        supervisor.start_stage([_service_spec(service) for service in services], settings.wait_s)
+        supervisor.start_stage([service_spec(service) for service in services], settings.wait_s)
         variables = _variables(settings, {service.name: service.url for service in services})
         supervisor.run_once(replace(_process_spec("init", variables), one_shot=True))
         supervisor.start_stage(_process_specs(settings, variables), settings.wait_s)
@@ -103,17 +103,6 @@ def _process_specs(settings: Settings, variables: dict[str, str]) -> Sequence[Ch
         replace(_process_spec("worker", needed | grace), reports_ready=True),
         _process_spec("scheduler", needed),
     ]
-
-
-def _service_spec(service: Service) -> ChildSpec:
-    return ChildSpec(
-        name=service.name,
-        command=service.command,
-        prepare=service.prepare,
-        is_ready=service.is_ready,
-        stop_steps=service.stop_steps,
-        noise=service.noise,
-    )
 
 
 def _process_spec(name: str, variables: dict[str, str]) -> ChildSpec:

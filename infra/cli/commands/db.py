@@ -1,4 +1,6 @@
-"""Define `localfn db`: migrate and check the database schema."""
+"""Define `localfn db`: migrate and check the schema, dump and restore the database."""
+
+from pathlib import Path
 
 import click
 
@@ -10,7 +12,7 @@ DIFFERS_CODE = 1
 
 @click.group(cls=CommandGroup)
 def db() -> None:
-    """Migrate the database, and compare it with the code."""
+    """Migrate the database, compare it with the code, dump and restore it."""
 
 
 @db.command()
@@ -49,6 +51,30 @@ def check(ctx: click.Context, as_json: bool) -> None:
         print_data("\n".join(found) or "The database matches the code.")
     if found:
         ctx.exit(DIFFERS_CODE)
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def dump(file: Path) -> None:
+    """Write the database into a new FILE. The embedded PostgreSQL need not run."""
+    from infra.config.service_urls import require_local
+    from infra.config.settings import load
+    from infra.embedded import database_copy
+
+    database_copy.dump(require_local(load()), file)
+    print_status(f"the database is in {file}; the files of requests are not.")
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+def restore(file: Path) -> None:
+    """Replace the embedded database by FILE, which `db dump` made. The replaced folder is kept."""
+    from infra.config.service_urls import require_local
+    from infra.config.settings import load
+    from infra.embedded import database_copy
+
+    kept = database_copy.restore(require_local(load()), file)
+    print_status(f"{file} is restored" + (f"; the data before it is kept in {kept}." if kept else "."))
 
 
 @db.command(hidden=True)

@@ -9,7 +9,8 @@ import os
 import subprocess
 import sys
 import webbrowser
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -20,26 +21,26 @@ from infra.supervisor.output import print_message
 BOOT = "import localfn_runtime; from infra.browser import main; main()"
 
 
-class BrowserOpener:
-    """Open the page when the runtime is ready, as a context manager around all of `up`."""
+@contextmanager
+def page_opener(settings: Settings, *, is_wanted: bool) -> Iterator[Callable[[], None]]:
+    """Yield a function that opens the page, to be called when the runtime is ready; does nothing unless `is_wanted`."""
+    if not is_wanted:
+        yield lambda: None
+        return
+    reader, writer = os.pipe()
+    command = [sys.executable, "-P", "-c", BOOT, str(reader)]
+    launcher = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(reader,), start_new_session=True)
+    os.close(reader)
+    launcher.wait()
 
-    def __init__(self, settings: Settings) -> None:
-        self._url = page_url(settings)
-
-    def __enter__(self) -> "BrowserOpener":
-        reader, self._writer = os.pipe()
-        command = [sys.executable, "-P", "-c", BOOT, str(reader)]
-        launcher = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(reader,), start_new_session=True)
-        os.close(reader)
-        launcher.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._writer)
-
-    def open_page(self) -> None:
+    def open_page() -> None:
         with suppress(BrokenPipeError):  # the opener was killed; `up` has printed the URL
-            os.write(self._writer, f"{self._url}\n".encode())
+            os.write(writer, f"{page_url(settings)}\n".encode())
+
+    try:
+        yield open_page
+    finally:
+        os.close(writer)
 
 
 def page_url(settings: Settings) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 VARIABLE = "LOCALFN_CALLED_AS"  # set by ./dev, and by `up` for its processes
 UVX = "uvx localfn"
 COMMANDS = (
-    "new", "up", "doctor", "functions", "requests", "schedules", "queues", "workers", "users", "keys", "web", "worker",
-    "scheduler", "init", "db", "seed", "openapi", "--debug",
+    "new", "up", "down", "status", "logs", "doctor", "functions", "requests", "schedules", "queues", "workers",
+    "users", "keys", "web", "worker", "scheduler", "init", "db", "seed", "openapi", "--debug",
 )  # fmt: skip
 COMMAND_HINT = re.compile(rf"(?<![\w./-])localfn (?=(?:{'|'.join(COMMANDS)})(?![\w-]))")
 

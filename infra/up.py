@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +23,11 @@ from infra.embedded.service import Service, service_spec
 from infra.sandbox.function_sources import check_sources, have_code
 from infra.sandbox.interpreter_check import check_interpreter
 from infra.supervisor.child import HURRIED_STEP, ChildSpec
+from infra.supervisor.log_file import LogFile
 from infra.supervisor.orphan_guard import OrphanGuard
 from infra.supervisor.output import print_message
 from infra.supervisor.supervisor import StopRequested, Supervisor, do_nothing
+from infra.supervisor.up_record import UpRecordFile
 
 # A worker gets seven seconds from SIGTERM to SIGKILL. It must give back its requests within that time; otherwise
 # they wait for their leases to expire at the next start.
@@ -34,26 +37,33 @@ NOT_INHERITED = frozenset({"LOCALFN_API_KEY", "POSTGRES_PASSWORD"})
 HOME_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 
 
-def up(settings: Settings, on_ready: Callable[[], None] = do_nothing) -> None:
+def up(settings: Settings, *, on_ready: Callable[[], None] = do_nothing, log: LogFile | None = None) -> None:
     """Start everything, announce it, and keep it running. Return after a stop. Raises InfraError.
 
-    on_ready: called once requests can be served, must be quick.
+    on_ready: called once requests can be served, must be quick. log: the file to which this process writes its output.
     """
     home = prepare(settings)
-    with home.locked() as lock:
-        recovered = home.records.recover()
-        if recovered:
-            print_message(f"processes of a killed run were ended: {', '.join(recovered)}")
-        check_port(settings.host, settings.port)
-        try:
-            with OrphanGuard(home.root, lock) as guard:
-                _supervise(home, settings, guard, on_ready)
-        except StopRequested:
-            return
-        except OSError as error:
-            if error.errno in HOME_ERRNOS:
-                raise home_error(home.root, error) from error
-            raise
+    try:
+        with (
+            home.locked() as lock,
+            UpRecordFile(home.root, settings.host, settings.port, log) as record,
+            _guarded(home, settings, lock) as guard,
+            _supervisor(home, settings, guard, log) as supervisor,
+            record.until_stop(),
+        ):
+            if log is not None:
+                print_message(f"starting at {datetime.now(UTC).isoformat(timespec='seconds')}")
+            _start_all(supervisor, home, settings)
+            record.set_ready()
+            announce(settings)
+            on_ready()
+            supervisor.run()
+    except StopRequested:
+        return
+    except OSError as error:
+        if error.errno in HOME_ERRNOS:
+            raise home_error(home.root, error) from error
+        raise
 
 
 def prepare(settings: Settings) -> Home:
@@ -68,27 +78,46 @@ def prepare(settings: Settings) -> Home:
     return home
 
 
-def _supervise(home: Home, settings: Settings, guard: OrphanGuard, on_ready: Callable[[], None]) -> None:
-    services: list[Service] = []
-    on_iteration = do_nothing
+def _guarded(home: Home, settings: Settings, lock: int) -> OrphanGuard:
+    """Return a guard for a home without processes of earlier runs. Raises PortTakenError."""
+    recovered = home.records.recover()
+    if recovered:
+        print_message(f"processes of a killed run were ended: {', '.join(recovered)}")
+    check_port(settings.host, settings.port)
+    return OrphanGuard(home.root, lock)
+
+
+def _supervisor(home: Home, settings: Settings, guard: OrphanGuard, log: LogFile | None) -> Supervisor:
+    checks = [log.bound] if log is not None else []
     if settings.database_url is None:
-        on_iteration = DiskReserve(home.root).check
-        on_iteration()  # before PostgreSQL starts, since it needs the space
+        checks.append(DiskReserve(home.root).check)
+
+    def check_disk() -> None:
+        for check in checks:
+            check()
+
+    check_disk()  # before PostgreSQL starts, since it needs the space
+    with_names = settings.log_format == "text"
+    return Supervisor(home.records, with_names=with_names, guard=guard, on_iteration=check_disk)
+
+
+def _start_all(supervisor: Supervisor, home: Home, settings: Settings) -> None:
+    services: list[Service] = []
+    if settings.database_url is None:
         services.append(Postgres(home.root, max_connections=capacity.embedded_connections(settings.concurrency)))
     if settings.redis_url is None:
         services.append(Redis(home.root))
-    with_names = settings.log_format == "text"
-    with Supervisor(home.records, with_names=with_names, guard=guard, on_iteration=on_iteration) as supervisor:
-        supervisor.start_stage([service_spec(service) for service in services], settings.wait_s)
-        variables = _variables(settings, {service.name: service.url for service in services})
-        supervisor.run_once(replace(_process_spec("init", variables), one_shot=True))
-        supervisor.start_stage(_process_specs(settings, variables), settings.wait_s)
-        sys.stdout.write(f"localfn ready on {http_url(settings.host, settings.port)}\n")
-        sys.stdout.flush()
-        if not have_code(settings.functions):
-            print_message("no functions yet; `localfn new` creates a first one, which is found without a restart")
-        on_ready()
-        supervisor.run()
+    supervisor.start_stage([service_spec(service) for service in services], settings.wait_s)
+    variables = _variables(settings, {service.name: service.url for service in services})
+    supervisor.run_once(replace(_process_spec("init", variables), one_shot=True))
+    supervisor.start_stage(_process_specs(settings, variables), settings.wait_s)
+
+
+def announce(settings: Settings) -> None:
+    sys.stdout.write(f"localfn ready on {http_url(settings.host, settings.port)}\n")
+    sys.stdout.flush()
+    if not have_code(settings.functions):
+        print_message("no functions yet; `localfn new` creates a first one, which is found without a restart")
 
 
 def _process_specs(settings: Settings, variables: dict[str, str]) -> Sequence[ChildSpec]:

@@ -2,21 +2,21 @@
 
 import importlib.metadata
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
 from infra.cli.group import RootGroup
-from infra.cli.output.tables import print_data, print_status
+from infra.cli.output.tables import json_option, print_data, print_json, print_status
 from infra.command_name import command_name
 from infra.config.settings import Settings, load, load_and_export
-from infra.errors import UnsupportedSystemError
+from infra.errors import NotRunningError, UnsupportedSystemError
 from infra.sandbox.hardening import disable_ptrace
 from infra.supervisor.control_socket import ParentConnection, receive_settings
 
 SECTIONS = {
-    "Start and check": ("new", "up", "doctor", "version"),
+    "Start and check": ("new", "up", "down", "status", "logs", "doctor", "version"),
     "Work": ("functions", "requests", "schedules"),
     "Operate": ("queues", "workers", "dashboard"),
     "Access": ("users", "keys"),
@@ -67,17 +67,61 @@ def new(folder: Path) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Listen on this port instead of PORT.")
 @click.option("--host", metavar="ADDRESS", help="Listen on this address instead of HOST.")
 @click.option("--open", "opens_page", is_flag=True, help="Open the page in the browser once the runtime is ready.")
-def up(port: int | None, host: str | None, opens_page: bool) -> None:
+@click.option("--detach", is_flag=True, help="Start in the background, and return when the runtime is ready.")
+def up(port: int | None, host: str | None, opens_page: bool, detach: bool) -> None:
     """Start everything: web, worker and scheduler, and PostgreSQL and Redis if no URL is set."""
-    from infra.browser import BrowserOpener
+    from infra.background import start
+    from infra.browser import page_opener
+    from infra.supervisor.log_file import LogFile
     from infra.up import up as run
 
-    settings = _load_settings()
+    parent = receive_settings()
+    settings = _load_settings(parent)
     settings = replace(settings, port=port or settings.port, host=host or settings.host)
-    if not opens_page:
-        return run(settings)
-    with BrowserOpener(settings) as browser:
-        return run(settings, browser.open_page)
+    with page_opener(settings, is_wanted=opens_page) as open_page:
+        if detach:
+            start(settings, on_ready=open_page)
+        elif parent is None:
+            run(settings, on_ready=open_page)
+        else:  # started by `up --detach`
+            run(settings, on_ready=parent.report_ready, log=LogFile(settings.home))
+
+
+@cli.command()
+def down() -> None:
+    """Stop the `up` of this home, in the background or in another terminal."""
+    from infra.background import stop
+
+    print_status(f"localfn stopped (pid {stop(load()).pid})")
+
+
+@cli.command()
+@json_option
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Show whether the `up` of this home runs: its URL, its processes, its log file."""
+    from infra.background import read_status
+    from infra.cli.output.runtime_status import print_runtime_status
+
+    found = read_status(load())
+    if as_json:
+        print_json(asdict(found))
+    else:
+        print_runtime_status(found)
+    if found.pid is None:
+        ctx.exit(NotRunningError.exit_code)
+
+
+@cli.command()
+@click.option(
+    "-n", "count", default=100, show_default=True, type=click.IntRange(0), metavar="N", help="Lines to print."
+)
+@click.option("-f", "--follow", is_flag=True, help="Print new lines, too, until the runtime stops.")
+def logs(count: int, follow: bool) -> None:
+    """Print the log of `up --detach`."""
+    from infra.cli.output.runtime_status import print_log
+
+    print_log(load(), count, follow=follow)
 
 
 @cli.command()

@@ -76,7 +76,7 @@ class Home:
         if not _try_lock(descriptor):
             pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
             if _is_running(pid):
-                hint = "stop it, or set LOCALFN_HOME to another folder"
+                hint = "`localfn down` stops it, or set LOCALFN_HOME to another folder"
                 raise HomeError(f"localfn already runs with {self.root} (pid {pid}); {hint}.")
             print_message("a previous run was killed; waiting for its processes to end")
             _wait_for_guard(descriptor, self.root)

@@ -63,6 +63,7 @@ class Child:
         self.exit_code: int | None = None
         # Consecutive exits before the child was ready; the supervisor gives up on a child that never is.
         self.failures = 0
+        self.starts = 0
         self.exit_reason = ""
         self.start_at: float | None = None
         self._control: ControlSocket | None = None
@@ -79,6 +80,7 @@ class Child:
         The process gets its own session: the terminal's Ctrl-C reaches only `up`, which stops its children in order.
         """
         self.spec.prepare()
+        self.starts += 1
         self.start_at = None
         self.exit_code = None
         self._started_at = time.monotonic()

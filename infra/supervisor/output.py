@@ -1,6 +1,7 @@
 """Forward the output of children: whole lines, prefixed with the child's name for people."""
 
 import contextlib
+import errno
 import os
 import re
 import selectors
@@ -13,6 +14,7 @@ COLOURS = (36, 33, 32, 35, 34, 31)
 WIDTH = 9
 CHUNK_BYTES = 65536
 MAX_LINE_BYTES = 1024 * 1024
+FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Output:
@@ -121,7 +123,9 @@ class _Lines:
         try:
             self._target.write(text)
             self._target.flush()
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in FULL_ERRNOS:
+                return  # a log file on a full disk: these lines are lost, later ones may find space
             # The reader has gone (`localfn up | head`); the children continue. Redirect the rest of the buffer:
             # otherwise the interpreter fails at exit.
             _discard(self._target)

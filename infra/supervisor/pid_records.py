@@ -27,16 +27,23 @@ class PidRecord:
     stage: int = 0
     # Host and port of a process that serves HTTP.
     address: tuple[str, int] | None = None
+    # By its supervisor, since the start of `up`.
+    restarts: int = 0
 
     def process(self) -> psutil.Process | None:
         """Return the recorded process, or None if it has ended."""
-        try:
-            process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.create_time) > CLOCK_DRIFT_S:
-                return None
-        except psutil.Error:
+        return find_process(self.pid, self.create_time)
+
+
+def find_process(pid: int, create_time: float) -> psutil.Process | None:
+    """Return the process with this pid and start time, or None if it has ended."""
+    try:
+        process = psutil.Process(pid)
+        if abs(process.create_time() - create_time) > CLOCK_DRIFT_S:
             return None
-        return process if is_alive(process) else None
+    except psutil.Error:
+        return None
+    return process if is_alive(process) else None
 
 
 class PidRecords:
@@ -45,16 +52,26 @@ class PidRecords:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def add(self, name: str, pid: int, stop_steps: Steps, stage: int, address: tuple[str, int] | None = None) -> None:
+    def add(
+        self,
+        name: str,
+        pid: int,
+        stop_steps: Steps,
+        *,
+        stage: int,
+        address: tuple[str, int] | None = None,
+        restarts: int = 0,
+    ) -> None:
         """Record a process that was just started, unless it has already ended."""
         try:
             create_time = psutil.Process(pid).create_time()
         except psutil.NoSuchProcess:
             return
+        record = PidRecord(pid, create_time, stop_steps, stage, address, restarts)
         path = self.folder / f"{name}.json"
         # Written and renamed: a crash never leaves half a record.
         new = path.with_suffix(".new")
-        new.write_text(json.dumps(asdict(PidRecord(pid, create_time, stop_steps, stage, address))))
+        new.write_text(json.dumps(asdict(record)))
         new.replace(path)
 
     def remove(self, name: str) -> None:
@@ -69,17 +86,22 @@ class PidRecords:
         except (OSError, ValueError, TypeError):
             return None
 
+    def find_running(self) -> dict[str, PidRecord]:
+        """Return the records of all running processes by name, in the order of their stages."""
+        found = ((path.stem, self.find(path.stem)) for path in sorted(self.folder.glob("*.json")))
+        running = [(name, record) for name, record in found if record and record.process()]
+        return dict(sorted(running, key=lambda entry: entry[1].stage))
+
     def is_running(self, name: str) -> bool:
         record = self.find(name)
         return record is not None and record.process() is not None
 
     def recover(self) -> list[str]:
         """End the processes of a killed `up`; return the names of the ones still running."""
-        found = {path.stem: self.find(path.stem) for path in self.folder.glob("*.json")}
-        running = {name: record for name, record in found.items() if record and record.process()}
+        running = self.find_running()
         for stage in sorted({record.stage for record in running.values()}, reverse=True):
             of_stage = [record for record in running.values() if record.stage == stage]
             terminate_trees([(process, record.stop_steps) for record in of_stage if (process := record.process())])
-        for name in found:
-            self.remove(name)
+        for path in self.folder.glob("*.json"):
+            self.remove(path.stem)
         return sorted(running)

@@ -138,7 +138,10 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         process = child.start()
         self._children[process.pid] = child
-        self._records.add(child.name, process.pid, child.spec.stop_steps, child.stage, child.spec.address)
+        spec, restarts = child.spec, child.starts - 1
+        self._records.add(
+            spec.name, process.pid, spec.stop_steps, stage=child.stage, address=spec.address, restarts=restarts
+        )
         child.hand_over()
         if process.stdout is not None and process.stderr is not None:
             for pipe, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):

@@ -87,6 +87,7 @@ NOT_RUN = {
     "docs/how-to/containers.md": 5,
     "docs/how-to/installing.md": 2,
     "docs/how-to/monitoring.md": 3,
+    "docs/how-to/operate.md": 1,
     "docs/how-to/production.md": 2,
     "docs/how-to/schedules.md": 1,
     "docs/how-to/upgrading.md": 2,

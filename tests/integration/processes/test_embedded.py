@@ -174,7 +174,7 @@ def test_a_socket_folder_of_another_account_is_rejected(home: Path) -> None:
 def test_another_process_finds_the_running_services_and_not_the_ended_ones(home: Path, run: RunService) -> None:
     service = Redis(home)
     process = run(service)
-    PidRecords(home / "run").add("redis", process.pid, ((signal.SIGTERM, 5.0),), 0)
+    PidRecords(home / "run").add("redis", process.pid, ((signal.SIGTERM, 5.0),), stage=0)
     assert find_running_services(home).redis_url == service.url
     assert find_running_services(home).database_url is None
     process.terminate()

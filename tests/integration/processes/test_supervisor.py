@@ -235,7 +235,7 @@ def test_the_next_supervisor_ends_the_children_of_a_killed_one(start: Start) -> 
 
 def test_another_process_with_a_recorded_pid_is_not_killed(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "600"]) as other_process:
-        PidRecords(tmp_path).add("a", other_process.pid, ((signal.SIGTERM, 5.0),), 0)
+        PidRecords(tmp_path).add("a", other_process.pid, ((signal.SIGTERM, 5.0),), stage=0)
         record = tmp_path / "a.json"
         fields = json.loads(record.read_text())
         record.write_text(json.dumps(fields | {"create_time": fields["create_time"] - 100}))

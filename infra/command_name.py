@@ -19,10 +19,14 @@ def command_name() -> str:
     return os.environ.get(VARIABLE) or (UVX if _is_started_by_uvx() else "localfn")
 
 
+def quote_command(name: str) -> str:
+    """Return a command name as it is typed in a shell: a path may contain spaces."""
+    return name if name == UVX else shlex.quote(name)
+
+
 def with_command_name(text: str) -> str:
     """Return the text with each `localfn COMMAND` replaced by the command that the user types."""
-    name = command_name()
-    return COMMAND_HINT.sub(lambda _: f"{name if name == UVX else shlex.quote(name)} ", text)
+    return COMMAND_HINT.sub(lambda _: f"{quote_command(command_name())} ", text)
 
 
 def _is_started_by_uvx() -> bool:

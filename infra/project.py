@@ -5,7 +5,7 @@ import shlex
 from contextlib import suppress
 from pathlib import Path
 
-from infra.command_name import command_name
+from infra.command_name import command_name, quote_command
 from infra.errors import InfraError
 
 TEMPLATE = Path(__file__).parent / "project_template"
@@ -51,7 +51,7 @@ def next_commands(folder: Path) -> list[str]:
         steps.append(f"cd {shlex.quote(str(folder))}")
         if os.sep in name:  # `./dev` is another file in the new folder
             name = str(Path(name).absolute())
-    word = shlex.quote(name)
+    word = quote_command(name)
     return [*steps, f"{word} up --open", f'{word} functions invoke hello --data \'{{"name": "Ada"}}\' --wait']
 
 

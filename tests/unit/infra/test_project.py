@@ -122,3 +122,7 @@ def test_next_commands_work_where_they_are_typed(tmp_path: Path, monkeypatch: py
     assert next_commands(Path("a b"))[:2] == ["cd 'a b'", f"{tmp_path}/dev up --open"]
     monkeypatch.delenv(VARIABLE)
     assert next_commands(Path("a"))[:2] == ["cd a", "localfn up --open"]
+    monkeypatch.setenv(VARIABLE, "uvx localfn")
+    assert next_commands(Path())[0] == "uvx localfn up --open"
+    monkeypatch.setenv(VARIABLE, "./my dev")
+    assert next_commands(Path())[0] == "'./my dev' up --open"

@@ -98,6 +98,10 @@ class Runtime:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def newest_ids(self) -> list[str]:
+        """Return the id of the newest request, if there is one. Its other fields may still change."""
+        return [item["id"] for item in self.get("/api/requests?limit=1")["items"]]
+
     def attempts(self, request_id: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self.get(f"/api/requests/{request_id}/attempts")["items"]
         return items

@@ -45,10 +45,10 @@ def head(line: str = "POST /api/functions/echo HTTP/1.1", *more: str) -> bytes:
 
 @contextlib.contextmanager
 def nothing_stored(runtime: Runtime) -> Iterator[None]:
-    before = runtime.get("/api/requests?limit=1")["items"]
+    before = runtime.newest_ids()
     files = sorted(path.name for path in (runtime.home / "files").iterdir())
     yield
-    assert runtime.get("/api/requests?limit=1")["items"] == before
+    assert runtime.newest_ids() == before
     assert sorted(path.name for path in (runtime.home / "files").iterdir()) == files
 
 

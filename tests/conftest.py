@@ -5,6 +5,7 @@ Each test with the fixture `engine` gets a new database, copied from a migrated 
 
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,8 @@ from psycopg import sql
 from tests.support.runtime import CASES, EXAMPLES, PROCESSES, Runtime, make_folder, run_runtime
 
 TEMPLATE = "migrated"
+MEMORY = Path("/dev/shm")  # Linux keeps it in memory; a container may have 64 MB of it
+SERVERS_BYTES = 2 * 1024**3  # for the servers of several xdist workers
 
 # No example fails for its time: a busy machine would decide. Examples of one test may share its temporary folder.
 hypothesis.settings.register_profile(
@@ -95,9 +98,14 @@ def short_tmp_path() -> Iterator[Path]:
         yield Path(folder).resolve()
 
 
+def has_room(folder: Path) -> bool:
+    return folder.is_dir() and shutil.disk_usage(folder).free > SERVERS_BYTES
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
-    folder = tempfile.mkdtemp(prefix="lf-", dir="/tmp")
+    # On a disk, each new database costs three times as much: the server writes and deletes hundreds of files.
+    folder = tempfile.mkdtemp(prefix="lf-", dir=MEMORY if has_room(MEMORY) else "/tmp")
     server_process = subprocess.Popen(
         [sys.executable, "-P", str(Path(__file__).parent / "support" / "embedded_servers.py"), folder],
         stdin=subprocess.PIPE,

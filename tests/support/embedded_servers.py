@@ -14,8 +14,8 @@ from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
 from infra.embedded.service import Service
 
-# A test database may be lost, and each test makes one.
-NOT_DURABLE = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+# A test database may be lost, and each test makes one. The log stays small, since it may be kept in memory.
+NOT_DURABLE = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_wal_size=128MB")
 
 
 def start(service: Service) -> subprocess.Popen[bytes]:

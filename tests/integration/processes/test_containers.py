@@ -34,7 +34,7 @@ class ContainerImage:
         self.app = folder / "app"
         self.app.mkdir()
         for name in ("infra", "handlers", "schema", "seed", "queue"):
-            subprocess.run(["cp", "-r", str(ROOT / name), str(self.app)], check=True)
+            subprocess.run(["cp", "-a", str(ROOT / name), str(self.app)], check=True)
         (self.app / "spa" / "dist").mkdir(parents=True)
         (self.app / "spa" / "dist" / "index.html").write_text(PAGE)
         self.port = free_port()

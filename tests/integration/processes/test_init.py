@@ -143,7 +143,7 @@ def test_local_writes_the_migration_for_changed_tables_and_applies_it(
     """Run on a copy of the code, so that the test can change its tables."""
     root = Path(migrate.__file__).parent.parent
     for name in ("infra", "handlers", "schema", "seed", "queue"):
-        subprocess.run(["cp", "-r", str(root / name), str(tmp_path)], check=True)
+        subprocess.run(["cp", "-a", str(root / name), str(tmp_path)], check=True)
     tables = tmp_path / "schema" / "tables" / "requests.py"
     column = 'Column("hostname", Text, nullable=False),'
     tables.write_text(tables.read_text().replace(column, f'{column}\n    Column("rack", Text),'))

@@ -1,5 +1,6 @@
 """Follow a page as a reader does: write its files, type its commands, compare what they print."""
 
+import contextlib
 import os
 import re
 import signal
@@ -181,7 +182,8 @@ class Reader:
         """Press Ctrl-C in each window in which something runs, the last one first."""
         while self.running:
             process = self.running.pop()
-            os.killpg(process.pid, signal.SIGINT)
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself; its exit code still counts
+                os.killpg(process.pid, signal.SIGINT)
             assert process.wait(STOP_LIMIT_S) in (0, 130), process.args
 
 

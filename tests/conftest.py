@@ -38,14 +38,16 @@ hypothesis.settings.load_profile("localfn")
 
 
 # They take longest. Started last, one of them would keep a single process busy while the others have nothing to do.
+# Files that start their own processes precede those with the shared runtime and a browser, which then idle less.
 LONG_FILES = (
     "tests/chaos/test_chaos.py",
     "tests/docs/test_commands.py",
-    "tests/e2e/pages/",
-    "tests/e2e/",
+    "tests/e2e/test_",
     "tests/integration/processes/",
     "tests/integration/outages/",
     "tests/integration/workers/",
+    "tests/integration/transport/",
+    "tests/e2e/pages/",
     "tests/integration/sandboxes/",
     "tests/integration/",
 )

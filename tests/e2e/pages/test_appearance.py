@@ -58,7 +58,7 @@ def create_schedule(runtime: Runtime, name: str, expression: str, timezone: str)
 
 
 def find_violations(page: Page) -> list[dict[str, Any]]:
-    found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"]
+    found = page.evaluate("rules => axe.run({runOnly: rules, resultTypes: ['violations']})", RULES)["violations"]
     return [{"rule": entry["id"], "at": [node["html"][:200] for node in entry["nodes"]]} for entry in found]
 
 

@@ -13,7 +13,7 @@ import click
 
 from benchmarks import stack
 from infra.sandbox import sdk_link
-from infra.sandbox.setup import without_runtime_variables
+from infra.sandbox.interpreter_setup import without_runtime_variables
 from workqueue.sandboxes.connection import Disconnected, Frame, SandboxConnection
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sandboxes.prctl import adopt_orphans

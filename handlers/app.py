@@ -6,7 +6,7 @@ from handlers.accounts import api_keys, audit, sessions, users
 from handlers.api import bulk, functions, invocations, queues, requests, schedules, stats
 from handlers.dashboard import routes as dashboard
 from handlers.files import routes as files
-from handlers.http import memory_budget, request_metrics, response_delivery
+from handlers.http import etags_and_gzip, memory_budget, request_metrics
 from handlers.security import authentication
 from handlers.security.origin_check import OriginCheck
 from handlers.security.secured_app import make_app
@@ -43,7 +43,7 @@ def create_app(services: Services, redis_url: str, spa: SpaConfig, origin_check:
     metrics_of_calls.install(app)
     services.install(app)
     memory_budget.install(app)
-    response_delivery.install(app)
+    etags_and_gzip.install(app)
     authentication.install(app, services.access.authenticator)
     add_routes(app)
     StaticFiles(spa).install(app)

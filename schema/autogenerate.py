@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Column
 
-from schema.tables import audit, auth, metrics, operations, schedules  # noqa: F401 - their tables are part of the metadata
+from schema.tables import audit, auth, operations, schedules  # noqa: F401 - their tables are part of the metadata
 from schema.tables.requests import metadata
 
 __all__ = ["OPTIONS", "STRICT", "metadata"]

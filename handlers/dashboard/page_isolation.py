@@ -18,7 +18,7 @@ from flask import Response
 from markupsafe import escape
 from redis import Redis
 
-from workqueue.transport.redis_keys import DASHBOARD_SECRET_KEY, shared_value
+from workqueue.transport.redis_key_repair import DASHBOARD_SECRET_KEY, shared_value
 
 LIFETIME_S = 600
 RELOAD_S = 480  # a page reloads before its capability expires

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
-from handlers.http import response_delivery
+from handlers.http import etags_and_gzip
 from handlers.http.problems import DISK_FULL, IDEMPOTENCY_HINTS, OUTAGE_ANSWERS
 from handlers.openapi.component import Components, Schema
 from handlers.openapi.json_schema import string
@@ -46,7 +46,7 @@ def describe(app: Flask, root: str) -> Schema:
         for method in METHODS if operation else ():
             if operation and method in (rule.methods or ()):
                 permission = authentication.permission_of(app.view_functions[rule.endpoint])
-                delivered = response_delivery.document_delivery(operation, method, rule.rule)
+                delivered = etags_and_gzip.document_delivery(operation, method, rule.rule)
                 paths.setdefault(_path(rule), {})[method.lower()] = _operation(rule, delivered, permission, components)
     return {
         "openapi": "3.1.0",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request, send_file
 
-from handlers.http.response_delivery import ETAG, NOT_MODIFIED
+from handlers.http.etags_and_gzip import ETAG, NOT_MODIFIED
 from handlers.openapi.document import describe
 from handlers.openapi.json_schema import string
 from handlers.openapi.operation import Answer, json_answer, operation

@@ -12,7 +12,7 @@ from infra.cli.output.tables import json_option, print_data, print_json, print_s
 from infra.command_name import command_name
 from infra.config.settings import Settings, load, load_and_export
 from infra.errors import NotRunningError, UnsupportedSystemError
-from infra.sandbox.hardening import disable_ptrace
+from infra.processes.hardening import disable_ptrace
 from infra.supervisor.control_socket import ParentConnection, receive_settings
 
 SECTIONS = {

@@ -13,7 +13,7 @@ from infra.errors import HomeError
 from infra.supervisor.output import print_message
 from infra.supervisor.pid_records import PidRecords
 from infra.supervisor.termination import is_alive
-from workqueue.sandboxes.user import UnixUser
+from workqueue.sandboxes.unix_user import UnixUser
 
 FOLDERS = ("run", "files", "work", "spool")
 MAX_GUARD_WAIT_S, POLL_INTERVAL_S = 30.0, 0.05  # for the guard of a killed `up` to end its processes

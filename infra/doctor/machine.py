@@ -7,15 +7,15 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
+from infra import spa_assets
 from infra.config import capacity, file_storage
 from infra.config.settings import DEFAULT_FUNCTIONS, Settings
 from infra.disk_reserve import disk_of
-from infra.doctor.finding import CheckResult
+from infra.doctor import CheckResult
 from infra.errors import InterpreterError, SettingsError
 from infra.sandbox import user_selection
 from infra.sandbox.function_sources import find_missing
 from infra.sandbox.interpreter_check import check_interpreter
-from infra.spa_assets import publish
 from workqueue.errors import BucketMissingError
 from workqueue.files.disk_space import MIB
 from workqueue.files.store import StorageError
@@ -105,10 +105,10 @@ def files(settings: Settings) -> CheckResult:
 
 def pages(settings: Settings) -> CheckResult:
     """Check that the SPA is published with the current base URLs."""
-    found = publish.published_assets(settings.home)
+    found = spa_assets.published_assets(settings.home)
     if found is None:
         return CheckResult("pages", True, "not published; the API works without them, `./dev up` builds them")
-    if found != publish.BaseUrls(settings.static_root, settings.api_root):
+    if found != spa_assets.BaseUrls(settings.static_root, settings.api_root):
         detail = f"published for {found.static or '/'} and {found.api}"
         return CheckResult("pages", False, detail, "publish them for the new base URLs with `localfn init`")
     return CheckResult("pages", True, f"at {found.static or '/'}, with the API at {found.api or '/'}")

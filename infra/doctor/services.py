@@ -17,8 +17,7 @@ from infra.config.listen_address import check_port
 from infra.config.service_urls import is_remote, with_running_address, with_service_urls
 from infra.config.setting_files import function_limits, layers
 from infra.config.settings import SEPARATORS, Settings, load
-from infra.doctor import machine
-from infra.doctor.finding import CheckResult
+from infra.doctor import CheckResult, machine
 from infra.errors import InfraError, PortTakenError, SettingsError
 from infra.redaction import redact, redact_url
 from schema import revision

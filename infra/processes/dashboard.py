@@ -14,7 +14,7 @@ from infra import logging_config
 from infra.config.network_access import is_loopback
 from infra.config.settings import Settings
 from infra.errors import SettingsError
-from infra.processes import wsgi
+from infra.processes import wsgi_protection
 from infra.processes.web import Server
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -39,12 +39,12 @@ def check_settings(settings: Settings) -> None:
 def make_app(settings: Settings) -> Flask:
     """Create the application. It accepts this machine's names, HOST and LOCALFN_ALLOWED_HOSTS as Host header."""
     network_access = replace(settings.network_access, needs_login=False, origins=())
-    origin_check = wsgi.make_origin_check(network_access, settings.host, production=settings.is_production)
+    origin_check = wsgi_protection.make_origin_check(network_access, settings.host, production=settings.is_production)
     app = make_secured_app("localfn-dashboard", origin_check)
     app.before_request(reject_changes)
     assert settings.redis_url is not None
     routes.install(app, settings.redis_url, origin_check)
-    return wsgi.prepare_for_network(app, network_access.proxies)
+    return wsgi_protection.prepare_for_network(app, network_access.proxies)
 
 
 def reject_changes() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from infra import logging_config
+from infra import logging_config, spa_assets
 from infra.audit_actor import audit_entry
 from infra.config import file_storage
 from infra.config.home import Home
@@ -22,9 +22,8 @@ from infra.errors import InfraError
 from infra.processes import fixture_kinds
 from infra.processes.connections import check_schema, required_urls
 from infra.processes.wait_for_services import wait_for_services
-from infra.sandbox import setup
+from infra.sandbox import interpreter_setup
 from infra.sandbox.function_sources import check_sources
-from infra.spa_assets import publish
 from schema import migrate
 from schema.engine import make_engine
 from workqueue.audit import Action
@@ -49,11 +48,11 @@ def run(settings: Settings, *, only_servers: bool = False) -> None:
     logging_config.configure(settings.log_level, settings.log_format, "init")
     Home(settings.home).make()
     check_sources(settings.functions)
-    roots = publish.BaseUrls(settings.static_root, settings.api_root)
-    publish.publish_assets(settings.home, roots, compress=settings.is_production)
+    roots = spa_assets.BaseUrls(settings.static_root, settings.api_root)
+    spa_assets.publish_assets(settings.home, roots, compress=settings.is_production)
     wait_for_services(settings)
     if not only_servers:
-        _initialise(settings, setup.prepare_interpreter(settings))
+        _initialise(settings, interpreter_setup.prepare_interpreter(settings))
 
 
 def _initialise(settings: Settings, interpreter: Interpreter) -> None:

@@ -26,9 +26,8 @@ from workqueue.schedules import edits, ticker
 from workqueue.schedules.declarations import DeclarationSync
 from workqueue.schedules.ticker import Ticker
 from workqueue.stats import minute_rollup
-from workqueue.telemetry import metric_store
+from workqueue.telemetry import make_observers, metric_store
 from workqueue.telemetry.counters import Counters
-from workqueue.telemetry.setup import make_observers
 from workqueue.transport.doorbell import Doorbell
 from workqueue.transport.queue_pauses import QueuePauses
 from workqueue.transport.rq_scheduler import RqSchedulerMirror

@@ -9,7 +9,7 @@ import gunicorn.glogging
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from infra import logging_config
+from infra import logging_config, spa_assets
 from infra.config import base_urls, capacity, file_storage
 from infra.config.capacity import cores
 from infra.config.listen_address import http_url
@@ -20,7 +20,6 @@ from infra.http_server.gunicorn_worker import Worker
 from infra.http_server.thread_allocation import ALL_THREADS
 from infra.processes import web_telemetry
 from infra.processes.connections import check_schema_of, redis_client, required_urls
-from infra.spa_assets import publish
 
 MAX_PROCESSES = 4
 MAX_CONNECTIONS = 1000  # per process
@@ -106,21 +105,22 @@ def make_app(settings: Settings) -> Flask:
     """Create the application with its services."""
     from handlers.app import create_app
     from handlers.spa.static_files import SpaConfig
-    from infra.processes import wsgi
+    from infra.processes import wsgi_protection
 
     services = _services(settings)
     check_schema_of(services.engine)
     services.clock.synchronise(services.engine)
     services.engine.dispose()  # each process opens its own connections
     spa = SpaConfig(
-        folder=settings.home / publish.FOLDER / publish.CURRENT,
+        folder=settings.home / spa_assets.FOLDER / spa_assets.CURRENT,
         path=base_urls.path(settings.static_root),
         static_origin=base_urls.origin(settings.static_root),
         api_origin=base_urls.origin(settings.api_root),
     )
-    origin_check = wsgi.make_origin_check(settings.network_access, settings.host, production=settings.is_production)
+    network = settings.network_access
+    origin_check = wsgi_protection.make_origin_check(network, settings.host, production=settings.is_production)
     app = create_app(services, required_urls(settings)[1], spa, origin_check)
-    return wsgi.prepare_for_network(app, settings.network_access.proxies)
+    return wsgi_protection.prepare_for_network(app, network.proxies)
 
 
 def _services(settings: Settings) -> "Services":

@@ -10,10 +10,10 @@ from infra.config.setting_files import function_limits
 from infra.config.settings import Settings
 from infra.disk_reserve import disk_of
 from infra.processes.connections import check_schema_if_available, required_urls
-from infra.sandbox import setup
+from infra.sandbox import interpreter_setup
 from workqueue.workers.autoscaler import Bounds
-from workqueue.workers.config import PoolConfig
 from workqueue.workers.pool import Pool
+from workqueue.workers.pool_config import PoolConfig
 
 
 def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> None:
@@ -23,7 +23,7 @@ def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> Non
     capacity.raise_file_limit(settings.concurrency)
     database_url, redis_url = required_urls(settings)
     check_schema_if_available(database_url)
-    interpreter = setup.prepare_interpreter(settings)
+    interpreter = interpreter_setup.prepare_interpreter(settings)
     disk = disk_of(settings)
     config = PoolConfig(
         database_url=database_url,

@@ -22,7 +22,7 @@ from infra.errors import InfraError, SettingsError
 from infra.sandbox import sdk_link
 from workqueue.functions import discovery
 from workqueue.sandboxes.interpreter import prelude, search_path
-from workqueue.sandboxes.user import UnixUser
+from workqueue.sandboxes.unix_user import UnixUser
 
 DEDICATED_NAME = "localfn"  # an account that is not in /etc/passwd
 # Neither distributions and useradd nor systemd assign these IDs (systemd.io/UIDS-GIDS). They are within the 65,536 IDs

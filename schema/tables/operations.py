@@ -1,6 +1,6 @@
-"""Tables for operators: paused queues, minute rollups, queue depths and sandboxes."""
+"""Tables for operators: paused queues, minute rollups, queue depths, sandboxes and metrics."""
 
-from sqlalchemy import JSON, Boolean, CheckConstraint, Column, Integer, Table, Text, text
+from sqlalchemy import ARRAY, JSON, Boolean, CheckConstraint, Column, Double, Integer, Table, Text, text
 
 from schema.tables.requests import Moment, metadata
 
@@ -47,4 +47,14 @@ sandbox_note = Table(
     Column("pool", Text, primary_key=True, comment="host name and process id of the sandbox pool"),
     Column("sandboxes", JSON, nullable=False),
     Column("seen_at", Moment, nullable=False),
+)
+
+metric_total = Table(
+    "metric_total",
+    metadata,
+    # One row per metric and label values; every process adds its counts to these rows.
+    Column("name", Text, primary_key=True),
+    Column("labels", Text, primary_key=True, comment="the values of its labels, as a JSON array"),
+    Column("values", ARRAY(Double), nullable=False, comment="one number, or the buckets of a histogram and its sum"),
+    postgresql_with={"fillfactor": 50},
 )

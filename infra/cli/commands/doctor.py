@@ -16,7 +16,7 @@ PROBLEM_CODE, NOT_RUNNING_CODE = 1, 3
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
     """Check settings, interpreter, services, workers and functions, and suggest fixes."""
-    from infra.doctor.finding import CheckResult
+    from infra.doctor import CheckResult
     from infra.doctor.services import is_nothing_running, run_checks
 
     findings: list[CheckResult] = []

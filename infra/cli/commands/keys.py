@@ -47,10 +47,10 @@ def create(
     name: str, scopes: tuple[str, ...], functions: tuple[str, ...], expires_days: float | None, as_json: bool
 ) -> None:
     """Create a key and print it. It cannot be shown again."""
-    from infra.cli import local_admin
+    from infra.cli import accounts
 
     expires_at = None if expires_days is None else datetime.now(UTC) + timedelta(days=expires_days)
-    made = local_admin.make_key(name, list(scopes), list(functions) or None, expires_at)
+    made = accounts.make_key(name, list(scopes), list(functions) or None, expires_at)
     if as_json:
         return print_json(made)
     print_data(made["key"])
@@ -64,9 +64,9 @@ def create(
 @json_option
 def show_all(as_json: bool) -> None:
     """List the keys by name and prefix."""
-    from infra.cli import local_admin
+    from infra.cli import accounts
 
-    found = local_admin.list_keys()
+    found = accounts.list_keys()
     if as_json:
         return print_json({"items": found})
     if not found:
@@ -91,9 +91,9 @@ def show_all(as_json: bool) -> None:
 @json_option
 def revoke(key: str, as_json: bool) -> None:
     """Revoke a key. It stops working within seconds."""
-    from infra.cli import local_admin
+    from infra.cli import accounts
 
-    revoked = local_admin.revoke_key(key)
+    revoked = accounts.revoke_key(key)
     if as_json:
         return print_json(revoked)
     return print_data(f"{revoked['name']}  revoked")

@@ -31,9 +31,9 @@ def create_superuser(username: str, email: str | None, as_json: bool) -> None:
 
     The password is prompted for, or read from stdin as one line.
     """
-    from infra.cli import local_admin
+    from infra.cli import accounts
 
-    is_new = local_admin.make_superuser(username, _password(), email)
+    is_new = accounts.make_superuser(username, _password(), email)
     if as_json:
         return print_json({"username": username, "created": is_new})
     print_data(f"{username}  {'created' if is_new else 'updated: admin with a new password'}")
@@ -44,9 +44,9 @@ def create_superuser(username: str, email: str | None, as_json: bool) -> None:
 @json_option
 def show_all(as_json: bool) -> None:
     """List the users."""
-    from infra.cli import local_admin
+    from infra.cli import accounts
 
-    found = local_admin.list_users()
+    found = accounts.list_users()
     if as_json:
         return print_json({"items": found})
     if not found:

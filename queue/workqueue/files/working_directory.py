@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from workqueue.files.rmtree import remove_tree
-from workqueue.sandboxes.user import UnixUser, impersonate
+from workqueue.sandboxes.unix_user import UnixUser, impersonate
 
 SUFFIX = ".work"
 WORKER_SEPARATOR = "+"  # in a directory's name, between the worker's name and a random suffix

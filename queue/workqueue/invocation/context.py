@@ -12,7 +12,7 @@ from workqueue.files.working_directory import WorkingDirectory
 from workqueue.heartbeats.worker_activity import WorkerActivity
 from workqueue.invocation.batch_sizing import BatchSizer
 from workqueue.logs.spool_file import SpoolFile
-from workqueue.sandboxes.pool_protocol import SandboxPoolClient
+from workqueue.sandboxes.pool_connection import SandboxPoolClient
 from workqueue.telemetry import Observers
 from workqueue.telemetry.counters import Counters
 from workqueue.transport.doorbell import Doorbell

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from schema.engine import to_json
 from workqueue.files.store import StoredFile
-from workqueue.lifecycle.values import AttemptRecord, Claim, LogLine
+from workqueue.lifecycle.attempt_data import AttemptRecord, Claim, LogLine
 
 CLOSE_ATTEMPT = text(
     """

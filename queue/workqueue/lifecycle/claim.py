@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from schema.engine import autocommit
 from workqueue.files.store import StoredFile
 from workqueue.functions.registry import FunctionSpec
-from workqueue.lifecycle.values import Claim
+from workqueue.lifecycle.attempt_data import Claim
 from workqueue.transport.doorbell import Bell
 
 # A bell for an immediate request may arrive before its `available_at`, by the clock of another machine.

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from schema.engine import to_json
 from schema.statuses import CANCELLED, Outcome, Status
 from workqueue.functions.retry_policy import Fail, Policy, after_loss
-from workqueue.lifecycle.values import AttemptRecord, LogLine
+from workqueue.lifecycle.attempt_data import AttemptRecord, LogLine
 from workqueue.outcomes import CancelledError
 
 LOST_MESSAGE = "The worker {worker} was lost: it did not extend its lease."

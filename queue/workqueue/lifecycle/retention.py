@@ -10,7 +10,7 @@ from schema.statuses import Status
 from workqueue import ids
 from workqueue.audit import AuditEntry, record
 from workqueue.errors import NotAllowedNowError
-from workqueue.lifecycle.requests import lock
+from workqueue.lifecycle.client_actions import lock
 
 DELETE = text("DELETE FROM processing_request WHERE id = :id RETURNING attempt")
 

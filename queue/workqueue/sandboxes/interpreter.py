@@ -16,7 +16,7 @@ from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.exits.exit_status import describe_exit
 from workqueue.sandboxes.network_namespace import without_network
 from workqueue.sandboxes.process import Process, SandboxPipes, SandboxProcess
-from workqueue.sandboxes.user import UnixUser
+from workqueue.sandboxes.unix_user import UnixUser
 
 ANSWER_S = 30.0
 SECRET_NAME = re.compile(r"PASSW|PASSPHRASE|_PWD$|SECRET|TOKEN|KEY|CREDENTIAL|SESSION", re.IGNORECASE)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from workqueue.backoff import Backoff
 from workqueue.sandboxes import process_tree
-from workqueue.sandboxes.user import UnixUser
+from workqueue.sandboxes.unix_user import UnixUser
 
 # A killed process normally ends within this time. Exceptions: it sleeps in the kernel (a file system hangs), or a
 # tracer of the same account holds the notification back.

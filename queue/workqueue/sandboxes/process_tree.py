@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from workqueue.sandboxes.user import impersonate_ids
+from workqueue.sandboxes.unix_user import impersonate_ids
 
 UNREADABLE = (psutil.Error, OSError)  # the process is gone, or this one has no descriptor left
 ORPHANS_LIMIT_S = 0.05  # for one call: the calling process also serves workers

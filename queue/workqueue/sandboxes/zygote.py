@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 BOOT = "from localfn.runtime.zygote import main; main(*{fds})"
 ANSWER_S = 5.0  # a fork takes milliseconds: after this time the zygote counts as failed
-START_S = 10.0  # less than a worker waits for the pool (pool_protocol.ANSWER_S)
+START_S = 10.0  # less than a worker waits for the pool (pool_connection.ANSWER_S)
 READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_")  # by the interpreter, the linker, the C library
 
 

@@ -62,3 +62,12 @@ class Observers:
             except Exception:
                 # The attempts are stored already: an observer's error must not undo that.
                 log.exception("observer failed")
+
+
+def make_observers(counters: Observer, service: str, *, traces: bool) -> Observers:
+    """Return the observers of a process. service: its name in spans. traces: whether a collector is configured."""
+    if not traces:
+        return Observers((counters,))
+    from workqueue.telemetry.tracing import Tracer  # imported only if used: OpenTelemetry needs much memory
+
+    return Observers((counters, Tracer(service)))

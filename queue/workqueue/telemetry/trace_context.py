@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from schema.statuses import Phase
-from workqueue.lifecycle.values import Claim
+from workqueue.lifecycle.attempt_data import Claim
 
 PATTERN = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 

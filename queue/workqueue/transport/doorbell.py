@@ -16,9 +16,9 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 
 from workqueue import ids, log_fields
-from workqueue.transport import redis_keys
+from workqueue.transport import redis_key_repair
 from workqueue.transport.circuit_breaker import CircuitBreaker, describe_error
-from workqueue.transport.redis_keys import GENERATION_KEY
+from workqueue.transport.redis_key_repair import GENERATION_KEY
 from workqueue.transport.safe_job import SafeJob
 from workqueue.transport.safe_queue import SafeQueue
 
@@ -138,14 +138,14 @@ class Doorbell:
     def generation(self) -> str:
         """Return an id that changes when Redis may have lost its data: emptied or restarted. Raises RedisError."""
         with self.redis.pipeline(transaction=False) as pipeline:
-            redis_keys.shared_value(pipeline, GENERATION_KEY, str(uuid4()))
+            redis_key_repair.shared_value(pipeline, GENERATION_KEY, str(uuid4()))
             pipeline.info("server")
             generation, server = self.call(pipeline.execute)
         return f"{server['run_id']} {generation.decode()}"
 
     def repair(self, queues: Iterable[str]) -> None:
         """Delete the runtime's keys of a wrong type; reset the generation if there were any. Raises RedisError."""
-        if self.call(lambda: redis_keys.repair(self.redis, queues)):
+        if self.call(lambda: redis_key_repair.repair(self.redis, queues)):
             self.reset_generation()
 
     def clear_queue(self, name: str) -> None:

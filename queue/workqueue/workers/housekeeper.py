@@ -23,7 +23,7 @@ from workqueue.maintenance import cleaner
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.schedules.declarations import declared_schedule_problem
-from workqueue.workers.config import PoolConfig
+from workqueue.workers.pool_config import PoolConfig
 
 log = logging.getLogger(__name__)
 

@@ -25,15 +25,14 @@ from workqueue.heartbeats.worker_activity import WorkerActivity
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.sandboxes.pool import SandboxPool
-from workqueue.sandboxes.pool_protocol import PoolConnection
+from workqueue.sandboxes.pool_connection import PoolConnection
 from workqueue.sandboxes.prctl import adopt_orphans, die_with_parent
 from workqueue.sandboxes.process import wait_for_exit
 from workqueue.workers import autoscaler, housekeeper, worker_main
 from workqueue.workers.autoscaler import CpuMonitor, Load
-from workqueue.workers.config import PoolConfig
 from workqueue.workers.forking import Member, fork
-from workqueue.workers.start_delay import StartDelay
-from workqueue.workers.startup import Startup, WorkersFailError
+from workqueue.workers.pool_config import PoolConfig
+from workqueue.workers.startup import StartDelay, Startup, WorkersFailError
 from workqueue.workers.worker import END_GRACE, Worker
 
 log = logging.getLogger(__name__)

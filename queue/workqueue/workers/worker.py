@@ -28,7 +28,7 @@ from workqueue.invocation.context import ExecutionContext
 from workqueue.invocation.lease_renewer import LeaseRenewer
 from workqueue.invoke import invoke
 from workqueue.outcomes import StoppingError
-from workqueue.transport import foreign_jobs, redis_keys
+from workqueue.transport import foreign_jobs, redis_key_repair
 from workqueue.transport.circuit_breaker import describe_error, write_refusal
 from workqueue.transport.doorbell import rq_queue
 from workqueue.transport.job_fetcher import JobFetcher
@@ -172,7 +172,7 @@ class Worker(SimpleWorker):
         for each in self.queues:
             if each.acquire_maintenance_lock():
                 try:
-                    redis_keys.clean_registries(each)
+                    redis_key_repair.clean_registries(each)
                 finally:
                     each.release_maintenance_lock()  # type: ignore[no-untyped-call]
         self.last_cleaned_at: Any = now()

@@ -16,13 +16,12 @@ from workqueue.heartbeats import worker_heartbeats
 from workqueue.heartbeats.worker_activity import WorkerActivity
 from workqueue.invocation.context import ExecutionContext
 from workqueue.logs.spool_file import SpoolFile
-from workqueue.sandboxes.pool_protocol import SandboxPoolClient
-from workqueue.telemetry import metric_store
+from workqueue.sandboxes.pool_connection import SandboxPoolClient
+from workqueue.telemetry import make_observers, metric_store
 from workqueue.telemetry.counters import Counters
-from workqueue.telemetry.setup import make_observers
 from workqueue.transport.doorbell import Doorbell
 from workqueue.transport.rq_status import RqStatusReporter
-from workqueue.workers.config import PoolConfig
+from workqueue.workers.pool_config import PoolConfig
 from workqueue.workers.worker import Worker
 
 log = logging.getLogger(__name__)

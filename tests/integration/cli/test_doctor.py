@@ -9,7 +9,7 @@ import pytest
 
 from infra.config.settings import load
 from infra.doctor import machine
-from infra.spa_assets.publish import BaseUrls, publish_assets
+from infra.spa_assets import BaseUrls, publish_assets
 from tests.support.commands import localfn, run_json
 from tests.support.runtime import Runtime, free_port
 from tests.support.waiting import wait_until

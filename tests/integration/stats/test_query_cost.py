@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 
 from workqueue import lifecycle
 from workqueue.clock import Clock
-from workqueue.lifecycle import requests
+from workqueue.lifecycle import client_actions
 from workqueue.stats import minute_rollup, queue_depth
 from workqueue.stats.overview import Overview
 from workqueue.transport.doorbell import Doorbell
@@ -87,7 +87,7 @@ def test_pending_requests_are_counted_up_to_a_limit(full_engine: Engine) -> None
 def test_a_queue_is_emptied_in_chunks_without_a_full_scan(full_engine: Engine) -> None:
     with full_engine.begin() as connection:
         values: dict[str, object] = {"queue": "low", "now": datetime.now(UTC), "message": "", "chunk": 1000}
-        found = scans(connection, requests.CANCEL_PENDING.text, values)
+        found = scans(connection, client_actions.CANCEL_PENDING.text, values)
         connection.rollback()
     assert max(rows for _, rows in found) <= 1000
     assert len(lifecycle.cancel_pending_in_queue(full_engine, "low", datetime.now(UTC))) == 1000

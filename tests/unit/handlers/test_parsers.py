@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handlers.security.origin_check import AllowedHosts, split_host
 from infra.redaction import redact_url
-from infra.spa_assets.placeholders import API_ROOT, STATIC_ROOT, inject_base_urls
+from infra.spa_assets import API_ROOT, STATIC_ROOT, inject_base_urls
 from localfn.runtime import frames
 from seed import fixtures
 from seed.errors import FixtureError

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from handlers.http import problems
 from handlers.spa.static_files import SpaConfig, StaticFiles
-from infra.spa_assets.publish import BaseUrls, publish_assets
+from infra.spa_assets import BaseUrls, publish_assets
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 HASHED = "/assets/plain-Dead5678.js"

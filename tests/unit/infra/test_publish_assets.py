@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.spa_assets import placeholders
-from infra.spa_assets.publish import BaseUrls, publish_assets
+from infra.spa_assets import BaseUrls, inject_base_urls, publish_assets
 
 STATIC, API = "VITE_APP_STATIC_ROOT_PLACEHOLDER", "VITE_APP_API_ROOT_PLACEHOLDER"
 
@@ -42,7 +41,7 @@ def text(current: Path | None, name: str) -> str:
     ],
 )
 def test_each_language_gets_the_roots_in_its_own_spelling(suffix: str, source: str, expected: str) -> None:
-    assert placeholders.inject_base_urls(suffix, source.encode(), "/t&s", "https://h/a&b").decode() == expected
+    assert inject_base_urls(suffix, source.encode(), "/t&s", "https://h/a&b").decode() == expected
 
 
 def test_changed_values_are_injected_into_the_original_build(build: Path, tmp_path: Path) -> None:

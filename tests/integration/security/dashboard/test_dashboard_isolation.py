@@ -23,7 +23,7 @@ from handlers.dashboard.isolated_app import ARGUMENTS, HARMLESS, READERS, ROUTES
 from handlers.security.origin_check import AllowedHosts, OriginCheck
 from handlers.security.secured_app import make_app
 from tests.integration.security.dashboard.calls import BOMB, GOOD, HOSTILE, address, calls, put, rules
-from workqueue.transport import redis_keys
+from workqueue.transport.redis_key_repair import DASHBOARD_SECRET_KEY, GENERATION_KEY, expected_types
 
 
 def test_every_route_and_every_argument_is_listed(app: Flask) -> None:
@@ -93,7 +93,12 @@ GARBAGE: dict[str, Callable[[redis.Redis, str], Any]] = {
 def keys() -> list[str]:
     """Return every key that the runtime or rq-dashboard reads."""
     more = ("rq:job:a-job", "rq:results:a-job", "rq:executions:a-job", "rq:worker:a", "rq:worker:a:executions")
-    return [*redis_keys.expected_types(["default"]), *more, redis_keys.DASHBOARD_SECRET_KEY, redis_keys.GENERATION_KEY]
+    return [
+        *expected_types(["default"]),
+        *more,
+        DASHBOARD_SECRET_KEY,
+        GENERATION_KEY,
+    ]
 
 
 @pytest.mark.parametrize("kind", GARBAGE)
@@ -196,7 +201,7 @@ def test_a_forged_or_expired_capability_is_rejected(http: FlaskClient, redis_cli
         good.upper(),
     ):
         assert http.get(f"/rq/~{forged}/0/data/queues.json").status_code == 403, forged
-    redis_client.set(redis_keys.DASHBOARD_SECRET_KEY, "0" * 63)
+    redis_client.set(DASHBOARD_SECRET_KEY, "0" * 63)
     assert http.get(f"/rq/~{good}/0/data/queues.json").status_code == 403
     assert http.get(f"/rq/{capability(http)}/0/data/queues.json").status_code == 200
 

@@ -13,7 +13,7 @@ from tests.integration.security.sandbox.sandbox_users import OTHER, needs_root, 
 from tests.support.waiting import wait_until
 from workqueue.sandboxes.connection import Frame, Output, SandboxConnection
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sandboxes.user import UnixUser
+from workqueue.sandboxes.unix_user import UnixUser
 
 pytestmark = needs_root
 
@@ -27,7 +27,7 @@ def test_a_root_without_ptrace_finds_stray_processes(python: str) -> None:
     """Containers drop CAP_SYS_PTRACE, so root cannot read variables of other accounts' processes."""
     code = (
         "import subprocess, sys\nfrom workqueue.sandboxes import process_tree\n"
-        "from workqueue.sandboxes.user import drop_supplementary_groups\n"
+        "from workqueue.sandboxes.unix_user import drop_supplementary_groups\n"
         "drop_supplementary_groups()\n"
         f"one = [{python!r}, '-c', 'print(flush=True); import time; time.sleep(60)']\n"
         f"stray = subprocess.Popen(one, env={{process_tree.TAG: 'mine'}}, user={OTHER}, group={OTHER}, "

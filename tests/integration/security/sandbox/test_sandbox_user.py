@@ -22,7 +22,7 @@ from tests.support.processes import children_of, read_each
 from tests.support.runtime import Runtime, make_folder, run_runtime
 from tests.support.waiting import wait_until
 from workqueue.files.working_directory import WorkingDirectory
-from workqueue.sandboxes.user import UnixUser
+from workqueue.sandboxes.unix_user import UnixUser
 
 pytestmark = needs_root
 IS_SHUT = "PermissionError"
@@ -179,7 +179,8 @@ def test_supplementary_groups_of_root_are_dropped(tmp_path: Path) -> None:
     (tmp_path / "grouped").write_text("x")
     (tmp_path / "grouped").chmod(0o640)
     code = (
-        "import sys, pathlib\nfrom workqueue.sandboxes.user import UnixUser, drop_supplementary_groups, impersonate\n"
+        "import sys, pathlib\n"
+        "from workqueue.sandboxes.unix_user import UnixUser, drop_supplementary_groups, impersonate\n"
         f"drop_supplementary_groups()\nwith impersonate(UnixUser('other', {OTHER}, {OTHER}, None)):\n"
         "    pathlib.Path(sys.argv[1]).read_text()\n"
     )

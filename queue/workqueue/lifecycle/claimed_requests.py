@@ -15,8 +15,8 @@ from schema.engine import autocommit, to_json
 from schema.statuses import Phase
 from schema.tables.requests import output_file
 from workqueue.errors import LeaseLostError
+from workqueue.lifecycle.attempt_data import AttemptProgress, AttemptRecord, Claim, Completion
 from workqueue.lifecycle.attempt_rows import close_attempt, store_files, store_lines
-from workqueue.lifecycle.values import AttemptProgress, AttemptRecord, Claim, Completion
 from workqueue.outcomes import CancelledError
 
 EXTEND = text(

@@ -11,7 +11,7 @@ from infra.config.settings import Settings
 from infra.sandbox import sdk_link, user_selection
 from infra.sandbox.function_sources import check_sources
 from workqueue.sandboxes.interpreter import Interpreter
-from workqueue.sandboxes.user import UnixUser, drop_supplementary_groups
+from workqueue.sandboxes.unix_user import UnixUser, drop_supplementary_groups
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from workqueue.files.disk_space import Disk
 from workqueue.files.store import FileStore
 from workqueue.functions.code_watcher import Limits
-from workqueue.sandboxes.user import UnixUser
+from workqueue.sandboxes.unix_user import UnixUser
 from workqueue.workers.autoscaler import Bounds
 
 

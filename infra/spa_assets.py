@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import gzip
 import hashlib
+import html
 import json
 import re
 import shutil
@@ -16,13 +17,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.spa_assets import placeholders
-
-BUILD = Path(__file__).parents[2] / "spa" / "dist"
+BUILD = Path(__file__).parents[1] / "spa" / "dist"
 FOLDER, CURRENT, MANIFEST = "spa", "current", "manifest.json"
 FORMAT = 1  # part of every version's name: a newer localfn that writes other files creates a new version
 HASHED_NAME = re.compile(r"-[A-Za-z0-9_-]{8,}\.[a-z0-9.]+")
 MIN_COMPRESSED_BYTES = 1024
+
+# The placeholders of the base URLs in the build.
+STATIC_ROOT = "VITE_APP_STATIC_ROOT_PLACEHOLDER"
+API_ROOT = "VITE_APP_API_ROOT_PLACEHOLDER"
+MARKUP = frozenset({".html", ".htm", ".svg", ".xml"})
+TEXTS = MARKUP | {".js", ".mjs", ".css", ".json", ".map", ".webmanifest", ".txt"}
+# Vite writes its base between slashes; the slashes of the value replace them.
+STATIC = re.compile(f"/?{STATIC_ROOT}/?".encode())
+API = re.compile(API_ROOT.encode())
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def _create_version(version: Path, sources: dict[str, bytes], roots: BaseUrls, *
         shutil.rmtree(leftover, ignore_errors=True)
     files = {}
     for name, source in sources.items():
-        content = placeholders.inject_base_urls(Path(name).suffix.lower(), source, roots.static, roots.api)
+        content = inject_base_urls(Path(name).suffix.lower(), source, roots.static, roots.api)
         packed = _compressed(name, content) if compress else None
         _write(fresh / "files" / name, content)
         if packed is not None:
@@ -116,7 +124,7 @@ def _manifest_entry(name: str, content: bytes, *, injected: bool, packed: bool) 
 
 
 def _compressed(name: str, content: bytes) -> bytes | None:
-    if Path(name).suffix.lower() not in placeholders.TEXTS or len(content) < MIN_COMPRESSED_BYTES:
+    if Path(name).suffix.lower() not in TEXTS or len(content) < MIN_COMPRESSED_BYTES:
         return None
     packed = gzip.compress(content, mtime=0)
     return packed if len(packed) < len(content) else None
@@ -140,3 +148,17 @@ def _activate(folder: Path, version: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir() and path.name not in (version.name, previous, CURRENT):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def inject_base_urls(suffix: str, content: bytes, static_root: str, api_root: str) -> bytes:
+    """Return the content with both base URLs in place of the placeholders.
+
+    suffix: of the file name, in lower case; a file that is not text is returned unchanged. static_root, api_root: in
+    the normal form of `normalise_root`, which is safe in JavaScript, CSS and JSON.
+    """
+    if suffix not in TEXTS:
+        return content
+    escape = html.escape if suffix in MARKUP else str
+    static, api = escape(f"{static_root}/").encode(), escape(api_root).encode()
+    # Functions, since a replacement text would interpret backslashes.
+    return API.sub(lambda _: api, STATIC.sub(lambda _: static, content))

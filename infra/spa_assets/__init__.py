@@ -1,1 +1,0 @@
-"""Publish the built SPA with the base URLs of the runtime."""

@@ -1,4 +1,4 @@
-"""Redact secrets in texts for people and log collectors: passwords in URLs, keys, values whose names say secret."""
+"""Redact secrets in texts for people and log collectors: passwords in URLs, keys, values with the name of a secret."""
 
 import re
 from urllib.parse import unquote
@@ -44,6 +44,6 @@ def _mask_password(word: str) -> str:
 
 
 def _mask_parameter(found: re.Match[str]) -> str:
-    """Replace the value of a parameter whose name, possibly percent-encoded, says secret."""
+    """Replace the value of a parameter whose name, possibly percent-encoded, marks it as secret."""
     is_secret = re.search("pass|secret|token", unquote(found[1]), re.IGNORECASE)
     return f"{found[1]}=***" if is_secret else found[0]

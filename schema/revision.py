@@ -18,7 +18,7 @@ def is_current(engine: Engine) -> bool:
 
 
 def find_unknown(engine: Engine) -> str | None:
-    """Return the revision of a database that another version migrated; None if this code knows the revision."""
+    """Return the revision of a database that another version migrated; None if this code has the revision."""
     known = _known_revisions()
     return next((revision for revision in _read_applied(engine) if revision not in known), None)
 

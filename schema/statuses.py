@@ -1,6 +1,6 @@
 """All states of a request and all transitions between them.
 
-Each state's docstring says which operations enter and leave it, and how the runtime recovers from a crash in it.
+Each state's docstring names the operations that enter and leave it, and how the runtime recovers from a crash in it.
 """
 
 from collections.abc import Mapping

@@ -12,4 +12,4 @@ class FixtureError(Exception):
 
 
 class BadEntryError(Exception):
-    """One entry is invalid; the message says why."""
+    """One entry is invalid; the message has the reason."""

@@ -1,4 +1,4 @@
-"""Read fixture files in YAML or JSON: a mapping of kinds to lists of entries. Each entry knows its line.
+"""Read fixture files in YAML or JSON: a mapping of kinds to lists of entries. Each entry has its line number.
 
 YAML is restricted to JSON's types: dates stay strings, and only `true` and `false` are booleans.
 """

@@ -111,7 +111,7 @@ def check(event: dict[str, Any], _context: Context) -> dict[str, Any]:
         if name.lower() in OWN_HEADERS:
             raise ValidationError(f"headers: {name!r} is set by fetch_json itself; leave it out")
         if not value.isprintable() or not value.isascii():
-            raise ValidationError(f"headers: the value of {name!r} holds characters that a header cannot")
+            raise ValidationError(f"headers: the value of {name!r} contains invalid characters")
     return {**event, "url": url}
 
 

@@ -16,7 +16,7 @@ from workqueue.transport import queue_pauses
 
 blueprint = Blueprint("queues", __name__, url_prefix="/api/queues")
 
-MAX_EMPTY_S = 10.0  # for one call; the answer says whether pending requests are left
+MAX_EMPTY_S = 10.0  # for one call; the response shows whether pending requests are left
 
 
 @blueprint.get("")

@@ -34,7 +34,7 @@ def load_large_values(services: Services, row: Mapping[Any, Any], **large: tuple
     large: for each column, the kind of value and the id of its request. Raises OverloadedError.
     """
     missing = {name: source for name, source in large.items() if row[name] is None and row[f"{name}_bytes"] is not None}
-    # A client must learn that its change was made, so the answer to a change waits longer for memory.
+    # A client needs the confirmation of its change, so the response to a change waits longer for memory.
     wait_s = memory_budget.WAIT_S if request.method in ("GET", "HEAD") else memory_budget.LONG_WAIT_S
     memory_budget.reserve(sum(TEXT_WEIGHT * row[f"{name}_bytes"] for name in missing), wait_s)
     return {**row} | {name: queries.read_large_text(services.engine, *source) for name, source in missing.items()}

@@ -148,7 +148,7 @@ def attempts(id: str) -> Response:
     "Show the logs of a request",
     Answer(
         200,
-        "Each line holds time, attempt, stream and text. A line of the stream `localfn` says where output was dropped. "
+        "Each line has time, attempt, stream and text. A line of the stream `localfn` marks where output was dropped. "
         "A page holds up to 100,000 lines and about 4 MiB; an empty page follows the last one.",
         {"text/plain": string(examples=["2026-11-22T13:39:45.046Z 1 stdout this is attempt 1\n"])},
         headers=(NEXT_AFTER, CURRENT_LINES),

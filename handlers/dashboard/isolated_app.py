@@ -81,11 +81,11 @@ HARMLESS = frozenset({"BaseRegistry", "NoSuchJobError", "get_call_string"})
 
 
 def make_isolated_app(redis_url: str, origin_check: OriginCheck) -> Flask:
-    """Return the application. redis_url: the Redis of the jobs; rq-dashboard sees only host, port and database."""
+    """Return the application. redis_url: the Redis of the jobs; rq-dashboard shows only host, port and database."""
     app = make_app("rq-dashboard", origin_check)
     web = _dashboard()
     app.select_jinja_autoescape = lambda filename: True  # type: ignore[method-assign]  # noqa: ARG005  # its scripts are templates too
-    app.add_url_rule("/<path:filename>", "static", build_only=True)  # its pages ask for the URL of the icon
+    app.add_url_rule("/<path:filename>", "static", build_only=True)  # its templates build the URL of the icon
     timeouts: dict[str, Any] = {"socket_connect_timeout": TIMEOUT_S, "socket_timeout": TIMEOUT_S}
     reading, acting = ReadOnlyRedis.from_url(redis_url, **timeouts), Redis.from_url(redis_url, **timeouts)
     # One client for each call: rq-dashboard sets the attribute in every call, which is not safe for threads.
@@ -184,7 +184,7 @@ def _handle_invalid_state(error: Exception) -> Response:  # noqa: ARG001
 
 
 def _handle_redis_error(error: RedisError) -> Response:
-    log.warning("Redis unavailable", extra={"error": str(error)})
+    log.warning("Redis is unavailable", extra={"error": str(error)})
     return retryable_problem(503, "Redis is unavailable; try again.")
 
 

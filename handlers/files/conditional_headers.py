@@ -49,7 +49,7 @@ def are_preconditions_met(file: RequestFile) -> bool:
 
 
 def is_not_modified(file: RequestFile) -> bool:
-    """Return whether If-None-Match, or without it If-Modified-Since, says that the client has the file."""
+    """Return whether If-None-Match, or without it If-Modified-Since, shows that the client has the file."""
     if "If-None-Match" in request.headers:
         return request.if_none_match.contains_weak(file.sha256)
     since, modified = request.if_modified_since, modified_at(file)

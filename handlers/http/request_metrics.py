@@ -88,7 +88,7 @@ class RequestMetrics(Collector):
             return self._start + 1  # does not happen: all labels are from closed sets
         offset = self._offsets[series] = self._start + 1 + count * SERIES_NUMBERS
         self._numbers[offset] = series
-        self._numbers[self._start] = count + 1  # last, so that a reader sees complete series only
+        self._numbers[self._start] = count + 1  # last, so that a reader gets complete series only
         return offset
 
     def _number_of(self, labels: Labels) -> float:

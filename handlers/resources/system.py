@@ -21,5 +21,5 @@ HEALTH = component("Health", status=enum(("ok",)))
 READINESS = component(
     "Readiness",
     status=enum(("ok", "not ready")),
-    checks=OptionalField(map_of(string("ok, missing, or away with the reason"), "only for authenticated clients")),
+    checks=OptionalField(map_of(string("ok, missing, or unavailable: reason"), "only for authenticated clients")),
 )

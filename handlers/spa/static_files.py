@@ -65,7 +65,7 @@ class StaticFiles:
 
     def install(self, app: Flask) -> None:
         app.add_url_rule("/", "front", self.index)
-        # rq-dashboard asks for the URL of the icon; serve_unrouted serves it like every other file.
+        # rq-dashboard builds the URL of the icon; serve_unrouted serves it like every other file.
         app.add_url_rule("/<path:filename>", "static", build_only=True)
         # An error handler, not a catch-all route: a wrong method of an API path stays 405, an unknown path 404.
         app.register_error_handler(NotFound, self.serve_unrouted)

@@ -23,7 +23,7 @@ def healthz() -> Response:
 @operation(
     "Check whether requests are accepted and run",
     json_answer(system.READINESS, "Requests are accepted and run."),
-    json_answer(system.READINESS, "Requests are not accepted or not run; `checks` says why.", status=503),
+    json_answer(system.READINESS, "Requests are not accepted or not run; `checks` has the reason.", status=503),
 )
 def readyz() -> tuple[Response, int]:
     states = get_services().readiness.get_states()

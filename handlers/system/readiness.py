@@ -14,7 +14,7 @@ from workqueue.heartbeats import worker_heartbeats
 from workqueue.transport.circuit_breaker import write_refusal
 from workqueue.transport.doorbell import Doorbell
 
-OK, AWAY = "ok", "away"
+OK, UNAVAILABLE = "ok", "unavailable"
 CHECKS = ("migrations", "redis", "workers")
 INTERVAL_S = 1.0  # between checks, however many probes come
 KEEP_CHECKING_S = 90.0  # after a probe, so that the next one finds a fresh state
@@ -36,7 +36,7 @@ class Readiness:
         self._is_checking = False
 
     def get_states(self) -> dict[str, str]:
-        """Return the state of each check, at most `STALE_S` old; "away" without an answer."""
+        """Return the state of each check, at most `STALE_S` old; "unavailable" without an answer."""
         with self._changed:
             self._probed_at = time.monotonic()
             if not self._is_checking:
@@ -44,7 +44,7 @@ class Readiness:
                 threading.Thread(target=self._check_repeatedly, name="readiness", daemon=True).start()
                 self._changed.wait_for(lambda: self._checked_at > self._probed_at, FIRST_CHECK_S)
             is_stale = time.monotonic() - self._checked_at > STALE_S
-            return dict.fromkeys(CHECKS, f"{AWAY}: no answer") if is_stale else self._states
+            return dict.fromkeys(CHECKS, f"{UNAVAILABLE}: no answer") if is_stale else self._states
 
     def _check_repeatedly(self) -> None:
         """Check at intervals until no probe comes for `KEEP_CHECKING_S`."""
@@ -63,7 +63,7 @@ class Readiness:
         migrations = _ask(lambda: revision.is_current(self._engine))
         redis = _ask(self._doorbell.ping)
         # Do not query an unavailable database twice: each query may take the whole timeout.
-        if migrations.startswith(AWAY):
+        if migrations.startswith(UNAVAILABLE):
             return dict(zip(CHECKS, (migrations, redis, migrations), strict=True))
         workers = _ask(lambda: bool(worker_heartbeats.list_alive(self._engine, self._clock)))
         return dict(zip(CHECKS, (migrations, redis, workers), strict=True))
@@ -75,4 +75,4 @@ def _ask(check: Callable[[], bool]) -> str:
     except (SQLAlchemyError, RedisError) as error:
         if isinstance(error, RedisError) and (cause := write_refusal(error)):
             return f"refuses writes: {cause}"
-        return f"{AWAY}: {type(error).__name__}"
+        return f"{UNAVAILABLE}: {type(error).__name__}"

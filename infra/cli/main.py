@@ -185,7 +185,7 @@ def openapi() -> None:
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def version(as_json: bool) -> None:
-    """Print the version, and the newest schema revision that it knows."""
+    """Print the version, and the newest schema revision that it supports."""
     from infra.cli.output.tables import print_data, print_json
     from schema.revision import head_revision
 

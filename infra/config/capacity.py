@@ -19,7 +19,7 @@ OTHER_FILES = 64  # of a pool: log, Redis, zygote, files that are read briefly
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use: a container's share, if the system tells it."""
+    """Return the number of cores that this process may use: a container's share, if the system reports it."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

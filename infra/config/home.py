@@ -105,7 +105,7 @@ def _wait_for_guard(descriptor: int, root: Path) -> None:
     while not _try_lock(descriptor):
         if time.monotonic() > ends_at:
             raise HomeError(
-                f"what a killed run with {root} had started has not ended within {MAX_GUARD_WAIT_S:g} s; end it."
+                f"processes of a killed run with {root} have not ended within {MAX_GUARD_WAIT_S:g} s; end them."
             )
         time.sleep(POLL_INTERVAL_S)
 

@@ -83,7 +83,7 @@ class Redis:
 
 
 def find_program() -> str:
-    """Return the path of a Redis server. Raises ServerMissingError, which says what to install."""
+    """Return the path of a Redis server. Raises ServerMissingError, which names the package to install."""
     for candidate in _candidates():
         if _version(candidate) >= MIN_VERSION:
             return candidate

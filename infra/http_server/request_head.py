@@ -16,7 +16,7 @@ LENGTH = re.compile(rb"[0-9]{1,18}")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Describe the head of a request. size: bytes of the head. body_bytes: announced size; None if only reading tells.
+    """Describe the head of a request. size: bytes of the head. body_bytes: announced size; None if unknown.
 
     is_probe: the request calls a health endpoint, and has neither a body nor credentials, which need a lookup.
     waits: the client asks to wait for the end of a request.
@@ -50,7 +50,7 @@ def read_head(data: bytes | bytearray, searched: int = 0) -> Head | None:
     lowered = head.lower()
     fields = FRAMING.findall(lowered)
     lengths = [value.strip() for name, value in fields if name == b"content-length"]
-    # Several lengths, another framing or "100 Continue": only reading tells the size.
+    # Several lengths, another framing or "100 Continue": the size is unknown before the body is read.
     is_plain = len(fields) == len(lengths) == 1 and LENGTH.fullmatch(lengths[0]) is not None
     return Head(
         size=end + len(END),

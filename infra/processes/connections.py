@@ -1,4 +1,4 @@
-"""Provide what every process needs: the service URLs, the Redis client, and a database that it knows."""
+"""Provide what every process needs: the service URLs, the Redis client, and a check of the database schema."""
 
 import importlib.metadata
 import logging

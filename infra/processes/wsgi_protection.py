@@ -29,5 +29,5 @@ def prepare_for_network(app: Flask, proxies: int) -> Flask:
     app.register_error_handler(ParseException, lambda _: problem_response(400, "The body is not valid HTTP."))
     if proxies:
         fixed = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies)
-        app.wsgi_app = fixed  # type: ignore[method-assign]  # as Flask's own documentation says
+        app.wsgi_app = fixed  # type: ignore[method-assign]  # as Flask's documentation recommends
     return app

@@ -63,7 +63,7 @@ class ControlSocket:
         self._child_end.close()
 
     def _send(self) -> None:
-        with contextlib.suppress(OSError):  # the process has ended; the supervisor notices it
+        with contextlib.suppress(OSError):  # the process has ended; the supervisor detects that
             self._parent_end.sendall(json.dumps(self._variables).encode())
             self._parent_end.shutdown(socket.SHUT_WR)
 

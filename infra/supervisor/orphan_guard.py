@@ -15,7 +15,7 @@ from pathlib import Path
 
 from infra.supervisor.control_socket import startup_environment
 
-# Not a command of localfn: the guard waits as long as `up` lives, and the command line takes another 13 MB.
+# Not a command of localfn: the guard waits as long as `up` runs, and the command line takes another 13 MB.
 BOOT = "import localfn_runtime; from infra.supervisor.orphan_guard import main; main()"
 ORDERLY_STOP = b"."
 MIN_LIFETIME_S = 1.0  # a guard that exits sooner is not restarted: it would exit again
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def _end_all(home: Path) -> None:
-    # Imported late: the guard waits as long as `up` lives, and should use little memory.
+    # Imported late: the guard waits as long as `up` runs, and should use little memory.
     from infra.embedded.postgres import Postgres
     from infra.embedded.redis import Redis
     from infra.supervisor.output import print_message

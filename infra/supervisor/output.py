@@ -18,9 +18,9 @@ FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Output:
-    """Manage the pipes of all children: register them with `add`, and `pump` them when the selector says so.
+    """Manage the pipes of all children: register them with `add`, and `pump` them when they are readable.
 
-    with_names: prefix each line with the child's name; programs want lines unchanged.
+    with_names: prefix each line with the child's name; programs need the lines unchanged.
     """
 
     def __init__(self, selector: selectors.BaseSelector, *, with_names: bool) -> None:

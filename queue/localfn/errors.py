@@ -6,7 +6,7 @@ MAX_DELAY_S = 366 * 24 * 3600.0
 
 
 class LocalfnError(Exception):
-    """Report a wrong use of the SDK; the base of its other errors. The message says which value, and what to use."""
+    """Report a wrong use of the SDK; the base of its other errors. The message names the value, and what to use."""
 
 
 class ValidationError(LocalfnError):
@@ -33,7 +33,7 @@ class Retry(LocalfnError):
         raise Retry("the API is busy", delay_s=30)
     """
 
-    def __init__(self, message: str = "another attempt was asked for", *, delay_s: float | None = None) -> None:
+    def __init__(self, message: str = "another attempt was requested", *, delay_s: float | None = None) -> None:
         super().__init__(message)
         is_number = isinstance(delay_s, (int, float)) and not isinstance(delay_s, bool)
         if delay_s is not None and not (is_number and 0 <= delay_s <= MAX_DELAY_S):

@@ -206,9 +206,9 @@ def _bad_number(error: ValueError) -> BadEventError:
 def check_characters(text: str) -> None:
     """Raise BadEventError for characters that PostgreSQL cannot store."""
     if "\\u0000" in text and NUL_ESCAPE.search(text):
-        raise BadEventError("A text holds the character U+0000, which PostgreSQL cannot store.")
+        raise BadEventError("A text contains the character U+0000, which PostgreSQL cannot store.")
     if SURROGATE_ESCAPE.search(text) and not _is_unicode(text):
-        raise BadEventError("A text holds half of a surrogate pair, which is not valid Unicode.")
+        raise BadEventError("A text contains an unpaired surrogate, which is not valid Unicode.")
 
 
 def _is_unicode(text: str) -> bool:
@@ -239,7 +239,7 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         duplicate = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise BadEventError(f"The key {duplicate[:40]!r} stands twice in one object.")
+        raise BadEventError(f"The key {duplicate[:40]!r} appears twice in one object.")
     return found
 
 

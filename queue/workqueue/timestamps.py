@@ -16,7 +16,7 @@ def read_time(text: object) -> datetime:
     """Return the time of an RFC 3339 text, in UTC.
 
     text: a text, or a datetime, which is what a TOML file gives.
-    Raises ValueError, whose text says what is expected.
+    Raises ValueError, whose text describes a valid time.
     """
     try:
         moment = text if isinstance(text, datetime) else _parse(str(text).upper())

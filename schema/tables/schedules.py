@@ -53,7 +53,7 @@ schedule = Table(
     Column("last_request_id", Uuid),
     Column("error", Text, comment="why the schedule creates no requests"),
     Column("created_at", Moment, nullable=False, server_default=text("clock_timestamp()")),
-    # A trigger sets it, so that the scheduler also notices edits by SQL; null once next_run_at is computed.
+    # A trigger sets it, so that the scheduler also handles edits by SQL; null once next_run_at is computed.
     Column("edited_at", Moment, server_default=text("clock_timestamp()")),
     CheckConstraint("name ~ '^[A-Za-z0-9_-]{1,64}$'", name="name"),
     _one_of("misfire", Misfire),

@@ -113,7 +113,7 @@ def _redirected(call: Call, answer: Answer) -> Call:
     except ValueError as error:
         raise Fail(f"{place} redirects to an address that cannot be called: {error}") from None
     if "@" in parts.netloc:
-        raise Fail(f"{place} redirects to an address that holds a password")
+        raise Fail(f"{place} redirects to an address that contains a password")
     becomes_get = answer.status == 303 or (answer.status in (301, 302) and call.method == "POST")
     if becomes_get and call.method != "GET":
         headers = {name: value for name, value in call.headers.items() if name not in HEADERS_OF_A_BODY}

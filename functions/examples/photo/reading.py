@@ -119,7 +119,8 @@ def _refusals() -> Iterator[None]:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ValidationError(f"the image is too large: {error}") from None
     except Exception as error:  # noqa: BLE001 - on damaged files Pillow raises errors of a dozen kinds
-        raise ValidationError(f"the image is damaged or of a rare kind: {error or type(error).__name__}") from None
+        reason = str(error) or type(error).__name__
+        raise ValidationError(f"the image is damaged, or its format is not supported: {reason}") from None
 
 
 def _describe(source: Source) -> str:

@@ -11,7 +11,7 @@ from infra.errors import SettingsError
 
 POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 MAX_DEPTH = 3 + 100  # tables, and the levels of an event in them
-MAX_BITS = 64  # of a whole number, as TOML 1.0 says
+MAX_BITS = 64  # of a whole number, as TOML 1.0 requires
 Keys = tuple[str, ...]
 
 

@@ -62,7 +62,7 @@ def input_schema(model: Any) -> dict[str, Any] | None:
         schema: dict[str, Any] = model.model_json_schema()
     except Exception as error:
         reason = str(error).split("\n")[0]
-        raise LocalfnError(f"input={model.__name__}: no JSON Schema can be made of it: {reason}") from error
+        raise LocalfnError(f"input={model.__name__}: it cannot be converted to a JSON Schema: {reason}") from error
     return schema
 
 

@@ -67,7 +67,7 @@ def _is_environment(value: Any) -> bool:
 
 
 def _is_schedule(value: Any) -> bool:
-    """Return True for the shape of a schedule. The runtime checks the fields: it knows zones and queues."""
+    """Return True for the shape of a schedule. The runtime checks the fields: it has the lists of zones and queues."""
     return value is None or (isinstance(value, Mapping) and isinstance(value.get("expression"), str))
 
 

@@ -140,7 +140,7 @@ def _longest_delay_s(error: BaseException) -> Any:
 
 
 def _describe_safely(describe: Callable[[BaseException], str], error: BaseException) -> str:
-    """Call `describe`; if the exception's own methods raise, return a text that says so."""
+    """Call `describe`; if the exception's own methods raise, return a text that names the exception."""
     try:
         return describe(error)
     except BaseException as second:

@@ -49,12 +49,12 @@ def to_json(value: Any) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         raise ResultNotSerializableError(_explain(value, error)) from None
     if "\\u0000" in text and NUL.search(text):
-        raise ResultNotSerializableError(_explain(value, ValueError("it holds the character U+0000")))
+        raise ResultNotSerializableError(_explain(value, ValueError("it contains the character U+0000")))
     return DECIMALS.sub(r"\1", text).encode() if DECIMAL in text else encoded
 
 
 def convert(value: Any) -> Any:
-    """Convert a value that the json module does not know. Raises TypeError or ValueError if it cannot be converted."""
+    """Convert a value that the json module cannot serialize. Raises TypeError or ValueError if that is impossible."""
     converted = _convert_value(value)
     check_keys(converted)
     return converted
@@ -156,7 +156,7 @@ def _explain(value: Any, error: Exception) -> str:
     try:
         path, reason = _find_fault(value, "$", ()) or ("$", str(error))
     except RecursionError:
-        path, reason = "$", f"it is nested deeper than {MAX_DEPTH} levels, or holds itself"
+        path, reason = "$", f"it is nested deeper than {MAX_DEPTH} levels, or contains itself"
     except Exception:
         path, reason = "$", str(error)
     return f"{path}: {reason}" if len(path) <= MAX_PATH else f"{path[:MAX_PATH]}…: {reason}"
@@ -168,7 +168,7 @@ def _find_fault(value: Any, path: str, above: tuple[int, ...]) -> tuple[str, str
     above: ids of the containers around it.
     """
     if id(value) in above:
-        return path, "it holds itself"
+        return path, "it contains itself"
     try:
         if isinstance(value, dict):
             inner = [(f"{path}{_path_step(text)}", each) for text, each in _key_texts(value).items()]
@@ -195,12 +195,14 @@ def _path_step(key: str) -> str:
 def _check_scalar(value: Any) -> None:
     if isinstance(value, str):
         if "\0" in value:
-            raise ValueError("a text holds the character U+0000, which PostgreSQL cannot store")
+            raise ValueError("a text contains the character U+0000, which PostgreSQL cannot store")
         try:
             value.encode()
         except UnicodeEncodeError as error:
             half = value[error.start]
-            raise ValueError(f"a text holds half a character, U+{ord(half):04X}: it is not valid Unicode") from None
+            raise ValueError(
+                f"a text contains an unpaired surrogate, U+{ord(half):04X}: it is not valid Unicode"
+            ) from None
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{float(value)} is not JSON; use None or a text")
     elif isinstance(value, int):

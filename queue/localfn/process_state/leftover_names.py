@@ -12,7 +12,7 @@ MAX_NAME = 100  # characters of a name
 
 
 def describe_fd(fd: int) -> str:
-    """Return a descriptor as "number: target"; its number alone where the system does not tell the target."""
+    """Return a descriptor as "number: target"; its number alone where the system does not report the target."""
     try:
         return f"{fd}: {os.readlink(f'/proc/self/fd/{fd}')}"
     except OSError:

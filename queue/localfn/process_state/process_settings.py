@@ -89,7 +89,7 @@ def settings_of_process(logger: str) -> list[Setting]:
 
 
 class Environment:
-    """Read and restore the variables that C code sees: os.putenv() and C libraries bypass os.environ."""
+    """Read and restore the variables that C code reads: os.putenv() and C libraries bypass os.environ."""
 
     def __init__(self) -> None:
         self._mapping, self._content = os.environ, dict(os.environ)
@@ -110,7 +110,7 @@ class Environment:
         return id(os.environ), self._variables
 
     def write(self, value: tuple[int, dict[str, str]]) -> None:
-        """Restore os.environ, the object and its content, and the variables that only C code sees."""
+        """Restore os.environ, the object and its content, and the variables that only C code reads."""
         os.environ = self._mapping  # noqa: B003 - restores the original object
         for name in self.read()[1]:
             os.unsetenv(name)

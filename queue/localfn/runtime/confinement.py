@@ -1,7 +1,7 @@
 """Set the kernel's limits of a sandbox before its first request; user code cannot raise them again.
 
 The runtime kills a sandbox above its memory limit or past its deadline (docs/explanation/security.md). These limits
-hold where the runtime is too slow to notice.
+hold where the runtime is too slow to react.
 """
 
 from __future__ import annotations

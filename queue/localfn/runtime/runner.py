@@ -35,7 +35,7 @@ class FunctionRunner:
         self.max_result_bytes = max_result_bytes
         self.has_model = function.input is not None and not isinstance(function.input, Mapping)
         self.wants_instance = function.wants_instance()
-        # Without checks and hooks there is no "phase" frame: the runtime knows that the function starts at once.
+        # Without checks and hooks there is no "phase" frame: the function starts at once.
         self.has_checks = bool(function.input is not None or function.validate_hook or function.cleanup_hook)
         self.peak, self.delay = PeakMemory(), CpuWait()
         self.started_at = self.processing_at = 0.0

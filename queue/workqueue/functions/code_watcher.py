@@ -82,7 +82,7 @@ class CodeWatcher:
         findings = import_unit(self.interpreter, unit, self._schedule_problem)
         if known is None or findings != known.findings:
             _log_findings(unit, findings)
-        # For the unit's own files keep the stamps from before the import: the next call then sees a change during it.
+        # For the unit's own files keep the stamps from before the import: then the next call finds a change during it.
         paths = {path for path, _, _ in stamps_before}
         stamps_after = stamps_before | {entry for entry in stamp_files(unit, findings.files) if entry[0] not in paths}
         import_s = time.monotonic() - started

@@ -127,7 +127,7 @@ def read_registry(engine: Engine) -> Registry:
 
 
 def publish(engine: Engine, registry: Registry) -> None:
-    """Replace the stored registry in one transaction, so that no reader sees a partial change."""
+    """Replace the stored registry in one transaction, so that no reader gets a partial change."""
     with engine.begin() as connection:
         lock_for_transaction(connection, Lock.PUBLISH)
         connection.execute(delete(registered_function))

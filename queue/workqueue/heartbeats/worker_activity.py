@@ -1,6 +1,6 @@
 """Activity of a worker, in memory shared with its pool: since when it is busy or idle, or why it failed.
 
-A write costs nanoseconds, and the pool can read it after the worker has died. The autoscaler decides by it.
+A write costs nanoseconds, and the pool can read it after the worker has died. The autoscaler uses this activity.
 """
 
 import mmap

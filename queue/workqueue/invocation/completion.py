@@ -1,7 +1,7 @@
 """Commit the completed members of a batch, and release those that did not start.
 
 Two threads do it. The worker's own does so while no sandbox runs, and retries until the database answers. The lease
-renewer's does so while a sandbox runs, and tries once. `retry_mode` says which.
+renewer's does so while a sandbox runs, and tries once. `retry_mode` selects one of both.
 """
 
 import logging

@@ -124,6 +124,6 @@ def _outcome_of(attempt: Attempt, error: Exception) -> AttemptEndedError:
 def runtime_fault(error: Exception) -> FunctionFailedError:
     """Return the outcome for an error of the runtime. Its message stays in the process log: it may hold secrets."""
     return FunctionFailedError(
-        f"The runtime failed at this attempt ({error_kind(error)}); the log of its worker says why.",
+        f"The runtime failed at this attempt ({error_kind(error)}); see the log of its worker.",
         error_type="RuntimeFault",
     )

@@ -129,7 +129,7 @@ class LeaseRenewer:
             self._report(attempt, now)
         except LeaseLostError as lost:
             attempt.interruption = attempt.interruption or lost
-        except Exception as error:  # noqa: BLE001 - this thread must live as long as its worker
+        except Exception as error:  # noqa: BLE001 - this thread must run as long as its worker
             # The lease may still hold: the write that ends the attempt finds out.
             self._extend_at = now + FIRST_EXTENSION_S
             log.warning("lease not extended", extra=attempt.log_fields() | {"error": error_summary(error)})
@@ -140,7 +140,7 @@ class LeaseRenewer:
             write(self._context, batch, completion.single_attempt)
             handle_rejected(self._context, batch, completion.single_attempt)
         except Exception as error:  # noqa: BLE001 - the next iteration tries again
-            log.warning("completed and unstarted members not stored", extra={"error": error_summary(error)})
+            log.warning("completed and unstarted requests not stored", extra={"error": error_summary(error)})
 
     def _report(self, attempt: Attempt, now: float) -> None:
         """Show a long attempt in the log and in RQ, and send RQ's heartbeat of the worker."""

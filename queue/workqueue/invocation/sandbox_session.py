@@ -74,7 +74,7 @@ def wait_for_answer(
     limit_s: seconds after which the sandbox is killed. activity: a clause for error messages, such as "while
     importing"; None for that of the attempt's phase.
     Raises the attempt's interruption, TimedOutError, OutOfMemoryError or SandboxExitedError: the sandbox is then dead.
-    Raises RecalledError if it lives and will not start the attempt.
+    Raises RecalledError if the sandbox is alive and will not start the attempt.
     """
     sandbox = attempt.sandbox
     assert sandbox is not None

@@ -2,7 +2,7 @@
 
 Every write is guarded by the fencing token: `status = 'processing' AND attempt = :attempt AND worker = :worker`. If it
 matches no row, the lease is lost: LeaseLostError is raised, and nothing is changed. The worker is part of the token
-because PostgreSQL may forget a claim in a crash, and the next claim then has the same attempt number.
+because PostgreSQL may lose a claim in a crash, and the next claim then has the same attempt number.
 """
 
 from collections.abc import Sequence

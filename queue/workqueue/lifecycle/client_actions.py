@@ -79,7 +79,7 @@ def cancel_pending_in_queue(
 ) -> dict[UUID, str]:
     """Cancel up to `chunk` pending requests of a queue, also those that wait for a later time: pending → failed.
 
-    Return their functions' names by request id. No row is deleted, so that a client that polls sees its request end.
+    Return their functions' names by request id. No row is deleted: a client that polls gets the end of its request.
     Requests that a worker is claiming at this moment are skipped.
     """
     values = {"queue": queue, "now": now, "message": str(CancelledError()), "chunk": chunk}

@@ -64,7 +64,7 @@ def _bells(engine: Engine, statement: TextClause, values: dict[str, object]) -> 
         return [Bell(row.id, row.attempt + 1, row.queue, row.function) for row in rows]
 
 
-# A mark says that the request is due (claim.py): one that was given back for a later time since must not get it.
+# A mark means that the request is due (claim.py): one that was given back for a later time since must not get it.
 # A row that a worker is claiming right now is skipped: to wait for it could deadlock, since a claim locks many rows.
 MARK_RUNG = text(
     """

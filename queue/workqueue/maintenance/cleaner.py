@@ -24,7 +24,7 @@ MAX_PER_RUN = 20 * CHUNK  # requests deleted in one run; then more are left
 LOOKUP_CHUNK = 1000  # requests with files, looked up in one statement
 ORPHAN_S = 3600.0  # newer files may belong to a request that is being submitted
 
-# Workers with a heartbeat, and workers with a lease, which may live although their heartbeats are late.
+# Workers with a heartbeat, and workers with a lease, which may be alive although their heartbeats are late.
 LIVE_WORKERS = text(
     """
     SELECT name FROM worker WHERE name = ANY(:names) AND seen_at > :since

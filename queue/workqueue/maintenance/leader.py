@@ -105,7 +105,7 @@ class Leadership:
             try:
                 self.confirm()
             except LeadershipLostError:
-                # The loop notices before its next iteration. Two copies may lead until then, which is harmless.
+                # The loop checks this before its next iteration. Two copies may lead until then, which is harmless.
                 return
 
 

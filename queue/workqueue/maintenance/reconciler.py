@@ -93,7 +93,7 @@ class Reconciler:
             self._delay_expiry(self.lease_s)
 
     def _handle_clock_step(self, step_s: float) -> None:
-        """Log a clock step. Expire no lease for a while after a step forward, because its worker may live."""
+        """Log a clock step. Expire no lease for a while after a step forward, because its worker may be alive."""
         if step_s:
             log.warning("database clock set", extra={"by_s": round(step_s, 1)})
         if step_s > 0:

@@ -35,7 +35,7 @@ COLUMNS = processing_request.c
 MAX_CLOCK_SKEW_S = 3600.0
 
 # A page is built in memory: rows are read in chunks, until their events have MAX_PAGE_BYTES. Events larger than
-# MAX_INLINE_BYTES are read when the page is known, in chunks of bytes.
+# MAX_INLINE_BYTES are read after the page has been selected, in chunks of bytes.
 CHUNK_ROWS, MAX_PAGE_BYTES = 64, 8 * 1024 * 1024
 MAX_INLINE_BYTES, CHUNK_BYTES = 2 * 1024, 1024 * 1024
 EVENT = queries.inline_columns(COLUMNS.event, "event", MAX_INLINE_BYTES)

@@ -128,7 +128,7 @@ class SandboxConnection:
         yield from self._as_output(self._outputs.take_rest())
 
     def kill(self) -> None:
-        """Kill the sandbox and its descendants. The caller must also tell the pool (SandboxPoolClient.end)."""
+        """Kill the sandbox and its descendants. The caller must also inform the pool (SandboxPoolClient.end)."""
         self.was_killed = True
         process_tree.kill_tree(self.pid)
         process_tree.kill_tagged(self.id)

@@ -79,7 +79,7 @@ class Interpreter:
     def initialize(self, tag: str, process: Process, pipes: SandboxPipes, load: dict[str, Any]) -> SandboxProcess:
         """Send a started sandbox the function to load, and return the sandbox."""
         sandbox = SandboxProcess(tag, process, pipes)
-        with contextlib.suppress(OSError):  # it died at once: the worker that drives it will notice
+        with contextlib.suppress(OSError):  # it died at once: the worker that drives it detects that
             frames.write(pipes.control, load | {"max_result_bytes": self.max_result_bytes, "mark": sandbox.mark})
         return sandbox
 

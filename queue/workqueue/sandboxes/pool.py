@@ -68,7 +68,7 @@ class SandboxPool:
         return status
 
     def reap(self) -> None:
-        """Forget the killed sandboxes that have died since."""
+        """Drop the killed sandboxes that have ended since."""
         self._unreaped = [sandbox for sandbox in self._unreaped if not sandbox.is_reaped()]
 
     def end_leases_of(self, worker: str) -> None:

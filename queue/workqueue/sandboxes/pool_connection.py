@@ -143,5 +143,5 @@ class PoolConnection:
             self._send({"status": self.pool.end(self.worker, message["id"])})
 
     def _send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
-        with contextlib.suppress(OSError):  # the worker disconnected: the next call of `serve` notices
+        with contextlib.suppress(OSError):  # the worker disconnected: the next call of `serve` handles that
             socket.send_fds(self.socket, [json.dumps(message).encode() + b"\n"], fds)

@@ -1,4 +1,4 @@
-"""Link the lives of processes by prctl(2) on Linux: adopt orphans, and end a child with its parent."""
+"""Tie processes to each other by prctl(2) on Linux: adopt orphans, and end a child with its parent."""
 
 import ctypes
 import os

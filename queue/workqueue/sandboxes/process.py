@@ -1,4 +1,4 @@
-"""A sandbox as the pool sees it: the process, and the parent's ends of its sockets and pipes."""
+"""The process of a sandbox in its pool, and the parent's ends of its sockets and pipes."""
 
 import contextlib
 import os
@@ -157,7 +157,7 @@ class SandboxProcess:
         return SandboxLease(self.id, self.process.pid, self.mark, self.ready)
 
     def is_reusable(self) -> bool:
-        """Return True if the process lives, has no children, and imported the code that is on disk now."""
+        """Return True if the process is alive, has no children, and imported the code that is on disk now."""
         if self.process.poll() is not None or self.ready is None or not process_tree.is_idle(self.process.pid):
             return False
         return are_unchanged(self.ready.get("files"))

@@ -47,7 +47,7 @@ def kill_orphans(known: set[int]) -> None:
 
 
 def _reap(pid: int) -> bool:
-    """Reap a child if it has ended; return False while it lives."""
+    """Reap a child if it has ended; return False while it runs."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
@@ -55,7 +55,7 @@ def _reap(pid: int) -> bool:
 
 
 def is_idle(pid: int) -> bool:
-    """Return True if the process lives, has no children, and is not stopped: user code may send itself SIGSTOP."""
+    """Return True if the process is alive, has no children, and is not stopped: user code may send itself SIGSTOP."""
     try:
         stopped = psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
     except UNREADABLE:

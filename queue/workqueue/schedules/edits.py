@@ -1,4 +1,4 @@
-"""Create, change, delete and run schedules, each in one transaction. The scheduler notices edited rows by itself."""
+"""Create, change, delete and run schedules, each in one transaction. A trigger marks edited rows for the scheduler."""
 
 import logging
 from collections.abc import Mapping

@@ -68,7 +68,7 @@ def lock_schedule(connection: Connection, name: str) -> Schedule:
 def next_times(stored_schedule: Schedule, now: datetime, count: int) -> list[datetime]:
     """Return at most `count` future times; for a disabled schedule, the times it would have if enabled.
 
-    Return an empty list if a row edited by SQL is invalid; the row's `error` says why.
+    Return an empty list if a row edited by SQL is invalid; the row's `error` has the reason.
     """
     if stored_schedule.runs_left is not None:
         count = min(count, stored_schedule.runs_left)

@@ -95,7 +95,7 @@ class Overview:
     def snapshot(self) -> Snapshot:
         """Return a snapshot that is at most MAX_AGE_S old.
 
-        While the database is unavailable, return the last statistics with a problem that says so.
+        While the database is unavailable, return the last statistics, with a problem that names the outage.
         """
         with self._lock:
             if self._snapshot is None or time.monotonic() - self._taken_at >= MAX_AGE_S:
@@ -104,7 +104,7 @@ class Overview:
             return self._snapshot
 
     def queues(self) -> list[Queue]:
-        """Return the queues of the snapshot with their current pauses, so that a client sees its own change."""
+        """Return the queues of the snapshot with their current pauses, so that a client gets its own change."""
         paused = queue_pauses.list_pauses(self._engine)
         known = {queue.name: queue for queue in self.snapshot().queues}
         new = [Queue(name, Depth(), None, 0) for name in paused if name not in known]
@@ -128,7 +128,7 @@ class Overview:
         return str(self._disk.folder), self._disk.free_bytes()
 
     def invalidate(self) -> None:
-        """Discard the snapshot after a change, so that the next caller sees the change."""
+        """Discard the snapshot after a change, so that the next caller gets the change."""
         self._taken_at = float("-inf")
 
     def _take_snapshot(self) -> Snapshot:

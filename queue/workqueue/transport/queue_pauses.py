@@ -19,7 +19,7 @@ from workqueue.database import error_summary
 
 log = logging.getLogger(__name__)
 
-REFRESH_S = 0.5  # how old the known pauses may be; the claim rejects bells of newer pauses
+REFRESH_S = 0.5  # the maximum age of the pauses in memory; the claim rejects bells of newer pauses
 
 
 def pause(engine: Engine, name: str, now: datetime, act: AuditEntry | None = None) -> None:
@@ -50,7 +50,7 @@ def read(connection: Connection) -> dict[str, datetime]:
 
 
 class QueuePauses:
-    """The pauses as a ringing process knows them: at most REFRESH_S old, except during an outage of PostgreSQL."""
+    """The pauses in memory, for a process that rings: at most REFRESH_S old while PostgreSQL is available."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

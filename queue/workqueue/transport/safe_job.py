@@ -138,7 +138,7 @@ class SafeJob(Job):
 
     def perform(self) -> None:
         """Raise WorkqueueError: a worker reads the request id from a job, and never runs the job's call."""
-        raise WorkqueueError("A job of localfn is not performed by RQ: start a worker of localfn instead.")
+        raise WorkqueueError("RQ cannot run a job of localfn: start a worker of localfn instead.")
 
     def send_webhooks(self, *_: Any, **__: Any) -> None:
         """Do nothing: a bell has no webhook."""

@@ -71,7 +71,7 @@ class Pool(WorkerPool):
         self.worker_dict: dict[str, Member] = {}  # type: ignore[assignment]  # RQ reads the same fields
         self._housekeeper: Member | None = None
         self._startup = Startup(config.bounds.minimum, tell_ready)
-        self._can_run = True  # the interpreter runs, as far as is known
+        self._can_run = True  # the interpreter runs, until a start fails
         self._is_hurried = False
         self._start_delay = StartDelay()
 
@@ -228,7 +228,7 @@ class Pool(WorkerPool):
             signal.signal(number, signal.SIG_DFL)  # until the child sets its own handlers
         die_with_parent(signal.SIGTERM)
         for key in list(self._selector.get_map().values()):
-            key.data.socket.close()  # else neither side would notice that the other ended
+            key.data.socket.close()  # else neither side would detect the end of the other
         with suppress(OSError):  # macOS: a fork has no kqueue, and CPython before 3.11.7 fails to close it
             self._selector.close()
         self.sandboxes.close_inherited()

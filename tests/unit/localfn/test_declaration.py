@@ -62,7 +62,7 @@ def test_the_bare_decorator_takes_the_defaults() -> None:
         ({"memory_mb": -1}, "memory_mb=-1: use a whole number from 32"),
         ({"memory_mb": 256.0}, r"memory_mb=256\.0"),
         ({"environment": ["A"]}, r"environment=\['A'\]"),
-        ({"environment": {"A": "\udcff"}}, r"environment: \$.A: a text holds half a character"),
+        ({"environment": {"A": "\udcff"}}, r"environment: \$.A: a text contains an unpaired surrogate"),
         ({"on_lost": ["fail"]}, "on_lost"),
         ({"timeout": 5}, r"no option 'timeout'; did you mean timeout_s\?"),
         ({"colour": "red"}, r"no option 'colour'; the options are name, input, timeout_s"),

@@ -91,7 +91,7 @@ def test_a_model_without_a_json_schema_is_rejected_with_the_reason() -> None:
     class Calls(pydantic.BaseModel):
         call: Callable[[], None]
 
-    with pytest.raises(LocalfnError, match="on 'bare': input=Calls: no JSON Schema can be made of it: Cannot"):
+    with pytest.raises(LocalfnError, match="on 'bare': input=Calls: it cannot be converted to a JSON Schema: Cannot"):
         function(input=Calls)(given.bare).describe()
 
 

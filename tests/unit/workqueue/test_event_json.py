@@ -147,5 +147,5 @@ def test_a_duplicate_key_is_rejected(body: str) -> None:
         lambda: event_json.parse(body.encode(), 100),
         lambda: event_json.BatchReader(f"[{body}]".encode(), 100).read(1),
     ):
-        with pytest.raises(BadEventError, match="stands twice"):
+        with pytest.raises(BadEventError, match="appears twice"):
             read()

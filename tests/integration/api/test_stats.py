@@ -23,7 +23,7 @@ def test_ended_requests_are_counted_by_status_and_function_with_their_times(runt
         now = stats_of(runtime, "order_as_dict")
         return (now["count"] - before["count"], now["failures"] - before["failures"]) == (5, 1)
 
-    wait_until(counted, 5, "they are counted")
+    wait_until(counted, what="they are counted")
     stats = runtime.get("/api/stats")
     assert stats["counts"]["by_function"]["order_as_dict"]["completed"] >= 4
     assert stats["counts"]["by_status"]["completed"] >= 4

@@ -142,7 +142,7 @@ def test_a_function_that_raises_a_class_named_cancelled_has_failed(cancels: Canc
     request = runtime.call("raises_cancelled")
     assert (request["error_type"], request["cancelled"]) == ("cut_short.Cancelled", False)
     stats = "/api/functions/raises_cancelled/stats"
-    wait_until(lambda: runtime.get(stats)["failures"] == 1, 5, "it is counted")
+    wait_until(lambda: runtime.get(stats)["failures"] == 1, what="it is counted")
     assert runtime.get("/api/highlights")["failed"][0]["id"] == request["id"]
 
 

@@ -89,7 +89,7 @@ def test_preparing_ends_an_orphaned_postgres(home: Path, run: RunService) -> Non
     postgres = Postgres(home)
     first = run(postgres)
     postgres.prepare()
-    assert first.wait(5) is not None
+    assert first.wait(20) is not None
     assert find_processes(postgres.data) == []
 
 
@@ -97,7 +97,7 @@ def test_preparing_ends_an_orphaned_redis(home: Path, run: RunService) -> None:
     service = Redis(home)
     first = run(service)
     service.prepare()
-    assert first.wait(5) == 0
+    assert first.wait(20) == 0
 
 
 def test_redis_keeps_its_data_and_listens_on_no_port(home: Path, run: RunService) -> None:
@@ -107,7 +107,7 @@ def test_redis_keeps_its_data_and_listens_on_no_port(home: Path, run: RunService
         assert client.config_get("port") == {"port": "0"}
         client.set("key", "value")
     first.terminate()
-    assert first.wait(5) == 0
+    assert first.wait(20) == 0
     run(service)
     with redis.Redis.from_url(service.url) as client:
         assert client.get("key") == b"value"
@@ -178,7 +178,7 @@ def test_another_process_finds_the_running_services_and_not_the_ended_ones(home:
     assert find_running_services(home).redis_url == service.url
     assert find_running_services(home).database_url is None
     process.terminate()
-    process.wait(5)
+    process.wait(20)
     assert find_running_services(home).redis_url is None
 
 

@@ -42,7 +42,7 @@ def test_redis_keeps_its_data_in_a_form_that_other_servers_read(home: Path, run:
         client.bgrewriteaof()
         wait_until(lambda: client.info("persistence")["aof_rewrites"] == 1)
     process.terminate()
-    process.wait(5)
+    process.wait(20)
     files = [file.read_bytes() for file in service.folder.rglob("appendonly*") if file.is_file()]
     assert any(b"value" in content for content in files)
     assert not any(content.startswith((b"REDIS", b"VALKEY")) for content in files), "the header of a snapshot"

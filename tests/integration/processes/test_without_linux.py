@@ -91,7 +91,7 @@ def test_a_timeout_kills_the_sandbox_with_all_its_descendants(elsewhere: Runtime
     assert request["error_type"] == "TimedOut"
     found = [int(line) for line in pids.read_text().split()]
     assert len(found) == 3
-    wait_until(lambda: not any(is_alive(pid) for pid in found), 5, "all grandchildren are dead")
+    wait_until(lambda: not any(is_alive(pid) for pid in found), what="all grandchildren are dead")
 
 
 def test_a_memory_limit_ends_a_sandbox(elsewhere: Runtime) -> None:
@@ -113,7 +113,7 @@ def test_a_running_request_is_cancelled(elsewhere: Runtime, tmp_path: Path) -> N
     request_id, _, sandbox = start_request(elsewhere, "sleep_and_note", tmp_path, 60)
     assert elsewhere.http.post(f"/api/requests/{request_id}/cancel").status_code == 202
     assert elsewhere.wait_ended(request_id)["error_type"] == "Cancelled"
-    wait_until(lambda: not is_alive(sandbox), 5, "the sandbox is dead")
+    wait_until(lambda: not is_alive(sandbox), what="the sandbox is dead")
 
 
 def test_a_killed_workers_request_completes_once(elsewhere: Runtime, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_all_descendants_die_with_the_sandbox(runtime: Runtime, tmp_path: Path) 
     assert request["error_type"] == "TimedOut"
     found = [int(line) for line in pids.read_text().split()]
     assert len(found) == 3
-    assert wait_until(lambda: not any(is_alive(pid) for pid in found), 5, "all grandchildren are dead")
+    assert wait_until(lambda: not any(is_alive(pid) for pid in found), what="all grandchildren are dead")
 
 
 def test_all_descendants_die_when_the_sandbox_exits(runtime: Runtime, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_all_descendants_die_when_the_sandbox_exits(runtime: Runtime, tmp_path: 
     request = runtime.call("exit_with_grandchild", {"pids": str(pids)})
 
     assert (request["error_type"], "status 5" in request["error_message"]) == ("SandboxExited", True)
-    assert wait_until(lambda: not is_alive(int(pids.read_text())), 5, "the grandchild is dead")
+    assert wait_until(lambda: not is_alive(int(pids.read_text())), what="the grandchild is dead")
 
 
 @pytest.mark.parametrize("count", [200, 500])
@@ -176,13 +176,13 @@ def test_unstorable_progress_is_logged_and_loses_no_lease(runtime: Runtime) -> N
 
 def test_a_leftover_child_ends_with_its_request(runtime: Runtime) -> None:
     pid = runtime.result("leave_a_child_behind")
-    wait_until(lambda: not is_alive(pid), 5, "the child is dead")
+    wait_until(lambda: not is_alive(pid), what="the child is dead")
 
 
 def test_a_detached_orphan_is_found_and_killed(runtime: Runtime, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     runtime.call("orphan_without_a_trace", {"pids": str(pids)})
-    wait_until(lambda: not is_alive(int(pids.read_text())), 5, "the orphan is dead")
+    wait_until(lambda: not is_alive(int(pids.read_text())), what="the orphan is dead")
 
 
 def test_a_sandbox_that_stops_reading_blocks_no_worker(runtime: Runtime) -> None:

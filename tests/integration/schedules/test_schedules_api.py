@@ -102,7 +102,7 @@ def test_a_new_schedule_is_mirrored_to_rq_scheduler_at_once(runtime: Runtime) ->
     made = create(runtime, name="shown")
     with redis.Redis.from_url(runtime.redis_url) as client:
         expected = datetime.fromisoformat(made["next_run_at"]).timestamp()
-        wait_until(lambda: client.zscore("rq:scheduler:scheduled_jobs", "schedule-shown") == expected, 4)
+        wait_until(lambda: client.zscore("rq:scheduler:scheduled_jobs", "schedule-shown") == expected)
 
 
 def test_run_now_creates_a_request_at_once(runtime: Runtime) -> None:

@@ -108,7 +108,7 @@ def test_a_blocked_finish_delays_no_deadline(runtime: Runtime, tmp_path: Path) -
             events = [*plain_events(1), *(event | {"n": 0, "held": True} for event in held), *plain_events(60)]
             ids = batch(runtime, events, "be_short_or_hang")
             try:
-                pid = wait_until(lambda: hanging_batch_member(folder), 5)
+                pid = wait_until(lambda: hanging_batch_member(folder))
             except AssertionError:
                 pid = None  # The worker claimed it without the earlier ones.
             wait_until(lambda: pid is None or not is_alive(pid), 30, "its deadline is watched")

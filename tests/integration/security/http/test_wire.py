@@ -233,4 +233,4 @@ def test_a_json_bomb_is_rejected_quickly_or_accepted_whole(runtime: Runtime, bod
     headers = {"Content-Type": "application/json", "Connection": "close"}
     answer = runtime.http.post("/api/functions/echo", content=body, headers=headers)
     assert answer.status_code in (202, 400, 413), answer.text
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.security.conftest import PASSWORD, ProductionRuntime, cookie
 from tests.support.waiting import wait_until
 from workqueue.auth import login_throttle
+from workqueue.auth.credentials import DUMMY_HASH, HASHER, verify_password
 from workqueue.clock import Clock
 
 
@@ -175,3 +176,8 @@ def test_logins_failures_and_changes_by_admins_are_audited_without_secrets(produ
     ]
     assert PASSWORD not in answer.text
     assert production.runtime.http.get("/api/audit").status_code == 403
+
+
+def test_the_check_of_an_unknown_user_costs_as_much_as_that_of_a_known_one() -> None:
+    assert not HASHER.check_needs_rehash(DUMMY_HASH), "another cost: the response time reveals which usernames exist"
+    assert not verify_password("a password", None)

@@ -5,7 +5,7 @@ import errno
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 from infra.http_server.send_buffer import IN_MEMORY_BYTES, SendBuffer, send_now
@@ -123,3 +123,13 @@ def defer_accept(server: Any) -> None:
     if hasattr(socket, "TCP_DEFER_ACCEPT"):
         for listener in server.LISTENERS:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_ACCEPT_S)
+
+
+def with_may_wait(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """Return a WSGI application that offers the socket's `may_wait` to `app`, as `localfn.may_wait`."""
+
+    def call(environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ["localfn.may_wait"] = environ["gunicorn.socket"].may_wait
+        return app(environ, start_response)
+
+    return call

@@ -11,14 +11,13 @@ import errno
 import selectors
 import socket
 import time
-from collections.abc import Iterable, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from infra.http_server.client_socket import MAX_SEND_STALL_S
+from infra.http_server.client_socket import MAX_SEND_STALL_S, with_may_wait
 from infra.http_server.connection import MAX_HEAD_S, Connection, ConnectionTable, State, WatchedReader
 from infra.http_server.error_responses import BUSY, HEAD_TOO_LARGE
 from infra.http_server.malloc_settings import return_freed_memory
@@ -234,13 +233,7 @@ class Worker(ThreadWorker):
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        app = self.wsgi
-
-        def with_leave_to_wait(environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
-            environ["localfn.may_wait"] = environ["gunicorn.socket"].may_wait
-            return app(environ, start_response)
-
-        self.wsgi = with_leave_to_wait
+        self.wsgi = with_may_wait(self.wsgi)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         if RequestClass.INCOMING in conn.kinds:

@@ -2,17 +2,14 @@
 
 import contextlib
 import ctypes
-import json
 import os
 import re
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,26 +38,6 @@ def crash(event: Any, context: Context) -> Any:
     ctypes.string_at(0)
 
 
-@function(memory_mb=96)
-def hoard(event: Any, context: Context) -> Any:
-    """Use memory slowly enough for the check of resident memory."""
-    kept = []
-    while True:
-        kept.append(bytearray(1024 * 1024))
-        time.sleep(0.001)
-
-
-@function(memory_mb=96)
-def hoard_at_once(event: Any, context: Context) -> Any:
-    return len(bytearray(4 * 1024**3))
-
-
-@function(memory_mb=96)
-def hoard_in_child(event: Any, context: Context) -> Any:
-    code = "import time\nkept = bytearray(300 * 1024 * 1024)\nkept[::4096] = b'x' * len(kept[::4096])\ntime.sleep(3600)"
-    subprocess.run([sys.executable, "-c", code], check=False)
-
-
 @function
 def flood(event: Any, context: Context) -> Any:
     line = "x" * 99 + "\n"
@@ -74,17 +51,6 @@ def flood(event: Any, context: Context) -> Any:
 def one_endless_line(event: Any, context: Context) -> Any:
     for _ in range(1000):
         sys.stdout.write("y" * 10_000)
-    return "written"
-
-
-@function
-def write_into_the_wire(event: Any, context: Context) -> Any:
-    """Write to each descriptor that may belong to the runtime."""
-    for fd in range(3, 256):
-        try:
-            os.write(fd, b"\0\0\0\5\0\0\0\0rubbish")
-        except OSError:
-            continue
     return "written"
 
 
@@ -276,51 +242,3 @@ def leave_everywhere(event: Any, context: Context) -> Any:
     if event["fails"]:
         raise type(re.sub(r"\W", "_", text)[:50] or "x", (Exception,), {})(text)
     return {text: [text, fraction]}
-
-
-@function
-def speak_for_the_sdk(event: Any, context: Context) -> Any:
-    """Find the runtime's socket and send a forged answer."""
-    for fd in range(3, 256):
-        try:
-            wire = socket.socket(fileno=os.dup(fd))
-        except OSError:
-            continue
-        head = json.dumps({"type": "done", **event["head"]}).encode()
-        body = event["body"].encode()
-        try:
-            wire.sendall(struct.pack("!II", len(head), len(body)) + head + body)
-        except OSError:
-            continue
-    time.sleep(60)
-
-
-@function(memory_mb=512)
-def start_threads(event: Any, context: Context) -> Any:
-    """Run the given number of threads at once."""
-    with ThreadPoolExecutor(event["count"]) as pool:
-        barrier = threading.Barrier(event["count"] + 1, timeout=60)
-        for _ in range(event["count"]):
-            pool.submit(barrier.wait)
-        barrier.wait()
-    return event["count"]
-
-
-@function(memory_mb=96)
-def hoard_in_threads(event: Any, context: Context) -> Any:
-    """Exceed the memory limit within the room for thread stacks."""
-    kept: list[bytes] = []
-    with ThreadPoolExecutor(20) as pool:
-        for _ in range(40):
-            pool.submit(lambda: kept.append(b"x" * (8 * 1024 * 1024)))
-        time.sleep(60)
-
-
-@function(memory_mb=64)
-def start_too_many_threads(event: Any, context: Context) -> Any:
-    over = threading.Event()
-    try:
-        for _ in range(5_000):
-            threading.Thread(target=over.wait, daemon=True).start()
-    finally:
-        over.set()

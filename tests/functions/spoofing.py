@@ -81,3 +81,31 @@ def say(head: Any, times: int = 1) -> None:
     for fd in range(3, 256):
         with contextlib.suppress(OSError):
             socket.socket(fileno=os.dup(fd)).sendall((struct.pack("!II", len(encoded), 0) + encoded) * times)
+
+
+@function
+def write_into_the_wire(event: Any, context: Context) -> Any:
+    """Write to each descriptor that may belong to the runtime."""
+    for fd in range(3, 256):
+        try:
+            os.write(fd, b"\0\0\0\5\0\0\0\0rubbish")
+        except OSError:
+            continue
+    return "written"
+
+
+@function
+def speak_for_the_sdk(event: Any, context: Context) -> Any:
+    """Find the runtime's socket and send a forged answer."""
+    for fd in range(3, 256):
+        try:
+            wire = socket.socket(fileno=os.dup(fd))
+        except OSError:
+            continue
+        head = json.dumps({"type": "done", **event["head"]}).encode()
+        body = event["body"].encode()
+        try:
+            wire.sendall(struct.pack("!II", len(head), len(body)) + head + body)
+        except OSError:
+            continue
+    time.sleep(60)

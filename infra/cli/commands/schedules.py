@@ -1,8 +1,6 @@
 """Define `localfn schedules`: list, edit and run schedules."""
 
-import json
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import click
@@ -10,19 +8,17 @@ import click
 from infra.api_client import connect, schedule_path
 from infra.cli.arguments import Event, Seconds
 from infra.cli.group import CommandGroup
-from infra.cli.output.formatting import local_time, one_line, relative_time
+from infra.cli.output.formatting import local_time, relative_time
 from infra.cli.output.progress import displayed_status
+from infra.cli.output.schedule_details import format_runs, format_schedule
 from infra.cli.output.tables import (
     STATUS_COLOURS,
     Column,
-    colour_status,
-    format_fields,
     format_table,
     json_option,
     print_data,
     print_json,
     print_status,
-    shorten,
 )
 from infra.config.settings import load
 from schema import exact_json
@@ -37,9 +33,6 @@ COLUMNS = (
     Column("RUNS"),
 )
 NOTHING = "none"
-EVENT_WIDTH = 60
-MISFIRE_TEXTS = {"skip": "no request", "once": "one request for all", "all": "one request each"}
-OVERLAP_TEXTS = {"allow": "fires while its last request runs", "skip": "does not fire while its last request runs"}
 MAY_BE_EMPTY = ("start_at", "end_at", "max_runs", "queue")
 
 
@@ -96,7 +89,7 @@ def show_all(as_json: bool) -> None:
 def _row(item: dict[str, Any]) -> tuple[str, ...]:
     following = relative_time(item["next_run_at"]) if item["next_run_at"] else "-" if item["enabled"] else "disabled"
     last = displayed_status(item["last_request"]) if item["last_request"] else "-"
-    return item["name"], item["function"], item["expression"], item["timezone"], following, last, _runs(item)
+    return item["name"], item["function"], item["expression"], item["timezone"], following, last, format_runs(item)
 
 
 @schedules.command()
@@ -213,39 +206,8 @@ def _parse_max_runs(text: str) -> int:
 
 def _print_schedule(item: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        return print_json(item)
-    if "expression" not in item:  # the API key may change schedules but not read them
-        return print_data(item["name"])
-    last = item["last_request"]
-    event = one_line(exact_json.write(item["event"], partial(json.dumps, ensure_ascii=False)))
-    print_data(
-        format_fields(
-            [
-                ("schedule", click.style(item["name"], bold=True)),
-                ("about", one_line(item["description"])),
-                ("function", item["function"]),
-                ("event", "" if item["event"] == {} else shorten(event, EVENT_WIDTH)),
-                ("queue", item["queue"] or ""),
-                ("expression", f"{item['expression']}  {item['timezone']}"),
-                ("enabled", "yes" if item["enabled"] else "no"),
-                ("next", _time(item["next_run_at"]) or "none"),
-                ("last", f"{colour_status(displayed_status(last))}  {last['id']}" if last else ""),
-                ("runs", _runs(item)),
-                ("not before", _time(item["start_at"])),
-                ("not after", _time(item["end_at"])),
-                ("missed", MISFIRE_TEXTS[item["misfire"]]),
-                ("overlap", OVERLAP_TEXTS[item["overlap"]]),
-                ("declared", "in code: the next start restores the declaration" if item["declared"] else ""),
-                ("error", click.style(item["error"], fg="red") if item["error"] else ""),
-            ]
-        )
-    )
-    return None
-
-
-def _time(time: str | None) -> str:
-    return f"{local_time(time)}  {relative_time(time)}" if time else ""
-
-
-def _runs(item: dict[str, Any]) -> str:
-    return str(item["total_runs"]) + (f"/{item['max_runs']}" if item["max_runs"] else "")
+        print_json(item)
+    elif "expression" not in item:  # the API key may change schedules but not read them
+        print_data(item["name"])
+    else:
+        print_data(format_schedule(item))

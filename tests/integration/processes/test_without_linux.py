@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 
 SWITCH = str(Path(__file__).parents[2] / "support" / "systems" / "without_linux")
 LEASE_S = 3
-MODULES = ("basic.py", "misbehaving.py")
+MODULES = ("basic.py", "memory.py", "misbehaving.py")
 FUNCTIONS = """
 import os
 import subprocess

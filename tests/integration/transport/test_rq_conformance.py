@@ -4,9 +4,6 @@ Each intended difference is listed below with its reason. A new version of RQ th
 """
 
 import json
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +16,7 @@ from rq_scheduler import Scheduler
 from sqlalchemy import Engine, text
 
 from tests.integration.lifecycle.steps import accept_request, claim_request
+from tests.integration.transport.redis_snapshots import Snapshot, fields, snapshot
 from workqueue import ids
 from workqueue.clock import Clock
 from workqueue.transport.doorbell import ENTRY, FAILURE_TTL_S, QUEUED_TTL_S, RESULT_TTL_S, Bell, Doorbell
@@ -54,46 +52,7 @@ EXECUTION_OF_RESULT = {"execution_id", "execution_started_at", "execution_ended_
 GROUP_SWEEP = "rq:clean_groups"
 
 
-@dataclass(frozen=True)
-class Key:
-    """One key: its type, its content with readable values, and the seconds until it expires, rounded to ten."""
-
-    type: str
-    content: Any
-    ttl_s: int
-
-
-Snapshot = dict[str, Key]
 started: list[Snapshot] = []
-
-
-def snapshot(client: Any) -> Snapshot:
-    return {key.decode(): _key(client, key) for key in client.scan_iter()}
-
-
-def _key(client: Any, key: bytes) -> Key:
-    kind = client.type(key).decode()
-    read: dict[str, Callable[[], Any]] = {
-        "hash": lambda: {name.decode(): _readable(value) for name, value in client.hgetall(key).items()},
-        "list": lambda: client.lrange(key, 0, -1),
-        "set": lambda: client.smembers(key),
-        "zset": lambda: dict(client.zrange(key, 0, -1, withscores=True)),
-        "stream": lambda: [fields for _, fields in client.xrange(key)],
-        "string": lambda: client.get(key),
-    }
-    return Key(kind, read[kind](), round(client.ttl(key), -1))
-
-
-def _readable(value: bytes) -> str:
-    try:
-        return zlib.decompress(value).decode()
-    except zlib.error:
-        return value.decode()
-
-
-def fields(taken: Snapshot, key: str) -> dict[str, str]:
-    found: dict[str, str] = taken[key].content
-    return found
 
 
 def ring(client: redis.Redis, attempt: int = 1) -> None:

@@ -49,7 +49,7 @@ WORKER = component(
     host=string(),
     pid=integer(),
     queues=array(string()),
-    state=string("silent: no heartbeat for 12 s", examples=["busy", "idle", "silent"]),
+    state=string("unresponsive: no heartbeat for 12 s", examples=["busy", "idle", "unresponsive"]),
     started_at=date_time(),
     seen_at=date_time("its latest heartbeat"),
     request_id=nullable(uuid("the request that it runs")),

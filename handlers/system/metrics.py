@@ -134,7 +134,7 @@ def _current_gauges(snapshot: Snapshot) -> Iterable[Metric]:
         age.add_metric((queue.name,), max((snapshot.now - oldest).total_seconds(), 0.0) if oldest else 0.0)
         paused.add_metric((queue.name,), queue.paused_at is not None)
     workers = _gauge("localfn_workers")
-    for state in ("busy", "idle", "silent"):
+    for state in ("busy", "idle", "unresponsive"):
         workers.add_metric((state,), sum(worker.state == state for worker in snapshot.workers))
     live = _gauge("localfn_requests_live")
     for function, statuses in snapshot.live.items():

@@ -12,7 +12,7 @@ from infra.config.settings import load
 
 COLUMNS = (
     Column("WORKER", min_width=11),
-    Column("STATE", colours={"busy": "cyan", "silent": "red"}),
+    Column("STATE", colours={"busy": "cyan", "unresponsive": "red"}),
     Column("QUEUES", min_width=6),
     Column("REQUEST"),
     Column("FUNCTION", min_width=12),

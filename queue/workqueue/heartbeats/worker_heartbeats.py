@@ -52,7 +52,7 @@ class WorkerInfo:
 
     @property
     def state(self) -> str:
-        return "silent" if not self.is_alive else "busy" if self.request_id else "idle"
+        return "unresponsive" if not self.is_alive else "busy" if self.request_id else "idle"
 
 
 def beat(engine: Engine, clock: Clock, worker: str, queues: Sequence[str]) -> None:

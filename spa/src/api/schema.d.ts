@@ -1827,10 +1827,10 @@ export interface components {
             pid: number;
             queues: string[];
             /**
-             * @description silent: no heartbeat for 12 s
+             * @description unresponsive: no heartbeat for 12 s
              * @example busy
              * @example idle
-             * @example silent
+             * @example unresponsive
              */
             state: string;
             /**

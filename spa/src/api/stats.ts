@@ -57,7 +57,7 @@ export interface Stats {
 export interface WorkerInfo {
   name: string
   host: string
-  state: 'idle' | 'busy' | 'silent'
+  state: 'idle' | 'busy' | 'unresponsive'
   queues: string[]
   started_at: string
   seen_at: string

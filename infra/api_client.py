@@ -73,7 +73,7 @@ class Client:
         self._http.close()
 
     def get(self, path: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, **query: object) -> Any:
-        """Return the JSON at `path`. query: parameters; None is left out. timeout_s: limit for the response."""
+        """Return the JSON at `path`. query: parameters; None is omitted. timeout_s: limit for the response."""
         return self._json(self._send("GET", path, timeout_s=timeout_s, params=_query_parameters(query)))
 
     def get_lines(self, path: str, **query: object) -> tuple[list[str], str]:

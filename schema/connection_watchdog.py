@@ -2,7 +2,7 @@
 
 TCP keepalives (engine.py) detect a broken connection, but not a frozen server, and they do not exist on Unix sockets.
 So a statement without an answer for PROBE_AFTER_S opens a second connection. If the server accepts it, the server is
-slow, and the statement goes on waiting. If not, the server is unresponsive: the statement fails as by an outage, and
+slow, and the statement continues to wait. If not, the server is unresponsive: the statement fails as by an outage, and
 for UNRESPONSIVE_FOR_S every new connection fails at once. Statements that are answered quickly pay nothing for this.
 
 workqueue.transport.circuit_breaker differs: commands to Redis are optional, so one timeout suffices to fail fast. Here

@@ -1,6 +1,6 @@
 """Build what is published, into dist/: `./dev build`.
 
-The sdist and the wheel of `localfn`, and the wheel of `localfn-sdk`. The time of the commit stands in for the time of
+The sdist and the wheel of `localfn`, and the wheel of `localfn-sdk`. The time of the commit replaces the time of
 the build, so that one commit gives the same bytes everywhere. The pages of spa/dist must be built before.
 """
 

@@ -29,7 +29,7 @@ def respond(services: Services, request_id: UUID) -> Response:
 
 
 def load_large_values(services: Services, row: Mapping[Any, Any], **large: tuple[str, UUID]) -> Mapping[Any, Any]:
-    """Return the row with the large values that the first query left out, after reserving memory for them.
+    """Return the row with the large values that the first query omitted, after reserving memory for them.
 
     large: for each column, the kind of value and the id of its request. Raises OverloadedError.
     """

@@ -175,7 +175,7 @@ def requeue_failed(queue_name: str) -> Response:
     return jsonify(status="OK", count=moved, skipped=skipped)
 
 
-def _handle_missing_job(error: Exception) -> Response:  # noqa: ARG001 - what was wrong with it stands in Redis
+def _handle_missing_job(error: Exception) -> Response:  # noqa: ARG001 - the reason is in Redis
     return problem_response(404, "There is no such job in Redis.")
 
 

@@ -27,7 +27,7 @@ SCRIPT = re.compile(rb"<script\b", re.IGNORECASE)
 HEAD = re.compile(rb"<head\b[^>]*>", re.IGNORECASE)
 # The scripts of rq-dashboard escape these values themselves; escape_data escapes all strings already.
 ESCAPED_TWICE = re.compile(rb"<%=\s*\$\('<div/>'\)\.text\(([\w.]+)\)\.html\(\)\s*%>")
-# The browser compiles the templates, hence unsafe-eval; styles are in attributes, hence unsafe-inline.
+# unsafe-eval: the browser compiles the templates. unsafe-inline: styles are in attributes.
 POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'nonce-{nonce}' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "

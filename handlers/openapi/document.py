@@ -95,7 +95,7 @@ def _operation(rule: Rule, operation: Operation, permission: str, components: Co
         "operationId": _operation_id(rule.endpoint),
         "summary": operation.summary,
         "description": " ".join(filter(None, (operation.description, requirement))),
-        # The empty entry stands for an installation without login.
+        # The empty entry means an installation without login.
         "security": [{}] if is_public else [{}, {"apiKey": []}, {"session": []}],
         "tags": [rule.endpoint.partition(".")[0]],
         "parameters": _parameters(rule, operation),

@@ -35,7 +35,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A possible next call: an endpoint, and where its parameters stand in this answer."""
+    """A possible next call: an endpoint, and the places of its parameters in this answer."""
 
     endpoint: str
     parameters: Mapping[str, str]

@@ -1,1 +1,1 @@
-"""Declare the resources of the API: the schema and the serializer of each stand in one place."""
+"""Declare the resources of the API: one place has the schema and the serializer of each."""

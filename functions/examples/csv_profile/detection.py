@@ -89,7 +89,7 @@ def detect_encoding(path: Path) -> tuple[str, bool]:
 def _has_zeros_of_utf_16(head: bytes, zero_at: int) -> bool:
     """Tell whether the bytes have zeros as UTF-16 has them. zero_at: place of the zero in the two bytes of a letter.
 
-    Other files hold NUL characters, too: then some lie in the other place, or the end of the first line has none.
+    Other files contain NUL characters, too: some are then at other positions, or the end of the first line has none.
     """
     half = len(head) // 2
     end = min((at for mark in b"\r\n" if (at := head.find(mark)) >= 0), default=-1)

@@ -44,7 +44,7 @@ class Table:
     """A CSV file opened for one pass.
 
     names: of its columns; header: the same as the file has them. The counts grow while `batches()` is read:
-    rows; short_rows, long_rows and the lines of the first of each; nul_characters that were left out; markers: for
+    rows; short_rows, long_rows and the lines of the first of each; nul_characters that were removed; markers: for
     each column, how often which text was taken for a missing value; longest_record: its lines, and its first line.
     """
 

@@ -17,7 +17,7 @@ _HASH_SPACE = 2.0**64
 
 
 class Tally:
-    """Count how often each text stands in a column.
+    """Count how often each text occurs in a column.
 
     counts: text -> how often, of the cells that are not missing. missing: number of empty cells.
     spilled: None while `counts` holds everything. decimal: the column's decimal point. columns: of its table.
@@ -83,7 +83,7 @@ class Spilled:
         self._hashes: set[int] = set()
 
     def absorb(self, counts: dict[str, int], values: dict[str, tuple[str, Any]]) -> None:
-        """Add texts: how often each stands in the column, and its kind and value."""
+        """Add texts: how often each occurs in the column, and its kind and value."""
         self._hashes = self._smallest(self._hashes.union(map(_hash, counts)))
         self.kinds.update(values[text][0] for text in counts)
         ordered = ((values[text], count) for text, count in counts.items())

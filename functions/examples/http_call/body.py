@@ -36,7 +36,7 @@ def read_body(answer: Answer, max_bytes: int) -> bytes:
 
 
 def read_reason(answer: Answer) -> str:
-    """Return the start of an error body, as far as it arrives within half a second."""
+    """Return the part of an error body that arrives within half a second."""
     said = bytearray()
     with suppress(OSError, http.client.HTTPException, ValueError):
         answer.wire.deadline = answer.wire.deadline.at_most(MAX_REASON_WAIT_S)

@@ -38,7 +38,7 @@ class Deadline:
 class Wire(io.RawIOBase):
     """A socket on which no read and no write lasts beyond the deadline; http.client uses it like a socket.
 
-    A timeout of the socket alone would not do: it begins anew with every byte that arrives.
+    A timeout of the socket is not enough: it restarts with every byte that arrives.
     """
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:

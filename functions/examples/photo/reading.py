@@ -18,7 +18,7 @@ from localfn import ValidationError
 
 Source = Union[Path, io.BytesIO]
 
-# Other kinds that Pillow opens are left out: EPS needs a second program, WMF another system, FITS shows no photo.
+# Not supported, though Pillow opens them: EPS needs a second program, WMF another system, FITS shows no photo.
 KINDS = frozenset(("AVIF", "BMP", "DDS", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "MPO", "PCX")).union(
     ("PNG", "PPM", "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP")
 )

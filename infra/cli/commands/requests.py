@@ -165,7 +165,7 @@ def _for_each(
     act: Callable[[Client, str], dict[str, Any]],
     outcome: Callable[[dict[str, Any]], str],
 ) -> None:
-    """Call `act` for every ID, and go on after an error. Exit with the code of the first error."""
+    """Call `act` for every ID, and continue after an error. Exit with the code of the first error."""
     items, errors, code = [], [], 0
     with connect(load()) as client:
         for id in ids:

@@ -1,6 +1,6 @@
 """Merge the sources of settings: the environment takes precedence over `.env`, and `.env` over `localfn.toml`.
 
-Both files lie in the folder in which localfn starts.
+Both files are in the folder in which localfn starts.
 """
 
 from collections.abc import Iterator, Mapping

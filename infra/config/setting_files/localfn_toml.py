@@ -94,7 +94,7 @@ def _as_text(document: TomlDocument, key: str, value: Any, separator: str) -> st
 
 
 def _table_problem(name: str, value: Any) -> str | None:
-    """Return the problem of what stands at the top of the file: tables alone may stand there."""
+    """Return the problem at the top of the file, where only tables are allowed."""
     if name in TABLES and isinstance(value, dict):
         return None
     if name in (SETTINGS, SCHEDULES):

@@ -1,7 +1,7 @@
 """Describe an exception of user code as the head of a "failed" frame.
 
 User code may raise anything: a BaseException, a group, an exception whose own text, cause or traceback raises again.
-Each is described by its class, message and traceback, as far as these can be read.
+Each is described by its class, message and traceback, if these can be read.
 """
 
 from __future__ import annotations

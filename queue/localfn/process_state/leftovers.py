@@ -28,7 +28,7 @@ POLL_S = 0.0005
 TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 PUBLIC_SIGNALS = sum(1 << (number - 1) for number in signal.valid_signals())
 SIGNALS = b"\nSigPnd:"
-UNREADABLE = object()  # stands for the value of a setting that cannot be read
+UNREADABLE = object()  # the value of a setting that cannot be read
 KERNEL_FIELDS = {  # of /proc/self/status
     b"Uid": "user",
     b"Gid": "group",

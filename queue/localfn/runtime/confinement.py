@@ -69,7 +69,7 @@ def fence_mb(memory_mb: int) -> int:
     """Return how much memory a sandbox may allocate, in MiB.
 
     This limit stops allocations that are too quick for the runtime's check of resident memory. It counts address
-    space that may never be used (thread stacks, arenas), hence the ample room.
+    space that may never be used (thread stacks, arenas), so the limit is generous.
     """
     return max(2 * memory_mb, memory_mb + 512) + THREADS_ROOM_MB
 

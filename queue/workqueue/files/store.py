@@ -154,7 +154,7 @@ def _fsync_folder(folder: Path) -> None:
 
 
 def remove_if_possible(store: FileStore, request_id: UUID, part: str = "") -> None:
-    """Remove files that are not needed anymore. If that fails, the sweep removes them later."""
+    """Remove files that are not needed anymore. If that fails, the cleaner removes them later."""
     try:
         store.remove(request_id, part)
     except OSError as error:

@@ -20,7 +20,7 @@ MODE = 0o700  # the mode that tempfile sets
 
 
 class WorkingDirectory:
-    """One directory of one worker, for one request at a time. Its name contains the worker's name (sweep.py).
+    """One directory of one worker, for one request at a time. Its name contains the worker's name (cleaner.py).
 
     account: the Unix user that runs the worker's sandboxes and owns the directory; None for the runtime's own user.
     """
@@ -40,7 +40,7 @@ class WorkingDirectory:
 
         is_started: the request already runs; keep the files that it has left there.
         """
-        # The sweep may have removed the directory of a worker that was frozen for long. A process that an earlier
+        # The cleaner may have removed the directory of a worker that was frozen for long. A process that an earlier
         # request left behind may have created files since the last check.
         if self._directory is not None and _is_unchanged(self._directory.name, may_have_files=is_started):
             return
@@ -61,7 +61,7 @@ class WorkingDirectory:
             self.remove()
 
     def remove(self) -> None:
-        """Remove the directory. If that fails, the sweep removes it after the worker has exited."""
+        """Remove the directory. If that fails, the cleaner removes it after the worker has exited."""
         directory, self._directory = self._directory, None
         if directory is not None:
             remove_tree(Path(directory.name))

@@ -58,7 +58,7 @@ class WorkerInfo:
 def beat(engine: Engine, clock: Clock, worker: str, queues: Sequence[str]) -> None:
     """Store that the worker of this process is alive.
 
-    An outage of the database is only logged: the next beat makes up for it.
+    An outage of the database is only logged: the next heartbeat is stored again.
     worker: its name. queues: those that it serves.
     """
     values = {"name": worker, "hostname": socket.gethostname(), "pid": os.getpid(), "queues": ",".join(queues)}

@@ -76,7 +76,7 @@ class LeaseRenewer:
                 wait_s = max(0.0, self._run_iteration(batch, time.monotonic()))
             except Exception:
                 log.exception("lease renewer failed")
-                # The thread goes on: without it, every request of the worker would lose its lease.
+                # The thread continues: without it, every request of the worker would lose its lease.
                 wait_s = FIRST_EXTENSION_S
             self._sleeps = wait_s > SLOW_AFTER_S
             if self._sleeps and self._batch is not batch:

@@ -57,7 +57,7 @@ def cancel(engine: Engine, request_id: UUID, now: datetime, audit_entry: AuditEn
     return row.function if row.has_ended else None
 
 
-# Ordered like the index: PostgreSQL would sort the queue anew for each chunk. ANY(ARRAY(…)): a join with the whole
+# Ordered like the index: PostgreSQL would sort the queue again for each chunk. ANY(ARRAY(…)): a join with the whole
 # table looks cheaper to the planner, and is not.
 CANCEL_PENDING = text(
     """

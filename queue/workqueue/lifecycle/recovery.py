@@ -158,7 +158,7 @@ def store_lost_lines(engine: Engine, worker: str, lines: Sequence[LostLine]) -> 
         return connection.execute(STORE_LOST_LINES, {"worker": worker, "lines": to_json(rows)}).rowcount
 
 
-# After a step back of the database's clock, times that were computed before it lie too far ahead. Live workers renew
+# After a step back of the database's clock, times that were computed before it are too late. Live workers renew
 # their leases within a second; without the cap, a dead worker's lease would expire late by the size of the step.
 # Rows are locked in the order of their ids, as in every other statement.
 CAP_LEASES = text(
@@ -169,7 +169,7 @@ CAP_LEASES = text(
     ))
     """
 )
-# Only delays between two attempts: a time that a client asked for is a time of the wall clock, and stays.
+# Only delays between two attempts: a time that a client requested is a time of the wall clock, and is kept.
 ADVANCE_RETRIES = text(
     """
     UPDATE processing_request SET available_at = available_at - make_interval(secs => :by_s) WHERE id = ANY(ARRAY(

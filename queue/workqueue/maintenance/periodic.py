@@ -37,7 +37,7 @@ class PeriodicTask:
         try:
             done = self.do()
         except Exception as error:
-            # The leader's other tasks must go on after any error. Only an unexpected error needs its traceback.
+            # The leader's other tasks must continue after any error. Only an unexpected error needs its traceback.
             unexpected = None if is_outage(error) or isinstance(error, RedisError) else error
             log.warning(
                 "periodic task failed", extra={"task": self.name, "error": error_summary(error)}, exc_info=unexpected

@@ -99,7 +99,7 @@ class Interpreter:
     ) -> "subprocess.Popen[bytes]":
         """Start the interpreter with code into which the numbers of `fds` are formatted. output: stdout, stderr.
 
-        Secrets are left out and follow in a frame: /proc shows the initial environment for the life of a process.
+        Secrets are omitted and follow in a frame: /proc shows the initial environment for the life of a process.
         """
         return subprocess.Popen(
             [self.python, "-c", prelude(self.sdk) + code.format(fds=list(fds))],

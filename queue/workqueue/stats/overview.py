@@ -66,7 +66,7 @@ class StoredMinutes:
 class Overview:
     """Cache one snapshot per web process. Thread-safe.
 
-    served: the queues in LOCALFN_QUEUES. retention_days: how long ended requests are kept; 0 for ever. disk: the disk
+    served: the queues in LOCALFN_QUEUES. retention_days: how long ended requests are kept; 0: forever. disk: the disk
     of LOCALFN_HOME on this machine.
     """
 

@@ -34,7 +34,7 @@ class Facts:
 
     full_disk: a folder on a full disk, and the free bytes. write_failures: why writes fail, and since when.
     redis_write_failure: why Redis rejects writes, and since when. rolled_up_until: the end of the last stored minute.
-    schedules: name and error of each failing schedule. retention: how long ended requests are kept; None for ever.
+    schedules: name and error of each failing schedule. retention: how long ended requests are kept; None: forever.
     oldest_ended_at: when the oldest ended request ended.
     """
 

@@ -39,7 +39,7 @@ SHORT_FIELDS = ("origin", "description", "status", "created_at", "enqueued_at", 
 
 
 def reject(redis: Redis, job_id: str, worker: str) -> None:
-    """Mark a foreign job as failed, as far as RQ can read it. worker: the rejecting worker. Raises RedisError."""
+    """Mark a foreign job as failed, if RQ can read it. worker: the rejecting worker. Raises RedisError."""
     log.error("foreign job rejected", extra={"job_id": ascii(job_id[:MAX_SHOWN])})
     if not JOB_ID.fullmatch(job_id):
         return  # RQ cannot show a job with such an id

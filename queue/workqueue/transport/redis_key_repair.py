@@ -1,6 +1,6 @@
 """Repair the keys in Redis that the runtime reads, after another program changed them.
 
-Every command on a key of another type fails, so such a key is deleted. PostgreSQL holds the truth: the content is
+Every command on a key of another type fails, so such a key is deleted. Its content comes from PostgreSQL: it is
 written again, and the reconciler rings for the requests that lost their bells.
 """
 

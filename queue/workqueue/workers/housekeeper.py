@@ -28,7 +28,7 @@ from workqueue.workers.pool_config import PoolConfig
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 0.5  # docs promise that a code change is visible within 2 s
-SWEEP_INTERVAL_S = 10.0
+CLEANING_INTERVAL_S = 10.0
 
 
 def run_housekeeping(
@@ -40,7 +40,7 @@ def run_housekeeping(
     and stores the pool's snapshots of its sandboxes.
     """
     engine, clock = make_engine(config.database_url, pool_size=1), Clock()
-    sweep_at = snapshot_at = 0.0
+    clean_at = snapshot_at = 0.0
     pool = f"{socket.gethostname()}:{os.getppid()}"
     watcher: CodeWatcher | None = None
     unpublished = False
@@ -57,8 +57,8 @@ def run_housekeeping(
             if time.monotonic() >= snapshot_at:
                 snapshot_at = time.monotonic() + sandbox_snapshots.INTERVAL_S
                 _store_snapshots(engine, clock, pool, snapshots)
-            if time.monotonic() >= sweep_at:
-                sweep_at = time.monotonic() + SWEEP_INTERVAL_S
+            if time.monotonic() >= clean_at:
+                clean_at = time.monotonic() + CLEANING_INTERVAL_S
                 process_tree.kill_abandoned()
                 clock.refresh(engine)
                 cleaner.remove_working_directories(engine, clock, config.work_folder)

@@ -14,7 +14,7 @@ from workqueue.errors import UnknownZoneError
 
 SECOND = timedelta(seconds=1)
 # Files among the system's time zones that are not zones of their own. The first two differ between machines, and
-# "Factory" stands for an unconfigured machine. posix/ and right/ hold copies, the latter with leap seconds.
+# "Factory" means an unconfigured machine. posix/ and right/ contain copies, the latter with leap seconds.
 NOT_A_ZONE = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*", re.IGNORECASE)
 CLOCK_CORRECTION = timedelta(hours=3)  # Debian's cron(8)
 

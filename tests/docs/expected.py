@@ -1,6 +1,6 @@
 """Compare what a command printed with what a page shows of it.
 
-A page shows a sample: ids, times and durations differ from run to run. `…` in a line stands for any text, a line `…`
+A page shows a sample: ids, times and durations differ from run to run. `…` in a line means any text, a line `…`
 for any lines. An id that a page shows is bound to the real one, so that later commands of the page may name it.
 """
 

@@ -150,7 +150,7 @@ class Reader:
         return done.stdout
 
     def start(self, command: str) -> None:
-        """Start a command that goes on until Ctrl-C; wait until the runtime says that it is ready."""
+        """Start a command that runs until Ctrl-C; wait until the runtime is ready."""
         log = self.folder / f"log-{len(self.running)}"
         with log.open("w") as output:
             process = subprocess.Popen(
@@ -188,7 +188,7 @@ class Reader:
 
 
 def _command_and_output(part: str) -> tuple[str, str]:
-    """Split what stands behind a `$ `: the command goes on while a line ends in a backslash or a quote is open."""
+    """Split the lines after a `$ `: the command continues while a line ends in a backslash or a quote is open."""
     lines = part.splitlines(keepends=True)
     count = 1
     while count < len(lines) and (lines[count - 1].rstrip().endswith("\\") or lines[count - 1].count("'") % 2):

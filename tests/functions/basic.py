@@ -213,7 +213,7 @@ def fail_slowly(event: Any, context: Context) -> Any:
 
 @function
 def run_with_child(event: Any, context: Context) -> Any:
-    """Run for ever, with a child in a new session; write both pids to a file."""
+    """Run forever, with a child in a new session; write both pids to a file."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"], start_new_session=True)
     pathlib.Path(event["pids"] + ".new").write_text(f"{os.getpid()} {child.pid}")
     pathlib.Path(event["pids"] + ".new").rename(event["pids"])

@@ -32,7 +32,7 @@ def _of_the_file(table: Table) -> Iterator[str]:
     if table.separator:
         yield f"the first line, sep={table.separator}, names a delimiter and was not taken for the columns' names"
     if table.nul_characters:
-        yield f"the file contains NUL characters (U+0000); {table.nul_characters:,} were left out"
+        yield f"the file contains NUL characters (U+0000); {table.nul_characters:,} were removed"
 
 
 def _of_the_names(table: Table) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _of_the_rows(table: Table) -> Iterator[str]:
     if table.long_rows:
         yield (
             f"{counted(table.long_rows, 'row')} had more cells than there are columns; "
-            f"the extra cells were left out (first on line {table.first_long_line:,})"
+            f"the extra cells were removed (first on line {table.first_long_line:,})"
         )
     lines, first = table.longest_record
     if lines > MANY_LINES:

@@ -1,4 +1,4 @@
-"""Change a setting of the process: the sandbox restores it, and goes on."""
+"""Change a setting of the process: the sandbox restores it, and continues."""
 
 import decimal
 import gc

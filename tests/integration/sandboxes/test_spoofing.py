@@ -42,7 +42,7 @@ def test_thousands_of_dead_children_do_not_exhaust_the_pool(runtime: Runtime) ->
 
 
 def test_a_trap_for_the_next_upload_blocks_no_worker(runtime: Runtime) -> None:
-    """Plant pipes, whose opening would block for ever, and files; the next request finds none of them."""
+    """Plant pipes, whose opening would block forever, and files; the next request finds none of them."""
     runtime.http.post("/api/queues/default/pause")
     ids = []
     for _ in range(25):

@@ -13,11 +13,12 @@ from pathlib import Path
 
 # Phrases that readers of English as a second language have to translate back. The style guide has the plain words.
 IDIOMS = (
-    "all the same", "anybody", "are none", "are to", "are told", "as it is", "at home", "by now", "is none",
-    "is there", "is this", "is to", "is told", "it is this", "lies", "no more", "nobody", "of those",
-    "of what", "of whom", "once more", "one that", "so many", "somebody", "tells of", "that there are",
-    "that there is", "told of", "what a", "what is", "what it", "what was", "whatever", "whereof", "who calls",
-    "who has", "who is", "whoever",
+    "all the same", "anew", "anybody", "are none", "are to", "are told", "as it is", "at home", "by now", "for ever",
+    "go on", "goes on", "hence", "holds the truth", "is none", "is the truth", "is there", "is this", "is to",
+    "is told", "it is this", "left out", "lies", "no more", "nobody", "of those", "of what", "of whom", "once more",
+    "one that", "so many", "somebody", "stand for", "stand in", "stands for", "stands in", "tells of",
+    "that there are", "that there is", "thereby", "told of", "what a", "what is", "what it", "what was", "whatever",
+    "whereof", "who calls", "who has", "who is", "whoever",
 )  # fmt: skip
 PRONOUNS = ("anybody", "he", "his", "nobody", "ours", "somebody", "theirs", "whatever", "whoever")
 # A docstring of a function says what the function does: "Return …", "Extend the lease of …".

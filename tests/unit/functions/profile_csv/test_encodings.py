@@ -52,7 +52,7 @@ def test_a_utf_8_file_with_nul_characters_is_utf_8(profile: Profile, content: st
     result = profile(content)
     assert result["encoding"] == "utf-8"
     nuls = content.count("\0")
-    assert f"the file contains NUL characters (U+0000); {nuls:,} were left out" in result["warnings"]
+    assert f"the file contains NUL characters (U+0000); {nuls:,} were removed" in result["warnings"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])

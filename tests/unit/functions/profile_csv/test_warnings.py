@@ -131,13 +131,13 @@ def test_ragged_rows_get_a_warning_with_their_first_lines(profile: Profile) -> N
     assert "2 rows had fewer cells" in result["warnings"][0]
     assert "first on line 5" in result["warnings"][0]
     assert (
-        "1 row had more cells than there are columns; the extra cells were left out (first on line 6)"
+        "1 row had more cells than there are columns; the extra cells were removed (first on line 6)"
         in (result["warnings"][1])
     )
 
 
 def test_dropped_characters_get_a_warning(profile: Profile) -> None:
-    assert profile("a,b\nx\0\0y,2\n")["warnings"] == ["the file contains NUL characters (U+0000); 2 were left out"]
+    assert profile("a,b\nx\0\0y,2\n")["warnings"] == ["the file contains NUL characters (U+0000); 2 were removed"]
 
 
 def test_an_empty_file_and_a_header_of_values_get_warnings(profile: Profile) -> None:

@@ -12,7 +12,8 @@ COMMANDS = (
     "new", "up", "down", "status", "logs", "doctor", "functions", "requests", "schedules", "queues", "workers",
     "users", "keys", "web", "worker", "scheduler", "init", "db", "seed", "openapi", "--debug",
 )  # fmt: skip
-COMMAND_HINT = re.compile(rf"(?<![\w./-])localfn (?=(?:{'|'.join(COMMANDS)})(?![\w-]))")
+# `uvx localfn up` is complete: `new` prints commands that name it already.
+COMMAND_HINT = re.compile(rf"(?<![\w./-])(?<!uvx )localfn (?=(?:{'|'.join(COMMANDS)})(?![\w-]))")
 
 
 def command_name() -> str:

@@ -27,6 +27,8 @@ class HomeError(InfraError):
 class InterpreterError(InfraError):
     """LOCALFN_PYTHON cannot run user code."""
 
+    exit_code = 2
+
 
 class PortTakenError(InfraError):
     """Another program listens on the address for HTTP."""

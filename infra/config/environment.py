@@ -11,6 +11,7 @@ from typing import Any, Self
 from infra.errors import SettingsError
 from infra.redaction import redact
 
+MAX_NUMBER = 100_000  # of seconds, or of days: a time that far from now can be computed and stored
 BYTES_PER_UNIT = {
     "": 1,
     "B": 1,
@@ -83,32 +84,31 @@ class Environment:
     def integer(self, name: str, default: int, *, at_least: int, at_most: int | None = None) -> int:
         value = self._scalar(name, str(default))
         limits = f"from {at_least} to {at_most}" if at_most is not None else f"of at least {at_least}"
-        # isascii: int() also takes the digits of other scripts, and isdigit() takes superscripts.
-        if not (value.isascii() and value.isdigit()):
-            raise SettingsError(f"{name}: {value!r} is not a whole number {limits}.")
-        if int(value) < at_least or (at_most is not None and int(value) > at_most):
-            raise SettingsError(f"{name}: {value!r} is not a whole number {limits}.")
-        return int(value)
+        # ASCII digits only: int() also takes those of other scripts. At most 18: a column of PostgreSQL holds them.
+        number = int(value) if re.fullmatch(r"[0-9]{1,18}", value) else -1
+        if number < at_least or (at_most is not None and number > at_most):
+            raise SettingsError(f"{name}: {value!r:.200} is not a whole number {limits}.")
+        return number
 
     def number(self, name: str, default: float, *, above: float | None = None) -> float:
-        """Return a number of at least 0, or greater than `above`."""
+        """Return a number from 0, or greater than `above`, to MAX_NUMBER."""
         value = self._scalar(name, str(default))
         try:
             number = float(value)
         except ValueError:
             number = math.nan
-        if not math.isfinite(number) or number < 0 or (above is not None and number <= above):
-            limit = "of at least 0" if above is None else f"above {above}"
-            raise SettingsError(f"{name}: {value!r} is not a number {limit}.")
+        if not 0 <= number <= MAX_NUMBER or (above is not None and number <= above):
+            start = "from 0 to" if above is None else f"above {above}, at most"
+            raise SettingsError(f"{name}: {value!r:.200} is not a number {start} {MAX_NUMBER}.")
         return number
 
     def size(self, name: str, default: int) -> int:
         """Return a number of bytes: `1048576`, `1MiB`, `1.5 GB`."""
         value = self._scalar(name, str(default))
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value, re.ASCII)
+        match = re.fullmatch(r"(\d{1,18}(?:\.\d+)?)\s*([A-Za-z]*)", value, re.ASCII)
         unit = BYTES_PER_UNIT.get(match[2].upper()) if match else None
         if match is None or unit is None or float(match[1]) * unit < 1:
-            raise SettingsError(f"{name}: {value!r} is not a size; write a number of bytes, or for example 6MiB.")
+            raise SettingsError(f"{name}: {value!r:.200} is not a size; write a number of bytes, or for example 6MiB.")
         return int(float(match[1]) * unit)
 
     def url(self, name: str, example: str) -> str | None:

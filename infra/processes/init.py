@@ -18,7 +18,7 @@ from infra.config.home import Home
 from infra.config.setting_files import function_limits, localfn_toml
 from infra.config.setting_files.toml_document import TomlDocument
 from infra.config.settings import Settings
-from infra.errors import InfraError
+from infra.errors import InfraError, InterpreterError, SettingsError
 from infra.processes import fixture_kinds
 from infra.processes.connections import check_schema, required_urls
 from infra.processes.wait_for_services import wait_for_services
@@ -104,7 +104,7 @@ def _discover_functions(engine: Engine, settings: Settings, interpreter: Interpr
         if error.filename != interpreter.python:
             raise
         user = interpreter.account or "this account"
-        raise InfraError(f"LOCALFN_PYTHON: {user} cannot run {interpreter.python}: {error.strerror}.") from None
+        raise InterpreterError(f"LOCALFN_PYTHON: {user} cannot run {interpreter.python}: {error.strerror}.") from None
     if any(failure.error_type == SANDBOX_EXITED for failure in watcher.registry.failures):
         _check_interpreter(interpreter)
     discovery.check_start(watcher.registry)
@@ -117,9 +117,9 @@ def _discover_functions(engine: Engine, settings: Settings, interpreter: Interpr
 
 
 def _check_interpreter(interpreter: Interpreter) -> None:
-    """Raise InfraError if the interpreter cannot import any module."""
+    """Raise InterpreterError if the interpreter cannot import any module."""
     if trouble := interpreter.find_problem():
-        raise InfraError(f"LOCALFN_PYTHON: {interpreter.python} cannot run functions: {trouble}")
+        raise InterpreterError(f"LOCALFN_PYTHON: {interpreter.python} cannot run functions: {trouble}")
 
 
 def _declare_schedules(engine: Engine, settings: Settings) -> None:
@@ -131,7 +131,7 @@ def _declare_schedules(engine: Engine, settings: Settings) -> None:
     try:
         declarations.replace_declared(engine, found, rules)
     except BadScheduleError as error:
-        raise InfraError("; ".join(_located(document, in_file, **each) for each in error.errors)) from None
+        raise SettingsError("; ".join(_located(document, in_file, **each) for each in error.errors)) from None
 
 
 def _located(document: TomlDocument | None, in_file: Collection[str], field: str, detail: str) -> str:

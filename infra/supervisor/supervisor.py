@@ -95,7 +95,7 @@ class Supervisor:
                 raise ServerFailedError(f"not ready within {timeout_s:g} s: {self._describe(waiting)}.")
 
     def run_once(self, spec: ChildSpec) -> None:
-        """Run a child to its end. Raises ServerFailedError unless it exits with code 0."""
+        """Run a child to its end. Raises ServerFailedError with its exit code, unless that is 0."""
         child = Child(spec, len(self._stages))
         # A temporary stage: Ctrl-C stops this child like any other.
         self._stages.append([child])
@@ -104,7 +104,9 @@ class Supervisor:
             self._iterate()
         self._stages.remove([child])
         if child.exit_code != 0:
-            raise ServerFailedError(f"{child.name} failed: {child.exit_reason}")
+            error = ServerFailedError(f"{child.name} failed: {child.exit_reason}")
+            error.exit_code = max(child.exit_code or 1, 1)  # negative: ended by a signal
+            raise error
 
     def run(self) -> None:
         """Supervise until a signal asks to stop."""

@@ -115,4 +115,4 @@ def test_limits_of_an_unknown_function_stop_the_start(start: Start, folder: Path
     up = start()
     _, errors = up.process.communicate(timeout=60)
     reason = f"{folder}/localfn.toml:1: [functions.ehco]: there is no function 'ehco'; did you mean echo?"
-    assert (up.process.returncode, reason in errors, "Traceback" in errors) == (1, True, False)
+    assert (up.process.returncode, reason in errors, "Traceback" in errors) == (2, True, False)

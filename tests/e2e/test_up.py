@@ -104,14 +104,15 @@ def test_a_home_below_a_file_is_rejected(start: Start, short_tmp_path: Path) -> 
 
 @pytest.mark.parametrize("python", ["/nonexistent/python", "/bin/echo"])
 def test_a_path_that_is_not_an_interpreter_is_rejected(start: Start, python: str) -> None:
-    assert start(LOCALFN_PYTHON=python).read_refusal().startswith("localfn: LOCALFN_PYTHON: ")
+    assert start(LOCALFN_PYTHON=python).read_refusal(exit_code=2).startswith("localfn: LOCALFN_PYTHON: ")
 
 
 def test_an_interpreter_that_cannot_run_functions_stops_the_start(start: Start, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\n[ "$1" = -I ] && exec {sys.executable} "$@"\necho no libraries here >&2\nexit 1\n')
     python.chmod(0o755)
-    assert start(LOCALFN_PYTHON=str(python)).read_refusal().endswith("cannot run functions: no libraries here")
+    refusal = start(LOCALFN_PYTHON=str(python)).read_refusal(exit_code=2)
+    assert refusal.endswith("cannot run functions: no libraries here")
 
 
 def test_an_unknown_setting_is_a_usage_error(start: Start) -> None:

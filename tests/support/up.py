@@ -132,10 +132,10 @@ class Up:
         self.process.send_signal(number)
         return self.process.communicate(timeout=10)[1]
 
-    def read_refusal(self) -> str:
-        """Wait for a start that fails; return its one line of stderr."""
+    def read_refusal(self, exit_code: int = 1) -> str:
+        """Wait for a start that fails with the exit code; return its one line of stderr."""
         _, errors = self.process.communicate(timeout=60)
-        assert self.process.returncode == 1, errors
+        assert self.process.returncode == exit_code, errors
         assert "Traceback" not in errors
         return errors.strip().splitlines()[-1]
 

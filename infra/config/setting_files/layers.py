@@ -3,13 +3,14 @@
 Both files are in the folder in which localfn starts.
 """
 
+import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from infra.config.environment import FileValue
-from infra.config.setting_files import localfn_toml
+from infra.config.setting_files import localfn_toml, toml_document
 from infra.errors import SettingsError
 from infra.redaction import redact
 
@@ -20,11 +21,9 @@ Layers = dict[str, Mapping[str, str]]  # the variables by the name of their sour
 
 def read_layers(environ: Mapping[str, str], directory: Path, separators: Mapping[str, str]) -> Layers:
     """Return the variables of each source. separators: as in localfn_toml. Raises SettingsError."""
-    # Without interpolation: a password may contain `${`.
-    dotenv = dotenv_values(directory / DOTENV, interpolate=False)
     return {
         localfn_toml.FILE: _toml_settings(directory, separators),
-        DOTENV: {name: value for name, value in dotenv.items() if value is not None},
+        DOTENV: _dotenv_variables(directory / DOTENV),
         ENVIRONMENT: environ,
     }
 
@@ -57,6 +56,24 @@ def current_folder() -> Path:
         return Path.cwd()
     except FileNotFoundError:
         raise SettingsError("the current folder was deleted; change to an existing one.") from None
+
+
+def _dotenv_variables(path: Path) -> dict[str, str]:
+    """Return the variables of a `.env` file; none if it is a folder, such as a virtual environment of that name.
+
+    Raises SettingsError, naming file and line: a skipped line could be the limit or the password that matters.
+    """
+    text = None if path.is_dir() else toml_document.read_text(path)
+    variables = {}
+    # Without interpolation: a password may contain `${`.
+    for binding in parse_stream(io.StringIO(text or "")):
+        if binding.error:
+            statement = binding.original.string  # with the empty lines before it
+            line = binding.original.line + statement[: -len(statement.lstrip())].count("\n")
+            raise SettingsError(f"{path}:{line}: the line is not a setting; write NAME=value, and close each quote.")
+        if binding.key is not None and binding.value is not None:
+            variables[binding.key] = binding.value
+    return variables
 
 
 def _toml_settings(directory: Path, separators: Mapping[str, str]) -> dict[str, FileValue]:

@@ -41,17 +41,9 @@ class TomlDocument:
 
 def read(path: Path) -> TomlDocument | None:
     """Return the parsed file, or None if there is none. Raises SettingsError with file, line and reason."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    text = read_text(path)
+    if text is None:
         return None
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror or error}.") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{path}:{line}: the text is not valid UTF-8; save the file as UTF-8.") from None
     try:
         document = TomlDocument(path, text, tomllib.loads(text))
     except RecursionError:
@@ -60,6 +52,21 @@ def read(path: Path) -> TomlDocument | None:
         raise _syntax_error(path, text, str(error)) from None
     _check_values(document)
     return document
+
+
+def read_text(path: Path) -> str | None:
+    """Return the text of a file, or None if there is none. Raises SettingsError with file and reason."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror or error}.") from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{path}:{line}: the text is not valid UTF-8; save the file as UTF-8.") from None
 
 
 def _syntax_error(path: Path, text: str, reason: str) -> SettingsError:

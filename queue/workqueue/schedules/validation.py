@@ -63,7 +63,11 @@ class Rules:
         }
 
     def _event(self, value: Any) -> Any:
-        if len(to_json(value).encode()) > self.max_event_bytes:
+        try:
+            text = to_json(value)
+        except (TypeError, ValueError):  # TOML has values that JSON lacks
+            raise ValueError("JSON has no dates, times, nan and inf; put each in quotes") from None
+        if len(text.encode()) > self.max_event_bytes:
             raise EventTooLargeError
         return value
 

@@ -158,6 +158,7 @@ def test_init_declares_the_schedules_of_code_and_file(
         ('expresion = "@daily"', "weekly.expresion: is not a settable field; did you mean expression?"),
         ('expression = "weekly"', "weekly.expression: "),
         ("", "weekly.expression: is missing"),
+        ("event = {day = 2026-01-01}", "weekly.event: JSON has no dates, times, nan and inf; put each in quotes"),
     ],
 )
 def test_a_mistake_in_the_file_is_reported_with_its_line(
@@ -168,5 +169,5 @@ def test_a_mistake_in_the_file_is_reported_with_its_line(
     toml = tmp_path / "localfn.toml"
     toml.write_text(f'# mine\n[schedules.weekly]\nfunction = "plain"\n{line}\n')
     done = init(database_url, redis_url, tmp_path)
-    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert f"{toml}:{4 if line else 2}: {reason}" in done.stderr

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.command_name import VARIABLE, with_command_name
+from infra.command_name import UVX, VARIABLE, with_command_name
 
 
 @pytest.mark.parametrize("typed", ["./dev", "/opt/a clone/dev"])
@@ -12,6 +12,13 @@ def test_hints_name_the_command_that_was_typed(monkeypatch: pytest.MonkeyPatch, 
     assert with_command_name("start it with `localfn up`; more: localfn requests show 1") == (
         f"start it with `{shown} up`; more: {shown} requests show 1"
     )
+
+
+@pytest.mark.parametrize("typed", ["./dev", "/opt/a clone/dev", UVX, "localfn"])
+def test_a_hint_that_names_the_command_already_stays(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.setenv(VARIABLE, typed)
+    hint = with_command_name("start it with `localfn up`; more: localfn requests show 1")
+    assert with_command_name(hint) == hint
 
 
 def test_text_that_is_not_a_command_stays() -> None:

@@ -117,7 +117,7 @@ def test_an_empty_variable_hides_the_value_of_the_files(tmp_path: Path) -> None:
         ("port.number = 1", "port: a table is not valid here; write one value."),
         ("host = 1", "host: 1 is not a text; put it in quotes."),
         ("host = 2020-01-01", "host: 2020-01-01 is not a text; put it in quotes."),
-        ("lease_seconds = nan", "lease_seconds: 'nan' is not a number above 0."),
+        ("lease_seconds = nan", "lease_seconds: 'nan' is not a number above 0, at most 100000."),
         ("max_event_bytes = -1", "max_event_bytes: '-1' is not a size; write a number of bytes, or for example 6MiB."),
         ('queues = ["a", 1]', "queues: 1 is not a text; put it in quotes."),
         ("queues = []", "queues: the list is empty; name at least one item."),

@@ -87,6 +87,10 @@ def test_variables_of_other_programs_are_ignored() -> None:
         ("LOCALFN_LEASE_SECONDS", "nan"),
         ("LOCALFN_GRACE_SECONDS", "-1"),
         ("LOCALFN_GRACE_SECONDS", "inf"),
+        ("LOCALFN_RETENTION_DAYS", "100001"),
+        ("LOCALFN_WAIT_SECONDS", "1e9"),
+        ("LOCALFN_CONCURRENCY", "9" * 5000),
+        ("LOCALFN_MAX_EVENT_BYTES", "9" * 5000),
         ("LOCALFN_MAX_EVENT_BYTES", "0"),
         ("LOCALFN_MAX_EVENT_BYTES", "6 apples"),
         ("LOCALFN_FILES", "s3://"),
@@ -99,7 +103,9 @@ def test_variables_of_other_programs_are_ignored() -> None:
     ],
 )
 def test_a_bad_value_is_rejected_in_one_line_that_names_it(name: str, value: str) -> None:
-    assert read_error(**{name: value}).startswith(name)
+    message = read_error(**{name: value})
+    assert message.startswith(name)
+    assert len(message) < 500
 
 
 @pytest.mark.parametrize(
@@ -155,6 +161,29 @@ def test_the_environment_wins_over_the_file_and_the_file_is_taken_literally(tmp_
     settings = load({"PORT": "2"}, tmp_path)
     assert (settings.port, settings.concurrency) == (2, 7)
     assert settings.database_url == "postgresql+psycopg://postgres:a%24%7BHOME%7Db@localhost:5432/postgres"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"PORT=1\n\nthis is no setting\n", ":3: the line is not a setting; write NAME=value, and close each quote."),
+        (b'PORT=1\nLOCALFN_CONCURRENCY="7\n', ":2: the line is not a setting; write NAME=value, and close each quote."),
+        (b"PORT=1\nNAME=\xe4\n", ":2: the text is not valid UTF-8; save the file as UTF-8."),
+    ],
+)
+def test_a_mistake_in_dotenv_names_file_and_line(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load({}, tmp_path)
+    assert str(caught.value) == f"{tmp_path / '.env'}{reason}"
+
+
+def test_a_folder_named_dotenv_and_a_byte_order_mark_are_accepted(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+    assert load({}, tmp_path).port == read().port
+    (tmp_path / ".env").rmdir()
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfexport PORT = 7 # a comment\r\nEMPTY\r\n")
+    assert load({}, tmp_path).port == 7
 
 
 def test_a_misspelt_name_in_the_file_is_rejected_too(tmp_path: Path) -> None:

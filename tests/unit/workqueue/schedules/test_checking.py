@@ -1,6 +1,7 @@
 """Check that invalid fields of a schedule are all rejected at once, each with a valid example."""
 
-from datetime import UTC, datetime, timedelta
+import math
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -101,6 +102,12 @@ def test_a_start_slightly_in_the_past_is_accepted() -> None:
 def test_an_event_that_is_not_an_object_is_rejected(body: Any) -> None:
     with pytest.raises(BadScheduleError, match="object"):
         validate_new(body, RULES, NOW)
+
+
+@pytest.mark.parametrize("value", [date(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC), time(8), math.nan, math.inf])
+def test_an_event_with_a_value_that_json_lacks_is_rejected(value: Any) -> None:
+    errors = rejected_fields(event={"list": [value]})
+    assert errors == {"event": "JSON has no dates, times, nan and inf; put each in quotes"}
 
 
 def test_an_event_above_the_limit_is_too_large() -> None:

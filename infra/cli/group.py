@@ -22,6 +22,7 @@ UNREACHABLE_ERRORS = frozenset(
     }
 )
 UNREACHABLE_CODE = 3
+INTERRUPTED_CODE = 130
 MAX_SUMMARY_CHARACTERS = 300  # characters: longer than any first sentence
 
 
@@ -74,6 +75,8 @@ class RootGroup(CommandGroup):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED_CODE)
         except Exception as error:
             if ctx.params["debug"]:
                 raise

@@ -26,7 +26,7 @@ class LogFile:
 
     def open(self) -> BinaryIO:
         """Open the log for writing. In append mode, so that writers continue at the start after it was emptied."""
-        return os.fdopen(os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "wb")
+        return _open_private(self.path, os.O_APPEND)
 
     def bound(self) -> None:
         """Empty the log when it is full, and keep its content as the previous file if the disk has space for both."""
@@ -36,7 +36,8 @@ class LogFile:
         except FileNotFoundError:  # the user removed it
             return
         try:
-            shutil.copyfile(self.path, self._previous)
+            with self.path.open("rb") as full, _open_private(self._previous, os.O_TRUNC) as previous:
+                shutil.copyfileobj(full, previous)
         except OSError:
             self._previous.unlink(missing_ok=True)
         os.truncate(self.path, 0)
@@ -71,6 +72,13 @@ class LogFile:
             whole = content[: content.rfind(b"\n") + 1]
             self._position += len(whole)
             yield whole
+
+
+def _open_private(path: Path, flag: int) -> BinaryIO:
+    """Open a file for writing that only the owner can read: functions print into the log what they like."""
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600), "wb")
+    os.fchmod(file.fileno(), 0o600)  # an older localfn may have created it for all to read
+    return file
 
 
 def _decode(content: bytes) -> list[str]:

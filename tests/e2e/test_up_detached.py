@@ -111,6 +111,17 @@ def test_logs_follow_until_down_which_leaves_no_process(make: Make) -> None:
     assert (nothing.returncode, nothing.stderr) == (3, f"localfn: no `localfn up` runs with {detached.home}.\n")
 
 
+def test_ctrl_c_ends_the_following_of_the_log_quietly(shared: Detached) -> None:
+    command = [*COMMAND, "logs", "--follow", "-n", "1"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=shared.environ, stdout=pipe, stderr=pipe, text=True) as follower:
+        assert follower.stdout is not None
+        assert follower.stdout.readline()
+        follower.send_signal(signal.SIGINT)
+        _, errors = follower.communicate(timeout=20)
+    assert (follower.returncode, errors) == (130, "")
+
+
 def test_after_sigkill_the_guard_ends_everything_and_the_next_start_works(make: Make) -> None:
     detached = make()
     killed = detached.start()

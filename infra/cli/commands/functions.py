@@ -9,7 +9,7 @@ import click
 
 from infra.api_client import Client, connect, function_path, request_path
 from infra.cli.arguments import EVENT_PART, Event, NamedFile, Seconds
-from infra.cli.group import CommandGroup
+from infra.cli.group import INTERRUPTED_CODE, CommandGroup
 from infra.cli.output.follow_request import WaitLimit, wait_until_ended
 from infra.cli.output.formatting import format_seconds, one_line
 from infra.cli.output.progress import Progress
@@ -25,7 +25,6 @@ from infra.cli.output.tables import (
 )
 from infra.config.settings import load
 
-INTERRUPTED_CODE = 130
 COLUMNS = (
     Column("FUNCTION", min_width=26),
     Column("QUEUE", min_width=5),

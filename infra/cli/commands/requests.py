@@ -17,7 +17,6 @@ from infra.config.settings import load
 
 STATUSES = ("pending", "processing", "completed", "failed")
 ENDED = ("completed", "failed")
-INTERRUPTED_CODE = 130
 PURGE_CHUNK = 200  # each is a transaction, and its files are removed: an answer within a second or two
 
 
@@ -104,10 +103,7 @@ def logs(id: str, follow: bool, attempt: int | None, as_json: bool) -> None:
     """Print the function's output; with --json one object per line."""
     with connect(load()) as client:
         tail = follow_logs.LogFollower(client, client.resolve_id(id), attempt, as_json)
-        try:
-            tail.follow() if follow else tail.print_new()
-        except KeyboardInterrupt:
-            click.get_current_context().exit(INTERRUPTED_CODE)
+        tail.follow() if follow else tail.print_new()
 
 
 @requests.command()

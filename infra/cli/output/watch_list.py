@@ -12,7 +12,6 @@ from infra.cli.output import request_list
 from infra.cli.output.tables import print_data, print_status
 
 INTERVAL_S = 1.0
-INTERRUPTED_CODE = 130
 CLEAR = "\033[H\033[J"
 
 
@@ -20,21 +19,18 @@ def watch(fetch: Callable[[], Iterable[dict[str, Any]]]) -> NoReturn:
     """Update the list until Ctrl-C, also while the runtime restarts. fetch: fetches the current pages."""
     previous: dict[str, dict[str, Any]] = {}
     heading, is_unreachable = True, False
-    try:
-        while True:
-            try:
-                items = request_list.merge_pages(fetch())["items"]
-            except UnreachableError as error:
-                if not is_unreachable:
-                    print_status(f"the runtime does not answer; retrying ({error})")
-                is_unreachable = True
-            else:
-                is_unreachable = False
-                heading = _print_changes(items, previous, heading=heading)
-                previous = {item["id"]: item for item in items}
-            time.sleep(INTERVAL_S)
-    except KeyboardInterrupt:
-        click.get_current_context().exit(INTERRUPTED_CODE)
+    while True:
+        try:
+            items = request_list.merge_pages(fetch())["items"]
+        except UnreachableError as error:
+            if not is_unreachable:
+                print_status(f"the runtime does not answer; retrying ({error})")
+            is_unreachable = True
+        else:
+            is_unreachable = False
+            heading = _print_changes(items, previous, heading=heading)
+            previous = {item["id"]: item for item in items}
+        time.sleep(INTERVAL_S)
 
 
 def _print_changes(items: list[dict[str, Any]], previous: dict[str, dict[str, Any]], *, heading: bool) -> bool:

@@ -36,6 +36,7 @@ def test_a_flood_stays_within_two_files(log: LogFile, tmp_path: Path) -> None:
             assert size(tmp_path) < 2 * MAX_BYTES + 20
     assert log.read_last(3) == ["line 1997", "line 1998", "line 1999"]
     assert len(list(tmp_path.iterdir())) == 2
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
 def test_a_writer_with_an_old_descriptor_continues_at_the_start(log: LogFile) -> None:

@@ -975,7 +975,7 @@ export interface components {
             schedule: string | null;
             /**
              * Format: date-time
-             * @description the scheduled time that the request stands for
+             * @description the scheduled time of the tick that created the request
              * @example 2026-11-22T13:39:45.046Z
              */
             scheduled_for: string | null;
@@ -1064,7 +1064,7 @@ export interface components {
             schedule: string | null;
             /**
              * Format: date-time
-             * @description the scheduled time that the request stands for
+             * @description the scheduled time of the tick that created the request
              * @example 2026-11-22T13:39:45.046Z
              */
             scheduled_for: string | null;
@@ -5248,7 +5248,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Each line holds time, attempt, stream and text. A line of the stream `localfn` says where output was dropped. A page holds up to 100,000 lines and about 4 MiB; an empty page follows the last one. */
+            /** @description Each line has time, attempt, stream and text. A line of the stream `localfn` marks where output was dropped. A page holds up to 100,000 lines and about 4 MiB; an empty page follows the last one. */
             200: {
                 headers: {
                     /** @description `after` of the next call, which then returns newer lines only */
@@ -9830,7 +9830,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Requests are not accepted or not run; `checks` says why. */
+            /** @description Requests are not accepted or not run; `checks` has the reason. */
             503: {
                 headers: {
                     [name: string]: unknown;

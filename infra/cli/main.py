@@ -1,6 +1,7 @@
 """Define `localfn`: the commands that start processes, and the sections of all other commands."""
 
 import importlib.metadata
+import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -47,7 +48,21 @@ def cli(ctx: click.Context, debug: bool) -> None:  # noqa: ARG001 - RootGroup re
 
 
 def main() -> None:
+    open_closed_streams()
     cli(prog_name=command_name())
+
+
+def open_closed_streams() -> None:
+    """Open the null device for each standard stream that the caller closed (`>&-`).
+
+    Otherwise a socket or a log file gets its number, and every print of a child ends up there.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 @cli.command()

@@ -2,13 +2,14 @@
 
 import re
 import signal
+import subprocess
 from uuid import UUID
 
 import pytest
 
 from infra.api_client import first_id_after
 from schema.revision import head_revision
-from tests.support.commands import NOWHERE, list_ids, localfn, localfn_process, run_json, running_command
+from tests.support.commands import COMMAND, NOWHERE, list_ids, localfn, localfn_process, run_json, running_command
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -119,3 +120,12 @@ def test_a_superuser_needs_a_valid_password(runtime: Runtime) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "password is not valid: 8 to 1024 characters are needed" in done.stderr
     assert localfn(runtime, "users", "create-superuser", "ada", stdin="long enough to be one\n").returncode == 0
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_commands_work_with_closed_streams(runtime: Runtime, closed: str) -> None:
+    for words in (["version"], ["requests", "list"], ["requests", "show", NOWHERE]):
+        command = ["sh", "-c", f'"$@" {closed}', "sh", *COMMAND, *words]
+        done = subprocess.run(command, env=runtime.env, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == (4 if NOWHERE in words else 0), done.stderr
+        assert "Traceback" not in done.stderr

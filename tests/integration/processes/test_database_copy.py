@@ -5,6 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -13,6 +14,8 @@ from infra.embedded.postgres_folders import RESTORED
 from infra.errors import ServerFailedError
 from tests.integration.processes.conftest import RunService
 from tests.support.commands import COMMAND, LIMIT_S
+from tests.support.processes import children_of, read_each
+from tests.support.waiting import wait_until
 
 
 def start(home: Path, *words: str) -> subprocess.Popen[str]:
@@ -87,8 +90,9 @@ def test_a_restore_that_is_killed_leaves_the_old_data(filled: Path, dumped: Path
     with pipe.open("wb") as half:  # opens when the new server runs
         half.write(dumped.read_bytes()[:1000])
         half.flush()
+        wait_until(lambda: "pg_restore" in read_each(children_of(process.pid), psutil.Process.name), what="it restores")
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+    process.communicate()  # pg_restore holds its output, and ends when the pipe is closed
     # The lock is free when all processes of the restore have ended.
     assert localfn(filled, "db", "dump", str(filled / "after.dump"))[0] == 0
     assert read_kept(filled, run) == 1

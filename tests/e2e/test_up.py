@@ -69,9 +69,9 @@ def localfn_without_port(up: Up, folder: Path, *words: str, **environ: str) -> s
 def test_two_copies_run_side_by_side(shared: Up, start: Start) -> None:
     other = start()
     other.wait_ready()
-    assert shared.is_ready()
+    wait_until(shared.is_ready, what="it is still ready")
     other.end()
-    assert shared.is_ready()
+    wait_until(shared.is_ready, what="it is still ready")
 
 
 def test_a_second_up_on_the_same_home_is_rejected_and_the_first_continues(shared: Up, short_tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_second_up_on_the_same_home_is_rejected_and_the_first_continues(shared
     finally:
         second.process.kill()
     assert refusal.startswith(f"localfn: localfn already runs with {shared.home} (pid {shared.process.pid})")
-    assert shared.is_ready()
+    wait_until(shared.is_ready, what="it is still ready")
 
 
 def test_a_port_in_use_is_rejected_before_any_process_starts(start: Start) -> None:

@@ -80,7 +80,7 @@ def test_without_a_browser_up_prints_the_url_and_continues(start: Start) -> None
     assert up.process.stderr is not None
     line = f"localfn: no browser found; the page is at http://127.0.0.1:{up.port}/\n"
     assert line in iter(up.process.stderr.readline, "")
-    assert up.is_ready()
+    wait_until(up.is_ready, what="it continues")
 
 
 @pytest.mark.parametrize("source", ["./nope", "/nope/functions", "no_such_module"])

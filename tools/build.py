@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PAGES = Path("spa", "dist", "index.html")
@@ -27,7 +27,7 @@ def build(root: Path, dist: Path) -> list[Path]:
         raise BuildError(f"{PAGES} is missing; run ./dev build, which builds the pages first.")
     with tempfile.TemporaryDirectory() as folder:
         hatchling = [sys.executable, "-P", "-m", "hatchling", "build", "-d", folder]
-        environment = os.environ | {"SOURCE_DATE_EPOCH": commit_time(root)}
+        environment = build_environment(root)
         run(hatchling, root, environment)
         run([*hatchling, "-t", "wheel"], root / "queue", environment)
         built = sorted(Path(folder).iterdir())
@@ -45,15 +45,15 @@ def check(built: Sequence[Path], root: Path) -> None:
         run([sys.executable, "-P", "-m", "check_wheel_contents", "--toplevel", package, str(wheel)], root, os.environ)
 
 
-def commit_time(root: Path) -> str:
-    """Return SOURCE_DATE_EPOCH, or the time of the last commit in seconds; in a tree without git, hatchling's own."""
-    given = os.environ.get("SOURCE_DATE_EPOCH")
-    if given or not (root / ".git").exists():
-        return given or "1580601600"
-    return run(["git", "log", "-1", "--format=%ct"], root, os.environ).strip()
+def build_environment(root: Path) -> Mapping[str, str]:
+    """Return the environment with the time of the last commit. Without git, hatchling uses a constant time."""
+    if "SOURCE_DATE_EPOCH" in os.environ or not (root / ".git").exists():
+        return os.environ
+    time_s = run(["git", "log", "-1", "--format=%ct"], root, os.environ).strip()
+    return os.environ | {"SOURCE_DATE_EPOCH": time_s}
 
 
-def run(command: Sequence[str], folder: Path, environment: "os._Environ[str] | dict[str, str]") -> str:
+def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
     """Return the output of a command. Raises BuildError with its output where it fails."""
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

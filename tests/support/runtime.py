@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import httpx
 
+from tests.support.fork_server.client import RuntimeProcess, fork
 from tests.support.openapi_client import Checking
 from tests.support.waiting import wait_until
 from workqueue.files.working_directory import worker_of
@@ -42,11 +43,17 @@ class Runtime:
     database_url: str
     redis_url: str
     http: httpx.Client
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, RuntimeProcess] = field(default_factory=dict)
     log: IO[bytes] | None = None
 
-    def start(self, name: str) -> subprocess.Popen[bytes]:
-        self.processes[name] = subprocess.Popen(
+    def start(self, name: str) -> RuntimeProcess:
+        """Start a process of the runtime: a fork, unless its environment has settings of the interpreter."""
+        forked = None if self.log is None else fork([name], self.env, self.log)
+        self.processes[name] = forked or self._start_interpreter(name)
+        return self.processes[name]
+
+    def _start_interpreter(self, name: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             [sys.executable, "-P", "-m", "localfn_runtime", name],
             env=self.env,
             stdin=subprocess.DEVNULL,
@@ -56,7 +63,6 @@ class Runtime:
             # The process ends with the test run, even after SIGKILL.
             preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - the child only makes a system call
         )
-        return self.processes[name]
 
     def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
         process = self.processes.pop(name)

@@ -2,7 +2,6 @@
 
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from schema.engine import make_engine
 from tests.conftest import StartRuntime
+from tests.support.fork_server.client import RuntimeProcess
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -36,7 +36,7 @@ class SchedulerGroup:
         self.runtime = runtime
         self.running = [self._start(place) for place in range(SCHEDULERS)]
 
-    def _start(self, place: int) -> subprocess.Popen[bytes]:
+    def _start(self, place: int) -> RuntimeProcess:
         process = self.runtime.start("scheduler")
         self.runtime.processes[f"scheduler {place}"] = self.runtime.processes.pop("scheduler")
         return process

@@ -1,0 +1,81 @@
+"""Fork processes of the runtime that need no imports: `python server.py DESCRIPTOR`, a socket of the client.
+
+Each request is a line of JSON; a start comes with the descriptor of the log. A forked process differs from a fresh one
+only in its command line and in /proc/PID/environ: it has its own session, environment, folder and streams, and a parent
+whose end ends it. The server has no thread and no other descriptor that a fork could inherit.
+"""
+
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from localfn_runtime import main
+from workqueue.sandboxes.prctl import die_with_parent
+
+MODULES = (
+    "infra.cli.main",
+    "infra.processes.init",
+    "infra.processes.web",
+    "infra.processes.wsgi_protection",
+    "handlers.app",
+    "rq_dashboard.web",
+    "infra.processes.worker",
+    "infra.processes.scheduler",
+)
+CHUNK_BYTES = 1 << 16
+
+
+def receive(connection: socket.socket) -> tuple[dict[str, Any] | None, int | None]:
+    """Return the next request and its descriptor, if it has one; without a request when the client is gone."""
+    line, fds, *_ = socket.recv_fds(connection, CHUNK_BYTES, 1)
+    while line and not line.endswith(b"\n"):
+        line += connection.recv(CHUNK_BYTES)
+    return json.loads(line) if line else None, fds[0] if fds else None
+
+
+def serve(connection: socket.socket) -> None:
+    """Answer requests until the client is gone; return in each forked process, which then runs its command."""
+    while True:
+        request, log = receive(connection)
+        if request is None:
+            sys.exit()
+        if log is None:
+            answer = poll(request["pid"])
+        elif pid := os.fork():
+            os.close(log)
+            answer = pid
+        else:
+            connection.close()
+            become_process(request, log)
+            return
+        connection.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def poll(pid: int) -> int | None:
+    """Return the exit code of a process as `subprocess` does; None while it runs."""
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def become_process(request: dict[str, Any], log: int) -> None:
+    """Give a forked process what `subprocess.Popen` would give it."""
+    os.setsid()
+    die_with_parent(signal.SIGTERM)
+    for number in (1, 2):
+        os.dup2(log, number)
+    os.close(log)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.argv[1:] = request["words"]
+
+
+if __name__ == "__main__":
+    for module in MODULES:
+        importlib.import_module(module)
+    serve(socket.socket(fileno=int(sys.argv[1])))
+    main()

@@ -4,6 +4,7 @@ import click
 
 from benchmarks import cold, flat, latency, parallel, recovery, sandbox, schedules, start, web
 from benchmarks.crowd.command import command as crowd
+from benchmarks.idle.command import command as idle
 from benchmarks.peers.command import command as peers
 
 
@@ -15,6 +16,7 @@ def bench() -> None:
 bench.add_command(cold.command)
 bench.add_command(crowd)
 bench.add_command(flat.command)
+bench.add_command(idle)
 bench.add_command(latency.command)
 bench.add_command(parallel.command)
 bench.add_command(peers)

@@ -1,0 +1,1 @@
+"""Measure what an idle stack costs: memory, processor time, wake-ups, and WAL."""

@@ -86,6 +86,11 @@ class Postgres:
             # Clients report their own errors. The log shows only why the server fails.
             "log_min_messages": "fatal",
             "log_min_error_statement": "panic",
+            # At idle these would wake five times a second. A round of the background writer may write five times as
+            # many pages instead. Replication is not offered.
+            "bgwriter_delay": "1s",
+            "bgwriter_lru_maxpages": "500",
+            "max_logical_replication_workers": "0",
         }
         pairs = [f"{name}={value}" for name, value in settings.items()]
         options = [word for pair in (*pairs, *self.options) for word in ("-c", pair)]

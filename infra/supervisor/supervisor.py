@@ -24,7 +24,9 @@ from infra.supervisor.termination import descendants, kill_all, kill_descendants
 from workqueue.sandboxes.exits.exit_status import describe_exit
 from workqueue.sandboxes.prctl import adopt_orphans
 
-SELECT_TIMEOUT_S = 0.05
+SELECT_TIMEOUT_S = 0.05  # while children start or stop
+# While all run: output, exits and signals wake the loop at once; only `on_iteration` waits for the timeout.
+WATCH_TIMEOUT_S = 1.0
 # A child that exits this often without ever being ready will not recover by itself.
 MAX_FAILURES = 3
 
@@ -41,7 +43,7 @@ class Supervisor:
     """Supervise children as a context manager: leaving it, for any reason, stops all of them.
 
     with_names: prefix each output line with the child's name. guard: informed of each ended process.
-    on_iteration: called at each iteration, must be quick.
+    on_iteration: called at least once a second, must be quick.
     """
 
     def __init__(
@@ -111,11 +113,16 @@ class Supervisor:
     def run(self) -> None:
         """Supervise until a signal asks to stop."""
         while True:
-            self._iterate()
+            self._iterate(self._watch_timeout_s())
 
-    def _iterate(self) -> None:
+    def _watch_timeout_s(self) -> float:
+        """Return the seconds until the next restart, at most WATCH_TIMEOUT_S."""
+        restarts = [child.start_at for stage in self._stages for child in stage if child.start_at is not None]
+        return max(0.0, min([WATCH_TIMEOUT_S, *(start_at - time.monotonic() for start_at in restarts)]))
+
+    def _iterate(self, timeout_s: float = SELECT_TIMEOUT_S) -> None:
         """Forward output, reap children and start those that are due. Raises StopRequested once."""
-        for key, _ in self._selector.select(SELECT_TIMEOUT_S):
+        for key, _ in self._selector.select(timeout_s):
             if key.data is self._signals:
                 self._signals.drain()
             else:

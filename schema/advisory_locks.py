@@ -28,3 +28,8 @@ def lock_for_transaction(connection: Connection, lock: Lock) -> None:
 def try_lock_for_session(connection: Connection, lock: Lock) -> bool:
     """Acquire the lock until the session ends. Return False if another session holds it."""
     return bool(connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": int(lock)}).scalar_one())
+
+
+def unlock_for_session(connection: Connection, lock: Lock) -> None:
+    """Release a lock that this session holds."""
+    connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": int(lock)})

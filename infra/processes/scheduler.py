@@ -20,6 +20,7 @@ from workqueue.clock import Clock
 from workqueue.heartbeats import worker_heartbeats
 from workqueue.maintenance import cleaner, periodic
 from workqueue.maintenance import reconciler as reconcile
+from workqueue.maintenance.leader import LeaderSession
 from workqueue.maintenance.periodic import PeriodicTask
 from workqueue.maintenance.reconciler import Reconciler
 from workqueue.schedules import edits, ticker
@@ -33,6 +34,7 @@ from workqueue.transport.queue_pauses import QueuePauses
 from workqueue.transport.rq_scheduler import RqSchedulerMirror
 
 FLUSH_INTERVAL_S = 4.0
+CLOCK_INTERVAL_S = 10.0
 MAX_STOP_S = 5.0  # a loop may be cut off after this time; the next leader continues its work
 
 Loop = Callable[[threading.Event], None]
@@ -47,7 +49,7 @@ def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     engine, clock, counters = make_engine(database_url, pool_size=8), Clock(), Counters()
-    redis = redis_client(redis_url)
+    redis, session = redis_client(redis_url), LeaderSession(engine)
     doorbell, mirror = Doorbell(redis, QueuePauses(engine).names), RqSchedulerMirror(redis, clock)
     observers = make_observers(counters, "scheduler", traces=settings.traces)
     reconciler = Reconciler(
@@ -60,17 +62,17 @@ def run(settings: Settings) -> None:
     others = [
         _start_thread(
             "schedules",
-            partial(ticker.run, Ticker(engine, doorbell, clock, mirror, counters=counters, disk=disk)),
+            partial(ticker.run, Ticker(engine, doorbell, clock, mirror, counters=counters, disk=disk), session),
             stopping,
         ),
         _start_thread(
-            "bookkeeping", partial(periodic.run_periodic_tasks, engine, Lock.MINUTE_ROLLUP, bookkeeping), stopping
+            "bookkeeping", partial(periodic.run_periodic_tasks, session, Lock.MINUTE_ROLLUP, bookkeeping), stopping
         ),
-        _start_thread("cleanup", partial(periodic.run_periodic_tasks, engine, Lock.CLEANUP, removal), stopping),
+        _start_thread("cleanup", partial(periodic.run_periodic_tasks, session, Lock.CLEANUP, removal), stopping),
         _start_thread("metrics", partial(_flush_metrics, engine, counters), stopping),
     ]
     try:
-        reconcile.run(reconciler, [_declarations_task(engine, settings)], stopping)
+        reconcile.run(reconciler, session, [_declarations_task(engine, settings)], stopping)
     finally:
         stopping.set()
         observers.close()
@@ -80,7 +82,7 @@ def run(settings: Settings) -> None:
 
 
 def _clock_task(engine: Engine, clock: Clock) -> PeriodicTask:
-    return PeriodicTask("clock", 0, lambda: clock.refresh(engine))
+    return PeriodicTask("clock", CLOCK_INTERVAL_S, lambda: clock.refresh(engine, CLOCK_INTERVAL_S / 2))
 
 
 def _declarations_task(engine: Engine, settings: Settings) -> PeriodicTask:

@@ -17,7 +17,7 @@ from schema.engine import autocommit
 # CLOCK_BOOTTIME (Linux) includes the time that the machine is suspended; CLOCK_MONOTONIC does not.
 STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
-MAX_QUERIES, GOOD_ROUND_TRIP_S = 5, 0.0005
+MAX_QUERIES, GOOD_ROUND_TRIP_S = 5, 0.002  # half of it is the error that is accepted at once
 MIN_STEP_S = 0.5  # a clock drifts by less between two synchronisations: a larger difference means that it was set
 
 
@@ -59,18 +59,23 @@ class Clock:
         with autocommit(engine) as connection:
             for _ in range(MAX_QUERIES):
                 before = steady_s()
-                database_now = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+                found = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
                 after = steady_s()
                 if after - before < quickest_s:
-                    quickest_s, point = after - before, (database_now.astimezone(UTC), (before + after) / 2)
+                    quickest_s, answer = after - before, (found, before, after)
                 if quickest_s <= GOOD_ROUND_TRIP_S:
                     break
+        return self.take_over(*answer)
+
+    def take_over(self, database_now: datetime, before: float, after: float) -> float:
+        """Take over a time that PostgreSQL returned, between two values of `steady_s`. Return as `synchronise`."""
+        point, half_s = (database_now.astimezone(UTC), (before + after) / 2), (after - before) / 2
         (base, taken_at), is_first = self._reference, self._synchronised_at == float("-inf")
         set_by_s = (point[0] - base).total_seconds() - (point[1] - taken_at)
         # The uncertainty of both points: late answers on a busy machine must not look like a step.
-        uncertainty_s = self._uncertainty_s + quickest_s / 2
+        uncertainty_s = self._uncertainty_s + half_s
         self._reference, self._synchronised_at, self._wall_offset_s = point, after, time.time() - after
-        self._uncertainty_s = quickest_s / 2
+        self._uncertainty_s = half_s
         return 0.0 if is_first or abs(set_by_s) < MIN_STEP_S + uncertainty_s else set_by_s
 
     def refresh(self, engine: Engine, every_s: float = 10.0) -> None:

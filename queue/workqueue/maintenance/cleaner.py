@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
+from schema.engine import autocommit
 from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.files.rmtree import remove_tree
@@ -46,7 +47,7 @@ def remove_working_directories(engine: Engine, clock: Clock, folder: Path) -> in
         "names": list(set(found.values())),
         "since": clock.now() - timedelta(seconds=worker_heartbeats.ALIVE_WITHIN_S),
     }
-    with engine.connect() as connection:
+    with autocommit(engine) as connection:
         kept = set(connection.execute(LIVE_WORKERS, values).scalars())
     gone = [path for path, worker in found.items() if worker not in kept]
     for path in gone:

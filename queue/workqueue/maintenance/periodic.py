@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from redis.exceptions import RedisError
-from sqlalchemy import Engine
 
 from schema.advisory_locks import Lock
 from workqueue.database import error_summary, is_outage
-from workqueue.maintenance.leader import run_as_leader
+from workqueue.maintenance.leader import LeaderSession, run_as_leader
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,9 @@ class PeriodicTask:
                 self.due_at = 0.0
 
 
-def run_periodic_tasks(engine: Engine, role: Lock, tasks: Sequence[PeriodicTask], stopping: threading.Event) -> None:
+def run_periodic_tasks(
+    session: LeaderSession, role: Lock, tasks: Sequence[PeriodicTask], stopping: threading.Event
+) -> None:
     """Run the tasks while this process leads. Return when `stopping` is set, after the current task."""
 
     def run_iteration() -> None:
@@ -56,4 +57,7 @@ def run_periodic_tasks(engine: Engine, role: Lock, tasks: Sequence[PeriodicTask]
                 return
             task.run_if_due()
 
-    run_as_leader(engine, role, run_iteration, stopping)
+    def pause_s() -> float:
+        return max(0.0, min(task.due_at for task in tasks) - time.monotonic())
+
+    run_as_leader(session, role, run_iteration, stopping, pause_s=pause_s)

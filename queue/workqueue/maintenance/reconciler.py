@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from schema.advisory_locks import Lock
+from schema.engine import autocommit
 from workqueue import lifecycle
 from workqueue.backoff import Backoff
 from workqueue.clock import Clock, steady_s
 from workqueue.lifecycle import ExpiredLease
-from workqueue.maintenance.leader import run_as_leader
+from workqueue.maintenance.leader import ITERATION_S, LeaderSession, run_as_leader
 from workqueue.maintenance.periodic import PeriodicTask
 from workqueue.telemetry import Observers, metrics
 from workqueue.telemetry.counters import Counters
@@ -34,6 +35,17 @@ STARTUP_GRACE_S = 1.5  # a process that has just started expires no lease for th
 OUTAGE_S = 3.0  # a gap this long between two successful iterations was an outage
 LONG_QUEUE = 1000  # waiting bells; such a queue is slow to read, and is read less often
 FIRST_DELAY_S, MAX_DELAY_S = 1.0, 24.0
+IDLE_PAUSE_S = 1.0  # between iterations while no request is pending or processing
+
+# One statement for an idle runtime. ORDER BY makes PostgreSQL read the partial indexes, whatever its statistics say.
+FIND_LIVE = text(
+    """
+    SELECT clock_timestamp() AS now,
+        EXISTS (SELECT FROM processing_request WHERE status = 'pending' ORDER BY queue LIMIT 1) AS has_pending,
+        EXISTS (SELECT FROM processing_request WHERE status = 'processing' ORDER BY lease_expires_at LIMIT 1)
+            AS has_processing
+    """
+)
 
 
 @dataclass(slots=True)
@@ -53,31 +65,48 @@ class Reconciler:
     iterated_at: float | None = None  # as `steady_s`, which includes the time while the machine sleeps
     generation: str = ""  # of Redis
     search_at: float = 0.0  # when to search for lost bells next
+    is_idle: bool = False  # at the last iteration no request was pending or processing
     backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_DELAY_S, MAX_DELAY_S))
     counters: Counters = field(default_factory=Counters)
     observers: Observers = field(default_factory=Observers)
 
     def run_iteration(self) -> None:
         """Expire leases and ring bells once."""
-        now = self._read_time()
-        if time.monotonic() >= self.expire_from:
+        with autocommit(self.engine) as connection:
+            before = steady_s()
+            live = connection.execute(FIND_LIVE).one()
+            step_s = self.clock.take_over(live.now, before, steady_s())
+        now = self._handle_new_time(step_s)
+        if live.has_processing and time.monotonic() >= self.expire_from:
             self._expire(now)
-        self._ring(now)
+        if live.has_pending:
+            self._ring(now)
+        else:
+            self._repair_redis()
+        self.is_idle = not (live.has_pending or live.has_processing)
         self.iterated_at = steady_s()
+
+    def pause_s(self) -> float:
+        """Return the seconds until the next iteration."""
+        return IDLE_PAUSE_S if self.is_idle else ITERATION_S
 
     def start_leading(self) -> None:
         """Correct for a clock step that happened while no copy led."""
         log.info("leadership acquired")
-        lifecycle.adjust_for_clock_step(self.engine, self._read_time(), 0.0, self.lease_s)
+        now = self._handle_new_time(self.clock.synchronise(self.engine))
+        lifecycle.adjust_for_clock_step(self.engine, now, 0.0, self.lease_s)
+        self.is_idle = False
 
     def on_standby(self) -> None:
         """Watch for outages and clock steps while another copy leads."""
         self._handle_clock_step(self.clock.synchronise(self.engine))
         self.iterated_at = steady_s()
 
-    def _read_time(self) -> datetime:
-        """Return the database's time, to which all leases of this iteration are compared."""
-        step_s = self.clock.synchronise(self.engine)
+    def _handle_new_time(self, step_s: float) -> datetime:
+        """Return the database's time, to which all leases of this iteration are compared.
+
+        step_s: the seconds by which the database's clock was set since the last iteration.
+        """
         now = self.clock.now()
         self._handle_outage()
         self._handle_clock_step(step_s)
@@ -117,6 +146,12 @@ class Reconciler:
             log.info("bells rung", extra=bell_log_fields(bells))
             self.counters.count(metrics.RECONCILER, "rang", by=len(bells))
 
+    def _repair_redis(self) -> None:
+        try:
+            self.doorbell.repair(self.queues)
+        except RedisError as error:
+            log.debug("Redis not repaired", extra={"reason": describe_error(error), "error": str(error)})
+
     def _find_lost(self, now: datetime) -> list[Bell]:
         """Return bells that were rung and not answered, and that are in no queue."""
         try:
@@ -151,7 +186,9 @@ def _log_fields(lease: ExpiredLease) -> dict[str, object]:
     }
 
 
-def run(reconciler: Reconciler, tasks: Sequence[PeriodicTask], stopping: threading.Event) -> None:
+def run(
+    reconciler: Reconciler, session: LeaderSession, tasks: Sequence[PeriodicTask], stopping: threading.Event
+) -> None:
     """Run the reconciler while this process leads. Return when `stopping` is set.
 
     tasks: only quick ones, because they delay the recovery. Slow ones have their own loops (periodic.py).
@@ -163,10 +200,11 @@ def run(reconciler: Reconciler, tasks: Sequence[PeriodicTask], stopping: threadi
             step.run_if_due()
 
     run_as_leader(
-        reconciler.engine,
+        session,
         Lock.RECONCILER,
         run_iteration,
         stopping,
         on_elected=reconciler.start_leading,
         on_standby=reconciler.on_standby,
+        pause_s=reconciler.pause_s,
     )

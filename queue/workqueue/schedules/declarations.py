@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from schema.advisory_locks import Lock, lock_for_transaction
+from schema.engine import autocommit
 from workqueue.errors import BadScheduleError
 from workqueue.functions.registry import FunctionSpec
 from workqueue.schedules.edits import upsert_declared
@@ -21,7 +22,7 @@ DeclaredSchedules = Mapping[str, Mapping[str, Any]]
 def read_declared_in_code(engine: Engine) -> dict[str, dict[str, Any]]:
     """Return the schedules that registered functions declare, by name: the function's name."""
     statement = text("SELECT name, schedule FROM registered_function WHERE schedule IS NOT NULL ORDER BY name")
-    with engine.connect() as connection:
+    with autocommit(engine) as connection:
         return {row.name: {**row.schedule, "function": row.name} for row in connection.execute(statement)}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
+from schema.engine import autocommit
 from workqueue.errors import BadExpressionError, UnknownZoneError
 from workqueue.schedules.calendar.timetable import first_after
 from workqueue.schedules.schedule import Schedule, from_row
@@ -79,5 +80,5 @@ def first_tick_or_error(schedule: Schedule) -> tuple[datetime | None, str | None
 def list_next_runs(engine: Engine) -> list[NextRun]:
     """Return all schedules with a next tick, for the mirror in Redis."""
     statement = text("SELECT name, expression, next_run_at FROM schedule WHERE enabled AND next_run_at IS NOT NULL")
-    with engine.connect() as connection:
+    with autocommit(engine) as connection:
         return [NextRun(*row) for row in connection.execute(statement)]

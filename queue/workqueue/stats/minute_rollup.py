@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from schema.engine import autocommit
 from schema.statuses import ENDED_AS, End
 from schema.tables.operations import depth_sample, minute_tally, tally_mark
 from schema.tables.requests import processing_request
@@ -83,6 +84,10 @@ def roll_up(engine: Engine, now: datetime) -> None:
     """Store the minutes that are over, and the current queue depths. After a crash the next iteration repeats them."""
     started = time.monotonic()
     end = floor_to_minute(now - COMMIT_DELAY)
+    with autocommit(engine) as connection:
+        until = stored_until(connection)
+    if until is not None and until >= end:
+        return
     while time.monotonic() - started < MAX_ITERATION_S:
         with engine.begin() as connection:
             since = _lock_watermark(connection, now)

@@ -18,7 +18,7 @@ from workqueue import lifecycle
 from workqueue.clock import Clock
 from workqueue.maintenance import leader
 from workqueue.maintenance import periodic as chores_loop
-from workqueue.maintenance.leader import run_as_leader
+from workqueue.maintenance.leader import LeaderSession, run_as_leader
 from workqueue.maintenance.periodic import PeriodicTask
 from workqueue.maintenance.reconciler import Reconciler, run
 from workqueue.transport.doorbell import Doorbell
@@ -45,7 +45,9 @@ def test_one_of_two_copies_leads_and_the_other_takes_over(engine: Engine) -> Non
             iterations[name] += 1
 
         return run_in_thread(
-            lambda stopping: run_as_leader(engine, Lock.SCHEDULE_TICKER, iterate, stopping, pause_s=lambda: 0.01)
+            lambda stopping: run_as_leader(
+                LeaderSession(engine), Lock.SCHEDULE_TICKER, iterate, stopping, pause_s=lambda: 0.01
+            )
         )
 
     end_first = copy("first")
@@ -59,16 +61,33 @@ def test_one_of_two_copies_leads_and_the_other_takes_over(engine: Engine) -> Non
     end_second()
 
 
-def test_each_loop_has_its_own_leader(engine: Engine) -> None:
+def test_the_loops_of_a_process_share_a_session(engine: Engine) -> None:
+    session = LeaderSession(engine)
     led = {role: threading.Event() for role in Lock}
     ends = [
-        run_in_thread(lambda stopping, role=role, event=event: run_as_leader(engine, role, event.set, stopping))  # type: ignore[misc]
+        run_in_thread(lambda stopping, role=role, event=event: run_as_leader(session, role, event.set, stopping))  # type: ignore[misc]
         for role, event in led.items()
     ]
     for event in led.values():
         wait_until(event.is_set)
     for end in ends:
         end()
+
+
+def test_a_loop_that_ends_leaves_the_lead_of_the_others(engine: Engine) -> None:
+    session, other = LeaderSession(engine), LeaderSession(engine)
+    led = {role: threading.Event() for role in (Lock.CLEANUP, Lock.MINUTE_ROLLUP)}
+    end_cleanup, end_rollup = (
+        run_in_thread(lambda stopping, role=role, event=event: run_as_leader(session, role, event.set, stopping))  # type: ignore[misc]
+        for role, event in led.items()
+    )
+    for event in led.values():
+        wait_until(event.is_set)
+    end_cleanup()
+    with other.in_use():
+        assert other.try_to_lead(Lock.CLEANUP) is not None
+        assert other.try_to_lead(Lock.MINUTE_ROLLUP) is None
+    end_rollup()
 
 
 def end_session_of_leader(engine: Engine) -> None:
@@ -85,7 +104,7 @@ def test_a_leader_whose_session_was_ended_leads_again(engine: Engine) -> None:
     iterations: list[int] = []
     end = run_in_thread(
         lambda stopping: run_as_leader(
-            engine, Lock.SCHEDULE_TICKER, lambda: iterations.append(1), stopping, pause_s=lambda: 0.01
+            LeaderSession(engine), Lock.SCHEDULE_TICKER, lambda: iterations.append(1), stopping, pause_s=lambda: 0.01
         )
     )
     wait_until(lambda: len(iterations) > 3)
@@ -106,13 +125,12 @@ def test_a_lead_lost_during_an_iteration_is_acquired_again(engine: Engine) -> No
         may_end.wait()
 
     end = run_in_thread(
-        lambda stopping: run_as_leader(engine, Lock.SCHEDULE_TICKER, iterate, stopping, pause_s=lambda: 0.01)
+        lambda stopping: run_as_leader(
+            LeaderSession(engine), Lock.SCHEDULE_TICKER, iterate, stopping, pause_s=lambda: 0.01
+        )
     )
     wait_until(lambda: bool(iterations))
     end_session_of_leader(engine)
-    wait_until(
-        lambda: all(thread.name != "leadership" for thread in threading.enumerate()), what="the loss is detected"
-    )
     may_end.set()
     wait_until(lambda: len(iterations) > 3, what="it leads again")
     end()
@@ -131,10 +149,14 @@ class LongIteration:
         self.begins = self.standby_rounds = 0
         self.is_under_way, self.may_end, self.standby_leads = threading.Event(), threading.Event(), threading.Event()
         self._end = run_in_thread(
-            lambda stopping: run_as_leader(engine, Lock.CLEANUP, self._iterate, stopping, on_elected=self._begin)
+            lambda stopping: run_as_leader(
+                LeaderSession(engine), Lock.CLEANUP, self._iterate, stopping, on_elected=self._begin
+            )
         )
         wait_until(self.is_under_way.is_set)
-        standby = partial(run_as_leader, engine, Lock.CLEANUP, self.standby_leads.set, on_standby=self._stand_by)
+        standby = partial(
+            run_as_leader, LeaderSession(engine), Lock.CLEANUP, self.standby_leads.set, on_standby=self._stand_by
+        )
         self._end_standby = run_in_thread(standby)
 
     def _begin(self) -> None:
@@ -190,7 +212,7 @@ def test_an_error_of_one_task_does_not_affect_the_others(engine: Engine, redis_u
     tasks = [PeriodicTask("broken", 0, lambda: 1 / 0), PeriodicTask("well", 0, done.set)]
     with Redis.from_url(redis_url) as client:
         reconciler = Broken(engine, Doorbell(client), Clock(), 8)
-        end = run_in_thread(lambda stopping: run(reconciler, tasks, stopping))
+        end = run_in_thread(lambda stopping: run(reconciler, LeaderSession(engine), tasks, stopping))
         for _ in range(2):
             done.clear()
             wait_until(done.is_set)
@@ -200,7 +222,9 @@ def test_an_error_of_one_task_does_not_affect_the_others(engine: Engine, redis_u
 def test_a_task_with_remaining_work_continues_at_once(engine: Engine) -> None:
     left = [3, 10, 10, 10]
     task = PeriodicTask("much", 3600, lambda: left.pop() if len(left) > 1 else left[0], full=10)
-    end = run_in_thread(lambda stopping: chores_loop.run_periodic_tasks(engine, Lock.CLEANUP, [task], stopping))
+    end = run_in_thread(
+        lambda stopping: chores_loop.run_periodic_tasks(LeaderSession(engine), Lock.CLEANUP, [task], stopping)
+    )
     wait_until(lambda: left == [3])
     wait_until(lambda: task.due_at > 0)
     end()

@@ -9,7 +9,9 @@ client has received the response.
 import contextlib
 import errno
 import selectors
+import signal
 import socket
+import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -23,6 +25,7 @@ from infra.http_server.error_responses import BUSY, HEAD_TOO_LARGE
 from infra.http_server.malloc_settings import return_freed_memory
 from infra.http_server.request_head import MAX_HEAD_BYTES
 from infra.http_server.thread_allocation import ALL_THREADS, RequestClass, ThreadAllocator
+from workqueue.sandboxes.prctl import die_with_parent
 
 KEPT_S = 30.0  # limit for an idle connection between two requests
 LINGER_S = 2.0  # for a client to read its last response before the connection is closed
@@ -30,6 +33,8 @@ DRAIN_S = 0.05  # for the unread rest of a body; a longer rest closes the connec
 RECEIVE_BYTES = 64 * 1024
 REAP_EVERY_S = 0.25
 SPARE_CONNECTIONS = 20  # below gunicorn's limit, at which it stops accepting
+# The kernel tells the process when its parent ends. Elsewhere the loop looks for the parent, as often as gunicorn does.
+IDLE_S = 5.0 if sys.platform == "linux" else 1.0
 EVICTED_FIRST = (State.LINGERING, State.IDLE, State.RECEIVING)
 
 
@@ -43,6 +48,7 @@ class Worker(ThreadWorker):
         self._reaped_at = 0.0
 
     def init_process(self) -> None:
+        die_with_parent(signal.SIGTERM)
         return_freed_memory()
         super().init_process()
 
@@ -50,6 +56,10 @@ class Worker(ThreadWorker):
         return ThreadPoolExecutor(ALL_THREADS)
 
     # The event loop
+
+    def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
+        """Wait longer while there is no connection, and so no deadline: an idle process should not wake up."""
+        super().wait_for_and_dispatch_events(timeout if self.nr_conns else IDLE_S)
 
     def accept(self, listener: socket.socket) -> None:
         try:

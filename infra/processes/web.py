@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+import gunicorn.arbiter
 import gunicorn.glogging
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -24,6 +25,7 @@ from infra.processes.connections import check_schema_of, redis_client, required_
 MAX_PROCESSES = 4
 MAX_CONNECTIONS = 1000  # per process
 GRACE_S = 5
+ARBITER_S = 5.0  # a web process that hangs is killed after gunicorn's timeout of 30 s, and at most this much more
 UNPROTECTED_WARNING = "LOCALFN_INSECURE=1: anyone who reaches this port can run code here without a login"
 
 if TYPE_CHECKING:  # imported where it is created, to keep the command line fast
@@ -41,12 +43,24 @@ class Logger(gunicorn.glogging.Logger):
             logger.setLevel(logging.WARNING)
 
 
+class Arbiter(gunicorn.arbiter.Arbiter):
+    """Supervise the web processes. A signal wakes it at once, also that of an ended process."""
+
+    def wait_for_signals(self, timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - gunicorn waits for a second
+        """Wait for signals. After a timeout gunicorn looks for a process that hangs."""
+        return super().wait_for_signals(ARBITER_S)
+
+
 class Server(BaseApplication):
     """Configure gunicorn by the settings alone: it reads no file, no command line and no variable."""
 
     def __init__(self, settings: Settings, make_app: Callable[[Settings], Flask]) -> None:
         self._settings, self._make_app = settings, make_app
         super().__init__()
+
+    def run(self) -> None:
+        """Serve until SIGTERM."""
+        Arbiter(self).run()
 
     def load_config(self) -> None:
         host, port = self._settings.host, self._settings.port

@@ -10,12 +10,12 @@ from typing import Any
 from alembic import autogenerate, command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, text
 
 from schema import revision
 from schema.advisory_locks import Lock, lock_for_transaction
 from schema.autogenerate import OPTIONS, metadata
-from schema.engine import make_engine
+from schema.engine import autocommit, make_engine
 
 FOLDER = Path(__file__).parent / "migrations"
 
@@ -65,6 +65,16 @@ def check(database_url: str) -> list[str]:
             return differences(connection)
     finally:
         engine.dispose()
+
+
+def vacuum(engine: Engine) -> None:
+    """Vacuum and analyze all tables of a new database, which takes a tenth of a second.
+
+    Otherwise autovacuum does it a minute later, table by table, and writes ten times as much WAL.
+    """
+    with autocommit(engine) as connection:
+        connection.execute(text("VACUUM (ANALYZE)"))
+        connection.execute(text("VACUUM pg_catalog.pg_statistic"))  # the tables analyzed last have changed it since
 
 
 def differences(connection: Connection, options: dict[str, Any] = OPTIONS) -> list[str]:

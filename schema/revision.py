@@ -4,6 +4,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
+from schema.engine import autocommit
+
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
@@ -15,6 +17,11 @@ def head_revision() -> str:
 def is_current(engine: Engine) -> bool:
     """Return True if the newest revision is applied."""
     return _read_applied(engine) == [head_revision()]
+
+
+def is_applied(engine: Engine) -> bool:
+    """Return True if the database has any revision; False before its first migration."""
+    return bool(_read_applied(engine))
 
 
 def find_unknown(engine: Engine) -> str | None:
@@ -29,7 +36,7 @@ def _known_revisions() -> set[str]:
 
 
 def _read_applied(engine: Engine) -> list[str]:
-    with engine.connect() as connection:
+    with autocommit(engine) as connection:
         has_table = connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one()
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars() if has_table else ()
         return list(found)

@@ -18,13 +18,14 @@ from infra.config.home import Home
 from infra.config.setting_files import function_limits, localfn_toml
 from infra.config.setting_files.toml_document import TomlDocument
 from infra.config.settings import Settings
+from infra.disk_reserve import has_database
 from infra.errors import InfraError, InterpreterError, SettingsError
 from infra.processes import fixture_kinds
 from infra.processes.connections import check_schema, required_urls
 from infra.processes.wait_for_services import wait_for_services
 from infra.sandbox import interpreter_setup
 from infra.sandbox.function_sources import check_sources
-from schema import migrate
+from schema import migrate, revision
 from schema.engine import make_engine
 from workqueue.audit import Action
 from workqueue.auth import users
@@ -58,13 +59,16 @@ def run(settings: Settings, *, only_servers: bool = False) -> None:
 def _initialise(settings: Settings, interpreter: Interpreter) -> None:
     database_url, _ = required_urls(settings)
     _prepare_files(settings)
-    _migrate(database_url, settings)
     engine = make_engine(database_url, pool_size=1, max_statement_s=float("inf"))
     try:
+        is_new = not revision.is_applied(engine)
+        _migrate(database_url, settings)
         _discover_functions(engine, settings, interpreter)
         _declare_schedules(engine, settings)
         log.info(fixture_kinds.load(engine, settings, with_dev=not settings.is_production, once=True))
         _ensure_superuser(engine, settings)
+        if is_new and has_database(settings):
+            migrate.vacuum(engine)
     except (DuplicateFunctionError, BadScheduleError, BadAccessError) as error:
         raise InfraError(str(error)) from None
     finally:

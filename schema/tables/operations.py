@@ -2,7 +2,7 @@
 
 from sqlalchemy import ARRAY, JSON, Boolean, CheckConstraint, Column, Double, Integer, Table, Text, text
 
-from schema.tables.requests import Moment, metadata
+from schema.tables.requests import OFTEN_UPDATED, Moment, metadata
 
 paused_queue = Table(
     "paused_queue",
@@ -39,6 +39,7 @@ tally_mark = Table(
     Column("single", Boolean, primary_key=True, server_default=text("true")),
     Column("until", Moment, nullable=False),
     CheckConstraint("single", name="single"),
+    postgresql_with=OFTEN_UPDATED,
 )
 
 sandbox_note = Table(
@@ -47,6 +48,8 @@ sandbox_note = Table(
     Column("pool", Text, primary_key=True, comment="host name and process id of the sandbox pool"),
     Column("sandboxes", JSON, nullable=False),
     Column("seen_at", Moment, nullable=False),
+    prefixes=["UNLOGGED"],  # a crash of PostgreSQL empties it, and the next snapshot fills it again
+    postgresql_with=OFTEN_UPDATED,
 )
 
 metric_total = Table(

@@ -37,6 +37,10 @@ metadata = MetaData(
 Moment = TIMESTAMP(timezone=True)
 STATUSES = ", ".join(f"'{status}'" for status in Status)
 
+# Few rows, updated every few seconds in place: without indexes on the updated columns, PostgreSQL reuses their space by
+# itself. Statistics and vacuum runs would write more than the updates.
+OFTEN_UPDATED = {"fillfactor": 50, "autovacuum_vacuum_threshold": 10_000, "autovacuum_analyze_threshold": 10_000}
+
 processing_request = Table(
     "processing_request",
     metadata,
@@ -213,7 +217,9 @@ worker = Table(
     Column("pid", Integer, nullable=False),
     Column("queues", Text, nullable=False),
     Column("started_at", Moment, nullable=False),
-    Column("seen_at", Moment, nullable=False, index=True),
+    Column("seen_at", Moment, nullable=False),
+    prefixes=["UNLOGGED"],  # a crash of PostgreSQL empties it, and the next heartbeats fill it again
+    postgresql_with=OFTEN_UPDATED,
 )
 
 setup_flag = Table(

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Engine, select, text
 
+from schema.engine import autocommit, to_json
 from schema.tables.operations import sandbox_note
 
 INTERVAL_S = 2.0
@@ -65,14 +65,22 @@ class SnapshotChannel:
         self._sender.close()
 
 
+# In one statement, without waiting for the disk: the next snapshot replaces this one.
+STORE = text(
+    """
+    WITH gone AS (DELETE FROM sandbox_note WHERE seen_at < :forget_before AND pool <> :pool)
+    INSERT INTO sandbox_note (pool, sandboxes, seen_at)
+    SELECT :pool, CAST(:sandboxes AS json), :now FROM set_config('synchronous_commit', 'off', true)
+    ON CONFLICT (pool) DO UPDATE SET sandboxes = excluded.sandboxes, seen_at = excluded.seen_at
+    """
+)
+
+
 def store_snapshots(engine: Engine, pool: str, snapshots: list[dict[str, Any]], now: datetime) -> None:
     """Store the snapshot of a pool, and delete those of pools that ended long ago."""
-    values = {"sandboxes": snapshots, "seen_at": now}
-    statement = insert(sandbox_note).values(pool=pool, **values)
-    with engine.begin() as connection:
-        connection.execute(text("SET LOCAL synchronous_commit = off"))
-        connection.execute(statement.on_conflict_do_update(index_elements=["pool"], set_=values))
-        connection.execute(delete(sandbox_note).where(sandbox_note.c.seen_at < now - FORGET_AFTER))
+    values = {"pool": pool, "sandboxes": to_json(snapshots), "now": now, "forget_before": now - FORGET_AFTER}
+    with autocommit(engine) as connection:
+        connection.execute(STORE, values)
 
 
 def list_sandboxes(connection: Connection, now: datetime) -> list[dict[str, Any]]:

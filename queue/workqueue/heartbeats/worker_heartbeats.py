@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, RowMapping, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from schema.engine import autocommit
 from workqueue.clock import Clock
 from workqueue.database import error_summary
 
@@ -24,7 +25,7 @@ FORGET_AFTER_S = 3600.0
 UPSERT_WORKER = text(
     """
     INSERT INTO worker (name, hostname, pid, queues, started_at, seen_at)
-    VALUES (:name, :hostname, :pid, :queues, :now, :now)
+    SELECT :name, :hostname, :pid, :queues, :now, :now FROM set_config('synchronous_commit', 'off', true)
     ON CONFLICT (name) DO UPDATE SET seen_at = :now
     """
 )
@@ -64,8 +65,7 @@ def beat(engine: Engine, clock: Clock, worker: str, queues: Sequence[str]) -> No
     values = {"name": worker, "hostname": socket.gethostname(), "pid": os.getpid(), "queues": ",".join(queues)}
     try:
         clock.refresh(engine)
-        with engine.begin() as connection:
-            connection.execute(text("SET LOCAL synchronous_commit = off"))
+        with autocommit(engine) as connection:
             connection.execute(UPSERT_WORKER, values | {"now": clock.now()})
     except (DBAPIError, PoolTimeoutError) as error:
         log.debug("worker heartbeat not stored", extra={"error": error_summary(error)})
@@ -95,7 +95,7 @@ SELECT_RECENT = text(
 def list_alive(engine: Engine, clock: Clock) -> list[WorkerInfo]:
     """Return the workers that are alive, with the request that each runs."""
     clock.refresh(engine)
-    with engine.connect() as connection:
+    with autocommit(engine) as connection:
         return [worker for worker in list_recent(connection, clock.now()) if worker.is_alive]
 
 

@@ -11,7 +11,6 @@ import errno
 import selectors
 import signal
 import socket
-import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -33,8 +32,7 @@ DRAIN_S = 0.05  # for the unread rest of a body; a longer rest closes the connec
 RECEIVE_BYTES = 64 * 1024
 REAP_EVERY_S = 0.25
 SPARE_CONNECTIONS = 20  # below gunicorn's limit, at which it stops accepting
-# The kernel tells the process when its parent ends. Elsewhere the loop looks for the parent, as often as gunicorn does.
-IDLE_S = 5.0 if sys.platform == "linux" else 1.0
+IDLE_S = 5.0  # wait of a loop without connections; gunicorn kills a process that does not iterate for 30 s
 EVICTED_FIRST = (State.LINGERING, State.IDLE, State.RECEIVING)
 
 
@@ -58,7 +56,7 @@ class Worker(ThreadWorker):
     # The event loop
 
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
-        """Wait longer while there is no connection, and so no deadline: an idle process should not wake up."""
+        """Wait longer while there is no connection, and so no deadline."""
         super().wait_for_and_dispatch_events(timeout if self.nr_conns else IDLE_S)
 
     def accept(self, listener: socket.socket) -> None:

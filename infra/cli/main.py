@@ -1,6 +1,6 @@
 """Define `localfn`: the commands that start processes, and the sections of all other commands."""
 
-import importlib.metadata
+import gc
 import os
 import sys
 from dataclasses import asdict, replace
@@ -30,12 +30,13 @@ EXIT_CODES = (
     "Exit codes: 0 done; 1 the request failed, or a check found a problem; 2 wrong usage or a bad setting; 3 the "
     "runtime is not reachable; 4 not found; 124 waited too long, and the request continues; 130 interrupted by Ctrl-C."
 )
+GC_THRESHOLD = (700, 10, 10)  # Python's own; localfn_runtime raises it for the imports
 
 
 @click.group(
     cls=RootGroup, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES
 )
-@click.version_option(importlib.metadata.version("localfn"), message="localfn %(version)s")
+@click.version_option(package_name="localfn", message="localfn %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def cli(ctx: click.Context, debug: bool) -> None:  # noqa: ARG001 - RootGroup reads it
@@ -201,6 +202,8 @@ def openapi() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def version(as_json: bool) -> None:
     """Print the version, and the newest schema revision that it supports."""
+    import importlib.metadata
+
     from infra.cli.output.tables import print_data, print_json
     from schema.revision import head_revision
 
@@ -216,9 +219,16 @@ def _load_settings(parent: ParentConnection | None = None) -> Settings:
 
     parent: the connection to the `up` that started this process and has read the files for it.
     """
+    _end_imports()
     settings = load_and_export() if parent is None else load(reads_files=False)
     disable_ptrace(settings)
     return settings
+
+
+def _end_imports() -> None:
+    """Collect garbage at Python's usual pace again, but not among the imported objects."""
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
 
 
 def _load_with_urls(parent: ParentConnection | None, *, needs_database: bool = True) -> Settings:

@@ -2,10 +2,11 @@
 
 import click
 
-from benchmarks import cold, flat, latency, parallel, recovery, sandbox, schedules, start, web
+from benchmarks import cold, latency, parallel, recovery, sandbox, schedules, start, web
 from benchmarks.crowd.command import command as crowd
 from benchmarks.idle.command import command as idle
 from benchmarks.peers.command import command as peers
+from benchmarks.tables import flat, rows
 
 
 @click.group()
@@ -21,6 +22,7 @@ bench.add_command(latency.command)
 bench.add_command(parallel.command)
 bench.add_command(peers)
 bench.add_command(recovery.command)
+bench.add_command(rows.command)
 bench.add_command(sandbox.command)
 bench.add_command(schedules.command)
 bench.add_command(start.command)

@@ -120,13 +120,15 @@ def _register_time_loader(connection: DBAPIConnection, _: object) -> None:
 
 
 def _prefer_index_scans(connection: DBAPIConnection, _: object) -> None:
-    """Make PostgreSQL plan for large tables from the start.
+    """Make PostgreSQL plan each statement once, and for large tables.
 
-    A prepared statement keeps the plan that was made while its table was small, also after the table has grown.
+    A plan made while a table is small would be kept after it has grown. And on a large table PostgreSQL would plan anew
+    for every execution, since it expects more rows from parameters than from values.
     """
     connection.autocommit = True  # a rollback would undo SET
     connection.execute(
-        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+        "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;"
+        " SET enable_hashjoin = off; SET enable_mergejoin = off"
     )
     connection.autocommit = False
 

@@ -17,6 +17,7 @@ from sqlalchemy import Table
 from infra.cli.main import cli
 from infra.cli.openapi_export import description as api_description
 from schema.autogenerate import metadata
+from schema.tables import views
 
 METHODS = ("get", "post", "patch", "delete")
 
@@ -83,7 +84,7 @@ def _resolved(value: Any, description: Any) -> Any:
 def tables() -> Iterator[str]:
     """Yield a section for each table of the database."""
     yield "## Columns"
-    for found in metadata.sorted_tables:
+    for found in (*metadata.sorted_tables, *views.metadata.sorted_tables):
         yield f"### {found.name}"
         yield _columns(found)
 

@@ -71,12 +71,22 @@ processing_request = Table(
     Column("error_type", Text),
     Column("error_message", Text),
     Column("traceparent", Text, comment="the client's, W3C Trace Context"),
+    # The last attempt, until another one follows; the view request_attempt shows it with the earlier ones. Written with
+    # the status, it costs no row of its own, no index entry and no foreign key.
+    Column("outcome", Text, comment="of the attempt in this row; null: it runs, or the row has none"),
+    Column("phases", JSON, comment="[[phase, start in µs since 1970, duration in µs, outcome, error], …]"),
+    Column("cold_start", Boolean),
+    Column("init_ms", Double),
+    Column("max_rss_mb", Double),
+    Column("traceback", Text),
+    Column("current_lines", JSON, comment="printed lines without an end, while it runs: [[time, stream, line], …]"),
+    Column("result", JSON, comment="shown by the view processing_result"),
     CheckConstraint(f"status IN ({STATUSES})", name="status"),
     CheckConstraint("(status = 'processing') = (lease_expires_at IS NOT NULL)", name="lease"),
     CheckConstraint("(status IN ('completed', 'failed')) = (finished_at IS NOT NULL)", name="finished"),
-    # Few rows are live, however large the table is. With partial indexes the cost of queries for them stays constant.
+    # Few rows are live, however large the table is. With a partial index the cost of queries for them stays constant.
     Index("ix_processing_request_due", "queue", "rung_at", "available_at", postgresql_where=text("status = 'pending'")),
-    Index("ix_processing_request_lease", "lease_expires_at", postgresql_where=text("status = 'processing'")),
+    # It also finds the rows that are processing. No index has lease_expires_at: an extension then changes no index.
     Index("ix_processing_request_status_id", "status", "id"),
     Index("ix_processing_request_function_id", "function", "id"),
     Index("ix_processing_request_finished_at", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
@@ -84,12 +94,15 @@ processing_request = Table(
     Index("ix_processing_request_schedule_id", "schedule", "id", postgresql_where=text("schedule IS NOT NULL")),
 )
 
-request_attempt = Table(
-    "request_attempt",
+# No foreign key leads from what a worker writes to the request: its check would lock the request's row once more for
+# each row. Every insert happens under a lock of the request, and lifecycle/retention.py deletes all with it.
+earlier_attempt = Table(
+    "earlier_attempt",
     metadata,
-    Column("request_id", Uuid, ForeignKey("processing_request.id", ondelete="CASCADE"), primary_key=True),
+    # Attempts that another one followed, and all attempts that version 0.2 or older stored.
+    Column("request_id", Uuid, primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("outcome", Text, comment="null while it runs"),
+    Column("outcome", Text),
     Column("worker", Text, nullable=False),
     Column("started_at", Moment, nullable=False),
     Column("finished_at", Moment),
@@ -100,14 +113,13 @@ request_attempt = Table(
     Column("error_type", Text),
     Column("error_message", Text),
     Column("traceback", Text),
-    Column("current_lines", JSON, comment="printed lines without an end, while it runs: [[time, stream, line], …]"),
 )
 
-processing_result = Table(
-    "processing_result",
+earlier_result = Table(
+    "earlier_result",
     metadata,
-    # The primary key guarantees one result per request: a second insert fails.
-    Column("request_id", Uuid, ForeignKey("processing_request.id", ondelete="CASCADE"), primary_key=True),
+    # Results that version 0.2 or older stored.
+    Column("request_id", Uuid, primary_key=True),
     Column("attempt", Integer, nullable=False),
     Column("data", JSON, nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -133,7 +145,7 @@ input_file = Table("input_file", metadata, *_file_columns())
 request_log = Table(
     "request_log",
     metadata,
-    Column("request_id", Uuid, ForeignKey("processing_request.id", ondelete="CASCADE"), primary_key=True),
+    Column("request_id", Uuid, primary_key=True),
     Column("attempt", Integer, primary_key=True),
     Column("number", Integer, primary_key=True, comment="line number in the attempt"),
     Column("time", Moment, nullable=False),

@@ -1,15 +1,28 @@
 """Write the status of requests: the only package that does. Each function is one transition, in one transaction.
 
-accept: ∅ → pending. claim, claimed_requests: transitions of the worker that holds the lease. client_actions: those of a
-client or an operator. missing_bells, recovery: those of the reconciler. retention: deletion.
+accept: ∅ → pending. claim, extension, completion, failure: transitions of the worker that holds the lease, each one
+statement for any number of attempts. client_actions: those of a client or an operator. missing_bells, recovery: those
+of the reconciler. retention: deletion.
 docs/explanation/request-life.md shows all transitions.
 """
 
 from workqueue.lifecycle.accept import NewRequest, accept
-from workqueue.lifecycle.attempt_data import AttemptProgress, AttemptRecord, Claim, Completion, LogLine, Progress
+from workqueue.lifecycle.attempt_data import (
+    AttemptProgress,
+    AttemptRecord,
+    Claim,
+    Completion,
+    Extension,
+    FailedAttempt,
+    LogLine,
+    Progress,
+    ReturnedAttempt,
+)
 from workqueue.lifecycle.claim import claim, release_unstarted
-from workqueue.lifecycle.claimed_requests import extend, fail, finish, give_back, record_cleanup
 from workqueue.lifecycle.client_actions import cancel, cancel_pending_in_queue, retry, run_now
+from workqueue.lifecycle.completion import finish, record_cleanup
+from workqueue.lifecycle.extension import extend, extend_all
+from workqueue.lifecycle.failure import fail, fail_all, give_back, give_back_all
 from workqueue.lifecycle.missing_bells import find_stale_queued, find_unqueued, mark_rung
 from workqueue.lifecycle.recovery import ExpiredLease, LostLine, adjust_for_clock_step, expire_leases, store_lost_lines
 from workqueue.lifecycle.retention import delete, purge
@@ -20,10 +33,13 @@ __all__ = [
     "Claim",
     "Completion",
     "ExpiredLease",
+    "Extension",
+    "FailedAttempt",
     "LogLine",
     "LostLine",
     "NewRequest",
     "Progress",
+    "ReturnedAttempt",
     "accept",
     "adjust_for_clock_step",
     "cancel",
@@ -32,11 +48,14 @@ __all__ = [
     "delete",
     "expire_leases",
     "extend",
+    "extend_all",
     "fail",
+    "fail_all",
     "find_stale_queued",
     "find_unqueued",
     "finish",
     "give_back",
+    "give_back_all",
     "mark_rung",
     "purge",
     "record_cleanup",

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, text
 
 from schema import exact_json
 from schema.statuses import Status
@@ -15,7 +15,6 @@ from schema.tables.requests import idempotency_key, input_file
 from workqueue.event_json import JsonText
 from workqueue.files.store import StoredFile
 from workqueue.functions.registry import FunctionSpec
-from workqueue.lifecycle.attempt_rows import store_files
 from workqueue.transport.doorbell import Bell
 
 
@@ -90,8 +89,13 @@ def accept(
     """
     for rows in _row_arrays(requests):
         connection.execute(ACCEPT, {"requests": rows})
-    for request in requests:
-        store_files(connection, input_file, request.id, request.files, request.created_at)
+    files = [
+        asdict(file) | {"request_id": request.id, "created_at": request.created_at}
+        for request in requests
+        for file in request.files
+    ]
+    if files:
+        connection.execute(insert(input_file), files)
     return key is None or _insert_key(connection, requests, *key)
 
 

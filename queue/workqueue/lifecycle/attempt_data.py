@@ -1,15 +1,18 @@
 """The values of an attempt: its claim (the lease), its progress while it runs, its record when it has ended."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from schema.statuses import Outcome, Phase
 from workqueue import ids
+from workqueue.errors import LeaseLostError
 from workqueue.files.store import StoredFile
 from workqueue.functions.registry import FunctionSpec
+from workqueue.outcomes import CancelledError
 from workqueue.transport.rq_status import ClaimedJob
 
 PreviousState = tuple[datetime | None, str | None, str | None]  # started_at, error_type, error_message
@@ -116,3 +119,55 @@ class Completion:
     files: Sequence[StoredFile]
     record: AttemptRecord
     progress: Progress = (None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """Hold a running attempt whose lease is to be extended, and its progress."""
+
+    claim: Claim
+    progress: AttemptProgress
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """Hold an attempt that ended without a result, in `phase`, and no other follows.
+
+    failures: 1 if the function failed, 0 if the runtime did.
+    """
+
+    claim: Claim
+    record: AttemptRecord
+    phase: Phase
+    failures: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedAttempt:
+    """Hold an attempt that ended without a result, and another follows `delay_s` seconds later."""
+
+    claim: Claim
+    record: AttemptRecord
+    delay_s: float = 0.0
+    failures: int = 0
+
+
+class Answer(StrEnum):
+    """What became of the write of one attempt.
+
+    STORED: it is committed, by this statement or by an earlier try of it. CANCELLED: a cancel is requested. LOST: the
+    lease is lost; statements also leave out a row for it. CHANGED: another transaction changed the row meanwhile; send
+    the statement again.
+    """
+
+    STORED = "stored"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    CHANGED = "changed"
+
+
+def errors_of(claims: Iterable[Claim], answers: Mapping[UUID, Answer]) -> dict[UUID, Exception]:
+    """Return a CancelledError or a LeaseLostError for each attempt that was not stored, by request id."""
+    errors = {Answer.CANCELLED: CancelledError, Answer.LOST: LeaseLostError}
+    given = {claim.request_id: answers.get(claim.request_id, Answer.LOST) for claim in claims}
+    return {request_id: errors[answer]() for request_id, answer in given.items() if answer in errors}

@@ -1,69 +1,80 @@
-"""Store what belongs to an attempt or a request besides its status: outcome, log lines, files."""
+"""Parts of the statements that store attempts: many at once, each a JSON object of one array."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
-
-from sqlalchemy import Connection, text
-from sqlalchemy.dialects.postgresql import insert
 
 from schema.engine import to_json
 from workqueue.files.store import StoredFile
 from workqueue.lifecycle.attempt_data import AttemptRecord, Claim, LogLine
 
-CLOSE_ATTEMPT = text(
+# Lines may be stored already, if the answer to the write that stored them was lost. The statement has updated or locked
+# the row of the request: nobody can delete it meanwhile.
+INSERT_LINES = """
+        INSERT INTO request_log (request_id, attempt, number, time, stream, line)
+        SELECT d.id, d.attempt, (l ->> 0)::int, (l ->> 1)::timestamptz, l ->> 2, l ->> 3
+        FROM {attempts} d, json_array_elements(d.lines) AS l
+        ON CONFLICT DO NOTHING
     """
-    UPDATE request_attempt
-    SET outcome = :outcome, finished_at = :now, phases = CAST(:phases AS json), cold_start = :cold_start,
-        init_ms = :init_ms, max_rss_mb = :max_rss_mb, error_type = :error_type, error_message = :error_message,
-        traceback = :traceback
-    WHERE request_id = :id AND number = :attempt
-    """
-)
+# The columns of earlier_attempt, and those of a request's row that belong to its last attempt.
+EARLIER_COLUMNS = """request_id, number, outcome, worker, started_at, finished_at, phases, cold_start, init_ms,
+            max_rss_mb, error_type, error_message, traceback"""
+CLEAR_ATTEMPT = """outcome = NULL, phases = NULL, cold_start = NULL, init_ms = NULL, max_rss_mb = NULL,
+            traceback = NULL, current_lines = NULL"""
+
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
-# One statement for any number of lines: a log may have tens of thousands. Lines may be stored already, if the answer to
-# the extension that stored them was lost.
-STORE_LINES = text(
-    """
-    INSERT INTO request_log (request_id, attempt, number, time, stream, line)
-    SELECT :id, :attempt, (d ->> 0)::int, (d ->> 1)::timestamptz, d ->> 2, d ->> 3
-    FROM json_array_elements(CAST(:lines AS json)) AS d
-    ON CONFLICT DO NOTHING
-    """
-)
+def array_of(rows: Iterable[dict[str, Any]]) -> str:
+    """Return a JSON array of rows, sorted by id: every statement locks rows in this order."""
+    return to_json(sorted(rows, key=lambda row: str(row["id"])))
 
 
-def close_attempt(connection: Connection, claim: Claim, record: AttemptRecord, now: datetime) -> None:
-    """Store the outcome of an attempt, and its last log lines."""
+def token_of(claim: Claim) -> dict[str, Any]:
+    """Return the part of the fencing token that differs between the attempts of one worker."""
+    return {"id": str(claim.request_id), "attempt": claim.attempt}
+
+
+def ended_attempt(claim: Claim, record: AttemptRecord) -> dict[str, Any]:
+    """Return the values of an attempt that has ended. Absent ones are null."""
     values = {
-        "now": now,
-        "outcome": record.outcome,
-        "phases": to_json(record.phases),
+        "phases": pack_phases(record.phases),
         "cold_start": record.cold_start,
         "init_ms": record.init_ms,
         "max_rss_mb": record.max_rss_mb,
-        "error_type": record.error_type,
-        "error_message": record.error_message,
-        "traceback": record.traceback,
+        "lines": pack_lines(record.lines),
     }
-    connection.execute(CLOSE_ATTEMPT, claim.fencing_token | values)
-    store_lines(connection, claim, record.lines)
+    return token_of(claim) | values
 
 
-def store_files(
-    connection: Connection, table: Any, request_id: UUID, files: Sequence[StoredFile], now: datetime
-) -> None:
-    """Insert the rows of files that are in the store already. table: input_file or output_file."""
-    if files:
-        shared = {"request_id": request_id, "created_at": now}
-        connection.execute(insert(table), [asdict(file) | shared for file in files])
+def pack_lines(lines: Sequence[LogLine]) -> list[tuple[int, str, str, str]] | None:
+    return [(line.number, line.time.isoformat(), line.stream, line.line) for line in lines] or None
 
 
-def store_lines(connection: Connection, claim: Claim, lines: Sequence[LogLine]) -> None:
-    """Insert log lines of an attempt; skip those that are stored already."""
-    if lines:
-        rows = [(line.number, line.time.isoformat(), line.stream, line.line) for line in lines]
-        connection.execute(STORE_LINES, {"id": claim.request_id, "attempt": claim.attempt, "lines": to_json(rows)})
+def pack_files(files: Sequence[StoredFile]) -> list[dict[str, Any]] | None:
+    return [asdict(file) for file in files] or None
+
+
+def pack_phases(phases: Iterable[dict[str, Any]]) -> list[list[Any]]:
+    """Return phases as arrays: [phase, start in µs since 1970, duration in µs, outcome, error].
+
+    They take a quarter of the room of objects. The view request_attempt shows objects. An open phase has no duration.
+    """
+    return [_pack_phase(**phase) for phase in phases]
+
+
+def _pack_phase(
+    phase: str,
+    started_at: str,
+    duration_ms: float | None = None,
+    outcome: str | None = None,
+    error: str | None = None,
+    finished_at: str | None = None,  # noqa: ARG001 - start and duration give it
+) -> list[Any]:
+    packed: list[Any] = [phase, (datetime.fromisoformat(started_at) - EPOCH) // MICROSECOND]
+    if duration_ms is not None:
+        packed += [round(duration_ms * 1000), outcome]
+    if error is not None:
+        packed.append(error)
+    return packed

@@ -11,18 +11,20 @@ from schema.engine import autocommit
 from workqueue.files.store import StoredFile
 from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle.attempt_data import Claim
+from workqueue.lifecycle.attempt_rows import CLEAR_ATTEMPT
 from workqueue.transport.doorbell import Bell
 
 # A bell for an immediate request may arrive before its `available_at`, by the clock of another machine.
 MAX_EARLY = timedelta(milliseconds=500)
 
-# The values of the claims. The functions come once, in the first row.
-SELECT_CLAIMED = """
-    SELECT claimed.*,
+# Registry entries of the functions, in the first row only.
+FUNCTIONS = """
            CASE WHEN row_number() OVER () = 1 THEN
                (SELECT json_object_agg(f.name, f) FROM registered_function f
                 WHERE f.name IN (SELECT function FROM claimed))
-           END AS functions,
+           END AS functions,"""
+SELECT_CLAIMED = f"""
+    SELECT claimed.*,{FUNCTIONS}
            (SELECT json_agg(json_build_object(
                        'name', i.name, 'filename', i.filename, 'size', i.size, 'content_type', i.content_type,
                        'sha256', i.sha256, 'stored_as', i.stored_as))
@@ -53,9 +55,6 @@ CLAIM = text(
         RETURNING r.id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
                   r.started_at, r.available_at, created_at, schedule, traceparent, rung.started_at AS started_before,
                   rung.error_type AS error_type_before, rung.error_message AS error_message_before
-    ), opened AS (
-        INSERT INTO request_attempt (request_id, number, worker, started_at)
-        SELECT id, attempt, :worker, started_at FROM claimed
     )
     """
     + SELECT_CLAIMED
@@ -97,22 +96,17 @@ def claim(engine: Engine, request_ids: Sequence[UUID], worker: str, now: datetim
 
 
 RELEASE = text(
-    """
-    WITH freed AS (
-        UPDATE processing_request r
-        SET status = 'pending', phase = NULL, attempt = r.attempt - 1, worker = NULL, lease_expires_at = NULL,
-            started_at = held.started_at, error_type = held.error_type, error_message = held.error_message,
-            rung_at = :now
-        FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:started AS timestamptz[]),
-                    CAST(:types AS text[]), CAST(:messages AS text[]))
-            AS held (id, attempt, started_at, error_type, error_message)
-        WHERE r.id = held.id AND r.attempt = held.attempt AND r.status = 'processing' AND r.worker = :worker
-          AND NOT r.cancel_requested
-        RETURNING r.id, r.attempt, r.queue, r.function
-    ), forgotten AS (
-        DELETE FROM request_attempt a USING freed WHERE a.request_id = freed.id AND a.number = freed.attempt + 1
-    )
-    SELECT id, attempt + 1 AS number, queue, function FROM freed
+    f"""
+    UPDATE processing_request r
+    SET status = 'pending', phase = NULL, attempt = r.attempt - 1, worker = NULL, lease_expires_at = NULL,
+        started_at = held.started_at, error_type = held.error_type, error_message = held.error_message,
+        rung_at = :now, {CLEAR_ATTEMPT}
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:started AS timestamptz[]),
+                CAST(:types AS text[]), CAST(:messages AS text[]))
+        AS held (id, attempt, started_at, error_type, error_message)
+    WHERE r.id = held.id AND r.attempt = held.attempt AND r.status = 'processing' AND r.worker = :worker
+      AND NOT r.cancel_requested
+    RETURNING r.id, r.attempt + 1 AS number, r.queue, r.function
     """
 )
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, text
 
 from workqueue.audit import AuditEntry, record
 from workqueue.errors import NotAllowedNowError, UnknownRequestError
+from workqueue.lifecycle.attempt_rows import CLEAR_ATTEMPT, EARLIER_COLUMNS
 from workqueue.outcomes import CancelledError
 from workqueue.transport.doorbell import Bell
 
@@ -91,14 +92,22 @@ def cancel_pending_in_queue(
 
 
 RETRY = text(
-    """
-    UPDATE processing_request
+    f"""
+    WITH failed AS (
+        SELECT * FROM processing_request WHERE id = :id AND status = 'failed' FOR NO KEY UPDATE
+    ), moved AS (
+        INSERT INTO earlier_attempt ({EARLIER_COLUMNS})
+        SELECT id, attempt, outcome, worker, started_at, finished_at, coalesce(phases, '[]'), cold_start, init_ms,
+               max_rss_mb, error_type, error_message, traceback
+        FROM failed WHERE outcome IS NOT NULL
+    )
+    UPDATE processing_request r
     SET status = 'pending', phase = NULL, available_at = :now, rung_at = :now, finished_at = NULL,
         started_at = NULL, worker = NULL, failures = 0, losses = 0, cancel_requested = false, error_type = NULL,
-        error_message = NULL, progress_fraction = NULL, progress_message = NULL
-    WHERE id = :id AND status = 'failed'
-    RETURNING id, attempt, queue, function
-    """
+        error_message = NULL, progress_fraction = NULL, progress_message = NULL, {CLEAR_ATTEMPT}
+    FROM failed WHERE r.id = failed.id
+    RETURNING r.id, r.attempt, r.queue, r.function
+    """  # noqa: S608 - composed of constants
 )
 
 

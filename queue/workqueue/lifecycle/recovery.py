@@ -12,6 +12,7 @@ from schema.engine import to_json
 from schema.statuses import CANCELLED, Outcome, Status
 from workqueue.functions.retry_policy import Fail, Policy, after_loss
 from workqueue.lifecycle.attempt_data import AttemptRecord, LogLine
+from workqueue.lifecycle.attempt_rows import CLEAR_ATTEMPT, EARLIER_COLUMNS
 from workqueue.outcomes import CancelledError
 
 LOST_MESSAGE = "The worker {worker} was lost: it did not extend its lease."
@@ -40,35 +41,37 @@ class ExpiredLease:
 SELECT_EXPIRED = text(
     """
     SELECT r.id, r.function, r.attempt, r.worker, r.queue, r.schedule, r.traceparent, r.available_at, r.started_at,
-           r.losses, r.on_lost, r.cancel_requested, a.phases, a.cold_start, a.init_ms
-    FROM processing_request r LEFT JOIN request_attempt a ON a.request_id = r.id AND a.number = r.attempt
+           r.losses, r.on_lost, r.cancel_requested, expand_phases(r.phases) AS phases, r.cold_start, r.init_ms
+    FROM processing_request r
     WHERE r.status = 'processing' AND r.lease_expires_at < :now
     ORDER BY r.lease_expires_at LIMIT :limit
-    FOR UPDATE OF r SKIP LOCKED
+    FOR UPDATE SKIP LOCKED
     """
 )
-REQUEUE = text(
-    """
-    UPDATE processing_request
-    SET status = 'pending', phase = NULL, available_at = :now, rung_at = NULL, lease_expires_at = NULL,
-        worker = NULL, losses = losses + 1, error_type = 'WorkerLost', error_message = :message
-    WHERE id = :id
-    """
-)
-FAIL = text(
-    """
-    UPDATE processing_request
+# The rows are locked by SELECT_EXPIRED.
+EXPIRE = text(
+    f"""
+    WITH expired AS (
+        SELECT * FROM json_to_recordset(CAST(:expired AS json)) AS d (
+            id uuid, status text, outcome text, error_type text, error_message text
+        )
+    ), moved AS (
+        INSERT INTO earlier_attempt ({EARLIER_COLUMNS})
+        SELECT id, r.attempt, d.outcome, r.worker, r.started_at, :now, coalesce(r.phases, '[]'), r.cold_start,
+               r.init_ms, NULL, d.error_type, d.error_message, NULL
+        FROM expired d JOIN processing_request r USING (id) WHERE d.status = 'pending'
+    ), requeued AS (
+        UPDATE processing_request r
+        SET status = 'pending', phase = NULL, available_at = :now, rung_at = NULL, lease_expires_at = NULL,
+            worker = NULL, losses = losses + 1, error_type = d.error_type, error_message = d.error_message,
+            {CLEAR_ATTEMPT}
+        FROM expired d WHERE r.id = d.id AND d.status = 'pending'
+    )
+    UPDATE processing_request r
     SET status = 'failed', finished_at = :now, lease_expires_at = NULL, losses = losses + 1,
-        error_type = :error_type, error_message = :message
-    WHERE id = :id
-    """
-)
-CLOSE_ATTEMPT = text(
-    """
-    UPDATE request_attempt
-    SET outcome = :outcome, finished_at = :now, error_type = :error_type, error_message = :message
-    WHERE request_id = :id AND number = :attempt
-    """
+        error_type = d.error_type, error_message = d.error_message, outcome = d.outcome, current_lines = NULL
+    FROM expired d WHERE r.id = d.id AND d.status = 'failed'
+    """  # noqa: S608 - composed of constants
 )
 
 
@@ -77,17 +80,18 @@ def expire_leases(engine: Engine, now: datetime, limit: int = 500) -> list[Expir
     with engine.begin() as connection:
         rows = connection.execute(SELECT_EXPIRED, {"now": now, "limit": limit})
         expired = [_expired_lease(row) for row in rows]
-        for lease in expired:
-            values = {
-                "id": lease.request_id,
-                "attempt": lease.attempt,
-                "now": now,
-                "outcome": lease.record.outcome,
-                "error_type": lease.record.error_type,
-                "message": lease.record.error_message,
-            }
-            connection.execute(FAIL if lease.status is Status.FAILED else REQUEUE, values)
-            connection.execute(CLOSE_ATTEMPT, values)
+        if expired:
+            endings = [
+                {
+                    "id": str(lease.request_id),
+                    "status": lease.status,
+                    "outcome": lease.record.outcome,
+                    "error_type": lease.record.error_type,
+                    "error_message": lease.record.error_message,
+                }
+                for lease in expired
+            ]
+            connection.execute(EXPIRE, {"expired": to_json(endings), "now": now})
         return expired
 
 
@@ -127,15 +131,22 @@ class LostLine:
 
 
 # Insert only lines of this worker's unfinished attempts: the log of a finished one is complete. Skip lines already
-# stored.
+# stored. The lock keeps the request until its lines are stored: no line outlives it.
 STORE_LOST_LINES = text(
     """
+    WITH lost AS (
+        SELECT * FROM json_to_recordset(CAST(:lines AS json)) AS d (
+            request_id uuid, attempt int, number int, time timestamptz, stream text, line text
+        )
+    ), existing AS MATERIALIZED (
+        SELECT id FROM processing_request WHERE id = ANY(ARRAY(SELECT request_id FROM lost)) ORDER BY id FOR KEY SHARE
+    ), unfinished AS MATERIALIZED (
+        SELECT a.request_id, a.number AS attempt
+        FROM existing JOIN request_attempt a ON a.request_id = existing.id
+        WHERE a.worker = :worker AND coalesce(a.outcome, 'lost') IN ('lost', 'cancelled')
+    )
     INSERT INTO request_log (request_id, attempt, number, time, stream, line)
-    SELECT d.request_id, d.attempt, d.number, d.time, d.stream, d.line
-    FROM json_to_recordset(CAST(:lines AS json)) AS d (
-        request_id uuid, attempt int, number int, time timestamptz, stream text, line text
-    ) JOIN request_attempt a ON a.request_id = d.request_id AND a.number = d.attempt
-    WHERE a.worker = :worker AND coalesce(a.outcome, 'lost') IN ('lost', 'cancelled')
+    SELECT request_id, attempt, number, time, stream, line FROM lost JOIN unfinished USING (request_id, attempt)
     ON CONFLICT DO NOTHING
     """
 )

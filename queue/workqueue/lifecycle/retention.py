@@ -12,11 +12,29 @@ from workqueue.audit import AuditEntry, record
 from workqueue.errors import NotAllowedNowError
 from workqueue.lifecycle.client_actions import lock
 
-DELETE = text("DELETE FROM processing_request WHERE id = :id RETURNING attempt")
+# Foreign keys delete the rows of files and idempotency keys: most requests have none.
+DELETE_DOOMED = """, deleted AS (
+        DELETE FROM processing_request WHERE id = ANY(ARRAY(SELECT id FROM doomed))
+        RETURNING id, attempt,
+            EXISTS (SELECT FROM input_file i WHERE i.request_id = processing_request.id)
+            OR EXISTS (SELECT FROM output_file o WHERE o.request_id = processing_request.id) AS has_files
+    ), attempts AS (
+        DELETE FROM earlier_attempt WHERE request_id = ANY(ARRAY(SELECT id FROM doomed))
+    ), results AS (
+        DELETE FROM earlier_result WHERE request_id = ANY(ARRAY(SELECT id FROM doomed))
+    ), lines AS (
+        DELETE FROM request_log WHERE request_id = ANY(ARRAY(SELECT id FROM doomed))
+    )"""
+DELETE = text(
+    f"""
+    WITH doomed AS (SELECT CAST(:id AS uuid) AS id){DELETE_DOOMED}
+    SELECT attempt FROM deleted
+    """  # noqa: S608 - composed of constants
+)
 
 
 def delete(engine: Engine, request_id: UUID, audit_entry: AuditEntry | None = None) -> list[str]:
-    """Delete the request and, by the foreign keys, its attempts, result, logs and file rows. Return its RQ job ids.
+    """Delete the request with its attempts, result, logs and file rows. Return its RQ job ids.
 
     Raises UnknownRequestError, or NotAllowedNowError while the request is processing.
     """
@@ -35,17 +53,15 @@ def job_ids(request_id: UUID, attempt: int) -> list[str]:
 
 # ANY(ARRAY(…)): with IN the planner may join the whole table to these few ids.
 PURGE = text(
-    """
-    DELETE FROM processing_request WHERE id = ANY(ARRAY(
+    f"""
+    WITH doomed AS MATERIALIZED (
         SELECT id FROM processing_request
         WHERE finished_at < :before AND (CAST(:status AS text) IS NULL OR status = :status)
         ORDER BY finished_at LIMIT :chunk
         FOR UPDATE SKIP LOCKED
-    ))
-    RETURNING id, attempt,
-        EXISTS (SELECT FROM input_file i WHERE i.request_id = processing_request.id)
-        OR EXISTS (SELECT FROM output_file o WHERE o.request_id = processing_request.id) AS has_files
-    """
+    ){DELETE_DOOMED}
+    SELECT id, attempt, has_files FROM deleted
+    """  # noqa: S608 - composed of constants
 )
 
 

@@ -27,14 +27,8 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from schema.engine import autocommit
 from schema.statuses import Status
-from schema.tables.requests import (
-    input_file,
-    output_file,
-    processing_request,
-    processing_result,
-    request_attempt,
-    request_log,
-)
+from schema.tables.requests import input_file, output_file, processing_request, request_log
+from schema.tables.views import processing_result, request_attempt
 from workqueue.errors import NotAllowedNowError, UnknownRequestError
 from workqueue.event_json import JsonText
 
@@ -88,11 +82,12 @@ def _files(kind: str, table: Table) -> ScalarSelect[Any]:
 
 # Built once: to build a statement costs more than to run it.
 FILES = (_files("input", input_file).label("inputs"), _files("output", output_file).label("outputs"))
-ALL_BUT_EVENT = tuple(column for column in processing_request.c if column.name != "event")
+OF_ATTEMPT = {"outcome", "phases", "cold_start", "init_ms", "max_rss_mb", "traceback", "current_lines"}
+SHOWN_COLUMNS = tuple(column for column in processing_request.c if column.name not in {"event", "result", *OF_ATTEMPT})
 EVENT = inline_columns(processing_request.c.event, "event")
-REQUEST = select(*ALL_BUT_EVENT, *EVENT, *FILES).where(processing_request.c.id == ID)
+REQUEST = select(*SHOWN_COLUMNS, *EVENT, *FILES).where(processing_request.c.id == ID)
 OUTCOME = (
-    select(*ALL_BUT_EVENT, *EVENT, *inline_columns(processing_result.c.data, "result"), *FILES)
+    select(*SHOWN_COLUMNS, *EVENT, *inline_columns(processing_result.c.data, "result"), *FILES)
     .outerjoin(processing_result, processing_result.c.request_id == processing_request.c.id)
     .where(processing_request.c.id == ID)
 )

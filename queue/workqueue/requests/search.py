@@ -148,7 +148,7 @@ def _last_id_in_range(connection: Connection, filter: Filter, before: UUID | Non
 def _rows(
     connection: Connection, filter: Filter, limit: int, before: UUID | None = None, *conditions: ColumnElement[bool]
 ) -> list[Row]:
-    statement = _apply_indexed(select(*queries.ALL_BUT_EVENT, *EVENT), filter, before or filter.before).where(
+    statement = _apply_indexed(select(*queries.SHOWN_COLUMNS, *EVENT), filter, before or filter.before).where(
         *conditions
     )
     return [dict(row) for row in connection.execute(statement.order_by(COLUMNS.id.desc()).limit(limit)).mappings()]

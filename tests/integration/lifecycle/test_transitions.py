@@ -85,7 +85,6 @@ def test_two_workers_with_one_attempt_number_are_distinguished(engine: Engine) -
     request_id = accept_request(engine)
     forgotten = claim_request(engine, request_id, "first")
     with engine.begin() as connection:
-        connection.execute(text("DELETE FROM request_attempt"))
         connection.execute(text("UPDATE processing_request SET status='pending', attempt=0, lease_expires_at=NULL"))
     second = claim_request(engine, request_id, "second")
 
@@ -109,7 +108,9 @@ def test_an_extension_keeps_the_lease_and_shows_phase_and_progress(engine: Engin
 def test_a_lost_attempt_keeps_the_progress_of_its_last_extension(engine: Engine) -> None:
     request_id = accept_request(engine)
     claim = claim_request(engine, request_id)
-    phases = [{"phase": "validate", "outcome": "ok"}, {"phase": "process"}]
+    validated: dict[str, Any] = {"finished_at": seconds(1).isoformat(), "duration_ms": 1000.0, "outcome": "ok"}
+    phases: list[dict[str, Any]] = [{"phase": name, "started_at": NOW.isoformat()} for name in ("validate", "process")]
+    phases[0] |= validated
     started = AttemptRecord(phases=phases, cold_start=True, init_ms=12.5)
     lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, record=started))
     lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))  # Nothing new.

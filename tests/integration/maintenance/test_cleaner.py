@@ -3,13 +3,14 @@
 import io
 import os
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 import redis
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
 from schema.tables.requests import input_file
 from tests.integration.lifecycle.steps import NOW, accept_request, claim_request, finish
@@ -18,7 +19,6 @@ from workqueue.clock import Clock
 from workqueue.errors import UnknownRequestError
 from workqueue.files.store import FolderStore
 from workqueue.lifecycle import AttemptRecord, Completion
-from workqueue.lifecycle.attempt_rows import store_files
 from workqueue.maintenance import cleaner
 from workqueue.requests import queries
 from workqueue.transport.doorbell import Doorbell
@@ -41,7 +41,7 @@ def insert_worker(engine: Engine, name: str) -> None:
 def upload(engine: Engine, store: FolderStore, request_id: UUID) -> None:
     stored = store.put(request_id, "in", "a.txt", io.BytesIO(b"x"))
     with engine.begin() as connection:
-        store_files(connection, input_file, request_id, [stored], NOW)
+        connection.execute(insert(input_file), asdict(stored) | {"request_id": request_id, "created_at": NOW})
 
 
 def test_only_directories_of_gone_workers_are_removed(engine: Engine, tmp_path: Path) -> None:

@@ -37,20 +37,14 @@ FUNCTION = FunctionSpec(
     has_cleanup=False,
 )  # fmt: skip
 BATCH_SIZE = 16
+FILL_CHUNK = 50_000  # requests; a longer statement would count as an outage
 FILL = text(
     """
-    WITH request AS (
-        INSERT INTO processing_request (id, function, status, event, attempt, max_attempts, on_lost, job_id, queue,
-            created_at, available_at, started_at, finished_at)
-        SELECT uuidv7(t - now()), 'noop', 'completed', '{}', 1, 1, 'rerun', '', 'default', t, t, t, t
-        FROM (SELECT now() - n * interval '1 second' AS t FROM generate_series(1, :count) AS n) AS times
-        RETURNING id, created_at
-    ), attempt AS (
-        INSERT INTO request_attempt (request_id, number, outcome, worker, started_at, finished_at)
-        SELECT id, 1, 'completed', 'w-1', created_at, created_at FROM request
-    )
-    INSERT INTO processing_result (request_id, attempt, data, created_at)
-    SELECT id, 1, '{}', created_at FROM request
+    INSERT INTO processing_request (id, function, status, event, attempt, max_attempts, on_lost, job_id, queue,
+        created_at, available_at, started_at, finished_at, worker, outcome, phases, result)
+    SELECT uuidv7(t - now()), 'noop', 'completed', '{}', 1, 1, 'rerun', '', 'default', t, t, t, t, 'w-1', 'completed',
+        '[["process",1796093784123456,417,"ok"]]', '{}'
+    FROM (SELECT now() - n * interval '1 second' AS t FROM generate_series(:first, :last) AS n) AS times
     """
 )
 
@@ -104,13 +98,13 @@ class Subject:
         with admin.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name}"))
         admin.dispose()
-        url = postgres.url.replace("/postgres?", f"/{name}?")
-        upgrade(url)
-        self.engine, self.worker_engine = make_engine(url), make_engine(url, prefer_index_scans=True)
+        self.url = postgres.url.replace("/postgres?", f"/{name}?")
+        upgrade(self.url)
+        self.engine, self.worker_engine = make_engine(self.url), make_engine(self.url, prefer_index_scans=True)
         self.doorbell, self.clock = Doorbell(Redis.from_url(redis_url)), Clock()
-        # The engine by key: foreign key checks keep the plan of the empty table.
-        with self.worker_engine.begin() as connection:
-            connection.execute(FILL, {"count": count})
+        for first in range(1, count + 1, FILL_CHUNK):
+            with self.engine.begin() as connection:
+                connection.execute(FILL, {"first": first, "last": min(first + FILL_CHUNK - 1, count)})
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
 

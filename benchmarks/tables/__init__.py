@@ -1,0 +1,1 @@
+"""Measure the cost of rows in PostgreSQL, and its growth with the table."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,16 +60,22 @@ def folder() -> Iterator[Path]:
         yield path
 
 
+LOCALFN = (sys.executable, "-P", "-m", "localfn_runtime")
+
+
 @contextmanager
-def up(path: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stack]:
-    """Start a stack, wait for its ready line, and stop it at the end of the block."""
+def up(path: Path, settings: Mapping[str, str] | None = None, localfn: Sequence[str] = LOCALFN) -> Iterator[Stack]:
+    """Start a stack, wait for its ready line, and stop it at the end of the block.
+
+    localfn: the command of the version to start.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     names = {"LOCALFN_HOME": str(path / "home"), "LOCALFN_FUNCTIONS": str(path / "functions"), "PORT": str(port)}
     started_at = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "localfn_runtime", "up"],
+        [*localfn, "up"],
         env=os.environ | names | dict(settings or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, text
 
 from schema.advisory_locks import Lock, lock_for_transaction
 from schema.engine import autocommit
@@ -78,6 +78,7 @@ class Registry:
     skipped: tuple[SkippedFile, ...] = ()
 
 
+CHANNEL = "localfn_functions"  # PostgreSQL notifies it of each published registry
 SELECT_BY_NAME = select(registered_function).where(registered_function.c.name == bindparam("name"))
 
 
@@ -98,6 +99,12 @@ def find_on(connection: Connection, name: str) -> FunctionSpec:
     if row is None:
         raise UnknownFunctionError(f"There is no function named {name!r}.")
     return from_row(row)
+
+
+def list_functions(engine: Engine) -> list[FunctionSpec]:
+    """Return all functions."""
+    with autocommit(engine) as connection:
+        return [from_row(row) for row in connection.execute(select(registered_function)).mappings()]
 
 
 def list_names(engine: Engine) -> frozenset[str]:
@@ -126,8 +133,11 @@ def read_registry(engine: Engine) -> Registry:
         )
 
 
+NOTIFY = text("SELECT pg_notify(:channel, '')")  # listeners receive it when the transaction commits
+
+
 def publish(engine: Engine, registry: Registry) -> None:
-    """Replace the stored registry in one transaction, so that no reader gets a partial change."""
+    """Replace the stored registry in one transaction, so that no reader gets a partial change, and notify of it."""
     with engine.begin() as connection:
         lock_for_transaction(connection, Lock.PUBLISH)
         connection.execute(delete(registered_function))
@@ -138,6 +148,7 @@ def publish(engine: Engine, registry: Registry) -> None:
         _insert(connection, import_failure, registry.failures)
         _insert(connection, discovered_unit, registry.units)
         _insert(connection, skipped_file, registry.skipped)
+        connection.execute(NOTIFY, {"channel": CHANNEL})
 
 
 def _insert(connection: Connection, table: Any, rows: Sequence[Any]) -> None:

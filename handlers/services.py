@@ -13,7 +13,9 @@ from workqueue.auth.authenticator import Authenticator
 from workqueue.clock import Clock
 from workqueue.files.disk_space import Disk
 from workqueue.files.store import FileStore
+from workqueue.functions.function_cache import FunctionFinder
 from workqueue.stats.overview import Overview
+from workqueue.submit import Submitter
 from workqueue.telemetry.counters import Counters
 from workqueue.transport.change_listener import ChangeListener
 from workqueue.transport.doorbell import Doorbell
@@ -61,6 +63,8 @@ class Services:
     doorbell: Doorbell
     clock: Clock
     changes: ChangeListener
+    functions: FunctionFinder
+    submitter: Submitter
     store: FileStore
     limits: Limits
     overview: Overview

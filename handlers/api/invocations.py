@@ -1,6 +1,8 @@
 """POST /api/functions/{name} and …/batch: submit requests."""
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -19,10 +21,10 @@ from handlers.security.authentication import require
 from handlers.services import Services, get_services
 from workqueue.auth.permissions import Permission
 from workqueue.files.store import remove_if_possible
-from workqueue.functions import registry
 from workqueue.functions.registry import FunctionSpec
-from workqueue.submit import Submission, SubmitResult, submit
+from workqueue.submit import Submission, SubmitResult
 from workqueue.telemetry import trace_context
+from workqueue.transport.change_listener import Waiter
 
 blueprint = Blueprint("invocations", __name__, url_prefix="/api/functions")
 
@@ -104,17 +106,14 @@ def invoke(name: str, params: dict[str, Any]) -> Response:
         idempotency_key=_idempotency_key(),
         traceparent=trace_context.valid_traceparent(request.headers.get("traceparent")),
     )
-    try:
-        result = submit(services.engine, services.doorbell, services.clock, submission)
-    except SQLAlchemyError:
-        raise  # the request may be stored although the answer was lost; the cleaner deletes files without a request
-    except BaseException:
-        remove_if_possible(services.store, request_id)
-        raise
-    _trace(services, submission, result, started_at)
-    if result.replayed:
-        remove_if_possible(services.store, request_id)
-    return _respond(services, result)
+    wait_s = query.preferred_wait_s(request.headers.get("Prefer", ""))
+    # Entered before the ring, so that no announcement is missed and the request need not be read before the first.
+    with services.changes.enter(request_id) if wait_s and query.has_thread_to_wait() else nullcontext() as waiter:
+        result = _submit(services, submission)
+        _trace(services, submission, result, started_at)
+        if result.replayed:
+            remove_if_possible(services.store, request_id)
+        return _respond(services, result, waiter, wait_s)
 
 
 @blueprint.post("/<name>/batch")
@@ -146,7 +145,7 @@ def invoke_batch(name: str, params: dict[str, Any]) -> Response:
         is_batch=True,
         traceparent=trace_context.valid_traceparent(request.headers.get("traceparent")),
     )
-    result = submit(services.engine, services.doorbell, services.clock, submission)
+    result = services.submitter.submit(submission)
     _trace(services, submission, result, started_at)
     answer = jsonify(ids=[str(id) for id in result.ids])
     answer.status_code = 202
@@ -155,7 +154,7 @@ def invoke_batch(name: str, params: dict[str, Any]) -> Response:
 
 def _check_submission(services: Services, name: str, params: dict[str, Any], now: datetime) -> FunctionSpec:
     """Return the function. Raises 404, 422 for the query, and 507 for a full disk."""
-    function = registry.find(services.engine, name)
+    function = services.functions.find(name)
     _check_times(params, now)
     _check_queue(services, params["queue"] or function.queue)
     services.check_disk_space()
@@ -205,16 +204,23 @@ def _trace(services: Services, submission: Submission, result: SubmitResult, sta
             )
 
 
-def _respond(services: Services, result: SubmitResult) -> Response:
+def _submit(services: Services, submission: Submission) -> SubmitResult:
+    try:
+        return services.submitter.submit(submission)
+    except SQLAlchemyError:
+        raise  # the request may be stored although the answer was lost; the cleaner deletes files without a request
+    except BaseException:
+        remove_if_possible(services.store, submission.id)
+        raise
+
+
+def _respond(services: Services, result: SubmitResult, waiter: Waiter | None, wait_s: int | None) -> Response:
     """Return 202 with the request, or 200 with its result if it ended while the client waited."""
     request_id = result.ids[0]
-    wait_s = query.preferred_wait_s(request.headers.get("Prefer", ""))
-    ended, waited = (
-        request_response.wait_until_ended(services, request_id, wait_s) if wait_s is not None else (None, False)
-    )
+    ended = _wait_until_ended(services, result, waiter, wait_s)
     if ended is not None:
         answer = request_response.json_response(ended)
-    elif result.accepted and wait_s is None:
+    elif result.accepted and waiter is None:
         answer = request_response.json_response(requests.serialize_accepted(result.accepted[0]))
     else:
         answer = request_response.respond(services, request_id)
@@ -222,9 +228,24 @@ def _respond(services: Services, result: SubmitResult) -> Response:
     answer.headers["Location"] = f"/api/requests/{request_id}"
     if ended is None:
         answer.headers["Retry-After"] = str(requests.RETRY_AFTER_S)
-    if waited:
+    if waiter is not None:
         answer.headers["Preference-Applied"] = f"wait={wait_s}"
     return _mark_replayed(answer, result)
+
+
+def _wait_until_ended(
+    services: Services, result: SubmitResult, waiter: Waiter | None, wait_s: int | None
+) -> dict[str, Any] | None:
+    """Return the request with its result; None if it has not ended in time. waiter: None if the client cannot wait."""
+    request_id = result.ids[0]
+    if wait_s is None or (waiter is None and result.accepted):
+        return None
+    read_ended = partial(request_response.read_ended, services, request_id)
+    if waiter is None:
+        return read_ended()
+    if result.replayed:
+        waiter.move_to(request_id)
+    return waiter.wait_for(read_ended, wait_s, poll_first=result.replayed)
 
 
 def _mark_replayed(answer: Response, result: SubmitResult) -> Response:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Response, jsonify, request
 
-from handlers.http import memory_budget, query
+from handlers.http import memory_budget
 from handlers.http.problems import OverloadedError
 from handlers.openapi.json_schema import integer
 from handlers.openapi.operation import Header, Link
@@ -48,19 +48,13 @@ def json_response(body: dict[str, Any]) -> Response:
     return answer
 
 
-def wait_until_ended(services: Services, request_id: UUID, wait_s: float) -> tuple[dict[str, Any] | None, bool]:
-    """Return the request with its result, or None if it has not ended within `wait_s`, and whether the call waited."""
-
-    def read_ended() -> dict[str, Any] | None:
-        row, files = queries.find_request_with_result(services.engine, request_id)
-        if requests.is_live(row["status"]):
-            return None
-        try:
-            row = load_large_values(services, row, event=("event", request_id), result=("result", request_id))
-        except OverloadedError:
-            return None  # the request is accepted: an answer without its result is better than an error
-        return requests.serialize_request(row, files) | {"result": row["result"]}
-
-    if not query.has_thread_to_wait():
-        return read_ended(), False
-    return services.changes.wait_for(request_id, read_ended, wait_s)
+def read_ended(services: Services, request_id: UUID) -> dict[str, Any] | None:
+    """Return the request with its result; None if it has not ended."""
+    row, files = queries.find_request_with_result(services.engine, request_id)
+    if requests.is_live(row["status"]):
+        return None
+    try:
+        row = load_large_values(services, row, event=("event", request_id), result=("result", request_id))
+    except OverloadedError:
+        return None  # the request is accepted: an answer without its result is better than an error
+    return requests.serialize_request(row, files) | {"result": row["result"]}

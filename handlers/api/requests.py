@@ -110,7 +110,9 @@ def show(id: str, params: dict[str, Any]) -> Response:
             new = queries.find_status(services.engine, request_id)
             return True if new != old or not requests.is_live(new[0]) else None
 
-        services.changes.wait_for(request_id, changed, wait_s)
+        with services.changes.enter(request_id) as waiter:
+            if waiter is not None:
+                waiter.wait_for(changed, wait_s)
     return request_response.respond(services, request_id)
 
 

@@ -28,6 +28,20 @@ PREFLIGHT = {
 }
 
 
+FIXED_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+NOT_A_PAGE = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox"}
+SAME_ORIGIN = {"Cross-Origin-Resource-Policy": "same-origin"}
+READABLE_BY_ANY_PAGE = {
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Access-Control-Allow-Origin": "null",  # the origin of a sandboxed page
+}
+
 View = TypeVar("View", bound=Callable[..., Any])
 ANY_PAGE_ATTRIBUTE = "_localfn_any_page"
 ONE_YEAR_S = 31_536_000
@@ -117,22 +131,19 @@ class OriginCheck:
     def add_headers(self, answer: Response) -> Response:
         """Add the headers that tell browsers how to treat an answer."""
         headers = answer.headers
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("X-Frame-Options", "DENY")
-        headers.setdefault("Referrer-Policy", "same-origin")
-        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+        added = FIXED_HEADERS
         if self.send_hsts and request.is_secure:
-            headers.setdefault("Strict-Transport-Security", f"max-age={ONE_YEAR_S}")
+            added = added | {"Strict-Transport-Security": f"max-age={ONE_YEAR_S}"}
         if answer.mimetype != "text/html":  # pages set their own policy; other answers must not act as pages
-            headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
+            added = added | NOT_A_PAGE
         if _is_readable_by_any_page():
-            headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
-            headers.setdefault("Access-Control-Allow-Origin", "null")  # the origin of a sandboxed page
+            added = added | READABLE_BY_ANY_PAGE
         elif self.origins:
             self._add_cors_headers(headers)
         else:
-            headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+            added = added | SAME_ORIGIN
+        present = {name.lower() for name, _ in headers}
+        headers.extend({name: value for name, value in added.items() if name.lower() not in present})
         return answer
 
     def _add_cors_headers(self, headers: Headers) -> None:
@@ -166,7 +177,10 @@ def _is_address(host: str) -> bool:
 
 def make_redirects_relative(answer: Response) -> Response:
     """Remove the host from redirects to this server: it would be the Host that the client sent."""
-    base, location = request.host_url.rstrip("/"), answer.headers.get("Location", "")
+    location = answer.headers.get("Location", "")
+    if "://" not in location:
+        return answer
+    base = request.host_url.rstrip("/")
     if location.startswith(f"{base}/") and not location.startswith(f"{base}//"):
         answer.headers["Location"] = location.removeprefix(base)
     return answer

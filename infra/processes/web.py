@@ -144,13 +144,15 @@ def _services(settings: Settings) -> "Services":
     from schema.engine import make_engine
     from workqueue.auth.authenticator import Authenticator
     from workqueue.clock import Clock
+    from workqueue.functions.function_cache import FunctionFinder
     from workqueue.stats.overview import Overview
+    from workqueue.submit import Submitter
     from workqueue.transport.change_listener import ChangeListener
     from workqueue.transport.doorbell import Doorbell
     from workqueue.transport.queue_pauses import QueuePauses
 
     database_url, redis_url = required_urls(settings)
-    connections = capacity.WEB_CONNECTIONS // process_count(cores()) - 1  # one belongs to the readiness check
+    connections = capacity.WEB_CONNECTIONS // process_count(cores()) - 2  # readiness check, listener for functions
     engine = make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4)
     doorbell, clock = Doorbell(redis_client(redis_url), QueuePauses(engine).names), Clock()
     disk = disk_of(settings)
@@ -160,6 +162,8 @@ def _services(settings: Settings) -> "Services":
         doorbell=doorbell,
         clock=clock,
         changes=ChangeListener(redis_client(redis_url)),
+        functions=FunctionFinder(engine),
+        submitter=Submitter(engine, doorbell, clock),
         store=file_storage.make_store(settings.files, settings.home, disk),
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
         readiness=Readiness(make_engine(database_url, pool_size=1, max_overflow=0), doorbell, clock),

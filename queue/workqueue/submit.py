@@ -10,23 +10,27 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 from uuid_utils.compat import uuid7
 
 from schema import exact_json
 from schema.engine import autocommit
 from workqueue import lifecycle, log_fields
 from workqueue.clock import Clock
+from workqueue.database import is_outage
 from workqueue.errors import KeyReusedError
 from workqueue.event_json import PARSER_LOCK, JsonText
 from workqueue.files.store import StoredFile
 from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle import NewRequest
 from workqueue.lifecycle.accept import find_key_holder
+from workqueue.lifecycle.group_commit import GroupCommit
 from workqueue.transport.doorbell import Doorbell
 
 log = logging.getLogger(__name__)
 
 SORTED_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+MAX_GROUP, MAX_GROUPED_BYTES = 32, 16 * 1024  # requests that share a statement, and the bytes of each of their events
 KEY_TTL = timedelta(hours=24)  # contract, section 3
 
 
@@ -64,34 +68,77 @@ class SubmitResult:
         return not self.accepted
 
 
-def submit(engine: Engine, doorbell: Doorbell, clock: Clock, submission: Submission) -> SubmitResult:
-    """Store one request per event, all or none, and ring for those that are due.
+class Submitter:
+    """Store requests durably, then ring; safe for threads. Submissions of concurrent threads share a statement."""
 
-    Raises KeyReusedError, and DBAPIError if the database is unavailable: nothing is stored then.
-    If the process dies after the commit and before the ring, the reconciler rings.
-    """
-    clock.refresh(engine)
-    now = clock.now()
-    key = (submission.idempotency_key, fingerprint(submission)) if submission.idempotency_key is not None else None
-    requests = _requests(submission, now)
-    # A single statement needs no BEGIN and COMMIT: one round trip instead of three.
-    needs_transaction = bool(submission.files) or submission.idempotency_key is not None or len(requests) > 1
-    with engine.connect() if needs_transaction else autocommit(engine) as connection:
-        while not _accept(connection, requests, key):
-            connection.rollback()
-            assert key is not None, "accept returns False only for a key that is taken"
-            holder = find_key_holder(connection, submission.function.name, key[0])
-            if holder is not None:
-                return _replay(holder, key[1])
-            # The request that held the key was deleted a moment ago, and its key with it: try again.
-        connection.commit()
-    due = [request.bell for request in requests if request.available_at <= now]
-    doorbell.ring(due)
-    log.info(
-        "request accepted",
-        extra=log_fields.for_requests([(request.id, None, submission.function.name) for request in requests]),
-    )
-    return SubmitResult(tuple(request.id for request in requests), tuple(requests))
+    def __init__(self, engine: Engine, doorbell: Doorbell, clock: Clock) -> None:
+        self._engine, self._doorbell, self._clock = engine, doorbell, clock
+        self._singles = GroupCommit(self._store, self._ring, MAX_GROUP)
+
+    def submit(self, submission: Submission) -> SubmitResult:
+        """Store one request per event, all or none, and ring for those that are due.
+
+        Raises KeyReusedError, and DBAPIError if the database is unavailable: nothing is stored then.
+        If the process dies after the commit and before the ring, the reconciler rings.
+        """
+        self._clock.refresh(self._engine)
+        now = self._clock.now()
+        requests = _requests(submission, now)
+        if _is_small_single(submission):
+            self._submit_single(requests[0])
+        else:
+            key = (submission.idempotency_key, fingerprint(submission)) if submission.idempotency_key else None
+            if (replay := self._store_in_transaction(requests, key)) is not None:
+                return replay
+            self._ring(requests)
+        log.info(
+            "request accepted",
+            extra=log_fields.for_requests([(request.id, None, submission.function.name) for request in requests]),
+        )
+        return SubmitResult(tuple(request.id for request in requests), tuple(requests))
+
+    def _submit_single(self, request: NewRequest) -> None:
+        try:
+            self._singles.add(request)
+        except DBAPIError as error:
+            if is_outage(error):
+                raise
+            self._store([request])  # PostgreSQL may have rejected another request of the group
+            self._ring([request])
+
+    def _store(self, requests: Sequence[NewRequest]) -> None:
+        """Store requests without files and keys by one statement, which needs no BEGIN and COMMIT."""
+        with autocommit(self._engine) as connection:
+            lifecycle.accept(connection, requests)
+
+    def _store_in_transaction(self, requests: Sequence[NewRequest], key: tuple[str, str] | None) -> SubmitResult | None:
+        """Store the requests, and return None; if another request holds the key, return that one."""
+        with self._engine.connect() as connection:
+            while not _accept(connection, requests, key):
+                connection.rollback()
+                assert key is not None, "accept returns False only for a key that is taken"
+                holder = find_key_holder(connection, requests[0].function.name, key[0])
+                if holder is not None:
+                    return _replay(holder, key[1])
+                # The request that held the key was deleted a moment ago, and its key with it: try again.
+            connection.commit()
+        return None
+
+    def _ring(self, requests: Sequence[NewRequest]) -> None:
+        self._doorbell.ring([request.bell for request in requests if request.available_at <= request.created_at])
+
+
+def submit(engine: Engine, doorbell: Doorbell, clock: Clock, submission: Submission) -> SubmitResult:
+    """Submit as a `Submitter` does, for a caller with a single thread."""
+    return Submitter(engine, doorbell, clock).submit(submission)
+
+
+def _is_small_single(submission: Submission) -> bool:
+    """Return whether the request may share a statement: it is one row, and one of few bytes."""
+    if len(submission.events) > 1 or submission.files or submission.idempotency_key is not None:
+        return False
+    event = submission.events[0]
+    return isinstance(event, JsonText) and len(event.utf8) <= MAX_GROUPED_BYTES
 
 
 def fingerprint(submission: Submission) -> str:

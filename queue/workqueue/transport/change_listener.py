@@ -8,7 +8,8 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 from uuid import UUID
 
@@ -28,66 +29,90 @@ RETRY_S = 1.0
 MAX_WAITERS = 48  # each holds a thread of the web process; further clients get an answer at once
 
 
+class Waiter:
+    """A client that waits for one request."""
+
+    def __init__(self, listener: "ChangeListener", request_id: UUID) -> None:
+        self._listener, self.request_id = listener, str(request_id)
+        self.woken = threading.Event()
+
+    def move_to(self, request_id: UUID) -> None:
+        """Wait for this request instead."""
+        self._listener.move(self, str(request_id))
+
+    def wait_for(self, poll: Callable[[], Found | None], timeout_s: float, *, poll_first: bool = True) -> Found | None:
+        """Wait until `poll()` returns a value, or for the timeout; return the last result of `poll()`.
+
+        poll_first: False if the request cannot have changed before the client began to wait; saves a query.
+        """
+        ends_at = time.monotonic() + timeout_s
+        if poll_first and (found := poll()) is not None:
+            return found
+        while (remaining_s := ends_at - time.monotonic()) > 0:
+            self.woken.wait(min(remaining_s, POLL_S))
+            self.woken.clear()
+            if (found := poll()) is not None:
+                return found
+        return None
+
+
 class ChangeListener:
     """The waiting clients of this process."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._waiters: dict[str, set[threading.Event]] = defaultdict(set)
+        self._waiters: dict[str, set[Waiter]] = defaultdict(set)
         self._count = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def wait_for(
-        self, request_id: UUID, poll: Callable[[], Found | None], timeout_s: float
-    ) -> tuple[Found | None, bool]:
-        """Wait until `poll()` returns a value, or for the timeout.
-
-        Return the last result of `poll()`, and whether the client could wait: with too many clients, poll only once.
-        """
-        ends_at = time.monotonic() + timeout_s
-        woken = self._register(str(request_id))
-        if woken is None:
-            return poll(), False
+    @contextmanager
+    def enter(self, request_id: UUID) -> Iterator[Waiter | None]:
+        """Provide a waiter that notices all changes of the request from now on; None if too many clients wait."""
+        waiter = Waiter(self, request_id)
+        with self._lock:
+            is_full = self._count >= MAX_WAITERS
+            if not is_full:
+                self._add(waiter)
+        if is_full:
+            yield None
+            return
         try:
-            while (found := poll()) is None:
-                remaining_s = ends_at - time.monotonic()
-                if remaining_s <= 0:
-                    break
-                woken.wait(min(remaining_s, POLL_S))
-                woken.clear()
-            return found, True
+            yield waiter
         finally:
-            self._unregister(str(request_id), woken)
+            with self._lock:
+                self._count -= 1
+                self._remove(waiter)
 
-    def _register(self, request_id: str) -> threading.Event | None:
-        """Return the event that wakes this client; None when too many clients wait."""
-        woken = threading.Event()
+    def move(self, waiter: Waiter, request_id: str) -> None:
+        """Let the client wait for another request."""
         with self._lock:
-            if self._count >= MAX_WAITERS:
-                return None
-            self._count += 1
-            self._waiters[request_id].add(woken)
-            if self._thread is None:  # not in __init__: a thread would not survive gunicorn's fork
-                self._thread = threading.Thread(target=self._listen, name="change listener", daemon=True)
-                self._thread.start()
-        return woken
+            self._remove(waiter)
+            waiter.request_id = request_id
+            self._waiters[request_id].add(waiter)
 
-    def _unregister(self, request_id: str, woken: threading.Event) -> None:
-        with self._lock:
-            self._count -= 1
-            self._waiters[request_id].discard(woken)
-            if not self._waiters[request_id]:
-                del self._waiters[request_id]
+    def _add(self, waiter: Waiter) -> None:
+        self._count += 1
+        self._waiters[waiter.request_id].add(waiter)
+        if self._thread is None:  # not in __init__: a thread would not survive gunicorn's fork
+            self._thread = threading.Thread(target=self._listen, name="change listener", daemon=True)
+            self._thread.start()
+
+    def _remove(self, waiter: Waiter) -> None:
+        self._waiters[waiter.request_id].discard(waiter)
+        if not self._waiters[waiter.request_id]:
+            del self._waiters[waiter.request_id]
 
     def _listen(self) -> None:
         while True:
             try:
-                with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
+                with self._redis.pubsub() as pubsub:  # type: ignore[no-untyped-call]
                     pubsub.subscribe(CHANNEL)
                     while True:
                         message = pubsub.get_message(timeout=LISTEN_S)
-                        if message:
+                        if message and message["type"] == "subscribe":
+                            self._wake_all()  # announcements before this moment were missed
+                        elif message:
                             self._wake(message["data"])
             except RedisError as error:
                 log.debug("change listener disconnected", extra={"reason": describe_error(error), "error": str(error)})
@@ -99,5 +124,11 @@ class ChangeListener:
     def _wake(self, data: bytes) -> None:
         with self._lock:
             for request_id in data.decode(errors="replace").split():
-                for woken in self._waiters.get(request_id, ()):
-                    woken.set()
+                for waiter in self._waiters.get(request_id, ()):
+                    waiter.woken.set()
+
+    def _wake_all(self) -> None:
+        with self._lock:
+            for waiters in self._waiters.values():
+                for waiter in waiters:
+                    waiter.woken.set()

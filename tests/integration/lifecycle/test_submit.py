@@ -1,15 +1,18 @@
 """Submit requests and run schedules concurrently, on one row or with one key."""
 
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import pytest
 import redis
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError
 
 from schema.engine import make_engine
 from tests.integration.schedules.rows import put, register, row
 from workqueue import lifecycle, submit
 from workqueue.clock import Clock
+from workqueue.event_json import JsonText
 from workqueue.functions import registry
 from workqueue.lifecycle.accept import find_key_holder
 from workqueue.schedules import edits
@@ -73,3 +76,47 @@ def test_one_of_many_equal_batches_with_one_key_is_stored(
     assert [receipt.replayed for receipt in receipts].count(False) == 1
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM processing_request").scalar_one() == count
+
+
+def test_concurrent_submits_share_statements_and_each_is_stored_and_rung(
+    engine: Engine, redis_client: redis.Redis
+) -> None:
+    register(engine)
+    function, clock = registry.find(engine, "f"), Clock()
+    submitter = submit.Submitter(engine, Doorbell(redis_client), clock)
+    statements = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def record(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    def posted(number: int) -> UUID:
+        return submitter.submit(Submission(function, [JsonText(b"%d" % number)])).ids[0]
+
+    with ThreadPoolExecutor(16) as pool:
+        ids = list(pool.map(posted, range(320)))
+    assert sum("INSERT" in statement for statement in statements) < 320
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT id, event::text, job_id FROM processing_request").all()
+    assert {id: event for id, event, _ in rows} == {id: str(number) for number, id in enumerate(ids)}
+    assert set(Doorbell(redis_client).queued_job_ids([function.queue])) == {job_id for _, _, job_id in rows}
+
+
+def test_a_row_that_postgresql_rejects_fails_no_other_of_its_group(engine: Engine, redis_client: redis.Redis) -> None:
+    register(engine)
+    function, clock = registry.find(engine, "f"), Clock()
+    submitter = submit.Submitter(engine, Doorbell(redis_client), clock)
+
+    def posted(event: bytes) -> bool:
+        try:
+            submitter.submit(Submission(function, [JsonText(event)]))
+        except DBAPIError:
+            return False
+        return True
+
+    events = [b"1", b"not JSON"] * 100
+    with ThreadPoolExecutor(16) as pool:
+        stored = list(pool.map(posted, events))
+    assert stored == [event == b"1" for event in events]
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM processing_request").scalar_one() == 100

@@ -50,7 +50,7 @@ NAMES = ["processing_request", "pk_%", "ix_processing_request%", "%_attempt", "%
 def old_engine(empty_database_url: str) -> Iterator[Engine]:
     """Yield an engine on a database of version 0.2 with finished requests and one that is processing."""
     engine = make_engine(empty_database_url)
-    migrate(engine, "0015")
+    migrate(engine, "0016")
     try:
         with engine.begin() as connection:
             for statement in FILL:
@@ -82,7 +82,7 @@ RESULTS = "SELECT request_id, attempt, data::text, created_at FROM processing_re
 def test_old_rows_are_shown_as_before_and_are_not_rewritten(old_engine: Engine) -> None:
     attempts, results = rows(old_engine, ATTEMPTS), rows(old_engine, RESULTS)
     files = {number for _, number in rows(old_engine, FILES, names=NAMES)}
-    migrate(old_engine, "0016")
+    migrate(old_engine, "0017")
 
     assert len(attempts) == FINISHED + 2
     assert rows(old_engine, ATTEMPTS) == attempts
@@ -97,7 +97,7 @@ def test_old_rows_are_shown_as_before_and_are_not_rewritten(old_engine: Engine) 
 
 def test_a_request_that_was_processing_goes_on(old_engine: Engine) -> None:
     ((running,),) = rows(old_engine, "SELECT id FROM processing_request WHERE status = 'processing'")
-    migrate(old_engine, "0016")
+    migrate(old_engine, "0017")
     before, last = queries.list_attempts(old_engine, running)
     assert (before["outcome"], last["outcome"], last["phases"][0]["duration_ms"]) == ("completed", None, 1.5)
     assert [line.line for line in queries.list_log_lines(old_engine, running, None, (0, 0))[1]] == ["no end yet"]
@@ -112,8 +112,8 @@ def test_a_request_that_was_processing_goes_on(old_engine: Engine) -> None:
 
 def test_the_way_back_keeps_attempts_and_results(old_engine: Engine) -> None:
     attempts, results = rows(old_engine, ATTEMPTS), rows(old_engine, RESULTS)
-    migrate(old_engine, "0016")
+    migrate(old_engine, "0017")
     with old_engine.begin() as connection:
-        command.downgrade(alembic_config(connection), "0015")
+        command.downgrade(alembic_config(connection), "0016")
     assert rows(old_engine, ATTEMPTS) == attempts
     assert rows(old_engine, RESULTS) == results

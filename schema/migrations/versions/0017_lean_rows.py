@@ -3,14 +3,14 @@
 No row of a finished request is moved or rewritten, and no index is built: each step changes the catalogue only, or the
 few rows that are processing. Attempts and results that are stored already stay in their tables, which get other names.
 
-Revision: 0016, after 0015
+Revision: 0017, after 0016
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

@@ -10,7 +10,7 @@ from typing import Any
 from alembic import autogenerate, command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, make_url, text
 
 from schema import revision
 from schema.advisory_locks import Lock, lock_for_transaction
@@ -67,14 +67,23 @@ def check(database_url: str) -> list[str]:
         engine.dispose()
 
 
-def vacuum(engine: Engine) -> None:
-    """Vacuum and analyze all tables of a new database, which takes a tenth of a second.
+def vacuum(database_url: str) -> None:
+    """Vacuum and analyze a new cluster of its own, in a fifth of a second.
 
     Otherwise autovacuum does it a minute later, table by table, and writes ten times as much WAL.
     """
-    with autocommit(engine) as connection:
-        connection.execute(text("VACUUM (ANALYZE)"))
-        connection.execute(text("VACUUM pg_catalog.pg_statistic"))  # the tables analyzed last have changed it since
+    url = make_url(database_url)
+    for each in (url, url.set(database="template1")):
+        engine = make_engine(each.render_as_string(hide_password=False), pool_size=1, max_statement_s=float("inf"))
+        try:
+            with autocommit(engine) as connection:
+                connection.execute(text("VACUUM (ANALYZE)"))
+                # The tables that were analyzed last have changed pg_statistic since. Report these changes before its
+                # vacuum: reported later, they would start autovacuum again.
+                connection.execute(text("SELECT pg_stat_force_next_flush()"))
+                connection.execute(text("VACUUM pg_catalog.pg_statistic"))
+        finally:
+            engine.dispose()
 
 
 def differences(connection: Connection, options: dict[str, Any] = OPTIONS) -> list[str]:

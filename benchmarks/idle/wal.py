@@ -12,10 +12,13 @@ from infra.config.database_url import for_libpq
 from infra.embedded.postgres import Postgres, find_program
 
 RECORD = re.compile(r"rmgr: (\S+) +len \(rec/tot\): +\d+/ +(\d+),.* desc: (\S+)")
-RELATION = re.compile(r"rel \d+/\d+/(\d+)")
+RELATION = re.compile(r"rel \d+/(\d+)/(\d+)")
 POSITION = "SELECT pg_current_wal_insert_lsn()::text"
 TRANSACTIONS = "SELECT sum(xact_commit + xact_rollback)::bigint FROM pg_stat_database"
-NAMES = "SELECT pg_relation_filenode(oid), relname FROM pg_class WHERE relkind IN ('r', 'i', 't')"
+NAMES = """
+    SELECT d.oid::text, pg_relation_filenode(c.oid)::text, relname FROM pg_class c, pg_database d
+    WHERE relkind IN ('r', 'i', 't') AND datname = current_database()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def read_position(home: Path, *, with_checkpoint: bool = False) -> Position:
 def bytes_by_writer(home: Path, start: Position, end: Position) -> Counter[str]:
     """Return the bytes of WAL records between two positions, by table or index and kind of record."""
     with psycopg.connect(for_libpq(Postgres(home).url), autocommit=True) as connection:
-        names = {str(node): name for node, name in connection.execute(NAMES)}
+        names = {(database, node): name for database, node, name in connection.execute(NAMES)}
     command = [
         str(find_program("pg_waldump")),
         f"--path={Postgres(home).data / 'pg_wal'}",
@@ -58,7 +61,8 @@ def bytes_by_writer(home: Path, start: Position, end: Position) -> Counter[str]:
     for line in done.stdout.splitlines():
         if record := RECORD.match(line):
             relation = RELATION.search(line)
-            name = names.get(relation[1], relation[1]) if relation else record[1]
+            # Another database has number 1 (template1), shared tables have 0.
+            name = names.get((relation[1], relation[2]), relation[0]) if relation else record[1]
             image = ", with page" if " FPW" in line else ""
             found[f"{name} {record[3]}{image}"] += int(record[2])
     return found

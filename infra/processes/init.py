@@ -68,7 +68,7 @@ def _initialise(settings: Settings, interpreter: Interpreter) -> None:
         log.info(fixture_kinds.load(engine, settings, with_dev=not settings.is_production, once=True))
         _ensure_superuser(engine, settings)
         if is_new and has_database(settings):
-            migrate.vacuum(engine)
+            migrate.vacuum(database_url)
     except (DuplicateFunctionError, BadScheduleError, BadAccessError) as error:
         raise InfraError(str(error)) from None
     finally:

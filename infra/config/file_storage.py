@@ -5,13 +5,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from infra.config.environment import require_extra
 from infra.errors import SettingsError
 from workqueue.files.disk_space import Disk
-from workqueue.files.store import FileStore, FolderStore
+
+if TYPE_CHECKING:
+    from workqueue.files.store import FileStore
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PREFIX = re.compile(r"[A-Za-z0-9!_.*'()/-]*")  # the safe characters of S3's guide for object keys
@@ -42,10 +44,12 @@ def parse(text: str) -> Bucket | None:
     return Bucket(parts.netloc, parts.path.strip("/"))
 
 
-def make_store(files: str, home: Path, disk: Disk | None = None) -> FileStore:
+def make_store(files: str, home: Path, disk: Disk | None = None) -> "FileStore":
     """Return the file store of a process and of its forks. files: LOCALFN_FILES; disk: the disk of home."""
     bucket = parse(files)
     if bucket is None:
+        from workqueue.files.store import FolderStore  # loads OpenSSL, and each command reads this module
+
         return FolderStore(home / "files", disk)
     from workqueue.files.s3_store import S3Store  # boto3 takes 30 MB of memory: import it only for S3
 

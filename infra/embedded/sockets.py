@@ -1,6 +1,5 @@
 """Choose the folder of a home's Unix sockets. No port is opened: homes are separate, and other users have no access."""
 
-import hashlib
 import os
 import re
 import stat
@@ -27,6 +26,8 @@ def socket_folder(home: Path) -> Path:
     path = os.fsencode(inside)
     if len(path) + MAX_NAME_BYTES <= MAX_PATH_BYTES and SAFE_PATH.fullmatch(path):
         return inside
+    import hashlib  # loads OpenSSL, which most homes do not need
+
     digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
     return Path("/tmp") / f"localfn-{os.geteuid()}-{digest}"  # noqa: S108 - its owner is checked
 

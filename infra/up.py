@@ -20,9 +20,10 @@ from infra.disk_reserve import DiskReserve
 from infra.embedded.postgres import Postgres
 from infra.embedded.redis import Redis
 from infra.embedded.service import Service, service_spec
+from infra.preload.preloader import preloader
 from infra.sandbox.function_sources import check_sources, have_code
 from infra.sandbox.interpreter_check import check_interpreter
-from infra.supervisor.child import HURRIED_STEP, ChildSpec
+from infra.supervisor.child import HURRIED_STEP, ChildSpec, spawn
 from infra.supervisor.log_file import LogFile
 from infra.supervisor.orphan_guard import OrphanGuard
 from infra.supervisor.output import print_message
@@ -102,6 +103,16 @@ def _supervisor(home: Home, settings: Settings, guard: OrphanGuard, log: LogFile
 
 
 def _start_all(supervisor: Supervisor, home: Home, settings: Settings) -> None:
+    with preloader() as preloaded:
+        variables = _start_services(supervisor, home, settings)
+        start = preloaded.spawn if preloaded is not None else spawn
+        supervisor.start_stage(
+            [replace(spec, spawn=start) for spec in _process_specs(settings, variables)], settings.wait_s
+        )
+
+
+def _start_services(supervisor: Supervisor, home: Home, settings: Settings) -> dict[str, str]:
+    """Start the embedded servers, and prepare them. Return the environment of all processes."""
     services: list[Service] = []
     if settings.database_url is None:
         services.append(Postgres(home.root, max_connections=capacity.embedded_connections(settings.concurrency)))
@@ -110,7 +121,7 @@ def _start_all(supervisor: Supervisor, home: Home, settings: Settings) -> None:
     supervisor.start_stage([service_spec(service) for service in services], settings.wait_s)
     variables = _variables(settings, {service.name: service.url for service in services})
     supervisor.run_once(replace(_process_spec("init", variables), one_shot=True))
-    supervisor.start_stage(_process_specs(settings, variables), settings.wait_s)
+    return variables
 
 
 def announce(settings: Settings) -> None:

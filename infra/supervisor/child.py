@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import IO, Any, Protocol
 
 from infra.supervisor.control_socket import VARIABLE, ControlSocket, startup_environment
 from workqueue.backoff import Backoff
@@ -18,6 +19,36 @@ HURRIED_STEP = (signal.SIGTERM, 3.0)
 FIRST_RESTART_S, MAX_RESTART_S = 0.1, 5.0
 # The restart delay of a child that ran this long starts again at the first one.
 HEALTHY_S = 10.0
+
+
+class SupervisedProcess(Protocol):
+    """A running process, as `subprocess.Popen` describes it."""
+
+    pid: int
+    returncode: int | Any
+
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+
+    @property
+    def stderr(self) -> IO[bytes] | None: ...
+
+
+Spawn = Callable[[Sequence[str], Mapping[str, str], Sequence[int]], SupervisedProcess]
+
+
+def spawn(command: Sequence[str], env: Mapping[str, str], fds: Sequence[int]) -> SupervisedProcess:
+    """Start a process with its output in pipes, in a session of its own. fds: descriptors that it inherits."""
+    return subprocess.Popen(
+        command,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=fds,
+        start_new_session=True,
+        bufsize=0,
+    )
 
 
 def always_ready() -> bool:
@@ -36,6 +67,8 @@ class ChildSpec:
     command: Callable[[], Sequence[str]]
     # Environment of the process, sent over the control socket; None: only the startup variables.
     variables: Mapping[str, str] | None = field(default=None, repr=False)
+    # Starts the process.
+    spawn: Spawn = spawn
     # Called before every start, also after a crash.
     prepare: Callable[[], None] = nothing_to_prepare
     is_ready: Callable[[], bool] = always_ready
@@ -59,7 +92,7 @@ class Child:
     def __init__(self, spec: ChildSpec, stage: int) -> None:
         self.spec = spec
         self.stage = stage
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: SupervisedProcess | None = None
         self.exit_code: int | None = None
         # Consecutive exits before the child was ready; the supervisor gives up on a child that never is.
         self.failures = 0
@@ -74,7 +107,7 @@ class Child:
     def name(self) -> str:
         return self.spec.name
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> SupervisedProcess:
         """Spawn the process with its output in pipes; call `hand_over` afterwards.
 
         The process gets its own session: the terminal's Ctrl-C reaches only `up`, which stops its children in order.
@@ -90,16 +123,7 @@ class Child:
             self._control = ControlSocket(self.spec.variables)
             fds = [self._control.fd]
             env[VARIABLE] = str(self._control.fd)
-        self.process = subprocess.Popen(
-            self.spec.command(),
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=fds,
-            start_new_session=True,
-            bufsize=0,
-        )
+        self.process = self.spec.spawn(self.spec.command(), env, fds)
         return self.process
 
     def hand_over(self) -> None:

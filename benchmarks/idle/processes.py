@@ -1,5 +1,8 @@
 """Read what the processes of a stack use, from /proc (Linux)."""
 
+import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +10,8 @@ from pathlib import Path
 import psutil
 
 GROUPS = ("product", "worker pool", "servers")
+BACKEND = "postgres: session"
+SOCKET = re.compile(r" (\d+) \S+ (\d+) +users:\(\(.*?pid=(\d+)")  # numbers of a socket and its peer, and its process
 SERVERS = ("postgres", "valkey-server", "redis-server")
 
 
@@ -33,12 +38,25 @@ Reading = dict[int, Usage]  # by id of the thread
 def read_stack(pid: int, *, with_memory: bool) -> Reading:
     """Read the process of `localfn up` and all its descendants. with_memory: also their memory, which takes long."""
     reading: Reading = {}
-    for process, label, group in _walk(psutil.Process(pid), "up", "product"):
+    found = list(_walk(psutil.Process(pid), "up", "product"))
+    labels, clients = {process.pid: label for process, label, _ in found}, _clients()
+    for process, label, group in found:
+        if label == BACKEND:
+            label = f"{label} of {labels.get(clients.get(process.pid, 0), 'unknown')}"
         try:
             reading |= _read(process, label, group, with_memory=with_memory)
         except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):  # it has just ended
             continue
     return reading
+
+
+def _clients() -> dict[int, int]:
+    """Return the pids of PostgreSQL's sessions, each with that of its client; empty without the program `ss`."""
+    if shutil.which("ss") is None:
+        return {}
+    done = subprocess.run(["ss", "-xpH"], capture_output=True, text=True, check=True)
+    ends = {end[1]: (end[2], int(end[3])) for end in map(SOCKET.search, done.stdout.splitlines()) if end}
+    return {pid: ends[peer][1] for peer, pid in ends.values() if peer in ends}
 
 
 def _walk(process: psutil.Process, label: str, group: str) -> Iterator[tuple[psutil.Process, str, str]]:
@@ -55,7 +73,7 @@ def _describe(command: list[str], parent: str) -> str:
     if program in SERVERS:
         return program
     if line.startswith("postgres: "):
-        return "postgres: backend" if "[local]" in line or " idle" in line else line
+        return BACKEND if "[local]" in line or " idle" in line else line
     if "orphan_guard" in line:
         return "orphan guard"
     if "zygote" in line:

@@ -88,7 +88,9 @@ class Postgres:
             "log_min_messages": "fatal",
             "log_min_error_statement": "panic",
             # At idle these would wake five times a second. A round of the background writer may write five times as
-            # many pages instead. Replication is not offered.
+            # many pages instead. What does not wait for the disk (claims, heartbeats) is on it after three rounds of
+            # the WAL writer, or with the next commit that waits. Replication is not offered.
+            "wal_writer_delay": "1s",
             "bgwriter_delay": "1s",
             "bgwriter_lru_maxpages": "500",
             "max_logical_replication_workers": "0",

@@ -131,7 +131,8 @@ class LostLine:
 
 
 # Insert only lines of this worker's unfinished attempts: the log of a finished one is complete. Skip lines already
-# stored. The lock keeps the request until its lines are stored: no line outlives it.
+# stored. The lock keeps the request until its lines are stored: no line outlives it. Both tables are read by key; a
+# join with the view request_attempt would read them from end to end.
 STORE_LOST_LINES = text(
     """
     WITH lost AS (
@@ -139,11 +140,13 @@ STORE_LOST_LINES = text(
             request_id uuid, attempt int, number int, time timestamptz, stream text, line text
         )
     ), existing AS MATERIALIZED (
-        SELECT id FROM processing_request WHERE id = ANY(ARRAY(SELECT request_id FROM lost)) ORDER BY id FOR KEY SHARE
+        SELECT id, attempt, worker, status = 'processing' OR outcome IN ('lost', 'cancelled') AS is_unfinished
+        FROM processing_request WHERE id = ANY(ARRAY(SELECT request_id FROM lost)) ORDER BY id FOR KEY SHARE
     ), unfinished AS MATERIALIZED (
-        SELECT a.request_id, a.number AS attempt
-        FROM existing JOIN request_attempt a ON a.request_id = existing.id
-        WHERE a.worker = :worker AND coalesce(a.outcome, 'lost') IN ('lost', 'cancelled')
+        SELECT id AS request_id, attempt FROM existing WHERE worker = :worker AND is_unfinished
+        UNION ALL
+        SELECT a.request_id, a.number FROM existing JOIN earlier_attempt a ON a.request_id = existing.id
+        WHERE a.worker = :worker AND a.outcome IN ('lost', 'cancelled')
     )
     INSERT INTO request_log (request_id, attempt, number, time, stream, line)
     SELECT request_id, attempt, number, time, stream, line FROM lost JOIN unfinished USING (request_id, attempt)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 
 from workqueue import lifecycle
 from workqueue.clock import Clock
-from workqueue.lifecycle import client_actions
+from workqueue.lifecycle import client_actions, recovery
 from workqueue.stats import minute_rollup, queue_depth
 from workqueue.stats.overview import Overview
 from workqueue.transport.doorbell import Doorbell
@@ -91,6 +91,16 @@ def test_a_queue_is_emptied_in_chunks_without_a_full_scan(full_engine: Engine) -
         connection.rollback()
     assert max(rows for _, rows in found) <= 1000
     assert len(lifecycle.cancel_pending_in_queue(full_engine, "low", datetime.now(UTC))) == 1000
+
+
+def test_lines_of_a_lost_worker_are_stored_by_key(full_engine: Engine) -> None:
+    with full_engine.begin() as connection:
+        request_id = connection.execute(text("SELECT id FROM processing_request LIMIT 1")).scalar_one()
+        lines = [{"request_id": str(request_id), "attempt": 1, "number": 1, "time": "now", "stream": "s", "line": "x"}]
+        values: dict[str, object] = {"lines": json.dumps(lines), "worker": "w"}
+        found = scans(connection, recovery.STORE_LOST_LINES.text, values)
+        connection.rollback()
+    assert max(rows for _, rows in found) == 1
 
 
 def test_a_day_is_counted_once_and_then_read(full_engine: Engine, redis_client: Redis) -> None:

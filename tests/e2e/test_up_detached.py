@@ -48,54 +48,84 @@ def shared() -> Iterator[Detached]:
             detached.end()
 
 
-def test_it_survives_its_terminal_in_a_session_of_its_own(shared: Detached) -> None:
-    status = shared.status()
-    assert (status["state"], status["url"]) == ("ready", f"http://127.0.0.1:{shared.port}")
+@pytest.fixture
+def running(shared: Detached) -> Detached:
+    """Return the shared runtime, started again if an earlier test has ended it."""
+    if shared.status()["state"] != "ready":
+        shared.start()
+    return shared
+
+
+def test_it_survives_its_terminal_in_a_session_of_its_own(running: Detached) -> None:
+    status = running.status()
+    assert (status["state"], status["url"]) == ("ready", f"http://127.0.0.1:{running.port}")
     assert psutil.Process(status["pid"]).terminal() is None
 
 
-def test_status_names_home_log_and_processes(shared: Detached) -> None:
-    done = shared.run("status")
+def test_status_names_home_log_and_processes(running: Detached) -> None:
+    done = running.run("status")
     assert done.returncode == 0
-    for text in ("ready", str(shared.home), str(shared.home / "up.log"), *CHILDREN):
+    for text in ("ready", str(running.home), str(running.home / "up.log"), *CHILDREN):
         assert text in done.stdout
-    assert set(shared.processes()) == set(CHILDREN)
+    assert set(running.processes()) == set(CHILDREN)
 
 
-def test_status_counts_restarts(shared: Detached) -> None:
-    before = shared.processes()["scheduler"]
+def test_status_counts_restarts(running: Detached) -> None:
+    before = running.processes()["scheduler"]
     psutil.Process(before["pid"]).kill()
     after = wait_until(
-        lambda: found if (found := shared.processes().get("scheduler", before))["pid"] != before["pid"] else None,
+        lambda: found if (found := running.processes().get("scheduler", before))["pid"] != before["pid"] else None,
         20,
         "the scheduler runs again",
     )
     assert after["restarts"] == before["restarts"] + 1
 
 
-def test_a_second_up_names_the_first_and_leaves_its_log_alone(shared: Detached) -> None:
-    log = (shared.home / "up.log").read_text()
-    done = shared.run("up", "--detach")
+def test_a_second_up_names_the_first_and_leaves_its_log_alone(running: Detached) -> None:
+    log, pid = (running.home / "up.log").read_text(), running.status()["pid"]
+    done = running.run("up", "--detach")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert f"on http://127.0.0.1:{shared.port} (pid {shared.status()['pid']}); `localfn down` stops it." in done.stderr
-    assert (shared.home / "up.log").read_text().startswith(log)
-    assert "already runs" not in (shared.home / "up.log").read_text()
+    assert f"on http://127.0.0.1:{running.port} (pid {pid}); `localfn down` stops it." in done.stderr
+    assert (running.home / "up.log").read_text().startswith(log)
+    assert "already runs" not in (running.home / "up.log").read_text()
 
 
-def test_another_home_is_independent(shared: Detached, make: Make) -> None:
+def test_another_home_is_independent(running: Detached, make: Make) -> None:
     other = make("other")
     other.start()
-    assert shared.run("down").returncode == 0
-    assert shared.status()["state"] == "not running"
+    assert running.run("down").returncode == 0
+    assert running.status()["state"] == "not running"
     assert other.status()["state"] == "ready"
-    shared.start()
+    running.start()
     assert other.run("down").returncode == 0
-    assert shared.status()["state"] == "ready"
+    assert running.status()["state"] == "ready"
 
 
-def test_logs_follow_until_down_which_leaves_no_process(make: Make) -> None:
-    detached = make()
-    up = detached.start()
+def test_ctrl_c_ends_the_following_of_the_log_quietly(running: Detached) -> None:
+    command = [*COMMAND, "logs", "--follow", "-n", "1"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=running.environ, stdout=pipe, stderr=pipe, text=True) as follower:
+        assert follower.stdout is not None
+        assert follower.stdout.readline()
+        follower.send_signal(signal.SIGINT)
+        _, errors = follower.communicate(timeout=20)
+    assert (follower.returncode, errors) == (130, "")
+
+
+def test_after_sigkill_the_guard_ends_everything_and_the_next_start_works(running: Detached) -> None:
+    detached, killed = running, running.process()
+    family = killed.children(recursive=True)
+    killed.kill()
+    wait_until(lambda: not is_alive(killed), what="`up` is dead")
+    assert detached.status()["state"] == "not running"
+    again = detached.start()
+    assert not [process for process in family if is_alive(process)]
+    assert detached.status()["pid"] == again.pid != killed.pid
+    assert "`up` was killed; its processes were ended" in (detached.home / "up.log").read_text()
+
+
+def test_logs_follow_until_down_which_leaves_no_process(running: Detached) -> None:
+    detached, up = running, running.process()
     family = up.children(recursive=True)
     assert "localfn ready on" in detached.run("logs").stdout
     command = [*COMMAND, "logs", "--follow", "-n", "0"]
@@ -109,30 +139,6 @@ def test_logs_follow_until_down_which_leaves_no_process(make: Make) -> None:
     assert (gone.returncode, gone.stdout.split()[:3]) == (3, ["state", "not", "running"])
     nothing = detached.run("down")
     assert (nothing.returncode, nothing.stderr) == (3, f"localfn: no `localfn up` runs with {detached.home}.\n")
-
-
-def test_ctrl_c_ends_the_following_of_the_log_quietly(shared: Detached) -> None:
-    command = [*COMMAND, "logs", "--follow", "-n", "1"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=shared.environ, stdout=pipe, stderr=pipe, text=True) as follower:
-        assert follower.stdout is not None
-        assert follower.stdout.readline()
-        follower.send_signal(signal.SIGINT)
-        _, errors = follower.communicate(timeout=20)
-    assert (follower.returncode, errors) == (130, "")
-
-
-def test_after_sigkill_the_guard_ends_everything_and_the_next_start_works(make: Make) -> None:
-    detached = make()
-    killed = detached.start()
-    family = killed.children(recursive=True)
-    killed.kill()
-    wait_until(lambda: not is_alive(killed), what="`up` is dead")
-    assert detached.status()["state"] == "not running"
-    again = detached.start()
-    assert not [process for process in family if is_alive(process)]
-    assert detached.status()["pid"] == again.pid != killed.pid
-    assert "`up` was killed; its processes were ended" in (detached.home / "up.log").read_text()
 
 
 def test_a_failed_start_names_the_reason_shows_the_log_and_leaves_nothing_running(make: Make) -> None:

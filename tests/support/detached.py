@@ -1,17 +1,19 @@
 """Run `localfn up --detach` in tests, from a terminal that closes once the runtime is ready."""
 
 import fcntl
-import json
 import os
 import pty
 import signal
 import subprocess
 import termios
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from infra.background import read_status
+from infra.config.settings import load
 from infra.supervisor.pid_records import PidRecords
 from infra.supervisor.termination import is_alive
 from tests.support.commands import COMMAND
@@ -68,8 +70,8 @@ class Detached:
             return shell.wait(LIMIT_S)
 
     def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
-        return status
+        """Return what `localfn status --json` prints, without its process."""
+        return asdict(read_status(load(self.environ, self.folder)))
 
     def process(self) -> psutil.Process:
         return psutil.Process(self.status()["pid"])

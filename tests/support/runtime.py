@@ -10,17 +10,15 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
 
-from tests.support.fork_server.client import RuntimeProcess, fork
+from tests.support.fork_server.client import RuntimeProcess, start
 from tests.support.openapi_client import Checking
 from tests.support.waiting import wait_until
 from workqueue.files.working_directory import worker_of
-from workqueue.sandboxes.prctl import die_with_parent
 
 CASES = Path(__file__).parents[1] / "functions"
 EXAMPLES = Path(__file__).parents[2] / "functions"
@@ -43,26 +41,12 @@ class Runtime:
     database_url: str
     redis_url: str
     http: httpx.Client
+    log: IO[bytes]
     processes: dict[str, RuntimeProcess] = field(default_factory=dict)
-    log: IO[bytes] | None = None
 
     def start(self, name: str) -> RuntimeProcess:
-        """Start a process of the runtime: a fork, unless its environment has settings of the interpreter."""
-        forked = None if self.log is None else fork([name], self.env, self.log)
-        self.processes[name] = forked or self._start_interpreter(name)
+        self.processes[name] = start([name], self.env, self.log, self.log)
         return self.processes[name]
-
-    def _start_interpreter(self, name: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "localfn_runtime", name],
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
-            start_new_session=True,
-            # The process ends with the test run, even after SIGKILL.
-            preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - the child only makes a system call
-        )
 
     def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
         process = self.processes.pop(name)
@@ -175,7 +159,7 @@ def run_runtime(
     url = f"http://127.0.0.1:{port}"
     hooks: dict[str, list[Callable[..., Any]]] = {"response": [Checking()]}
     with (folder / "log").open("wb") as log, httpx.Client(base_url=url, timeout=70, event_hooks=hooks) as http:
-        runtime = Runtime(url, env, folder / "home", functions, database_url, redis_url, http, log=log)
+        runtime = Runtime(url, env, folder / "home", functions, database_url, redis_url, http, log)
         try:
             assert runtime.start("init").wait(START_LIMIT_S) == 0, (folder / "log").read_text()
             del runtime.processes["init"]

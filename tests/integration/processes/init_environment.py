@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from tests.support.commands import COMMAND
+from tests.support.fork_server.client import Command
 from tests.support.runtime import EXAMPLES, sandbox_user_settings
 
 STATE = """
@@ -33,15 +34,18 @@ class InitEnvironment:
             **sandbox_user_settings(),
         }
 
-    def start(self, *words: str, **environ: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, **environ: str) -> Command:
+        return Command(words, self.env | environ)
+
+    def start_interpreter(self, *words: str, **environ: str) -> subprocess.Popen[str]:
+        """Start a command as users do, with all its imports."""
         return subprocess.Popen(
             [*COMMAND, *words], env=self.env | environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
     def run(self, *words: str, **environ: str) -> tuple[int, str, str]:
-        process = self.start(*words, **environ)
-        out, err = process.communicate(timeout=60)
-        return process.returncode, out, err
+        """Run a command to its end; return exit code, stdout and stderr."""
+        return self.start(*words, **environ).communicate(timeout=60)
 
     def query(self, statement: str) -> Any:
         with psycopg.connect(self.database_url.replace("+psycopg", "", 1)) as connection:

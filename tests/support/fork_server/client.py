@@ -11,13 +11,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from infra.supervisor.control_socket import startup_environment
+from workqueue.sandboxes.prctl import die_with_parent
 
 PAUSE_S = 0.005
 
@@ -61,9 +64,12 @@ class ForkServer:
 class ForkedProcess:
     """Control a forked process as a `subprocess.Popen`; it stays a zombie until its end has been read."""
 
-    def __init__(self, server: ForkServer, words: Sequence[str], env: Mapping[str, str], log: int) -> None:
+    def __init__(
+        self, server: ForkServer, words: Sequence[str], env: Mapping[str, str], stdout: IO[Any], stderr: IO[Any]
+    ) -> None:
         self._server = server
-        self.pid: int = server.ask({"words": words, "env": dict(env), "folder": str(Path.cwd())}, log)
+        request = {"words": words, "env": dict(env), "folder": str(Path.cwd())}
+        self.pid: int = server.ask(request, stdout.fileno(), stderr.fileno())
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -101,7 +107,38 @@ def fork_server() -> ForkServer:
     return server
 
 
-def fork(words: Sequence[str], env: Mapping[str, str], log: IO[bytes]) -> ForkedProcess | None:
-    """Start `localfn WORDS` with its output in the log; return None if the environment needs a fresh interpreter."""
+def start(words: Sequence[str], env: Mapping[str, str], stdout: IO[Any], stderr: IO[Any]) -> RuntimeProcess:
+    """Start `localfn WORDS`: a fork, unless the environment has settings of the interpreter."""
     server = fork_server()
-    return ForkedProcess(server, words, env, log.fileno()) if server.suits(env) else None
+    if server.suits(env):
+        return ForkedProcess(server, words, env, stdout, stderr)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "localfn_runtime", *words],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+        # The process ends with the test run, even after SIGKILL.
+        preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - the child only makes a system call
+    )
+
+
+class Command:
+    """Run `localfn WORDS`, and keep what it prints."""
+
+    def __init__(self, words: Sequence[str], env: Mapping[str, str]) -> None:
+        # `communicate` closes them.
+        self._outputs = [tempfile.TemporaryFile("w+", encoding="utf-8") for _ in range(2)]  # noqa: SIM115
+        self.process = start(words, env, *self._outputs)
+
+    def communicate(self, timeout: float | None = None) -> tuple[int, str, str]:
+        """Wait for the end; return exit code, stdout and stderr."""
+        code = self.process.wait(timeout)
+        out, err = (self._read(output) for output in self._outputs)
+        return code, out, err
+
+    def _read(self, output: IO[str]) -> str:
+        with output:
+            output.seek(0)
+            return output.read()

@@ -1,8 +1,8 @@
 """Fork processes of the runtime that need no imports: `python server.py DESCRIPTOR`, a socket of the client.
 
-Each request is a line of JSON; a start comes with the descriptor of the log. A forked process differs from a fresh one
-only in its command line and in /proc/PID/environ: it has its own session, environment, folder and streams, and a parent
-whose end ends it. The server has no thread and no other descriptor that a fork could inherit.
+Each request is a line of JSON; a start comes with two descriptors, for stdout and stderr. A forked process differs from
+a fresh one only in its command line and in /proc/PID/environ: it has its own session, environment, folder and streams,
+and a parent whose end ends it. The server has no thread and no other descriptor that a fork could inherit.
 """
 
 import importlib
@@ -29,28 +29,29 @@ MODULES = (
 CHUNK_BYTES = 1 << 16
 
 
-def receive(connection: socket.socket) -> tuple[dict[str, Any] | None, int | None]:
-    """Return the next request and its descriptor, if it has one; without a request when the client is gone."""
-    line, fds, *_ = socket.recv_fds(connection, CHUNK_BYTES, 1)
+def receive(connection: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    """Return the next request and its descriptors; None when the client is gone."""
+    line, fds, *_ = socket.recv_fds(connection, CHUNK_BYTES, 2)
     while line and not line.endswith(b"\n"):
         line += connection.recv(CHUNK_BYTES)
-    return json.loads(line) if line else None, fds[0] if fds else None
+    return json.loads(line) if line else None, fds
 
 
 def serve(connection: socket.socket) -> None:
     """Answer requests until the client is gone; return in each forked process, which then runs its command."""
     while True:
-        request, log = receive(connection)
+        request, outputs = receive(connection)
         if request is None:
             sys.exit()
-        if log is None:
+        if not outputs:
             answer = poll(request["pid"])
         elif pid := os.fork():
-            os.close(log)
+            for output in outputs:
+                os.close(output)
             answer = pid
         else:
             connection.close()
-            become_process(request, log)
+            become_process(request, outputs)
             return
         connection.sendall(json.dumps(answer).encode() + b"\n")
 
@@ -61,13 +62,13 @@ def poll(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
-def become_process(request: dict[str, Any], log: int) -> None:
+def become_process(request: dict[str, Any], outputs: list[int]) -> None:
     """Give a forked process what `subprocess.Popen` would give it."""
     os.setsid()
     die_with_parent(signal.SIGTERM)
-    for number in (1, 2):
-        os.dup2(log, number)
-    os.close(log)
+    for number, output in enumerate(outputs, start=1):
+        os.dup2(output, number)
+        os.close(output)
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["env"])

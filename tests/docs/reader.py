@@ -31,6 +31,7 @@ COMMAND_LIMIT_S = 120
 START_LIMIT_S = 180
 STOP_LIMIT_S = 15
 LOOK_LIMIT_S = 20
+LOOK_PAUSE_S = 0.3  # each look is a process, which takes as long
 
 
 @dataclass
@@ -123,6 +124,7 @@ class Reader:
         deadline = time.monotonic() + LOOK_LIMIT_S
         # A reader who sees nothing yet looks again: discovery and workers take a moment.
         while difference and LOOKS_ONLY.search(command) and time.monotonic() < deadline:
+            time.sleep(LOOK_PAUSE_S)
             printed = self._shell(command)
             difference = self.sample.difference(shown, printed)
         assert not difference, f"{fence.place}: {command}\n{difference}\n--- all of it ---\n{printed}\n{self._logs()}"

@@ -35,14 +35,19 @@ def shared() -> Iterator[Up]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_up_with_all_its_processes(start: Start, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_stops_up_with_all_its_processes_and_no_other_copy(
+    shared: Up, start: Start, tmp_path: Path, number: signal.Signals
+) -> None:
     up = start()
     up.wait_ready()
-    family = up.descendants()
+    wait_until(shared.is_ready, what="the other copy is still ready")
+    family, others = up.descendants(), [shared.pid(name) for name in CHILDREN]
     assert all(up.pid(name) for name in CHILDREN)
     up.end(number)
     assert up.process.returncode == 0
     assert not any(is_alive(process) for process in family)
+    wait_until(shared.is_ready, what="the other copy is still ready")
+    assert [shared.pid(name) for name in CHILDREN] == others
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", up.port))
@@ -64,14 +69,6 @@ def localfn_without_port(up: Up, folder: Path, *words: str, **environ: str) -> s
     command = [sys.executable, "-P", "-m", "localfn_runtime", *words]
     env = without_runtime_settings() | {"LOCALFN_HOME": str(up.home)} | environ
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_two_copies_run_side_by_side(shared: Up, start: Start) -> None:
-    other = start()
-    other.wait_ready()
-    wait_until(shared.is_ready, what="it is still ready")
-    other.end()
-    wait_until(shared.is_ready, what="it is still ready")
 
 
 def test_a_second_up_on_the_same_home_is_rejected_and_the_first_continues(shared: Up, short_tmp_path: Path) -> None:

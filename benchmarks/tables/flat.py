@@ -44,7 +44,7 @@ FILL = text(
         created_at, available_at, started_at, finished_at, worker, outcome, phases, result)
     SELECT uuidv7(t - now()), 'noop', 'completed', '{}', 1, 1, 'rerun', '', 'default', t, t, t, t, 'w-1', 'completed',
         '[["process",1796093784123456,417,"ok"]]', '{}'
-    FROM (SELECT now() - n * interval '1 second' AS t FROM generate_series(:first, :last) AS n) AS times
+    FROM generate_series(CAST(:first AS int), :last) AS n, LATERAL (SELECT now() - n * interval '1 second' AS t) AS at
     """
 )
 

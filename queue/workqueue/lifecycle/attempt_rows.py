@@ -37,7 +37,7 @@ def token_of(claim: Claim) -> dict[str, Any]:
 
 
 def ended_attempt(claim: Claim, record: AttemptRecord) -> dict[str, Any]:
-    """Return the values of an attempt that has ended. Absent ones are null."""
+    """Return the values of an attempt that has ended. An absent one is null in SQL."""
     values = {
         "phases": pack_phases(record.phases),
         "cold_start": record.cold_start,
@@ -45,15 +45,15 @@ def ended_attempt(claim: Claim, record: AttemptRecord) -> dict[str, Any]:
         "max_rss_mb": record.max_rss_mb,
         "lines": pack_lines(record.lines),
     }
-    return token_of(claim) | values
+    return token_of(claim) | {name: value for name, value in values.items() if value is not None}
 
 
 def pack_lines(lines: Sequence[LogLine]) -> list[tuple[int, str, str, str]] | None:
     return [(line.number, line.time.isoformat(), line.stream, line.line) for line in lines] or None
 
 
-def pack_files(files: Sequence[StoredFile]) -> list[dict[str, Any]] | None:
-    return [asdict(file) for file in files] or None
+def pack_files(files: Sequence[StoredFile]) -> list[dict[str, Any]]:
+    return [asdict(file) for file in files]
 
 
 def pack_phases(phases: Iterable[dict[str, Any]]) -> list[list[Any]]:

@@ -8,6 +8,7 @@ this works on Linux only. A process that is started again later is an ordinary o
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -59,7 +60,10 @@ class Preloader:
             with contextlib.ExitStack() as opened:
                 try:
                     return self._fork(command, env, fds, opened)
-                except (OSError, ValueError):  # the preloaded process has ended, or hangs
+                except (OSError, ValueError):
+                    # It has ended, or hangs. It must not fork later: the copy would take the settings of the process
+                    # that is started now.
+                    self._process.kill()
                     self.close()
         return spawn(command, env, fds)
 
@@ -77,8 +81,18 @@ class Preloader:
         message = json.dumps({"command": list(command), "env": dict(env)}).encode()
         socket.send_fds(self._socket, [message], [stdout_end, stderr_end, *fds])
         pid = int(self._socket.recv(MAX_MESSAGE_BYTES))
+        _check_adopted(pid)
         reader, error_reader = (os.fdopen(os.dup(fd), "rb", buffering=0) for fd in (stdout, stderr))
         return Fork(pid, reader, error_reader)
+
+
+def _check_adopted(pid: int) -> None:
+    """Raise ChildProcessError, and kill the process, if the system has not made it a child of this one."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        os.kill(pid, signal.SIGKILL)
+        raise
 
 
 def _pipe(opened: contextlib.ExitStack) -> tuple[int, int]:

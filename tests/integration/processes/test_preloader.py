@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -80,3 +81,14 @@ def test_without_the_preloaded_process_an_ordinary_one_starts() -> None:
     assert read_streams(process)[0].startswith(b"localfn ")
     process.returncode = os.waitstatus_to_exitcode(os.waitpid(process.pid, 0)[1])
     assert process.returncode == 0
+
+
+def test_a_process_that_the_system_does_not_adopt_is_replaced_by_an_ordinary_one() -> None:
+    """Run without adopting orphans: then the fork belongs to another process."""
+    script = (
+        "import os, sys; from infra.preload.preloader import Fork, Preloader;"
+        "process = Preloader().spawn([sys.executable, '-P', '-m', 'localfn_runtime', 'version'], dict(os.environ), []);"
+        "print(isinstance(process, Fork), process.stdout.read().decode().startswith('localfn '))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False True\n"

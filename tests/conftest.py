@@ -141,7 +141,7 @@ def discovered(servers: Servers, migrated: str) -> str:
     """Return a copy of `migrated` that knows the functions of the tests, so that runtimes start quickly."""
     from infra.sandbox import sdk_link
     from schema.engine import make_engine
-    from workqueue.functions import registry
+    from workqueue.functions import pools, registry
     from workqueue.functions.code_watcher import CodeWatcher
     from workqueue.sandboxes.interpreter import Interpreter
     from workqueue.schedules.declarations import declared_schedule_problem
@@ -155,7 +155,9 @@ def discovered(servers: Servers, migrated: str) -> str:
     )
     watcher.refresh()
     engine = make_engine(servers.database(name))
-    registry.publish(engine, watcher.registry)
+    pools.publish(engine, "tests", watcher.registry)
+    with engine.begin() as connection:  # the union is left, as if the version before pools had stored it
+        connection.exec_driver_sql("TRUNCATE function_pool, pool_heartbeat")
     engine.dispose()
     return name
 

@@ -171,6 +171,10 @@ class Settings:
         "LOCALFN_GRACE_SECONDS", number(), 30,
         about="time to finish after SIGTERM before a worker gives its request back; at most 5 under `localfn up`",
     )
+    unknown_function_s: float = work(
+        "LOCALFN_UNKNOWN_FUNCTION_SECONDS", number(above=0), 60,
+        about="a waiting request fails when no worker pool has had its function for this long",
+    )
     retention_days: float = work(
         "LOCALFN_RETENTION_DAYS", number(), 30,
         about="age at which ended requests are deleted with their files; 0 keeps all",

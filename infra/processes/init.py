@@ -31,7 +31,7 @@ from workqueue.audit import Action
 from workqueue.auth import users
 from workqueue.errors import BadAccessError, BadScheduleError, BucketMissingError, DuplicateFunctionError
 from workqueue.files.store import StorageError
-from workqueue.functions import discovery, registry
+from workqueue.functions import discovery, pools, registry
 from workqueue.functions.code_watcher import CodeWatcher
 from workqueue.sandboxes.interpreter import Interpreter
 from workqueue.schedules import declarations, edits
@@ -99,7 +99,9 @@ def _migrate(database_url: str, settings: Settings) -> None:
 
 
 def _discover_functions(engine: Engine, settings: Settings, interpreter: Interpreter) -> None:
-    before, limits = registry.read_registry(engine), function_limits.read(Path.cwd())
+    pool, limits = registry.pool_name(settings.functions), function_limits.read(Path.cwd())
+    published = registry.read_pool_registry(engine, pool)
+    before = published or registry.read_registry(engine)
     unreported = replace(before, skipped=())  # each start reports all skipped files
     watcher = CodeWatcher(interpreter, settings.functions, unreported, declarations.declared_schedule_problem, limits)
     try:
@@ -114,8 +116,8 @@ def _discover_functions(engine: Engine, settings: Settings, interpreter: Interpr
     discovery.check_start(watcher.registry)
     if not watcher.registry.failures:  # else the function may be in a module that fails to import
         function_limits.check_functions(Path.cwd(), limits, {each.name for each in watcher.registry.functions})
-    if watcher.registry != before:
-        registry.publish(engine, watcher.registry)
+    if watcher.registry != published:
+        pools.publish(engine, pool, watcher.registry)
     if not watcher.registry.functions:
         log.warning("no functions found", extra={"folders": ":".join(settings.functions)})
 

@@ -23,6 +23,7 @@ from workqueue.maintenance import reconciler as reconcile
 from workqueue.maintenance.leader import LeaderSession
 from workqueue.maintenance.periodic import PeriodicTask
 from workqueue.maintenance.reconciler import Reconciler
+from workqueue.maintenance.unknown_functions import INTERVAL_S, UnknownFunctionTask
 from workqueue.schedules import edits, ticker
 from workqueue.schedules.declarations import DeclarationSync
 from workqueue.schedules.ticker import Ticker
@@ -72,7 +73,9 @@ def run(settings: Settings) -> None:
         _start_thread("metrics", partial(_flush_metrics, engine, counters), stopping),
     ]
     try:
-        reconcile.run(reconciler, session, [_declarations_task(engine, settings)], stopping)
+        unknown = UnknownFunctionTask(engine, doorbell, counters, settings.unknown_function_s)
+        tasks = [_declarations_task(engine, settings), PeriodicTask("unknown functions", INTERVAL_S, unknown.run)]
+        reconcile.run(reconciler, session, tasks, stopping)
     finally:
         stopping.set()
         observers.close()

@@ -1,6 +1,6 @@
-"""Tables for operators: paused queues, minute rollups, queue depths, sandboxes and metrics."""
+"""Tables for operators: paused queues, minute rollups, queue depths, sandboxes, metrics and worker pools."""
 
-from sqlalchemy import ARRAY, JSON, Boolean, CheckConstraint, Column, Double, Integer, Table, Text, text
+from sqlalchemy import ARRAY, JSON, Boolean, CheckConstraint, Column, Double, Integer, Table, Text, false, text
 
 from schema.tables.requests import OFTEN_UPDATED, Moment, metadata
 
@@ -60,4 +60,30 @@ metric_total = Table(
     Column("labels", Text, primary_key=True, comment="the values of its labels, as a JSON array"),
     Column("values", ARRAY(Double), nullable=False, comment="one number, or the buckets of a histogram and its sum"),
     postgresql_with={"fillfactor": 50},
+)
+
+function_pool = Table(
+    "function_pool",
+    metadata,
+    Column("name", Text, primary_key=True, comment="host name and LOCALFN_FUNCTIONS of a worker pool"),
+    Column("registry", JSON, nullable=False, comment="functions, import failures, units and skipped files of its code"),
+    Column("published_at", Moment, nullable=False, comment="of two pools with a function, the later one describes it"),
+    Column("is_gone", Boolean, nullable=False, server_default=false(), comment="silent: its functions do not count"),
+)
+
+pool_heartbeat = Table(
+    "pool_heartbeat",
+    metadata,
+    Column("pool", Text, primary_key=True),
+    Column("live_since", Moment, nullable=False, comment="the first heartbeat after a silence"),
+    Column("seen_at", Moment, nullable=False),
+    prefixes=["UNLOGGED"],  # a crash of PostgreSQL empties it, and the next heartbeats fill it again
+    postgresql_with=OFTEN_UPDATED,
+)
+
+removed_function = Table(
+    "removed_function",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("removed_at", Moment, nullable=False, comment="when the last pool that had it was seen, or removed it"),
 )

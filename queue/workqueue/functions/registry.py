@@ -1,14 +1,20 @@
-"""The registry of functions: discovery stores it in PostgreSQL, so all processes on all machines share it."""
+"""The registry of functions: discovery stores it in PostgreSQL, so all processes on all machines share it.
 
+Each pool publishes the functions of its own code (pools.py); the registry is their union.
+"""
+
+import os
 import re
+import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, text
+from sqlalchemy import Connection, Engine, bindparam, select
 
-from schema.advisory_locks import Lock, lock_for_transaction
 from schema.engine import autocommit
+from schema.tables.operations import function_pool
 from schema.tables.requests import discovered_unit, import_failure, registered_function, skipped_file
 from workqueue.errors import UnknownFunctionError
 from workqueue.functions.retry_policy import Policy
@@ -133,24 +139,44 @@ def read_registry(engine: Engine) -> Registry:
         )
 
 
-NOTIFY = text("SELECT pg_notify(:channel, '')")  # listeners receive it when the transaction commits
+def pool_name(sources: Sequence[str]) -> str:
+    """Return the name of the worker pool of this machine that has these sources: stable over its restarts.
+
+    sources: LOCALFN_FUNCTIONS, the folders and modules with functions.
+    """
+    return f"{socket.gethostname()}:{':'.join(str(_absolute(source)) for source in sources)}"
 
 
-def publish(engine: Engine, registry: Registry) -> None:
-    """Replace the stored registry in one transaction, so that no reader gets a partial change, and notify of it."""
-    with engine.begin() as connection:
-        lock_for_transaction(connection, Lock.PUBLISH)
-        connection.execute(delete(registered_function))
-        connection.execute(delete(import_failure))
-        connection.execute(delete(discovered_unit))
-        connection.execute(delete(skipped_file))
-        _insert(connection, registered_function, registry.functions)
-        _insert(connection, import_failure, registry.failures)
-        _insert(connection, discovered_unit, registry.units)
-        _insert(connection, skipped_file, registry.skipped)
-        connection.execute(NOTIFY, {"channel": CHANNEL})
+def _absolute(source: str) -> str | Path:
+    path = Path(source).absolute()
+    return path if path.is_dir() or os.sep in source else source
 
 
-def _insert(connection: Connection, table: Any, rows: Sequence[Any]) -> None:
-    if rows:
-        connection.execute(insert(table), [asdict(row) for row in rows])
+def read_pool_registry(engine: Engine, pool: str) -> Registry | None:
+    """Return what the pool has published; None if it has published nothing."""
+    with autocommit(engine) as connection:
+        statement = select(function_pool.c.registry).where(function_pool.c.name == pool)
+        stored = connection.execute(statement).scalar_one_or_none()
+    return None if stored is None else from_json(stored)
+
+
+def read_pool_functions(engine: Engine, pool: str) -> dict[str, FunctionSpec]:
+    """Return the functions of the pool's own code, by name. Each has the path from which this pool imports it."""
+    found = read_pool_registry(engine, pool)
+    return {function.name: function for function in found.functions} if found is not None else {}
+
+
+def from_json(stored: Mapping[str, Any]) -> Registry:
+    """Return the registry whose `asdict` was stored as JSON, perhaps by a newer version with further fields."""
+    kinds: dict[str, type[Any]] = {
+        "functions": FunctionSpec,
+        "failures": ImportFailure,
+        "units": DiscoveredUnit,
+        "skipped": SkippedFile,
+    }
+    parts = {part: tuple(_from_fields(kind, fields) for fields in stored.get(part, ())) for part, kind in kinds.items()}
+    return Registry(**parts)
+
+
+def _from_fields(kind: type[Any], stored: Mapping[str, Any]) -> Any:
+    return kind(**{each.name: stored[each.name] for each in fields(kind) if each.name in stored})

@@ -24,7 +24,15 @@ from workqueue.lifecycle.completion import finish, record_cleanup
 from workqueue.lifecycle.extension import extend, extend_all
 from workqueue.lifecycle.failure import fail, fail_all, give_back, give_back_all
 from workqueue.lifecycle.missing_bells import find_stale_queued, find_unqueued, mark_rung
-from workqueue.lifecycle.recovery import ExpiredLease, LostLine, adjust_for_clock_step, expire_leases, store_lost_lines
+from workqueue.lifecycle.recovery import (
+    ExpiredLease,
+    LostLine,
+    UnknownFunction,
+    adjust_for_clock_step,
+    expire_leases,
+    fail_unknown,
+    store_lost_lines,
+)
 from workqueue.lifecycle.retention import delete, purge
 
 __all__ = [
@@ -40,6 +48,7 @@ __all__ = [
     "NewRequest",
     "Progress",
     "ReturnedAttempt",
+    "UnknownFunction",
     "accept",
     "adjust_for_clock_step",
     "cancel",
@@ -51,6 +60,7 @@ __all__ = [
     "extend_all",
     "fail",
     "fail_all",
+    "fail_unknown",
     "find_stale_queued",
     "find_unqueued",
     "finish",

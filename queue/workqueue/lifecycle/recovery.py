@@ -1,4 +1,4 @@
-"""Recover what lost workers held: expired leases, and log lines; and repair times after a step of the clock."""
+"""Recover what lost workers held, repair times after a step of the clock, and fail what no worker can run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -205,3 +205,39 @@ def adjust_for_clock_step(engine: Engine, now: datetime, by_s: float, lease_s: f
         connection.execute(CAP_LEASES, {"latest": now + timedelta(seconds=lease_s)})
         if by_s:
             connection.execute(ADVANCE_RETRIES, {"now": now, "by_s": by_s})
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownFunction:
+    """Hold a request that failed because its function is unknown."""
+
+    request_id: UUID
+    function_name: str
+
+
+# A function that was never registered counts as unknown since the request was accepted. Delayed requests wait until
+# they are due: their function may come back.
+FAIL_UNKNOWN = text(
+    """
+    UPDATE processing_request
+    SET status = 'failed', finished_at = :now, error_type = 'FunctionNotFound', error_message = format(
+        'There is no function named %L: no worker pool has had it for %s s.', function, CAST(:unknown_s AS text))
+    WHERE id = ANY (ARRAY(
+        SELECT r.id FROM processing_request r LEFT JOIN removed_function d ON d.name = r.function
+        WHERE r.status = 'pending' AND r.available_at <= :now
+          AND NOT EXISTS (SELECT FROM registered_function f WHERE f.name = r.function)
+          AND coalesce(d.removed_at, r.created_at) < :before
+        LIMIT :limit
+        FOR UPDATE OF r SKIP LOCKED
+    ))
+    RETURNING id, function
+    """
+)
+
+
+def fail_unknown(engine: Engine, now: datetime, unknown_s: float, limit: int = 1000) -> list[UnknownFunction]:
+    """Fail up to `limit` due requests whose function no pool has had for `unknown_s`: pending → failed."""
+    before = now - timedelta(seconds=unknown_s)
+    values = {"now": now, "before": before, "unknown_s": f"{unknown_s:g}", "limit": limit}
+    with engine.begin() as connection:
+        return [UnknownFunction(row.id, row.function) for row in connection.execute(FAIL_UNKNOWN, values)]

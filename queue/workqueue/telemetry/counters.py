@@ -57,6 +57,13 @@ class Counters:
             for function in functions:
                 self._count(metrics.REQUESTS, (self._label(function), End.CANCELLED))
 
+    def on_unknown(self, functions: Iterable[str]) -> None:
+        """Count requests that failed without an attempt, because no pool has their function."""
+        with self._lock:
+            for function in functions:
+                self._count(metrics.RECONCILER, ("failed",))
+                self._count(metrics.REQUESTS, (self._label(function), End.FAILED))
+
     def close(self) -> None:
         """Do nothing: the owner of a connection flushes the counts."""
 

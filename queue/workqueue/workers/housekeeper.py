@@ -16,6 +16,7 @@ from workqueue.clock import Clock
 from workqueue.database import error_summary
 from workqueue.functions import registry
 from workqueue.functions.code_watcher import CodeWatcher
+from workqueue.functions.publisher import FunctionPublisher
 from workqueue.heartbeats import sandbox_snapshots
 from workqueue.heartbeats.sandbox_snapshots import SnapshotChannel
 from workqueue.logs import recovery
@@ -42,17 +43,14 @@ def run_housekeeping(
     engine, clock = make_engine(config.database_url, pool_size=1), Clock()
     clean_at = snapshot_at = 0.0
     pool = f"{socket.gethostname()}:{os.getppid()}"
-    watcher: CodeWatcher | None = None
-    unpublished = False
+    publisher = FunctionPublisher(
+        engine,
+        registry.pool_name(config.functions),
+        lambda known: CodeWatcher(interpreter, config.functions, known, declared_schedule_problem, config.limits),
+    )
     while not stopping.is_set():
         try:
-            if watcher is None:
-                stored = registry.read_registry(engine)
-                watcher = CodeWatcher(interpreter, config.functions, stored, declared_schedule_problem, config.limits)
-            unpublished = watcher.refresh() or unpublished
-            if unpublished:
-                registry.publish(engine, watcher.registry)
-                unpublished = False
+            publisher.update()
             recovery.recover_lines(engine, config.spool_folder)
             if time.monotonic() >= snapshot_at:
                 snapshot_at = time.monotonic() + sandbox_snapshots.INTERVAL_S

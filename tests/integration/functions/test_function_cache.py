@@ -8,7 +8,7 @@ from sqlalchemy import Engine, event, text
 from tests.integration.lifecycle.steps import function_spec
 from tests.support.waiting import wait_until
 from workqueue.errors import UnknownFunctionError
-from workqueue.functions import registry
+from workqueue.functions import pools
 from workqueue.functions.function_cache import FunctionFinder
 from workqueue.functions.registry import Registry
 
@@ -17,7 +17,7 @@ END = text(LISTENERS.text.replace("pid", "pg_terminate_backend(pid)", 1))
 
 
 def publish(engine: Engine, *names: str, timeout_s: float = 1) -> None:
-    registry.publish(engine, Registry(tuple(function_spec(name=name, timeout_s=timeout_s) for name in names)))
+    pools.publish(engine, "pool", Registry(tuple(function_spec(name=name, timeout_s=timeout_s) for name in names)))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
-from schema.engine import to_json
+from schema.engine import autocommit, to_json
 from schema.statuses import CANCELLED, Outcome, Status
 from workqueue.functions.retry_policy import Fail, Policy, after_loss
 from workqueue.lifecycle.attempt_data import AttemptRecord, LogLine
@@ -239,5 +239,5 @@ def fail_unknown(engine: Engine, now: datetime, unknown_s: float, limit: int = 1
     """Fail up to `limit` due requests whose function no pool has had for `unknown_s`: pending → failed."""
     before = now - timedelta(seconds=unknown_s)
     values = {"now": now, "before": before, "unknown_s": f"{unknown_s:g}", "limit": limit}
-    with engine.begin() as connection:
+    with autocommit(engine) as connection:
         return [UnknownFunction(row.id, row.function) for row in connection.execute(FAIL_UNKNOWN, values)]

@@ -48,11 +48,11 @@ def command(count: int, passes: int) -> None:
 def cold_ms(start: Callable[[dict[str, Any], dict[str, str]], SandboxProcess], load: dict[str, Any]) -> float:
     started_at = time.perf_counter()
     child = start(load, {})
-    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], 1 << 20)
+    sandbox = SandboxConnection(child, 1 << 20)
     try:
         while not (isinstance(news := sandbox.next_message(LIMIT_S), Frame) and news.type == "ready"):
             assert not isinstance(news, Disconnected), "the sandbox ended during its start"
         return (time.perf_counter() - started_at) * 1000
     finally:
-        sandbox.close()
         child.end()
+        child.close()

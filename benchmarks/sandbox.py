@@ -13,6 +13,7 @@ import click
 from benchmarks import stack
 from infra.sandbox import sdk_link
 from infra.sandbox.interpreter_setup import without_runtime_variables
+from tests.integration.sandboxes.driving import send_events
 from workqueue.sandboxes.connection import Disconnected, Frame, SandboxConnection
 from workqueue.sandboxes.interpreter import Interpreter
 
@@ -32,33 +33,31 @@ def command(other: Path | None, count: int, passes: int) -> None:
         started = {name: opened.enter_context(warm(folder, path)) for name, path in folders.items()}
         workdir = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="lf-")))
         for _ in range(passes):
-            for name, sandbox in started.items():
-                before = processor_us(sandbox.pid)
+            for name, (sandbox, pid) in started.items():
+                before = processor_us(pid)
                 for _ in range(count // BATCH_SIZE):
                     run(sandbox, workdir)
-                durations[name].append((processor_us(sandbox.pid) - before) / count)
+                durations[name].append((processor_us(pid) - before) / count)
     for name, figures in durations.items():
         click.echo(f"{name:6} median {statistics.median(figures):.1f} µs ({min(figures):.1f}–{max(figures):.1f})")
 
 
 @contextmanager
-def warm(folder: Path, package: Path) -> Iterator[SandboxConnection]:
+def warm(folder: Path, package: Path) -> Iterator[tuple[SandboxConnection, int]]:
     python = Interpreter(sys.executable, package, without_runtime_variables(os.environ), 1 << 20)
     load = {"type": "load", "root": str(folder / "functions"), "module": "measured", "function": "noop"}
     child = python.start(load, {})
-    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], 1 << 20)
+    sandbox = SandboxConnection(child, 1 << 20)
     try:
         wait_for_answers(sandbox, 1)
-        yield sandbox
+        yield sandbox, child.pid
     finally:
-        sandbox.close()
         child.end()
+        child.close()
 
 
 def run(sandbox: SandboxConnection, workdir: Path) -> None:
-    members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(BATCH_SIZE)]
-    head = {"type": "run", "workdir": str(workdir), "now": 0.0, "limit_s": 60, "valid_s": 60, "members": members}
-    sandbox.send(head | {"round": sandbox.grant_starts(BATCH_SIZE)}, b"[" + b",".join([b'{"n":1}'] * BATCH_SIZE) + b"]")
+    send_events(sandbox, workdir, ['{"n":1}'] * BATCH_SIZE)
     wait_for_answers(sandbox, BATCH_SIZE)
 
 

@@ -115,7 +115,7 @@ def _start_services(supervisor: Supervisor, home: Home, settings: Settings) -> d
     """Start the embedded servers, and prepare them. Return the environment of all processes."""
     services: list[Service] = []
     if settings.database_url is None:
-        services.append(Postgres(home.root, max_connections=capacity.embedded_connections(settings.concurrency)))
+        services.append(Postgres(home.root, max_connections=capacity.embedded_connections(settings.workers)))
     if settings.redis_url is None:
         services.append(Redis(home.root))
     supervisor.start_stage([service_spec(service) for service in services], settings.wait_s)

@@ -22,6 +22,10 @@ IDLE_BEFORE_PING_S = 1.0
 MIN_TIME, MAX_TIME = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 POOL_TIMEOUT_S = 4
+INDEX_SCANS_ONLY = (
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;"
+    " SET enable_hashjoin = off; SET enable_mergejoin = off"
+)
 DEFAULT_TIME_LOADER: Any = psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, Format.TEXT)
 CONNECT_ARGUMENTS = {
     "connect_timeout": 5,
@@ -70,7 +74,7 @@ def make_engine(
         connection: Any = server.connect(*arguments, **parameters)
         return cast("DBAPIConnection", connection)
 
-    event.listen(engine, "connect", _register_time_loader)
+    event.listen(engine, "connect", register_time_loader)
     if prefer_index_scans:
         event.listen(engine, "connect", _prefer_index_scans)
     event.listen(engine, "checkin", _record_return)
@@ -115,7 +119,8 @@ class _TimeLoader(Loader):
             return MIN_TIME if text.startswith(b"-") or text.endswith(b"BC") else MAX_TIME
 
 
-def _register_time_loader(connection: DBAPIConnection, _: object) -> None:
+def register_time_loader(connection: Any, _: object = None) -> None:
+    """Make a connection of psycopg read every time that PostgreSQL can store."""
     connection.adapters.register_loader("timestamptz", _TimeLoader)
 
 
@@ -126,10 +131,7 @@ def _prefer_index_scans(connection: DBAPIConnection, _: object) -> None:
     for every execution, since it expects more rows from parameters than from values.
     """
     connection.autocommit = True  # a rollback would undo SET
-    connection.execute(
-        "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;"
-        " SET enable_hashjoin = off; SET enable_mergejoin = off"
-    )
+    connection.execute(INDEX_SCANS_ONLY)
     connection.autocommit = False
 
 

@@ -2,7 +2,8 @@
 
 from enum import StrEnum
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+import psycopg
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 
@@ -49,15 +50,17 @@ def outage_of(error: Exception) -> Outage | None:
     """Return the outage behind this error; None if the statement itself is at fault, so that a retry cannot succeed."""
     if isinstance(error, PoolTimeoutError):
         return Outage.SLOW
-    if not isinstance(error, DBAPIError):
-        return None
-    state = getattr(error.orig, "sqlstate", None) or ""
+    is_invalidated = isinstance(error, DBAPIError) and error.connection_invalidated
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, psycopg.Error):
+        return Outage.UNAVAILABLE if is_invalidated else None
+    state = cause.sqlstate or ""
     if state in OUTAGE_OF_STATE:
         return OUTAGE_OF_STATE[state]
     # psycopg raises OperationalError for every problem of the connection or of the server's state.
-    if not (error.connection_invalidated or (isinstance(error, OperationalError) and state[:2] != LIMITS_CLASS)):
+    if not (is_invalidated or (isinstance(cause, psycopg.OperationalError) and state[:2] != LIMITS_CLASS)):
         return None
     if state.startswith(RESOURCES_CLASS):
         return Outage.OVERLOADED
-    message = str(error.orig)
+    message = str(cause)
     return next((outage for words, outage in OUTAGE_OF_MESSAGE.items() if words in message), Outage.UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""Compute what LOCALFN_CONCURRENCY needs: PostgreSQL connections and, in the worker pool, open files.
+"""Compute what LOCALFN_WORKERS and LOCALFN_CONCURRENCY need: PostgreSQL connections, and open files of a worker.
 
 A pool that runs out of either fails single requests at random; checking at the start prevents that.
 """
@@ -10,12 +10,13 @@ from infra.errors import SettingsError
 WEB_CONNECTIONS = 40  # of all web processes together; PostgreSQL allows 100 in total by default
 SCHEDULER_CONNECTIONS = 6  # maintenance, ticker, metrics; two leader locks; one spare
 HOUSEKEEPER_CONNECTIONS = 1
-CONNECTIONS_PER_WORKER = 2  # its own thread and the lease renewer's, while a request runs long
+CONNECTIONS_PER_WORKER = 4  # claims and leases; ends; upkeep, and a spare one of it
 SPARE_CONNECTIONS = 60  # commands, psql, processes of other machines, and probes of a slow server
 MIN_CONNECTIONS = 200  # limit of an embedded server
-FILES_PER_SANDBOX = 5  # workqueue.sandboxes.process.Ends
-FILES_PER_WORKER = 2 * FILES_PER_SANDBOX + 1  # one leased sandbox, one warm sandbox, and the connection to the pool
-OTHER_FILES = 64  # of a pool: log, Redis, zygote, files that are read briefly
+# Channels (workqueue.sandboxes.process.SandboxPipes), the process, and two spool files.
+FILES_PER_SANDBOX = 8
+FILES_PER_REQUEST = 2 * FILES_PER_SANDBOX  # one sandbox at work, and one that is kept warm
+OTHER_FILES = 128  # of a worker: log, PostgreSQL, Redis, zygote, files that are read briefly
 
 
 def cores() -> int:
@@ -25,19 +26,19 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def required_connections(concurrency: int) -> int:
+def required_connections(workers: int) -> int:
     """Return the maximum number of PostgreSQL connections of all processes of this machine."""
-    return WEB_CONNECTIONS + SCHEDULER_CONNECTIONS + HOUSEKEEPER_CONNECTIONS + CONNECTIONS_PER_WORKER * concurrency
+    return WEB_CONNECTIONS + SCHEDULER_CONNECTIONS + HOUSEKEEPER_CONNECTIONS + CONNECTIONS_PER_WORKER * workers
 
 
-def embedded_connections(concurrency: int) -> int:
+def embedded_connections(workers: int) -> int:
     """Return the connection limit of an embedded PostgreSQL."""
-    return max(MIN_CONNECTIONS, required_connections(concurrency) + SPARE_CONNECTIONS)
+    return max(MIN_CONNECTIONS, required_connections(workers) + SPARE_CONNECTIONS)
 
 
 def required_files(concurrency: int) -> int:
-    """Return the maximum number of open files of the pool."""
-    return OTHER_FILES + FILES_PER_WORKER * concurrency
+    """Return the maximum number of open files of a worker that runs all requests of this machine."""
+    return OTHER_FILES + FILES_PER_REQUEST * concurrency
 
 
 def raise_file_limit(concurrency: int) -> None:
@@ -49,7 +50,7 @@ def raise_file_limit(concurrency: int) -> None:
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     if hard != resource.RLIM_INFINITY and hard < needed:
-        allowed = max(1, (hard - OTHER_FILES) // FILES_PER_WORKER)
+        allowed = max(1, (hard - OTHER_FILES) // FILES_PER_REQUEST)
         raise SettingsError(
             f"LOCALFN_CONCURRENCY: {concurrency} needs {needed} open files, but the limit is {hard} (ulimit -Hn); "
             f"raise the limit, or set LOCALFN_CONCURRENCY to at most {allowed}."

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import partial
+from math import ceil
 from pathlib import Path
 
 from infra import command_name
@@ -44,12 +45,14 @@ from infra.redaction import redact_url
 
 MIB = 1024 * 1024
 DEFAULT_FUNCTIONS = "./functions"
+CORES_PER_WORKER = 4
 OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
-def _min_workers(source: Source, name: str, _: None) -> int:
+def _workers(source: Source, name: str, _: None) -> int:
     concurrency = source.earlier["concurrency"]
-    return source.env.integer(name, min(cores(), concurrency), at_least=1, at_most=concurrency)
+    default = min(ceil(cores() / CORES_PER_WORKER), concurrency)
+    return source.env.integer(name, default, at_least=1, at_most=concurrency)
 
 
 def _functions(source: Source, name: str, default: str) -> tuple[str, ...]:
@@ -154,10 +157,10 @@ class Settings:
 
     concurrency: int = work(
         "LOCALFN_CONCURRENCY", integer(1), 20,
-        about="maximum number of concurrent requests on this machine; the pool grows up to it",
+        about="maximum number of concurrent requests on this machine, of all its workers together",
     )
-    min_workers: int = work(
-        "LOCALFN_MIN_WORKERS", _min_workers, shown="number of cores", about="workers that stay when no request waits"
+    workers: int = work(
+        "LOCALFN_WORKERS", _workers, shown="one per four cores", about="worker processes of this machine"
     )
     queues: tuple[str, ...] = work(
         "LOCALFN_QUEUES", _queues, "high,default,low", separator=",",

@@ -127,15 +127,15 @@ def postgres(database_url: str) -> CheckResult:
     return CheckResult("PostgreSQL", True, f"{shown.split()[0]} answers")
 
 
-def connections(database_url: str, concurrency: int) -> CheckResult:
+def connections(database_url: str, workers: int) -> CheckResult:
     """Check that the server allows all connections of this machine's processes; other machines need more."""
     limits = "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int"
     with psycopg.connect(for_libpq(database_url), connect_timeout=TIMEOUT_S) as connection:
         ((allowed, reserved),) = connection.execute(limits).fetchall()
-    needed = capacity.required_connections(concurrency)
+    needed = capacity.required_connections(workers)
     detail = f"{allowed} allowed; the processes of this machine open up to {needed}"
     if needed > allowed - reserved:
-        hint = "raise max_connections of PostgreSQL, or lower LOCALFN_CONCURRENCY"
+        hint = "raise max_connections of PostgreSQL, or lower LOCALFN_WORKERS"
         return CheckResult("connections", False, detail, hint)
     return CheckResult("connections", True, detail)
 
@@ -148,7 +148,7 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
     if not found.ok:
         return
     try:
-        yield connections(settings.database_url, settings.concurrency)
+        yield connections(settings.database_url, settings.workers)
     except psycopg.Error as error:  # for example, too many clients
         yield CheckResult("connections", False, _first_line(error), "see the log of PostgreSQL")
     engine = make_engine(settings.database_url, pool_size=1)

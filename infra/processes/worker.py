@@ -11,7 +11,6 @@ from infra.config.settings import Settings
 from infra.disk_reserve import disk_of
 from infra.processes.connections import check_schema_if_available, required_urls
 from infra.sandbox import interpreter_setup
-from workqueue.workers.autoscaler import Bounds
 from workqueue.workers.pool import Pool
 from workqueue.workers.pool_config import PoolConfig
 
@@ -29,7 +28,9 @@ def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> Non
         database_url=database_url,
         redis_url=redis_url,
         queues=settings.queues,
-        bounds=Bounds(settings.min_workers, settings.concurrency),
+        workers=settings.workers,
+        concurrency=settings.concurrency,
+        cores=capacity.cores(),
         lease_s=settings.lease_s,
         grace_s=settings.grace_s,
         max_result_bytes=settings.max_result_bytes,

@@ -34,7 +34,7 @@ def error_summary(error: Exception) -> str:
     return str(error).split("\n")[0]
 
 
-def error_kind(error: Exception) -> str:
+def error_kind(error: BaseException) -> str:
     """Return the class name of an error; of a database error, that of the driver's.
 
     The message of the error belongs only in the process log: it may hold a statement with values of other clients.

@@ -1,196 +1,290 @@
-"""Run requests: the hot path, from the claim of a batch to the end of its last attempt. `invoke` lists the steps.
+"""Run requests: the hot path of a worker, as a list of steps. No step waits; what waits is a task of its own.
 
-A batch is one request, or a few short ones of the same queue. invocation/ holds the details of each step.
+    claim → admit → dispatch → send → answered → completed or failed → stored → released
+
+An attempt that needs time before or after its run (files, a large result, a cleanup hook, a killed sandbox) leaves the
+list for a task: `_start`, `_prepare`, or invocation/conclusion.py. invocation/attempt.py has the states of an attempt;
+workers/engine.py feeds the list with claims.
 """
 
-import contextlib
-import logging
-from collections.abc import Iterator, Sequence
-from functools import partial
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from uuid import UUID
 
-from workqueue import lifecycle
-from workqueue.database import error_summary, is_outage, outage_description, retry_through_outage
-from workqueue.errors import LeaseLostError, SandboxPoolLostError
-from workqueue.files.store import remove_if_possible
+from schema.statuses import Phase
+from workqueue.clock import Clock, steady_s
+from workqueue.files.store import FileStore
 from workqueue.functions.registry import FunctionSpec
-from workqueue.invocation import cleanup, completion, phases, sandbox_session
-from workqueue.invocation.attempt import Attempt
-from workqueue.invocation.batch import Batch
-from workqueue.invocation.completion import retry_until_stored
-from workqueue.invocation.context import ExecutionContext
-from workqueue.invocation.failure import handle_failure, handle_rejected
-from workqueue.invocation.lease_renewer import LeaseRenewer
-from workqueue.invocation.results import save_result
+from workqueue.functions.schema_checker import SchemaChecker
+from workqueue.invocation import answers
+from workqueue.invocation.assignment import Assignment
+from workqueue.invocation.attempt import Attempt, State
+from workqueue.invocation.attempt_files import copy_inputs
+from workqueue.invocation.conclusion import Conclusion
+from workqueue.invocation.failure import sandbox_unavailable, storage_unavailable
+from workqueue.invocation.sandbox import Sandbox
+from workqueue.invocation.sandbox_driver import SandboxDriver
 from workqueue.lifecycle import Claim
-from workqueue.logs.buffer import LogBuffer
-from workqueue.outcomes import FunctionFailedError, StoppingError
+from workqueue.outcomes import AttemptEndedError, SandboxExitedError
+from workqueue.sandboxes.connection import Frame
 
-log = logging.getLogger(__name__)
-
-MAX_CLAIM_S = 5.0  # an unclaimed request loses nothing: the reconciler rings again when the database is back
-
-
-def invoke(context: ExecutionContext, lease_renewer: LeaseRenewer, request_ids: Sequence[UUID]) -> None:
-    """Run one attempt at each request, one after another, and finish them together.
-
-    Requests that cannot be claimed are skipped: their bell was rung twice, or too late. After an exception the worker
-    must not claim again, since it may still hold attempts that it has started.
-    """
-    claims = _claim(context, request_ids)
-    if not claims:
-        return
-    batch = Batch(_new_attempt(context, claim) for claim in claims)
-    with lease_renewer.renewing(batch), _killing_sandboxes_on_error(context, batch):
-        _release_surplus(context, batch, claims)
-        while (attempt := batch.next_attempt()) is not None:
-            _interrupt_if_given_up(context, attempt)
-            _run_attempt(context, batch, attempt)
-            _commit_if_due(context, batch)
-            _clean_up_after_commit(context, attempt)
-            _hand_over_sandbox(context, batch, attempt)
-            _release_rest_if_given_up(context, batch)
-        handle_rejected(context, batch, retry_until_stored(context))
-        context.spool.clear()
+FIRST_EXTENSION_S = 0.25  # short requests end before, without an extension of their lease
+LARGE_BYTES = 64 * 1024  # a result of this size is validated in a thread
 
 
-def _claim(context: ExecutionContext, request_ids: Sequence[UUID]) -> list[Claim]:
-    """Claim the requests; return none if the database stays unavailable.
+class Invoker:
+    """Run the attempts of one worker. The public methods stand in the order in which an attempt passes them.
 
-    A claim whose answer was lost needs no repair: the request did not start, and its next bell resumes the claim.
+    lease_s: an attempt starts only while at least half of its lease is left. threads: for what blocks.
+    on_expiring: gets attempts that were not started in time; they are to be released.
     """
 
-    def claim() -> list[Claim]:
-        return lifecycle.claim(context.engine, request_ids, context.worker, context.clock.now(), context.lease_s)
+    def __init__(
+        self,
+        clock: Clock,
+        lease_s: float,
+        store: FileStore,
+        threads: Executor,
+        checker: SchemaChecker,
+        driver: SandboxDriver,
+        assignment: Assignment,
+        conclusion: Conclusion,
+        on_expiring: Callable[[Sequence[Attempt]], None],
+    ) -> None:
+        self.held: dict[UUID, Attempt] = {}
+        self._clock, self._lease_s, self._store, self._threads = clock, lease_s, store, threads
+        self._checker, self._driver, self._assignment, self._conclusion = checker, driver, assignment, conclusion
+        self._on_expiring = on_expiring
 
-    try:
-        claims = retry_through_outage(claim, context.given_up, MAX_CLAIM_S)
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        log.warning("requests not claimed", extra={"reason": outage_description(error), "error": error_summary(error)})
-        return []
-    if claims:
-        log.debug("requests claimed", extra=completion.claim_log_fields(claims))
-    return claims
+    def admit(self, claims: Iterable[tuple[Claim, FunctionSpec]]) -> None:
+        """Let claimed requests wait for a sandbox."""
+        now = steady_s()
+        attempts = [Attempt(claim, function, now, now + FIRST_EXTENSION_S) for claim, function in claims]
+        self.held |= {attempt.request_id: attempt for attempt in attempts}
+        self._assignment.add(attempts)
+        self.dispatch()
+
+    def dispatch(self) -> None:
+        """Send waiting attempts to sandboxes, and start sandboxes for others."""
+        for sandbox, attempts in self._assignment.assign_warm():
+            self.send(sandbox, attempts)
+        for attempt in self._assignment.assign_starts():
+            self._driver.run_task(self._start(attempt))
+
+    def send(self, sandbox: Sandbox, attempts: Sequence[Attempt]) -> None:
+        """Give attempts to a sandbox, behind those that it has."""
+        latest = steady_s() - self._lease_s / 2
+        if expiring := [attempt for attempt in attempts if attempt.lease_at < latest]:
+            self._on_expiring(expiring)  # this process stood still: another worker may have the requests
+            attempts = [attempt for attempt in attempts if attempt.lease_at >= latest]
+        is_first = not sandbox.sent
+        for attempt in attempts:
+            sandbox.add(attempt)
+        if is_first and attempts:
+            self._begin(sandbox)
+        elif attempts:
+            self._send_run(sandbox, attempts)
+        else:
+            self._continue(sandbox)
+
+    def answered(self, sandbox: Sandbox, frame: Frame) -> None:
+        """Take the last frame about the first attempt of a sandbox: its result, or its failure."""
+        attempt = sandbox.sent[0]
+        if frame.type == "declined":
+            sandbox.halts += 1
+            self._wait_again(sandbox, sandbox.take_back_all())
+            return
+        durations = answers.record_answer(sandbox, attempt, frame, self._clock.now())
+        if durations is not None:
+            self._assignment.record(attempt.claim.function_name, *durations)
+        if not sandbox.leaves_directory_clean or _needs_time(attempt, frame):
+            self._conclude(sandbox, frame)
+            self._wait_again(sandbox, sandbox.recall())  # it does not go on by itself
+            return
+        sandbox.pop_answered()
+        attempt.move(State.DONE)
+        self._end_quickly(attempt, frame)
+        self._continue(sandbox)
+
+    def _end_quickly(self, attempt: Attempt, frame: Frame) -> None:
+        """Let an end be stored that needs no time: a small result or a failure, with nothing to clean up."""
+        try:
+            if frame.type != "done":
+                raise answers.failure_from(frame)
+            attempt.phases.begin(Phase.SAVE)
+            data = answers.validate_result(frame.body)
+        except AttemptEndedError as end:
+            attempt.phases.end(end.outcome, str(end))
+            attempt.phases.begin(Phase.CLEANUP)
+            self._conclusion.fail(attempt, end)
+        else:
+            attempt.phases.begin(Phase.CLEANUP)
+            attempt.phases.end("ok")
+            self._conclusion.complete(attempt, (data, ()))
+
+    def is_slow(self, sandbox: Sandbox) -> None:
+        """Give the attempts behind a long one to other sandboxes."""
+        if len(sandbox.sent) > 1:
+            self._wait_again(sandbox, sandbox.recall())
+
+    def ended(self, sandbox: Sandbox, reason: BaseException) -> None:
+        """End the attempt whose sandbox has ended; those that it did not start wait for another one."""
+        if sandbox.is_held or sandbox.ready is None:  # a task is at work with it, and finds that it has ended
+            return
+        # Nothing but what an earlier request left behind ends a warm sandbox before it starts the next one.
+        is_innocent = isinstance(reason, SandboxExitedError) and not sandbox.is_fresh
+        unstarted = sandbox.take_back_unstarted(keep=0 if is_innocent else 1)
+        if sandbox.sent:
+            self._conclude(sandbox, reason)
+        else:
+            self._continue(sandbox)
+        self._wait_again(sandbox, unstarted)
+
+    def interrupt(self, attempt: Attempt, reason: BaseException) -> None:
+        """End an attempt now: it is cancelled, its lease is lost, or the worker stops."""
+        if attempt.interruption is not None or attempt.state in (State.DONE, State.RELEASED):
+            return
+        sandbox = self._sandbox_of(attempt)
+        if sandbox is not None and sandbox.sent[0] is not attempt:
+            self._wait_again(sandbox, sandbox.recall())
+        if attempt.state is State.WAITING and self._assignment.remove(attempt):
+            attempt.move(State.DONE)
+            self._conclusion.fail(attempt, reason)
+            return
+        attempt.interruption = reason
+        attempt.stop_saving.set()
+        if sandbox is not None and sandbox.sent and sandbox.sent[0] is attempt and not sandbox.is_held:
+            self._driver.kill(sandbox, reason)
+
+    def take_unstarted(self) -> list[Attempt]:
+        """Return the attempts that no sandbox has started, to be released."""
+        for sandbox in self._assignment.sandboxes():
+            self._wait_again(sandbox, sandbox.recall() if sandbox.can_take_more else [])
+        return self._assignment.take_waiting()
+
+    def forget(self, attempt: Attempt) -> None:
+        """Hold an attempt no more."""
+        del self.held[attempt.request_id]
+
+    def _begin(self, sandbox: Sandbox) -> None:
+        """Prepare a sandbox that had nothing to do for its first attempt, and send it what it was given."""
+        attempt = sandbox.sent[0]
+        sandbox.begin_first()
+        try:
+            sandbox.directory.prepare()
+        except OSError as error:
+            self._conclude(sandbox, storage_unavailable(attempt, error))
+            return
+        if attempt.needs_preparation:
+            self._driver.run_task(self._prepare(sandbox, attempt))
+        else:
+            self._send_run(sandbox, list(sandbox.sent))
+
+    def _send_run(self, sandbox: Sandbox, attempts: Sequence[Attempt]) -> None:
+        """Let a sandbox run attempts, after those that it has."""
+        try:
+            sandbox.send_run(attempts, self._clock.now(), self._lease_s)
+        except OSError:  # user code has broken the socket
+            self._driver.kill(sandbox, SandboxExitedError("It closed the runtime's socket for start tokens."))
+        else:
+            self._driver.watch(sandbox)
+
+    async def _start(self, attempt: Attempt) -> None:
+        """Start a sandbox for an attempt, and send it."""
+        name, started = attempt.claim.function_name, time.monotonic()
+        try:
+            sandbox = await self._driver.pool.start(attempt.function)
+        except OSError as error:
+            self._assignment.start_failed(name)
+            attempt.move(State.DONE)
+            self._conclusion.fail(attempt, attempt.interruption or sandbox_unavailable(attempt, str(error)))
+            self.dispatch()
+            return
+        sandbox.add(attempt)
+        attempt.phases.begin(Phase.VALIDATE)
+        try:
+            await self._driver.load(sandbox)
+            attempt.record.init_ms = round((time.monotonic() - started) * 1000, 1)
+            if attempt.interruption is not None:
+                raise attempt.interruption
+        except Exception as error:  # noqa: BLE001 - every error ends the attempt
+            self._assignment.start_failed(name)
+            await self._driver.end(sandbox)
+            self._conclude(sandbox, sandbox_unavailable(attempt, str(error)) if isinstance(error, OSError) else error)
+            self.dispatch()
+            return
+        self._assignment.begin(name, sandbox)
+        self._begin(sandbox)
+        self.dispatch()
+
+    async def _prepare(self, sandbox: Sandbox, attempt: Attempt) -> None:
+        """Copy files and check the event, then send an attempt."""
+        sandbox.is_held = True
+        sandbox.clear_deadline()
+        run = asyncio.get_running_loop().run_in_executor
+        try:
+            await run(self._threads, copy_inputs, attempt, sandbox.directory, self._store)
+            if attempt.function.schema_checked_outside:
+                await run(self._threads, self._checker.check, attempt.claim.event, attempt.function)
+            if sandbox.is_ending:
+                raise SandboxExitedError
+            if attempt.interruption is not None:
+                raise attempt.interruption
+        except Exception as error:  # noqa: BLE001 - every error ends the attempt
+            self._conclude(sandbox, error)
+            return
+        sandbox.is_held = False
+        sandbox.begin_first(is_prepared=True)
+        self._send_run(sandbox, [attempt])
+
+    def _conclude(self, sandbox: Sandbox, outcome: Frame | BaseException) -> None:
+        """End the first attempt of a sandbox by a task."""
+        sandbox.is_held = True
+        sandbox.clear_deadline()
+        self._driver.run_task(self._run_conclusion(sandbox, outcome))
+
+    async def _run_conclusion(self, sandbox: Sandbox, outcome: Frame | BaseException) -> None:
+        await self._conclusion.conclude(sandbox.sent[0], sandbox, outcome)
+        if sandbox.is_ending:
+            await sandbox.ended.wait()
+        sandbox.sent.popleft()
+        sandbox.is_held = False
+        others = sandbox.take_back_all() if sandbox.is_ending else []
+        self._continue(sandbox)
+        self._wait_again(sandbox, others)
+
+    def _continue(self, sandbox: Sandbox) -> None:
+        """Let a sandbox go on with its next attempt; keep it warm if there is none."""
+        if sandbox.is_ending:
+            self._assignment.end(sandbox)
+            sandbox.close()
+        elif sandbox.sent:
+            sandbox.begin_first()
+        else:
+            sandbox.clear_deadline()
+            self.dispatch()
+            if not sandbox.sent:
+                self._assignment.end(sandbox)
+                self._driver.unwatch(sandbox)
+                self._driver.pool.put_idle(sandbox)
+        self.dispatch()
+
+    def _wait_again(self, sandbox: Sandbox, attempts: Sequence[Attempt]) -> None:
+        """Let attempts wait for another sandbox, before those that came later."""
+        if not attempts:
+            return
+        self._assignment.add(attempts, first=True)
+        if sandbox.sent or sandbox.is_ending:
+            self.dispatch()
+        else:
+            self._continue(sandbox)
+
+    def _sandbox_of(self, attempt: Attempt) -> Sandbox | None:
+        return next((each for each in self._driver.pool.busy if attempt in each.sent), None)
 
 
-def _new_attempt(context: ExecutionContext, claim: Claim) -> Attempt:
-    return Attempt(claim, context.clock, log_buffer=LogBuffer(partial(context.spool.append, claim)))
-
-
-def _release_surplus(context: ExecutionContext, batch: Batch, claims: Sequence[Claim]) -> None:
-    """Release claims that would wait too long behind the others, so that another worker takes them."""
-    keep = context.batch_sizer.runnable_count(claims)
-    completion.release_unstarted(context, batch, keep, retry_until_stored(context))
-
-
-def _interrupt_if_given_up(context: ExecutionContext, attempt: Attempt) -> None:
-    """Interrupt the attempt if the grace period of a stop has ended.
-
-    The signal sets the event before it interrupts the running attempt, so no attempt starts uninterrupted after it.
-    """
-    if context.given_up.is_set():
-        attempt.interruption = attempt.interruption or StoppingError()
-
-
-def _run_attempt(context: ExecutionContext, batch: Batch, attempt: Attempt) -> None:
-    """Run the phases up to the commit point; on an error, decide what follows the attempt."""
-    context.activity.set_busy()
-    try:
-        answer = phases.validate_and_process(context, batch, attempt, _require_function(attempt.claim))
-        data, files = save_result(context, attempt, answer)
-        if not attempt.has_cleanup_hook:  # no user code runs in this cleanup, so it need not wait for the commit
-            cleanup.clean_up(context, attempt)
-        batch.add_completed(attempt, attempt.make_completion(data, files))
-    except LeaseLostError:
-        _abandon(context, attempt)
-    except Exception as error:
-        if is_outage(error):
-            raise  # the worker was given up: the lease expires, and the next attempt continues from the stored state
-        _handle_error(context, batch, attempt, error)
-    else:
-        if attempt.cpu_adjusted_s is not None:
-            context.batch_sizer.record_duration(attempt.claim.function_name, attempt.cpu_adjusted_s)
-
-
-def _require_function(claim: Claim) -> FunctionSpec:
-    if claim.function is None:
-        raise FunctionFailedError(
-            f"There is no function named {claim.function_name!r} any more.", error_type="FunctionNotFound"
-        )
-    return claim.function
-
-
-def _handle_error(context: ExecutionContext, batch: Batch, attempt: Attempt, error: Exception) -> None:
-    if attempt.sandbox is not None and batch.next_prefetched() is not None:
-        # The sandbox runs the next member already, and this thread must watch it: the lease renewer writes instead.
-        cleanup.clean_up(context, attempt)  # without a hook: an attempt that has one is never prefetched with others
-        batch.reject(attempt, error)
-        return
-    try:
-        handle_failure(context, batch, attempt, error, retry_until_stored(context))
-    except LeaseLostError:
-        _abandon(context, attempt)
-
-
-def _abandon(context: ExecutionContext, attempt: Attempt) -> None:
-    """Kill the sandbox and delete the attempt's files, and write nothing: another attempt may be running."""
-    if attempt.sandbox is not None:
-        sandbox_session.kill_sandbox(context, attempt)
-    context.working_directory.remove()
-    remove_if_possible(context.store, attempt.request_id, attempt.claim.part)
-    attempt.is_cleaned_up = True
-    log.warning("lease lost", extra=attempt.log_fields())
-
-
-def _commit_if_due(context: ExecutionContext, batch: Batch) -> None:
-    """Commit completed members: the commit point.
-
-    While the sandbox runs the next member, the lease renewer commits: this thread must watch the deadline.
-    """
-    if batch.next_prefetched() is None and batch.is_flush_due():
-        completion.finish_completed(context, batch, retry_until_stored(context))
-        handle_rejected(context, batch, retry_until_stored(context))
-
-
-def _clean_up_after_commit(context: ExecutionContext, attempt: Attempt) -> None:
-    """Run the cleanup hook, which cannot change the outcome any more, unless the attempt was cleaned up before."""
-    if not attempt.is_cleaned_up:
-        cleanup.clean_up(context, attempt)
-        cleanup.store_cleanup(context, attempt)
-
-
-def _hand_over_sandbox(context: ExecutionContext, batch: Batch, attempt: Attempt) -> None:
-    """Leave the sandbox to the next member if it has been sent there already; else release it to the pool."""
-    if attempt.sandbox is None or not attempt.leaves_directory_clean:
-        batch.recall_unstarted(attempt.sandbox)  # the sandbox has ended, or it stopped after this attempt
-    if batch.next_prefetched() is None:
-        phases.release_sandbox(context, attempt)
-    attempt.sandbox = None
-
-
-def _release_rest_if_given_up(context: ExecutionContext, batch: Batch) -> None:
-    """Commit completed members and release unstarted ones if the grace period of a stop has ended.
-
-    A member that its sandbox has started is not released: the loop ends it first.
-    """
-    if not context.given_up.is_set():
-        return
-    if (prefetched := batch.next_prefetched()) is not None:
-        batch.recall_unstarted(prefetched.sandbox)
-    if batch.next_prefetched() is None:
-        completion.flush_and_release(context, batch, retry_until_stored(context))
-
-
-@contextlib.contextmanager
-def _killing_sandboxes_on_error(context: ExecutionContext, batch: Batch) -> Iterator[None]:
-    """Kill every sandbox of the batch after an unexpected error. The leases of its requests then expire."""
-    try:
-        yield
-    except BaseException:
-        for attempt in batch.attempts_with_sandboxes():
-            with contextlib.suppress(SandboxPoolLostError):
-                sandbox_session.kill_sandbox(context, attempt)
-        context.working_directory.remove()
-        raise
+def _needs_time(attempt: Attempt, frame: Frame) -> bool:
+    """Return whether an attempt cannot end at once: it has a hook, files, or a large result."""
+    return attempt.function.has_cleanup or bool(frame.head.get("files")) or len(frame.body) > LARGE_BYTES

@@ -45,7 +45,7 @@ class LocalfnContestant:
     name = "localfn"
     kind: Kind = "ours"
     description = (
-        "localfn worker with LOCALFN_MIN_WORKERS=2 and localfn scheduler, all else at its default; functions run in "
+        "localfn worker with LOCALFN_WORKERS=2 and localfn scheduler, all else at its default; functions run in "
         "sandboxes, whose cold start is within the clock"
     )
     share = 1.0
@@ -63,7 +63,7 @@ class LocalfnContestant:
             "RQ_REDIS_URL": servers.redis_url,
             "LOCALFN_HOME": str(folder / "home"),
             "LOCALFN_FUNCTIONS": str(functions),
-            "LOCALFN_MIN_WORKERS": "2",
+            "LOCALFN_WORKERS": "2",
         }
         processes.answer(self._command("init"), INIT_LIMIT_S)
         self._engine, self._clock = make_engine(normalise(servers.database_url)), Clock()

@@ -52,6 +52,7 @@ class FunctionRunner:
         self.peak.restart()
         self.delay.restart()
         self.started_at = self.processing_at = time.monotonic()
+        before_s = time.process_time()
         self.context = context = self._context(head)
         self.event = event  # for cleanup, if validation rejects the event
         os.chdir(context.workdir)
@@ -59,6 +60,7 @@ class FunctionRunner:
         self.scope = contextvars.copy_context()
         answer, result = self.scope.run(self._run_phases, event, text, context)
         answer["at"] = [self.started_at, self.processing_at, ended := time.monotonic()]
+        answer["cpu_s"] = time.process_time() - before_s
         answer["delayed_s"] = self.delay.seconds(ended - self.started_at)
         answer["is_clean"] = _is_reusable(head["workdir"])
         return answer, result

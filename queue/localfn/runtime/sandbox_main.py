@@ -18,7 +18,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from localfn.declaration import Function
@@ -29,11 +29,12 @@ from localfn.runtime import confinement, importer
 from localfn.runtime.channel import Channel
 from localfn.runtime.frames import MAX_HEAD
 from localfn.runtime.output_order import mark_output
-from localfn.runtime.runner import FunctionRunner
+from localfn.runtime.runner import Answer, FunctionRunner
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 DECODER = json.JSONDecoder()
+STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def main(fds: Sequence[int]) -> None:
@@ -60,37 +61,62 @@ def main(fds: Sequence[int]) -> None:
     fresh = FreshState(run.peak, run.function.name)
     files = importer.files_of(head["root"], head["module"])
     channel.answer({"type": "ready", "has_checks": run.has_checks, "files": files})
-    _serve(channel, run, fresh, head)
+    RequestLoop(channel, run, fresh, head).run()
     # The runtime is gone. Threads and exit handlers of past requests must not outlive it.
     os._exit(0)
 
 
-def _serve(channel: Channel, run: FunctionRunner, fresh: FreshState, loaded: dict[str, Any]) -> None:
-    modules = len(sys.modules)
-    while (frame := channel.receive()) is not None:
-        head, body = frame
-        if head["type"] == "cleanup":
-            act, members = run.cleanup, zip([head], _parse_events(b"[%b]" % body))
-        else:
-            act, members = run.invoke, zip(_expand_members(head), _parse_events(body))
-        for member, (event, text) in members:
-            if act == run.invoke and not channel.take_start_token(head["round"]):
-                break  # recalled, with all later requests
-            if member.get("valid_s", 0) < 0:  # the lease may have expired, and another worker may run the request
-                channel.answer({"type": "declined", "request_id": member["request_id"]})
-                break
-            confinement.limit_cpu(member["remaining_s"])
-            answer, result = act(member, event, text)
-            channel.exit_if_forked()
-            answer["request_id"] = member["request_id"]
-            if len(sys.modules) != modules:  # imported during the request: changes of these files count from now on
-                modules = len(sys.modules)
-                answer["code_files"] = importer.files_of(loaded["root"], loaded["module"])
-            _add_usage(answer, run, fresh, is_over=run.is_over(act))
-            channel.answer(answer, result)
-            if answer["has_children"] or answer.get("leftovers") or not answer.get("is_clean"):
-                break  # the runtime handles this first; it recalls the other requests and sends them again
-        os.chdir("/")
+class RequestLoop:
+    """Run the requests that the runtime sends, one after another. loaded: the head of the "load" frame.
+
+    halts: answers after which the runtime has to act before the next request: what it sent before it knew is skipped.
+    """
+
+    def __init__(self, channel: Channel, run: FunctionRunner, fresh: FreshState, loaded: dict[str, Any]) -> None:
+        self.channel, self.runner, self.fresh, self.loaded = channel, run, fresh, loaded
+        self.modules = len(sys.modules)
+        self.halts = 0
+
+    def run(self) -> None:
+        """Run what the runtime sends, until it closes the socket."""
+        while (frame := self.channel.receive()) is not None:
+            head, body = frame
+            if head["type"] == "cleanup":
+                ((event, text),) = _parse_events(b"[%b]" % body)
+                self._answer(head, self.runner.cleanup, event, text)
+            elif head["halts"] == self.halts:
+                self._run_members(head, body)
+            os.chdir("/")
+
+    def _run_members(self, head: dict[str, Any], body: bytes) -> None:
+        for member, (event, text) in zip(_expand_members(head), _parse_events(body)):
+            if not self.channel.take_start_token(head["round"]):
+                return  # recalled, with all later requests
+            if head["valid_until"] < steady_s():  # the lease may have expired, and another worker may run the request
+                self.halts += 1
+                self.channel.answer({"type": "declined", "request_id": member["request_id"]})
+                return
+            if not self._answer(member, self.runner.invoke, event, text):
+                self.halts += 1
+                return  # the runtime recalls the other requests, and sends them again
+
+    def _answer(self, member: dict[str, Any], act: Callable[..., Answer], event: Any, text: str) -> bool:
+        """Run a request, or its cleanup, and answer. Return True if the next request may follow at once."""
+        confinement.limit_cpu(member["remaining_s"])
+        answer, result = act(member, event, text)
+        self.channel.exit_if_forked()
+        answer["request_id"] = member["request_id"]
+        if len(sys.modules) != self.modules:  # imported during the request: changes of these files count from now on
+            self.modules = len(sys.modules)
+            answer["code_files"] = importer.files_of(self.loaded["root"], self.loaded["module"])
+        _add_usage(answer, self.runner, self.fresh, is_over=self.runner.is_over(act))
+        self.channel.answer(answer, result)
+        return not _has_left(answer)
+
+
+def _has_left(answer: dict[str, Any]) -> bool:
+    """Return True if the runtime has to act before another request runs here."""
+    return bool(answer["has_children"] or answer.get("leftovers") or not answer.get("is_clean"))
 
 
 def _parse_events(body: bytes) -> Iterator[tuple[Any, str]]:
@@ -129,16 +155,18 @@ def _add_usage(answer: dict[str, Any], run: FunctionRunner, fresh: FreshState, *
 
 def _expand_members(head: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield each request of a batch with the shared fields; its deadline counts from its own start."""
-    received = time.monotonic()
     for member in head["members"]:
-        passed_s = time.monotonic() - received
         yield {
             "workdir": head["workdir"],
-            "deadline": head["now"] + passed_s + head["limit_s"],
+            "deadline": head["wall_offset"] + time.monotonic() + head["limit_s"],
             "remaining_s": head["limit_s"],
-            "valid_s": head["valid_s"] - passed_s,
             **member,
         }
+
+
+def steady_s() -> float:
+    """Return the seconds of the runtime's clock, which goes on while the machine sleeps (workqueue.clock)."""
+    return time.clock_gettime(STEADY_CLOCK)
 
 
 def _load(channel: Channel, head: dict[str, Any]) -> Function:

@@ -17,6 +17,7 @@ from workqueue.functions.skipped_files import SkippedFile, declares_function, fi
 from workqueue.sandboxes.connection import PROTOCOL_ERROR, Disconnected, Frame, SandboxConnection
 from workqueue.sandboxes.exits.exit_status import sandbox_exit_message
 from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.sandboxes.process import wait_for_exit
 
 log = logging.getLogger(__name__)
 
@@ -100,15 +101,17 @@ def import_unit(interpreter: Interpreter, unit: Unit, schedule_problem: Schedule
     schedule_problem: a check of the schedule that a function declares.
     """
     child = interpreter.start({"type": "describe", "root": unit.root or None, "module": unit.module}, {})
-    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], MAX_DESCRIPTION_BYTES)
+    sandbox = SandboxConnection(child, MAX_DESCRIPTION_BYTES)
     try:
         answer = _receive_findings(sandbox, unit, schedule_problem)
         ended_itself = (
-            isinstance(answer, Disconnected) and answer.why != PROTOCOL_ERROR and sandbox.has_ended(EXIT_WAIT_S)
+            isinstance(answer, Disconnected)
+            and answer.why != PROTOCOL_ERROR
+            and wait_for_exit(child.process, EXIT_WAIT_S) is not None
         )
     finally:
-        sandbox.close()
         status = child.end()
+        child.close()
     if isinstance(answer, Disconnected):
         action = "wrote into" if answer.why == PROTOCOL_ERROR else "closed"
         message = (

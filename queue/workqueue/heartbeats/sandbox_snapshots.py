@@ -1,24 +1,23 @@
-"""Snapshots of the sandboxes of every machine, for display.
+"""Snapshots of the sandboxes of every worker, for display."""
 
-The process of a pool owns its sandboxes, and keeps no connection to the database, since it forks. It sends its list to
-the housekeeper, a child of the pool, which stores it.
-"""
-
-import json
-import socket
+import logging
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, delete, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.engine import autocommit, to_json
 from schema.tables.operations import sandbox_note
+from workqueue.database import error_summary
 
 INTERVAL_S = 2.0
 ALIVE_WITHIN = timedelta(seconds=10)
 FORGET_AFTER = timedelta(hours=1)
-MAX_DATAGRAM_BYTES = 128 * 1024  # of one snapshot: a datagram of this size works on every system
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +32,9 @@ class SandboxSnapshot:
     age_s: float
 
 
-class SnapshotChannel:
-    """Send snapshots from a pool to its housekeeper, by datagrams: neither waits for the other, the last one counts."""
-
-    def __init__(self) -> None:
-        self._receiver, self._sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        for end in (self._receiver, self._sender):
-            end.setblocking(False)
-            # macOS: by default a datagram has at most 2 KiB, which is a list of ten sandboxes.
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MAX_DATAGRAM_BYTES)
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * MAX_DATAGRAM_BYTES)
-
-    def send(self, snapshots: list[SandboxSnapshot]) -> None:
-        data = json.dumps([asdict(snapshot) for snapshot in snapshots]).encode()
-        try:
-            self._sender.send(data)
-        except OSError:  # the buffer is full, or the list too long: the next snapshot replaces this one
-            return
-
-    def receive_latest(self) -> list[dict[str, Any]] | None:
-        """Return the newest snapshot, None if none came since the last call."""
-        data = None
-        while True:
-            try:
-                data = self._receiver.recv(MAX_DATAGRAM_BYTES)
-            except OSError:  # the buffer is empty
-                return None if data is None else json.loads(data)
-
-    def close(self) -> None:
-        self._receiver.close()
-        self._sender.close()
+def as_stored(snapshot: SandboxSnapshot, memory_mb: float) -> dict[str, Any]:
+    """Return a snapshot as it is stored. memory_mb: resident, with children."""
+    return asdict(snapshot) | {"memory_mb": memory_mb}
 
 
 # In one statement, without waiting for the disk: the next snapshot replaces this one.
@@ -77,14 +49,26 @@ STORE = text(
 
 
 def store_snapshots(engine: Engine, pool: str, snapshots: list[dict[str, Any]], now: datetime) -> None:
-    """Store the snapshot of a pool, and delete those of pools that ended long ago."""
+    """Store the snapshot of a worker, and delete those of workers that ended long ago.
+
+    pool: the name of the worker, which ends in "-" and a random part after the name of its host.
+    """
     values = {"pool": pool, "sandboxes": to_json(snapshots), "now": now, "forget_before": now - FORGET_AFTER}
     with autocommit(engine) as connection:
         connection.execute(STORE, values)
+
+
+def forget(engine: Engine, pool: str) -> None:
+    """Delete the snapshot of a worker that ends in order."""
+    try:
+        with engine.begin() as connection:
+            connection.execute(delete(sandbox_note).where(sandbox_note.c.pool == pool))
+    except (DBAPIError, PoolTimeoutError) as error:
+        log.debug("sandboxes not deleted", extra={"error": error_summary(error)})
 
 
 def list_sandboxes(connection: Connection, now: datetime) -> list[dict[str, Any]]:
     """Return the sandboxes of live pools: fields of the snapshot, `memory_mb` (resident, with children), and `host`."""
     statement = select(sandbox_note).where(sandbox_note.c.seen_at > now - ALIVE_WITHIN).order_by(sandbox_note.c.pool)
     rows = connection.execute(statement)
-    return [snapshot | {"host": row.pool.rpartition(":")[0]} for row in rows for snapshot in row.sandboxes]
+    return [snapshot | {"host": row.pool.rpartition("-")[0]} for row in rows for snapshot in row.sandboxes]

@@ -1,12 +1,13 @@
-"""Activity of a worker, in memory shared with its pool: since when it is busy or idle, or why it failed.
+"""The sign that the event loop of a worker turns, or why the worker failed, in memory shared with its pool.
 
-A write costs nanoseconds, and the pool can read it after the worker has died. The autoscaler uses this activity.
+A write costs nanoseconds, and the pool can read it after the worker has died.
 """
 
 import mmap
 import struct
 import time
 
+TICK_S = 0.5  # interval of the ticks
 TIMESTAMP = struct.Struct("d")
 MAX_REASON_BYTES = 1000
 
@@ -19,25 +20,18 @@ class WorkerActivity:
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, TIMESTAMP.size + MAX_REASON_BYTES)  # anonymous and shared
-        self.set_idle()
-        self._first = self._memory[: TIMESTAMP.size]
 
-    def set_busy(self) -> None:
-        """Record that the worker starts with a request, or with the next one."""
+    def tick(self) -> None:
+        """Record that the event loop turns."""
         TIMESTAMP.pack_into(self._memory, 0, time.monotonic())
 
-    def set_idle(self) -> None:
-        """Record that the worker waits for a request."""
-        TIMESTAMP.pack_into(self._memory, 0, -time.monotonic())
-
-    def read(self) -> tuple[bool, float]:
-        """Return whether the worker is busy, and for how many seconds it has been with this request, or idle."""
-        (since,) = TIMESTAMP.unpack_from(self._memory)
-        return since > 0, time.monotonic() - abs(since)
+    def ticked_at(self) -> float:
+        """Return when the event loop turned last, in seconds of `time.monotonic`; 0.0 before the start is complete."""
+        return float(TIMESTAMP.unpack_from(self._memory)[0])
 
     def has_started(self) -> bool:
-        """Return whether the worker has been busy or idle once, so that its start is complete."""
-        return self._memory[: TIMESTAMP.size] != self._first
+        """Return whether the start of the worker is complete."""
+        return self.ticked_at() > 0
 
     def set_failure(self, reason: str) -> None:
         """Store why the worker fails."""

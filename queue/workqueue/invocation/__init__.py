@@ -1,1 +1,1 @@
-"""The steps of `invoke`, from the claim of a batch to what follows the end of an attempt."""
+"""The parts of a worker's engine: attempts, sandboxes, assignment, results, leases. `invoke` lists the steps."""

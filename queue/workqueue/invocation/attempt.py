@@ -1,62 +1,171 @@
-"""The value that the steps of `invoke` work on: one attempt, with its phases, output and interruption."""
+"""The value that travels through a worker: one attempt at a request, with its state, phases and output."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
+from enum import StrEnum
+from threading import Event
 from typing import Any
 from uuid import UUID
 
 from schema.statuses import Phase
 from workqueue.clock import Clock
-from workqueue.files.store import StoredFile
-from workqueue.lifecycle import AttemptRecord, Claim, Completion, Progress
+from workqueue.functions.registry import FunctionSpec
+from workqueue.lifecycle import AttemptRecord, Claim, Progress
 from workqueue.logs.buffer import LogBuffer
-from workqueue.outcomes import AttemptEndedError
-from workqueue.sandboxes.connection import SandboxConnection
+from workqueue.logs.spool_file import SpoolFile
+
+
+@dataclass(slots=True)
+class PhaseTimes:
+    """One phase. started, ended: in seconds of `time.monotonic`; ended is None while the phase runs."""
+
+    phase: Phase
+    started: float
+    ended: float | None = None
+    outcome: str = ""
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class PhaseLog:
+    """The phases of an attempt, in the order of their start. At most the last one is open."""
+
+    times: list[PhaseTimes] = field(default_factory=list)
+
+    @property
+    def current(self) -> Phase:
+        """Return the phase that started last."""
+        return self.times[-1].phase if self.times else Phase.VALIDATE
+
+    @property
+    def last_before_cleanup(self) -> Phase:
+        """Return the phase in which the attempt ended, not counting its cleanup."""
+        return next((each.phase for each in reversed(self.times) if each.phase != Phase.CLEANUP), Phase.VALIDATE)
+
+    def begin(self, phase: Phase, at: float | None = None) -> None:
+        """Start a phase, and end the open one as successful. at: in seconds of `time.monotonic`; None for now."""
+        at = time.monotonic() if at is None else at
+        self.end("ok", at=at)
+        self.times.append(PhaseTimes(phase, at))
+
+    def end(self, outcome: str, error: str | None = None, at: float | None = None) -> None:
+        """End the open phase, if there is one."""
+        if self.times and self.times[-1].ended is None:
+            last = self.times[-1]
+            last.ended, last.outcome, last.error = time.monotonic() if at is None else at, outcome, error
+
+    def restart(self) -> None:
+        """Forget all phases: the attempt did not start."""
+        self.times.clear()
+
+    def set_measured(self, began: float, processing: float, ended: float) -> None:
+        """Take over the sandbox's own times of the first two phases: this process sees them later."""
+        if len(self.times) >= 2 and self.times[1].phase is Phase.PROCESS:
+            validate, process = self.times[:2]
+            validate.started, validate.ended = began, processing
+            process.started, process.ended = processing, ended if process.ended is not None else None
+
+    def entries(self, clock: Clock) -> list[dict[str, Any]]:
+        """Return the phases as they are stored."""
+        now, monotonic = clock.now(), time.monotonic()
+
+        def as_text(at: float) -> str:
+            return (now - timedelta(seconds=monotonic - at)).isoformat()
+
+        found: list[dict[str, Any]] = []
+        for each in self.times:
+            entry: dict[str, Any] = {"phase": each.phase, "started_at": as_text(each.started)}
+            if each.ended is not None:
+                entry["finished_at"] = as_text(each.ended)
+                entry["duration_ms"] = round((each.ended - each.started) * 1000, 3)
+                entry["outcome"] = each.outcome
+                if each.error:
+                    entry["error"] = each.error
+            found.append(entry)
+        return found
+
+
+class State(StrEnum):
+    """Where an attempt is in its worker."""
+
+    WAITING = "waiting"
+    """In: claim, recall. Out: sent. It has no sandbox, and can be given back as if it had not been claimed."""
+
+    SENT = "sent"
+    """In: sent. Out: started, or waiting by a recall. It waits behind another attempt of the same sandbox."""
+
+    STARTED = "started"
+    """In: it is the first in its sandbox. Out: done; waiting if the sandbox did not start it after all."""
+
+    DONE = "done"
+    """In: its sandbox answered or ended. Out: released. Its end is not stored yet."""
+
+    RELEASED = "released"
+    """In: its end is stored, or its lease is lost. The worker writes nothing about it any more."""
+
+
+MOVES = frozenset(
+    {
+        (State.WAITING, State.SENT),
+        (State.WAITING, State.STARTED),
+        (State.WAITING, State.DONE),  # cancelled, or not startable
+        (State.WAITING, State.RELEASED),  # given back unstarted
+        (State.SENT, State.STARTED),
+        (State.SENT, State.WAITING),
+        (State.STARTED, State.WAITING),
+        (State.STARTED, State.DONE),
+        (State.DONE, State.RELEASED),
+        (State.STARTED, State.RELEASED),  # lease lost
+        (State.SENT, State.RELEASED),
+    }
+)
 
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """Hold one running attempt.
+    """Hold one attempt. Only the event loop of its worker reads and writes it.
 
-    interruption: why the attempt has to end; set by another thread, raised by the loop that drives the sandbox.
-    is_sent: its sandbox got it together with the member before it, and starts it when that one ends.
-    batch_index: its zero-based position among the attempts that were sent together.
-    has_started: True if the sandbox had started it when the sandbox ended by itself.
-    is_release_uncertain: a release to the queue got no answer, so another worker may hold the request.
-    is_recalled: its sandbox will not start it, unless it is sent again.
-    leaves_directory_clean: it left its working directory as it found it.
+    function: as it was when the attempt was claimed. lease_at: when the last confirmed lease was requested, in seconds
+    of `clock.steady_s`. extend_at: when the next extension is due, in the same seconds. is_extending: an extension has
+    no answer yet; `extended` is set by its answer. is_reported: RQ shows it as started.
     leftovers: state that it left in its sandbox, as text; empty if another request may use the sandbox.
-    timestamps: when it began, began to process, and ended, by the sandbox's measurement.
-    cpu_adjusted_s: how long the sandbox worked at it, without the time that it waited for a processor.
-    cleanup_event: the normalised event as JSON text, for a cleanup hook in another sandbox.
+    cleanup_event: the normalised event as JSON text, for a cleanup hook in another sandbox. stop_saving: ends the wait
+    for a file store that does not work, set with `interruption`.
     """
 
     claim: Claim
-    clock: Clock
+    function: FunctionSpec
+    lease_at: float
+    extend_at: float
+    state: State = State.WAITING
     record: AttemptRecord = field(default_factory=AttemptRecord)
-    log_buffer: LogBuffer = field(default_factory=LogBuffer)
-    sandbox: SandboxConnection | None = None
-    is_sent: bool = False
-    batch_index: int = 0
-    has_started: bool = False
-    is_release_uncertain: bool = False
-    is_recalled: bool = False
-    phase: Phase = Phase.VALIDATE
-    phase_started_at: datetime | None = None
+    phases: PhaseLog = field(default_factory=PhaseLog)
     progress: Progress = (None, None)
-    interruption: BaseException | None = None
-    leaves_directory_clean: bool = False
-    leftovers: str = ""
-    timestamps: tuple[datetime, datetime, datetime] | None = None
-    cpu_adjusted_s: float | None = None
+    log_buffer: LogBuffer = field(default_factory=LogBuffer)
+    extended: asyncio.Event = field(default_factory=asyncio.Event)
+    is_extending: bool = False
+    is_reported: bool = False
     is_cleaned_up: bool = False
+    leftovers: str = ""
     cleanup_event: bytes = b""
+    interruption: BaseException | None = None
+    spool: SpoolFile | None = None
+    stop_saving: Event = field(default_factory=Event)
+
+    def move(self, state: State) -> None:
+        """Enter a state. Raises AssertionError for a transition that must not occur."""
+        assert (self.state, state) in MOVES, f"{self.state} -> {state}"
+        self.state = state
 
     @property
     def request_id(self) -> UUID:
         return self.claim.request_id
+
+    @property
+    def phase(self) -> Phase:
+        return self.phases.current
 
     @property
     def activity(self) -> str:
@@ -64,27 +173,19 @@ class Attempt:
         return "while validating the event" if self.phase == Phase.VALIDATE else "while running the function"
 
     @property
-    def last_phase(self) -> Phase:
-        """Return the last phase that it reached, not counting cleanup."""
-        names = (entry["phase"] for entry in reversed(self.record.phases))
-        return Phase(next((name for name in names if name != Phase.CLEANUP), self.phase))
+    def must_not_repeat(self) -> bool:
+        """Return True if the function may have begun, and must never start twice."""
+        return self.claim.on_lost == "fail" and self.phase != Phase.VALIDATE
 
     @property
-    def has_cleanup_hook(self) -> bool:
-        """Return whether user code runs in its cleanup."""
-        return self.claim.function is not None and self.claim.function.has_cleanup
+    def needs_preparation(self) -> bool:
+        """Return True if files have to be copied, or the event checked, before its sandbox can start it."""
+        return bool(self.claim.inputs) or self.function.schema_checked_outside
 
     @property
-    def is_prefetchable(self) -> bool:
-        """Return whether a sandbox may run it right after another attempt, with no step of the worker in between."""
-        function, claim = self.claim.function, self.claim
-        return (
-            function is not None
-            and not function.has_cleanup
-            and not function.schema_checked_outside
-            and not claim.inputs
-            and claim.on_lost != "fail"
-        )
+    def runs_alone(self) -> bool:
+        """Return True if its sandbox may not start it right after another attempt."""
+        return self.needs_preparation or self.function.has_cleanup or self.claim.on_lost == "fail"
 
     def log_fields(self) -> dict[str, Any]:
         """Return the fields by which log lines name it."""
@@ -95,53 +196,8 @@ class Attempt:
             "worker": self.claim.worker,
         }
 
-    def begin_phase(self, phase: Phase) -> None:
-        """Start a phase, and end the open one as successful."""
-        self.end_phase("ok")
-        self.phase, self.phase_started_at = phase, self.clock.now()
-        self.record.phases.append({"phase": phase, "started_at": self.phase_started_at.isoformat()})
-
-    def end_phase(self, outcome: str, error: str | None = None) -> None:
-        """End the open phase, if there is one."""
-        if self.phase_started_at is None:
-            return
-        now = self.clock.now()
-        ended = {
-            "finished_at": now.isoformat(),
-            "duration_ms": round((now - self.phase_started_at).total_seconds() * 1000, 3),
-            "outcome": outcome,
-        }
-        # One update: the lease renewer's thread may store the entry at any moment.
-        self.record.phases[-1] |= ended | ({"error": error} if error else {})
-        self.phase_started_at = None
-
-    def snapshot(self) -> AttemptRecord:
-        """Return a copy of the record so far, for another thread."""
-        record = self.record
-        phases = [dict(entry) for entry in record.phases]
-        return AttemptRecord(phases=phases, cold_start=record.cold_start, init_ms=record.init_ms)
-
-    def apply_sandbox_times(self) -> None:
-        """Replace the times of the first two phases, which this process saw late, by the sandbox's measurement."""
-        if self.timestamps is None:
-            return
-        (validate, *_, process), (began, processing, ended) = self.record.phases, self.timestamps
-        for entry, start, end in ((validate, began, processing), (process, processing, ended)):
-            entry["started_at"], entry["finished_at"] = start.isoformat(), end.isoformat()
-            entry["duration_ms"] = round((end - start).total_seconds() * 1000, 3)
-
-    @contextmanager
-    def in_phase(self, phase: Phase) -> Iterator[None]:
-        """Run the block as a phase, which fails if the block raises."""
-        self.begin_phase(phase)
-        try:
-            yield
-        except AttemptEndedError as end:
-            self.end_phase(end.outcome, str(end))
-            raise
-        self.end_phase("ok")
-
-    def make_completion(self, data: str, files: list[StoredFile]) -> Completion:
-        """Return what the commit stores of it. data: the result as JSON text."""
-        self.record.lines += self.log_buffer.take_rest(self.clock.now())
-        return Completion(self.claim, data, files, self.record, self.progress)
+    def take_record(self, clock: Clock) -> AttemptRecord:
+        """Return what is stored at its end: phases, and the log lines that are not stored yet."""
+        self.record.phases = self.phases.entries(clock)
+        self.record.lines += self.log_buffer.take_rest(clock.now())
+        return self.record

@@ -1,72 +1,89 @@
 """Phase 4, which always runs: the function's cleanup hook, then the working directory. It never changes the outcome."""
 
+import asyncio
 import logging
+from concurrent.futures import Executor
 
 from schema.statuses import Phase
-from workqueue import lifecycle
-from workqueue.database import error_summary, is_outage, retry_through_outage
-from workqueue.errors import SandboxPoolLostError
-from workqueue.invocation import sandbox_session
+from workqueue.clock import Clock
+from workqueue.invocation import answers
 from workqueue.invocation.attempt import Attempt
-from workqueue.invocation.context import ExecutionContext
-from workqueue.invocation.phases import attempt_payload
+from workqueue.invocation.attempt_files import describe
+from workqueue.invocation.sandbox import Sandbox
+from workqueue.invocation.sandbox_driver import SandboxDriver
 from workqueue.outcomes import AttemptEndedError
 
 log = logging.getLogger(__name__)
 
-MAX_CLEANUP_S = 10.0  # for the hook; short, since other requests wait for the worker
-MAX_STORE_S = 5.0  # limit for storing the phase of a cleanup: other requests wait
+MAX_CLEANUP_S = 10.0  # for the hook; short, since it holds a sandbox
 
 
-def clean_up(context: ExecutionContext, attempt: Attempt) -> None:
-    """Run the hook and clear the working directory. Errors are stored with the attempt's phase."""
-    attempt.interruption = None  # the cleanup has its own deadline
-    attempt.begin_phase(Phase.CLEANUP)
-    try:
-        _run_hook(context, attempt)
-        attempt.end_phase("ok")
-    except AttemptEndedError as end:
-        attempt.end_phase("failed", f"{end.error_type}: {end}")
-        log.warning("cleanup failed", extra=attempt.log_fields() | {"error": str(end)})
-    except OSError as error:  # the disk is full, or another fault of the machine
-        attempt.end_phase("failed", f"{type(error).__name__}: {error}")
-        log.warning("cleanup failed", extra=attempt.log_fields() | {"error": str(error)})
-    except SandboxPoolLostError as lost:
-        attempt.end_phase("failed", str(lost))
-    finally:
-        sandbox_session.kill_if_dirty(context, attempt)
-        context.working_directory.clear(is_like_new=attempt.leaves_directory_clean and attempt.sandbox is not None)
-        attempt.is_cleaned_up = True
+class Cleanup:
+    """Clean up after the attempts of one worker. threads: for what blocks."""
 
+    def __init__(self, driver: SandboxDriver, clock: Clock, threads: Executor) -> None:
+        self._driver, self._clock, self._threads = driver, clock, threads
 
-def store_cleanup(context: ExecutionContext, attempt: Attempt) -> None:
-    """Store phase and log lines of a cleanup that ran after the request ended."""
-    attempt.record.lines = attempt.log_buffer.take_rest(context.clock.now())
+    async def run(self, attempt: Attempt, sandbox: Sandbox) -> None:
+        """Run the hook and clear the working directory. Errors are stored with the attempt's phase."""
+        attempt.phases.begin(Phase.CLEANUP)
+        had_leftovers, attempt.leftovers = attempt.leftovers, ""
+        try:
+            if attempt.function.has_cleanup:
+                await self._run_hook(attempt, sandbox)
+            attempt.phases.end("ok")
+        except AttemptEndedError as end:
+            attempt.phases.end("failed", f"{end.error_type}: {end}")
+            log.warning("cleanup failed", extra=attempt.log_fields() | {"error": str(end)})
+        except OSError as error:  # the disk is full, or another fault of the machine
+            attempt.phases.end("failed", f"{type(error).__name__}: {error}")
+            log.warning("cleanup failed", extra=attempt.log_fields() | {"error": str(error)})
+        if attempt.leftovers or had_leftovers:
+            await self.end_sandbox(sandbox)
+        if not sandbox.leaves_directory_clean or sandbox.is_ending:
+            await self._remove_directory(sandbox)
 
-    def amend() -> None:
-        lifecycle.record_cleanup(context.engine, attempt.claim, attempt.record)
+    async def end_sandbox(self, sandbox: Sandbox) -> None:
+        """Kill a sandbox that must not be used again, unless it has ended."""
+        await self._driver.end(sandbox)
 
-    try:
-        retry_through_outage(amend, context.given_up, MAX_STORE_S)
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        log.warning("cleanup not stored", extra=attempt.log_fields() | {"error": error_summary(error)})
+    async def discard(self, sandbox: Sandbox) -> None:
+        """Kill a sandbox and remove its working directory."""
+        await self.end_sandbox(sandbox)
+        await self._remove_directory(sandbox)
 
+    async def _remove_directory(self, sandbox: Sandbox) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads, sandbox.directory.remove)
 
-def _run_hook(context: ExecutionContext, attempt: Attempt) -> None:
-    function = attempt.claim.function
-    if function is None or not function.has_cleanup:
-        return
-    if attempt.sandbox is None:  # killed: a fresh sandbox runs the hook
-        sandbox_session.acquire(context, attempt, function)
-    context.working_directory.prepare(is_started=True)
-    assert attempt.sandbox is not None
-    deadline = context.clock.seconds_from_now(MAX_CLEANUP_S).timestamp()
-    head = {"type": "cleanup", "workdir": str(context.working_directory.path), "deadline": deadline}
-    head |= {"remaining_s": MAX_CLEANUP_S} | attempt_payload(context, attempt)
-    attempt.sandbox.send(head, attempt.cleanup_event or attempt.claim.event.encode())
-    answer = sandbox_session.wait_for_answer(context, attempt, MAX_CLEANUP_S, "while cleaning up")
-    sandbox_session.record_leftovers(attempt, answer)
-    if answer.type != "done":
-        raise sandbox_session.failure_from(answer)
+    async def _run_hook(self, attempt: Attempt, sandbox: Sandbox) -> None:
+        if not sandbox.is_ending:
+            await self._ask(attempt, sandbox, sandbox)
+            return
+        # Killed: a fresh sandbox runs the hook, in the working directory of the other one.
+        fresh = await self._driver.pool.start(attempt.function)
+        fresh.sent.append(attempt)
+        try:
+            await self._driver.load(fresh)
+            await self._ask(attempt, fresh, sandbox)
+        finally:
+            await self.end_sandbox(fresh)
+            fresh.sent.clear()
+            fresh.close()
+
+    async def _ask(self, attempt: Attempt, sandbox: Sandbox, owner: Sandbox) -> None:
+        """Let a sandbox run the hook. owner: the sandbox whose working directory the request had."""
+        directory = owner.directory
+        directory.prepare(is_started=True)
+        deadline = self._clock.seconds_from_now(MAX_CLEANUP_S).timestamp()
+        head = {"type": "cleanup", "workdir": str(directory.path), "deadline": deadline, "remaining_s": MAX_CLEANUP_S}
+        head |= describe(attempt, directory.path)
+        sandbox.set_deadline(MAX_CLEANUP_S, "while cleaning up")
+        sandbox.connection.send(head, attempt.cleanup_event or attempt.claim.event.encode())
+        self._driver.watch(sandbox)
+        answer = await sandbox.ask()
+        sandbox.clear_deadline()
+        answers.record_leftovers(attempt, answer, self._clock.now())
+        if answer.head.get("has_children"):
+            attempt.leftovers = attempt.leftovers or "a child process"
+        if answer.type != "done":
+            raise answers.failure_from(answer)

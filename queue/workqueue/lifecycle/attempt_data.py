@@ -11,7 +11,6 @@ from schema.statuses import Outcome, Phase
 from workqueue import ids
 from workqueue.errors import LeaseLostError
 from workqueue.files.store import StoredFile
-from workqueue.functions.registry import FunctionSpec
 from workqueue.outcomes import CancelledError
 from workqueue.transport.rq_status import ClaimedJob
 
@@ -42,7 +41,7 @@ class LogLine:
 class Claim:
     """Hold the lease on a request, and what its attempt needs to run.
 
-    event: JSON text, passed to the sandbox unparsed. function: None if it no longer exists.
+    event: JSON text, passed to the sandbox unparsed.
     previous: what the request's row said of the attempt before; a release of the unstarted request restores it.
     """
 
@@ -50,7 +49,6 @@ class Claim:
     attempt: int
     worker: str
     function_name: str
-    function: FunctionSpec | None
     event: str
     queue: str
     max_attempts: int

@@ -1,6 +1,6 @@
 """Claim requests for one worker: pending → processing, with a lease; and release those that it did not start."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 from schema.engine import autocommit
+from schema.steps import Steps, run
 from workqueue.files.store import StoredFile
-from workqueue.functions.registry import FunctionSpec
 from workqueue.lifecycle.attempt_data import Claim
 from workqueue.lifecycle.attempt_rows import CLEAR_ATTEMPT
 from workqueue.transport.doorbell import Bell
@@ -17,14 +17,8 @@ from workqueue.transport.doorbell import Bell
 # A bell for an immediate request may arrive before its `available_at`, by the clock of another machine.
 MAX_EARLY = timedelta(milliseconds=500)
 
-# Registry entries of the functions, in the first row only.
-FUNCTIONS = """
-           CASE WHEN row_number() OVER () = 1 THEN
-               (SELECT json_object_agg(f.name, f) FROM registered_function f
-                WHERE f.name IN (SELECT function FROM claimed))
-           END AS functions,"""
-SELECT_CLAIMED = f"""
-    SELECT claimed.*,{FUNCTIONS}
+SELECT_CLAIMED = """
+    SELECT claimed.*,
            (SELECT json_agg(json_build_object(
                        'name', i.name, 'filename', i.filename, 'size', i.size, 'content_type', i.content_type,
                        'sha256', i.sha256, 'stored_as', i.stored_as))
@@ -63,7 +57,7 @@ RESUME = text(
     """
     WITH claimed AS (
         UPDATE processing_request SET lease_expires_at = clock_timestamp() + make_interval(secs => :lease_s)
-        WHERE id = ANY(:ids) AND status = 'processing' AND worker = :worker
+        WHERE status = 'processing' AND worker = :worker AND id <> ALL(:held)
         RETURNING id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
             available_at, created_at, schedule, traceparent, NULL::timestamptz AS started_before,
             NULL AS error_type_before, NULL AS error_message_before -- overwritten by the first try
@@ -81,18 +75,23 @@ def claim(engine: Engine, request_ids: Sequence[UUID], worker: str, now: datetim
     claim, the request is pending again, which costs nothing. Only with on_lost = 'fail' does it wait: a forgotten claim
     would let the request start twice.
     """
+    with autocommit(engine) as connection:
+        return run(connection, claim_steps(request_ids, worker, now, lease_s))
+
+
+def claim_steps(request_ids: Sequence[UUID], worker: str, now: datetime, lease_s: float) -> Steps[list[Claim]]:
+    """Return the steps of `claim`."""
     request_ids = list(dict.fromkeys(request_ids))  # a bell that was rung twice may have been popped twice
     values = {"ids": request_ids, "worker": worker, "now": now, "lease_s": lease_s}
-    with autocommit(engine) as connection:
-        rows = connection.execute(CLAIM, values | {"latest": now + MAX_EARLY}).mappings().all()
-        claims = _claims(rows, worker, now)
-        missing = [id for id in request_ids if id not in claims]
-        if missing:
-            # The answer to an earlier try of this claim may have been lost. A worker claims only when it holds no
-            # request, so every request that it holds now was claimed by that try.
-            rows = connection.execute(RESUME, values | {"ids": missing}).mappings().all()
-            claims |= _claims(rows, worker, now)
+    rows = yield CLAIM, values | {"latest": now + MAX_EARLY}
+    claims = {row.id: _claim(row, worker, now) for row in rows}
     return [claims[id] for id in request_ids if id in claims]
+
+
+def resume_steps(held: Sequence[UUID], worker: str, now: datetime, lease_s: float) -> Steps[list[Claim]]:
+    """Return steps that return the claims of a worker of which it got no answer: those of requests not in `held`."""
+    rows = yield RESUME, {"held": list(held), "worker": worker, "lease_s": lease_s}
+    return [_claim(row, worker, now) for row in rows]
 
 
 RELEASE = text(
@@ -117,39 +116,37 @@ def release_unstarted(engine: Engine, claims: Sequence[Claim], now: datetime) ->
     Requests whose lease is lost, or whose cancel is requested, get no bell. The next claim uses the attempt's
     number again, which is safe: the attempt did not start. If the worker dies before it rings, the reconciler rings.
     """
+    with autocommit(engine) as connection:
+        return run(connection, release_steps(claims, now))
+
+
+def release_steps(claims: Sequence[Claim], now: datetime) -> Steps[list[Bell]]:
+    """Return the steps of `release_unstarted`."""
     claims = sorted(claims, key=lambda claim: claim.request_id)  # every statement locks rows in this order
     tokens = {"ids": [claim.request_id for claim in claims], "attempts": [claim.attempt for claim in claims]}
     previous = zip(*(claim.previous for claim in claims), strict=True)
     values = tokens | dict(zip(("started", "types", "messages"), map(list, previous), strict=True))
-    values |= {"worker": claims[0].worker, "now": now}
-    with autocommit(engine) as connection:
-        rows = connection.execute(RELEASE, values)
-        return [Bell(row.id, row.number, row.queue, row.function, is_released=True) for row in rows]
+    rows = yield RELEASE, values | {"worker": claims[0].worker, "now": now}
+    return [Bell(row.id, row.number, row.queue, row.function, is_released=True) for row in rows]
 
 
-def _claims(rows: Sequence[Mapping[Any, Any]], worker: str, now: datetime) -> dict[UUID, Claim]:
-    specs = next((row["functions"] for row in rows if row["functions"]), None) or {}
-    functions = {name: FunctionSpec(**values) for name, values in specs.items()}
-    return {
-        row["id"]: Claim(
-            request_id=row["id"],
-            attempt=row["attempt"],
-            worker=worker,
-            function_name=row["function"],
-            function=functions.get(row["function"]),
-            event=row["event"],
-            queue=row["queue"],
-            max_attempts=row["max_attempts"],
-            failures=row["failures"],
-            losses=row["losses"],
-            on_lost=row["on_lost"],
-            inputs=tuple(StoredFile(**entry) for entry in row["inputs"] or ()),
-            claimed_at=now,
-            created_at=row["created_at"],
-            available_at=row["available_at"],
-            schedule=row["schedule"],
-            traceparent=row["traceparent"],
-            previous=(row["started_before"], row["error_type_before"], row["error_message_before"]),
-        )
-        for row in rows
-    }
+def _claim(row: Any, worker: str, now: datetime) -> Claim:
+    return Claim(
+        request_id=row.id,
+        attempt=row.attempt,
+        worker=worker,
+        function_name=row.function,
+        event=row.event,
+        queue=row.queue,
+        max_attempts=row.max_attempts,
+        failures=row.failures,
+        losses=row.losses,
+        on_lost=row.on_lost,
+        inputs=tuple(StoredFile(**entry) for entry in row.inputs or ()),
+        claimed_at=now,
+        created_at=row.created_at,
+        available_at=row.available_at,
+        schedule=row.schedule,
+        traceparent=row.traceparent,
+        previous=(row.started_before, row.error_type_before, row.error_message_before),
+    )

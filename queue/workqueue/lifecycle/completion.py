@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 from schema.engine import autocommit, to_json
+from schema.steps import Steps, run
 from workqueue.lifecycle.attempt_data import Answer, AttemptRecord, Claim, Completion, Progress, errors_of
 from workqueue.lifecycle.attempt_rows import (
     INSERT_LINES,
@@ -69,13 +70,17 @@ def finish(engine: Engine, completions: Sequence[Completion], now: datetime) -> 
     others are committed. If the worker dies before the commit, the leases expire and the requests run again. If it dies
     after the commit, only RQ and waiting clients are not notified; a bell that RQ rings again finds nothing to claim.
     """
+    with autocommit(engine) as connection:
+        return run(connection, finish_steps(completions, now))
+
+
+def finish_steps(completions: Sequence[Completion], now: datetime) -> Steps[dict[UUID, Exception]]:
+    """Return the steps of `finish`."""
     rejected: dict[UUID, Exception] = {}
     while completions:
         has_output = any(done.files or done.record.lines for done in completions)
-        with autocommit(engine) as connection:
-            statement = FINISH_WITH_OUTPUT if has_output else FINISH
-            rows = connection.execute(statement, finish_values(completions, now))
-            answers = {row.id: Answer(row.answer) for row in rows}
+        rows = yield FINISH_WITH_OUTPUT if has_output else FINISH, finish_values(completions, now)
+        answers = {row.id: Answer(row.answer) for row in rows}
         rejected |= errors_of([done.claim for done in completions], answers)
         completions = [done for done in completions if answers.get(done.claim.request_id) is Answer.CHANGED]
     return rejected
@@ -120,6 +125,11 @@ RECORD_CLEANUP = text(
 
 def record_cleanup(engine: Engine, claim: Claim, record: AttemptRecord) -> None:
     """Store phase and log lines of a cleanup that ran after the commit point. The status does not change."""
-    row = token_of(claim) | {"phases": pack_phases(record.phases), "lines": pack_lines(record.lines)}
     with autocommit(engine) as connection:
-        connection.execute(RECORD_CLEANUP, {"cleaned": array_of([row]), "worker": claim.worker})
+        run(connection, record_cleanup_steps(claim, record))
+
+
+def record_cleanup_steps(claim: Claim, record: AttemptRecord) -> Steps[None]:
+    """Return the steps of `record_cleanup`."""
+    row = token_of(claim) | {"phases": pack_phases(record.phases), "lines": pack_lines(record.lines)}
+    yield RECORD_CLEANUP, {"cleaned": array_of([row]), "worker": claim.worker}

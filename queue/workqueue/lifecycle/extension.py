@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 from schema.engine import autocommit
+from schema.steps import Steps, run
 from workqueue.lifecycle.attempt_data import Answer, AttemptProgress, Claim, Extension, errors_of
 from workqueue.lifecycle.attempt_rows import INSERT_LINES, array_of, pack_lines, pack_phases, token_of
 from workqueue.outcomes import CancelledError
@@ -44,8 +45,13 @@ def extend_all(engine: Engine, extensions: Sequence[Extension], lease_s: float) 
     requested: its lease is extended all the same. If the worker is lost later, the attempts keep what is stored here.
     """
     with autocommit(engine) as connection:
-        rows = connection.execute(EXTEND, extend_values(extensions, lease_s))
-        return errors_of([each.claim for each in extensions], {row.id: Answer(row.answer) for row in rows})
+        return run(connection, extend_steps(extensions, lease_s))
+
+
+def extend_steps(extensions: Sequence[Extension], lease_s: float) -> Steps[dict[UUID, Exception]]:
+    """Return the steps of `extend_all`."""
+    rows = yield EXTEND, extend_values(extensions, lease_s)
+    return errors_of([each.claim for each in extensions], {row.id: Answer(row.answer) for row in rows})
 
 
 def extend(engine: Engine, claim: Claim, lease_s: float, progress: AttemptProgress) -> bool:

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, TextClause, text
+from sqlalchemy import Engine, text
 
 from schema.engine import autocommit
 from schema.statuses import Phase
+from schema.steps import Steps, run
 from workqueue.lifecycle.attempt_data import (
     Answer,
     AttemptRecord,
@@ -81,7 +82,14 @@ GIVE_BACK = text(
 
 def fail_all(engine: Engine, attempts: Sequence[FailedAttempt], now: datetime) -> dict[UUID, Exception]:
     """Fail requests of one worker: processing → failed. Return a LeaseLostError for each whose lease is lost."""
-    return _write(engine, FAIL, fail_values(attempts, now), [each.claim for each in attempts])
+    with autocommit(engine) as connection:
+        return run(connection, fail_steps(attempts, now))
+
+
+def fail_steps(attempts: Sequence[FailedAttempt], now: datetime) -> Steps[dict[UUID, Exception]]:
+    """Return the steps of `fail_all`."""
+    rows = yield FAIL, fail_values(attempts, now)
+    return errors_of([each.claim for each in attempts], {row.id: Answer(row.answer) for row in rows})
 
 
 def fail(
@@ -98,7 +106,14 @@ def give_back_all(engine: Engine, attempts: Sequence[ReturnedAttempt], now: date
     Return a LeaseLostError for each whose lease is lost, and a CancelledError if a cancel came first: no attempt
     follows then. The reconciler rings when a request is due.
     """
-    return _write(engine, GIVE_BACK, give_back_values(attempts, now), [each.claim for each in attempts])
+    with autocommit(engine) as connection:
+        return run(connection, give_back_steps(attempts, now))
+
+
+def give_back_steps(attempts: Sequence[ReturnedAttempt], now: datetime) -> Steps[dict[UUID, Exception]]:
+    """Return the steps of `give_back_all`."""
+    rows = yield GIVE_BACK, give_back_values(attempts, now)
+    return errors_of([each.claim for each in attempts], {row.id: Answer(row.answer) for row in rows})
 
 
 def give_back(
@@ -135,11 +150,3 @@ def _row(claim: Claim, record: AttemptRecord, failures: int) -> dict[str, Any]:
         "error_message": record.error_message,
         "traceback": record.traceback,
     }
-
-
-def _write(
-    engine: Engine, statement: TextClause, values: dict[str, Any], claims: Sequence[Claim]
-) -> dict[UUID, Exception]:
-    with autocommit(engine) as connection:
-        answers = {row.id: Answer(row.answer) for row in connection.execute(statement, values)}
-    return errors_of(claims, answers)

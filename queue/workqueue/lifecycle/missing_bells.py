@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import Engine, TextClause, text
 
+from schema.steps import Steps
 from workqueue.transport.doorbell import Bell
 
 # Walk the index queue by queue: a million requests of a paused queue must not be scanned.
@@ -41,6 +43,21 @@ SELECT_STALE = text(
     ) r ORDER BY rung_at LIMIT :limit
     """  # noqa: S608 - composed of constants
 )
+# In the order of the queues, which is the worker's priority.
+SELECT_OVERDUE = text(
+    f"""{ACTIVE_QUEUES}
+    SELECT r.id FROM active l CROSS JOIN LATERAL (
+        (SELECT id, rung_at AS since FROM processing_request
+         WHERE status = 'pending' AND queue = l.queue AND rung_at < :before AND NOT function = ANY(:lacking)
+         ORDER BY rung_at LIMIT :limit)
+        UNION ALL
+        (SELECT id, available_at FROM processing_request
+         WHERE status = 'pending' AND queue = l.queue AND rung_at IS NULL AND available_at <= :now
+           AND NOT function = ANY(:lacking)
+         ORDER BY available_at LIMIT :limit)
+    ) r WHERE l.queue = ANY(:queues) ORDER BY array_position(:queues, l.queue), r.since LIMIT :limit
+    """  # noqa: S608 - composed of constants
+)
 MAX_BELLS = 5000  # found by one call
 MAX_CLOCK_SKEW = timedelta(seconds=5)  # two clocks differ by more only if one of them was set
 
@@ -56,6 +73,18 @@ def find_stale_queued(engine: Engine, before: datetime) -> list[Bell]:
     Last come requests whose bell was rung in the future: by a clock that was set back since.
     """
     return _bells(engine, SELECT_STALE, {"before": before, "ahead": before + MAX_CLOCK_SKEW, "limit": MAX_BELLS})
+
+
+def overdue_steps(
+    queues: Sequence[str], now: datetime, before: datetime, limit: int, lacking: Sequence[str]
+) -> Steps[list[UUID]]:
+    """Return steps that find due requests whose bell was rung before then, or not at all.
+
+    queues: to look in, by priority; paused ones are skipped. lacking: functions whose requests are skipped.
+    """
+    values = {"queues": list(queues), "now": now, "before": before, "limit": limit, "lacking": list(lacking)}
+    rows = yield SELECT_OVERDUE, values
+    return [row.id for row in rows]
 
 
 def _bells(engine: Engine, statement: TextClause, values: dict[str, object]) -> list[Bell]:

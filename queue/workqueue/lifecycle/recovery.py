@@ -1,12 +1,12 @@
 """Recover what lost workers held, repair times after a step of the clock, and fail what no worker can run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from schema.engine import autocommit, to_json
 from schema.statuses import CANCELLED, Outcome, Status
@@ -37,18 +37,27 @@ class ExpiredLease:
     record: AttemptRecord
     status: Status
 
+    def log_fields(self) -> dict[str, object]:
+        """Return the fields by which log lines name it."""
+        return {
+            "request_id": str(self.request_id),
+            "attempt": self.attempt,
+            "function": self.function_name,
+            "worker": self.worker,
+            "outcome": self.record.outcome,
+            "status": self.status,
+        }
 
-SELECT_EXPIRED = text(
-    """
+
+SELECT_LEASE = """
     SELECT r.id, r.function, r.attempt, r.worker, r.queue, r.schedule, r.traceparent, r.available_at, r.started_at,
            r.losses, r.on_lost, r.cancel_requested, expand_phases(r.phases) AS phases, r.cold_start, r.init_ms
-    FROM processing_request r
-    WHERE r.status = 'processing' AND r.lease_expires_at < :now
-    ORDER BY r.lease_expires_at LIMIT :limit
-    FOR UPDATE SKIP LOCKED
-    """
+    FROM processing_request r WHERE r.status = 'processing' AND """
+SELECT_EXPIRED = text(
+    f"{SELECT_LEASE} r.lease_expires_at < :now ORDER BY r.lease_expires_at LIMIT :limit FOR UPDATE SKIP LOCKED"
 )
-# The rows are locked by SELECT_EXPIRED.
+SELECT_HELD_BY = text(f"{SELECT_LEASE} r.worker = :worker ORDER BY r.id LIMIT :limit FOR UPDATE")
+# The rows are locked by the statement that selected them.
 EXPIRE = text(
     f"""
     WITH expired AS (
@@ -78,21 +87,30 @@ EXPIRE = text(
 def expire_leases(engine: Engine, now: datetime, limit: int = 500) -> list[ExpiredLease]:
     """Give back or fail every request whose lease has expired: processing → pending or failed. One transaction."""
     with engine.begin() as connection:
-        rows = connection.execute(SELECT_EXPIRED, {"now": now, "limit": limit})
-        expired = [_expired_lease(row) for row in rows]
-        if expired:
-            endings = [
-                {
-                    "id": str(lease.request_id),
-                    "status": lease.status,
-                    "outcome": lease.record.outcome,
-                    "error_type": lease.record.error_type,
-                    "error_message": lease.record.error_message,
-                }
-                for lease in expired
-            ]
-            connection.execute(EXPIRE, {"expired": to_json(endings), "now": now})
-        return expired
+        return _end_leases(connection, connection.execute(SELECT_EXPIRED, {"now": now, "limit": limit}), now)
+
+
+def end_leases_of(engine: Engine, worker: str, now: datetime, limit: int = 500) -> list[ExpiredLease]:
+    """Do the same for the requests of a worker whose process has ended, before their leases expire."""
+    with engine.begin() as connection:
+        return _end_leases(connection, connection.execute(SELECT_HELD_BY, {"worker": worker, "limit": limit}), now)
+
+
+def _end_leases(connection: Connection, rows: Iterable[Any], now: datetime) -> list[ExpiredLease]:
+    expired = [_expired_lease(row) for row in rows]
+    endings = [
+        {
+            "id": str(lease.request_id),
+            "status": lease.status,
+            "outcome": lease.record.outcome,
+            "error_type": lease.record.error_type,
+            "error_message": lease.record.error_message,
+        }
+        for lease in expired
+    ]
+    if endings:
+        connection.execute(EXPIRE, {"expired": to_json(endings), "now": now})
+    return expired
 
 
 def _expired_lease(row: Any) -> ExpiredLease:

@@ -1,6 +1,6 @@
 """Spool files: lines that a worker has read and not stored yet, on disk, so that they survive a kill of the worker.
 
-A worker has two files and writes them alternately: when one is full, it truncates the other. So at least the last
+Each sandbox has two files that are written alternately: when one is full, the other is truncated. So at least the last
 megabyte is on disk. The worker locks the files; once the lock is free, the housekeeper stores their lines
 (logs/recovery.py).
 """
@@ -10,6 +10,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from uuid import UUID
 
 from workqueue.lifecycle import Claim
 from workqueue.logs.buffer import LineBlock
@@ -21,15 +22,20 @@ FILE_BYTES = 1024 * 1024
 
 
 class SpoolFile:
-    """Spool the lines of one worker. The first line creates the files; only the worker's own thread uses them."""
+    """Spool the lines of one sandbox. The first line creates the files; only the worker's event loop uses them.
 
-    def __init__(self, folder: Path, worker: str) -> None:
-        self._paths = [folder / f"{worker}.{number}{SUFFIX}" for number in range(2)]
+    sandbox: a number that no other sandbox of the worker has.
+    """
+
+    def __init__(self, folder: Path, worker: str, sandbox: int) -> None:
+        self._paths = [folder / f"{worker}.{sandbox}-{number}{SUFFIX}" for number in range(2)]
+        self._unstored: set[UUID] = set()
         self._fds: list[int] = []
         self._current = self._size = 0
 
     def append(self, claim: Claim, block: LineBlock) -> None:
-        """Write lines, to be kept until `clear`. On a full disk they are only not kept: the attempt continues."""
+        """Write lines, to be kept until `forget`. On a full disk they are only not kept: the attempt continues."""
+        self._unstored.add(claim.request_id)
         owner = str(claim.request_id), claim.attempt
         row = json.dumps((*owner, block.number, block.time.isoformat(), block.stream, "\n".join(block.texts)))
         try:
@@ -37,11 +43,13 @@ class SpoolFile:
         except OSError as error:
             log.debug("lines not spooled", extra={"error": str(error)})
 
-    def clear(self) -> None:
-        """Empty the files: PostgreSQL has all lines."""
-        for fd in self._fds if self._size else ():
-            os.ftruncate(fd, 0)
-        self._size = 0
+    def forget(self, claim: Claim) -> None:
+        """Empty the files if PostgreSQL has all lines, now that it has those of this claim."""
+        self._unstored.discard(claim.request_id)
+        if self._size and not self._unstored:
+            for fd in self._fds:
+                os.ftruncate(fd, 0)
+            self._size = 0
 
     def close(self) -> None:
         """Close the files. Lines that are not stored are left to the housekeeper."""

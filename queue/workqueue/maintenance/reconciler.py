@@ -20,7 +20,6 @@ from schema.engine import autocommit
 from workqueue import lifecycle
 from workqueue.backoff import Backoff
 from workqueue.clock import Clock, steady_s
-from workqueue.lifecycle import ExpiredLease
 from workqueue.maintenance.leader import ITERATION_S, LeaderSession, run_as_leader
 from workqueue.maintenance.periodic import PeriodicTask
 from workqueue.telemetry import Observers, metrics
@@ -135,7 +134,7 @@ class Reconciler:
     def _expire(self, now: datetime) -> None:
         expired = lifecycle.expire_leases(self.engine, now)
         for each in expired:
-            log.warning("worker lost", extra=_log_fields(each))
+            log.warning("worker lost", extra=each.log_fields())
             self.doorbell.announce(each.request_id)
         self.observers.on_lost(expired, now)
 
@@ -173,17 +172,6 @@ class Reconciler:
         delay_s = self.backoff.next_s() if len(queued) >= LONG_QUEUE else 0.0
         self.generation, self.search_at = generation, time.monotonic() + delay_s
         return [bell for bell in bells if bell.job_id not in waiting]
-
-
-def _log_fields(lease: ExpiredLease) -> dict[str, object]:
-    return {
-        "request_id": str(lease.request_id),
-        "attempt": lease.attempt,
-        "function": lease.function_name,
-        "worker": lease.worker,
-        "outcome": lease.record.outcome,
-        "status": lease.status,
-    }
 
 
 def run(

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CLONE_NEWNET = 0x40000000
-OWN_NAMESPACE = Path("/proc/self/ns/net")
+OWN_NAMESPACE = Path("/proc/thread-self/ns/net")  # other threads stay in the network
 
 
 @contextmanager
 def without_network() -> Iterator[bool]:
-    """Start processes in the block without network; yield whether that works. The process must be single-threaded."""
+    """Start processes from this thread without network, in the block; yield whether that works."""
     libc = ctypes.CDLL(None, use_errno=True)
     with OWN_NAMESPACE.open("rb") as own:
         has_left = libc.unshare(CLONE_NEWNET) == 0

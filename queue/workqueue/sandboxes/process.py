@@ -1,14 +1,15 @@
-"""The process of a sandbox in its pool, and the parent's ends of its sockets and pipes."""
+"""The process of a sandbox, and its parent's ends of its sockets and pipes."""
 
 import contextlib
 import os
 import secrets
 import signal
 import socket
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from workqueue.backoff import Backoff
 from workqueue.sandboxes import process_tree
@@ -18,8 +19,8 @@ from workqueue.sandboxes.unix_user import UnixUser
 # tracer of the same account holds the notification back.
 DEATH_S = 1.0
 FIRST_POLL_S, MAX_POLL_S = 0.0005, 0.02  # between two checks for the end of a process
-BUFFER_BYTES = 256 * 1024  # of the socket for frames; macOS has 8 KiB, and the pool waits for a full one
-MAX_FILES = 10_000  # imported files to compare with the disk, in the process that serves all workers
+BUFFER_BYTES = 256 * 1024  # of the socket for frames; macOS has 8 KiB
+MAX_FILES = 10_000  # imported files to compare with the disk
 
 
 class Process(Protocol):
@@ -37,13 +38,15 @@ class ForkedProcess:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._status: int | None = None
+        self._lock = threading.Lock()  # only one thread can reap a process
 
     def poll(self) -> int | None:
-        if self._status is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self._status = os.waitstatus_to_exitcode(status)
-        return self._status
+        with self._lock:
+            if self._status is None:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    self._status = os.waitstatus_to_exitcode(status)
+            return self._status
 
 
 def wait_for_exit(process: Process, limit_s: float) -> int | None:
@@ -93,10 +96,6 @@ class SandboxPipes:
         return cls(parent, out_read, err_read, start_tokens, child, out_write, err_write)
 
     @property
-    def parent_fds(self) -> list[int]:
-        return [self.control.fileno(), self.stdout, self.stderr, *(end.fileno() for end in self.start_tokens)]
-
-    @property
     def child_fds(self) -> list[int]:
         return [self.child_control.fileno(), self.child_stdout, self.child_stderr, self.start_tokens[1].fileno()]
 
@@ -120,47 +119,23 @@ def _pipe(made: contextlib.ExitStack) -> tuple[int, int]:
     return ends
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxLease:
-    """The facts that a worker needs to drive a sandbox.
-
-    mark: the bytes that the sandbox writes after the output of each request. ready: as in `SandboxProcess`.
-    """
-
-    id: str
-    pid: int
-    mark: str
-    ready: dict[str, Any] | None
-
-
 @dataclass(slots=True)
 class SandboxProcess:
-    """One sandbox. id: the tag in its environment, which its descendants inherit.
+    """One sandbox, owned by the process that started it. id: the tag in its environment, which its descendants inherit.
 
-    ready: the sandbox's description of its function; None while it still imports. mark: separates the output of its
-    requests. It is random: user code that guessed it could attribute its output to the next request.
+    mark: separates the output of its requests. It is random: user code that guessed it could attribute its output to
+    the next request.
     """
 
     id: str
     process: Process
     pipes: SandboxPipes
-    ready: dict[str, Any] | None = None
     mark: str = field(default_factory=lambda: f"\0{secrets.token_hex(16)}")
-    used_at: float = field(default_factory=time.monotonic)
     started_at: float = field(default_factory=time.monotonic)
 
     @property
-    def parent_fds(self) -> list[int]:
-        return self.pipes.parent_fds
-
-    def lease(self) -> SandboxLease:
-        return SandboxLease(self.id, self.process.pid, self.mark, self.ready)
-
-    def is_reusable(self) -> bool:
-        """Return True if the process is alive, has no children, and imported the code that is on disk now."""
-        if self.process.poll() is not None or self.ready is None or not process_tree.is_idle(self.process.pid):
-            return False
-        return are_unchanged(self.ready.get("files"))
+    def pid(self) -> int:
+        return self.process.pid
 
     def end(self) -> int:
         """Kill the sandbox with all its descendants, and return its exit status, negative for a signal.
@@ -177,15 +152,15 @@ class SandboxProcess:
             process_tree.kill_tree(self.process.pid)
 
     def reap(self) -> int:
-        """Wait for the killed process, close the parent's ends, and return the exit status as `end` does."""
+        """Wait for the killed process; return the exit status as `end` does."""
         status = wait_for_exit(self.process, DEATH_S)
-        self.close()
         return -signal.SIGKILL if status is None else status
 
     def is_reaped(self) -> bool:
         return self.process.poll() is not None
 
     def close(self) -> None:
+        """Close the runtime's ends of the channels."""
         self.pipes.close_parent_side()
 
 

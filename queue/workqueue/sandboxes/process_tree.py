@@ -12,8 +12,10 @@ import psutil
 from workqueue.sandboxes.unix_user import impersonate_ids
 
 UNREADABLE = (psutil.Error, OSError)  # the process is gone, or this one has no descriptor left
-ORPHANS_LIMIT_S = 0.05  # for one call: the calling process also serves workers
+ORPHANS_LIMIT_S = 0.05  # for one call
 POLL_S = 0.01  # between two checks for the end of a process
+ENDED = ("", "Z", "X")  # states of a process: none, ended and not reaped
+STOPPED_OR_ENDED = (*ENDED, "T", "t")  # also stopped, traced
 MAX_STOP_ROUNDS = 10  # each finds the processes that were forked before their parent was stopped
 OWNER = "_SANDBOX_OWNER"  # environment variable: the process that owns the sandbox
 TAG = "_SANDBOX_ID"  # environment variable: the sandbox that a process descends from
@@ -56,11 +58,31 @@ def _reap(pid: int) -> bool:
 
 def is_idle(pid: int) -> bool:
     """Return True if the process is alive, has no children, and is not stopped: user code may send itself SIGSTOP."""
+    return _state(pid) not in STOPPED_OR_ENDED and not _child_pids(pid)
+
+
+def is_stopped(pid: int) -> bool:
+    """Return True if a signal has stopped the process (SIGSTOP)."""
+    return _state(pid) == "T"
+
+
+def _state(pid: int) -> str:
+    """Return the state as one letter (proc(5), stat, field 3); empty if there is no process."""
+    if sys.platform != "linux":
+        return _slow_state(pid)
     try:
-        stopped = psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]
+    except OSError:
+        return ""
+
+
+def _slow_state(pid: int) -> str:
+    """Return the same on systems without /proc."""
+    try:
+        status = psutil.Process(pid).status()
     except UNREADABLE:
-        return False
-    return not stopped and not _child_pids(pid)
+        return ""
+    return {psutil.STATUS_STOPPED: "T", psutil.STATUS_ZOMBIE: "Z"}.get(status, "S")
 
 
 def has_ended(pid: int, limit_s: float) -> bool:
@@ -97,9 +119,9 @@ def resident_mb(pid: int) -> float:
     try:
         top = psutil.Process(pid)
         for process in [top, *top.children(recursive=True)]:
-            with contextlib.suppress(psutil.Error):
+            with contextlib.suppress(*UNREADABLE):
                 total += process.memory_info().rss
-    except psutil.Error:
+    except UNREADABLE:
         return 0.0
     return total / (1024 * 1024)
 
@@ -129,8 +151,10 @@ def _start_time(pid: int) -> str | None:
     Other systems than Linux have only times of the wall clock. There all processes have the same start time, so that no
     step of the clock makes a living owner look dead; a reused pid keeps an orphan alive. None: there is no process.
     """
+    if _state(pid) in ENDED:
+        return None
     if sys.platform != "linux":
-        return "-" if psutil.pid_exists(pid) else None
+        return "-"
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:

@@ -1,7 +1,7 @@
 """Fork sandboxes from an interpreter that has already imported the SDK: a cold start in a tenth of the time.
 
 A forked sandbox has the modules and variables of a fresh interpreter. A fresh one is started where that would not hold
-(the function sets variables that Python reads at its start), or where the pool cannot adopt a fork.
+(the function sets variables that Python reads at its start), or where the worker cannot adopt a fork.
 """
 
 import contextlib
@@ -23,12 +23,15 @@ log = logging.getLogger(__name__)
 
 BOOT = "from localfn.runtime.zygote import main; main(*{fds})"
 ANSWER_S = 5.0  # a fork takes milliseconds: after this time the zygote counts as failed
-START_S = 10.0  # less than a worker waits for the pool (pool_connection.ANSWER_S)
+START_S = 10.0
 READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_")  # by the interpreter, the linker, the C library
 
 
 class Zygote:
-    """The zygote of one pool. The pool's process adopts orphans, so each fork becomes its own child."""
+    """The zygote of one worker. The worker's process adopts orphans, so each fork becomes its own child.
+
+    Not thread-safe: one thread starts all sandboxes, and lives as long as they do (prctl(2), PR_SET_PDEATHSIG).
+    """
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
@@ -68,10 +71,9 @@ class Zygote:
             return False
         return True
 
-    def close_inherited(self) -> None:
-        """Close the pool's socket in a process forked from the pool."""
-        if self._socket is not None:
-            self._socket.close()
+    def find_problem(self) -> str:
+        """Start the zygote. Return why the interpreter does not run; empty if it does."""
+        return "" if self.prepare() else self._interpreter.find_problem()
 
     def close(self) -> None:
         if self._process is not None and self._socket is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from redis import Redis
+from redis.asyncio import Redis
 
 # Take bells from the first queue that has any: at most ARGV[1], and at most one in ARGV[2] of the queue, because other
 # workers may be idle. A script needs one round trip instead of three.
@@ -29,13 +29,13 @@ class JobFetcher:
         self._keys = list(keys)
         self._take = redis.register_script(TAKE)
 
-    def pop_batch(self, max_count: int) -> list[str]:
+    async def pop_batch(self, max_count: int) -> list[str]:
         """Return the job ids of up to `max_count` waiting bells, without waiting. Raises RedisError."""
-        return [_text(job_id) for job_id in self._take(keys=self._keys, args=[max_count, SHARE])]
+        return [_text(job_id) for job_id in await self._take(keys=self._keys, args=[max_count, SHARE])]
 
-    def pop_blocking(self, timeout_s: float) -> list[str]:
+    async def pop_blocking(self, timeout_s: float) -> list[str]:
         """Wait for the next bell and return its job id; return no id after the timeout. Raises RedisError."""
-        found = self._redis.blpop(self._keys, timeout_s)
+        found = await self._redis.blpop(self._keys, timeout_s)
         return [] if found is None else [_text(found[1])]
 
 

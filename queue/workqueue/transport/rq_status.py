@@ -4,15 +4,17 @@ RQ's own worker makes some twenty round trips a job for this. Here jobs that end
 trip. Only a job that runs for longer is also reported as started.
 """
 
+import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import SimpleWorker
@@ -29,6 +31,8 @@ from workqueue.transport.doorbell import CHANNEL, FAILURE_TTL_S, RESULT_TTL_S, r
 log = logging.getLogger(__name__)
 
 STARTED_TTL_S = 2 * 3600  # RQ counts a job as running for this long: longer than the longest timeout
+SEND_S = 5.0  # a Redis that does not answer within this time counts as unavailable
+MAX_REPORTS = 10_000  # gathered while Redis does not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,43 +58,72 @@ class FinishedJob:
 
 
 class RqStatusReporter:
-    """Write RQ's keys of the jobs of one worker. worker: its name."""
+    """Write RQ's keys of the jobs of one worker. worker: its name.
 
-    def __init__(self, redis: Redis, worker: str) -> None:
-        self._redis = redis
-        self._worker = worker
+    Reports gather while Redis has not answered to the last ones. During an outage they are dropped.
+    """
+
+    def __init__(self, redis: AsyncRedis, sync_redis: Redis, worker: str) -> None:
+        """sync_redis: names the server to RQ's classes, which send nothing through it."""
+        self._redis, self._sync_redis, self._worker = redis, sync_redis, worker
         self._worker_key = f"{SimpleWorker.redis_worker_namespace_prefix}{worker}"
         self._cached_keys: dict[str, tuple[str, str]] = {}
-        self._started: tuple[Job, Execution] | None = None
+        self._started: dict[str, tuple[Job, Execution]] = {}
+        self._reports: list[Callable[[Pipeline], None]] = []
+        self._wakeup = asyncio.Event()
 
-    def report_started(self, claimed: ClaimedJob) -> None:
-        """Report the job of a long request as started, and its worker as busy."""
-        job = self._job(claimed)
-        try:
-            with self._redis.pipeline() as pipeline:
-                job.prepare_for_execution(self._worker, pipeline)
-                pipeline.persist(job.key)
-                execution = Execution.create(job, STARTED_TTL_S, pipeline, self._worker)
-                pipeline.hset(self._worker_key, "state", WorkerStatus.BUSY)
-                pipeline.execute()
-        except RedisError as error:
-            log.debug("job start not reported", extra={"error": str(error), "request_id": str(claimed.request_id)})
-        else:
-            self._started = job, execution
+    def report_started(self, claimed: Sequence[ClaimedJob]) -> None:
+        """Report the jobs of long requests as started, and their worker as busy."""
+        self._add(lambda pipeline: self._write_started(pipeline, claimed))
 
     def report_finished(self, finished: Sequence[FinishedJob], now: datetime) -> None:
         """Report how jobs ended, and wake the clients that wait for their requests."""
+        self._add(lambda pipeline: self._write_finished(pipeline, finished, now))
+
+    def _add(self, report: Callable[[Pipeline], None]) -> None:
+        if len(self._reports) < MAX_REPORTS:
+            self._reports.append(report)
+        self._wakeup.set()
+
+    async def run(self) -> None:
+        """Send reports until it is cancelled."""
+        while True:
+            await self._wakeup.wait()
+            self._wakeup.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send the reports that wait."""
+        reports, self._reports = self._reports, []
+        if not reports:
+            return
+        pipeline: Any = self._redis.pipeline(transaction=False)
+        for report in reports:
+            report(pipeline)
         try:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                # First, because clients may be waiting.
-                pipeline.publish(CHANNEL, " ".join(str(job_end.job.request_id) for job_end in finished))
-                for job_end in finished:
-                    self._set_status(pipeline, job_end, now)
-                self._add_to_registries(pipeline, finished)
-                self._count_jobs(pipeline, finished, now)
-                pipeline.execute()
-        except RedisError as error:
-            log.debug("job ends not reported", extra={"error": str(error), "count": len(finished)})
+            async with asyncio.timeout(SEND_S):
+                await pipeline.execute(raise_on_error=False)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.debug("status of jobs not reported", extra={"error": str(error), "count": len(reports)})
+
+    def _write_started(self, pipeline: Pipeline, jobs: Sequence[ClaimedJob]) -> None:
+        for claimed in jobs:
+            job = self._job(claimed)
+            job.prepare_for_execution(self._worker, pipeline)
+            pipeline.persist(job.key)
+            self._started[claimed.id] = job, Execution.create(job, STARTED_TTL_S, pipeline, self._worker)
+        pipeline.hset(self._worker_key, "state", WorkerStatus.BUSY)
+
+    def _write_finished(self, pipeline: Pipeline, finished: Sequence[FinishedJob], now: datetime) -> None:
+        # First, because clients may be waiting.
+        pipeline.publish(CHANNEL, " ".join(str(job_end.job.request_id) for job_end in finished))
+        had_started = bool(self._started)
+        for job_end in finished:
+            self._set_status(pipeline, job_end, now)
+        self._add_to_registries(pipeline, finished)
+        self._count_jobs(pipeline, finished, now)
+        if had_started and not self._started:
+            pipeline.hset(self._worker_key, "state", WorkerStatus.IDLE)
 
     def _set_status(self, pipeline: Pipeline, job_end: FinishedJob, now: datetime) -> None:
         claimed, key = job_end.job, Job.key_for(job_end.job.id)
@@ -106,11 +139,9 @@ class RqStatusReporter:
         pipeline.expire(key, ttl_s)
         if job_end.error is not None:
             Result.create_failure(self._job(claimed), ttl_s, job_end.error, self._worker, pipeline)
-        if self._started is not None and self._started[0].id == claimed.id:
-            job, execution = self._started
+        if (started := self._started.pop(claimed.id, None)) is not None:
+            job, execution = started
             execution.delete(job, pipeline)
-            pipeline.hset(self._worker_key, "state", WorkerStatus.IDLE)
-            self._started = None
 
     def _add_to_registries(self, pipeline: Pipeline, finished: Sequence[FinishedJob]) -> None:
         """Add the jobs to RQ's registries of finished and failed jobs, each with the time of its expiry."""
@@ -131,14 +162,13 @@ class RqStatusReporter:
         pipeline.hincrbyfloat(self._worker_key, "total_working_time", (now - began).total_seconds())
 
     def _job(self, claimed: ClaimedJob) -> Job:
-        job = Job(claimed.id, self._redis, JSONSerializer)
+        job = Job(claimed.id, self._sync_redis, JSONSerializer)
         job.origin = claimed.queue
         return job
 
     def _registry_keys(self, name: str) -> tuple[str, str]:
         """Return the keys of RQ's registries of finished and failed jobs."""
         if name not in self._cached_keys:
-            registries = (kind(queue=rq_queue(name, self._redis)) for kind in (FinishedJobRegistry, FailedJobRegistry))
-            finished, failed = (str(registry.key) for registry in registries)
-            self._cached_keys[name] = finished, failed
+            queue = rq_queue(name, self._sync_redis)
+            self._cached_keys[name] = str(FinishedJobRegistry(queue=queue).key), str(FailedJobRegistry(queue=queue).key)
         return self._cached_keys[name]

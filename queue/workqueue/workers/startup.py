@@ -23,24 +23,24 @@ class WorkersFailError(WorkqueueError):
 class Startup:
     """Report readiness once, and fail when no worker can start.
 
-    minimum: the number of workers of an idle pool. tell_ready: called once, when the first worker is ready.
+    minimum: the number of workers. tell_ready: called once, when the first worker is ready.
     """
 
     def __init__(self, minimum: int, tell_ready: Callable[[], None] | None) -> None:
         self._minimum, self._tell_ready = minimum, tell_ready
-        self._has_started = False
+        self.is_ready = False  # a worker has started to wait for work
         self._reasons: list[str] = []
 
     def check(self, activities: Iterable[WorkerActivity]) -> None:
         """Report readiness if a worker has started to wait for work."""
-        if not self._has_started and any(activity.has_started() for activity in activities):
-            self._has_started = True
+        if not self.is_ready and any(activity.has_started() for activity in activities):
+            self.is_ready = True
             if self._tell_ready is not None:
                 self._tell_ready()
 
     def record_death(self, activity: WorkerActivity, status: int | None) -> None:
         """Record a worker that died. Raise WorkersFailError when more have died than the pool starts with."""
-        if self._has_started or activity.has_started():
+        if self.is_ready or activity.has_started():
             return
         self._reasons.append(activity.failure() or ("it ended" if status is None else f"it {describe_exit(status)}"))
         if len(self._reasons) > self._minimum:
@@ -59,10 +59,6 @@ class StartDelay:
     def is_over(self) -> bool:
         """Return True if a process may be started now."""
         return time.monotonic() >= self._next_at
-
-    def newest_s(self) -> float:
-        """Return the seconds since the last start of a process that still runs."""
-        return time.monotonic() - max(self._started_at.values(), default=0.0)
 
     def record_start(self, name: str) -> None:
         """Record a started process."""

@@ -1,27 +1,28 @@
 """The main function of a worker process, from the fork to its end."""
 
+import asyncio
 import logging
-import socket
 import threading
 import time
+from collections.abc import Callable
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Engine
+from sqlalchemy import Engine as SyncEngine
 
+from schema.engine import make_engine
 from workqueue.clock import Clock
 from workqueue.database import retry_through_outage
-from workqueue.files.working_directory import WorkingDirectory
 from workqueue.heartbeats import worker_heartbeats
 from workqueue.heartbeats.worker_activity import WorkerActivity
-from workqueue.invocation.context import ExecutionContext
-from workqueue.logs.spool_file import SpoolFile
-from workqueue.sandboxes.pool_connection import SandboxPoolClient
-from workqueue.telemetry import make_observers, metric_store
+from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.sandboxes.prctl import adopt_orphans
+from workqueue.telemetry import make_observers
 from workqueue.telemetry.counters import Counters
-from workqueue.transport.doorbell import Doorbell
-from workqueue.transport.rq_status import RqStatusReporter
+from workqueue.workers.engine import Engine
+from workqueue.workers.parts import Parts
 from workqueue.workers.pool_config import PoolConfig
+from workqueue.workers.upkeep import Upkeep
 from workqueue.workers.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -29,31 +30,52 @@ log = logging.getLogger(__name__)
 REDIS_RETRY_S = 0.5
 
 
-def run_worker(
-    config: PoolConfig, engine: Engine, name: str, pool_socket: socket.socket, activity: WorkerActivity
-) -> None:
-    """Run a worker until it is stopped or the pool is gone. engine: made before the fork, without open connections."""
+def run_worker(config: PoolConfig, interpreter: Interpreter, name: str, activity: WorkerActivity) -> None:
+    """Run a worker until it is stopped."""
     _add_worker_to_logs(name)
     try:
-        context = _make_context(config, engine, name, pool_socket, activity)
-        worker = _make_worker(config, context)
+        adopt_orphans()
+        engine = make_engine(config.database_url, pool_size=1, max_overflow=1)
+        clock = Clock()
+        retry_through_outage(lambda: clock.synchronise(engine), threading.Event())
+
+        def run_engine(worker: Worker) -> None:
+            asyncio.run(_run(config, interpreter, engine, clock, worker, activity))
+
+        _make_worker(config, name, run_engine).work()
     except BaseException as error:
         activity.set_failure(f"{type(error).__name__}: {error}")
-        raise
-    # The first heartbeat follows the setup, because it promises that the worker can serve. It uses the open connection;
-    # the lease renewer opens its own for the first long request.
-    worker_heartbeats.beat(engine, context.clock, name, config.queues)
-    worker.run()
-    context.observers.close()
-    metric_store.flush(engine, context.counters)
-    worker_heartbeats.deregister(engine, name)
+        log.exception("worker failed; the pool gives its requests back")
+        raise SystemExit(1) from None
 
 
-def _make_worker(config: PoolConfig, context: ExecutionContext) -> Worker:
+async def _run(
+    config: PoolConfig,
+    interpreter: Interpreter,
+    engine: SyncEngine,
+    clock: Clock,
+    worker: Worker,
+    activity: WorkerActivity,
+) -> None:
+    counters = Counters()
+    parts = Parts(config, worker.name, clock, make_observers(counters, "worker", traces=config.traces), interpreter)
+    upkeep = Upkeep(engine, clock, worker, parts.pool, config.disk, counters)
+    await parts.claims.open()
+    await parts.ends.open()
+    await asyncio.to_thread(worker_heartbeats.beat, engine, clock, worker.name, config.queues)
+    try:
+        await Engine(parts, upkeep, activity, config.grace_s).run()
+    finally:
+        await parts.close()
+        await upkeep.close()
+
+
+def _make_worker(config: PoolConfig, name: str, run_engine: Callable[[Worker], None]) -> Worker:
     """Return the worker. RQ connects at once, so retry during an outage of Redis: it is no failure of the worker."""
     while True:
         try:
-            return Worker(context, Redis.from_url(config.redis_url), config.grace_s)
+            redis = Redis.from_url(config.redis_url, socket_connect_timeout=1, socket_timeout=5)
+            return Worker(name, config.queues, redis, run_engine)
         except RedisError as error:
             log.warning("Redis is unavailable", extra={"error": str(error)})
             time.sleep(REDIS_RETRY_S)
@@ -68,31 +90,3 @@ def _add_worker_to_logs(worker: str) -> None:
 
     for handler in logging.getLogger().handlers:
         handler.addFilter(add_worker)
-
-
-def _make_context(
-    config: PoolConfig, engine: Engine, name: str, pool_socket: socket.socket, activity: WorkerActivity
-) -> ExecutionContext:
-    clock, given_up = Clock(), threading.Event()
-    retry_through_outage(lambda: clock.synchronise(engine), given_up)
-    # A short timeout: while a request runs, Redis is only needed for status and announcements.
-    redis = Redis.from_url(config.redis_url, socket_connect_timeout=1, socket_timeout=1)
-    counters = Counters()
-    return ExecutionContext(
-        given_up=given_up,
-        worker=name,
-        queues=config.queues,
-        engine=engine,
-        doorbell=Doorbell(redis),
-        rq_status=RqStatusReporter(redis, name),
-        clock=clock,
-        sandboxes=SandboxPoolClient(pool_socket, max_body=2 * config.max_result_bytes + 1024 * 1024),
-        store=config.store,
-        working_directory=WorkingDirectory(config.work_folder, name, config.account),
-        disk=config.disk,
-        spool=SpoolFile(config.spool_folder, name),
-        activity=activity,
-        lease_s=config.lease_s,
-        counters=counters,
-        observers=make_observers(counters, "worker", traces=config.traces),
-    )

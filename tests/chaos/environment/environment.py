@@ -183,7 +183,7 @@ def _environment(folder: Path, postgres: Postgres, redis: Redis, port: int, leas
         "LOCALFN_FUNCTIONS": str(FUNCTIONS),
         "LOCALFN_LEASE_SECONDS": f"{lease_s:g}",
         "LOCALFN_GRACE_SECONDS": str(GRACE_S),
-        "LOCALFN_MIN_WORKERS": "2",
+        "LOCALFN_WORKERS": "2",
         "LOCALFN_CONCURRENCY": "8",
         "LOG_FORMAT": "json",
         "CHAOS_LEDGER": str(folder / "ledger"),

@@ -32,8 +32,12 @@ def find_forked(pool_pids: Iterable[int]) -> list[psutil.Process]:
 
 
 def find_sandboxes(pool_pids: Iterable[int]) -> list[psutil.Process]:
+    """Return the sandboxes of the pools' workers."""
     return [
-        child for pool in find_running(pool_pids) for child in children_of(pool.pid) if read_tag(child, TAG) is not None
+        child
+        for worker in find_forked(pool_pids)
+        for child in children_of(worker.pid)
+        if read_tag(child, TAG) is not None
     ]
 
 

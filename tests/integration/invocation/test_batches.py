@@ -136,8 +136,10 @@ def test_a_slow_request_does_not_block_its_batch(runtime: Runtime, engine: sqlal
 def test_a_request_that_must_not_start_twice_runs_alone(runtime: Runtime, engine: sqlalchemy.Engine) -> None:
     ids = batch(runtime, plain_events(60), "never_twice")
 
-    assert statuses(wait_all_ended(engine, ids)) == {"completed": 60}
-    assert count_shared_commits(engine, ids) == 0
+    rows = wait_all_ended(engine, ids)
+    assert statuses(rows) == {"completed": 60}
+    assert {row["attempt"] for row in rows} == {1}
+    assert {runtime.attempts(id)[0]["cold_start"] for id in ids} <= {True, False}
 
 
 def test_requests_cancelled_in_a_batch_end_once(runtime: Runtime, engine: sqlalchemy.Engine) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
 from uuid_utils.compat import uuid7
@@ -62,3 +62,12 @@ def finish(engine: Engine, claim: Claim, data: str = "1", lines: Sequence[LogLin
 
 def failed_outcome(error_type: str = "ValueError") -> AttemptRecord:
     return AttemptRecord(outcome=Outcome.FAILED, error_type=error_type, error_message="m")
+
+
+def make_claim(function: str = "f", **options: Any) -> Claim:
+    """Return a claim that no row belongs to."""
+    values: dict[str, Any] = {"inputs": (), "on_lost": "rerun"} | options
+    return Claim(
+        request_id=uuid4(), attempt=1, worker="w", function_name=function, event="1", queue="default",
+        max_attempts=1, failures=0, losses=0, created_at=NOW, available_at=NOW, claimed_at=NOW, **values,
+    )  # fmt: skip

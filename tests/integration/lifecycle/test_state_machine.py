@@ -19,7 +19,9 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine, text
 
+from schema.engine import autocommit
 from schema.statuses import TRANSITIONS, Outcome, Phase, Status
+from schema.steps import run
 from tests.integration.lifecycle.steps import accept_request
 from tests.support import clock_control
 from workqueue import lifecycle
@@ -90,21 +92,31 @@ class Requests(RuleBasedStateMachine):
         claims = {claim.request_id: claim for claim in lifecycle.claim(self.engine, group, worker, self.now, LEASE_S)}
         assert list(claims) == [id for id in group if id in claims], "in the order of the bells"
         for id in group:
-            self.check_claimed(self.model[id], worker, claims.get(id))
+            self.check_claimed(self.model[id], claims.get(id))
         return multiple(*claims.values())
 
-    def check_claimed(self, model: ModelRequest, worker: str, claim: Claim | None) -> None:
-        mine = model.holder if model.holder and model.holder.worker == worker else None
+    def check_claimed(self, model: ModelRequest, claim: Claim | None) -> None:
         due = model.status == Status.PENDING and model.available_at <= self.now + timedelta(milliseconds=500)
-        assert (claim is not None) == (due or mine is not None)
+        assert (claim is not None) == due
         if claim is None:
             return
-        if mine is None:
-            model.move(Status.PROCESSING)
-            model.attempt += 1
-        # Otherwise the answer was lost: the same worker asks again, and gets the same claim.
+        model.move(Status.PROCESSING)
+        model.attempt += 1
         assert claim.attempt == model.attempt
         model.holder, model.lease_until = claim, self.now + timedelta(seconds=LEASE_S)
+
+    @rule(held=st.lists(claims, max_size=2), worker=WORKERS)
+    def resume(self, held: list[Claim], worker: str) -> None:
+        """Return the claims whose answer was lost: those of the worker's requests that it does not know of."""
+        known = [claim.request_id for claim in held]
+        with autocommit(self.engine) as connection:
+            found = run(connection, lifecycle.resume_steps(known, worker, self.now, LEASE_S))
+        mine = {id for id, model in self.model.items() if model.holder and model.holder.worker == worker}
+        assert {claim.request_id for claim in found} == mine - set(known)
+        for claim in found:
+            model = self.model[claim.request_id]
+            assert claim.attempt == model.attempt
+            model.lease_until = self.now + timedelta(seconds=LEASE_S)
 
     @rule(group=st.lists(claims, min_size=1, max_size=4, unique_by=lambda claim: claim.request_id), worker=WORKERS)
     def unclaim(self, group: list[Claim], worker: str) -> None:

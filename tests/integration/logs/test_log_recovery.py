@@ -25,7 +25,7 @@ def claim(engine: Engine) -> Claim:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[SpoolFile]:
-    made = SpoolFile(tmp_path, "w")
+    made = SpoolFile(tmp_path, "w", 1)
     yield made
     made.close()
 
@@ -108,7 +108,7 @@ def test_the_end_of_a_flood_is_kept(engine: Engine, claim: Claim, spool: SpoolFi
 
 def test_no_spool_file_remains_after_storing_or_a_workers_end(claim: Claim, spool: SpoolFile, tmp_path: Path) -> None:
     spool.append(claim, block(1))
-    spool.clear()
+    spool.forget(claim)
     assert [path.stat().st_size for path in tmp_path.iterdir()] == [0, 0]
     spool.close()
     assert list(tmp_path.iterdir()) == []

@@ -40,7 +40,7 @@ def test_postgres_is_utf8_durable_and_listens_on_no_port(home: Path, run: RunSer
 
 
 def test_postgres_allows_the_connections_of_its_concurrency(home: Path, run: RunService) -> None:
-    assert capacity.required_connections(20) < 97, "the default limit of other servers"
+    assert capacity.required_connections(8) < 97, "the default limit of other servers"
     postgres = Postgres(home, max_connections=capacity.embedded_connections(200))
     run(postgres)
     assert int(str(query(postgres, "SHOW max_connections"))) > capacity.required_connections(200)

@@ -163,16 +163,6 @@ def start_sleeper(elsewhere: Runtime, tmp_path: Path) -> int:
     return int(file.read_text())
 
 
-def test_a_long_list_of_sandboxes_reaches_the_housekeeper() -> None:
-    code = """
-    from workqueue.heartbeats.sandbox_snapshots import SandboxSnapshot, SnapshotChannel
-    channel = SnapshotChannel()
-    channel.send([SandboxSnapshot("i" * 32, number, "function", "idle", None, 1.0) for number in range(500)])
-    print(len(channel.receive_latest()))
-    """
-    assert run_elsewhere(code) == "500"
-
-
 def test_a_client_that_receives_nothing_blocks_no_thread() -> None:
     code = """
     import socket

@@ -1,7 +1,6 @@
 """Restore a sandbox after a request to its first state, or do not reuse it."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from tests.functions.leftovers.ending import ENDING
 from tests.functions.leftovers.harmless import HARMLESS
 from tests.functions.leftovers.restored import RESTORED
 from tests.integration.invocation.test_batches import batch, statuses, wait_all_ended
+from tests.integration.sandboxes.driving import send_events
 from tests.integration.sandboxes.test_sandbox import SDK, answer
 from tests.support.runtime import CASES, Runtime
 from workqueue.sandboxes.connection import Frame, SandboxConnection
@@ -29,22 +29,20 @@ def warm(module: str, function: str) -> Iterator[SandboxConnection]:
     """Start a sandbox that has imported the function."""
     load = {"type": "load", "root": str(CASES), "module": module, "function": function}
     child = Interpreter(sys.executable, SDK, {"TZ": "UTC"}, 1 << 20).start(load, {})
-    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], 1 << 20)
+    sandbox = SandboxConnection(child, 1 << 20)
     try:
         assert isinstance(ready := answer(sandbox), Frame)
         assert ready.type == "ready"
         yield sandbox
     finally:
-        sandbox.close()
         child.end()
+        child.close()
 
 
 def answers(sandbox: SandboxConnection, folder: Path, events: list[dict[str, Any]]) -> list[Frame]:
     """Send the events together; return the answers to those that the sandbox has started."""
     folder.chmod(0o700)
-    members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(len(events))]
-    head = {"type": "run", "workdir": str(folder), "now": 0.0, "limit_s": 60, "valid_s": 60, "members": members}
-    sandbox.send(head | {"round": sandbox.grant_starts(len(events))}, json.dumps(events).encode())
+    send_events(sandbox, folder, [json.dumps(event) for event in events])
     found: list[Frame] = []
     while len(found) < len(events):
         frame = answer(sandbox)

@@ -1,6 +1,5 @@
 """Drive a real sandbox without a worker."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from subprocess import PIPE
 
 import pytest
 
+from tests.integration.sandboxes.driving import send_events
 from tests.support.runtime import CASES
 from tests.support.waiting import wait_until
 from workqueue.sandboxes.connection import Disconnected, Frame, SandboxConnection
@@ -23,13 +23,13 @@ def sandbox() -> Iterator[SandboxConnection]:
     interpreter = Interpreter(sys.executable, SDK, {}, 1 << 20)
     load = {"type": "load", "root": str(CASES), "module": "noisy_neighbours", "function": "end_at"}
     child = interpreter.start(load, {})
-    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], 1 << 20)
+    sandbox = SandboxConnection(child, 1 << 20)
     try:
         answer(sandbox)
         yield sandbox
     finally:
-        sandbox.close()
         child.end()
+        child.close()
 
 
 def answer(sandbox: SandboxConnection) -> Frame | Disconnected:
@@ -50,16 +50,14 @@ def run(sandbox: SandboxConnection, folder: Path, count: int, at: int) -> None:
     """Send `count` requests; the one at index `at` ends the sandbox."""
     folder.chmod(0o700)
     events = [f'{{"n": {n}, "at": {at}, "flag": "/dev/null"}}' for n in range(count)]
-    members = [{"request_id": str(n), "attempt": 1, "max_attempts": 1, "files": {}} for n in range(count)]
-    head = {"type": "run", "workdir": str(folder), "now": 0.0, "limit_s": 60, "valid_s": 60, "members": members}
-    sandbox.send(head | {"round": sandbox.grant_starts(count)}, f"[{','.join(events)}]".encode())
+    send_events(sandbox, folder, events)
 
 
 def test_a_sandbox_that_ends_reports_the_started_requests(sandbox: SandboxConnection, tmp_path: Path) -> None:
     run(sandbox, tmp_path, count=4, at=2)
 
     assert [isinstance(answer(sandbox), Disconnected) for _ in range(3)] == [False, False, True]
-    assert [sandbox.start_tokens.has_started(place) for place in range(4)] == [True, True, True, False]
+    assert sandbox.start_tokens.count_unstarted() == 1
 
 
 def test_a_tracer_of_a_sandbox_does_not_block_its_owner() -> None:
@@ -75,6 +73,7 @@ def test_a_tracer_of_a_sandbox_does_not_block_its_owner() -> None:
         assert child.end() == -signal.SIGKILL
         assert tracer.poll() is None
     wait_until(lambda: child.process.poll() is not None, what="it is reaped once the tracer is gone")
+    child.close()
 
 
 def test_recalled_requests_do_not_start(sandbox: SandboxConnection, tmp_path: Path) -> None:
@@ -83,9 +82,7 @@ def test_recalled_requests_do_not_start(sandbox: SandboxConnection, tmp_path: Pa
 
     results = [answer(sandbox) for _ in range(30 - unbegun)]
     assert all(isinstance(result, Frame) and result.type == "done" for result in results)
-    assert [sandbox.start_tokens.has_started(place) for place in range(30)] == [True] * (30 - unbegun) + [
-        False
-    ] * unbegun
+    assert sandbox.start_tokens.count_unstarted() == 0
     run(sandbox, tmp_path, count=1, at=-1)
     last = answer(sandbox)
     assert isinstance(last, Frame)

@@ -72,9 +72,7 @@ def test_a_retry_links_to_the_failed_attempt_with_its_error(traced_runtime: tupl
     assert second.status.code == 1
 
 
-def test_the_reconciler_exports_the_span_of_a_lost_attempt(
-    traced_runtime: tuple[Runtime, Collector], tmp_path: Path
-) -> None:
+def test_the_pool_exports_the_span_of_a_lost_attempt(traced_runtime: tuple[Runtime, Collector], tmp_path: Path) -> None:
     runtime, collector = traced_runtime
     trace_id = TRACE.replace("4", "8")
     event = {"ledger": str(tmp_path / "ledger"), "seconds": 3}
@@ -96,7 +94,7 @@ def test_the_reconciler_exports_the_span_of_a_lost_attempt(
     submitted = spans["submit sleep_and_note"]
     assert lost.parent_span_id == submitted.span_id
     exporters = [collector.processes[span.span_id] for span in (submitted, lost, second)]
-    assert exporters == ["web", "scheduler", "worker"]
+    assert exporters == ["web", "worker", "worker"]
     for name, code in (("validate", 1), ("process", 2)):
         first = collector.all_of(trace_id, name)[0]
         assert (first.parent_span_id, first.status.code) == (lost.span_id, code)

@@ -3,6 +3,7 @@
 Each intended difference is listed below with its reason. A new version of RQ that writes something else fails here.
 """
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -114,12 +115,22 @@ def report(client: redis.Redis, error: str | None, *, lasts: bool = False) -> tu
     ring(client)
     assert client.lpop(f"rq:queue:{QUEUE}") == JOB.encode()
     claimed = ClaimedJob(JOB, REQUEST, QUEUE, datetime.now(UTC))
-    reporter = RqStatusReporter(client, WORKER)
-    if lasts:
-        reporter.report_started(claimed)
-    meanwhile = snapshot(client)
-    reporter.report_finished([FinishedJob(claimed, error)], datetime.now(UTC))
-    return meanwhile, snapshot(client)
+    return asyncio.run(_report(client, claimed, error, lasts=lasts))
+
+
+async def _report(
+    client: redis.Redis, claimed: ClaimedJob, error: str | None, *, lasts: bool
+) -> tuple[Snapshot, Snapshot]:
+    options = client.get_connection_kwargs()
+    async with redis.asyncio.Redis(unix_socket_path=options["path"], db=options.get("db", 0)) as async_client:
+        reporter = RqStatusReporter(async_client, client, WORKER)
+        if lasts:
+            reporter.report_started([claimed])
+            await reporter.flush()
+        meanwhile = snapshot(client)
+        reporter.report_finished([FinishedJob(claimed, error)], datetime.now(UTC))
+        await reporter.flush()
+        return meanwhile, snapshot(client)
 
 
 def test_a_bell_is_what_rq_enqueues(client: redis.Redis) -> None:

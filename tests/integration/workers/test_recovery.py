@@ -111,17 +111,36 @@ def test_a_request_that_must_not_start_twice_fails_with_its_worker(own_runtime: 
     assert attempts_started(ledger) == [1]
 
 
-def test_a_frozen_worker_loses_its_lease_and_changes_nothing(own_runtime: Runtime, tmp_path: Path) -> None:
-    request_id, ledger, sandbox = start_request(own_runtime, "sleep_and_note", tmp_path, LEASE_S + 4)
+def test_a_frozen_worker_is_killed_and_its_request_runs_again_at_once(own_runtime: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, sandbox = start_request(own_runtime, "sleep_and_note", tmp_path, 2)
     frozen = worker_of(own_runtime, request_id)
     frozen.suspend()
-    wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + MARGIN_S, "the next attempt starts")
-    frozen.resume()
+    wait_until(lambda: attempts_started(ledger) == [1, 2], MARGIN_S, "the next attempt starts")
 
-    wait_until(lambda: not psutil.pid_exists(sandbox), MARGIN_S, "the frozen worker's sandbox is killed")
+    assert not is_alive(frozen.pid)
+    assert not psutil.pid_exists(sandbox), "the sandbox of the frozen worker was ended"
+    assert own_runtime.wait_ended(request_id)["status"] == "completed"
+
+
+def test_a_frozen_machine_loses_its_leases_and_changes_nothing(own_runtime: Runtime, tmp_path: Path) -> None:
+    request_id, ledger, sandbox = start_request(own_runtime, "sleep_and_note", tmp_path, LEASE_S + 4)
+    pool = own_runtime.processes.pop("worker")
+    frozen = [psutil.Process(pool.pid), *children_of(pool.pid)]  # the pool first: it would replace its workers
+    for process in frozen:
+        process.suspend()
+    try:
+        own_runtime.start("worker")
+        wait_until(lambda: attempts_started(ledger) == [1, 2], LEASE_S + 2 + MARGIN_S, "the next attempt starts")
+    finally:
+        for process in frozen:
+            process.resume()
+
+    wait_until(lambda: not psutil.pid_exists(sandbox), MARGIN_S, "the thawed worker ends its sandbox")
     ended = own_runtime.wait_ended(request_id)
     assert (ended["status"], ended["attempt"]) == ("completed", 2)
     assert own_runtime.get(f"/api/requests/{request_id}/result")["data"] == 2
+    pool.terminate()
+    assert pool.wait(MARGIN_S) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

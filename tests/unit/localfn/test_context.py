@@ -6,7 +6,7 @@ import pytest
 
 from localfn.context import MAX_OUTPUT_FILES, OUTPUT_FOLDER, Context
 from localfn.errors import LocalfnError
-from workqueue.invocation import results
+from workqueue.invocation import attempt_files
 
 
 def test_a_request_saves_a_limited_number_of_files(tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ def test_a_request_saves_a_limited_number_of_files(tmp_path: Path) -> None:
     assert context.save_file("one", "0") == "0", "a name that exists is replaced"
     with pytest.raises(LocalfnError, match="1000 files"):
         context.save_file("one", "one more")
-    assert len(context.saved) == MAX_OUTPUT_FILES == results.MAX_OUTPUT_FILES
+    assert len(context.saved) == MAX_OUTPUT_FILES == attempt_files.MAX_OUTPUT_FILES
 
 
 def test_a_second_name_for_a_saved_file_is_rejected(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from workqueue.workers.startup import Startup, WorkersFailError
 def activity(*, begun: bool = False, reason: str = "") -> WorkerActivity:
     made = WorkerActivity()
     if begun:
-        made.set_idle()
+        made.tick()
     if reason:
         made.set_failure(reason)
     return made

@@ -88,5 +88,5 @@ def _oom_kills(counters: Sequence[Path]) -> int | None:
 def _own_resident_mb(pid: int) -> float:
     try:
         return float(psutil.Process(pid).memory_info().rss) / (1024 * 1024)
-    except psutil.Error:
+    except process_tree.UNREADABLE:
         return 0.0

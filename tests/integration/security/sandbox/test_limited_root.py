@@ -1,6 +1,5 @@
 """Confine sandboxes even as a root without some capabilities, as in containers."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -51,7 +50,7 @@ def test_root_removes_the_network_if_the_account_cannot(python: str, tmp_path: P
     )
     load = {"type": "load", "root": str(tmp_path), "module": "alone", "function": "alone", "network": False}
     child = interpreter.start(load, {})
-    sandbox = SandboxConnection(child.lease(), [os.dup(fd) for fd in child.parent_fds], 1 << 20)
+    sandbox = SandboxConnection(child, 1 << 20)
     try:
         news = [wait_until(lambda: sandbox.next_message(0.1), what="it speaks")]
         while not isinstance(news[-1], Frame) or news[-1].type == "started":
@@ -60,5 +59,5 @@ def test_root_removes_the_network_if_the_account_cannot(python: str, tmp_path: P
         assert b"[(1, 'lo')]" in b"".join(item.data for item in news if isinstance(item, Output))
         assert len(socket.if_nameindex()) > 1, "we are where we were"
     finally:
-        sandbox.close()
         child.end()
+        child.close()

@@ -138,7 +138,7 @@ def test_functions_cannot_inspect_processes_of_the_runtime(runtime: Runtime) -> 
 
 def test_functions_cannot_inspect_the_zygote(runtime: Runtime) -> None:
     uid = runtime.result("tell_who", {})["uids"][0]
-    children = children_of(runtime.processes["worker"].pid)
+    children = children_of(runtime.processes["worker"].pid, recursive=True)
     commands = read_each(children, lambda child: (child.create_time(), child, " ".join(child.cmdline())))
     # A forked sandbox has the command line of its zygote, which is the oldest process with that command line.
     forker = min((each for each in commands if "localfn.runtime.zygote" in each[2]), key=lambda each: each[0])[1]

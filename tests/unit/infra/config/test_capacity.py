@@ -22,8 +22,8 @@ else:
     print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 REFUSED = (
-    "LOCALFN_CONCURRENCY: 100 needs 1164 open files, but the limit is 512 (ulimit -Hn); "
-    "raise the limit, or set LOCALFN_CONCURRENCY to at most 40."
+    "LOCALFN_CONCURRENCY: 100 needs 1728 open files, but the limit is 512 (ulimit -Hn); "
+    "raise the limit, or set LOCALFN_CONCURRENCY to at most 24."
 )
 
 
@@ -48,7 +48,7 @@ def test_the_limit_of_open_files_is_raised_as_far_as_needed(soft: int, hard: int
 
 
 def test_the_limit_itself_is_allowed() -> None:
-    assert capacity.required_files(40) <= 512 < capacity.required_files(41)
+    assert capacity.required_files(24) <= 512 < capacity.required_files(25)
 
 
 def test_a_limit_that_only_the_system_knows_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,5 +58,5 @@ def test_a_limit_that_only_the_system_knows_is_reported(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(resource, "getrlimit", lambda _kind: (256, resource.RLIM_INFINITY))
     monkeypatch.setattr(resource, "setrlimit", refuse)
-    with pytest.raises(SettingsError, match="LOCALFN_CONCURRENCY: 500 needs 5564 open files"):
+    with pytest.raises(SettingsError, match="LOCALFN_CONCURRENCY: 500 needs 8128 open files"):
         capacity.raise_file_limit(500)

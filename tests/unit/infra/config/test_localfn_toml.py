@@ -35,7 +35,7 @@ VALUES = {
     "LOCALFN_MAX_UPLOAD_BYTES": ('"1 MiB"', "1 MiB", "2", "3"),
     "LOCALFN_MAX_RESULT_BYTES": ("1", "1", "2", "3"),
     "LOCALFN_CONCURRENCY": ("1", "1", "2", "3"),
-    "LOCALFN_MIN_WORKERS": ("1", "1", "2", "3"),
+    "LOCALFN_WORKERS": ("1", "1", "2", "3"),
     "LOCALFN_QUEUES": ('["a", "b"]', "a,b", "b", "c"),
     "LOCALFN_LEASE_SECONDS": ("1e1", "10", "2", "3"),
     "LOCALFN_GRACE_SECONDS": ("0", "0", "2", "3"),
@@ -129,7 +129,7 @@ def test_an_empty_variable_hides_the_value_of_the_files(tmp_path: Path) -> None:
         ('redis_url = "redis://:12/34@h"', "redis_url is not a valid URL."),
         ("postgres_port = 0", "postgres_port: '0' is not a whole number from 1 to 65535."),
         ('allowed_hosts = ["https://a"]', "allowed_hosts: 'https://a' is not a valid host;"),
-        ("min_workers = 21", "min_workers: '21' is not a whole number from 1 to 20."),
+        ("workers = 21", "workers: '21' is not a whole number from 1 to 20."),
         ("superuser_password = 1234", "superuser_password: *** is not a text; put it in quotes."),
     ],
 )

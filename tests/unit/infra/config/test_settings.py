@@ -81,7 +81,7 @@ def test_variables_of_other_programs_are_ignored() -> None:
         ("LOCALFN_CONCURRENCY", "0"),
         ("LOCALFN_CONCURRENCY", "-1"),
         ("LOCALFN_CONCURRENCY", "1.5"),
-        ("LOCALFN_MIN_WORKERS", "21"),
+        ("LOCALFN_WORKERS", "21"),
         ("LOCALFN_QUEUES", "high,de fault"),
         ("LOCALFN_LEASE_SECONDS", "0"),
         ("LOCALFN_LEASE_SECONDS", "nan"),

@@ -3,8 +3,7 @@
 import pytest
 
 from schema.statuses import Outcome, Status
-from tests.integration.lifecycle.steps import NOW
-from tests.unit.workqueue.test_batch_sizing import make_claim
+from tests.integration.lifecycle.steps import NOW, make_claim
 from workqueue.lifecycle import AttemptRecord
 from workqueue.telemetry import AttemptFinished, metrics
 from workqueue.telemetry.counters import Counters

@@ -1,0 +1,225 @@
+"""The sandboxes of one worker: start them, keep them warm, end them.
+
+What may take milliseconds runs in two threads: one starts all sandboxes (the kernel ends a sandbox together with the
+thread that started it), one ends them.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from workqueue.files.working_directory import WorkingDirectory
+from workqueue.functions.registry import FunctionSpec
+from workqueue.heartbeats.sandbox_snapshots import SandboxSnapshot
+from workqueue.invocation.sandbox import Sandbox
+from workqueue.logs.spool_file import SpoolFile
+from workqueue.sandboxes import process_tree
+from workqueue.sandboxes.memory import is_memory_short
+from workqueue.sandboxes.process import SandboxProcess, wait_for_exit
+from workqueue.sandboxes.zygote import Zygote
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 300.0  # a warm sandbox that was not used for this long is ended
+KEEP_DIRECTORY_S = 1.0  # an empty working directory stays for the next request for this long
+EXIT_GRACE_S = 0.5  # for an interpreter to exit after it closed its socket; then it is killed
+
+
+class SandboxPool:
+    """All sandboxes of one worker.
+
+    max_idle: how many idle ones are kept warm. max_body: bytes of a frame's body. make_directory, make_spool: make the
+    working directory and the spool file of a new sandbox. other_children: the pids of this process's children that are
+    no sandboxes.
+    """
+
+    def __init__(
+        self,
+        zygote: Zygote,
+        max_idle: int,
+        max_body: int,
+        make_directory: Callable[[], WorkingDirectory],
+        make_spool: Callable[[int], SpoolFile],
+        other_children: Callable[[], set[int]] = set,
+    ) -> None:
+        self.busy: set[Sandbox] = set()
+        self.starting = 0
+        self._zygote, self._max_idle, self._max_body = zygote, max_idle, max_body
+        self._make_directory, self._make_spool, self._other_children = make_directory, make_spool, other_children
+        self._count = 0
+        self._idle: dict[str, list[Sandbox]] = {}
+        self._processes: list[SandboxProcess] = []  # all that were started and not reaped; of the starter's thread
+        self._starter = ThreadPoolExecutor(1, "sandbox-starter")
+        self._ender = ThreadPoolExecutor(1, "sandbox-ender")
+        self._keys: dict[int, tuple[FunctionSpec, str]] = {}
+
+    def prepare(self) -> Future[str]:
+        """Start the zygote before the first cold start. The answer: why the interpreter does not run, or empty."""
+        return self._starter.submit(self._zygote.find_problem)
+
+    def key_of(self, function: FunctionSpec) -> str:
+        """Return what a sandbox has to have loaded for this function."""
+        found = self._keys.get(id(function))
+        if found is None or found[0] is not function:
+            key = json.dumps([_load(function), dict(function.environment)], sort_keys=True)
+            if len(self._keys) > 10_000:  # specifications that were replaced
+                self._keys.clear()
+            found = self._keys[id(function)] = function, key
+        return found[1]
+
+    def take_idle(self, function: FunctionSpec) -> Sandbox | None:
+        """Return a warm sandbox of this function that is as clean as a fresh one; None if there is none."""
+        key = self.key_of(function)
+        while sandboxes := self._idle.get(key):
+            sandbox = sandboxes.pop()  # the one used last: its memory is most likely cached
+            if not sandboxes:
+                del self._idle[key]
+            if sandbox.is_reusable() and sandbox.connection.discard_idle_output():
+                self.busy.add(sandbox)
+                return sandbox
+            self.end_later(sandbox)
+        return None
+
+    def idle_count(self) -> int:
+        return sum(map(len, self._idle.values()))
+
+    async def start(self, function: FunctionSpec) -> Sandbox:
+        """Start a sandbox that loads this function. Raises OSError."""
+        self.starting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            process = await loop.run_in_executor(self._starter, self._start, _load(function), function.environment)
+        except ValueError as error:  # a variable with U+0000
+            raise OSError(str(error)) from None
+        finally:
+            self.starting -= 1
+        self._count += 1
+        spool = self._make_spool(self._count)
+        sandbox = Sandbox(process, self.key_of(function), self._max_body, self._make_directory(), spool)
+        self.busy.add(sandbox)
+        return sandbox
+
+    def put_idle(self, sandbox: Sandbox) -> None:
+        """Keep a sandbox warm for the next request of its function."""
+        self.busy.discard(sandbox)
+        sandbox.used_at = time.monotonic()
+        self._idle.setdefault(sandbox.key, []).append(sandbox)
+        while self.idle_count() > self._max_idle:
+            self.evict_one()
+
+    def evict_one(self) -> bool:
+        """End the idle sandbox that was used least recently. Return False if none is idle."""
+        oldest = min(self._all_idle(), key=lambda sandbox: sandbox.used_at, default=None)
+        if oldest is not None:
+            self._drop(oldest)
+        return oldest is not None
+
+    def has_memory(self) -> bool:
+        """Return whether the machine has memory for another sandbox; end an idle one if it has not."""
+        return not is_memory_short() or (not self.evict_one() and not self.busy)
+
+    def end_stale(self) -> None:
+        """End the idle sandboxes that died, whose code changed, or that were not used for IDLE_S."""
+        oldest = time.monotonic() - IDLE_S
+        for sandbox in list(self._all_idle()):
+            if sandbox.used_at < oldest or not sandbox.is_reusable():
+                self._drop(sandbox)
+            elif sandbox.used_at < time.monotonic() - KEEP_DIRECTORY_S:
+                sandbox.directory.remove()
+
+    def kill_orphans(self) -> None:
+        """Kill processes that lost their sandbox, and that this process adopted. Return at once."""
+        self._starter.submit(self._kill_orphans)
+
+    async def end(self, sandbox: Sandbox, exit_grace_s: float = 0.0) -> tuple[bool, int]:
+        """Kill a sandbox with all its descendants. Its channels stay open: it may have left output.
+
+        exit_grace_s: how long it may still end by itself. Return whether it did, and its exit status, negative for a
+        signal.
+        """
+        sandbox.is_ending = True
+        loop = asyncio.get_running_loop()
+        has_ended, status = await loop.run_in_executor(self._ender, _end, sandbox.process, exit_grace_s)
+        self.busy.discard(sandbox)
+        if not sandbox.process.is_reaped():  # asleep in the kernel, as on a file system that hangs
+            log.warning("sandbox killed but not reaped", extra={"pid": sandbox.pid})
+        return has_ended, status
+
+    def end_later(self, sandbox: Sandbox) -> None:
+        """Kill an idle sandbox, and remove its working directory, without waiting."""
+        sandbox.is_ending = True
+
+        def end() -> None:
+            _end(sandbox.process, 0.0)
+            sandbox.close()
+
+        self._ender.submit(end)
+
+    def snapshot(self, worker: str) -> list[SandboxSnapshot]:
+        """Describe all sandboxes for the API and the SPA."""
+        states = [(sandbox, True) for sandbox in self.busy] + [(sandbox, False) for sandbox in self._all_idle()]
+        return [
+            SandboxSnapshot(
+                id=sandbox.id,
+                pid=sandbox.pid,
+                function=json.loads(sandbox.key)[0]["function"],
+                state="busy" if is_busy else "idle",
+                worker=worker if is_busy else None,
+                age_s=round(time.monotonic() - sandbox.process.started_at, 1),
+            )
+            for sandbox, is_busy in states
+        ]
+
+    def close(self) -> None:
+        """End all sandboxes together: one walk over the process table finds what left their trees."""
+        self._starter.shutdown(cancel_futures=True)
+        self._ender.shutdown(cancel_futures=True)
+        processes = [sandbox.process for sandbox in (*self.busy, *self._all_idle())]
+        for process in processes:
+            process.kill()
+        process_tree.kill_tagged(*(process.id for process in processes))
+        for process in processes:
+            process.reap()
+        for sandbox in (*self.busy, *self._all_idle()):
+            sandbox.close()
+        self._zygote.close()
+
+    def _start(self, load: dict[str, Any], environment: Mapping[str, str]) -> SandboxProcess:
+        process = self._zygote.start(load, environment)
+        self._processes.append(process)
+        return process
+
+    def _kill_orphans(self) -> None:
+        """Run in the starter's thread: a sandbox that another thread was starting would look like an orphan."""
+        self._processes = [process for process in self._processes if not process.is_reaped()]
+        own = {self._zygote.pid} if self._zygote.pid is not None else set()
+        process_tree.kill_orphans({process.pid for process in self._processes} | own | self._other_children())
+
+    def _all_idle(self) -> Iterator[Sandbox]:
+        return (sandbox for sandboxes in self._idle.values() for sandbox in sandboxes)
+
+    def _drop(self, sandbox: Sandbox) -> None:
+        self._idle[sandbox.key].remove(sandbox)
+        if not self._idle[sandbox.key]:
+            del self._idle[sandbox.key]
+        self.end_later(sandbox)
+
+
+def _load(function: FunctionSpec) -> dict[str, Any]:
+    return {
+        "type": "load",
+        "root": function.root,
+        "module": function.module,
+        "function": function.name,
+        "network": function.network,
+        "memory_mb": function.memory_mb,
+    }
+
+
+def _end(process: SandboxProcess, exit_grace_s: float) -> tuple[bool, int]:
+    has_ended = wait_for_exit(process.process, exit_grace_s) is not None if exit_grace_s else False
+    return has_ended, process.end()

@@ -1,0 +1,58 @@
+"""Run many requests at the same time: each costs a sandbox, and no process, thread or connection of the runtime."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import sqlalchemy
+
+from schema.engine import make_engine
+from tests.conftest import StartRuntime
+from tests.integration.invocation.test_batches import batch, statuses, wait_all_ended
+from tests.support.processes import children_of
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+
+COUNT = 60
+MARGIN_S = 60  # for 60 cold starts on a busy machine
+
+
+@pytest.fixture(scope="module")
+def runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
+    with start_runtime(settings={"LOCALFN_CONCURRENCY": str(COUNT), "LOCALFN_WORKERS": "1"}) as own:
+        yield own
+
+
+def worker_process(runtime: Runtime) -> psutil.Process:
+    (only,) = wait_until(lambda: runtime.get("/api/workers")["items"], what="there is a worker")
+    return psutil.Process(only["pid"])
+
+
+def count_connections(runtime: Runtime) -> int:
+    engine = make_engine(runtime.database_url, pool_size=1)
+    statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with engine.connect() as connection:
+        count: int = connection.execute(sqlalchemy.text(statement)).scalar_one()
+    engine.dispose()
+    return count
+
+
+def test_each_further_request_costs_one_sandbox_and_nothing_else(runtime: Runtime, tmp_path: Path) -> None:
+    flag, engine = tmp_path / "flag", make_engine(runtime.database_url, pool_size=1)
+    assert runtime.result("echo", 1) == 1
+    worker = worker_process(runtime)
+    connections, threads = count_connections(runtime), worker.num_threads()
+
+    ids = batch(runtime, [{"flag": str(flag)}] * COUNT, "wait_for_flag")
+    wait_until(
+        lambda: all(runtime.get(f"/api/requests/{id}")["phase"] == "process" for id in ids), MARGIN_S, "all run at once"
+    )
+    assert worker_process(runtime) == worker
+    assert len([child for child in children_of(worker.pid) if child.is_running()]) >= COUNT
+    assert count_connections(runtime) <= connections + 1, "web may have opened one for the batch"
+    assert worker.num_threads() <= threads + 4, "the few threads for what blocks start when they are needed"
+    flag.touch()
+
+    assert statuses(wait_all_ended(engine, ids)) == {"completed": COUNT}
+    engine.dispose()

@@ -154,7 +154,8 @@ class Invoker:
             self._conclusion.fail(attempt, reason)
             return
         attempt.interruption = reason
-        attempt.stop_saving.set()
+        if attempt.stop_saving is not None:
+            attempt.stop_saving.set()
         if sandbox is not None and sandbox.sent and sandbox.sent[0] is attempt and not sandbox.is_held:
             self._driver.kill(sandbox, reason)
 
@@ -171,9 +172,11 @@ class Invoker:
     def _begin(self, sandbox: Sandbox) -> None:
         """Prepare a sandbox that had nothing to do for its first attempt, and send it what it was given."""
         attempt = sandbox.sent[0]
+        is_empty = sandbox.leaves_directory_clean
         sandbox.begin_first()
         try:
-            sandbox.directory.prepare()
+            if not is_empty:
+                sandbox.directory.prepare()
         except OSError as error:
             self._conclude(sandbox, storage_unavailable(attempt, error))
             return
@@ -260,16 +263,18 @@ class Invoker:
         if sandbox.is_ending:
             self._assignment.end(sandbox)
             sandbox.close()
-        elif sandbox.sent:
-            sandbox.begin_first()
-        else:
-            sandbox.clear_deadline()
             self.dispatch()
-            if not sandbox.sent:
-                self._assignment.end(sandbox)
-                self._driver.unwatch(sandbox)
-                self._driver.pool.put_idle(sandbox)
-        self.dispatch()
+            return
+        if sandbox.sent:
+            sandbox.begin_first()
+        if more := self._assignment.take_more_for(sandbox):
+            self.send(sandbox, more)
+        elif not sandbox.sent:
+            sandbox.clear_deadline()
+            self._assignment.end(sandbox)
+            self._driver.unwatch(sandbox)
+            self._driver.pool.put_idle(sandbox)
+            self.dispatch()
 
     def _wait_again(self, sandbox: Sandbox, attempts: Sequence[Attempt]) -> None:
         """Let attempts wait for another sandbox, before those that came later."""

@@ -90,6 +90,28 @@ class Assignment:
             self._send_ahead(queue, given)
             yield from given.items()
 
+    def take_more_for(self, sandbox: Sandbox) -> list[Attempt]:
+        """Return waiting attempts that a sandbox at work takes next: several if they are short, else one."""
+        queue = self._at_work.get(sandbox)
+        if queue is None or not queue.waiting or self._is_closed or not sandbox.can_take_more:
+            return []
+        room = sizing.room_ahead(queue.load, len(sandbox.sent)) if sandbox.sent else 1
+        if queue.load.is_short:
+            room = min(max(room, not sandbox.sent), -(-len(queue.waiting) // len(queue.sandboxes)))
+        if room < 1 or self._is_slot_wanted_before(queue) or not self._serves(sandbox, queue):
+            return []
+        taken = list[Attempt]()
+        while queue.waiting and len(taken) < room and (not (sandbox.sent or taken) or not queue.waiting[0].runs_alone):
+            taken.append(queue.waiting.popleft())
+            if taken[-1].runs_alone:
+                break
+        return taken
+
+    def _serves(self, sandbox: Sandbox, queue: FunctionQueue) -> bool:
+        """Return whether a sandbox at work has the function's current code, and runs nothing that must be alone."""
+        is_alone = sandbox.first is not None and sandbox.first.runs_alone
+        return not is_alone and sandbox.key == self._pool.key_of(queue.function) and sandbox.has_current_code()
+
     def assign_starts(self) -> Iterator[Attempt]:
         """Yield attempts that get a new sandbox. The caller starts it, and calls `begin` or `start_failed`."""
         for queue in self._by_age():
@@ -136,7 +158,8 @@ class Assignment:
             return max(0, free)
         average_s = max(queue.load.duration_s or 0.0 for queue in active)
         held = self.waiting_count() + sum(len(each.sent) for queue in active for each in queue.sandboxes)
-        return sizing.claim_count(average_s, free, sum(len(queue.sandboxes) for queue in active), held)
+        wanted = sum(sizing.sandboxes_wanted(queue.load, self._slots, self._cores) for queue in active)
+        return sizing.claim_count(average_s, free, min(wanted, self._slots), held)
 
     def _by_age(self) -> list[FunctionQueue]:
         """Return the functions with waiting attempts, the longest waiting first."""

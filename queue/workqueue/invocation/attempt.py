@@ -128,11 +128,11 @@ class Attempt:
     """Hold one attempt. Only the event loop of its worker reads and writes it.
 
     function: as it was when the attempt was claimed. lease_at: when the last confirmed lease was requested, in seconds
-    of `clock.steady_s`. extend_at: when the next extension is due, in the same seconds. is_extending: an extension has
-    no answer yet; `extended` is set by its answer. is_reported: RQ shows it as started.
+    of `clock.steady_s`. extend_at: when the next extension is due, in the same seconds. extended: set by the answer to
+    an extension that is under way. is_reported: RQ shows it as started.
     leftovers: state that it left in its sandbox, as text; empty if another request may use the sandbox.
     cleanup_event: the normalised event as JSON text, for a cleanup hook in another sandbox. stop_saving: ends the wait
-    for a file store that does not work, set with `interruption`.
+    for a file store that does not work; None while nothing is saved.
     """
 
     claim: Claim
@@ -144,15 +144,14 @@ class Attempt:
     phases: PhaseLog = field(default_factory=PhaseLog)
     progress: Progress = (None, None)
     log_buffer: LogBuffer = field(default_factory=LogBuffer)
-    extended: asyncio.Event = field(default_factory=asyncio.Event)
-    is_extending: bool = False
+    extended: asyncio.Event | None = None
     is_reported: bool = False
     is_cleaned_up: bool = False
     leftovers: str = ""
     cleanup_event: bytes = b""
     interruption: BaseException | None = None
     spool: SpoolFile | None = None
-    stop_saving: Event = field(default_factory=Event)
+    stop_saving: Event | None = None
 
     def move(self, state: State) -> None:
         """Enter a state. Raises AssertionError for a transition that must not occur."""

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Event
 from typing import TypeVar
 
 from workqueue.files.store import FileStore, StoredFile, file_name_problem, open_regular
@@ -115,14 +116,14 @@ def _retry_storage(attempt: Attempt, put: Callable[[], Found]) -> Found:
 
     Raises NoStorageError after a minute, and every other error of `put`.
     """
-    ends_at = time.monotonic() + MAX_STORE_S
+    ends_at, stop = time.monotonic() + MAX_STORE_S, attempt.stop_saving or Event()
     while True:
         try:
             return put()
         except OSError as error:
             if not failure.is_machine_fault(error):
                 raise
-            if time.monotonic() >= ends_at or attempt.stop_saving.is_set():
+            if time.monotonic() >= ends_at or stop.is_set():
                 raise failure.storage_unavailable(attempt, error) from None
             failure.log_retry(attempt, error)
-        attempt.stop_saving.wait(STORE_PAUSE_S)
+        stop.wait(STORE_PAUSE_S)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
+from threading import Event
 
 from schema.statuses import CANCELLED, Phase, Status
 from workqueue.clock import Clock
@@ -91,6 +92,7 @@ class Conclusion:
         if outcome.type != "done":
             raise answers.failure_from(outcome)
         attempt.phases.begin(Phase.SAVE)
+        attempt.stop_saving = Event()
 
         def save() -> Saved:
             data = answers.validate_result(outcome.body)

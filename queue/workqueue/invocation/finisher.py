@@ -123,7 +123,7 @@ class Finisher:
 
     async def _store(self, batch: Sequence[Ending]) -> None:
         for ending in batch:
-            if ending.attempt.is_extending:  # its lines come back if the extension fails
+            if ending.attempt.extended is not None:  # its lines come back if the extension fails
                 await ending.attempt.extended.wait()
         for ending in batch:
             ending.attempt.record.lines += ending.attempt.log_buffer.take_unstored()

@@ -106,7 +106,7 @@ class Sandbox:
 
     def begin_first(self, *, is_prepared: bool = False) -> None:
         """Start the phases and the deadline of the first attempt. is_prepared: its files are in place."""
-        attempt = self.sent[0]
+        attempt, self.leaves_directory_clean = self.sent[0], False
         if not attempt.phases.times:
             attempt.phases.begin(Phase.VALIDATE)
         has_checks = self.ready is None or self.ready.get("has_checks")  # it reports the end of its validation

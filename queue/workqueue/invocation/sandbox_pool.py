@@ -106,7 +106,7 @@ class SandboxPool:
     def put_idle(self, sandbox: Sandbox) -> None:
         """Keep a sandbox warm for the next request of its function."""
         self.busy.discard(sandbox)
-        sandbox.used_at = time.monotonic()
+        sandbox.used_at, sandbox.leaves_directory_clean = time.monotonic(), False  # others may write into it meanwhile
         self._idle.setdefault(sandbox.key, []).append(sandbox)
         while self.idle_count() > self._max_idle:
             self.evict_one()

@@ -145,8 +145,7 @@ class LeaseRenewer:
         extensions = [(attempt, self._progress_of(attempt)) for attempt in due]
         requested_at = steady_s()
         for attempt in due:
-            attempt.is_extending, attempt.extend_at = True, requested_at + EXTEND_EVERY_S
-            attempt.extended.clear()
+            attempt.extended, attempt.extend_at = asyncio.Event(), requested_at + EXTEND_EVERY_S
         values = [Extension(attempt.claim, progress) for attempt, progress in extensions]
         try:
             errors = await self._database.run(lifecycle.extend_steps(values, self._lease_s))
@@ -162,8 +161,9 @@ class LeaseRenewer:
             return
         finally:
             for attempt in due:
-                attempt.is_extending = False
-                attempt.extended.set()
+                if attempt.extended is not None:
+                    attempt.extended.set()
+                    attempt.extended = None
         self._apply(due, errors, requested_at)
 
     def _apply(self, due: Sequence[Attempt], errors: dict[UUID, Exception], requested_at: float) -> None:

@@ -126,8 +126,10 @@ class Invoker:
 
     def is_slow(self, sandbox: Sandbox) -> None:
         """Give the attempts behind a long one to other sandboxes."""
-        if len(sandbox.sent) > 1:
+        if not sandbox.is_slow:
+            sandbox.is_slow = True
             self._wait_again(sandbox, sandbox.recall())
+            self.dispatch()
 
     def ended(self, sandbox: Sandbox, reason: BaseException) -> None:
         """End the attempt whose sandbox has ended; those that it did not start wait for another one."""

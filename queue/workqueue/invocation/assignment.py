@@ -28,7 +28,8 @@ class FunctionQueue:
 
     @property
     def at_work(self) -> int:
-        return len(self.sandboxes) + self.starting
+        """Return how many sandboxes serve the function, without those that are at something long."""
+        return self.starting + sum(not sandbox.is_slow for sandbox in self.sandboxes)
 
 
 class Assignment:
@@ -176,7 +177,10 @@ class Assignment:
         if self._in_use < self._slots:
             return False
         return any(
-            other.waiting and not other.at_work and other.waiting[0].lease_at <= queue.waiting[0].lease_at
+            other.waiting
+            and not other.sandboxes
+            and not other.starting
+            and other.waiting[0].lease_at <= queue.waiting[0].lease_at
             for other in self._queues.values()
         )
 

@@ -31,6 +31,7 @@ class Sandbox:
     sent: attempts that it has not answered, in order. The first one runs, or is imported for, or is cleaned up.
     ends_at: when it is killed, in seconds of `time.monotonic`, unless it answers before. limit_s, activity: for the
     error message then; activity is a clause such as "while importing", None for that of the attempt's phase.
+    is_slow: what it does now has taken long: it counts no more as one that serves short requests.
     is_held: it may not be sent more, since a result is being saved or a hook runs. is_ending: it is being killed.
     leaves_directory_clean: its last request left the working directory empty.
     halts: answers after which it does not go on by itself.
@@ -52,7 +53,7 @@ class Sandbox:
         self.activity: str | None = None
         self.memory_mb: int | None = None
         self.watch: MemoryWatch | None = None
-        self.is_held = self.is_ending = self.leaves_directory_clean = False
+        self.is_slow = self.is_held = self.is_ending = self.leaves_directory_clean = False
         self.is_fresh = True
         self.halts = 0
         self.ended = asyncio.Event()
@@ -74,13 +75,14 @@ class Sandbox:
     @property
     def can_take_more(self) -> bool:
         """Return True if attempts may be sent, to run after those that it has."""
-        return self.ready is not None and not self.is_held and not self.is_ending
+        return self.ready is not None and not (self.is_held or self.is_slow or self.is_ending)
 
     def set_deadline(self, limit_s: float, activity: str | None = None, memory_mb: int | None = None) -> None:
         """Start the clock of what it does now. memory_mb: its limit; None while there is none."""
         self.running_since = time.monotonic()
         self.limit_s, self.activity, self.memory_mb = limit_s, activity, memory_mb
         self.ends_at = self.running_since + limit_s
+        self.is_slow = False
         self.watch = None
 
     def clear_deadline(self) -> None:

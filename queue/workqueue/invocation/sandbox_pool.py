@@ -119,8 +119,14 @@ class SandboxPool:
         return oldest is not None
 
     def has_memory(self) -> bool:
-        """Return whether the machine has memory for another sandbox; end an idle one if it has not."""
-        return not is_memory_short() or (not self.evict_one() and not self.busy)
+        """Return whether the machine has memory for another sandbox; end an idle one if it has not.
+
+        One sandbox may always start: without it nothing would go on.
+        """
+        if not is_memory_short():
+            return True
+        self.evict_one()
+        return not self.busy and not self.starting
 
     def end_stale(self) -> None:
         """End the idle sandboxes that died, whose code changed, or that were not used for IDLE_S."""

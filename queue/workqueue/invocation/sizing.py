@@ -60,7 +60,7 @@ def room_ahead(load: FunctionLoad, queued: int) -> int:
 def claim_count(average_s: float | None, free_slots: int, active: int, held: int) -> int:
     """Return how many more requests a worker can start at once, or send ahead.
 
-    average_s: the average duration of recent requests. active: sandboxes that serve short requests best. held: requests that
+    average_s: the average duration of recent requests. active: how many sandboxes serve them best. held: requests that
     are claimed and have not ended.
     """
     if average_s is None or average_s > AHEAD_S:

@@ -89,8 +89,8 @@ class Upkeep:
                 self._is_suspended = await asyncio.to_thread(self._worker.is_suspended)
                 self._knows_redis.set()
                 if time.monotonic() >= self._rq_beat_at:
-                    self._rq_beat_at = time.monotonic() + RQ_HEARTBEAT_S
                     await asyncio.to_thread(self._worker.send_heartbeat)
+                    self._rq_beat_at = time.monotonic() + RQ_HEARTBEAT_S
             except RedisError as error:
                 log.debug("Redis not reached", extra={"error": str(error)})
             await asyncio.sleep(CLOSED_S)

@@ -62,7 +62,7 @@ class Worker(SimpleWorker):
 
     def is_suspended(self) -> bool:
         """Return whether `rq suspend` stops the workers. Raises RedisError."""
-        return bool(is_suspended(self.connection, self))
+        return bool(is_suspended(self.connection))
 
     def send_heartbeat(self) -> None:
         """Send a heartbeat to RQ; register again if Redis was emptied; clean the registries if that is due.
@@ -80,7 +80,6 @@ class Worker(SimpleWorker):
             log.warning("heartbeat rejected", extra={"reason": describe_error(error), "error": str(error)})
 
     def _register_or_beat(self) -> None:
-        # RQ's own check for `rq suspend` also writes a heartbeat, without a birth.
         if self.connection.type(self.key) == b"hash" and self.connection.hexists(self.key, "birth"):
             self.heartbeat(WORKER_TTL_S + 60)
         else:

@@ -93,6 +93,8 @@ class Upkeep:
                     self._rq_beat_at = time.monotonic() + RQ_HEARTBEAT_S
             except RedisError as error:
                 log.debug("Redis not reached", extra={"error": str(error)})
+            except Exception:
+                log.exception("RQ not told of the worker")  # its requests go on
             await asyncio.sleep(CLOSED_S)
 
     def _beat(self) -> None:

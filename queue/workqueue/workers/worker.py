@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from rq.suspension import is_suspended
-from rq.utils import now
+from rq.utils import now, utcformat
 from rq.worker import WorkerStatus
 
 from workqueue.errors import WorkqueueError
@@ -84,6 +84,8 @@ class Worker(SimpleWorker):
             self.heartbeat(WORKER_TTL_S + 60)
         else:
             self.connection.delete(self.key)
+            # Reports about jobs may write into the hash at any moment, and RQ registers no worker that seems to live.
+            self.connection.hset(self.key, "death", utcformat(now()))
             self.register_birth()  # type: ignore[no-untyped-call]
             self.set_state(WorkerStatus.IDLE)
 

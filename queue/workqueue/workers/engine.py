@@ -62,7 +62,6 @@ class Engine:
             parts.rq_status.run(),
             self._upkeep.run(),
             self._upkeep.follow_redis(),
-            self._tick(),
         ]
         tasks = [*self._intake, *(self._loop.create_task(each) for each in others)]
         stopped = self._loop.create_task(self._run_until_stopped())
@@ -139,7 +138,7 @@ class Engine:
     def _ring(self, bells: Sequence[Bell]) -> None:
         self._loop.run_in_executor(None, self._parts.doorbell.ring, bells)
 
-    async def _tick(self) -> None:
+    async def tick(self) -> None:
         """Show the pool that the loop turns, once the interpreter of the functions runs: the worker is ready then."""
         await self._upkeep.prepare_interpreter()
         while True:

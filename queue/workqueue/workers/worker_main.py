@@ -63,11 +63,14 @@ async def _run(
     await parts.claims.open()
     await parts.ends.open()
     await asyncio.to_thread(worker_heartbeats.beat, engine, clock, worker.name, config.queues)
+    engine_loop = Engine(parts, upkeep, activity, config.grace_s)
+    ticking = asyncio.create_task(engine_loop.tick())  # also while hundreds of sandboxes are ended
     try:
-        await Engine(parts, upkeep, activity, config.grace_s).run()
+        await engine_loop.run()
     finally:
         await parts.close()
         await upkeep.close()
+        ticking.cancel()
 
 
 def _make_worker(config: PoolConfig, name: str, run_engine: Callable[[Worker], None]) -> Worker:

@@ -98,8 +98,9 @@ class Engine:
         while request_ids:
             await self._upkeep.wait_until_open()  # the disk may have filled up while this worker listened
             try:
-                async with self._claiming:  # until a claim is admitted, the next one could take it for a lost one
+                async with self._claiming:  # until claims are taken over, the next call would return them again
                     await self._admit(await self._parts.claimer.claim(request_ids))
+                    self._parts.claimer.settle()
             except psycopg.Error as error:
                 if not is_outage(error):
                     raise
@@ -155,11 +156,11 @@ class Engine:
     async def _run_until_stopped(self) -> None:
         """After SIGTERM, wait for the requests that have started, and release the others at once."""
         await self._stopping.wait()
-        for task in self._intake:
-            task.cancel()
         self._parts.assignment.close()
         invoker = self._parts.invoker
         ends = self._loop.create_task(self._grace_ended.wait())
+        intake_end = self._loop.create_task(self._end_intake())
+        await asyncio.wait([intake_end, ends], return_when=asyncio.FIRST_COMPLETED)
         while invoker.held and not ends.done():
             if unstarted := invoker.take_unstarted():
                 await self._release(unstarted)
@@ -170,6 +171,23 @@ class Engine:
         ends.cancel()
         if invoker.held:
             await self._give_up()
+        if intake_end.done():
+            intake_end.result()
+        else:  # PostgreSQL does not answer
+            intake_end.cancel()
+
+    async def _end_intake(self) -> None:
+        """Claim no more; release what was claimed at this moment."""
+        for task in self._intake:
+            task.cancel()
+        await asyncio.wait(self._intake)
+        try:
+            if claims := await self._parts.claimer.resume():
+                self._ring(await self._parts.claimer.release(claims, self._grace_ended.is_set))
+        except psycopg.Error as error:
+            if not is_outage(error):
+                raise
+            log.warning("requests not released; their leases expire", extra={"error": error_summary(error)})
 
     async def _give_up(self) -> None:
         """End what still runs, and give it back. From now on no write waits for an unavailable database."""

@@ -40,29 +40,35 @@ class Claimer:
     ) -> None:
         self._database, self._clock, self._worker, self._lease_s = database, clock, worker, lease_s
         self._held = held
-        self._is_uncertain = False  # an answer was lost, so requests may be claimed that `held` does not name
+        self._is_settled = True  # every request that is claimed is in `held`
 
     async def claim(self, request_ids: Sequence[UUID]) -> list[Claim]:
         """Claim requests. Those that cannot be claimed are skipped: their bell was rung twice, or too late.
 
-        Raises psycopg.Error. After an outage, the claims whose answer was lost are returned, too.
+        The caller takes all of them over, and then calls `settle`. Claims that were not taken over, or whose answer was
+        lost in an outage, are returned again. Raises psycopg.Error.
         """
-        now = self._clock.now()
-        found: list[Claim] = []
-        if self._is_uncertain:
-            found = await self._database.run(lifecycle.resume_steps(self._held(), self._worker, now, self._lease_s))
-            self._is_uncertain = False
-        held = set(self._held()) | {claim.request_id for claim in found}
+        found = await self.resume()
+        held = {*self._held(), *(claim.request_id for claim in found)}
         # The bell of a request that this worker runs was rung twice: a claim would take the request from itself.
-        wanted = [id for id in request_ids if id not in held]
-        if wanted:
-            self._is_uncertain = True
-            steps = lifecycle.claim_steps(wanted, self._worker, now, self._lease_s)
+        if wanted := [id for id in request_ids if id not in held]:
+            self._is_settled = False
+            steps = lifecycle.claim_steps(wanted, self._worker, self._clock.now(), self._lease_s)
             found += await self._database.run(steps)
-            self._is_uncertain = False
         if found:
             log.debug("requests claimed", extra=claim_log_fields(found))
         return found
+
+    async def resume(self) -> list[Claim]:
+        """Return the claims that were not taken over. Raises psycopg.Error."""
+        if self._is_settled:
+            return []
+        steps = lifecycle.resume_steps(self._held(), self._worker, self._clock.now(), self._lease_s)
+        return await self._database.run(steps)
+
+    def settle(self) -> None:
+        """Note that all claims were taken over: they are in `held`, or released."""
+        self._is_settled = True
 
     async def release(self, claims: Sequence[Claim], has_given_up: Callable[[], bool]) -> list[Bell]:
         """Release claims that the worker did not start, through outages. Return the bells of those that are pending.

@@ -135,7 +135,7 @@ class Pool(WorkerPool):
         self._watchdog.forget(worker_data.name)
         if status := worker_data.process.poll():
             log.warning("worker process ended", extra={"worker": worker_data.name, "exit_status": status})
-            self._notices.send(worker_data.name)
+        self._notices.send(worker_data.name)  # an outage may have kept it from releasing its requests
 
     def request_stop(self, signum: int | None = None, frame: FrameType | None = None) -> None:
         """Stop the workers after SIGTERM or SIGINT; a second signal ends their grace period."""

@@ -27,7 +27,7 @@ from workqueue.invocation.failure import sandbox_unavailable, storage_unavailabl
 from workqueue.invocation.sandbox import Sandbox
 from workqueue.invocation.sandbox_driver import SandboxDriver
 from workqueue.lifecycle import Claim
-from workqueue.outcomes import AttemptEndedError, SandboxExitedError
+from workqueue.outcomes import SandboxExitedError
 from workqueue.sandboxes.connection import Frame
 
 FIRST_EXTENSION_S = 0.25  # short requests end before, without an extension of their lease
@@ -99,30 +99,19 @@ class Invoker:
         durations = answers.record_answer(sandbox, attempt, frame, self._clock.now())
         if durations is not None:
             self._assignment.record(attempt.claim.function_name, *durations)
-        if not sandbox.leaves_directory_clean or _needs_time(attempt, frame):
+        if not sandbox.leaves_directory_clean or _needs_sandbox(attempt, frame):
             self._conclude(sandbox, frame)
             self._wait_again(sandbox, sandbox.recall())  # it does not go on by itself
             return
-        sandbox.pop_answered()
+        sandbox.pop_answered()  # it runs the next one already
         attempt.move(State.DONE)
-        self._end_quickly(attempt, frame)
-        self._continue(sandbox)
-
-    def _end_quickly(self, attempt: Attempt, frame: Frame) -> None:
-        """Let an end be stored that needs no time: a small result or a failure, with nothing to clean up."""
-        try:
-            if frame.type != "done":
-                raise answers.failure_from(frame)
+        if frame.type == "done":
             attempt.phases.begin(Phase.SAVE)
-            data = answers.validate_result(frame.body)
-        except AttemptEndedError as end:
-            attempt.phases.end(end.outcome, str(end))
-            attempt.phases.begin(Phase.CLEANUP)
-            self._conclusion.fail(attempt, end)
+        if len(frame.body) > LARGE_BYTES:
+            self._driver.run_task(self._conclusion.end_large(attempt, frame))
         else:
-            attempt.phases.begin(Phase.CLEANUP)
-            attempt.phases.end("ok")
-            self._conclusion.complete(attempt, (data, ()))
+            self._conclusion.end_small(attempt, frame)
+        self._continue(sandbox)
 
     def is_slow(self, sandbox: Sandbox) -> None:
         """Give the attempts behind a long one to other sandboxes."""
@@ -292,6 +281,6 @@ class Invoker:
         return next((each for each in self._driver.pool.busy if attempt in each.sent), None)
 
 
-def _needs_time(attempt: Attempt, frame: Frame) -> bool:
-    """Return whether an attempt cannot end at once: it has a hook, files, or a large result."""
-    return attempt.function.has_cleanup or bool(frame.head.get("files")) or len(frame.body) > LARGE_BYTES
+def _needs_sandbox(attempt: Attempt, frame: Frame) -> bool:
+    """Return whether the end of an attempt needs its sandbox: it has a hook, or files."""
+    return attempt.function.has_cleanup or bool(frame.head.get("files"))

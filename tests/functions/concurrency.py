@@ -37,6 +37,14 @@ def be_short(event: Any, context: Context) -> Any:
     return {"n": event["n"], "request": context.request_id}
 
 
+@function
+def note_and_pad(event: Any, context: Context) -> Any:
+    """Note the event's number, and return as many characters as the event asks for."""
+    with Path(event["ledger"]).open("a") as ledger:
+        ledger.write(f"{event['n']}\n")
+    return "x" * event["padding"]
+
+
 @function(timeout_s=1, max_attempts=1)
 def be_short_or_hang(event: Any, context: Context) -> Any:
     """Return soon; if the event asks for it, write the idle time of this process, and hang."""

@@ -23,7 +23,7 @@ from workqueue.invocation.cleanup import Cleanup
 from workqueue.invocation.finisher import Ending, Finisher, Rejected
 from workqueue.invocation.sandbox import Sandbox
 from workqueue.lifecycle import Completion
-from workqueue.outcomes import CancelledError
+from workqueue.outcomes import AttemptEndedError, CancelledError
 from workqueue.sandboxes.connection import Frame
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,25 @@ class Conclusion:
         record = attempt.take_record(self._clock)
         completion = Completion(attempt.claim, saved[0], saved[1], record, attempt.progress)
         self.finisher.add(Ending(attempt, Status.COMPLETED, completion))
+
+    def end_small(self, attempt: Attempt, frame: Frame) -> None:
+        """Let the end that a last frame describes be stored; nothing is left to clean up."""
+        self._end_clean(attempt, _read_end(frame))
+
+    async def end_large(self, attempt: Attempt, frame: Frame) -> None:
+        """Do the same for a large frame, which is read in a thread."""
+        end = await asyncio.get_running_loop().run_in_executor(self._threads, _read_end, frame)
+        self._end_clean(attempt, end)
+
+    def _end_clean(self, attempt: Attempt, end: str | AttemptEndedError) -> None:
+        if isinstance(end, str):
+            attempt.phases.begin(Phase.CLEANUP)
+            attempt.phases.end("ok")
+            self.complete(attempt, (end, ()))
+        else:
+            attempt.phases.end(end.outcome, str(end))
+            attempt.phases.begin(Phase.CLEANUP)
+            self.fail(attempt, end)
 
     def fail(self, attempt: Attempt, error: BaseException) -> None:
         """Let an attempt end without a result; nothing is left to clean up."""
@@ -164,3 +183,13 @@ class Conclusion:
         self._forget(attempt)
         if (expected := self._expected.pop(attempt, None)) is not None:
             expected.set_result(is_stored)
+
+
+def _read_end(frame: Frame) -> str | AttemptEndedError:
+    """Return the result that a last frame has, as JSON text, or the failure that it describes."""
+    if frame.type != "done":
+        return answers.failure_from(frame)
+    try:
+        return answers.validate_result(frame.body)
+    except AttemptEndedError as end:
+        return end

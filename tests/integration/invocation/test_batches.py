@@ -173,3 +173,13 @@ def test_a_forked_sandbox_is_like_a_started_one(runtime: Runtime) -> None:
     assert extra <= {"site", "sitecustomize", "usercustomize"}, "it has imported nothing that a started one has not"
     for name in ("path", "argv", "variables", "leads", "parent", "descriptors", "open"):
         assert forked[name] == started[name], name
+
+
+@pytest.mark.parametrize("padding", [1_000, 100_000])
+def test_each_request_of_a_batch_runs_once_whatever_the_size_of_its_result(
+    runtime: Runtime, engine: sqlalchemy.Engine, tmp_path: Path, padding: int
+) -> None:
+    ledger = tmp_path / "ledger"
+    events = [event | {"ledger": str(ledger), "padding": padding} for event in plain_events()]
+    assert statuses(wait_all_ended(engine, batch(runtime, events, "note_and_pad"))) == {"completed": COUNT}
+    assert sorted(map(int, ledger.read_text().split())) == list(range(COUNT))

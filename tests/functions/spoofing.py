@@ -13,6 +13,7 @@ from typing import Any
 
 from localfn import Context, function
 from localfn.runtime import importer, memory_usage
+from localfn.runtime.runner import FunctionRunner
 
 
 @function
@@ -109,3 +110,25 @@ def speak_for_the_sdk(event: Any, context: Context) -> Any:
         except OSError:
             continue
     time.sleep(60)
+
+
+@function
+def lie_about_its_times(event: Any, context: Context) -> Any:
+    """Report times that are no numbers, infinite, negative or huge, from the next request on."""
+    invoke = FunctionRunner.invoke
+    lies = {name: float(value) for name, value in event.items()}
+
+    def lie(self: FunctionRunner, *rest: Any) -> Any:
+        answer, result = invoke(self, *rest)
+        return {**answer, **lies}, result
+
+    FunctionRunner.invoke = lie  # type: ignore[assignment]
+
+
+@function
+def answer_twice(event: Any, context: Context) -> Any:
+    """Send another answer while the runtime saves the files of the first one."""
+    (context.workdir / "own.txt").write_text("x" * event["size"])
+    context.save_file("own.txt")
+    head = {"type": "done", "request_id": context.request_id, "files": []}
+    threading.Thread(target=say, args=(head,), kwargs={"times": 10_000}).start()

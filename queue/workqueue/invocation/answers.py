@@ -118,6 +118,7 @@ def _record_times(attempt: Attempt, frame: Frame) -> Durations | None:
         now = time.monotonic()
         if now - MAX_ATTEMPT_S < began <= processing <= ended <= now:
             attempt.phases.set_measured(began, processing, ended)
-            duration_s = max(0.0, ended - began - float(frame.head["delayed_s"]))
-            return duration_s, max(0.0, float(frame.head["cpu_s"]))
+            passed_s = ended - began
+            delayed_s, cpu_s = (finite_number(frame.head[name]) or 0.0 for name in ("delayed_s", "cpu_s"))
+            return passed_s - min(max(0.0, delayed_s), passed_s), min(max(0.0, cpu_s), passed_s)
     return None

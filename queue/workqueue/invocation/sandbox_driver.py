@@ -211,6 +211,8 @@ class SandboxDriver:
             self._lose(sandbox, Disconnected(PROTOCOL_ERROR))
         elif sandbox.waiter is not None and not sandbox.waiter.done():
             sandbox.waiter.set_result(frame)
+        elif sandbox.is_held or sandbox.ready is None:  # it has answered: user code sends another answer
+            self._lose(sandbox, Disconnected(PROTOCOL_ERROR))
         else:
             self.listener.answered(sandbox, frame)
 

@@ -1,5 +1,6 @@
 """Run functions that lie to the runtime or set traps: they fail only themselves, and later requests are unaffected."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -8,6 +9,18 @@ import pytest
 from tests.support.processes import children_of, read_each
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_ends(runtime: Runtime) -> Iterator[None]:
+    before = worker_names(runtime)
+    yield
+    assert runtime.result("echo", "still here") == "still here"
+    assert worker_names(runtime) == before
+
+
+def worker_names(runtime: Runtime) -> set[str]:
+    return {each["name"] for each in runtime.get("/api/workers")["items"]}
 
 
 def test_a_link_in_place_of_the_output_folder_is_rejected(runtime: Runtime) -> None:
@@ -75,3 +88,17 @@ def test_a_number_beyond_all_floats_is_ignored(runtime: Runtime) -> None:
 
     assert (request["status"], request["progress"]["fraction"]) == ("completed", None), request
     assert runtime.settled_attempts(request["id"])[0]["max_rss_mb"] is None
+
+
+@pytest.mark.parametrize("name", ["delayed_s", "cpu_s"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e308", "-1e308"])
+def test_an_impossible_time_affects_no_other_request(runtime: Runtime, name: str, value: str) -> None:
+    for _ in range(6):
+        assert runtime.call("lie_about_its_times", {name: value})["status"] == "completed"
+
+
+@pytest.mark.parametrize("size", [10, 10_000_000])
+def test_a_second_answer_ends_no_request_twice(runtime: Runtime, size: int) -> None:
+    for _ in range(3):
+        request = runtime.call("answer_twice", {"size": size})
+        assert len(runtime.attempts(request["id"])) == 1

@@ -141,8 +141,7 @@ class Invoker:
         if sandbox is not None and sandbox.sent[0] is not attempt:
             self._wait_again(sandbox, sandbox.recall())
         if attempt.state is State.WAITING and self._assignment.remove(attempt):
-            attempt.move(State.DONE)
-            self._conclusion.fail(attempt, reason)
+            self._end_waiting(attempt, reason)
             return
         attempt.interruption = reason
         if attempt.stop_saving is not None:
@@ -223,11 +222,16 @@ class Invoker:
             if attempt.function.schema_checked_outside:
                 await run(self._threads, self._checker.check, attempt.claim.event, attempt.function)
             if sandbox.is_ending:
+                await sandbox.ended.wait()
+            if sandbox.is_ending and sandbox.is_fresh:
                 raise SandboxExitedError
             if attempt.interruption is not None:
                 raise attempt.interruption
         except Exception as error:  # noqa: BLE001 - every error ends the attempt
             self._conclude(sandbox, error)
+            return
+        if sandbox.is_ending:  # what an earlier request left behind has ended it
+            self._resume(sandbox)
             return
         sandbox.is_held = False
         sandbox.begin_first(is_prepared=True)
@@ -244,6 +248,10 @@ class Invoker:
         if sandbox.is_ending:
             await sandbox.ended.wait()
         sandbox.sent.popleft()
+        self._resume(sandbox)
+
+    def _resume(self, sandbox: Sandbox) -> None:
+        """Let a sandbox that was held go on. If it has ended, its other attempts wait for another one."""
         sandbox.is_held = False
         others = sandbox.take_back_all() if sandbox.is_ending else []
         self._continue(sandbox)
@@ -271,11 +279,18 @@ class Invoker:
         """Let attempts wait for another sandbox, before those that came later."""
         if not attempts:
             return
-        self._assignment.add(attempts, first=True)
+        for attempt in attempts:
+            if attempt.interruption is not None:  # it came while the sandbox was ending
+                self._end_waiting(attempt, attempt.interruption)
+        self._assignment.add([attempt for attempt in attempts if attempt.state is State.WAITING], first=True)
         if sandbox.sent or sandbox.is_ending:
             self.dispatch()
         else:
             self._continue(sandbox)
+
+    def _end_waiting(self, attempt: Attempt, reason: BaseException) -> None:
+        attempt.move(State.DONE)
+        self._conclusion.fail(attempt, reason)
 
     def _sandbox_of(self, attempt: Attempt) -> Sandbox | None:
         return next((each for each in self._driver.pool.busy if attempt in each.sent), None)

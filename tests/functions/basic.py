@@ -133,6 +133,11 @@ def by_schema(event: dict[str, Any], context: Context) -> Any:
     return event["n"] + 1
 
 
+@function(input={"type": "object", "required": ["flag"]})
+def wait_by_schema(event: dict[str, Any], context: Context) -> None:
+    until(event["flag"])
+
+
 @function
 def hooked(event: dict[str, Any], context: Context) -> Any:
     if event["do"] == "raise":

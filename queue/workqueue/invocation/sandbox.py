@@ -1,6 +1,7 @@
 """One sandbox of this worker: its process and channels, its working directory, and the attempts that it was sent."""
 
 import asyncio
+import os
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -24,8 +25,9 @@ CODE_CHECK_S = 0.05  # a sandbox at work compares its code with the disk this of
 
 
 class Sandbox:
-    """Hold one sandbox. Only the event loop of its worker uses it.
+    """Hold one sandbox. Only the event loop of its worker uses it. Making it raises OSError, if no descriptor is left.
 
+    pidfd: readable once the process has ended; None where the system has no such descriptors (macOS).
     key: what it has loaded; another sandbox with the same key can replace it. ready: its description of its function;
     None while it imports. has_started: the SDK runs, so a failure from here on is one of user code.
     sent: attempts that it has not answered, in order. The first one runs, or is imported for, or is cleaned up.
@@ -42,6 +44,7 @@ class Sandbox:
     def __init__(
         self, process: SandboxProcess, key: str, max_body: int, directory: WorkingDirectory, spool: SpoolFile
     ) -> None:
+        self.pidfd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
         self.process, self.key, self.directory, self.spool = process, key, directory, spool
         self.connection = SandboxConnection(process, max_body)
         self.ready: dict[str, Any] | None = None
@@ -198,5 +201,7 @@ class Sandbox:
     def close(self) -> None:
         """Close its channels and remove its files, after its end."""
         self.process.close()
+        if self.pidfd is not None:
+            os.close(self.pidfd)
         self.spool.close()
         self.directory.remove()

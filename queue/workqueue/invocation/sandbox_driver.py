@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import time
 from collections.abc import Callable, Coroutine
@@ -24,7 +23,6 @@ log = logging.getLogger(__name__)
 MAX_START_S = 60.0  # for the interpreter and the imports of user code
 MEASURE_S = 0.1  # between two checks of the memory of all sandboxes at work; longer if there are many
 MEASUREMENTS_PER_S = 500
-ENDED_POLL_S = 0.1  # between checks for ended processes where the event loop cannot watch them (macOS)
 
 
 class Listener(Protocol):
@@ -50,7 +48,7 @@ class SandboxDriver:
         self.pool = pool
         self._now = now
         self._loop = asyncio.get_running_loop()
-        self._pidfds: dict[Sandbox, int] = {}
+        self._watched: set[Sandbox] = set()
         self._slow: set[Sandbox] = set()  # whose output is read as it comes
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = self._loop.create_future()
@@ -74,26 +72,25 @@ class SandboxDriver:
 
     def watch(self, sandbox: Sandbox) -> None:
         """Read what a sandbox sends, until `unwatch`."""
-        if sandbox not in self._pidfds:
-            pidfd = os.pidfd_open(sandbox.pid) if hasattr(os, "pidfd_open") else -1
-            self._pidfds[sandbox] = pidfd
+        if sandbox not in self._watched:
+            self._watched.add(sandbox)
             self._loop.add_reader(sandbox.connection.socket, self.receive, sandbox)
-            if pidfd >= 0:
-                self._loop.add_reader(pidfd, self._exited, sandbox)
+            if sandbox.pidfd is not None:
+                self._loop.add_reader(sandbox.pidfd, self._exited, sandbox)
         if sandbox.connection.has_unsent:
             self._loop.add_writer(sandbox.connection.socket, self._flush, sandbox)
         self._wakeup.set()
 
     def unwatch(self, sandbox: Sandbox) -> None:
         """Read no more from a sandbox."""
-        if (pidfd := self._pidfds.pop(sandbox, None)) is None:
+        if sandbox not in self._watched:
             return
+        self._watched.remove(sandbox)
         self._loop.remove_reader(sandbox.connection.socket)
         self._loop.remove_writer(sandbox.connection.socket)
         self.read_output_late(sandbox)
-        if pidfd >= 0:
-            self._loop.remove_reader(pidfd)
-            os.close(pidfd)
+        if sandbox.pidfd is not None:
+            self._loop.remove_reader(sandbox.pidfd)
 
     def read_output_late(self, sandbox: Sandbox) -> None:
         """Read output only together with answers, from now on."""
@@ -137,7 +134,7 @@ class SandboxDriver:
     async def supervise(self) -> None:
         """Watch deadlines and memory of the sandboxes at work, until it is cancelled."""
         while True:
-            if not self._pidfds:
+            if not self._watched:
                 self._wakeup.clear()
                 await self._wakeup.wait()
             await asyncio.sleep(self._check_all())
@@ -145,18 +142,18 @@ class SandboxDriver:
     def _check_all(self) -> float:
         """Check all sandboxes at work; return the seconds until the next check."""
         now = time.monotonic()
-        interval_s = max(MEASURE_S, len(self._pidfds) / MEASUREMENTS_PER_S)
+        interval_s = max(MEASURE_S, len(self._watched) / MEASUREMENTS_PER_S)
         measures = now - self._measured_at >= interval_s
         if measures:
             self._measured_at = now
         next_at = self._measured_at + interval_s
-        for sandbox, pidfd in list(self._pidfds.items()):
+        for sandbox in list(self._watched):
             if sandbox.is_ending or not sandbox.sent:
                 continue
             slow_at = sandbox.running_since + SLOW_S
             if (reason := sandbox.reason_to_kill(now, measures=measures and now > slow_at)) is not None:
                 self.kill(sandbox, reason)
-            elif pidfd < 0 and process_tree.has_ended(sandbox.pid, 0):
+            elif sandbox.pidfd is None and process_tree.has_ended(sandbox.pid, 0):
                 self._exited(sandbox)
             elif now >= slow_at:
                 self._read_output_early(sandbox)

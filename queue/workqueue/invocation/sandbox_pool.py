@@ -99,7 +99,11 @@ class SandboxPool:
             self.starting -= 1
         self._count += 1
         spool = self._make_spool(self._count)
-        sandbox = Sandbox(process, self.key_of(function), self._max_body, self._make_directory(), spool)
+        try:
+            sandbox = Sandbox(process, self.key_of(function), self._max_body, self._make_directory(), spool)
+        except OSError:  # this process has no descriptor left
+            self._ender.submit(_discard, process)
+            raise
         self.busy.add(sandbox)
         return sandbox
 
@@ -224,6 +228,11 @@ def _load(function: FunctionSpec) -> dict[str, Any]:
         "network": function.network,
         "memory_mb": function.memory_mb,
     }
+
+
+def _discard(process: SandboxProcess) -> None:
+    process.end()
+    process.close()
 
 
 def _end(process: SandboxProcess, exit_grace_s: float) -> tuple[bool, int]:

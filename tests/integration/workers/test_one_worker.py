@@ -1,10 +1,13 @@
 """Run one worker alone: unexpected errors, and deadlines of requests behind others in a batch."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
 
+import psutil
 import psycopg
 import pytest
 import redis
@@ -13,6 +16,7 @@ from sqlalchemy import text
 from schema.engine import make_engine
 from tests.conftest import StartRuntime
 from tests.integration.invocation.test_batches import batch, plain_events, statuses, wait_all_ended
+from tests.integration.workers.running_requests import worker_of
 from tests.support.processes import is_alive
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
@@ -88,6 +92,31 @@ def test_a_full_disk_for_the_directory_is_a_cleanup_failure(runtime: Runtime, tm
     work.unlink()
     assert runtime.result("echo", "goes on") == "goes on"
     assert worker(runtime) == before
+
+
+def test_a_sandbox_that_dies_while_an_event_is_checked_costs_no_attempt(runtime: Runtime, tmp_path: Path) -> None:
+    """The sandbox has run an earlier request, so nothing of the later one can have ended it."""
+    flag = tmp_path / "flag"
+    first = runtime.post("wait_by_schema", {"flag": str(flag)})["id"]
+    wait_until(lambda: runtime.get(f"/api/requests/{first}")["phase"] == "process", what="it runs")
+    second = runtime.post("wait_by_schema", {"flag": str(flag)})["id"]
+    process = worker_of(runtime, first)
+    (checker,) = (each for each in process.children() if any("schema_checker" in word for word in each.cmdline()))
+    (sandbox,) = (
+        each["pid"] for each in runtime.get("/api/sandboxes")["items"] if each["function"] == "wait_by_schema"
+    )
+    checker.suspend()
+    try:
+        flag.touch()
+        assert runtime.wait_ended(first)["status"] == "completed"
+        wait_until(lambda: runtime.get(f"/api/requests/{second}")["phase"] == "validate", what="its event is checked")
+        os.kill(sandbox, signal.SIGKILL)
+        wait_until(lambda: not psutil.pid_exists(sandbox), what="the worker has seen its end")
+    finally:
+        checker.resume()
+
+    ended = runtime.wait_ended(second)
+    assert (ended["status"], ended["attempt"]) == ("completed", 1), runtime.attempts(second)
 
 
 def test_a_blocked_finish_delays_no_deadline(runtime: Runtime, tmp_path: Path) -> None:

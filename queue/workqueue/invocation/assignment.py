@@ -185,10 +185,11 @@ class Assignment:
         )
 
     def _may_start(self) -> bool:
+        """Return whether a sandbox may start now. If memory is short, one still may if no other is at work."""
         starting = sum(queue.starting for queue in self._queues.values())
         while self._starts and (len(self._starts) > starting or self._starts[0] < time.monotonic() - START_S):
             self._starts.popleft()
-        return len(self._starts) < STARTS_PER_CORE * self._cores and self._pool.has_memory()
+        return len(self._starts) < STARTS_PER_CORE * self._cores and (self._pool.has_memory() or not self._in_use)
 
     def _send_ahead(self, queue: FunctionQueue, given: dict[Sandbox, list[Attempt]]) -> None:
         """Give attempts to sandboxes at work, in equal parts, behind those that they have."""

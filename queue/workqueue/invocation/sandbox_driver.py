@@ -28,6 +28,9 @@ MEASUREMENTS_PER_S = 500
 class Listener(Protocol):
     """The receiver of what happens in sandboxes."""
 
+    def dispatch(self) -> None:
+        """Look whether another sandbox can be started: memory may be free now, or a start takes long."""
+
     def answered(self, sandbox: Sandbox, frame: Frame) -> None:
         """Handle the last frame about the first attempt of a sandbox."""
 
@@ -146,6 +149,7 @@ class SandboxDriver:
         measures = now - self._measured_at >= interval_s
         if measures:
             self._measured_at = now
+            self.listener.dispatch()
         next_at = self._measured_at + interval_s
         for sandbox in list(self._watched):
             if sandbox.is_ending or not sandbox.sent:

@@ -18,7 +18,7 @@ from workqueue.heartbeats.sandbox_snapshots import SandboxSnapshot
 from workqueue.invocation.sandbox import Sandbox
 from workqueue.logs.spool_file import SpoolFile
 from workqueue.sandboxes import process_tree
-from workqueue.sandboxes.memory import is_memory_short
+from workqueue.sandboxes.memory import FreeMemory
 from workqueue.sandboxes.process import SandboxProcess, wait_for_exit
 from workqueue.sandboxes.zygote import Zygote
 
@@ -32,14 +32,15 @@ EXIT_GRACE_S = 0.5  # for an interpreter to exit after it closed its socket; the
 class SandboxPool:
     """All sandboxes of one worker.
 
-    max_idle: how many idle ones are kept warm. max_body: bytes of a frame's body. make_directory, make_spool: make the
-    working directory and the spool file of a new sandbox. other_children: the pids of this process's children that are
-    no sandboxes.
+    memory: what is left for further ones. max_idle: how many idle ones are kept warm. max_body: bytes of a frame's
+    body. make_directory, make_spool: make the working directory and the spool file of a new sandbox. other_children:
+    the pids of this process's children that are no sandboxes.
     """
 
     def __init__(
         self,
         zygote: Zygote,
+        memory: FreeMemory,
         max_idle: int,
         max_body: int,
         make_directory: Callable[[], WorkingDirectory],
@@ -47,8 +48,7 @@ class SandboxPool:
         other_children: Callable[[], set[int]] = set,
     ) -> None:
         self.busy: set[Sandbox] = set()
-        self.starting = 0
-        self._zygote, self._max_idle, self._max_body = zygote, max_idle, max_body
+        self._zygote, self._memory, self._max_idle, self._max_body = zygote, memory, max_idle, max_body
         self._make_directory, self._make_spool, self._other_children = make_directory, make_spool, other_children
         self._count = 0
         self._idle: dict[str, list[Sandbox]] = {}
@@ -89,14 +89,11 @@ class SandboxPool:
 
     async def start(self, function: FunctionSpec) -> Sandbox:
         """Start a sandbox that loads this function. Raises OSError."""
-        self.starting += 1
         try:
             loop = asyncio.get_running_loop()
             process = await loop.run_in_executor(self._starter, self._start, _load(function), function.environment)
         except ValueError as error:  # a variable with U+0000
             raise OSError(str(error)) from None
-        finally:
-            self.starting -= 1
         self._count += 1
         spool = self._make_spool(self._count)
         try:
@@ -123,14 +120,11 @@ class SandboxPool:
         return oldest is not None
 
     def has_memory(self) -> bool:
-        """Return whether the machine has memory for another sandbox; end an idle one if it has not.
-
-        One sandbox may always start: without it nothing would go on.
-        """
-        if not is_memory_short():
+        """Return whether the machine has memory for another sandbox; end an idle one if it has not."""
+        if not self._memory.is_short():
             return True
         self.evict_one()
-        return not self.busy and not self.starting
+        return False
 
     def end_stale(self) -> None:
         """End the idle sandboxes that died, whose code changed, or that were not used for IDLE_S."""

@@ -1,6 +1,7 @@
 """Measure the memory that is left for further sandboxes, on the machine and in the control group of this process."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -11,16 +12,19 @@ MEASURE_S = 0.2  # a measurement serves for this long
 CGROUP_V2 = Path("/sys/fs/cgroup")
 
 
-class _Measurement:
-    at = float("-inf")
-    free_mb = 0.0
+class FreeMemory:
+    """Measure seldom. measure: returns the free MiB."""
 
+    def __init__(self, measure: Callable[[], float]) -> None:
+        self._measure = measure
+        self._measured_at = float("-inf")
+        self._free_mb = 0.0
 
-def is_memory_short() -> bool:
-    """Return whether less than MIN_FREE_MB are left."""
-    if time.monotonic() - _Measurement.at >= MEASURE_S:
-        _Measurement.at, _Measurement.free_mb = time.monotonic(), free_mb()
-    return _Measurement.free_mb < MIN_FREE_MB
+    def is_short(self) -> bool:
+        """Return whether less than MIN_FREE_MB are left."""
+        if time.monotonic() - self._measured_at >= MEASURE_S:
+            self._measured_at, self._free_mb = time.monotonic(), self._measure()
+        return self._free_mb < MIN_FREE_MB
 
 
 def free_mb() -> float:

@@ -28,6 +28,7 @@ from workqueue.invocation.sandbox_pool import SandboxPool
 from workqueue.invoke import Invoker
 from workqueue.logs.spool_file import SpoolFile
 from workqueue.sandboxes.interpreter import Interpreter
+from workqueue.sandboxes.memory import FreeMemory, free_mb
 from workqueue.sandboxes.zygote import Zygote
 from workqueue.telemetry import AttemptFinished, Observers
 from workqueue.transport.doorbell import Doorbell, rq_queue
@@ -150,6 +151,7 @@ class Parts:
 def _make_pool(config: PoolConfig, worker: str, interpreter: Interpreter, checker: SchemaChecker) -> SandboxPool:
     return SandboxPool(
         Zygote(interpreter),
+        FreeMemory(free_mb),
         max_idle=max(config.slots, IDLE_SANDBOXES),
         max_body=2 * config.max_result_bytes + 1024 * 1024,
         make_directory=partial(WorkingDirectory, config.work_folder, worker, config.account),

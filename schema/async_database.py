@@ -33,7 +33,7 @@ class AsyncDatabase:
         self._parameters: dict[str, Any] = parameters | CONNECT_ARGUMENTS
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._turn = asyncio.Lock()
-        self._is_lost = False
+        self._is_set_up = self._is_lost = False
         self._probe: asyncio.Task[None] | None = None
         self._channels: dict[str, Callable[[], None]] = {}
 
@@ -52,6 +52,8 @@ class AsyncDatabase:
             connection = self._connection or await self._connect()
             timer = asyncio.get_running_loop().call_later(PROBE_AFTER_S, self._start_probe)
             try:
+                if not self._is_set_up:
+                    await self._set_up(connection)
                 yield connection
             except psycopg.Error:
                 if self._is_lost:
@@ -91,15 +93,19 @@ class AsyncDatabase:
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         connection = await psycopg.AsyncConnection.connect(autocommit=True, **self._parameters)
+        self._connection, self._is_set_up = connection, False
         register_time_loader(connection)
-        await connection.execute(INDEX_SCANS_ONLY)
         set_json_loads(exact_json.read, connection)
         connection.add_notify_handler(lambda notice: self._channels[notice.channel]())
+        return connection
+
+    async def _set_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Do what a new connection needs from the server."""
+        await connection.execute(INDEX_SCANS_ONLY)
         for channel, on_notice in self._channels.items():
             await connection.execute(f"LISTEN {channel}".encode())
             on_notice()
-        self._connection = connection
-        return connection
+        self._is_set_up = True
 
     async def _answers(self) -> bool:
         """Return whether the server accepts another connection, or rejects it."""

@@ -162,6 +162,9 @@ class Settings:
     workers: int = work(
         "LOCALFN_WORKERS", _workers, shown="one per four cores", about="worker processes of this machine"
     )
+    min_workers: int = work(
+        "LOCALFN_MIN_WORKERS", integer(0), 0, shown="none", about="ignored since 0.3; see `LOCALFN_WORKERS`"
+    )
     queues: tuple[str, ...] = work(
         "LOCALFN_QUEUES", _queues, "high,default,low", separator=",",
         about="queues that the workers of this machine serve, in order",

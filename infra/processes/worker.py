@@ -1,5 +1,6 @@
 """Run `localfn worker`: the worker pool of this machine."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +15,14 @@ from infra.sandbox import interpreter_setup
 from workqueue.workers.pool import Pool
 from workqueue.workers.pool_config import PoolConfig
 
+log = logging.getLogger(__name__)
+
 
 def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> None:
     """Work until SIGTERM and until every worker has ended. tell_ready: called when the first worker has started."""
     logging_config.configure(settings.log_level, settings.log_format, "worker")
+    if settings.min_workers:
+        log.warning("LOCALFN_MIN_WORKERS is ignored; LOCALFN_WORKERS sets the number of worker processes")
     Home(settings.home).make()
     capacity.raise_file_limit(settings.concurrency)
     database_url, redis_url = required_urls(settings)

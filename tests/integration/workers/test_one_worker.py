@@ -42,7 +42,12 @@ AT_ONCE_S = 0.002  # The longest time between two requests that a sandbox has re
 
 @pytest.fixture(scope="module")
 def runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
-    settings = {"LOCALFN_WORKERS": "1", "LOCALFN_CONCURRENCY": "1", "LOCALFN_LEASE_SECONDS": "15"}
+    settings = {
+        "LOCALFN_WORKERS": "1",
+        "LOCALFN_MIN_WORKERS": "5",
+        "LOCALFN_CONCURRENCY": "1",
+        "LOCALFN_LEASE_SECONDS": "15",
+    }
     with start_runtime(settings=settings) as own:
         yield own
 
@@ -56,6 +61,11 @@ def worker(runtime: Runtime) -> str:
     (only,) = wait_until(lambda: runtime.get("/api/workers")["items"], what="there is a worker")
     name: str = only["name"]
     return name
+
+
+def test_the_minimum_of_workers_is_ignored_with_a_warning(runtime: Runtime) -> None:
+    assert worker(runtime)
+    assert (runtime.home.parent / "log").read_text(errors="replace").count("LOCALFN_MIN_WORKERS is ignored") == 1
 
 
 def test_a_worker_that_fails_to_finish_a_request_does_not_restart_it(runtime: Runtime, tmp_path: Path) -> None:

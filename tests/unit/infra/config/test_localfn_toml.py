@@ -36,6 +36,7 @@ VALUES = {
     "LOCALFN_MAX_RESULT_BYTES": ("1", "1", "2", "3"),
     "LOCALFN_CONCURRENCY": ("1", "1", "2", "3"),
     "LOCALFN_WORKERS": ("1", "1", "2", "3"),
+    "LOCALFN_MIN_WORKERS": ("1", "1", "2", "3"),
     "LOCALFN_QUEUES": ('["a", "b"]', "a,b", "b", "c"),
     "LOCALFN_LEASE_SECONDS": ("1e1", "10", "2", "3"),
     "LOCALFN_GRACE_SECONDS": ("0", "0", "2", "3"),

@@ -38,7 +38,7 @@ class Invoker:
     """Run the attempts of one worker. The public methods stand in the order in which an attempt passes them.
 
     lease_s: an attempt starts only while at least half of its lease is left. threads: for what blocks.
-    on_expiring: gets attempts that were not started in time; they are to be released.
+    on_unstarted: gets attempts that this worker does not start in time; they are to be released.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class Invoker:
         driver: SandboxDriver,
         assignment: Assignment,
         conclusion: Conclusion,
-        on_expiring: Callable[[Sequence[Attempt]], None],
+        on_unstarted: Callable[[Sequence[Attempt]], None],
     ) -> None:
         self.held: dict[UUID, Attempt] = {}
         self._clock, self._lease_s, self._store, self._threads = clock, lease_s, store, threads
         self._checker, self._driver, self._assignment, self._conclusion = checker, driver, assignment, conclusion
-        self._on_expiring = on_expiring
+        self._on_unstarted = on_unstarted
 
     def admit(self, claims: Iterable[tuple[Claim, FunctionSpec]]) -> None:
         """Let claimed requests wait for a sandbox."""
@@ -77,7 +77,7 @@ class Invoker:
         """Give attempts to a sandbox, behind those that it has."""
         latest = steady_s() - self._lease_s / 2
         if expiring := [attempt for attempt in attempts if attempt.lease_at < latest]:
-            self._on_expiring(expiring)  # this process stood still: another worker may have the requests
+            self._on_unstarted(expiring)  # this process stood still: another worker may have the requests
             attempts = [attempt for attempt in attempts if attempt.lease_at >= latest]
         is_first = not sandbox.sent
         for attempt in attempts:
@@ -114,11 +114,13 @@ class Invoker:
         self._continue(sandbox)
 
     def is_slow(self, sandbox: Sandbox) -> None:
-        """Give the attempts behind a long one to other sandboxes."""
+        """Give the attempts behind a long one to other sandboxes, or to other workers if all slots are used."""
         if not sandbox.is_slow:
             sandbox.is_slow = True
             self._wait_again(sandbox, sandbox.recall())
             self.dispatch()
+            if stuck := self._assignment.take_stuck():
+                self._on_unstarted(stuck)
 
     def ended(self, sandbox: Sandbox, reason: BaseException) -> None:
         """End the attempt whose sandbox has ended; those that it did not start wait for another one."""

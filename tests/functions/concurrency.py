@@ -45,6 +45,11 @@ def note_and_pad(event: Any, context: Context) -> Any:
     return "x" * event["padding"]
 
 
+@function
+def sleep(event: Any, context: Context) -> None:
+    time.sleep(event["seconds"])
+
+
 @function(timeout_s=1, max_attempts=1)
 def be_short_or_hang(event: Any, context: Context) -> Any:
     """Return soon; if the event asks for it, write the idle time of this process, and hang."""

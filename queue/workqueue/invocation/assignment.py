@@ -74,6 +74,12 @@ class Assignment:
             queue.waiting.clear()
         return found
 
+    def take_stuck(self) -> list[Attempt]:
+        """Remove and return the attempts that wait for a slot, if each slot is used by something long."""
+        if self._in_use < self._slots or any(queue.at_work for queue in self._queues.values()):
+            return []
+        return self.take_waiting()
+
     def waiting_count(self) -> int:
         return sum(len(queue.waiting) for queue in self._queues.values())
 
@@ -152,9 +158,9 @@ class Assignment:
         self._queues[function].load.record(duration_s, cpu_s)
 
     def free_count(self) -> int:
-        """Return how many more requests this worker can start at once, or send ahead."""
+        """Return how many more requests this worker can start at once, send ahead, or keep for its next free slot."""
         free = self._slots - self._in_use - self.waiting_count()
-        active = [queue for queue in self._queues.values() if queue.sandboxes and queue.load.is_short]
+        active = [queue for queue in self._queues.values() if queue.sandboxes and not queue.load.is_slow]
         if not active or len(active) < sum(bool(queue.at_work) for queue in self._queues.values()):
             return max(0, free)
         average_s = max(queue.load.duration_s or 0.0 for queue in active)

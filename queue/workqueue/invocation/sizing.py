@@ -31,6 +31,11 @@ class FunctionLoad:
             self.cpu_s += NEWEST_WEIGHT * (cpu_s - self.cpu_s)
 
     @property
+    def is_slow(self) -> bool:
+        """Return True if a request of this function would wait too long for the end of another one."""
+        return self.duration_s is None or self.duration_s >= SLOW_S
+
+    @property
     def is_short(self) -> bool:
         """Return True if requests of this function may wait behind each other."""
         return self.duration_s is not None and self.duration_s <= AHEAD_S
@@ -41,7 +46,7 @@ def sandboxes_wanted(load: FunctionLoad, slots: int, cores: int) -> int:
 
     A function that is unknown, or not short, gets a sandbox for each request.
     """
-    if load.duration_s is None or load.duration_s >= SLOW_S:
+    if load.duration_s is None or load.is_slow:
         return slots
     return max(1, min(slots, ceil(cores * load.duration_s / load.cpu_s)))
 
@@ -57,13 +62,13 @@ def room_ahead(load: FunctionLoad, queued: int) -> int:
     return share - queued if queued <= share // 2 else 0
 
 
-def claim_count(average_s: float | None, free_slots: int, active: int, held: int) -> int:
-    """Return how many more requests a worker can start at once, or send ahead.
+def claim_count(duration_s: float | None, free_slots: int, active: int, held: int) -> int:
+    """Return how many more requests a worker can start at once, send ahead, or keep for the next free sandbox.
 
-    average_s: the average duration of recent requests. active: how many sandboxes serve them best. held: requests that
+    duration_s: the average duration of recent requests. active: how many sandboxes serve them best. held: requests that
     are claimed and have not ended.
     """
-    if average_s is None or average_s > AHEAD_S:
+    if duration_s is None or duration_s >= SLOW_S:
         return max(0, free_slots)
-    ahead = max(1, active) * min(MAX_AHEAD, int(AHEAD_S / average_s))
-    return max(0, free_slots, ahead - held)
+    each = max(2, min(MAX_AHEAD, int(AHEAD_S / duration_s)))  # one runs, and another one follows at once
+    return max(0, free_slots, max(1, active) * each - held)

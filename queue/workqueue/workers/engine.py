@@ -42,7 +42,7 @@ class Engine:
         self._grace_ended = asyncio.Event()
         self._claiming = asyncio.Lock()
         self._intake: list[asyncio.Task[None]] = []
-        parts.on_expiring = self._release_later
+        parts.on_unstarted = self._release_later
 
     async def run(self) -> None:
         """Run until the worker has stopped. An error of a task ends the worker, and its leases expire.

@@ -50,7 +50,7 @@ class Parts:
     def __init__(
         self, config: PoolConfig, worker: str, clock: Clock, observers: Observers, interpreter: Interpreter
     ) -> None:
-        self.on_expiring: Callable[[Sequence[Attempt]], None]  # set by the engine
+        self.on_unstarted: Callable[[Sequence[Attempt]], None]  # set by the engine
         self.released = asyncio.Event()  # an attempt was released, so the worker has more capacity
         self._observers = observers
         self.claims = AsyncDatabase(config.database_url)
@@ -81,7 +81,7 @@ class Parts:
             self.driver,
             self.assignment,
             self.conclusion,
-            lambda attempts: self.on_expiring(attempts),  # noqa: PLW0108 - set later
+            lambda attempts: self.on_unstarted(attempts),  # noqa: PLW0108 - set later
         )
         self.claimer = Claimer(self.claims, clock, worker, config.lease_s, self._held_ids)
         self.renewer = LeaseRenewer(

@@ -59,6 +59,12 @@ def test_a_worker_claims_what_it_can_start_or_send_ahead() -> None:
     assert claim_count(0.0001, free_slots=0, active=2, held=2) == 2 * MAX_AHEAD - 2
 
 
+def test_a_slot_whose_request_ends_soon_finds_another_one_at_once() -> None:
+    assert claim_count(0.01, free_slots=0, active=20, held=20) == 20
+    assert claim_count(0.01, free_slots=0, active=20, held=40) == 0
+    assert claim_count(SLOW_S, free_slots=0, active=20, held=20) == 0
+
+
 @given(
     duration_s=st.floats(0, 100),
     cpu_s=st.floats(0, 100),

@@ -20,7 +20,7 @@ from workqueue.functions.registry import FunctionSpec
 from workqueue.functions.schema_checker import SchemaChecker
 from workqueue.invocation import answers
 from workqueue.invocation.assignment import Assignment
-from workqueue.invocation.attempt import Attempt, State
+from workqueue.invocation.attempt import FIRST_EXTENSION_S, Attempt, State
 from workqueue.invocation.attempt_files import copy_inputs
 from workqueue.invocation.conclusion import Conclusion
 from workqueue.invocation.failure import sandbox_unavailable, storage_unavailable
@@ -30,7 +30,6 @@ from workqueue.lifecycle import Claim
 from workqueue.outcomes import SandboxExitedError
 from workqueue.sandboxes.connection import Frame
 
-FIRST_EXTENSION_S = 0.25  # short requests end before, without an extension of their lease
 LARGE_BYTES = 64 * 1024  # a result of this size is validated in a thread
 
 

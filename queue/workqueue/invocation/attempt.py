@@ -3,7 +3,6 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import StrEnum
 from threading import Event
 from typing import Any
@@ -12,7 +11,7 @@ from uuid import UUID
 from schema.statuses import Phase
 from workqueue.clock import Clock
 from workqueue.functions.registry import FunctionSpec
-from workqueue.lifecycle import AttemptRecord, Claim, Progress
+from workqueue.lifecycle import AttemptRecord, Claim, PhaseRecord, Progress
 from workqueue.logs.buffer import LogBuffer
 from workqueue.logs.spool_file import SpoolFile
 
@@ -26,6 +25,14 @@ class PhaseTimes:
     ended: float | None = None
     outcome: str = ""
     error: str | None = None
+
+    def record(self, offset_s: float) -> PhaseRecord:
+        """Return the phase as it is stored. offset_s: from `time.monotonic` to seconds since 1970."""
+        started_us = round((self.started + offset_s) * 1_000_000)
+        if self.ended is None:
+            return PhaseRecord(self.phase, started_us)
+        duration_us = round((self.ended - self.started) * 1_000_000)
+        return PhaseRecord(self.phase, started_us, duration_us, self.outcome, self.error or None)
 
 
 @dataclass(slots=True)
@@ -67,24 +74,10 @@ class PhaseLog:
             validate.started, validate.ended = began, processing
             process.started, process.ended = processing, ended if process.ended is not None else None
 
-    def entries(self, clock: Clock) -> list[dict[str, Any]]:
+    def records(self, clock: Clock) -> list[PhaseRecord]:
         """Return the phases as they are stored."""
-        now, monotonic = clock.now(), time.monotonic()
-
-        def as_text(at: float) -> str:
-            return (now - timedelta(seconds=monotonic - at)).isoformat()
-
-        found: list[dict[str, Any]] = []
-        for each in self.times:
-            entry: dict[str, Any] = {"phase": each.phase, "started_at": as_text(each.started)}
-            if each.ended is not None:
-                entry["finished_at"] = as_text(each.ended)
-                entry["duration_ms"] = round((each.ended - each.started) * 1000, 3)
-                entry["outcome"] = each.outcome
-                if each.error:
-                    entry["error"] = each.error
-            found.append(entry)
-        return found
+        offset_s = clock.now().timestamp() - time.monotonic()
+        return [each.record(offset_s) for each in self.times]
 
 
 class State(StrEnum):
@@ -121,6 +114,9 @@ MOVES = frozenset(
         (State.SENT, State.RELEASED),
     }
 )
+
+
+FIRST_EXTENSION_S = 0.25  # short requests end before, without an extension of their lease
 
 
 @dataclass(slots=True, eq=False)
@@ -197,6 +193,6 @@ class Attempt:
 
     def take_record(self, clock: Clock) -> AttemptRecord:
         """Return what is stored at its end: phases, and the log lines that are not stored yet."""
-        self.record.phases = self.phases.entries(clock)
+        self.record.phases = self.phases.records(clock)
         self.record.lines += self.log_buffer.take_rest(clock.now())
         return self.record

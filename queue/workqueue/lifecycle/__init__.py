@@ -18,6 +18,7 @@ from workqueue.lifecycle.attempt_data import (
     Extension,
     FailedAttempt,
     LogLine,
+    PhaseRecord,
     Progress,
     ReturnedAttempt,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "LogLine",
     "LostLine",
     "NewRequest",
+    "PhaseRecord",
     "Progress",
     "ReturnedAttempt",
     "UnknownFunction",

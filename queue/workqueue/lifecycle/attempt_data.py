@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from schema.statuses import Outcome, Phase
@@ -13,6 +13,8 @@ from workqueue.errors import LeaseLostError
 from workqueue.files.store import StoredFile
 from workqueue.outcomes import CancelledError
 from workqueue.transport.rq_status import ClaimedJob
+
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 PreviousState = tuple[datetime | None, str | None, str | None]  # started_at, error_type, error_message
 Progress = tuple[float | None, str | None]  # a fraction from 0 to 1, and a short text
@@ -93,12 +95,30 @@ class AttemptProgress:
     partial_lines: Sequence[LogLine] | None = None
 
 
+class PhaseRecord(NamedTuple):
+    """Hold one phase of an attempt. started_us: in µs since 1970, UTC. duration_us: None while it runs."""
+
+    phase: str
+    started_us: int
+    duration_us: int | None = None
+    outcome: str | None = None
+    error: str | None = None
+
+    @property
+    def began(self) -> datetime:
+        return EPOCH + self.started_us * MICROSECOND
+
+    @property
+    def ended(self) -> datetime | None:
+        return None if self.duration_us is None else self.began + self.duration_us * MICROSECOND
+
+
 @dataclass(slots=True)
 class AttemptRecord:
     """Hold the outcome of an attempt, stored when it ends; phases and cold start of a long one are stored before."""
 
     outcome: Outcome = Outcome.COMPLETED
-    phases: list[dict[str, Any]] = field(default_factory=list)
+    phases: list[PhaseRecord] = field(default_factory=list)
     cold_start: bool | None = None
     init_ms: float | None = None
     max_rss_mb: float | None = None

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schema.engine import to_json
 from workqueue.files.store import StoredFile
-from workqueue.lifecycle.attempt_data import AttemptRecord, Claim, LogLine
+from workqueue.lifecycle.attempt_data import AttemptRecord, Claim, LogLine, PhaseRecord
 
 # Lines may be stored already, if the answer to the write that stored them was lost. The statement has updated or locked
 # the row of the request: nobody can delete it meanwhile.
@@ -22,8 +21,6 @@ EARLIER_COLUMNS = """request_id, number, outcome, worker, started_at, finished_a
             max_rss_mb, error_type, error_message, traceback"""
 CLEAR_ATTEMPT = """outcome = NULL, phases = NULL, cold_start = NULL, init_ms = NULL, max_rss_mb = NULL,
             traceback = NULL, current_lines = NULL"""
-
-EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 def array_of(rows: Iterable[dict[str, Any]]) -> str:
@@ -56,25 +53,15 @@ def pack_files(files: Sequence[StoredFile]) -> list[dict[str, Any]]:
     return [asdict(file) for file in files]
 
 
-def pack_phases(phases: Iterable[dict[str, Any]]) -> list[list[Any]]:
+def pack_phases(phases: Iterable[PhaseRecord]) -> list[Sequence[Any]]:
     """Return phases as arrays: [phase, start in µs since 1970, duration in µs, outcome, error].
 
     They take a quarter of the room of objects. The view request_attempt shows objects. An open phase has no duration.
     """
-    return [_pack_phase(**phase) for phase in phases]
+    return [_pack_phase(each) for each in phases]
 
 
-def _pack_phase(
-    phase: str,
-    started_at: str,
-    duration_ms: float | None = None,
-    outcome: str | None = None,
-    error: str | None = None,
-    finished_at: str | None = None,  # noqa: ARG001 - start and duration give it
-) -> list[Any]:
-    packed: list[Any] = [phase, (datetime.fromisoformat(started_at) - EPOCH) // MICROSECOND]
-    if duration_ms is not None:
-        packed += [round(duration_ms * 1000), outcome]
-    if error is not None:
-        packed.append(error)
-    return packed
+def _pack_phase(phase: PhaseRecord) -> Sequence[Any]:
+    if phase.duration_us is None:
+        return phase[:2]
+    return phase[:4] if phase.error is None else phase

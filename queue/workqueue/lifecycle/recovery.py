@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from schema.engine import autocommit, to_json
 from schema.statuses import CANCELLED, Outcome, Status
 from workqueue.functions.retry_policy import Fail, Policy, after_loss
-from workqueue.lifecycle.attempt_data import AttemptRecord, LogLine
+from workqueue.lifecycle.attempt_data import EPOCH, MICROSECOND, AttemptRecord, LogLine, PhaseRecord
 from workqueue.lifecycle.attempt_rows import CLEAR_ATTEMPT, EARLIER_COLUMNS
 from workqueue.outcomes import CancelledError
 
@@ -113,12 +113,24 @@ def _end_leases(connection: Connection, rows: Iterable[Any], now: datetime) -> l
     return expired
 
 
+def _read_phase(
+    phase: str,
+    started_at: str,
+    duration_ms: float | None = None,
+    outcome: str | None = None,
+    error: str | None = None,
+    finished_at: str | None = None,  # noqa: ARG001 - start and duration give it
+) -> PhaseRecord:
+    duration_us = None if duration_ms is None else round(duration_ms * 1000)
+    return PhaseRecord(phase, (datetime.fromisoformat(started_at) - EPOCH) // MICROSECOND, duration_us, outcome, error)
+
+
 def _expired_lease(row: Any) -> ExpiredLease:
     cancelled = row.cancel_requested
     fails = cancelled or isinstance(after_loss(Policy(on_lost=row.on_lost), row.losses + 1), Fail)
     record = AttemptRecord(
         outcome=Outcome.CANCELLED if cancelled else Outcome.LOST,
-        phases=row.phases or [],
+        phases=[_read_phase(**entry) for entry in row.phases or []],
         cold_start=row.cold_start,
         init_ms=row.init_ms,
         error_type=CANCELLED if cancelled else "WorkerLost",

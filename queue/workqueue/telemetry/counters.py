@@ -108,8 +108,8 @@ class Counters:
             return  # a user chose the end: the times do not describe the function
         self._observe(metrics.RUN, labels, (now - claim.claimed_at).total_seconds())
         for phase in record.phases:
-            if (duration_ms := phase.get("duration_ms")) is not None:
-                self._observe(metrics.PHASE, (function, phase["phase"]), duration_ms / 1000)
+            if phase.duration_us is not None:
+                self._observe(metrics.PHASE, (function, phase.phase), phase.duration_us / 1_000_000)
 
     def _label(self, function: str) -> str:
         if function in self._functions:

@@ -140,11 +140,12 @@ def _spans(claim: Claim | ExpiredLease, record: AttemptRecord, status: RequestSt
         cold_start=record.cold_start,
     )
     for phase in record.phases:
-        name, began = phase["phase"], datetime.fromisoformat(phase["started_at"])
-        ended = datetime.fromisoformat(phase["finished_at"]) if "finished_at" in phase else now
-        is_ok = phase.get("outcome") in ("ok", Outcome.CANCELLED)
-        phase_error = None if is_ok else str(phase.get("error") or phase.get("outcome") or error)
-        yield factory.make(f"{number}/{name}", name, str(number), began, ended, error=phase_error, attempt=number)
+        is_ok = phase.outcome in ("ok", Outcome.CANCELLED)
+        phase_error = None if is_ok else str(phase.error or phase.outcome or error)
+        ended = phase.ended or now
+        yield factory.make(
+            f"{number}/{phase.phase}", phase.phase, str(number), phase.began, ended, error=phase_error, attempt=number
+        )
 
 
 def _ns(moment: datetime) -> int:

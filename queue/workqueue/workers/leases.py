@@ -19,7 +19,7 @@ from workqueue.backoff import Backoff
 from workqueue.clock import Clock, steady_s
 from workqueue.database import error_summary, is_outage, outage_description
 from workqueue.errors import LeaseLostError
-from workqueue.invocation.attempt import Attempt, State
+from workqueue.invocation.attempt import FIRST_EXTENSION_S, Attempt, State
 from workqueue.invocation.finisher import claim_log_fields
 from workqueue.lifecycle import AttemptProgress, AttemptRecord, Claim, Extension, LogLine
 from workqueue.transport.doorbell import Bell
@@ -27,7 +27,6 @@ from workqueue.transport.doorbell import Bell
 log = logging.getLogger(__name__)
 
 FIRST_DELAY_S, MAX_DELAY_S = 0.1, 1.0  # between tries during an outage
-FIRST_EXTENSION_S = 0.25  # short requests end before, without an extension
 EXTEND_EVERY_S = 0.9  # a cancel takes effect within 2 s, and a lease is at least twice as long
 TOGETHER_S = 0.2  # what is due within this time is extended with the others
 
@@ -188,13 +187,10 @@ class LeaseRenewer:
     def _progress_of(self, attempt: Attempt) -> AttemptProgress:
         """Return what to store: only what has changed since the last extension."""
         stored = self._stored.setdefault(attempt.request_id, StoredProgress())
-        phases = attempt.phases.entries(self._clock)
+        phases = attempt.phases.records(self._clock)
         record = AttemptRecord(phases=phases, cold_start=attempt.record.cold_start, init_ms=attempt.record.init_ms)
         partial = attempt.log_buffer.partial_lines()
-        names = [(entry["phase"], "outcome" in entry) for entry in phases]
-        is_new = stored.record is None or names != [
-            (entry["phase"], "outcome" in entry) for entry in stored.record.phases
-        ]
+        is_new = stored.record is None or _steps_of(stored.record) != _steps_of(record)
         progress = AttemptProgress(
             attempt.phase,
             attempt.progress,
@@ -204,3 +200,8 @@ class LeaseRenewer:
         )
         stored.record, stored.partial = record, partial
         return progress
+
+
+def _steps_of(record: AttemptRecord) -> list[tuple[str, str | None]]:
+    """Return what changes when a phase starts or ends."""
+    return [(phase.phase, phase.outcome) for phase in record.phases]

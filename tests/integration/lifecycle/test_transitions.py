@@ -21,7 +21,7 @@ from tests.support import clock_control
 from workqueue import lifecycle
 from workqueue.errors import LeaseLostError, NotAllowedNowError
 from workqueue.event_json import JsonText
-from workqueue.lifecycle import AttemptProgress, AttemptRecord, LogLine
+from workqueue.lifecycle import AttemptProgress, AttemptRecord, LogLine, PhaseRecord
 from workqueue.requests import queries
 from workqueue.transport.doorbell import Bell
 
@@ -108,10 +108,12 @@ def test_an_extension_keeps_the_lease_and_shows_phase_and_progress(engine: Engin
 def test_a_lost_attempt_keeps_the_progress_of_its_last_extension(engine: Engine) -> None:
     request_id = accept_request(engine)
     claim = claim_request(engine, request_id)
+    now_us = round(NOW.timestamp() * 1_000_000)
+    records = [PhaseRecord("validate", now_us, 1_000_000, "ok"), PhaseRecord("process", now_us)]
     validated: dict[str, Any] = {"finished_at": seconds(1).isoformat(), "duration_ms": 1000.0, "outcome": "ok"}
-    phases: list[dict[str, Any]] = [{"phase": name, "started_at": NOW.isoformat()} for name in ("validate", "process")]
+    phases: list[dict[str, Any]] = [{"phase": each.phase, "started_at": NOW.isoformat()} for each in records]
     phases[0] |= validated
-    started = AttemptRecord(phases=phases, cold_start=True, init_ms=12.5)
+    started = AttemptRecord(phases=records, cold_start=True, init_ms=12.5)
     lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS, record=started))
     lifecycle.extend(engine, claim, LEASE_S, AttemptProgress(Phase.PROCESS))  # Nothing new.
     (running,) = queries.list_attempts(engine, request_id)

@@ -105,7 +105,7 @@ def test_a_request_that_was_processing_goes_on(old_engine: Engine) -> None:
 
     ((now,),) = rows(old_engine, "SELECT now() + interval '1 s'")
     (lost,) = lifecycle.expire_leases(old_engine, now)
-    assert lost.record.phases[0]["phase"] == "validate"
+    assert lost.record.phases[0].phase == "validate"
     (claim,) = lifecycle.claim(old_engine, [running], "w", now, LEASE_S)
     assert [row["outcome"] for row in queries.list_attempts(old_engine, running)] == ["completed", "lost", None]
     assert claim.attempt == 3

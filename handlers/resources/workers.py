@@ -56,7 +56,7 @@ WORKER = component(
     function=nullable(string()),
     phase=nullable(enum(Phase)),
     since=nullable(date_time("the start of that request")),
-    held=integer("requests in its current batch"),
+    held=integer("requests that it has claimed and not ended yet"),
 )
 WORKERS = item_list("Workers", WORKER)
 SANDBOX = component(

@@ -160,6 +160,7 @@ def check(event: dict[str, Any], context: Context) -> dict[str, Any]:
 def tidy(event: dict[str, Any], context: Context) -> None:
     with pathlib.Path(event["ledger"]).open("a") as ledger:
         ledger.write(f"{context.attempt} {event.get('normalised', False)} {context.workdir.is_dir()}\n")
+    print("tidied")
     if event.get("break_cleanup"):
         raise RuntimeError("cleanup is broken")
 

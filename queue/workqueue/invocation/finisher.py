@@ -161,6 +161,9 @@ class Finisher:
             if not is_outage(error):
                 raise
             log.warning("cleanup not stored", extra=attempt.log_fields() | {"error": error_summary(error)})
+            return
+        if attempt.spool is not None:
+            attempt.spool.forget(attempt.claim)
 
 
 def _steps(batch: Sequence[Ending], now: datetime) -> Steps[dict[UUID, Exception]]:

@@ -9,7 +9,8 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from workqueue.files.working_directory import WorkingDirectory
@@ -99,7 +100,7 @@ class SandboxPool:
         try:
             sandbox = Sandbox(process, self.key_of(function), self._max_body, self._make_directory(), spool)
         except OSError:  # this process has no descriptor left
-            self._ender.submit(_discard, process)
+            _run_later(self._ender, partial(_discard, process))
             raise
         self.busy.add(sandbox)
         return sandbox
@@ -137,7 +138,7 @@ class SandboxPool:
 
     def kill_orphans(self) -> None:
         """Kill processes that lost their sandbox, and that this process adopted. Return at once."""
-        self._starter.submit(self._kill_orphans)
+        _run_later(self._starter, self._kill_orphans)
 
     async def end(self, sandbox: Sandbox, exit_grace_s: float = 0.0) -> tuple[bool, int]:
         """Kill a sandbox with all its descendants. Its channels stay open: it may have left output.
@@ -161,7 +162,7 @@ class SandboxPool:
             _end(sandbox.process, 0.0)
             sandbox.close()
 
-        self._ender.submit(end)
+        _run_later(self._ender, end)
 
     def snapshot(self, worker: str) -> list[SandboxSnapshot]:
         """Describe all sandboxes for the API and the SPA."""
@@ -222,6 +223,15 @@ def _load(function: FunctionSpec) -> dict[str, Any]:
         "network": function.network,
         "memory_mb": function.memory_mb,
     }
+
+
+def _run_later(thread: Executor, task: Callable[[], None]) -> None:
+    thread.submit(task).add_done_callback(_log_error)
+
+
+def _log_error(done: Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.error("sandbox not ended", exc_info=error)
 
 
 def _discard(process: SandboxProcess) -> None:

@@ -38,8 +38,8 @@ OVERDUE_S = 0.4  # a bell that was rung this long ago has been lost, or waits be
 class BellListener:
     """Find requests for one worker.
 
-    redis: for jobs of other programs, which are rejected. is_open: returns whether the worker takes requests now.
-    free_count: returns how many it can take. lacking: returns functions that it does not have.
+    redis: for jobs of other programs, which are rejected. free_count: returns how many requests the worker can take.
+    lacking: returns functions that it does not have.
     """
 
     def __init__(

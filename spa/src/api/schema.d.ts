@@ -1859,7 +1859,7 @@ export interface components {
              * @example 2026-11-22T13:39:45.046Z
              */
             since: string | null;
-            /** @description requests in its current batch */
+            /** @description requests that it has claimed and not ended yet */
             held: number;
         };
         Health: {

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,12 @@ def test_cleanup_runs_after_every_outcome(
     assert ledger.read_text() == f"1 {normalised} True\n"
     assert attempt["phases"][-1]["outcome"] == "ok"
     assert not list((runtime.home / "work").glob(f"{request['id']}-*"))
+    assert runtime.logs(request["id"])[-1].endswith(" 1 stdout tidied")
+    wait_until(lambda: request["id"] not in unstored_lines(runtime), what="the lines of the hook are kept no longer")
+
+
+def unstored_lines(runtime: Runtime) -> str:
+    return "".join(path.read_text() for path in (runtime.home / "spool").glob("*.lines"))
 
 
 def test_a_broken_cleanup_changes_no_outcome_and_is_shown(runtime: Runtime, tmp_path: Path) -> None:

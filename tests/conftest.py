@@ -43,6 +43,7 @@ LONG_FILES = (
     "tests/chaos/test_chaos.py",
     "tests/docs/test_commands.py",
     "tests/e2e/test_",
+    "tests/integration/embedded/",
     "tests/integration/processes/",
     "tests/integration/outages/",
     "tests/integration/workers/",

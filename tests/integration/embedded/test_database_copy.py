@@ -12,7 +12,7 @@ import pytest
 from infra.embedded.postgres import Postgres
 from infra.embedded.postgres_folders import RESTORED
 from infra.errors import ServerFailedError
-from tests.integration.processes.conftest import RunService
+from tests.integration.embedded.conftest import RunService
 from tests.support.commands import COMMAND, LIMIT_S
 from tests.support.processes import children_of, read_each
 from tests.support.waiting import wait_until

@@ -20,7 +20,7 @@ from infra.embedded.stale_postmaster import find_processes
 from infra.embedded.unprivileged_user import ServerUser, unprivileged_account
 from infra.errors import HomeError, ServerFailedError
 from infra.supervisor.pid_records import PidRecords
-from tests.integration.processes.conftest import RunService
+from tests.integration.embedded.conftest import RunService
 
 
 def query(service: Postgres, statement: str) -> object:

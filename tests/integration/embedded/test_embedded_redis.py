@@ -8,7 +8,7 @@ import redis
 
 from infra.embedded.redis import Redis, find_program
 from infra.errors import ServerMissingError
-from tests.integration.processes.conftest import RunService
+from tests.integration.embedded.conftest import RunService
 from tests.support.waiting import wait_until
 
 

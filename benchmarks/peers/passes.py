@@ -7,9 +7,19 @@ from subprocess import Popen
 
 import click
 
-from benchmarks.peers import processes
+from benchmarks.peers import processes, usage
 from benchmarks.peers.contestant import Contestant
-from benchmarks.peers.report.figures import RATE, Case, Figures, Run, percentiles
+from benchmarks.peers.report.figures import (
+    CONNECTIONS,
+    CPU,
+    MEMORY,
+    RATE,
+    SERVERS_CPU,
+    Case,
+    Figures,
+    Run,
+    percentiles,
+)
 from benchmarks.peers.report.rows import Rows
 from benchmarks.peers.servers import Servers
 
@@ -50,16 +60,27 @@ def _measure_pass(run: Run, servers: Servers, contestant: Contestant, case: Case
         rows.empty()
         servers.even_out()
         if case.is_drain:
-            return _drain(contestant, rows, case, max(1, round(run.requests * contestant.share)))
+            return _drain(servers, contestant, rows, case, max(1, round(run.requests * contestant.share * case.share)))
         return _idle(contestant, rows, case, run.idle_requests)
 
 
-def _drain(contestant: Contestant, rows: Rows, case: Case, count: int) -> Figures:
-    """Fill the queue, then start the workers. The times of the rows count, so the start of a worker does not."""
+def _drain(servers: Servers, contestant: Contestant, rows: Rows, case: Case, count: int) -> Figures:
+    """Fill the queue, then start the workers. The times of the rows count, so the start of a worker does not.
+
+    It counts in the processor time.
+    """
     contestant.fill(case.function, count)
+    servers_s, connections = usage.processor_s(servers.pids), servers.connections()
     with processes.running(contestant.commands(), contestant.log) as started:
         _wait_until_done(contestant, rows, started)
-    return {RATE: count / _checked(rows, count)}
+        pids = [process.pid for process in started]
+        used = {
+            CPU: usage.processor_s(pids) / count * 1e6,
+            SERVERS_CPU: (usage.processor_s(servers.pids) - servers_s) / count * 1e6,
+            MEMORY: usage.memory_mb(pids),
+            CONNECTIONS: float(servers.connections() - connections),
+        }
+    return {RATE: count / _checked(rows, count)} | used
 
 
 def _idle(contestant: Contestant, rows: Rows, case: Case, count: int) -> Figures:

@@ -22,17 +22,19 @@ from infra.embedded.sockets import socket_folder
 from infra.errors import ServerFailedError
 
 PAUSE_S = 0.01
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
 
 @dataclass(frozen=True, slots=True)
 class Servers:
     """Hold the addresses of the servers.
 
-    database_url: in the form of libpq.
+    database_url: in the form of libpq. pids: of both servers.
     """
 
     database_url: str
     redis_url: str
+    pids: tuple[int, ...]
 
     def even_out(self) -> None:
         """Empty Redis, and make PostgreSQL write all changes of the pass before."""
@@ -40,6 +42,13 @@ class Servers:
             client.flushall()
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             connection.execute("CHECKPOINT")
+
+    def connections(self) -> int:
+        """Return the number of connections to PostgreSQL, without the one that counts."""
+        with psycopg.connect(self.database_url) as connection:
+            row = connection.execute(CONNECTIONS).fetchone()
+            assert row is not None
+            return int(row[0])
 
     def versions(self) -> dict[str, str]:
         with redis.Redis.from_url(self.redis_url) as client, psycopg.connect(self.database_url) as connection:
@@ -54,9 +63,8 @@ def running(home: Path) -> Iterator[Servers]:
     home.mkdir(mode=0o700)
     postgres, store = Postgres(home), Redis(home)
     with ExitStack() as stack:
-        for service in (postgres, store):
-            stack.enter_context(_serving(service, home / f"{service.name}.log"))
-        servers = Servers(postgres.url.replace(DRIVER, "postgresql://", 1), store.url)
+        pids = [stack.enter_context(_serving(each, home / f"{each.name}.log")) for each in (postgres, store)]
+        servers = Servers(postgres.url.replace(DRIVER, "postgresql://", 1), store.url, tuple(pids))
         with psycopg.connect(servers.database_url) as connection:
             connection.execute(TABLES)
         yield servers
@@ -64,7 +72,7 @@ def running(home: Path) -> Iterator[Servers]:
 
 
 @contextmanager
-def _serving(service: Service, log: Path) -> Iterator[None]:
+def _serving(service: Service, log: Path) -> Iterator[int]:
     service.prepare()
     process = start(Command(tuple(service.command()), os.environ), log)
     try:
@@ -72,7 +80,7 @@ def _serving(service: Service, log: Path) -> Iterator[None]:
             if process.poll() is not None:
                 raise ServerFailedError(f"{service.name} ended at its start:\n{last_lines(log.read_text())}")
             time.sleep(PAUSE_S)
-        yield
+        yield process.pid
     finally:
         _stop(service, process)
 

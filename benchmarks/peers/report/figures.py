@@ -7,23 +7,26 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 RATE = "rate"  # requests a second
+# Of a drain: processor time of the contestant and of the servers in µs a request, memory (PSS) in MB, connections.
+CPU, SERVERS_CPU, MEMORY, CONNECTIONS = "cpu_us", "servers_cpu_us", "memory_mb", "connections"
 PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}  # milliseconds
-CaseName = Literal["noop", "nap", "idle"]
+CaseName = Literal["noop", "nap", "long_nap", "say", "idle"]
 
-Figures = dict[str, float]  # of one pass: {"rate": …} of a drain, {"p50": …, "p95": …, "p99": …} of an idle case
+Figures = dict[str, float]  # of one pass, by metric: RATE and others of a drain, PERCENTILES of the idle case
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """Describe a case: a drain empties a full queue, the idle case sends one request at a time.
 
-    function: name of the function that its requests run.
+    function: name of the function that its requests run. share: of the requests of a drain; long ones need fewer.
     """
 
     name: CaseName
     title: str
     function: str
     is_drain: bool
+    share: float = 1.0
 
     @property
     def metric(self) -> str:
@@ -34,11 +37,13 @@ class Case:
 CASES = (
     Case("noop", "Drain of no-ops, requests a second", "noop", is_drain=True),
     Case("nap", "Drain of functions that sleep 1 ms, requests a second", "nap", is_drain=True),
+    Case("long_nap", "Drain of functions that sleep 10 ms, requests a second", "long_nap", is_drain=True, share=0.4),
+    Case("say", "Drain of functions that print three lines, requests a second", "say", is_drain=True),
     Case(
         "idle",
         "A single request at idle, from before its row is stored until a client sees it completed, ms",
         "noop",
-        False,
+        is_drain=False,
     ),
 )
 

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-NAP_S = 0.001
+NAP_S, LONG_NAP_S = 0.001, 0.01
+LINES = 3  # that a printing function prints
 
 
 def noop(event: Any) -> Any:
@@ -16,4 +17,15 @@ def nap(event: Any) -> Any:
     return event
 
 
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {"noop": noop, "nap": nap}
+def long_nap(event: Any) -> Any:
+    time.sleep(LONG_NAP_S)
+    return event
+
+
+def say(event: Any) -> Any:
+    for number in range(LINES):
+        print(f"line {number} of {event}", flush=True)
+    return event
+
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {"noop": noop, "nap": nap, "long_nap": long_nap, "say": say}

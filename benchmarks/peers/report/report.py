@@ -46,12 +46,14 @@ def page(run: Run) -> str:
 def _method(run: Run) -> str:
     return (
         f"Measured by `{run.command}`. All contestants use the same PostgreSQL and the same Redis, with the durability "
-        "that `localfn up` gives them, and two worker processes (with threads, where named); each claims a row, "
+        "that `localfn up` gives them. Peers run two worker processes (with threads, where named). Each claims a row, "
         "runs the function, and stores the result and `completed` in one durable transaction. Each pass runs all "
         "contestants, each second pass backwards; figures are medians over the passes, ratios are of medians.\n\n"
         f"A drain: {run.requests:,} requests are in the queue before any worker runs{_shares(run)}; the clock runs "
         "from the first claim to the last finish, by the times in the rows. A pass counts if every request was "
-        f"completed at its first attempt, with its result. Idle: {run.idle_requests:,} requests a pass, one at a "
+        "completed at its first attempt, with its result. Processor time is that of all processes of the contestant, "
+        "their start included, and of both servers, divided by the requests; memory (PSS) and connections to "
+        f"PostgreSQL are those at the end of the drain. Idle: {run.idle_requests:,} requests a pass, one at a "
         "time, with pauses; the client looks at the row every 0.2 ms. localfn's path does more than its peers': "
         "lease, attempts with their phases and logs, a sandbox that can be killed; the bounds are not products: they "
         "show the path without any framework."

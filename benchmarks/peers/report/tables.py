@@ -3,10 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.peers.report.figures import PERCENTILES, RATE, Case, Described, Run
+from benchmarks.peers.report.figures import (
+    CONNECTIONS,
+    CPU,
+    MEMORY,
+    PERCENTILES,
+    RATE,
+    SERVERS_CPU,
+    Case,
+    Described,
+    Run,
+)
 from benchmarks.peers.setups import BATCHED_BOUND, PLAIN_RQ
 
 NOTHING = "-"
+USED = {"µs": CPU, "µs of servers": SERVERS_CPU, "MB": MEMORY, "connections": CONNECTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +56,10 @@ def _of_drain(run: Run, case: Case) -> tuple[tuple[str, ...], Cells]:
             _shown(run.median(contestant.name, case, RATE), 0),
             f"{min(values):,.0f}-{max(values):,.0f}",
             str(len(values)),
+            *(_shown(run.median(contestant.name, case, metric), 0) for metric in USED.values()),
         )
 
-    return ("median", "lowest-highest", "passes"), cells
+    return ("median", "lowest-highest", "passes", *USED), cells
 
 
 def _of_idle(run: Run, case: Case) -> tuple[tuple[str, ...], Cells]:

@@ -10,6 +10,8 @@ from redis import Redis
 from benchmarks.peers import idle, processes
 from benchmarks.peers.contestant import Kind
 from benchmarks.peers.processes import Command
+from benchmarks.peers.report.measured import FUNCTIONS as MEASURED
+from benchmarks.peers.report.measured import LINES, LONG_NAP_S, NAP_S
 from benchmarks.peers.report.rows import OURS, Rows
 from benchmarks.peers.servers import Servers
 from infra.config.database_url import normalise
@@ -19,7 +21,7 @@ from workqueue.functions import registry
 from workqueue.submit import Submission, submit
 from workqueue.transport.doorbell import Doorbell
 
-FUNCTIONS = """
+FUNCTIONS = f"""
 import time
 
 from localfn import function
@@ -32,7 +34,20 @@ def noop(event, context):
 
 @function
 def nap(event, context):
-    time.sleep(0.001)
+    time.sleep({NAP_S})
+    return event
+
+
+@function
+def long_nap(event, context):
+    time.sleep({LONG_NAP_S})
+    return event
+
+
+@function
+def say(event, context):
+    for number in range({LINES}):
+        print(f"line {{number}} of {{event}}")
     return event
 """
 BATCH = 1_000
@@ -40,13 +55,13 @@ INIT_LIMIT_S = 120
 
 
 class LocalfnContestant:
-    """Run two workers, with all other settings at their defaults."""
+    """Run a worker pool and a scheduler with all settings at their defaults."""
 
     name = "localfn"
     kind: Kind = "ours"
     description = (
-        "localfn worker with LOCALFN_WORKERS=2 and localfn scheduler, all else at its default; functions run in "
-        "sandboxes, whose cold start is within the clock"
+        "localfn worker and localfn scheduler, all at its default: one worker process on these cores, at most 20 "
+        "requests at the same time; functions run in sandboxes, whose cold start is within the clock"
     )
     share = 1.0
 
@@ -63,12 +78,11 @@ class LocalfnContestant:
             "RQ_REDIS_URL": servers.redis_url,
             "LOCALFN_HOME": str(folder / "home"),
             "LOCALFN_FUNCTIONS": str(functions),
-            "LOCALFN_WORKERS": "2",
         }
         processes.answer(self._command("init"), INIT_LIMIT_S)
         self._engine, self._clock = make_engine(normalise(servers.database_url)), Clock()
         self._doorbell = Doorbell(Redis.from_url(servers.redis_url))
-        self._known = {name: registry.find(self._engine, name) for name in ("noop", "nap")}
+        self._known = {name: registry.find(self._engine, name) for name in MEASURED}
 
     def commands(self) -> Sequence[Command]:
         return [self._command("worker"), self._command("scheduler")]

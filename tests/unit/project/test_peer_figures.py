@@ -4,10 +4,21 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from benchmarks.peers.report import plot, report, tables
-from benchmarks.peers.report.figures import CASES, RATE, Described, Run, percentiles
+from benchmarks.peers.report.figures import (
+    CASES,
+    CONNECTIONS,
+    CPU,
+    MEMORY,
+    RATE,
+    SERVERS_CPU,
+    Described,
+    Run,
+    percentiles,
+)
 from benchmarks.peers.setups import BATCHED_BOUND, PLAIN_RQ
 
-DRAIN, IDLE = CASES[0], CASES[2]
+DRAIN, IDLE = CASES[0], CASES[-1]
+USED = dict.fromkeys((CPU, SERVERS_CPU, MEMORY, CONNECTIONS), 100.0)
 
 
 def a_run() -> Run:
@@ -22,7 +33,7 @@ def a_run() -> Run:
         described, ([90, 110, 100], [400, 390, 410], [50, 50, 50], [2_000, 1_000, 3_000]), strict=True
     ):
         for rate in rates:
-            run.add(one.name, DRAIN, {RATE: float(rate)})
+            run.add(one.name, DRAIN, {RATE: float(rate)} | USED)
     for one in described[:2]:
         run.add(one.name, IDLE, percentiles([float(number) for number in range(1, 101)]))
     return run

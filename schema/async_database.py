@@ -100,7 +100,7 @@ class AsyncDatabase:
         return connection
 
     async def _set_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Do what a new connection needs from the server."""
+        """Prepare a new connection on the server."""
         await connection.execute(INDEX_SCANS_ONLY)
         for channel, on_notice in self._channels.items():
             await connection.execute(f"LISTEN {channel}".encode())

@@ -44,7 +44,7 @@ class Servers:
             connection.execute("CHECKPOINT")
 
     def connections(self) -> int:
-        """Return the number of connections to PostgreSQL, without the one that counts."""
+        """Return the number of connections to PostgreSQL, excluding its own."""
         with psycopg.connect(self.database_url) as connection:
             row = connection.execute(CONNECTIONS).fetchone()
             assert row is not None

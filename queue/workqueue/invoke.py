@@ -37,7 +37,7 @@ class Invoker:
     """Run the attempts of one worker. The public methods stand in the order in which an attempt passes them.
 
     lease_s: an attempt starts only while at least half of its lease is left. threads: for what blocks.
-    on_unstarted: gets attempts that this worker does not start in time; they are to be released.
+    on_unstarted: releases attempts that this worker does not start in time.
     """
 
     def __init__(
@@ -157,11 +157,11 @@ class Invoker:
         return self._assignment.take_waiting()
 
     def forget(self, attempt: Attempt) -> None:
-        """Hold an attempt no more."""
+        """Remove a released attempt."""
         del self.held[attempt.request_id]
 
     def _begin(self, sandbox: Sandbox) -> None:
-        """Prepare a sandbox that had nothing to do for its first attempt, and send it what it was given."""
+        """Prepare an idle sandbox for its first attempt, and send its attempts."""
         attempt = sandbox.sent[0]
         is_empty = sandbox.leaves_directory_clean
         sandbox.begin_first()
@@ -252,14 +252,14 @@ class Invoker:
         self._resume(sandbox)
 
     def _resume(self, sandbox: Sandbox) -> None:
-        """Let a sandbox that was held go on. If it has ended, its other attempts wait for another one."""
+        """Let a sandbox that was held continue. If it has ended, its other attempts wait for another one."""
         sandbox.is_held = False
         others = sandbox.take_back_all() if sandbox.is_ending else []
         self._continue(sandbox)
         self._wait_again(sandbox, others)
 
     def _continue(self, sandbox: Sandbox) -> None:
-        """Let a sandbox go on with its next attempt; keep it warm if there is none."""
+        """Let a sandbox continue with its next attempt; without one, keep it warm."""
         if sandbox.is_ending:
             self._assignment.end(sandbox)
             sandbox.close()

@@ -37,7 +37,7 @@ def record_event(attempt: Attempt, frame: Frame) -> None:
 
 
 def record_answer(sandbox: Sandbox, attempt: Attempt, frame: Frame, now: datetime) -> Durations | None:
-    """Record what a sandbox reports at the end of a request: memory, times, leftovers, imported files.
+    """Record the sandbox's report at the end of a request: memory, times, leftovers, imported files.
 
     Return how long the request took in a warm sandbox, without the time that it waited for a processor; None if that is
     unknown.

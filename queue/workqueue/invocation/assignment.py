@@ -60,7 +60,7 @@ class Assignment:
                 queue.waiting.append(attempt)
 
     def remove(self, attempt: Attempt) -> bool:
-        """Let an attempt wait no more. Return False if it does not wait: a sandbox is being started for it."""
+        """Remove a waiting attempt. Return False if it does not wait: a sandbox is being started for it."""
         waiting = self._queues[attempt.claim.function_name].waiting
         if attempt not in waiting:
             return False

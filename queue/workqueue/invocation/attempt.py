@@ -18,7 +18,7 @@ from workqueue.logs.spool_file import SpoolFile
 
 @dataclass(slots=True)
 class PhaseTimes:
-    """One phase. started, ended: in seconds of `time.monotonic`; ended is None while the phase runs."""
+    """Hold one phase. started, ended: in seconds of `time.monotonic`; ended is unset while the phase runs."""
 
     phase: Phase
     started: float
@@ -27,7 +27,7 @@ class PhaseTimes:
     error: str | None = None
 
     def record(self, offset_s: float) -> PhaseRecord:
-        """Return the phase as it is stored. offset_s: from `time.monotonic` to seconds since 1970."""
+        """Convert the phase for its row. offset_s: from `time.monotonic` to seconds since 1970."""
         started_us = round((self.started + offset_s) * 1_000_000)
         if self.ended is None:
             return PhaseRecord(self.phase, started_us)
@@ -75,7 +75,7 @@ class PhaseLog:
             process.started, process.ended = processing, ended if process.ended is not None else None
 
     def records(self, clock: Clock) -> list[PhaseRecord]:
-        """Return the phases as they are stored."""
+        """Convert the phases for the row of the request."""
         offset_s = clock.now().timestamp() - time.monotonic()
         return [each.record(offset_s) for each in self.times]
 
@@ -164,7 +164,7 @@ class Attempt:
 
     @property
     def activity(self) -> str:
-        """Return what its sandbox does now, as a clause for error messages."""
+        """Describe the current work of its sandbox, as a clause for error messages."""
         return "while validating the event" if self.phase == Phase.VALIDATE else "while running the function"
 
     @property
@@ -192,7 +192,7 @@ class Attempt:
         }
 
     def take_record(self, clock: Clock) -> AttemptRecord:
-        """Return what is stored at its end: phases, and the log lines that are not stored yet."""
+        """Return the record for its end: phases, and the log lines that are not stored yet."""
         self.record.phases = self.phases.records(clock)
         self.record.lines += self.log_buffer.take_rest(clock.now())
         return self.record

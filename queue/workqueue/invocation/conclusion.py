@@ -34,8 +34,8 @@ Saved = tuple[str, Sequence[StoredFile]]  # the result as JSON text, and the out
 class Conclusion:
     """End the attempts of one worker.
 
-    threads: for what blocks. report: gets the ends that are stored. forget: called with each attempt that the worker
-    holds no more.
+    threads: for what blocks. report: gets the stored ends. forget: called with each attempt that the worker has
+    released.
     """
 
     def __init__(

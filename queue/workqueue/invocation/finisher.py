@@ -35,7 +35,7 @@ FIRST_DELAY_S, MAX_DELAY_S = 0.05, 1.0  # between tries during an outage
 
 @dataclass(slots=True, eq=False)
 class Ending:
-    """What is stored about an attempt that has ended. status: that of its request.
+    """Hold the end of an attempt. status: that of its request.
 
     completion: for COMPLETED. phase: in which it failed, for FAILED. delay_s: until the next attempt, for PENDING.
     failures: 1 if the function failed, 0 if the runtime did.
@@ -167,7 +167,7 @@ class Finisher:
 
 
 def _steps(batch: Sequence[Ending], now: datetime) -> Steps[dict[UUID, Exception]]:
-    """Return the steps that store endings of one status; they return the errors of those that are rejected."""
+    """Return the steps that store endings of one status; they return the errors of rejected endings."""
     if batch[0].completion is not None:
         return lifecycle.finish_steps([each.completion for each in batch if each.completion is not None], now)
     if batch[0].status is Status.PENDING:

@@ -25,18 +25,18 @@ CODE_CHECK_S = 0.05  # a sandbox at work compares its code with the disk this of
 
 
 class Sandbox:
-    """Hold one sandbox. Only the event loop of its worker uses it. Making it raises OSError, if no descriptor is left.
+    """Hold one sandbox. Only the event loop of its worker uses it. Raises OSError if no descriptor is left.
 
-    pidfd: readable once the process has ended; None where the system has no such descriptors (macOS).
-    key: what it has loaded; another sandbox with the same key can replace it. ready: its description of its function;
-    None while it imports. has_started: the SDK runs, so a failure from here on is one of user code.
-    sent: attempts that it has not answered, in order. The first one runs, or is imported for, or is cleaned up.
+    pidfd: readable once the process has ended; unset where the system has no such descriptors (macOS).
+    key: identifies the code it has loaded; another sandbox with the same key can replace it. ready: its description of
+    its function; unset while it imports. has_started: the SDK runs, so a failure from here on is an error of user code.
+    sent: attempts that it has not answered, in order. The first one runs, waits for the import, or is cleaned up.
     ends_at: when it is killed, in seconds of `time.monotonic`, unless it answers before. limit_s, activity: for the
-    error message then; activity is a clause such as "while importing", None for that of the attempt's phase.
-    is_slow: what it does now has taken long: it counts no more as one that serves short requests.
-    is_held: it may not be sent more, since a result is being saved or a hook runs. is_ending: it is being killed.
-    leaves_directory_clean: its last request left the working directory empty.
-    halts: answers after which it does not go on by itself.
+    error message then; activity is a clause such as "while importing", unset during a phase of the attempt.
+    is_slow: its current work has taken long, so it does not count among the sandboxes for short requests.
+    is_held: no further attempt may be sent, since a result is being saved or a hook runs. is_ending: it is being
+    killed. leaves_directory_clean: its last request left the working directory empty.
+    halts: answers after which it waits for the worker.
     is_fresh: it has not answered an attempt yet. ended: set when its processes are gone.
     waiter: gets the next last frame, in place of `answered`.
     """
@@ -81,7 +81,7 @@ class Sandbox:
         return self.ready is not None and not (self.is_held or self.is_slow or self.is_ending)
 
     def set_deadline(self, limit_s: float, activity: str | None = None, memory_mb: int | None = None) -> None:
-        """Start the clock of what it does now. memory_mb: its limit; None while there is none."""
+        """Set a time limit for its current work. memory_mb: its memory limit; None for no limit."""
         self.running_since = time.monotonic()
         self.limit_s, self.activity, self.memory_mb = limit_s, activity, memory_mb
         self.ends_at = self.running_since + limit_s
@@ -89,11 +89,11 @@ class Sandbox:
         self.watch = None
 
     def clear_deadline(self) -> None:
-        """Let it be, since nothing runs in it."""
+        """Remove the time limit: no user code runs in it."""
         self.ends_at = float("inf")
 
     def reason_to_kill(self, now: float, *, measures: bool) -> AttemptEndedError | None:
-        """Return why it has to be killed now, if it has. measures: look at its memory, too."""
+        """Return the reason to kill it now, if there is one. measures: check its memory, too."""
         if now >= self.ends_at:
             return TimedOutError(f"It was killed after {self.limit_s:g} s {self.describe_activity()}.")
         if not measures:
@@ -106,7 +106,7 @@ class Sandbox:
         return OutOfMemoryError(f"It was killed at {resident_mb:.0f} MB of memory; {self.memory_mb} MB are allowed.")
 
     def describe_activity(self) -> str:
-        """Return what it does now, as a clause for error messages."""
+        """Describe its current work, as a clause for error messages."""
         return self.activity or (self.first.activity if self.first else "while idle")
 
     def begin_first(self, *, is_prepared: bool = False) -> None:

@@ -26,10 +26,10 @@ MEASUREMENTS_PER_S = 500
 
 
 class Listener(Protocol):
-    """The receiver of what happens in sandboxes."""
+    """Receive the events of sandboxes."""
 
     def dispatch(self) -> None:
-        """Look whether another sandbox can be started: memory may be free now, or a start takes long."""
+        """Check whether another sandbox can be started: memory may be free now, or a start takes long."""
 
     def answered(self, sandbox: Sandbox, frame: Frame) -> None:
         """Handle the last frame about the first attempt of a sandbox."""
@@ -74,7 +74,7 @@ class SandboxDriver:
         await self._failure
 
     def watch(self, sandbox: Sandbox) -> None:
-        """Read what a sandbox sends, until `unwatch`."""
+        """Read the messages of a sandbox, until `unwatch`."""
         if sandbox not in self._watched:
             self._watched.add(sandbox)
             self._loop.add_reader(sandbox.connection.socket, self.receive, sandbox)
@@ -85,7 +85,7 @@ class SandboxDriver:
         self._wakeup.set()
 
     def unwatch(self, sandbox: Sandbox) -> None:
-        """Read no more from a sandbox."""
+        """Stop reading from a sandbox."""
         if sandbox not in self._watched:
             return
         self._watched.remove(sandbox)
@@ -124,7 +124,7 @@ class SandboxDriver:
             self.run_task(self._kill(sandbox, reason))
 
     async def end(self, sandbox: Sandbox) -> None:
-        """Kill a sandbox that is needed no more, and keep its output. Return when its processes are gone."""
+        """Kill a sandbox that is not needed any longer, and keep its output. Return when its processes are gone."""
         if sandbox.is_ending:
             await sandbox.ended.wait()
             return

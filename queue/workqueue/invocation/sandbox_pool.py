@@ -31,10 +31,10 @@ EXIT_GRACE_S = 0.5  # for an interpreter to exit after it closed its socket; the
 
 
 class SandboxPool:
-    """All sandboxes of one worker.
+    """Hold all sandboxes of one worker.
 
-    memory: what is left for further ones. max_idle: how many idle ones are kept warm. max_body: bytes of a frame's
-    body. make_directory, make_spool: make the working directory and the spool file of a new sandbox. other_children:
+    memory: decides whether another one may start. max_idle: how many idle ones are kept warm. max_body: bytes of the
+    body of a frame. make_directory, make_spool: make the working directory and the spool file of a new sandbox. other_children:
     the pids of this process's children that are no sandboxes.
     """
 
@@ -63,7 +63,7 @@ class SandboxPool:
         return self._starter.submit(self._zygote.find_problem)
 
     def key_of(self, function: FunctionSpec) -> str:
-        """Return what a sandbox has to have loaded for this function."""
+        """Return the key of the sandboxes that can run this function."""
         found = self._keys.get(id(function))
         if found is None or found[0] is not function:
             key = json.dumps([_load(function), dict(function.environment)], sort_keys=True)
@@ -73,7 +73,7 @@ class SandboxPool:
         return found[1]
 
     def take_idle(self, function: FunctionSpec) -> Sandbox | None:
-        """Return a warm sandbox of this function that is as clean as a fresh one; None if there is none."""
+        """Return a warm sandbox of this function that is as clean as a fresh one, if there is one."""
         key = self.key_of(function)
         while sandboxes := self._idle.get(key):
             sandbox = sandboxes.pop()  # the one used last: its memory is most likely cached

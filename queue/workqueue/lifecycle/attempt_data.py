@@ -141,7 +141,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """Hold a running attempt whose lease is to be extended, and its progress."""
+    """Hold a running attempt, whose lease is extended, and its progress."""
 
     claim: Claim
     progress: AttemptProgress

@@ -9,7 +9,7 @@ from workqueue.files.store import StoredFile
 from workqueue.lifecycle.attempt_data import AttemptRecord, Claim, LogLine, PhaseRecord
 
 # Lines may be stored already, if the answer to the write that stored them was lost. The statement has updated or locked
-# the row of the request: nobody can delete it meanwhile.
+# the row of the request, so no other transaction can delete it meanwhile.
 INSERT_LINES = """
         INSERT INTO request_log (request_id, attempt, number, time, stream, line)
         SELECT d.id, d.attempt, (l ->> 0)::int, (l ->> 1)::timestamptz, l ->> 2, l ->> 3

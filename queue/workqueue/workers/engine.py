@@ -147,14 +147,14 @@ class Engine:
             await asyncio.sleep(TICK_S)
 
     def _stop(self) -> None:
-        """Take no more requests. A bell that is taken at this moment is lost, and a look finds its request."""
+        """Stop taking requests. A bell that is taken at this moment is lost; another worker finds its request."""
         if not self._stopping.is_set():
             log.info("stopping")
             self._stopping.set()
             self._loop.call_later(self._grace_s, self._grace_ended.set)
 
     async def _run_until_stopped(self) -> None:
-        """After SIGTERM, wait for the requests that have started, and release the others at once."""
+        """Wait for SIGTERM; then wait for the requests that have started, and release the others at once."""
         await self._stopping.wait()
         self._parts.assignment.close()
         invoker = self._parts.invoker
@@ -177,7 +177,7 @@ class Engine:
             intake_end.cancel()
 
     async def _end_intake(self) -> None:
-        """Claim no more; release what was claimed at this moment."""
+        """Stop claiming; release requests that were claimed at this moment."""
         for task in self._intake:
             task.cancel()
         await asyncio.wait(self._intake)

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 FIRST_DELAY_S, MAX_DELAY_S = 0.1, 1.0  # between tries during an outage
 EXTEND_EVERY_S = 0.9  # a cancel takes effect within 2 s, and a lease is at least twice as long
-TOGETHER_S = 0.2  # what is due within this time is extended with the others
+TOGETHER_S = 0.2  # leases that are due within this time are renewed with the others
 
 
 class Claimer:
@@ -70,7 +70,7 @@ class Claimer:
         self._is_settled = True
 
     async def release(self, claims: Sequence[Claim], has_given_up: Callable[[], bool]) -> list[Bell]:
-        """Release claims that the worker did not start, through outages. Return the bells of those that are pending.
+        """Release claims that the worker did not start, through outages. Return the bells of the released requests.
 
         has_given_up: returns True once the grace period of a stop has ended; the error of an outage is then raised.
         """

@@ -29,7 +29,7 @@ FUNCTION = function_spec(name="echo", root=str(CASES), module="basic", environme
 
 @dataclass
 class Recorder:
-    """A listener that starts what it may, and notes it."""
+    """Note the attempts that may start."""
 
     assignment: Assignment
     started: list[Attempt] = field(default_factory=list)

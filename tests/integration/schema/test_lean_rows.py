@@ -48,7 +48,7 @@ NAMES = ["processing_request", "pk_%", "ix_processing_request%", "%_attempt", "%
 
 @pytest.fixture
 def old_engine(empty_database_url: str) -> Iterator[Engine]:
-    """Yield an engine on a database of version 0.2 with finished requests and one that is processing."""
+    """Yield an engine on a database of version 0.2 with finished requests and a running one."""
     engine = make_engine(empty_database_url)
     migrate(engine, "0016")
     try:

@@ -105,7 +105,7 @@ def test_a_full_disk_for_the_directory_is_a_cleanup_failure(runtime: Runtime, tm
 
 
 def test_a_sandbox_that_dies_while_an_event_is_checked_costs_no_attempt(runtime: Runtime, tmp_path: Path) -> None:
-    """The sandbox has run an earlier request, so nothing of the later one can have ended it."""
+    """Kill a sandbox that has run an earlier request: nothing of the later one can have ended it."""
     flag = tmp_path / "flag"
     first = runtime.post("wait_by_schema", {"flag": str(flag)})["id"]
     wait_until(lambda: runtime.get(f"/api/requests/{first}")["phase"] == "process", what="it runs")

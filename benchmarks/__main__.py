@@ -2,7 +2,7 @@
 
 import click
 
-from benchmarks import cold, latency, parallel, recovery, sandbox, schedules, start, web
+from benchmarks import cold, latency, many, parallel, recovery, sandbox, schedules, start, web
 from benchmarks.crowd.command import command as crowd
 from benchmarks.idle.command import command as idle
 from benchmarks.peers.command import command as peers
@@ -19,6 +19,7 @@ bench.add_command(crowd)
 bench.add_command(flat.command)
 bench.add_command(idle)
 bench.add_command(latency.command)
+bench.add_command(many.command)
 bench.add_command(parallel.command)
 bench.add_command(peers)
 bench.add_command(recovery.command)

@@ -17,6 +17,7 @@ from benchmarks.client import Connection
 
 FUNCTIONS = """
 import time
+from pathlib import Path
 
 from localfn import function
 
@@ -33,6 +34,12 @@ def enlarge(event, context):
 
 @function
 def hold(event, context):
+    time.sleep(event["seconds"])
+
+
+@function(timeout_s=300)
+def mark(event, context):
+    Path(event["folder"], str(event["n"])).touch()
     time.sleep(event["seconds"])
 """
 STOP_LIMIT_S = 15

@@ -7,7 +7,8 @@ from subprocess import Popen
 
 import click
 
-from benchmarks.peers import processes, usage
+from benchmarks import usage
+from benchmarks.peers import processes
 from benchmarks.peers.contestant import Contestant
 from benchmarks.peers.report.figures import (
     CONNECTIONS,
@@ -70,7 +71,7 @@ def _drain(servers: Servers, contestant: Contestant, rows: Rows, case: Case, cou
     It counts in the processor time.
     """
     contestant.fill(case.function, count)
-    servers_s, connections = usage.processor_s(servers.pids), servers.connections()
+    servers_s, connections = usage.processor_s(servers.pids), usage.connections(servers.database_url)
     with processes.running(contestant.commands(), contestant.log) as started:
         _wait_until_done(contestant, rows, started)
         pids = [process.pid for process in started]
@@ -78,7 +79,7 @@ def _drain(servers: Servers, contestant: Contestant, rows: Rows, case: Case, cou
             CPU: usage.processor_s(pids) / count * 1e6,
             SERVERS_CPU: (usage.processor_s(servers.pids) - servers_s) / count * 1e6,
             MEMORY: usage.memory_mb(pids),
-            CONNECTIONS: float(servers.connections() - connections),
+            CONNECTIONS: float(usage.connections(servers.database_url) - connections),
         }
     return {RATE: count / _checked(rows, count)} | used
 

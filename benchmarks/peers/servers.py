@@ -22,7 +22,6 @@ from infra.embedded.sockets import socket_folder
 from infra.errors import ServerFailedError
 
 PAUSE_S = 0.01
-CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +41,6 @@ class Servers:
             client.flushall()
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             connection.execute("CHECKPOINT")
-
-    def connections(self) -> int:
-        """Return the number of connections to PostgreSQL, excluding its own."""
-        with psycopg.connect(self.database_url) as connection:
-            row = connection.execute(CONNECTIONS).fetchone()
-            assert row is not None
-            return int(row[0])
 
     def versions(self) -> dict[str, str]:
         with redis.Redis.from_url(self.redis_url) as client, psycopg.connect(self.database_url) as connection:

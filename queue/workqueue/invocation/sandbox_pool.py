@@ -34,8 +34,8 @@ class SandboxPool:
     """Hold all sandboxes of one worker.
 
     memory: decides whether another one may start. max_idle: how many idle ones are kept warm. max_body: bytes of the
-    body of a frame. make_directory, make_spool: make the working directory and the spool file of a new sandbox. other_children:
-    the pids of this process's children that are no sandboxes.
+    body of a frame. make_directory, make_spool: make the working directory and the spool file of a new sandbox.
+    other_children: the pids of this process's children that are no sandboxes.
     """
 
     def __init__(

@@ -1,10 +1,12 @@
-"""Read what process trees use: processor time, memory (Linux)."""
+"""Read the processor time, memory (Linux) and database connections of a system that is measured."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
+import psycopg
 
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 KIB_PER_MB = 1000 * 1000 / 1024
 
 
@@ -19,12 +21,21 @@ def processor_s(pids: Iterable[int]) -> float:
 
 def memory_mb(pids: Iterable[int]) -> float:
     """Return the memory of processes and their descendants; what several share is counted once (PSS)."""
-    return sum(_pss_kib(process.pid) for process in _trees(pids)) / KIB_PER_MB
+    return sum(own_memory_mb(process.pid) for process in _trees(pids))
 
 
-def _pss_kib(pid: int) -> int:
+def own_memory_mb(pid: int) -> float:
+    """Return the memory of one process (PSS)."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("Pss:")).split()[1])
+    return int(next(line for line in lines if line.startswith("Pss:")).split()[1]) / KIB_PER_MB
+
+
+def connections(database_url: str) -> int:
+    """Return the number of connections to PostgreSQL, excluding its own. database_url: in the form of libpq."""
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(CONNECTIONS).fetchone()
+        assert row is not None
+        return int(row[0])
 
 
 def _trees(pids: Iterable[int]) -> list[psutil.Process]:

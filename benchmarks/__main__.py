@@ -2,7 +2,7 @@
 
 import click
 
-from benchmarks import cold, latency, many, parallel, recovery, sandbox, schedules, start, web
+from benchmarks import ablations, cold, latency, many, parallel, recovery, sandbox, schedules, start, web
 from benchmarks.crowd.command import command as crowd
 from benchmarks.idle.command import command as idle
 from benchmarks.peers.command import command as peers
@@ -14,6 +14,7 @@ def bench() -> None:
     """Measure localfn on this machine. Run nothing else at the same time."""
 
 
+bench.add_command(ablations.command)
 bench.add_command(cold.command)
 bench.add_command(crowd)
 bench.add_command(flat.command)

@@ -137,9 +137,9 @@ def _process_specs(settings: Settings, variables: dict[str, str]) -> Sequence[Ch
     grace = {"LOCALFN_GRACE_SECONDS": f"{min(settings.grace_s, MAX_GRACE_S):g}"}
     ready = partial(is_answering, settings.host, settings.port)
     return [
-        # /readyz checks database, Redis and migrations, too: one check for the whole stage.
+        # /readyz checks database and migrations, too: one check for the whole stage.
         replace(_process_spec("web", needed), is_ready=ready, address=(settings.host, settings.port)),
-        # /readyz also checks for a worker, but a worker of a killed run may still be on record.
+        # Not by its heartbeats: a worker of a killed run may still be on record.
         replace(_process_spec("worker", needed | grace), reports_ready=True),
         _process_spec("scheduler", needed),
     ]

@@ -21,5 +21,10 @@ HEALTH = component("Health", status=enum(("ok",)))
 READINESS = component(
     "Readiness",
     status=enum(("ok", "not ready")),
-    checks=OptionalField(map_of(string("ok, missing, or unavailable: reason"), "only for authenticated clients")),
+    checks=OptionalField(
+        map_of(
+            string("ok, missing, newer than this version, or unavailable: reason"),
+            "database, migrations, redis, workers; only for authenticated clients",
+        )
+    ),
 )

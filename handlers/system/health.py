@@ -1,4 +1,4 @@
-"""/healthz: this process answers. /readyz: requests are accepted and run; only authenticated clients see the checks."""
+"""/healthz: this process answers. /readyz: it accepts requests; only authenticated clients see the checks."""
 
 from flask import Blueprint, Response, g, jsonify
 
@@ -6,7 +6,6 @@ from handlers.openapi.operation import json_answer, operation
 from handlers.resources import system
 from handlers.security.authentication import public
 from handlers.services import get_services
-from handlers.system.readiness import OK
 
 blueprint = Blueprint("health", __name__)
 
@@ -21,12 +20,13 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 @public
 @operation(
-    "Check whether requests are accepted and run",
-    json_answer(system.READINESS, "Requests are accepted and run."),
-    json_answer(system.READINESS, "Requests are not accepted or not run; `checks` has the reason.", status=503),
+    "Check whether this process accepts requests",
+    json_answer(system.READINESS, "Requests are accepted. `checks` shows whether they run, too."),
+    json_answer(system.READINESS, "Requests are not accepted; `checks` has the reason.", status=503),
 )
 def readyz() -> tuple[Response, int]:
-    states = get_services().readiness.get_states()
-    ready = all(answer == OK for answer in states.values())
+    readiness = get_services().readiness
+    states = readiness.get_states()
+    ready = readiness.can_accept(states)
     body = {"status": "ok" if ready else "not ready"} | ({} if g.principal is None else {"checks": states})
     return jsonify(body), 200 if ready else 503

@@ -1,8 +1,11 @@
-"""Check in a background thread whether requests are accepted and run, so that no probe waits."""
+"""Check in a background thread whether this process can accept requests, so that no probe waits.
+
+Redis and workers are checked, too, but only shown: an accepted request waits for them.
+"""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
@@ -15,7 +18,9 @@ from workqueue.transport.circuit_breaker import write_refusal
 from workqueue.transport.doorbell import Doorbell
 
 OK, UNAVAILABLE = "ok", "unavailable"
-CHECKS = ("migrations", "redis", "workers")
+NEWER = "newer than this version"
+NEEDED = ("database", "migrations")  # to accept requests
+CHECKS = (*NEEDED, "redis", "workers")
 INTERVAL_S = 1.0  # between checks, however many probes come
 KEEP_CHECKING_S = 15.0  # after a probe: a prober that comes every 10 s finds a fresh state
 FIRST_CHECK_S = 1.0  # a probe waits this long for the first check
@@ -46,6 +51,10 @@ class Readiness:
             is_stale = time.monotonic() - self._checked_at > STALE_S
             return dict.fromkeys(CHECKS, f"{UNAVAILABLE}: no answer") if is_stale else self._states
 
+    def can_accept(self, states: Mapping[str, str]) -> bool:
+        """Return whether this process can accept requests. A newer version of localfn keeps what this one needs."""
+        return all(states[name] in (OK, NEWER) for name in NEEDED)
+
     def _check_repeatedly(self) -> None:
         """Check at intervals until no probe comes for `KEEP_CHECKING_S`."""
         try:
@@ -60,18 +69,27 @@ class Readiness:
                 self._is_checking = False  # after an error too: the next probe starts a new thread
 
     def _check(self) -> dict[str, str]:
-        migrations = _ask(lambda: revision.is_current(self._engine))
-        redis = _ask(self._doorbell.ping)
+        migrations = _ask(self._compare_revision)
+        redis = _ask(lambda: _ok_or_missing(self._doorbell.ping()))
         # Do not query an unavailable database twice: each query may take the whole timeout.
         if migrations.startswith(UNAVAILABLE):
-            return dict(zip(CHECKS, (migrations, redis, migrations), strict=True))
-        workers = _ask(lambda: bool(worker_heartbeats.list_alive(self._engine, self._clock)))
-        return dict(zip(CHECKS, (migrations, redis, workers), strict=True))
+            return dict(zip(CHECKS, (migrations, migrations, redis, migrations), strict=True))
+        workers = _ask(lambda: _ok_or_missing(bool(worker_heartbeats.list_alive(self._engine, self._clock))))
+        return dict(zip(CHECKS, (OK, migrations, redis, workers), strict=True))
+
+    def _compare_revision(self) -> str:
+        if revision.find_unknown(self._engine) is not None:
+            return NEWER
+        return _ok_or_missing(revision.is_current(self._engine))
 
 
-def _ask(check: Callable[[], bool]) -> str:
+def _ok_or_missing(is_ok: bool) -> str:
+    return OK if is_ok else "missing"
+
+
+def _ask(check: Callable[[], str]) -> str:
     try:
-        return OK if check() else "missing"
+        return check()
     except (SQLAlchemyError, RedisError) as error:
         if isinstance(error, RedisError) and (cause := write_refusal(error)):
             return f"refuses writes: {cause}"

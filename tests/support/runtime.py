@@ -54,10 +54,14 @@ class Runtime:
         return process.wait(STOP_LIMIT_S)
 
     def is_ready(self) -> bool:
+        """Return whether requests are accepted, and run."""
         try:
-            return self.http.get("/readyz").status_code == 200
+            answer = self.http.get("/readyz")
         except httpx.TransportError:
             return False
+        checks = answer.json().get("checks", {})  # only a client that is logged in gets them
+        states = {state for name, state in checks.items() if name != "workers" or "worker" in self.processes}
+        return answer.status_code == 200 and states <= {"ok"}
 
     def post(self, function: str, event: Any = None, **options: Any) -> dict[str, Any]:
         """Submit an event; return the accepted request."""

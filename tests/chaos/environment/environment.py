@@ -85,7 +85,8 @@ class ChaosEnvironment:
 
     def is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
+            answer = httpx.get(f"{self.url}/readyz", timeout=2)
+            return answer.status_code == 200 and set(answer.json()["checks"].values()) == {"ok"}
         except httpx.TransportError:
             return False
 

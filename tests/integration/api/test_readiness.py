@@ -1,0 +1,46 @@
+"""/readyz is about this web process: it accepts requests, also while other parts are away."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from schema import revision
+from tests.conftest import StartRuntime
+from tests.support.runtime import Runtime
+from tests.support.waiting import wait_until
+
+NEWER = "9999"
+
+
+@pytest.fixture(scope="module")
+def web(start_runtime: StartRuntime) -> Iterator[Runtime]:
+    with start_runtime(processes=("web",)) as own:
+        yield own
+
+
+def check(runtime: Runtime, name: str, status: int) -> str:
+    answer = runtime.http.get("/readyz")
+    assert answer.status_code == status, answer.text
+    return str(answer.json()["checks"][name])
+
+
+def set_revision(runtime: Runtime, number: str) -> None:
+    with psycopg.connect(runtime.database_url.replace("+psycopg", "", 1)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = %s", [number])
+
+
+def test_web_is_ready_without_workers_and_shows_that_there_are_none(web: Runtime) -> None:
+    assert check(web, "workers", 200) == "missing"
+    assert web.post("echo", 1)["status"] == "pending"
+    assert "no_worker" in {problem["code"] for problem in web.get("/api/stats")["problems"]}
+
+
+def test_web_is_ready_with_a_newer_database_and_not_with_an_older_one(web: Runtime) -> None:
+    set_revision(web, NEWER)
+    wait_until(lambda: check(web, "migrations", 200) == "newer than this version", what="the check shows it")
+    set_revision(web, "0001")
+    wait_until(lambda: web.http.get("/readyz").status_code == 503, what="it is not ready")
+    assert check(web, "migrations", 503) == "missing"
+    set_revision(web, revision.head_revision())
+    wait_until(web.is_ready, what="it is ready again")

@@ -30,7 +30,9 @@ SELECT_CLAIMED = """
 # that wrote it; the clock of this machine does not count.
 # A request with a bell (rung_at) was due when the bell was rung; by a clock that was set back since, it may look early.
 # Rows are locked in the order of their ids, so that two workers with overlapping bells cannot deadlock.
-# Rows are found by their ids alone: with the status in the condition, PostgreSQL would scan all pending requests.
+# Rows are found by their ids alone, here and in the other writes of a worker, in whatever state the statistics of the
+# table are: PostgreSQL would else read all requests that are pending or processing, and all that were since the last
+# vacuum. So each of these statements says `id = ANY(…)`.
 CLAIM = text(
     """
     WITH rung AS MATERIALIZED (
@@ -43,7 +45,7 @@ CLAIM = text(
             lease_expires_at = clock_timestamp() + make_interval(secs => :lease_s),
             started_at = greatest(:now, created_at), -- two processes' clocks agree within a millisecond
             progress_fraction = NULL, progress_message = NULL, error_type = NULL, error_message = NULL
-        FROM rung WHERE r.id = rung.id AND rung.status = 'pending'
+        FROM rung WHERE r.id = ANY(:ids) AND r.id = rung.id AND rung.status = 'pending'
             AND (rung.available_at <= :latest OR rung.rung_at IS NOT NULL)
             AND NOT EXISTS (SELECT FROM paused_queue p WHERE p.name = r.queue)
         RETURNING r.id, attempt, function, event::text AS event, queue, max_attempts, failures, losses, on_lost,
@@ -103,8 +105,8 @@ RELEASE = text(
     FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:started AS timestamptz[]),
                 CAST(:types AS text[]), CAST(:messages AS text[]))
         AS held (id, attempt, started_at, error_type, error_message)
-    WHERE r.id = held.id AND r.attempt = held.attempt AND r.status = 'processing' AND r.worker = :worker
-      AND NOT r.cancel_requested
+    WHERE r.id = ANY(CAST(:ids AS uuid[])) AND r.id = held.id
+      AND r.attempt = held.attempt AND r.status = 'processing' AND r.worker = :worker AND NOT r.cancel_requested
     RETURNING r.id, r.attempt + 1 AS number, r.queue, r.function
     """
 )

@@ -40,8 +40,8 @@ UPDATE_FINISHED = """
             outcome = 'completed', phases = d.phases, cold_start = d.cold_start, init_ms = d.init_ms,
             max_rss_mb = d.max_rss_mb, current_lines = NULL
         FROM done d
-        WHERE r.id = d.id AND r.attempt = d.attempt AND r.worker = :worker AND r.status = 'processing'
-          AND NOT r.cancel_requested
+        WHERE r.id = ANY(ARRAY(SELECT id FROM done)) AND r.id = d.id
+          AND r.attempt = d.attempt AND r.worker = :worker AND r.status = 'processing' AND NOT r.cancel_requested
         RETURNING r.id, r.attempt, d.lines, d.files
     )"""
 INSERT_OUTPUT = f""", filed AS (
@@ -55,7 +55,7 @@ SELECT_ANSWERS = """
     SELECT d.id, CASE WHEN r.status = 'completed' THEN 'stored' -- the answer to an earlier try was lost
                       WHEN r.cancel_requested THEN 'cancelled' ELSE 'changed' END
     FROM done d JOIN processing_request r ON r.id = d.id AND r.attempt = d.attempt AND r.worker = :worker
-    WHERE (SELECT count(*) FROM finished) < (SELECT count(*) FROM done)
+    WHERE (SELECT count(*) FROM finished) < (SELECT count(*) FROM done) AND r.id = ANY(ARRAY(SELECT id FROM done))
       AND r.status IN ('processing', 'completed') AND NOT EXISTS (SELECT FROM finished WHERE finished.id = d.id)
     """
 FINISH = text(UPDATE_FINISHED + SELECT_ANSWERS)
@@ -111,7 +111,7 @@ RECORD_CLEANUP = text(
         SELECT id FROM processing_request WHERE id = ANY(ARRAY(SELECT id FROM cleaned)) ORDER BY id FOR NO KEY UPDATE
     ), latest AS (
         UPDATE processing_request r SET phases = d.phases FROM cleaned d JOIN existing USING (id)
-        WHERE r.id = d.id AND r.attempt = d.attempt AND r.worker = :worker
+        WHERE r.id = ANY(ARRAY(SELECT id FROM cleaned)) AND r.id = d.id AND r.attempt = d.attempt AND r.worker = :worker
         RETURNING r.id, r.attempt, d.lines
     ), earlier AS (
         UPDATE earlier_attempt a SET phases = d.phases FROM cleaned d JOIN existing USING (id)

@@ -28,7 +28,8 @@ EXTEND = text(
             cold_start = coalesce(d.cold_start, r.cold_start), init_ms = coalesce(d.init_ms, r.init_ms),
             current_lines = coalesce(d.current_lines, r.current_lines)
         FROM extended d
-        WHERE r.id = d.id AND r.attempt = d.attempt AND r.worker = :worker AND r.status = 'processing'
+        WHERE r.id = ANY(ARRAY(SELECT id FROM extended)) AND r.id = d.id
+          AND r.attempt = d.attempt AND r.worker = :worker AND r.status = 'processing'
         RETURNING r.id, r.attempt, r.cancel_requested, d.lines
     ), logged AS ({INSERT_LINES.format(attempts="held")})
     SELECT id, CASE WHEN cancel_requested THEN 'cancelled' ELSE 'stored' END AS answer,

@@ -33,7 +33,8 @@ JUDGE = """
     ), locked AS MATERIALIZED (
         SELECT d.*, r.status, r.attempt AS current, r.worker, r.outcome AS current_outcome, r.started_at,
                r.cancel_requested
-        FROM ended d JOIN processing_request r ON r.id = d.id ORDER BY r.id FOR NO KEY UPDATE OF r
+        FROM ended d JOIN processing_request r ON r.id = d.id
+        WHERE r.id = ANY(ARRAY(SELECT id FROM ended)) ORDER BY r.id FOR NO KEY UPDATE OF r
     ), judged AS MATERIALIZED (
         SELECT *, CASE
             WHEN current = attempt AND worker = :worker AND status = 'processing' THEN 'held'
@@ -50,7 +51,7 @@ FAIL = text(
             failures = r.failures + d.failures, error_type = d.error_type, error_message = d.error_message,
             outcome = d.outcome, phases = d.phases, cold_start = d.cold_start, init_ms = d.init_ms,
             max_rss_mb = d.max_rss_mb, traceback = d.traceback, current_lines = NULL
-        FROM judged d WHERE r.id = d.id AND d.standing = 'held'
+        FROM judged d WHERE r.id = ANY(ARRAY(SELECT id FROM ended)) AND r.id = d.id AND d.standing = 'held'
         RETURNING d.id, d.attempt, d.lines
     ), logged AS ({INSERT_LINES.format(attempts="failed")})
     SELECT id, CASE standing WHEN 'held' THEN 'stored' ELSE standing END AS answer FROM judged
@@ -70,7 +71,7 @@ GIVE_BACK = text(
             lease_expires_at = NULL, worker = NULL, failures = r.failures + d.failures, rung_at = NULL,
             progress_fraction = NULL, progress_message = NULL, error_type = d.error_type,
             error_message = d.error_message, {CLEAR_ATTEMPT}
-        FROM held d WHERE r.id = d.id
+        FROM held d WHERE r.id = ANY(ARRAY(SELECT id FROM ended)) AND r.id = d.id
         RETURNING d.id, d.attempt, d.lines
     ), logged AS ({INSERT_LINES.format(attempts="returned")})
     SELECT id, CASE WHEN standing <> 'held' THEN standing WHEN cancel_requested THEN 'cancelled' ELSE 'stored' END

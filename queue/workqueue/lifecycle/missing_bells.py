@@ -99,7 +99,8 @@ MARK_RUNG = text(
     """
     UPDATE processing_request SET rung_at = :now WHERE id = ANY(ARRAY(
         SELECT id FROM processing_request
-        WHERE id = ANY(:ids) AND status = 'pending' AND (available_at <= :now OR rung_at IS NOT NULL)
+        WHERE id = ANY(:ids) AND (status = 'pending') IS TRUE -- so that no index of pending requests is read
+          AND (available_at <= :now OR rung_at IS NOT NULL)
         FOR UPDATE SKIP LOCKED
     ))
     """

@@ -16,11 +16,13 @@ from tests.support.waiting import wait_until
 
 COUNT = 60
 MARGIN_S = 60  # for 60 cold starts on a busy machine
+LEASE_S = 300  # so that no lease expires in this module
 
 
 @pytest.fixture(scope="module")
 def runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
-    with start_runtime(settings={"LOCALFN_CONCURRENCY": str(COUNT), "LOCALFN_WORKERS": "1"}) as own:
+    settings = {"LOCALFN_CONCURRENCY": str(COUNT), "LOCALFN_WORKERS": "1", "LOCALFN_LEASE_SECONDS": str(LEASE_S)}
+    with start_runtime(settings=settings) as own:
         yield own
 
 
@@ -55,4 +57,22 @@ def test_each_further_request_costs_one_sandbox_and_nothing_else(runtime: Runtim
     flag.touch()
 
     assert statuses(wait_all_ended(engine, ids)) == {"completed": COUNT}
+    engine.dispose()
+
+
+def test_the_requests_of_a_killed_worker_run_again_long_before_their_leases_end(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    flag, engine = tmp_path / "flag", make_engine(runtime.database_url, pool_size=1)
+    worker = worker_process(runtime)
+    ids = batch(runtime, [{"flag": str(flag)}] * COUNT, "wait_for_flag")
+    wait_until(
+        lambda: all(runtime.get(f"/api/requests/{id}")["phase"] == "process" for id in ids), MARGIN_S, "all run at once"
+    )
+    worker.kill()
+    flag.touch()
+
+    rows = wait_all_ended(engine, ids, MARGIN_S)
+    assert statuses(rows) == {"completed": COUNT}
+    assert {(row["attempt"], row["losses"]) for row in rows} == {(2, 1)}
     engine.dispose()

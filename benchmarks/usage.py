@@ -14,7 +14,10 @@ def processor_s(pids: Iterable[int]) -> float:
     """Return the processor time of processes and their descendants, with those that have ended and were waited for."""
     total = 0.0
     for process in _trees(pids):
-        times = process.cpu_times()
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:  # it has just ended: its parent has its time
+            continue
         total += times.user + times.system + times.children_user + times.children_system
     return total
 

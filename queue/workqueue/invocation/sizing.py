@@ -10,6 +10,7 @@ from math import ceil
 AHEAD_S = 0.004  # work that a sandbox has at most in front of it
 MAX_AHEAD = 32  # requests; more gain nothing
 OVERHEAD_S = 0.00004  # overhead of a sandbox between two requests
+WAIT_WEIGHT = 2  # between two requests a sandbox waits about as long as within one that waits: for the worker
 NEWEST_WEIGHT = 0.2  # of the newest measurement in an average
 SLOW_S = 0.02  # a request that runs for longer is recalled from: those behind it get another sandbox
 
@@ -48,7 +49,8 @@ def sandboxes_wanted(load: FunctionLoad, slots: int, cores: int) -> int:
     """
     if load.duration_s is None or load.is_slow:
         return slots
-    return max(1, min(slots, ceil(cores * load.duration_s / load.cpu_s)))
+    waited_s = load.duration_s - load.cpu_s
+    return max(1, min(slots, ceil(cores * (1 + WAIT_WEIGHT * waited_s / load.cpu_s))))
 
 
 def room_ahead(load: FunctionLoad, queued: int) -> int:

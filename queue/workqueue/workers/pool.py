@@ -131,7 +131,7 @@ class Pool(WorkerPool):
         with closing(self._activities.pop(worker_data.name)) as activity:
             if self.status != self.Status.STOPPED:
                 self._startup.record_death(activity, worker_data.process.poll())
-        self._start_delay.record_exit(worker_data.name)
+        self._start_delay.record_exit(worker_data.name, worker_data.process.poll())
         self._watchdog.forget(worker_data.name)
         if status := worker_data.process.poll():
             log.warning("worker process ended", extra={"worker": worker_data.name, "exit_status": status})
@@ -154,8 +154,8 @@ class Pool(WorkerPool):
         for name in self._watchdog.hung(self.worker_dict.values(), self._activities):
             log.error("worker does not respond; killed", extra={"worker": name})
             os.kill(self.worker_dict[name].pid, signal.SIGKILL)
-        if self._housekeeper is not None and self._housekeeper.process.poll() is not None:
-            self._start_delay.record_exit(self._housekeeper.name)
+        if self._housekeeper is not None and (status := self._housekeeper.process.poll()) is not None:
+            self._start_delay.record_exit(self._housekeeper.name, status)
             self._housekeeper = None
         process_tree.kill_orphans(self._pids())
         if self.status == self.Status.STOPPED:

@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 
 FIRST_DELAY_S, MAX_DELAY_S = 0.1, 5.0  # before a process that died at once is replaced
 HEALTHY_S = 5.0  # a process that ran this long has started without a fault, and is replaced at once
+KILLED_HEALTHY_S = 1.0  # the same for one that was killed: by an operator, the kernel, or the pool
 NO_RESOURCES_S = 1.0  # before the next try when the machine is out of processes, memory or descriptors
 
 
@@ -65,13 +66,13 @@ class StartDelay:
         self._started_at[name] = time.monotonic()
         self._has_no_resources = False
 
-    def record_exit(self, name: str) -> None:
-        """Delay the next start, with backoff, if the process died soon after its start."""
+    def record_exit(self, name: str, status: int | None) -> None:
+        """Delay the next start, with backoff, if the process died soon after its start. status: negative if killed."""
         lived_s = time.monotonic() - self._started_at.pop(name)
-        if lived_s >= HEALTHY_S:
+        is_healthy = lived_s >= (KILLED_HEALTHY_S if status is not None and status < 0 else HEALTHY_S)
+        if is_healthy:
             self._backoff.reset()
-        delay_s = self._backoff.next_s() if lived_s < HEALTHY_S else 0.0
-        self._next_at = time.monotonic() + delay_s
+        self._next_at = time.monotonic() + (0.0 if is_healthy else self._backoff.next_s())
 
     def record_no_resources(self, error: OSError) -> None:
         """Delay the next start while the machine is out of resources; log it once. Running processes continue."""

@@ -32,7 +32,7 @@ def test_an_unknown_function_gets_a_sandbox_for_each_request() -> None:
     ("duration_s", "cpu_s", "wanted"),
     [
         (0.0001, 0.0001, 2),  # a no-op keeps a core busy
-        (0.001, 0.0001, 15),  # a short wait: others use the cores meanwhile
+        (0.001, 0.0004, 8),  # a short wait: others use the cores meanwhile
         (0.01, 0.0, 20),  # a long wait: as many as may run
         (SLOW_S, SLOW_S, 20),  # long requests run side by side
         (3600, 3600, 20),

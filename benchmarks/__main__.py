@@ -2,7 +2,8 @@
 
 import click
 
-from benchmarks import ablations, cold, latency, many, parallel, recovery, sandbox, schedules, start, web
+from benchmarks import cold, latency, recovery, sandbox, schedules, start, web
+from benchmarks.concurrency import ablations, many, parallel
 from benchmarks.crowd.command import command as crowd
 from benchmarks.idle.command import command as idle
 from benchmarks.peers.command import command as peers

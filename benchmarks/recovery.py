@@ -34,9 +34,7 @@ def measure_pass(client: httpx.Client, pid: int) -> float:
     for worker in workers(pid):
         worker.kill()
     attempts: list[dict[str, Any]] = wait_for(lambda: second(client.get(link).json()["items"]))
-    wait_for(
-        lambda: client.get(request["links"]["self"]).json()["status"] == "completed"
-    )
+    wait_for(lambda: client.get(request["links"]["self"]).json()["status"] == "completed")
     return (datetime.fromisoformat(attempts[1]["started_at"]) - killed_at).total_seconds()
 
 

@@ -1,11 +1,14 @@
 """Wait for conditions instead of sleeping, and measure stalls of the machine."""
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
+Answer = TypeVar("Answer")
 Found = TypeVar("Found")
 
 PAUSE_S = 0.01
@@ -52,3 +55,9 @@ def measure_stalls() -> Iterator[Stalls]:
     finally:
         stalls.end()
         thread.join()
+
+
+def run(coroutine: Coroutine[Any, Any, Answer]) -> Answer:
+    """Run a coroutine in a thread of its own: a browser's driver keeps the event loop of the main thread running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()

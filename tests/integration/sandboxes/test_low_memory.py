@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.integration.lifecycle.steps import NOW, function_spec, make_claim
 from tests.support.runtime import CASES
+from tests.support.waiting import run
 from workqueue.files.working_directory import WorkingDirectory
 from workqueue.invocation.assignment import Assignment
 from workqueue.invocation.attempt import Attempt
@@ -90,4 +91,4 @@ def test_a_request_that_waits_for_memory_starts_when_there_is_some(tmp_path: Pat
         finally:
             await asyncio.to_thread(pool.close)
 
-    asyncio.run(check())
+    run(check())

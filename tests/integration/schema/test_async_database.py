@@ -10,6 +10,7 @@ import sqlalchemy
 from schema.async_database import AsyncDatabase
 from schema.connection_watchdog import PROBE_AFTER_S, PROBE_TIMEOUT_S, ServerUnresponsiveError
 from schema.steps import Steps
+from tests.support.waiting import run
 
 SOCKET = ".s.PGSQL.5432"
 LIMIT_S = PROBE_AFTER_S + PROBE_TIMEOUT_S + 10  # with a margin for a busy machine
@@ -67,4 +68,4 @@ def test_a_server_that_falls_silent_during_the_setup_of_a_connection_fails_the_o
             await database.close()
             server.close()
 
-    asyncio.run(check())
+    run(check())

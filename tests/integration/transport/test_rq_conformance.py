@@ -3,7 +3,6 @@
 Each intended difference is listed below with its reason. A new version of RQ that writes something else fails here.
 """
 
-import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +17,7 @@ from sqlalchemy import Engine, text
 
 from tests.integration.lifecycle.steps import accept_request, claim_request
 from tests.integration.transport.redis_snapshots import Snapshot, fields, snapshot
+from tests.support.waiting import run
 from workqueue import ids
 from workqueue.clock import Clock
 from workqueue.transport.doorbell import ENTRY, FAILURE_TTL_S, QUEUED_TTL_S, RESULT_TTL_S, Bell, Doorbell
@@ -115,7 +115,7 @@ def report(client: redis.Redis, error: str | None, *, lasts: bool = False) -> tu
     ring(client)
     assert client.lpop(f"rq:queue:{QUEUE}") == JOB.encode()
     claimed = ClaimedJob(JOB, REQUEST, QUEUE, datetime.now(UTC))
-    return asyncio.run(_report(client, claimed, error, lasts=lasts))
+    return run(_report(client, claimed, error, lasts=lasts))
 
 
 async def _report(

@@ -1,6 +1,5 @@
 """A claim that its worker has not taken over is neither lost nor counted as a loss."""
 
-import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from tests.conftest import StartRuntime
 from tests.integration.lifecycle.steps import LEASE_S, accept_request
 from tests.integration.workers.running_requests import MARGIN_S
 from tests.support.runtime import Runtime
-from tests.support.waiting import wait_until
+from tests.support.waiting import run, wait_until
 from workqueue.clock import Clock
 from workqueue.functions.registry import CHANNEL
 from workqueue.lifecycle import Claim
@@ -52,7 +51,7 @@ def test_claims_that_were_not_taken_over_are_returned_again(engine: Engine) -> N
         finally:
             await database.close()
 
-    asyncio.run(check())
+    run(check())
 
 
 @contextmanager

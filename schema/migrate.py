@@ -59,6 +59,8 @@ def check(database_url: str) -> list[str]:
     """Describe how this database differs from the code, without changing it."""
     engine = make_engine(database_url, pool_size=1, max_statement_s=float("inf"))
     try:
+        if newer := revision.find_newer(engine):
+            return [f"revision {newer} is of a newer version"]
         if not revision.is_current(engine):
             return [f"revision {revision.head_revision()} is not applied"]
         with engine.connect() as connection:

@@ -24,10 +24,29 @@ def is_applied(engine: Engine) -> bool:
     return bool(_read_applied(engine))
 
 
-def find_unknown(engine: Engine) -> str | None:
-    """Return the revision of a database that another version migrated; None if this code has the revision."""
+def find_newer(engine: Engine) -> str | None:
+    """Return the revision of a database that a newer version migrated; None if this code has the revision."""
     known = _known_revisions()
     return next((revision for revision in _read_applied(engine) if revision not in known), None)
+
+
+def find_too_new(engine: Engine) -> str | None:
+    """Return the revision of a database that a newer version migrated so that this code cannot use it, else None.
+
+    Each migration that takes away what an older version needs says so in schema_support.
+    """
+    newer = find_newer(engine)
+    if newer is None:
+        return None
+    with autocommit(engine) as connection:
+        has_table = connection.execute(text("SELECT to_regclass('schema_support')")).scalar_one()
+        oldest = connection.execute(text("SELECT oldest_revision FROM schema_support")).scalar() if has_table else None
+    return newer if oldest is None or head_revision() < oldest else None
+
+
+def is_usable(engine: Engine) -> bool:
+    """Return True if this code can use the database: it has the newest revision, or a newer one that works."""
+    return is_current(engine) or (find_newer(engine) is not None and find_too_new(engine) is None)
 
 
 def _known_revisions() -> set[str]:

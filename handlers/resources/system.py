@@ -23,7 +23,7 @@ READINESS = component(
     status=enum(("ok", "not ready")),
     checks=OptionalField(
         map_of(
-            string("ok, missing, newer than this version, or unavailable: reason"),
+            string("ok, missing, newer than this version, too new for this version, or unavailable: reason"),
             "database, migrations, redis, workers; only for authenticated clients",
         )
     ),

@@ -78,8 +78,8 @@ class Readiness:
         return dict(zip(CHECKS, (OK, migrations, redis, workers), strict=True))
 
     def _compare_revision(self) -> str:
-        if revision.find_unknown(self._engine) is not None:
-            return NEWER
+        if revision.find_newer(self._engine) is not None:
+            return NEWER if revision.find_too_new(self._engine) is None else "too new for this version"
         return _ok_or_missing(revision.is_current(self._engine))
 
 

@@ -97,7 +97,7 @@ def _engine() -> Iterator[Engine]:
     engine = make_engine(settings.database_url, pool_size=1)
     try:
         check_schema_of(engine)
-        if not revision.is_current(engine):
+        if not revision.is_usable(engine):
             raise InfraError("the database schema is not that of this version; migrate it with `localfn init`.")
         yield engine
     finally:

@@ -153,9 +153,9 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
         yield CheckResult("connections", False, _first_line(error), "see the log of PostgreSQL")
     engine = make_engine(settings.database_url, pool_size=1)
     try:
-        is_current = revision.is_current(engine)
-        yield _migrations(engine, is_current=is_current)
-        if is_current:
+        found = _migrations(engine)
+        yield found
+        if found.ok:
             yield from _runtime(engine)
     except SQLAlchemyError as error:
         yield CheckResult("PostgreSQL", False, _first_line(error), "see its log, then run doctor again")
@@ -163,11 +163,13 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
         engine.dispose()
 
 
-def _migrations(engine: Engine, *, is_current: bool) -> CheckResult:
-    if is_current:
+def _migrations(engine: Engine) -> CheckResult:
+    if revision.is_current(engine):
         return CheckResult("migrations", True, "the schema is current")
-    if unknown := revision.find_unknown(engine):
-        detail = f"the database has revision {unknown}, this version knows up to {revision.head_revision()}"
+    if newer := revision.find_newer(engine):
+        detail = f"the database has revision {newer}, this version knows up to {revision.head_revision()}"
+        if revision.find_too_new(engine) is None:
+            return CheckResult("migrations", True, f"{detail} and works with it")
         return CheckResult("migrations", False, detail, "start the newer version, or restore a backup")
     detail = "the schema is not the one of this version"
     return CheckResult("migrations", False, detail, "migrate it with `localfn init`")

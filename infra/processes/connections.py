@@ -29,7 +29,7 @@ def redis_client(url: str) -> Redis:
 
 
 def check_schema(database_url: str) -> None:
-    """Raise NewerSchemaError if this code is older than the database's tables."""
+    """Do the same with a connection of its own."""
     engine = make_engine(database_url, pool_size=1, max_overflow=0)
     try:
         check_schema_of(engine)
@@ -38,9 +38,10 @@ def check_schema(database_url: str) -> None:
 
 
 def check_schema_of(engine: Engine) -> None:
-    if unknown := revision.find_unknown(engine):
+    """Raise NewerSchemaError if a newer version has changed what this code needs."""
+    if too_new := revision.find_too_new(engine):
         raise NewerSchemaError(
-            f"the database has schema revision {unknown}, and localfn {importlib.metadata.version('localfn')} knows "
+            f"the database has schema revision {too_new}, and localfn {importlib.metadata.version('localfn')} knows "
             f"revisions up to {revision.head_revision()}: a newer version has migrated it. "
             "Start that version, or restore a backup from before the upgrade."
         )

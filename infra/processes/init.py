@@ -21,7 +21,7 @@ from infra.config.settings import Settings
 from infra.disk_reserve import has_database
 from infra.errors import InfraError, InterpreterError, SettingsError
 from infra.processes import fixture_kinds
-from infra.processes.connections import check_schema, required_urls
+from infra.processes.connections import check_schema_of, required_urls
 from infra.processes.wait_for_services import wait_for_services
 from infra.sandbox import interpreter_setup
 from infra.sandbox.function_sources import check_sources
@@ -62,7 +62,11 @@ def _initialise(settings: Settings, interpreter: Interpreter) -> None:
     engine = make_engine(database_url, pool_size=1, max_statement_s=float("inf"))
     try:
         is_new = not revision.is_applied(engine)
-        _migrate(database_url, settings)
+        if (newer := revision.find_newer(engine)) is None:
+            _migrate(database_url, settings)
+        else:
+            check_schema_of(engine)
+            log.warning("database not migrated: a newer version has done it", extra={"revision": newer})
         _discover_functions(engine, settings, interpreter)
         _declare_schedules(engine, settings)
         log.info(fixture_kinds.load(engine, settings, with_dev=not settings.is_production, once=True))
@@ -85,7 +89,6 @@ def _prepare_files(settings: Settings) -> None:
 
 def _migrate(database_url: str, settings: Settings) -> None:
     """Migrate the database. Local mode also writes a migration for changed tables; production never does."""
-    check_schema(database_url)
     try:
         if settings.is_production:
             migrate.upgrade_strictly(database_url)

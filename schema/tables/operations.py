@@ -32,6 +32,15 @@ depth_sample = Table(
     Column("depth", Integer, nullable=False),
 )
 
+schema_support = Table(
+    "schema_support",
+    metadata,
+    # One row, written by migrations alone: an older version starts if its newest revision is at least this one.
+    Column("single", Boolean, primary_key=True, server_default=text("true")),
+    Column("oldest_revision", Text, nullable=False),
+    CheckConstraint("single", name="single"),
+)
+
 tally_mark = Table(
     "tally_mark",
     metadata,

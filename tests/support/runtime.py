@@ -63,6 +63,13 @@ class Runtime:
         states = {state for name, state in checks.items() if name != "workers" or "worker" in self.processes}
         return answer.status_code == 200 and states <= {"ok"}
 
+    def can_accept(self) -> bool:
+        """Return whether web accepts requests."""
+        try:
+            return self.http.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
     def post(self, function: str, event: Any = None, **options: Any) -> dict[str, Any]:
         """Submit an event; return the accepted request."""
         answer = self.http.post(f"/api/functions/{function}", json=event, **options)

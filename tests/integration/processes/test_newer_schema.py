@@ -1,22 +1,55 @@
-"""Start every process and command on a database that a newer version has migrated."""
+"""Start every process and command on a database that a newer version has migrated: as this one, or too far."""
 
 import json
 
+import psycopg
 import pytest
 
 from schema.revision import head_revision
+from tests.conftest import StartRuntime
 from tests.integration.processes.init_environment import InitEnvironment
-from tests.support.runtime import free_port
+from tests.support.commands import localfn
+from tests.support.runtime import PROCESSES, free_port
+from tests.support.waiting import wait_until
 
 NEWER = "0999"
 COMMANDS = [("up",), ("init",), ("web",), ("worker",), ("scheduler",), ("seed",), ("users", "list"), ("db", "check")]
 
 
 @pytest.fixture
-def migrated_further(initialized: InitEnvironment) -> InitEnvironment:
+def newer_database(initialized: InitEnvironment) -> InitEnvironment:
+    """Return a database of a newer version, which still works with this one."""
     initialized.query(f"UPDATE alembic_version SET version_num = '{NEWER}' RETURNING 1")
     initialized.env["PORT"] = str(free_port())
     return initialized
+
+
+@pytest.fixture
+def migrated_further(newer_database: InitEnvironment) -> InitEnvironment:
+    newer_database.query(f"UPDATE schema_support SET oldest_revision = '{NEWER}' RETURNING 1")
+    return newer_database
+
+
+@pytest.mark.parametrize("words", [("init",), ("seed",), ("users", "list")], ids=" ".join)
+def test_the_version_before_the_migration_of_a_database_still_works(
+    newer_database: InitEnvironment, words: tuple[str, ...]
+) -> None:
+    code, out, errors = newer_database.run(*words)
+    assert code == 0, (out, errors)
+    assert newer_database.query("SELECT version_num FROM alembic_version") == NEWER
+
+
+def test_all_processes_of_the_version_before_start_and_run_requests(start_runtime: StartRuntime) -> None:
+    with start_runtime() as runtime:
+        with psycopg.connect(runtime.database_url.replace("+psycopg", "", 1)) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = %s", [NEWER])
+        for name in PROCESSES:
+            assert runtime.stop(name) == 0
+            runtime.start(name)
+        wait_until(runtime.can_accept, 30, "web is ready")
+        assert runtime.result("echo", "well") == "well"
+        assert runtime.get("/readyz")["checks"]["migrations"] == "newer than this version"
+        assert "works with it" in localfn(runtime, "doctor").stdout
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

@@ -854,7 +854,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check whether requests are accepted and run */
+        /** Check whether this process accepts requests */
         get: operations["health_readyz"];
         put?: never;
         post?: never;
@@ -1869,7 +1869,7 @@ export interface components {
         Readiness: {
             /** @enum {string} */
             status: "ok" | "not ready";
-            /** @description only for authenticated clients */
+            /** @description database, migrations, redis, workers; only for authenticated clients */
             checks?: {
                 [key: string]: string;
             };
@@ -9781,7 +9781,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Requests are accepted and run. */
+            /** @description Requests are accepted. `checks` shows whether they run, too. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9830,7 +9830,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Requests are not accepted or not run; `checks` has the reason. */
+            /** @description Requests are not accepted; `checks` has the reason. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -64,6 +64,7 @@ class Invoker:
         self.held |= {attempt.request_id: attempt for attempt in attempts}
         self._assignment.add(attempts)
         self.dispatch()
+        self._release_stuck()  # a request may have turned out to be long while these were claimed
 
     def dispatch(self) -> None:
         """Send waiting attempts to sandboxes, and start sandboxes for others."""
@@ -118,8 +119,7 @@ class Invoker:
             sandbox.is_slow = True
             self._wait_again(sandbox, sandbox.recall())
             self.dispatch()
-            if stuck := self._assignment.take_stuck():
-                self._on_unstarted(stuck)
+            self._release_stuck()
 
     def ended(self, sandbox: Sandbox, reason: BaseException) -> None:
         """End the attempt whose sandbox has ended; those that it did not start wait for another one."""
@@ -292,6 +292,11 @@ class Invoker:
     def _end_waiting(self, attempt: Attempt, reason: BaseException) -> None:
         attempt.move(State.DONE)
         self._conclusion.fail(attempt, reason)
+
+    def _release_stuck(self) -> None:
+        """Release the attempts that wait for a slot while long ones use all slots: other workers may be free."""
+        if stuck := self._assignment.take_stuck():
+            self._on_unstarted(stuck)
 
     def _sandbox_of(self, attempt: Attempt) -> Sandbox | None:
         return next((each for each in self._driver.pool.busy if attempt in each.sent), None)

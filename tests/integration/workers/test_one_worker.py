@@ -112,9 +112,12 @@ def test_a_sandbox_that_dies_while_an_event_is_checked_costs_no_attempt(runtime:
     second = runtime.post("wait_by_schema", {"flag": str(flag)})["id"]
     process = worker_of(runtime, first)
     (checker,) = (each for each in process.children() if any("schema_checker" in word for word in each.cmdline()))
-    (sandbox,) = (
-        each["pid"] for each in runtime.get("/api/sandboxes")["items"] if each["function"] == "wait_by_schema"
-    )
+
+    def find_sandbox() -> int | None:
+        items = runtime.get("/api/sandboxes")["items"]
+        return next((each["pid"] for each in items if each["function"] == "wait_by_schema"), None)
+
+    sandbox = wait_until(find_sandbox, what="the worker has listed its sandbox")
     checker.suspend()
     try:
         flag.touch()

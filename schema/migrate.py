@@ -1,6 +1,7 @@
 """Migrate a database to the newest schema. Safe to run repeatedly and concurrently."""
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from schema.advisory_locks import Lock, lock_for_transaction
 from schema.autogenerate import OPTIONS, metadata
 from schema.engine import autocommit, make_engine
 
+log = logging.getLogger(__name__)
+
 FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -24,17 +27,20 @@ class SchemaDiffersError(Exception):
     """The migrations create other tables than the code defines; the message names the differences."""
 
 
-def upgrade(database_url: str) -> None:
-    """Apply all pending migrations, in one transaction, under an advisory lock."""
+def upgrade(database_url: str) -> str:
+    """Apply all pending migrations, in one transaction, under an advisory lock. Return the revision of the database.
+
+    Like the other functions here, it does not change a database that a newer version has migrated.
+    """
     with _migration_lock(database_url) as connection:
-        command.upgrade(alembic_config(connection), "head")
+        _upgrade(connection)
+        return revision.newer_of(connection) or revision.head_revision()
 
 
 def upgrade_strictly(database_url: str) -> None:
     """Apply all pending migrations; roll back if the schema then differs from the code. Raises SchemaDiffersError."""
     with _migration_lock(database_url) as connection:
-        command.upgrade(alembic_config(connection), "head")
-        if remaining := differences(connection):
+        if _upgrade(connection) and (remaining := differences(connection)):
             raise SchemaDiffersError("; ".join(remaining))
 
 
@@ -45,13 +51,17 @@ def upgrade_and_generate(database_url: str) -> Path | None:
     Raises SchemaDiffersError for a difference that Alembic cannot express; then nothing is changed.
     """
     with _migration_lock(database_url) as connection:
-        command.upgrade(alembic_config(connection), "head")
-        return _generate_and_apply(connection) if differences(connection) else None
+        return _generate_and_apply(connection) if _upgrade(connection) and differences(connection) else None
 
 
 def write_revision(database_url: str, message: str) -> Path | None:
-    """Write a migration for the differences without applying it. Return its file; None if nothing differs."""
+    """Write a migration for the differences without applying it. Return its file; None if nothing differs.
+
+    Raises SchemaDiffersError if a newer version has migrated the database.
+    """
     with _migration_lock(database_url) as connection, _versions_lock():
+        if newer := revision.newer_of(connection):
+            raise SchemaDiffersError(f"the database has revision {newer}, of a newer version")
         return _write_migration(connection, message) if differences(connection) else None
 
 
@@ -112,6 +122,15 @@ def _migration_lock(database_url: str) -> Iterator[Connection]:
             yield connection
     finally:
         engine.dispose()
+
+
+def _upgrade(connection: Connection) -> bool:
+    """Apply all pending migrations. Return False if a newer version has migrated the database."""
+    if newer := revision.newer_of(connection):
+        log.warning("database not migrated: a newer version has done it", extra={"revision": newer})
+        return False
+    command.upgrade(alembic_config(connection), "head")
+    return True
 
 
 def _generate_and_apply(connection: Connection) -> Path | None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from schema.engine import autocommit
 
@@ -26,8 +26,14 @@ def is_applied(engine: Engine) -> bool:
 
 def find_newer(engine: Engine) -> str | None:
     """Return the revision of a database that a newer version migrated; None if this code has the revision."""
+    with autocommit(engine) as connection:
+        return newer_of(connection)
+
+
+def newer_of(connection: Connection) -> str | None:
+    """Do the same on a connection, in its transaction."""
     known = _known_revisions()
-    return next((revision for revision in _read_applied(engine) if revision not in known), None)
+    return next((revision for revision in _applied(connection) if revision not in known), None)
 
 
 def find_too_new(engine: Engine) -> str | None:
@@ -56,6 +62,9 @@ def _known_revisions() -> set[str]:
 
 def _read_applied(engine: Engine) -> list[str]:
     with autocommit(engine) as connection:
-        has_table = connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one()
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars() if has_table else ()
-        return list(found)
+        return _applied(connection)
+
+
+def _applied(connection: Connection) -> list[str]:
+    has_table = connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one()
+    return list(connection.execute(text("SELECT version_num FROM alembic_version")).scalars() if has_table else ())

@@ -6,6 +6,7 @@ from handlers.openapi.operation import json_answer, operation
 from handlers.resources import system
 from handlers.security.authentication import public
 from handlers.services import get_services
+from handlers.system.readiness import can_accept
 
 blueprint = Blueprint("health", __name__)
 
@@ -25,8 +26,7 @@ def healthz() -> Response:
     json_answer(system.READINESS, "Requests are not accepted; `checks` has the reason.", status=503),
 )
 def readyz() -> tuple[Response, int]:
-    readiness = get_services().readiness
-    states = readiness.get_states()
-    ready = readiness.can_accept(states)
+    states = get_services().readiness.get_states()
+    ready = can_accept(states)
     body = {"status": "ok" if ready else "not ready"} | ({} if g.principal is None else {"checks": states})
     return jsonify(body), 200 if ready else 503

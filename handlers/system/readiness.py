@@ -51,10 +51,6 @@ class Readiness:
             is_stale = time.monotonic() - self._checked_at > STALE_S
             return dict.fromkeys(CHECKS, f"{UNAVAILABLE}: no answer") if is_stale else self._states
 
-    def can_accept(self, states: Mapping[str, str]) -> bool:
-        """Return whether this process can accept requests. A newer version of localfn keeps what this one needs."""
-        return all(states[name] in (OK, NEWER) for name in NEEDED)
-
     def _check_repeatedly(self) -> None:
         """Check at intervals until no probe comes for `KEEP_CHECKING_S`."""
         try:
@@ -81,6 +77,11 @@ class Readiness:
         if revision.find_newer(self._engine) is not None:
             return NEWER if revision.find_too_new(self._engine) is None else "too new for this version"
         return _ok_or_missing(revision.is_current(self._engine))
+
+
+def can_accept(states: Mapping[str, str]) -> bool:
+    """Return whether a process in these states can accept requests."""
+    return all(states[name] in (OK, NEWER) for name in NEEDED)
 
 
 def _ok_or_missing(is_ok: bool) -> str:

@@ -62,11 +62,8 @@ def _initialise(settings: Settings, interpreter: Interpreter) -> None:
     engine = make_engine(database_url, pool_size=1, max_statement_s=float("inf"))
     try:
         is_new = not revision.is_applied(engine)
-        if (newer := revision.find_newer(engine)) is None:
-            _migrate(database_url, settings)
-        else:
-            check_schema_of(engine)
-            log.warning("database not migrated: a newer version has done it", extra={"revision": newer})
+        check_schema_of(engine)
+        _migrate(database_url, settings)
         _discover_functions(engine, settings, interpreter)
         _declare_schedules(engine, settings)
         log.info(fixture_kinds.load(engine, settings, with_dev=not settings.is_production, once=True))

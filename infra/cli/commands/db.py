@@ -18,19 +18,22 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Apply all missing migrations."""
-    from schema import migrate, revision
+    from schema import migrate
 
-    migrate.upgrade(_checked_url())
-    print_status(f"the schema is at revision {revision.head_revision()}.")
+    print_status(f"the schema is at revision {migrate.upgrade(_checked_url())}.")
 
 
 @db.command()
 @click.option("-m", "--message", default="models", show_default=True, help="Part of the file name.")
 def revision(message: str) -> None:
     """Write a migration for changed tables. Review the file before you commit it."""
+    from infra.errors import InfraError
     from schema import migrate
 
-    written = migrate.write_revision(_checked_url(), message)
+    try:
+        written = migrate.write_revision(_checked_url(), message)
+    except migrate.SchemaDiffersError as error:
+        raise InfraError(str(error)) from None
     if written is None:
         print_status("no differences; no migration was written.")
     else:

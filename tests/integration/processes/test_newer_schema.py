@@ -30,13 +30,18 @@ def migrated_further(newer_database: InitEnvironment) -> InitEnvironment:
     return newer_database
 
 
-@pytest.mark.parametrize("words", [("init",), ("seed",), ("users", "list")], ids=" ".join)
+@pytest.mark.parametrize("words", [("init",), ("seed",), ("users", "list"), ("db", "upgrade")], ids=" ".join)
 def test_the_version_before_the_migration_of_a_database_still_works(
     newer_database: InitEnvironment, words: tuple[str, ...]
 ) -> None:
     code, out, errors = newer_database.run(*words)
     assert code == 0, (out, errors)
     assert newer_database.query("SELECT version_num FROM alembic_version") == NEWER
+
+
+def test_no_migration_is_written_for_the_database_of_a_newer_version(newer_database: InitEnvironment) -> None:
+    code, out, errors = newer_database.run("db", "revision")
+    assert (code, f"revision {NEWER}, of a newer version" in errors) == (1, True), (out, errors)
 
 
 def test_all_processes_of_the_version_before_start_and_run_requests(start_runtime: StartRuntime) -> None:

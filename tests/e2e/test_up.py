@@ -1,6 +1,7 @@
 """Run `localfn up` with real services and children: how it stops, and which problems prevent its start."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -106,7 +107,9 @@ def test_a_path_that_is_not_an_interpreter_is_rejected(start: Start, python: str
 
 def test_an_interpreter_that_cannot_run_functions_stops_the_start(start: Start, tmp_path: Path) -> None:
     python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\n[ "$1" = -I ] && exec {sys.executable} "$@"\necho no libraries here >&2\nexit 1\n')
+    python.write_text(
+        f'#!/bin/sh\n[ "$1" = -I ] && exec {shlex.quote(sys.executable)} "$@"\necho no libraries here >&2\nexit 1\n'
+    )
     python.chmod(0o755)
     refusal = start(LOCALFN_PYTHON=str(python)).read_refusal(exit_code=2)
     assert refusal.endswith("cannot run functions: no libraries here")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import Engine
 
 from schema.engine import make_engine
 from tests.conftest import StartRuntime
@@ -18,9 +19,15 @@ def two_workers(start_runtime: StartRuntime) -> Iterator[Runtime]:
         yield own
 
 
+@pytest.fixture
+def engine(two_workers: Runtime) -> Iterator[Engine]:
+    made = make_engine(two_workers.database_url)
+    yield made
+    made.dispose()
+
+
 @pytest.mark.parametrize("seconds", [0.0, 0.008], ids=["sent ahead", "kept for the next free slot"])
-def test_requests_behind_a_long_one_run_in_another_worker(two_workers: Runtime, seconds: float) -> None:
-    engine = make_engine(two_workers.database_url)
+def test_requests_behind_a_long_one_run_in_another_worker(two_workers: Runtime, engine: Engine, seconds: float) -> None:
     short = [{"seconds": seconds}] * 100
     wait_all_ended(engine, batch(two_workers, short, "sleep"))  # the workers learn the duration
 
@@ -31,4 +38,3 @@ def test_requests_behind_a_long_one_run_in_another_worker(two_workers: Runtime, 
 
     two_workers.http.post(f"/api/requests/{long}/cancel").raise_for_status()
     assert two_workers.wait_ended(long)["error_type"] == "Cancelled"
-    engine.dispose()

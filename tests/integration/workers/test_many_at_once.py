@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-import sqlalchemy
+from sqlalchemy import Engine, text
 
 from schema.engine import make_engine
 from tests.conftest import StartRuntime
@@ -31,20 +31,27 @@ def worker_process(runtime: Runtime) -> psutil.Process:
     return psutil.Process(only["pid"])
 
 
-def count_connections(runtime: Runtime) -> int:
-    engine = make_engine(runtime.database_url, pool_size=1)
+@pytest.fixture
+def engine(runtime: Runtime) -> Iterator[Engine]:
+    made = make_engine(runtime.database_url, pool_size=1)
+    yield made
+    made.dispose()
+
+
+def count_connections(engine: Engine) -> int:
     statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     with engine.connect() as connection:
-        count: int = connection.execute(sqlalchemy.text(statement)).scalar_one()
-    engine.dispose()
+        count: int = connection.execute(text(statement)).scalar_one()
     return count
 
 
-def test_each_further_request_costs_one_sandbox_and_nothing_else(runtime: Runtime, tmp_path: Path) -> None:
-    flag, engine = tmp_path / "flag", make_engine(runtime.database_url, pool_size=1)
+def test_each_further_request_costs_one_sandbox_and_nothing_else(
+    runtime: Runtime, engine: Engine, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
     assert runtime.result("echo", 1) == 1
     worker = worker_process(runtime)
-    connections, threads = count_connections(runtime), worker.num_threads()
+    connections, threads = count_connections(engine), worker.num_threads()
 
     ids = batch(runtime, [{"flag": str(flag)}] * COUNT, "wait_for_flag")
     wait_until(
@@ -52,18 +59,17 @@ def test_each_further_request_costs_one_sandbox_and_nothing_else(runtime: Runtim
     )
     assert worker_process(runtime) == worker
     assert len([child for child in children_of(worker.pid) if child.is_running()]) >= COUNT
-    assert count_connections(runtime) <= connections + 1, "web may have opened one for the batch"
+    assert count_connections(engine) <= connections + 1, "web may have opened one for the batch"
     assert worker.num_threads() <= threads + 4, "the few threads for what blocks start when they are needed"
     flag.touch()
 
     assert statuses(wait_all_ended(engine, ids)) == {"completed": COUNT}
-    engine.dispose()
 
 
 def test_the_requests_of_a_killed_worker_run_again_long_before_their_leases_end(
-    runtime: Runtime, tmp_path: Path
+    runtime: Runtime, engine: Engine, tmp_path: Path
 ) -> None:
-    flag, engine = tmp_path / "flag", make_engine(runtime.database_url, pool_size=1)
+    flag = tmp_path / "flag"
     worker = worker_process(runtime)
     ids = batch(runtime, [{"flag": str(flag)}] * COUNT, "wait_for_flag")
     wait_until(
@@ -75,4 +81,3 @@ def test_the_requests_of_a_killed_worker_run_again_long_before_their_leases_end(
     rows = wait_all_ended(engine, ids, MARGIN_S)
     assert statuses(rows) == {"completed": COUNT}
     assert {(row["attempt"], row["losses"]) for row in rows} == {(2, 1)}
-    engine.dispose()

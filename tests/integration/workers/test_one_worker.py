@@ -11,7 +11,7 @@ import psutil
 import psycopg
 import pytest
 import redis
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from schema.engine import make_engine
 from tests.conftest import StartRuntime
@@ -50,6 +50,13 @@ def runtime(start_runtime: StartRuntime) -> Iterator[Runtime]:
     }
     with start_runtime(settings=settings) as own:
         yield own
+
+
+@pytest.fixture
+def engine(runtime: Runtime) -> Iterator[Engine]:
+    made = make_engine(runtime.database_url)
+    yield made
+    made.dispose()
 
 
 def execute(runtime: Runtime, statement: LiteralString) -> None:
@@ -132,10 +139,9 @@ def test_a_sandbox_that_dies_while_an_event_is_checked_costs_no_attempt(runtime:
     assert (ended["status"], ended["attempt"]) == ("completed", 1), runtime.attempts(second)
 
 
-def test_a_blocked_finish_delays_no_deadline(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_blocked_finish_delays_no_deadline(runtime: Runtime, engine: Engine, tmp_path: Path) -> None:
     """Requests before it in the sandbox wait for PostgreSQL, and a hanging one is still killed after its second."""
     execute(runtime, HOLD)
-    engine = make_engine(runtime.database_url)
 
     def is_hanging(folder: Path) -> bool:
         folder.mkdir()
@@ -157,7 +163,6 @@ def test_a_blocked_finish_delays_no_deadline(runtime: Runtime, tmp_path: Path) -
         return pid is not None
 
     assert any(is_hanging(tmp_path / str(n)) for n in range(10)), "one hangs behind others"
-    engine.dispose()
 
 
 def hanging_batch_member(folder: Path) -> int | None:

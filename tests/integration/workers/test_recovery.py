@@ -1,6 +1,7 @@
 """Kill, freeze and stop processes during requests: none is lost, no process survives, each has one result."""
 
 import json
+import shlex
 import signal
 import sys
 import time
@@ -260,7 +261,9 @@ def test_an_interpreter_that_does_not_start_loses_no_request(own_runtime: Runtim
         ids.append(own_runtime.post("echo", 3)["id"])
         wait_until(tried, 20, "the last was tried, too")
         wait_until(lambda: waits_for_a_sandbox(own_runtime, ids[0]), 20, "it waits to be tried again")
-        interpreter.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')  # A link would not find its packages.
+        interpreter.write_text(
+            f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'
+        )  # A link would not find its packages.
         interpreter.chmod(0o755)
         assert {own_runtime.wait_ended(id, timeout_s=60)["status"] for id in ids} == {"completed"}
     finally:

@@ -188,6 +188,7 @@ class Invoker:
     async def _start(self, attempt: Attempt) -> None:
         """Start a sandbox for an attempt, and send it."""
         name, started = attempt.claim.function_name, time.monotonic()
+        attempt.phases.begin(Phase.VALIDATE, started)  # a cold start is part of it
         try:
             sandbox = await self._driver.pool.start(attempt.function)
         except OSError as error:
@@ -197,7 +198,6 @@ class Invoker:
             self.dispatch()
             return
         sandbox.add(attempt)
-        attempt.phases.begin(Phase.VALIDATE)
         try:
             await self._driver.load(sandbox)
             attempt.record.init_ms = round((time.monotonic() - started) * 1000, 1)

@@ -117,7 +117,8 @@ def _record_times(attempt: Attempt, frame: Frame) -> Durations | None:
         began, processing, ended = (float(at) for at in frame.head["at"])
         now = time.monotonic()
         if now - MAX_ATTEMPT_S < began <= processing <= ended <= now:
-            attempt.phases.set_measured(began, processing, ended)
+            is_warm = not attempt.record.cold_start
+            attempt.phases.set_measured(began if is_warm else None, processing, ended)
             passed_s = ended - began
             delayed_s, cpu_s = (finite_number(frame.head[name]) or 0.0 for name in ("delayed_s", "cpu_s"))
             return passed_s - min(max(0.0, delayed_s), passed_s), min(max(0.0, cpu_s), passed_s)

@@ -67,11 +67,14 @@ class PhaseLog:
         """Forget all phases: the attempt did not start."""
         self.times.clear()
 
-    def set_measured(self, began: float, processing: float, ended: float) -> None:
-        """Take over the sandbox's own times of the first two phases: this process sees them later."""
+    def set_measured(self, began: float | None, processing: float, ended: float) -> None:
+        """Take over the sandbox's own times of the first two phases: this process sees them later.
+
+        began: None after a cold start, which the sandbox does not measure.
+        """
         if len(self.times) >= 2 and self.times[1].phase is Phase.PROCESS:
             validate, process = self.times[:2]
-            validate.started, validate.ended = began, processing
+            validate.started, validate.ended = validate.started if began is None else began, processing
             process.started, process.ended = processing, ended if process.ended is not None else None
 
     def records(self, clock: Clock) -> list[PhaseRecord]:

@@ -40,6 +40,16 @@ def test_every_attempt_goes_through_four_phases(runtime: Runtime) -> None:
     assert wait_until(lambda: not runtime.find_leftovers(), what="no working directory is left")
 
 
+def test_a_cold_start_is_a_part_of_the_first_phase(runtime: Runtime) -> None:
+    code = "from localfn import function\n\n\n@function\ndef start_cold(event, context):\n    return event\n"
+    runtime.write("start_cold.py", code)
+    wait_until(lambda: runtime.knows("start_cold"), 30)
+    (attempt,) = runtime.settled_attempts(runtime.call("start_cold")["id"])
+
+    assert attempt["cold_start"]
+    assert attempt["phases"][0]["duration_ms"] > attempt["init_ms"] - 0.1, "rounded"
+
+
 def test_the_second_call_reuses_the_sandbox_and_its_state(runtime: Runtime) -> None:
     def is_given_back() -> bool:
         """Wait for an idle sandbox: the client gets the result before the worker releases the sandbox."""

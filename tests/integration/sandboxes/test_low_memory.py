@@ -87,6 +87,7 @@ def test_a_request_that_waits_for_memory_starts_when_there_is_some(tmp_path: Pat
             async with asyncio.timeout(20):
                 await listener.has_started.wait()
             task.cancel()
+            driver.unwatch(sandbox)
             assert len(listener.started) == 1
         finally:
             await asyncio.to_thread(pool.close)

@@ -91,6 +91,10 @@ class Client:
                 else:
                     self._post(workload.draw(self.random, self.longest_s))
 
+    def post_crowd(self, count: int) -> None:
+        """Post requests that run at the same time. httpx clients are thread-safe."""
+        self._post_once(workload.crowd(count))
+
     def _post(self, post: Post) -> None:
         """Post with a key until it is accepted. Without a key post once: a second post would be a second request."""
         ends_at = time.monotonic() + KEY_TRIES_S

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from tests.chaos.environment import processes
 from tests.chaos.environment.environment import POOLS, ChaosEnvironment
 from tests.chaos.environment.restarter import DOWN_S
-from tests.chaos.faults import LONE, Act, Fault, Target
+from tests.chaos.faults import CROWD, CROWD_LIMIT_S, CROWDS, LONE, Act, Fault, Target
 from tests.support.disks import fill
 
 LEAD_S = 1.0  # before a lone kill: running faults end
@@ -23,17 +23,25 @@ MAX_WAITING = 2  # with more, a request would wait in the queue, not for its rec
 RESERVE_SHARE = 0.5  # of full disks on which the released reserve is filled, too
 RELEASED_S = 0.9
 WAITING = "SELECT count(*) FROM processing_request WHERE status = 'pending' AND available_at < now()"
-BUSY = "SELECT w.pid FROM worker w JOIN processing_request r ON r.worker = w.name AND r.status = 'processing'"
+BUSY = """
+    SELECT w.pid, count(*) FROM worker w JOIN processing_request r ON r.worker = w.name AND r.status = 'processing'
+    GROUP BY w.pid
+"""
+SLOW_S = 0.2  # added to each answer of PostgreSQL; a claim or an end takes up to five of them
+STOPPED_S, GOING_S = 0.15, 0.1  # a stutter: a pool replaces a worker that is stopped for 0.3 s
+CROWD_POLL_S = 0.25
 
 
 @dataclass
 class Injector:
     """Inject one schedule of faults.
 
+    post_crowd: posts this number of requests that sleep, in one batch.
     undo: actions that end current faults, such as frozen processes or a stopped server.
     """
 
     environment: ChaosEnvironment
+    post_crowd: Callable[[int], None]
     stopping: threading.Event
     _undo: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _number: int = 0
@@ -66,6 +74,8 @@ class Injector:
     def _inject(self, fault: Fault) -> None:
         if fault.act in LONE:
             self._hit_alone(fault)
+        elif fault.act == Act.SLOW:
+            self._slow_postgres(fault)
         elif fault.target == Target.REDIS:
             self._hit_redis(fault)
         elif fault.target == Target.POSTGRES:
@@ -82,16 +92,26 @@ class Injector:
         if not found:
             return
         victim = found[int(fault.chance * len(found))]
-        number = {Act.KILL: signal.SIGKILL, Act.TERM: signal.SIGTERM, Act.FREEZE: signal.SIGSTOP}[fault.act]
         self.environment.event_log.add(f"{fault.act} {fault.target}", lasts_s=fault.lasts_s, pid=victim.pid)
+        if fault.act == Act.STUTTER:
+            self._stutter(victim, time.monotonic() + fault.lasts_s)
+            return
+        number = {Act.KILL: signal.SIGKILL, Act.TERM: signal.SIGTERM, Act.FREEZE: signal.SIGSTOP}[fault.act]
         processes.send(victim, number)
         if fault.act == Act.FREEZE:
             self._later(fault.lasts_s, lambda: processes.send(victim, signal.SIGCONT))
 
+    def _stutter(self, victim: psutil.Process, ends_at: float) -> None:
+        if time.monotonic() >= ends_at:
+            return
+        processes.send(victim, signal.SIGSTOP)
+        self._later(STOPPED_S, lambda: processes.send(victim, signal.SIGCONT))
+        self._later(STOPPED_S + GOING_S, lambda: self._stutter(victim, ends_at))
+
     def _candidates(self, target: Target) -> list[psutil.Process]:
         pools = self.environment.pool_pids
         if target == Target.WORKER:
-            return self._busy_workers() or processes.find_forked(pools)
+            return list(self._busy_workers()) or processes.find_forked(pools)
         if target == Target.SANDBOX:
             return processes.find_sandboxes(pools)
         names = {
@@ -152,6 +172,12 @@ class Injector:
         if fault.act == Act.FREEZE:
             self._later(fault.lasts_s, lambda: processes.send_all(found, signal.SIGCONT))
 
+    def _slow_postgres(self, fault: Fault) -> None:
+        proxy = self.environment.proxy
+        self.environment.event_log.add(f"{fault.act} postgres", lasts_s=fault.lasts_s)
+        proxy.delay_s = SLOW_S
+        self._later(fault.lasts_s, lambda: setattr(proxy, "delay_s", 0.0))
+
     def _fill_disk(self, fault: Fault) -> None:
         kind = f"{fault.act} {fault.target}"
         if not self.environment.has_small_disk:
@@ -169,16 +195,35 @@ class Injector:
     def _hit_alone(self, fault: Fault) -> None:
         """Inject a fault, and no other until the recovery: these measure the promised time."""
         self.environment.proxy.is_nasty = False
-        self._later(LEAD_S, lambda: self._hit_busy(fault))
+        ends_at = time.monotonic() + fault.lasts_s
+        if fault.act in CROWDS:
+            self._later(LEAD_S, lambda: self._gather_crowd(fault, ends_at))
+        else:
+            self._later(LEAD_S, lambda: self._hit_busy(fault, ends_at))
         self._later(fault.lasts_s, lambda: setattr(self.environment.proxy, "is_nasty", True))
 
-    def _hit_busy(self, fault: Fault) -> None:
-        if self._has_backlog() or not (found := self._busy_workers()):
+    def _hit_busy(self, fault: Fault, ends_at: float) -> None:
+        if self._has_backlog() or not (found := list(self._busy_workers())):
             return
-        victim = found[int(fault.chance * len(found))]
-        self.environment.event_log.add(f"{fault.act} worker", pid=victim.pid, disturbs=False)
-        processes.send(victim, signal.SIGKILL if fault.act == Act.LONE_KILL else signal.SIGSTOP)
-        self._later(fault.lasts_s - LEAD_S, lambda: processes.send(victim, signal.SIGCONT))
+        self._hit_worker(fault, found[int(fault.chance * len(found))], ends_at)
+
+    def _gather_crowd(self, fault: Fault, ends_at: float) -> None:
+        self.post_crowd(CROWD)
+        self._hit_crowd(fault, ends_at, time.monotonic() + CROWD_LIMIT_S)
+
+    def _hit_crowd(self, fault: Fault, ends_at: float, latest_at: float) -> None:
+        """Hit the worker with the most running requests, once half of the crowd runs in it."""
+        busiest, count = max(self._busy_workers().items(), key=lambda entry: entry[1], default=(None, 0))
+        if count < CROWD // 2 and time.monotonic() < latest_at:
+            self._later(CROWD_POLL_S, lambda: self._hit_crowd(fault, ends_at, latest_at))
+        elif busiest is not None:
+            self._hit_worker(fault, busiest, ends_at, detail=f"with {count} requests")
+
+    def _hit_worker(self, fault: Fault, victim: psutil.Process, ends_at: float, detail: str = "") -> None:
+        self.environment.event_log.add(f"{fault.act} worker", pid=victim.pid, detail=detail, disturbs=False)
+        kills = fault.act in (Act.LONE_KILL, Act.CROWD_KILL)
+        processes.send(victim, signal.SIGKILL if kills else signal.SIGSTOP)
+        self._later(ends_at - time.monotonic(), lambda: processes.send(victim, signal.SIGCONT))
 
     def _has_backlog(self) -> bool:
         try:
@@ -188,11 +233,12 @@ class Injector:
             return True
         return row is None or int(str(row[0])) > MAX_WAITING
 
-    def _busy_workers(self) -> list[psutil.Process]:
-        """Return the workers with a running request; none while PostgreSQL is unavailable."""
+    def _busy_workers(self) -> dict[psutil.Process, int]:
+        """Return the workers with running requests, and their numbers; none while PostgreSQL is unavailable."""
         try:
             with self.environment.connect() as connection:
-                pids = {int(str(row[0])) for row in connection.execute(BUSY).fetchall()}
+                counts = {int(str(pid)): int(str(count)) for pid, count in connection.execute(BUSY).fetchall()}
         except psycopg.OperationalError:
-            return []
-        return [process for process in processes.find_forked(self.environment.pool_pids) if process.pid in pids]
+            return {}
+        forked = processes.find_forked(self.environment.pool_pids)
+        return {process: counts[process.pid] for process in forked if process.pid in counts}

@@ -11,6 +11,8 @@ MARGIN_S = 3.0  # a calm lasts longer than a lease by this
 LONGEST_FREEZE_S = 20.0
 AWAY_S = 10.0
 LONGEST_FULL_S = 10.0
+CROWD = 200  # requests that start at the same time
+CROWD_LIMIT_S = 10.0  # for the start of a crowd; those that run by then are hit
 
 
 class Act(StrEnum):
@@ -23,10 +25,15 @@ class Act(StrEnum):
     FLUSH = "flush"
     PAUSE = "pause"
     AWAY = "away"  # PostgreSQL: immediate stop, and back later
+    SLOW = "slow"  # PostgreSQL: each of its answers comes late
+    STUTTER = "stutter"  # stopped again and again, each time for less than a pool allows
     FILL = "fill"  # the disk of LOCALFN_HOME, to its last byte; what fills it is removed later
     # Faults of a busy worker without other faults: these measure the promised time.
     LONE_KILL = "lone kill"
     LONE_FREEZE = "lone freeze"
+    # The same with hundreds of running requests.
+    CROWD_KILL = "crowd kill"
+    CROWD_FREEZE = "crowd freeze"
 
 
 class Target(StrEnum):
@@ -47,7 +54,7 @@ class Target(StrEnum):
 class Fault:
     """Hold one planned fault.
 
-    at_s: seconds from the start. lasts_s: duration of a freeze, pause, outage, full disk or calm.
+    at_s: seconds from the start. lasts_s: duration of a freeze, stutter, pause, outage, full disk or calm.
 
     chance: from 0 to 1, which of the processes of its kind it hits.
     """
@@ -76,6 +83,8 @@ FAULT_MIX = (
     (Act.TERM, Target.WORKER),
     (Act.FREEZE, Target.WORKER),
     (Act.FREEZE, Target.WORKER),
+    (Act.STUTTER, Target.WORKER),
+    (Act.STUTTER, Target.WORKER),
     (Act.KILL, Target.SANDBOX),
     (Act.KILL, Target.SANDBOX),
     (Act.TERM, Target.SANDBOX),
@@ -91,15 +100,20 @@ FAULT_MIX = (
     (Act.KILL, Target.POSTGRES),
     (Act.AWAY, Target.POSTGRES),
     (Act.FREEZE, Target.POSTGRES),
+    (Act.SLOW, Target.POSTGRES),
+    (Act.SLOW, Target.POSTGRES),
     (Act.KILL, Target.RUNTIME),
     (Act.FILL, Target.DISK),
     (Act.FILL, Target.DISK),
     (Act.LONE_KILL, Target.WORKER),
     (Act.LONE_KILL, Target.WORKER),
     (Act.LONE_FREEZE, Target.WORKER),
+    (Act.CROWD_KILL, Target.WORKER),
+    (Act.CROWD_FREEZE, Target.WORKER),
 )
-LASTING = (Act.FREEZE, Act.PAUSE)
-LONE = (Act.LONE_KILL, Act.LONE_FREEZE)
+LASTING = (Act.FREEZE, Act.PAUSE, Act.SLOW, Act.STUTTER)
+CROWDS = (Act.CROWD_KILL, Act.CROWD_FREEZE)
+LONE = (Act.LONE_KILL, Act.LONE_FREEZE, *CROWDS)
 
 
 def schedule(seed: int, duration_s: float, lease_s: float) -> list[Fault]:
@@ -125,7 +139,7 @@ def schedule(seed: int, duration_s: float, lease_s: float) -> list[Fault]:
 
 def _lasts_s(random: Random, act: Act, lease_s: float) -> float:
     if act in LONE:
-        return lease_s + MARGIN_S
+        return lease_s + MARGIN_S + (CROWD_LIMIT_S if act in CROWDS else 0.0)
     if act == Act.AWAY:
         return AWAY_S
     if act == Act.FILL:

@@ -65,7 +65,7 @@ def _play(environment: ChaosEnvironment, record: AnswerRecord, seed: int, durati
     for client in clients:
         client.thread.start()
     try:
-        Injector(environment, threading.Event()).play(faults.schedule(seed, duration_s, lease_s))
+        Injector(environment, clients[0].post_crowd, threading.Event()).play(faults.schedule(seed, duration_s, lease_s))
     finally:
         stopping.set()
         for client in clients:

@@ -12,7 +12,8 @@ OWN_ERRORS = {"flaky": frozenset({"UnluckyError"}), "doomed": frozenset({"Unluck
 NEVER_COMPLETE = frozenset({"doomed", "overdue"})
 WRITING = frozenset({"long", "writer"})  # these write into their working directories
 SHARES = {
-    "quick": 30,
+    "quick": 26,
+    "large": 4,
     "long": 18,
     "flaky": 14,
     "doomed": 4,
@@ -23,6 +24,7 @@ SHARES = {
     "once": 8,
 }
 LONGEST_S = 25.0
+NAP_S = 12.0  # longer than the start of a crowd
 MANY = ("quick", "flaky", "writer")  # functions of batches
 
 
@@ -71,6 +73,10 @@ def event(random: Random, function: str, longest_s: float) -> dict[str, Any]:
     elif function in ("brood", "writer", "once"):
         made["seconds"] = round(random.uniform(0.0, 2.0), 1)
     return made
+
+
+def crowd(count: int) -> Post:
+    return Post("nap", tuple({"token": uuid4().hex, "seconds": NAP_S} for _ in range(count)))
 
 
 def may_end_with(function: str) -> frozenset[str]:

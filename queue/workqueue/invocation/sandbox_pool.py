@@ -9,18 +9,19 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from workqueue.backoff import Backoff
 from workqueue.files.working_directory import WorkingDirectory
 from workqueue.functions.registry import FunctionSpec
 from workqueue.heartbeats.sandbox_snapshots import SandboxSnapshot
 from workqueue.invocation.sandbox import Sandbox
 from workqueue.logs.spool_file import SpoolFile
 from workqueue.sandboxes import process_tree
+from workqueue.sandboxes.exits.ender import Ender
 from workqueue.sandboxes.memory import FreeMemory
-from workqueue.sandboxes.process import SandboxProcess, wait_for_exit
+from workqueue.sandboxes.process import FIRST_POLL_S, MAX_POLL_S, SandboxProcess, end_all
 from workqueue.sandboxes.zygote import Zygote
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class SandboxPool:
         self._idle: dict[str, list[Sandbox]] = {}
         self._processes: list[SandboxProcess] = []  # all that were started and not reaped; of the starter's thread
         self._starter = ThreadPoolExecutor(1, "sandbox-starter")
-        self._ender = ThreadPoolExecutor(1, "sandbox-ender")
+        self._ender = Ender(ThreadPoolExecutor(1, "sandbox-ender"))
         self._keys: dict[int, tuple[FunctionSpec, str]] = {}
 
     def prepare(self) -> Future[str]:
@@ -100,7 +101,7 @@ class SandboxPool:
         try:
             sandbox = Sandbox(process, self.key_of(function), self._max_body, self._make_directory(), spool)
         except OSError:  # this process has no descriptor left
-            _run_later(self._ender, partial(_discard, process))
+            self._ender.end(process).add_done_callback(lambda _: process.close())
             raise
         self.busy.add(sandbox)
         return sandbox
@@ -138,7 +139,7 @@ class SandboxPool:
 
     def kill_orphans(self) -> None:
         """Kill processes that lost their sandbox, and that this process adopted. Return at once."""
-        _run_later(self._starter, self._kill_orphans)
+        self._starter.submit(self._kill_orphans).add_done_callback(_log_error)
 
     async def end(self, sandbox: Sandbox, exit_grace_s: float = 0.0) -> tuple[bool, int]:
         """Kill a sandbox with all its descendants. Its channels stay open: it may have left output.
@@ -147,8 +148,8 @@ class SandboxPool:
         signal.
         """
         sandbox.is_ending = True
-        loop = asyncio.get_running_loop()
-        has_ended, status = await loop.run_in_executor(self._ender, _end, sandbox.process, exit_grace_s)
+        has_ended = exit_grace_s > 0 and await _ends_by_itself(sandbox.process, exit_grace_s)
+        status = await asyncio.wrap_future(self._ender.end(sandbox.process))
         self.busy.discard(sandbox)
         if not sandbox.process.is_reaped():  # asleep in the kernel, as on a file system that hangs
             log.warning("sandbox killed but not reaped", extra={"pid": sandbox.pid})
@@ -158,11 +159,11 @@ class SandboxPool:
         """Kill an idle sandbox, and remove its working directory, without waiting."""
         sandbox.is_ending = True
 
-        def end() -> None:
-            _end(sandbox.process, 0.0)
+        def close(done: Future[int]) -> None:
+            _log_error(done)
             sandbox.close()
 
-        _run_later(self._ender, end)
+        self._ender.end(sandbox.process).add_done_callback(close)
 
     def snapshot(self, worker: str) -> list[SandboxSnapshot]:
         """Describe all sandboxes for the API and the SPA."""
@@ -180,16 +181,12 @@ class SandboxPool:
         ]
 
     def close(self) -> None:
-        """End all sandboxes together: one walk over the process table finds what left their trees."""
+        """End all sandboxes."""
         self._starter.shutdown(cancel_futures=True)
-        self._ender.shutdown(cancel_futures=True)
-        processes = [sandbox.process for sandbox in (*self.busy, *self._all_idle())]
-        for process in processes:
-            process.kill()
-        process_tree.kill_tagged(*(process.id for process in processes))
-        for process in processes:
-            process.reap()
-        for sandbox in (*self.busy, *self._all_idle()):
+        self._ender.close()
+        sandboxes = [*self.busy, *self._all_idle()]
+        end_all([sandbox.process for sandbox in sandboxes])
+        for sandbox in sandboxes:
             sandbox.close()
         self._zygote.close()
 
@@ -225,20 +222,16 @@ def _load(function: FunctionSpec) -> dict[str, Any]:
     }
 
 
-def _run_later(thread: Executor, task: Callable[[], None]) -> None:
-    thread.submit(task).add_done_callback(_log_error)
-
-
-def _log_error(done: Future[None]) -> None:
+def _log_error(done: Future[Any]) -> None:
     if not done.cancelled() and (error := done.exception()) is not None:
         log.error("sandbox not ended", exc_info=error)
 
 
-def _discard(process: SandboxProcess) -> None:
-    process.end()
-    process.close()
-
-
-def _end(process: SandboxProcess, exit_grace_s: float) -> tuple[bool, int]:
-    has_ended = wait_for_exit(process.process, exit_grace_s) is not None if exit_grace_s else False
-    return has_ended, process.end()
+async def _ends_by_itself(process: SandboxProcess, limit_s: float) -> bool:
+    """Wait for a process to end, up to the limit; return whether it has."""
+    ends_at, backoff = time.monotonic() + limit_s, Backoff(FIRST_POLL_S, MAX_POLL_S)
+    while not process.is_reaped():
+        if time.monotonic() >= ends_at:
+            return False
+        await asyncio.sleep(backoff.next_s())
+    return True

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -142,19 +143,7 @@ class SandboxProcess:
 
         The process is reaped, unless it sleeps in the kernel; then the kill takes effect when it wakes (`is_reaped`).
         """
-        self.kill()
-        process_tree.kill_tagged(self.id)
-        return self.reap()
-
-    def kill(self) -> None:
-        """Kill the process tree. Descendants that left the tree are found by their tag (`kill_tagged`)."""
-        if self.process.poll() is None:
-            process_tree.kill_tree(self.process.pid)
-
-    def reap(self) -> int:
-        """Wait for the killed process; return the exit status as `end` does."""
-        status = wait_for_exit(self.process, DEATH_S)
-        return -signal.SIGKILL if status is None else status
+        return end_all([self])[0]
 
     def is_reaped(self) -> bool:
         return self.process.poll() is not None
@@ -162,6 +151,20 @@ class SandboxProcess:
     def close(self) -> None:
         """Close the runtime's ends of the channels."""
         self.pipes.close_parent_side()
+
+
+def end_all(processes: Sequence[SandboxProcess]) -> list[int]:
+    """End several sandboxes as `SandboxProcess.end` does.
+
+    One walk over the process table finds the descendants that left the trees.
+    """
+    for each in processes:
+        if each.process.poll() is None:
+            process_tree.kill_tree(each.pid)
+    process_tree.kill_tagged(*(each.id for each in processes))
+    ends_at = time.monotonic() + DEATH_S
+    statuses = [wait_for_exit(each.process, max(0.0, ends_at - time.monotonic())) for each in processes]
+    return [-signal.SIGKILL if status is None else status for status in statuses]
 
 
 def are_unchanged(files: object) -> bool:

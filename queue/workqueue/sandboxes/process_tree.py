@@ -16,6 +16,9 @@ ORPHANS_LIMIT_S = 0.05  # for one call
 POLL_S = 0.01  # between two checks for the end of a process
 ENDED = ("", "Z", "X")  # states of a process: none, ended and not reaped
 STOPPED_OR_ENDED = (*ENDED, "T", "t")  # also stopped, traced
+# Linux lists the children of a process if it was built with CONFIG_PROC_CHILDREN, as those of distributions are.
+KERNEL_LISTS_CHILDREN = Path("/proc/thread-self/children").exists()
+MAX_DESCENDANTS = 10_000
 MAX_STOP_ROUNDS = 10  # each finds the processes that were forked before their parent was stopped
 OWNER = "_SANDBOX_OWNER"  # environment variable: the process that owns the sandbox
 TAG = "_SANDBOX_ID"  # environment variable: the sandbox that a process descends from
@@ -27,8 +30,8 @@ def kill_tree(pid: int) -> None:
     First all are stopped, so that none forks during the search; then all are killed. A process that left the tree
     because its parent ended is found by its tag (`kill_tagged`).
     """
-    for process in _stop_tree(pid):
-        _signal(process.pid, signal.SIGKILL)
+    for descendant in _stop_tree(pid):
+        _signal(descendant, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
     _signal(pid, signal.SIGKILL)
@@ -100,30 +103,52 @@ def has_ended(pid: int, limit_s: float) -> bool:
 
 
 def _child_pids(pid: int) -> list[int]:
-    """Return the direct children, from the kernel's list on Linux, else from a walk over the process table."""
-    try:
-        lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-    except OSError:
-        lists = []
-    if lists:
-        return [int(child) for text in lists for child in text.split()]
+    """Return the direct children."""
+    if KERNEL_LISTS_CHILDREN:
+        return _listed_children(pid)
     try:
         return [child.pid for child in psutil.Process(pid).children()]
     except UNREADABLE:
         return []
 
 
+def _listed_children(pid: int) -> list[int]:
+    """Return the children that the kernel lists for each thread of a process.
+
+    psutil reads the whole process table instead: with hundreds of sandboxes that would take seconds.
+    """
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (thread / "children").read_text().split())
+    return found
+
+
+def _descendants(pid: int) -> list[int]:
+    """Return the children, their children, and so on: at most MAX_DESCENDANTS, since user code may fork for ever."""
+    if not KERNEL_LISTS_CHILDREN:
+        try:
+            return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+        except UNREADABLE:
+            return []
+    found = _listed_children(pid)
+    for each in found:  # grows in the loop
+        if len(found) < MAX_DESCENDANTS:
+            found += _listed_children(each)
+    return found
+
+
 def resident_mb(pid: int) -> float:
     """Return the resident memory of the process and its descendants in MiB; 0.0 when it is gone."""
-    total = 0
+    return sum(map(own_resident_mb, [pid, *_descendants(pid)]))
+
+
+def own_resident_mb(pid: int) -> float:
+    """Return the resident memory of the process in MiB; 0.0 when it is gone."""
     try:
-        top = psutil.Process(pid)
-        for process in [top, *top.children(recursive=True)]:
-            with contextlib.suppress(*UNREADABLE):
-                total += process.memory_info().rss
+        return float(psutil.Process(pid).memory_info().rss) / (1024 * 1024)
     except UNREADABLE:
         return 0.0
-    return total / (1024 * 1024)
 
 
 def owner_id() -> str:
@@ -161,19 +186,16 @@ def _start_time(pid: int) -> str | None:
         return None
 
 
-def _stop_tree(pid: int) -> set[psutil.Process]:
+def _stop_tree(pid: int) -> set[int]:
     """Send SIGSTOP to a process and its descendants; return the descendants."""
-    found: set[psutil.Process] = set()
+    found: set[int] = set()
     _signal(pid, signal.SIGSTOP)
     for _ in range(MAX_STOP_ROUNDS):
-        try:
-            new = set(psutil.Process(pid).children(recursive=True)) - found
-        except UNREADABLE:
-            break
+        new = set(_descendants(pid)) - found
         if not new:
             break
-        for process in new:
-            _signal(process.pid, signal.SIGSTOP)
+        for descendant in new:
+            _signal(descendant, signal.SIGSTOP)
         found |= new
     return found
 

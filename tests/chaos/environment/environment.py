@@ -32,6 +32,11 @@ FUNCTIONS = Path(__file__).parents[1] / "functions"
 RUN = "CHAOS_RUN"  # environment variable of all processes of a run, those of user code, too
 RUNTIME = {"web": "web", "pool-1": "worker", "pool-2": "worker", "scheduler-1": "scheduler", "scheduler-2": "scheduler"}
 POOLS = ("pool-1", "pool-2")
+# One pool of two small workers, which often has a backlog, and one whose only worker runs hundreds of requests.
+CAPACITY = {
+    "pool-1": {"LOCALFN_WORKERS": "2", "LOCALFN_CONCURRENCY": "8"},
+    "pool-2": {"LOCALFN_WORKERS": "1", "LOCALFN_CONCURRENCY": "250"},
+}
 START_LIMIT_S = 60
 STOP_LIMIT_S = 20.0
 GRACE_S = 5
@@ -184,8 +189,6 @@ def _environment(folder: Path, postgres: Postgres, redis: Redis, port: int, leas
         "LOCALFN_FUNCTIONS": str(FUNCTIONS),
         "LOCALFN_LEASE_SECONDS": f"{lease_s:g}",
         "LOCALFN_GRACE_SECONDS": str(GRACE_S),
-        "LOCALFN_WORKERS": "2",
-        "LOCALFN_CONCURRENCY": "8",
         "LOG_FORMAT": "json",
         "CHAOS_LEDGER": str(folder / "ledger"),
     }
@@ -197,7 +200,9 @@ def _command(name: str) -> list[str]:
 
 def _runtime(folder: Path, env: dict[str, str], event_log: EventLog) -> dict[str, Restarter]:
     def restarter(name: str, command: list[str]) -> Restarter:
-        return Restarter(name, lambda: command, env, folder / "logs" / f"{name}.log", event_log)
+        return Restarter(
+            name, lambda: command, env | CAPACITY.get(name, {}), folder / "logs" / f"{name}.log", event_log
+        )
 
     return {name: restarter(name, _command(word)) for name, word in RUNTIME.items()}
 

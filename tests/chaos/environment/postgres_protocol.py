@@ -7,6 +7,7 @@ of four bytes that counts itself, and the rest.
 import asyncio
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 SSL_REQUEST, GSS_REQUEST = 80877103, 80877104
@@ -63,11 +64,12 @@ class Client:
 class Server:
     """Handle PostgreSQL's side of a connection.
 
-    is_muted: its answers are dropped. ready: set when it has answered.
+    delay_s: tells the delay of an answer. is_muted: its answers are dropped. ready: set when it has answered.
     """
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    delay_s: Callable[[], float]
     is_muted: bool = False
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -78,6 +80,8 @@ class Server:
     async def pass_on(self, client: Client) -> None:
         while True:
             raw = await read_message(self.reader)
+            if raw[:1] == READY:
+                await asyncio.sleep(self.delay_s())
             if not self.is_muted:
                 client.writer.write(raw)
                 await client.writer.drain()

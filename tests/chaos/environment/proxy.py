@@ -1,4 +1,4 @@
-"""Relay between the runtime and PostgreSQL, and lose answers of commits.
+"""Relay between the runtime and PostgreSQL, delay answers, and lose answers of commits.
 
 For one share of the commits it forwards the message, waits for the server's answer, and closes the client's connection
 instead of forwarding the answer. For another share it closes the connection before it forwards the message.
@@ -30,7 +30,7 @@ class Shares:
 class Proxy:
     """Listen in `folder` as PostgreSQL does.
 
-    upstream: socket of the server.
+    upstream: socket of the server. delay_s: added to each of its answers.
     """
 
     folder: Path
@@ -39,6 +39,7 @@ class Proxy:
     seed: int
     shares: Shares = field(default_factory=Shares)
     is_nasty: bool = False
+    delay_s: float = 0.0
     _random: Random = field(init=False)
     _loop: asyncio.AbstractEventLoop = field(init=False)
     _thread: threading.Thread = field(init=False)
@@ -67,7 +68,7 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionLost):
-            server = Server(*await asyncio.open_unix_connection(self.upstream))
+            server = Server(*await asyncio.open_unix_connection(self.upstream), delay_s=lambda: self.delay_s)
             with closing(server.writer):
                 await self._relay(Client(reader, writer), server)
 

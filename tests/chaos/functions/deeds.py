@@ -12,6 +12,10 @@ from typing import Any
 
 from localfn import Context, function
 
+# `large` returns 900 kB of JSON and prints as much.
+NUMBERS = 130_000
+DEPTH = 50
+LINES = 20_000
 LEDGER = os.environ.get("CHAOS_LEDGER", "/dev/null")
 
 
@@ -51,6 +55,24 @@ def answer(event: Any, context: Context) -> dict[str, Any]:
 def quick(event: Any, context: Context) -> Any:
     with record_execution(context):
         return answer(event, context)
+
+
+@function(timeout_s=60)
+def nap(event: Any, context: Context) -> Any:
+    with record_execution(context):
+        time.sleep(event["seconds"])
+        return answer(event, context)
+
+
+@function(timeout_s=30)
+def large(event: Any, context: Context) -> Any:
+    """Burden the worker with a large result, nested deeply, and with many lines of output."""
+    with record_execution(context):
+        print("\n".join(f"line {number} of {event['token']}" for number in range(LINES)))
+        nested: Any = []
+        for _ in range(DEPTH):
+            nested = [nested]
+        return answer(event, context) | {"numbers": list(range(NUMBERS)), "nested": nested}
 
 
 @function(timeout_s=60)

@@ -1,1 +1,1 @@
-"""Determine why a sandbox ended, from its exit status and memory use."""
+"""End sandboxes, and determine why one ended from its exit status and memory use."""

@@ -4,11 +4,9 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
-
 from workqueue.sandboxes import process_tree
 
-TREE_EVERY = 10  # each tenth measurement includes the descendants, which walks the process table
+TREE_EVERY = 10  # each tenth measurement includes the descendants
 # A process with much memory takes a while to die, and the kernel counts its kill before that.
 RECENT_MEASUREMENTS = 20
 CGROUPS = Path("/sys/fs/cgroup")
@@ -35,7 +33,7 @@ class MemoryWatch:
             self._counters = oom_counters()
         if (kills := _oom_kills(self._counters)) is not None:
             self._recent.append(kills)
-        measure = process_tree.resident_mb if self._measurements % TREE_EVERY == 0 else _own_resident_mb
+        measure = process_tree.resident_mb if self._measurements % TREE_EVERY == 0 else process_tree.own_resident_mb
         used = measure(self.pid)
         self.last_mb = used or self.last_mb
         return used if self.limit_mb is not None and used > self.limit_mb else None
@@ -83,10 +81,3 @@ def _oom_kills(counters: Sequence[Path]) -> int | None:
         except (OSError, StopIteration, ValueError, IndexError):
             continue
     return None
-
-
-def _own_resident_mb(pid: int) -> float:
-    try:
-        return float(psutil.Process(pid).memory_info().rss) / (1024 * 1024)
-    except process_tree.UNREADABLE:
-        return 0.0

@@ -77,7 +77,8 @@ class Invoker:
         """Give attempts to a sandbox, behind those that it has."""
         latest = steady_s() - self._lease_s / 2
         if expiring := [attempt for attempt in attempts if attempt.lease_at < latest]:
-            self._on_unstarted(expiring)  # this process stood still: another worker may have the requests
+            # This process stood still, or PostgreSQL was away: another worker may have the requests.
+            self._on_unstarted([*expiring, *self._assignment.take_expiring(latest)])
             attempts = [attempt for attempt in attempts if attempt.lease_at >= latest]
         is_first = not sandbox.sent
         for attempt in attempts:

@@ -74,6 +74,13 @@ class Assignment:
             queue.waiting.clear()
         return found
 
+    def take_expiring(self, latest: float) -> list[Attempt]:
+        """Remove and return the waiting attempts whose lease was extended before `latest`."""
+        found = [each for queue in self._queues.values() for each in queue.waiting if each.lease_at < latest]
+        for attempt in found:
+            self.remove(attempt)
+        return found
+
     def take_stuck(self) -> list[Attempt]:
         """Remove and return the attempts that wait for a slot, if each slot is used by something long."""
         if self._in_use < self._slots or any(queue.at_work for queue in self._queues.values()):

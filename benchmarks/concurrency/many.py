@@ -13,6 +13,7 @@ from infra.config.database_url import DRIVER
 from infra.embedded.postgres import Postgres
 
 HOLD_S = 240
+WATCH_S = 10.0
 LIMIT_S = 60.0
 
 
@@ -40,9 +41,14 @@ def measure_pass(folder: Path, running: stack.Stack, count: int) -> str:
         found = workers(running.pid)
         memory = [f"{names.get(each.pid, 'housekeeper')} {usage.own_memory_mb(each.pid):.0f}" for each in found]
         sandboxes_mb = sum(usage.own_memory_mb(pid) for pid in sandboxes(found))
+        pids = [each.pid for each in found]
+        used_s = usage.processor_s(pids)
+        time.sleep(WATCH_S)
+        asleep_percent = (usage.processor_s(pids) - used_s) / WATCH_S * 100
         database_url = Postgres(folder / "home").url.replace(DRIVER, "postgresql://", 1)
         text = (
             f"all running after {took_s:.2f} s; memory in MB: {', '.join(memory)}, sandboxes {sandboxes_mb:.0f}; "
+            f"while all sleep {asleep_percent:.1f} % of a core; "
             f"connections of the whole stack: {usage.connections(database_url)}"
         )
         for path in marks.iterdir():

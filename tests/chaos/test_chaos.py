@@ -6,9 +6,9 @@ import pytest
 
 from tests.chaos.run import run
 
-SEED = int(os.environ.get("CHAOS_SEED", "1"))
-DURATION_S = 75.0
-LEASE_S = 3.0
+SEED = int(os.environ.get("CHAOS_SEED", "45"))
+DURATION_S = 80.0
+LEASE_S = 4.0
 
 
 @pytest.mark.timeout(300)

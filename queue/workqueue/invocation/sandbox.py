@@ -18,7 +18,7 @@ from workqueue.logs.spool_file import SpoolFile
 from workqueue.outcomes import AttemptEndedError, OutOfMemoryError, TimedOutError
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.connection import Frame, SandboxConnection
-from workqueue.sandboxes.exits.memory_watch import MemoryWatch
+from workqueue.sandboxes.exits.memory_watch import MemoryWatch, OomKills
 from workqueue.sandboxes.process import SandboxProcess, are_unchanged
 
 CODE_CHECK_S = 0.05  # a sandbox at work compares its code with the disk this often
@@ -92,14 +92,14 @@ class Sandbox:
         """Remove the time limit: no user code runs in it."""
         self.ends_at = float("inf")
 
-    def reason_to_kill(self, now: float, *, measures: bool) -> AttemptEndedError | None:
-        """Return the reason to kill it now, if there is one. measures: check its memory, too."""
+    def reason_to_kill(self, now: float, oom_kills: OomKills | None) -> AttemptEndedError | None:
+        """Return the reason to kill it now, if there is one. oom_kills: to check its memory, too; None not to."""
         if now >= self.ends_at:
             return TimedOutError(f"It was killed after {self.limit_s:g} s {self.describe_activity()}.")
-        if not measures:
+        if oom_kills is None:
             return None
         if self.watch is None:  # most requests end before
-            self.watch = MemoryWatch(self.pid, self.memory_mb)
+            self.watch = MemoryWatch(self.pid, self.memory_mb, oom_kills)
         resident_mb = self.watch.measure_excess()
         if resident_mb is None:
             return None

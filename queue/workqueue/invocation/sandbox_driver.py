@@ -17,6 +17,7 @@ from workqueue.outcomes import AttemptEndedError, OutOfMemoryError, SandboxExite
 from workqueue.sandboxes import process_tree
 from workqueue.sandboxes.connection import LAST_FRAMES, PROTOCOL_ERROR, Disconnected, Frame, Message, Output
 from workqueue.sandboxes.exits.exit_status import sandbox_exit_message
+from workqueue.sandboxes.exits.memory_watch import OomKills
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class SandboxDriver:
         self._failure: asyncio.Future[None] = self._loop.create_future()
         self._wakeup = asyncio.Event()
         self._measured_at = 0.0
+        self._oom_kills = OomKills()
 
     def run_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside the hot path. Its error is one of the runtime, and ends the worker."""
@@ -149,13 +151,15 @@ class SandboxDriver:
         measures = now - self._measured_at >= interval_s
         if measures:
             self._measured_at = now
+            self._oom_kills.read()
             self.listener.dispatch()
         next_at = self._measured_at + interval_s
         for sandbox in list(self._watched):
             if sandbox.is_ending or not sandbox.sent:
                 continue
             slow_at = sandbox.running_since + SLOW_S
-            if (reason := sandbox.reason_to_kill(now, measures=measures and now > slow_at)) is not None:
+            oom_kills = self._oom_kills if measures and now > slow_at else None
+            if (reason := sandbox.reason_to_kill(now, oom_kills)) is not None:
                 self.kill(sandbox, reason)
             elif sandbox.pidfd is None and process_tree.has_ended(sandbox.pid, 0):
                 self._exited(sandbox)

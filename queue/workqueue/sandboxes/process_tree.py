@@ -19,6 +19,7 @@ STOPPED_OR_ENDED = (*ENDED, "T", "t")  # also stopped, traced
 # Linux lists the children of a process if it was built with CONFIG_PROC_CHILDREN, as those of distributions are.
 KERNEL_LISTS_CHILDREN = Path("/proc/thread-self/children").exists()
 MAX_DESCENDANTS = 10_000
+PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1024 * 1024)
 MAX_STOP_ROUNDS = 10  # each finds the processes that were forked before their parent was stopped
 OWNER = "_SANDBOX_OWNER"  # environment variable: the process that owns the sandbox
 TAG = "_SANDBOX_ID"  # environment variable: the sandbox that a process descends from
@@ -145,6 +146,16 @@ def resident_mb(pid: int) -> float:
 
 def own_resident_mb(pid: int) -> float:
     """Return the resident memory of the process in MiB; 0.0 when it is gone."""
+    if sys.platform != "linux":
+        return _slow_resident_mb(pid)
+    try:  # psutil takes four times as long, and hundreds are measured each second
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_MB
+    except OSError:
+        return 0.0
+
+
+def _slow_resident_mb(pid: int) -> float:
+    """Return the same on systems without /proc."""
     try:
         return float(psutil.Process(pid).memory_info().rss) / (1024 * 1024)
     except UNREADABLE:

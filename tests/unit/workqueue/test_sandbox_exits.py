@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from workqueue.sandboxes.exits.exit_status import sandbox_exit_message
-from workqueue.sandboxes.exits.memory_watch import RECENT_MEASUREMENTS, MemoryWatch, oom_counters
+from workqueue.sandboxes.exits.memory_watch import RECENT_MEASUREMENTS, MemoryWatch, OomKills, oom_counters
 
 EVENTS = "low 0\nhigh 0\nmax 12\noom 1\noom_kill {}\noom_group_kill 0\n"
 
@@ -34,30 +34,38 @@ def test_an_exit_is_described_by_its_status(status: int, words: str) -> None:
     assert sandbox_exit_message(status, "at work") == words
 
 
+def measure(watch: MemoryWatch, kills: OomKills) -> float | None:
+    kills.read()
+    return watch.measure_excess()
+
+
 def test_a_kill_that_the_kernel_counted_is_for_memory(counter: Path) -> None:
-    watch = MemoryWatch(os.getpid(), 1024, [counter])
+    kills = OomKills([counter])
+    watch = MemoryWatch(os.getpid(), 1024, kills)
     assert not watch.was_killed_for_memory(), "there is no measurement yet"
-    watch.measure_excess()
+    measure(watch, kills)
     assert not watch.was_killed_for_memory()
     counter.write_text(EVENTS.format(4))
     assert watch.was_killed_for_memory()
 
 
 def test_a_kill_is_still_counted_when_the_process_takes_a_while_to_die(counter: Path) -> None:
-    watch = MemoryWatch(os.getpid(), 1024, [counter])
-    watch.measure_excess()
+    kills = OomKills([counter])
+    watch = MemoryWatch(os.getpid(), 1024, kills)
+    measure(watch, kills)
     counter.write_text(EVENTS.format(4))
     for _ in range(RECENT_MEASUREMENTS - 1):
-        watch.measure_excess()
+        measure(watch, kills)
     assert watch.was_killed_for_memory()
 
 
 def test_an_older_kill_is_of_another_process(counter: Path) -> None:
-    watch = MemoryWatch(os.getpid(), 1024, [counter])
-    watch.measure_excess()
+    kills = OomKills([counter])
+    watch = MemoryWatch(os.getpid(), 1024, kills)
+    measure(watch, kills)
     counter.write_text(EVENTS.format(4))
     for _ in range(RECENT_MEASUREMENTS):
-        watch.measure_excess()
+        measure(watch, kills)
     assert not watch.was_killed_for_memory()
 
 
@@ -66,23 +74,26 @@ def test_without_a_kernel_counter_memory_is_not_blamed(tmp_path: Path, content: 
     file = tmp_path / "memory.events"
     file.write_text(content)
     for counters in ([file], [tmp_path / "nothing"], []):
-        watch = MemoryWatch(os.getpid(), None, counters)
-        assert watch.measure_excess() is None
+        kills = OomKills(counters)
+        watch = MemoryWatch(os.getpid(), None, kills)
+        assert measure(watch, kills) is None
         assert not watch.was_killed_for_memory()
 
 
 def test_the_last_measurement_is_described() -> None:
-    watch = MemoryWatch(os.getpid(), 1_000_000, [])
+    kills = OomKills([])
+    watch = MemoryWatch(os.getpid(), 1_000_000, kills)
     assert watch.last_measurement() == ""
-    watch.measure_excess()
+    measure(watch, kills)
     assert "MB of memory when that was last measured; 1000000 MB are allowed." in watch.last_measurement()
-    assert MemoryWatch(os.getpid(), 1, []).measure_excess() is not None
+    assert MemoryWatch(os.getpid(), 1, kills).measure_excess() is not None
 
 
 @pytest.mark.skipif(not psutil.LINUX, reason="other kernels have no such counter")
 def test_the_kernels_own_counter_is_found_and_read() -> None:
     (file,) = oom_counters()
-    watch = MemoryWatch(os.getpid(), None, [file])
-    watch.measure_excess()
+    kills = OomKills([file])
+    watch = MemoryWatch(os.getpid(), None, kills)
+    measure(watch, kills)
     assert any(line.startswith("oom_kill ") for line in file.read_text().splitlines())
     assert not watch.was_killed_for_memory()

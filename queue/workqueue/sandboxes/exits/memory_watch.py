@@ -12,27 +12,44 @@ RECENT_MEASUREMENTS = 20
 CGROUPS = Path("/sys/fs/cgroup")
 
 
+class OomKills:
+    """Count the kills of the out-of-memory killer in this process's control group.
+
+    files: kernel files with a line `oom_kill N`, of which the first readable one counts; None to find them. count: at
+    the last `read`; None before the first one, and where the kernel does not count.
+    """
+
+    def __init__(self, files: Sequence[Path] | None = None) -> None:
+        self.count: int | None = None
+        self._files = files
+
+    def read(self) -> int | None:
+        """Read the kernel's count."""
+        if self._files is None:  # not sooner: most workers never need it
+            self._files = oom_counters()
+        self.count = _oom_kills(self._files)
+        return self.count
+
+
 class MemoryWatch:
     """Compare a sandbox's resident memory with its limit; include its descendants now and then.
 
-    limit_mb: None for no limit. counters: kernel files with a line `oom_kill N`; the first readable one counts.
+    limit_mb: None for no limit. oom_kills: shared by all sandboxes of a worker, and read before their measurements.
     """
 
-    def __init__(self, pid: int, limit_mb: int | None, counters: Sequence[Path] | None = None) -> None:
+    def __init__(self, pid: int, limit_mb: int | None, oom_kills: OomKills) -> None:
         self.pid = pid
         self.limit_mb = limit_mb
         self.last_mb: float | None = None
-        self._counters = counters
+        self._oom_kills = oom_kills
         self._recent: deque[int] = deque(maxlen=RECENT_MEASUREMENTS)
         self._measurements = 0
 
     def measure_excess(self) -> float | None:
         """Measure the memory. Return the MiB in use if they exceed the limit, else None."""
         self._measurements += 1
-        if self._counters is None:  # not sooner: most requests end before the first measurement
-            self._counters = oom_counters()
-        if (kills := _oom_kills(self._counters)) is not None:
-            self._recent.append(kills)
+        if self._oom_kills.count is not None:
+            self._recent.append(self._oom_kills.count)
         measure = process_tree.resident_mb if self._measurements % TREE_EVERY == 0 else process_tree.own_resident_mb
         used = measure(self.pid)
         self.last_mb = used or self.last_mb
@@ -43,8 +60,10 @@ class MemoryWatch:
 
         False where the kernel does not count kills, and before the first measurement.
         """
-        kills = _oom_kills(self._counters or ())
-        return kills is not None and bool(self._recent) and kills > self._recent[0]
+        if not self._recent:
+            return False
+        kills = self._oom_kills.read()
+        return kills is not None and kills > self._recent[0]
 
     def last_measurement(self) -> str:
         """Return the last measurement as a sentence; an empty string before the first one."""

@@ -46,6 +46,10 @@ class NewerSchemaError(InfraError):
     """A newer version of localfn has migrated the database."""
 
 
+class TransactionPoolError(InfraError):
+    """A pooler between localfn and PostgreSQL does not keep sessions."""
+
+
 class NotRunningError(InfraError):
     """No runtime is reachable: no URL is set, and no `localfn up` runs for this home."""
 

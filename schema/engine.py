@@ -15,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from schema import exact_json
 from schema.connection_watchdog import MAX_STATEMENT_S, ServerMonitor
+from schema.sessions import PREFIX
 
 IDLE_BEFORE_PING_S = 1.0
 
@@ -29,7 +30,6 @@ INDEX_SCANS_ONLY = (
 DEFAULT_TIME_LOADER: Any = psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, Format.TEXT)
 CONNECT_ARGUMENTS = {
     "connect_timeout": 5,
-    "application_name": "localfn",
     # A database with the encoding SQL_ASCII would return bytes instead of text.
     "client_encoding": "utf8",
     # Detect a broken TCP connection within a lease. connection_watchdog.py handles the other cases.
@@ -48,13 +48,14 @@ def make_engine(
     max_overflow: int = 10,
     prefer_index_scans: bool = False,
     max_statement_s: float = MAX_STATEMENT_S,
+    application_name: str = PREFIX,
     **options: Any,
 ) -> Engine:
     """Return an engine whose pool drops dead connections.
 
     database_url: `postgresql+psycopg://…`. pool_size: connections kept; max_overflow: extra connections under load.
     prefer_index_scans: for callers that only read and write single rows by key. max_statement_s: a longer statement
-    fails as by an outage.
+    fails as by an outage. application_name: of its sessions in pg_stat_activity.
     """
     engine = create_engine(
         database_url,
@@ -64,7 +65,7 @@ def make_engine(
         hide_parameters=True,  # errors are logged, and events must not appear in logs
         json_serializer=to_json,
         json_deserializer=exact_json.read,
-        connect_args=CONNECT_ARGUMENTS,
+        connect_args=CONNECT_ARGUMENTS | {"application_name": application_name},
         **options,
     )
     server = ServerMonitor(max_statement_s)

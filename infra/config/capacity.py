@@ -4,13 +4,21 @@ A pool that runs out of either fails single requests at random; checking at the 
 """
 
 import os
+from collections.abc import Mapping
 
 from infra.errors import SettingsError
+from schema.sessions import Process
 
 WEB_CONNECTIONS = 40  # of all web processes together; PostgreSQL allows 100 in total by default
-SCHEDULER_CONNECTIONS = 6  # maintenance, ticker, metrics; two leader locks; one spare
-HOUSEKEEPER_CONNECTIONS = 1
-CONNECTIONS_PER_WORKER = 4  # claims and leases; ends; upkeep, and a spare one of it
+WEB_CONNECTIONS_BESIDE_POOL = 2  # of each web process: the readiness check, and the listener for functions
+SCHEDULER_CONNECTIONS = 8  # its threads: reconciler, ticker, bookkeeping, removal, metrics; leader locks; two spare
+# The most connections that each process opens.
+CONNECTIONS = {
+    Process.WEB: WEB_CONNECTIONS,
+    Process.SCHEDULER: SCHEDULER_CONNECTIONS,
+    Process.HOUSEKEEPER: 1,
+    Process.WORKER: 4,  # claims and leases; ends; upkeep, and a spare one of it
+}
 SPARE_CONNECTIONS = 60  # commands, psql, processes of other machines, and probes of a slow server
 MIN_CONNECTIONS = 200  # limit of an embedded server
 # Channels (workqueue.sandboxes.process.SandboxPipes), the process, and two spool files.
@@ -26,9 +34,24 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def pool_processes(workers: int) -> dict[Process, int]:
+    """Return the processes of one worker pool that use PostgreSQL."""
+    return {Process.HOUSEKEEPER: 1, Process.WORKER: workers}
+
+
+def machine_processes(workers: int) -> dict[Process, int]:
+    """Return the processes of a machine that runs all of them."""
+    return {Process.WEB: 1, Process.SCHEDULER: 1} | pool_processes(workers)
+
+
+def max_connections_of(processes: Mapping[Process, int]) -> int:
+    """Return the most connections that these processes open; a probe of a slow server comes on top for seconds."""
+    return sum(CONNECTIONS[process] * count for process, count in processes.items())
+
+
 def required_connections(workers: int) -> int:
     """Return the maximum number of PostgreSQL connections of all processes of this machine."""
-    return WEB_CONNECTIONS + SCHEDULER_CONNECTIONS + HOUSEKEEPER_CONNECTIONS + CONNECTIONS_PER_WORKER * workers
+    return max_connections_of(machine_processes(workers))
 
 
 def embedded_connections(workers: int) -> int:

@@ -11,13 +11,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.api_client import Client, UnreachableError, connect
-from infra.config import capacity
 from infra.config.database_url import for_libpq
 from infra.config.listen_address import check_port
 from infra.config.service_urls import is_remote, with_running_address, with_service_urls
 from infra.config.setting_files import function_limits, layers
 from infra.config.settings import SEPARATORS, Settings, load
-from infra.doctor import CheckResult, machine
+from infra.doctor import CheckResult, database, machine
 from infra.errors import InfraError, PortTakenError, SettingsError
 from infra.redaction import redact, redact_url
 from schema import revision
@@ -127,19 +126,6 @@ def postgres(database_url: str) -> CheckResult:
     return CheckResult("PostgreSQL", True, f"{shown.split()[0]} answers")
 
 
-def connections(database_url: str, workers: int) -> CheckResult:
-    """Check that the server allows all connections of this machine's processes; other machines need more."""
-    limits = "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int"
-    with psycopg.connect(for_libpq(database_url), connect_timeout=TIMEOUT_S) as connection:
-        ((allowed, reserved),) = connection.execute(limits).fetchall()
-    needed = capacity.required_connections(workers)
-    detail = f"{allowed} allowed; the processes of this machine open up to {needed}"
-    if needed > allowed - reserved:
-        hint = "raise max_connections of PostgreSQL, or lower LOCALFN_WORKERS"
-        return CheckResult("connections", False, detail, hint)
-    return CheckResult("connections", True, detail)
-
-
 def _database(settings: Settings) -> Iterator[CheckResult]:
     """Check PostgreSQL, and then the state that it stores."""
     assert settings.database_url is not None
@@ -147,12 +133,9 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
     yield found
     if not found.ok:
         return
+    engine = make_engine(settings.database_url, pool_size=2, max_overflow=0)
     try:
-        yield connections(settings.database_url, settings.workers)
-    except psycopg.Error as error:  # for example, too many clients
-        yield CheckResult("connections", False, _first_line(error), "see the log of PostgreSQL")
-    engine = make_engine(settings.database_url, pool_size=1)
-    try:
+        yield from database.access(engine, settings.workers)
         found = _migrations(engine)
         yield found
         if found.ok:

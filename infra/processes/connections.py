@@ -1,19 +1,15 @@
 """Provide what every process needs: the service URLs, the Redis client, and a check of the database schema."""
 
 import importlib.metadata
-import logging
 
 from redis import Redis
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from infra.config.settings import Settings
 from infra.errors import NewerSchemaError
 from schema import revision
 from schema.engine import make_engine
 from workqueue.transport.circuit_breaker import TIMEOUT_S
-
-log = logging.getLogger(__name__)
 
 
 def required_urls(settings: Settings) -> tuple[str, str]:
@@ -29,7 +25,7 @@ def redis_client(url: str) -> Redis:
 
 
 def check_schema(database_url: str) -> None:
-    """Do the same with a connection of its own."""
+    """Check the schema with a connection of its own."""
     engine = make_engine(database_url, pool_size=1, max_overflow=0)
     try:
         check_schema_of(engine)
@@ -45,11 +41,3 @@ def check_schema_of(engine: Engine) -> None:
             f"revisions up to {revision.head_revision()}: a newer version has migrated it. "
             "Start that version, or restore a backup from before the upgrade."
         )
-
-
-def check_schema_if_available(database_url: str) -> None:
-    """Check the schema for a process that also starts while PostgreSQL is unavailable."""
-    try:
-        check_schema(database_url)
-    except OperationalError as error:
-        log.warning("schema not checked", extra={"error": str(error.orig).partition("\n")[0]})

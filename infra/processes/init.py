@@ -18,6 +18,7 @@ from infra.config.home import Home
 from infra.config.setting_files import function_limits, localfn_toml
 from infra.config.setting_files.toml_document import TomlDocument
 from infra.config.settings import Settings
+from infra.database.checks import check_pooler
 from infra.disk_reserve import has_database
 from infra.errors import InfraError, InterpreterError, SettingsError
 from infra.processes import fixture_kinds
@@ -61,6 +62,7 @@ def _initialise(settings: Settings, interpreter: Interpreter) -> None:
     _prepare_files(settings)
     engine = make_engine(database_url, pool_size=1, max_statement_s=float("inf"))
     try:
+        check_pooler(database_url)
         is_new = not revision.is_applied(engine)
         check_schema_of(engine)
         _migrate(database_url, settings)

@@ -9,12 +9,14 @@ from functools import partial
 from sqlalchemy import Engine
 
 from infra import logging_config
-from infra.config import file_storage
+from infra.config import capacity, file_storage
 from infra.config.settings import Settings
+from infra.database.checks import check_database_if_available
 from infra.disk_reserve import disk_of, has_database
-from infra.processes.connections import check_schema_if_available, redis_client, required_urls
+from infra.processes.connections import redis_client, required_urls
 from schema.advisory_locks import Lock
 from schema.engine import make_engine
+from schema.sessions import Process, session_name
 from workqueue import audit
 from workqueue.clock import Clock
 from workqueue.heartbeats import worker_heartbeats
@@ -45,11 +47,13 @@ def run(settings: Settings) -> None:
     """Fire schedules, recover requests and run maintenance until SIGTERM."""
     logging_config.configure(settings.log_level, settings.log_format, "scheduler")
     database_url, redis_url = required_urls(settings)
-    check_schema_if_available(database_url)
+    check_database_if_available(database_url, {Process.SCHEDULER: 1})
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    engine, clock, counters = make_engine(database_url, pool_size=8), Clock(), Counters()
+    kept = capacity.SCHEDULER_CONNECTIONS
+    engine = make_engine(database_url, pool_size=kept, max_overflow=0, application_name=session_name(Process.SCHEDULER))
+    clock, counters = Clock(), Counters()
     redis, session = redis_client(redis_url), LeaderSession(engine)
     doorbell, mirror = Doorbell(redis, QueuePauses(engine).names), RqSchedulerMirror(redis, clock)
     observers = make_observers(counters, "scheduler", traces=settings.traces)

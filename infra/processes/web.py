@@ -15,12 +15,13 @@ from infra.config import base_urls, capacity, file_storage
 from infra.config.capacity import cores
 from infra.config.listen_address import http_url
 from infra.config.settings import Settings
+from infra.database.checks import check_database
 from infra.disk_reserve import disk_of, has_database
 from infra.http_server.client_socket import defer_accept
 from infra.http_server.gunicorn_worker import Worker
 from infra.http_server.thread_allocation import ALL_THREADS
 from infra.processes import web_telemetry
-from infra.processes.connections import check_schema_of, redis_client, required_urls
+from infra.processes.connections import redis_client, required_urls
 
 MAX_PROCESSES = 4
 MAX_CONNECTIONS = 1000  # per process
@@ -120,9 +121,10 @@ def make_app(settings: Settings) -> Flask:
     from handlers.app import create_app
     from handlers.spa.static_files import SpaConfig
     from infra.processes import wsgi_protection
+    from schema.sessions import Process
 
     services = _services(settings)
-    check_schema_of(services.engine)
+    check_database(required_urls(settings)[0], {Process.WEB: 1})
     services.clock.synchronise(services.engine)
     services.engine.dispose()  # each process opens its own connections
     spa = SpaConfig(
@@ -142,6 +144,7 @@ def _services(settings: Settings) -> "Services":
     from handlers.system.readiness import Readiness
     from infra.processes.web_telemetry import LazyTracer
     from schema.engine import make_engine
+    from schema.sessions import Process, session_name
     from workqueue.auth.authenticator import Authenticator
     from workqueue.clock import Clock
     from workqueue.functions.function_cache import FunctionFinder
@@ -152,8 +155,11 @@ def _services(settings: Settings) -> "Services":
     from workqueue.transport.queue_pauses import QueuePauses
 
     database_url, redis_url = required_urls(settings)
-    connections = capacity.WEB_CONNECTIONS // process_count(cores()) - 2  # readiness check, listener for functions
-    engine = make_engine(database_url, pool_size=connections // 4, max_overflow=connections - connections // 4)
+    name = session_name(Process.WEB)  # one for all web processes: they are forked later
+    connections = capacity.WEB_CONNECTIONS // process_count(cores()) - capacity.WEB_CONNECTIONS_BESIDE_POOL
+    kept = connections // 4
+    engine = make_engine(database_url, pool_size=kept, max_overflow=connections - kept, application_name=name)
+    readiness_engine = make_engine(database_url, pool_size=1, max_overflow=0, application_name=name)
     doorbell, clock = Doorbell(redis_client(redis_url), QueuePauses(engine).names), Clock()
     disk = disk_of(settings)
     authenticator = Authenticator(engine, clock.now) if settings.network_access.needs_login else None
@@ -166,7 +172,7 @@ def _services(settings: Settings) -> "Services":
         submitter=Submitter(engine, doorbell, clock),
         store=file_storage.make_store(settings.files, settings.home, disk),
         limits=Limits(settings.max_event_bytes, settings.max_upload_bytes, settings.queues),
-        readiness=Readiness(make_engine(database_url, pool_size=1, max_overflow=0), doorbell, clock),
+        readiness=Readiness(readiness_engine, doorbell, clock),
         overview=Overview(engine, doorbell, clock, settings.queues, settings.retention_days, disk=disk),
         disk=disk if has_database(settings) else None,
         access=Access(authenticator, secure_cookie=settings.is_production),

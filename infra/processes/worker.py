@@ -9,8 +9,9 @@ from infra.config import capacity, file_storage
 from infra.config.home import Home
 from infra.config.setting_files import function_limits
 from infra.config.settings import Settings
+from infra.database.checks import check_database_if_available
 from infra.disk_reserve import disk_of
-from infra.processes.connections import check_schema_if_available, required_urls
+from infra.processes.connections import required_urls
 from infra.sandbox import interpreter_setup
 from workqueue.workers.pool import Pool
 from workqueue.workers.pool_config import PoolConfig
@@ -26,7 +27,7 @@ def run(settings: Settings, tell_ready: Callable[[], None] | None = None) -> Non
     Home(settings.home).make()
     capacity.raise_file_limit(settings.concurrency)
     database_url, redis_url = required_urls(settings)
-    check_schema_if_available(database_url)
+    check_database_if_available(database_url, capacity.pool_processes(settings.workers), settings.workers)
     interpreter = interpreter_setup.prepare_interpreter(settings)
     disk = disk_of(settings)
     config = PoolConfig(

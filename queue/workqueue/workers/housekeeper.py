@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schema.engine import make_engine
+from schema.sessions import Process, session_name
 from schema.statuses import Status
 from workqueue import lifecycle
 from workqueue.clock import Clock
@@ -74,7 +75,9 @@ class Housekeeper:
 
     def __init__(self, config: PoolConfig, interpreter: Interpreter) -> None:
         self._config = config
-        self._engine, self._clock = make_engine(config.database_url, pool_size=1), Clock()
+        name = session_name(Process.HOUSEKEEPER)
+        self._engine = make_engine(config.database_url, pool_size=1, max_overflow=0, application_name=name)
+        self._clock = Clock()
         self._doorbell = Doorbell(Redis.from_url(config.redis_url, socket_connect_timeout=1, socket_timeout=1))
         self._counters = Counters()
         self._observers = make_observers(self._counters, "worker", traces=config.traces)

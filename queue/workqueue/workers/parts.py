@@ -12,6 +12,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from schema.async_database import AsyncDatabase
+from schema.sessions import Process, session_name
 from schema.statuses import Status
 from workqueue.clock import Clock
 from workqueue.files.working_directory import WorkingDirectory
@@ -53,8 +54,8 @@ class Parts:
         self.on_unstarted: Callable[[Sequence[Attempt]], None]  # set by the engine
         self.released = asyncio.Event()  # an attempt was released, so the worker has more capacity
         self._observers = observers
-        self.claims = AsyncDatabase(config.database_url)
-        self.ends = AsyncDatabase(config.database_url)
+        self.claims = AsyncDatabase(config.database_url, session_name(Process.WORKER))
+        self.ends = AsyncDatabase(config.database_url, session_name(Process.WORKER))
         self.functions = FunctionReader(self.claims, pool_name(config.functions))
         # A short timeout: Redis is needed for status, announcements and released bells.
         redis = Redis.from_url(config.redis_url, socket_connect_timeout=1, socket_timeout=1)

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine as SyncEngine
 
 from schema.engine import make_engine
+from schema.sessions import Process, session_name
 from workqueue.clock import Clock
 from workqueue.database import retry_through_outage
 from workqueue.heartbeats import worker_heartbeats
@@ -35,7 +36,9 @@ def run_worker(config: PoolConfig, interpreter: Interpreter, name: str, activity
     _add_worker_to_logs(name)
     try:
         adopt_orphans()
-        engine = make_engine(config.database_url, pool_size=1, max_overflow=1)
+        engine = make_engine(
+            config.database_url, pool_size=1, max_overflow=1, application_name=session_name(Process.WORKER)
+        )
         clock = Clock()
         retry_through_outage(lambda: clock.synchronise(engine), threading.Event())
 

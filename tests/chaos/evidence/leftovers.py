@@ -6,12 +6,12 @@ from typing import cast
 
 from redis import Redis
 
+from schema.sessions import PREFIX
 from tests.chaos.environment import processes
 from tests.chaos.environment.environment import RUN, ChaosEnvironment
 from tests.chaos.evidence.verdict import Violation
 from workqueue.sandboxes.process_tree import TAG
 
-OURS = "localfn"
 SHOWN = 5
 
 
@@ -43,7 +43,7 @@ def find_survivors(environment: ChaosEnvironment) -> Iterator[Violation]:
 def find_connections(environment: ChaosEnvironment) -> Iterator[Violation]:
     with environment.connect() as connection:
         rows = connection.execute(
-            "SELECT pid, state, query FROM pg_stat_activity WHERE application_name = %s", (OURS,)
+            "SELECT pid, state, query FROM pg_stat_activity WHERE application_name LIKE %s", (f"{PREFIX}%",)
         ).fetchall()
     for row in rows:
         yield Violation(f"a database connection was left: {row}")

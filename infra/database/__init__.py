@@ -1,0 +1,1 @@
+"""Check the PostgreSQL that the processes of localfn are about to use."""

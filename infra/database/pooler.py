@@ -1,0 +1,41 @@
+"""Find out whether a pooler such as PgBouncer gives the transactions of one connection to several sessions.
+
+localfn needs sessions: it listens for notifications, leads by advisory locks of a session, prepares statements, and
+sets planner settings. A pooler in transaction mode breaks the first two without any error.
+"""
+
+from sqlalchemy import Connection, Engine, text
+
+from schema.engine import autocommit
+
+ROUNDS = 10  # other clients of a busy pooler may hide the change of session in one round
+BACKEND = text("SELECT pg_backend_pid()")
+
+
+def shares_sessions(engine: Engine) -> bool:
+    """Return whether two connections meet in one session, or one connection in two. engine: allows two connections."""
+    with autocommit(engine) as first:
+        if not is_pooled(first):
+            return False
+        with autocommit(engine) as second:
+            return _meet(first, second)
+
+
+def is_pooled(connection: Connection) -> bool:
+    """Return whether a pooler answers: the number that it gave this connection is not that of PostgreSQL's process."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    return bool(driver.info.backend_pid != _backend(connection))
+
+
+def _meet(first: Connection, second: Connection) -> bool:
+    """Compare the sessions, in an order that reveals both a pooler's stack of sessions and its round robin."""
+    of_first, of_second = set(), set()
+    for _ in range(ROUNDS):
+        of_first |= {_backend(first), _backend(first)}
+        of_second.add(_backend(second))
+    return len(of_first) > 1 or len(of_second) > 1 or bool(of_first & of_second)
+
+
+def _backend(connection: Connection) -> int:
+    return int(connection.execute(BACKEND).scalar_one())

@@ -4,12 +4,12 @@ localfn needs sessions: it listens for notifications, leads by advisory locks of
 sets planner settings. A pooler in transaction mode breaks the first two without any error.
 """
 
-from sqlalchemy import Connection, Engine, text
+import psycopg
+from sqlalchemy import Connection, Engine
 
 from schema.engine import autocommit
 
 ROUNDS = 10  # other clients of a busy pooler may hide the change of session in one round
-BACKEND = text("SELECT pg_backend_pid()")
 
 
 def shares_sessions(engine: Engine) -> bool:
@@ -23,9 +23,7 @@ def shares_sessions(engine: Engine) -> bool:
 
 def is_pooled(connection: Connection) -> bool:
     """Return whether a pooler answers: the number that it gave this connection is not that of PostgreSQL's process."""
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    return bool(driver.info.backend_pid != _backend(connection))
+    return _driver(connection).info.backend_pid != _backend(connection)
 
 
 def _meet(first: Connection, second: Connection) -> bool:
@@ -38,4 +36,13 @@ def _meet(first: Connection, second: Connection) -> bool:
 
 
 def _backend(connection: Connection) -> int:
-    return int(connection.execute(BACKEND).scalar_one())
+    # Not prepared: in another session PostgreSQL does not know the statement.
+    row = _driver(connection).execute("SELECT pg_backend_pid()", prepare=False).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _driver(connection: Connection) -> psycopg.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver

@@ -1,5 +1,6 @@
 """Read the URLs of PostgreSQL and Redis. No error quotes a URL: it may contain a password."""
 
+import re
 from urllib.parse import quote, urlsplit
 
 from infra.config.declaration import Source
@@ -7,6 +8,8 @@ from infra.config.environment import Environment
 from infra.errors import SettingsError
 
 DRIVER = "postgresql+psycopg://"
+DEFAULT_PORT = 5432
+SEVERAL_HOSTS = re.compile(r"(?P<login>[^@]*@)?+(?P<hosts>[^/?@,]+(?:,[^/?@,]+)+)(?P<rest>.*)")
 POSTGRES_PARTS = ("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD")
 
 
@@ -38,7 +41,26 @@ def normalise(url: str, name: str = "DATABASE_URL") -> str:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in ("postgres", "postgresql", "postgresql+psycopg"):
         raise SettingsError(f"{name} must start with postgresql://.")
-    return DRIVER + rest
+    return DRIVER + _with_hosts_as_parameters(rest)
+
+
+def _with_hosts_as_parameters(rest: str) -> str:
+    """Move several hosts, such as a primary and its standbys, where SQLAlchemy and libpq both find them."""
+    found = SEVERAL_HOSTS.fullmatch(rest)
+    if found is None:
+        return rest
+    pairs = [_host_and_port(each) for each in found["hosts"].split(",")]
+    hosts, ports = ",".join(host for host, _ in pairs), ",".join(port for _, port in pairs)
+    path, _, query = found["rest"].partition("?")
+    return f"{found['login'] or ''}{path or '/'}?host={hosts}&port={ports}" + (f"&{query}" if query else "")
+
+
+def _host_and_port(address: str) -> tuple[str, str]:
+    """Split an address such as `db:5433`, `db` or `[::1]`."""
+    host, separator, port = address.rpartition(":")
+    if not separator or port.endswith("]"):
+        host, port = address, str(DEFAULT_PORT)
+    return host.strip("[]"), port
 
 
 def from_parts(env: Environment) -> str | None:
@@ -48,7 +70,7 @@ def from_parts(env: Environment) -> str | None:
     user = env.text("POSTGRES_USER", "postgres")
     return build_url(
         host=env.text("POSTGRES_HOST", "localhost"),
-        port=env.integer("POSTGRES_PORT", 5432, at_least=1, at_most=65535),
+        port=env.integer("POSTGRES_PORT", DEFAULT_PORT, at_least=1, at_most=65535),
         database=env.text("POSTGRES_DB", user),
         user=user,
         password=env.optional("POSTGRES_PASSWORD"),

@@ -147,6 +147,22 @@ def test_the_parts_may_name_a_socket_folder_or_an_ipv6_address() -> None:
     assert read(POSTGRES_HOST="::1", POSTGRES_USER="u").database_url == "postgresql+psycopg://u@[::1]:5432/u"
 
 
+@pytest.mark.parametrize(
+    ("given", "read_as"),
+    [
+        (
+            "u:p@a,b:5433/d?target_session_attrs=read-write",
+            "u:p@/d?host=a,b&port=5432,5433&target_session_attrs=read-write",
+        ),
+        ("a:1,[::1]:2,[::2]/d", "/d?host=a,::1,::2&port=1,2,5432"),
+        ("u:p,q/r@h/d?x=1,2", "u:p,q/r@h/d?x=1,2"),
+        ("/d?host=/a,/b", "/d?host=/a,/b"),
+    ],
+)
+def test_a_database_url_may_name_several_hosts(given: str, read_as: str) -> None:
+    assert read(DATABASE_URL=f"postgresql://{given}").database_url == f"postgresql+psycopg://{read_as}"
+
+
 def test_database_url_wins_over_the_parts() -> None:
     assert read(DATABASE_URL="postgresql://h/d", POSTGRES_HOST="other").database_url == "postgresql+psycopg://h/d"
 

@@ -3,15 +3,18 @@
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import autogenerate, command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from schema import revision
 from schema.advisory_locks import Lock, lock_for_transaction
@@ -21,6 +24,11 @@ from schema.engine import autocommit, make_engine
 log = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent / "migrations"
+MAX_ATTEMPTS = 20
+LOCK_TIMEOUT_MS = 2000
+PAUSE_S = 0.5
+
+Answer = TypeVar("Answer")
 
 
 class SchemaDiffersError(Exception):
@@ -32,16 +40,22 @@ def upgrade(database_url: str) -> str:
 
     Like the other functions here, it does not change a database that a newer version has migrated.
     """
-    with _migration_lock(database_url) as connection:
+
+    def run(connection: Connection) -> str:
         _upgrade(connection)
         return revision.newer_of(connection) or revision.head_revision()
+
+    return _migrate(database_url, run)
 
 
 def upgrade_strictly(database_url: str) -> None:
     """Apply all pending migrations; roll back if the schema then differs from the code. Raises SchemaDiffersError."""
-    with _migration_lock(database_url) as connection:
+
+    def run(connection: Connection) -> None:
         if _upgrade(connection) and (remaining := differences(connection)):
             raise SchemaDiffersError("; ".join(remaining))
+
+    _migrate(database_url, run)
 
 
 def upgrade_and_generate(database_url: str) -> Path | None:
@@ -50,8 +64,11 @@ def upgrade_and_generate(database_url: str) -> Path | None:
     For developers of localfn: the next start has the edited tables, and the file is ready for review.
     Raises SchemaDiffersError for a difference that Alembic cannot express; then nothing is changed.
     """
-    with _migration_lock(database_url) as connection:
+
+    def run(connection: Connection) -> Path | None:
         return _generate_and_apply(connection) if _upgrade(connection) and differences(connection) else None
+
+    return _migrate(database_url, run)
 
 
 def write_revision(database_url: str, message: str) -> Path | None:
@@ -111,6 +128,26 @@ def alembic_config(connection: Connection) -> Config:
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.attributes["connection"] = connection
     return config
+
+
+def _migrate(database_url: str, run: Callable[[Connection], Answer]) -> Answer:
+    """Migrate in one transaction, and again after a conflict with processes that use the tables meanwhile.
+
+    A migration locks its tables one after another, so it can meet a transaction that locked them in another order. And
+    while it waits for a lock, all others wait behind it: so it soon gives up, and lets them pass.
+    """
+    attempt = 1
+    while True:
+        try:
+            with _migration_lock(database_url) as connection:
+                connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+                return run(connection)
+        except OperationalError as error:
+            if not isinstance(error.orig, DeadlockDetected | LockNotAvailable) or attempt == MAX_ATTEMPTS:
+                raise
+            log.warning("migration repeated", extra={"error": str(error.orig).partition("\n")[0]})
+        time.sleep(PAUSE_S)
+        attempt += 1
 
 
 @contextmanager

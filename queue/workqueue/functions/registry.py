@@ -174,9 +174,10 @@ def from_json(stored: Mapping[str, Any]) -> Registry:
         "units": DiscoveredUnit,
         "skipped": SkippedFile,
     }
-    parts = {part: tuple(_from_fields(kind, fields) for fields in stored.get(part, ())) for part, kind in kinds.items()}
+    parts = {part: tuple(from_fields(kind, fields) for fields in stored.get(part, ())) for part, kind in kinds.items()}
     return Registry(**parts)
 
 
-def _from_fields(kind: type[Any], stored: Mapping[str, Any]) -> Any:
+def from_fields(kind: type[Any], stored: Mapping[str, Any]) -> Any:
+    """Return the object of a stored row; a newer version may have added columns."""
     return kind(**{each.name: stored[each.name] for each in fields(kind) if each.name in stored})

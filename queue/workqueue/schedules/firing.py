@@ -20,11 +20,11 @@ from schema.statuses import LIVE
 from schema.tables.schedules import schedule_tick
 from workqueue import lifecycle
 from workqueue.errors import BadExpressionError, UnknownZoneError
-from workqueue.functions.registry import FunctionSpec
+from workqueue.functions.registry import FunctionSpec, from_fields
 from workqueue.lifecycle import NewRequest
 from workqueue.schedules.calendar.misfires import MAX_TICKS, DueSchedule, DueTicks, select_due_ticks
 from workqueue.schedules.calendar.timetable import MICROSECOND, first_after
-from workqueue.schedules.schedule import Schedule, from_row
+from workqueue.schedules.schedule import COLUMN_NAMES, Schedule, from_row
 from workqueue.transport.doorbell import Bell
 from workqueue.transport.rq_scheduler import NextRun
 
@@ -59,17 +59,18 @@ class FiringDecision:
     error: str | None = None
 
 
+COLUMNS = ", ".join(f"s.{name}" for name in COLUMN_NAMES)
 # rq-scheduler names the due schedules. Overdue rows fire without being named, because Redis may have lost them.
 SELECT_DUE = text(
-    """
-    SELECT s.*, row_to_json(f) AS registered, r.status AS status_before
+    f"""
+    SELECT {COLUMNS}, row_to_json(f) AS registered, r.status AS status_before
     FROM schedule s
     LEFT JOIN registered_function f ON f.name = s.function
     LEFT JOIN processing_request r ON r.id = s.last_request_id
     WHERE s.enabled AND s.next_run_at <= :now AND (s.next_run_at <= :overdue OR s.name = ANY(:names))
     ORDER BY s.next_run_at, s.name LIMIT :limit
     FOR UPDATE OF s SKIP LOCKED
-    """
+    """  # noqa: S608 - composed of constants
 )
 UPDATE_FIRED = text(
     """
@@ -105,7 +106,7 @@ def fire(engine: Engine, now: datetime, overdue: datetime, names: Sequence[str],
 def decide(row: RowMapping, now: datetime) -> FiringDecision:
     """Return the decision for a due schedule at `now`. Pure."""
     schedule = from_row(row)
-    function = FunctionSpec(**row["registered"]) if row["registered"] else None
+    function = from_fields(FunctionSpec, row["registered"]) if row["registered"] else None
     if schedule.runs_left == 0:
         return FiringDecision(schedule, function, (), None)
     try:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from schema.engine import autocommit
 from workqueue.errors import BadExpressionError, UnknownZoneError
 from workqueue.schedules.calendar.timetable import first_after
-from workqueue.schedules.schedule import Schedule, from_row
+from workqueue.schedules.schedule import COLUMN_NAMES, Schedule, from_row
 from workqueue.transport.rq_scheduler import NextRun
 
 log = logging.getLogger(__name__)
@@ -18,13 +18,13 @@ BATCH = 500  # rows per transaction
 
 # Rows with a tick that was due before the edit are left to `firing`: an edit must not lose a tick.
 SELECT_EDITED = text(
-    """
-    SELECT * FROM schedule
+    f"""
+    SELECT {", ".join(COLUMN_NAMES)} FROM schedule
     WHERE edited_at IS NOT NULL AND NOT (enabled AND next_run_at IS NOT NULL AND next_run_at <= edited_at)
         AND (CAST(:name AS text) IS NULL OR name = :name)
     ORDER BY edited_at LIMIT :limit
     FOR UPDATE SKIP LOCKED
-    """
+    """  # noqa: S608 - composed of constants
 )
 STORE_NEXT_RUN = text(
     "UPDATE schedule SET next_run_at = :next_run_at, error = :error, edited_at = NULL WHERE name = :name"

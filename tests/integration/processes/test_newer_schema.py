@@ -1,18 +1,22 @@
 """Start every process and command on a database that a newer version has migrated: as this one, or too far."""
 
 import json
+from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from schema.revision import head_revision
 from tests.conftest import StartRuntime
 from tests.integration.processes.init_environment import InitEnvironment
 from tests.support.commands import localfn
-from tests.support.runtime import PROCESSES, free_port
+from tests.support.runtime import PROCESSES, Runtime, free_port
 from tests.support.waiting import wait_until
 
 NEWER = "0999"
+PREPARED_AFTER = 5  # executions: psycopg then prepares a statement
+LATER = "from localfn import function\n\n\n@function\ndef later(event, context):\n    return 7\n"
 COMMANDS = [("up",), ("init",), ("web",), ("worker",), ("scheduler",), ("seed",), ("users", "list"), ("db", "check")]
 
 
@@ -55,6 +59,57 @@ def test_all_processes_of_the_version_before_start_and_run_requests(start_runtim
         assert runtime.result("echo", "well") == "well"
         assert runtime.get("/readyz")["checks"]["migrations"] == "newer than this version"
         assert "works with it" in localfn(runtime, "doctor").stdout
+
+
+def test_live_and_new_processes_of_the_version_before_work_with_further_columns_and_tables(
+    start_runtime: StartRuntime,
+) -> None:
+    with start_runtime() as runtime:
+        body = {"name": "each-second", "function": "echo", "event": "tick", "expression": "rate(1 second)"}
+        assert runtime.http.post("/api/schedules", json=body).status_code == 201
+        use(runtime, times=PREPARED_AFTER + 1)
+        expand(runtime.database_url)
+        use(runtime)
+        for name in PROCESSES:
+            assert runtime.stop(name) == 0
+            runtime.start(name)
+        wait_until(runtime.can_accept, 30, "web is ready")
+        runtime.write("later.py", LATER)
+        wait_until(lambda: runtime.knows("later"), 10, "the new function is published")
+        assert runtime.result("later") == 7
+        use(runtime)
+        assert "Traceback" not in Path(runtime.log.name).read_text()
+
+
+def expand(database_url: str) -> None:
+    """Add what a migration of the next version may add, to every table."""
+    with psycopg.connect(database_url.replace("+psycopg", "", 1)) as connection:
+        names = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        assert "processing_request" in names
+        for name in set(names) - {"alembic_version"}:
+            column = sql.SQL("ALTER TABLE {} ADD COLUMN next_note text NOT NULL DEFAULT 'new'")
+            connection.execute(column.format(sql.Identifier(name)))
+        connection.execute("CREATE TABLE next_table (id bigint PRIMARY KEY)")
+        connection.execute("UPDATE alembic_version SET version_num = %s", [NEWER])
+
+
+def use(runtime: Runtime, times: int = 1) -> None:
+    """Use each part of the runtime."""
+    for number in range(times):
+        assert runtime.result("echo", number) == number
+        failed = runtime.call("fail_now", number)
+        assert failed["status"] == "failed"
+        assert runtime.http.post(f"/api/requests/{failed['id']}/retry").status_code == 202
+        runtime.wait_ended(failed["id"])
+        assert len(runtime.attempts(failed["id"])) == 2
+        later = runtime.post("echo", number, params={"delay_s": 60})
+        assert runtime.http.post(f"/api/requests/{later['id']}/cancel").status_code == 202
+        change = {"description": str(number), "timezone": ("UTC", "Europe/Berlin")[number % 2]}
+        assert runtime.http.patch("/api/schedules/each-second", json=change).status_code == 200
+        for path in ("/api/requests?schedule=each-second", "/api/functions", "/api/schedules", "/api/stats"):
+            runtime.get(path)
+    ticks = runtime.get("/api/schedules/each-second")["total_runs"]
+    wait_until(lambda: runtime.get("/api/schedules/each-second")["total_runs"] > ticks + 1, 20, "the schedule fires")
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

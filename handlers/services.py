@@ -79,6 +79,11 @@ class Services:
         if self.disk is not None:
             self.disk.check()
 
+    def announce_stop(self) -> None:
+        """Answer waiting clients now, and report that this process is not ready: it stops."""
+        self.readiness.announce_stop()
+        self.changes.close()
+
     def install(self, app: Flask) -> None:
         app.extensions[EXTENSION] = self
 

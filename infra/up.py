@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from infra.command_name import VARIABLE as CALLED_AS
 from infra.command_name import command_name
 from infra.config import capacity
 from infra.config.home import Home, home_error
-from infra.config.listen_address import check_port, http_url, is_answering
+from infra.config.listen_address import bind, http_url, is_answering
 from infra.config.setting_files import function_limits
 from infra.config.settings import Settings
 from infra.disk_reserve import DiskReserve
@@ -30,9 +31,9 @@ from infra.supervisor.output import print_message
 from infra.supervisor.supervisor import StopRequested, Supervisor, do_nothing
 from infra.supervisor.up_record import UpRecordFile
 
-# A worker gets seven seconds from SIGTERM to SIGKILL. It must give back its requests within that time; otherwise
-# they wait for their leases to expire at the next start.
-MAX_GRACE_S = 5.0
+# Web and worker get seven seconds from SIGTERM to SIGKILL. A worker must give back its requests within that time;
+# otherwise they wait for their leases to expire at the next start.
+MAX_GRACE_S = 5
 # The API key is for the command line alone; DATABASE_URL contains the password already.
 NOT_INHERITED = frozenset({"LOCALFN_API_KEY", "POSTGRES_PASSWORD"})
 HOME_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
@@ -48,13 +49,14 @@ def up(settings: Settings, *, on_ready: Callable[[], None] = do_nothing, log: Lo
         with (
             home.locked() as lock,
             UpRecordFile(home.root, settings.host, settings.port, log) as record,
-            _guarded(home, settings, lock) as guard,
+            _guarded(home, lock) as guard,
+            bind(settings.host, settings.port) as listener,
             _supervisor(home, settings, guard, log) as supervisor,
             record.until_stop(),
         ):
             if log is not None:
                 print_message(f"starting at {datetime.now(UTC).isoformat(timespec='seconds')}")
-            _start_all(supervisor, home, settings)
+            _start_all(supervisor, home, settings, listener)
             record.set_ready()
             announce(settings)
             on_ready()
@@ -79,12 +81,11 @@ def prepare(settings: Settings) -> Home:
     return home
 
 
-def _guarded(home: Home, settings: Settings, lock: int) -> OrphanGuard:
-    """Return a guard for a home without processes of earlier runs. Raises PortTakenError."""
+def _guarded(home: Home, lock: int) -> OrphanGuard:
+    """Return a guard for a home without processes of earlier runs."""
     recovered = home.records.recover()
     if recovered:
         print_message(f"processes of a killed run were ended: {', '.join(recovered)}")
-    check_port(settings.host, settings.port)
     return OrphanGuard(home.root, lock)
 
 
@@ -102,13 +103,12 @@ def _supervisor(home: Home, settings: Settings, guard: OrphanGuard, log: LogFile
     return Supervisor(home.records, with_names=with_names, guard=guard, on_iteration=check_disk)
 
 
-def _start_all(supervisor: Supervisor, home: Home, settings: Settings) -> None:
+def _start_all(supervisor: Supervisor, home: Home, settings: Settings, listener: socket.socket) -> None:
     with preloader() as preloaded:
         variables = _start_services(supervisor, home, settings)
         start = preloaded.spawn if preloaded is not None else spawn
-        supervisor.start_stage(
-            [replace(spec, spawn=start) for spec in _process_specs(settings, variables)], settings.wait_s
-        )
+        specs = _process_specs(settings, variables, listener)
+        supervisor.start_stage([replace(spec, spawn=start) for spec in specs], settings.wait_s)
 
 
 def _start_services(supervisor: Supervisor, home: Home, settings: Settings) -> dict[str, str]:
@@ -131,14 +131,15 @@ def announce(settings: Settings) -> None:
         print_message("no functions yet; `localfn new` creates a first one, which is found without a restart")
 
 
-def _process_specs(settings: Settings, variables: dict[str, str]) -> Sequence[ChildSpec]:
+def _process_specs(settings: Settings, variables: dict[str, str], listener: socket.socket) -> Sequence[ChildSpec]:
     # Only init creates the superuser.
     needed = {name: value for name, value in variables.items() if not name.startswith("SUPERUSER_")}
     grace = {"LOCALFN_GRACE_SECONDS": f"{min(settings.grace_s, MAX_GRACE_S):g}"}
-    ready = partial(is_answering, settings.host, settings.port)
+    web = _process_spec("web", needed | {"LOCALFN_WEB_GRACE_SECONDS": f"{min(settings.web_grace_s, MAX_GRACE_S)}"})
+    address = settings.host, settings.port
     return [
         # /readyz checks database and migrations, too: one check for the whole stage.
-        replace(_process_spec("web", needed), is_ready=ready, address=(settings.host, settings.port)),
+        replace(web, is_ready=partial(is_answering, *address), address=address, listener=listener),
         # Not by its heartbeats: a worker of a killed run may still be on record.
         replace(_process_spec("worker", needed | grace), reports_ready=True),
         _process_spec("scheduler", needed),

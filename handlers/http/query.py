@@ -128,6 +128,12 @@ def boolean(text: str) -> bool:
     return bool(choice(("true", "false"))(text) == "true")
 
 
+@with_schema(type="string", enum=["", "true", "false"])
+def flag(text: str) -> bool:
+    """Return True for a name without a value, such as `?verbose`, too."""
+    return text == "" or bool(boolean(text))
+
+
 @with_schema(type="string", format="uuid")
 def cursor(text: str) -> UUID:
     if not UUID_TEXT.fullmatch(text):

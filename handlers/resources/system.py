@@ -1,7 +1,7 @@
 """Errors, health and readiness."""
 
 from handlers.openapi.component import OptionalField, component
-from handlers.openapi.json_schema import array, enum, integer, map_of, string
+from handlers.openapi.json_schema import array, boolean, enum, integer, map_of, string
 
 FIELD_ERROR = component(
     "FieldError",
@@ -18,13 +18,19 @@ PROBLEM = component(
     errors=OptionalField(array(FIELD_ERROR, "one entry for each wrong field")),
 )
 HEALTH = component("Health", status=enum(("ok",)))
+READINESS_CHECK = component(
+    "ReadinessCheck",
+    state=string(
+        "ok, missing, stopping, newer than this version, too new for this version, refuses writes: reason, or "
+        "unavailable: reason"
+    ),
+    needed=boolean("whether requests are accepted only in the state ok, or with a newer database"),
+    meaning=string("what follows from the state"),
+)
 READINESS = component(
     "Readiness",
     status=enum(("ok", "not ready")),
     checks=OptionalField(
-        map_of(
-            string("ok, missing, newer than this version, too new for this version, or unavailable: reason"),
-            "database, migrations, redis, workers; only for authenticated clients",
-        )
+        map_of(READINESS_CHECK, "web, database, migrations, redis, workers; with `verbose`, for authenticated clients")
     ),
 )

@@ -17,10 +17,10 @@ from workqueue.heartbeats import worker_heartbeats
 from workqueue.transport.circuit_breaker import write_refusal
 from workqueue.transport.doorbell import Doorbell
 
-OK, UNAVAILABLE = "ok", "unavailable"
+OK, UNAVAILABLE, STOPPING = "ok", "unavailable", "stopping"
 NEWER = "newer than this version"
-NEEDED = ("database", "migrations")  # to accept requests
-CHECKS = (*NEEDED, "redis", "workers")
+SERVERS = ("database", "migrations", "redis", "workers")
+NEEDED = ("web", "database", "migrations")  # to accept requests
 INTERVAL_S = 1.0  # between checks, however many probes come
 KEEP_CHECKING_S = 15.0  # after a probe: a prober that comes every 10 s finds a fresh state
 FIRST_CHECK_S = 1.0  # a probe waits this long for the first check
@@ -38,10 +38,18 @@ class Readiness:
         self._changed = threading.Condition()
         self._states: dict[str, str] = {}
         self._checked_at = self._probed_at = float("-inf")
-        self._is_checking = False
+        self._is_checking = self._is_stopping = False
+
+    def announce_stop(self) -> None:
+        """Report that this process accepts no further requests, so that proxies send them elsewhere."""
+        self._is_stopping = True
 
     def get_states(self) -> dict[str, str]:
-        """Return the state of each check, at most `STALE_S` old; "unavailable" without an answer."""
+        """Return the state of each check: of this process, and of the servers."""
+        return {"web": STOPPING if self._is_stopping else OK} | self._states_of_servers()
+
+    def _states_of_servers(self) -> dict[str, str]:
+        """Return states that are at most `STALE_S` old; "unavailable" without an answer."""
         with self._changed:
             self._probed_at = time.monotonic()
             if not self._is_checking:
@@ -49,7 +57,7 @@ class Readiness:
                 threading.Thread(target=self._check_repeatedly, name="readiness", daemon=True).start()
                 self._changed.wait_for(lambda: self._checked_at > self._probed_at, FIRST_CHECK_S)
             is_stale = time.monotonic() - self._checked_at > STALE_S
-            return dict.fromkeys(CHECKS, f"{UNAVAILABLE}: no answer") if is_stale else self._states
+            return dict.fromkeys(SERVERS, f"{UNAVAILABLE}: no answer") if is_stale else self._states
 
     def _check_repeatedly(self) -> None:
         """Check at intervals until no probe comes for `KEEP_CHECKING_S`."""
@@ -69,9 +77,9 @@ class Readiness:
         redis = _ask(lambda: _ok_or_missing(self._doorbell.ping()))
         # Do not query an unavailable database twice: each query may take the whole timeout.
         if migrations.startswith(UNAVAILABLE):
-            return dict(zip(CHECKS, (migrations, migrations, redis, migrations), strict=True))
+            return dict(zip(SERVERS, (migrations, migrations, redis, migrations), strict=True))
         workers = _ask(lambda: _ok_or_missing(bool(worker_heartbeats.list_alive(self._engine, self._clock))))
-        return dict(zip(CHECKS, (OK, migrations, redis, workers), strict=True))
+        return dict(zip(SERVERS, (OK, migrations, redis, workers), strict=True))
 
     def _compare_revision(self) -> str:
         if revision.find_newer(self._engine) is not None:

@@ -153,12 +153,16 @@ def init(only_servers: bool) -> None:
 @click.option("--development", is_flag=True, help="Use Flask's server, which reloads changed code. Local mode only.")
 def web(development: bool) -> None:
     """Serve the HTTP API and the SPA."""
+    parent = receive_settings()
+    settings = _load_with_urls(parent)
     if development:
-        from infra.processes.debug_server import run
-    else:
-        from infra.processes.web import run
+        from infra.processes import debug_server
 
-    run(_load_with_urls(receive_settings()))
+        debug_server.run(settings)
+    else:
+        from infra.processes import web as web_server
+
+        web_server.run(settings, parent.listener if parent is not None else None)
 
 
 @cli.command()

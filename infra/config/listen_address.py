@@ -1,29 +1,52 @@
-"""Check the address for HTTP: whether the port is free, and whether the runtime is ready there."""
+"""Bind the address for HTTP, and check whether the runtime is ready there."""
 
 import errno
+import os
 import socket
 
 from infra.errors import PortTakenError
 
 PROBE_TIMEOUT_S = 2.0
+BACKLOG = 2048  # connections that wait for web, as gunicorn has it; the kernel may allow fewer
 
 
 def check_port(host: str, port: int) -> None:
     """Raise PortTakenError when nothing can listen there, before the work of a start."""
+    bind(host, port).close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket with this address, which does not listen yet. Raises PortTakenError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET  # as gunicorn decides
+    bound = socket.socket(family)
     try:
-        family, kind, protocol, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as candidate:
-            # As the web server does: connections of the last run that still time out do not hold the port.
-            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            candidate.bind(target)
-    except socket.gaierror as error:
-        raise PortTakenError(f"HOST {host!r} is not a valid address.") from error
+        # Connections of the last run that still time out do not hold the port.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortTakenError(
-                f"PORT {port} on {host} is already in use; set PORT (or --port) to a free port."
-            ) from error
-        raise PortTakenError(f"cannot listen on HOST {host}, PORT {port}: {error.strerror}.") from error
+        bound.close()
+        raise _listen_error(error, host, port) from error
+    return bound
+
+
+def listen(bound: int, host: str, port: int) -> None:
+    """Let a bound socket listen. Raises PortTakenError: another program may have bound the port at the same time.
+
+    bound: its descriptor.
+    """
+    with socket.socket(fileno=os.dup(bound)) as listener:
+        try:
+            listener.listen(BACKLOG)
+        except OSError as error:
+            raise _listen_error(error, host, port) from error
+
+
+def _listen_error(error: OSError, host: str, port: int) -> PortTakenError:
+    if isinstance(error, socket.gaierror):
+        return PortTakenError(f"HOST {host!r} is not a valid address.")
+    if error.errno == errno.EADDRINUSE:
+        return PortTakenError(f"PORT {port} on {host} is already in use; set PORT (or --port) to a free port.")
+    return PortTakenError(f"cannot listen on HOST {host}, PORT {port}: {error.strerror}.")
 
 
 def is_answering(host: str, port: int) -> bool:

@@ -178,6 +178,10 @@ class Settings:
         "LOCALFN_GRACE_SECONDS", number(), 30,
         about="time to finish after SIGTERM before a worker gives its request back; at most 5 under `localfn up`",
     )
+    web_grace_s: int = work(
+        "LOCALFN_WEB_GRACE_SECONDS", integer(0, 3600), 10,
+        about="time for calls under way to finish after SIGTERM to web; at most 5 under `localfn up`",
+    )
     unknown_function_s: float = work(
         "LOCALFN_UNKNOWN_FUNCTION_SECONDS", number(above=0), 60,
         about="a waiting request fails when no worker pool has had its function for this long",

@@ -22,6 +22,7 @@ class ClientSocket(socket.socket):
     """Raise ConnectionResetError from reads when the client is too slow.
 
     ahead: bytes that the event loop has already received. outgoing: responses that the client has not received yet.
+    request: gunicorn's, while a thread handles it.
     may_wait: the current request may hold its thread for a long time. on_slow: called when a thread waits for the
     client to receive a large response.
     """
@@ -30,6 +31,7 @@ class ClientSocket(socket.socket):
         super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
         self.ahead = bytearray()
         self.outgoing = SendBuffer()
+        self.request: Any = None
         self.was_too_slow = self.may_wait = False
         self.on_slow: Callable[[], None] = lambda: None
         self.begin_body()

@@ -44,6 +44,7 @@ class Worker(ThreadWorker):
         self._allocator: ThreadAllocator[Connection] = ThreadAllocator()
         self._connections = ConnectionTable()
         self._reaped_at = 0.0
+        self._kept_s = KEPT_S
 
     def init_process(self) -> None:
         die_with_parent(signal.SIGTERM)
@@ -60,6 +61,10 @@ class Worker(ThreadWorker):
         super().wait_for_and_dispatch_events(timeout if self.nr_conns else IDLE_S)
 
     def accept(self, listener: socket.socket) -> None:
+        self._accept_one(listener)
+
+    def _accept_one(self, listener: socket.socket) -> bool:
+        """Return True if there was a connection."""
         try:
             accepted, address = listener.accept()
         except OSError as error:
@@ -68,13 +73,14 @@ class Worker(ThreadWorker):
                 self.set_accept_enabled(False)  # until the next iteration of the loop
             elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
-            return
+            return False
         self.nr_conns += 1
         conn = Connection(self.cfg, accepted, address, listener.getsockname())
         if self.nr_conns > self.worker_connections - SPARE_CONNECTIONS:
             self._evict()
-        self._wait(conn, State.IDLE, KEPT_S)
+        self._wait(conn, State.IDLE, self._kept_s)
         self._on_readable(conn, conn.sock)
+        return True
 
     def _wait(self, conn: Connection, state: State, limit_s: float) -> None:
         """Register a connection with the event loop until its next event or its deadline."""
@@ -192,7 +198,7 @@ class Worker(ThreadWorker):
             elif sent:
                 conn.deadline = time.monotonic() + MAX_SEND_STALL_S
         elif conn.keep_alive:
-            self._wait(conn, State.IDLE, KEPT_S)
+            self._wait(conn, State.IDLE, self._kept_s)
             if conn.sock.ahead:
                 self._advance(conn)
         else:

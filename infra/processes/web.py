@@ -2,6 +2,8 @@
 
 import gc
 import logging
+import signal
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +15,21 @@ from gunicorn.app.base import BaseApplication
 from infra import logging_config, spa_assets
 from infra.config import base_urls, capacity, file_storage
 from infra.config.capacity import cores
-from infra.config.listen_address import http_url
+from infra.config.listen_address import http_url, listen
 from infra.config.settings import Settings
 from infra.database.checks import check_database
 from infra.disk_reserve import disk_of, has_database
 from infra.http_server.client_socket import defer_accept
-from infra.http_server.gunicorn_worker import Worker
+from infra.http_server.graceful_worker import ANNOUNCE, GracefulWorker
 from infra.http_server.thread_allocation import ALL_THREADS
 from infra.processes import web_telemetry
 from infra.processes.connections import redis_client, required_urls
 
 MAX_PROCESSES = 4
 MAX_CONNECTIONS = 1000  # per process
-GRACE_S = 5
+NOTICE_S = (
+    3  # how long a proxy may send further requests to a process that stops: three checks of /readyz, one a second
+)
 ARBITER_S = 5.0  # a web process that hangs is killed after gunicorn's timeout of 30 s, and at most this much more
 UNPROTECTED_WARNING = "LOCALFN_INSECURE=1: anyone who reaches this port can run code here without a login"
 
@@ -47,16 +51,44 @@ class Logger(gunicorn.glogging.Logger):
 class Arbiter(gunicorn.arbiter.Arbiter):
     """Supervise the web processes. A signal wakes it at once, also that of an ended process."""
 
+    app: "Server"
+
+    def handle_term(self) -> None:
+        """Announce the stop, and begin it when proxies know of it."""
+        if self.app.notice_s:
+            self.kill_workers(ANNOUNCE)
+            self._wait_for_another_signal(self.app.notice_s)
+        super().handle_term()
+
+    def handle_int(self) -> None:
+        """Stop as after SIGTERM. A second Ctrl-C ends the calls under way."""
+        self.handle_term()
+
+    def _wait_for_another_signal(self, limit_s: float) -> None:
+        """Wait for a signal that asks to stop at once, and leave it to gunicorn."""
+        ends_at = time.monotonic() + limit_s
+        while (remaining_s := ends_at - time.monotonic()) > 0:
+            for number in super().wait_for_signals(remaining_s):
+                if number in (signal.SIGINT, signal.SIGQUIT):
+                    self.SIG_QUEUE.put(number)
+                    return
+
     def wait_for_signals(self, timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - gunicorn waits for a second
         """Wait for signals. After a timeout gunicorn looks for a process that hangs."""
         return super().wait_for_signals(ARBITER_S)
 
 
 class Server(BaseApplication):
-    """Configure gunicorn by the settings alone: it reads no file, no command line and no variable."""
+    """Configure gunicorn by the settings alone: it reads no file, no command line and no variable.
 
-    def __init__(self, settings: Settings, make_app: Callable[[Settings], Flask]) -> None:
-        self._settings, self._make_app = settings, make_app
+    listener: the descriptor of a bound socket, which stays open when this process ends; None: bind one here.
+    """
+
+    def __init__(self, settings: Settings, make_app: Callable[[Settings], Flask], listener: int | None = None) -> None:
+        self._settings, self._make_app, self._listener = settings, make_app, listener
+        # Connections to an inherited socket wait for the next process, so no proxy needs to know.
+        has_proxy = settings.network_access.proxies > 0 and listener is None
+        self.notice_s = min(NOTICE_S, settings.web_grace_s // 2) if has_proxy else 0
         super().__init__()
 
     def run(self) -> None:
@@ -65,9 +97,10 @@ class Server(BaseApplication):
 
     def load_config(self) -> None:
         host, port = self._settings.host, self._settings.port
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         config: dict[str, Any] = {
-            "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-            "worker_class": Worker,
+            "bind": address if self._listener is None else f"fd://{self._listener}",
+            "worker_class": GracefulWorker,
             "when_ready": self._on_ready,
             "pre_fork": web_telemetry.choose_slot,
             "post_fork": self._use_slot,
@@ -76,7 +109,7 @@ class Server(BaseApplication):
             "threads": ALL_THREADS,
             "control_socket_disable": True,
             "forwarded_allow_ips": "",  # LOCALFN_TRUSTED_PROXIES alone decides which proxies are trusted
-            "graceful_timeout": GRACE_S,
+            "graceful_timeout": self._settings.web_grace_s - self.notice_s,
             "worker_connections": MAX_CONNECTIONS,
             "logger_class": Logger,
         }
@@ -94,6 +127,13 @@ class Server(BaseApplication):
         if calls is not None:  # `localfn dashboard` counts no calls
             calls.use_slot(worker.slot % request_metrics.SLOTS)
 
+    def announce_stop(self) -> None:
+        """Answer waiting clients, and fail the check of readiness. Called in each web process, at least once."""
+        from handlers.services import EXTENSION
+
+        if EXTENSION in self._app.extensions:  # not in `localfn dashboard`
+            self._app.extensions[EXTENSION].announce_stop()
+
     def load(self) -> Callable[..., Iterable[bytes]]:
         """Load the application before the fork: without threads or open connections."""
         app = self._app = self._make_app(self._settings)
@@ -107,13 +147,16 @@ def process_count(cores: int) -> int:
     return max(1, min(cores, MAX_PROCESSES))
 
 
-def run(settings: Settings) -> None:
-    """Serve until SIGTERM."""
+def run(settings: Settings, listener: int | None = None) -> None:
+    """Serve until SIGTERM. listener: the descriptor of a bound socket, which `localfn up` holds."""
     logging_config.configure(settings.log_level, settings.log_format, "web")
     settings.network_access.check(settings.host)
     if settings.network_access.is_unprotected(settings.host):
         log.warning(UNPROTECTED_WARNING, extra={"host": settings.host, "port": settings.port})
-    Server(settings, make_app).run()
+    server = Server(settings, make_app, listener)
+    if listener is not None:
+        listen(listener, settings.host, settings.port)
+    server.run()
 
 
 def make_app(settings: Settings) -> Flask:

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -82,6 +83,8 @@ class ChildSpec:
     noise: re.Pattern[bytes] | None = None
     # Host and port of a process that serves HTTP; other commands find them in its record.
     address: tuple[str, int] | None = None
+    # Socket that it serves; `up` holds it, so connections wait in its queue while the process starts again.
+    listener: socket.socket | None = None
     # The process runs to its end and is not restarted.
     one_shot: bool = False
 
@@ -120,7 +123,7 @@ class Child:
         self._close_control()
         env, fds = startup_environment(os.environ), list[int]()
         if self.spec.variables is not None:
-            self._control = ControlSocket(self.spec.variables)
+            self._control = ControlSocket(self.spec.variables, self.spec.listener)
             fds = [self._control.fd]
             env[VARIABLE] = str(self._control.fd)
         self.process = self.spec.spawn(self.spec.command(), env, fds)

@@ -1,7 +1,8 @@
 """Connect `localfn up` with its children: the environment goes to the child, one word comes back.
 
 The environment of a process is readable in /proc for its whole life, and `ps e` shows it. So URLs and passwords go
-through a socket; the environment contains only what a program reads at its start.
+through a socket; the environment contains only what a program reads at its start. With it goes the socket on which web
+listens: it stays open in `up` while web starts again.
 """
 
 import contextlib
@@ -31,10 +32,14 @@ def startup_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class ControlSocket:
-    """Hold the end of `up`. variables: the whole environment of the process."""
+    """Hold the end of `up`.
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    variables: the whole environment of the process. listener: a socket that the process gets a descriptor of.
+    """
+
+    def __init__(self, variables: Mapping[str, str], listener: socket.socket | None = None) -> None:
         self._variables = dict(variables)
+        self._listener = listener
         self._parent_end, self._child_end = socket.socketpair()
         self._is_ready = False
 
@@ -64,15 +69,18 @@ class ControlSocket:
 
     def _send(self) -> None:
         with contextlib.suppress(OSError):  # the process has ended; the supervisor detects that
-            self._parent_end.sendall(json.dumps(self._variables).encode())
+            data = json.dumps(self._variables).encode()
+            socket.send_fds(self._parent_end, [data[:1]], [] if self._listener is None else [self._listener.fileno()])
+            self._parent_end.sendall(data[1:])
             self._parent_end.shutdown(socket.SHUT_WR)
 
 
 class ParentConnection:
-    """Hold the end of a process that `up` started."""
+    """Hold the end of a process that `up` started. listener: a descriptor of the socket that it serves, for web."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, listener: int | None) -> None:
         self._connection = connection
+        self.listener = listener
 
     def report_ready(self) -> None:
         with contextlib.suppress(OSError):  # `up` has ended
@@ -87,8 +95,11 @@ def receive_settings() -> ParentConnection | None:
     try:
         connection = socket.socket(fileno=int(number))
         connection.set_inheritable(False)
+        start, fds, _, _ = socket.recv_fds(connection, 1, 1)
+        for fd in fds:
+            os.set_inheritable(fd, False)
         with connection.makefile("rb") as sent:
-            os.environ.update(json.loads(sent.read()))
+            os.environ.update(json.loads(start + sent.read()))
     except (OSError, ValueError):
         raise HandOverError("`localfn up` ended before it had sent the settings; start it again.") from None
-    return ParentConnection(connection)
+    return ParentConnection(connection, fds[0] if fds else None)

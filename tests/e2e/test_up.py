@@ -6,10 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -128,6 +130,33 @@ def test_each_killed_child_is_restarted(shared: Up) -> None:
         os.kill(killed, signal.SIGKILL)
         wait_until(partial(shared.has_another, name, killed), 20, f"{name} started again")
         wait_until(shared.is_ready, 20, f"ready again after {name}")
+
+
+def test_new_connections_wait_while_a_killed_web_starts_again(shared: Up) -> None:
+    refused, answered, is_over = list[Exception](), list[int](), threading.Event()
+
+    def call_repeatedly() -> None:
+        while not is_over.is_set():
+            try:
+                answered.append(httpx.get(f"http://127.0.0.1:{shared.port}/healthz", timeout=30).status_code)
+            except httpx.ConnectError as error:
+                refused.append(error)
+            except httpx.TransportError:  # the killed process had accepted this connection
+                continue
+
+    callers = [threading.Thread(target=call_repeatedly, daemon=True) for _ in range(2)]
+    for caller in callers:
+        caller.start()
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        killed = shared.pid("web")
+        os.kill(killed, number)
+        wait_until(partial(shared.has_another, "web", killed), 20, "web started again")
+        answered.clear()
+        wait_until(lambda: len(answered) > 20, 20, "calls are answered again")
+    is_over.set()
+    for caller in callers:
+        caller.join()
+    assert refused == []
 
 
 def test_the_next_up_ends_the_processes_of_a_killed_up_and_its_killed_guard(start: Start) -> None:

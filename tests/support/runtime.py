@@ -56,11 +56,11 @@ class Runtime:
     def is_ready(self) -> bool:
         """Return whether requests are accepted, and run."""
         try:
-            answer = self.http.get("/readyz")
+            answer = self.http.get("/readyz?verbose")
         except httpx.TransportError:
             return False
         checks = answer.json().get("checks", {})  # only a client that is logged in gets them
-        states = {state for name, state in checks.items() if name != "workers" or "worker" in self.processes}
+        states = {check["state"] for name, check in checks.items() if name != "workers" or "worker" in self.processes}
         return answer.status_code == 200 and states <= {"ok"}
 
     def can_accept(self) -> bool:

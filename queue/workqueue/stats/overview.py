@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from schema import revision
 from schema.outage import Outage
 from schema.tables.requests import import_failure, processing_request
 from schema.tables.schedules import schedule
@@ -154,6 +155,7 @@ class Overview:
         facts = Facts(
             now=now,
             full_disk=self._full_disk(),
+            newer_revision=revision.newer_of(connection),
             write_failures=self._recent_write_failures(),
             redis_unavailable_since=self._redis_unavailable_since,
             redis_write_failure=self._redis_write_failure,

@@ -32,7 +32,8 @@ WRITE_FAILURES = {
 class Facts:
     """The current state of the installation.
 
-    full_disk: a folder on a full disk, and the free bytes. write_failures: why writes fail, and since when.
+    full_disk: a folder on a full disk, and the free bytes. newer_revision: of the database, if a newer version
+    migrated it. write_failures: why writes fail, and since when.
     redis_write_failure: why Redis rejects writes, and since when. rolled_up_until: the end of the last stored minute.
     schedules: name and error of each failing schedule. retention: how long ended requests are kept; None: forever.
     oldest_ended_at: when the oldest ended request ended.
@@ -41,6 +42,7 @@ class Facts:
     now: datetime
     database_unavailable_since: datetime | None = None
     full_disk: tuple[str, int] | None = None
+    newer_revision: str | None = None
     write_failures: Mapping[Outage, datetime] = field(default_factory=dict)
     redis_unavailable_since: datetime | None = None
     redis_write_failure: tuple[str, datetime] | None = None
@@ -62,11 +64,6 @@ class Facts:
     def can_accept(self) -> bool:
         """Return True if new requests can be stored."""
         return not (self.database_unavailable_since or self.full_disk or self.write_failures)
-
-    @property
-    def can_start(self) -> bool:
-        """Return True if a free worker would receive a request."""
-        return self.can_accept and not (self.redis_unavailable_since or self.redis_write_failure)
 
     @property
     def has_scheduler(self) -> bool:
@@ -100,18 +97,24 @@ def _storage(facts: Facts) -> Iterator[Problem]:
     for outage, since in facts.write_failures.items():
         text = f"{WRITE_FAILURES[outage]} since {time_text(since)}: {NO_WRITES}"
         yield Problem(f"database_{outage}", "error", text, since)
+    if facts.newer_revision:
+        text = (
+            f"A newer version has migrated the database, to revision {facts.newer_revision}. Upgrade all processes, or "
+            "set the newer ones back."
+        )
+        yield Problem("database_newer", "warning", text)
 
 
 def _redis(facts: Facts) -> Iterator[Problem]:
-    accepted = "requests are accepted, but none" if facts.can_accept else "no request"
+    result = "requests are accepted, and start about a second later." if facts.can_accept else "no request starts."
     if since := facts.redis_unavailable_since:
-        text = f"Redis has been unavailable since {time_text(since)}: {accepted} starts until it is back."
+        text = f"Redis has been unavailable since {time_text(since)}: {result}"
         yield Problem("redis_away", "error", text, since)
     if facts.redis_write_failure:
         reason, since = facts.redis_write_failure
-        rejected = f"Redis has rejected writes since {time_text(since)}, {reason}"
-        text = f"{rejected}: {accepted} starts until it accepts them again."
-        yield Problem("redis_refuses", "error", text, since)
+        yield Problem(
+            "redis_refuses", "error", f"Redis has rejected writes since {time_text(since)}, {reason}: {result}", since
+        )
 
 
 def _processes(facts: Facts) -> Iterator[Problem]:
@@ -156,7 +159,7 @@ def _queues(facts: Facts) -> Iterator[Problem]:
     yield from fold_problems(
         [_unserved(queue) for queue in unpaused if not queue.workers], "queues are served by no worker"
     )
-    if facts.can_start:  # otherwise another problem says why requests wait
+    if facts.can_accept:  # otherwise another problem says why requests wait
         late = [(queue, queue.depth.oldest) for queue in unpaused if queue.workers and queue.depth.oldest is not None]
         waits = [_late(facts, queue, oldest) for queue, oldest in late if facts.now - oldest > MAX_WAIT]
         yield from fold_problems(waits, "queues have a request that has waited for more than a minute")

@@ -41,14 +41,16 @@ class Waiter:
         self._listener.move(self, str(request_id))
 
     def wait_for(self, poll: Callable[[], Found | None], timeout_s: float, *, poll_first: bool = True) -> Found | None:
-        """Wait until `poll()` returns a value, or for the timeout; return the last result of `poll()`.
+        """Wait until `poll()` returns a value, for the timeout, or until this process stops.
+
+        Return the last result of `poll()`.
 
         poll_first: False if the request cannot have changed before the client began to wait; saves a query.
         """
         ends_at = time.monotonic() + timeout_s
         if poll_first and (found := poll()) is not None:
             return found
-        while (remaining_s := ends_at - time.monotonic()) > 0:
+        while (remaining_s := ends_at - time.monotonic()) > 0 and not self._listener.is_closed:
             self.woken.wait(min(remaining_s, POLL_S))
             self.woken.clear()
             if (found := poll()) is not None:
@@ -60,6 +62,7 @@ class ChangeListener:
     """The waiting clients of this process."""
 
     def __init__(self, redis: Redis) -> None:
+        self.is_closed = False
         self._redis = redis
         self._waiters: dict[str, set[Waiter]] = defaultdict(set)
         self._count = 0
@@ -68,13 +71,16 @@ class ChangeListener:
 
     @contextmanager
     def enter(self, request_id: UUID) -> Iterator[Waiter | None]:
-        """Provide a waiter that notices all changes of the request from now on; None if too many clients wait."""
+        """Provide a waiter that notices all changes of the request from now on; None if this client cannot wait.
+
+        That is when too many clients wait already, or when this process stops.
+        """
         waiter = Waiter(self, request_id)
         with self._lock:
-            is_full = self._count >= MAX_WAITERS
-            if not is_full:
+            can_wait = self._count < MAX_WAITERS and not self.is_closed
+            if can_wait:
                 self._add(waiter)
-        if is_full:
+        if not can_wait:
             yield None
             return
         try:
@@ -90,6 +96,11 @@ class ChangeListener:
             self._remove(waiter)
             waiter.request_id = request_id
             self._waiters[request_id].add(waiter)
+
+    def close(self) -> None:
+        """Let no client wait any more: this process stops."""
+        self.is_closed = True
+        self._wake_all()
 
     def _add(self, waiter: Waiter) -> None:
         self._count += 1

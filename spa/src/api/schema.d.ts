@@ -1869,10 +1869,18 @@ export interface components {
         Readiness: {
             /** @enum {string} */
             status: "ok" | "not ready";
-            /** @description database, migrations, redis, workers; only for authenticated clients */
+            /** @description web, database, migrations, redis, workers; with `verbose`, for authenticated clients */
             checks?: {
-                [key: string]: string;
+                [key: string]: components["schemas"]["ReadinessCheck"];
             };
+        };
+        ReadinessCheck: {
+            /** @description ok, missing, stopping, newer than this version, too new for this version, refuses writes: reason, or unavailable: reason */
+            state: string;
+            /** @description whether requests are accepted only in the state ok, or with a newer database */
+            needed: boolean;
+            /** @description what follows from the state */
+            meaning: string;
         };
     };
     responses: never;
@@ -9774,14 +9782,17 @@ export interface operations {
     };
     health_readyz: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description show all checks, to authenticated clients only */
+                verbose?: "" | "true" | "false";
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Requests are accepted. `checks` shows whether they run, too. */
+            /** @description Requests are accepted. The checks show whether they run, too. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9830,7 +9841,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Requests are not accepted; `checks` has the reason. */
+            /** @description Requests are not accepted; the checks have the reason. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -90,8 +90,9 @@ class ChaosEnvironment:
 
     def is_ready(self) -> bool:
         try:
-            answer = httpx.get(f"{self.url}/readyz", timeout=2)
-            return answer.status_code == 200 and set(answer.json()["checks"].values()) == {"ok"}
+            answer = httpx.get(f"{self.url}/readyz?verbose", timeout=2)
+            states = {check["state"] for check in answer.json()["checks"].values()}
+            return answer.status_code == 200 and states == {"ok"}
         except httpx.TransportError:
             return False
 

@@ -29,8 +29,7 @@ def problems(runtime: Runtime) -> dict[str, str]:
 
 
 def checks(runtime: Runtime) -> dict[str, str]:
-    found: dict[str, str] = runtime.http.get("/readyz").json()["checks"]
-    return found
+    return {name: check["state"] for name, check in runtime.http.get("/readyz?verbose").json()["checks"].items()}
 
 
 def rejection_detail(answer: httpx.Response, status: int) -> str:

@@ -57,7 +57,7 @@ def test_all_processes_of_the_version_before_start_and_run_requests(start_runtim
             runtime.start(name)
         wait_until(runtime.can_accept, 30, "web is ready")
         assert runtime.result("echo", "well") == "well"
-        assert runtime.get("/readyz")["checks"]["migrations"] == "newer than this version"
+        assert runtime.get("/readyz?verbose")["checks"]["migrations"]["state"] == "newer than this version"
         assert "works with it" in localfn(runtime, "doctor").stdout
 
 

@@ -40,6 +40,7 @@ VALUES = {
     "LOCALFN_QUEUES": ('["a", "b"]', "a,b", "b", "c"),
     "LOCALFN_LEASE_SECONDS": ("1e1", "10", "2", "3"),
     "LOCALFN_GRACE_SECONDS": ("0", "0", "2", "3"),
+    "LOCALFN_WEB_GRACE_SECONDS": ("0", "0", "2", "3"),
     "LOCALFN_RETENTION_DAYS": ("1.5", "1.5", "2", "3"),
     "LOCALFN_UNKNOWN_FUNCTION_SECONDS": ("5", "5", "2", "3"),
     "LOCALFN_AUTH": ('"required"', "required", "none", "required"),

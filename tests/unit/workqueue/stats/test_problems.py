@@ -168,11 +168,15 @@ def test_a_read_only_database_is_reported_and_workers_are_not_judged() -> None:
 def test_a_read_only_redis_is_reported_apart_from_an_unavailable_one() -> None:
     refuses = ("its memory is full (maxmemory)", NOW)
     text = (
-        "Redis has rejected writes since 12:00:00 UTC, its memory is full (maxmemory): requests are accepted, but none"
-        " starts until it accepts them again."
+        "Redis has rejected writes since 12:00:00 UTC, its memory is full (maxmemory): requests are accepted, and"
+        " start about a second later."
     )
-    assert list_problems(redis_write_failure=refuses, queues=[make_queue("default", 3, 900)]) == [
-        ("redis_refuses", text)
-    ]
+    assert list_problems(redis_write_failure=refuses, queues=[make_queue("default", 3, 5)]) == [("redis_refuses", text)]
     both = dict(list_problems(redis_unavailable_since=NOW, database_unavailable_since=NOW))
-    assert both["redis_away"] == "Redis has been unavailable since 12:00:00 UTC: no request starts until it is back."
+    assert both["redis_away"] == "Redis has been unavailable since 12:00:00 UTC: no request starts."
+
+
+def test_a_newer_database_is_reported_with_its_revision() -> None:
+    [(code, text)] = list_problems(newer_revision="0042")
+    assert code == "database_newer"
+    assert text.startswith("A newer version has migrated the database, to revision 0042.")

@@ -149,14 +149,14 @@ def test_redis_in_production_has_a_password_without_a_default() -> None:
     assert redis["command"][redis["command"].index("--requirepass") + 1] == needed
     assert redis["environment"]["REDISCLI_AUTH"] == needed
     assert "ports" not in redis
-    for name in ("web", "worker", "scheduler"):
+    for name in ("web-1", "web-2", "worker", "scheduler"):
         assert services[name]["environment"]["REDIS_URL"] == f"redis://:{needed}@redis:6379/0"
 
 
 def test_the_examples_are_not_in_the_image_of_production() -> None:
     assert not re.search(r"^COPY.*\bfunctions\b", DOCKERFILES[0].read_text(), re.M)
     services = yaml.safe_load(COMPOSE[1].read_text())["services"]
-    for name in ("web", "worker", "scheduler"):
+    for name in ("web-1", "web-2", "worker", "scheduler"):
         assert "${FUNCTIONS:-functions}:/app/functions:ro" in services[name]["volumes"]
     local = yaml.safe_load(COMPOSE[0].read_text())["services"]
     for name in ("init", "web", "worker", "scheduler"):

@@ -8,6 +8,7 @@ import redis
 
 from schema import revision
 from tests.conftest import StartRuntime
+from tests.support.commands import localfn
 from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
@@ -42,6 +43,7 @@ def test_web_is_ready_without_workers_and_shows_that_there_are_none(web: Runtime
     assert check(web, "workers", 200) == "missing"
     assert web.post("echo", 1)["status"] == "pending"
     assert has_problem(web, "no_worker")
+    assert "!!  workers      no worker is alive" in localfn(web, "doctor").stdout
     assert web.get("/readyz") == {"status": "ok"}
     shown = web.get("/readyz?verbose=true")["checks"]["workers"]
     assert shown == {

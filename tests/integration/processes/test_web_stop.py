@@ -1,18 +1,15 @@
-"""Stop web processes while clients wait, upload, hold connections and send calls: no call fails."""
+"""Stop web while clients wait, upload, hold connections and send calls: each gets an answer or a clean end."""
 
 import contextlib
-import http.client
 import json
-import random
 import signal
 import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -21,8 +18,9 @@ import psutil
 import pytest
 
 from tests.conftest import StartRuntime
+from tests.integration.processes.steady_caller import Caller
 from tests.support.processes import children_of
-from tests.support.runtime import Runtime, free_port
+from tests.support.runtime import Runtime
 from tests.support.waiting import wait_until
 
 GRACE_S = 4
@@ -177,45 +175,6 @@ def test_an_idle_connection_is_closed_without_a_reset(own: Runtime) -> None:
         assert read_rest(idle) == b""
 
 
-class Caller:
-    """Send one POST after the other on a kept connection. Count answers, and calls that may have been lost.
-
-    choose_url: returns the web to use for the next connection.
-    """
-
-    def __init__(self, choose_url: Callable[[], str]) -> None:
-        self.results: Counter[str] = Counter()
-        self._choose_url = choose_url
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._call_repeatedly, daemon=True)
-        self._thread.start()
-
-    def end(self) -> Counter[str]:
-        self._is_over.set()
-        self._thread.join()
-        return self.results
-
-    def _call_repeatedly(self) -> None:
-        connection: http.client.HTTPConnection | None = None
-        while not self._is_over.is_set():
-            if connection is None:
-                connection = http.client.HTTPConnection(self._choose_url().removeprefix("http://"), timeout=30)
-            try:
-                connection.request("POST", "/api/functions/echo", b"1", {"Content-Type": "application/json"})
-                answer = connection.getresponse()
-                answer.read()
-            except (OSError, http.client.HTTPException) as error:
-                self.results[type(error).__name__] += 1
-                connection = None
-                continue
-            self.results[str(answer.status)] += 1
-            if answer.will_close:
-                connection.close()
-                connection = None
-        if connection is not None:
-            connection.close()
-
-
 def test_busy_connections_end_with_a_response_and_none_is_reset(own: Runtime) -> None:
     with started_again(own):
         callers = [Caller(lambda: own.url) for _ in range(4)]
@@ -223,52 +182,3 @@ def test_busy_connections_end_with_a_response_and_none_is_reset(own: Runtime) ->
         assert own.stop("web") == 0
         results = sum((caller.end() for caller in callers), Counter())
     assert results.keys() == {"202", "ConnectionRefusedError"}
-
-
-def test_one_of_two_webs_behind_a_proxy_is_recreated_and_no_call_fails(start_runtime: StartRuntime) -> None:
-    settings = {"LOCALFN_TRUSTED_PROXIES": "1", "LOCALFN_WEB_GRACE_SECONDS": "6"}
-    with start_runtime(settings=settings) as first, second_web(first) as second, ExitStack() as stack:
-        balancer = stack.enter_context(balance([first, second]))
-        callers = [Caller(balancer) for _ in range(4)]
-        wait_until(lambda: all(caller.results["202"] > 5 for caller in callers), what="all callers are busy")
-        assert first.stop("web") == 0
-        first.start("web")
-        wait_until(first.can_accept, 30, "web is back")
-        results = sum((caller.end() for caller in callers), Counter())
-    assert results.keys() == {"202"}, results
-
-
-@contextmanager
-def second_web(first: Runtime) -> Iterator[Runtime]:
-    """Run another web of the same installation."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with httpx.Client(base_url=url, timeout=30) as client:
-        second = replace(first, url=url, env=first.env | {"PORT": str(port)}, http=client, processes={})
-        second.start("web")
-        try:
-            wait_until(second.can_accept, 30, "the second web is ready")
-            yield second
-        finally:
-            for process in second.processes.values():
-                process.kill()
-                process.wait()
-
-
-@contextmanager
-def balance(webs: list[Runtime]) -> Iterator[Callable[[], str]]:
-    """Provide a function that returns the URL of a ready web, as a proxy does that checks /readyz once a second."""
-    ready = [web.url for web in webs]
-    is_over = threading.Event()
-
-    def check() -> None:
-        while not is_over.wait(1):
-            ready[:] = [web.url for web in webs if web.can_accept()] or ready
-
-    thread = threading.Thread(target=check)
-    thread.start()
-    try:
-        yield lambda: random.choice(ready)
-    finally:
-        is_over.set()
-        thread.join()
